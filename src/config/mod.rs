@@ -1,0 +1,151 @@
+//! What can be set, with its defaults. The names here are the names everywhere: key in the TOML file,
+//! `WSPUSH_<NAME>` in the environment and `--<name>` on the command line.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Where the admin API listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere; the embedder pushes through its `Handle`.
+    Off,
+    /// A TCP address; anything but loopback needs `admin_token`.
+    Tcp(SocketAddr),
+    /// A Unix-domain socket, created with mode 0600 and removed at the end.
+    Unix(PathBuf),
+}
+
+/// What happens to a subscriber that has fallen off the tail of a channel's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowConsumer {
+    /// Close 1013 (try again later).
+    Close,
+    /// Go on with the newest publication; the gap is counted, and told where the protocol can carry it.
+    Skip,
+}
+
+/// How much the server writes to its log, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What ends or endangers the service.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// Start, limits, drain.
+    Info,
+    /// Every connection.
+    Debug,
+}
+
+/// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Public listeners (IPv4 and IPv6).
+    pub listen: Vec<SocketAddr>,
+    /// The admin listener.
+    pub admin: AdminListen,
+    /// Bearer token the admin API asks for.
+    pub admin_token: Option<String>,
+    /// Serve the demo page, `/echo` and `/chat`.
+    pub demo: bool,
+    /// Serve nothing but `/ws` on the public listeners.
+    pub ws_only: bool,
+    /// Open connections on the public listeners; one more is answered 503.
+    pub max_connections: usize,
+    /// Open connections on the admin listener.
+    pub admin_connections_max: usize,
+    /// Open connections from one address (IPv4 /32, IPv6 /64); 0: no cap.
+    pub connections_per_address_max: u32,
+    /// Allowed `Origin` values; `*` allows any, a request without one (no browser) always passes.
+    pub origins: Vec<String>,
+    /// Channels that a client may choose with `?channel=`: exact names, or a prefix ending in `*`.
+    pub channels: Vec<String>,
+    /// Subprotocols the server offers; the client's first match is chosen.
+    pub subprotocols: Vec<String>,
+    /// Channels alive at once.
+    pub channels_max: usize,
+    /// Channels that one connection may join beyond the default one.
+    pub channels_per_connection_max: usize,
+    /// A channel without subscribers and publications for this long is forgotten.
+    pub channel_idle_ms: u64,
+    /// From accept to the end of the request head; also from a later request's first byte to its end.
+    pub handshake_ms: u64,
+    /// A request head's size.
+    pub handshake_bytes_max: usize,
+    /// A message from a client, all fragments together.
+    pub message_bytes_max: usize,
+    /// Memory for all incomplete messages and request heads together.
+    pub assembly_bytes_max: usize,
+    /// A connection silent for this long is pinged; 0: never.
+    pub heartbeat_ms: u64,
+    /// A pinged connection that stays silent for this long is dropped.
+    pub pong_wait_ms: u64,
+    /// After a close frame or a last response: how long the peer may take to close its side.
+    pub close_wait_ms: u64,
+    /// An HTTP connection without a request for this long is closed.
+    pub keep_alive_ms: u64,
+    /// Publications that a channel's log keeps.
+    pub log_publications: usize,
+    /// Bytes that a channel's log keeps.
+    pub log_bytes: usize,
+    /// Bytes waiting for one connection outside the logs.
+    pub outbox_bytes_max: usize,
+    /// What happens to a subscriber that falls off the log.
+    pub slow_consumer: SlowConsumer,
+    /// From the first TERM or INT to the end.
+    pub drain_ms: u64,
+    /// An admin request's body.
+    pub admin_body_bytes_max: usize,
+    /// Commands from other threads waiting for the reactor.
+    pub inbox_commands_max: usize,
+    /// Their bytes.
+    pub inbox_bytes_max: usize,
+    /// Subscribers visited by the flush between two looks at the poll.
+    pub flush_slice: usize,
+    /// Connections accepted per listener between two looks at the poll.
+    pub accept_budget: usize,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            admin: AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+            admin_token: None,
+            demo: false,
+            ws_only: false,
+            max_connections: 1_000_000,
+            admin_connections_max: 64,
+            connections_per_address_max: 0,
+            origins: vec!["*".to_owned()],
+            channels: vec!["public.*".to_owned()],
+            subprotocols: Vec::new(),
+            channels_max: 10_000,
+            channels_per_connection_max: 16,
+            channel_idle_ms: 300_000,
+            handshake_ms: 5_000,
+            handshake_bytes_max: 8 << 10,
+            message_bytes_max: 64 << 10,
+            assembly_bytes_max: 64 << 20,
+            heartbeat_ms: 30_000,
+            pong_wait_ms: 10_000,
+            close_wait_ms: 2_000,
+            keep_alive_ms: 75_000,
+            log_publications: 1_024,
+            log_bytes: 4 << 20,
+            outbox_bytes_max: 64 << 10,
+            slow_consumer: SlowConsumer::Close,
+            drain_ms: 5_000,
+            admin_body_bytes_max: 1 << 20,
+            inbox_commands_max: 65_536,
+            inbox_bytes_max: 64 << 20,
+            flush_slice: 4_096,
+            accept_budget: 64,
+            log_level: LogLevel::Info,
+        }
+    }
+}

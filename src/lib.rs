@@ -1,0 +1,4 @@
+//! wspush: a WebSocket push server.
+
+pub mod config;
+pub mod protocol;
