@@ -1,0 +1,304 @@
+//! The frame codec (RFC 6455 section 5.2): headers from clients in, whole frames from the server out.
+
+use super::close::Violation;
+
+/// Longest header of a frame that the server sends: it is never masked.
+pub const SERVER_HEADER_MAX: usize = 10;
+/// Longest header of a frame from a client.
+pub const CLIENT_HEADER_MAX: usize = 14;
+/// Longest payload of a control frame (RFC 6455 section 5.5).
+pub const CONTROL_PAYLOAD_MAX: usize = 125;
+/// Longest control frame from a client, and so one more than what may have to be kept between two reads.
+pub const CONTROL_FRAME_MAX: usize = 6 + CONTROL_PAYLOAD_MAX;
+
+const _: () = assert!(CLIENT_HEADER_MAX < CONTROL_FRAME_MAX);
+
+const FIN: u8 = 0x80;
+const RSV: u8 = 0x70;
+const MASKED: u8 = 0x80;
+const LEN_16: u8 = 126;
+const LEN_64: u8 = 127;
+
+/// The kinds of frames (RFC 6455 section 11.8).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Opcode {
+    /// The next fragment of the message that is under way.
+    Continuation = 0,
+    /// A text message or its first fragment.
+    Text = 1,
+    /// A binary message or its first fragment.
+    Binary = 2,
+    /// Close, with an optional code and reason.
+    Close = 8,
+    /// Ping: to be answered by a pong with the same payload.
+    Ping = 9,
+    /// Pong, asked for or not.
+    Pong = 10,
+}
+
+impl Opcode {
+    /// The opcode in the low half of a frame's first byte; the others are reserved.
+    const fn from_nibble(nibble: u8) -> Option<Self> {
+        Some(match nibble {
+            0 => Self::Continuation,
+            1 => Self::Text,
+            2 => Self::Binary,
+            8 => Self::Close,
+            9 => Self::Ping,
+            10 => Self::Pong,
+            _ => return None,
+        })
+    }
+
+    /// Control frames are short, never fragmented, and may stand between fragments (RFC 6455 section 5.5).
+    pub const fn is_control(self) -> bool {
+        self as u8 & 8 != 0
+    }
+}
+
+/// The header of a client's frame.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Last fragment of its message.
+    pub fin: bool,
+    /// What the frame is.
+    pub opcode: Opcode,
+    /// Masking key.
+    pub mask: [u8; 4],
+    /// Bytes of payload that follow.
+    pub len: u64,
+    /// Bytes of the header itself: 6, 8 or 14.
+    pub size: usize,
+}
+
+/// Decodes the header of a client's frame (RFC 6455 section 5.2); `None`: more bytes are needed.
+///
+/// It fails on the earliest byte that proves the violation, so that nobody waits for the rest of a frame that
+/// can't become a valid one.
+#[inline]
+pub fn decode_header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    if first & RSV != 0 {
+        return Err(Violation::protocol("reserved bit set"));
+    }
+    let Some(opcode) = Opcode::from_nibble(first & 0x0f) else {
+        return Err(Violation::protocol("reserved opcode"));
+    };
+    let fin = first & FIN != 0;
+    if opcode.is_control() && !fin {
+        return Err(Violation::protocol("fragmented control frame"));
+    }
+    let Some(&second) = bytes.get(1) else { return Ok(None) };
+    if second & MASKED == 0 {
+        return Err(Violation::protocol("frame not masked"));
+    }
+    let short = second & !MASKED;
+    if opcode.is_control() && short > CONTROL_PAYLOAD_MAX as u8 {
+        return Err(Violation::protocol("control frame over 125 bytes"));
+    }
+    let Some((len, at)) = (match short {
+        LEN_16 => extended_16(&bytes[2..])?,
+        LEN_64 => extended_64(&bytes[2..])?,
+        short => Some((u64::from(short), 2)),
+    }) else {
+        return Ok(None);
+    };
+    let mask = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    Ok(mask.map(|&mask| Header { fin, opcode, mask, len, size: at + 4 }))
+}
+
+/// The 16-bit length and where the header goes on behind it.
+fn extended_16(bytes: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
+    let Some(len) = bytes.first_chunk() else { return Ok(None) };
+    let len = u16::from_be_bytes(*len);
+    if len < u16::from(LEN_16) {
+        return Err(Violation::protocol("length not in its shortest form"));
+    }
+    Ok(Some((u64::from(len), 4)))
+}
+
+/// The 64-bit length and where the header goes on behind it.
+fn extended_64(bytes: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
+    if bytes.first().is_some_and(|high| high & 0x80 != 0) {
+        return Err(Violation::protocol("length over 63 bits"));
+    }
+    // Six zero bytes leave 16 bits, which have a shorter form.
+    if bytes.first_chunk() == Some(&[0; 6]) {
+        return Err(Violation::protocol("length not in its shortest form"));
+    }
+    Ok(bytes.first_chunk().map(|len| (u64::from_be_bytes(*len), 10)))
+}
+
+/// The header of an unfragmented server frame, and how many of the bytes count.
+#[inline]
+pub fn encode_header(opcode: Opcode, len: usize) -> ([u8; SERVER_HEADER_MAX], usize) {
+    debug_assert!(!opcode.is_control() || len <= CONTROL_PAYLOAD_MAX);
+    let mut header = [0; SERVER_HEADER_MAX];
+    header[0] = FIN | opcode as u8;
+    if len < usize::from(LEN_16) {
+        header[1] = len as u8;
+        (header, 2)
+    } else if let Ok(len) = u16::try_from(len) {
+        header[1] = LEN_16;
+        header[2..4].copy_from_slice(&len.to_be_bytes());
+        (header, 4)
+    } else {
+        header[1] = LEN_64;
+        header[2..10].copy_from_slice(&(len as u64).to_be_bytes());
+        (header, 10)
+    }
+}
+
+/// Appends a whole unfragmented server frame.
+pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    let (header, size) = encode_header(opcode, payload.len());
+    out.reserve(size + payload.len());
+    out.extend_from_slice(&header[..size]);
+    out.extend_from_slice(payload);
+}
+
+/// Bytes that [`encode`] appends for a payload of this length.
+pub const fn encoded_len(payload_len: usize) -> usize {
+    let header = match payload_len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    };
+    header + payload_len
+}
+
+/// Length of the header and of the payload of the server frame that `bytes` begins with; `None` when it is no
+/// such frame, or the header isn't all there. RSV1 is let through: a deflated frame has it set (RFC 7692 section 6).
+pub fn decode_server_header(bytes: &[u8]) -> Option<(usize, u64)> {
+    let (&[first, short], rest) = bytes.split_first_chunk()?;
+    if first & 0x30 != 0 || short & MASKED != 0 {
+        return None;
+    }
+    let opcode = Opcode::from_nibble(first & 0x0f)?;
+    if opcode.is_control() && (first & FIN == 0 || short > CONTROL_PAYLOAD_MAX as u8) {
+        return None;
+    }
+    match short {
+        LEN_16 => Some((4, extended_16(rest).ok()??.0)),
+        LEN_64 => Some((10, extended_64(rest).ok()??.0)),
+        short => Some((2, u64::from(short))),
+    }
+}
+
+/// Whether `bytes` are nothing but whole server frames: what a log holds.
+pub fn are_whole(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let Some((header, len)) = decode_server_header(bytes) else { return false };
+        let Some(rest) = usize::try_from(len).ok().and_then(|len| bytes[header..].get(len..)) else {
+            return false;
+        };
+        bytes = rest;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LENGTHS: [usize; 10] = [0, 1, 5, 125, 126, 127, 255, 65535, 65536, 70000];
+
+    /// What a client would write; the tests of the other files have their own fuller one.
+    fn client_header(first: u8, len: usize) -> Vec<u8> {
+        let (header, size) = encode_header(Opcode::Binary, len);
+        let mut out = header[..size].to_vec();
+        out[0] = first;
+        out[1] |= MASKED;
+        out.extend([1, 2, 3, 4]);
+        out
+    }
+
+    #[test]
+    fn headers_of_every_length_whole_and_byte_by_byte() {
+        for len in LENGTHS {
+            let bytes = client_header(0x82, len);
+            for cut in 0..bytes.len() {
+                assert_eq!(decode_header(&bytes[..cut]), Ok(None), "{len} cut at {cut}");
+            }
+            let size = bytes.len();
+            let header =
+                Header { fin: true, opcode: Opcode::Binary, mask: [1, 2, 3, 4], len: len as u64, size };
+            assert_eq!(decode_header(&bytes), Ok(Some(header)));
+            assert_eq!(decode_header(&[&bytes[..], b"payload"].concat()), Ok(Some(header)));
+        }
+    }
+
+    #[test]
+    fn server_frames_of_every_length() {
+        for len in LENGTHS {
+            let mut out = Vec::new();
+            encode(Opcode::Text, &vec![b'a'; len], &mut out);
+            assert_eq!(out.len(), encoded_len(len));
+            assert_eq!(decode_server_header(&out), Some((out.len() - len, len as u64)));
+            assert!(are_whole(&out) && are_whole(&out.repeat(3)));
+            assert!(!are_whole(&out[..out.len() - 1]));
+            assert_eq!(decode_header(&out).unwrap_err().reason, "frame not masked");
+        }
+    }
+
+    #[test]
+    fn rfc_examples() {
+        let mut out = Vec::new();
+        encode(Opcode::Text, b"Hello", &mut out);
+        assert_eq!(out, b"\x81\x05Hello");
+        let header = decode_header(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58").unwrap().unwrap();
+        assert_eq!((header.len, header.size, header.mask), (5, 6, [0x37, 0xfa, 0x21, 0x3d]));
+        assert_eq!(encode_header(Opcode::Binary, 256).0[..4], [0x82, 0x7e, 0x01, 0x00]);
+        assert_eq!(encode_header(Opcode::Binary, 65536).0, [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn violations_show_at_their_earliest_byte() {
+        let cases: [(&[u8], &str); 14] = [
+            (b"\xc1", "reserved bit set"),
+            (b"\xa1", "reserved bit set"),
+            (b"\x91", "reserved bit set"),
+            (b"\x83", "reserved opcode"),
+            (b"\x87", "reserved opcode"),
+            (b"\x8b", "reserved opcode"),
+            (b"\x8f", "reserved opcode"),
+            (b"\x09", "fragmented control frame"),
+            (b"\x81\x05", "frame not masked"),
+            (b"\x89\xfe", "control frame over 125 bytes"),
+            (b"\x88\xff", "control frame over 125 bytes"),
+            (b"\x81\xfe\x00\x7d", "length not in its shortest form"),
+            (b"\x81\xff\x80", "length over 63 bits"),
+            (b"\x81\xff\0\0\0\0\0\0", "length not in its shortest form"),
+        ];
+        for (bytes, reason) in cases {
+            assert_eq!(decode_header(bytes), Err(Violation::protocol(reason)), "{bytes:x?}");
+            assert_eq!(decode_header(&bytes[..bytes.len() - 1]), Ok(None), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn what_no_log_may_hold() {
+        for bytes in [&b"\x81"[..], b"\x81\x85abcd", b"\xa1\0", b"\x83\0", b"\x09\0", b"\x81\x7e\0\x05hello"]
+        {
+            assert!(!are_whole(bytes), "{bytes:x?}");
+        }
+        assert!(are_whole(b"") && are_whole(b"\xc1\x01x"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_verdict_never_changes_with_more_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            let mut verdict = Ok(None);
+            for cut in 0..=bytes.len() {
+                let now = decode_header(&bytes[..cut]);
+                if verdict != Ok(None) {
+                    prop_assert_eq!(now, verdict);
+                }
+                verdict = now;
+            }
+            prop_assert!(bytes.len() < CLIENT_HEADER_MAX || verdict != Ok(None));
+        }
+    }
+}
