@@ -6,3 +6,5 @@
 pub mod close;
 pub mod frame;
 pub mod mask;
+pub mod pool;
+pub mod utf8;

@@ -1,0 +1,228 @@
+//! Memory for everything that is incomplete between two reads: a pool of fixed chunks, with a bound.
+
+/// Bytes in a chunk: one page.
+pub const CHUNK_BYTES: usize = 4096;
+
+/// "No chunk" in a link.
+const NONE: u32 = u32::MAX;
+
+/// Bytes that wait in chunks of a [`Pool`]. It holds no memory of its own and doesn't know its pool: whoever
+/// drops one that isn't empty has lost its chunks, so release it first.
+#[derive(Debug, Default)]
+pub struct Chain {
+    /// First and last chunk; they mean something only if `len > 0`.
+    first: u32,
+    last: u32,
+    len: usize,
+}
+
+impl Chain {
+    /// Bytes in it.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds nothing, and so no chunk.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Room behind the last byte in the last chunk.
+    fn slack(&self) -> usize {
+        self.len.next_multiple_of(CHUNK_BYTES) - self.len
+    }
+}
+
+/// A bounded pool of chunks of [`CHUNK_BYTES`].
+///
+/// Both tables are zeroed allocations, which the kernel backs with pages only once they are written to, and a
+/// chunk that was never used is taken only when no used one is free: a pool costs what was in use at its peak.
+#[derive(Debug)]
+pub struct Pool {
+    bytes: Vec<u8>,
+    /// The chunk behind each chunk, in its chain or in the free list.
+    next: Vec<u32>,
+    /// The chunk released last: its memory is the warmest.
+    free: u32,
+    /// Chunks from here on have never been used.
+    fresh: u32,
+    in_use: u32,
+}
+
+impl Pool {
+    /// A pool of at most `bytes_max` bytes (rounded down to whole chunks).
+    pub fn new(bytes_max: usize) -> Self {
+        let chunks = (bytes_max / CHUNK_BYTES).min(NONE as usize);
+        Self { bytes: vec![0; chunks * CHUNK_BYTES], next: vec![0; chunks], free: NONE, fresh: 0, in_use: 0 }
+    }
+
+    /// Chunks that nobody holds.
+    pub fn chunks_free(&self) -> usize {
+        self.next.len() - self.in_use as usize
+    }
+
+    /// Chunks in chains.
+    pub fn chunks_in_use(&self) -> usize {
+        self.in_use as usize
+    }
+
+    /// Appends `bytes` to a chain. `false`, and nothing is appended, if that would leave fewer than `reserve`
+    /// chunks free; what fits into the chain's last chunk always succeeds.
+    #[must_use]
+    pub fn append(&mut self, chain: &mut Chain, bytes: &[u8], reserve: usize) -> bool {
+        let (head, rest) = bytes.split_at(chain.slack().min(bytes.len()));
+        let chunks = rest.len().div_ceil(CHUNK_BYTES);
+        if chunks > 0 && chunks > self.chunks_free().saturating_sub(reserve) {
+            return false;
+        }
+        if !head.is_empty() {
+            let at = chain.last as usize * CHUNK_BYTES + chain.len % CHUNK_BYTES;
+            self.bytes[at..at + head.len()].copy_from_slice(head);
+            chain.len += head.len();
+        }
+        for piece in rest.chunks(CHUNK_BYTES) {
+            let chunk = self.take();
+            if chain.is_empty() {
+                chain.first = chunk;
+            } else {
+                self.next[chain.last as usize] = chunk;
+            }
+            chain.last = chunk;
+            let at = chunk as usize * CHUNK_BYTES;
+            self.bytes[at..at + piece.len()].copy_from_slice(piece);
+            chain.len += piece.len();
+        }
+        true
+    }
+
+    /// A free chunk; there is one.
+    fn take(&mut self) -> u32 {
+        self.in_use += 1;
+        if self.free != NONE {
+            let chunk = self.free;
+            self.free = self.next[chunk as usize];
+            return chunk;
+        }
+        let chunk = self.fresh;
+        debug_assert!((chunk as usize) < self.next.len());
+        self.fresh += 1;
+        chunk
+    }
+
+    /// Appends all of a chain's bytes to `out`.
+    pub fn gather(&self, chain: &Chain, out: &mut Vec<u8>) {
+        out.reserve(chain.len);
+        let mut left = chain.len;
+        let mut chunk = chain.first;
+        while left > 0 {
+            let at = chunk as usize * CHUNK_BYTES;
+            let piece = left.min(CHUNK_BYTES);
+            out.extend_from_slice(&self.bytes[at..at + piece]);
+            left -= piece;
+            chunk = self.next[chunk as usize];
+        }
+    }
+
+    /// Gives a chain's chunks back and empties it, in constant time.
+    pub fn release(&mut self, chain: &mut Chain) {
+        if chain.is_empty() {
+            return;
+        }
+        let chunks = chain.len.div_ceil(CHUNK_BYTES) as u32;
+        debug_assert!(chunks <= self.in_use);
+        self.next[chain.last as usize] = self.free;
+        self.free = chain.first;
+        self.in_use -= chunks;
+        *chain = Chain::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn gathered(pool: &Pool, chain: &Chain) -> Vec<u8> {
+        let mut out = Vec::new();
+        pool.gather(chain, &mut out);
+        out
+    }
+
+    #[test]
+    fn sizes() {
+        assert!(size_of::<Chain>() <= 16);
+        assert_eq!(Pool::new(0).chunks_free(), 0);
+        assert_eq!(Pool::new(3 * CHUNK_BYTES - 1).chunks_free(), 2);
+    }
+
+    #[test]
+    fn a_pool_without_chunks_takes_only_nothing() {
+        let mut pool = Pool::new(0);
+        let mut chain = Chain::default();
+        assert!(pool.append(&mut chain, b"", 5));
+        assert!(!pool.append(&mut chain, b"x", 0));
+        pool.release(&mut chain);
+        assert!(chain.is_empty());
+    }
+
+    #[test]
+    fn all_or_nothing_and_the_reserve() {
+        let mut pool = Pool::new(4 * CHUNK_BYTES);
+        let mut chain = Chain::default();
+        assert!(!pool.append(&mut chain, &[7; 3 * CHUNK_BYTES + 1], 1));
+        assert_eq!((chain.len(), pool.chunks_in_use()), (0, 0));
+        assert!(pool.append(&mut chain, &[7; 3 * CHUNK_BYTES - 1], 1));
+        assert_eq!(pool.chunks_free(), 1);
+        assert!(pool.append(&mut chain, &[7], 1), "the last chunk's slack needs no chunk");
+        assert!(!pool.append(&mut chain, &[7], 1));
+        assert!(pool.append(&mut chain, &[7], 0));
+        assert_eq!(gathered(&pool, &chain), [7; 3 * CHUNK_BYTES + 1]);
+        pool.release(&mut chain);
+        assert_eq!((chain.len(), pool.chunks_free(), pool.chunks_in_use()), (0, 4, 0));
+    }
+
+    #[test]
+    fn a_used_chunk_is_taken_before_a_fresh_one() {
+        let mut pool = Pool::new(100 * CHUNK_BYTES);
+        for _ in 0..50 {
+            let (mut a, mut b) = (Chain::default(), Chain::default());
+            assert!(pool.append(&mut a, b"a", 0) && pool.append(&mut b, &[b'b'; CHUNK_BYTES + 1], 0));
+            pool.release(&mut a);
+            pool.release(&mut b);
+        }
+        assert_eq!(pool.fresh, 3);
+    }
+
+    proptest! {
+        /// Eight chains over a pool that is too small for them, against plain vectors.
+        #[test]
+        fn as_a_vector_per_chain(
+            steps in proptest::collection::vec((0usize..8, 0usize..3 * CHUNK_BYTES, 0usize..4, any::<u8>()), 0..60)
+        ) {
+            let mut pool = Pool::new(16 * CHUNK_BYTES);
+            let mut chains: [Chain; 8] = Default::default();
+            let mut model: [Vec<u8>; 8] = Default::default();
+            for (i, len, reserve, byte) in steps {
+                let chunks = |v: &Vec<u8>| v.len().div_ceil(CHUNK_BYTES);
+                if byte < 50 {
+                    pool.release(&mut chains[i]);
+                    model[i].clear();
+                } else {
+                    let mut longer = model[i].clone();
+                    longer.extend((0..len).map(|j| byte.wrapping_add(j as u8)));
+                    let new = chunks(&longer) - chunks(&model[i]);
+                    let fits = new == 0 || new + reserve <= pool.chunks_free();
+                    prop_assert_eq!(pool.append(&mut chains[i], &longer[model[i].len()..], reserve), fits);
+                    if fits {
+                        model[i] = longer;
+                    }
+                }
+                prop_assert_eq!(pool.chunks_in_use(), model.iter().map(chunks).sum::<usize>());
+                for (chain, model) in chains.iter().zip(&model) {
+                    prop_assert_eq!(chain.len(), model.len());
+                    prop_assert!(gathered(&pool, chain) == *model);
+                }
+            }
+        }
+    }
+}
