@@ -6,5 +6,6 @@
 pub mod close;
 pub mod frame;
 pub mod mask;
+pub mod message;
 pub mod pool;
 pub mod utf8;

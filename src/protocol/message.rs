@@ -1,0 +1,213 @@
+//! From bytes to messages (RFC 6455 sections 5.4 to 5.6): the loop over one read, and what is kept between two.
+//!
+//! A data frame that lies in the input as a whole, as nearly all do, is unmasked in place and handed out from
+//! there. Everything else is moved to a [`Pool`] as it arrives, checked before it is stored, and put together
+//! again in a scratch buffer when its end is here.
+
+use super::close::{self, CloseCode, Violation};
+use super::frame::{self, Header, Opcode};
+use super::mask::unmask;
+use super::pool::{Chain, Pool};
+use super::utf8::Utf8;
+
+#[cfg(test)]
+mod tests;
+
+/// What a peer said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A whole text message.
+    Text(&'a str),
+    /// A whole binary message.
+    Binary(&'a [u8]),
+    /// A ping; its payload belongs into the pong.
+    Ping(&'a [u8]),
+    /// A pong.
+    Pong(&'a [u8]),
+    /// The peer's close frame. Nothing after it counts (RFC 6455 section 5.5.1).
+    Close {
+        /// The code, if the frame has one.
+        code: Option<CloseCode>,
+        /// The reason, maybe empty.
+        reason: &'a str,
+    },
+}
+
+/// What a call of [`next`] came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// The input is used up, but for what isn't consumed: the beginning of a header or of a control frame, which
+    /// the caller keeps (less than [`frame::CONTROL_FRAME_MAX`] bytes) and puts in front of the next read.
+    Need,
+    /// Bytes went into the assembly; call again with the rest.
+    Absorbed,
+    /// Something to act upon; then call again with the rest.
+    Event(Event<'a>),
+}
+
+/// What a message that spans frames or reads needs between reads. Boxed by the caller, `None` while idle, and to
+/// be given up through [`abandon`] only: its chunks belong to the pool.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    chain: Chain,
+    /// Bytes of the current frame's payload that are still to come; 0 between two fragments.
+    left: u64,
+    mask: [u8; 4],
+    utf8: Utf8,
+    /// How far the current payload is into its mask.
+    phase: u8,
+    text: bool,
+    /// The current frame is the message's last.
+    fin: bool,
+}
+
+/// Decodes the next thing in `input` and says how many bytes it took; unmasks in place.
+///
+/// `reserve` is how many chunks the assembly has to leave in the pool for others, `message_bytes_max` bounds the sum
+/// of a message's fragments and is held against every header, before its payload arrives. After a violation
+/// the assembly is gone and its chunks are free. Complete unfragmented frames allocate nothing.
+#[inline]
+pub fn next<'a>(
+    input: &'a mut [u8],
+    assembly: &mut Option<Box<Assembly>>,
+    pool: &mut Pool,
+    scratch: &'a mut Vec<u8>,
+    message_bytes_max: usize,
+    reserve: usize,
+) -> Result<(usize, Step<'a>), Violation> {
+    let result = step(input, assembly, pool, scratch, message_bytes_max, reserve);
+    if result.is_err() {
+        abandon(assembly, pool);
+    }
+    result
+}
+
+/// Drops an assembly and gives its chunks back.
+pub fn abandon(assembly: &mut Option<Box<Assembly>>, pool: &mut Pool) {
+    if let Some(mut assembly) = assembly.take() {
+        pool.release(&mut assembly.chain);
+    }
+}
+
+fn step<'a>(
+    input: &'a mut [u8],
+    assembly: &mut Option<Box<Assembly>>,
+    pool: &mut Pool,
+    scratch: &'a mut Vec<u8>,
+    message_bytes_max: usize,
+    reserve: usize,
+) -> Result<(usize, Step<'a>), Violation> {
+    if input.is_empty() {
+        return Ok((0, Step::Need));
+    }
+    if assembly.as_ref().is_some_and(|assembly| assembly.left > 0) {
+        return absorb(input, 0, assembly, pool, scratch, reserve);
+    }
+    let Some(header) = frame::decode_header(input)? else { return Ok((0, Step::Need)) };
+    let end = header.size as u64 + header.len;
+    let whole = end <= input.len() as u64;
+    if header.opcode.is_control() {
+        if !whole {
+            return Ok((0, Step::Need));
+        }
+        let (end, payload) = take(input, &header);
+        return Ok((end, Step::Event(control(header.opcode, payload)?)));
+    }
+    check_order(&header, assembly.is_some())?;
+    let buffered = assembly.as_ref().map_or(0, |assembly| assembly.chain.len());
+    if buffered as u64 + header.len > message_bytes_max as u64 {
+        return Err(Violation { code: CloseCode::MESSAGE_TOO_BIG, reason: "message over the size limit" });
+    }
+    if whole && header.fin && assembly.is_none() {
+        let (end, payload) = take(input, &header);
+        return Ok((end, Step::Event(data(header.opcode == Opcode::Text, payload)?)));
+    }
+    assembly.get_or_insert_default().begin(&header);
+    absorb(input, header.size, assembly, pool, scratch, reserve)
+}
+
+/// Unmasks a frame that lies in `input` as a whole; where it ends, and its payload.
+fn take<'a>(input: &'a mut [u8], header: &Header) -> (usize, &'a [u8]) {
+    let end = header.size + header.len as usize;
+    let payload = &mut input[header.size..end];
+    unmask(payload, header.mask, 0);
+    (end, payload)
+}
+
+/// A message is one frame, or a first fragment and continuations up to one with FIN (RFC 6455 section 5.4).
+fn check_order(header: &Header, in_message: bool) -> Result<(), Violation> {
+    match (header.opcode == Opcode::Continuation, in_message) {
+        (true, false) => Err(Violation::protocol("continuation of no message")),
+        (false, true) => Err(Violation::protocol("new message inside a fragmented one")),
+        _ => Ok(()),
+    }
+}
+
+fn control(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, Violation> {
+    Ok(match opcode {
+        Opcode::Ping => Event::Ping(payload),
+        Opcode::Close => {
+            let (code, reason) = close::parse_close(payload)?;
+            Event::Close { code, reason }
+        }
+        _ => {
+            debug_assert_eq!(opcode, Opcode::Pong);
+            Event::Pong(payload)
+        }
+    })
+}
+
+fn data(text: bool, message: &[u8]) -> Result<Event<'_>, Violation> {
+    if !text {
+        return Ok(Event::Binary(message));
+    }
+    simdutf8::basic::from_utf8(message).map(Event::Text).map_err(|_| Violation::not_utf8())
+}
+
+/// Takes what is there of the current frame's payload, which begins at `from`.
+fn absorb<'a>(
+    input: &'a mut [u8],
+    from: usize,
+    assembly: &mut Option<Box<Assembly>>,
+    pool: &mut Pool,
+    scratch: &'a mut Vec<u8>,
+    reserve: usize,
+) -> Result<(usize, Step<'a>), Violation> {
+    let Some(state) = assembly.as_deref_mut() else { return Ok((from, Step::Absorbed)) };
+    let here = input.len() - from;
+    let end = from + usize::try_from(state.left).map_or(here, |left| left.min(here));
+    let piece = &mut input[from..end];
+    unmask(piece, state.mask, usize::from(state.phase));
+    state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
+    state.left -= piece.len() as u64;
+    if state.left == 0 && state.fin {
+        // The last piece goes straight behind the others; the whole text is checked once more, which costs less
+        // than keeping a promise that the compiler can't see.
+        scratch.clear();
+        pool.gather(&state.chain, scratch);
+        scratch.extend_from_slice(piece);
+        let text = state.text;
+        abandon(assembly, pool);
+        return Ok((end, Step::Event(data(text, scratch)?)));
+    }
+    if state.text && !state.utf8.push(piece) {
+        return Err(Violation::not_utf8());
+    }
+    if !pool.append(&mut state.chain, piece, reserve) {
+        return Err(Violation { code: CloseCode::TRY_AGAIN_LATER, reason: "out of assembly memory" });
+    }
+    Ok((end, Step::Absorbed))
+}
+
+impl Assembly {
+    /// Turns to a new data frame.
+    fn begin(&mut self, header: &Header) {
+        if header.opcode != Opcode::Continuation {
+            self.text = header.opcode == Opcode::Text;
+        }
+        self.fin = header.fin;
+        self.mask = header.mask;
+        self.phase = 0;
+        self.left = header.len;
+    }
+}
