@@ -30,8 +30,8 @@ impl CloseCode {
     /// The server is overloaded, or this client too slow (registered with IANA after the RFC).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 
-    /// Whether a close frame may carry this code. 1004 is reserved, 1005, 1006 and 1015 only ever name what an
-    /// endpoint saw itself (RFC 6455 sections 7.4.1 and 7.4.2); 1012 to 1014 are in IANA's registry.
+    /// Whether a close frame may carry this code. 1004 is reserved, 1005, 1006 and 1015 only ever name what
+    /// an endpoint saw itself (RFC 6455 sections 7.4.1 and 7.4.2); 1012 to 1014 are in IANA's registry.
     pub const fn is_valid_on_wire(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }

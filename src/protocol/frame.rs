@@ -169,7 +169,8 @@ pub const fn encoded_len(payload_len: usize) -> usize {
 }
 
 /// Length of the header and of the payload of the server frame that `bytes` begins with; `None` when it is no
-/// such frame, or the header isn't all there. RSV1 is let through: a deflated frame has it set (RFC 7692 section 6).
+/// such frame, or the header isn't all there. RSV1 is let through: a deflated frame has it set (RFC 7692
+/// section 6).
 pub fn decode_server_header(bytes: &[u8]) -> Option<(usize, u64)> {
     let (&[first, short], rest) = bytes.split_first_chunk()?;
     if first & 0x30 != 0 || short & MASKED != 0 {

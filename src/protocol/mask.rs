@@ -1,7 +1,7 @@
 //! Masking of client payloads (RFC 6455 section 5.3).
 
-/// Undoes (or does) the masking of `data` in place. `phase` is how many bytes of the same payload came before:
-/// the payload may arrive in any number of pieces.
+/// Undoes (or does) the masking of `data` in place. `phase` is how many bytes of the same payload came
+/// before: the payload may arrive in any number of pieces.
 #[inline]
 pub fn unmask(data: &mut [u8], mask: [u8; 4], phase: usize) {
     let mut key = mask;

@@ -1,4 +1,5 @@
-//! From bytes to messages (RFC 6455 sections 5.4 to 5.6): the loop over one read, and what is kept between two.
+//! From bytes to messages (RFC 6455 sections 5.4 to 5.6): the loop over one read, and what is kept between
+//! two.
 //!
 //! A data frame that lies in the input as a whole, as nearly all do, is unmasked in place and handed out from
 //! there. Everything else is moved to a [`Pool`] as it arrives, checked before it is stored, and put together
@@ -36,8 +37,9 @@ pub enum Event<'a> {
 /// What a call of [`next`] came to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// The input is used up, but for what isn't consumed: the beginning of a header or of a control frame, which
-    /// the caller keeps (less than [`frame::CONTROL_FRAME_MAX`] bytes) and puts in front of the next read.
+    /// The input is used up, but for what isn't consumed: the beginning of a header or of a control frame,
+    /// which the caller keeps (less than [`frame::CONTROL_FRAME_MAX`] bytes) and puts in front of the next
+    /// read.
     Need,
     /// Bytes went into the assembly; call again with the rest.
     Absorbed,
@@ -45,8 +47,8 @@ pub enum Step<'a> {
     Event(Event<'a>),
 }
 
-/// What a message that spans frames or reads needs between reads. Boxed by the caller, `None` while idle, and to
-/// be given up through [`abandon`] only: its chunks belong to the pool.
+/// What a message that spans frames or reads needs between reads. Boxed by the caller, `None` while idle, and
+/// to be given up through [`abandon`] only: its chunks belong to the pool.
 #[derive(Debug, Default)]
 pub struct Assembly {
     chain: Chain,
@@ -63,9 +65,9 @@ pub struct Assembly {
 
 /// Decodes the next thing in `input` and says how many bytes it took; unmasks in place.
 ///
-/// `reserve` is how many chunks the assembly has to leave in the pool for others, `message_bytes_max` bounds the sum
-/// of a message's fragments and is held against every header, before its payload arrives. After a violation
-/// the assembly is gone and its chunks are free. Complete unfragmented frames allocate nothing.
+/// `reserve` is how many chunks the assembly has to leave in the pool for others, `message_bytes_max` bounds
+/// the sum of a message's fragments and is held against every header, before its payload arrives. After a
+/// violation the assembly is gone and its chunks are free. Complete unfragmented frames allocate nothing.
 #[inline]
 pub fn next<'a>(
     input: &'a mut [u8],
@@ -181,8 +183,8 @@ fn absorb<'a>(
     state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
     state.left -= piece.len() as u64;
     if state.left == 0 && state.fin {
-        // The last piece goes straight behind the others; the whole text is checked once more, which costs less
-        // than keeping a promise that the compiler can't see.
+        // The last piece goes straight behind the others; the whole text is checked once more, which costs
+        // less than keeping a promise that the compiler can't see.
         scratch.clear();
         pool.gather(&state.chain, scratch);
         scratch.extend_from_slice(piece);

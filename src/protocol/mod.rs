@@ -1,7 +1,14 @@
-//! Bytes in, values out: everything that a peer's bytes mean and that ours must look like.
+//! Bytes in, values out: everything that a peer's bytes mean, and what ours must look like.
 //!
 //! Nothing here knows a socket, a clock or a log; bytes and limits come in as arguments, so the reactor, the
 //! simulator and the fuzzers drive the same code. It imports no other room of the crate.
+//!
+//! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
+//! plain request's body and [`response`] answers it); from then on [`message`] walks every read, with
+//! [`frame`] for the headers, [`mask`] and [`utf8`] for the payload, [`close`] for the last frame. Only what
+//! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
+//! and as a [`Violation`] after it.
+#![forbid(unsafe_code)]
 
 pub mod close;
 pub mod frame;
@@ -9,3 +16,8 @@ pub mod mask;
 pub mod message;
 pub mod pool;
 pub mod utf8;
+
+pub use close::{CloseCode, Violation};
+pub use frame::Opcode;
+pub use message::{Assembly, Event, Step};
+pub use pool::{Chain, Pool};

@@ -36,7 +36,8 @@ impl Chain {
 /// A bounded pool of chunks of [`CHUNK_BYTES`].
 ///
 /// Both tables are zeroed allocations, which the kernel backs with pages only once they are written to, and a
-/// chunk that was never used is taken only when no used one is free: a pool costs what was in use at its peak.
+/// chunk that was never used is taken only when no used one is free: a pool costs what was in use at its
+/// peak.
 #[derive(Debug)]
 pub struct Pool {
     bytes: Vec<u8>,
@@ -140,6 +141,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     fn gathered(pool: &Pool, chain: &Chain) -> Vec<u8> {
@@ -197,7 +199,7 @@ mod tests {
         /// Eight chains over a pool that is too small for them, against plain vectors.
         #[test]
         fn as_a_vector_per_chain(
-            steps in proptest::collection::vec((0usize..8, 0usize..3 * CHUNK_BYTES, 0usize..4, any::<u8>()), 0..60)
+            steps in vec((0usize..8, 0usize..3 * CHUNK_BYTES, 0usize..4, any::<u8>()), 0..60),
         ) {
             let mut pool = Pool::new(16 * CHUNK_BYTES);
             let mut chains: [Chain; 8] = Default::default();

@@ -15,8 +15,8 @@ impl Utf8 {
             bytes = rest;
             self.tail[usize::from(self.len)] = byte;
             self.len += 1;
-            // The standard library names an incomplete sequence only if it may still become valid (it knows the
-            // narrow second bytes behind E0, ED, F0 and F4), so at most three bytes stay in the tail.
+            // The standard library names an incomplete sequence only if it may still become valid (it knows
+            // the narrow second bytes behind E0, ED, F0 and F4), so at most three bytes stay in the tail.
             match std::str::from_utf8(&self.tail[..usize::from(self.len)]) {
                 Ok(_) => self.len = 0,
                 Err(error) if error.error_len().is_none() => {}
@@ -42,10 +42,11 @@ impl Utf8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// An independent judge: the table of RFC 3629 section 4. Whether `bytes` begin some valid text, and whether
-    /// they are one.
+    /// An independent judge: the table of RFC 3629 section 4. Whether `bytes` begin some valid text, and
+    /// whether they are one.
     fn judge(mut bytes: &[u8]) -> (bool, bool) {
         while let [first, rest @ ..] = bytes {
             let (low, high, more) = match first {
@@ -136,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_in_any_pieces(bytes in proptest::collection::vec(any::<u8>(), 0..64), step in 1usize..70) {
+        fn any_bytes_in_any_pieces(bytes in vec(any::<u8>(), 0..64), step in 1usize..70) {
             check(&bytes, step);
         }
 
