@@ -15,9 +15,13 @@ pub mod frame;
 pub mod mask;
 pub mod message;
 pub mod pool;
+pub mod response;
+pub mod target;
+pub mod token;
 pub mod utf8;
 
 pub use close::{CloseCode, Violation};
 pub use frame::Opcode;
 pub use message::{Assembly, Event, Step};
 pub use pool::{Chain, Pool};
+pub use response::{Refusal, Response};

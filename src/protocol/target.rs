@@ -1,0 +1,100 @@
+//! Request targets (RFC 9112 section 3.2).
+
+use super::response::Refusal;
+use std::borrow::Cow;
+
+/// A request target taken apart; nothing is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The path, which begins with `/`; or `*` alone.
+    pub path: &'a str,
+    /// What stands behind the first `?`; empty if nothing does.
+    pub query: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// Takes the origin-form, the absolute-form that proxies send (its authority counts for nothing here),
+    /// and `*` for `OPTIONS`. The authority-form is `CONNECT`'s, and we are no proxy.
+    pub fn parse(method: &str, raw: &'a str) -> Result<Self, Refusal> {
+        const BAD: Refusal = Refusal::fixed(400, "bad request target");
+        if raw.contains('#') {
+            return Err(BAD);
+        }
+        if raw == "*" && method == "OPTIONS" {
+            return Ok(Self { path: raw, query: "" });
+        }
+        let rest = if raw.starts_with('/') {
+            raw
+        } else {
+            let (scheme, rest) = raw.split_once("://").ok_or(BAD)?;
+            if !["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+                return Err(BAD);
+            }
+            let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+            if authority == 0 || !is_authority(&rest.as_bytes()[..authority]) {
+                return Err(BAD);
+            }
+            &rest[authority..]
+        };
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        Ok(Self { path: if path.is_empty() { "/" } else { path }, query })
+    }
+}
+
+/// Whether `bytes` may stand in a `Host` field (RFC 9110 section 7.2): a host and a port, no user.
+pub(super) fn is_authority(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+}
+
+/// Decodes the `%` escapes of a path or of one segment of it (RFC 3986 section 2.1); `+` is just a plus
+/// there. `None`: a broken escape, or the result isn't UTF-8.
+pub fn percent_decode(raw: &str) -> Option<Cow<'_, str>> {
+    if !raw.contains('%') {
+        return Some(Cow::Borrowed(raw));
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        out.push((digit()? << 4 | digit()?) as u8);
+    }
+    String::from_utf8(out).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for (raw, path, query) in [
+            ("/", "/", ""),
+            ("/ws?channel=a&channel=b", "/ws", "channel=a&channel=b"),
+            ("/a?b?c", "/a", "b?c"),
+            ("//x", "//x", ""),
+            ("/http://x", "/http://x", ""),
+            ("http://host:80/ws?q", "/ws", "q"),
+            ("WSS://[::1]", "/", ""),
+            ("http://host?q=/", "/", "q=/"),
+        ] {
+            assert_eq!(Target::parse("GET", raw), Ok(Target { path, query }), "{raw}");
+        }
+        assert_eq!(Target::parse("OPTIONS", "*").unwrap().path, "*");
+        for raw in ["*", "host:80", "ws", "ftp://host/", "http:///x", "http://u@host/", "/a#b", "?a", "://"] {
+            assert_eq!(Target::parse("GET", raw).unwrap_err().status, 400, "{raw}");
+        }
+    }
+
+    #[test]
+    fn escapes() {
+        assert!(matches!(percent_decode("plain+"), Some(Cow::Borrowed("plain+"))));
+        assert_eq!(percent_decode("a%2Fb%c3%A9").as_deref(), Some("a/bé"));
+        for bad in ["%", "%2", "%2g", "%+1", "%ff", "%%41"] {
+            assert_eq!(percent_decode(bad), None, "{bad}");
+        }
+    }
+}
