@@ -10,8 +10,10 @@
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod close;
 pub mod frame;
+pub mod head;
 pub mod mask;
 pub mod message;
 pub mod pool;
@@ -20,8 +22,10 @@ pub mod target;
 pub mod token;
 pub mod utf8;
 
+pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
 pub use frame::Opcode;
+pub use head::Head;
 pub use message::{Assembly, Event, Step};
 pub use pool::{Chain, Pool};
 pub use response::{Refusal, Response};

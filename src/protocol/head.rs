@@ -1,0 +1,150 @@
+//! Request heads (RFC 9112 sections 2, 3 and 5): `httparse` for the syntax, and what is asked of the fields.
+
+use super::body::Framing;
+use super::response::Refusal;
+use super::target::{self, Target};
+use super::token;
+use httparse::{EMPTY_HEADER, Error, Header, Request, Status};
+
+#[cfg(test)]
+mod tests;
+
+/// Most header fields in a request.
+pub const HEADERS_MAX: usize = 64;
+
+/// The head of a request; it borrows from the bytes that it was parsed from.
+#[derive(Debug, Clone)]
+pub struct Head<'a> {
+    /// The method, as it was sent: methods are case-sensitive.
+    pub method: &'a str,
+    /// The request target, as it was sent.
+    pub target: &'a str,
+    /// 0 for HTTP/1.0, 1 for HTTP/1.1.
+    pub minor_version: u8,
+    parts: Target<'a>,
+    headers: [Header<'a>; HEADERS_MAX],
+    count: usize,
+}
+
+/// Parses a head and says how many bytes it takes; `None`: more bytes are needed.
+///
+/// A head over `bytes_max` bytes or with too many fields is refused with 431, complete or not, everything
+/// else that is wrong with 400. Each call starts anew, so where a head arrives in crumbs, ask [`end`] before.
+pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Option<(Head<'_>, usize)>, Refusal> {
+    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
+    let mut request = Request::new(&mut headers);
+    let size = match request.parse(&bytes[..bytes.len().min(bytes_max)]) {
+        Ok(Status::Complete(size)) => size,
+        Ok(Status::Partial) if bytes.len() < bytes_max => return Ok(None),
+        Ok(Status::Partial) => return Err(Refusal::new(431, format!("request head over {bytes_max} bytes"))),
+        Err(Error::TooManyHeaders) => {
+            return Err(Refusal::new(431, format!("more than {HEADERS_MAX} header fields")));
+        }
+        Err(Error::Version) => return Err(Refusal::fixed(400, "not HTTP/1.0 or HTTP/1.1")),
+        Err(Error::HeaderName | Error::HeaderValue) => {
+            return Err(Refusal::fixed(400, "malformed header field"));
+        }
+        Err(_) => return Err(Refusal::fixed(400, "malformed request line")),
+    };
+    let Request { method: Some(method), path: Some(target), version: Some(minor_version), headers: parsed } =
+        request
+    else {
+        return Err(Refusal::fixed(400, "malformed request line"));
+    };
+    let count = parsed.len();
+    let parts = Target::parse(method, target)?;
+    let head = Head { method, target, minor_version, parts, headers, count };
+    head.check_host()?;
+    Ok(Some((head, size)))
+}
+
+/// Where the head that `bytes` begin with ends. `from` is how many of the bytes an earlier call has seen, so
+/// that a head which arrives byte by byte is not scanned from its beginning each time.
+///
+/// Like `httparse`, it takes a bare line feed for a line's end and skips empty lines in front (RFC 9112
+/// section 2.2).
+pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    // Two bytes may follow the line feed that ends the last field, and may have been missing before.
+    let mut at = start.max(from.saturating_sub(2));
+    loop {
+        at += bytes.get(at..)?.iter().position(|&byte| byte == b'\n')? + 1;
+        match &bytes[at..] {
+            [b'\n', ..] => return Some(at + 1),
+            [b'\r', b'\n', ..] => return Some(at + 2),
+            _ => {}
+        }
+    }
+}
+
+impl<'a> Head<'a> {
+    /// The target's path, not decoded (see [`target::percent_decode`]); `/` for an absolute target without
+    /// one.
+    pub fn path(&self) -> &'a str {
+        self.parts.path
+    }
+
+    /// The target's query without the `?`, not decoded; empty if there is none.
+    pub fn query(&self) -> &'a str {
+        self.parts.query
+    }
+
+    /// The query's names and values, decoded as a form's are (`+` is a space).
+    pub fn query_pairs(&self) -> form_urlencoded::Parse<'a> {
+        form_urlencoded::parse(self.parts.query.as_bytes())
+    }
+
+    /// The first field of this name; names are case-insensitive.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers(name).next()
+    }
+
+    /// The same as text; `None` also if it isn't UTF-8.
+    pub fn header_str(&self, name: &str) -> Option<&'a str> {
+        std::str::from_utf8(self.header(name)?).ok()
+    }
+
+    /// All fields of this name, in order.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let fields = self.headers[..self.count].iter();
+        fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    /// Whether the comma-separated list in all fields of this name has this token, in any case.
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        let mut elements = self.headers(name).flat_map(token::elements);
+        elements.any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Whether the connection stays open after the answer (RFC 9112 section 9.3).
+    pub fn keep_alive(&self) -> bool {
+        let asked = self.minor_version >= 1 || self.has_token("connection", "keep-alive");
+        asked && !self.has_token("connection", "close")
+    }
+
+    /// Whether the client waits for [`super::response::CONTINUE`] before it sends the body (RFC 9110 section
+    /// 10.1.1).
+    pub fn expects_continue(&self) -> bool {
+        self.minor_version >= 1 && self.has_token("expect", "100-continue")
+    }
+
+    /// How the body comes, if one does; see [`Framing::of`].
+    pub fn body(&self, bytes_max: usize) -> Result<Framing, Refusal> {
+        Framing::of(self, bytes_max)
+    }
+
+    /// RFC 9112 section 3.2: exactly one `Host` in HTTP/1.1, at most one before, and a valid one.
+    fn check_host(&self) -> Result<(), Refusal> {
+        let mut hosts = self.headers("host");
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host,
+            (None, _) if self.minor_version == 0 => return Ok(()),
+            (None, _) => return Err(Refusal::fixed(400, "no Host field")),
+            (Some(_), Some(_)) => return Err(Refusal::fixed(400, "more than one Host field")),
+        };
+        if !target::is_authority(host) {
+            return Err(Refusal::fixed(400, "malformed Host field"));
+        }
+        Ok(())
+    }
+}
