@@ -13,6 +13,7 @@
 pub mod body;
 pub mod close;
 pub mod frame;
+pub mod handshake;
 pub mod head;
 pub mod mask;
 pub mod message;

@@ -1,0 +1,169 @@
+//! The opening handshake, server side (RFC 6455 section 4.2).
+
+use super::body::Framing;
+use super::head::Head;
+use super::response::Refusal;
+use super::token;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+
+#[cfg(test)]
+mod tests;
+
+/// Most subprotocols that a client may offer.
+pub const PROTOCOLS_MAX: usize = 32;
+
+/// What the accept key is hashed with (RFC 6455 section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The padded standard alphabet. Bits behind the sixteenth byte may be anything: the key is never decoded in
+/// earnest (RFC 6455 section 4.2.2), and some clients draw its characters at random.
+static BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+/// A valid request to become a WebSocket.
+#[derive(Debug, Clone, Copy)]
+pub struct Upgrade<'a> {
+    /// `Sec-WebSocket-Key`: what [`respond`] proves to have read.
+    pub key: &'a str,
+    /// The page that asks, if it is a browser's: see [`origin_allowed`].
+    pub origin: Option<&'a str>,
+    /// The whole head.
+    pub head: &'a Head<'a>,
+}
+
+impl<'a> Upgrade<'a> {
+    /// The subprotocols that the client offers, as it prefers them: tokens, each once.
+    pub fn protocols(&self) -> impl Iterator<Item = &'a str> {
+        protocols(self.head).filter_map(|protocol| std::str::from_utf8(protocol).ok())
+    }
+
+    /// The client's first subprotocol that is among `ours`; names are case-sensitive.
+    pub fn choose<'s>(&self, ours: &'s [String]) -> Option<&'s str> {
+        self.protocols().find_map(|offered| ours.iter().find(|own| *own == offered)).map(String::as_str)
+    }
+}
+
+fn protocols<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a [u8]> {
+    head.headers("sec-websocket-protocol").flat_map(token::elements)
+}
+
+/// Whether a request wants to become a WebSocket; it may still be wrong in every other way.
+pub fn is_upgrade(head: &Head<'_>) -> bool {
+    head.has_token("upgrade", "websocket")
+}
+
+/// Checks an opening handshake (RFC 6455 section 4.2.1).
+pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
+    if head.method != "GET" {
+        return Err(Refusal::fixed(405, "a WebSocket opens with GET").with_headers(&[("Allow", "GET")]));
+    }
+    if head.minor_version == 0 {
+        return Err(Refusal::fixed(400, "a WebSocket needs HTTP/1.1"));
+    }
+    if !is_upgrade(head) {
+        let refusal = Refusal::fixed(426, "this is a WebSocket endpoint (no `Upgrade: websocket`)");
+        return Err(refusal.with_headers(&[("Upgrade", "websocket")]));
+    }
+    if !head.has_token("connection", "upgrade") {
+        return Err(Refusal::fixed(400, "no `Connection: Upgrade`"));
+    }
+    if single(head, "sec-websocket-version")? != Some("13") {
+        let refusal = Refusal::fixed(426, "only WebSocket version 13 is spoken here");
+        return Err(refusal.with_headers(&[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]));
+    }
+    let key = single(head, "sec-websocket-key")?.filter(|key| is_key(key));
+    let key = key.ok_or(Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;
+    let origin = single(head, "origin")?;
+    check_protocols(head)?;
+    match head.body(0) {
+        Ok(Framing::None | Framing::Length(0)) => Ok(Upgrade { key, origin, head }),
+        _ => Err(Refusal::fixed(400, "a WebSocket handshake has no body")),
+    }
+}
+
+/// The value of a field that may be there once. One that isn't text must not pass for one that isn't there.
+fn single<'a>(head: &Head<'a>, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = head.headers(name);
+    let Some(value) = values.next() else { return Ok(None) };
+    match std::str::from_utf8(value) {
+        Ok(value) if values.next().is_none() => Ok(Some(value)),
+        Ok(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
+        Err(_) => Err(Refusal::new(400, format!("malformed {name} field"))),
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    let mut bytes = [0; 18];
+    key.len() == 24 && BASE64.decode_slice(key, &mut bytes) == Ok(16)
+}
+
+/// RFC 6455 section 4.1: the elements are tokens, and all different.
+fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
+    let mut seen = [&[][..]; PROTOCOLS_MAX];
+    for (i, protocol) in protocols(head).enumerate() {
+        if !token::is_token(protocol) {
+            return Err(Refusal::fixed(400, "malformed subprotocol"));
+        }
+        if i == PROTOCOLS_MAX {
+            return Err(Refusal::new(400, format!("more than {PROTOCOLS_MAX} subprotocols")));
+        }
+        if seen[..i].contains(&protocol) {
+            return Err(Refusal::fixed(400, "a subprotocol offered twice"));
+        }
+        seen[i] = protocol;
+    }
+    Ok(())
+}
+
+/// Whether a page of this origin may connect (RFC 6455 section 10.2). `*` allows every one, and a request
+/// without an origin passes: it comes from no browser, and could name any it likes.
+pub fn origin_allowed(origin: Option<&str>, allowed: &[String]) -> bool {
+    let Some(origin) = origin.map(canonical) else { return true };
+    allowed.iter().any(|allowed| allowed == "*" || canonical(allowed).eq_ignore_ascii_case(origin))
+}
+
+/// An origin without what browsers leave out and people write down (RFC 6454 section 6.2): a slash at the
+/// end, the scheme's own port.
+fn canonical(origin: &str) -> &str {
+    let origin = origin.strip_suffix('/').unwrap_or(origin);
+    let Some((scheme, _)) = origin.split_once("://") else { return origin };
+    let port = if scheme.eq_ignore_ascii_case("https") {
+        ":443"
+    } else if scheme.eq_ignore_ascii_case("http") {
+        ":80"
+    } else {
+        return origin;
+    };
+    origin.strip_suffix(port).unwrap_or(origin)
+}
+
+/// `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2): SHA-1 of key and GUID in base64.
+pub fn accept_key(key: &str) -> [u8; 28] {
+    let mut sha1 = sha1_smol::Sha1::new();
+    sha1.update(key.as_bytes());
+    sha1.update(GUID);
+    let mut accept = [0; 28];
+    let written = BASE64.encode_slice(sha1.digest().bytes(), &mut accept);
+    debug_assert_eq!(written, Ok(28));
+    accept
+}
+
+/// Appends the 101 response. A protocol that is no token, and so could break out of its line, is left out.
+pub fn respond(key: &str, protocol: Option<&str>, out: &mut Vec<u8>) {
+    const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                          Sec-WebSocket-Accept: ";
+    let protocol = protocol.filter(|protocol| {
+        let token = token::is_token(protocol.as_bytes());
+        debug_assert!(token, "subprotocol {protocol:?}");
+        token
+    });
+    out.extend_from_slice(HEAD);
+    out.extend_from_slice(&accept_key(key));
+    if let Some(protocol) = protocol {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+        out.extend_from_slice(protocol.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n\r\n");
+}

@@ -1,0 +1,154 @@
+//! The RFC's own handshake, and every way to get it wrong.
+
+use super::*;
+use crate::protocol::head;
+
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// The request of RFC 6455 section 1.2.
+const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// Checks [`REQUEST`] with `from` replaced by `to`.
+fn with<T>(from: &str, to: &str, then: impl Fn(Result<Upgrade<'_>, Refusal>) -> T) -> T {
+    assert!(REQUEST.contains(from));
+    let text = REQUEST.replacen(from, to, 1);
+    let (head, _) = head::parse(text.as_bytes(), 65536).unwrap().expect("a whole head");
+    then(check(&head))
+}
+
+fn status(from: &str, to: &str) -> u16 {
+    with(from, to, |result| result.map_or_else(|refusal| refusal.status, |_| 101))
+}
+
+#[test]
+fn the_example_of_the_rfc() {
+    with("", "", |result| {
+        let upgrade = result.unwrap();
+        assert_eq!((upgrade.key, upgrade.origin), (KEY, Some("http://example.com")));
+        assert_eq!(upgrade.protocols().collect::<Vec<_>>(), ["chat", "superchat"]);
+        assert!(is_upgrade(upgrade.head));
+        let ours = ["superchat".to_owned(), "chat".to_owned()];
+        assert_eq!(upgrade.choose(&ours), Some("chat"));
+        assert_eq!((upgrade.choose(&ours[..1]), upgrade.choose(&[])), (Some("superchat"), None));
+    });
+    assert_eq!(&accept_key(KEY), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let mut out = Vec::new();
+    respond(KEY, Some("chat"), &mut out);
+    let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), answer);
+    let mut out = Vec::new();
+    respond(KEY, None, &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), answer.replace("Sec-WebSocket-Protocol: chat\r\n", ""));
+}
+
+#[test]
+fn what_clients_may_do() {
+    for (from, to) in [
+        ("Connection: Upgrade", "Connection: keep-alive, upgrade"),
+        ("Upgrade: websocket", "upgrade: h2c, WebSocket"),
+        ("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket"),
+        ("Origin: http://example.com\r\n", ""),
+        ("Sec-WebSocket-Protocol: chat, superchat\r\n", ""),
+        ("chat, superchat", "chat\r\nSec-WebSocket-Protocol: superchat"),
+        ("Origin:", "Content-Length: 0\r\nOrigin:"),
+        (KEY, "dGhlIHNhbXBsZSBub25jZR=="),
+        ("/chat", "http://server.example.com/chat"),
+    ] {
+        assert_eq!(status(from, to), 101, "{to:?}");
+    }
+}
+
+#[test]
+fn what_they_may_not() {
+    for (from, to, expected) in [
+        ("GET", "POST", 405),
+        ("GET", "HEAD", 405),
+        ("HTTP/1.1", "HTTP/1.0", 400),
+        ("Upgrade: websocket\r\n", "", 426),
+        ("Upgrade: websocket", "Upgrade: websockets", 426),
+        ("Connection: Upgrade\r\n", "", 400),
+        ("Connection: Upgrade", "Connection: close", 400),
+        (KEY, "", 400),
+        (KEY, "dGhlIHNhbXBsZSBub25jZQ=", 400),
+        (KEY, "dGhlIHNhbXBsZSBub25jZQ", 400),
+        (KEY, "dGhlIHNhbXBsZSBub25jZWE=", 400),
+        (KEY, "dGhlIHNhbXBsZSBub25jZWFh", 400),
+        (KEY, "dGhlIHNhbXBsZSBub25j!Q==", 400),
+        (KEY, "dGhl IHNhbXBsZSBub25jZQ==", 400),
+        (KEY, "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400),
+        ("Version: 13", "Version: 8", 426),
+        ("Version: 13", "Version: 13, 8", 426),
+        ("Sec-WebSocket-Version: 13\r\n", "", 426),
+        ("Version: 13", "Version: 13\r\nSec-WebSocket-Version: 13", 400),
+        ("Origin:", "Origin: http://evil.example\r\nOrigin:", 400),
+        ("Origin:", "Content-Length: 5\r\nOrigin:", 400),
+        ("Origin:", "Transfer-Encoding: chunked\r\nOrigin:", 400),
+        ("chat, superchat", "chat, chat", 400),
+        ("chat, superchat", "chat\r\nSec-WebSocket-Protocol: chat", 400),
+        ("chat, superchat", "chat,, superchat", 400),
+        ("chat, superchat", "", 400),
+        ("chat, superchat", "a b", 400),
+        ("chat, superchat", "\"chat, superchat\"", 400),
+    ] {
+        assert_eq!(status(from, to), expected, "{to:?}");
+    }
+}
+
+#[test]
+fn refusals_carry_what_their_status_asks_for() {
+    let headers = |from, to| with(from, to, |result| result.unwrap_err().headers);
+    assert_eq!(headers("GET", "POST"), [("Allow", "GET")]);
+    assert_eq!(headers("Upgrade: websocket\r\n", ""), [("Upgrade", "websocket")]);
+    assert!(headers("Version: 13", "Version: 7").contains(&("Sec-WebSocket-Version", "13")));
+}
+
+#[test]
+fn an_origin_that_is_no_text_is_refused() {
+    let mut bytes = REQUEST.replacen("http://example.com", "http://\u{1}", 1).into_bytes();
+    let at = bytes.iter().position(|&byte| byte == 1).unwrap();
+    bytes[at] = 0xff;
+    let (head, _) = head::parse(&bytes, 8192).unwrap().expect("a whole head");
+    assert_eq!(check(&head).unwrap_err().status, 400);
+}
+
+#[test]
+fn at_most_so_many_protocols() {
+    let offer = |count: usize| (0..count).map(|i| format!("p{i}")).collect::<Vec<_>>().join(",");
+    assert_eq!(status("chat, superchat", &offer(PROTOCOLS_MAX)), 101);
+    assert_eq!(status("chat, superchat", &offer(PROTOCOLS_MAX + 1)), 400);
+}
+
+#[test]
+fn origins() {
+    let allowed = ["https://Example.com/".to_owned(), "http://localhost:8080".to_owned()];
+    for origin in
+        ["https://example.com", "HTTPS://EXAMPLE.COM", "https://example.com:443", "http://localhost:8080"]
+    {
+        assert!(origin_allowed(Some(origin), &allowed), "{origin}");
+    }
+    for origin in [
+        "http://example.com",
+        "https://example.com.evil.org",
+        "https://example.com:80",
+        "https://www.example.com",
+        "http://localhost",
+        "null",
+        "",
+    ] {
+        assert!(!origin_allowed(Some(origin), &allowed), "{origin}");
+    }
+    assert!(origin_allowed(None, &allowed) && origin_allowed(None, &[]));
+    assert!(!origin_allowed(Some("https://example.com"), &[]));
+    assert!(origin_allowed(Some("null"), &["*".to_owned()]));
+}
+
+#[test]
+#[cfg_attr(debug_assertions, should_panic = "subprotocol")]
+fn a_protocol_cannot_inject_fields() {
+    let mut out = Vec::new();
+    respond(KEY, Some("chat\r\nSet-Cookie: a"), &mut out);
+    assert!(!String::from_utf8(out).unwrap().contains("Cookie"));
+}
