@@ -1,1 +1,22 @@
-//! The push room.
+//! The push room: channels, their logs, and where every subscriber stands in them.
+//!
+//! A publication is encoded once into wire bytes ([`Message::encode`]) and appended to its channel's
+//! [`Log`], a bounded ring. A subscriber owns no queue, only a [`Cursor`] into the ring; what it still
+//! has to get is the bytes from there to the head. The [`Ledger`] counts, for each publication, how many
+//! have it, lag, were skipped or left, at two additions for a write whatever it carried.
+//!
+//! May import: protocol, limits, error. It knows no socket and no clock.
+
+pub mod channel;
+pub mod channels;
+pub mod ledger;
+pub mod log;
+pub mod message;
+pub mod push_error;
+
+pub use channel::{Channel, Member, Membership, Walk};
+pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, LogLimits};
+pub use ledger::{Delivery, Ledger, Passage};
+pub use log::{Cursor, Log};
+pub use message::Message;
+pub use push_error::PushError;

@@ -1,1 +1,37 @@
-//! The reactor room.
+//! The reactor room: the only one with sockets and, in its poll loop, a clock.
+//!
+//! [`Reactor`] holds the connections and does everything that follows from bytes, readiness, commands and
+//! time; it is generic over [`Socket`] and gets the time as an argument, so that a simulator can drive it.
+//! [`EventLoop`] drives it on Linux: mio's poll, the listeners, the clock.
+//!
+//! The path of a byte in: `EventLoop` -> [`Reactor::ready`] -> `input` -> `http` or `websocket` -> endpoint.
+//! The path of a publication out: [`Shared::publish`] -> `commands` -> the channel's log -> `flush` -> sockets.
+//!
+//! May import: endpoint, push, protocol, config, metrics, journal, limits, error.
+
+pub mod addresses;
+mod closing;
+mod commands;
+pub mod event_loop;
+mod flush;
+mod host;
+mod http;
+mod input;
+pub mod listener;
+mod output;
+mod rates;
+#[allow(clippy::module_inception)]
+mod reactor;
+pub mod shared;
+pub mod slot;
+pub mod socket;
+mod sweep;
+pub mod sys;
+mod timers;
+mod upgrade;
+mod websocket;
+
+pub use event_loop::EventLoop;
+pub use reactor::{Door, Reactor, Turn};
+pub use shared::{Command, Shared};
+pub use socket::{Socket, Stream};

@@ -1,0 +1,53 @@
+//! The name of one connection, never used twice while the process lives.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A connection's id: its slot and the serial number of its accept, so that an id whose connection has gone
+/// is refused instead of naming the next one in the same slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+impl ConnId {
+    /// The id of the connection with this serial number in this slot.
+    pub fn new(slot: u32, serial: u32) -> ConnId {
+        ConnId(u64::from(serial) << 32 | u64::from(slot))
+    }
+
+    /// The slot.
+    pub fn slot(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    /// The serial number.
+    pub fn serial(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ConnId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<ConnId, Self::Err> {
+        text.parse().map(ConnId)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_slot_and_serial() {
+        let id = ConnId::new(7, 9);
+        assert_eq!((id.slot(), id.serial()), (7, 9));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_ne!(id, ConnId::new(7, 10));
+    }
+}

@@ -1,0 +1,198 @@
+//! What an embedder decides and hears: who may connect, what clients say, who has left.
+
+use std::net::SocketAddr;
+
+use crate::config::Config;
+use crate::protocol::close::{CloseCode, encode_close};
+use crate::protocol::frame::{self, Opcode};
+use crate::protocol::handshake::Upgrade;
+use crate::push::Message;
+
+use super::ConnId;
+
+/// A client that asks for `/ws`.
+pub struct Connect<'a> {
+    /// The checked handshake; `upgrade.head` has path, query and headers.
+    pub upgrade: &'a Upgrade<'a>,
+    /// Where it comes from; None on a Unix-domain socket.
+    pub peer: Option<SocketAddr>,
+    /// The channels it asks for (`?channel=`), names already checked.
+    pub channels: Vec<String>,
+    config: &'a Config,
+}
+
+impl<'a> Connect<'a> {
+    /// For the reactor, once the handshake itself is in order.
+    pub fn new(
+        upgrade: &'a Upgrade<'a>,
+        peer: Option<SocketAddr>,
+        channels: Vec<String>,
+        config: &'a Config,
+    ) -> Connect<'a> {
+        Connect { upgrade, peer, channels, config }
+    }
+
+    /// The request's path.
+    pub fn path(&self) -> &'a str {
+        self.upgrade.head.path()
+    }
+
+    /// The first value of a query parameter, decoded.
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.upgrade.head.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.upgrade.head.header_str(name)
+    }
+
+    /// What happens without a handler: the default channel, and those it asks for if the configuration lets
+    /// clients choose them (else 403).
+    pub fn by_config(&self) -> Decision {
+        let denied = |name: &&String| !self.config.channels.iter().any(|p| crate::config::pattern_matches(p, name));
+        match self.channels.iter().find(denied) {
+            Some(name) => Decision::refuse(403, format!("channel {name:?} is not open to clients (channels)")),
+            None => Decision::Accept(Accept { channels: self.channels.clone(), ..Accept::default() }),
+        }
+    }
+}
+
+/// The answer to a [`Connect`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It may come in.
+    Accept(Accept),
+    /// It may not.
+    Refuse {
+        /// The HTTP status, 400 to 599; another number becomes 403.
+        status: u16,
+        /// The response's body.
+        reason: String,
+    },
+}
+
+impl Decision {
+    /// A refusal.
+    pub fn refuse(status: u16, reason: impl Into<String>) -> Decision {
+        Decision::Refuse { status, reason: reason.into() }
+    }
+}
+
+/// How a connection is taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// Who it is; shown by `/connections`.
+    pub user: Option<String>,
+    /// Whether it receives the default channel.
+    pub broadcast: bool,
+    /// Channels it receives as well.
+    pub channels: Vec<String>,
+    /// The subprotocol; None: the first one offered that the configuration lists.
+    pub protocol: Option<String>,
+}
+
+impl Default for Accept {
+    fn default() -> Accept {
+        Accept { user: None, broadcast: true, channels: Vec::new(), protocol: None }
+    }
+}
+
+/// What a callback asks for beyond its replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Receive this channel from now on.
+    Subscribe(String),
+    /// Receive it no more.
+    Unsubscribe(String),
+    /// Close the connection.
+    Close(CloseCode, String),
+}
+
+/// An open connection inside a callback.
+pub struct Session<'a> {
+    id: ConnId,
+    user: Option<&'a str>,
+    replies: &'a mut Vec<u8>,
+    wishes: &'a mut Vec<Wish>,
+}
+
+impl<'a> Session<'a> {
+    /// For the reactor: frames are appended to `replies`, everything else to `wishes`.
+    pub fn new(
+        id: ConnId,
+        user: Option<&'a str>,
+        replies: &'a mut Vec<u8>,
+        wishes: &'a mut Vec<Wish>,
+    ) -> Session<'a> {
+        Session { id, user, replies, wishes }
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// The name that `on_connect` gave it.
+    pub fn user(&self) -> Option<&str> {
+        self.user
+    }
+
+    /// Sends a message to this connection, in the order of the calls, before anything pushed to it later.
+    pub fn reply(&mut self, message: Message<'_>) {
+        message.encode(self.replies);
+    }
+
+    /// Closes the connection after what was replied.
+    pub fn close(&mut self, code: CloseCode, reason: impl Into<String>) {
+        self.wishes.push(Wish::Close(code, reason.into()));
+    }
+
+    /// Subscribes the connection to a channel.
+    pub fn subscribe(&mut self, channel: impl Into<String>) {
+        self.wishes.push(Wish::Subscribe(channel.into()));
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&mut self, channel: impl Into<String>) {
+        self.wishes.push(Wish::Unsubscribe(channel.into()));
+    }
+}
+
+/// The embedder's callbacks for `/ws`. They run on the reactor's thread and must not block: while one runs,
+/// nothing else does.
+pub trait Handler: Send {
+    /// Decides on a client.
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        connect.by_config()
+    }
+
+    /// The handshake was answered; the connection receives what is published from now on.
+    fn on_open(&mut self, _session: &mut Session<'_>) {}
+
+    /// A whole message has come in.
+    fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
+
+    /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
+    fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}
+}
+
+/// No decisions and no interest in what clients say: the daemon's handler.
+impl Handler for () {}
+
+/// "Abnormal closure" (RFC 6455 section 7.4.1): what the end without a close frame is called. Never on the wire.
+pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
+
+/// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
+pub const NO_STATUS: CloseCode = CloseCode(1005);
+
+/// The frame that says goodbye.
+pub fn goodbye(code: CloseCode, reason: &str) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(4 + reason.len());
+    if code == NO_STATUS {
+        frame::encode(Opcode::Close, &[], &mut frame);
+    } else {
+        encode_close(code, reason, &mut frame);
+    }
+    frame
+}

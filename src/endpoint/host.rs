@@ -1,0 +1,164 @@
+//! What endpoints ask of the server around them. The reactor implements it; tests put a fake in its place.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::metrics::Metrics;
+use crate::protocol::close::CloseCode;
+use crate::push::{Delivery, Message, PushError};
+
+use super::ConnId;
+
+/// The answer to a push: where the publication stands, and the id under which its delivery can be followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// The channel.
+    pub channel: Arc<str>,
+    /// Which life of the channel, microseconds since 1970; offsets start anew with each.
+    pub epoch: u64,
+    /// The publication's place in the channel.
+    pub offset: u64,
+    /// For `GET /stats?receipt=` and `Handle::delivery`.
+    #[serde(rename = "receipt")]
+    pub id: u64,
+}
+
+/// One connection, as `GET /connections` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConnectionInfo {
+    /// Its id, in quotes: JavaScript's numbers are too short for it.
+    pub id: String,
+    /// `ws`, `echo` or `chat`.
+    pub endpoint: &'static str,
+    /// `open` or `closing`.
+    pub state: &'static str,
+    /// Where it comes from.
+    pub peer: Option<String>,
+    /// Who it is, if a handler said.
+    pub user: Option<String>,
+    /// The channels it receives.
+    pub channels: Vec<String>,
+    /// Published bytes that it has still to get.
+    pub lag_bytes: u64,
+    /// Bytes that wait for it alone.
+    pub outbox_bytes: usize,
+}
+
+/// A page of connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The connections.
+    pub connections: Vec<ConnectionInfo>,
+    /// Pass this as `after` for the next page; None: that was all.
+    pub next: Option<String>,
+}
+
+/// Which connections to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this user's.
+    pub user: Option<String>,
+    /// Only subscribers of this channel.
+    pub channel: Option<String>,
+}
+
+/// The server's state in numbers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Stats {
+    /// wspush's version.
+    pub version: &'static str,
+    /// Milliseconds since the start.
+    pub uptime_ms: u64,
+    /// Open WebSocket connections.
+    pub connections: u64,
+    /// Connections that have not finished their handshake, or speak plain HTTP.
+    pub handshaking: u64,
+    /// Connections that are saying goodbye.
+    pub closing: u64,
+    /// Connections on the admin listener.
+    pub admin_connections: u64,
+    /// Connections whose socket takes nothing more for now.
+    pub blocked: u64,
+    /// Channels.
+    pub channels: u64,
+    /// Commands from other threads that wait.
+    pub inbox_commands: u64,
+    /// Whether the server is draining.
+    pub draining: bool,
+    /// Per second, over the last ten seconds.
+    pub rates: Rates,
+    /// Our own memory.
+    pub memory: Memory,
+    /// The bounds.
+    pub limits: Bounds,
+    /// Everything counted since the start.
+    pub counters: Metrics,
+}
+
+/// Events per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Rates {
+    /// Connections accepted.
+    pub accepts: f64,
+    /// Publications.
+    pub publications: f64,
+    /// Publications written to subscribers.
+    pub deliveries: f64,
+    /// Messages from clients.
+    pub messages_in: f64,
+}
+
+/// Bytes by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Resident set of the whole process; 0 if the system does not say.
+    pub rss_bytes: u64,
+    /// One connection's slot.
+    pub slot_bytes: u64,
+    /// Slots touched so far.
+    pub slots_bytes: u64,
+    /// Rings of all channels.
+    pub log_bytes: u64,
+    /// Incomplete messages and request heads.
+    pub assembly_bytes: u64,
+}
+
+/// The bounds that an operator runs into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    /// Connections, as configured.
+    pub max_connections: u64,
+    /// Connections that the descriptor limit leaves room for; what counts is the smaller one.
+    pub connections_by_descriptors: u64,
+    /// A client's message.
+    pub message_bytes_max: u64,
+    /// A channel's log.
+    pub log_bytes: u64,
+    /// A channel's log.
+    pub log_publications: u64,
+}
+
+/// What the admin API and the demo can do to the server.
+pub trait Host {
+    /// Publishes to a channel (None: the default one). The number is that of its present subscribers.
+    fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError>;
+
+    /// Sends to one connection.
+    fn send(&mut self, conn: ConnId, message: Message<'_>) -> Result<(), PushError>;
+
+    /// Closes one connection; false if there is no such.
+    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool;
+
+    /// Lists at most `limit` connections behind `after`.
+    fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page;
+
+    /// The state in numbers.
+    fn stats(&self) -> Stats;
+
+    /// The state as Prometheus text.
+    fn prometheus(&self) -> String;
+
+    /// How far a publication has come; None if it is too old or never was.
+    fn delivery(&self, receipt: u64) -> Option<Delivery>;
+}

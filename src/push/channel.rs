@@ -1,0 +1,243 @@
+//! A channel: one log, its subscribers, and how far the flush has come through them.
+
+use std::sync::Arc;
+
+use super::ledger::{Ledger, Passage};
+use super::log::{Cursor, Log};
+
+/// One subscriber of a named channel: 8 bytes here and 8 ([`Membership`]) at the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Slot of the connection.
+    pub slot: u32,
+    /// Where it stands in the log.
+    pub cursor: Cursor,
+}
+
+/// The connection's side of a [`Member`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The channel.
+    pub channel: super::ChannelId,
+    /// The member's place in the channel's list.
+    pub place: u32,
+}
+
+/// A flush under way: one pass over all subscribers, cut into slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The subscriber to visit next: a place among the members, or a slot for the default channel.
+    pub next: usize,
+    /// The log's head when the walk began. Whoever the walk has passed was offered everything before it.
+    pub head: u64,
+}
+
+/// A channel.
+#[derive(Debug)]
+pub struct Channel {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Which life of this name it is: microseconds since 1970 at its creation.
+    pub epoch: u64,
+    /// The publications.
+    pub log: Log,
+    /// Who has them.
+    pub ledger: Ledger,
+    /// Subscribers of a named channel. The default channel has none here: its subscribers are the slots themselves.
+    pub members: Vec<Member>,
+    /// Number of subscribers.
+    pub subscribers: u32,
+    /// The flush under way.
+    pub walk: Option<Walk>,
+    /// Time of the last publication or subscription, for forgetting channels out of use.
+    pub used_ms: u64,
+    /// Whether the channel stands in the queue of channels to flush.
+    pub(super) queued: bool,
+    /// Whether the channel stands in the list of ledgers to settle.
+    pub(super) unsettled: bool,
+    /// Every subscriber has been offered everything before this position.
+    offered: u64,
+}
+
+impl Channel {
+    pub(super) fn new(name: Arc<str>, epoch: u64, log: Log, lines_max: usize, now_ms: u64) -> Channel {
+        Channel {
+            name,
+            epoch,
+            ledger: Ledger::new(log.next_offset(), lines_max),
+            offered: log.head(),
+            log,
+            members: Vec::new(),
+            subscribers: 0,
+            walk: None,
+            used_ms: now_ms,
+            queued: false,
+            unsettled: false,
+        }
+    }
+
+    /// Whether a frame of `len` bytes can be appended without evicting what some subscriber was not yet offered.
+    ///
+    /// This is what makes a burst larger than the log wait for the flush instead of turning everybody into a
+    /// slow consumer. It also keeps cursors resolvable: see [`Cursor`].
+    pub fn has_room(&self, len: usize) -> bool {
+        self.subscribers == 0 || self.log.tail_after(len) <= self.offered
+    }
+
+    /// Appends a frame for all present subscribers as publication number `offset`.
+    ///
+    /// A channel that a subscriber has opened does not know how many publications are on their way to it; the
+    /// first one that arrives says where the count begins.
+    pub(super) fn append(&mut self, frame: &[u8], offset: u64, id: u64, now_us: u64) {
+        if self.log.head() == self.log.tail() && self.log.next_offset() != offset {
+            self.log.begin_at(offset);
+            self.ledger.begin_at(offset);
+        }
+        self.used_ms = now_us / 1000;
+        self.ledger.publish(id, self.subscribers, now_us);
+        let appended = self.log.append(frame);
+        assert_eq!(appended, offset, "the inbox gives out places in the order in which they are appended");
+        if self.subscribers == 0 {
+            self.offered = self.log.head();
+        }
+    }
+
+    /// Starts a walk, or goes on with the one under way. None: everybody was offered everything.
+    pub fn resume_walk(&mut self) -> Option<Walk> {
+        if self.walk.is_none() && self.offered < self.log.head() {
+            self.walk = Some(Walk { next: 0, head: self.log.head() });
+        }
+        self.walk
+    }
+
+    /// Notes that the walk has visited everybody.
+    pub fn end_walk(&mut self) {
+        if let Some(walk) = self.walk.take() {
+            self.offered = walk.head;
+        }
+    }
+
+    /// Adds a member, who gets what is published from now on; returns its place.
+    pub fn join(&mut self, slot: u32, now_ms: u64) -> u32 {
+        self.used_ms = now_ms;
+        self.subscribers += 1;
+        self.members.push(Member { slot, cursor: Cursor::at(self.log.head()) });
+        (self.members.len() - 1) as u32
+    }
+
+    /// Removes the member at `place`. Others take the places that become free: `moved(slot, old, new)` for each.
+    ///
+    /// A member that the walk has still to visit is never moved in front of it.
+    pub fn leave(&mut self, place: u32, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {
+        self.used_ms = now_ms;
+        let mut gap = place as usize;
+        self.depart(self.members[gap].cursor);
+        let last = self.members.len() - 1;
+        if let Some(walk) = &mut self.walk
+            && gap < walk.next
+        {
+            walk.next -= 1;
+            if gap != walk.next {
+                self.members[gap] = self.members[walk.next];
+                moved(self.members[gap].slot, walk.next as u32, gap as u32);
+                gap = walk.next;
+            }
+        }
+        if gap != last {
+            self.members[gap] = self.members[last];
+            moved(self.members[gap].slot, last as u32, gap as u32);
+        }
+        self.members.pop();
+        // A crowd that has left leaves no memory behind.
+        if self.members.capacity() > 64 && self.members.len() < self.members.capacity() / 4 {
+            self.members.shrink_to(self.members.len() * 2);
+        }
+    }
+
+    /// Accounts for a subscriber that leaves with its cursor there.
+    pub fn depart(&mut self, cursor: Cursor) {
+        self.subscribers -= 1;
+        let offset = match self.log.position(cursor) {
+            Some(position) => self.log.offset_at(position).0,
+            None => self.log.first_offset(),
+        };
+        self.ledger.pass(Passage::Gone, offset, self.log.next_offset());
+    }
+
+    /// Moves a fallen subscriber on to the newest publication; returns its new cursor and how many it lost
+    /// of those the log still has.
+    pub fn skip_to_newest(&mut self) -> (Cursor, u64) {
+        let position = self.log.newest_start();
+        let (offset, _) = self.log.offset_at(position);
+        let first = self.log.first_offset();
+        self.ledger.pass(Passage::Skipped, first, offset);
+        (Cursor::at(position), offset - first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::push::Message;
+
+    fn channel(publications_max: usize) -> Channel {
+        Channel::new("c".into(), 1, Log::new(0, 1 << 16, publications_max), publications_max, 0)
+    }
+
+    fn slots(channel: &Channel) -> Vec<u32> {
+        channel.members.iter().map(|m| m.slot).collect()
+    }
+
+    #[test]
+    fn a_burst_waits_for_the_flush_not_for_the_slow() {
+        let mut channel = channel(2);
+        let frame = Message::Text("x").to_frame();
+        channel.join(7, 0);
+        channel.append(&frame, 0, 0, 0);
+        channel.append(&frame, 1, 1, 0);
+        assert!(!channel.has_room(frame.len()), "the first one was not offered yet");
+        let walk = channel.resume_walk().unwrap();
+        assert_eq!(walk.head, channel.log.head());
+        channel.end_walk();
+        assert!(channel.has_room(frame.len()));
+        assert_eq!(channel.resume_walk(), None);
+        assert_eq!(channel.log.position(channel.members[0].cursor), Some(0), "an unwritten cursor stays");
+    }
+
+    #[test]
+    fn leaving_during_a_walk_hides_nobody_from_it() {
+        let mut channel = channel(8);
+        for slot in 0..6 {
+            channel.join(slot, 0);
+        }
+        channel.append(&Message::Text("x").to_frame(), 0, 0, 0);
+        channel.resume_walk();
+        channel.walk.as_mut().unwrap().next = 3;
+        let mut moves = Vec::new();
+        channel.leave(0, 0, |slot, old, new| moves.push((slot, old, new)));
+        assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 1, 5, 3, 4], 2));
+        assert_eq!(moves, [(2, 2, 0), (5, 5, 2)]);
+        channel.leave(4, 0, |_, _, _| panic!("the last one leaves no gap"));
+        channel.leave(1, 0, |_, _, _| {});
+        assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 3, 5], 1));
+    }
+
+    #[test]
+    fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
+        let mut channel = channel(3);
+        let frame = Message::Text("x").to_frame();
+        channel.join(0, 0);
+        channel.join(1, 0);
+        for id in 0..3 {
+            channel.append(&frame, id, id, 0);
+        }
+        channel.leave(0, 0, |_, _, _| {});
+        channel.end_walk();
+        let (cursor, lost) = channel.skip_to_newest();
+        assert_eq!((channel.log.position(cursor), lost), (Some(channel.log.newest_start()), 2));
+        channel.ledger.settle(1, |_| {});
+        let d = channel.ledger.delivery(0).unwrap();
+        assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
+        assert_eq!(channel.ledger.delivery(2).unwrap().lagging, 1);
+    }
+}

@@ -1,0 +1,211 @@
+//! All channels of a server, by name and by id, and which of them have something to flush.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::channel::Channel;
+use super::ledger::Delivery;
+use super::log::Log;
+
+/// A channel's place in the server. Valid while the channel has subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChannelId(pub u32);
+
+/// The channel that everybody on `/ws` receives.
+pub const DEFAULT: ChannelId = ChannelId(0);
+
+/// The default channel's name.
+pub const DEFAULT_NAME: &str = "broadcast";
+
+/// Bounds of one channel's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Bytes it keeps.
+    pub bytes: usize,
+    /// Publications it keeps.
+    pub publications: usize,
+}
+
+/// The channels.
+#[derive(Debug)]
+pub struct Channels {
+    all: Slab<Channel>,
+    names: HashMap<Arc<str>, ChannelId>,
+    /// Channels with something to flush, in turn.
+    queue: VecDeque<ChannelId>,
+    /// Channels whose ledger has changed since it was last settled.
+    unsettled: Vec<ChannelId>,
+    limits: LogLimits,
+}
+
+impl Channels {
+    /// The default channel alone.
+    pub fn new(limits: LogLimits, default_epoch: u64) -> Channels {
+        let mut channels = Channels {
+            all: Slab::new(),
+            names: HashMap::new(),
+            queue: VecDeque::new(),
+            unsettled: Vec::new(),
+            limits,
+        };
+        let default = channels.open(&Arc::from(DEFAULT_NAME), default_epoch, 1, 0);
+        debug_assert_eq!(default, DEFAULT);
+        channels
+    }
+
+    /// The channel of this name, created if it isn't there; its first publication will have offset `first_offset`.
+    pub fn open(&mut self, name: &Arc<str>, epoch: u64, first_offset: u64, now_ms: u64) -> ChannelId {
+        if let Some(&id) = self.names.get(name) {
+            return id;
+        }
+        let log = Log::new(first_offset, self.limits.bytes, self.limits.publications);
+        let channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
+        let id = ChannelId(self.all.insert(channel) as u32);
+        self.names.insert(name.clone(), id);
+        id
+    }
+
+    /// The id of a channel that exists.
+    pub fn find(&self, name: &str) -> Option<ChannelId> {
+        self.names.get(name).copied()
+    }
+
+    /// A channel that exists.
+    ///
+    /// # Panics
+    /// If it was removed; ids are kept only by subscribers, and a channel with subscribers is never removed.
+    #[inline]
+    pub fn get(&self, id: ChannelId) -> &Channel {
+        &self.all[id.0 as usize]
+    }
+
+    /// A channel that may have been removed since.
+    pub fn try_get(&self, id: ChannelId) -> Option<&Channel> {
+        self.all.get(id.0 as usize)
+    }
+
+    /// As [`get`](Self::get), to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, id: ChannelId) -> &mut Channel {
+        &mut self.all[id.0 as usize]
+    }
+
+    /// Number of channels.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Never: there is always the default channel.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// All channels.
+    pub fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
+        self.all.iter().map(|(key, channel)| (ChannelId(key as u32), channel))
+    }
+
+    /// Bytes allocated for all rings.
+    pub fn ring_bytes(&self) -> usize {
+        self.all.iter().map(|(_, channel)| channel.log.ring_bytes()).sum()
+    }
+
+    /// Appends a frame to a channel as its publication number `offset`, and queues the channel for the flush.
+    pub fn append(&mut self, id: ChannelId, frame: &[u8], offset: u64, receipt: u64, now_us: u64) {
+        let channel = self.get_mut(id);
+        channel.append(frame, offset, receipt, now_us);
+        if channel.subscribers > 0 && !std::mem::replace(&mut channel.queued, true) {
+            self.queue.push_back(id);
+        }
+        self.touch(id);
+    }
+
+    /// Notes that a channel's ledger has changed.
+    pub fn touch(&mut self, id: ChannelId) {
+        if !std::mem::replace(&mut self.get_mut(id).unsettled, true) {
+            self.unsettled.push(id);
+        }
+    }
+
+    /// Settles the ledgers that have changed; shows every delivery that may have.
+    pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) {
+        for id in self.unsettled.drain(..) {
+            let channel = &mut self.all[id.0 as usize];
+            channel.unsettled = false;
+            channel.ledger.settle(now_us, &mut changed);
+        }
+    }
+
+    /// Takes the next channel to flush out of the queue.
+    pub fn next_dirty(&mut self) -> Option<ChannelId> {
+        self.queue.pop_front()
+    }
+
+    /// Puts a channel whose walk isn't over back into the queue, behind the others; or notes that it is clean.
+    pub fn requeue(&mut self, id: ChannelId, dirty: bool) {
+        self.get_mut(id).queued = dirty;
+        if dirty {
+            self.queue.push_back(id);
+        }
+    }
+
+    /// Whether any channel has something to flush.
+    pub fn is_dirty(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Channels that can be forgotten: without subscribers, and out of use since before `since_ms`.
+    pub fn idle_since(&self, since_ms: u64) -> Vec<ChannelId> {
+        let idle = |c: &Channel| c.subscribers == 0 && c.used_ms < since_ms && !c.queued && !c.unsettled;
+        self.iter().filter(|(id, channel)| *id != DEFAULT && idle(channel)).map(|(id, _)| id).collect()
+    }
+
+    /// Forgets a channel that [`idle_since`](Self::idle_since) named.
+    pub fn remove(&mut self, id: ChannelId) {
+        let channel = self.all.remove(id.0 as usize);
+        self.names.remove(&channel.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::push::Message;
+
+    const LIMITS: LogLimits = LogLimits { bytes: 1 << 12, publications: 8 };
+
+    #[test]
+    fn a_channel_is_queued_once_and_in_turn() {
+        let mut channels = Channels::new(LIMITS, 1);
+        let news = channels.open(&"news".into(), 2, 1, 0);
+        assert_eq!(channels.open(&"news".into(), 9, 9, 0), news);
+        channels.get_mut(news).join(0, 0);
+        channels.get_mut(DEFAULT).subscribers = 1;
+        let frame = Message::Text("x").to_frame();
+        for (id, offset) in [(news, 1), (DEFAULT, 1), (news, 2)] {
+            channels.append(id, &frame, offset, 0, 0);
+        }
+        assert_eq!((channels.next_dirty(), channels.is_dirty()), (Some(news), true));
+        channels.requeue(news, true);
+        assert_eq!(channels.next_dirty(), Some(DEFAULT));
+        channels.requeue(DEFAULT, false);
+        assert_eq!((channels.next_dirty(), channels.next_dirty()), (Some(news), None));
+    }
+
+    #[test]
+    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_forgotten_in_time() {
+        let mut channels = Channels::new(LIMITS, 1);
+        let news = channels.open(&"news".into(), 2, 1, 0);
+        channels.append(news, &Message::Text("x").to_frame(), 1, 7, 5_000);
+        assert!(!channels.is_dirty());
+        let mut seen = Vec::new();
+        channels.settle(5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
+        assert_eq!(seen, [(7, 0, Some(0))]);
+        assert_eq!(channels.idle_since(5), []);
+        assert_eq!(channels.idle_since(6), [news]);
+        channels.remove(news);
+        assert_eq!((channels.find("news"), channels.len()), (None, 1));
+    }
+}

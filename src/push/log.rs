@@ -1,0 +1,310 @@
+//! A channel's log: a bounded ring of wire bytes, and cursors into it.
+
+use std::collections::VecDeque;
+
+use crate::protocol::frame;
+
+/// A place in a log: the low half of a logical byte position.
+///
+/// Half is enough, because the channel never lets a subscriber go unvisited while the head moves on by more
+/// than three rings, and a ring is smaller than 2^30 bytes (`limits::LOG_BYTES_MAX`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor(pub u32);
+
+impl Cursor {
+    /// The cursor at a logical byte position.
+    pub fn at(position: u64) -> Cursor {
+        Cursor(position as u32)
+    }
+}
+
+/// The ring. Positions are logical: they count all bytes ever appended and never wrap; `position & mask` is
+/// where the byte lies.
+///
+/// Invariants: `tail <= head`, `head - tail <= bytes_max`, `ends` holds the end position of every publication
+/// in `tail..head`, strictly ascending, the last one equal to `head`.
+#[derive(Debug)]
+pub struct Log {
+    ring: Vec<u8>,
+    tail: u64,
+    head: u64,
+    first_offset: u64,
+    ends: VecDeque<u64>,
+    bytes_max: usize,
+    publications_max: usize,
+}
+
+/// The ring's size before it has to grow; most channels never need more.
+const RING_BYTES_MIN: usize = 1 << 10;
+
+impl Log {
+    /// An empty log whose first publication will have offset `first_offset`.
+    ///
+    /// It holds at most `bytes_max` bytes in at most `publications_max` publications, and allocates as they come.
+    pub fn new(first_offset: u64, bytes_max: usize, publications_max: usize) -> Log {
+        Log::starting_at(0, first_offset, bytes_max, publications_max)
+    }
+
+    /// As [`Log::new`], with the first byte at logical position `position`.
+    pub fn starting_at(position: u64, first_offset: u64, bytes_max: usize, publications_max: usize) -> Log {
+        assert!(bytes_max > 0 && publications_max > 0, "a log holds at least one publication");
+        Log {
+            ring: Vec::new(),
+            tail: position,
+            head: position,
+            first_offset,
+            ends: VecDeque::new(),
+            bytes_max,
+            publications_max,
+        }
+    }
+
+    /// Position behind the last byte.
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Position of the oldest byte still here.
+    pub fn tail(&self) -> u64 {
+        self.tail
+    }
+
+    /// Offset of the oldest publication still here, or of the next one if there is none.
+    pub fn first_offset(&self) -> u64 {
+        self.first_offset
+    }
+
+    /// Offset that the next publication gets.
+    pub fn next_offset(&self) -> u64 {
+        self.first_offset + self.ends.len() as u64
+    }
+
+    /// Bytes allocated for the ring.
+    pub fn ring_bytes(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Lets the first publication have this offset.
+    ///
+    /// # Panics
+    /// If there was one already.
+    pub fn begin_at(&mut self, offset: u64) {
+        assert!(self.ends.is_empty(), "publications keep their offsets");
+        self.first_offset = offset;
+    }
+
+    /// Where the tail will be once a frame of `len` bytes has been appended: what it costs the others.
+    pub fn tail_after(&self, len: usize) -> u64 {
+        let spare = usize::from(self.ends.len() >= self.publications_max);
+        let mut tail = if spare == 1 { self.ends[0] } else { self.tail };
+        let bytes_kept = (self.bytes_max - len.min(self.bytes_max)) as u64;
+        if self.head - tail > bytes_kept {
+            let first_kept = self.head - bytes_kept;
+            let evicted = self.ends.partition_point(|&end| end < first_kept);
+            tail = tail.max(self.ends.get(evicted).copied().unwrap_or(self.head));
+        }
+        tail
+    }
+
+    /// Appends one publication, a whole frame, and evicts the oldest ones that no longer fit.
+    ///
+    /// # Panics
+    /// If the frame alone is larger than the log; callers check that where the message enters.
+    pub fn append(&mut self, frame: &[u8]) -> u64 {
+        assert!(!frame.is_empty() && frame.len() <= self.bytes_max, "a frame that no log can hold");
+        debug_assert!(frame::are_whole(frame), "the log holds whole frames only");
+        let tail = self.tail_after(frame.len());
+        while self.tail < tail {
+            self.tail = self.ends.pop_front().unwrap_or(self.head);
+            self.first_offset += 1;
+        }
+        self.reserve(frame.len());
+        let mask = self.ring.len() - 1;
+        let start = self.head as usize & mask;
+        let first = frame.len().min(self.ring.len() - start);
+        self.ring[start..start + first].copy_from_slice(&frame[..first]);
+        self.ring[..frame.len() - first].copy_from_slice(&frame[first..]);
+        self.head += frame.len() as u64;
+        self.ends.push_back(self.head);
+        self.next_offset() - 1
+    }
+
+    /// The bytes from `position` to the head: one slice, or two at the ring's seam.
+    pub fn slices(&self, position: u64) -> (&[u8], &[u8]) {
+        self.slices_between(position, self.head)
+    }
+
+    /// The bytes of `from..to`, both within the log.
+    pub fn slices_between(&self, from: u64, to: u64) -> (&[u8], &[u8]) {
+        assert!(self.tail <= from && from <= to && to <= self.head, "tail <= cursor <= head");
+        if from == to {
+            return (&[], &[]);
+        }
+        let start = from as usize & (self.ring.len() - 1);
+        let len = (to - from) as usize;
+        let first = len.min(self.ring.len() - start);
+        (&self.ring[start..start + first], &self.ring[..len - first])
+    }
+
+    /// The logical position of a cursor, or None if it has fallen off the tail.
+    #[inline]
+    pub fn position(&self, cursor: Cursor) -> Option<u64> {
+        let lag = u64::from((self.head as u32).wrapping_sub(cursor.0));
+        (lag <= self.head - self.tail).then(|| self.head - lag)
+    }
+
+    /// Offset of the publication that holds the byte at `position` (the next offset at the head), and whether
+    /// that is its first byte, a frame boundary.
+    pub fn offset_at(&self, position: u64) -> (u64, bool) {
+        if position >= self.head {
+            return (self.next_offset(), true);
+        }
+        let before = self.ends.partition_point(|&end| end <= position);
+        let start = if before == 0 { self.tail } else { self.ends[before - 1] };
+        (self.first_offset + before as u64, start == position)
+    }
+
+    /// Position behind the last byte of the publication that holds the byte at `position`.
+    pub fn frame_end(&self, position: u64) -> u64 {
+        let before = self.ends.partition_point(|&end| end <= position);
+        self.ends.get(before).copied().unwrap_or(self.head)
+    }
+
+    /// Position of the newest publication's first byte.
+    pub fn newest_start(&self) -> u64 {
+        match self.ends.len() {
+            0 => self.head,
+            1 => self.tail,
+            n => self.ends[n - 2],
+        }
+    }
+
+    /// Makes room for `len` more bytes. The ring doubles while it is below the bound: a channel of few, small
+    /// publications stays within a page or two however long it lives.
+    fn reserve(&mut self, len: usize) {
+        let live = (self.head - self.tail) as usize;
+        if live + len <= self.ring.len() {
+            return;
+        }
+        let size = (live + len).next_power_of_two().max(RING_BYTES_MIN);
+        let mut ring = vec![0; size];
+        let (first, second) = self.slices(self.tail);
+        let mut at = self.tail as usize;
+        for byte_run in [first, second] {
+            let start = at & (size - 1);
+            let fits = byte_run.len().min(size - start);
+            ring[start..start + fits].copy_from_slice(&byte_run[..fits]);
+            ring[..byte_run.len() - fits].copy_from_slice(&byte_run[fits..]);
+            at += byte_run.len();
+        }
+        self.ring = ring;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::frame::are_whole;
+    use crate::push::Message;
+    use proptest::prelude::*;
+
+    fn frame(n: u64, len: usize) -> Vec<u8> {
+        Message::Binary(&vec![n as u8; len]).to_frame()
+    }
+
+    fn joined((a, b): (&[u8], &[u8])) -> Vec<u8> {
+        [a, b].concat()
+    }
+
+    #[test]
+    fn a_cursor_reads_what_came_after_it() {
+        let mut log = Log::new(1, 1 << 12, 8);
+        assert_eq!(log.append(&frame(1, 10)), 1);
+        let cursor = Cursor::at(log.head());
+        assert_eq!(log.append(&frame(2, 10)), 2);
+        assert_eq!(log.append(&frame(3, 10)), 3);
+        let position = log.position(cursor).unwrap();
+        assert_eq!(joined(log.slices(position)), [frame(2, 10), frame(3, 10)].concat());
+        assert_eq!(log.offset_at(position), (2, true));
+        assert_eq!(log.offset_at(position + 1), (2, false));
+        assert_eq!(log.frame_end(position + 1), position + 12);
+        assert_eq!(log.newest_start(), position + 12);
+    }
+
+    #[test]
+    fn eviction_by_count_and_by_bytes() {
+        let mut log = Log::new(0, 64, 4);
+        let start = Cursor::at(log.head());
+        for n in 0..4 {
+            log.append(&frame(n, 8));
+        }
+        assert_eq!(log.position(start), Some(0));
+        assert_eq!(log.tail_after(10), 10);
+        log.append(&frame(4, 8));
+        assert_eq!((log.position(start), log.first_offset()), (None, 1));
+        assert_eq!(log.tail_after(62), log.head());
+        log.append(&frame(5, 60));
+        assert_eq!((log.first_offset(), log.next_offset()), (5, 6));
+        assert_eq!(log.head() - log.tail(), 62);
+    }
+
+    #[test]
+    fn small_publications_keep_the_ring_small() {
+        let mut log = Log::new(0, 4 << 20, 16);
+        for n in 0..10_000 {
+            log.append(&frame(n, 50));
+        }
+        assert_eq!(log.ring_bytes(), 1024);
+    }
+
+    /// The naive model: every frame with its start position.
+    #[derive(Default)]
+    struct Model {
+        frames: Vec<(u64, Vec<u8>)>,
+    }
+
+    proptest! {
+        #[test]
+        fn the_log_equals_a_naive_model(
+            start in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 300), Just((1u64 << 33) - 7)],
+            bytes_max in 130usize..5_000,
+            publications_max in 1usize..20,
+            lens in proptest::collection::vec(0usize..126, 1..120),
+        ) {
+            let mut log = Log::starting_at(start, 5, bytes_max, publications_max);
+            let mut model = Model::default();
+            let mut head = start;
+            for (n, len) in lens.into_iter().enumerate() {
+                let bytes = frame(n as u64, len);
+                let predicted = log.tail_after(bytes.len());
+                model.frames.push((head, bytes.clone()));
+                head += bytes.len() as u64;
+                while model.frames.len() > publications_max || head - model.frames[0].0 > bytes_max as u64 {
+                    model.frames.remove(0);
+                }
+                prop_assert_eq!(log.append(&bytes), 5 + n as u64);
+                let tail = model.frames[0].0;
+                prop_assert_eq!(predicted, tail);
+                prop_assert_eq!((log.tail(), log.head()), (tail, head));
+                prop_assert_eq!(log.first_offset(), 5 + n as u64 + 1 - model.frames.len() as u64);
+                let whole = model.frames.iter().flat_map(|(_, f)| f.clone()).collect::<Vec<_>>();
+                prop_assert!(are_whole(&whole));
+                for position in tail..=head {
+                    prop_assert_eq!(log.position(Cursor::at(position)), Some(position));
+                    let rest = joined(log.slices(position));
+                    prop_assert_eq!(&rest[..], &whole[(position - tail) as usize..]);
+                    let at = model.frames.iter().rposition(|(s, _)| *s <= position).unwrap();
+                    let (offset, boundary) = log.offset_at(position);
+                    if position < head {
+                        prop_assert_eq!(offset, log.first_offset() + at as u64);
+                        prop_assert_eq!(boundary, model.frames[at].0 == position);
+                        prop_assert_eq!(log.frame_end(position), model.frames[at].0 + model.frames[at].1.len() as u64);
+                    }
+                }
+                if tail > start {
+                    prop_assert_eq!(log.position(Cursor::at(tail - 1)), None);
+                }
+            }
+        }
+    }
+}

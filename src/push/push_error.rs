@@ -1,0 +1,66 @@
+//! Why a push was not taken. Nothing has been sent then.
+
+use std::fmt;
+
+/// A push that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushError {
+    /// The message has no bytes.
+    Empty,
+    /// A text that is not UTF-8.
+    NotUtf8,
+    /// The frame is larger than a channel's log, or than what may wait for one connection.
+    TooLarge {
+        /// The frame's bytes.
+        bytes: usize,
+        /// What fits.
+        max: usize,
+        /// The setting that bounds it.
+        setting: &'static str,
+    },
+    /// The name is empty, too long, or has characters that channel names don't have.
+    BadChannel,
+    /// The channel doesn't exist yet, and there are as many as there may be.
+    TooManyChannels {
+        /// The bound (`channels_max`).
+        max: usize,
+    },
+    /// The reactor is behind: as many commands or bytes wait for it as may (`EAGAIN`: try again later).
+    InboxFull,
+    /// The connection does not exist (any more).
+    NoSuchConnection,
+    /// The connection doesn't read: what waits for it alone has reached `outbox_bytes_max`.
+    OutboxFull,
+    /// The server has stopped, or is draining.
+    Stopped,
+}
+
+impl fmt::Display for PushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PushError::Empty => f.write_str("the message is empty"),
+            PushError::NotUtf8 => {
+                f.write_str("the text is not valid UTF-8; send bytes as application/octet-stream")
+            }
+            PushError::TooLarge { bytes, max, setting } => {
+                write!(f, "a message of {bytes} bytes with its header is over the limit of {max} ({setting})")
+            }
+            PushError::BadChannel => {
+                f.write_str("a channel name has 1 to 128 letters, digits and punctuation, without spaces and '*'")
+            }
+            PushError::TooManyChannels { max } => {
+                write!(f, "there are {max} channels already (channels_max)")
+            }
+            PushError::InboxFull => {
+                f.write_str("the inbox is full (inbox_commands_max, inbox_bytes_max); try again later")
+            }
+            PushError::NoSuchConnection => f.write_str("no such connection"),
+            PushError::OutboxFull => {
+                f.write_str("the connection does not read: its outbox is full (outbox_bytes_max)")
+            }
+            PushError::Stopped => f.write_str("the server is stopping"),
+        }
+    }
+}
+
+impl std::error::Error for PushError {}

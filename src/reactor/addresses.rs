@@ -1,0 +1,95 @@
+//! How many connections come from each address. Costs memory only while `connections_per_address_max` is set.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+/// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
+type Network = u64;
+
+/// The counts.
+#[derive(Debug)]
+pub struct Addresses {
+    max: u32,
+    counts: HashMap<Network, u32>,
+    of_slot: HashMap<u32, Network>,
+}
+
+fn network(address: IpAddr) -> Network {
+    match address.to_canonical() {
+        // No IPv6 network of the same number is in use: 0::/32 is reserved.
+        IpAddr::V4(v4) => u64::from(v4.to_bits()),
+        IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+    }
+}
+
+impl Addresses {
+    /// No connections; 0: no bound.
+    pub fn new(max: u32) -> Addresses {
+        Addresses { max, counts: HashMap::new(), of_slot: HashMap::new() }
+    }
+
+    /// Changes the bound for those that come from now on.
+    pub fn set_max(&mut self, max: u32) {
+        self.max = max;
+    }
+
+    /// Counts a new connection; false: there are too many from its address already.
+    pub fn enter(&mut self, slot: u32, peer: Option<SocketAddr>) -> bool {
+        let (Some(peer), true) = (peer, self.max > 0) else { return true };
+        let network = network(peer.ip());
+        let count = self.counts.entry(network).or_insert(0);
+        if *count >= self.max {
+            return false;
+        }
+        *count += 1;
+        self.of_slot.insert(slot, network);
+        true
+    }
+
+    /// Counts the connection in this slot no more.
+    pub fn leave(&mut self, slot: u32) {
+        let Some(network) = self.of_slot.remove(&slot) else { return };
+        if let Some(count) = self.counts.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&network);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> Option<SocketAddr> {
+        Some(SocketAddr::new(text.parse().unwrap(), 1))
+    }
+
+    #[test]
+    fn addresses_are_capped_and_freed() {
+        let mut addresses = Addresses::new(2);
+        assert!(addresses.enter(0, peer("192.0.2.1")));
+        assert!(addresses.enter(1, peer("::ffff:192.0.2.1")));
+        assert!(!addresses.enter(2, peer("192.0.2.1")));
+        assert!(addresses.enter(2, peer("192.0.2.2")));
+        assert!(addresses.enter(3, peer("2001:db8::1")));
+        assert!(addresses.enter(4, peer("2001:db8::2")));
+        assert!(!addresses.enter(5, peer("2001:db8:0:0:ffff::")));
+        assert!(addresses.enter(5, peer("2001:db8:0:1::")));
+        addresses.leave(0);
+        addresses.leave(0);
+        assert!(addresses.enter(0, peer("192.0.2.1")));
+        for slot in 0..6 {
+            addresses.leave(slot);
+        }
+        assert!(addresses.counts.is_empty() && addresses.of_slot.is_empty());
+    }
+
+    #[test]
+    fn without_a_bound_nothing_is_kept() {
+        let mut addresses = Addresses::new(0);
+        assert!(addresses.enter(0, peer("192.0.2.1")) && addresses.of_slot.is_empty());
+        assert!(addresses.enter(1, None));
+    }
+}

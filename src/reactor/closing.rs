@@ -1,0 +1,201 @@
+//! How connections end: slow consumers, close frames, and the slot's last moment.
+
+use crate::config::{LogLevel, SlowConsumer};
+use crate::endpoint::handler::{ABNORMAL_CLOSURE, goodbye};
+use crate::endpoint::{Kind, chat};
+use crate::metrics::CloseReason;
+use crate::protocol::close::CloseCode;
+use crate::protocol::message;
+use crate::push::{ChannelId, DEFAULT, Message};
+
+use super::flush::set_blocked;
+use super::reactor::Reactor;
+use super::slot::{Ending, Flags, State, Unfinished};
+use super::socket::Socket;
+
+impl<S: Socket> Reactor<S> {
+    /// A subscriber has fallen off a channel's log: its policy decides.
+    pub(super) fn fallen(&mut self, index: usize, id: ChannelId) {
+        let slot = &self.slots[index];
+        let conn = slot.id(index);
+        let policy = self.config.slow_consumer;
+        // In the middle of a frame there is nothing left to say.
+        let cut_off = slot.mid_channel() == Some(id);
+        let action = match policy {
+            _ if cut_off => "disconnect",
+            SlowConsumer::Close => "close",
+            SlowConsumer::Skip => "skip",
+        };
+        let name = self.channels.get(id).name.clone();
+        let fields: [(&str, &dyn std::fmt::Display); 3] = [("conn", &conn), ("channel", &name), ("action", &action)];
+        self.journal.event(self.now, LogLevel::Warn, "slow_consumer", &fields);
+        match policy {
+            _ if cut_off => self.remove(index, CloseReason::SlowConsumer),
+            SlowConsumer::Close => {
+                self.begin_close(index, CloseCode::TRY_AGAIN_LATER, "slow consumer", CloseReason::SlowConsumer);
+            }
+            SlowConsumer::Skip => self.skip(index, id),
+        }
+    }
+
+    fn skip(&mut self, index: usize, id: ChannelId) {
+        let channel = self.channels.get_mut(id);
+        let (cursor, _) = channel.skip_to_newest();
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            slot.cursor = cursor;
+        } else if let Some(extra) = &slot.extra
+            && let Some(membership) = extra.memberships.iter().find(|m| m.channel == id)
+        {
+            channel.members[membership.place as usize].cursor = cursor;
+        }
+        self.metrics.slow_skipped += 1;
+        self.channels.touch(id);
+    }
+
+    /// Says goodbye with a close frame (RFC 6455 section 7.1.2), after the frame under way, and waits for the peer's.
+    pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+        if self.slots[index].state != State::Open {
+            return;
+        }
+        let unfinished = self.unfinished(index);
+        self.leave_channels(index);
+        let slot = &mut self.slots[index];
+        slot.state = State::Closing;
+        slot.flags.set(Flags::MID_FRAME, false);
+        let serial = slot.serial;
+        let extra = slot.extra_mut();
+        extra.mid = None;
+        extra.ending = Some(Box::new(Ending { code, reason: reason.to_owned(), cause, unfinished }));
+        self.census.open -= 1;
+        self.census.closing += 1;
+        self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
+        self.push_out(index, &goodbye(code, reason));
+    }
+
+    /// The rest of the frame that this connection is in the middle of.
+    fn unfinished(&self, index: usize) -> Option<Unfinished> {
+        let slot = &self.slots[index];
+        let id = slot.mid_channel()?;
+        let channel = self.channels.get(id);
+        let cursor = if id == DEFAULT {
+            slot.cursor
+        } else {
+            let memberships = &slot.extra.as_ref()?.memberships;
+            let place = memberships.iter().find(|m| m.channel == id)?.place;
+            channel.members[place as usize].cursor
+        };
+        let from = channel.log.position(cursor)?;
+        Some(Unfinished { channel: id, epoch: channel.epoch, from, to: channel.log.frame_end(from) })
+    }
+
+    /// Ends all subscriptions of a connection.
+    pub(super) fn leave_channels(&mut self, index: usize) {
+        self.leave_channel(index, DEFAULT);
+        while let Some(extra) = &self.slots[index].extra
+            && let Some(membership) = extra.memberships.last()
+        {
+            self.leave_channel(index, membership.channel);
+        }
+    }
+
+    /// Ends one subscription.
+    pub(super) fn leave_channel(&mut self, index: usize, id: ChannelId) {
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            if slot.flags.any(Flags::BROADCAST) {
+                slot.flags.set(Flags::BROADCAST, false);
+                self.channels.get_mut(DEFAULT).depart(slot.cursor);
+                self.channels.touch(DEFAULT);
+            }
+            return;
+        }
+        let Some(extra) = &mut slot.extra else { return };
+        let Some(at) = extra.memberships.iter().position(|m| m.channel == id) else { return };
+        let membership = extra.memberships.swap_remove(at);
+        self.leave_place(id, membership.place);
+        self.slots[index].tidy();
+    }
+
+    /// Moves the rest of the frame under way in front of the outbox, so that its channel can be left.
+    pub(super) fn save_frame_under_way(&mut self, index: usize, id: ChannelId) {
+        let Some(rest) = self.unfinished(index) else {
+            // It is no longer in the log: in the middle of a frame there is nothing left to say.
+            self.remove(index, CloseReason::SlowConsumer);
+            return;
+        };
+        let (first, second) = self.channels.get(id).log.slices_between(rest.from, rest.to);
+        let slot = &mut self.slots[index];
+        slot.flags.set(Flags::MID_FRAME, false);
+        slot.flags.set(Flags::OUTBOX, true);
+        let extra = slot.extra_mut();
+        extra.mid = None;
+        let outbox = extra.outbox.get_or_insert_default();
+        let waiting = outbox.waiting();
+        outbox.bytes = [first, second, waiting].concat();
+        outbox.written = 0;
+    }
+
+    /// Takes a member out of a channel and tells those that move up their new places.
+    pub(super) fn leave_place(&mut self, id: ChannelId, place: u32) {
+        let now_ms = self.now.mono_ms();
+        let slots = &mut self.slots;
+        self.channels.get_mut(id).leave(place, now_ms, |slot, old, new| {
+            let memberships = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut());
+            let moved = memberships.into_iter().flat_map(|extra| &mut extra.memberships);
+            for membership in moved.filter(|m| m.channel == id && m.place == old) {
+                membership.place = new;
+            }
+        });
+        self.channels.touch(id);
+    }
+
+    /// Gives back what half a request or message holds.
+    pub(super) fn drop_input(&mut self, index: usize) {
+        let Some(extra) = &mut self.slots[index].extra else { return };
+        message::abandon(&mut extra.assembly, &mut self.pool);
+        if let Some(mut request) = extra.http.take() {
+            self.pool.release(&mut request.chain);
+        }
+        extra.stash = None;
+        self.slots[index].tidy();
+    }
+
+    /// The connection is gone: its slot is free, its descriptor closed.
+    pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
+        self.leave_channels(index);
+        self.drop_input(index);
+        let mut slot = self.slots.remove(index);
+        self.removed += 1;
+        set_blocked(&mut self.census, &mut slot.flags, false);
+        if slot.state == State::Admin {
+            self.census.admin -= 1;
+        } else {
+            self.census.public -= 1;
+            self.addresses.leave(index as u32);
+        }
+        match slot.state {
+            State::Open => self.census.open -= 1,
+            State::Closing => self.census.closing -= 1,
+            State::Http | State::Admin => return,
+        }
+        let id = slot.id(index);
+        let extra = slot.extra.take().unwrap_or_default();
+        let (code, reason, cause) = match extra.ending {
+            Some(ending) => (ending.code, ending.reason, ending.cause),
+            None => (ABNORMAL_CLOSURE, String::new(), cause),
+        };
+        self.metrics.closed(cause);
+        let fields: [(&str, &dyn std::fmt::Display); 3] = [("conn", &id), ("code", &code.0), ("cause", &cause.name())];
+        self.journal.event(self.now, LogLevel::Debug, "closed", &fields);
+        match slot.kind {
+            Kind::Push => self.handler.on_close(id, extra.user.as_deref(), code, &reason),
+            Kind::Chat => {
+                let line = chat::left(extra.user.as_deref().unwrap_or("?"));
+                // With the inbox full, one line about a guest is the least of what is missing.
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+            }
+            Kind::Echo => {}
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What other threads have asked for, carried out in their order.
+
+use std::fmt::Display;
+
+use crate::config::{Config, LogLevel};
+use crate::endpoint::{ConnId, Receipt};
+use crate::metrics::CloseReason;
+use crate::protocol::close::CloseCode;
+use crate::push::{DEFAULT, DEFAULT_NAME, Message, PushError};
+
+use super::reactor::Reactor;
+use super::shared::Command;
+use super::slot::State;
+use super::socket::Socket;
+
+/// Commands whose place is kept when the queue is empty again.
+const COMMANDS_AT_REST: usize = 1_024;
+
+impl<S: Socket> Reactor<S> {
+    /// Carries out what waits, and then once what is in the inbox. Stops before a publication that the log has
+    /// no room for yet: the flush comes first. Then the inbox fills up and pushing threads are told so.
+    pub(super) fn carry_out_commands(&mut self) {
+        if !self.carry_out_pending() {
+            return;
+        }
+        let mut taken = self.shared.take(std::mem::take(&mut self.spare));
+        self.pending.extend(taken.drain(..));
+        taken.shrink_to(COMMANDS_AT_REST);
+        self.spare = taken;
+        if self.carry_out_pending() {
+            self.pending.shrink_to(COMMANDS_AT_REST);
+        }
+    }
+
+    /// Whether commands wait for room in a log.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    fn carry_out_pending(&mut self) -> bool {
+        while let Some(command) = self.pending.pop_front() {
+            if let Err(command) = self.carry_out(command) {
+                self.pending.push_front(command);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn carry_out(&mut self, command: Command) -> Result<(), Command> {
+        match command {
+            Command::Publish { receipt, frame } => return self.append(receipt, frame),
+            Command::Send { conn, frame } => {
+                if self.send_to(conn, &frame) == Err(PushError::OutboxFull)
+                    && let Some(index) = self.find_open(conn)
+                {
+                    // The sender has gone on and can't be told; the client must not have a gap without notice.
+                    let code = CloseCode::TRY_AGAIN_LATER;
+                    self.begin_close(index, code, "slow consumer", CloseReason::SlowConsumer);
+                }
+            }
+            Command::Close { conn, code, reason } => {
+                if let Some(index) = self.find_open(conn) {
+                    self.begin_close(index, code, &reason, CloseReason::Handler);
+                }
+            }
+            Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
+            Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
+            Command::Drain => self.begin_drain(),
+            Command::Reload(config) => self.reload(&config),
+        }
+        Ok(())
+    }
+
+    /// Appends a publication to its channel's log, or gives it back if that has no room before the next flush.
+    fn append(&mut self, receipt: Receipt, frame: Vec<u8>) -> Result<(), Command> {
+        let id = if &*receipt.channel == DEFAULT_NAME {
+            DEFAULT
+        } else {
+            self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
+        };
+        if !self.channels.get(id).has_room(frame.len()) {
+            return Err(Command::Publish { receipt, frame });
+        }
+        self.metrics.publications += 1;
+        self.metrics.publication_bytes += frame.len() as u64;
+        self.channels.append(id, &frame, receipt.offset, receipt.id, self.now.mono_us);
+        Ok(())
+    }
+
+    /// Publishes from this thread: through the inbox like everybody, so that there is one order.
+    pub(super) fn publish_here(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
+        if message.bytes().is_empty() {
+            return Err(PushError::Empty);
+        }
+        let published = self.shared.publish(channel, message.to_frame(), self.now.unix_us);
+        if published == Err(PushError::InboxFull) {
+            self.metrics.inbox_full += 1;
+        }
+        published
+    }
+
+    /// The slot of an open WebSocket.
+    pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
+        let slot = self.slots.get(conn.slot())?;
+        (slot.serial == conn.serial() && slot.state == State::Open).then(|| conn.slot())
+    }
+
+    /// Sends whole frames to one connection, or lets them wait in its outbox as far as that may grow.
+    pub(super) fn send_to(&mut self, conn: ConnId, frames: &[u8]) -> Result<(), PushError> {
+        let index = self.find_open(conn).ok_or(PushError::NoSuchConnection)?;
+        let max = self.config.outbox_bytes_max;
+        let waiting = self.slots[index].outbox_bytes();
+        // A frame larger than the outbox may still go to a connection for which nothing waits.
+        if waiting > 0 && waiting + frames.len() > max {
+            self.metrics.outbox_overflow += 1;
+            return Err(PushError::OutboxFull);
+        }
+        if self.push_out(index, frames) { Ok(()) } else { Err(PushError::NoSuchConnection) }
+    }
+
+    /// Subscribes an open connection to a channel.
+    pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) {
+        let Some(index) = self.find_open(conn) else { return };
+        let id = if channel == DEFAULT_NAME { Ok(DEFAULT) } else { self.open_channel(channel) };
+        let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
+        match id {
+            Ok(id) if id == DEFAULT || joined < self.config.channels_per_connection_max => self.join(index, id),
+            Ok(_) => self.not_subscribed(conn, channel, &"channels_per_connection_max"),
+            Err(problem) => self.not_subscribed(conn, channel, &problem),
+        }
+    }
+
+    fn not_subscribed(&mut self, conn: ConnId, channel: &str, problem: &dyn Display) {
+        let fields: [(&str, &dyn Display); 3] = [("conn", &conn), ("channel", &channel), ("problem", problem)];
+        self.journal.event(self.now, LogLevel::Warn, "not_subscribed", &fields);
+    }
+
+    /// Ends an open connection's subscription, after the frame under way.
+    pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
+        let Some(index) = self.find_open(conn) else { return };
+        let Some(id) = self.channels.find(channel) else { return };
+        if self.slots[index].mid_channel() == Some(id) {
+            // The rest of that frame still has to go out, so it moves to the front of the outbox.
+            self.save_frame_under_way(index, id);
+        }
+        if self.slots.contains(index) {
+            self.leave_channel(index, id);
+        }
+    }
+
+    /// Takes over what can be changed while running.
+    fn reload(&mut self, new: &Config) {
+        let (applied, need_restart) = self.config.take_reloadable(new);
+        self.addresses.set_max(self.config.connections_per_address_max);
+        self.journal.set_level(self.config.log_level);
+        let fields: [(&str, &dyn Display); 2] =
+            [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
+        self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
+    }
+}

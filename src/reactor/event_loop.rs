@@ -1,0 +1,219 @@
+//! The reactor on Linux: mio's poll, the listeners, the clock.
+
+use std::fmt::Display;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::config::LogLevel;
+use crate::time::Time;
+
+use super::listener::Listener;
+use super::reactor::{Reactor, Turn};
+use super::socket::Stream;
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 1_024;
+
+/// The waker's token; listeners count down from below it, connections have their slots' numbers.
+pub const WAKER: Token = Token(usize::MAX);
+
+/// When there are no descriptors left, accepting is tried again after so long, and whenever a connection of ours
+/// has ended: others in the process may have given some back.
+const RETRY_MS: u64 = 250;
+
+/// Where the time comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock that starts at zero.
+    pub fn start() -> Clock {
+        Clock(Instant::now())
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time { mono_us: self.0.elapsed().as_micros() as u64, unix_us: unix.as_micros() as u64 }
+    }
+}
+
+/// A reactor with its sockets.
+pub struct EventLoop {
+    poll: Poll,
+    events: Events,
+    listeners: Vec<Listener>,
+    reactor: Reactor<Stream>,
+    clock: Clock,
+    last: Turn,
+    removed: u64,
+}
+
+impl EventLoop {
+    /// Puts listeners and reactor under one poll.
+    pub fn new(
+        poll: Poll,
+        listeners: Vec<Listener>,
+        reactor: Reactor<Stream>,
+        clock: Clock,
+    ) -> io::Result<EventLoop> {
+        for (n, listener) in listeners.iter().enumerate() {
+            let fd = listener.socket.as_raw_fd();
+            poll.registry().register(&mut SourceFd(&fd), listener_token(n), Interest::READABLE)?;
+        }
+        let last = Turn { busy: true, due_ms: None, finished: false };
+        Ok(EventLoop { poll, events: Events::with_capacity(EVENTS), listeners, reactor, clock, last, removed: 0 })
+    }
+
+    /// Where the listeners listen.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// The reactor.
+    pub fn reactor(&mut self) -> &mut Reactor<Stream> {
+        &mut self.reactor
+    }
+
+    /// The poll's own descriptor: readable when there is something to do, for a host with its own loop.
+    pub fn descriptor(&self) -> RawFd {
+        self.poll.as_raw_fd()
+    }
+
+    /// How long the reactor can wait before it must be polled again even if nothing happens.
+    pub fn time_to_next(&self) -> Option<Duration> {
+        if self.last.busy || self.listeners.iter().any(|l| l.waiting && l.retry_ms.is_none()) {
+            return Some(Duration::ZERO);
+        }
+        let retry = self.listeners.iter().filter_map(|l| l.retry_ms).min();
+        let due_ms = [self.last.due_ms, retry].into_iter().flatten().min()?;
+        let now_us = self.clock.now().mono_us;
+        Some(Duration::from_micros((due_ms * 1000).saturating_sub(now_us)))
+    }
+
+    /// Waits for something to happen, at most `timeout` (None: as long as it takes), and does one turn.
+    /// False: the server has drained.
+    pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let timeout = [self.time_to_next(), timeout].into_iter().flatten().min();
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+            _ => {}
+        }
+        let now = self.clock.now();
+        self.reactor.set_now(now);
+        for event in &self.events {
+            let Token(token) = event.token();
+            if event.token() == WAKER {
+                continue;
+            }
+            if let Some(listener) = self.listeners.get_mut(usize::MAX - 1 - token) {
+                listener.waiting = true;
+                continue;
+            }
+            // A reset or the end of the stream is found out by reading.
+            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+            self.reactor.ready(token, readable, event.is_writable());
+        }
+        self.accept(now.mono_ms());
+        self.last = self.reactor.turn(now);
+        if self.reactor.is_draining() && !self.listeners.is_empty() {
+            // Closing them tells newcomers at once, and lets a successor have the addresses.
+            self.listeners.clear();
+        }
+        Ok(!self.last.finished)
+    }
+
+    /// Takes waiting connections, a listener's budget at most: the others want their turn as well.
+    fn accept(&mut self, now_ms: u64) {
+        let freed = self.reactor.removed() != self.removed;
+        self.removed = self.reactor.removed();
+        let budget = self.reactor.config().accept_budget;
+        for listener in &mut self.listeners {
+            if listener.retry_ms.is_some_and(|at_ms| freed || now_ms >= at_ms) {
+                listener.retry_ms = None;
+            }
+            if !listener.waiting || listener.retry_ms.is_some() {
+                continue;
+            }
+            for _ in 0..budget {
+                match listener.accept() {
+                    Ok((stream, peer)) => {
+                        if let Some(index) = self.reactor.admit(stream, listener.door, peer) {
+                            register(&self.poll, &mut self.reactor, index);
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                        listener.waiting = false;
+                        break;
+                    }
+                    // The peer has gone, or its network is down, before we came to it: accept(2), "Error handling".
+                    Err(e) if is_of_the_connection(&e) => self.reactor.metrics().accept_errors += 1,
+                    Err(e) => {
+                        listener.retry_ms = Some(now_ms + RETRY_MS);
+                        pause(&mut self.reactor, listener, &e, now_ms);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn listener_token(n: usize) -> Token {
+    Token(usize::MAX - 1 - n)
+}
+
+/// Registers a new connection, once for all: edge-triggered, for reading and writing. Then looks for the request,
+/// which with TCP_DEFER_ACCEPT is mostly there already.
+fn register(poll: &Poll, reactor: &mut Reactor<Stream>, index: usize) {
+    let Some(fd) = reactor.socket(index).map(|stream| stream.0.as_raw_fd()) else { return };
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    match poll.registry().register(&mut SourceFd(&fd), Token(index), interest) {
+        Ok(()) => reactor.ready(index, true, false),
+        Err(e) => {
+            let now = reactor.now();
+            let fields: [(&str, &dyn Display); 1] = [("problem", &e)];
+            reactor.journal().event(now, LogLevel::Error, "register_failed", &fields);
+            reactor.metrics().accept_errors += 1;
+            reactor.discard(index);
+        }
+    }
+}
+
+/// No descriptors or no memory: the connections there are go on, new ones wait in the kernel.
+fn pause(reactor: &mut Reactor<Stream>, listener: &Listener, e: &io::Error, now_ms: u64) {
+    let now = reactor.now();
+    let connections = reactor.connections();
+    let fix = match e.raw_os_error() {
+        Some(libc::EMFILE) => "raise the process's limit: ulimit -n, LimitNOFILE=",
+        Some(libc::ENFILE) => "raise the system's limit: sysctl fs.file-max",
+        _ => "free memory for the kernel: sysctl net.ipv4.tcp_mem",
+    };
+    debug_assert!(listener.retry_ms.is_some_and(|at_ms| at_ms > now_ms));
+    let fields: [(&str, &dyn Display); 4] =
+        [("listener", listener.address()), ("problem", e), ("connections", &connections), ("fix", &fix)];
+    reactor.journal().event(now, LogLevel::Error, "accept_paused", &fields);
+    reactor.metrics().accept_paused += 1;
+}
+
+/// Whether a failed accept says something about that one connection only.
+fn is_of_the_connection(e: &io::Error) -> bool {
+    let passing = [
+        libc::ECONNABORTED,
+        libc::EPROTO,
+        libc::EPERM,
+        libc::EINTR,
+        libc::ENETDOWN,
+        libc::ENETUNREACH,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+        libc::ENONET,
+        libc::ENOPROTOOPT,
+        libc::EOPNOTSUPP,
+    ];
+    e.raw_os_error().is_some_and(|code| passing.contains(&code))
+}

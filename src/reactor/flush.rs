@@ -1,0 +1,203 @@
+//! The flush: one pass over a channel's subscribers for everything that was published since the last, cut into
+//! slices so that accepting, reading and heartbeats go on meanwhile.
+
+use crate::metrics::{CloseReason, Metrics};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Ledger, Log, Passage};
+
+use super::output::{Sent, send};
+use super::reactor::{Census, Reactor};
+use super::slot::{Flags, Slot};
+use super::socket::Socket;
+
+/// How writing a log to a subscriber went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// It had everything.
+    Nothing,
+    /// It has everything now.
+    Done,
+    /// Its socket is full, maybe in the middle of a frame.
+    Full { mid_frame: bool },
+    /// What it should get next is no longer in the log.
+    Fallen,
+    /// Its connection is broken.
+    Broken,
+}
+
+/// A subscriber that the walk could not deal with on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Doom {
+    /// It has fallen off the channel's log.
+    Fallen { index: u32, serial: u32, channel: ChannelId },
+    /// Its connection is broken.
+    Broken { index: u32, serial: u32 },
+}
+
+/// Writes everything from `cursor` to the log's head in one system call; with `frame_only`, only to the end of
+/// the frame under way.
+#[inline]
+pub(super) fn offer<S: Socket>(
+    socket: &mut S,
+    log: &Log,
+    ledger: &mut Ledger,
+    cursor: &mut Cursor,
+    metrics: &mut Metrics,
+    frame_only: bool,
+) -> Offer {
+    let Some(from) = log.position(*cursor) else { return Offer::Fallen };
+    let to = if frame_only { log.frame_end(from) } else { log.head() };
+    if from == to {
+        return Offer::Nothing;
+    }
+    let (first, second) = log.slices_between(from, to);
+    let written = match send(socket, metrics, first, second) {
+        Sent::Bytes(n) => n as u64,
+        Sent::Broken => return Offer::Broken,
+    };
+    let reached = from + written;
+    *cursor = Cursor::at(reached);
+    let (from_offset, _) = log.offset_at(from);
+    let (offset, boundary) = log.offset_at(reached);
+    ledger.pass(Passage::Written, from_offset, offset);
+    metrics.deliveries += offset - from_offset;
+    if reached == to { Offer::Done } else { Offer::Full { mid_frame: !boundary } }
+}
+
+/// Offers a subscriber what it still has to get; one whose socket is full is only looked at.
+#[inline]
+fn visit<S: Socket>(
+    slot: &mut Slot<S>,
+    log: &Log,
+    ledger: &mut Ledger,
+    cursor: &mut Cursor,
+    metrics: &mut Metrics,
+) -> Offer {
+    if !slot.flags.any(Flags::BLOCKED) {
+        offer(&mut slot.socket, log, ledger, cursor, metrics, false)
+    } else if log.position(*cursor).is_none() {
+        Offer::Fallen
+    } else {
+        Offer::Nothing
+    }
+}
+
+/// Remembers what a visit has led to.
+#[inline]
+fn note<S>(
+    census: &mut Census,
+    doomed: &mut Vec<Doom>,
+    slot: &mut Slot<S>,
+    index: usize,
+    channel: ChannelId,
+    offered: Offer,
+) {
+    let (index, serial) = (index as u32, slot.serial);
+    match offered {
+        Offer::Nothing | Offer::Done => {}
+        Offer::Full { mid_frame } => set_full(census, slot, channel, mid_frame),
+        Offer::Fallen => doomed.push(Doom::Fallen { index, serial, channel }),
+        Offer::Broken => doomed.push(Doom::Broken { index, serial }),
+    }
+}
+
+/// Marks a socket as full, or as taking more, and counts it.
+pub(super) fn set_blocked(census: &mut Census, flags: &mut Flags, blocked: bool) {
+    if flags.any(Flags::BLOCKED) != blocked {
+        flags.set(Flags::BLOCKED, blocked);
+        if blocked { census.blocked += 1 } else { census.blocked -= 1 }
+    }
+}
+
+/// Marks a socket that a channel has filled, and whether that was in the middle of a frame.
+pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: ChannelId, mid_frame: bool) {
+    set_blocked(census, &mut slot.flags, true);
+    slot.flags.set(Flags::MID_FRAME, mid_frame);
+    if mid_frame && channel != DEFAULT {
+        slot.extra_mut().mid = Some(channel);
+    } else if let Some(extra) = &mut slot.extra {
+        extra.mid = None;
+        slot.tidy();
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Visits at most a slice of subscribers, channel after channel in turn.
+    pub(super) fn flush_slice(&mut self) {
+        let mut budget = self.config.flush_slice;
+        while budget > 0
+            && let Some(id) = self.channels.next_dirty()
+        {
+            let Some(walk) = self.channels.get_mut(id).resume_walk() else {
+                self.channels.requeue(id, false);
+                continue;
+            };
+            let end = if id == DEFAULT { self.slots_used } else { self.channels.get(id).members.len() };
+            let until = end.min(walk.next.saturating_add(budget));
+            budget -= until.saturating_sub(walk.next);
+            if id == DEFAULT {
+                self.walk_slots(walk.next, until);
+            } else {
+                self.walk_members(id, walk.next, until);
+            }
+            let channel = self.channels.get_mut(id);
+            if until == end {
+                channel.end_walk();
+            } else if let Some(walk) = &mut channel.walk {
+                walk.next = until;
+            }
+            let dirty = channel.resume_walk().is_some();
+            self.channels.touch(id);
+            self.channels.requeue(id, dirty);
+            self.meet_doom();
+            if !dirty && self.has_pending() {
+                // Room in the log: the commands that waited for it come before the next slice.
+                self.carry_out_commands();
+            }
+        }
+    }
+
+    /// The default channel's subscribers are the slots, in their order in memory.
+    fn walk_slots(&mut self, from: usize, until: usize) {
+        let Channel { log, ledger, .. } = self.channels.get_mut(DEFAULT);
+        let head = Cursor::at(log.head());
+        for index in from..until {
+            let Some(slot) = self.slots.get_mut(index) else { continue };
+            if slot.cursor == head || !slot.flags.any(Flags::BROADCAST) {
+                continue;
+            }
+            let mut cursor = slot.cursor;
+            let offered = visit(slot, log, ledger, &mut cursor, &mut self.metrics);
+            slot.cursor = cursor;
+            note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
+        }
+    }
+
+    /// A named channel's subscribers are listed in the channel.
+    fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
+        let Channel { log, ledger, members, .. } = self.channels.get_mut(id);
+        for member in &mut members[from..until] {
+            let index = member.slot as usize;
+            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let offered = visit(slot, log, ledger, &mut member.cursor, &mut self.metrics);
+            note(&mut self.census, &mut self.doomed, slot, index, id, offered);
+        }
+    }
+
+    /// Deals with the subscribers that a slice has put aside.
+    fn meet_doom(&mut self) {
+        let mut doomed = std::mem::take(&mut self.doomed);
+        for doom in doomed.drain(..) {
+            let (index, serial) = match doom {
+                Doom::Fallen { index, serial, .. } | Doom::Broken { index, serial } => (index as usize, serial),
+            };
+            if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
+                continue;
+            }
+            match doom {
+                Doom::Fallen { channel, .. } => self.fallen(index, channel),
+                Doom::Broken { .. } => self.remove(index, CloseReason::Reset),
+            }
+        }
+        self.doomed = doomed;
+    }
+}

@@ -1,0 +1,149 @@
+//! What the admin API and the demo ask of the reactor.
+
+use crate::endpoint::host::{Bounds, Filter, Memory};
+use crate::endpoint::{ConnId, ConnectionInfo, Host, Page, Receipt, Stats};
+use crate::metrics::{CloseReason, Gauges};
+use crate::protocol::close::CloseCode;
+use crate::protocol::pool::CHUNK_BYTES;
+use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError};
+
+use super::reactor::Reactor;
+use super::slot::{Flags, Slot, State};
+use super::socket::Socket;
+use super::sys;
+
+impl<S: Socket> Reactor<S> {
+    /// The numbers that cost nothing to have.
+    pub(super) fn light_stats(&self) -> Stats {
+        let census = &self.census;
+        Stats {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_ms: self.now.mono_ms() - self.started.mono_ms(),
+            connections: census.open as u64,
+            handshaking: (census.public - census.open - census.closing) as u64,
+            closing: census.closing as u64,
+            admin_connections: census.admin as u64,
+            blocked: census.blocked as u64,
+            channels: self.channels.len() as u64,
+            inbox_commands: self.pending.len() as u64,
+            draining: self.draining.is_some(),
+            rates: self.rates.rates(self.now.mono_ms(), &self.metrics),
+            memory: Memory {
+                rss_bytes: 0,
+                slot_bytes: size_of::<Slot<S>>() as u64,
+                slots_bytes: (self.slots_used * size_of::<Slot<S>>()) as u64,
+                log_bytes: 0,
+                assembly_bytes: (self.pool.chunks_in_use() * CHUNK_BYTES) as u64,
+            },
+            limits: Bounds {
+                max_connections: self.config.max_connections as u64,
+                connections_by_descriptors: self.descriptors as u64,
+                message_bytes_max: self.config.message_bytes_max as u64,
+                log_bytes: self.config.log_bytes as u64,
+                log_publications: self.config.log_publications as u64,
+            },
+            counters: self.metrics.clone(),
+        }
+    }
+
+    fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
+        let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+        let mut lag_bytes = 0;
+        let mut channels = Vec::new();
+        let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
+        let named = memberships.iter().map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
+        for (id, cursor) in default.into_iter().chain(named) {
+            let channel = self.channels.get(id);
+            let position = channel.log.position(cursor).unwrap_or(channel.log.tail());
+            lag_bytes += channel.log.head() - position;
+            channels.push(channel.name.to_string());
+        }
+        ConnectionInfo {
+            id: slot.id(index).to_string(),
+            endpoint: slot.kind.name(),
+            state: if slot.state == State::Open { "open" } else { "closing" },
+            peer: slot.socket.peer().map(|peer| peer.to_string()),
+            user: slot.user().map(str::to_owned),
+            channels,
+            lag_bytes,
+            outbox_bytes: slot.outbox_bytes(),
+        }
+    }
+
+    fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
+        let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
+        let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
+            Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
+            Some(id) => slot.extra.as_ref().is_some_and(|extra| extra.memberships.iter().any(|m| m.channel == id)),
+            None => false,
+        });
+        user && channel && matches!(slot.state, State::Open | State::Closing)
+    }
+}
+
+impl<S: Socket> Host for Reactor<S> {
+    fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError> {
+        let receipt = self.publish_here(channel, message)?;
+        let id = self.channels.find(channel.unwrap_or(DEFAULT_NAME));
+        Ok((receipt, id.map_or(0, |id| self.channels.get(id).subscribers)))
+    }
+
+    fn send(&mut self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
+        if message.bytes().is_empty() {
+            return Err(PushError::Empty);
+        }
+        self.send_to(conn, &message.to_frame())
+    }
+
+    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
+        let Some(index) = self.find_open(conn) else { return false };
+        self.begin_close(index, code, reason, CloseReason::Admin);
+        true
+    }
+
+    fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {
+        let mut page = Page::default();
+        let first = after.map_or(0, |id| id.slot() + 1);
+        for index in first..self.slots_used {
+            let Some(slot) = self.slots.get(index).filter(|slot| self.matches(slot, filter)) else { continue };
+            if page.connections.len() == limit {
+                page.next = page.connections.last().map(|last| last.id.clone());
+                break;
+            }
+            page.connections.push(self.info(index, slot));
+        }
+        page
+    }
+
+    fn stats(&self) -> Stats {
+        let mut stats = self.light_stats();
+        stats.inbox_commands += self.shared.waiting() as u64;
+        stats.memory.rss_bytes = sys::rss_bytes();
+        stats.memory.log_bytes = self.channels.ring_bytes() as u64;
+        stats
+    }
+
+    fn prometheus(&self) -> String {
+        let stats = self.stats();
+        let gauges = Gauges {
+            connections: stats.connections,
+            handshaking: stats.handshaking,
+            closing: stats.closing,
+            admin_connections: stats.admin_connections,
+            blocked: stats.blocked,
+            channels: stats.channels,
+            inbox_commands: stats.inbox_commands,
+            log_bytes: stats.memory.log_bytes,
+            assembly_bytes: stats.memory.assembly_bytes,
+            rss_bytes: stats.memory.rss_bytes,
+            uptime_ms: stats.uptime_ms,
+        };
+        let mut text = String::new();
+        self.metrics.write_prometheus(&gauges, &mut text);
+        text
+    }
+
+    fn delivery(&self, receipt: u64) -> Option<Delivery> {
+        self.shared.delivery(receipt)
+    }
+}

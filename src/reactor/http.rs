@@ -1,0 +1,253 @@
+//! Requests: put together, routed, answered, one after the other on the same connection.
+
+use crate::endpoint::public::Route;
+use crate::endpoint::{admin, guard, public, push_request};
+use crate::protocol::body::{Chunked, Framing};
+use crate::protocol::head::{self, Head};
+use crate::protocol::response::{self, Refusal, Response};
+
+use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
+use super::slot::{Body, BodyFraming, Flags, Request, State};
+use super::socket::Socket;
+
+/// Where a piece of input has led.
+enum Progress {
+    /// So many bytes are used; go on with the rest.
+    Used(usize),
+    /// So many are used, and what follows are WebSocket frames.
+    Upgraded(usize),
+    /// The rest is not enough for a request.
+    Incomplete,
+    /// Everything is said on this connection.
+    Over,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Takes what came in on a connection that speaks HTTP.
+    pub(super) fn http_input(&mut self, index: usize, input: &mut [u8]) {
+        let mut gathered = Vec::new();
+        let input = match self.take_chain(index, input, &mut gathered) {
+            Some(input) => input,
+            None => return,
+        };
+        let mut at = 0;
+        loop {
+            if self.replies.len() > READ_BYTES {
+                self.send_replies(index);
+                match self.slots.get(index) {
+                    None => return,
+                    Some(slot) if slot.flags.any(Flags::PAUSED) => {
+                        self.slots[index].keep(&input[at..]);
+                        return;
+                    }
+                    Some(_) => {}
+                }
+            }
+            if at == input.len() {
+                break;
+            }
+            match self.http_step(index, &input[at..]) {
+                Progress::Used(n) => at += n,
+                Progress::Upgraded(n) => {
+                    self.websocket_input(index, &mut input[at + n..]);
+                    return;
+                }
+                Progress::Incomplete => {
+                    self.stash_request(index, &input[at..]);
+                    break;
+                }
+                Progress::Over => {
+                    self.send_replies(index);
+                    if self.slots.contains(index) {
+                        self.finish(index);
+                    }
+                    return;
+                }
+            }
+        }
+        self.send_replies(index);
+    }
+
+    /// Puts the part of a head that came before in front of what came now. None: it still is no whole head.
+    fn take_chain<'a>(
+        &mut self,
+        index: usize,
+        input: &'a mut [u8],
+        gathered: &'a mut Vec<u8>,
+    ) -> Option<&'a mut [u8]> {
+        let request = self.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut());
+        let Some(request) = request.filter(|request| !request.chain.is_empty()) else { return Some(input) };
+        let whole = input.contains(&b'\n') || request.chain.len() + input.len() > self.config.handshake_bytes_max;
+        if !whole {
+            // A head ends with a newline: without one there is nothing to parse again.
+            self.stash_request(index, input);
+            return None;
+        }
+        self.pool.gather(&request.chain, gathered);
+        self.pool.release(&mut request.chain);
+        gathered.extend_from_slice(input);
+        Some(gathered)
+    }
+
+    /// Keeps the part of a head that is here, in chunks of the pool.
+    fn stash_request(&mut self, index: usize, rest: &[u8]) {
+        let slot = &mut self.slots[index];
+        let reserve = if slot.state == State::Admin { 0 } else { POOL_RESERVE };
+        let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
+        let extra = slot.extra_mut();
+        if extra.http.is_none() && served {
+            self.timers.handshakes.push(index, serial, now_ms + self.config.handshake_ms);
+        }
+        let request =
+            extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
+        if !self.pool.append(&mut request.chain, rest, reserve) {
+            self.refuse(index, &Refusal::fixed(503, "no memory left for incomplete requests (assembly_bytes_max)"));
+            self.send_replies(index);
+            if self.slots.contains(index) {
+                self.finish(index);
+            }
+        }
+    }
+
+    /// Takes one request, or a piece of a body.
+    fn http_step(&mut self, index: usize, input: &[u8]) -> Progress {
+        let body = self.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut()?.body.as_mut());
+        if body.is_some() {
+            return self.body_step(index, input);
+        }
+        let (head, used) = match head::parse(input, self.config.handshake_bytes_max) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return Progress::Incomplete,
+            Err(refusal) => return self.refuse(index, &refusal),
+        };
+        let framing = match head.body(self.body_bytes_max(index)) {
+            Ok(framing) => framing,
+            Err(refusal) => return self.refuse(index, &refusal),
+        };
+        let rest = &input[used..];
+        match framing {
+            Framing::None => self.dispatch(index, &head, &[], used),
+            Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], used + n),
+            Framing::Length(n) => self.begin_body(index, &head, &input[..used], BodyFraming::Length(n)),
+            Framing::Chunked => {
+                self.begin_body(index, &head, &input[..used], BodyFraming::Chunked(Chunked::default()))
+            }
+        }
+    }
+
+    /// A body on this connection's listener may have so many bytes.
+    fn body_bytes_max(&self, index: usize) -> usize {
+        match self.slots[index].state {
+            State::Admin => self.config.admin_body_bytes_max,
+            _ if self.config.demo && !self.config.ws_only => self.config.message_bytes_max,
+            _ => 0,
+        }
+    }
+
+    fn begin_body(&mut self, index: usize, head: &Head<'_>, bytes: &[u8], framing: BodyFraming) -> Progress {
+        if head.expects_continue() {
+            self.replies.extend_from_slice(response::CONTINUE);
+        }
+        let (now_ms, slot) = (self.now.mono_ms(), &mut self.slots[index]);
+        if slot.extra.as_ref().is_none_or(|extra| extra.http.is_none()) {
+            self.timers.handshakes.push(index, slot.serial, now_ms + self.config.handshake_ms);
+        }
+        let request = slot
+            .extra_mut()
+            .http
+            .get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
+        request.body = Some(Body { head: bytes.to_vec(), framing, bytes: Vec::new() });
+        Progress::Used(bytes.len())
+    }
+
+    fn body_step(&mut self, index: usize, input: &[u8]) -> Progress {
+        let bytes_max = self.body_bytes_max(index);
+        let request = self.slots[index].extra_mut().http.get_or_insert_default();
+        let Some(body) = &mut request.body else { return Progress::Used(0) };
+        let (used, whole) = match &mut body.framing {
+            BodyFraming::Length(missing) => {
+                let n = input.len().min(*missing);
+                body.bytes.extend_from_slice(&input[..n]);
+                *missing -= n;
+                (n, *missing == 0)
+            }
+            BodyFraming::Chunked(chunked) => match chunked.decode(input, &mut body.bytes, bytes_max) {
+                Ok(step) => step,
+                Err(refusal) => return self.refuse(index, &refusal),
+            },
+        };
+        if !whole {
+            return Progress::Used(used);
+        }
+        let Some(Body { head, bytes, .. }) = request.body.take() else { return Progress::Used(used) };
+        match head::parse(&head, head.len()) {
+            Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, used),
+            Ok(None) => self.refuse(index, &Refusal::fixed(400, "incomplete request head")),
+            Err(refusal) => self.refuse(index, &refusal),
+        }
+    }
+
+    /// Answers a whole request that took `used` bytes of the input.
+    fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: usize) -> Progress {
+        self.end_request(index);
+        if self.slots[index].state == State::Admin {
+            self.metrics.admin_requests += 1;
+            let token = self.config.admin_token.clone();
+            let response = admin::answer(head, body, token.as_deref(), self);
+            return self.respond(index, head, &response, used);
+        }
+        match public::route(head, &self.config) {
+            Route::Respond(response) => self.respond(index, head, &response, used),
+            Route::DemoPush => {
+                let response = self.demo_push(head, body);
+                self.respond(index, head, &response, used)
+            }
+            Route::Socket(kind) => match self.upgrade(index, head, kind) {
+                Ok(()) => Progress::Upgraded(used),
+                Err(refusal) => {
+                    let response = Response::from(refusal);
+                    self.respond(index, head, &response, used)
+                }
+            },
+        }
+    }
+
+    fn demo_push(&mut self, head: &Head<'_>, body: &[u8]) -> Response {
+        if let Err(response) = guard::same_site(head) {
+            return response;
+        }
+        match push_request::read(head, body) {
+            Ok(pushed) => admin::publish(None, pushed.message(), self),
+            Err(problem) => admin::push_error(&problem),
+        }
+    }
+
+    /// The request at hand has been read whole.
+    fn end_request(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        slot.flags.set(Flags::SERVED, true);
+        if let Some(extra) = &mut slot.extra
+            && let Some(mut request) = extra.http.take()
+        {
+            self.pool.release(&mut request.chain);
+        }
+        slot.tidy();
+    }
+
+    fn respond(&mut self, index: usize, head: &Head<'_>, response: &Response, used: usize) -> Progress {
+        let keep_alive = head.keep_alive() && self.draining.is_none();
+        response.write(&mut self.replies, keep_alive, head.method == "HEAD");
+        debug_assert!(self.slots.contains(index));
+        if keep_alive { Progress::Used(used) } else { Progress::Over }
+    }
+
+    /// Answers what is no proper request. Where the next one would begin nobody knows, so this is the last answer.
+    fn refuse(&mut self, index: usize, refusal: &Refusal) -> Progress {
+        if self.slots[index].state == State::Http {
+            self.note_refusal(index, refusal.status, &refusal.reason);
+        }
+        Response::from(refusal.clone()).write(&mut self.replies, false, false);
+        Progress::Over
+    }
+}
+

@@ -1,0 +1,135 @@
+//! Bytes from a connection: read into the one buffer, handed to whoever the connection's state says.
+
+use std::io;
+
+use crate::metrics::CloseReason;
+
+use super::reactor::{READ_BYTES, Reactor};
+use super::slot::{Flags, State};
+use super::socket::Socket;
+
+/// Reads of one connection in a turn; the others want their turn as well.
+const READS_PER_TURN: usize = 4;
+
+/// What a connection's read led to.
+enum Read {
+    /// The socket is empty; the poll will tell when there is more.
+    Drained,
+    /// There may be more.
+    More,
+    /// The connection is gone.
+    Gone,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Reads what is there, up to a turn's share.
+    pub(super) fn readable(&mut self, index: usize) {
+        for _ in 0..READS_PER_TURN {
+            match self.slots.get(index) {
+                Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
+                _ => return,
+            }
+            match self.read_once(index) {
+                Read::More => {}
+                Read::Drained | Read::Gone => return,
+            }
+        }
+        if let Some(slot) = self.slots.get(index) {
+            self.again.push((index as u32, slot.serial));
+        }
+    }
+
+    fn read_once(&mut self, index: usize) -> Read {
+        // The buffer is taken out so that what lies in it can be used while the reactor is changed.
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let read = self.read_into(index, &mut buffer);
+        self.buffer = buffer;
+        read
+    }
+
+    fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
+        let seconds = self.seconds();
+        let slot = &mut self.slots[index];
+        let kept = slot.kept().len();
+        buffer[..kept].copy_from_slice(slot.kept());
+        if kept > READ_BYTES / 2 {
+            // Input that had to wait for the outbox; it comes before anything new.
+            slot.keep(&[]);
+            self.input(index, &mut buffer[..kept]);
+            return if self.slots.contains(index) { Read::More } else { Read::Gone };
+        }
+        let room = buffer.len() - kept;
+        self.metrics.recvs += 1;
+        match slot.socket.recv(&mut buffer[kept..]) {
+            Ok(0) => {
+                self.end_of_stream(index);
+                Read::Gone
+            }
+            Ok(n) => {
+                self.metrics.recv_bytes += n as u64;
+                slot.seen = seconds;
+                slot.flags.set(Flags::PINGED, false);
+                if kept > 0 {
+                    slot.keep(&[]);
+                }
+                let serial = slot.serial;
+                self.input(index, &mut buffer[..kept + n]);
+                match self.slots.get(index) {
+                    Some(slot) if slot.serial == serial => {}
+                    _ => return Read::Gone,
+                }
+                // A short read has emptied the socket: whatever comes later makes a new edge.
+                if n < room { Read::Drained } else { Read::More }
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                if kept > HELD_AT_REST {
+                    slot.keep(&[]);
+                    self.input(index, &mut buffer[..kept]);
+                }
+                Read::Drained
+            }
+            Err(e) if is_shortage(&e) => {
+                // The kernel is out of memory for now; the connection isn't to blame. Look again next turn.
+                self.again.push((index as u32, slot.serial));
+                Read::Drained
+            }
+            Err(_) => {
+                self.remove(index, CloseReason::Reset);
+                Read::Gone
+            }
+        }
+    }
+
+    /// Hands input to whoever the connection's state says.
+    fn input(&mut self, index: usize, input: &mut [u8]) {
+        let slot = &self.slots[index];
+        match slot.state {
+            _ if slot.flags.any(Flags::FINISH) => {}
+            State::Http | State::Admin => self.http_input(index, input),
+            State::Open | State::Closing => self.websocket_input(index, input),
+        }
+    }
+
+    /// The peer has closed its side.
+    fn end_of_stream(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        match slot.state {
+            // A client may close its side as soon as it has asked; it still gets its answer.
+            State::Http | State::Admin if slot.flags.any(Flags::OUTBOX) => {
+                slot.flags.set(Flags::FINISH, true);
+                slot.flags.set(Flags::PAUSED, true);
+            }
+            State::Open => self.remove(index, CloseReason::Reset),
+            State::Http | State::Admin | State::Closing => self.remove(index, CloseReason::Client),
+        }
+    }
+}
+
+/// More kept bytes than these are not the start of a frame that waits for its rest, but input that was put
+/// aside and is due now.
+const HELD_AT_REST: usize = crate::protocol::frame::CONTROL_FRAME_MAX;
+
+/// Whether a system call failed for want of memory rather than for want of a connection.
+pub(super) fn is_shortage(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::OutOfMemory || e.raw_os_error() == Some(libc::ENOBUFS)
+}

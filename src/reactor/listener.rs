@@ -1,0 +1,162 @@
+//! A listening socket, TCP or Unix.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::reactor::Door;
+use super::socket::Stream;
+use super::sys;
+
+/// Connections that the kernel keeps ready for us; it takes the smaller of this and net.core.somaxconn.
+const BACKLOG: i32 = 65_535;
+
+/// How long the kernel may hold back a connection that says nothing.
+const DEFER_SECONDS: i32 = 1;
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddr {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddr::Tcp(address) => address.fmt(f),
+            ListenAddr::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A listener. Its Unix-domain path is removed with it.
+#[derive(Debug)]
+pub struct Listener {
+    pub(super) socket: Socket,
+    address: ListenAddr,
+    pub(super) door: Door,
+    /// The poll has reported connections, and they were not all taken yet.
+    pub(super) waiting: bool,
+    /// No descriptors were left; when to try again even if none of ours is closed.
+    pub(super) retry_ms: Option<u64>,
+}
+
+impl Listener {
+    /// Listens. Port 0 takes a free port, which [`address`](Self::address) then tells.
+    pub fn bind(address: &ListenAddr, door: Door) -> io::Result<Listener> {
+        let (socket, address) = match address {
+            ListenAddr::Tcp(address) => {
+                let socket = bind_tcp(*address)?;
+                let bound = socket.local_addr()?.as_socket().unwrap_or(*address);
+                (socket, ListenAddr::Tcp(bound))
+            }
+            ListenAddr::Unix(path) => (bind_unix(path)?, address.clone()),
+        };
+        Ok(Listener { socket, address, door, waiting: false, retry_ms: None })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &ListenAddr {
+        &self.address
+    }
+
+    /// Its address, if it is a TCP one.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        match self.address {
+            ListenAddr::Tcp(address) => Some(address),
+            ListenAddr::Unix(_) => None,
+        }
+    }
+
+    /// Whether it is the admin listener.
+    pub fn is_admin(&self) -> bool {
+        self.door == Door::Admin
+    }
+
+    /// Takes the next connection that waits.
+    pub(super) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        let (socket, peer) = self.socket.accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)?;
+        Ok((Stream(socket), peer.as_socket()))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let ListenAddr::Unix(path) = &self.address {
+            // If somebody else has removed it already, so much the better.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // [::] and 0.0.0.0 are two listeners, whatever net.ipv6.bindv6only says.
+        socket.set_only_v6(true)?;
+    }
+    // Accepted sockets inherit it: no system call for each.
+    socket.set_tcp_nodelay(true)?;
+    sys::defer_accept(&socket, DEFER_SECONDS)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Binds a path that only its owner may connect to. What a crashed predecessor has left there is removed.
+fn bind_unix(path: &Path) -> io::Result<Socket> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    let mut bound = socket.bind(&address);
+    if bound.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse) {
+        let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        let refused = probe.connect(&address).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+        if refused {
+            std::fs::remove_file(path)?;
+            bound = socket.bind(&address);
+        }
+    }
+    bound?;
+    // Nobody can connect before listen(), so there is no moment in which others may.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_path_is_taken_over_and_a_live_one_is_not() {
+        let path = std::env::temp_dir().join(format!("wspush-listener-{}.sock", std::process::id()));
+        let address = ListenAddr::Unix(path.clone());
+        let first = Listener::bind(&address, Door::Admin).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(Listener::bind(&address, Door::Admin).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(path.exists());
+        drop(first);
+        assert!(!path.exists());
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "left behind");
+        drop(Listener::bind(&address, Door::Admin).unwrap());
+    }
+
+    #[test]
+    fn a_free_port_is_told() {
+        let listener = Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public).unwrap();
+        let ListenAddr::Tcp(address) = *listener.address() else { panic!("not TCP") };
+        assert_ne!(address.port(), 0);
+        let again = Listener::bind(listener.address(), Door::Public);
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

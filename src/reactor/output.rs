@@ -1,0 +1,257 @@
+//! Bytes to a connection outside the walk: replies, the outbox, and going on where a full socket stopped.
+
+use std::io;
+
+use crate::metrics::CloseReason;
+use crate::push::DEFAULT;
+
+use super::flush::{Offer, offer, set_blocked, set_full};
+use super::input::is_shortage;
+use super::reactor::Reactor;
+use super::slot::{Flags, Outbox, State};
+use super::socket::Socket;
+
+/// How a write to a socket went.
+pub(super) enum Sent {
+    /// All of it, or so many bytes and then no more for now.
+    Bytes(usize),
+    /// The connection is broken.
+    Broken,
+}
+
+/// Writes, and counts it.
+#[inline]
+pub(super) fn send<S: Socket>(
+    socket: &mut S,
+    metrics: &mut crate::metrics::Metrics,
+    first: &[u8],
+    second: &[u8],
+) -> Sent {
+    metrics.sends += 1;
+    match socket.send(first, second) {
+        Ok(n) => {
+            metrics.send_bytes += n as u64;
+            Sent::Bytes(n)
+        }
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock || is_shortage(&e) => Sent::Bytes(0),
+        Err(_) => Sent::Broken,
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Sends what has been put into `replies` to this connection, at once if the socket takes it.
+    ///
+    /// What it doesn't take waits in the outbox, and the connection isn't read before that is gone: whoever
+    /// asks without listening to the answers can't make us keep more than one buffer of them.
+    pub(super) fn send_replies(&mut self, index: usize) {
+        if self.replies.is_empty() {
+            return;
+        }
+        let replies = std::mem::take(&mut self.replies);
+        if self.push_out(index, &replies)
+            && let Some(slot) = self.slots.get_mut(index)
+            && slot.flags.any(Flags::OUTBOX)
+        {
+            slot.flags.set(Flags::PAUSED, true);
+        }
+        self.replies = replies;
+        self.replies.clear();
+        self.replies.shrink_to(super::reactor::READ_BYTES);
+    }
+
+    /// Writes whole frames to one connection, or lets them wait in its outbox. False: the connection was broken
+    /// and is gone.
+    pub(super) fn push_out(&mut self, index: usize, bytes: &[u8]) -> bool {
+        let slot = &mut self.slots[index];
+        let mut written = 0;
+        if !slot.flags.any(Flags::BLOCKED) {
+            match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
+                Sent::Bytes(n) => written = n,
+                Sent::Broken => {
+                    self.remove(index, CloseReason::Reset);
+                    return false;
+                }
+            }
+        }
+        if written < bytes.len() {
+            set_blocked(&mut self.census, &mut slot.flags, true);
+            slot.flags.set(Flags::OUTBOX, true);
+            let outbox = slot.extra_mut().outbox.get_or_insert_default();
+            outbox.bytes.extend_from_slice(&bytes[written..]);
+        }
+        true
+    }
+
+    /// The socket takes more: goes on where it stopped.
+    pub(super) fn writable(&mut self, index: usize) {
+        let seconds = self.seconds();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if !slot.flags.any(Flags::BLOCKED) {
+            return;
+        }
+        set_blocked(&mut self.census, &mut slot.flags, false);
+        // Whoever reads is alive.
+        slot.seen = seconds;
+        slot.flags.set(Flags::PINGED, false);
+        self.resume(index);
+    }
+
+    /// Writes everything that this connection is behind with, until its socket is full.
+    fn resume(&mut self, index: usize) {
+        // The frame under way, alone if the outbox waits behind it: pongs and close frames go first.
+        if let Some(channel) = self.slots[index].mid_channel()
+            && !self.catch_up(index, channel)
+        {
+            return;
+        }
+        if !self.write_unfinished(index) || !self.write_outbox(index) {
+            return;
+        }
+        if self.slots[index].flags.any(Flags::BROADCAST) && !self.catch_up(index, DEFAULT) {
+            return;
+        }
+        let mut at = 0;
+        while let Some(extra) = &self.slots[index].extra
+            && let Some(membership) = extra.memberships.get(at)
+        {
+            let channel = membership.channel;
+            if !self.catch_up(index, channel) {
+                return;
+            }
+            at += 1;
+        }
+        let slot = &mut self.slots[index];
+        slot.tidy();
+        if slot.flags.any(Flags::FINISH) {
+            self.finish(index);
+        } else if slot.flags.any(Flags::PAUSED) {
+            slot.flags.set(Flags::PAUSED, false);
+            self.again.push((index as u32, slot.serial));
+        }
+    }
+
+    /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
+    fn catch_up(&mut self, index: usize, id: crate::push::ChannelId) -> bool {
+        let slot = &mut self.slots[index];
+        let channel = self.channels.get_mut(id);
+        let outbox_waits = slot.flags.any(Flags::OUTBOX);
+        let cursor = if id == DEFAULT {
+            &mut slot.cursor
+        } else {
+            let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+            let Some(membership) = memberships.iter().find(|m| m.channel == id) else { return true };
+            &mut channel.members[membership.place as usize].cursor
+        };
+        let offered =
+            offer(&mut slot.socket, &channel.log, &mut channel.ledger, cursor, &mut self.metrics, outbox_waits);
+        if offered != Offer::Nothing {
+            self.channels.touch(id);
+        }
+        match offered {
+            Offer::Nothing | Offer::Done => {
+                slot.flags.set(Flags::MID_FRAME, false);
+                if let Some(extra) = &mut slot.extra {
+                    extra.mid = None;
+                }
+                true
+            }
+            Offer::Full { mid_frame } => {
+                set_full(&mut self.census, slot, id, mid_frame);
+                false
+            }
+            Offer::Fallen => {
+                self.fallen(index, id);
+                // If it could stay it goes on with the next edge or the next flush, from its new place.
+                self.slots.contains(index) && !self.slots[index].flags.any(Flags::BLOCKED) && self.catch_up(index, id)
+            }
+            Offer::Broken => {
+                self.remove(index, CloseReason::Reset);
+                false
+            }
+        }
+    }
+
+    /// Writes the rest of the frame that a closing connection was in the middle of. False: stop here.
+    fn write_unfinished(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) else { return true };
+        let Some(rest) = &mut ending.unfinished else { return true };
+        let channel = self.channels.try_get(rest.channel).filter(|channel| channel.epoch == rest.epoch);
+        let Some(log) = channel.map(|channel| &channel.log).filter(|log| log.tail() <= rest.from) else {
+            // The log has moved on; in the middle of a frame there is nothing left to say.
+            self.remove(index, CloseReason::SlowConsumer);
+            return false;
+        };
+        let (first, second) = log.slices_between(rest.from, rest.to);
+        match send(&mut slot.socket, &mut self.metrics, first, second) {
+            Sent::Bytes(n) => {
+                rest.from += n as u64;
+                if rest.from < rest.to {
+                    set_blocked(&mut self.census, &mut slot.flags, true);
+                    return false;
+                }
+                ending.unfinished = None;
+                true
+            }
+            Sent::Broken => {
+                self.remove(index, CloseReason::Reset);
+                false
+            }
+        }
+    }
+
+    /// Writes the outbox. False: stop here.
+    fn write_outbox(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        if !slot.flags.any(Flags::OUTBOX) {
+            return true;
+        }
+        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else { return true };
+        match send(&mut slot.socket, &mut self.metrics, outbox.waiting(), &[]) {
+            Sent::Bytes(n) => {
+                outbox.written += n;
+                if !outbox.waiting().is_empty() {
+                    compact(outbox);
+                    set_blocked(&mut self.census, &mut slot.flags, true);
+                    return false;
+                }
+                slot.flags.set(Flags::OUTBOX, false);
+                slot.extra_mut().outbox = None;
+                true
+            }
+            Sent::Broken => {
+                self.remove(index, CloseReason::Reset);
+                false
+            }
+        }
+    }
+
+    /// Ends the stream: what was written arrives, then its end. The slot waits for the peer to do the same.
+    pub(super) fn finish(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        slot.flags.set(Flags::FINISH, true);
+        if slot.flags.any(Flags::BLOCKED) {
+            return;
+        }
+        if slot.socket.finish().is_err() {
+            self.remove(index, CloseReason::Reset);
+            return;
+        }
+        slot.flags.set(Flags::PAUSED, false);
+        let (serial, state) = (slot.serial, slot.state);
+        if matches!(state, State::Http | State::Admin) {
+            self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
+            self.drop_input(index);
+        }
+        // The peer's end may have come already, behind what was put aside.
+        self.again.push((index as u32, serial));
+    }
+}
+
+/// Gives back what is written once it is the larger part.
+fn compact(outbox: &mut Outbox) {
+    if outbox.written > outbox.bytes.len() / 2 {
+        outbox.bytes.drain(..outbox.written);
+        outbox.written = 0;
+    }
+}

@@ -1,0 +1,271 @@
+//! The reactor's state, and what one turn of it does.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use crate::config::Config;
+use crate::endpoint::handler::Wish;
+use crate::endpoint::Handler;
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::protocol::pool::Pool;
+use crate::push::{Channels, LogLimits};
+use crate::time::Time;
+
+use super::addresses::Addresses;
+use super::rates::RateWindow;
+use super::shared::{Command, Shared};
+use super::slot::{Slot, State};
+use super::socket::Socket;
+use super::timers::Timers;
+
+/// Bytes read from a socket at once. One buffer serves all connections.
+pub(super) const READ_BYTES: usize = 64 << 10;
+
+/// Chunks of the assembly pool that only the admin listener may take: strangers with half a message each
+/// must not lock the operator out.
+pub(super) const POOL_RESERVE: usize = 64;
+
+/// Slots beyond `max_connections`, for connections that are only there to be told that the server is full.
+const REFUSALS_MAX: usize = 256;
+
+/// Which listener a connection came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A public one.
+    Public,
+    /// The admin listener.
+    Admin,
+}
+
+/// What a turn leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// There is more to do at once: don't sleep.
+    pub busy: bool,
+    /// When the next turn is due at the latest, in milliseconds of the reactor's clock.
+    pub due_ms: Option<u64>,
+    /// The server has drained: there will be nothing more.
+    pub finished: bool,
+}
+
+/// Numbers of connections by what they do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Census {
+    pub public: usize,
+    pub admin: usize,
+    pub open: usize,
+    pub closing: usize,
+    pub blocked: usize,
+}
+
+/// A server without its sockets' origin: see the room's introduction.
+pub struct Reactor<S: Socket> {
+    pub(super) config: Config,
+    pub(super) slots: Slab<Slot<S>>,
+    /// Slots that were ever in use: where a walk over all of them ends.
+    pub(super) slots_used: usize,
+    pub(super) next_serial: u32,
+    pub(super) channels: Channels,
+    pub(super) pool: Pool,
+    pub(super) shared: Arc<Shared>,
+    pub(super) handler: Box<dyn Handler>,
+    pub(super) journal: Journal,
+    pub(super) metrics: Metrics,
+    pub(super) timers: Timers,
+    pub(super) addresses: Addresses,
+    pub(super) rates: RateWindow,
+    pub(super) census: Census,
+    pub(super) now: Time,
+    pub(super) started: Time,
+    /// Connections that the descriptor limit leaves room for.
+    pub(super) descriptors: usize,
+    /// All reads go here.
+    pub(super) buffer: Vec<u8>,
+    /// A message that had to be put together.
+    pub(super) scratch: Vec<u8>,
+    /// What the connection at hand is being answered.
+    pub(super) replies: Vec<u8>,
+    pub(super) wishes: Vec<Wish>,
+    /// Connections that may have more to read than one turn's share.
+    pub(super) again: Vec<(u32, u32)>,
+    /// Connections whose fate a flush slice has left open.
+    pub(super) doomed: Vec<super::flush::Doom>,
+    /// Commands taken from the inbox that wait for room in a log.
+    pub(super) pending: VecDeque<Command>,
+    /// The inbox's other buffer.
+    pub(super) spare: Vec<Command>,
+    pub(super) draining: Option<super::sweep::Drain>,
+    pub(super) guests: u64,
+    pub(super) removed: u64,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// A reactor without connections. `descriptors` is how many the process may have open for them.
+    pub fn new(
+        config: Config,
+        shared: Arc<Shared>,
+        handler: Box<dyn Handler>,
+        journal: Journal,
+        descriptors: usize,
+        now: Time,
+    ) -> Reactor<S> {
+        let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
+        let limits = LogLimits { bytes: config.log_bytes, publications: config.log_publications };
+        let default_epoch = shared.default_epoch();
+        Reactor {
+            // Reserved at once and never moved; a page costs nothing before its first connection.
+            slots: Slab::with_capacity(slots),
+            slots_used: 0,
+            next_serial: 1,
+            channels: Channels::new(limits, default_epoch),
+            pool: Pool::new(config.assembly_bytes_max),
+            shared,
+            handler,
+            journal,
+            metrics: Metrics::default(),
+            timers: Timers::new(now.mono_ms()),
+            addresses: Addresses::new(config.connections_per_address_max),
+            rates: RateWindow::new(now.mono_ms()),
+            census: Census::default(),
+            now,
+            started: now,
+            descriptors,
+            buffer: vec![0; READ_BYTES],
+            scratch: Vec::new(),
+            replies: Vec::new(),
+            wishes: Vec::new(),
+            again: Vec::new(),
+            doomed: Vec::new(),
+            pending: VecDeque::new(),
+            spare: Vec::new(),
+            draining: None,
+            guests: 0,
+            removed: 0,
+            config,
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The operator's log.
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// The counters.
+    pub fn metrics(&mut self) -> &mut Metrics {
+        &mut self.metrics
+    }
+
+    /// Tells the time for everything until it is told again.
+    pub fn set_now(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    /// The time it was told last.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Drops a connection for which the poll has no room.
+    pub fn discard(&mut self, index: usize) {
+        self.remove(index, crate::metrics::CloseReason::Internal);
+    }
+
+    /// Connections of every state.
+    pub fn connections(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How many connections were ever removed: descriptors that have come back.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
+    /// A connection's socket.
+    pub fn socket(&self, index: usize) -> Option<&S> {
+        self.slots.get(index).map(|slot| &slot.socket)
+    }
+
+    /// Takes in a socket that was just accepted; returns its slot, the token of its events.
+    ///
+    /// None: there is no room even to say so, or its address has too many already; the socket is closed.
+    pub fn admit(&mut self, socket: S, door: Door, peer: Option<std::net::SocketAddr>) -> Option<usize> {
+        self.metrics.accepted += 1;
+        let (count, max, state) = match door {
+            Door::Public => (self.census.public, self.connections_max() + REFUSALS_MAX, State::Http),
+            Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
+        };
+        if count >= max || self.draining.is_some() {
+            self.refused(crate::metrics::RefuseReason::Full, "no slot left", peer);
+            return None;
+        }
+        let index = self.slots.vacant_key();
+        if door == Door::Public && !self.addresses.enter(index as u32, peer) {
+            self.refused(crate::metrics::RefuseReason::PerAddress, "connections_per_address_max", peer);
+            return None;
+        }
+        let serial = self.next_serial;
+        // 0 is no serial, so that 0 is no connection's id.
+        self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
+        self.slots.insert(Slot::new(socket, serial, state, self.seconds()));
+        self.slots_used = self.slots_used.max(index + 1);
+        match door {
+            Door::Public => self.census.public += 1,
+            Door::Admin => self.census.admin += 1,
+        }
+        self.timers.handshakes.push(index, serial, self.now.mono_ms() + self.config.handshake_ms);
+        Some(index)
+    }
+
+    /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
+    pub(super) fn connections_max(&self) -> usize {
+        self.config.max_connections.min(self.descriptors)
+    }
+
+    /// The poll says that a connection can be read or written. A word about a slot that is someone else's by
+    /// now does no harm: it is looked at, and nothing is there.
+    pub fn ready(&mut self, index: usize, readable: bool, writable: bool) {
+        if writable {
+            self.writable(index);
+        }
+        if readable {
+            self.readable(index);
+        }
+    }
+
+    /// Does what is due: commands, a slice of the flush, timers; then shows the state to other threads.
+    pub fn turn(&mut self, now: Time) -> Turn {
+        self.set_now(now);
+        for (index, serial) in std::mem::take(&mut self.again) {
+            if self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial) {
+                self.readable(index as usize);
+            }
+        }
+        self.carry_out_commands();
+        self.flush_slice();
+        let finished = self.due();
+        self.show();
+        let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
+        Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
+    }
+
+    /// The clock that slots keep: seconds, 16 bits of them.
+    pub(super) fn seconds(&self) -> u16 {
+        (self.now.mono_ms() / 1000) as u16
+    }
+
+    /// Shows counts and deliveries to other threads.
+    fn show(&mut self) {
+        self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+        let stats = self.light_stats();
+        self.shared.update_stats(|shown| *shown = stats);
+    }
+
+}

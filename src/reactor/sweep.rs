@@ -1,0 +1,209 @@
+//! What time brings: deadlines, heartbeats, channels out of use, and the end of the server.
+
+use std::fmt::Display;
+
+use crate::config::LogLevel;
+use crate::metrics::{CloseReason, RefuseReason};
+use crate::protocol::close::CloseCode;
+use crate::protocol::response::{Refusal, Response};
+
+use super::reactor::Reactor;
+use super::slot::{Flags, State};
+use super::socket::Socket;
+
+/// Between two pieces of the sweep.
+const TICK_MS: u64 = 100;
+
+/// Between two looks for channels out of use.
+const CHANNELS_MS: u64 = 1_000;
+
+/// A ping without payload (RFC 6455 section 5.5.2).
+const PING: [u8; 2] = [0x89, 0];
+
+/// The end of the server, under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drain {
+    /// When whoever is left is cut off.
+    deadline_ms: u64,
+    /// The slot to say goodbye to next.
+    next: usize,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Does what is due by now. True: the server has drained.
+    pub(super) fn due(&mut self) -> bool {
+        let now_ms = self.now.mono_ms();
+        while let Some((index, serial)) = self.timers.handshakes.pop_due(now_ms) {
+            self.request_due(index, serial);
+        }
+        while let Some((index, serial)) = self.timers.goodbyes.pop_due(now_ms) {
+            let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
+            if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
+                self.remove(index, CloseReason::Client);
+            }
+        }
+        if now_ms >= self.timers.tick_ms {
+            self.timers.tick_ms = now_ms + TICK_MS;
+            self.rates.sample(now_ms, &self.metrics);
+            self.sweep();
+        }
+        if now_ms >= self.timers.channels_ms {
+            self.timers.channels_ms = now_ms + CHANNELS_MS;
+            self.forget_channels();
+        }
+        self.drain()
+    }
+
+    /// When something will be due.
+    pub(super) fn next_due_ms(&self) -> Option<u64> {
+        let times = [
+            self.timers.handshakes.due_ms(),
+            self.timers.goodbyes.due_ms(),
+            // An empty server sleeps.
+            (!self.slots.is_empty()).then_some(self.timers.tick_ms),
+            (self.channels.len() > 1).then_some(self.timers.channels_ms),
+            self.draining.map(|drain| drain.deadline_ms),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// A request's time is up. The deadline may belong to an earlier request of the same connection.
+    fn request_due(&mut self, index: usize, serial: u32) {
+        let now_ms = self.now.mono_ms();
+        let Some(slot) = self.slots.get(index).filter(|slot| slot.serial == serial) else { return };
+        if !matches!(slot.state, State::Http | State::Admin) || slot.flags.any(Flags::FINISH) {
+            return;
+        }
+        let request = slot.extra.as_ref().and_then(|extra| extra.http.as_ref());
+        let late = match request {
+            Some(request) => request.since_ms + self.config.handshake_ms <= now_ms,
+            None => !slot.flags.any(Flags::SERVED),
+        };
+        if !late {
+            return;
+        }
+        let silent = request.is_none();
+        let peer = slot.socket.peer();
+        self.refused(RefuseReason::Timeout, "no whole request within handshake_ms", peer);
+        if silent {
+            self.remove(index, CloseReason::Client);
+            return;
+        }
+        let refusal = Refusal::fixed(408, "the request did not arrive in time (handshake_ms)");
+        Response::from(refusal).write(&mut self.replies, false, false);
+        self.send_replies(index);
+        if self.slots.contains(index) {
+            self.finish(index);
+        }
+    }
+
+    /// Visits the tick's share of the slots. Everyone is visited once per period, so a silence is noticed at most
+    /// one period late.
+    fn sweep(&mut self) {
+        let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
+        let period_ms = times.into_iter().filter(|&ms| ms > 0).min().unwrap_or(TICK_MS).max(TICK_MS);
+        let share = (self.slots_used as u64 * TICK_MS).div_ceil(period_ms) as usize;
+        for _ in 0..share.min(self.slots_used) {
+            if self.timers.sweep_next >= self.slots_used {
+                self.timers.sweep_next = 0;
+            }
+            self.visit(self.timers.sweep_next);
+            self.timers.sweep_next += 1;
+        }
+    }
+
+    fn visit(&mut self, index: usize) {
+        let seconds = self.seconds();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let silent_ms = u64::from(seconds.wrapping_sub(slot.seen)) * 1000;
+        match slot.state {
+            State::Http | State::Admin if silent_ms >= self.config.keep_alive_ms => {
+                self.remove(index, CloseReason::Client);
+            }
+            State::Open if self.config.heartbeat_ms > 0 => {
+                if slot.flags.any(Flags::PINGED) {
+                    if silent_ms >= self.config.pong_wait_ms {
+                        self.remove(index, CloseReason::Heartbeat);
+                    }
+                } else if silent_ms >= self.config.heartbeat_ms {
+                    slot.flags.set(Flags::PINGED, true);
+                    slot.seen = seconds;
+                    self.metrics.pings_sent += 1;
+                    // A full socket already has something to answer for; its silence counts all the same.
+                    if !slot.flags.any(Flags::BLOCKED) {
+                        self.push_out(index, &PING);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn forget_channels(&mut self) {
+        let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
+        for id in self.channels.idle_since(since_ms) {
+            let channel = self.channels.get(id);
+            if self.shared.forget(&channel.name, channel.log.next_offset()) {
+                self.channels.remove(id);
+            }
+        }
+    }
+
+    /// Begins the end: nothing more is taken in, what is published still goes out.
+    pub(super) fn begin_drain(&mut self) {
+        if self.draining.is_some() {
+            return;
+        }
+        self.shared.stop();
+        self.draining = Some(Drain { deadline_ms: self.now.mono_ms() + self.config.drain_ms, next: 0 });
+        let count = self.slots.len();
+        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &self.config.drain_ms)];
+        self.journal.event(self.now, LogLevel::Info, "draining", &fields);
+    }
+
+    /// Whether goodbyes are still to be said.
+    pub(super) fn is_closing_all(&self) -> bool {
+        self.draining.is_some_and(|drain| drain.next < self.slots_used)
+    }
+
+    /// Whether the end has begun.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// Says goodbye to a slice of the connections. True: everyone is gone.
+    fn drain(&mut self) -> bool {
+        let Some(Drain { deadline_ms, next }) = self.draining else { return false };
+        if self.now.mono_ms() >= deadline_ms {
+            let left = self.slots.len();
+            for index in 0..self.slots_used {
+                if self.slots.contains(index) {
+                    self.remove(index, CloseReason::Drain);
+                }
+            }
+            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
+            return true;
+        }
+        // What was published before the end goes out before the goodbyes.
+        if self.channels.is_dirty() || self.has_pending() {
+            return false;
+        }
+        let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
+        for index in next..until {
+            match self.slots.get(index).map(|slot| slot.state) {
+                Some(State::Open) => {
+                    let reason = "the server is going away";
+                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::Drain);
+                }
+                Some(State::Http | State::Admin) => self.finish(index),
+                Some(State::Closing) | None => {}
+            }
+        }
+        self.draining = Some(Drain { deadline_ms, next: until });
+        let done = self.slots.is_empty();
+        if done {
+            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &0)]);
+        }
+        done
+    }
+}

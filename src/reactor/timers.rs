@@ -1,0 +1,81 @@
+//! Deadlines. All of one sort have the same length, so a queue is a timer: the first in is the first due.
+
+use std::collections::VecDeque;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    index: u32,
+    serial: u32,
+    due_ms: u64,
+}
+
+/// Deadlines of one length. An entry whose connection is long gone is dropped when its time comes.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines(VecDeque<Entry>);
+
+impl Deadlines {
+    /// Adds a connection's deadline.
+    pub(super) fn push(&mut self, index: usize, serial: u32, due_ms: u64) {
+        self.0.push_back(Entry { index: index as u32, serial, due_ms });
+    }
+
+    /// The next deadline.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        self.0.front().map(|entry| entry.due_ms)
+    }
+
+    /// Takes out a connection (slot and serial number) whose deadline has passed.
+    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(usize, u32)> {
+        let entry = *self.0.front().filter(|entry| entry.due_ms <= now_ms)?;
+        self.0.pop_front();
+        if self.0.is_empty() {
+            // A storm of connections leaves no memory behind.
+            self.0.shrink_to(1024);
+        }
+        Some((entry.index as usize, entry.serial))
+    }
+}
+
+/// All deadlines of the server.
+#[derive(Debug)]
+pub(super) struct Timers {
+    /// From accept, or a request's first byte, to the request's end.
+    pub handshakes: Deadlines,
+    /// From our goodbye to the peer's.
+    pub goodbyes: Deadlines,
+    /// The next tick of the sweep.
+    pub tick_ms: u64,
+    /// Which slot the sweep visits next.
+    pub sweep_next: usize,
+    /// When unused channels are looked for next.
+    pub channels_ms: u64,
+}
+
+impl Timers {
+    pub(super) fn new(now_ms: u64) -> Timers {
+        Timers {
+            handshakes: Deadlines::default(),
+            goodbyes: Deadlines::default(),
+            tick_ms: now_ms,
+            sweep_next: 0,
+            channels_ms: now_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_first_is_due_first() {
+        let mut deadlines = Deadlines::default();
+        deadlines.push(1, 10, 100);
+        deadlines.push(2, 11, 100);
+        deadlines.push(3, 12, 150);
+        assert_eq!((deadlines.due_ms(), deadlines.pop_due(99)), (Some(100), None));
+        assert_eq!((deadlines.pop_due(120), deadlines.pop_due(120)), (Some((1, 10)), Some((2, 11))));
+        assert_eq!((deadlines.pop_due(120), deadlines.pop_due(150)), (None, Some((3, 12))));
+        assert_eq!(deadlines.due_ms(), None);
+    }
+}

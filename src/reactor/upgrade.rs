@@ -1,0 +1,205 @@
+//! From a request to an open WebSocket, or the reason why not.
+
+use crate::config::{LogLevel, channel_name_ok};
+use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat};
+use crate::metrics::RefuseReason;
+use crate::protocol::handshake::{self, Upgrade};
+use crate::protocol::head::Head;
+use crate::protocol::response::Refusal;
+use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Membership, Message, PushError};
+
+use super::reactor::Reactor;
+use super::slot::{Flags, State};
+use super::socket::Socket;
+
+/// A refusal and what it counts as.
+type Refused = (Refusal, RefuseReason);
+
+impl<S: Socket> Reactor<S> {
+    /// Opens a WebSocket (RFC 6455 section 4.2.2). On success the 101 is written or on its way, and the
+    /// connection receives what is published from now on.
+    pub(super) fn upgrade(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refusal> {
+        self.decide(index, head, kind).map_err(|(refusal, reason)| {
+            let peer = self.slots[index].socket.peer();
+            self.refused(reason, &refusal.reason, peer);
+            refusal
+        })
+    }
+
+    fn decide(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refused> {
+        let upgrade = handshake::check(head).map_err(|refusal| {
+            let reason = reason_of(refusal.status);
+            (refusal, reason)
+        })?;
+        if !handshake::origin_allowed(upgrade.origin, &self.config.origins) {
+            let text = "pages of this origin may not connect (origins)";
+            return Err((Refusal::fixed(403, text), RefuseReason::Origin));
+        }
+        if self.census.open >= self.connections_max() || self.draining.is_some() {
+            let text = format!("the server is full: {} connections (max_connections)", self.connections_max());
+            return Err((Refusal::new(503, text), RefuseReason::Full));
+        }
+        let accept = match kind {
+            Kind::Push => self.ask_handler(index, &upgrade)?,
+            Kind::Echo => Accept { broadcast: false, ..Accept::default() },
+            Kind::Chat => {
+                self.guests += 1;
+                let user = Some(chat::guest_name(self.guests));
+                Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
+            }
+        };
+        let channels = self.open_channels(&accept)?;
+        let chosen = match &accept.protocol {
+            Some(own) => upgrade.protocols().find(|offered| offered == own),
+            None => upgrade.choose(&self.config.subprotocols),
+        };
+        handshake::respond(upgrade.key, chosen, &mut self.replies);
+        self.open(index, kind, accept, &channels);
+        Ok(())
+    }
+
+    fn ask_handler(&mut self, index: usize, upgrade: &Upgrade<'_>) -> Result<Accept, Refused> {
+        let asked = upgrade.head.query_pairs().filter(|(key, _)| key == "channel").map(|(_, name)| name);
+        let mut channels: Vec<String> = Vec::new();
+        for name in asked {
+            if !channel_name_ok(&name) {
+                return Err((Refusal::new(400, PushError::BadChannel.to_string()), RefuseReason::ForbiddenChannel));
+            }
+            if name != DEFAULT_NAME && !channels.iter().any(|joined| *joined == name) {
+                channels.push(name.into_owned());
+            }
+        }
+        let max = self.config.channels_per_connection_max;
+        if channels.len() > max {
+            let text =
+                format!("{} channels; a connection may join {max} (channels_per_connection_max)", channels.len());
+            return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
+        }
+        let peer = self.slots[index].socket.peer();
+        let connect = Connect::new(upgrade, peer, channels, &self.config);
+        match self.handler.on_connect(&connect) {
+            Decision::Accept(accept) => Ok(accept),
+            Decision::Refuse { status, reason } => {
+                let status = if (400..600).contains(&status) { status } else { 403 };
+                Err((Refusal::new(status, reason), RefuseReason::Handler))
+            }
+        }
+    }
+
+    fn open_channels(&mut self, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
+        let open = |name: &String| self.open_channel(name);
+        accept.channels.iter().filter(|name| *name != DEFAULT_NAME).map(open).collect::<Result<_, _>>().map_err(|e| {
+            let status = if e == PushError::BadChannel { 400 } else { 503 };
+            (Refusal::new(status, e.to_string()), RefuseReason::ForbiddenChannel)
+        })
+    }
+
+    /// The channel of this name, made if need be.
+    pub(super) fn open_channel(&mut self, name: &str) -> Result<ChannelId, PushError> {
+        if let Some(id) = self.channels.find(name) {
+            return Ok(id);
+        }
+        let opened = self.shared.open(name, self.now.unix_us)?;
+        Ok(self.channels.open(&opened.name, opened.epoch, opened.next_offset, self.now.mono_ms()))
+    }
+
+    fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+        let head = Cursor::at(self.channels.get(DEFAULT).log.head());
+        let slot = &mut self.slots[index];
+        slot.state = State::Open;
+        slot.kind = kind;
+        slot.flags.set(Flags::SERVED, false);
+        if accept.broadcast {
+            slot.flags.set(Flags::BROADCAST, true);
+            slot.cursor = head;
+            self.channels.get_mut(DEFAULT).subscribers += 1;
+        }
+        if let Some(user) = &accept.user {
+            self.slots[index].extra_mut().user = Some(user.as_str().into());
+        }
+        for &id in channels {
+            self.join(index, id);
+        }
+        self.census.open += 1;
+        self.metrics.handshakes_ok += 1;
+        let id = self.slots[index].id(index);
+        let peer = Peer(self.slots[index].socket.peer());
+        if self.journal.wants(LogLevel::Debug) {
+            let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
+            self.journal.event(self.now, LogLevel::Debug, "open", &fields);
+        }
+        match kind {
+            Kind::Push => {
+                let user = self.slots[index].user().map(str::to_owned);
+                let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes);
+                self.handler.on_open(&mut session);
+            }
+            Kind::Chat => {
+                let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+            }
+            Kind::Echo => {}
+        }
+    }
+
+    /// Subscribes a connection to a channel, from the next publication on.
+    pub(super) fn join(&mut self, index: usize, id: ChannelId) {
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            if !slot.flags.any(Flags::BROADCAST) {
+                let channel = self.channels.get_mut(DEFAULT);
+                channel.subscribers += 1;
+                slot.cursor = Cursor::at(channel.log.head());
+                slot.flags.set(Flags::BROADCAST, true);
+            }
+            return;
+        }
+        let memberships = &mut slot.extra_mut().memberships;
+        if memberships.iter().any(|m| m.channel == id) {
+            return;
+        }
+        let place = self.channels.get_mut(id).join(index as u32, self.now.mono_ms());
+        // Most have one channel or two: no spare room.
+        memberships.reserve_exact(1);
+        memberships.push(Membership { channel: id, place });
+    }
+
+    /// Counts and logs a client that was refused.
+    pub(super) fn refused(&mut self, reason: RefuseReason, text: &str, peer: Option<std::net::SocketAddr>) {
+        self.metrics.refused(reason);
+        let name = reason.name();
+        let peer = Peer(peer);
+        let fields: [(&str, &dyn std::fmt::Display); 3] = [("reason", &name), ("detail", &text), ("peer", &peer)];
+        self.journal.event(self.now, LogLevel::Info, "refused", &fields);
+    }
+
+    /// As [`refused`](Self::refused), for a request that was none.
+    pub(super) fn note_refusal(&mut self, index: usize, status: u16, text: &str) {
+        let peer = self.slots[index].socket.peer();
+        self.refused(reason_of(status), text, peer);
+    }
+}
+
+/// What a refusal with this status counts as.
+fn reason_of(status: u16) -> RefuseReason {
+    match status {
+        404 => RefuseReason::NotFound,
+        405 => RefuseReason::Method,
+        413 | 431 => RefuseReason::TooLarge,
+        426 => RefuseReason::Version,
+        503 => RefuseReason::Full,
+        _ => RefuseReason::BadRequest,
+    }
+}
+
+/// An address for the log; `-` where there is none.
+struct Peer(Option<std::net::SocketAddr>);
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Frames from clients: put together, understood, answered.
+
+use crate::endpoint::handler::{NO_STATUS, Wish};
+use crate::endpoint::{Kind, Session, chat};
+use crate::metrics::CloseReason;
+use crate::protocol::close::{CloseCode, Violation};
+use crate::protocol::frame::{self, Opcode};
+use crate::protocol::message::{self, Event, Step};
+use crate::push::{Message, PushError};
+
+use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
+use super::slot::{Flags, State};
+use super::socket::Socket;
+
+/// What an event from a client leads to.
+enum Next {
+    Continue,
+    /// The connection's close has begun; what still comes is only looked through for the peer's close frame.
+    Closing,
+    /// Both have said goodbye.
+    Over,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Takes what came in on a WebSocket.
+    pub(super) fn websocket_input(&mut self, index: usize, input: &mut [u8]) {
+        let mut assembly = self.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
+        loop {
+            let step =
+                message::next(&mut input[at..], &mut assembly, &mut self.pool, &mut scratch, bytes_max, POOL_RESERVE);
+            let next = match step {
+                Ok((_, Step::Need)) => break,
+                Ok((used, Step::Absorbed)) => {
+                    at += used;
+                    continue;
+                }
+                Ok((used, Step::Event(event))) => {
+                    at += used;
+                    self.event(index, event)
+                }
+                Err(violation) => self.violation(index, violation),
+            };
+            match next {
+                Next::Continue if self.replies.len() <= READ_BYTES => continue,
+                Next::Continue => self.send_replies(index),
+                Next::Closing => {}
+                Next::Over => {
+                    at = input.len();
+                    break;
+                }
+            }
+            match self.slots.get(index) {
+                Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
+                // Gone, or not to be listened to before it has listened.
+                _ => break,
+            }
+        }
+        scratch.shrink_to(READ_BYTES);
+        self.scratch = scratch;
+        self.after_input(index, assembly, &input[at..]);
+    }
+
+    /// Puts away what is left of an input, and sends what it led to.
+    fn after_input(&mut self, index: usize, mut assembly: Option<Box<message::Assembly>>, rest: &[u8]) {
+        if !self.slots.contains(index) {
+            message::abandon(&mut assembly, &mut self.pool);
+            self.replies.clear();
+            self.wishes.clear();
+            return;
+        }
+        let slot = &mut self.slots[index];
+        slot.keep(rest);
+        if slot.state == State::Open || assembly.is_none() {
+            if assembly.is_some() {
+                slot.extra_mut().assembly = assembly;
+            } else {
+                slot.tidy();
+            }
+        } else {
+            // What a closing connection was saying nobody will hear.
+            message::abandon(&mut assembly, &mut self.pool);
+        }
+        self.send_replies(index);
+        self.grant_wishes(index);
+    }
+
+    fn event(&mut self, index: usize, event: Event<'_>) -> Next {
+        if self.slots[index].state == State::Closing {
+            return match event {
+                Event::Close { .. } => {
+                    self.finish(index);
+                    Next::Over
+                }
+                _ => Next::Continue,
+            };
+        }
+        match event {
+            Event::Text(text) => self.message(index, Message::Text(text)),
+            Event::Binary(bytes) => self.message(index, Message::Binary(bytes)),
+            Event::Ping(payload) => {
+                frame::encode(Opcode::Pong, payload, &mut self.replies);
+                Next::Continue
+            }
+            Event::Pong(_) => Next::Continue,
+            Event::Close { code, reason } => {
+                self.send_replies(index);
+                if self.slots.contains(index) {
+                    self.echo_close(index, code, reason);
+                }
+                Next::Over
+            }
+        }
+    }
+
+    /// Answers the peer's close frame with the same code (RFC 6455 section 5.5.1) and ends the stream.
+    fn echo_close(&mut self, index: usize, code: Option<CloseCode>, reason: &str) {
+        let cause = if code == Some(CloseCode::GOING_AWAY) { CloseReason::GoingAway } else { CloseReason::Client };
+        self.begin_close(index, code.unwrap_or(NO_STATUS), reason, cause);
+        if self.slots.contains(index) {
+            self.finish(index);
+        }
+    }
+
+    fn message(&mut self, index: usize, message: Message<'_>) -> Next {
+        self.metrics.messages_in += 1;
+        let slot = &self.slots[index];
+        let id = slot.id(index);
+        match slot.kind {
+            Kind::Echo => message.encode(&mut self.replies),
+            Kind::Push => {
+                let user = slot.user();
+                let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes);
+                self.handler.on_message(&mut session, message);
+                if !self.wishes.is_empty() {
+                    self.send_replies(index);
+                    self.grant_wishes(index);
+                    if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
+                        return Next::Closing;
+                    }
+                }
+            }
+            Kind::Chat => return self.chat_message(index, message),
+        }
+        Next::Continue
+    }
+
+    fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
+        let Message::Text(text) = message else {
+            self.begin_close(index, CloseCode::UNSUPPORTED_DATA, "the chat is text", CloseReason::Unsupported);
+            return Next::Closing;
+        };
+        let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
+        match self.publish_here(Some(chat::CHANNEL), Message::Text(&line)) {
+            Ok(_) => Next::Continue,
+            Err(problem) => {
+                // What a guest said must not vanish without a word.
+                let code = match problem {
+                    PushError::TooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
+                    _ => CloseCode::TRY_AGAIN_LATER,
+                };
+                self.begin_close(index, code, &problem.to_string(), CloseReason::Internal);
+                Next::Closing
+            }
+        }
+    }
+
+    /// The peer has broken the protocol: says so, and hears nothing more.
+    fn violation(&mut self, index: usize, violation: Violation) -> Next {
+        if self.slots[index].state == State::Open {
+            self.send_replies(index);
+            if self.slots.contains(index) {
+                let cause = CloseReason::of(violation.code);
+                self.begin_close(index, violation.code, violation.reason, cause);
+            }
+        }
+        // After an error nothing that follows can be understood, not even a close frame.
+        if self.slots.contains(index) {
+            self.finish(index);
+        }
+        Next::Over
+    }
+
+    /// Does what a callback has asked for beyond its replies.
+    pub(super) fn grant_wishes(&mut self, index: usize) {
+        if self.wishes.is_empty() {
+            return;
+        }
+        for wish in std::mem::take(&mut self.wishes) {
+            if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
+                return;
+            }
+            let id = self.slots[index].id(index);
+            match wish {
+                Wish::Close(code, reason) => self.begin_close(index, code, &reason, CloseReason::Handler),
+                Wish::Subscribe(channel) => self.subscribe(id, &channel),
+                Wish::Unsubscribe(channel) => self.unsubscribe(id, &channel),
+            }
+        }
+    }
+}

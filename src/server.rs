@@ -1,0 +1,254 @@
+//! What an embedder holds: a [`Server`] to run and a [`Handle`] to push with.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mio::{Poll, Waker};
+
+use crate::config::{AdminListen, Config, ConfigError, LogLevel};
+use crate::endpoint::{ConnId, Handler, Receipt, Stats};
+use crate::journal::Journal;
+use crate::protocol::close::CloseCode;
+use crate::push::{Delivery, Message, PushError};
+use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
+use crate::reactor::listener::{ListenAddr, Listener};
+use crate::reactor::{Command, Door, Reactor, Shared, sys};
+
+/// Descriptors that the process needs for other things than connections.
+const DESCRIPTORS_ASIDE: usize = 64;
+
+/// Why a server could not be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// A setting is out of range, or doesn't go with another.
+    Config(ConfigError),
+    /// An address could not be listened on.
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The system refused something else.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Config(error) => error.fmt(f),
+            StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            StartError::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> StartError {
+        StartError::System(error)
+    }
+}
+
+/// A push server that is bound to its addresses.
+///
+/// [`run`](Self::run) drives it on the calling thread until it has drained; or the host calls
+/// [`poll_once`](Self::poll_once) from a loop of its own. Everything else goes through [`handle`](Self::handle).
+pub struct Server {
+    event_loop: EventLoop,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Binds a server without callbacks: it pushes, and ignores what clients say.
+    pub fn bind(config: Config) -> Result<Server, StartError> {
+        Server::bind_with(config, |_| Box::new(()), None)
+    }
+
+    /// Binds a server whose handler is made by `handler`, which gets the handle to push with. `journal` takes the
+    /// operator's log; None: standard error.
+    pub fn bind_with(
+        config: Config,
+        handler: impl FnOnce(Handle) -> Box<dyn Handler>,
+        journal: Option<Journal>,
+    ) -> Result<Server, StartError> {
+        config.validate().map_err(StartError::Config)?;
+        let mut journal = journal.unwrap_or_else(|| Journal::stderr(config.log_level));
+        let limit = sys::raise_descriptor_limit()?;
+        let clock = Clock::start();
+        let now = clock.now();
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        // A reactor that can't be woken is gone, and its commands with it.
+        let wake = move || drop(waker.wake());
+        let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
+        let listeners = listeners(&config)?;
+
+        let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
+        let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
+        for listener in &listeners {
+            let door = if listener.is_admin() { "admin" } else { "public" };
+            journal.event(now, LogLevel::Info, "listening", &[("address", listener.address()), ("door", &door)]);
+        }
+        if descriptors < config.max_connections {
+            let fix = format!(
+                "raise the limit (ulimit -n {0}, LimitNOFILE={0}) or set max_connections to {1} or less",
+                config.max_connections + aside,
+                descriptors
+            );
+            let fields: [(&str, &dyn fmt::Display); 4] = [
+                ("descriptors", &limit),
+                ("max_connections", &config.max_connections),
+                ("connections_possible", &descriptors),
+                ("fix", &fix),
+            ];
+            journal.event(now, LogLevel::Warn, "descriptor_limit", &fields);
+        }
+        let handler = handler(Handle { shared: shared.clone() });
+        let reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
+        let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
+        Ok(Server { event_loop, shared })
+    }
+
+    /// A handle; any number of them, on any threads.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: self.shared.clone() }
+    }
+
+    /// Addresses of the public listeners, with the ports that port 0 has become.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let public = self.event_loop.listeners().iter().filter(|listener| !listener.is_admin());
+        public.filter_map(|listener| listener.tcp_address()).collect()
+    }
+
+    /// Address of the admin listener, if it is a TCP one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.event_loop.listeners().iter().find(|listener| listener.is_admin())?.tcp_address()
+    }
+
+    /// Runs until the server has drained.
+    pub fn run(mut self) -> io::Result<()> {
+        while self.event_loop.poll_once(None)? {}
+        Ok(())
+    }
+
+    /// Waits at most `timeout` for something to happen and does one turn. False: the server has drained.
+    pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.event_loop.poll_once(timeout)
+    }
+
+    /// A descriptor that becomes readable when [`poll_once`](Self::poll_once) has something to do, for a host
+    /// that waits in its own epoll. It must also be polled when [`time_to_next`](Self::time_to_next) is over.
+    pub fn descriptor(&self) -> RawFd {
+        self.event_loop.descriptor()
+    }
+
+    /// How long the server can do without being polled, if nothing happens.
+    pub fn time_to_next(&self) -> Option<Duration> {
+        self.event_loop.time_to_next()
+    }
+}
+
+fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
+    let public = config.listen.iter().map(|address| (ListenAddr::Tcp(*address), Door::Public));
+    let admin = match &config.admin {
+        AdminListen::Off => None,
+        AdminListen::Tcp(address) => Some(ListenAddr::Tcp(*address)),
+        AdminListen::Unix(path) => Some(ListenAddr::Unix(path.clone())),
+    };
+    let all = public.chain(admin.map(|address| (address, Door::Admin)));
+    let bind = |(address, door): (ListenAddr, Door)| {
+        Listener::bind(&address, door).map_err(|error| StartError::Listen { address: address.to_string(), error })
+    };
+    all.map(bind).collect()
+}
+
+/// Pushes into a server, from any thread. Never waits for the network.
+///
+/// Once the server has drained everything answers [`PushError::Stopped`].
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Publishes to the default channel, which everybody on `/ws` receives.
+    pub fn broadcast(&self, message: Message<'_>) -> Result<Receipt, PushError> {
+        self.push(None, message)
+    }
+
+    /// Publishes to a named channel.
+    pub fn publish(&self, channel: &str, message: Message<'_>) -> Result<Receipt, PushError> {
+        self.push(Some(channel), message)
+    }
+
+    fn push(&self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
+        if message.bytes().is_empty() {
+            return Err(PushError::Empty);
+        }
+        // The frame is made here, outside the lock and on the caller's time.
+        self.shared.publish(channel, message.to_frame(), unix_us())
+    }
+
+    /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
+    /// is dropped, and one to a client that doesn't read closes it (1013).
+    pub fn send(&self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
+        if message.bytes().is_empty() {
+            return Err(PushError::Empty);
+        }
+        self.shared.command(Command::Send { conn, frame: message.to_frame() })
+    }
+
+    /// Closes a connection; nothing happens if it has gone already.
+    pub fn close(&self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
+        self.shared.command(Command::Close { conn, code, reason: reason.to_owned() })
+    }
+
+    /// Lets a connection receive a channel from now on.
+    pub fn subscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.shared.command(Command::Subscribe { conn, channel: channel.to_owned() })
+    }
+
+    /// Lets it receive the channel no more.
+    pub fn unsubscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.shared.command(Command::Unsubscribe { conn, channel: channel.to_owned() })
+    }
+
+    /// The server's numbers as of its last turn.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// How far a publication has come, as of the server's last turn; None if it wasn't logged yet or is not among
+    /// the newest 4,096.
+    pub fn delivery(&self, receipt: &Receipt) -> Option<Delivery> {
+        self.shared.delivery(receipt.id)
+    }
+
+    /// Begins the end: no more connections and pushes; what was pushed still goes out, then everybody gets a close
+    /// frame with 1001, and after `drain_ms` whoever is left is cut off.
+    pub fn drain(&self) {
+        // A server that has stopped already needs no telling.
+        let _ = self.shared.command(Command::Drain);
+    }
+
+    /// Takes over those settings of `config` that can change while running; the log says which could not.
+    pub fn reload(&self, config: Config) -> Result<(), PushError> {
+        self.shared.command(Command::Reload(Box::new(config)))
+    }
+}
+
+fn check_channel(name: &str) -> Result<(), PushError> {
+    if crate::config::channel_name_ok(name) { Ok(()) } else { Err(PushError::BadChannel) }
+}
+
+fn unix_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
+}
