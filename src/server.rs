@@ -93,7 +93,12 @@ impl Server {
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
         for listener in &listeners {
             let door = if listener.is_admin() { "admin" } else { "public" };
-            journal.event(now, LogLevel::Info, "listening", &[("address", listener.address()), ("door", &door)]);
+            journal.event(
+                now,
+                LogLevel::Info,
+                "listening",
+                &[("address", listener.address()), ("door", &door)],
+            );
         }
         if descriptors < config.max_connections {
             let fix = format!(
@@ -163,7 +168,8 @@ fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
     };
     let all = public.chain(admin.map(|address| (address, Door::Admin)));
     let bind = |(address, door): (ListenAddr, Door)| {
-        Listener::bind(&address, door).map_err(|error| StartError::Listen { address: address.to_string(), error })
+        Listener::bind(&address, door)
+            .map_err(|error| StartError::Listen { address: address.to_string(), error })
     };
     all.map(bind).collect()
 }

@@ -131,7 +131,10 @@ pub fn push_error(problem: &PushError) -> Response {
         PushError::Empty | PushError::NotUtf8 | PushError::BadChannel => 400,
         PushError::NoSuchConnection => 404,
         PushError::TooLarge { .. } => 413,
-        PushError::TooManyChannels { .. } | PushError::InboxFull | PushError::OutboxFull | PushError::Stopped => 503,
+        PushError::TooManyChannels { .. }
+        | PushError::InboxFull
+        | PushError::OutboxFull
+        | PushError::Stopped => 503,
     };
     let mut response = error(status, &problem.to_string());
     if *problem == PushError::InboxFull {
@@ -181,7 +184,10 @@ fn disconnect(id: &str, query: &Query, host: &mut dyn Host) -> Response {
         }
         let reason = query.get("reason").unwrap_or("disconnected by the operator");
         if reason.len() > 123 {
-            return Err(error(400, &format!("reason has {} bytes; a close frame has room for 123", reason.len())));
+            return Err(error(
+                400,
+                &format!("reason has {} bytes; a close frame has room for 123", reason.len()),
+            ));
         }
         match host.disconnect(conn, code, reason) {
             true => Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 }))),
@@ -202,7 +208,11 @@ mod tests {
     struct Fake(Vec<String>);
 
     impl Host for Fake {
-        fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError> {
+        fn publish(
+            &mut self,
+            channel: Option<&str>,
+            message: Message<'_>,
+        ) -> Result<(Receipt, u32), PushError> {
             self.0.push(format!("publish {channel:?} {message:?}"));
             Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 5, offset: 6, id: 7 }, 8))
         }

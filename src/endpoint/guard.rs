@@ -16,12 +16,16 @@ pub fn check(head: &Head<'_>, token: Option<&str>) -> Result<(), Response> {
     let host = head.header_str("host").unwrap_or("");
     match token {
         Some(token) if !bears(head, token) => {
-            let mut response = refusal(401, "this needs the header 'Authorization: Bearer TOKEN' (admin_token)");
+            let mut response =
+                refusal(401, "this needs the header 'Authorization: Bearer TOKEN' (admin_token)");
             response.headers.push(("WWW-Authenticate", "Bearer".to_owned()));
             return Err(response);
         }
         None if !is_local_name(host) => {
-            return Err(refusal(403, "without admin_token only localhost and IP addresses are served as Host"));
+            return Err(refusal(
+                403,
+                "without admin_token only localhost and IP addresses are served as Host",
+            ));
         }
         _ => {}
     }
@@ -45,7 +49,8 @@ fn refusal(status: u16, reason: &str) -> Response {
 
 /// Compares in constant time; only the length of the token can be learnt from how long it takes.
 fn bears(head: &Head<'_>, token: &str) -> bool {
-    let Some((scheme, given)) = head.header_str("authorization").and_then(|value| value.split_once(' ')) else {
+    let Some((scheme, given)) = head.header_str("authorization").and_then(|value| value.split_once(' '))
+    else {
         return false;
     };
     scheme.eq_ignore_ascii_case("bearer") && bool::from(given.trim().as_bytes().ct_eq(token.as_bytes()))
@@ -90,7 +95,12 @@ mod tests {
         let with = |auth: &str| status(&format!("Host: push.example\r\n{auth}"), Some("s3cret"));
         assert_eq!(with("Authorization: Bearer s3cret\r\n"), 200);
         assert_eq!(with("Authorization: bearer  s3cret \r\n"), 200);
-        for wrong in ["", "Authorization: Bearer s3cre\r\n", "Authorization: Basic s3cret\r\n", "Authorization: s3cret\r\n"] {
+        for wrong in [
+            "",
+            "Authorization: Bearer s3cre\r\n",
+            "Authorization: Basic s3cret\r\n",
+            "Authorization: s3cret\r\n",
+        ] {
             assert_eq!(with(wrong), 401, "{wrong}");
         }
     }

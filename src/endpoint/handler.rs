@@ -50,9 +50,12 @@ impl<'a> Connect<'a> {
     /// What happens without a handler: the default channel, and those it asks for if the configuration lets
     /// clients choose them (else 403).
     pub fn by_config(&self) -> Decision {
-        let denied = |name: &&String| !self.config.channels.iter().any(|p| crate::config::pattern_matches(p, name));
+        let denied =
+            |name: &&String| !self.config.channels.iter().any(|p| crate::config::pattern_matches(p, name));
         match self.channels.iter().find(denied) {
-            Some(name) => Decision::refuse(403, format!("channel {name:?} is not open to clients (channels)")),
+            Some(name) => {
+                Decision::refuse(403, format!("channel {name:?} is not open to clients (channels)"))
+            }
             None => Decision::Accept(Accept { channels: self.channels.clone(), ..Accept::default() }),
         }
     }

@@ -37,7 +37,9 @@ pub fn read<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Pushed<'a>, PushError
             .flatten();
         match field {
             Some(text) => Pushed::Text(Cow::Owned(text?)),
-            None => Pushed::Text(Cow::Borrowed(simdutf8::basic::from_utf8(body).map_err(|_| PushError::NotUtf8)?)),
+            None => {
+                Pushed::Text(Cow::Borrowed(simdutf8::basic::from_utf8(body).map_err(|_| PushError::NotUtf8)?))
+            }
         }
     };
     if pushed.message().bytes().is_empty() { Err(PushError::Empty) } else { Ok(pushed) }

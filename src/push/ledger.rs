@@ -107,7 +107,11 @@ impl Ledger {
         }
         let offset = self.first + self.lines.len() as u64;
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
-        self.lines.push_back(Line { change: std::mem::take(&mut self.at_next), published_us: now_us, delivery });
+        self.lines.push_back(Line {
+            change: std::mem::take(&mut self.at_next),
+            published_us: now_us,
+            delivery,
+        });
     }
 
     /// Notes that one subscriber has passed the publications `from..to`.

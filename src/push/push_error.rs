@@ -45,9 +45,9 @@ impl fmt::Display for PushError {
             PushError::TooLarge { bytes, max, setting } => {
                 write!(f, "a message of {bytes} bytes with its header is over the limit of {max} ({setting})")
             }
-            PushError::BadChannel => {
-                f.write_str("a channel name has 1 to 128 letters, digits and punctuation, without spaces and '*'")
-            }
+            PushError::BadChannel => f.write_str(
+                "a channel name has 1 to 128 letters, digits and punctuation, without spaces and '*'",
+            ),
             PushError::TooManyChannels { max } => {
                 write!(f, "there are {max} channels already (channels_max)")
             }

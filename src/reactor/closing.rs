@@ -27,12 +27,18 @@ impl<S: Socket> Reactor<S> {
             SlowConsumer::Skip => "skip",
         };
         let name = self.channels.get(id).name.clone();
-        let fields: [(&str, &dyn std::fmt::Display); 3] = [("conn", &conn), ("channel", &name), ("action", &action)];
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("conn", &conn), ("channel", &name), ("action", &action)];
         self.journal.event(self.now, LogLevel::Warn, "slow_consumer", &fields);
         match policy {
             _ if cut_off => self.remove(index, CloseReason::SlowConsumer),
             SlowConsumer::Close => {
-                self.begin_close(index, CloseCode::TRY_AGAIN_LATER, "slow consumer", CloseReason::SlowConsumer);
+                self.begin_close(
+                    index,
+                    CloseCode::TRY_AGAIN_LATER,
+                    "slow consumer",
+                    CloseReason::SlowConsumer,
+                );
             }
             SlowConsumer::Skip => self.skip(index, id),
         }
@@ -186,7 +192,8 @@ impl<S: Socket> Reactor<S> {
             None => (ABNORMAL_CLOSURE, String::new(), cause),
         };
         self.metrics.closed(cause);
-        let fields: [(&str, &dyn std::fmt::Display); 3] = [("conn", &id), ("code", &code.0), ("cause", &cause.name())];
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("conn", &id), ("code", &code.0), ("cause", &cause.name())];
         self.journal.event(self.now, LogLevel::Debug, "closed", &fields);
         match slot.kind {
             Kind::Push => self.handler.on_close(id, extra.user.as_deref(), code, &reason),

@@ -89,7 +89,11 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Publishes from this thread: through the inbox like everybody, so that there is one order.
-    pub(super) fn publish_here(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
+    pub(super) fn publish_here(
+        &mut self,
+        channel: Option<&str>,
+        message: Message<'_>,
+    ) -> Result<Receipt, PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
@@ -125,14 +129,17 @@ impl<S: Socket> Reactor<S> {
         let id = if channel == DEFAULT_NAME { Ok(DEFAULT) } else { self.open_channel(channel) };
         let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
         match id {
-            Ok(id) if id == DEFAULT || joined < self.config.channels_per_connection_max => self.join(index, id),
+            Ok(id) if id == DEFAULT || joined < self.config.channels_per_connection_max => {
+                self.join(index, id)
+            }
             Ok(_) => self.not_subscribed(conn, channel, &"channels_per_connection_max"),
             Err(problem) => self.not_subscribed(conn, channel, &problem),
         }
     }
 
     fn not_subscribed(&mut self, conn: ConnId, channel: &str, problem: &dyn Display) {
-        let fields: [(&str, &dyn Display); 3] = [("conn", &conn), ("channel", &channel), ("problem", problem)];
+        let fields: [(&str, &dyn Display); 3] =
+            [("conn", &conn), ("channel", &channel), ("problem", problem)];
         self.journal.event(self.now, LogLevel::Warn, "not_subscribed", &fields);
     }
 

@@ -66,7 +66,15 @@ impl EventLoop {
             poll.registry().register(&mut SourceFd(&fd), listener_token(n), Interest::READABLE)?;
         }
         let last = Turn { busy: true, due_ms: None, finished: false };
-        Ok(EventLoop { poll, events: Events::with_capacity(EVENTS), listeners, reactor, clock, last, removed: 0 })
+        Ok(EventLoop {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            listeners,
+            reactor,
+            clock,
+            last,
+            removed: 0,
+        })
     }
 
     /// Where the listeners listen.
@@ -120,6 +128,7 @@ impl EventLoop {
         }
         self.accept(now.mono_ms());
         self.last = self.reactor.turn(now);
+        self.reactor.show(self.clock.now());
         if self.reactor.is_draining() && !self.listeners.is_empty() {
             // Closing them tells newcomers at once, and lets a successor have the addresses.
             self.listeners.clear();

@@ -188,7 +188,9 @@ impl<S: Socket> Reactor<S> {
         let mut doomed = std::mem::take(&mut self.doomed);
         for doom in doomed.drain(..) {
             let (index, serial) = match doom {
-                Doom::Fallen { index, serial, .. } | Doom::Broken { index, serial } => (index as usize, serial),
+                Doom::Fallen { index, serial, .. } | Doom::Broken { index, serial } => {
+                    (index as usize, serial)
+                }
             };
             if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
                 continue;

@@ -51,7 +51,9 @@ impl<S: Socket> Reactor<S> {
         let mut lag_bytes = 0;
         let mut channels = Vec::new();
         let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
-        let named = memberships.iter().map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
+        let named = memberships
+            .iter()
+            .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
         for (id, cursor) in default.into_iter().chain(named) {
             let channel = self.channels.get(id);
             let position = channel.log.position(cursor).unwrap_or(channel.log.tail());
@@ -74,7 +76,9 @@ impl<S: Socket> Reactor<S> {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
         let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
             Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
-            Some(id) => slot.extra.as_ref().is_some_and(|extra| extra.memberships.iter().any(|m| m.channel == id)),
+            Some(id) => {
+                slot.extra.as_ref().is_some_and(|extra| extra.memberships.iter().any(|m| m.channel == id))
+            }
             None => false,
         });
         user && channel && matches!(slot.state, State::Open | State::Closing)
@@ -105,7 +109,9 @@ impl<S: Socket> Host for Reactor<S> {
         let mut page = Page::default();
         let first = after.map_or(0, |id| id.slot() + 1);
         for index in first..self.slots_used {
-            let Some(slot) = self.slots.get(index).filter(|slot| self.matches(slot, filter)) else { continue };
+            let Some(slot) = self.slots.get(index).filter(|slot| self.matches(slot, filter)) else {
+                continue;
+            };
             if page.connections.len() == limit {
                 page.next = page.connections.last().map(|last| last.id.clone());
                 break;

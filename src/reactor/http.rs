@@ -77,7 +77,8 @@ impl<S: Socket> Reactor<S> {
     ) -> Option<&'a mut [u8]> {
         let request = self.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut());
         let Some(request) = request.filter(|request| !request.chain.is_empty()) else { return Some(input) };
-        let whole = input.contains(&b'\n') || request.chain.len() + input.len() > self.config.handshake_bytes_max;
+        let whole =
+            input.contains(&b'\n') || request.chain.len() + input.len() > self.config.handshake_bytes_max;
         if !whole {
             // A head ends with a newline: without one there is nothing to parse again.
             self.stash_request(index, input);
@@ -101,7 +102,10 @@ impl<S: Socket> Reactor<S> {
         let request =
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
         if !self.pool.append(&mut request.chain, rest, reserve) {
-            self.refuse(index, &Refusal::fixed(503, "no memory left for incomplete requests (assembly_bytes_max)"));
+            self.refuse(
+                index,
+                &Refusal::fixed(503, "no memory left for incomplete requests (assembly_bytes_max)"),
+            );
             self.send_replies(index);
             if self.slots.contains(index) {
                 self.finish(index);
@@ -250,4 +254,3 @@ impl<S: Socket> Reactor<S> {
         Progress::Over
     }
 }
-

@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_free_port_is_told() {
-        let listener = Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public).unwrap();
+        let listener =
+            Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public).unwrap();
         let ListenAddr::Tcp(address) = *listener.address() else { panic!("not TCP") };
         assert_ne!(address.port(), 0);
         let again = Listener::bind(listener.address(), Door::Public);

@@ -142,8 +142,14 @@ impl<S: Socket> Reactor<S> {
             let Some(membership) = memberships.iter().find(|m| m.channel == id) else { return true };
             &mut channel.members[membership.place as usize].cursor
         };
-        let offered =
-            offer(&mut slot.socket, &channel.log, &mut channel.ledger, cursor, &mut self.metrics, outbox_waits);
+        let offered = offer(
+            &mut slot.socket,
+            &channel.log,
+            &mut channel.ledger,
+            cursor,
+            &mut self.metrics,
+            outbox_waits,
+        );
         if offered != Offer::Nothing {
             self.channels.touch(id);
         }
@@ -162,7 +168,9 @@ impl<S: Socket> Reactor<S> {
             Offer::Fallen => {
                 self.fallen(index, id);
                 // If it could stay it goes on with the next edge or the next flush, from its new place.
-                self.slots.contains(index) && !self.slots[index].flags.any(Flags::BLOCKED) && self.catch_up(index, id)
+                self.slots.contains(index)
+                    && !self.slots[index].flags.any(Flags::BLOCKED)
+                    && self.catch_up(index, id)
             }
             Offer::Broken => {
                 self.remove(index, CloseReason::Reset);
@@ -206,7 +214,9 @@ impl<S: Socket> Reactor<S> {
         if !slot.flags.any(Flags::OUTBOX) {
             return true;
         }
-        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else { return true };
+        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else {
+            return true;
+        };
         match send(&mut slot.socket, &mut self.metrics, outbox.waiting(), &[]) {
             Sent::Bytes(n) => {
                 outbox.written += n;

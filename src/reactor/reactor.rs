@@ -6,8 +6,8 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::config::Config;
-use crate::endpoint::handler::Wish;
 use crate::endpoint::Handler;
+use crate::endpoint::handler::Wish;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::protocol::pool::Pool;
@@ -240,7 +240,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Does what is due: commands, a slice of the flush, timers; then shows the state to other threads.
+    /// Does what is due: commands, a slice of the flush, timers.
     pub fn turn(&mut self, now: Time) -> Turn {
         self.set_now(now);
         for (index, serial) in std::mem::take(&mut self.again) {
@@ -251,7 +251,6 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         self.flush_slice();
         let finished = self.due();
-        self.show();
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
     }
@@ -261,11 +260,12 @@ impl<S: Socket> Reactor<S> {
         (self.now.mono_ms() / 1000) as u16
     }
 
-    /// Shows counts and deliveries to other threads.
-    fn show(&mut self) {
-        self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+    /// Shows counts and deliveries to other threads, as they are after a turn. It tells the time again because the
+    /// turn took some: that is how long the subscribers had to wait.
+    pub fn show(&mut self, now: Time) {
+        self.set_now(now);
+        self.channels.settle(now.mono_us, self.shared.keep_deliveries());
         let stats = self.light_stats();
         self.shared.update_stats(|shown| *shown = stats);
     }
-
 }

@@ -174,7 +174,9 @@ impl Shared {
     fn admit(&self, inbox: &Inbox, bytes: usize) -> Result<(), PushError> {
         if inbox.stopped {
             Err(PushError::Stopped)
-        } else if inbox.commands.len() >= self.commands_max || inbox.bytes.saturating_add(bytes) > self.bytes_max {
+        } else if inbox.commands.len() >= self.commands_max
+            || inbox.bytes.saturating_add(bytes) > self.bytes_max
+        {
             Err(PushError::InboxFull)
         } else {
             Ok(())
@@ -245,7 +247,9 @@ impl Shared {
     /// How far a publication has come, as of the last turn.
     pub fn delivery(&self, receipt: u64) -> Option<Delivery> {
         let kept = lock(&self.deliveries);
-        kept.get(receipt as usize % RECEIPTS_KEPT).filter(|delivery| delivery.id == receipt && receipt != 0).cloned()
+        kept.get(receipt as usize % RECEIPTS_KEPT)
+            .filter(|delivery| delivery.id == receipt && receipt != 0)
+            .cloned()
     }
 
     /// For the reactor: keeps deliveries for whoever asks.
@@ -313,7 +317,8 @@ mod tests {
 
     #[test]
     fn the_inbox_is_bounded_in_commands_and_bytes() {
-        let (shared, _) = shared(&Config { inbox_commands_max: 2, inbox_bytes_max: 1_000, ..Config::default() });
+        let (shared, _) =
+            shared(&Config { inbox_commands_max: 2, inbox_bytes_max: 1_000, ..Config::default() });
         assert_eq!(shared.publish(None, vec![0; 2_000], 0), Err(PushError::InboxFull));
         shared.publish(None, vec![0; 10], 0).unwrap();
         shared.publish(None, vec![0; 10], 0).unwrap();
@@ -351,6 +356,9 @@ mod tests {
         keep(&delivery(1));
         drop(keep);
         assert_eq!((shared.delivery(0), shared.delivery(1)), (None, None));
-        assert_eq!(shared.delivery(RECEIPTS_KEPT as u64 + 1).map(|d| d.recipients), Some(RECEIPTS_KEPT as u32 + 1));
+        assert_eq!(
+            shared.delivery(RECEIPTS_KEPT as u64 + 1).map(|d| d.recipients),
+            Some(RECEIPTS_KEPT as u32 + 1)
+        );
     }
 }

@@ -157,7 +157,8 @@ impl<S: Socket> Reactor<S> {
         self.shared.stop();
         self.draining = Some(Drain { deadline_ms: self.now.mono_ms() + self.config.drain_ms, next: 0 });
         let count = self.slots.len();
-        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &self.config.drain_ms)];
+        let fields: [(&str, &dyn Display); 2] =
+            [("connections", &count), ("drain_ms", &self.config.drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);
     }
 

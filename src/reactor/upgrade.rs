@@ -36,7 +36,8 @@ impl<S: Socket> Reactor<S> {
             return Err((Refusal::fixed(403, text), RefuseReason::Origin));
         }
         if self.census.open >= self.connections_max() || self.draining.is_some() {
-            let text = format!("the server is full: {} connections (max_connections)", self.connections_max());
+            let text =
+                format!("the server is full: {} connections (max_connections)", self.connections_max());
             return Err((Refusal::new(503, text), RefuseReason::Full));
         }
         let accept = match kind {
@@ -63,7 +64,10 @@ impl<S: Socket> Reactor<S> {
         let mut channels: Vec<String> = Vec::new();
         for name in asked {
             if !channel_name_ok(&name) {
-                return Err((Refusal::new(400, PushError::BadChannel.to_string()), RefuseReason::ForbiddenChannel));
+                return Err((
+                    Refusal::new(400, PushError::BadChannel.to_string()),
+                    RefuseReason::ForbiddenChannel,
+                ));
             }
             if name != DEFAULT_NAME && !channels.iter().any(|joined| *joined == name) {
                 channels.push(name.into_owned());
@@ -71,8 +75,10 @@ impl<S: Socket> Reactor<S> {
         }
         let max = self.config.channels_per_connection_max;
         if channels.len() > max {
-            let text =
-                format!("{} channels; a connection may join {max} (channels_per_connection_max)", channels.len());
+            let text = format!(
+                "{} channels; a connection may join {max} (channels_per_connection_max)",
+                channels.len()
+            );
             return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
         }
         let peer = self.slots[index].socket.peer();
@@ -88,10 +94,16 @@ impl<S: Socket> Reactor<S> {
 
     fn open_channels(&mut self, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
         let open = |name: &String| self.open_channel(name);
-        accept.channels.iter().filter(|name| *name != DEFAULT_NAME).map(open).collect::<Result<_, _>>().map_err(|e| {
-            let status = if e == PushError::BadChannel { 400 } else { 503 };
-            (Refusal::new(status, e.to_string()), RefuseReason::ForbiddenChannel)
-        })
+        accept
+            .channels
+            .iter()
+            .filter(|name| *name != DEFAULT_NAME)
+            .map(open)
+            .collect::<Result<_, _>>()
+            .map_err(|e| {
+                let status = if e == PushError::BadChannel { 400 } else { 503 };
+                (Refusal::new(status, e.to_string()), RefuseReason::ForbiddenChannel)
+            })
     }
 
     /// The channel of this name, made if need be.
@@ -169,7 +181,8 @@ impl<S: Socket> Reactor<S> {
         self.metrics.refused(reason);
         let name = reason.name();
         let peer = Peer(peer);
-        let fields: [(&str, &dyn std::fmt::Display); 3] = [("reason", &name), ("detail", &text), ("peer", &peer)];
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("reason", &name), ("detail", &text), ("peer", &peer)];
         self.journal.event(self.now, LogLevel::Info, "refused", &fields);
     }
 

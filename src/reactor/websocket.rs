@@ -28,8 +28,14 @@ impl<S: Socket> Reactor<S> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
         loop {
-            let step =
-                message::next(&mut input[at..], &mut assembly, &mut self.pool, &mut scratch, bytes_max, POOL_RESERVE);
+            let step = message::next(
+                &mut input[at..],
+                &mut assembly,
+                &mut self.pool,
+                &mut scratch,
+                bytes_max,
+                POOL_RESERVE,
+            );
             let next = match step {
                 Ok((_, Step::Need)) => break,
                 Ok((used, Step::Absorbed)) => {
@@ -116,7 +122,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Answers the peer's close frame with the same code (RFC 6455 section 5.5.1) and ends the stream.
     fn echo_close(&mut self, index: usize, code: Option<CloseCode>, reason: &str) {
-        let cause = if code == Some(CloseCode::GOING_AWAY) { CloseReason::GoingAway } else { CloseReason::Client };
+        let cause =
+            if code == Some(CloseCode::GOING_AWAY) { CloseReason::GoingAway } else { CloseReason::Client };
         self.begin_close(index, code.unwrap_or(NO_STATUS), reason, cause);
         if self.slots.contains(index) {
             self.finish(index);
@@ -148,7 +155,12 @@ impl<S: Socket> Reactor<S> {
 
     fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
         let Message::Text(text) = message else {
-            self.begin_close(index, CloseCode::UNSUPPORTED_DATA, "the chat is text", CloseReason::Unsupported);
+            self.begin_close(
+                index,
+                CloseCode::UNSUPPORTED_DATA,
+                "the chat is text",
+                CloseReason::Unsupported,
+            );
             return Next::Closing;
         };
         let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
