@@ -14,8 +14,8 @@ use super::slot::{Ending, Flags, State, Unfinished};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
-    /// A subscriber has fallen off a channel's log: its policy decides.
-    pub(super) fn fallen(&mut self, index: usize, id: ChannelId) {
+    /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
+    pub(super) fn fallen(&mut self, index: usize, id: ChannelId) -> bool {
         let slot = &self.slots[index];
         let conn = slot.id(index);
         let policy = self.config.slow_consumer;
@@ -33,15 +33,12 @@ impl<S: Socket> Reactor<S> {
         match policy {
             _ if cut_off => self.remove(index, CloseReason::SlowConsumer),
             SlowConsumer::Close => {
-                self.begin_close(
-                    index,
-                    CloseCode::TRY_AGAIN_LATER,
-                    "slow consumer",
-                    CloseReason::SlowConsumer,
-                );
+                let code = CloseCode::TRY_AGAIN_LATER;
+                self.begin_close(index, code, "slow consumer", CloseReason::SlowConsumer);
             }
             SlowConsumer::Skip => self.skip(index, id),
         }
+        policy == SlowConsumer::Skip && !cut_off
     }
 
     fn skip(&mut self, index: usize, id: ChannelId) {

@@ -50,14 +50,13 @@ impl<S: Socket> Reactor<S> {
     fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
         let seconds = self.seconds();
         let slot = &mut self.slots[index];
-        let kept = slot.kept().len();
-        buffer[..kept].copy_from_slice(slot.kept());
-        if kept > READ_BYTES / 2 {
+        if let Some(mut stash) = slot.take_large_stash() {
             // Input that had to wait for the outbox; it comes before anything new.
-            slot.keep(&[]);
-            self.input(index, &mut buffer[..kept]);
+            self.input(index, &mut stash);
             return if self.slots.contains(index) { Read::More } else { Read::Gone };
         }
+        let kept = slot.kept().len();
+        buffer[..kept].copy_from_slice(slot.kept());
         let room = buffer.len() - kept;
         self.metrics.recvs += 1;
         match slot.socket.recv(&mut buffer[kept..]) {
@@ -82,7 +81,8 @@ impl<S: Socket> Reactor<S> {
                 if n < room { Read::Drained } else { Read::More }
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                if kept > HELD_AT_REST {
+                if kept > 0 {
+                    // Whole frames or requests may have been put aside while the outbox was full.
                     slot.keep(&[]);
                     self.input(index, &mut buffer[..kept]);
                 }
@@ -124,10 +124,6 @@ impl<S: Socket> Reactor<S> {
         }
     }
 }
-
-/// More kept bytes than these are not the start of a frame that waits for its rest, but input that was put
-/// aside and is due now.
-const HELD_AT_REST: usize = crate::protocol::frame::CONTROL_FRAME_MAX;
 
 /// Whether a system call failed for want of memory rather than for want of a connection.
 pub(super) fn is_shortage(e: &io::Error) -> bool {

@@ -81,8 +81,9 @@ impl<S: Socket> Reactor<S> {
             );
             return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
         }
-        let peer = self.slots[index].socket.peer();
-        let connect = Connect::new(upgrade, peer, channels, &self.config);
+        let socket = &self.slots[index].socket;
+        let peer = || socket.peer();
+        let connect = Connect::new(upgrade, &peer, channels, &self.config);
         match self.handler.on_connect(&connect) {
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
@@ -135,8 +136,8 @@ impl<S: Socket> Reactor<S> {
         self.census.open += 1;
         self.metrics.handshakes_ok += 1;
         let id = self.slots[index].id(index);
-        let peer = Peer(self.slots[index].socket.peer());
         if self.journal.wants(LogLevel::Debug) {
+            let peer = Peer(self.slots[index].socket.peer());
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }
