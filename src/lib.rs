@@ -1,4 +1,5 @@
 //! wspush: a WebSocket push server.
 
 pub mod config;
+pub mod limits;
 pub mod protocol;
