@@ -1,5 +1,7 @@
 //! wspush: a WebSocket push server.
 
 pub mod config;
+pub mod journal;
 pub mod limits;
 pub mod protocol;
+pub mod time;
