@@ -3,5 +3,6 @@
 pub mod config;
 pub mod journal;
 pub mod limits;
+pub mod metrics;
 pub mod protocol;
 pub mod time;
