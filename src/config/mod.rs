@@ -1,5 +1,38 @@
 //! What can be set, with its defaults. The names here are the names everywhere: key in the TOML file,
 //! `WSPUSH_<NAME>` in the environment and `--<name>` on the command line.
+//!
+//! [`SETTINGS`] is the one table from which everything else comes: how text becomes a value ([`Setting`]),
+//! the layers of defaults, file, environment and flags ([`Layers`]), the command line (`cli`), what
+//! `--check` prints, what a reload may change and the table in the README. A value's way is: text ->
+//! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
+//! holds between fields.
+
+mod channel_name;
+mod check;
+#[cfg(feature = "daemon")]
+pub mod cli;
+mod error;
+
+mod field;
+#[cfg(feature = "daemon")]
+mod file;
+mod layers;
+mod markdown;
+mod nearest;
+mod reload;
+mod setting;
+mod settings;
+mod text_form;
+mod validate;
+
+pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
+#[cfg(feature = "daemon")]
+pub use cli::{Failure, Invocation, from_args};
+pub use error::{ConfigError, Problem, Source};
+pub use layers::Layers;
+pub use markdown::settings_markdown;
+pub use setting::{Group, Kind, Setting, Value};
+pub use settings::SETTINGS;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
