@@ -182,28 +182,3 @@ impl Default for Config {
         }
     }
 }
-pub fn channel_name_ok(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 128 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
-}
-pub fn pattern_matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(p) => name.starts_with(p),
-        None => name == pattern,
-    }
-}
-#[derive(Debug)]
-pub struct ConfigError(pub String);
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-impl Config {
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    pub fn take_reloadable(&mut self, new: &Config) -> (Vec<&'static str>, Vec<&'static str>) {
-        self.heartbeat_ms = new.heartbeat_ms;
-        (vec![], vec![])
-    }
-}

@@ -245,7 +245,7 @@ pub static SETTINGS: &[Setting] = &[
         "Channels that a client may choose with ?channel=",
         check_pattern
     ),
-    integer!(channels_max, Channels, CHANNELS_MAX, "channels", reload, "Channels alive at once"),
+    integer!(channels_max, Channels, CHANNELS_MAX, "channels", restart, "Channels alive at once"),
     integer!(
         channels_per_connection_max,
         Channels,

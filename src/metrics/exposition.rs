@@ -97,7 +97,7 @@ mod tests {
         let mut metrics = Metrics { accepted: 3, send_bytes: u64::MAX, ..Metrics::default() };
         metrics.closed(CloseReason::GoingAway);
         metrics.refused(RefuseReason::PerAddress);
-        let mut gauges = Gauges { uptime_seconds: 9, connections_open: 2, ..Gauges::default() };
+        let mut gauges = Gauges { uptime_seconds: 9, channels: 2, ..Gauges::default() };
         gauges.connections.set(ConnectionKind::Push, 2);
         let mut text = String::new();
         metrics.write_prometheus(&gauges, &mut text);
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(series["wspush_closed_total reason=client"], 0);
         assert_eq!(series["wspush_handshakes_refused_total reason=per_address"], 1);
         assert_eq!(series["wspush_connections kind=push"], 2);
-        assert_eq!((series["wspush_connections_open"], series["wspush_uptime_seconds"]), (2, 9));
+        assert_eq!((series["wspush_channels"], series["wspush_uptime_seconds"]), (2, 9));
 
         // As many series as there are numbers in the JSON.
         let count = |json: serde_json::Value| -> usize {

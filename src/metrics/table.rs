@@ -102,20 +102,16 @@ label! {
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
-        Drain = "drain": "It was still open when the drain time was over.",
+        Drain = "drain": "It was still there when the drain time was over.",
     }
 }
 
 label! {
-    /// What a connection is used for.
+    /// What an open WebSocket is used for.
     ConnectionKind = "kind" {
-        Push = "push": "WebSocket on /ws.",
-        Echo = "echo": "WebSocket on /echo.",
-        Chat = "chat": "WebSocket on /chat.",
-        Sse = "sse": "Server-Sent Events.",
-        Poll = "poll": "Long polling.",
-        Http = "http": "Plain HTTP, and what has not sent its request yet.",
-        Admin = "admin": "The admin listener.",
+        Push = "push": "On /ws.",
+        Echo = "echo": "On /echo.",
+        Chat = "chat": "On /chat.",
     }
 }
 
@@ -135,7 +131,7 @@ numbers! {
         recv_bytes: "Bytes read from sockets.",
         messages_in: "Messages from clients.",
         pings_sent: "Pings sent to silent connections.",
-        slow_skipped: "Publications that slow consumers did not get.",
+        slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
         outbox_overflow: "Messages to one connection that found its outbox full.",
         inbox_full: "Commands from other threads that found the inbox full.",
         admin_requests: "Requests to the admin API.",
@@ -148,15 +144,19 @@ numbers! {
 numbers! {
     /// What rises and falls; collected when somebody asks.
     Gauges, Gauge, "" {
-        connections_open: "Open connections on the public listeners.",
+        connections_handshaking: "Public connections that speak HTTP, or have not said anything yet.",
+        connections_closing: "WebSockets that are saying goodbye.",
+        connections_admin: "Connections on the admin listener.",
+        connections_blocked: "Connections whose socket takes nothing more for now.",
         pool_chunks_used: "Assembly chunks lent to incomplete messages and request heads.",
         pool_chunks_max: "Assembly chunks there are.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
         log_bytes: "Bytes held by all logs.",
+        rss_bytes: "Resident set of the whole process.",
         uptime_seconds: "Seconds since the start.",
     } by {
-        connections[ConnectionKind]: "Open connections, by kind.",
+        connections[ConnectionKind]: "Open WebSockets, by kind.",
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(json["closed"]["drain"], 1);
         assert_eq!(json["closed"].as_object().unwrap().len(), CloseReason::COUNT);
         let mut gauges = Gauges::default();
-        gauges.connections.set(ConnectionKind::Sse, 3);
-        assert_eq!(serde_json::to_value(&gauges).unwrap()["connections"]["sse"], 3);
+        gauges.connections.set(ConnectionKind::Chat, 3);
+        assert_eq!(serde_json::to_value(&gauges).unwrap()["connections"]["chat"], 3);
     }
 }
