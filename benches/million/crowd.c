@@ -197,7 +197,8 @@ static int broadcast(uint32_t seq)
         if (atomic_load(&t->last_ns) > last)
             last = atomic_load(&t->last_ns);
     }
-    double to_first = first == UINT64_MAX ? -1 : seconds(first - start), to_last = last > start ? seconds(last - start) : -1;
+    double to_first = first == UINT64_MAX ? -1 : seconds(first - start);
+    double to_last = last > start ? seconds(last - start) : -1;
     uint64_t got = SUM(receipts) - before;
     answer[strcspn(answer, "\r\n")] = 0;
     printf("  publication %u: HTTP %d, %lu of %lu received, last after %.2f s\n", seq, status, got, open, to_last);

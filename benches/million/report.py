@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 PAGE = 4096
+TICK_US = 1e4  # USER_HZ is 100
+COUNTS = ("target", "established", "connect_errors", "closed", "receipts", "lost", "repeated", "corrupt", "pings")
+SLOW = "the guest's system calls are slow, so this is no measure of speed"
 
 
 def fields(path):
@@ -35,16 +38,21 @@ def cpu_ticks(path):
     return int(after_name[11]), int(after_name[12])
 
 
+def number(text):
+    return float(text) if "." in text else int(text)
+
+
 def read_result(path):
     result, broadcasts = {}, []
     for line in path.read_text().splitlines():
         key, _, rest = line.partition(" ")
         if key == "broadcast":
-            broadcasts.append({k: float(v) if "." in v else int(v) for k, v in (p.split("=") for p in rest.split())})
+            pairs = (pair.split("=") for pair in rest.split())
+            broadcasts.append({name: number(value) for name, value in pairs})
         elif key == "answer":
             broadcasts[-1]["answer"] = rest.partition(" ")[2]
         else:
-            result[key] = float(rest) if "." in rest else int(rest)
+            result[key] = number(rest)
     return result, broadcasts
 
 
@@ -69,6 +77,14 @@ def server_half(caches):
     return sum(c["bytes_per_connection"] / 2 for c in caches if c["objects_per_connection"] > 1.5)
 
 
+def recipients(answer):
+    """What the server said to the push, if it said so."""
+    try:
+        return json.loads(answer).get("recipients")
+    except (ValueError, AttributeError):
+        return None
+
+
 def problems(result, broadcasts, wanted):
     found = []
     have = result.get("established", 0)
@@ -80,6 +96,9 @@ def problems(result, broadcasts, wanted):
     for b in broadcasts:
         if b["status"] != 200 or b["receipts"] != b["expected"]:
             found.append(f"publication {b['seq']}: HTTP {b['status']}, {b['receipts']} of {b['expected']} receipts")
+        claimed = recipients(b.get("answer", ""))
+        if claimed is not None and claimed != b["expected"]:
+            found.append(f"publication {b['seq']}: the server speaks of {claimed} recipients")
     if not broadcasts:
         found.append("no publication")
     if result.get("done") != 1:
@@ -93,8 +112,9 @@ def summarise(directory, label, mem_mib):
     empty, idle, after = (fields(directory / f"{phase}.status") for phase in ("empty", "idle", "after"))
     mem_empty, mem_idle = (fields(directory / f"{phase}.meminfo") for phase in ("empty", "idle"))
     slab, caches = kernel(directory, count)
-    ticks = [cpu_ticks(directory / f"{phase}.stat") for phase in ("empty", "idle", "after")]
-    deliveries = result.get("receipts", 0)
+    ticks = [sum(cpu_ticks(directory / f"{phase}.stat")) for phase in ("empty", "idle", "after")]
+    deliveries = max(result.get("receipts", 0), 1)
+    complaints = directory / "complaints"
 
     def per(key):
         return round((idle[key] - empty[key]) * 1024 / count, 1)
@@ -108,7 +128,8 @@ def summarise(directory, label, mem_mib):
         "connections": count,
         "connections_memory_full": bool(result.get("memory_full")),
         "user_bytes_per_connection": {"vm_rss": per("VmRSS"), "rss_anon": per("RssAnon")},
-        "server_rss_kib": {"empty": empty["VmRSS"], "idle": idle["VmRSS"], "after": after["VmRSS"], "peak": after["VmHWM"]},
+        "server_rss_kib": {"empty": empty["VmRSS"], "idle": idle["VmRSS"], "after": after["VmRSS"],
+                           "peak": after["VmHWM"]},
         "kernel_bytes_per_connection": {
             "both_ends_all_memory": used("MemFree"),
             "both_ends_mem_available": used("MemAvailable"),
@@ -120,40 +141,43 @@ def summarise(directory, label, mem_mib):
         },
         "sockstat": {phase: sockstat(directory / f"{phase}.sockstat") for phase in ("empty", "idle", "after")},
         "setup": {"seconds": result["setup_seconds"], "per_second": round(count / max(result["setup_seconds"], 1e-3)),
-                  "server_cpu_us": round((sum(ticks[1]) - sum(ticks[0])) * 1e4 / count, 1)},
+                  "server_cpu_us": round((ticks[1] - ticks[0]) * TICK_US / count, 1)},
         "broadcasts": broadcasts,
-        "server_cpu_us_per_delivery": round((sum(ticks[2]) - sum(ticks[1])) * 1e4 / deliveries, 1) if deliveries else None,
-        "counts": {k: result.get(k) for k in ("target", "established", "connect_errors", "closed", "receipts", "lost",
-                                              "repeated", "corrupt", "pings")},
-        "guest_complaints": (directory / "complaints").read_text().splitlines() if (directory / "complaints").exists() else [],
+        "server_cpu_us_per_delivery": round((ticks[2] - ticks[1]) * TICK_US / deliveries, 1),
+        "counts": {name: result.get(name) for name in COUNTS},
+        "guest_complaints": complaints.read_text().splitlines() if complaints.exists() else [],
     }
 
 
 def lines(report):
-    user, kern, counts = report["user_bytes_per_connection"], report["kernel_bytes_per_connection"], report["counts"]
+    user, kern, counts = (report[k] for k in ("user_bytes_per_connection", "kernel_bytes_per_connection", "counts"))
     rss, setup = report["server_rss_kib"], report["setup"]
+    slow = " *" if report["guest_mem_mib"] else ""
     yield "connections open at once, one process", f"{report['connections']:,}"
     yield "user-space memory per connection", f"{user['vm_rss']} bytes (anonymous: {user['rss_anon']})"
-    yield "server RSS empty / idle / after the broadcasts", " / ".join(f"{rss[k] / 1024:.1f} MiB" for k in ("empty", "idle", "after"))
+    yield ("server RSS empty / idle / after the broadcasts",
+           " / ".join(f"{rss[phase] / 1024:.1f} MiB" for phase in ("empty", "idle", "after")))
     yield "kernel memory per connection, server's end (slab)", f"{kern['server_end_slab']:.0f} bytes"
     yield "the same, both ends (slab)", f"{kern['both_ends_slab']:.0f} bytes"
-    yield "all memory per connection, both ends, user space too (MemFree)", f"{kern['both_ends_all_memory']:.0f} bytes"
-    yield "set-up", f"{setup['seconds']:.1f} s, {setup['per_second']:,}/s *"
+    yield "all memory per connection, both ends (MemFree)", f"{kern['both_ends_all_memory']:.0f} bytes"
+    yield "set-up", f"{setup['seconds']:.1f} s, {setup['per_second']:,}/s{slow}"
     for b in report["broadcasts"]:
-        yield (f"publication {b['seq']}: receipts, first / last after",
-               f"{b['receipts']:,} of {b['expected']:,}, {b['first_s']:.3f} s / {b['last_s']:.2f} s *")
-    yield "connect errors, closed, lost, repeated, corrupt", ", ".join(
-        str(counts[k]) for k in ("connect_errors", "closed", "lost", "repeated", "corrupt"))
+        yield (f"publication {b['seq']}: receipts; first, last after",
+               f"{b['receipts']:,} of {b['expected']:,}; {b['first_s']:.3f} s, {b['last_s']:.2f} s{slow}")
+    yield ("connect errors, closed, lost, repeated, corrupt",
+           ", ".join(str(counts[k]) for k in ("connect_errors", "closed", "lost", "repeated", "corrupt")))
+    if slow:
+        yield "*", SLOW
 
 
 def markdown(report):
-    text = f"| {report['server']}, guest of {report['guest_mem_mib']:,} MiB | |\n|---|---|\n"
+    place = f"guest of {report['guest_mem_mib']:,} MiB" if report["guest_mem_mib"] else "no guest"
+    text = f"| {report['server']}, {place} | |\n|---|---|\n"
     text += "".join(f"| {what} | {value} |\n" for what, value in lines(report))
-    text += "\n\\* User-Mode Linux: system calls cost about ten times as much as on hardware; no measure of speed.\n\n"
-    text += "| slab cache | objects per connection (both ends) | bytes |\n|---|---|---|\n"
+    text += "\n| slab cache | objects per connection (both ends) | bytes |\n|---|---|---|\n"
     for c in report["kernel_bytes_per_connection"]["caches"]:
         text += f"| {c['cache']} | {c['objects_per_connection']} | {c['bytes_per_connection']} |\n"
-    return text
+    return text.replace(" * |", " \\* |").replace("| * |", "| \\* |")
 
 
 def main():
