@@ -1,7 +1,8 @@
 /* A server with no features, to prove the rig without the real one: it answers the handshake with
  * constants, keeps four bytes per connection, and sends in a bare loop. It understands wspushd's
- * flags. STANDIN_FAULT=lose|repeat|corrupt|close makes it misbehave, so that the rig's checks can
- * be checked (see `selftest`). */
+ * flags. STANDIN_FAULT=lose|repeat|corrupt|close makes it misbehave towards one client, so that
+ * the rig's checks can be checked (see `selftest`); split and ping are unusual, but right.
+ * STANDIN_BYTES=n touches n bytes more per connection: what the report then says is known. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,9 +24,11 @@ static const char switching[] =
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"; /* for the RFC's sample key */
 
 static unsigned *open_fds; /* in order of accept; a million of them are 4 MB */
-static unsigned open_count, open_max = 1000000;
+static unsigned open_count, open_max = 1000000, pongs;
 static int poll_fd, public_fd, admin_fd;
 static const char *fault;
+static char *ballast;
+static size_t ballast_bytes;
 
 static int listener(const char *text)
 {
@@ -47,6 +50,34 @@ static int listener(const char *text)
     return epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &ev) == 0 ? fd : -1;
 }
 
+static unsigned send_whole(int fd, const unsigned char *frame, size_t size)
+{
+    return send(fd, frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+static unsigned send_badly(int fd, unsigned char *frame, size_t size)
+{
+    static const unsigned char ping[] = {0x89, 3, 'h', 'e', 'y'};
+    if (strcmp(fault, "lose") == 0)
+        return 1;
+    if (strcmp(fault, "repeat") == 0)
+        send_whole(fd, frame, size);
+    if (strcmp(fault, "close") == 0)
+        shutdown(fd, SHUT_RDWR);
+    if (strcmp(fault, "ping") == 0)
+        send_whole(fd, ping, sizeof ping);
+    if (strcmp(fault, "split") == 0) {
+        send_whole(fd, frame, 1);
+        usleep(200000); /* the crowd has read the piece by then */
+        return send_whole(fd, frame + 1, size - 1);
+    }
+    unsigned char wrong = strcmp(fault, "corrupt") == 0;
+    frame[size - 1] ^= wrong;
+    unsigned sent = send_whole(fd, frame, size);
+    frame[size - 1] ^= wrong;
+    return sent;
+}
+
 static unsigned broadcast(const char *data, size_t size)
 {
     static unsigned char frame[4 + BODY_MAX];
@@ -60,16 +91,11 @@ static unsigned broadcast(const char *data, size_t size)
     }
     memcpy(frame + head, data, size);
     for (unsigned i = 0; i < open_count; i++) {
-        int chosen = fault && i == open_count / 2, fd = (int)open_fds[i];
-        if (chosen && strcmp(fault, "lose") == 0)
-            continue;
-        if (chosen && strcmp(fault, "close") == 0)
-            shutdown(fd, SHUT_RDWR);
-        if (chosen && strcmp(fault, "corrupt") == 0)
-            frame[head + size - 1] ^= 1;
-        for (int k = 0; k < (chosen && strcmp(fault, "repeat") == 0 ? 2 : 1); k++)
-            sent += send(fd, frame, head + size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(head + size);
-        memcpy(frame + head, data, size);
+        int fd = (int)open_fds[i];
+        if (fault && i == open_count / 2)
+            sent += send_badly(fd, frame, head + size);
+        else
+            sent += send_whole(fd, frame, head + size);
     }
     return sent;
 }
@@ -96,7 +122,7 @@ static void admin(void)
     if (data && have >= need && have - (size_t)(data - text) <= BODY_MAX) {
         int n = strncmp(text, "POST /push ", 11) == 0
             ? snprintf(body, sizeof body, "{\"recipients\":%u}", broadcast(data, have - (size_t)(data - text)))
-            : snprintf(body, sizeof body, "{\"connections\":%u}", open_count);
+            : snprintf(body, sizeof body, "{\"connections\":%u,\"pongs\":%u}", open_count, pongs);
         n = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                      "Content-Length: %d\r\nConnection: close\r\n\r\n%s", n, body);
         send(fd, answer, (size_t)n, MSG_NOSIGNAL);
@@ -123,9 +149,13 @@ static void client(int fd)
             if (open_fds[i] == (unsigned)fd)
                 open_fds[i] = open_fds[--open_count];
         close(fd);
+    } else if (got == 9 && (unsigned char)in[0] == 0x8a && (unsigned char)in[1] == (0x80 | 3)) {
+        pongs += (in[6] ^ in[2]) == 'h' && (in[7] ^ in[3]) == 'e' && (in[8] ^ in[4]) == 'y';
     } else if (got > 4 && memcmp(in, "GET ", 4) == 0) {
-        if (send(fd, switching, sizeof switching - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 && open_count < open_max)
+        if (send(fd, switching, sizeof switching - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 && open_count < open_max) {
+            memset(ballast + open_count * ballast_bytes, 1, ballast_bytes);
             open_fds[open_count++] = (unsigned)fd;
+        }
     }
 }
 
@@ -146,11 +176,13 @@ int main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
+    ballast_bytes = strtoul(getenv("STANDIN_BYTES") ? getenv("STANDIN_BYTES") : "0", NULL, 10);
+    ballast = calloc(open_max, ballast_bytes + 1);
     open_fds = calloc(open_max, sizeof *open_fds);
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     public_fd = listener(listen_at);
     admin_fd = listener(admin_at);
-    if (!open_fds || public_fd < 0 || admin_fd < 0) {
+    if (!ballast || !open_fds || public_fd < 0 || admin_fd < 0) {
         perror("standin");
         return 2;
     }
