@@ -58,7 +58,7 @@ int admin_request(const struct options *opt, const char *method, const char *pat
     body[0] = 0;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     int n = snprintf(head, sizeof head,
-                     "%s %s HTTP/1.1\r\nHost: million\r\nConnection: close\r\n"
+                     "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                      "Content-Type: text/plain\r\nContent-Length: %u\r\n\r\n", method, path, data_size);
     if (connect(fd, (const struct sockaddr *)&opt->admin, sizeof opt->admin) == 0 &&
         exchange(fd, head, n, data, data_size, answer, sizeof answer) > 12) {

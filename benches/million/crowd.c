@@ -279,11 +279,13 @@ int main(int argc, char **argv)
     result = fopen(path, "w");
     if (!result)
         die("cannot write the result");
-    int up = 0;
+    int up = 0, status = -1;
     for (int i = 0; i < 100 && !up && !server_gone(); i++, usleep(100000))
-        up = admin_request(&opt, "GET", "/stats", NULL, 0, body, sizeof body) == 200;
-    if (!up)
+        up = (status = admin_request(&opt, "GET", "/stats", NULL, 0, body, sizeof body)) == 200;
+    if (!up) {
+        fprintf(stderr, "crowd: GET /stats: HTTP %d %s\n", status, body);
         die("the server does not answer GET /stats");
+    }
     start();
     usleep(500000);
     snapshot("empty");
