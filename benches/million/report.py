@@ -166,6 +166,8 @@ def lines(report):
                f"{b['receipts']:,} of {b['expected']:,}; {b['first_s']:.3f} s, {b['last_s']:.2f} s{slow}")
     yield ("connect errors, closed, lost, repeated, corrupt",
            ", ".join(str(counts[k]) for k in ("connect_errors", "closed", "lost", "repeated", "corrupt")))
+    if counts["pings"]:
+        yield "pings answered", f"{counts['pings']:,}"
     if slow:
         yield "*", SLOW
 
