@@ -21,7 +21,7 @@
 enum { IN_FLIGHT_BYTES = 512, PROGRESS_S = 5 };
 
 static struct options opt = {
-    .workers = 4, .payload = 64, .publications = 3, .step = 50000, .stall_s = 120,
+    .workers = 4, .payload = 64, .publications = 3, .step = 50000, .stall_s = 120, .settle_s = 8,
     .reserve_kb = 256 * 1024, .out = ".",
 };
 static struct control *ctl;
@@ -227,7 +227,8 @@ static void options(int argc, char **argv)
     static const struct option names[] = {
         {"server", 1, 0, 's'}, {"admin", 1, 0, 'a'}, {"connections", 1, 0, 'n'}, {"workers", 1, 0, 'w'},
         {"payload", 1, 0, 'b'}, {"publications", 1, 0, 'p'}, {"step", 1, 0, 't'}, {"stall", 1, 0, 'i'},
-        {"reserve-mib", 1, 0, 'r'}, {"server-pid", 1, 0, 'd'}, {"out", 1, 0, 'o'}, {"until-full", 0, 0, 'f'}, {0}};
+        {"settle", 1, 0, 'e'}, {"reserve-mib", 1, 0, 'r'}, {"server-pid", 1, 0, 'd'}, {"out", 1, 0, 'o'},
+        {"until-full", 0, 0, 'f'}, {0}};
     int c;
     address("127.0.0.1:80", &opt.server);
     address("127.0.0.1:81", &opt.admin);
@@ -241,6 +242,7 @@ static void options(int argc, char **argv)
         case 'p': opt.publications = (uint32_t)atoi(optarg); break;
         case 't': opt.step = strtoull(optarg, NULL, 10); break;
         case 'i': opt.stall_s = (uint32_t)atoi(optarg); break;
+        case 'e': opt.settle_s = (uint32_t)atoi(optarg); break;
         case 'r': opt.reserve_kb = strtoull(optarg, NULL, 10) * 1024; break;
         case 'd': opt.server_pid = atoi(optarg); break;
         case 'o': opt.out = optarg; break;
@@ -292,7 +294,7 @@ int main(int argc, char **argv)
     int good = ramp(free_kb());
     fprintf(result, "target %lu\nestablished %lu\n", opt.connections, SUM(established));
     fflush(result);
-    sleep(2); /* delayed acknowledgements, RCU-freed objects */
+    sleep(opt.settle_s);
     snapshot("idle");
     for (uint32_t seq = 1; good && seq <= opt.publications; seq++) {
         good = broadcast(seq);

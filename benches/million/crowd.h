@@ -54,6 +54,7 @@ struct options {
     uint64_t reserve_kb;            /* MemFree that must stay, besides what a broadcast needs */
     uint64_t step;
     uint32_t stall_s;               /* no progress for this long ends a phase */
+    uint32_t settle_s;              /* before the idle snapshot: the server's handshake time-outs pass */
     int server_pid;
     int until_full;                 /* --until-full: memory decides how many, not an error */
     const char *out;

@@ -149,8 +149,9 @@ static void client(int fd)
             if (open_fds[i] == (unsigned)fd)
                 open_fds[i] = open_fds[--open_count];
         close(fd);
-    } else if (got == 9 && (unsigned char)in[0] == 0x8a && (unsigned char)in[1] == (0x80 | 3)) {
-        pongs += (in[6] ^ in[2]) == 'h' && (in[7] ^ in[3]) == 'e' && (in[8] ^ in[4]) == 'y';
+    } else if (got > 0 && (unsigned char)in[0] == 0x8a) {
+        for (char *at = in; at + 9 <= in + got; at += 9) /* several, if we were busy sending */
+            pongs += (at[6] ^ at[2]) == 'h' && (at[7] ^ at[3]) == 'e' && (at[8] ^ at[4]) == 'y';
     } else if (got > 4 && memcmp(in, "GET ", 4) == 0) {
         if (send(fd, switching, sizeof switching - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 && open_count < open_max) {
             memset(ballast + open_count * ballast_bytes, 1, ballast_bytes);
