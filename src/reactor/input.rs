@@ -62,7 +62,13 @@ impl<S: Socket> Reactor<S> {
         self.metrics.recvs += 1;
         match slot.socket.recv(&mut buffer[kept..]) {
             Ok(0) => {
-                self.end_of_stream(index);
+                self.put_aside(index, &mut buffer[..kept]);
+                match self.slots.get(index) {
+                    // The end is still there when the answers to what came before it are written.
+                    Some(slot) if slot.flags.any(Flags::PAUSED) => {}
+                    Some(_) => self.end_of_stream(index),
+                    None => {}
+                }
                 Read::Gone
             }
             Ok(n) => {
@@ -82,10 +88,7 @@ impl<S: Socket> Reactor<S> {
                 if n < room { Read::Drained } else { Read::More }
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                if kept > HELD_AT_REST {
-                    slot.keep(&[]);
-                    self.input(index, &mut buffer[..kept]);
-                }
+                self.put_aside(index, &mut buffer[..kept]);
                 Read::Drained
             }
             Err(e) if is_shortage(&e) => {
@@ -97,6 +100,15 @@ impl<S: Socket> Reactor<S> {
                 self.remove(index, CloseReason::Reset);
                 Read::Gone
             }
+        }
+    }
+
+    /// Takes up input that had to wait for the outbox. If it is only the start of a frame that waits for its rest,
+    /// looking at it once more does no harm.
+    fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
+        if !kept.is_empty() {
+            self.slots[index].keep(&[]);
+            self.input(index, kept);
         }
     }
 
@@ -124,10 +136,6 @@ impl<S: Socket> Reactor<S> {
         }
     }
 }
-
-/// More kept bytes than these are not the start of a frame that waits for its rest, but input that was put
-/// aside and is due now.
-const HELD_AT_REST: usize = crate::protocol::frame::CONTROL_FRAME_MAX;
 
 /// Whether a system call failed for want of memory rather than for want of a connection.
 pub(super) fn is_shortage(e: &io::Error) -> bool {
