@@ -126,8 +126,8 @@ impl<S: Socket> Reactor<S> {
     fn end_of_stream(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         match slot.state {
-            // A client may close its side as soon as it has asked; it still gets its answer.
-            State::Http | State::Admin if slot.flags.any(Flags::OUTBOX) => {
+            // A client may close its side as soon as it has asked, or said goodbye; it still gets its answer.
+            State::Http | State::Admin | State::Closing if slot.flags.any(Flags::BLOCKED) => {
                 slot.flags.set(Flags::FINISH, true);
                 slot.flags.set(Flags::PAUSED, true);
             }
