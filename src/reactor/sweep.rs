@@ -121,7 +121,8 @@ impl<S: Socket> Reactor<S> {
             }
             State::Open if self.config.heartbeat_ms > 0 => {
                 if slot.flags.any(Flags::PINGED) {
-                    if silent_ms >= self.config.pong_wait_ms {
+                    // In whole seconds a tenth of one can look like one.
+                    if silent_ms >= self.config.pong_wait_ms + 1000 {
                         self.remove(index, CloseReason::Heartbeat);
                     }
                 } else if silent_ms >= self.config.heartbeat_ms {
@@ -185,7 +186,7 @@ impl<S: Socket> Reactor<S> {
             return true;
         }
         // What was published before the end goes out before the goodbyes.
-        if self.channels.is_dirty() || self.has_pending() {
+        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }
         let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
