@@ -54,7 +54,7 @@ pub struct Turn {
 }
 
 /// Numbers of connections by what they do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
