@@ -83,7 +83,7 @@ fn what_is_refused_is_sent_to_nobody() {
         ("/push?conn=abc", "text/plain", b"x", 400),
         ("/push?conn=-1", "text/plain", b"x", 400),
         ("/push?conn=1&channel=public.a", "text/plain", b"x", 400),
-        ("/push?conn=4294967296", "text/plain", b"x", 404),
+        ("/push?conn=77", "text/plain", b"x", 404),
         ("/nothing", "text/plain", b"x", 404),
     ];
     for (target, content_type, body, expected) in cases {
@@ -188,6 +188,24 @@ fn a_receipt_tells_how_far_the_publication_has_come() {
     for (receipt, status) in [("999", 404), ("0", 404), ("x", 400), ("-1", 400)] {
         let response = daemon.ask("GET", &format!("/stats?receipt={receipt}"), &[], b"");
         assert_eq!(response.status, status, "{receipt}");
+    }
+}
+
+#[test]
+fn whoever_pushes_and_then_looks_sees_it() {
+    let daemon = Daemon::start(&[]);
+    let mut http = daemon.admin_http();
+    for n in 1..=20_u64 {
+        let mut requests = http.request("POST", "/push?channel=public.a", &[], b"x");
+        for target in [format!("/stats?receipt={n}"), "/stats".to_owned()] {
+            requests.extend(http.request("GET", &target, &[], b""));
+        }
+        http.send(&requests);
+        assert_eq!(http.response().json()["receipt"], n);
+        let delivery = http.response();
+        assert_eq!(delivery.status, 200, "{}", delivery.text());
+        assert_eq!(delivery.json()["offset"], n);
+        assert_eq!(http.response().json()["counters"]["publications"], n);
     }
 }
 
