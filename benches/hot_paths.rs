@@ -1,7 +1,7 @@
 //! Times of the paths that a million connections go through. `cargo bench --bench hot_paths`.
 //!
 //! Times on a shared machine are rough; `benches/instructions/check` counts instructions instead.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -70,7 +70,7 @@ impl<S: Socket> Reactor<S> {
         let extra = slot.extra_mut();
         extra.mid = None;
         extra.ending = Some(Box::new(Ending { code, reason: reason.to_owned(), cause, unfinished }));
-        self.census.open -= 1;
+        self.census.open_by_kind[self.slots[index].kind as usize] -= 1;
         self.census.closing += 1;
         self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
         self.push_out(index, &goodbye(code, reason));
@@ -178,7 +178,7 @@ impl<S: Socket> Reactor<S> {
             self.addresses.leave(index as u32);
         }
         match slot.state {
-            State::Open => self.census.open -= 1,
+            State::Open => self.census.open_by_kind[slot.kind as usize] -= 1,
             State::Closing => self.census.closing -= 1,
             State::Http | State::Admin => return,
         }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::metrics::CloseReason;
 
-use super::reactor::{READ_BYTES, Reactor};
+use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
 
