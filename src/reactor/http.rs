@@ -124,13 +124,20 @@ impl<S: Socket> Reactor<S> {
             Ok(None) => return Progress::Incomplete,
             Err(refusal) => return self.refuse(index, &refusal),
         };
-        let framing = match head.body(self.body_bytes_max(index)) {
+        let takes_body = self.takes_body(index, &head);
+        let bytes_max = if takes_body { self.body_bytes_max(index) } else { usize::MAX };
+        let framing = match head.body(bytes_max) {
             Ok(framing) => framing,
             Err(refusal) => return self.refuse(index, &refusal),
         };
         let rest = &input[used..];
         match framing {
             Framing::None => self.dispatch(index, &head, &[], used),
+            // Nobody would read it: the answer comes at once, and is the last one.
+            _ if !takes_body => match self.dispatch(index, &head, &[], used) {
+                Progress::Used(_) => Progress::Over,
+                progress => progress,
+            },
             Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], used + n),
             Framing::Length(n) => self.begin_body(index, &head, &input[..used], BodyFraming::Length(n)),
             Framing::Chunked => {
@@ -139,12 +146,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Whether the answer to this request depends on its body.
+    fn takes_body(&self, index: usize, head: &Head<'_>) -> bool {
+        match self.slots[index].state {
+            State::Admin => guard::check(head, self.config.admin_token.as_deref()).is_ok(),
+            _ => matches!(public::route(head, &self.config), Route::DemoPush),
+        }
+    }
+
     /// A body on this connection's listener may have so many bytes.
     fn body_bytes_max(&self, index: usize) -> usize {
         match self.slots[index].state {
             State::Admin => self.config.admin_body_bytes_max,
-            _ if self.config.demo && !self.config.ws_only => self.config.message_bytes_max,
-            _ => 0,
+            _ => self.config.message_bytes_max,
         }
     }
 
