@@ -132,13 +132,10 @@ impl<S: Socket> Reactor<S> {
         };
         let rest = &input[used..];
         match framing {
-            Framing::None => self.dispatch(index, &head, &[], used),
-            // Nobody would read it: the answer comes at once, and is the last one.
-            _ if !takes_body => match self.dispatch(index, &head, &[], used) {
-                Progress::Used(_) => Progress::Over,
-                progress => progress,
-            },
-            Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], used + n),
+            Framing::None => self.dispatch(index, &head, &[], Some(used)),
+            Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], Some(used + n)),
+            // Nobody would read the rest of it: the answer comes at once, and is the last one.
+            _ if !takes_body => self.dispatch(index, &head, &[], None),
             Framing::Length(n) => self.begin_body(index, &head, &input[..used], BodyFraming::Length(n)),
             Framing::Chunked => {
                 self.begin_body(index, &head, &input[..used], BodyFraming::Chunked(Chunked::default()))
@@ -199,14 +196,14 @@ impl<S: Socket> Reactor<S> {
         }
         let Some(Body { head, bytes, .. }) = request.body.take() else { return Progress::Used(used) };
         match head::parse(&head, head.len()) {
-            Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, used),
+            Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, Some(used)),
             Ok(None) => self.refuse(index, &Refusal::fixed(400, "incomplete request head")),
             Err(refusal) => self.refuse(index, &refusal),
         }
     }
 
-    /// Answers a whole request that took `used` bytes of the input.
-    fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: usize) -> Progress {
+    /// Answers a request that took `used` bytes of the input; None: what follows is of no use.
+    fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: Option<usize>) -> Progress {
         self.end_request(index);
         if self.slots[index].state == State::Admin {
             self.metrics.admin_requests += 1;
@@ -226,7 +223,7 @@ impl<S: Socket> Reactor<S> {
                 self.respond(index, head, &response, used)
             }
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
-                Ok(()) => Progress::Upgraded(used),
+                Ok(()) => used.map_or(Progress::Over, Progress::Upgraded),
                 Err(refusal) => {
                     let response = Response::from(refusal);
                     self.respond(index, head, &response, used)
@@ -257,11 +254,17 @@ impl<S: Socket> Reactor<S> {
         slot.tidy();
     }
 
-    fn respond(&mut self, index: usize, head: &Head<'_>, response: &Response, used: usize) -> Progress {
-        let keep_alive = head.keep_alive() && self.draining.is_none();
-        response.write(&mut self.replies, keep_alive, head.method == "HEAD");
+    fn respond(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        response: &Response,
+        used: Option<usize>,
+    ) -> Progress {
         debug_assert!(self.slots.contains(index));
-        if keep_alive { Progress::Used(used) } else { Progress::Over }
+        let used = used.filter(|_| head.keep_alive() && self.draining.is_none());
+        response.write(&mut self.replies, used.is_some(), head.method == "HEAD");
+        used.map_or(Progress::Over, Progress::Used)
     }
 
     /// Answers what is no proper request. Where the next one would begin nobody knows, so this is the last answer.
