@@ -145,8 +145,11 @@ fn the_page_fits_every_screen() {
     tab.type_text("Lunch is ready, everyone.");
     tab.press_enter();
     tab.until(&shown("Lunch is ready, everyone."));
+    tab.click(".popup button");
+    tab.click(".popup button");
+    tab.until("document.querySelectorAll('.popup').length === 1");
     for scheme in ["light", "dark"] {
-        tab.picture(&format!("demo-{scheme}"), 920, 620, scheme);
+        tab.picture(&format!("demo-{scheme}"), 960, 680, scheme);
     }
     let long = format!("No place to break: https://example.com/{}\nLines are kept.", "x".repeat(120));
     daemon.push("text/plain", long.as_bytes());
