@@ -118,12 +118,12 @@ label! {
 numbers! {
     /// What only grows. The reactor bumps the fields.
     Metrics, Counter, "_total" {
-        accepted: "Connections accepted on the public listeners.",
+        accepted: "Connections accepted, on the public listeners and the admin listener.",
         accept_paused: "Times that accepting stopped for want of descriptors.",
         accept_errors: "Connections that broke while they were accepted.",
         handshakes_ok: "WebSocket upgrades answered 101.",
         publications: "Publications appended to logs.",
-        publications_bytes: "Payload bytes of publications.",
+        publications_bytes: "Bytes of publications as they are logged, frame headers included.",
         deliveries: "Publications written completely to a subscriber, one for each subscriber.",
         sends: "Calls that write to a socket.",
         send_bytes: "Bytes written to sockets.",

@@ -62,6 +62,11 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let unfinished = self.unfinished(index);
+        if unfinished.is_none() && self.slots[index].flags.any(Flags::MID_FRAME) {
+            // The log has moved on over the frame's rest; a close frame would be taken for it.
+            self.remove(index, CloseReason::SlowConsumer);
+            return;
+        }
         self.leave_channels(index);
         let slot = &mut self.slots[index];
         slot.state = State::Closing;

@@ -136,6 +136,10 @@ impl<S: Socket> Reactor<S> {
         let channel = self.channels.get_mut(id);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
         let cursor = if id == DEFAULT {
+            if !slot.flags.any(Flags::BROADCAST) {
+                // It has fallen off, and was just told so.
+                return true;
+            }
             &mut slot.cursor
         } else {
             let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);

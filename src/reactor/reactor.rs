@@ -54,7 +54,7 @@ pub struct Turn {
 }
 
 /// Numbers of connections by what they do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
@@ -261,6 +261,9 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         self.flush_slice();
         let finished = self.due();
+        if finished {
+            self.journal.finish(now);
+        }
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
     }
