@@ -67,7 +67,8 @@ fn is_path(word: &str) -> bool {
     let word = word.strip_prefix("./").unwrap_or(word);
     let in_folder = word.split_once('/').is_some_and(|(first, _)| FOLDERS.contains(&first));
     let known = EXTENSIONS.iter().any(|extension| word.ends_with(extension) && word.len() > extension.len());
-    in_folder || (known && !word.contains('/') && !word.starts_with("mod."))
+    // In small letters a bare name is mostly a kind of file: `mod.rs`, an output, a module just spoken of.
+    in_folder || (known && !word.contains('/') && word.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
 /// Targets of links and pictures in this repository.
@@ -91,8 +92,8 @@ pub fn version(changelog: &str, version: &str) -> Option<String> {
 fn a_path_to_nowhere_is_found() {
     let exists = |path: &str| ["src/lib.rs", "src", "docs/log.svg", "README.md", "fuzz/run"].contains(&path);
     let text = "`src/lib.rs`, `src/gone.rs`, `application/json`, `/push`, `fuzz/run 5`, `java/build`\n\
-                ```\n`src/gone.rs`\n```\n![a picture](log.svg) [read](../README.md#top) [x](gone.md) <img src=\"no.png\">\n\
-                [out](https://example.com/gone.md) `README.md` `Gone.toml` `a.b.c` `..` `src/`";
+                ```\n`src/gone.rs`\n```\n\
+                ![a picture](log.svg) [read](../README.md#top) [x](gone.md) <img src=\"no.png\">\n[out](https://example.com/gone.md) `README.md` `Gone.toml` `a.b.c` `mod.rs` `..` `src/`";
     let found = paths("docs/a.md", text, exists);
     let named: Vec<&str> = found.iter().map(|finding| finding.split('"').nth(1).unwrap()).collect();
     assert_eq!(named, ["src/gone.rs", "java/build", "gone.md", "no.png", "Gone.toml"], "{found:#?}");
