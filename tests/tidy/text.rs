@@ -8,7 +8,8 @@ const FILE_LINES_MAX: usize = 500;
 
 /// Finds long lines. An address and a raw string can't be broken.
 pub fn line_lengths(name: &str, text: &str) -> Vec<String> {
-    let long = |line: &str| line.chars().count() > LINE_CHARS_MAX && !line.contains("://") && !line.contains("r#\"");
+    let long =
+        |line: &str| line.chars().count() > LINE_CHARS_MAX && !line.contains("://") && !line.contains("r#\"");
     let finding = |(n, line): (usize, &str)| {
         let chars = line.chars().count();
         format!("{name}:{}: {chars} characters; break it before {LINE_CHARS_MAX}", n + 1)
