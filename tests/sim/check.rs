@@ -134,8 +134,8 @@ impl World {
         let client = &self.clients[n];
         let wire = client.wire.borrow();
         let late_us = (self.config.handshake_ms + self.config.close_wait_ms) * 1000 + 200_000;
-        // With a full socket it is the time of silence that counts.
-        if client.stage == Stage::Handshake && client.slot.is_some() && !wire.was_full {
+        let unanswered = client.status == 0 && client.reader != Reader::Never;
+        if unanswered && client.slot.is_some() && !wire.was_full && !client.gone {
             assert!(wire.closed || self.now_us < client.began_us + late_us, "{who}: still in its handshake");
         }
     }

@@ -63,6 +63,7 @@ pub struct Client {
     pub mute: bool,
     pub stage: Stage,
     pub outgoing: VecDeque<u8>,
+    /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
     /// Cut the connection, or closed its side in the middle of something.
@@ -170,7 +171,7 @@ impl Client {
 
     /// Reads at most `n` bytes and understands them.
     pub fn read(&mut self, n: usize, now_us: u64) {
-        if self.gone || self.stage == Stage::Over {
+        if self.stage == Stage::Over || self.wire.borrow().reset {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
@@ -200,6 +201,10 @@ impl Client {
                     self.response(&response);
                 } else if response.status == 101 {
                     self.stage = Stage::Open;
+                } else if self.role != Role::Garbage {
+                    // Refused; there is nothing else it could want.
+                    self.gone = true;
+                    self.wire.borrow_mut().end_up();
                 }
                 !self.buf.is_empty()
             }

@@ -137,6 +137,7 @@ impl World {
         let client = &mut self.clients[n];
         let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
+        client.began_us = self.now_us;
         client.slot = self.reactor.admit(socket, client.door, address);
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
