@@ -192,7 +192,7 @@ impl Client {
         match (self.stage, self.role) {
             (Stage::Closed, Role::Garbage | Role::Http) | (Stage::Over, _) => false,
             (Stage::Closed, _) if self.buf.is_empty() => false,
-            (Stage::Closed, _) => panic!("{} bytes behind the close frame", self.buf.len()),
+            (Stage::Closed, _) => panic!("behind the close frame: {:x?}, {self:?}", &self.buf),
             (Stage::Handshake, _) | (_, Role::Garbage | Role::Http) => {
                 let Some(response) = parse::response(&mut self.buf) else { return false };
                 self.status = response.status;
