@@ -154,8 +154,11 @@ impl Socket for SimSocket {
         if self.wire.borrow().reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        self.shortage()?;
         let mut wire = self.wire.borrow_mut();
+        if let Err(shortage) = self.shortage() {
+            wire.was_full = true;
+            return Err(shortage);
+        }
         assert!(!wire.finished, "a write after the end");
         let len = first.len() + second.len();
         let mut n = len.min(wire.down_max - wire.down.len());

@@ -209,7 +209,8 @@ impl World {
                 }
             }
             self.turn(true);
-            let resting = self.moved() == before && !self.turn.busy && self.shared.waiting() == 0;
+            // A ping and its pong are not unrest.
+            let resting = self.moved() - before <= 32 && !self.turn.busy && self.shared.waiting() == 0;
             quiet = if resting { quiet + 1 } else { 0 };
             if quiet > 8 || self.turn.finished {
                 for client in self.clients.iter_mut().filter(|client| client.reader != Reader::Never) {
