@@ -124,7 +124,7 @@ impl World {
                 );
             }
             Role::Http if client.slot.is_some() => {
-                let late = wire.closed_us - client.began_us >= self.config.handshake_ms * 1000;
+                let late = wire.closed_us.saturating_sub(client.began_us) >= self.config.handshake_ms * 1000;
                 // No answer follows one that refuses what is no request, or for which there is no memory.
                 let last_word = matches!(client.status, 400 | 408 | 413 | 431 | 503);
                 let fine = client.requests.is_empty()
