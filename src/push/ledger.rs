@@ -69,13 +69,14 @@ struct Line {
 pub struct Ledger {
     first: u64,
     lines: VecDeque<Line>,
-    before_first: Tally,
     /// What belongs to the offset that the next publication will have.
     at_next: Tally,
-    /// Everything before this offset is settled: nobody lags.
+    /// Everything before this offset is settled: nobody lags, and nothing will change any more.
     unsettled_from: u64,
     /// Lines that were not settled when their time was up, and are to be shown for the last time.
     retired: Vec<Delivery>,
+    /// The sum of all changes before that offset.
+    settled: Tally,
     lines_max: usize,
 }
 
@@ -112,10 +113,10 @@ impl Ledger {
         Ledger {
             first,
             lines: VecDeque::new(),
-            before_first: Tally::default(),
             at_next: Tally::default(),
             unsettled_from: first,
             retired: Vec::new(),
+            settled: Tally::default(),
             lines_max,
         }
     }
@@ -132,13 +133,13 @@ impl Ledger {
         if self.lines.len() >= self.lines_max
             && let Some(mut line) = self.lines.pop_front()
         {
-            self.before_first.add(line.change);
-            if self.unsettled_from <= self.first {
-                line.update(self.before_first, now_us, Some(lost));
+            if self.unsettled_from == self.first {
+                self.settled.add(line.change);
+                self.unsettled_from += 1;
+                line.update(self.settled, now_us, Some(lost));
                 self.retired.push(line.delivery);
             }
             self.first += 1;
-            self.unsettled_from = self.unsettled_from.max(self.first);
         }
         let offset = self.first + self.lines.len() as u64;
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
@@ -178,18 +179,16 @@ impl Ledger {
         mut changed: impl FnMut(&Delivery),
     ) {
         self.retired.drain(..).for_each(|delivery| changed(&delivery));
-        let mut sum = self.before_first;
+        let mut sum = self.settled;
         let mut settled = true;
-        for line in &mut self.lines {
+        for line in self.lines.range_mut((self.unsettled_from - self.first) as usize..) {
             sum.add(line.change);
-            if line.delivery.offset < self.unsettled_from {
-                continue;
-            }
             line.update(sum, now_us, (line.delivery.offset < logged_from).then_some(lost));
             changed(&line.delivery);
             settled &= line.delivery.lagging == 0;
             if settled {
                 self.unsettled_from = line.delivery.offset + 1;
+                self.settled = sum;
             }
         }
     }

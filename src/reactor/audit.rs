@@ -54,7 +54,7 @@ impl<S: Socket> Reactor<S> {
                 State::Admin => census.admin += 1,
                 _ => census.public += 1,
             }
-            census.open += usize::from(slot.state == State::Open);
+            census.open_by_kind[slot.kind as usize] += usize::from(slot.state == State::Open);
             census.closing += usize::from(slot.state == State::Closing);
             census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
             audit.outbox_bytes += slot.outbox_bytes();
@@ -65,7 +65,7 @@ impl<S: Socket> Reactor<S> {
         }
         assert_eq!(census, self.census, "the census is wrong");
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
-        (audit.open, audit.closing, audit.blocked) = (census.open, census.closing, census.blocked);
+        (audit.open, audit.closing, audit.blocked) = (census.open(), census.closing, census.blocked);
         for (id, channel) in self.channels.iter() {
             let unused = channel.log.head() == channel.log.tail();
             let next_offset = if unused { 0 } else { channel.log.next_offset() };

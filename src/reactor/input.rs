@@ -4,7 +4,7 @@ use std::io;
 
 use crate::metrics::CloseReason;
 
-use super::reactor::{READ_BYTES, Reactor};
+use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
 
@@ -50,14 +50,13 @@ impl<S: Socket> Reactor<S> {
     fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
         let seconds = self.seconds();
         let slot = &mut self.slots[index];
-        let kept = slot.kept().len();
-        buffer[..kept].copy_from_slice(slot.kept());
-        if kept > READ_BYTES / 2 {
+        if let Some(mut stash) = slot.take_large_stash() {
             // Input that had to wait for the outbox; it comes before anything new.
-            slot.keep(&[]);
-            self.input(index, &mut buffer[..kept]);
+            self.input(index, &mut stash);
             return if self.slots.contains(index) { Read::More } else { Read::Gone };
         }
+        let kept = slot.kept().len();
+        buffer[..kept].copy_from_slice(slot.kept());
         let room = buffer.len() - kept;
         self.metrics.recvs += 1;
         match slot.socket.recv(&mut buffer[kept..]) {

@@ -191,13 +191,7 @@ impl<S: Socket> Reactor<S> {
                 self.timers.retries.push((index as u32, slot.serial));
                 false
             }
-            Offer::Fallen => {
-                self.fallen(index, id);
-                // If it could stay it goes on with the next edge or the next flush, from its new place.
-                self.slots.contains(index)
-                    && !self.slots[index].flags.any(Flags::BLOCKED)
-                    && self.catch_up(index, id)
-            }
+            Offer::Fallen => self.fallen(index, id) && self.catch_up(index, id),
             Offer::Broken => {
                 self.remove(index, CloseReason::Reset);
                 false

@@ -3,6 +3,7 @@
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
+use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
 use crate::push::{ChannelId, Cursor, DEFAULT, Membership};
@@ -219,6 +220,14 @@ impl<S> Slot<S> {
         } else {
             self.extra_mut().stash = Some(rest.into());
         }
+    }
+
+    /// Takes out what was put aside if it is too much to go in front of the next read.
+    pub fn take_large_stash(&mut self) -> Option<Box<[u8]>> {
+        let extra = self.extra.as_mut()?;
+        let stash = extra.stash.take_if(|stash| stash.len() > CONTROL_FRAME_MAX)?;
+        self.tidy();
+        Some(stash)
     }
 
     /// The box, made if need be.

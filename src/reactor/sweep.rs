@@ -115,15 +115,15 @@ impl<S: Socket> Reactor<S> {
     fn visit(&mut self, index: usize) {
         let seconds = self.seconds();
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let silent_ms = u64::from(seconds.wrapping_sub(slot.seen)) * 1000;
+        // Both are whole seconds: so much it has been at least.
+        let silent_ms = u64::from(seconds.wrapping_sub(slot.seen).saturating_sub(1)) * 1000;
         match slot.state {
             State::Http | State::Admin if silent_ms >= self.config.keep_alive_ms => {
                 self.remove(index, CloseReason::Client);
             }
             State::Open if self.config.heartbeat_ms > 0 => {
                 if slot.flags.any(Flags::PINGED) {
-                    // In whole seconds a tenth of one can look like one.
-                    if silent_ms >= self.config.pong_wait_ms + 1000 {
+                    if silent_ms >= self.config.pong_wait_ms {
                         self.remove(index, CloseReason::Heartbeat);
                     }
                 } else if silent_ms >= self.config.heartbeat_ms {
@@ -195,7 +195,7 @@ impl<S: Socket> Reactor<S> {
             match self.slots.get(index).map(|slot| slot.state) {
                 Some(State::Open) => {
                     let reason = "the server is going away";
-                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::Drain);
+                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
                 }
                 Some(State::Http | State::Admin) => self.finish(index),
                 Some(State::Closing) | None => {}

@@ -185,7 +185,7 @@ impl<S: Socket> Reactor<S> {
     /// The peer has broken the protocol: says so, and hears nothing more.
     fn violation(&mut self, index: usize, violation: Violation) -> Next {
         if self.slots[index].state == State::Open {
-            let cause = CloseReason::of(violation.code);
+            let cause = cause_of(violation.code);
             self.answer_and_close(index, violation.code, violation.reason, cause);
         }
         // After an error nothing that follows can be understood, not even a close frame.
@@ -206,10 +206,23 @@ impl<S: Socket> Reactor<S> {
             }
             let id = self.slots[index].id(index);
             match wish {
-                Wish::Close(code, reason) => self.begin_close(index, code, &reason, CloseReason::Handler),
+                Wish::Close(code, reason) => self.begin_close(index, code, &reason, CloseReason::Admin),
                 Wish::Subscribe(channel) => self.subscribe(id, &channel),
                 Wish::Unsubscribe(channel) => self.unsubscribe(id, &channel),
             }
         }
+    }
+}
+
+/// What a connection that breaks the protocol counts as.
+fn cause_of(code: CloseCode) -> CloseReason {
+    match code {
+        CloseCode::UNSUPPORTED_DATA => CloseReason::Unsupported,
+        CloseCode::INVALID_PAYLOAD => CloseReason::InvalidPayload,
+        CloseCode::POLICY_VIOLATION => CloseReason::Policy,
+        CloseCode::MESSAGE_TOO_BIG => CloseReason::TooBig,
+        // The assembly pool is used up: not the client's fault.
+        CloseCode::TRY_AGAIN_LATER => CloseReason::Internal,
+        _ => CloseReason::ProtocolError,
     }
 }
