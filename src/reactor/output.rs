@@ -153,10 +153,6 @@ impl<S: Socket> Reactor<S> {
         let channel = self.channels.get_mut(id);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
         let cursor = if id == DEFAULT {
-            if !slot.flags.any(Flags::BROADCAST) {
-                // It has fallen off, and was just told so.
-                return true;
-            }
             &mut slot.cursor
         } else {
             let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
@@ -191,7 +187,9 @@ impl<S: Socket> Reactor<S> {
                 self.timers.retries.push((index as u32, slot.serial));
                 false
             }
-            Offer::Fallen => self.fallen(index, id) && self.catch_up(index, id),
+            Offer::Fallen if self.fallen(index, id) => self.catch_up(index, id),
+            // It was told goodbye and has left its channels: if it heard that, it has caught up with everything.
+            Offer::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
             Offer::Broken => {
                 self.remove(index, CloseReason::Reset);
                 false
