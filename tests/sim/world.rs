@@ -149,17 +149,21 @@ impl World {
     fn look(&mut self) {
         let mut seen = self.seen.lock().unwrap();
         for (n, conn) in seen.opened.drain(..) {
-            let client = &mut self.clients[n];
-            client.conn = Some(conn);
             assert!(self.alive.insert(conn), "a connection's id is used twice");
+            // A raw client may say any number.
+            let Some(client) = self.clients.get_mut(n) else { continue };
+            client.conn = Some(conn);
             for (channel, spans) in &mut client.spans {
                 let low = self.logged.get(channel).copied().unwrap_or(0);
                 spans.push(Span { low, high: self.published[channel].len(), left: None });
             }
         }
         for (n, channel, joins) in seen.wished.drain(..) {
-            let (low, high) = (self.logged[&channel], self.published[&channel].len());
-            let spans = self.clients[n].spans.entry(channel).or_default();
+            let (Some(&low), Some(client)) = (self.logged.get(&channel), self.clients.get_mut(n)) else {
+                continue;
+            };
+            let high = self.published[&channel].len();
+            let spans = client.spans.entry(channel).or_default();
             match spans.last_mut().filter(|span| span.left.is_none()) {
                 Some(span) if !joins => span.left = Some(high),
                 None if joins => spans.push(Span { low, high, left: None }),
