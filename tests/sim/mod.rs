@@ -41,7 +41,7 @@ pub fn run(mut dice: Dice, steps: usize) {
 
 impl World {
     /// The kernel has memory again.
-    fn calm(&mut self) {
+    pub fn calm(&mut self) {
         let mut faults = self.faults.borrow_mut();
         (faults.shortage, faults.short_write) = (0, 0);
     }

@@ -137,6 +137,7 @@ impl World {
         let client = &mut self.clients[n];
         let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
+        client.began_us = self.now_us;
         client.slot = self.reactor.admit(socket, client.door, address);
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
@@ -148,17 +149,21 @@ impl World {
     fn look(&mut self) {
         let mut seen = self.seen.lock().unwrap();
         for (n, conn) in seen.opened.drain(..) {
-            let client = &mut self.clients[n];
-            client.conn = Some(conn);
             assert!(self.alive.insert(conn), "a connection's id is used twice");
+            // A raw client may say any number.
+            let Some(client) = self.clients.get_mut(n) else { continue };
+            client.conn = Some(conn);
             for (channel, spans) in &mut client.spans {
                 let low = self.logged.get(channel).copied().unwrap_or(0);
                 spans.push(Span { low, high: self.published[channel].len(), left: None });
             }
         }
         for (n, channel, joins) in seen.wished.drain(..) {
-            let (low, high) = (self.logged[&channel], self.published[&channel].len());
-            let spans = self.clients[n].spans.entry(channel).or_default();
+            let (Some(&low), Some(client)) = (self.logged.get(&channel), self.clients.get_mut(n)) else {
+                continue;
+            };
+            let high = self.published[&channel].len();
+            let spans = client.spans.entry(channel).or_default();
             match spans.last_mut().filter(|span| span.left.is_none()) {
                 Some(span) if !joins => span.left = Some(high),
                 None if joins => spans.push(Span { low, high, left: None }),
@@ -208,7 +213,8 @@ impl World {
                 }
             }
             self.turn(true);
-            let resting = self.moved() == before && !self.turn.busy && self.shared.waiting() == 0;
+            // A ping and its pong are not unrest.
+            let resting = self.moved() - before <= 32 && !self.turn.busy && self.shared.waiting() == 0;
             quiet = if resting { quiet + 1 } else { 0 };
             if quiet > 8 || self.turn.finished {
                 for client in self.clients.iter_mut().filter(|client| client.reader != Reader::Never) {
