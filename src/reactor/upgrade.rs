@@ -120,6 +120,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+        // What other threads have pushed by now came before the join.
+        self.carry_out_commands();
         let head = Cursor::at(self.channels.get(DEFAULT).log.head());
         let slot = &mut self.slots[index];
         slot.state = State::Open;
