@@ -154,7 +154,7 @@ impl<S: Socket> Reactor<S> {
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
             }
             Kind::Echo => {}
         }
