@@ -1,6 +1,6 @@
 /* The floor: the least a push server can do. It answers every handshake with constants, keeps an array of descriptors,
- * and on `POST /push` loops send() over them. Nothing is validated and nothing is kept, so what it costs is the kernel's
- * price for the sockets on this machine; every real server is measured as a ratio to it, in the same run.
+ * and on `POST /push` loops send() over them. Nothing is validated and nothing is kept, so what it costs is the
+ * kernel's price for the sockets on this machine; every real server is measured as a ratio to it, in the same run.
  *
  * The accept value is that of the sample key in RFC 6455 section 1.3, so a client must send that key
  * (`wspush-bench --fixed-key`). A frame that a client sends is echoed, when it arrives whole.
@@ -49,7 +49,8 @@ static void watch(int fd, enum kind kind, uint32_t events) {
 
 static void listen_on(int port, enum kind kind) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), yes = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* inherited by what it accepts */
     if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 4096)) die("listen");

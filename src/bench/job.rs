@@ -1,5 +1,5 @@
-//! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a worker may live in
-//! another process.
+//! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a worker may
+//! live in another process.
 
 use super::source::SourceRange;
 use super::tally::Tally;

@@ -65,8 +65,8 @@ pub(crate) fn check(message: &[u8], run: u16) -> Verdict {
     }
 }
 
-/// Word by word, since every receiver computes it for every message. Each step is a bijection of the state, so one changed
-/// word always changes the 64-bit state, and the folded sum but for one time in 2^32.
+/// Word by word, since every receiver computes it for every message. Each step is a bijection of the state,
+/// so one changed word always changes the 64-bit state, and the folded sum but for one time in 2^32.
 fn checksum(message: &[u8]) -> u32 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut state = (message.len() as u64).wrapping_mul(ODD);
