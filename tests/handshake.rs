@@ -251,8 +251,10 @@ fn several_listeners_are_one_server() {
     let daemon = Daemon::start(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"]);
     let addresses = daemon.public_addresses();
     assert_eq!(addresses.len(), 2);
-    let mut clients: Vec<_> =
-        addresses.iter().map(|address| WebSocket::ask(*address, "/ws", &[]).ok().expect("open")).collect();
+    let mut clients: Vec<_> = addresses
+        .iter()
+        .map(|address| WebSocket::ask(*address, "/ws", &[]).unwrap_or_else(|_| panic!("refused")))
+        .collect();
     daemon.push("both");
     assert!(clients.iter_mut().all(|client| client.text() == "both"));
 }
