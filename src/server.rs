@@ -243,7 +243,12 @@ impl Handle {
     /// How far a publication has come, as of the server's last turn; None if it wasn't logged yet or is not among
     /// the newest 4,096.
     pub fn delivery(&self, receipt: &Receipt) -> Option<Delivery> {
-        self.shared.delivery(receipt.id)
+        self.delivery_of(receipt.id)
+    }
+
+    /// As [`delivery`](Self::delivery), for those who kept only the receipt's id.
+    pub fn delivery_of(&self, receipt_id: u64) -> Option<Delivery> {
+        self.shared.delivery(receipt_id)
     }
 
     /// Begins the end: no more connections and pushes; what was pushed still goes out, then everybody gets a close
