@@ -3,6 +3,7 @@
 //! `WSPUSH_BLESS=1 cargo test --test header` writes the header and the list anew. cbindgen is a dev-dependency, so that an
 //! ordinary build neither downloads nor compiles it, and every `cargo test` notices drift.
 #![cfg(feature = "ffi")]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;
