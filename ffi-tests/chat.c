@@ -9,7 +9,7 @@ static void say(wspush_server *server, wspush_str user, const char *verb, const 
   const char *slash = memchr(user.data, '/', user.length);
   HOLDS(slash != NULL);
   size_t room = (size_t)(slash - user.data);
-  int n = snprintf(line, sizeof line, "%.*s %s%.*s", (int)(user.length - room - 1), slash + 1, verb, (int)length, text);
+  int n = snprintf(line, sizeof line, "%.*s%s%.*s", (int)(user.length - room - 1), slash + 1, verb, (int)length, text);
   HOLDS(n > 0 && n < LINE);
   MUST(wspush_publish(server, user.data, room, WSPUSH_TEXT, line, (size_t)n, NULL));
 }
@@ -42,7 +42,7 @@ static void on_open(void *user_data, wspush_server *server, wspush_session *sess
   wspush_str user;
   (void)user_data;
   MUST(wspush_session_user(session, &user));
-  say(server, user, "has joined", NULL, 0);
+  say(server, user, " has joined", NULL, 0);
 }
 
 static void on_message(void *user_data, wspush_server *server, wspush_session *session, int32_t kind,
@@ -67,7 +67,7 @@ static void on_close(void *user_data, wspush_server *server, uint64_t conn, cons
   who.length = user_length;
   stats.struct_size = sizeof stats;
   MUST(wspush_server_stats(server, &stats));
-  if (!stats.draining) say(server, who, "has left", NULL, 0);
+  if (!stats.draining) say(server, who, " has left", NULL, 0);
 }
 
 int main(void) {

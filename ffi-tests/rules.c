@@ -117,7 +117,9 @@ static void forked(wspush_server *server) {
   if (child == 0) {
     int ok = wspush_broadcast(server, WSPUSH_TEXT, WSPUSH_STR("x"), NULL) == WSPUSH_EFORK &&
              wspush_server_stop(server, 0) == WSPUSH_EFORK && wspush_server_free(server) == WSPUSH_EFORK;
-    _exit(ok ? 0 : 1);
+    /* Another program, since a leak check would miss the thread that only the parent has. */
+    if (ok) execl("/bin/true", "true", (char *)NULL);
+    _exit(1);
   }
   int status = -1;
   HOLDS(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
