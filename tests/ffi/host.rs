@@ -24,7 +24,11 @@ pub(crate) enum Language {
 
 impl Language {
     fn of(source: &Path) -> Language {
-        if source.extension().is_some_and(|extension| extension == "cpp") { Language::Cpp } else { Language::C }
+        if source.extension().is_some_and(|extension| extension == "cpp") {
+            Language::Cpp
+        } else {
+            Language::C
+        }
     }
 
     fn compiler(self) -> Command {
@@ -108,7 +112,12 @@ pub(crate) fn compile(source: &Path, tool: Tool) -> Option<PathBuf> {
     if tool == Tool::Sanitizers {
         compiler.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }
-    compiler.arg("-D_GNU_SOURCE").arg("-I").arg(root().join("include")).arg("-I").arg(root().join("ffi-tests"));
+    compiler
+        .arg("-D_GNU_SOURCE")
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg("-I")
+        .arg(root().join("ffi-tests"));
     compiler.arg("-o").arg(&program).arg(source).arg("-L").arg(build_dir()).args(["-lwspush", "-pthread"]);
     run(&mut compiler);
     Some(program)

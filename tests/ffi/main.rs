@@ -70,10 +70,7 @@ fn chat_in_c() {
     under_each_tool("chat.c", |_, port| {
         assert_eq!(Client::refusal(port, "/ws"), (401, "who are you?".to_owned()));
         assert_eq!(Client::refusal(port, "/ws?name=Ada"), (400, "which room?".to_owned()));
-        assert_eq!(
-            Client::refusal(port, "/ws?name=A&room=a%20b"),
-            (400, "not a room's name".to_owned())
-        );
+        assert_eq!(Client::refusal(port, "/ws?name=A&room=a%20b"), (400, "not a room's name".to_owned()));
         let mut ada = Client::open(port, "/ws?name=Ada&room=r1");
         assert_eq!(ada.text(), "Ada has joined");
         let mut eve = Client::open(port, "/ws?name=Eve&room=r2");
