@@ -154,12 +154,18 @@ pub(crate) struct Host {
 impl Host {
     /// Compiles a program of ffi-tests and starts it; None: a tool is missing.
     pub(crate) fn start(program: &str, tool: Tool) -> Option<Host> {
-        Host::start_source(&root().join("ffi-tests").join(program), tool)
+        Host::start_source(&root().join("ffi-tests").join(program), tool, &[])
     }
 
-    /// As [`start`](Self::start), from any source.
-    pub(crate) fn start_source(source: &Path, tool: Tool) -> Option<Host> {
-        let mut command = command(&compile(source, tool)?, tool)?;
+    /// As [`start`](Self::start), from any source and with arguments.
+    pub(crate) fn start_source(source: &Path, tool: Tool, arguments: &[&str]) -> Option<Host> {
+        Host::start_program(&compile(source, tool)?, tool, arguments)
+    }
+
+    /// Starts what has been compiled.
+    pub(crate) fn start_program(program: &Path, tool: Tool, arguments: &[&str]) -> Option<Host> {
+        let mut command = command(program, tool)?;
+        command.args(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         Some(Host { child, input, output })
@@ -188,11 +194,6 @@ impl Host {
     /// Nothing more comes.
     pub(crate) fn close_input(&mut self) {
         self.input = None;
-    }
-
-    /// Its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Waits for its end, which must be a good one, and returns the rest of its output.

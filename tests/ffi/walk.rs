@@ -142,7 +142,7 @@ fn every_function_wrongly_everywhere() {
     fs::write(&source, out).unwrap();
 
     for tool in [Tool::Sanitizers, Tool::Valgrind] {
-        let Some(mut host) = Host::start_source(&source, tool) else { continue };
+        let Some(mut host) = Host::start_source(&source, tool, &[]) else { continue };
         let port = host.port();
         let mut client = Client::open(port, "/ws?channel=public.a&q=1");
         client.send(TEXT, b"walk");
