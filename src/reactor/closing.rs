@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Message};
+use crate::push::{ChannelId, DEFAULT, Message, Passage};
 
 use super::flush::set_blocked;
 use super::reactor::Reactor;
@@ -41,6 +41,14 @@ impl<S: Socket> Reactor<S> {
         policy == SlowConsumer::Skip && !cut_off
     }
 
+    /// What becomes of slow consumers is also what the deliveries' counts say of them.
+    pub(super) fn tell_channels_the_policy(&mut self) {
+        self.channels.set_fallen(match self.config.slow_consumer {
+            SlowConsumer::Close => Passage::Gone,
+            SlowConsumer::Skip => Passage::Skipped,
+        });
+    }
+
     fn skip(&mut self, index: usize, id: ChannelId) {
         let channel = self.channels.get_mut(id);
         let (cursor, _) = channel.skip_to_newest();
@@ -62,6 +70,11 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let unfinished = self.unfinished(index);
+        if unfinished.is_none() && self.slots[index].flags.any(Flags::MID_FRAME) {
+            // The log has moved on over the frame's rest; a close frame would be taken for it.
+            self.remove(index, CloseReason::SlowConsumer);
+            return;
+        }
         self.leave_channels(index);
         let slot = &mut self.slots[index];
         slot.state = State::Closing;
@@ -197,7 +210,7 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
             }
             Kind::Echo => {}
         }

@@ -15,6 +15,8 @@ const READS_PER_TURN: usize = 4;
 enum Read {
     /// The socket is empty; the poll will tell when there is more.
     Drained,
+    /// It had less than there was room for, so it is empty; but its end may have come already.
+    Short,
     /// There may be more.
     More,
     /// The connection is gone.
@@ -23,7 +25,11 @@ enum Read {
 
 impl<S: Socket> Reactor<S> {
     /// Reads what is there, up to a turn's share.
-    pub(super) fn readable(&mut self, index: usize) {
+    ///
+    /// A short read has emptied the socket, and whatever comes later makes a new edge. The end of the stream is
+    /// different: if it was there before the read it has shared the edge of the bytes in front of it. With `to_end`
+    /// it is therefore looked for.
+    pub(super) fn readable(&mut self, index: usize, to_end: bool) {
         for _ in 0..READS_PER_TURN {
             match self.slots.get(index) {
                 Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
@@ -31,7 +37,8 @@ impl<S: Socket> Reactor<S> {
             }
             match self.read_once(index) {
                 Read::More => {}
-                Read::Drained | Read::Gone => return,
+                Read::Short if to_end => {}
+                Read::Drained | Read::Short | Read::Gone => return,
             }
         }
         if let Some(slot) = self.slots.get(index) {
@@ -61,7 +68,13 @@ impl<S: Socket> Reactor<S> {
         self.metrics.recvs += 1;
         match slot.socket.recv(&mut buffer[kept..]) {
             Ok(0) => {
-                self.end_of_stream(index);
+                self.put_aside(index, &mut buffer[..kept]);
+                match self.slots.get(index) {
+                    // The end is still there when the answers to what came before it are written.
+                    Some(slot) if slot.flags.any(Flags::PAUSED) => {}
+                    Some(_) => self.end_of_stream(index),
+                    None => {}
+                }
                 Read::Gone
             }
             Ok(n) => {
@@ -77,26 +90,30 @@ impl<S: Socket> Reactor<S> {
                     Some(slot) if slot.serial == serial => {}
                     _ => return Read::Gone,
                 }
-                // A short read has emptied the socket: whatever comes later makes a new edge.
-                if n < room { Read::Drained } else { Read::More }
+                if n < room { Read::Short } else { Read::More }
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                if kept > 0 {
-                    // Whole frames or requests may have been put aside while the outbox was full.
-                    slot.keep(&[]);
-                    self.input(index, &mut buffer[..kept]);
-                }
+                self.put_aside(index, &mut buffer[..kept]);
                 Read::Drained
             }
             Err(e) if is_shortage(&e) => {
-                // The kernel is out of memory for now; the connection isn't to blame. Look again next turn.
-                self.again.push((index as u32, slot.serial));
+                // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
+                self.timers.retries.push((index as u32, slot.serial));
                 Read::Drained
             }
             Err(_) => {
                 self.remove(index, CloseReason::Reset);
                 Read::Gone
             }
+        }
+    }
+
+    /// Takes up input that had to wait for the outbox. If it is only the start of a frame that waits for its rest,
+    /// looking at it once more does no harm.
+    fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
+        if !kept.is_empty() {
+            self.slots[index].keep(&[]);
+            self.input(index, kept);
         }
     }
 
@@ -114,8 +131,8 @@ impl<S: Socket> Reactor<S> {
     fn end_of_stream(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         match slot.state {
-            // A client may close its side as soon as it has asked; it still gets its answer.
-            State::Http | State::Admin if slot.flags.any(Flags::OUTBOX) => {
+            // A client may close its side as soon as it has asked, or said goodbye; it still gets its answer.
+            State::Http | State::Admin | State::Closing if slot.flags.any(Flags::BLOCKED) => {
                 slot.flags.set(Flags::FINISH, true);
                 slot.flags.set(Flags::PAUSED, true);
             }

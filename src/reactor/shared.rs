@@ -145,6 +145,17 @@ impl Shared {
     /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
     /// the receipts, whichever threads push.
     pub fn publish(&self, channel: Option<&str>, frame: Vec<u8>, unix_us: u64) -> Result<Receipt, PushError> {
+        self.place(channel, frame, unix_us, true)
+    }
+
+    /// For the reactor, which needs no wake-up, with `wake` off.
+    pub fn place(
+        &self,
+        channel: Option<&str>,
+        frame: Vec<u8>,
+        unix_us: u64,
+        wake: bool,
+    ) -> Result<Receipt, PushError> {
         // What never fits is another error than what doesn't fit for now.
         for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
             if frame.len() > max {
@@ -158,7 +169,7 @@ impl Shared {
         let receipt = Receipt { channel: head.name.clone(), epoch: head.epoch, offset: head.next_offset, id };
         head.next_offset += 1;
         inbox.next_receipt += 1;
-        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame });
+        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame }, wake);
         Ok(receipt)
     }
 
@@ -169,7 +180,7 @@ impl Shared {
         if !matches!(command, Command::Drain(_)) {
             self.admit(&inbox, command.bytes())?;
         }
-        self.put(inbox, command);
+        self.put(inbox, command, true);
         Ok(())
     }
 
@@ -186,12 +197,12 @@ impl Shared {
     }
 
     /// One wake-up for many commands: only the first one after the reactor took everything wakes it.
-    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command) {
+    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command, wake: bool) {
         let first = inbox.commands.is_empty();
         inbox.bytes += command.bytes();
         inbox.commands.push(command);
         drop(inbox);
-        if first {
+        if first && wake {
             (self.wake)();
         }
     }

@@ -261,7 +261,8 @@ impl<S> Slot<S> {
 }
 
 impl Extra {
-    fn is_empty(&self) -> bool {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
         self.memberships.is_empty()
             && self.mid.is_none()
             && self.outbox.is_none()

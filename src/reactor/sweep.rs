@@ -45,6 +45,7 @@ impl<S: Socket> Reactor<S> {
         if now_ms >= self.timers.tick_ms {
             self.timers.tick_ms = now_ms + TICK_MS;
             self.rates.sample(now_ms, &self.metrics);
+            self.retry();
             self.sweep();
         }
         if now_ms >= self.timers.channels_ms {
@@ -75,10 +76,9 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let request = slot.extra.as_ref().and_then(|extra| extra.http.as_ref());
-        let late = match request {
-            Some(request) => request.since_ms + self.config.handshake_ms <= now_ms,
-            None => !slot.flags.any(Flags::SERVED),
-        };
+        // The first request's time counts from the accept, a later one's from its first byte.
+        let late = !slot.flags.any(Flags::SERVED)
+            || request.is_some_and(|request| request.since_ms + self.config.handshake_ms <= now_ms);
         if !late {
             return;
         }
@@ -190,7 +190,7 @@ impl<S: Socket> Reactor<S> {
             return true;
         }
         // What was published before the end goes out before the goodbyes.
-        if self.channels.is_dirty() || self.has_pending() {
+        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }
         let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
