@@ -1,5 +1,5 @@
-/* What wspush_broadcast of 64 bytes costs the thread that calls it: allocations, counted here, and nanoseconds. Instructions
- * are counted by ffi-tests/cost, which runs this under callgrind. */
+/* What wspush_broadcast of 64 bytes costs the thread that calls it: allocations, counted here, and nanoseconds.
+ * Instructions are counted by ffi-tests/cost, which runs this under callgrind. */
 #include <time.h>
 
 #include "host.h"

@@ -183,8 +183,8 @@ typedef struct wspush_receipt {
   uint64_t offset;
 } wspush_receipt;
 
-// A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call; what
-// an older library doesn't know stays zero.
+// A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
+// what an older library doesn't know stays zero.
 typedef struct wspush_stats {
   // `sizeof(wspush_stats)`.
   size_t struct_size;
@@ -366,8 +366,8 @@ wspush_status wspush_server_drain(const struct wspush_server *server,
 wspush_status wspush_server_stop(struct wspush_server *server,
                                  int64_t drain_ms);
 
-// Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread may
-// be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
+// Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread
+// may be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
 // `WSPUSH_EWRONGTHREAD` inside a callback; `WSPUSH_EFORK` in a child process. It is not freed then.
 wspush_status wspush_server_free(struct wspush_server *server);
 
@@ -467,8 +467,8 @@ wspush_status wspush_broadcast(const struct wspush_server *server,
                                size_t length,
                                struct wspush_receipt *receipt);
 
-// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name for a
-// channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
+// for a channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
 wspush_status wspush_publish(const struct wspush_server *server,
                              const char *channel,
                              size_t channel_length,

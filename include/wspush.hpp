@@ -44,7 +44,6 @@ inline wspush_status check(wspush_status status) {
   if (status < 0) throw Error(status);
   return status;
 }
-
 namespace detail {
 inline std::string_view view(wspush_str text) noexcept { return {text.data, text.length}; }
 
@@ -55,7 +54,6 @@ inline std::optional<std::string_view> found(wspush_status status, const wspush_
   return view(text);
 }
 } // namespace detail
-
 /// A message: text unless it is made with `binary`. Borrows its bytes.
 struct Message {
   int32_t kind;
@@ -257,7 +255,6 @@ struct Closed {
   uint16_t code;
   std::string_view reason;
 };
-
 /// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
 /// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
 /// without that its text goes to standard error.
@@ -333,8 +330,7 @@ inline wspush_callbacks trampolines(Callbacks &host) noexcept {
   return c;
 }
 } // namespace detail
-
-/// Owns a server; moves, does not copy. The destructor stops it at once (see `stop`), so it must not run in a callback.
+/// Owns a server; moves, does not copy. The destructor stops it at once, so it must not run in a callback.
 class Server : public Handle {
 public:
   explicit Server(const Config &config = {}, Callbacks callbacks = {})

@@ -1,7 +1,7 @@
 //! `include/wspush.h` is what cbindgen writes from `src/ffi`, and it promises what the library exports.
 //!
-//! `WSPUSH_BLESS=1 cargo test --test header` writes the header and the list anew. cbindgen is a dev-dependency, so that an
-//! ordinary build neither downloads nor compiles it, and every `cargo test` notices drift.
+//! `WSPUSH_BLESS=1 cargo test --test header` writes the header and the list anew. cbindgen is a dev-dependency, so
+//! that an ordinary build neither downloads nor compiles it, and every `cargo test` notices drift.
 #![cfg(feature = "ffi")]
 #![allow(clippy::unwrap_used)]
 

@@ -7,8 +7,8 @@ use super::last_error;
 use super::status::{WSPUSH_EPANIC, wspush_status};
 
 /// The body of an export: `call!(argument: check, ... => { body })`. A check is a function of
-/// [`pointer`](super::pointer) that turns what C gave into what Rust wants; a text's names its length as well. The body's
-/// value is a `Result<wspush_status, Failure>`.
+/// [`pointer`](super::pointer) that turns what C gave into what Rust wants; a text's names its length as well. The
+/// body's value is a `Result<wspush_status, Failure>`.
 macro_rules! call {
     ($($argument:ident: $check:ident $(($length:ident))?),* => $body:block) => {
         $crate::ffi::guard::fenced(|| {

@@ -92,8 +92,8 @@ pub unsafe extern "C" fn wspush_broadcast(
     })
 }
 
-/// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name for a
-/// channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+/// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
+/// for a channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_publish(
     server: *const wspush_server,

@@ -225,8 +225,8 @@ pub unsafe extern "C" fn wspush_server_stop(server: *mut wspush_server, drain_ms
     })
 }
 
-/// Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread may
-/// be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
+/// Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread
+/// may be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
 /// `WSPUSH_EWRONGTHREAD` inside a callback; `WSPUSH_EFORK` in a child process. It is not freed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_server_free(server: *mut wspush_server) -> wspush_status {

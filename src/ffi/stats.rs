@@ -5,8 +5,8 @@ use super::pointer::Versioned;
 use super::server::wspush_server;
 use super::status::*;
 
-/// A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call; what
-/// an older library doesn't know stays zero.
+/// A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
+/// what an older library doesn't know stays zero.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wspush_stats {

@@ -1,4 +1,5 @@
-//! What the documentation shows is what works: the server in 40 lines, the examples, the manual page; and what a call costs.
+//! What the documentation shows is what works: the server in 40 lines, the examples, the manual page; and what a
+//! call costs.
 
 use std::fs;
 use std::io::{Read, Write};
