@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod endpoint;
+pub mod ffi;
 pub mod journal;
 pub mod metrics;
 pub mod protocol;
