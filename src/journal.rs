@@ -1,29 +1,385 @@
-//! stand-in
+//! The operator's log: one logfmt line for each event, at a bounded rate for each kind of event, so that a
+//! flood of bad clients fills no disk. What a client sent can neither start a line nor forge a field.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, Write};
+
 use crate::config::LogLevel;
 use crate::time::Time;
-use std::fmt::Display;
+
+/// Where lines go that an embedder takes itself; a line comes without its newline.
 pub type Sink = Box<dyn FnMut(LogLevel, &str) + Send>;
-pub struct Journal(LogLevel, Sink);
+
+/// Lines of one event that pass at once.
+pub const BURST_LINES: u32 = 10;
+/// After the burst one line of an event passes in this time.
+pub const REFILL_US: u64 = 1_000_000;
+/// A value's bytes in a line, its quotes not counted.
+pub const VALUE_BYTES_MAX: usize = 256;
+
+/// What ends a value that has been cut.
+const CUT: &str = "...";
+
+enum Output {
+    Sink(Sink),
+    Writer(Box<dyn Write + Send>),
+}
+
+/// The operator's log. It has no lock: it belongs to the reactor's thread.
+pub struct Journal {
+    level: LogLevel,
+    output: Output,
+    gates: Vec<Gate>,
+    /// Kept from line to line, so that a line allocates nothing.
+    line: String,
+    lost: u64,
+}
+
 impl Journal {
+    /// A log into `sink`.
     pub fn new(level: LogLevel, sink: Sink) -> Journal {
-        Journal(level, sink)
+        Journal::with_output(level, Output::Sink(sink))
     }
+
+    /// A log on standard error.
     pub fn stderr(level: LogLevel) -> Journal {
-        Journal(level, Box::new(|_, line| eprintln!("{line}")))
+        Journal::writer(level, Box::new(io::stderr()))
     }
-    pub fn wants(&self, level: LogLevel) -> bool {
-        level <= self.0
+
+    /// A log into `writer`: one `write` for each line.
+    pub fn writer(level: LogLevel, writer: Box<dyn Write + Send>) -> Journal {
+        Journal::with_output(level, Output::Writer(writer))
     }
+
+    fn with_output(level: LogLevel, output: Output) -> Journal {
+        Journal { level, output, gates: Vec::new(), line: String::new(), lost: 0 }
+    }
+
+    /// How much is logged.
+    pub fn level(&self) -> LogLevel {
+        self.level
+    }
+
+    /// Changes how much is logged.
     pub fn set_level(&mut self, level: LogLevel) {
-        self.0 = level
+        self.level = level;
     }
-    pub fn event(&mut self, now: Time, level: LogLevel, event: &str, fields: &[(&str, &dyn Display)]) {
-        if level <= self.0 {
-            let mut line = format!("ts={} level={level:?} event={event}", now.unix_us);
-            for (k, v) in fields {
-                line += &format!(" {k}={v}");
+
+    /// Whether an event of this level is logged: ask before collecting expensive fields.
+    pub fn is_on(&self, level: LogLevel) -> bool {
+        level != LogLevel::Off && level <= self.level
+    }
+
+    /// Lines that could not be written: a full disk, a closed standard error.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Logs one event, unless its level is off or too many of its kind came before it; the next line of its
+    /// kind that passes says how many did not. Names of fields are ours, so only values are escaped.
+    pub fn event(
+        &mut self,
+        now: Time,
+        level: LogLevel,
+        name: &'static str,
+        fields: &[(&'static str, &dyn Display)],
+    ) {
+        if !self.is_on(level) {
+            return;
+        }
+        let Some(suppressed) = self.gate(name, now).pass(level, now) else { return };
+        self.write(now, level, name, fields, suppressed);
+    }
+
+    /// Says what has been suppressed and not been told yet; for the end.
+    pub fn finish(&mut self, now: Time) {
+        for index in 0..self.gates.len() {
+            let Gate { name, level, .. } = self.gates[index];
+            let suppressed = std::mem::take(&mut self.gates[index].suppressed);
+            if suppressed > 0 && self.is_on(level) {
+                self.write(now, level, name, &[], suppressed);
             }
-            (self.1)(level, &line);
+        }
+    }
+
+    fn gate(&mut self, name: &'static str, now: Time) -> &mut Gate {
+        // A few dozen names at most, and all of them in the program's text: a list is enough.
+        let index = self.gates.iter().position(|gate| gate.name == name).unwrap_or_else(|| {
+            self.gates.push(Gate::new(name, now));
+            self.gates.len() - 1
+        });
+        &mut self.gates[index]
+    }
+
+    fn write(
+        &mut self,
+        now: Time,
+        level: LogLevel,
+        name: &str,
+        fields: &[(&str, &dyn Display)],
+        suppressed: u64,
+    ) {
+        self.line.clear();
+        push_value(&mut self.line, "ts", &now.rfc3339());
+        push_value(&mut self.line, "level", &level.name());
+        push_value(&mut self.line, "event", &name);
+        for (key, value) in fields {
+            push_value(&mut self.line, key, value);
+        }
+        if suppressed > 0 {
+            push_value(&mut self.line, "suppressed", &suppressed);
+        }
+        match &mut self.output {
+            Output::Sink(sink) => sink(level, &self.line),
+            Output::Writer(writer) => {
+                self.line.push('\n');
+                if writer.write_all(self.line.as_bytes()).is_err() {
+                    self.lost += 1;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("level", &self.level)
+            .field("lost", &self.lost)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The rate limit of one event: a token bucket that counts what it turned away.
+struct Gate {
+    name: &'static str,
+    level: LogLevel,
+    tokens: u32,
+    refilled: Time,
+    suppressed: u64,
+}
+
+impl Gate {
+    fn new(name: &'static str, now: Time) -> Gate {
+        Gate { name, level: LogLevel::Off, tokens: BURST_LINES, refilled: now, suppressed: 0 }
+    }
+
+    /// How many were suppressed before this one, which passes; or `None`, and it is suppressed as well.
+    fn pass(&mut self, level: LogLevel, now: Time) -> Option<u64> {
+        self.level = level;
+        let refills = now.us_since(self.refilled) / REFILL_US;
+        if refills > 0 {
+            let room = u64::from(BURST_LINES - self.tokens);
+            self.tokens += u32::try_from(refills.min(room)).unwrap_or(0);
+            self.refilled = self.refilled.plus_us(refills * REFILL_US);
+        }
+        if self.tokens == 0 {
+            self.suppressed += 1;
+            return None;
+        }
+        self.tokens -= 1;
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+/// Appends `key=value`, and the value in quotes where it needs them.
+fn push_value(line: &mut String, key: &str, value: &dyn Display) {
+    if !line.is_empty() {
+        line.push(' ');
+    }
+    line.push_str(key);
+    line.push('=');
+    let start = line.len();
+    let mut escaped = Escaped { line, end: start + VALUE_BYTES_MAX - CUT.len(), plain: true, cut: false };
+    // An error is the end of the room (or the value's own); what has been written until then is good.
+    let _ = write!(escaped, "{value}");
+    let Escaped { plain, cut, .. } = escaped;
+    if cut {
+        line.push_str(CUT);
+    }
+    if !plain || line.len() == start {
+        line.insert(start, '"');
+        line.push('"');
+    }
+}
+
+/// Writes text into a line as the inside of a quoted string, as far as there is room.
+struct Escaped<'a> {
+    line: &'a mut String,
+    end: usize,
+    plain: bool,
+    cut: bool,
+}
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            let start = self.line.len();
+            match c {
+                '"' | '\\' => self.line.extend(['\\', c]),
+                '\n' => self.line.push_str("\\n"),
+                '\r' => self.line.push_str("\\r"),
+                '\t' => self.line.push_str("\\t"),
+                ' '..='~' => self.line.push(c),
+                _ if c.is_alphanumeric() => self.line.push(c),
+                // The rest of Unicode can turn a terminal's line round or end it.
+                c if u32::from(c) <= 0xffff => write!(self.line, "\\u{:04x}", u32::from(c))?,
+                c => write!(self.line, "\\U{:08x}", u32::from(c))?,
+            }
+            if self.line.len() > self.end {
+                self.line.truncate(start);
+                self.cut = true;
+                return Err(fmt::Error);
+            }
+            self.plain &= c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '=');
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Time = Time { mono_us: 77, unix_us: 1_795_255_200_123_456 };
+
+    fn journal(level: LogLevel) -> (Journal, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&lines);
+        let sink: Sink = Box::new(move |_, line| into.lock().unwrap().push(line.to_owned()));
+        (Journal::new(level, sink), lines)
+    }
+
+    fn value_of(value: &dyn Display) -> String {
+        let mut line = String::new();
+        push_value(&mut line, "k", value);
+        line
+    }
+
+    #[test]
+    fn a_line_is_logfmt() {
+        let (mut journal, lines) = journal(LogLevel::Info);
+        journal.event(START, LogLevel::Warn, "slow_consumer", &[("conn", &17), ("channel", &"a b")]);
+        assert_eq!(
+            *lines.lock().unwrap(),
+            [r#"ts=2026-11-21T10:00:00.123Z level=warn event=slow_consumer conn=17 channel="a b""#]
+        );
+    }
+
+    #[test]
+    fn levels_above_the_set_one_are_silent() {
+        let (mut journal, lines) = journal(LogLevel::Warn);
+        for &level in LogLevel::ALL {
+            journal.event(START, level, level.name(), &[]);
+        }
+        assert_eq!(lines.lock().unwrap().len(), 2);
+        journal.set_level(LogLevel::Off);
+        journal.event(START, LogLevel::Error, "error", &[]);
+        assert_eq!(lines.lock().unwrap().len(), 2);
+        assert!(!journal.is_on(LogLevel::Off));
+    }
+
+    #[test]
+    fn a_flood_is_a_burst_and_then_one_a_second() {
+        let (mut journal, lines) = journal(LogLevel::Debug);
+        for us in 0..5_000 {
+            journal.event(START.plus_us(us), LogLevel::Info, "flood", &[]);
+        }
+        assert_eq!(lines.lock().unwrap().len(), BURST_LINES as usize);
+        journal.event(START, LogLevel::Info, "other", &[]);
+        assert_eq!(lines.lock().unwrap().len(), BURST_LINES as usize + 1);
+
+        let later = START.plus_us(REFILL_US);
+        journal.event(later, LogLevel::Info, "flood", &[]);
+        journal.event(later, LogLevel::Info, "flood", &[]);
+        assert_eq!(lines.lock().unwrap().len(), BURST_LINES as usize + 2);
+        assert!(lines.lock().unwrap()[11].ends_with("event=flood suppressed=4990"));
+
+        // Rest fills the bucket again, but no further than the burst.
+        let much_later = START.plus_ms(3_600_000);
+        for _ in 0..20 {
+            journal.event(much_later, LogLevel::Info, "flood", &[]);
+        }
+        assert_eq!(lines.lock().unwrap().len(), 2 * BURST_LINES as usize + 2);
+        assert!(lines.lock().unwrap()[12].ends_with("event=flood suppressed=1"));
+        journal.finish(much_later);
+        assert!(lines.lock().unwrap()[22].ends_with("event=flood suppressed=10"));
+        journal.finish(much_later);
+        assert_eq!(lines.lock().unwrap().len(), 23);
+    }
+
+    #[test]
+    fn the_rate_holds_over_a_long_flood() {
+        let (mut journal, lines) = journal(LogLevel::Debug);
+        for ms in 0..60_000 {
+            journal.event(START.plus_ms(ms), LogLevel::Info, "flood", &[]);
+        }
+        assert_eq!(lines.lock().unwrap().len(), BURST_LINES as usize + 59);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_is_no_licence() {
+        let mut gate = Gate::new("x", START);
+        let before = Time { mono_us: 0, unix_us: 0 };
+        assert_eq!((0..20).filter(|_| gate.pass(LogLevel::Info, before).is_some()).count(), 10);
+    }
+
+    #[test]
+    fn hostile_values_stay_values() {
+        assert_eq!(value_of(&"plain/1.2:3"), "k=plain/1.2:3");
+        assert_eq!(value_of(&""), r#"k="""#);
+        assert_eq!(value_of(&"x\nts=0 level=error"), r#"k="x\nts=0 level=error""#);
+        assert_eq!(value_of(&r#"a" b="c\"#), r#"k="a\" b=\"c\\""#);
+        assert_eq!(value_of(&"\r\t\0\x1b[2J"), r#"k="\r\t\u0000\u001b[2J""#);
+        assert_eq!(value_of(&"Zoë\u{202e}\u{2028}\u{e0001}"), r#"k="Zoë\u202e\u2028\U000e0001""#);
+    }
+
+    #[test]
+    fn long_values_are_cut_between_characters() {
+        let line = value_of(&"ä".repeat(1_000));
+        assert!(line.ends_with("ä...\"") && line.len() <= VALUE_BYTES_MAX + "k=\"\"".len(), "{line}");
+        // A cut never leaves half an escape.
+        let line = value_of(&"\n".repeat(1_000));
+        assert!(line.ends_with("\\n...\""), "{line}");
+        assert_eq!(value_of(&"x".repeat(253)).len(), 253 + 2);
+    }
+
+    #[test]
+    fn a_full_disk_is_counted() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut journal = Journal::writer(LogLevel::Info, Box::new(Full));
+        journal.event(START, LogLevel::Info, "start", &[]);
+        journal.event(START, LogLevel::Info, "start", &[]);
+        assert_eq!(journal.lost(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_breaks_out(text in any::<String>()) {
+            let line = value_of(&text);
+            prop_assert!(!line.chars().any(char::is_control));
+            prop_assert!(line.len() <= VALUE_BYTES_MAX + "k=\"\"".len());
+            let value = &line[2..];
+            match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
+                Some(inside) => {
+                    let mut bare = inside.replace("\\\\", "");
+                    bare = bare.replace("\\\"", "");
+                    prop_assert!(!bare.contains('"') && !bare.ends_with('\\'));
+                }
+                None => prop_assert!(!value.is_empty() && !value.contains([' ', '"', '=', '\\'])),
+            }
         }
     }
 }

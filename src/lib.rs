@@ -1,9 +1,14 @@
-//! wspush: a WebSocket push server.
+//! wspush: a WebSocket push server for very many, mostly idle connections.
+//!
+//! A [`Server`] holds the connections; a [`Handle`] pushes to them from any thread; a [`Handler`] decides who may
+//! connect and hears what clients say. What is pushed lies once in a log of wire bytes, and every subscriber has
+//! only a cursor into it: see `docs/ARCHITECTURE.md`.
 
 pub mod config;
 pub mod endpoint;
 pub mod ffi;
 pub mod journal;
+pub mod limits;
 pub mod metrics;
 pub mod protocol;
 pub mod push;

@@ -1,5 +1,6 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
 #![cfg(feature = "jni")]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

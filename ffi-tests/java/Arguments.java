@@ -33,7 +33,8 @@ final class Arguments {
     }
 
     private static void messages() {
-        try (WsPushServer server = Check.builder().set("channels_max", 3).set("log_bytes", 100_000).start()) {
+        try (WsPushServer server = Check.builder().set("channels_max", 3).set("log_bytes", 100_000)
+                .set("admin_body_bytes_max", 50_000).start()) {
             Check.thrown(IllegalArgumentException.class, "empty", () -> server.broadcast(""));
             Check.thrown(IllegalArgumentException.class, "empty", () -> server.broadcast(new byte[0]));
             Check.thrown(IllegalArgumentException.class, "empty", () -> server.broadcast(ByteBuffer.allocateDirect(0)));

@@ -1,2 +1,8 @@
-//! The load client.
-fn main() {}
+//! `wspush-bench`: the load client that proves the numbers, against any WebSocket server.
+
+#[path = "../bench/mod.rs"]
+mod bench;
+
+fn main() -> std::process::ExitCode {
+    bench::main()
+}

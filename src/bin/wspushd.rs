@@ -1,18 +1,70 @@
-//! The daemon (stand-in main).
-use wspush::{Config, Server};
-fn main() {
-    let mut config = Config::default();
-    let args: Vec<String> = std::env::args().collect();
-    let get = |n: &str| args.iter().position(|a| a == n).map(|i| args[i + 1].clone());
-    config.demo = args.iter().any(|a| a == "--demo");
-    if let Some(l) = get("--listen") {
-        config.listen = vec![l.parse().unwrap()];
+//! The daemon: settings in, signals in, a [`Server`] in between.
+
+use std::env;
+use std::io::Write;
+use std::process::ExitCode;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use wspush::config::{Failure, Invocation, from_args};
+use wspush::{Handle, Server};
+
+/// A bad setting, or an address that can't be listened on.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let invocation = match from_args(env::args_os(), env::vars_os()) {
+        Ok(invocation) if invocation.check => return print(&invocation.check_text(), 0),
+        Ok(invocation) => invocation,
+        Err(Failure::Shown(text)) => return print(&text, 0),
+        Err(failure) => {
+            eprintln!("{failure}");
+            return ExitCode::from(failure.exit_code());
+        }
+    };
+    // Signals are taken before the server starts: none that comes meanwhile ends us in the old way.
+    let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error, 1),
+    };
+    let server = match Server::bind(invocation.config.clone()) {
+        Ok(server) => server,
+        Err(error) => return fail(&error, EXIT_USAGE),
+    };
+    let handle = server.handle();
+    thread::spawn(move || obey(signals, &handle, &invocation));
+    match server.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
     }
-    if let Some(l) = get("--admin") {
-        config.admin = wspush::config::AdminListen::Tcp(l.parse().unwrap());
+}
+
+/// TERM and INT drain, the second one ends at once; HUP reads the settings again.
+fn obey(mut signals: Signals, handle: &Handle, invocation: &Invocation) {
+    let mut draining = false;
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => match invocation.reload() {
+                Ok(config) => drop(handle.reload(config)),
+                Err(error) => eprintln!("wspushd: not reloaded: {error}"),
+            },
+            _ if draining => std::process::exit(128 + signal),
+            _ => {
+                draining = true;
+                handle.drain();
+            }
+        }
     }
-    if let Some(l) = get("--max-connections") {
-        config.max_connections = l.parse().unwrap();
-    }
-    Server::bind(config).unwrap().run().unwrap();
+}
+
+fn print(text: &str, code: u8) -> ExitCode {
+    // Whoever has closed our standard output doesn't want it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::from(code)
+}
+
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("wspushd: {error}");
+    ExitCode::from(code)
 }

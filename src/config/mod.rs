@@ -1,5 +1,38 @@
 //! What can be set, with its defaults. The names here are the names everywhere: key in the TOML file,
 //! `WSPUSH_<NAME>` in the environment and `--<name>` on the command line.
+//!
+//! [`SETTINGS`] is the one table from which everything else comes: how text becomes a value ([`Setting`]),
+//! the layers of defaults, file, environment and flags ([`Layers`]), the command line (`cli`), what
+//! `--check` prints, what a reload may change and the table in the README. A value's way is: text ->
+//! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
+//! holds between fields.
+
+mod channel_name;
+mod check;
+#[cfg(feature = "daemon")]
+pub mod cli;
+mod error;
+
+mod field;
+#[cfg(feature = "daemon")]
+mod file;
+mod layers;
+mod markdown;
+mod nearest;
+mod reload;
+mod setting;
+mod settings;
+mod text_form;
+mod validate;
+
+pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
+#[cfg(feature = "daemon")]
+pub use cli::{Failure, Invocation, from_args};
+pub use error::{ConfigError, Problem, Source};
+pub use layers::Layers;
+pub use markdown::settings_markdown;
+pub use setting::{Group, Kind, Setting, Value};
+pub use settings::SETTINGS;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -147,30 +180,5 @@ impl Default for Config {
             accept_budget: 64,
             log_level: LogLevel::Info,
         }
-    }
-}
-pub fn channel_name_ok(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 128 && name.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
-}
-pub fn pattern_matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(p) => name.starts_with(p),
-        None => name == pattern,
-    }
-}
-#[derive(Debug)]
-pub struct ConfigError(pub String);
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-impl Config {
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    pub fn take_reloadable(&mut self, new: &Config) -> (Vec<&'static str>, Vec<&'static str>) {
-        self.heartbeat_ms = new.heartbeat_ms;
-        (vec![], vec![])
     }
 }

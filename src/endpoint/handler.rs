@@ -14,22 +14,26 @@ use super::ConnId;
 pub struct Connect<'a> {
     /// The checked handshake; `upgrade.head` has path, query and headers.
     pub upgrade: &'a Upgrade<'a>,
-    /// Where it comes from; None on a Unix-domain socket.
-    pub peer: Option<SocketAddr>,
     /// The channels it asks for (`?channel=`), names already checked.
     pub channels: Vec<String>,
     config: &'a Config,
+    peer: &'a dyn Fn() -> Option<SocketAddr>,
 }
 
 impl<'a> Connect<'a> {
     /// For the reactor, once the handshake itself is in order.
     pub fn new(
         upgrade: &'a Upgrade<'a>,
-        peer: Option<SocketAddr>,
+        peer: &'a dyn Fn() -> Option<SocketAddr>,
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { upgrade, peer, channels, config }
+        Connect { upgrade, channels, config, peer }
+    }
+
+    /// Where it comes from; None where the transport has no addresses. Asks the kernel, at the cost of a system call.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        (self.peer)()
     }
 
     /// The request's path.

@@ -38,21 +38,28 @@ pub struct Channels {
     /// Channels whose ledger has changed since it was last settled.
     unsettled: Vec<ChannelId>,
     limits: LogLimits,
+    /// Logical position of every new log's first byte.
+    start: u64,
 }
 
 impl Channels {
     /// The default channel alone.
     pub fn new(limits: LogLimits, default_epoch: u64) -> Channels {
-        let mut channels = Channels {
+        let mut channels = Channels::empty(limits);
+        let default = channels.open(&Arc::from(DEFAULT_NAME), default_epoch, 1, 0);
+        debug_assert_eq!(default, DEFAULT);
+        channels
+    }
+
+    fn empty(limits: LogLimits) -> Channels {
+        Channels {
             all: Slab::new(),
             names: HashMap::new(),
             queue: VecDeque::new(),
             unsettled: Vec::new(),
             limits,
-        };
-        let default = channels.open(&Arc::from(DEFAULT_NAME), default_epoch, 1, 0);
-        debug_assert_eq!(default, DEFAULT);
-        channels
+            start: 0,
+        }
     }
 
     /// The channel of this name, created if it isn't there; its first publication will have offset `first_offset`.
@@ -60,11 +67,23 @@ impl Channels {
         if let Some(&id) = self.names.get(name) {
             return id;
         }
-        let log = Log::new(first_offset, self.limits.bytes, self.limits.publications);
+        let LogLimits { bytes, publications } = self.limits;
+        let log = Log::starting_at(self.start, first_offset, bytes, publications);
         let channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
         let id = ChannelId(self.all.insert(channel) as u32);
         self.names.insert(name.clone(), id);
         id
+    }
+
+    /// Lets all logs begin at this logical position, so that tests need not publish 4 GiB to see cursors wrap. Only
+    /// while there is nothing but the default channel, unused.
+    #[doc(hidden)]
+    pub fn start_at(&mut self, position: u64) {
+        let default = self.get(DEFAULT);
+        assert!(self.len() == 1 && default.subscribers == 0 && default.log.head() == default.log.tail());
+        let epoch = default.epoch;
+        *self = Channels { start: position, ..Channels::empty(self.limits) };
+        self.open(&Arc::from(DEFAULT_NAME), epoch, 1, 0);
     }
 
     /// The id of a channel that exists.

@@ -69,11 +69,12 @@ struct Line {
 pub struct Ledger {
     first: u64,
     lines: VecDeque<Line>,
-    before_first: Tally,
     /// What belongs to the offset that the next publication will have.
     at_next: Tally,
-    /// Everything before this offset is settled: nobody lags.
+    /// Everything before this offset is settled: nobody lags, and nothing will change any more.
     unsettled_from: u64,
+    /// The sum of all changes before that offset.
+    settled: Tally,
     lines_max: usize,
 }
 
@@ -83,9 +84,9 @@ impl Ledger {
         Ledger {
             first,
             lines: VecDeque::new(),
-            before_first: Tally::default(),
             at_next: Tally::default(),
             unsettled_from: first,
+            settled: Tally::default(),
             lines_max,
         }
     }
@@ -101,9 +102,11 @@ impl Ledger {
         if self.lines.len() >= self.lines_max
             && let Some(line) = self.lines.pop_front()
         {
-            self.before_first.add(line.change);
+            if self.unsettled_from == self.first {
+                self.settled.add(line.change);
+                self.unsettled_from += 1;
+            }
             self.first += 1;
-            self.unsettled_from = self.unsettled_from.max(self.first);
         }
         let offset = self.first + self.lines.len() as u64;
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
@@ -135,14 +138,11 @@ impl Ledger {
 
     /// Brings the deliveries that are not settled up to date and shows each of them to `changed`.
     pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) {
-        let mut sum = self.before_first;
+        let mut sum = self.settled;
         let mut settled = true;
-        for line in &mut self.lines {
+        for line in self.lines.range_mut((self.unsettled_from - self.first) as usize..) {
             sum.add(line.change);
             let delivery = &mut line.delivery;
-            if delivery.offset < self.unsettled_from {
-                continue;
-            }
             let [written, skipped, gone] = sum.0.map(|n| n.max(0) as u32);
             let since_us = now_us.saturating_sub(line.published_us);
             (delivery.written, delivery.skipped, delivery.gone) = (written, skipped, gone);
@@ -160,6 +160,7 @@ impl Ledger {
             settled &= delivery.lagging == 0;
             if settled {
                 self.unsettled_from = delivery.offset + 1;
+                self.settled = sum;
             }
         }
     }

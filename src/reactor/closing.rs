@@ -14,8 +14,8 @@ use super::slot::{Ending, Flags, State, Unfinished};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
-    /// A subscriber has fallen off a channel's log: its policy decides.
-    pub(super) fn fallen(&mut self, index: usize, id: ChannelId) {
+    /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
+    pub(super) fn fallen(&mut self, index: usize, id: ChannelId) -> bool {
         let slot = &self.slots[index];
         let conn = slot.id(index);
         let policy = self.config.slow_consumer;
@@ -33,15 +33,12 @@ impl<S: Socket> Reactor<S> {
         match policy {
             _ if cut_off => self.remove(index, CloseReason::SlowConsumer),
             SlowConsumer::Close => {
-                self.begin_close(
-                    index,
-                    CloseCode::TRY_AGAIN_LATER,
-                    "slow consumer",
-                    CloseReason::SlowConsumer,
-                );
+                let code = CloseCode::TRY_AGAIN_LATER;
+                self.begin_close(index, code, "slow consumer", CloseReason::SlowConsumer);
             }
             SlowConsumer::Skip => self.skip(index, id),
         }
+        policy == SlowConsumer::Skip && !cut_off
     }
 
     fn skip(&mut self, index: usize, id: ChannelId) {
@@ -65,6 +62,11 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let unfinished = self.unfinished(index);
+        if unfinished.is_none() && self.slots[index].flags.any(Flags::MID_FRAME) {
+            // The log has moved on over the frame's rest; a close frame would be taken for it.
+            self.remove(index, CloseReason::SlowConsumer);
+            return;
+        }
         self.leave_channels(index);
         let slot = &mut self.slots[index];
         slot.state = State::Closing;
@@ -73,7 +75,7 @@ impl<S: Socket> Reactor<S> {
         let extra = slot.extra_mut();
         extra.mid = None;
         extra.ending = Some(Box::new(Ending { code, reason: reason.to_owned(), cause, unfinished }));
-        self.census.open -= 1;
+        self.census.open_by_kind[self.slots[index].kind as usize] -= 1;
         self.census.closing += 1;
         self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
         self.push_out(index, &goodbye(code, reason));
@@ -181,7 +183,7 @@ impl<S: Socket> Reactor<S> {
             self.addresses.leave(index as u32);
         }
         match slot.state {
-            State::Open => self.census.open -= 1,
+            State::Open => self.census.open_by_kind[slot.kind as usize] -= 1,
             State::Closing => self.census.closing -= 1,
             State::Http | State::Admin => return,
         }

@@ -61,7 +61,7 @@ impl<S: Socket> Reactor<S> {
             }
             Command::Close { conn, code, reason } => {
                 if let Some(index) = self.find_open(conn) {
-                    self.begin_close(index, code, &reason, CloseReason::Handler);
+                    self.begin_close(index, code, &reason, CloseReason::Admin);
                 }
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
@@ -83,7 +83,7 @@ impl<S: Socket> Reactor<S> {
             return Err(Command::Publish { receipt, frame });
         }
         self.metrics.publications += 1;
-        self.metrics.publication_bytes += frame.len() as u64;
+        self.metrics.publications_bytes += frame.len() as u64;
         self.channels.append(id, &frame, receipt.offset, receipt.id, self.now.mono_us);
         Ok(())
     }
@@ -158,11 +158,19 @@ impl<S: Socket> Reactor<S> {
 
     /// Takes over what can be changed while running.
     fn reload(&mut self, new: &Config) {
-        let (applied, need_restart) = self.config.take_reloadable(new);
-        self.addresses.set_max(self.config.connections_per_address_max);
-        self.journal.set_level(self.config.log_level);
-        let fields: [(&str, &dyn Display); 2] =
-            [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
-        self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
+        let (applied, need_restart) = self.config.reloadable_changes(new);
+        match self.config.reloaded(new) {
+            Ok(config) => {
+                self.config = config;
+                self.addresses.set_max(self.config.connections_per_address_max);
+                self.journal.set_level(self.config.log_level);
+                let fields: [(&str, &dyn Display); 2] =
+                    [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
+                self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
+            }
+            Err(problem) => {
+                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)])
+            }
+        }
     }
 }

@@ -196,7 +196,8 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             match doom {
-                Doom::Fallen { channel, .. } => self.fallen(index, channel),
+                // One that may stay goes on when its socket takes more, or with the next flush.
+                Doom::Fallen { channel, .. } => drop(self.fallen(index, channel)),
                 Doom::Broken { .. } => self.remove(index, CloseReason::Reset),
             }
         }

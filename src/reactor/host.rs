@@ -1,8 +1,8 @@
 //! What the admin API and the demo ask of the reactor.
 
 use crate::endpoint::host::{Bounds, Filter, Memory};
-use crate::endpoint::{ConnId, ConnectionInfo, Host, Page, Receipt, Stats};
-use crate::metrics::{CloseReason, Gauges};
+use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Page, Receipt, Stats};
+use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
 use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError};
@@ -12,6 +12,13 @@ use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
 use super::sys;
 
+/// The endpoints as the metrics call them.
+const KINDS: [(Kind, ConnectionKind); 3] = [
+    (Kind::Push, ConnectionKind::Push),
+    (Kind::Echo, ConnectionKind::Echo),
+    (Kind::Chat, ConnectionKind::Chat),
+];
+
 impl<S: Socket> Reactor<S> {
     /// The numbers that cost nothing to have.
     pub(super) fn light_stats(&self) -> Stats {
@@ -19,8 +26,8 @@ impl<S: Socket> Reactor<S> {
         Stats {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: self.now.mono_ms() - self.started.mono_ms(),
-            connections: census.open as u64,
-            handshaking: (census.public - census.open - census.closing) as u64,
+            connections: census.open() as u64,
+            handshaking: (census.public - census.open() - census.closing) as u64,
             closing: census.closing as u64,
             admin_connections: census.admin as u64,
             blocked: census.blocked as u64,
@@ -131,19 +138,23 @@ impl<S: Socket> Host for Reactor<S> {
 
     fn prometheus(&self) -> String {
         let stats = self.stats();
-        let gauges = Gauges {
-            connections: stats.connections,
-            handshaking: stats.handshaking,
-            closing: stats.closing,
-            admin_connections: stats.admin_connections,
-            blocked: stats.blocked,
-            channels: stats.channels,
+        let mut gauges = Gauges {
+            connections_handshaking: stats.handshaking,
+            connections_closing: stats.closing,
+            connections_admin: stats.admin_connections,
+            connections_blocked: stats.blocked,
+            pool_chunks_used: self.pool.chunks_in_use() as u64,
+            pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,
             inbox_commands: stats.inbox_commands,
+            channels: stats.channels,
             log_bytes: stats.memory.log_bytes,
-            assembly_bytes: stats.memory.assembly_bytes,
             rss_bytes: stats.memory.rss_bytes,
-            uptime_ms: stats.uptime_ms,
+            uptime_seconds: stats.uptime_ms / 1000,
+            ..Gauges::default()
         };
+        for (kind, label) in KINDS {
+            gauges.connections.set(label, self.census.open_by_kind[kind as usize] as u64);
+        }
         let mut text = String::new();
         self.metrics.write_prometheus(&gauges, &mut text);
         text

@@ -196,6 +196,11 @@ impl<S: Socket> Reactor<S> {
         self.end_request(index);
         if self.slots[index].state == State::Admin {
             self.metrics.admin_requests += 1;
+            if head.method != "POST" {
+                // Whoever has pushed and then looks must see it, though the flush has not come to it yet.
+                self.carry_out_commands();
+                self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+            }
             let token = self.config.admin_token.clone();
             let response = admin::answer(head, body, token.as_deref(), self);
             return self.respond(index, head, &response, used);

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::metrics::CloseReason;
 
-use super::reactor::{READ_BYTES, Reactor};
+use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
 
@@ -50,19 +50,24 @@ impl<S: Socket> Reactor<S> {
     fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
         let seconds = self.seconds();
         let slot = &mut self.slots[index];
-        let kept = slot.kept().len();
-        buffer[..kept].copy_from_slice(slot.kept());
-        if kept > READ_BYTES / 2 {
+        if let Some(mut stash) = slot.take_large_stash() {
             // Input that had to wait for the outbox; it comes before anything new.
-            slot.keep(&[]);
-            self.input(index, &mut buffer[..kept]);
+            self.input(index, &mut stash);
             return if self.slots.contains(index) { Read::More } else { Read::Gone };
         }
+        let kept = slot.kept().len();
+        buffer[..kept].copy_from_slice(slot.kept());
         let room = buffer.len() - kept;
         self.metrics.recvs += 1;
         match slot.socket.recv(&mut buffer[kept..]) {
             Ok(0) => {
-                self.end_of_stream(index);
+                self.put_aside(index, &mut buffer[..kept]);
+                match self.slots.get(index) {
+                    // The end is still there when the answers to what came before it are written.
+                    Some(slot) if slot.flags.any(Flags::PAUSED) => {}
+                    Some(_) => self.end_of_stream(index),
+                    None => {}
+                }
                 Read::Gone
             }
             Ok(n) => {
@@ -82,10 +87,7 @@ impl<S: Socket> Reactor<S> {
                 if n < room { Read::Drained } else { Read::More }
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                if kept > HELD_AT_REST {
-                    slot.keep(&[]);
-                    self.input(index, &mut buffer[..kept]);
-                }
+                self.put_aside(index, &mut buffer[..kept]);
                 Read::Drained
             }
             Err(e) if is_shortage(&e) => {
@@ -97,6 +99,15 @@ impl<S: Socket> Reactor<S> {
                 self.remove(index, CloseReason::Reset);
                 Read::Gone
             }
+        }
+    }
+
+    /// Takes up input that had to wait for the outbox. If it is only the start of a frame that waits for its rest,
+    /// looking at it once more does no harm.
+    fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
+        if !kept.is_empty() {
+            self.slots[index].keep(&[]);
+            self.input(index, kept);
         }
     }
 
@@ -114,8 +125,8 @@ impl<S: Socket> Reactor<S> {
     fn end_of_stream(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         match slot.state {
-            // A client may close its side as soon as it has asked; it still gets its answer.
-            State::Http | State::Admin if slot.flags.any(Flags::OUTBOX) => {
+            // A client may close its side as soon as it has asked, or said goodbye; it still gets its answer.
+            State::Http | State::Admin | State::Closing if slot.flags.any(Flags::BLOCKED) => {
                 slot.flags.set(Flags::FINISH, true);
                 slot.flags.set(Flags::PAUSED, true);
             }
@@ -124,10 +135,6 @@ impl<S: Socket> Reactor<S> {
         }
     }
 }
-
-/// More kept bytes than these are not the start of a frame that waits for its rest, but input that was put
-/// aside and is due now.
-const HELD_AT_REST: usize = crate::protocol::frame::CONTROL_FRAME_MAX;
 
 /// Whether a system call failed for want of memory rather than for want of a connection.
 pub(super) fn is_shortage(e: &io::Error) -> bool {

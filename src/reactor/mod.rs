@@ -10,6 +10,8 @@
 //! May import: endpoint, push, protocol, config, metrics, journal, limits, error.
 
 pub mod addresses;
+#[doc(hidden)]
+pub mod audit;
 mod closing;
 mod commands;
 pub mod event_loop;

@@ -136,6 +136,10 @@ impl<S: Socket> Reactor<S> {
         let channel = self.channels.get_mut(id);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
         let cursor = if id == DEFAULT {
+            if !slot.flags.any(Flags::BROADCAST) {
+                // It has fallen off, and was just told so.
+                return true;
+            }
             &mut slot.cursor
         } else {
             let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
@@ -165,13 +169,7 @@ impl<S: Socket> Reactor<S> {
                 set_full(&mut self.census, slot, id, mid_frame);
                 false
             }
-            Offer::Fallen => {
-                self.fallen(index, id);
-                // If it could stay it goes on with the next edge or the next flush, from its new place.
-                self.slots.contains(index)
-                    && !self.slots[index].flags.any(Flags::BLOCKED)
-                    && self.catch_up(index, id)
-            }
+            Offer::Fallen => self.fallen(index, id) && self.catch_up(index, id),
             Offer::Broken => {
                 self.remove(index, CloseReason::Reset);
                 false

@@ -7,6 +7,8 @@ use slab::Slab;
 
 use crate::config::Config;
 use crate::endpoint::Handler;
+#[cfg(doc)]
+use crate::endpoint::Kind;
 use crate::endpoint::handler::Wish;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -52,13 +54,21 @@ pub struct Turn {
 }
 
 /// Numbers of connections by what they do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
-    pub open: usize,
+    /// Open WebSockets, by [`Kind`].
+    pub open_by_kind: [usize; 3],
     pub closing: usize,
     pub blocked: usize,
+}
+
+impl Census {
+    /// Open WebSockets.
+    pub(super) fn open(&self) -> usize {
+        self.open_by_kind.iter().sum()
+    }
 }
 
 /// A server without its sockets' origin: see the room's introduction.
@@ -251,6 +261,9 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         self.flush_slice();
         let finished = self.due();
+        if finished {
+            self.journal.finish(now);
+        }
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
     }

@@ -145,9 +145,11 @@ impl Shared {
     /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
     /// the receipts, whichever threads push.
     pub fn publish(&self, channel: Option<&str>, frame: Vec<u8>, unix_us: u64) -> Result<Receipt, PushError> {
-        if frame.len() > self.log_bytes {
-            let (bytes, max) = (frame.len(), self.log_bytes);
-            return Err(PushError::TooLarge { bytes, max, setting: "log_bytes" });
+        // What never fits is another error than what doesn't fit for now.
+        for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
+            if frame.len() > max {
+                return Err(PushError::TooLarge { bytes: frame.len(), max, setting });
+            }
         }
         let mut inbox = lock(&self.inbox);
         self.admit(&inbox, frame.len())?;
@@ -319,7 +321,8 @@ mod tests {
     fn the_inbox_is_bounded_in_commands_and_bytes() {
         let (shared, _) =
             shared(&Config { inbox_commands_max: 2, inbox_bytes_max: 1_000, ..Config::default() });
-        assert_eq!(shared.publish(None, vec![0; 2_000], 0), Err(PushError::InboxFull));
+        let too_large = PushError::TooLarge { bytes: 2_000, max: 1_000, setting: "inbox_bytes_max" };
+        assert_eq!(shared.publish(None, vec![0; 2_000], 0), Err(too_large));
         shared.publish(None, vec![0; 10], 0).unwrap();
         shared.publish(None, vec![0; 10], 0).unwrap();
         assert_eq!(shared.publish(None, vec![0; 10], 0), Err(PushError::InboxFull));

@@ -3,6 +3,7 @@
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
+use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
 use crate::push::{ChannelId, Cursor, DEFAULT, Membership};
@@ -221,6 +222,14 @@ impl<S> Slot<S> {
         }
     }
 
+    /// Takes out what was put aside if it is too much to go in front of the next read.
+    pub fn take_large_stash(&mut self) -> Option<Box<[u8]>> {
+        let extra = self.extra.as_mut()?;
+        let stash = extra.stash.take_if(|stash| stash.len() > CONTROL_FRAME_MAX)?;
+        self.tidy();
+        Some(stash)
+    }
+
     /// The box, made if need be.
     pub fn extra_mut(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
@@ -252,7 +261,8 @@ impl<S> Slot<S> {
 }
 
 impl Extra {
-    fn is_empty(&self) -> bool {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
         self.memberships.is_empty()
             && self.mid.is_none()
             && self.outbox.is_none()

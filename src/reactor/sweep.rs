@@ -75,10 +75,9 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let request = slot.extra.as_ref().and_then(|extra| extra.http.as_ref());
-        let late = match request {
-            Some(request) => request.since_ms + self.config.handshake_ms <= now_ms,
-            None => !slot.flags.any(Flags::SERVED),
-        };
+        // The first request's time counts from the accept, a later one's from its first byte.
+        let late = !slot.flags.any(Flags::SERVED)
+            || request.is_some_and(|request| request.since_ms + self.config.handshake_ms <= now_ms);
         if !late {
             return;
         }
@@ -115,7 +114,8 @@ impl<S: Socket> Reactor<S> {
     fn visit(&mut self, index: usize) {
         let seconds = self.seconds();
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let silent_ms = u64::from(seconds.wrapping_sub(slot.seen)) * 1000;
+        // Both are whole seconds: so much it has been at least.
+        let silent_ms = u64::from(seconds.wrapping_sub(slot.seen).saturating_sub(1)) * 1000;
         match slot.state {
             State::Http | State::Admin if silent_ms >= self.config.keep_alive_ms => {
                 self.remove(index, CloseReason::Client);
@@ -186,7 +186,7 @@ impl<S: Socket> Reactor<S> {
             return true;
         }
         // What was published before the end goes out before the goodbyes.
-        if self.channels.is_dirty() || self.has_pending() {
+        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }
         let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
@@ -194,7 +194,7 @@ impl<S: Socket> Reactor<S> {
             match self.slots.get(index).map(|slot| slot.state) {
                 Some(State::Open) => {
                     let reason = "the server is going away";
-                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::Drain);
+                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
                 }
                 Some(State::Http | State::Admin) => self.finish(index),
                 Some(State::Closing) | None => {}

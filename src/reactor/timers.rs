@@ -28,9 +28,9 @@ impl Deadlines {
     pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(usize, u32)> {
         let entry = *self.0.front().filter(|entry| entry.due_ms <= now_ms)?;
         self.0.pop_front();
-        if self.0.is_empty() {
-            // A storm of connections leaves no memory behind.
-            self.0.shrink_to(1024);
+        // A storm of connections leaves no memory behind.
+        if self.0.capacity() > 4 * self.0.len().max(256) {
+            self.0.shrink_to(2 * self.0.len());
         }
         Some((entry.index as usize, entry.serial))
     }

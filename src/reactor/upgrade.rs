@@ -35,7 +35,7 @@ impl<S: Socket> Reactor<S> {
             let text = "pages of this origin may not connect (origins)";
             return Err((Refusal::fixed(403, text), RefuseReason::Origin));
         }
-        if self.census.open >= self.connections_max() || self.draining.is_some() {
+        if self.census.open() >= self.connections_max() || self.draining.is_some() {
             let text =
                 format!("the server is full: {} connections (max_connections)", self.connections_max());
             return Err((Refusal::new(503, text), RefuseReason::Full));
@@ -81,8 +81,9 @@ impl<S: Socket> Reactor<S> {
             );
             return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
         }
-        let peer = self.slots[index].socket.peer();
-        let connect = Connect::new(upgrade, peer, channels, &self.config);
+        let socket = &self.slots[index].socket;
+        let peer = || socket.peer();
+        let connect = Connect::new(upgrade, &peer, channels, &self.config);
         match self.handler.on_connect(&connect) {
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
@@ -132,11 +133,11 @@ impl<S: Socket> Reactor<S> {
         for &id in channels {
             self.join(index, id);
         }
-        self.census.open += 1;
+        self.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;
         let id = self.slots[index].id(index);
-        let peer = Peer(self.slots[index].socket.peer());
-        if self.journal.wants(LogLevel::Debug) {
+        if self.journal.is_on(LogLevel::Debug) {
+            let peer = Peer(self.slots[index].socket.peer());
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }

@@ -183,7 +183,7 @@ impl<S: Socket> Reactor<S> {
         if self.slots[index].state == State::Open {
             self.send_replies(index);
             if self.slots.contains(index) {
-                let cause = CloseReason::of(violation.code);
+                let cause = cause_of(violation.code);
                 self.begin_close(index, violation.code, violation.reason, cause);
             }
         }
@@ -205,10 +205,23 @@ impl<S: Socket> Reactor<S> {
             }
             let id = self.slots[index].id(index);
             match wish {
-                Wish::Close(code, reason) => self.begin_close(index, code, &reason, CloseReason::Handler),
+                Wish::Close(code, reason) => self.begin_close(index, code, &reason, CloseReason::Admin),
                 Wish::Subscribe(channel) => self.subscribe(id, &channel),
                 Wish::Unsubscribe(channel) => self.unsubscribe(id, &channel),
             }
         }
+    }
+}
+
+/// What a connection that breaks the protocol counts as.
+fn cause_of(code: CloseCode) -> CloseReason {
+    match code {
+        CloseCode::UNSUPPORTED_DATA => CloseReason::Unsupported,
+        CloseCode::INVALID_PAYLOAD => CloseReason::InvalidPayload,
+        CloseCode::POLICY_VIOLATION => CloseReason::Policy,
+        CloseCode::MESSAGE_TOO_BIG => CloseReason::TooBig,
+        // The assembly pool is used up: not the client's fault.
+        CloseCode::TRY_AGAIN_LATER => CloseReason::Internal,
+        _ => CloseReason::ProtocolError,
     }
 }

@@ -21,8 +21,6 @@ pub(super) enum Failure {
     Push(PushError),
     /// The server couldn't be started.
     Start(StartError),
-    /// A setting that there isn't, or not with this value.
-    Setting(String),
     /// The id names no server (any more).
     Closed,
     /// The call is not allowed here.
@@ -44,7 +42,7 @@ impl Failure {
                 PushError::Stopped => Throw::Stopped,
                 PushError::NoSuchConnection | PushError::OutboxFull => Throw::Other,
             },
-            Failure::Start(StartError::Config(_)) | Failure::Setting(_) => Throw::Config,
+            Failure::Start(StartError::Config(_)) => Throw::Config,
             Failure::Start(StartError::Listen { .. }) => Throw::Listen,
             Failure::Closed | Failure::State(_) => Throw::State,
             Failure::Argument(_) => Throw::Argument,
@@ -59,7 +57,6 @@ impl fmt::Display for Failure {
             Failure::Java(error) => error.fmt(f),
             Failure::Push(problem) => problem.fmt(f),
             Failure::Start(problem) => problem.fmt(f),
-            Failure::Setting(problem) => f.write_str(problem),
             Failure::Closed => f.write_str("the server is closed"),
             Failure::State(text) | Failure::Argument(text) => f.write_str(text),
             Failure::System(error) => error.fmt(f),

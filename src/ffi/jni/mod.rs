@@ -21,5 +21,4 @@ mod packed;
 mod payload;
 mod registry;
 mod replies;
-mod settings;
 mod stats;

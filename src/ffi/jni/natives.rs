@@ -7,17 +7,17 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
-use crate::config::Config;
+use crate::config::{Config, Layers};
 use crate::endpoint::{ConnId, Receipt};
 use crate::protocol::close::CloseCode;
-use crate::server::Server;
+use crate::server::{Server, StartError};
 
 use super::failure::{Failure, Raise};
 use super::handler::{Callbacks, JavaHandler};
 use super::ids::Ids;
 use super::payload::{ChannelName, Payload, new_array, read_array};
 use super::registry::{self, Entry};
-use super::{packed, replies, settings, stats};
+use super::{packed, replies, stats};
 
 /// The fence around every native method: no panic and no error gets past it but as an exception.
 fn fenced<'local, T: Default>(
@@ -59,12 +59,12 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
 
 fn config(settings: &[u8]) -> Result<Config, Failure> {
     let parts = packed::unpack(settings).ok_or(Failure::Argument("settings that are not packed"))?;
-    let mut config = Config::default();
+    let mut layers = Layers::default();
     for pair in parts.chunks(2) {
         let &[name, value] = pair else { return Err(Failure::Argument("a setting without a value")) };
-        settings::set(&mut config, name, value).map_err(Failure::Setting)?;
+        layers.add_option(name, value).map_err(StartError::Config)?;
     }
-    Ok(config)
+    Ok(layers.finish().map_err(StartError::Config)?)
 }
 
 fn addresses(server: &Server) -> Vec<u8> {

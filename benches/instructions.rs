@@ -1,0 +1,34 @@
+//! One scenario for `benches/instructions/check`, which runs it under callgrind with two counts and divides the
+//! difference: what the start costs cancels out.
+//!
+//! Usage: `instructions handshake|delivery|burst COUNT`
+#![allow(missing_docs)]
+
+mod support;
+
+const CONNECTIONS: usize = 2_000;
+const BURST: usize = 100;
+
+fn main() {
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let (Some(scenario), Some(Ok(count))) = (args.next(), args.next().map(|n| n.parse::<usize>())) else {
+        // `cargo bench` and `cargo test` run every bench without arguments.
+        println!("usage: instructions handshake|delivery|burst COUNT");
+        return;
+    };
+    let text = "x".repeat(64);
+    let mut rig = support::Rig::new(CONNECTIONS.max(count));
+    match scenario.as_str() {
+        "handshake" => rig.connect(count),
+        "delivery" | "burst" => {
+            rig.connect(CONNECTIONS);
+            for _ in 0..count {
+                let burst = if scenario == "burst" { BURST } else { 1 };
+                rig.broadcast(burst, &text).expect("the inbox has room");
+            }
+            let expected = count * CONNECTIONS * if scenario == "burst" { BURST } else { 1 };
+            assert_eq!(rig.deliveries(), expected as u64);
+        }
+        other => panic!("no scenario {other:?}"),
+    }
+}

@@ -1,0 +1,86 @@
+//! A reactor whose sockets lead nowhere: what is measured is wspush, not the kernel.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use wspush::config::{Config, LogLevel};
+use wspush::journal::Journal;
+use wspush::reactor::{Door, Reactor, Shared, Socket};
+use wspush::time::Time;
+use wspush::{Message, PushError};
+
+/// The request of RFC 6455 section 1.2, as a browser would send it.
+pub const REQUEST: &[u8] = b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    Origin: http://127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n";
+
+/// Takes everything at once and forgets it; has one request to read.
+#[derive(Default)]
+pub struct Sink {
+    asked: bool,
+}
+
+impl Socket for Sink {
+    fn recv(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if std::mem::replace(&mut self.asked, true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buf[..REQUEST.len()].copy_from_slice(REQUEST);
+        Ok(REQUEST.len())
+    }
+
+    fn send(&mut self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        Ok(std::hint::black_box(first.len() + second.len()))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// A server with sinks for clients.
+pub struct Rig {
+    reactor: Reactor<Sink>,
+    shared: Arc<Shared>,
+    now: Time,
+}
+
+impl Rig {
+    /// A server without connections.
+    pub fn new(connections_max: usize) -> Rig {
+        let config =
+            Config { max_connections: connections_max, log_level: LogLevel::Off, ..Config::default() };
+        let now = Time { mono_us: 1_000_000, unix_us: 1_000_000 };
+        let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
+        let journal = Journal::new(LogLevel::Off, Box::new(|_, _| {}));
+        let reactor = Reactor::new(config, shared.clone(), Box::new(()), journal, connections_max, now);
+        Rig { reactor, shared, now }
+    }
+
+    /// Lets so many clients connect; each handshake is answered.
+    pub fn connect(&mut self, count: usize) {
+        for _ in 0..count {
+            let index = self.reactor.admit(Sink::default(), Door::Public, None).expect("there is room");
+            self.reactor.ready(index, true, true);
+        }
+    }
+
+    /// Publishes to everybody `burst` times back to back and flushes until all have it.
+    pub fn broadcast(&mut self, burst: usize, message: &str) -> Result<(), PushError> {
+        for _ in 0..burst {
+            self.shared.publish(None, Message::Text(message).to_frame(), self.now.unix_us)?;
+        }
+        while self.reactor.turn(self.now).busy {}
+        Ok(())
+    }
+
+    /// Publications written to subscribers so far.
+    pub fn deliveries(&mut self) -> u64 {
+        self.reactor.metrics().deliveries
+    }
+}

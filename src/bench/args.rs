@@ -1,0 +1,302 @@
+//! The command line.
+
+use super::job::Wait;
+use super::payload;
+use super::source::SourceRange;
+use super::target::Target;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Load client for WebSocket servers: opens very many connections, and checks and times what they receive.
+///
+/// Exit status: 0 when every connection and message was as it should be, 1 when a connection failed or a message was
+/// lost, duplicated, reordered or corrupted, 2 when the bench could not run.
+#[derive(Parser)]
+#[command(name = "wspush-bench", version, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Open connections, hold them, and report the set-up rate and the server's memory for each
+    Connect(Connect),
+    /// Post publications and check that every connection receives every one, in order and unchanged
+    Broadcast(Broadcast),
+    /// Send messages and count the round trips of a server that sends them back
+    Echo(Echo),
+    /// For a long time let connections come and go while publications are posted; watch the server's memory
+    Soak(Soak),
+    /// A child process of a campaign
+    #[command(hide = true)]
+    Worker,
+}
+
+/// What all campaigns take.
+#[derive(Args, Clone)]
+pub(crate) struct Common {
+    /// The WebSocket address
+    #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_parser = |url: &str| Target::parse(url, "ws"))]
+    pub(crate) url: Target,
+    /// How many connections to open
+    #[arg(long, short = 'n', default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
+    /// Bind the sockets to successive addresses of this range, so that ports don't run out (28,000 for each address)
+    #[arg(long, value_name = "CIDR", value_parser = SourceRange::parse)]
+    pub(crate) source: Option<SourceRange>,
+    /// Connections to begin per second [default: as fast as the window allows]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 0.0, hide_default_value = true, value_parser = rate)]
+    pub(crate) rate: f64,
+    /// Handshakes under way at once; keep it below the server's listen backlog
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) window: u32,
+    /// Worker threads in each process
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) threads: u32,
+    /// Processes to divide the connections between [default: as many as the descriptor limit asks for]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) processes: Option<u32>,
+    /// Sleep in epoll, or poll without pause: a sleeping client costs the server a wake-up per send
+    #[arg(long, default_value = "sleep", value_parser = wait)]
+    pub(crate) wait: Wait,
+    /// Time limit of a handshake, of a push, and for the last receipt
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Another request header, "Name: value"; may be repeated
+    #[arg(long = "header", value_name = "LINE", value_parser = header)]
+    pub(crate) headers: Vec<String>,
+    /// Send the RFC's sample key instead of random ones, for servers that answer with constants
+    #[arg(long)]
+    pub(crate) fixed_key: bool,
+    /// Process of the server, to read its memory and processor time; may be repeated
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Vec<u32>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report as a web page with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Hold the connections open for so long
+    #[arg(long, default_value = "1s", value_parser = duration)]
+    pub(crate) hold: Duration,
+}
+
+/// How publications are made.
+#[derive(Args, Clone)]
+pub(crate) struct Push {
+    /// Where to POST the publications; the body is the message
+    #[arg(long = "push", value_name = "URL", default_value = "http://127.0.0.1:8081/push",
+          value_parser = |url: &str| Target::parse(url, "http"))]
+    pub(crate) target: Target,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 128, value_parser = size)]
+    pub(crate) size: usize,
+    /// Post as application/octet-stream
+    #[arg(long)]
+    pub(crate) binary: bool,
+    /// Publications posted at a time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) burst: u32,
+    /// POSTs written back to back before their answers are read
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) pipeline: u32,
+}
+
+#[derive(Args)]
+pub(crate) struct Broadcast {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) push: Push,
+    /// How many publications are measured
+    #[arg(long, short = 'm', default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) messages: u32,
+    /// Pause after the last receipt of a burst; with --fixed-interval, time from burst to burst
+    #[arg(long, default_value = "100ms", value_parser = duration)]
+    pub(crate) interval: Duration,
+    /// Push on time, whether or not everybody has the last burst
+    #[arg(long)]
+    pub(crate) fixed_interval: bool,
+    /// Publications before the measured ones, checked but not timed
+    #[arg(long, default_value_t = 1)]
+    pub(crate) warm_up: u32,
+    /// Leave so many per cent of the connections unread
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub(crate) never_read: f64,
+    /// Receive buffer of the unread connections; a small one is full sooner
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) receive_buffer: Option<u32>,
+}
+
+#[derive(Args)]
+pub(crate) struct Echo {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Messages under way on each connection
+    #[arg(long, short = 'd', default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) outstanding: u32,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 32, value_parser = size)]
+    pub(crate) size: usize,
+    /// How long to measure
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    pub(crate) duration: Duration,
+    /// How long to run before that
+    #[arg(long, default_value = "500ms", value_parser = duration)]
+    pub(crate) warm_up: Duration,
+}
+
+#[derive(Args)]
+pub(crate) struct Soak {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) push: Push,
+    /// How long
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    pub(crate) duration: Duration,
+    /// Connections that leave, and are replaced, per second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 10.0, value_parser = rate)]
+    pub(crate) churn: f64,
+    /// Time between publications
+    #[arg(long, default_value = "1s", value_parser = duration)]
+    pub(crate) interval: Duration,
+}
+
+/// What to measure.
+pub(crate) enum Plan {
+    Connect(Connect),
+    Broadcast(Broadcast),
+    Echo(Echo),
+    Soak(Soak),
+}
+
+/// What this process is for.
+pub(crate) enum Action {
+    Worker,
+    Campaign(Box<Plan>),
+}
+
+/// Reads the command line, or ends the process with help or with what is wrong.
+pub(crate) fn parse() -> Action {
+    let plan = match CommandLine::parse().mode {
+        Mode::Worker => return Action::Worker,
+        Mode::Connect(plan) => Plan::Connect(plan),
+        Mode::Broadcast(plan) => Plan::Broadcast(plan),
+        Mode::Echo(plan) => Plan::Echo(plan),
+        Mode::Soak(plan) => Plan::Soak(plan),
+    };
+    Action::Campaign(Box::new(plan))
+}
+
+impl Plan {
+    pub(crate) fn common(&self) -> &Common {
+        match self {
+            Self::Connect(plan) => &plan.common,
+            Self::Broadcast(plan) => &plan.common,
+            Self::Echo(plan) => &plan.common,
+            Self::Soak(plan) => &plan.common,
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Broadcast(_) => "broadcast",
+            Self::Echo(_) => "echo",
+            Self::Soak(_) => "soak",
+        }
+    }
+}
+
+/// `250ms`, `10s`, `2m`, `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let unit_s = match &text[digits..] {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        unit => return Err(format!("unknown unit {unit:?}: expected us, ms, s, m or h")),
+    };
+    let number: f64 =
+        text[..digits].parse().map_err(|_| "expected a number and a unit, such as 250ms".to_owned())?;
+    let seconds = number * unit_s;
+    if seconds > 7.0 * 86_400.0 {
+        return Err("expected at most a week".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn number(text: &str, expected: &str, is_good: impl Fn(f64) -> bool) -> Result<f64, String> {
+    text.parse().ok().filter(|number: &f64| is_good(*number)).ok_or_else(|| format!("expected {expected}"))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    number(text, "a number of connections per second, 0 for no limit", |rate| (0.0..=1e7).contains(&rate))
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    number(text, "per cent from 0 to 100", |percent| (0.0..=100.0).contains(&percent))
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok().filter(|size| (payload::SIZE_MIN..=16 << 20).contains(size));
+    size.ok_or_else(|| {
+        format!("expected {} to 16777216 bytes (number, time and checksum take {0})", payload::SIZE_MIN)
+    })
+}
+
+fn wait(text: &str) -> Result<Wait, String> {
+    match text {
+        "sleep" => Ok(Wait::Sleep),
+        "busy" => Ok(Wait::Busy),
+        _ => Err("expected sleep or busy".into()),
+    }
+}
+
+fn header(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        Some((name, _)) if !name.is_empty() && !text.contains(['\r', '\n']) => Ok(text.to_owned()),
+        _ => Err("expected \"Name: value\"".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_with_and_without_units() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "s", "5 parsecs", "-1s", "1000h", "1.2.3s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert!(size("31").is_err() && size("32").is_ok());
+        assert!(percent("101").is_err() && percent("0.5").is_ok());
+        assert!(rate("-1").is_err() && rate("NaN").is_err());
+        assert!(header("Cookie").is_err() && header("Cookie: a=b").is_ok());
+    }
+}

@@ -1,0 +1,78 @@
+//! One connection of the load. A client with a million of them must not need more memory than the server it measures.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+
+/// The next sequence number of a connection that joined in mid-campaign: any number may be its first.
+pub(crate) const FRESH: u32 = u32::MAX;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not begun, or given back.
+    Vacant,
+    Connecting,
+    /// The request is sent.
+    Greeting,
+    Open,
+    /// Open, and left alone.
+    Unread,
+    /// We sent a close frame.
+    Leaving,
+    /// Failed, or ended by the server.
+    Ended,
+}
+
+/// The state of a connection.
+pub(crate) struct Conn {
+    pub(crate) stream: Option<TcpStream>,
+    /// When the phase with a time limit began, in microseconds of `CLOCK_MONOTONIC`, wrapping.
+    pub(crate) begun_us: u32,
+    /// The sequence number that has to come next.
+    pub(crate) next: u32,
+    pub(crate) phase: Phase,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+const _: () = assert!(size_of::<Conn>() <= 24, "a million connections have to stay cheap");
+
+/// What hardly any connection has at any moment.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// The beginning of a frame, or of the handshake's answer.
+    pub(crate) input: Vec<u8>,
+    /// The fragments of a message so far.
+    pub(crate) message: Option<Vec<u8>>,
+    /// What the socket had no room for.
+    pub(crate) output: Vec<u8>,
+    /// Sequence numbers that were skipped and may still come late.
+    pub(crate) missing: BTreeSet<u32>,
+}
+
+impl Conn {
+    pub(crate) const fn vacant() -> Self {
+        Self { stream: None, begun_us: 0, next: 0, phase: Phase::Vacant, rare: None }
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Gives the rare state back when nothing is left in it.
+    pub(crate) fn trim(&mut self) {
+        let is_empty = |rare: &Rare| {
+            rare.input.is_empty()
+                && rare.message.is_none()
+                && rare.output.is_empty()
+                && rare.missing.is_empty()
+        };
+        if self.rare.as_deref().is_some_and(is_empty) {
+            self.rare = None;
+        }
+    }
+
+    /// Open, read, and without the first `expected` publications.
+    pub(crate) fn is_behind(&self, expected: u32) -> bool {
+        self.phase == Phase::Open && self.next < expected
+    }
+}

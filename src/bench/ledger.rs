@@ -1,0 +1,310 @@
+//! Who has got what: holds every received message against the sequence that was sent.
+
+use super::conn::{Conn, FRESH, Phase};
+use super::frame;
+use super::payload::{self, Verdict};
+use super::random::Random;
+use super::tally::{Reach, Tally};
+
+/// Gaps that are remembered per connection, to tell a late message from a second one. What is missing beyond is lost at once.
+const MISSING_MAX: usize = 4_096;
+
+/// A round-trip campaign: every echo is answered with the next message.
+struct Echo {
+    outstanding: u32,
+    size: usize,
+    halted: bool,
+    /// Messages under way on all connections.
+    under_way: u64,
+    scratch: Vec<u8>,
+}
+
+/// The receipts of one worker.
+pub(crate) struct Ledger {
+    run: u16,
+    warm_up: u32,
+    /// Publications that have been pushed, or will have been soon.
+    expected: u32,
+    /// Connections that have not got all of them.
+    behind: u32,
+    echo: Option<Echo>,
+    random: Random,
+    /// Frames for the connection whose bytes are being taken in.
+    pub(crate) reply: Vec<u8>,
+    pub(crate) tally: Tally,
+}
+
+impl Ledger {
+    pub(crate) fn new(run: u16, warm_up: u32) -> Self {
+        Self {
+            run,
+            warm_up,
+            expected: 0,
+            behind: 0,
+            echo: None,
+            random: Random::new(),
+            reply: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Frames a message for the connection whose turn it is.
+    pub(crate) fn reply(&mut self, opcode: u8, payload: &[u8]) {
+        frame::encode(&mut self.reply, opcode, payload, self.random.next() as u32);
+    }
+
+    /// A number below `bound`, for choosing who leaves.
+    pub(crate) fn choose(&mut self, bound: usize) -> usize {
+        (self.random.next() % bound as u64) as usize
+    }
+
+    pub(crate) fn opened(&mut self, conn: &mut Conn) {
+        conn.next = if self.expected == 0 { 0 } else { FRESH };
+    }
+
+    /// The connection is no longer one that is waited for. Call it before the phase changes.
+    pub(crate) fn forget(&mut self, conn: &Conn) {
+        self.behind -= u32::from(conn.is_behind(self.expected));
+        if let Some(echo) = &mut self.echo
+            && conn.phase == Phase::Open
+            && !echo.halted
+        {
+            echo.under_way -= u64::from(echo.outstanding);
+            self.tally.lost += u64::from(echo.outstanding);
+        }
+    }
+
+    /// Waits for `publications` on every open connection.
+    pub(crate) fn expect(&mut self, publications: u32, conns: &[Conn]) {
+        self.expected = publications;
+        self.behind = conns.iter().filter(|conn| conn.is_behind(publications)).count() as u32;
+    }
+
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.behind == 0
+    }
+
+    /// One whole message has come.
+    pub(crate) fn message(&mut self, conn: &mut Conn, message: &[u8], now_ns: u64) {
+        self.tally.received_bytes += message.len() as u64;
+        let stamp = match payload::check(message, self.run) {
+            Verdict::Whole(stamp) => stamp,
+            Verdict::Corrupt(stamp) => {
+                self.tally.corrupted += 1;
+                // It still takes its place in the sequence, when it names that: corrupted isn't lost as well.
+                if stamp.is_some_and(|stamp| stamp.sequence == conn.next) {
+                    self.advance(conn, conn.next + 1);
+                }
+                return;
+            }
+            Verdict::Foreign => {
+                self.tally.foreign += 1;
+                return;
+            }
+        };
+        if !self.place(conn, stamp.sequence) {
+            return;
+        }
+        self.tally.received += 1;
+        let age_ns = stamp.age_ns(now_ns);
+        if let Some(echo) = &mut self.echo {
+            echo.under_way -= 1;
+            if !echo.halted {
+                self.tally.round_trips += 1;
+                self.tally.latency.record(age_ns);
+                self.send_echo(stamp.sequence.wrapping_add(self.outstanding()), now_ns);
+            }
+        } else {
+            let at = stamp.sequence as usize;
+            if self.tally.reach.len() <= at {
+                // The sequence number passed the checksum, so it is one of ours and not absurd.
+                self.tally.reach.resize(at + 1, Reach::default());
+            }
+            let reach = &mut self.tally.reach[at];
+            reach.receipts += 1;
+            reach.last_ns = now_ns;
+            if stamp.sequence >= self.warm_up {
+                self.tally.latency.record(age_ns);
+            }
+        }
+    }
+
+    /// Puts a sequence number into the connection's order; false for one that it has already.
+    fn place(&mut self, conn: &mut Conn, sequence: u32) -> bool {
+        if conn.next == FRESH || sequence == conn.next {
+            self.advance(conn, sequence + 1);
+        } else if sequence > conn.next {
+            for number in conn.next..sequence {
+                let missing = &mut conn.rare().missing;
+                if missing.len() >= MISSING_MAX {
+                    self.tally.lost += u64::from(sequence - number);
+                    break;
+                }
+                missing.insert(number);
+            }
+            self.advance(conn, sequence + 1);
+        } else if conn.rare.as_mut().is_some_and(|rare| rare.missing.remove(&sequence)) {
+            self.tally.reordered += 1;
+        } else {
+            self.tally.duplicated += 1;
+            return false;
+        }
+        true
+    }
+
+    fn advance(&mut self, conn: &mut Conn, next: u32) {
+        let was_behind = conn.is_behind(self.expected);
+        conn.next = next;
+        // A connection that joined late is first waited for when it has got the beginning of a burst.
+        self.behind = self.behind + u32::from(conn.is_behind(self.expected)) - u32::from(was_behind);
+    }
+
+    /// What never came on this connection, counted when it leaves or when the campaign ends.
+    pub(crate) fn settle_losses(&mut self, conn: &mut Conn) {
+        if let Some(rare) = &mut conn.rare {
+            self.tally.lost += rare.missing.len() as u64;
+            rare.missing.clear();
+        }
+    }
+
+    /// The end of the campaign for one connection, open or ended early.
+    pub(crate) fn finish(&mut self, conn: &mut Conn) {
+        self.settle_losses(conn);
+        if self.echo.is_none() && conn.next < self.expected {
+            self.tally.lost += u64::from(self.expected - conn.next);
+        }
+    }
+
+    /// Every echo that is still under way is lost.
+    pub(crate) fn finish_echo(&mut self) {
+        if let Some(echo) = self.echo.take() {
+            self.tally.lost += echo.under_way;
+        }
+    }
+
+    pub(crate) fn start_echo(&mut self, outstanding: u32, size: usize) {
+        self.echo = Some(Echo { outstanding, size, halted: false, under_way: 0, scratch: Vec::new() });
+    }
+
+    /// Frames the first messages of a connection.
+    pub(crate) fn first_echoes(&mut self, now_ns: u64) {
+        for sequence in 0..self.outstanding() {
+            self.send_echo(sequence, now_ns);
+        }
+    }
+
+    pub(crate) fn mark(&mut self, now_ns: u64) {
+        self.tally.latency.clear();
+        self.tally.round_trips = 0;
+        self.tally.marked_ns = now_ns;
+    }
+
+    pub(crate) fn halt(&mut self, now_ns: u64) {
+        self.tally.halted_ns = now_ns;
+        if let Some(echo) = &mut self.echo {
+            echo.halted = true;
+        }
+    }
+
+    pub(crate) fn is_echo_quiet(&self) -> bool {
+        self.echo.as_ref().is_none_or(|echo| echo.under_way == 0)
+    }
+
+    fn outstanding(&self) -> u32 {
+        self.echo.as_ref().map_or(0, |echo| echo.outstanding)
+    }
+
+    fn send_echo(&mut self, sequence: u32, now_ns: u64) {
+        let Some(echo) = &mut self.echo else { return };
+        echo.scratch.clear();
+        payload::compose(&mut echo.scratch, self.run, sequence, now_ns, echo.size);
+        frame::encode(&mut self.reply, frame::TEXT, &echo.scratch, self.random.next() as u32);
+        echo.under_way += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: u16 = 7;
+
+    fn deliver(ledger: &mut Ledger, conn: &mut Conn, sequence: u32) {
+        let mut message = Vec::new();
+        payload::compose(&mut message, RUN, sequence, 0, 40);
+        ledger.message(conn, &message, 1_000);
+    }
+
+    fn scene(expected: u32) -> (Ledger, Conn) {
+        let mut ledger = Ledger::new(RUN, 0);
+        let mut conn = Conn::vacant();
+        conn.phase = Phase::Open;
+        ledger.opened(&mut conn);
+        ledger.expect(expected, std::slice::from_ref(&conn));
+        (ledger, conn)
+    }
+
+    /// Received, lost, duplicated, reordered after delivering `sequences` of four publications.
+    fn counts(sequences: &[u32]) -> (u64, u64, u64, u64) {
+        let (mut ledger, mut conn) = scene(4);
+        for sequence in sequences {
+            deliver(&mut ledger, &mut conn, *sequence);
+        }
+        ledger.finish(&mut conn);
+        let tally = &ledger.tally;
+        (tally.received, tally.lost, tally.duplicated, tally.reordered)
+    }
+
+    #[test]
+    fn order_loss_and_duplication_are_told_apart() {
+        assert_eq!(counts(&[0, 1, 2, 3]), (4, 0, 0, 0));
+        assert_eq!(counts(&[0, 2, 1, 3]), (4, 0, 0, 1));
+        assert_eq!(counts(&[0, 1, 1, 2, 3]), (4, 0, 1, 0));
+        assert_eq!(counts(&[0, 2, 3]), (3, 1, 0, 0));
+        assert_eq!(counts(&[0, 1]), (2, 2, 0, 0));
+        assert_eq!(counts(&[]), (0, 4, 0, 0));
+    }
+
+    #[test]
+    fn a_corrupted_message_is_not_lost_too() {
+        let (mut ledger, mut conn) = scene(1);
+        let mut message = Vec::new();
+        payload::compose(&mut message, RUN, 0, 0, 40);
+        message[39] ^= 1;
+        ledger.message(&mut conn, &message, 1_000);
+        ledger.finish(&mut conn);
+        assert_eq!((ledger.tally.corrupted, ledger.tally.lost, ledger.tally.received), (1, 0, 0));
+    }
+
+    #[test]
+    fn everybody_has_caught_up_or_is_forgotten() {
+        let (mut ledger, mut conn) = scene(2);
+        deliver(&mut ledger, &mut conn, 0);
+        assert!(!ledger.has_caught_up());
+        deliver(&mut ledger, &mut conn, 1);
+        assert!(ledger.has_caught_up());
+        ledger.expect(3, std::slice::from_ref(&conn));
+        ledger.forget(&conn);
+        assert!(ledger.has_caught_up());
+    }
+
+    #[test]
+    fn who_joins_late_is_owed_nothing_from_before() {
+        let (mut ledger, mut conn) = scene(9);
+        ledger.opened(&mut conn);
+        ledger.expect(9, std::slice::from_ref(&conn));
+        deliver(&mut ledger, &mut conn, 6);
+        deliver(&mut ledger, &mut conn, 8);
+        ledger.finish(&mut conn);
+        assert_eq!((ledger.tally.received, ledger.tally.lost), (2, 1));
+    }
+
+    #[test]
+    fn a_long_gap_stays_bounded() {
+        let (mut ledger, mut conn) = scene(100_000);
+        deliver(&mut ledger, &mut conn, 99_999);
+        assert_eq!(conn.rare().missing.len(), MISSING_MAX);
+        ledger.finish(&mut conn);
+        assert_eq!(ledger.tally.lost, 99_999);
+    }
+}

@@ -1,0 +1,56 @@
+//! The load client's parts. Nothing here is in the library, and nothing here imports it: the bench has a handshake and a
+//! frame parser of its own, so that a fault of the server's codec can't hide behind the same fault in its judge.
+//!
+//! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program when one
+//! process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp` opens its connections
+//! (`handshake`, `source`), bytes come in through `inbound` (`frame`), and `ledger` checks each message's `payload`. Meanwhile the
+//! `campaign` posts publications with `pusher`, reads the server's costs with `probe`, and merges the workers' `tally`s
+//! into a `report`: as `text`, as JSON, and as a `page` with a `plot`.
+
+mod args;
+mod campaign;
+mod conn;
+mod fleet;
+mod frame;
+mod handshake;
+mod inbound;
+mod job;
+mod ledger;
+mod page;
+mod payload;
+mod plot;
+mod probe;
+mod progress;
+mod pusher;
+mod ramp;
+mod random;
+mod report;
+mod samples;
+mod source;
+mod sys;
+mod tally;
+mod target;
+mod text;
+mod traffic;
+mod worker;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Parses, runs, reports. 0: every connection and message as it should be; 1: the server failed; 2: the bench could not run.
+pub(crate) fn main() -> ExitCode {
+    let action = args::parse();
+    let outcome = match action {
+        args::Action::Worker => fleet::serve_parent().map(|()| true),
+        args::Action::Campaign(plan) => campaign::run(&plan),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(message) => {
+            // Nothing is left to tell when stderr is gone too.
+            let _ = writeln!(std::io::stderr(), "wspush-bench: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

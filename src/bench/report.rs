@@ -1,0 +1,346 @@
+//! The figures of a campaign.
+
+use super::args::Plan;
+use super::campaign::Observed;
+use super::job::Wait;
+use super::probe::Cost;
+use super::samples::{Samples, Summary};
+use super::tally::{Kinds, Reach, Tally, Unread};
+use serde::Serialize;
+
+const BINS: usize = 60;
+
+/// Everything that was measured.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) version: &'static str,
+    pub(crate) mode: &'static str,
+    pub(crate) command: String,
+    pub(crate) target: String,
+    pub(crate) wait: Wait,
+    pub(crate) threads: u32,
+    pub(crate) processes: u32,
+    pub(crate) connections: Connections,
+    pub(crate) messages: Option<Messages>,
+    pub(crate) round_trips: Option<RoundTrips>,
+    pub(crate) soak: Option<Drift>,
+    pub(crate) server: Option<Server>,
+    /// What is wrong, for a person to read; empty when all is well.
+    pub(crate) findings: Vec<String>,
+    pub(crate) passed: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Connections {
+    pub(crate) asked: u32,
+    pub(crate) begun: u64,
+    pub(crate) opened: u64,
+    pub(crate) active: u64,
+    pub(crate) failed: Kinds,
+    pub(crate) closed: Kinds,
+    pub(crate) setup_s: f64,
+    pub(crate) setup_per_s: f64,
+    pub(crate) setup_us: Distribution,
+}
+
+/// A histogram's figures and what its plots need.
+#[derive(Serialize)]
+pub(crate) struct Distribution {
+    pub(crate) summary: Summary,
+    /// `(quantile, microseconds)`
+    pub(crate) spectrum: Vec<(f64, f64)>,
+    /// `(from, to, count)`
+    pub(crate) bins: Vec<(f64, f64, u64)>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Messages {
+    pub(crate) size: usize,
+    pub(crate) published: u32,
+    pub(crate) expected: u64,
+    pub(crate) received: u64,
+    pub(crate) received_bytes: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) reordered: u64,
+    pub(crate) corrupted: u64,
+    pub(crate) foreign: u64,
+    /// Receipts per second while a burst was on its way, pauses left out.
+    pub(crate) per_s: f64,
+    /// From the push to each receipt.
+    pub(crate) latency_us: Distribution,
+    /// From the push of a publication to its last receipt.
+    pub(crate) fan_out_us: Spread,
+    /// From the first push of a burst to the last receipt of it.
+    pub(crate) burst_us: Spread,
+    pub(crate) never_read: Option<Unread>,
+}
+
+/// Smallest, middle and largest of a few values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) count: usize,
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RoundTrips {
+    pub(crate) outstanding: u32,
+    pub(crate) size: usize,
+    pub(crate) count: u64,
+    pub(crate) seconds: f64,
+    pub(crate) per_s: f64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) reordered: u64,
+    pub(crate) corrupted: u64,
+    pub(crate) latency_us: Distribution,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Drift {
+    pub(crate) seconds: f64,
+    pub(crate) left: u64,
+    pub(crate) left_unclean: u64,
+    /// From a quarter of the time on, when pools and caches are filled.
+    pub(crate) rss_drift_bytes: i64,
+    /// `(seconds, bytes)`
+    pub(crate) rss: Vec<(f64, u64)>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Server {
+    pub(crate) rss_empty_bytes: u64,
+    pub(crate) rss_connected_bytes: u64,
+    pub(crate) rss_after_bytes: u64,
+    pub(crate) bytes_per_connection: Option<f64>,
+    pub(crate) per_handshake: Option<Cost>,
+    pub(crate) per_delivery: Option<Cost>,
+    pub(crate) per_round_trip: Option<Cost>,
+}
+
+impl Report {
+    pub(crate) fn new(plan: &Plan, observed: &Observed, tally: &Tally) -> Self {
+        let common = plan.common();
+        let messages = match plan {
+            Plan::Broadcast(plan) => Some(Messages::new(plan.push.size, observed, tally)),
+            Plan::Soak(plan) => Some(Messages::new(plan.push.size, observed, tally)),
+            Plan::Connect(_) | Plan::Echo(_) => None,
+        };
+        let round_trips = match plan {
+            Plan::Echo(plan) => Some(RoundTrips::new(plan.outstanding, plan.size, tally)),
+            _ => None,
+        };
+        let findings = findings(observed, tally);
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            mode: plan.name(),
+            command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+            target: format!("ws://{}{}", common.url.host, common.url.path),
+            wait: common.wait,
+            threads: observed.threads,
+            processes: observed.processes,
+            connections: Connections::new(common.connections, tally),
+            messages,
+            round_trips,
+            soak: matches!(plan, Plan::Soak(_)).then(|| Drift::new(observed, tally)),
+            server: (!common.server_pid.is_empty()).then(|| Server::new(observed, tally)),
+            passed: findings.is_empty(),
+            findings,
+        }
+    }
+
+    /// The distribution that this campaign was about.
+    pub(crate) fn headline(&self) -> (&'static str, &Distribution) {
+        match (&self.messages, &self.round_trips) {
+            (Some(messages), _) => ("from the push to the receipt", &messages.latency_us),
+            (_, Some(round_trips)) => ("round trip", &round_trips.latency_us),
+            _ => ("from connect to the handshake's answer", &self.connections.setup_us),
+        }
+    }
+}
+
+/// The report as JSON.
+pub(crate) fn json(report: &Report) -> String {
+    // Only maps with odd keys and failing writers make this fail, and there are neither.
+    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn findings(observed: &Observed, tally: &Tally) -> Vec<String> {
+    let mut findings = observed.findings.clone();
+    for (kinds, what) in [(&tally.failed, "failed"), (&tally.closed, "ended early")] {
+        findings.extend(kinds.iter().map(|(kind, count)| format!("{count} connections {what}: {kind}")));
+    }
+    for (count, what) in [
+        (tally.lost, "lost"),
+        (tally.duplicated, "duplicated"),
+        (tally.reordered, "out of order"),
+        (tally.corrupted, "corrupted"),
+    ] {
+        if count > 0 {
+            findings.push(format!("{count} messages {what}"));
+        }
+    }
+    if tally.left_unclean > 0 {
+        findings.push(format!("{} connections left without the server's close frame", tally.left_unclean));
+    }
+    findings
+}
+
+/// Publications of the measured bursts with at least one receipt: (sequence, reach).
+fn reached<'a>(observed: &'a Observed, tally: &'a Tally) -> impl Iterator<Item = (usize, Reach)> + 'a {
+    let measured =
+        observed.bursts.iter().flat_map(|(first, count)| *first as usize..(*first + *count) as usize);
+    measured.filter_map(|at| Some((at, *tally.reach.get(at).filter(|reach| reach.receipts > 0)?)))
+}
+
+impl Connections {
+    fn new(asked: u32, tally: &Tally) -> Self {
+        let setup_s = tally.last_open_ns.saturating_sub(tally.first_connect_ns) as f64 / 1e9;
+        Self {
+            asked,
+            begun: tally.begun,
+            opened: tally.opened,
+            active: tally.active,
+            failed: tally.failed.clone(),
+            closed: tally.closed.clone(),
+            setup_s,
+            setup_per_s: ratio(tally.opened as f64, setup_s),
+            setup_us: Distribution::new(&tally.setup),
+        }
+    }
+}
+
+impl Distribution {
+    fn new(samples: &Samples) -> Self {
+        Self { summary: samples.summary(), spectrum: samples.spectrum(), bins: samples.bins(BINS) }
+    }
+}
+
+impl Messages {
+    fn new(size: usize, observed: &Observed, tally: &Tally) -> Self {
+        let since = |at: usize, last_ns: u64| {
+            observed.sent_ns.get(at).map_or(0.0, |sent_ns| last_ns.saturating_sub(*sent_ns) as f64 / 1e3)
+        };
+        let fan_outs = reached(observed, tally).map(|(at, reach)| since(at, reach.last_ns)).collect();
+        let bursts: Vec<f64> = observed
+            .bursts
+            .iter()
+            .filter_map(|(first, count)| {
+                let reach = tally.reach.get(*first as usize..(*first + *count) as usize)?;
+                let last_ns = reach.iter().map(|reach| reach.last_ns).max().filter(|last_ns| *last_ns > 0)?;
+                Some(since(*first as usize, last_ns))
+            })
+            .collect();
+        let receipts: u64 = reached(observed, tally).map(|(_, reach)| u64::from(reach.receipts)).sum();
+        Self {
+            size,
+            published: observed.sent_ns.len() as u32,
+            expected: tally.received + tally.lost + tally.corrupted,
+            received: tally.received,
+            received_bytes: tally.received_bytes,
+            lost: tally.lost,
+            duplicated: tally.duplicated,
+            reordered: tally.reordered,
+            corrupted: tally.corrupted,
+            foreign: tally.foreign,
+            per_s: ratio(receipts as f64, bursts.iter().sum::<f64>() / 1e6),
+            latency_us: Distribution::new(&tally.latency),
+            fan_out_us: Spread::new(fan_outs),
+            burst_us: Spread::new(bursts),
+            never_read: (tally.unread.connections > 0).then_some(tally.unread),
+        }
+    }
+}
+
+impl Spread {
+    fn new(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let (Some(min), Some(max)) = (values.first(), values.last()) else { return Self::default() };
+        Self { count: values.len(), min: *min, median: values[values.len() / 2], max: *max }
+    }
+}
+
+impl RoundTrips {
+    fn new(outstanding: u32, size: usize, tally: &Tally) -> Self {
+        let seconds = tally.halted_ns.saturating_sub(tally.marked_ns) as f64 / 1e9;
+        Self {
+            outstanding,
+            size,
+            count: tally.round_trips,
+            seconds,
+            per_s: ratio(tally.round_trips as f64, seconds),
+            lost: tally.lost,
+            duplicated: tally.duplicated,
+            reordered: tally.reordered,
+            corrupted: tally.corrupted,
+            latency_us: Distribution::new(&tally.latency),
+        }
+    }
+}
+
+impl Drift {
+    fn new(observed: &Observed, tally: &Tally) -> Self {
+        let rss = observed.rss_series.clone();
+        let seconds = rss.last().map_or(0.0, |last| last.0);
+        let settled = rss.iter().find(|point| point.0 >= seconds / 4.0).map_or(0, |point| point.1);
+        let last = rss.last().map_or(0, |last| last.1);
+        let rss_drift_bytes = last as i64 - settled as i64;
+        Self { seconds, left: tally.left, left_unclean: tally.left_unclean, rss_drift_bytes, rss }
+    }
+}
+
+impl Server {
+    fn new(observed: &Observed, tally: &Tally) -> Self {
+        let Observed { empty, connected, before, after, .. } = observed;
+        let growth = connected.rss_bytes.saturating_sub(empty.rss_bytes) as f64;
+        let deliveries: u64 = reached(observed, tally).map(|(_, reach)| u64::from(reach.receipts)).sum();
+        // Churn would count handshakes among the deliveries.
+        let deliveries = if tally.left == 0 { deliveries } else { 0 };
+        Self {
+            rss_empty_bytes: empty.rss_bytes,
+            rss_connected_bytes: connected.rss_bytes,
+            rss_after_bytes: after.rss_bytes,
+            bytes_per_connection: (tally.opened > 0).then(|| growth / (tally.opened - tally.left) as f64),
+            per_handshake: connected.since(empty).per(tally.opened - tally.left),
+            per_delivery: after.since(before).per(deliveries),
+            per_round_trip: after.since(before).per(tally.round_trips),
+        }
+    }
+}
+
+fn ratio(count: f64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count / seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_of_publications() {
+        assert_eq!(Spread::new(vec![]), Spread::default());
+        assert_eq!(Spread::new(vec![3.0, 1.0, 2.0]), Spread { count: 3, min: 1.0, median: 2.0, max: 3.0 });
+    }
+
+    #[test]
+    fn every_kind_of_fault_is_a_finding() {
+        let observed = Observed::default();
+        assert!(findings(&observed, &Tally::default()).is_empty());
+        for tally in [
+            Tally { lost: 1, ..Tally::default() },
+            Tally { duplicated: 1, ..Tally::default() },
+            Tally { reordered: 1, ..Tally::default() },
+            Tally { corrupted: 1, ..Tally::default() },
+            Tally { left_unclean: 1, ..Tally::default() },
+            Tally { failed: Kinds::from([("http 503".into(), 1)]), ..Tally::default() },
+            Tally { closed: Kinds::from([("close 1013".into(), 1)]), ..Tally::default() },
+        ] {
+            assert_eq!(findings(&observed, &tally).len(), 1);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A worker's bytes: what its sockets are ready for, out of them and into them.
+
+use super::conn::Phase;
+use super::handshake;
+use super::inbound::{self, End};
+use super::ramp;
+use super::sys::monotonic_ns;
+use super::worker::Worker;
+use mio::unix::SourceFd;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+
+impl Worker {
+    pub(super) fn serve(&mut self, slot: usize, event: &mio::event::Event) {
+        if event.is_writable() {
+            match self.conns[slot].phase {
+                Phase::Connecting => self.greet(slot),
+                _ if self.conns[slot].rare.as_ref().is_some_and(|rare| !rare.output.is_empty()) => {
+                    self.flush(slot)
+                }
+                _ => {}
+            }
+        }
+        if event.is_readable() {
+            self.receive(slot, event.is_read_closed());
+        }
+    }
+
+    fn greet(&mut self, slot: usize) {
+        let refused = self.conns[slot].stream.as_ref().and_then(|stream| stream.take_error().transpose());
+        if let Some(error) = refused {
+            let error = error.unwrap_or_else(|error| error);
+            return self.end(slot, &ramp::describe(&error));
+        }
+        let key = self.key(slot);
+        handshake::request(&mut self.ledger.reply, &self.job.target, &self.job.headers, &key);
+        self.conns[slot].phase = Phase::Greeting;
+        self.flush(slot);
+    }
+
+    fn key(&self, slot: usize) -> String {
+        if self.job.fixed_key {
+            handshake::SAMPLE_KEY.to_owned()
+        } else {
+            handshake::key(self.job.seed, self.job.first + slot as u32)
+        }
+    }
+
+    /// Reads until the socket is drained. Less than the buffer holds means drained, unless the end is there too.
+    fn receive(&mut self, slot: usize, is_read_closed: bool) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        loop {
+            let conn = &mut self.conns[slot];
+            if conn.phase == Phase::Unread {
+                break;
+            }
+            let Some(stream) = &mut conn.stream else { break };
+            let got = match stream.read(&mut buffer) {
+                Ok(0) => {
+                    self.end(slot, "ended without a close frame");
+                    break;
+                }
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    self.end(slot, &ramp::describe(&error));
+                    break;
+                }
+            };
+            self.take(slot, &buffer[..got]);
+            if got < buffer.len() && !is_read_closed {
+                break;
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    fn take(&mut self, slot: usize, bytes: &[u8]) {
+        let now_ns = monotonic_ns();
+        let taken = if self.conns[slot].phase == Phase::Greeting {
+            match self.finish_greeting(slot, bytes, now_ns) {
+                Ok(taken) => taken,
+                Err(refusal) => return self.end(slot, &refusal),
+            }
+        } else {
+            inbound::take(&mut self.conns[slot], bytes, &mut self.ledger, now_ns)
+        };
+        self.flush(slot);
+        match taken {
+            Ok(()) => {}
+            Err(End::Close(_)) if self.conns[slot].phase == Phase::Leaving => self.has_left(slot),
+            Err(End::Close(code)) => self.end(slot, &format!("close {code}")),
+            Err(End::Fault(fault)) => self.end(slot, &format!("protocol: {fault}")),
+        }
+    }
+
+    /// Checks the handshake's answer. Frames may follow it in the same segment.
+    fn finish_greeting(&mut self, slot: usize, bytes: &[u8], now_ns: u64) -> Result<Result<(), End>, String> {
+        let key = self.key(slot);
+        let conn = &mut self.conns[slot];
+        let mut head = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.input));
+        head.extend_from_slice(bytes);
+        let Some(size) = handshake::check(&head, &key)? else {
+            conn.rare().input = head;
+            return Ok(Ok(()));
+        };
+        conn.trim();
+        self.handshakes -= 1;
+        conn.phase = Phase::Open;
+        self.ledger.opened(conn);
+        let tally = &mut self.ledger.tally;
+        tally.opened += 1;
+        tally.last_open_ns = now_ns;
+        tally.setup.record(u64::from(((now_ns / 1_000) as u32).wrapping_sub(conn.begun_us)) * 1_000);
+        if self.job.is_unread(slot as u32) {
+            conn.phase = Phase::Unread;
+            tally.unread.connections += 1;
+            if let Some(stream) = &conn.stream {
+                // A socket that can't be taken out of the poll is only reported in vain: `receive` leaves it alone.
+                let _ = self.poll.registry().deregister(&mut SourceFd(&stream.as_raw_fd()));
+            }
+            return Ok(Ok(()));
+        }
+        Ok(inbound::take(conn, &head[size..], &mut self.ledger, now_ns))
+    }
+
+    /// Writes what the ledger has framed for this connection, behind what it still owes.
+    pub(super) fn flush(&mut self, slot: usize) {
+        let conn = &mut self.conns[slot];
+        let mut owed = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.output));
+        let output = if owed.is_empty() {
+            &self.ledger.reply
+        } else {
+            owed.extend_from_slice(&self.ledger.reply);
+            &owed
+        };
+        let mut written = 0;
+        let mut failure = None;
+        while let Some(stream) = &mut conn.stream
+            && written < output.len()
+        {
+            match stream.write(&output[written..]) {
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    failure = (error.kind() != io::ErrorKind::WouldBlock).then_some(error);
+                    break;
+                }
+            }
+        }
+        if written < output.len() && failure.is_none() {
+            let rest = output[written..].to_vec();
+            conn.rare().output = rest;
+        } else {
+            conn.trim();
+        }
+        self.ledger.reply.clear();
+        // A server that has closed may have said why: that is still to be read, and ends the connection then.
+        if let Some(error) = failure
+            && conn.phase == Phase::Greeting
+        {
+            self.end(slot, &ramp::describe(&error));
+        }
+    }
+
+    /// Empties a connection that was left alone, to learn how it fared.
+    pub(super) fn look_at_unread(&mut self, slot: usize) {
+        let Some(stream) = &mut self.conns[slot].stream else { return };
+        let unread = &mut self.ledger.tally.unread;
+        let first_wait = unread.waiting_bytes;
+        loop {
+            match stream.read(&mut self.buffer) {
+                Ok(0) => unread.disconnected += 1,
+                Ok(got) => {
+                    unread.waiting_bytes += got as u64;
+                    // A server that goes on sending as we go on reading would keep us here.
+                    if unread.waiting_bytes - first_wait < 64 << 20 {
+                        continue;
+                    }
+                    self.ledger.tally.active += 1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ledger.tally.active += 1,
+                Err(_) => unread.disconnected += 1,
+            }
+            return;
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The command line of `wspushd`, made from the table of settings.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use clap::builder::ValueParser;
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::error::{Problem, Source};
+use super::layers::{FILE_VARIABLE, Layers, unknown};
+use super::setting::{Kind, Setting, VARIABLE_PREFIX, Value};
+use super::{Config, ConfigError, SETTINGS};
+
+/// Flags without their dashes, in the order of [`SETTINGS`]; clap wants names that live for ever.
+static LONG_NAMES: LazyLock<Vec<String>> =
+    LazyLock::new(|| SETTINGS.iter().map(|setting| setting.flag()[2..].to_owned()).collect());
+
+const CONFIG: &str = "config";
+const CHECK: &str = "check";
+
+/// A command line that has been understood, and everything it leads to.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The configuration in effect.
+    pub config: Config,
+    /// Only print the configuration: [`Invocation::check_text`].
+    pub check: bool,
+    /// The TOML file.
+    pub config_file: Option<PathBuf>,
+    layers: Layers,
+    flags: Vec<(usize, OsString)>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// Why there is no [`Invocation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Help or the version was asked for: the text for standard output.
+    Shown(String),
+    /// Something is wrong with the configuration.
+    Refused(ConfigError),
+}
+
+impl Failure {
+    /// The exit code of a process that ends with this.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Shown(_) => 0,
+            Failure::Refused(_) => 2,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Shown(text) => f.write_str(text.trim_end()),
+            Failure::Refused(error) => write!(f, "wspushd: {error}"),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::Refused(error)
+    }
+}
+
+impl Invocation {
+    /// What `--check` prints.
+    pub fn check_text(&self) -> String {
+        self.layers.to_toml()
+    }
+
+    /// Reads the file again, under the same variables and flags.
+    pub fn reload(&self) -> Result<Config, ConfigError> {
+        self.lay()?.finish()
+    }
+
+    fn lay(&self) -> Result<Layers, ConfigError> {
+        let mut layers = Layers::default();
+        if let Some(path) = &self.config_file {
+            layers.add_file(path)?;
+        }
+        layers.add_environment(self.environment.iter().cloned())?;
+        for (row, text) in &self.flags {
+            layers.add_text(*row, text, Source::CommandLine)?;
+        }
+        Ok(layers)
+    }
+}
+
+/// Understands a command line, whose first argument is the program's name, and an environment.
+pub fn from_args(
+    args: impl Iterator<Item = OsString>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Invocation, Failure> {
+    let matches = command().try_get_matches_from(args).map_err(|error| failure(&error))?;
+    let environment: Vec<_> =
+        environment.filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX)).collect();
+    let variable = environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, path)| path);
+    let config_file = matches.get_one::<OsString>(CONFIG).or(variable).map(PathBuf::from);
+    let mut invocation = Invocation {
+        config: Config::default(),
+        check: matches.get_flag(CHECK),
+        config_file,
+        layers: Layers::default(),
+        flags: flags(&matches),
+        environment,
+    };
+    invocation.layers = invocation.lay()?;
+    invocation.config = invocation.layers.finish()?;
+    Ok(invocation)
+}
+
+/// The settings among the flags, as text; what a list's flag said each time is one list.
+fn flags(matches: &ArgMatches) -> Vec<(usize, OsString)> {
+    let named = SETTINGS.iter().enumerate();
+    let given = named.filter_map(|(row, setting)| Some((row, matches.get_many::<OsString>(setting.name)?)));
+    given.map(|(row, texts)| (row, texts.cloned().collect::<Vec<_>>().join(&OsString::from(",")))).collect()
+}
+
+/// The command line.
+pub fn command() -> Command {
+    let own = "Invocation";
+    let mut command = Command::new("wspushd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A WebSocket push server")
+        .after_help(format!(
+            "A flag is stronger than a variable, a variable stronger than the file. In the file the keys\n\
+             are the flags' names with underscores: max_connections = 1000. A list is a repeated flag, or\n\
+             has commas. HUP reads the file again. {FILE_VARIABLE} names it, as --config does."
+        ))
+        .args_override_self(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .next_line_help(true)
+        .arg(
+            Arg::new(CONFIG)
+                .long(CONFIG)
+                .value_name("FILE")
+                .value_parser(ValueParser::os_string())
+                .help(format!("TOML file with settings [env: {FILE_VARIABLE}]"))
+                .help_heading(own),
+        )
+        .arg(
+            Arg::new(CHECK)
+                .long(CHECK)
+                .action(ArgAction::SetTrue)
+                .help("Print the configuration in effect as TOML, and end")
+                .help_heading(own),
+        )
+        .arg(
+            Arg::new("help")
+                .long("help")
+                .short('h')
+                .action(ArgAction::Help)
+                .help("Print this help")
+                .help_heading(own),
+        )
+        .arg(
+            Arg::new("version")
+                .long("version")
+                .short('V')
+                .action(ArgAction::Version)
+                .help("Print the version")
+                .help_heading(own),
+        );
+    let default = Config::default();
+    for (setting, long) in SETTINGS.iter().zip(LONG_NAMES.iter()) {
+        command = command.arg(flag(setting, long, &setting.get(&default)));
+    }
+    command
+}
+
+fn flag(setting: &'static Setting, long: &'static str, default: &Value) -> Arg {
+    let mut help = setting.help.to_owned();
+    if !matches!(setting.kind, Kind::Boolean) {
+        help += &format!("\n[allowed: {}]", setting.allowed());
+    }
+    let default = match default {
+        Value::Text(text) if text.is_empty() => "none".to_owned(),
+        Value::Text(text) => text.clone(),
+        Value::List(list) if list.is_empty() => "none".to_owned(),
+        Value::List(list) => list.join(","),
+        number_or_boolean => number_or_boolean.to_string(),
+    };
+    help += &format!("\n[default: {default}] [env: {}]", setting.variable());
+    let arg = Arg::new(setting.name)
+        .long(long)
+        .help(help)
+        .help_heading(setting.group.title())
+        // Our own errors name the range, whatever the layer.
+        .value_parser(ValueParser::os_string())
+        .allow_negative_numbers(true);
+    match setting.kind {
+        Kind::Boolean => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_name("BOOL"),
+        Kind::List { .. } => arg.action(ArgAction::Append).value_name(value_name(setting)),
+        Kind::Integer { .. } | Kind::Text(_) | Kind::Choice(_) => {
+            arg.action(ArgAction::Set).value_name(value_name(setting))
+        }
+    }
+}
+
+fn value_name(setting: &Setting) -> &'static str {
+    match setting.kind {
+        Kind::Integer { unit: "ms", .. } => "MS",
+        Kind::Integer { unit: "bytes", .. } => "BYTES",
+        Kind::Integer { .. } => "N",
+        Kind::Choice(_) => "CHOICE",
+        _ if setting.name == "listen" || setting.name == "admin" => "ADDR",
+        _ => "TEXT",
+    }
+}
+
+/// What clap found wrong, in one line and in our words where there are better ones.
+fn failure(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Failure::Shown(text),
+        ErrorKind::UnknownArgument if context(ContextKind::InvalidArg).starts_with('-') => {
+            let written = context(ContextKind::InvalidArg);
+            let key = written.split('=').next().unwrap_or_default().to_owned();
+            let own = [CONFIG, CHECK, "help", "version"].map(|name| format!("--{name}"));
+            let names: Vec<String> = SETTINGS.iter().map(Setting::flag).chain(own).collect();
+            Failure::Refused(unknown(Source::CommandLine, key, names.iter().map(String::as_str)))
+        }
+        _ => {
+            let first = text.lines().next().unwrap_or_default();
+            let why = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+            let problem = Problem::Unreadable(why);
+            Failure::Refused(ConfigError {
+                source: Source::CommandLine,
+                key: String::new(),
+                value: None,
+                problem,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

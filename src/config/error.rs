@@ -1,0 +1,144 @@
+//! What is wrong with a configuration: where it stands, which key, which value, what would be allowed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::limits::Bounds;
+
+/// Where a value comes from, weakest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody set it, or an embedder set the field itself.
+    Default,
+    /// A line (from 1; 0: the file as a whole) of the TOML file.
+    File {
+        /// The file's name as it was given.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+    },
+    /// A variable `WSPUSH_*`.
+    Environment,
+    /// A flag.
+    CommandLine,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// An integer that is too small or too large.
+    OutOfRange {
+        /// What is allowed.
+        bounds: Bounds,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// A value of another type or none of the choices.
+    Expected(String),
+    /// A value that has the right type and is wrong all the same, alone or beside others.
+    Invalid(String),
+    /// No such key, variable or flag; perhaps the nearest one was meant.
+    Unknown {
+        /// The nearest name there is.
+        nearest: Option<String>,
+    },
+    /// The file or the command line cannot be read at all.
+    Unreadable(String),
+}
+
+/// A configuration that is refused. Its text is one line: where, what, and what would be allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where it stands.
+    pub source: Source,
+    /// The key, variable or flag as it is written there; empty if the source itself is the problem.
+    pub key: String,
+    /// The value, unless it is missing or secret.
+    pub value: Option<String>,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// The longest piece of foreign text that is repeated in an error.
+const SHOWN_CHARS_MAX: usize = 100;
+
+/// Text of unknown origin, on one line and not too long.
+fn one_line(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => escaped(&text[..end]) + "...",
+        None => escaped(text),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Default => f.write_str("default"),
+            Source::File { path, line: 0 } => f.write_str(&escaped(&path.to_string_lossy())),
+            Source::File { path, line } => write!(f, "{}:{line}", escaped(&path.to_string_lossy())),
+            Source::Environment => f.write_str("environment"),
+            Source::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source != Source::Default {
+            write!(f, "{}: ", self.source)?;
+        }
+        let key = one_line(&self.key);
+        match &self.problem {
+            Problem::Unknown { nearest } => {
+                let noun = match self.source {
+                    Source::Environment => "variable",
+                    Source::CommandLine => "flag",
+                    Source::Default | Source::File { .. } => "key",
+                };
+                write!(f, "unknown {noun} \"{key}\"")?;
+                return match nearest {
+                    Some(nearest) => write!(f, "; did you mean \"{nearest}\"?"),
+                    None => Ok(()),
+                };
+            }
+            Problem::Unreadable(why) => return f.write_str(&one_line(why)),
+            Problem::OutOfRange { .. } | Problem::Expected(_) | Problem::Invalid(_) => {}
+        }
+        f.write_str(&key)?;
+        if let Some(value) = &self.value {
+            write!(f, " = {}", one_line(value))?;
+        }
+        match &self.problem {
+            Problem::OutOfRange { bounds: Bounds { min, max }, unit } => {
+                write!(f, " is out of range; allowed {min}..={max} {unit}")
+            }
+            Problem::Expected(what) => write!(f, " is not {what}"),
+            Problem::Invalid(why) | Problem::Unreadable(why) => write!(f, ": {why}"),
+            Problem::Unknown { .. } => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_one_line() {
+        assert_eq!(one_line("a\nb\u{1b}[2J\u{202e}\"'"), r#"a\nb\u{1b}[2J\u{202e}"'"#);
+        assert_eq!(one_line(&"x".repeat(200)).len(), SHOWN_CHARS_MAX + 3);
+    }
+}

@@ -1,0 +1,73 @@
+//! Between a [`Value`] and the type of a field: what the rows of the table are made of.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use super::setting::Value;
+use super::validate::check_token;
+
+/// `Setting::set` has looked at the type already; a row of another kind than its field is found by the tests.
+const OTHER_TYPE: &str = "the value has another type";
+
+pub(super) fn number<T: TryFrom<u64>>(value: Value) -> Result<T, String> {
+    match value {
+        Value::Integer(number) => T::try_from(number).map_err(|_| "too large for this machine".to_owned()),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn shown_number<T: Copy + TryInto<u64>>(number: &T) -> Value {
+    Value::Integer((*number).try_into().unwrap_or(u64::MAX))
+}
+
+pub(super) fn boolean(value: Value) -> Result<bool, String> {
+    match value {
+        Value::Boolean(yes) => Ok(yes),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn parsed<T: FromStr<Err = String>>(value: Value) -> Result<T, String> {
+    match value {
+        Value::Text(text) => text.parse(),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn shown_text<T: Display>(choice: &T) -> Value {
+    Value::Text(choice.to_string())
+}
+
+pub(super) fn shown_boolean(yes: &bool) -> Value {
+    Value::Boolean(*yes)
+}
+
+pub(super) fn shown_token(token: &Option<String>) -> Value {
+    Value::Text(token.clone().unwrap_or_default())
+}
+
+/// An empty token is none, so that a stronger layer can take a weaker one's away.
+pub(super) fn token(value: Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Text(text) if text.is_empty() => Ok(None),
+        Value::Text(text) => check_token(&text).map(|()| Some(text)),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn entries<T>(value: Value, entry: fn(String) -> Result<T, String>) -> Result<Vec<T>, String> {
+    match value {
+        Value::List(list) => list.into_iter().map(entry).collect(),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn shown_entries<T: Display>(list: &[T]) -> Value {
+    Value::List(list.iter().map(T::to_string).collect())
+}
+
+pub(super) fn address(text: String) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an address with its port like 127.0.0.1:8080 or [::]:8080"))
+}

@@ -1,0 +1,108 @@
+//! The types of single settings as text: `admin`, `slow_consumer` and `log_level`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{AdminListen, LogLevel, SlowConsumer};
+use crate::limits::UNIX_PATH_BYTES_MAX;
+
+const OFF: &str = "off";
+const UNIX: &str = "unix:";
+
+impl fmt::Display for AdminListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AdminListen::Off => f.write_str(OFF),
+            AdminListen::Tcp(address) => write!(f, "{address}"),
+            AdminListen::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for AdminListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<AdminListen, String> {
+        if text == OFF {
+            return Ok(AdminListen::Off);
+        }
+        if let Some(path) = text.strip_prefix(UNIX) {
+            return match path.len() {
+                0 => Err("the path is missing".to_owned()),
+                _ if path.contains('\0') => Err("the path has a NUL byte in it".to_owned()),
+                1..=UNIX_PATH_BYTES_MAX => Ok(AdminListen::Unix(PathBuf::from(path))),
+                _ => Err(format!("the path is longer than {UNIX_PATH_BYTES_MAX} bytes")),
+            };
+        }
+        let address: Result<SocketAddr, _> = text.parse();
+        address.map(AdminListen::Tcp).map_err(|_| {
+            "expected \"off\", an address with its port like \"127.0.0.1:8081\", or \"unix:/path\"".to_owned()
+        })
+    }
+}
+
+/// Names for a plain enum, given once.
+macro_rules! choice {
+    ($type:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every choice.
+            pub const ALL: &[$type] = &[$($type::$variant),+];
+            /// Their names, in the same order.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// The name of this choice.
+            pub const fn name(self) -> &'static str {
+                match self { $($type::$variant => $name),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<$type, String> {
+                match text {
+                    $($name => Ok($type::$variant),)+
+                    _ => Err(format!("expected one of {}", $type::NAMES.join(", "))),
+                }
+            }
+        }
+    };
+}
+
+choice!(SlowConsumer { Close = "close", Skip = "skip" });
+choice!(LogLevel { Off = "off", Error = "error", Warn = "warn", Info = "info", Debug = "debug" });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn admin_there_and_back() {
+        for text in ["off", "127.0.0.1:8081", "[::1]:8081", "unix:/run/wspush.sock", "unix:admin"] {
+            assert_eq!(text.parse::<AdminListen>().unwrap().to_string(), text);
+        }
+        let long = format!("unix:{}", "x".repeat(108));
+        for text in ["", "on", "127.0.0.1", "8081", "localhost:8081", "unix:", "unix:a\0b", &long] {
+            assert!(text.parse::<AdminListen>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn choices_there_and_back() {
+        for (&level, &name) in LogLevel::ALL.iter().zip(LogLevel::NAMES) {
+            assert_eq!((name.parse(), level.name()), (Ok(level), name));
+        }
+        for (&policy, &name) in SlowConsumer::ALL.iter().zip(SlowConsumer::NAMES) {
+            assert_eq!((name.parse(), policy.name()), (Ok(policy), name));
+        }
+        assert!("Close".parse::<SlowConsumer>().is_err() && "".parse::<LogLevel>().is_err());
+    }
+}

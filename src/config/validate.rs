@@ -1,0 +1,257 @@
+//! What must hold for a configuration as a whole, and for the entries of its lists.
+
+use super::setting::Setting;
+use super::{AdminListen, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
+use crate::limits::{ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, HEARTBEAT_MS_MIN, ORIGIN_BYTES_MAX};
+
+impl Config {
+    /// Whether a server can run with this: every setting within its bounds, and all of them together. The
+    /// loader asks it, and so does the server about a configuration that an embedder filled in itself.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut scratch = self.clone();
+        for setting in SETTINGS {
+            let value = setting.get(self);
+            setting.set(&mut scratch, value).map_err(|problem| self.refuse(setting, problem))?;
+        }
+        self.validate_listeners()?;
+        self.validate_sizes()?;
+        if self.ws_only && self.demo {
+            return Err(
+                self.invalid("ws_only", "demo needs other paths than /ws; one of the two must be off")
+            );
+        }
+        if (1..HEARTBEAT_MS_MIN).contains(&self.heartbeat_ms) {
+            let why = format!("a heartbeat is 0 (never) or at least {HEARTBEAT_MS_MIN} ms");
+            return Err(self.invalid("heartbeat_ms", &why));
+        }
+        for (name, list) in
+            [("origins", &self.origins), ("channels", &self.channels), ("subprotocols", &self.subprotocols)]
+        {
+            if let Some(entry) = duplicate(list) {
+                return Err(self.invalid(name, &format!("{entry:?} is there twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_listeners(&self) -> Result<(), ConfigError> {
+        if self.listen.is_empty() {
+            return Err(self.invalid("listen", "at least one address is needed"));
+        }
+        // Port 0 is another port each time.
+        let fixed: Vec<_> = self.listen.iter().filter(|address| address.port() != 0).collect();
+        if let Some(address) = duplicate(&fixed) {
+            return Err(self.invalid("listen", &format!("{address} is there twice")));
+        }
+        if let AdminListen::Tcp(admin) = &self.admin {
+            if fixed.contains(&admin) {
+                return Err(self.invalid("admin", "this is a public listener's address"));
+            }
+            if !admin.ip().to_canonical().is_loopback() && self.admin_token.is_none() {
+                let why = "an address that is not loopback needs admin_token, or everybody could push";
+                return Err(self.invalid("admin", why));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_sizes(&self) -> Result<(), ConfigError> {
+        let assembly = self.message_bytes_max.saturating_add(self.handshake_bytes_max);
+        if self.assembly_bytes_max < assembly {
+            let why = format!("message_bytes_max + handshake_bytes_max need at least {assembly} bytes");
+            return Err(self.invalid("assembly_bytes_max", &why));
+        }
+        let fits = |payload: usize| payload.saturating_add(FRAME_HEADER_BYTES_MAX) <= self.log_bytes;
+        if !fits(self.admin_body_bytes_max) {
+            let why = format!(
+                "a publication of this size and its frame header ({FRAME_HEADER_BYTES_MAX} bytes) do not \
+                 fit log_bytes = {}",
+                self.log_bytes
+            );
+            return Err(self.invalid("admin_body_bytes_max", &why));
+        }
+        // Only the chat publishes what clients send; other endpoints may take messages that no log holds.
+        if self.demo && !fits(self.message_bytes_max) {
+            let why =
+                format!("with demo, a chat message of this size does not fit log_bytes = {}", self.log_bytes);
+            return Err(self.invalid("message_bytes_max", &why));
+        }
+        Ok(())
+    }
+
+    fn invalid(&self, name: &str, why: &str) -> ConfigError {
+        let problem = Problem::Invalid(why.to_owned());
+        match SETTINGS.iter().find(|setting| setting.name == name) {
+            Some(setting) => self.refuse(setting, problem),
+            None => ConfigError { source: Source::Default, key: name.to_owned(), value: None, problem },
+        }
+    }
+
+    fn refuse(&self, setting: &Setting, problem: Problem) -> ConfigError {
+        let value = (!setting.secret).then(|| setting.get(self).to_string());
+        ConfigError { source: Source::Default, key: setting.name.to_owned(), value, problem }
+    }
+}
+
+fn duplicate<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter().enumerate().find(|(index, entry)| list[..*index].contains(entry)).map(|(_, entry)| entry)
+}
+
+/// A bearer token as in RFC 6750, 2.1.
+pub(super) fn check_token(token: &str) -> Result<(), String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    match token.len() {
+        1..=ADMIN_TOKEN_BYTES_MAX if token.bytes().all(is_token) => Ok(()),
+        _ => Err(format!("a token has 1 to {ADMIN_TOKEN_BYTES_MAX} letters, digits and -._~+/=")),
+    }
+}
+
+/// `*`, `null`, or a scheme, a host and perhaps a port as a browser sends them (RFC 6454, 6.2): in lower case
+/// and without a slash at the end, for they are compared byte by byte.
+pub(super) fn check_origin(origin: String) -> Result<String, String> {
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return match origin.as_str() {
+            "*" | "null" => Ok(origin),
+            _ => Err(format!("{origin:?} is not * or an origin like https://example.com:8443")),
+        };
+    };
+    let refuse = |why: &str| Err(format!("{origin:?}: {why}"));
+    if origin.len() > ORIGIN_BYTES_MAX {
+        return refuse("an origin this long is sent by no browser");
+    }
+    if origin.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return refuse("browsers send an origin in lower case");
+    }
+    if host.contains(['/', '?', '#']) {
+        return refuse("an origin ends after its host or port, without a slash or a path");
+    }
+    if host.contains('*') {
+        return refuse("* stands alone; there are no patterns of origins");
+    }
+    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let host_ok = !host.is_empty()
+        && !host.starts_with(':')
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    if scheme_ok && host_ok { Ok(origin) } else { refuse("an origin looks like https://example.com:8443") }
+}
+
+/// A channel's name, or a prefix and `*`.
+pub(super) fn check_pattern(pattern: String) -> Result<String, String> {
+    if pattern_ok(&pattern) {
+        return Ok(pattern);
+    }
+    Err(format!("{pattern:?} is not a channel's name (letters, digits and ._-:/@+~!$), or a prefix and *"))
+}
+
+/// A token as in RFC 6455, 4.1 (RFC 7230, 3.2.6).
+pub(super) fn check_subprotocol(name: String) -> Result<String, String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.is_empty() && name.len() <= ORIGIN_BYTES_MAX && name.bytes().all(is_token) {
+        return Ok(name);
+    }
+    Err(format!("{name:?} is not a subprotocol's name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: fn(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().expect_err("a wrong configuration was accepted").to_string()
+    }
+
+    #[test]
+    fn the_default_is_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn an_embedder_is_held_to_the_bounds() {
+        let error = refused(|config| config.max_connections = 0);
+        assert_eq!(error, "max_connections = 0 is out of range; allowed 1..=50000000 connections");
+        assert!(refused(|config| config.origins = vec!["a,b".into()]).starts_with("origins = "));
+        let error = refused(|config| config.admin_token = Some("sec ret".into()));
+        assert!(error.starts_with("admin_token: ") && !error.contains("sec ret"), "{error}");
+    }
+
+    #[test]
+    fn listeners() {
+        assert!(refused(|config| config.listen.clear()).contains("at least one"));
+        assert!(refused(|config| config.listen = vec![config.listen[0]; 2]).contains("twice"));
+        assert!(refused(|config| config.admin = AdminListen::Tcp(config.listen[0])).contains("public"));
+        let mut config = Config::default();
+        config.listen = vec!["127.0.0.1:0".parse().unwrap(); 2];
+        config.admin = AdminListen::Tcp(config.listen[0]);
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn an_open_admin_listener_needs_a_token() {
+        for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:1"] {
+            let mut config = Config { admin: address.parse().unwrap(), ..Config::default() };
+            assert!(config.validate().unwrap_err().to_string().contains("needs admin_token"));
+            config.admin_token = Some("t0ken".into());
+            assert_eq!(config.validate(), Ok(()));
+        }
+        for address in ["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "unix:/a", "off"] {
+            let config = Config { admin: address.parse().unwrap(), ..Config::default() };
+            assert_eq!(config.validate(), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let mut config = Config::default();
+        config.assembly_bytes_max = config.message_bytes_max + config.handshake_bytes_max;
+        config.log_bytes = config.admin_body_bytes_max + FRAME_HEADER_BYTES_MAX;
+        assert_eq!(config.validate(), Ok(()));
+        config.log_bytes -= 1;
+        assert_eq!(config.validate().unwrap_err().key, "admin_body_bytes_max");
+        config.assembly_bytes_max -= 1;
+        assert_eq!(config.validate().unwrap_err().key, "assembly_bytes_max");
+        let config = Config { message_bytes_max: 8 << 20, ..Config::default() };
+        assert_eq!(config.validate(), Ok(()));
+        let config = Config { demo: true, ..config };
+        assert_eq!(config.validate().unwrap_err().key, "message_bytes_max");
+    }
+
+    #[test]
+    fn contradictions() {
+        assert!(refused(|config| (config.ws_only, config.demo) = (true, true)).contains("demo"));
+        assert!(refused(|config| config.heartbeat_ms = 9).contains("at least 10 ms"));
+        assert!(refused(|config| config.origins = vec!["*".into(); 2]).contains("twice"));
+        assert!(refused(|config| config.channels = vec!["a*b".into()]).contains("\"a*b\" is not"));
+    }
+
+    #[test]
+    fn origins() {
+        for origin in ["*", "null", "https://example.com", "http://[::1]:8080", "chrome-extension://abc"] {
+            assert!(check_origin(origin.into()).is_ok(), "{origin}");
+        }
+        for origin in [
+            "",
+            "example.com",
+            "https://",
+            "https://a/",
+            "https://a/b",
+            "https://A.com",
+            "https://*.a",
+            "://a",
+            "https://:80",
+            "https://a b",
+        ] {
+            assert!(check_origin(origin.into()).is_err(), "{origin}");
+        }
+    }
+
+    #[test]
+    fn subprotocols() {
+        assert!(check_subprotocol("wspush.v1".into()).is_ok());
+        for name in ["", "a b", "a,b", "a/b", "ä", "a\n"] {
+            assert!(check_subprotocol(name.into()).is_err(), "{name:?}");
+        }
+    }
+}

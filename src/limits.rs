@@ -1,0 +1,137 @@
+//! Every bound in one place. A number that two rooms must agree on is named here, and the relations
+//! between them are asserted when the crate is compiled.
+
+/// The least and the greatest value that an integer may be set to; both are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least allowed value.
+    pub min: u64,
+    /// The greatest allowed value.
+    pub max: u64,
+}
+
+impl Bounds {
+    /// `min..=max`.
+    pub const fn new(min: u64, max: u64) -> Bounds {
+        assert!(min <= max);
+        Bounds { min, max }
+    }
+
+    /// Whether `value` is allowed.
+    pub const fn contains(self, value: u64) -> bool {
+        self.min <= value && value <= self.max
+    }
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND_MS: u64 = 1_000;
+const HOUR_MS: u64 = 3_600 * SECOND_MS;
+
+/// A server's frame header at its longest: two bytes and a 64-bit length, never a mask (RFC 6455, 5.2).
+pub const FRAME_HEADER_BYTES_MAX: usize = 10;
+/// The payload of a control frame (RFC 6455, 5.5).
+pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
+
+/// Slot numbers are 31 bits wide, so that one bit beside them is free.
+pub const SLOTS_MAX: u64 = (1 << 31) - 1;
+/// Two bytes of last-seen clock, in seconds, can tell ages up to half their range apart.
+pub const SILENCE_MS_MAX: u64 = (1 << 15) * SECOND_MS;
+
+/// A channel's name in bytes.
+pub const CHANNEL_NAME_BYTES_MAX: usize = 128;
+/// The path of a Unix-domain socket: `sun_path` in `sockaddr_un` less its NUL.
+pub const UNIX_PATH_BYTES_MAX: usize = 107;
+/// The admin token in bytes.
+pub const ADMIN_TOKEN_BYTES_MAX: usize = 256;
+/// One `Origin` value or subprotocol in bytes.
+pub const ORIGIN_BYTES_MAX: usize = 256;
+/// Addresses to listen on.
+pub const LISTEN_MAX: usize = 64;
+/// Entries in a list of origins, channel patterns or subprotocols: each is compared at a handshake.
+pub const LIST_MAX: usize = 256;
+/// The shortest heartbeat that is not "never": a sweep visits every slot once per interval.
+pub const HEARTBEAT_MS_MIN: u64 = 10;
+
+/// Bounds of `max_connections`.
+pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 50_000_000);
+/// Bounds of `admin_connections_max`.
+pub const ADMIN_CONNECTIONS_MAX: Bounds = Bounds::new(1, 65_536);
+/// Bounds of `connections_per_address_max`; 0 is no cap.
+pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
+/// Bounds of `channels_max`.
+pub const CHANNELS_MAX: Bounds = Bounds::new(1, 16 << 20);
+/// Bounds of `channels_per_connection_max`.
+pub const CHANNELS_PER_CONNECTION_MAX: Bounds = Bounds::new(0, 4_096);
+/// Bounds of `channel_idle_ms`.
+pub const CHANNEL_IDLE_MS: Bounds = Bounds::new(1, 7 * 24 * HOUR_MS);
+/// Bounds of `handshake_ms`.
+pub const HANDSHAKE_MS: Bounds = Bounds::new(10, 600 * SECOND_MS);
+/// Bounds of `handshake_bytes_max`.
+pub const HANDSHAKE_BYTES_MAX: Bounds = Bounds::new(512, 64 * KIB);
+/// Bounds of `message_bytes_max`.
+pub const MESSAGE_BYTES_MAX: Bounds = Bounds::new(CONTROL_PAYLOAD_BYTES_MAX as u64, 256 * MIB);
+/// Bounds of `assembly_bytes_max`.
+pub const ASSEMBLY_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
+/// Bounds of `heartbeat_ms`; 0 is never.
+pub const HEARTBEAT_MS: Bounds = Bounds::new(0, 4 * HOUR_MS);
+/// Bounds of `pong_wait_ms`.
+pub const PONG_WAIT_MS: Bounds = Bounds::new(10, HOUR_MS);
+/// Bounds of `close_wait_ms`.
+pub const CLOSE_WAIT_MS: Bounds = Bounds::new(1, 600 * SECOND_MS);
+/// Bounds of `keep_alive_ms`.
+pub const KEEP_ALIVE_MS: Bounds = Bounds::new(10, HOUR_MS);
+/// Bounds of `log_publications`.
+pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
+/// Bounds of `log_bytes`: a position within a ring fits 30 bits.
+pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
+/// Bounds of `outbox_bytes_max`: at the least a pong and a close frame at their longest.
+pub const OUTBOX_BYTES_MAX: Bounds = Bounds::new(256, 64 * MIB);
+/// Bounds of `drain_ms`.
+pub const DRAIN_MS: Bounds = Bounds::new(0, 600 * SECOND_MS);
+/// Bounds of `admin_body_bytes_max`: as one frame it fits the largest log.
+pub const ADMIN_BODY_BYTES_MAX: Bounds = Bounds::new(1, LOG_BYTES.max - FRAME_HEADER_BYTES_MAX as u64);
+/// Bounds of `inbox_commands_max`.
+pub const INBOX_COMMANDS_MAX: Bounds = Bounds::new(1, 16 << 20);
+/// Bounds of `inbox_bytes_max`.
+pub const INBOX_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
+/// Bounds of `flush_slice`.
+pub const FLUSH_SLICE: Bounds = Bounds::new(1, 1_000_000);
+/// Bounds of `accept_budget`.
+pub const ACCEPT_BUDGET: Bounds = Bounds::new(1, 65_536);
+
+/// A bound in bytes of memory: on a 32-bit appliance no more than half the address space.
+const fn addressable(bytes: u64) -> u64 {
+    let half = (usize::MAX / 2) as u64;
+    if bytes < half { bytes } else { half }
+}
+
+const _: () = {
+    assert!(MAX_CONNECTIONS.max + ADMIN_CONNECTIONS_MAX.max <= SLOTS_MAX);
+    assert!(CONNECTIONS_PER_ADDRESS_MAX.max <= u32::MAX as u64);
+    // A connection may be silent for a heartbeat and a pong's wait, and its age must still be readable.
+    assert!(HEARTBEAT_MS.max + PONG_WAIT_MS.max < SILENCE_MS_MAX);
+    assert!(HEARTBEAT_MS_MIN < HEARTBEAT_MS.max);
+    // The largest message and the largest head can be assembled somewhere.
+    assert!(MESSAGE_BYTES_MAX.max + HANDSHAKE_BYTES_MAX.max <= ASSEMBLY_BYTES_MAX.max);
+    assert!(MESSAGE_BYTES_MAX.min + HANDSHAKE_BYTES_MAX.min <= ASSEMBLY_BYTES_MAX.min);
+    assert!(LOG_BYTES.max < 1 << 30);
+    // Some log holds a publication of any allowed size, and the smallest log one of a smaller size.
+    assert!(ADMIN_BODY_BYTES_MAX.max + FRAME_HEADER_BYTES_MAX as u64 <= LOG_BYTES.max);
+    assert!(ADMIN_BODY_BYTES_MAX.min + FRAME_HEADER_BYTES_MAX as u64 <= LOG_BYTES.min);
+    assert!(OUTBOX_BYTES_MAX.min >= 2 * (CONTROL_PAYLOAD_BYTES_MAX as u64 + 2));
+    // A channel's name must fit a request head beside the rest of it.
+    assert!((CHANNEL_NAME_BYTES_MAX as u64) < HANDSHAKE_BYTES_MAX.min);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_are_allowed() {
+        let bounds = Bounds::new(2, 5);
+        assert!(!bounds.contains(1) && bounds.contains(2) && bounds.contains(5) && !bounds.contains(6));
+    }
+}

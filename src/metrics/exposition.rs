@@ -1,0 +1,121 @@
+//! The Prometheus text format: for each metric its help, its type and its samples.
+
+use std::fmt::Write as _;
+
+/// The type of a metric.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MetricType {
+    /// Only grows.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+}
+
+/// Writes metrics; one `family` and then its samples.
+pub(super) struct Exposition<'a> {
+    out: &'a mut String,
+    name: &'static str,
+}
+
+impl<'a> Exposition<'a> {
+    pub(super) fn new(out: &'a mut String) -> Exposition<'a> {
+        Exposition { out, name: "" }
+    }
+
+    /// Begins the metric `name`; neither name nor help needs escaping, both are ours.
+    pub(super) fn family(&mut self, name: &'static str, help: &str, metric_type: MetricType) {
+        self.name = name;
+        let metric_type = match metric_type {
+            MetricType::Counter => "counter",
+            MetricType::Gauge => "gauge",
+        };
+        // Writing into a String does not fail.
+        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {metric_type}\n");
+    }
+
+    pub(super) fn sample(&mut self, value: u64) {
+        let _ = writeln!(self.out, "{} {value}", self.name);
+    }
+
+    pub(super) fn sample_with(&mut self, label: &str, label_value: &str, value: u64) {
+        let _ = writeln!(self.out, "{}{{{label}=\"{label_value}\"}} {value}", self.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::super::{CloseReason, ConnectionKind, Gauges, Metrics, RefuseReason};
+
+    fn is_name(name: &str) -> bool {
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    }
+
+    /// Name, label and value of a sample line, strictly.
+    fn sample(line: &str) -> (&str, Option<(&str, &str)>, u64) {
+        let (series, value) = line.split_once(' ').expect("no value");
+        let value = value.parse().expect("no integer");
+        match series.split_once('{') {
+            None => (series, None, value),
+            Some((name, labels)) => {
+                let (label, quoted) = labels.strip_suffix('}').unwrap().split_once('=').unwrap();
+                let text = quoted.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+                assert!(is_name(label) && is_name(text), "{line}");
+                (name, Some((label, text)), value)
+            }
+        }
+    }
+
+    /// Every family once, with HELP, TYPE and samples in this order; series -> value.
+    fn parse(text: &str) -> BTreeMap<String, u64> {
+        assert!(text.ends_with('\n'));
+        let (mut families, mut series) = (BTreeSet::new(), BTreeMap::new());
+        let mut lines = text.lines().peekable();
+        while let Some(line) = lines.next() {
+            let (name, help) = line.strip_prefix("# HELP ").expect(line).split_once(' ').unwrap();
+            assert!(is_name(name) && name.starts_with("wspush_") && help.ends_with('.'), "{line}");
+            assert!(!help.contains(['\\', '\n']), "{line}");
+            assert!(families.insert(name), "{name} is there twice");
+            let metric_type = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).unwrap();
+            assert!(["counter", "gauge"].contains(&metric_type));
+            assert_eq!(metric_type == "counter", name.ends_with("_total"), "{name}");
+            assert!(lines.peek().is_some_and(|line| !line.starts_with('#')), "{name} has no sample");
+            while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+                let (sample_name, label, value) = sample(line);
+                assert_eq!(sample_name, name);
+                let key = label.map_or(name.to_owned(), |(label, text)| format!("{name} {label}={text}"));
+                assert!(series.insert(key, value).is_none(), "{line} is there twice");
+            }
+        }
+        series
+    }
+
+    #[test]
+    fn the_text_is_valid_and_complete() {
+        let mut metrics = Metrics { accepted: 3, send_bytes: u64::MAX, ..Metrics::default() };
+        metrics.closed(CloseReason::GoingAway);
+        metrics.refused(RefuseReason::PerAddress);
+        let mut gauges = Gauges { uptime_seconds: 9, channels: 2, ..Gauges::default() };
+        gauges.connections.set(ConnectionKind::Push, 2);
+        let mut text = String::new();
+        metrics.write_prometheus(&gauges, &mut text);
+        let series = parse(&text);
+        assert_eq!(series["wspush_accepted_total"], 3);
+        assert_eq!(series["wspush_send_bytes_total"], u64::MAX);
+        assert_eq!(series["wspush_closed_total reason=going_away"], 1);
+        assert_eq!(series["wspush_closed_total reason=client"], 0);
+        assert_eq!(series["wspush_handshakes_refused_total reason=per_address"], 1);
+        assert_eq!(series["wspush_connections kind=push"], 2);
+        assert_eq!((series["wspush_channels"], series["wspush_uptime_seconds"]), (2, 9));
+
+        // As many series as there are numbers in the JSON.
+        let count = |json: serde_json::Value| -> usize {
+            let fields = json.as_object().unwrap().values();
+            fields.map(|field| field.as_object().map_or(1, serde_json::Map::len)).sum()
+        };
+        let numbers = [serde_json::to_value(&metrics).unwrap(), serde_json::to_value(&gauges).unwrap()];
+        assert_eq!(series.len(), numbers.map(count).iter().sum::<usize>());
+    }
+}

@@ -1,0 +1,10 @@
+//! What is counted. The reactor's thread owns the counters and bumps plain integers; nobody else reads them
+//! but through a copy. `table.rs` is the one list of what there is: from it come the fields, the JSON of
+//! `/stats` (through serde) and the Prometheus text of `/metrics`.
+
+mod exposition;
+mod label;
+mod table;
+
+pub use label::{Counts, Label};
+pub use table::{CloseReason, ConnectionKind, Gauges, Metrics, RefuseReason};

@@ -1,0 +1,227 @@
+//! The list of everything that is counted: each line is a field, a metric's name, its help and its type.
+
+use serde::Serialize;
+
+use super::exposition::{Exposition, MetricType};
+use super::label::{Counts, Label};
+
+/// An enum of label values. Its length is the `N` of [`Counts`].
+macro_rules! label {
+    ($(#[$doc:meta])* $label:ident = $name:literal {
+        $($variant:ident = $value:literal: $help:literal,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $label { $(#[doc = $help] $variant),+ }
+
+        impl $label {
+            /// Every one of them.
+            pub const ALL: &[$label] = &[$($label::$variant),+];
+            /// How many there are.
+            pub const COUNT: usize = $label::ALL.len();
+
+            /// Its name in `/metrics`, in `/stats` and in the log.
+            pub const fn name(self) -> &'static str {
+                match self { $($label::$variant => $value),+ }
+            }
+        }
+
+        impl Label for $label {
+            const NAME: &'static str = $name;
+            const VALUES: &'static [&'static str] = &[$($value),+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+/// A struct of numbers and how it is written. A number's name is `wspush_<field><suffix>`.
+macro_rules! numbers {
+    ($(#[$doc:meta])* $name:ident, $type:ident, $suffix:literal {
+        $($field:ident: $help:literal,)+
+    } by {
+        $($by_field:ident[$label:ident]: $by_help:literal,)+
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct $name {
+            $(#[doc = $help] pub $field: u64,)+
+            $(#[doc = $by_help] pub $by_field: Counts<$label, { $label::COUNT }>,)+
+        }
+
+        impl $name {
+            fn write(&self, out: &mut Exposition<'_>) {
+                $(
+                    let name = concat!("wspush_", stringify!($field), $suffix);
+                    out.family(name, $help, MetricType::$type);
+                    out.sample(self.$field);
+                )+
+                $(
+                    let name = concat!("wspush_", stringify!($by_field), $suffix);
+                    out.family(name, $by_help, MetricType::$type);
+                    for (value, count) in self.$by_field.iter() {
+                        out.sample_with($label::NAME, value, count);
+                    }
+                )+
+            }
+        }
+    };
+}
+
+label! {
+    /// Why a request did not become a connection that is pushed to.
+    RefuseReason = "reason" {
+        BadRequest = "bad_request": "Not HTTP, or not a proper upgrade (400).",
+        NotFound = "not_found": "No such path (404).",
+        Method = "method": "Another method than GET (405).",
+        TooLarge = "too_large": "A request head larger than handshake_bytes_max (431).",
+        Version = "version": "Another WebSocket version than 13 (426).",
+        Origin = "origin": "An origin that is not allowed (403).",
+        ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose (403).",
+        Handler = "handler": "The host's connect callback said no (403).",
+        Full = "full": "max_connections are open (503).",
+        PerAddress = "per_address": "connections_per_address_max are open from there (503).",
+        Timeout = "timeout": "No complete request head within handshake_ms.",
+    }
+}
+
+label! {
+    /// Why a connection ended.
+    CloseReason = "reason" {
+        Client = "client": "The client closed it.",
+        GoingAway = "going_away": "We are going away (1001).",
+        ProtocolError = "protocol_error": "The client broke the protocol (1002).",
+        Unsupported = "unsupported": "Data of a kind that the endpoint does not take (1003).",
+        InvalidPayload = "invalid_payload": "Text that is not UTF-8 (1007).",
+        Policy = "policy": "Not allowed (1008).",
+        TooBig = "too_big": "A message larger than message_bytes_max (1009).",
+        Internal = "internal": "Our fault (1011).",
+        SlowConsumer = "slow_consumer": "It fell off a log's tail or filled its outbox (1013).",
+        Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
+        Reset = "reset": "The network or the client broke it off.",
+        Admin = "admin": "The admin API or the host closed it.",
+        Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// What an open WebSocket is used for.
+    ConnectionKind = "kind" {
+        Push = "push": "On /ws.",
+        Echo = "echo": "On /echo.",
+        Chat = "chat": "On /chat.",
+    }
+}
+
+numbers! {
+    /// What only grows. The reactor bumps the fields.
+    Metrics, Counter, "_total" {
+        accepted: "Connections accepted, on the public listeners and the admin listener.",
+        accept_paused: "Times that accepting stopped for want of descriptors.",
+        accept_errors: "Connections that broke while they were accepted.",
+        handshakes_ok: "WebSocket upgrades answered 101.",
+        publications: "Publications appended to logs.",
+        publications_bytes: "Bytes of publications as they are logged, frame headers included.",
+        deliveries: "Publications written completely to a subscriber, one for each subscriber.",
+        sends: "Calls that write to a socket.",
+        send_bytes: "Bytes written to sockets.",
+        recvs: "Calls that read from a socket.",
+        recv_bytes: "Bytes read from sockets.",
+        messages_in: "Messages from clients.",
+        pings_sent: "Pings sent to silent connections.",
+        slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
+        outbox_overflow: "Messages to one connection that found its outbox full.",
+        inbox_full: "Commands from other threads that found the inbox full.",
+        admin_requests: "Requests to the admin API.",
+    } by {
+        handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
+        closed[CloseReason]: "Connections that ended, by reason.",
+    }
+}
+
+numbers! {
+    /// What rises and falls; collected when somebody asks.
+    Gauges, Gauge, "" {
+        connections_handshaking: "Public connections that speak HTTP, or have not said anything yet.",
+        connections_closing: "WebSockets that are saying goodbye.",
+        connections_admin: "Connections on the admin listener.",
+        connections_blocked: "Connections whose socket takes nothing more for now.",
+        pool_chunks_used: "Assembly chunks lent to incomplete messages and request heads.",
+        pool_chunks_max: "Assembly chunks there are.",
+        inbox_commands: "Commands waiting in the inbox.",
+        channels: "Channels alive.",
+        log_bytes: "Bytes held by all logs.",
+        rss_bytes: "Resident set of the whole process.",
+        uptime_seconds: "Seconds since the start.",
+    } by {
+        connections[ConnectionKind]: "Open WebSockets, by kind.",
+    }
+}
+
+impl Metrics {
+    /// Counts a request that was refused.
+    pub fn refused(&mut self, reason: RefuseReason) {
+        self.handshakes_refused.bump(reason);
+    }
+
+    /// Counts a connection that ended.
+    pub fn closed(&mut self, reason: CloseReason) {
+        self.closed.bump(reason);
+    }
+
+    /// Appends the Prometheus text format, version 0.0.4 (`text/plain; version=0.0.4`).
+    pub fn write_prometheus(&self, gauges: &Gauges, out: &mut String) {
+        let mut exposition = Exposition::new(out);
+        self.write(&mut exposition);
+        gauges.write(&mut exposition);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bumps_are_counted_apart() {
+        let mut metrics = Metrics::default();
+        metrics.accepted += 2;
+        metrics.closed(CloseReason::SlowConsumer);
+        metrics.closed(CloseReason::SlowConsumer);
+        metrics.refused(RefuseReason::Full);
+        assert_eq!(metrics.closed.get(CloseReason::SlowConsumer), 2);
+        assert_eq!((metrics.closed.sum(), metrics.handshakes_refused.sum()), (2, 1));
+        assert_eq!(metrics.clone(), metrics);
+    }
+
+    #[test]
+    fn every_label_has_a_number_of_its_own() {
+        fn check<L: Label + std::fmt::Debug>(all: &[L], name: fn(L) -> &'static str) {
+            assert_eq!(all.len(), L::VALUES.len());
+            for (index, &label) in all.iter().enumerate() {
+                assert_eq!((label.index(), L::VALUES[index]), (index, name(label)), "{label:?}");
+            }
+            let mut values = L::VALUES.to_vec();
+            values.sort_unstable();
+            values.dedup();
+            assert_eq!(values.len(), all.len());
+        }
+        check(RefuseReason::ALL, RefuseReason::name);
+        check(CloseReason::ALL, CloseReason::name);
+        check(ConnectionKind::ALL, ConnectionKind::name);
+    }
+
+    #[test]
+    fn json_has_the_same_names() {
+        let mut metrics = Metrics { sends: 7, ..Metrics::default() };
+        metrics.closed(CloseReason::Drain);
+        let json = serde_json::to_value(&metrics).unwrap();
+        assert_eq!(json["sends"], 7);
+        assert_eq!(json["closed"]["drain"], 1);
+        assert_eq!(json["closed"].as_object().unwrap().len(), CloseReason::COUNT);
+        let mut gauges = Gauges::default();
+        gauges.connections.set(ConnectionKind::Chat, 3);
+        assert_eq!(serde_json::to_value(&gauges).unwrap()["connections"]["chat"], 3);
+    }
+}

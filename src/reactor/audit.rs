@@ -1,0 +1,132 @@
+//! What must hold between two turns, looked at from inside. For the simulator and the fuzzers: no part of the API.
+
+use crate::push::{ChannelId, Cursor, DEFAULT};
+
+use super::reactor::{Census, Reactor};
+use super::slot::{Flags, Slot, State};
+use super::socket::Socket;
+
+/// What a reactor holds at the moment.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// Connections of every state.
+    pub connections: usize,
+    /// Open WebSockets.
+    pub open: usize,
+    /// Connections saying goodbye.
+    pub closing: usize,
+    /// Connections whose socket is full.
+    pub blocked: usize,
+    /// Boxes for rare state.
+    pub extras: usize,
+    /// Chunks of the assembly pool in use.
+    pub chunks: usize,
+    /// Bytes in outboxes.
+    pub outbox_bytes: usize,
+    /// Commands that wait for room in a log.
+    pub pending: usize,
+    /// Name, epoch and next offset (0: nothing was ever logged) of every channel.
+    pub channels: Vec<(String, u64, u64)>,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Lets all logs begin at this logical position; only before there are connections and publications.
+    #[doc(hidden)]
+    pub fn start_logs_at(&mut self, position: u64) {
+        assert!(self.slots.is_empty());
+        self.channels.start_at(position);
+    }
+
+    /// Counts what the reactor holds, and panics where that contradicts itself.
+    #[doc(hidden)]
+    pub fn audit(&self) -> Audit {
+        let mut audit = Audit {
+            connections: self.slots.len(),
+            chunks: self.pool.chunks_in_use(),
+            pending: self.pending.len(),
+            ..Audit::default()
+        };
+        let mut census = Census::default();
+        let mut partial_input = false;
+        for (index, slot) in &self.slots {
+            self.audit_slot(index, slot);
+            match slot.state {
+                State::Admin => census.admin += 1,
+                _ => census.public += 1,
+            }
+            census.open_by_kind[slot.kind as usize] += usize::from(slot.state == State::Open);
+            census.closing += usize::from(slot.state == State::Closing);
+            census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
+            audit.outbox_bytes += slot.outbox_bytes();
+            if let Some(extra) = &slot.extra {
+                audit.extras += 1;
+                partial_input |= extra.assembly.is_some() || extra.http.is_some();
+            }
+        }
+        assert_eq!(census, self.census, "the census is wrong");
+        assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
+        (audit.open, audit.closing, audit.blocked) = (census.open(), census.closing, census.blocked);
+        for (id, channel) in self.channels.iter() {
+            let unused = channel.log.head() == channel.log.tail();
+            let next_offset = if unused { 0 } else { channel.log.next_offset() };
+            audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
+            assert!(channel.log.tail() <= channel.log.head());
+            let subscribers = match id {
+                DEFAULT => self.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::BROADCAST)).count(),
+                _ => channel.members.len(),
+            };
+            assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
+            for (place, member) in channel.members.iter().enumerate() {
+                let slot = &self.slots[member.slot as usize];
+                let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+                assert!(
+                    memberships.iter().any(|m| m.channel == id && m.place as usize == place),
+                    "member {place} of {} is a stranger in slot {}",
+                    channel.name,
+                    member.slot
+                );
+            }
+        }
+        audit
+    }
+
+    fn audit_slot(&self, index: usize, slot: &Slot<S>) {
+        let has = |flag| slot.flags.any(flag);
+        let extra = slot.extra.as_deref();
+        let memberships = extra.map_or(&[][..], |extra| &extra.memberships);
+        assert_eq!(has(Flags::OUTBOX), slot.outbox_bytes() > 0, "slot {index}: outbox flag");
+        assert_eq!(has(Flags::OUTBOX), extra.is_some_and(|e| e.outbox.is_some()), "slot {index}: outbox box");
+        assert!(!has(Flags::OUTBOX) || has(Flags::BLOCKED), "slot {index}: an outbox waits for nothing");
+        assert!(!has(Flags::PAUSED) || has(Flags::BLOCKED), "slot {index}: paused for nothing");
+        assert!(!has(Flags::MID_FRAME) || has(Flags::BLOCKED), "slot {index}: mid-frame for nothing");
+        assert!(extra.is_none_or(|extra| !extra.is_empty()), "slot {index}: an empty box is kept");
+        if slot.state != State::Open {
+            assert!(
+                memberships.is_empty() && !has(Flags::BROADCAST),
+                "slot {index}: not open, but subscribed"
+            );
+            assert!(!has(Flags::MID_FRAME), "slot {index}: not open, but in mid-frame");
+            return;
+        }
+        if has(Flags::BROADCAST) {
+            self.audit_cursor(index, slot, DEFAULT, slot.cursor);
+        }
+        for m in memberships {
+            let member = self.channels.get(m.channel).members[m.place as usize];
+            assert_eq!(member.slot as usize, index, "a member's place is someone else's");
+            self.audit_cursor(index, slot, m.channel, member.cursor);
+        }
+    }
+
+    fn audit_cursor(&self, index: usize, slot: &Slot<S>, id: ChannelId, cursor: Cursor) {
+        let log = &self.channels.get(id).log;
+        let Some(position) = log.position(cursor) else {
+            // Whoever can be written to is written to before the log moves on over it.
+            assert!(slot.flags.any(Flags::BLOCKED), "slot {index} fell off though its socket had room");
+            return;
+        };
+        let (_, boundary) = log.offset_at(position);
+        let mid = slot.mid_channel() == Some(id);
+        assert_eq!(mid, !boundary, "slot {index}: in mid-frame of {id:?} or not");
+    }
+}

@@ -1,0 +1,181 @@
+//! A small HTTP client that lets a test send every byte itself.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+
+use serde_json::Value;
+
+use super::PATIENCE;
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// One connection.
+pub struct Http {
+    stream: Stream,
+    host: String,
+    received: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The first field of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+}
+
+impl Http {
+    /// Connects.
+    pub fn tcp(address: SocketAddr) -> Http {
+        Http::over(TcpStream::connect(address).expect("the listener is there"))
+    }
+
+    /// Takes a connection that is there already.
+    pub fn over(stream: TcpStream) -> Http {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_nodelay(true).expect("an option");
+        let host = stream.peer_addr().expect("a peer").to_string();
+        Http { stream: Stream::Tcp(stream), host, received: Vec::new() }
+    }
+
+    /// Connects to a Unix-domain socket.
+    pub fn unix(path: &str) -> Http {
+        let stream = UnixStream::connect(path).expect("the listener is there");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        Http { stream: Stream::Unix(stream), host: "localhost".to_owned(), received: Vec::new() }
+    }
+
+    /// The `Host` that it names.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Sends bytes as they are. That the server has hung up already shows in what it answered.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let sent = match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        };
+        if let Err(e) = sent {
+            assert!(matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{e}");
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        let finished = match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+        };
+        finished.expect("a connection");
+    }
+
+    /// A whole request's bytes.
+    pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+        let mut head = format!("{method} {target} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head += &format!("Host: {}\r\n", self.host);
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() || method == "POST" {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        [head.as_bytes(), b"\r\n", body].concat()
+    }
+
+    /// Sends a request and waits for its answer.
+    pub fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+        let request = self.request(method, target, headers, body);
+        self.send(&request);
+        self.response_to(method)
+    }
+
+    /// The next answer.
+    pub fn response(&mut self) -> Response {
+        self.response_to("GET")
+    }
+
+    /// The next answer, to this method: the one to HEAD has no body.
+    pub fn response_to(&mut self, method: &str) -> Response {
+        let end = loop {
+            if let Some(at) = self.received.windows(4).position(|w| w == b"\r\n\r\n") {
+                break at + 4;
+            }
+            assert!(self.receive(), "the end came instead of an answer: {:?}", self.leftover());
+        };
+        let head = String::from_utf8(self.received.drain(..end).collect()).expect("an ASCII head");
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
+        let split = |line: &str| {
+            let (name, value) = line.split_once(':').expect("a header field");
+            (name.to_owned(), value.trim().to_owned())
+        };
+        let mut response = Response { status, headers: lines.map(split).collect(), body: Vec::new() };
+        if status >= 200 && status != 204 && method != "HEAD" {
+            let length = response.header("content-length").and_then(|n| n.parse().ok()).expect("a length");
+            while self.received.len() < length {
+                assert!(self.receive(), "the end came inside a body");
+            }
+            response.body = self.received.drain(..length).collect();
+        }
+        response
+    }
+
+    /// Asserts that the server ends the stream and says nothing more.
+    pub fn expect_end(&mut self) {
+        while self.receive() {}
+        assert!(self.received.is_empty(), "{:?} came instead of the end", self.leftover());
+    }
+
+    fn leftover(&self) -> String {
+        String::from_utf8_lossy(&self.received).into_owned()
+    }
+
+    /// Reads more. False: the stream has ended.
+    fn receive(&mut self) -> bool {
+        let mut buffer = [0; 16 << 10];
+        let read = match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(&mut buffer),
+            Stream::Unix(stream) => stream.read(&mut buffer),
+        };
+        match read {
+            Ok(n) => {
+                self.received.extend_from_slice(&buffer[..n]);
+                n > 0
+            }
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => false,
+            Err(e) => panic!("no answer: {e}"),
+        }
+    }
+
+    /// The connection and what was read beyond the last answer: after a 101.
+    pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        match self.stream {
+            Stream::Tcp(stream) => (stream, self.received),
+            Stream::Unix(_) => panic!("no WebSocket on a Unix-domain socket"),
+        }
+    }
+}

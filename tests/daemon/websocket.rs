@@ -1,0 +1,260 @@
+//! A small blocking WebSocket client, strict with what it is sent and free in what it sends.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use socket2::{Domain, Socket, Type};
+
+use super::{Daemon, Http, PATIENCE, Response};
+
+/// The key and the accept of RFC 6455 section 1.3.
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+pub const CONTINUATION: u8 = 0;
+pub const TEXT: u8 = 1;
+pub const BINARY: u8 = 2;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;
+pub const PONG: u8 = 10;
+
+/// A frame from the server: never fragmented, never masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub opcode: u8,
+    pub payload: Vec<u8>,
+}
+
+/// An open connection.
+pub struct WebSocket {
+    stream: TcpStream,
+    received: Vec<u8>,
+    at: usize,
+    pings: u32,
+}
+
+/// The handshake's fields.
+pub const HANDSHAKE: [(&str, &str); 4] = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Key", KEY),
+    ("Sec-WebSocket-Version", "13"),
+];
+
+impl WebSocket {
+    /// Opens `/ws`.
+    pub fn open(daemon: &Daemon) -> WebSocket {
+        WebSocket::open_at(daemon, "/ws")
+    }
+
+    /// Opens another path.
+    pub fn open_at(daemon: &Daemon, target: &str) -> WebSocket {
+        let refused = |response: Response| panic!("{}: {}", response.status, response.text());
+        WebSocket::ask(daemon.public, target, &[]).unwrap_or_else(refused)
+    }
+
+    /// Opens `/ws` from a socket that holds as little as can be had: small segments, a small receive buffer. Its
+    /// server-side buffer is small then as well, so it is full soon if nothing is read.
+    pub fn open_narrow(daemon: &Daemon, target: &str) -> WebSocket {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a small buffer");
+        socket.set_tcp_mss(536).expect("small segments");
+        socket.connect(&daemon.public.into()).expect("the listener is there");
+        let refused = |response: Response| panic!("{}: {}", response.status, response.text());
+        WebSocket::ask_over(Http::over(socket.into()), target, &[]).unwrap_or_else(refused)
+    }
+
+    /// Asks for a WebSocket; the answer if it is refused.
+    pub fn ask(address: SocketAddr, target: &str, more: &[(&str, &str)]) -> Result<WebSocket, Response> {
+        WebSocket::ask_over(Http::tcp(address), target, more)
+    }
+
+    /// The same over a connection that is there.
+    pub fn ask_over(mut http: Http, target: &str, more: &[(&str, &str)]) -> Result<WebSocket, Response> {
+        let response = http.ask("GET", target, &[&HANDSHAKE, more].concat(), b"");
+        if response.status != 101 { Err(response) } else { Ok(WebSocket::from_upgrade(http, &response)) }
+    }
+
+    /// Goes on behind a 101.
+    pub fn from_upgrade(http: Http, response: &Response) -> WebSocket {
+        assert_eq!(response.status, 101);
+        assert_eq!(response.header("sec-websocket-accept"), Some(ACCEPT));
+        assert_eq!(response.header("upgrade"), Some("websocket"));
+        assert_eq!(response.header("connection"), Some("Upgrade"));
+        let (stream, received) = http.into_parts();
+        WebSocket { stream, received, at: 0, pings: 0 }
+    }
+
+    /// Sends bytes as they are. Whether the server still listens shows in what it says.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        if let Err(e) = self.stream.write_all(bytes) {
+            assert!(matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{e}");
+        }
+    }
+
+    /// Sends a frame.
+    pub fn send(&mut self, opcode: u8, payload: &[u8]) {
+        self.send_raw(&masked(true, opcode, payload));
+    }
+
+    /// Sends a text.
+    pub fn send_text(&mut self, text: &str) {
+        self.send(TEXT, text.as_bytes());
+    }
+
+    /// Sends a close frame.
+    pub fn send_close(&mut self, code: u16, reason: &str) {
+        self.send(CLOSE, &[&code.to_be_bytes()[..], reason.as_bytes()].concat());
+    }
+
+    /// The next frame; None: the stream has ended at a frame's boundary, or was reset.
+    pub fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some((frame, size)) = parse(&self.received[self.at..]) {
+                self.at += size;
+                if self.at == self.received.len() {
+                    self.received.clear();
+                    self.at = 0;
+                }
+                return Some(frame);
+            }
+            if self.receive() == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// The next frame, which must be there.
+    pub fn frame(&mut self) -> Frame {
+        self.next().expect("a frame, not the end")
+    }
+
+    /// The next frame's text.
+    pub fn text(&mut self) -> String {
+        let frame = self.frame();
+        assert_eq!(frame.opcode, TEXT, "{frame:?}");
+        String::from_utf8(frame.payload).expect("UTF-8")
+    }
+
+    /// The frames that come before the answer to a ping: everything the server had for us.
+    pub fn sync(&mut self) -> Vec<Frame> {
+        self.pings += 1;
+        let payload = format!("sync {}", self.pings).into_bytes();
+        self.send(PING, &payload);
+        let mut before = Vec::new();
+        loop {
+            let frame = self.frame();
+            if frame.opcode == PONG && frame.payload == payload {
+                return before;
+            }
+            before.push(frame);
+        }
+    }
+
+    /// The close frame that comes next, its code and reason, and the end of the stream behind it.
+    pub fn closed(&mut self) -> (u16, String) {
+        let frame = self.frame();
+        let said = close_of(&frame);
+        assert_eq!(self.next(), None, "nothing follows a close frame");
+        assert_eq!(self.leftover(), 0, "nothing follows a close frame");
+        said
+    }
+
+    /// Bytes of an incomplete frame.
+    pub fn leftover(&self) -> usize {
+        self.received.len() - self.at
+    }
+
+    /// Says goodbye and waits for the answer.
+    pub fn close(mut self, code: u16) {
+        self.send_close(code, "");
+        assert_eq!(self.closed(), (code, String::new()));
+    }
+
+    /// Closes our side only.
+    pub fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).expect("a connection");
+    }
+
+    /// Goes without a word: the server sees a reset.
+    pub fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(std::time::Duration::ZERO)).expect("an option");
+    }
+
+    /// The socket, for a test that waits for many.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Reads more; 0 is the end.
+    fn receive(&mut self) -> usize {
+        self.received.drain(..self.at);
+        self.at = 0;
+        let start = self.received.len();
+        self.received.resize(start + (16 << 10), 0);
+        let read = match self.stream.read(&mut self.received[start..]) {
+            Ok(n) => n,
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => 0,
+            Err(e) => panic!("nothing came within {PATIENCE:?}: {e}"),
+        };
+        self.received.truncate(start + read);
+        read
+    }
+}
+
+/// Code and reason of a close frame.
+pub fn close_of(frame: &Frame) -> (u16, String) {
+    assert_eq!(frame.opcode, CLOSE, "{frame:?}");
+    match frame.payload.split_first_chunk::<2>() {
+        Some((code, reason)) => {
+            (u16::from_be_bytes(*code), String::from_utf8(reason.to_vec()).expect("UTF-8"))
+        }
+        None => (0, String::new()),
+    }
+}
+
+/// A client's frame. The mask is always the same: only the server has to be surprised by masks, in its own tests.
+pub fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let mut frame = vec![u8::from(fin) << 7 | opcode];
+    match payload.len() {
+        len @ 0..126 => frame.push(0x80 | len as u8),
+        len @ 126..65_536 => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&MASK);
+    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
+/// The first frame in `bytes` and its size. Panics at what a server must not send.
+fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
+    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
+    assert_eq!(first & 0x70, 0, "a reserved bit is set");
+    assert_eq!(first & 0x80, 0x80, "the server never fragments");
+    assert_eq!(second & 0x80, 0, "the server never masks");
+    let (len, at) = match second {
+        126 => (usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)), 4),
+        127 => (u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?) as usize, 10),
+        len => (usize::from(len), 2),
+    };
+    let shortest = if len < 126 {
+        2
+    } else if len < 65_536 {
+        4
+    } else {
+        10
+    };
+    assert_eq!(at, shortest, "a length of {len} in its shortest form");
+    let payload = bytes.get(at..at + len)?.to_vec();
+    let opcode = first & 0x0f;
+    assert!(matches!(opcode, TEXT | BINARY) || (opcode >= CLOSE && opcode <= PONG && len <= 125));
+    Some((Frame { opcode, payload }, at + len))
+}

@@ -1,0 +1,141 @@
+//! The demo: page, echo, chat, and the push form.
+
+mod daemon;
+
+use daemon::websocket::{BINARY, TEXT};
+use daemon::{Daemon, Frame, Http, WebSocket};
+
+#[test]
+fn the_page_is_whole_and_brings_its_own_rules() {
+    let daemon = Daemon::start(&["--demo"]);
+    let mut http = Http::tcp(daemon.public);
+    let page = http.ask("GET", "/", &[], b"");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    let text = page.text();
+    assert!(text.starts_with("<!doctype html>") && text.trim_end().ends_with("</html>"));
+    assert!(!text.contains("https://") && !text.contains("src=\"http"), "it needs nothing from elsewhere");
+    let head = http.ask("HEAD", "/", &[], b"");
+    assert_eq!(head.header("content-length"), Some(page.body.len().to_string().as_str()));
+    let wrong = http.ask("POST", "/", &[], b"");
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn without_the_flag_there_is_no_demo() {
+    let daemon = Daemon::start(&[]);
+    for target in ["/", "/echo", "/chat", "/demo/push"] {
+        assert_eq!(Http::tcp(daemon.public).ask("GET", target, &[], b"").status, 404, "{target}");
+        assert_eq!(WebSocket::ask(daemon.public, target, &[]).err().map(|r| r.status), Some(404), "{target}");
+    }
+    assert_eq!(Http::tcp(daemon.public).ask("POST", "/demo/push", &[], b"").status, 404);
+}
+
+#[test]
+fn ws_only_is_what_it_says() {
+    let daemon = Daemon::start(&["--ws-only"]);
+    for target in ["/", "/healthz", "/echo", "/demo/push"] {
+        assert_eq!(Http::tcp(daemon.public).ask("GET", target, &[], b"").status, 404, "{target}");
+    }
+    assert!(WebSocket::ask(daemon.public, "/ws", &[]).is_ok());
+    assert_eq!(daemon.admin_http().ask("GET", "/healthz", &[], b"").status, 200);
+}
+
+#[test]
+fn echo_gives_back_what_it_gets() {
+    let daemon = Daemon::start(&["--demo"]);
+    let mut client = WebSocket::open_at(&daemon, "/echo");
+    let mut other = WebSocket::open_at(&daemon, "/echo");
+    for len in [0, 1, 125, 126, 127, 1000, 65_535, 65_536] {
+        let text = "\u{e9}".repeat(len / 2) + if len % 2 == 1 { "x" } else { "" };
+        client.send_text(&text);
+        assert_eq!(client.text(), text);
+        let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
+        client.send(BINARY, &bytes);
+        assert_eq!(client.frame(), Frame { opcode: BINARY, payload: bytes });
+    }
+    for n in 0..200 {
+        client.send_text(&n.to_string());
+    }
+    for n in 0..200 {
+        assert_eq!(client.text(), n.to_string());
+    }
+    daemon.push("not for the echo");
+    assert_eq!((client.sync(), other.sync()), (vec![], vec![]));
+}
+
+#[test]
+fn an_echo_that_is_not_listened_to_stops_listening() {
+    let daemon = Daemon::start(&["--demo"]);
+    let mut client = WebSocket::open_at(&daemon, "/echo");
+    let message = daemon::websocket::masked(true, BINARY, &[7; 60_000]);
+    let mut writer = client.stream().try_clone().expect("a second handle");
+    const COUNT: usize = 400;
+    let writing = std::thread::spawn(move || {
+        for _ in 0..COUNT {
+            std::io::Write::write_all(&mut writer, &message).expect("it is taken in the end");
+        }
+    });
+    daemon.wait_stats("a full socket", |s| s["blocked"] == 1);
+    let page = daemon.ask("GET", "/connections", &[], b"").json();
+    let waiting = page["connections"][0]["outbox_bytes"].as_u64().expect("bytes");
+    assert!(waiting <= 256 << 10, "{waiting} bytes wait for one that does not listen");
+    for _ in 0..COUNT {
+        assert_eq!(client.frame().payload.len(), 60_000);
+    }
+    writing.join().expect("no panic");
+    assert_eq!(client.sync(), []);
+}
+
+#[test]
+fn everyone_in_the_chat_hears_everyone() {
+    let daemon = Daemon::start(&["--demo"]);
+    let mut first = WebSocket::open_at(&daemon, "/chat");
+    assert_eq!(first.text(), "* guest1 has joined.");
+    let mut second = WebSocket::open_at(&daemon, "/chat");
+    assert_eq!([first.text(), second.text()], ["* guest2 has joined.", "* guest2 has joined."]);
+    let mut outside = WebSocket::open(&daemon);
+    first.send_text("hello");
+    second.send_text("<script>alert(\"&'\")</script>");
+    // Two senders: the order between them is the server's, and the same for both.
+    let mut said = [first.text(), first.text()];
+    assert_eq!([second.text(), second.text()], said);
+    said.sort();
+    assert_eq!(said[0], "guest1: hello");
+    assert_eq!(said[1], "guest2: &lt;script&gt;alert(&quot;&amp;&#39;&quot;)&lt;/script&gt;");
+    second.close(1000);
+    assert_eq!(first.text(), "* guest2 has left.");
+    WebSocket::open_at(&daemon, "/chat").reset();
+    assert_eq!([first.text(), first.text()], ["* guest3 has joined.", "* guest3 has left."]);
+    daemon.push("not for the chat");
+    assert_eq!(outside.text(), "not for the chat");
+    assert_eq!((first.sync(), outside.sync()), (vec![], vec![]));
+    // An operator may speak in it.
+    daemon.push_to("/push?channel=demo.chat", "* maintenance");
+    assert_eq!(first.text(), "* maintenance");
+}
+
+#[test]
+fn the_form_pushes_to_everyone() {
+    let daemon = Daemon::start(&["--demo", "--message-bytes-max", "1000"]);
+    let mut client = WebSocket::open(&daemon);
+    let mut http = Http::tcp(daemon.public);
+    let own = format!("http://{}", daemon.public);
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let response = http.ask("POST", "/demo/push", &[form, ("Origin", &own)], b"message=from+the+form");
+    assert_eq!((response.status, response.json()["recipients"].as_u64()), (200, Some(1)));
+    assert_eq!(http.ask("POST", "/demo/push", &[("Content-Type", "text/plain")], b"plain").status, 200);
+    assert_eq!([client.text(), client.text()], ["from the form", "plain"]);
+    for origin in ["http://evil.example", "null"] {
+        assert_eq!(http.ask("POST", "/demo/push", &[("Origin", origin)], b"x").status, 403, "{origin}");
+    }
+    assert_eq!(http.ask("POST", "/demo/push", &[], b"").status, 400);
+    assert_eq!(http.ask("POST", "/demo/push", &[], b"\xff").status, 400);
+    assert_eq!(http.ask("GET", "/demo/push", &[], b"").header("allow"), Some("POST"));
+    assert_eq!(http.ask("POST", "/demo/push", &[], &[b'x'; 1001]).status, 413);
+    assert_eq!(client.sync(), []);
+    let mut echo = WebSocket::open_at(&daemon, "/echo");
+    echo.send(TEXT, &[b'x'; 1001]);
+    assert_eq!(echo.closed().0, 1009);
+}

@@ -1,0 +1,307 @@
+//! What happens in a run: everything that clients, publishers, the network and time can do, drawn at random.
+
+use wspush::config::SlowConsumer;
+use wspush::push::Message;
+use wspush::reactor::{Command, Door};
+use wspush::{CloseCode, Config, ConnId};
+
+use super::client::{Client, Reader, Role, Span, padding};
+use super::dice::Dice;
+use super::world::{CHANNELS, World};
+
+/// A configuration with bounds small enough to be met.
+pub fn config(dice: &mut Dice) -> Config {
+    let close = dice.one_in(2);
+    Config {
+        demo: true,
+        max_connections: dice.pick(&[3, 10, 1000]),
+        admin_connections_max: 4,
+        connections_per_address_max: dice.pick(&[0, 0, 1]),
+        channels_max: 100,
+        channel_idle_ms: dice.pick(&[1_000, 300_000]),
+        handshake_bytes_max: dice.pick(&[700, 8 << 10]),
+        message_bytes_max: dice.pick(&[500, 64 << 10]),
+        assembly_bytes_max: dice.pick(&[66, 90, 400]) * 4096,
+        heartbeat_ms: dice.pick(&[0, 1_000, 30_000]),
+        pong_wait_ms: dice.pick(&[1_000, 10_000]),
+        close_wait_ms: 2_000,
+        keep_alive_ms: 75_000,
+        log_publications: dice.pick(&[1, 2, 5, 64, 1024]),
+        log_bytes: dice.pick(&[300, 1_000, 4_000, 200_000]),
+        outbox_bytes_max: dice.pick(&[100, 3_000, 64 << 10]),
+        slow_consumer: if close { SlowConsumer::Close } else { SlowConsumer::Skip },
+        inbox_commands_max: dice.pick(&[4, 65_536, 65_536]),
+        flush_slice: dice.pick(&[1, 2, 3, 4_096]),
+        ..Config::default()
+    }
+}
+
+/// Where the logs begin: now and then shortly before the cursors wrap.
+pub fn log_start(dice: &mut Dice) -> u64 {
+    let wrap = u64::from(u32::MAX);
+    if dice.one_in(2) { 0 } else { wrap - dice.below(3_000) as u64 }
+}
+
+impl World {
+    /// One thing that happens.
+    pub fn happen(&mut self) {
+        match self.dice.below(22) {
+            0..=2 => self.newcomer(),
+            3..=6 => self.publish(),
+            7..=10 => self.client_speaks(),
+            11 => self.send_to_one(),
+            12 => self.command(),
+            13 => self.misbehave(),
+            14 => self.admin_request(),
+            15 => {
+                let (us, short) = (self.dice.pick(&[0, 1_000, 20_000, 120_000]), self.dice.one_in(4));
+                self.pass_time(us);
+                let mut faults = self.faults.borrow_mut();
+                faults.shortage = if short { 10 } else { 0 };
+                faults.short_write = if self.dice.one_in(2) { 3 } else { 0 };
+            }
+            16 if self.dice.one_in(4) => {
+                let ms = self.dice.pick(&[600, 1_500, 3_000, 11_000, 80_000]);
+                self.pass_time(ms * 1000);
+            }
+            17..=18 => self.act(),
+            _ => {
+                self.act();
+                self.turn(false);
+            }
+        }
+    }
+
+    fn newcomer(&mut self) {
+        if self.clients.len() > 30 {
+            return;
+        }
+        let reader = match self.dice.below(6) {
+            0 => Reader::Never,
+            1 | 2 => Reader::Slow(self.dice.range(1, 300)),
+            _ => Reader::Fast,
+        };
+        let down_max = self.dice.pick(&[130, 300, 1_000, 5_000, 1 << 20]);
+        let role = [
+            Role::Push,
+            Role::Push,
+            Role::Push,
+            Role::Push,
+            Role::Echo,
+            Role::Chat,
+            Role::Garbage,
+            Role::Http,
+        ][self.dice.below(8)];
+        let door = if role == Role::Http && self.dice.one_in(2) { Door::Admin } else { Door::Public };
+        let n = self.connect(role, door, reader, down_max);
+        let dice = &mut self.dice;
+        let client = &mut self.clients[n];
+        client.mute = dice.one_in(10);
+        match role {
+            Role::Push => {
+                let mut target = format!("/ws?n={n}");
+                if dice.one_in(5) {
+                    target += "&quiet=1";
+                } else {
+                    client.spans.insert("broadcast".to_owned(), Vec::new());
+                }
+                for channel in &CHANNELS[1..3] {
+                    if dice.one_in(2) {
+                        target += &format!("&channel={channel}");
+                        client.spans.insert((*channel).to_owned(), Vec::new());
+                    }
+                }
+                match dice.below(30) {
+                    0 => target += "&channel=private",
+                    1 => target += "&no=1",
+                    2 => target += "&channel=a*b",
+                    _ => {}
+                }
+                client.shake_hands(&target);
+            }
+            Role::Echo => client.shake_hands("/echo"),
+            Role::Chat => client.shake_hands("/chat"),
+            Role::Garbage => garbage(dice, client),
+            Role::Http => requests(dice, client),
+        }
+        if dice.one_in(4) {
+            client.send(dice.range(1, 150));
+        } else {
+            client.send(usize::MAX);
+        }
+    }
+
+    /// A burst of publications to one channel.
+    pub fn publish(&mut self) {
+        let channel = self.dice.pick(&CHANNELS);
+        let burst = if self.dice.one_in(4) { self.dice.range(2, 30) } else { 1 };
+        for _ in 0..burst {
+            let number = self.count(channel) + 1;
+            let len = match self.dice.below(40) {
+                0 => self.dice.range(60_000, 70_000),
+                1..=5 => self.dice.range(100, 1_000),
+                _ => self.dice.range(0, 60),
+            };
+            let text = format!("P|{channel}|{number}|{}", padding(number, len));
+            let message =
+                if self.dice.one_in(2) { Message::Text(&text) } else { Message::Binary(text.as_bytes()) };
+            let name = (channel != "broadcast").then_some(channel);
+            if let Ok(receipt) = self.shared.publish(name, message.to_frame(), self.unix_us()) {
+                self.published.get_mut(channel).unwrap().push(receipt);
+            }
+        }
+    }
+
+    fn any_client(&mut self, may: impl Fn(&Client) -> bool) -> Option<usize> {
+        if self.clients.is_empty() {
+            return None;
+        }
+        let n = self.dice.below(self.clients.len());
+        may(&self.clients[n]).then_some(n)
+    }
+
+    fn client_speaks(&mut self) {
+        let Some(n) = self.any_client(Client::can_send) else { return };
+        let (client, dice) = (&mut self.clients[n], &mut self.dice);
+        let max = self.config.message_bytes_max;
+        match client.role {
+            Role::Http => requests(dice, client),
+            Role::Garbage => {}
+            Role::Echo | Role::Chat => {
+                for _ in 0..if dice.one_in(5) { 20 } else { 1 } {
+                    let len = if dice.one_in(8) { dice.below(max.min(20_000) + 1) } else { dice.below(200) };
+                    let payload = vec![b'a' + dice.below(26) as u8; len.min(max)];
+                    let text = client.role == Role::Chat || dice.one_in(2);
+                    client.say(dice, text, &payload);
+                }
+            }
+            Role::Push => {
+                let what = match dice.below(12) {
+                    0..=2 => "sub side",
+                    3 | 4 => "unsub side",
+                    5 if dice.one_in(6) => "bye !",
+                    _ => "hello",
+                };
+                client.say(dice, true, what.as_bytes());
+            }
+        }
+        if self.dice.one_in(2) {
+            let n_bytes = self.dice.range(1, 400);
+            self.clients[n].send(n_bytes);
+        }
+    }
+
+    fn conn(&mut self) -> Option<(usize, ConnId)> {
+        let n = self.any_client(|client| client.conn.is_some() && client.role == Role::Push)?;
+        self.clients[n].conn.map(|conn| (n, conn))
+    }
+
+    fn send_to_one(&mut self) {
+        let Some((n, conn)) = self.conn() else { return };
+        for _ in 0..self.dice.range(1, 4) {
+            let client = &mut self.clients[n];
+            let text = format!("D|{}|{conn}", client.directs_sent + 1);
+            let frame = Message::Text(&text).to_frame();
+            client.directs_sent += usize::from(self.shared.command(Command::Send { conn, frame }).is_ok());
+        }
+    }
+
+    fn command(&mut self) {
+        let Some((n, conn)) = self.conn() else { return };
+        let channel = self.dice.pick(&CHANNELS[..3]).to_owned();
+        let logged = self.count(&channel);
+        match self.dice.below(20) {
+            0..=9 => {
+                let joins = Command::Subscribe { conn, channel: channel.clone() };
+                if self.shared.command(joins).is_ok() {
+                    let spans = self.clients[n].spans.entry(channel).or_default();
+                    if spans.last().is_none_or(|span| span.left.is_some()) {
+                        spans.push(Span { low: logged, high: logged, left: None });
+                    }
+                }
+            }
+            10..=18 => {
+                let leaves = Command::Unsubscribe { conn, channel: channel.clone() };
+                if self.shared.command(leaves).is_ok()
+                    && let Some(span) = self.clients[n].spans.entry(channel).or_default().last_mut()
+                    && span.left.is_none()
+                {
+                    span.left = Some(logged);
+                }
+            }
+            _ => {
+                let close = Command::Close { conn, code: CloseCode(4002), reason: "enough".to_owned() };
+                let _ = self.shared.command(close);
+            }
+        }
+    }
+
+    fn misbehave(&mut self) {
+        let Some(n) = self.any_client(|client| !client.gone) else { return };
+        let (client, dice) = (&mut self.clients[n], &mut self.dice);
+        match dice.below(9) {
+            0 => {
+                client.gone = true;
+                client.wire.borrow_mut().cut();
+            }
+            1 => {
+                client.gone = !client.close_sent && client.role != Role::Http;
+                if client.outgoing.is_empty() {
+                    client.wire.borrow_mut().end_up();
+                } else {
+                    client.gone = false;
+                }
+            }
+            2 => client.reader = Reader::Slow(dice.range(1, 100)),
+            3 | 4 if client.can_send() && client.role != Role::Http => client.close(1000),
+            5 if client.can_send() && client.role != Role::Http => {
+                // No frame, or one too many; whatever it is, it is the last thing said.
+                let bytes: Vec<u8> = (0..dice.range(2, 40)).map(|_| dice.below(256) as u8).collect();
+                client.outgoing.extend(bytes);
+                client.close_sent = true;
+                client.gone = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn admin_request(&mut self) {
+        let Some(conn) = self.conn().map(|(_, conn)| conn) else { return };
+        let Some(n) = self.any_client(|c| c.door == Door::Admin && c.can_send()) else { return };
+        let request = match self.dice.below(3) {
+            0 => format!(
+                "GET /connections?limit={} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                self.dice.range(1, 50)
+            ),
+            1 => format!("DELETE /connections/{conn}?code=4003 HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            _ => "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        };
+        self.clients[n].ask("any", request.as_bytes());
+    }
+}
+
+fn garbage(dice: &mut Dice, client: &mut Client) {
+    match dice.below(4) {
+        0 => {
+            client.outgoing.extend((0..dice.range(1, 300)).map(|_| dice.below(256) as u8).collect::<Vec<_>>())
+        }
+        1 => client.outgoing.extend(b"GET /ws HTTP/1.1\r\nHost: x\r\nX: never"),
+        2 => client.outgoing.extend("GET /ws HTTP/1.1\r\n".bytes().chain(vec![b'y'; dice.below(20_000)])),
+        _ => {}
+    }
+}
+
+fn requests(dice: &mut Dice, client: &mut Client) {
+    for _ in 0..if dice.one_in(3) { dice.range(1, 200) } else { 1 } {
+        match (client.door, dice.below(4)) {
+            (Door::Admin, 0) => client.ask("any", b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            (Door::Admin, 1) => {
+                let request = "POST /push?channel=public.adm HTTP/1.1\r\nHost: localhost\r\n\
+                               Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
+                client.ask("push", request.as_bytes());
+            }
+            (Door::Public, 0) => client.ask("any", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            _ => client.ask("ok", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        }
+    }
+}

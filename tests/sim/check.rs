@@ -1,0 +1,179 @@
+//! What must have come of a run.
+
+use wspush::config::SlowConsumer;
+
+use super::client::{Client, Reader, Role, Span, Stage};
+use super::world::World;
+
+impl World {
+    /// Everybody has what it should have; the server rests.
+    pub fn check_at_rest(&mut self) {
+        assert_eq!(self.audit.pending, 0, "commands wait for ever");
+        for n in 0..self.clients.len() {
+            self.check_client(n);
+        }
+        if self.audit.blocked == 0 {
+            let lagging = self.deliveries().find(|d| d.lagging > 0);
+            assert_eq!(lagging, None, "nobody is behind, says the census");
+        }
+        self.check_receipts();
+    }
+
+    /// Everyone is gone: so must be what was there for them.
+    pub fn check_empty(&self) {
+        let audit = &self.audit;
+        assert_eq!((audit.connections, audit.extras, audit.chunks), (0, 0, 0), "left behind: {audit:?}");
+        assert_eq!((audit.open, audit.closing, audit.blocked), (0, 0, 0), "left behind: {audit:?}");
+        assert_eq!(self.alive(), 0, "on_close was not called");
+        let lagging = self.deliveries().find(|d| d.lagging > 0);
+        assert_eq!(lagging, None, "nobody is left");
+        self.check_receipts();
+        for client in &self.clients {
+            assert!(client.wire.borrow().closed, "client {} still has a socket", client.n);
+        }
+    }
+
+    fn deliveries(&self) -> impl Iterator<Item = wspush::Delivery> {
+        self.published.values().flatten().filter_map(|receipt| self.shared.delivery(receipt.id))
+    }
+
+    fn check_receipts(&self) {
+        for (channel, receipts) in &self.published {
+            for (at, receipt) in receipts.iter().enumerate() {
+                let Some(d) = self.shared.delivery(receipt.id) else { continue };
+                let sum = d.written + d.lagging + d.skipped + d.gone;
+                assert_eq!(d.recipients, sum, "{channel} {}: {d:?}", at + 1);
+                let heard =
+                    |c: &&Client| c.heard.get(channel).is_some_and(|h| h.binary_search(&(at + 1)).is_ok());
+                let heard = self.clients.iter().filter(heard).count() as u32;
+                let reached = d.written + d.gone;
+                assert!(heard <= reached, "{channel} {}: {heard} have heard it: {d:?}", at + 1);
+            }
+        }
+    }
+
+    fn check_client(&mut self, n: usize) {
+        let client = &self.clients[n];
+        let who = format!("client {n} ({:?} {:?} {:?})", client.role, client.stage, client.reader);
+        let mut gaps = 0;
+        for (channel, heard) in &client.heard {
+            gaps += check_order(&who, channel, heard, &client.spans[channel]);
+        }
+        let wire = client.wire.borrow();
+        let may_skip = self.config.slow_consumer == SlowConsumer::Skip && wire.was_full;
+        assert!(gaps == 0 || may_skip, "{who}: {gaps} gaps: {:?} {:?}", client.heard, client.spans);
+        drop(wire);
+        self.check_handshake(n, &who);
+        match self.clients[n].stage {
+            Stage::Over => self.check_end(n, &who),
+            Stage::Open => self.check_complete(n, &who),
+            Stage::Handshake | Stage::Closed => {}
+        }
+        let skipped = self.reactor.metrics().slow_skipped;
+        assert!(gaps == 0 || skipped > 0, "{who}: a gap that nobody has counted");
+    }
+
+    /// A connection that reads and is open has everything.
+    fn check_complete(&self, n: usize, who: &str) {
+        let client = &self.clients[n];
+        if client.gone || client.reader == Reader::Never || client.wire.borrow().up_ended || client.close_sent
+        {
+            return;
+        }
+        assert!(client.outgoing.is_empty(), "{who}: the server doesn't read");
+        assert!(client.wire.borrow().up.is_empty(), "{who}: the server doesn't read");
+        assert!(client.pongs.is_empty(), "{who}: {} pongs missing", client.pongs.len());
+        assert!(client.echoes.is_empty(), "{who}: {} echoes missing", client.echoes.len());
+        assert_eq!(client.answered, client.asked, "{who}: answers missing");
+        assert_eq!(client.requests.len(), 0, "{who}: responses missing");
+        assert_eq!(client.directs_heard, client.directs_sent, "{who}: messages missing");
+        for (channel, spans) in &client.spans {
+            let Some(span) = spans.last().filter(|span| span.left.is_none()) else { continue };
+            let (count, heard) = (self.count(channel), client.heard.get(channel).and_then(|h| h.last()));
+            if count > span.high {
+                assert_eq!(heard, Some(&count), "{who}: {channel} is not complete, {spans:?}");
+            }
+        }
+    }
+
+    /// A stream that has ended has ended in an orderly way, or there is a reason.
+    fn check_end(&self, n: usize, who: &str) {
+        let client = &self.clients[n];
+        let wire = client.wire.borrow();
+        let silent_ms = wire.closed_us.saturating_sub(wire.heard_us) / 1000;
+        let behind_ms = wire.closed_us.saturating_sub(wire.drained_us) / 1000;
+        let cut = client.gone || wire.reset || wire.unread;
+        let heartbeat = self.config.heartbeat_ms > 0 && silent_ms >= self.config.pong_wait_ms;
+        let deadline = wire.was_full && behind_ms >= self.config.close_wait_ms;
+        let drained = self.draining && behind_ms >= self.config.drain_ms;
+        if cut
+            || heartbeat
+            || deadline
+            || drained
+            || wire.up_ended && !client.close_sent && client.role != Role::Http
+        {
+            return;
+        }
+        match client.role {
+            Role::Push | Role::Echo | Role::Chat if client.status == 101 => {
+                let slow = wire.was_full && client.is_cut_off();
+                assert!(client.close_code.is_some() || slow, "{who}: the end without a close frame");
+            }
+            Role::Http if client.slot.is_some() => {
+                let late = wire.closed_us - client.began_us >= self.config.handshake_ms * 1000;
+                let fine = client.requests.is_empty() || late || self.draining || !client.outgoing.is_empty();
+                assert!(fine, "{who}: {} responses missing", client.requests.len());
+                assert!(!client.is_cut_off() || late || self.draining, "{who}: half a response");
+            }
+            _ => {}
+        }
+    }
+
+    /// Nobody takes longer for the handshake than it may.
+    fn check_handshake(&self, n: usize, who: &str) {
+        let client = &self.clients[n];
+        let wire = client.wire.borrow();
+        let late_us = (self.config.handshake_ms + self.config.close_wait_ms) * 1000 + 200_000;
+        // With a full socket it is the time of silence that counts.
+        if client.stage == Stage::Handshake && client.slot.is_some() && !wire.was_full {
+            assert!(wire.closed || self.now_us < client.began_us + late_us, "{who}: still in its handshake");
+        }
+    }
+}
+
+/// Holds what was heard against the stays in the channel; returns the number of gaps.
+fn check_order(who: &str, channel: &str, heard: &[usize], spans: &[Span]) -> usize {
+    let fits = |span: &Span, number: usize| span.low < number && number <= span.high + 1;
+    let mut gaps = 0;
+    let mut at = None;
+    let mut last = 0;
+    for &number in heard {
+        let stays = |span: &Span| span.left.is_none_or(|left| number <= left);
+        let next = at.is_some_and(|at: usize| number == last + 1 && stays(&spans[at]));
+        if !next {
+            let later = at.map_or(0, |at| at + 1);
+            match (later..spans.len()).find(|&k| fits(&spans[k], number) && stays(&spans[k])) {
+                Some(k) => at = Some(k),
+                None => {
+                    // A gap, perhaps at a stay's beginning.
+                    gaps += 1;
+                    let first = at.unwrap_or(0);
+                    let k = (first..spans.len()).find(|&k| spans[k].low < number && stays(&spans[k]));
+                    at =
+                        Some(k.unwrap_or_else(|| {
+                            panic!("{who}: {channel} {number} of {heard:?} in {spans:?}")
+                        }));
+                }
+            }
+        }
+        last = number;
+    }
+    gaps
+}
+
+impl World {
+    /// Who was there to hear it was told that the server goes away, behind everything published before.
+    pub fn check_drained(&mut self, n: usize) {
+        self.check_client(n);
+    }
+}

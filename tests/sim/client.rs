@@ -1,0 +1,296 @@
+//! Clients: what they send, what they expect, and what they make of what they get.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use wspush::reactor::Door;
+
+use super::dice::Dice;
+use super::net::Wire;
+use super::parse::{self, Frame};
+
+/// What a client is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A subscriber that also talks to the handler.
+    Push,
+    Echo,
+    Chat,
+    /// Sends what is no request, or no end of one.
+    Garbage,
+    /// Pipelines requests, on either listener.
+    Http,
+}
+
+/// How a client reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Fast,
+    Slow(usize),
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Handshake,
+    Open,
+    /// The server's close frame has come.
+    Closed,
+    /// The stream has ended.
+    Over,
+}
+
+/// One stay in a channel. Its first publication is one behind what was logged when it began: `low` to `high`.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub low: usize,
+    pub high: usize,
+    /// Publications that were made when it ended: none after these may come.
+    pub left: Option<usize>,
+}
+
+#[derive(Debug)]
+pub struct Client {
+    pub n: usize,
+    pub role: Role,
+    pub door: Door,
+    pub wire: Rc<RefCell<Wire>>,
+    pub slot: Option<usize>,
+    pub conn: Option<wspush::ConnId>,
+    pub reader: Reader,
+    /// Never answers a ping.
+    pub mute: bool,
+    pub stage: Stage,
+    pub outgoing: VecDeque<u8>,
+    pub began_us: u64,
+    buf: Vec<u8>,
+    /// Cut the connection, or closed its side in the middle of something.
+    pub gone: bool,
+    pub close_sent: bool,
+    pub close_code: Option<u16>,
+    pub status: u16,
+    /// Numbers of the publications heard, by channel.
+    pub heard: BTreeMap<String, Vec<usize>>,
+    pub spans: BTreeMap<String, Vec<Span>>,
+    /// Messages, pings and requests still to be answered.
+    pub echoes: VecDeque<(bool, Vec<u8>)>,
+    pub pongs: VecDeque<Vec<u8>>,
+    pub asked: usize,
+    pub answered: usize,
+    pub directs_sent: usize,
+    pub directs_heard: usize,
+    pub requests: VecDeque<&'static str>,
+    pub pushes: Vec<u16>,
+}
+
+impl Client {
+    pub fn new(n: usize, role: Role, door: Door, reader: Reader, down_max: usize, now_us: u64) -> Client {
+        let wire = Wire { down_max, drained_us: now_us, heard_us: now_us, ..Wire::default() };
+        Client {
+            n,
+            role,
+            door,
+            wire: Rc::new(RefCell::new(wire)),
+            slot: None,
+            conn: None,
+            reader,
+            mute: false,
+            stage: Stage::Handshake,
+            outgoing: VecDeque::new(),
+            began_us: now_us,
+            buf: Vec::new(),
+            gone: false,
+            close_sent: false,
+            close_code: None,
+            status: 0,
+            heard: BTreeMap::new(),
+            spans: BTreeMap::new(),
+            echoes: VecDeque::new(),
+            pongs: VecDeque::new(),
+            asked: 0,
+            answered: 0,
+            directs_sent: 0,
+            directs_heard: 0,
+            requests: VecDeque::new(),
+            pushes: Vec::new(),
+        }
+    }
+
+    /// Queues the opening handshake.
+    pub fn shake_hands(&mut self, target: &str) {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: sim\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        self.outgoing.extend(request.bytes());
+    }
+
+    /// Whether it can still say something.
+    pub fn can_send(&self) -> bool {
+        !self.gone && !self.close_sent && self.stage == Stage::Open
+    }
+
+    /// Queues a message and what must be the answer.
+    pub fn say(&mut self, dice: &mut Dice, text: bool, payload: &[u8]) {
+        let (bytes, pings) = parse::client_message(dice, text, payload);
+        self.outgoing.extend(bytes);
+        self.pongs.extend(pings);
+        match self.role {
+            Role::Echo => self.echoes.push_back((text, payload.to_vec())),
+            Role::Push => self.asked += 1,
+            _ => {}
+        }
+    }
+
+    /// Queues a close frame.
+    pub fn close(&mut self, code: u16) {
+        self.outgoing.extend(parse::client_frame(true, 8, &code.to_be_bytes(), [1, 2, 3, 4]));
+        self.close_sent = true;
+    }
+
+    /// Queues a request; `kind` is what kind of answer it gets.
+    pub fn ask(&mut self, kind: &'static str, request: &[u8]) {
+        self.outgoing.extend(request);
+        self.requests.push_back(kind);
+    }
+
+    /// Moves at most `n` queued bytes to the wire.
+    pub fn send(&mut self, n: usize) {
+        let mut wire = self.wire.borrow_mut();
+        if self.gone || wire.up_ended || wire.closed {
+            return;
+        }
+        let n = n.min(self.outgoing.len()).min((256_usize << 10).saturating_sub(wire.up.len()));
+        if n > 0 {
+            let bytes: Vec<u8> = self.outgoing.drain(..n).collect();
+            wire.push_up(&bytes);
+        }
+    }
+
+    /// Reads at most `n` bytes and understands them.
+    pub fn read(&mut self, n: usize, now_us: u64) {
+        if self.gone || self.stage == Stage::Over {
+            return;
+        }
+        let bytes = self.wire.borrow_mut().pull_down(n, now_us);
+        self.buf.extend(bytes);
+        while self.understand() {}
+        if self.wire.borrow().is_over() {
+            self.stage = Stage::Over;
+            self.wire.borrow_mut().end_up();
+        }
+    }
+
+    /// Whether the stream stopped inside of a frame or response.
+    pub fn is_cut_off(&self) -> bool {
+        !self.buf.is_empty()
+    }
+
+    fn understand(&mut self) -> bool {
+        match (self.stage, self.role) {
+            (Stage::Closed, Role::Garbage | Role::Http) | (Stage::Over, _) => false,
+            (Stage::Closed, _) if self.buf.is_empty() => false,
+            (Stage::Closed, _) => panic!("{} bytes behind the close frame", self.buf.len()),
+            (Stage::Handshake, _) | (_, Role::Garbage | Role::Http) => {
+                let Some(response) = parse::response(&mut self.buf) else { return false };
+                self.status = response.status;
+                if self.role == Role::Http {
+                    self.stage = Stage::Open;
+                    self.response(&response);
+                } else if response.status == 101 {
+                    self.stage = Stage::Open;
+                }
+                !self.buf.is_empty()
+            }
+            (Stage::Open, _) => {
+                let Some(frame) = parse::frame(&mut self.buf) else { return false };
+                self.frame(frame);
+                !self.buf.is_empty()
+            }
+        }
+    }
+
+    fn response(&mut self, response: &parse::Response) {
+        let Some(kind) = self.requests.pop_front() else {
+            // The last word: a request that came too slowly, or a drain.
+            assert!(response.status >= 400, "an answer without a question: {response:?}");
+            return;
+        };
+        let last_word = matches!(response.status, 400 | 408 | 503);
+        match kind {
+            "push" => self.pushes.push(response.status),
+            "ok" => assert!(response.status == 200 || last_word, "{response:?}"),
+            _ => {}
+        }
+    }
+
+    fn frame(&mut self, frame: Frame) {
+        let text = String::from_utf8_lossy(&frame.payload).into_owned();
+        match (frame.opcode, self.role) {
+            (9, _) => {
+                if !self.mute && !self.close_sent {
+                    self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6]));
+                }
+            }
+            (10, _) => assert_eq!(self.pongs.pop_front(), Some(frame.payload), "the wrong pong"),
+            (8, _) => self.closed(&frame.payload),
+            (_, Role::Echo) => {
+                assert_eq!(
+                    self.echoes.pop_front(),
+                    Some((frame.opcode == 1, frame.payload)),
+                    "the wrong echo"
+                );
+            }
+            (_, Role::Push) => self.message(&text),
+            _ => {}
+        }
+    }
+
+    fn closed(&mut self, payload: &[u8]) {
+        let code = match payload {
+            [] => 1005,
+            [_] => panic!("a close frame with half a code"),
+            [a, b, ..] => u16::from_be_bytes([*a, *b]),
+        };
+        assert!(matches!(code, 1000..=1003 | 1005 | 1007..=1014 | 3000..=4999), "close code {code}");
+        assert!(code != 1005 || self.close_sent, "a close frame without a code");
+        self.close_code = Some(code);
+        self.stage = Stage::Closed;
+        if !self.close_sent {
+            self.close(code);
+        }
+    }
+
+    fn message(&mut self, text: &str) {
+        let fields: Vec<&str> = text.splitn(4, '|').collect();
+        match fields[..] {
+            ["P", channel, number, pad] => {
+                let number: usize = number.parse().unwrap();
+                assert_eq!(pad, padding(number, pad.len()), "someone else's bytes");
+                let heard = self.heard.entry(channel.to_owned()).or_default();
+                assert!(heard.last().is_none_or(|last| *last < number), "{channel} {number} after {heard:?}");
+                heard.push(number);
+            }
+            ["R", number] => {
+                self.answered += 1;
+                assert_eq!(number, self.answered.to_string(), "an answer is missing");
+            }
+            ["D", number, conn] => {
+                self.directs_heard += 1;
+                assert_eq!(number, self.directs_heard.to_string(), "a message to one is missing");
+                assert_eq!(
+                    Some(conn),
+                    self.conn.map(|conn| conn.to_string()).as_deref(),
+                    "someone else's mail"
+                );
+            }
+            _ => panic!("an unexpected message: {text:?}"),
+        }
+    }
+}
+
+/// What fills publication `number` up to its size.
+pub fn padding(number: usize, len: usize) -> String {
+    char::from(b'a' + (number % 26) as u8).to_string().repeat(len)
+}

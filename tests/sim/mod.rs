@@ -1,0 +1,65 @@
+//! The simulator: the real reactor, push core and protocol over a network, clients and a clock that a seed decides.
+
+pub mod chaos;
+pub mod check;
+pub mod client;
+pub mod dice;
+pub mod handler;
+pub mod net;
+pub mod parse;
+pub mod world;
+
+use dice::Dice;
+use world::World;
+use wspush::reactor::Command;
+
+/// A whole run: chaos, rest, then an end in one of two ways. Panics where an invariant is broken.
+pub fn run(mut dice: Dice, steps: usize) {
+    let config = chaos::config(&mut dice);
+    let start = chaos::log_start(&mut dice);
+    let mut world = World::new(dice, config, start);
+    for _ in 0..steps {
+        world.happen();
+        if world.dice.is_at_end() {
+            break;
+        }
+    }
+    let drain_at_once = world.dice.one_in(4);
+    if !drain_at_once {
+        world.calm();
+        world.settle();
+        world.check_at_rest();
+    }
+    if drain_at_once || world.dice.one_in(2) {
+        world.calm();
+        world.drain();
+    } else {
+        world.part();
+    }
+    world.check_empty();
+}
+
+impl World {
+    /// The kernel has memory again.
+    fn calm(&mut self) {
+        let mut faults = self.faults.borrow_mut();
+        (faults.shortage, faults.short_write) = (0, 0);
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        self.publish();
+        self.shared.command(Command::Drain).expect("the end gets through");
+        self.settle();
+        for _ in 0..3 {
+            if !self.turn.finished {
+                self.pass_time(self.config.drain_ms * 1000);
+                self.settle();
+            }
+        }
+        assert!(self.turn.finished, "the server never ends");
+        for n in 0..self.clients.len() {
+            self.check_drained(n);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A server with its clients and publishers, and the time they live in.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use wspush::endpoint::Receipt;
+use wspush::journal::Journal;
+use wspush::reactor::audit::Audit;
+use wspush::reactor::{Door, Reactor, Shared, Turn};
+use wspush::time::Time;
+use wspush::{Config, ConnId};
+
+use super::client::{Client, Reader, Role, Span, Stage};
+use super::dice::Dice;
+use super::handler::{Notes, Seen};
+use super::net::{Faults, SimSocket};
+
+/// Channels with publishers of their own.
+pub const CHANNELS: [&str; 4] = ["broadcast", "public.a", "public.b", "side"];
+
+pub struct World {
+    pub dice: Dice,
+    pub config: Config,
+    pub now_us: u64,
+    pub reactor: Reactor<SimSocket>,
+    pub shared: Arc<Shared>,
+    pub clients: Vec<Client>,
+    pub faults: Rc<RefCell<Faults>>,
+    /// Receipts of all publications, by channel: number 1 is the first.
+    pub published: BTreeMap<String, Vec<Receipt>>,
+    /// How many of them are in the logs, as of the last turn.
+    pub logged: BTreeMap<String, usize>,
+    pub audit: Audit,
+    pub turn: Turn,
+    pub draining: bool,
+    pub skips: usize,
+    seen: Arc<Mutex<Seen>>,
+    alive: HashSet<ConnId>,
+    waiting: Vec<usize>,
+}
+
+fn time(now_us: u64) -> Time {
+    Time { mono_us: now_us, unix_us: 1_700_000_000_000_000 + now_us }
+}
+
+impl World {
+    pub fn new(dice: Dice, config: Config, log_start: u64) -> World {
+        let now_us = 1_000_000;
+        let now = time(now_us);
+        let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let journal = Journal::new(wspush::config::LogLevel::Debug, Box::new(|_, _| {}));
+        let handler = Box::new(Notes(seen.clone()));
+        let mut reactor =
+            Reactor::new(config.clone(), shared.clone(), handler, journal, config.max_connections, now);
+        reactor.start_logs_at(log_start);
+        let faults = Faults { dice: dice.clone(), now_us, shortage: 0, short_write: 0 };
+        World {
+            dice,
+            config,
+            now_us,
+            reactor,
+            shared,
+            clients: Vec::new(),
+            faults: Rc::new(RefCell::new(faults)),
+            published: CHANNELS.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+            logged: CHANNELS.iter().map(|name| ((*name).to_owned(), 0)).collect(),
+            audit: Audit::default(),
+            turn: Turn { busy: false, due_ms: None, finished: false },
+            draining: false,
+            skips: 0,
+            seen,
+            alive: HashSet::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    pub fn unix_us(&self) -> u64 {
+        time(self.now_us).unix_us
+    }
+
+    /// How many publications a channel has, in the inbox or the log.
+    pub fn count(&self, channel: &str) -> usize {
+        self.published.get(channel).map_or(0, Vec::len)
+    }
+
+    /// A client that will be accepted with the next turn.
+    pub fn connect(&mut self, role: Role, door: Door, reader: Reader, down_max: usize) -> usize {
+        let n = self.clients.len();
+        self.clients.push(Client::new(n, role, door, reader, down_max, self.now_us));
+        self.waiting.push(n);
+        n
+    }
+
+    pub fn pass_time(&mut self, us: u64) {
+        self.now_us += us;
+        self.faults.borrow_mut().now_us = self.now_us;
+    }
+
+    /// One turn of the poll loop, as `EventLoop::poll_once` does it. Without `all` some events come later.
+    pub fn turn(&mut self, all: bool) {
+        let now = time(self.now_us);
+        let mut events = Vec::new();
+        for client in &self.clients {
+            let mut wire = client.wire.borrow_mut();
+            let Some(slot) = client.slot.filter(|_| !wire.closed) else { continue };
+            if wire.edge && (all || !self.dice.one_in(3)) {
+                wire.edge = false;
+                let (readable, writable) = wire.readiness();
+                events.push((slot, readable, writable));
+            }
+        }
+        if self.dice.one_in(4) {
+            let slot = self.dice.below(self.clients.len() + 2);
+            events.push((slot, self.dice.one_in(2), self.dice.one_in(2)));
+        }
+        for left in (1..events.len()).rev() {
+            events.swap(left, self.dice.below(left + 1));
+        }
+        self.reactor.set_now(now);
+        for (slot, readable, writable) in events {
+            self.reactor.ready(slot, readable, writable);
+        }
+        let budget = if all { usize::MAX } else { self.dice.below(8) };
+        for n in self.waiting.drain(..budget.min(self.waiting.len())).collect::<Vec<_>>() {
+            self.admit(n);
+        }
+        self.turn = self.reactor.turn(now);
+        self.reactor.show(now);
+        self.audit = self.reactor.audit();
+        self.look();
+    }
+
+    fn admit(&mut self, n: usize) {
+        let client = &mut self.clients[n];
+        let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
+        let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
+        client.slot = self.reactor.admit(socket, client.door, address);
+        if let Some(slot) = client.slot {
+            client.wire.borrow_mut().edge = true;
+            self.reactor.ready(slot, true, false);
+        }
+    }
+
+    /// Brings the model up to date with what the handler has seen and the logs hold.
+    fn look(&mut self) {
+        let mut seen = self.seen.lock().unwrap();
+        for (n, conn) in seen.opened.drain(..) {
+            let client = &mut self.clients[n];
+            client.conn = Some(conn);
+            assert!(self.alive.insert(conn), "a connection's id is used twice");
+            for (channel, spans) in &mut client.spans {
+                let low = self.logged.get(channel).copied().unwrap_or(0);
+                spans.push(Span { low, high: self.published[channel].len(), left: None });
+            }
+        }
+        for (n, channel, joins) in seen.wished.drain(..) {
+            let (low, high) = (self.logged[&channel], self.published[&channel].len());
+            let spans = self.clients[n].spans.entry(channel).or_default();
+            match spans.last_mut().filter(|span| span.left.is_none()) {
+                Some(span) if !joins => span.left = Some(high),
+                None if joins => spans.push(Span { low, high, left: None }),
+                _ => {}
+            }
+        }
+        for (conn, code) in seen.closed.drain(..) {
+            assert!(self.alive.remove(&conn), "on_close without on_open");
+            assert!(code == 1005 || code == 1006 || wspush::CloseCode(code).is_valid_on_wire(), "{code}");
+        }
+        for (name, epoch, next) in &self.audit.channels {
+            let Some(receipts) = self.published.get(name) else { continue };
+            let logged = receipts.partition_point(|r| (r.epoch, r.offset) < (*epoch, *next));
+            let before = self.logged.insert(name.clone(), logged).unwrap_or(0);
+            assert!(logged >= before, "{name} has lost publications");
+        }
+    }
+
+    /// Connections for which `on_open` was called and `on_close` was not.
+    pub fn alive(&self) -> usize {
+        self.alive.len()
+    }
+
+    /// Every client sends and reads as it likes.
+    pub fn act(&mut self) {
+        for client in &mut self.clients {
+            let n = if self.dice.one_in(3) { self.dice.range(1, 20) } else { 1 << 20 };
+            client.send(n);
+            match client.reader {
+                Reader::Fast => client.read(usize::MAX, self.now_us),
+                Reader::Slow(n) => client.read(self.dice.below(n + 1), self.now_us),
+                Reader::Never => {}
+            }
+        }
+    }
+
+    /// Lets everything come to rest: all but those that never read take what is there, and nothing fails.
+    pub fn settle(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..5_000 {
+            self.pass_time(20_000);
+            let before = self.moved();
+            for client in &mut self.clients {
+                client.send(usize::MAX);
+                if client.reader != Reader::Never {
+                    client.read(usize::MAX, self.now_us);
+                }
+            }
+            self.turn(true);
+            let resting = self.moved() == before && !self.turn.busy && self.shared.waiting() == 0;
+            quiet = if resting { quiet + 1 } else { 0 };
+            if quiet > 8 || self.turn.finished {
+                for client in self.clients.iter_mut().filter(|client| client.reader != Reader::Never) {
+                    client.read(usize::MAX, self.now_us);
+                }
+                return;
+            }
+        }
+        panic!("the server never comes to rest: {:?}, {:?}", self.turn, self.audit);
+    }
+
+    fn moved(&self) -> u64 {
+        self.clients.iter().map(|client| client.wire.borrow().moved).sum()
+    }
+
+    /// Ends every connection the way its client likes, and lets the deadlines pass.
+    pub fn part(&mut self) {
+        for client in &mut self.clients {
+            if client.can_send() && client.role != Role::Http && client.reader != Reader::Never {
+                client.close(1000);
+            } else if client.stage != Stage::Over {
+                client.gone = true;
+                client.wire.borrow_mut().cut();
+            }
+        }
+        self.settle();
+        self.pass_time(self.config.close_wait_ms.max(self.config.drain_ms) * 1000 + 1_000_000);
+        self.settle();
+    }
+}
