@@ -127,6 +127,14 @@ fn host(program: &[&str], options: &[&str]) {
 }
 
 #[test]
+fn the_pom_has_cargos_version() {
+    let pom = std::fs::read_to_string(repository().join("java/pom.xml")).unwrap();
+    let version =
+        concat!("<artifactId>wspush</artifactId>\n  <version>", env!("CARGO_PKG_VERSION"), "</version>");
+    assert!(pom.contains(version), "java/pom.xml must have {version}");
+}
+
+#[test]
 fn echo() {
     host(&["EchoHost"], &[]);
 }

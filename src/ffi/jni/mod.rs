@@ -19,6 +19,7 @@ mod ids;
 pub mod natives;
 mod packed;
 mod payload;
+mod raw;
 mod registry;
 mod replies;
 mod stats;

@@ -1,8 +1,10 @@
 //! The native methods of `io.wspush.Native`. They are called by that class only; each of them throws what goes wrong.
 #![allow(non_snake_case)]
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use jni::errors::Error;
 use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
@@ -16,6 +18,7 @@ use super::failure::{Failure, Raise};
 use super::handler::{Callbacks, JavaHandler};
 use super::ids::Ids;
 use super::payload::{ChannelName, Payload, new_array, read_array};
+use super::raw::Raw;
 use super::registry::{self, Entry};
 use super::{packed, replies, stats};
 
@@ -25,6 +28,20 @@ fn fenced<'local, T: Default>(
     body: impl FnOnce(&mut Env<'local>) -> Result<T, Failure>,
 ) -> T {
     env.with_env(body).resolve::<Raise>()
+}
+
+/// The same fence where each call into the JVM counts: only what goes wrong meets the `jni` crate.
+fn fenced_raw<'local, T: Default>(
+    env: EnvUnowned<'local>,
+    body: impl FnOnce(Raw<'_>) -> Result<T, Failure>,
+) -> T {
+    match catch_unwind(AssertUnwindSafe(|| body(Raw::of(&env)))) {
+        Ok(Ok(result)) => result,
+        // Thrown already.
+        Ok(Err(Failure::Java(Error::JavaException))) => T::default(),
+        Ok(Err(failure)) => fenced(env, |_| Err(failure)),
+        Err(panic) => fenced(env, |_| resume_unwind(panic)),
+    }
 }
 
 /// `byte[] load()`: looks up the ids; says the library's version.
@@ -118,19 +135,20 @@ pub extern "system" fn Java_io_wspush_Native_publish<'l>(
     text: jboolean,
     receipt: JLongArray<'l>,
 ) {
-    fenced(env, |env| {
+    fenced_raw(env, |raw| {
         if receipt.is_null() {
             return Err(Failure::Argument("no place for the receipt"));
         }
         let payload = Payload { array: &array, direct: &direct, from, len, text };
         let Receipt { epoch, offset, id, .. } = registry::with(server, |entry| {
             if channel.is_null() {
-                return payload.read(env, |message| Ok(entry.handle.broadcast(message)?));
+                return payload.read(&raw, |message| Ok(entry.handle.broadcast(message)?));
             }
-            let name = ChannelName::read(env, &channel)?;
-            payload.read(env, |message| Ok(entry.handle.publish(name.get()?, message)?))
+            let name = ChannelName::read(&raw, &channel)?;
+            payload.read(&raw, |message| Ok(entry.handle.publish(name.get()?, message)?))
         })?;
-        Ok(receipt.set_region(env, 0, &[epoch, offset, id].map(u64::cast_signed))?)
+        raw.put(&receipt, &[epoch, offset, id].map(u64::cast_signed));
+        Ok(())
     })
 }
 
@@ -147,10 +165,10 @@ pub extern "system" fn Java_io_wspush_Native_send<'l>(
     len: jint,
     text: jboolean,
 ) {
-    fenced(env, |env| {
+    fenced_raw(env, |raw| {
         let payload = Payload { array: &array, direct: &direct, from, len, text };
         registry::with(server, |entry| {
-            payload.read(env, |message| Ok(entry.handle.send(conn_id(conn), message)?))
+            payload.read(&raw, |message| Ok(entry.handle.send(conn_id(conn), message)?))
         })
     })
 }
@@ -167,9 +185,9 @@ pub extern "system" fn Java_io_wspush_Native_reply<'l>(
     len: jint,
     text: jboolean,
 ) {
-    fenced(env, |env| {
+    fenced_raw(env, |raw| {
         let payload = Payload { array: &array, direct: &direct, from, len, text };
-        payload.read(env, |message| replies::leave(conn_id(conn), message))
+        payload.read(&raw, |message| replies::leave(conn_id(conn), message))
     })
 }
 
@@ -203,8 +221,8 @@ pub extern "system" fn Java_io_wspush_Native_subscribe<'l>(
     channel: JByteArray<'l>,
     on: jboolean,
 ) {
-    fenced(env, |env| {
-        let name = ChannelName::read(env, &channel)?;
+    fenced_raw(env, |raw| {
+        let name = ChannelName::read(&raw, &channel)?;
         let (conn, name) = (conn_id(conn), name.get()?);
         registry::with(server, |entry| match on {
             true => Ok(entry.handle.subscribe(conn, name)?),

@@ -7,6 +7,7 @@ use jni::sys::jint;
 use crate::push::{Message, PushError};
 
 use super::failure::Failure;
+use super::raw::Raw;
 
 /// What is copied to the stack rather than to the heap; most messages are no longer.
 const ON_STACK: usize = 256;
@@ -30,7 +31,7 @@ impl Payload<'_, '_> {
     /// direct buffer's are read where they are.
     pub(super) fn read<T>(
         &self,
-        env: &Env<'_>,
+        raw: &Raw<'_>,
         use_it: impl FnOnce(Message<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let Ok(len) = usize::try_from(self.len) else {
@@ -38,19 +39,19 @@ impl Payload<'_, '_> {
         };
         let use_it = |bytes: &[u8]| use_it(self.message(bytes)?);
         if self.array.is_null() {
-            return use_it(direct(env, self.direct, self.from, len)?);
+            return use_it(direct(raw, self.direct, self.from, len)?);
         }
         if len <= ON_STACK {
             let mut copy = [0; ON_STACK];
-            self.array.get_region(env, self.from, &mut copy[..len])?;
+            raw.copy(self.array, self.from, &mut copy[..len])?;
             use_it(unsigned(&copy[..len]))
         } else {
             // The JVM checks the bounds before it copies, but the memory is taken before that.
-            if len > self.array.len(env)? {
+            if len > raw.len(self.array)? {
                 return Err(Failure::Argument("a length beyond the array's end"));
             }
             let mut copy = vec![0; len];
-            self.array.get_region(env, self.from, &mut copy)?;
+            raw.copy(self.array, self.from, &mut copy)?;
             use_it(unsigned(&copy))
         }
     }
@@ -65,21 +66,17 @@ impl Payload<'_, '_> {
 }
 
 fn direct<'a>(
-    env: &Env<'_>,
+    raw: &Raw<'_>,
     buffer: &'a JByteBuffer<'_>,
     from: jint,
     len: usize,
 ) -> Result<&'a [u8], Failure> {
     const NOT_DIRECT: Failure = Failure::Argument("neither an array nor a direct buffer");
-    if buffer.is_null() {
-        return Err(NOT_DIRECT);
-    }
-    let capacity = env.get_direct_buffer_capacity(buffer).map_err(|_| NOT_DIRECT)?;
+    let (address, capacity) = raw.direct(buffer).ok_or(NOT_DIRECT)?;
     let from = usize::try_from(from).map_err(|_| Failure::Argument("a negative position"))?;
     if from.checked_add(len).is_none_or(|end| end > capacity) {
         return Err(Failure::Argument("a limit beyond the buffer's end"));
     }
-    let address = env.get_direct_buffer_address(buffer).map_err(|_| NOT_DIRECT)?;
     // SAFETY: the JVM says that `capacity` bytes begin at `address`, and `from + len` is not more. The buffer's memory
     // lives as long as the object, which the caller's reference keeps for `'a`. That nobody writes to it meanwhile
     // is what the Javadoc asks of the caller.
@@ -126,13 +123,10 @@ impl ChannelName {
     /// Longer than any name that is allowed, so that too long a one is still seen to be.
     const BYTES_MAX: usize = 129;
 
-    pub(super) fn read(env: &Env<'_>, array: &JByteArray<'_>) -> Result<ChannelName, Failure> {
-        if array.is_null() {
-            return Err(Failure::Argument("no channel"));
-        }
-        let len = array.len(env)?.min(ChannelName::BYTES_MAX);
+    pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<ChannelName, Failure> {
+        let len = raw.len(array)?.min(ChannelName::BYTES_MAX);
         let mut name = ChannelName { bytes: [0; ChannelName::BYTES_MAX], len };
-        array.get_region(env, 0, &mut name.bytes[..len])?;
+        raw.copy(array, 0, &mut name.bytes[..len])?;
         Ok(name)
     }
 
