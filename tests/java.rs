@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wspush::config::{AdminListen, LogLevel};
-use wspush::{Config, Message, Server};
+use wspush::{Config, Handle, Message, Server};
 
 /// A host that hasn't ended after this long hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -263,21 +263,21 @@ fn online_notification() {
 #[ignore = "measures; means nothing without --release"]
 fn cost_of_a_broadcast() {
     let Some(built) = built() else { return };
-    let rust = rust_nanoseconds();
-    println!("Rust {rust:.1} ns");
+    let (rust, rust_channel) = rust_nanoseconds();
+    println!("Rust {rust:.1} ns, channel {rust_channel:.1} ns");
     let text = succeed(finish(java(built, &[], &["PublishCost"])), "PublishCost");
     for line in text.lines() {
         let Some((what, Ok(nanoseconds))) = line.split_once(' ').map(|(what, n)| (what, n.parse::<f64>()))
         else {
             continue;
         };
-        println!("Java {what} {nanoseconds:.1} ns, {:.2} times Rust", nanoseconds / rust);
+        let same = if what == "channel" { rust_channel } else { rust };
+        println!("Java {what} {nanoseconds:.1} ns, {:.2} times Rust", nanoseconds / same);
     }
 }
 
-/// The same loop as `PublishCost.java`.
-fn rust_nanoseconds() -> f64 {
-    const BURST: u64 = 2_000;
+/// The same loops as in `PublishCost.java`: a broadcast, and a publication to a channel.
+fn rust_nanoseconds() -> (f64, f64) {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         admin: AdminListen::Off,
@@ -288,20 +288,29 @@ fn rust_nanoseconds() -> f64 {
     let handle = server.handle();
     let reactor = thread::spawn(move || server.run());
     let text = "x".repeat(64);
-    let mut bursts = Vec::new();
-    for burst in 1..=300 {
+    let broadcast = bursts(&handle, || drop(handle.broadcast(Message::Text(&text)).unwrap()));
+    let publish = bursts(&handle, || drop(handle.publish("news", Message::Text(&text)).unwrap()));
+    handle.drain();
+    reactor.join().unwrap().unwrap();
+    (broadcast, publish)
+}
+
+fn bursts(handle: &Handle, publish: impl Fn()) -> f64 {
+    const BURST: u64 = 2_000;
+    let mut nanoseconds = Vec::new();
+    let mut published = handle.stats().counters.publications;
+    for _ in 0..300 {
         let start = Instant::now();
         for _ in 0..BURST {
-            handle.broadcast(Message::Text(&text)).unwrap();
+            publish();
         }
-        bursts.push(start.elapsed().as_nanos() as f64 / BURST as f64);
-        while handle.stats().counters.publications < burst * BURST {
+        nanoseconds.push(start.elapsed().as_nanos() as f64 / BURST as f64);
+        published += BURST;
+        while handle.stats().counters.publications < published {
             thread::sleep(Duration::from_millis(1));
         }
     }
-    handle.drain();
-    reactor.join().unwrap().unwrap();
-    let mut warm = bursts.split_off(150);
+    let mut warm = nanoseconds.split_off(150);
     warm.sort_by(f64::total_cmp);
     warm[warm.len() / 2]
 }

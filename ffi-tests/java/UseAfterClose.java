@@ -99,7 +99,7 @@ final class UseAfterClose {
 
     /** Sixteen threads use it while it closes. */
     private static void whileClosing() throws Exception {
-        for (int round = 0; round < 20; round++) {
+        for (int round = 0; round < 8; round++) {
             WsPushServer server = Check.builder().start();
             List<Thread> threads = new ArrayList<>();
             List<Throwable> problems = new ArrayList<>();
@@ -121,7 +121,7 @@ final class UseAfterClose {
                 thread.start();
                 threads.add(thread);
             }
-            Thread.sleep(round);
+            Thread.sleep(round * 3L);
             Thread other = new Thread(server::close);
             other.start();
             server.close();

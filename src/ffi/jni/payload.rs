@@ -124,9 +124,8 @@ impl ChannelName {
     const BYTES_MAX: usize = 129;
 
     pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<ChannelName, Failure> {
-        let len = raw.len(array)?.min(ChannelName::BYTES_MAX);
-        let mut name = ChannelName { bytes: [0; ChannelName::BYTES_MAX], len };
-        raw.copy(array, 0, &mut name.bytes[..len])?;
+        let mut name = ChannelName { bytes: [0; ChannelName::BYTES_MAX], len: 0 };
+        name.len = raw.copy_head(array, &mut name.bytes)?;
         Ok(name)
     }
 

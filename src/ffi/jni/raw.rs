@@ -56,6 +56,15 @@ impl<'env> Raw<'env> {
         if failed { Err(Failure::Java(Error::JavaException)) } else { Ok(()) }
     }
 
+    /// Fills `copy` from an array's beginning, as far as both go; how far that is.
+    pub(super) fn copy_head(&self, array: &JByteArray<'_>, copy: &mut [i8]) -> Result<usize, Failure> {
+        let len = self.len(array)?.min(copy.len());
+        let bytes = jsize::try_from(len).map_err(|_| Failure::Argument("too long"))?;
+        // SAFETY: as in `len`; the JVM writes `bytes` bytes, which both have, so there is no exception to ask for.
+        unsafe { call!(self, v1_1, GetByteArrayRegion, array.as_raw(), 0, bytes, copy.as_mut_ptr()) };
+        Ok(len)
+    }
+
     /// Puts numbers into an array; nothing else may be called afterwards, because of the exception there may be.
     pub(super) fn put(self, array: &JLongArray<'_>, numbers: &[jlong; 3]) {
         // SAFETY: as in `len`; the JVM reads three numbers, or none and throws.
