@@ -31,7 +31,7 @@ pub(super) const READ_BYTES: usize = 64 << 10;
 pub(super) const POOL_RESERVE: usize = 64;
 
 /// Slots beyond `max_connections`, for connections that are only there to be told that the server is full.
-const REFUSALS_MAX: usize = 256;
+pub const REFUSALS_MAX: usize = 32;
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
