@@ -124,14 +124,18 @@ impl<S: Socket> Reactor<S> {
             Ok(None) => return Progress::Incomplete,
             Err(refusal) => return self.refuse(index, &refusal),
         };
-        let framing = match head.body(self.body_bytes_max(index)) {
+        let takes_body = self.takes_body(index, &head);
+        let bytes_max = if takes_body { self.body_bytes_max(index) } else { usize::MAX };
+        let framing = match head.body(bytes_max) {
             Ok(framing) => framing,
             Err(refusal) => return self.refuse(index, &refusal),
         };
         let rest = &input[used..];
         match framing {
-            Framing::None => self.dispatch(index, &head, &[], used),
-            Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], used + n),
+            Framing::None => self.dispatch(index, &head, &[], Some(used)),
+            Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], Some(used + n)),
+            // Nobody would read the rest of it: the answer comes at once, and is the last one.
+            _ if !takes_body => self.dispatch(index, &head, &[], None),
             Framing::Length(n) => self.begin_body(index, &head, &input[..used], BodyFraming::Length(n)),
             Framing::Chunked => {
                 self.begin_body(index, &head, &input[..used], BodyFraming::Chunked(Chunked::default()))
@@ -139,12 +143,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Whether the answer to this request depends on its body.
+    fn takes_body(&self, index: usize, head: &Head<'_>) -> bool {
+        match self.slots[index].state {
+            State::Admin => guard::check(head, self.config.admin_token.as_deref()).is_ok(),
+            _ => matches!(public::route(head, &self.config), Route::DemoPush),
+        }
+    }
+
     /// A body on this connection's listener may have so many bytes.
     fn body_bytes_max(&self, index: usize) -> usize {
         match self.slots[index].state {
             State::Admin => self.config.admin_body_bytes_max,
-            _ if self.config.demo && !self.config.ws_only => self.config.message_bytes_max,
-            _ => 0,
+            _ => self.config.message_bytes_max,
         }
     }
 
@@ -185,14 +196,14 @@ impl<S: Socket> Reactor<S> {
         }
         let Some(Body { head, bytes, .. }) = request.body.take() else { return Progress::Used(used) };
         match head::parse(&head, head.len()) {
-            Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, used),
+            Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, Some(used)),
             Ok(None) => self.refuse(index, &Refusal::fixed(400, "incomplete request head")),
             Err(refusal) => self.refuse(index, &refusal),
         }
     }
 
-    /// Answers a whole request that took `used` bytes of the input.
-    fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: usize) -> Progress {
+    /// Answers a request that took `used` bytes of the input; None: what follows is of no use.
+    fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: Option<usize>) -> Progress {
         self.end_request(index);
         if self.slots[index].state == State::Admin {
             self.metrics.admin_requests += 1;
@@ -206,13 +217,22 @@ impl<S: Socket> Reactor<S> {
             return self.respond(index, head, &response, used);
         }
         match public::route(head, &self.config) {
-            Route::Respond(response) => self.respond(index, head, &response, used),
+            Route::Respond(response) => {
+                if response.status >= 400 {
+                    self.note_refusal(
+                        index,
+                        response.status,
+                        "no such path, or another method than it takes",
+                    );
+                }
+                self.respond(index, head, &response, used)
+            }
             Route::DemoPush => {
                 let response = self.demo_push(head, body);
                 self.respond(index, head, &response, used)
             }
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
-                Ok(()) => Progress::Upgraded(used),
+                Ok(()) => used.map_or(Progress::Over, Progress::Upgraded),
                 Err(refusal) => {
                     let response = Response::from(refusal);
                     self.respond(index, head, &response, used)
@@ -243,11 +263,17 @@ impl<S: Socket> Reactor<S> {
         slot.tidy();
     }
 
-    fn respond(&mut self, index: usize, head: &Head<'_>, response: &Response, used: usize) -> Progress {
-        let keep_alive = head.keep_alive() && self.draining.is_none();
-        response.write(&mut self.replies, keep_alive, head.method == "HEAD");
+    fn respond(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        response: &Response,
+        used: Option<usize>,
+    ) -> Progress {
         debug_assert!(self.slots.contains(index));
-        if keep_alive { Progress::Used(used) } else { Progress::Over }
+        let used = used.filter(|_| head.keep_alive() && self.draining.is_none());
+        response.write(&mut self.replies, used.is_some(), head.method == "HEAD");
+        used.map_or(Progress::Over, Progress::Used)
     }
 
     /// Answers what is no proper request. Where the next one would begin nobody knows, so this is the last answer.

@@ -125,7 +125,7 @@ impl<S: Socket> Reactor<S> {
         let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
         let limits = LogLimits { bytes: config.log_bytes, publications: config.log_publications };
         let default_epoch = shared.default_epoch();
-        Reactor {
+        let mut reactor = Reactor {
             // Reserved at once and never moved; a page costs nothing before its first connection.
             slots: Slab::with_capacity(slots),
             slots_used: 0,
@@ -155,7 +155,9 @@ impl<S: Socket> Reactor<S> {
             guests: 0,
             removed: 0,
             config,
-        }
+        };
+        reactor.tell_channels_the_policy();
+        reactor
     }
 
     /// The configuration in force.
@@ -246,8 +248,14 @@ impl<S: Socket> Reactor<S> {
             self.writable(index);
         }
         if readable {
-            self.readable(index);
+            self.readable(index, false);
         }
+    }
+
+    /// The poll says that a connection's peer has closed its side or broken off. That is found out by reading, behind
+    /// what came before.
+    pub fn ended(&mut self, index: usize) {
+        self.readable(index, true);
     }
 
     /// Does what is due: commands, a slice of the flush, timers.
@@ -255,7 +263,7 @@ impl<S: Socket> Reactor<S> {
         self.set_now(now);
         for (index, serial) in std::mem::take(&mut self.again) {
             if self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial) {
-                self.readable(index as usize);
+                self.readable(index as usize, true);
             }
         }
         self.carry_out_commands();

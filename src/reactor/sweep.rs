@@ -45,6 +45,7 @@ impl<S: Socket> Reactor<S> {
         if now_ms >= self.timers.tick_ms {
             self.timers.tick_ms = now_ms + TICK_MS;
             self.rates.sample(now_ms, &self.metrics);
+            self.retry();
             self.sweep();
         }
         if now_ms >= self.timers.channels_ms {
@@ -149,16 +150,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Begins the end: nothing more is taken in, what is published still goes out.
-    pub(super) fn begin_drain(&mut self) {
-        if self.draining.is_some() {
+    /// Begins the end: nothing more is taken in, what is published still goes out. Asked for again it can only
+    /// come sooner.
+    pub(super) fn begin_drain(&mut self, within_ms: Option<u64>) {
+        let drain_ms = within_ms.unwrap_or(self.config.drain_ms);
+        let deadline_ms = self.now.mono_ms().saturating_add(drain_ms);
+        if let Some(drain) = &mut self.draining {
+            drain.deadline_ms = drain.deadline_ms.min(deadline_ms);
             return;
         }
         self.shared.stop();
-        self.draining = Some(Drain { deadline_ms: self.now.mono_ms() + self.config.drain_ms, next: 0 });
+        self.draining = Some(Drain { deadline_ms, next: 0 });
         let count = self.slots.len();
-        let fields: [(&str, &dyn Display); 2] =
-            [("connections", &count), ("drain_ms", &self.config.drain_ms)];
+        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);
     }
 

@@ -87,8 +87,11 @@ impl<S: Socket> Reactor<S> {
         match self.handler.on_connect(&connect) {
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
+                // A host that leaves it to the configuration is not the one who says no.
+                let by_config = connect.by_config() == Decision::refuse(status, reason.as_str());
+                let cause = if by_config { RefuseReason::ForbiddenChannel } else { RefuseReason::Handler };
                 let status = if (400..600).contains(&status) { status } else { 403 };
-                Err((Refusal::new(status, reason), RefuseReason::Handler))
+                Err((Refusal::new(status, reason), cause))
             }
         }
     }
@@ -117,6 +120,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+        // What other threads have pushed by now came before the join.
+        self.carry_out_commands();
         let head = Cursor::at(self.channels.get(DEFAULT).log.head());
         let slot = &mut self.slots[index];
         slot.state = State::Open;
@@ -149,7 +154,7 @@ impl<S: Socket> Reactor<S> {
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
             }
             Kind::Echo => {}
         }

@@ -21,6 +21,8 @@ pub enum Role {
     Garbage,
     /// Pipelines requests, on either listener.
     Http,
+    /// Says anything; what it gets must still be responses and frames.
+    Raw,
 }
 
 /// How a client reads.
@@ -63,6 +65,7 @@ pub struct Client {
     pub mute: bool,
     pub stage: Stage,
     pub outgoing: VecDeque<u8>,
+    /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
     /// Cut the connection, or closed its side in the middle of something.
@@ -170,7 +173,7 @@ impl Client {
 
     /// Reads at most `n` bytes and understands them.
     pub fn read(&mut self, n: usize, now_us: u64) {
-        if self.gone || self.stage == Stage::Over {
+        if self.stage == Stage::Over || self.wire.borrow().reset {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
@@ -191,7 +194,7 @@ impl Client {
         match (self.stage, self.role) {
             (Stage::Closed, Role::Garbage | Role::Http) | (Stage::Over, _) => false,
             (Stage::Closed, _) if self.buf.is_empty() => false,
-            (Stage::Closed, _) => panic!("{} bytes behind the close frame", self.buf.len()),
+            (Stage::Closed, _) => panic!("behind the close frame: {:x?}, {self:?}", &self.buf),
             (Stage::Handshake, _) | (_, Role::Garbage | Role::Http) => {
                 let Some(response) = parse::response(&mut self.buf) else { return false };
                 self.status = response.status;
@@ -200,6 +203,10 @@ impl Client {
                     self.response(&response);
                 } else if response.status == 101 {
                     self.stage = Stage::Open;
+                } else if !matches!(self.role, Role::Garbage | Role::Raw) {
+                    // Refused; there is nothing else it could want.
+                    self.gone = true;
+                    self.wire.borrow_mut().end_up();
                 }
                 !self.buf.is_empty()
             }
@@ -228,11 +235,13 @@ impl Client {
     fn frame(&mut self, frame: Frame) {
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
         match (frame.opcode, self.role) {
-            (9, _) => {
-                if !self.mute && !self.close_sent {
-                    self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6]));
-                }
+            (9, _) if self.mute || self.close_sent => {}
+            (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),
+            (8, Role::Raw) => {
+                self.close_code = Some(1005);
+                self.stage = Stage::Closed;
             }
+            (_, Role::Raw) => {}
             (10, _) => assert_eq!(self.pongs.pop_front(), Some(frame.payload), "the wrong pong"),
             (8, _) => self.closed(&frame.payload),
             (_, Role::Echo) => {
