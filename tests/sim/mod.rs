@@ -52,7 +52,7 @@ impl World {
     fn drain(&mut self) {
         self.draining = true;
         self.publish();
-        self.shared.command(Command::Drain).expect("the end gets through");
+        self.shared.command(Command::Drain(None)).expect("the end gets through");
         self.settle();
         for _ in 0..3 {
             if !self.turn.finished {
