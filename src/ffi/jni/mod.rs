@@ -6,8 +6,8 @@
 //! [`crate::server::Handle`]; whatever has several parts travels as one byte array ([`packed`]), because each crossing
 //! costs more than the bytes in it.
 //!
-//! The other way goes through [`handler`]: the reactor runs on a Java daemon thread that has called the native `run`, so
-//! it is attached for all its life, and calls one object whose method ids [`ids`] has looked up once. Every callback
+//! The other way goes through [`handler`]: the reactor runs on a Java daemon thread that has called the native `run`,
+//! so it is attached for all its life, and calls one object whose method ids [`ids`] has looked up once. Every callback
 //! has a frame of local references of its own, since `run` doesn't return.
 //!
 //! May import: server and what it exports.
