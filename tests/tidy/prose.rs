@@ -95,7 +95,8 @@ pub fn version(changelog: &str, version: &str) -> Option<String> {
 #[test]
 fn a_path_to_nowhere_is_found() {
     let exists = |path: &str| ["src/lib.rs", "src", "docs/log.svg", "README.md", "fuzz/run"].contains(&path);
-    let text = "`src/lib.rs`, `src/gone.rs`, `application/json`, `/push`, `fuzz/run 5`, `java/build`, `java/target/x.jar`\n\
+    let text = "`src/lib.rs`, `src/gone.rs`, `application/json`, `/push`, `fuzz/run 5`,\x20\
+                `java/build`, `java/target/x.jar`\n\
                 ```\n`src/gone.rs`\n```\n\
                 ![a picture](log.svg) [read](../README.md#top) [x](gone.md) <img src=\"no.png\">\n[out](https://example.com/gone.md) `README.md` `Gone.toml` `a.b.c` `mod.rs` `..` `src/`";
     let found = paths("docs/a.md", text, exists);
