@@ -28,6 +28,8 @@ pub mod config;
 pub mod connect;
 mod fork;
 mod host;
+#[cfg(feature = "jni")]
+pub mod jni;
 pub mod last_error;
 pub mod push;
 mod running;
