@@ -57,6 +57,8 @@ pub struct Channel {
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
     offered: u64,
+    /// What becomes of a subscriber that falls off the log.
+    pub fallen: Passage,
 }
 
 impl Channel {
@@ -73,6 +75,7 @@ impl Channel {
             used_ms: now_ms,
             queued: false,
             unsettled: false,
+            fallen: Passage::Gone,
         }
     }
 
@@ -94,7 +97,7 @@ impl Channel {
             self.ledger.begin_at(offset);
         }
         self.used_ms = now_us / 1000;
-        self.ledger.publish(id, self.subscribers, now_us);
+        self.ledger.publish(id, self.subscribers, now_us, self.fallen);
         let appended = self.log.append(frame);
         assert_eq!(appended, offset, "the inbox gives out places in the order in which they are appended");
         if self.subscribers == 0 {
@@ -235,7 +238,7 @@ mod tests {
         channel.end_walk();
         let (cursor, lost) = channel.skip_to_newest();
         assert_eq!((channel.log.position(cursor), lost), (Some(channel.log.newest_start()), 2));
-        channel.ledger.settle(1, |_| {});
+        channel.ledger.settle(1, 0, Passage::Gone, |_| {});
         let d = channel.ledger.delivery(0).unwrap();
         assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
         assert_eq!(channel.ledger.delivery(2).unwrap().lagging, 1);

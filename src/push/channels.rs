@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::channel::Channel;
-use super::ledger::Delivery;
+use super::ledger::{Delivery, Passage};
 use super::log::Log;
 
 /// A channel's place in the server. Valid while the channel has subscribers.
@@ -38,6 +38,8 @@ pub struct Channels {
     /// Channels whose ledger has changed since it was last settled.
     unsettled: Vec<ChannelId>,
     limits: LogLimits,
+    /// What becomes of subscribers that fall off a log.
+    fallen: Passage,
     /// Logical position of every new log's first byte.
     start: u64,
 }
@@ -58,6 +60,7 @@ impl Channels {
             queue: VecDeque::new(),
             unsettled: Vec::new(),
             limits,
+            fallen: Passage::Gone,
             start: 0,
         }
     }
@@ -69,7 +72,8 @@ impl Channels {
         }
         let LogLimits { bytes, publications } = self.limits;
         let log = Log::starting_at(self.start, first_offset, bytes, publications);
-        let channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
+        let mut channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
+        channel.fallen = self.fallen;
         let id = ChannelId(self.all.insert(channel) as u32);
         self.names.insert(name.clone(), id);
         id
@@ -82,8 +86,14 @@ impl Channels {
         let default = self.get(DEFAULT);
         assert!(self.len() == 1 && default.subscribers == 0 && default.log.head() == default.log.tail());
         let epoch = default.epoch;
-        *self = Channels { start: position, ..Channels::empty(self.limits) };
+        *self = Channels { start: position, fallen: self.fallen, ..Channels::empty(self.limits) };
         self.open(&Arc::from(DEFAULT_NAME), epoch, 1, 0);
+    }
+
+    /// Says what becomes of subscribers that fall off a log, for the deliveries' counts.
+    pub fn set_fallen(&mut self, passage: Passage) {
+        self.fallen = passage;
+        self.all.iter_mut().for_each(|(_, channel)| channel.fallen = passage);
     }
 
     /// The id of a channel that exists.
@@ -153,7 +163,7 @@ impl Channels {
         for id in self.unsettled.drain(..) {
             let channel = &mut self.all[id.0 as usize];
             channel.unsettled = false;
-            channel.ledger.settle(now_us, &mut changed);
+            channel.ledger.settle(now_us, channel.log.first_offset(), channel.fallen, &mut changed);
         }
     }
 

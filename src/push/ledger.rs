@@ -21,7 +21,7 @@ pub struct Delivery {
     pub lagging: u32,
     /// Slow consumers that were moved past it.
     pub skipped: u32,
-    /// Subscribers that left, or were closed, before they had it.
+    /// Subscribers that left, or were closed, before they had it; also one that was closed in the middle of it.
     pub gone: u32,
     /// When the first subscriber had it.
     pub first_us: Option<u64>,
@@ -73,9 +73,38 @@ pub struct Ledger {
     at_next: Tally,
     /// Everything before this offset is settled: nobody lags, and nothing will change any more.
     unsettled_from: u64,
+    /// Lines that were not settled when their time was up, and are to be shown for the last time.
+    retired: Vec<Delivery>,
     /// The sum of all changes before that offset.
     settled: Tally,
     lines_max: usize,
+}
+
+impl Line {
+    /// Brings the delivery up to date; `sum` are the counts at its offset. Subscribers that lag although the
+    /// publication is `lost` to them have had a passage over it that nobody could count.
+    fn update(&mut self, sum: Tally, now_us: u64, lost: Option<Passage>) {
+        let delivery = &mut self.delivery;
+        let [written, mut skipped, mut gone] = sum.0.map(|n| n.max(0) as u32);
+        let lagging = delivery.recipients.saturating_sub(written + skipped + gone);
+        match lost {
+            Some(Passage::Skipped) => skipped += lagging,
+            Some(_) => gone += lagging,
+            None => {}
+        }
+        delivery.lagging = if lost.is_some() { 0 } else { lagging };
+        (delivery.written, delivery.skipped, delivery.gone) = (written, skipped, gone);
+        let since_us = now_us.saturating_sub(self.published_us);
+        if written > 0 {
+            delivery.first_us.get_or_insert(since_us);
+        }
+        if written > 0 && written >= delivery.recipients.div_ceil(2) {
+            delivery.median_us.get_or_insert(since_us);
+        }
+        if delivery.lagging == 0 {
+            delivery.last_us.get_or_insert(since_us);
+        }
+    }
 }
 
 impl Ledger {
@@ -86,6 +115,7 @@ impl Ledger {
             lines: VecDeque::new(),
             at_next: Tally::default(),
             unsettled_from: first,
+            retired: Vec::new(),
             settled: Tally::default(),
             lines_max,
         }
@@ -97,14 +127,17 @@ impl Ledger {
         *self = Ledger::new(offset, self.lines_max);
     }
 
-    /// Notes a publication with its receipt's `id` and number of `recipients`.
-    pub fn publish(&mut self, id: u64, recipients: u32, now_us: u64) {
+    /// Notes a publication with its receipt's `id` and number of `recipients`. If the oldest one has to go for it,
+    /// those that lag behind that one have lost it: `lost` says what became of them.
+    pub fn publish(&mut self, id: u64, recipients: u32, now_us: u64, lost: Passage) {
         if self.lines.len() >= self.lines_max
-            && let Some(line) = self.lines.pop_front()
+            && let Some(mut line) = self.lines.pop_front()
         {
             if self.unsettled_from == self.first {
                 self.settled.add(line.change);
                 self.unsettled_from += 1;
+                line.update(self.settled, now_us, Some(lost));
+                self.retired.push(line.delivery);
             }
             self.first += 1;
         }
@@ -136,30 +169,25 @@ impl Ledger {
         tally.0[passage as usize] += by;
     }
 
-    /// Brings the deliveries that are not settled up to date and shows each of them to `changed`.
-    pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) {
+    /// Brings the deliveries that are not settled up to date and shows each of them to `changed`. Publications before
+    /// `logged_from` are no longer in the log, so whoever still lags behind them has `lost` them.
+    pub fn settle(
+        &mut self,
+        now_us: u64,
+        logged_from: u64,
+        lost: Passage,
+        mut changed: impl FnMut(&Delivery),
+    ) {
+        self.retired.drain(..).for_each(|delivery| changed(&delivery));
         let mut sum = self.settled;
         let mut settled = true;
         for line in self.lines.range_mut((self.unsettled_from - self.first) as usize..) {
             sum.add(line.change);
-            let delivery = &mut line.delivery;
-            let [written, skipped, gone] = sum.0.map(|n| n.max(0) as u32);
-            let since_us = now_us.saturating_sub(line.published_us);
-            (delivery.written, delivery.skipped, delivery.gone) = (written, skipped, gone);
-            delivery.lagging = delivery.recipients.saturating_sub(written + skipped + gone);
-            if written > 0 {
-                delivery.first_us.get_or_insert(since_us);
-            }
-            if written > 0 && written >= delivery.recipients.div_ceil(2) {
-                delivery.median_us.get_or_insert(since_us);
-            }
-            if delivery.lagging == 0 {
-                delivery.last_us.get_or_insert(since_us);
-            }
-            changed(delivery);
-            settled &= delivery.lagging == 0;
+            line.update(sum, now_us, (line.delivery.offset < logged_from).then_some(lost));
+            changed(&line.delivery);
+            settled &= line.delivery.lagging == 0;
             if settled {
-                self.unsettled_from = delivery.offset + 1;
+                self.unsettled_from = line.delivery.offset + 1;
                 self.settled = sum;
             }
         }
@@ -185,39 +213,54 @@ mod tests {
     fn prefix_sums_count_every_subscriber_once() {
         let mut ledger = Ledger::new(10, 8);
         for id in 0..3 {
-            ledger.publish(id, 4, 100);
+            ledger.publish(id, 4, 100, Passage::Gone);
         }
         ledger.pass(Passage::Written, 10, 13);
         ledger.pass(Passage::Written, 10, 11);
         ledger.pass(Passage::Gone, 11, 13);
         ledger.pass(Passage::Skipped, 10, 12);
-        ledger.settle(150, |_| {});
+        ledger.settle(150, 0, Passage::Gone, |_| {});
         assert_eq!(counts(&ledger, 10), [2, 1, 1, 0]);
         assert_eq!(counts(&ledger, 11), [1, 1, 1, 1]);
         assert_eq!(counts(&ledger, 12), [1, 2, 0, 1]);
         // What has passed the newest publication must not be counted for the next one.
-        ledger.publish(3, 2, 200);
-        ledger.settle(210, |_| {});
+        ledger.publish(3, 2, 200, Passage::Gone);
+        ledger.settle(210, 0, Passage::Gone, |_| {});
         assert_eq!(counts(&ledger, 13), [0, 2, 0, 0]);
         let first = ledger.delivery(10).unwrap();
         assert_eq!((first.first_us, first.median_us, first.last_us), (Some(50), Some(50), None));
     }
 
     #[test]
+    fn nobody_lags_behind_what_is_no_longer_there() {
+        let mut ledger = Ledger::new(0, 2);
+        for id in 0..3 {
+            ledger.publish(id, 2, 0, Passage::Skipped);
+            ledger.pass(Passage::Written, id, id + 1);
+        }
+        let mut seen = Vec::new();
+        ledger.settle(5, 2, Passage::Gone, |d| {
+            seen.push([d.id as u32, d.written, d.lagging, d.skipped, d.gone])
+        });
+        assert_eq!(seen, [[0, 1, 0, 1, 0], [1, 1, 0, 0, 1], [2, 1, 1, 0, 0]]);
+        ledger.settle(6, 2, Passage::Gone, |d| assert_eq!(d.id, 2, "the others are settled"));
+    }
+
+    #[test]
     fn old_lines_go_and_their_sums_stay_right() {
         let mut ledger = Ledger::new(0, 2);
-        ledger.publish(0, 1, 0);
+        ledger.publish(0, 1, 0, Passage::Gone);
         ledger.pass(Passage::Written, 0, 1);
-        ledger.publish(1, 2, 0);
-        ledger.publish(2, 2, 0);
+        ledger.publish(1, 2, 0, Passage::Gone);
+        ledger.publish(2, 2, 0, Passage::Gone);
         ledger.pass(Passage::Written, 0, 3);
-        ledger.settle(9, |_| {});
+        ledger.settle(9, 0, Passage::Gone, |_| {});
         assert_eq!((counts(&ledger, 1), counts(&ledger, 2)), ([1, 1, 0, 0], [1, 1, 0, 0]));
         assert!(ledger.delivery(0).is_none());
         ledger.pass(Passage::Written, 1, 3);
         let mut seen = Vec::new();
-        ledger.settle(20, |d| seen.push((d.id, d.lagging, d.last_us)));
+        ledger.settle(20, 0, Passage::Gone, |d| seen.push((d.id, d.lagging, d.last_us)));
         assert_eq!(seen, [(1, 0, Some(20)), (2, 0, Some(20))]);
-        ledger.settle(30, |d| panic!("{d:?} was settled"));
+        ledger.settle(30, 0, Passage::Gone, |d| panic!("{d:?} was settled"));
     }
 }

@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Message};
+use crate::push::{ChannelId, DEFAULT, Message, Passage};
 
 use super::flush::set_blocked;
 use super::reactor::Reactor;
@@ -39,6 +39,14 @@ impl<S: Socket> Reactor<S> {
             SlowConsumer::Skip => self.skip(index, id),
         }
         policy == SlowConsumer::Skip && !cut_off
+    }
+
+    /// What becomes of slow consumers is also what the deliveries' counts say of them.
+    pub(super) fn tell_channels_the_policy(&mut self) {
+        self.channels.set_fallen(match self.config.slow_consumer {
+            SlowConsumer::Close => Passage::Gone,
+            SlowConsumer::Skip => Passage::Skipped,
+        });
     }
 
     fn skip(&mut self, index: usize, id: ChannelId) {

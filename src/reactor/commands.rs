@@ -163,6 +163,7 @@ impl<S: Socket> Reactor<S> {
             Ok(config) => {
                 self.config = config;
                 self.addresses.set_max(self.config.connections_per_address_max);
+                self.tell_channels_the_policy();
                 self.journal.set_level(self.config.log_level);
                 let fields: [(&str, &dyn Display); 2] =
                     [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];

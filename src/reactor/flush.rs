@@ -18,6 +18,8 @@ pub(super) enum Offer {
     Done,
     /// Its socket is full, maybe in the middle of a frame.
     Full { mid_frame: bool },
+    /// The kernel had no memory for it, maybe in the middle of a frame.
+    Short { mid_frame: bool },
     /// What it should get next is no longer in the log.
     Fallen,
     /// Its connection is broken.
@@ -29,6 +31,8 @@ pub(super) enum Offer {
 pub(super) enum Doom {
     /// It has fallen off the channel's log.
     Fallen { index: u32, serial: u32, channel: ChannelId },
+    /// The kernel had no memory for it.
+    Short { index: u32, serial: u32 },
     /// Its connection is broken.
     Broken { index: u32, serial: u32 },
 }
@@ -52,6 +56,7 @@ pub(super) fn offer<S: Socket>(
     let (first, second) = log.slices_between(from, to);
     let written = match send(socket, metrics, first, second) {
         Sent::Bytes(n) => n as u64,
+        Sent::Short => return Offer::Short { mid_frame: !log.offset_at(from).1 },
         Sent::Broken => return Offer::Broken,
     };
     let reached = from + written;
@@ -95,6 +100,10 @@ fn note<S>(
     match offered {
         Offer::Nothing | Offer::Done => {}
         Offer::Full { mid_frame } => set_full(census, slot, channel, mid_frame),
+        Offer::Short { mid_frame } => {
+            set_full(census, slot, channel, mid_frame);
+            doomed.push(Doom::Short { index, serial });
+        }
         Offer::Fallen => doomed.push(Doom::Fallen { index, serial, channel }),
         Offer::Broken => doomed.push(Doom::Broken { index, serial }),
     }
@@ -188,9 +197,9 @@ impl<S: Socket> Reactor<S> {
         let mut doomed = std::mem::take(&mut self.doomed);
         for doom in doomed.drain(..) {
             let (index, serial) = match doom {
-                Doom::Fallen { index, serial, .. } | Doom::Broken { index, serial } => {
-                    (index as usize, serial)
-                }
+                Doom::Fallen { index, serial, .. }
+                | Doom::Short { index, serial }
+                | Doom::Broken { index, serial } => (index as usize, serial),
             };
             if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
                 continue;
@@ -198,6 +207,7 @@ impl<S: Socket> Reactor<S> {
             match doom {
                 // One that may stay goes on when its socket takes more, or with the next flush.
                 Doom::Fallen { channel, .. } => drop(self.fallen(index, channel)),
+                Doom::Short { index, serial } => self.timers.retries.push((index, serial)),
                 Doom::Broken { .. } => self.remove(index, CloseReason::Reset),
             }
         }

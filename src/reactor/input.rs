@@ -91,8 +91,8 @@ impl<S: Socket> Reactor<S> {
                 Read::Drained
             }
             Err(e) if is_shortage(&e) => {
-                // The kernel is out of memory for now; the connection isn't to blame. Look again next turn.
-                self.again.push((index as u32, slot.serial));
+                // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
+                self.timers.retries.push((index as u32, slot.serial));
                 Read::Drained
             }
             Err(_) => {

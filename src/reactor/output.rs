@@ -15,6 +15,8 @@ use super::socket::Socket;
 pub(super) enum Sent {
     /// All of it, or so many bytes and then no more for now.
     Bytes(usize),
+    /// Nothing: the kernel is out of memory. The poll won't say when that is over.
+    Short,
     /// The connection is broken.
     Broken,
 }
@@ -33,7 +35,8 @@ pub(super) fn send<S: Socket>(
             metrics.send_bytes += n as u64;
             Sent::Bytes(n)
         }
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock || is_shortage(&e) => Sent::Bytes(0),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Sent::Bytes(0),
+        Err(e) if is_shortage(&e) => Sent::Short,
         Err(_) => Sent::Broken,
     }
 }
@@ -67,6 +70,7 @@ impl<S: Socket> Reactor<S> {
         if !slot.flags.any(Flags::BLOCKED) {
             match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
+                Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
                 Sent::Broken => {
                     self.remove(index, CloseReason::Reset);
                     return false;
@@ -94,6 +98,19 @@ impl<S: Socket> Reactor<S> {
         slot.seen = seconds;
         slot.flags.set(Flags::PINGED, false);
         self.resume(index);
+    }
+
+    /// Goes on with the connections that a shortage of memory has stopped.
+    pub(super) fn retry(&mut self) {
+        for (index, serial) in std::mem::take(&mut self.timers.retries) {
+            let index = index as usize;
+            let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else { continue };
+            if slot.flags.any(Flags::BLOCKED) {
+                set_blocked(&mut self.census, &mut slot.flags, false);
+                self.resume(index);
+            }
+            self.readable(index);
+        }
     }
 
     /// Writes everything that this connection is behind with, until its socket is full.
@@ -136,10 +153,6 @@ impl<S: Socket> Reactor<S> {
         let channel = self.channels.get_mut(id);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
         let cursor = if id == DEFAULT {
-            if !slot.flags.any(Flags::BROADCAST) {
-                // It has fallen off, and was just told so.
-                return true;
-            }
             &mut slot.cursor
         } else {
             let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
@@ -169,7 +182,14 @@ impl<S: Socket> Reactor<S> {
                 set_full(&mut self.census, slot, id, mid_frame);
                 false
             }
-            Offer::Fallen => self.fallen(index, id) && self.catch_up(index, id),
+            Offer::Short { mid_frame } => {
+                set_full(&mut self.census, slot, id, mid_frame);
+                self.timers.retries.push((index as u32, slot.serial));
+                false
+            }
+            Offer::Fallen if self.fallen(index, id) => self.catch_up(index, id),
+            // It was told goodbye and has left its channels: if it heard that, it has caught up with everything.
+            Offer::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
             Offer::Broken => {
                 self.remove(index, CloseReason::Reset);
                 false
@@ -199,6 +219,11 @@ impl<S: Socket> Reactor<S> {
                 ending.unfinished = None;
                 true
             }
+            Sent::Short => {
+                set_blocked(&mut self.census, &mut slot.flags, true);
+                self.timers.retries.push((index as u32, slot.serial));
+                false
+            }
             Sent::Broken => {
                 self.remove(index, CloseReason::Reset);
                 false
@@ -226,6 +251,11 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::OUTBOX, false);
                 slot.extra_mut().outbox = None;
                 true
+            }
+            Sent::Short => {
+                set_blocked(&mut self.census, &mut slot.flags, true);
+                self.timers.retries.push((index as u32, slot.serial));
+                false
             }
             Sent::Broken => {
                 self.remove(index, CloseReason::Reset);

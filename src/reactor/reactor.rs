@@ -125,7 +125,7 @@ impl<S: Socket> Reactor<S> {
         let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
         let limits = LogLimits { bytes: config.log_bytes, publications: config.log_publications };
         let default_epoch = shared.default_epoch();
-        Reactor {
+        let mut reactor = Reactor {
             // Reserved at once and never moved; a page costs nothing before its first connection.
             slots: Slab::with_capacity(slots),
             slots_used: 0,
@@ -155,7 +155,9 @@ impl<S: Socket> Reactor<S> {
             guests: 0,
             removed: 0,
             config,
-        }
+        };
+        reactor.tell_channels_the_policy();
+        reactor
     }
 
     /// The configuration in force.

@@ -45,6 +45,7 @@ impl<S: Socket> Reactor<S> {
         if now_ms >= self.timers.tick_ms {
             self.timers.tick_ms = now_ms + TICK_MS;
             self.rates.sample(now_ms, &self.metrics);
+            self.retry();
             self.sweep();
         }
         if now_ms >= self.timers.channels_ms {

@@ -43,6 +43,8 @@ pub(super) struct Timers {
     pub handshakes: Deadlines,
     /// From our goodbye to the peer's.
     pub goodbyes: Deadlines,
+    /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
+    pub retries: Vec<(u32, u32)>,
     /// The next tick of the sweep.
     pub tick_ms: u64,
     /// Which slot the sweep visits next.
@@ -56,6 +58,7 @@ impl Timers {
         Timers {
             handshakes: Deadlines::default(),
             goodbyes: Deadlines::default(),
+            retries: Vec::new(),
             tick_ms: now_ms,
             sweep_next: 0,
             channels_ms: now_ms,

@@ -155,12 +155,8 @@ impl<S: Socket> Reactor<S> {
 
     fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
         let Message::Text(text) = message else {
-            self.begin_close(
-                index,
-                CloseCode::UNSUPPORTED_DATA,
-                "the chat is text",
-                CloseReason::Unsupported,
-            );
+            let (code, cause) = (CloseCode::UNSUPPORTED_DATA, CloseReason::Unsupported);
+            self.answer_and_close(index, code, "the chat is text", cause);
             return Next::Closing;
         };
         let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
@@ -172,20 +168,25 @@ impl<S: Socket> Reactor<S> {
                     PushError::TooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
                     _ => CloseCode::TRY_AGAIN_LATER,
                 };
-                self.begin_close(index, code, &problem.to_string(), CloseReason::Internal);
+                self.answer_and_close(index, code, &problem.to_string(), CloseReason::Internal);
                 Next::Closing
             }
+        }
+    }
+
+    /// Says goodbye, behind the answers to what came before: nothing may follow a close frame.
+    fn answer_and_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+        self.send_replies(index);
+        if self.slots.contains(index) {
+            self.begin_close(index, code, reason, cause);
         }
     }
 
     /// The peer has broken the protocol: says so, and hears nothing more.
     fn violation(&mut self, index: usize, violation: Violation) -> Next {
         if self.slots[index].state == State::Open {
-            self.send_replies(index);
-            if self.slots.contains(index) {
-                let cause = cause_of(violation.code);
-                self.begin_close(index, violation.code, violation.reason, cause);
-            }
+            let cause = cause_of(violation.code);
+            self.answer_and_close(index, violation.code, violation.reason, cause);
         }
         // After an error nothing that follows can be understood, not even a close frame.
         if self.slots.contains(index) {

@@ -300,7 +300,9 @@ fn requests(dice: &mut Dice, client: &mut Client) {
                                Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
                 client.ask("push", request.as_bytes());
             }
-            (Door::Public, 0) => client.ask("any", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            (Door::Public, 0) if dice.one_in(10) => {
+                client.ask("any", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            }
             _ => client.ask("ok", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         }
     }

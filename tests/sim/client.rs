@@ -63,6 +63,7 @@ pub struct Client {
     pub mute: bool,
     pub stage: Stage,
     pub outgoing: VecDeque<u8>,
+    /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
     /// Cut the connection, or closed its side in the middle of something.
@@ -170,7 +171,7 @@ impl Client {
 
     /// Reads at most `n` bytes and understands them.
     pub fn read(&mut self, n: usize, now_us: u64) {
-        if self.gone || self.stage == Stage::Over {
+        if self.stage == Stage::Over || self.wire.borrow().reset {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
@@ -191,7 +192,7 @@ impl Client {
         match (self.stage, self.role) {
             (Stage::Closed, Role::Garbage | Role::Http) | (Stage::Over, _) => false,
             (Stage::Closed, _) if self.buf.is_empty() => false,
-            (Stage::Closed, _) => panic!("{} bytes behind the close frame", self.buf.len()),
+            (Stage::Closed, _) => panic!("behind the close frame: {:x?}, {self:?}", &self.buf),
             (Stage::Handshake, _) | (_, Role::Garbage | Role::Http) => {
                 let Some(response) = parse::response(&mut self.buf) else { return false };
                 self.status = response.status;
@@ -200,6 +201,10 @@ impl Client {
                     self.response(&response);
                 } else if response.status == 101 {
                     self.stage = Stage::Open;
+                } else if self.role != Role::Garbage {
+                    // Refused; there is nothing else it could want.
+                    self.gone = true;
+                    self.wire.borrow_mut().end_up();
                 }
                 !self.buf.is_empty()
             }

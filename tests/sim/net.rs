@@ -72,7 +72,8 @@ impl Wire {
     pub fn pull_down(&mut self, n: usize, now_us: u64) -> Vec<u8> {
         let n = n.min(self.down.len());
         self.moved += n as u64;
-        let bytes = self.down.drain(..n).collect();
+        let mut bytes = vec![0; n];
+        std::io::Read::read_exact(&mut self.down, &mut bytes).expect("they are there");
         if self.down.is_empty() && !self.closed {
             self.drained_us = now_us;
         }
@@ -141,9 +142,7 @@ impl Socket for SimSocket {
             return if wire.up_ended { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
         }
         let n = buf.len().min(wire.up.len());
-        for (to, from) in buf.iter_mut().zip(wire.up.drain(..n)) {
-            *to = from;
-        }
+        std::io::Read::read_exact(&mut wire.up, &mut buf[..n])?;
         wire.moved += n as u64;
         wire.heard_us = self.faults.borrow().now_us;
         Ok(n)
@@ -154,8 +153,11 @@ impl Socket for SimSocket {
         if self.wire.borrow().reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        self.shortage()?;
         let mut wire = self.wire.borrow_mut();
+        if let Err(shortage) = self.shortage() {
+            wire.was_full = true;
+            return Err(shortage);
+        }
         assert!(!wire.finished, "a write after the end");
         let len = first.len() + second.len();
         let mut n = len.min(wire.down_max - wire.down.len());
@@ -169,7 +171,9 @@ impl Socket for SimSocket {
             // With room left the edge comes at once, otherwise when the client has read.
             if wire.has_space_after(n) { wire.edge = true } else { wire.full = true }
         }
-        wire.down.extend(first.iter().chain(second).take(n));
+        let head = n.min(first.len());
+        wire.down.extend(&first[..head]);
+        wire.down.extend(&second[..n - head]);
         wire.moved += n as u64;
         if n == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
     }

@@ -137,6 +137,7 @@ impl World {
         let client = &mut self.clients[n];
         let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
+        client.began_us = self.now_us;
         client.slot = self.reactor.admit(socket, client.door, address);
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
@@ -208,7 +209,8 @@ impl World {
                 }
             }
             self.turn(true);
-            let resting = self.moved() == before && !self.turn.busy && self.shared.waiting() == 0;
+            // A ping and its pong are not unrest.
+            let resting = self.moved() - before <= 32 && !self.turn.busy && self.shared.waiting() == 0;
             quiet = if resting { quiet + 1 } else { 0 };
             if quiet > 8 || self.turn.finished {
                 for client in self.clients.iter_mut().filter(|client| client.reader != Reader::Never) {
