@@ -179,8 +179,7 @@ fn resets_free_everything() {
 fn a_peer_that_never_answers_a_close_frame_is_cut_off() {
     let daemon = Daemon::start(&["--close-wait-ms", "100"]);
     let mut client = WebSocket::open(&daemon);
-    let page = daemon.ask("GET", "/connections", &[], b"").json();
-    let id = page["connections"][0]["id"].as_str().expect("an id").to_owned();
+    let id = daemon.id_of(&client);
     assert_eq!(daemon.ask("DELETE", &format!("/connections/{id}"), &[], b"").status, 200);
     assert_eq!(client.closed().0, 1008);
     daemon.wait_connections(0);

@@ -107,8 +107,7 @@ fn delete_closes_with_a_code() {
     ] {
         let mut client = WebSocket::open(&daemon);
         let mut other = WebSocket::open(&daemon);
-        let all = ids(&list(&daemon, ""));
-        let target = format!("/connections/{}", all[0]);
+        let target = format!("/connections/{}", daemon.id_of(&client));
         for wrong in
             ["?code=999", "?code=1005", "?code=1006", "?code=2999", "?code=5000", "?code=x", "?cod=1"]
         {
@@ -124,6 +123,7 @@ fn delete_closes_with_a_code() {
         assert_eq!(daemon.ask("DELETE", &target, &[], b"").status, 404);
         client.send(frame.opcode, &frame.payload);
         assert_eq!(client.next(), None);
+        drop(client);
         daemon.wait_connections(1);
         assert_eq!(daemon.ask("DELETE", &target, &[], b"").status, 404);
         assert_eq!(other.sync(), []);
@@ -136,11 +136,11 @@ fn delete_closes_with_a_code() {
 fn a_stale_id_names_nobody() {
     let daemon = Daemon::start(&[]);
     let client = WebSocket::open(&daemon);
-    let old = ids(&list(&daemon, ""))[0].clone();
+    let old = daemon.id_of(&client);
     client.close(1000);
     daemon.wait_connections(0);
     let mut next = WebSocket::open(&daemon);
-    let new = ids(&list(&daemon, ""))[0].clone();
+    let new = daemon.id_of(&next);
     assert_ne!(old, new);
     assert_eq!(daemon.ask("DELETE", &format!("/connections/{old}"), &[], b"").status, 404);
     for wrong in ["x", "", "1/2", "-1", "99999999999999999999999"] {

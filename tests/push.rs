@@ -126,13 +126,12 @@ fn one_connection_can_be_addressed() {
     let daemon = Daemon::start(&[]);
     let mut first = WebSocket::open(&daemon);
     let mut second = WebSocket::open(&daemon);
-    let page = daemon.ask("GET", "/connections", &[], b"").json();
-    let id = |n: usize| page["connections"][n]["id"].as_str().expect("an id").to_owned();
-    let answer = daemon.push_to(&format!("/push?conn={}", id(1)), "only you");
-    assert_eq!((&answer["recipients"], &answer["conn"]), (&1.into(), &id(1).into()));
+    let id = daemon.id_of(&second);
+    let answer = daemon.push_to(&format!("/push?conn={id}"), "only you");
+    assert_eq!((&answer["recipients"], &answer["conn"]), (&1.into(), &id.into()));
     assert_eq!(second.text(), "only you");
     assert_eq!(first.sync(), []);
-    let target = format!("/push?conn={}", id(0));
+    let target = format!("/push?conn={}", daemon.id_of(&first));
     assert_eq!(push(&daemon, &target, "application/octet-stream", &[1, 2]).0, 200);
     assert_eq!(first.frame(), frame(BINARY, &[1, 2]));
     assert_eq!(push(&daemon, &target, "", b"").0, 400);
@@ -149,8 +148,7 @@ fn one_connection_can_be_addressed() {
 fn messages_to_one_and_to_all_keep_their_order() {
     let daemon = Daemon::start(&[]);
     let mut client = WebSocket::open(&daemon);
-    let page = daemon.ask("GET", "/connections", &[], b"").json();
-    let own = format!("/push?conn={}", page["connections"][0]["id"].as_str().expect("an id"));
+    let own = format!("/push?conn={}", daemon.id_of(&client));
     let mut expected = Vec::new();
     for n in 0..50 {
         expected.push(format!("{n}"));

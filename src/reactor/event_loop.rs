@@ -122,9 +122,11 @@ impl EventLoop {
                 listener.waiting = true;
                 continue;
             }
-            // A reset or the end of the stream is found out by reading.
-            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            self.reactor.ready(token, readable, event.is_writable());
+            let ended = event.is_read_closed() || event.is_error();
+            self.reactor.ready(token, event.is_readable() && !ended, event.is_writable());
+            if ended {
+                self.reactor.ended(token);
+            }
         }
         self.accept(now.mono_ms());
         self.last = self.reactor.turn(now);

@@ -217,7 +217,16 @@ impl<S: Socket> Reactor<S> {
             return self.respond(index, head, &response, used);
         }
         match public::route(head, &self.config) {
-            Route::Respond(response) => self.respond(index, head, &response, used),
+            Route::Respond(response) => {
+                if response.status >= 400 {
+                    self.note_refusal(
+                        index,
+                        response.status,
+                        "no such path, or another method than it takes",
+                    );
+                }
+                self.respond(index, head, &response, used)
+            }
             Route::DemoPush => {
                 let response = self.demo_push(head, body);
                 self.respond(index, head, &response, used)

@@ -15,6 +15,8 @@ const READS_PER_TURN: usize = 4;
 enum Read {
     /// The socket is empty; the poll will tell when there is more.
     Drained,
+    /// It had less than there was room for, so it is empty; but its end may have come already.
+    Short,
     /// There may be more.
     More,
     /// The connection is gone.
@@ -23,7 +25,11 @@ enum Read {
 
 impl<S: Socket> Reactor<S> {
     /// Reads what is there, up to a turn's share.
-    pub(super) fn readable(&mut self, index: usize) {
+    ///
+    /// A short read has emptied the socket, and whatever comes later makes a new edge. The end of the stream is
+    /// different: if it was there before the read it has shared the edge of the bytes in front of it. With `to_end`
+    /// it is therefore looked for.
+    pub(super) fn readable(&mut self, index: usize, to_end: bool) {
         for _ in 0..READS_PER_TURN {
             match self.slots.get(index) {
                 Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
@@ -31,7 +37,8 @@ impl<S: Socket> Reactor<S> {
             }
             match self.read_once(index) {
                 Read::More => {}
-                Read::Drained | Read::Gone => return,
+                Read::Short if to_end => {}
+                Read::Drained | Read::Short | Read::Gone => return,
             }
         }
         if let Some(slot) = self.slots.get(index) {
@@ -83,8 +90,7 @@ impl<S: Socket> Reactor<S> {
                     Some(slot) if slot.serial == serial => {}
                     _ => return Read::Gone,
                 }
-                // A short read has emptied the socket: whatever comes later makes a new edge.
-                if n < room { Read::Drained } else { Read::More }
+                if n < room { Read::Short } else { Read::More }
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                 self.put_aside(index, &mut buffer[..kept]);

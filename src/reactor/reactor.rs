@@ -248,8 +248,14 @@ impl<S: Socket> Reactor<S> {
             self.writable(index);
         }
         if readable {
-            self.readable(index);
+            self.readable(index, false);
         }
+    }
+
+    /// The poll says that a connection's peer has closed its side or broken off. That is found out by reading, behind
+    /// what came before.
+    pub fn ended(&mut self, index: usize) {
+        self.readable(index, true);
     }
 
     /// Does what is due: commands, a slice of the flush, timers.
@@ -257,7 +263,7 @@ impl<S: Socket> Reactor<S> {
         self.set_now(now);
         for (index, serial) in std::mem::take(&mut self.again) {
             if self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial) {
-                self.readable(index as usize);
+                self.readable(index as usize, true);
             }
         }
         self.carry_out_commands();

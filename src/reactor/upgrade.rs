@@ -87,8 +87,11 @@ impl<S: Socket> Reactor<S> {
         match self.handler.on_connect(&connect) {
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
+                // A host that leaves it to the configuration is not the one who says no.
+                let by_config = connect.by_config() == Decision::refuse(status, reason.as_str());
+                let cause = if by_config { RefuseReason::ForbiddenChannel } else { RefuseReason::Handler };
                 let status = if (400..600).contains(&status) { status } else { 403 };
-                Err((Refusal::new(status, reason), RefuseReason::Handler))
+                Err((Refusal::new(status, reason), cause))
             }
         }
     }

@@ -142,6 +142,15 @@ impl Daemon {
         response.json()
     }
 
+    /// A client's id, as the server lists it.
+    pub fn id_of(&self, client: &WebSocket) -> String {
+        let address = client.stream().local_addr().expect("an address").to_string();
+        let page = self.ask("GET", "/connections?limit=1000", &[], b"").json();
+        let connections = page["connections"].as_array().expect("a list");
+        let own = connections.iter().find(|connection| connection["peer"] == address.as_str());
+        own.and_then(|own| own["id"].as_str()).expect("it is in the list").to_owned()
+    }
+
     /// `GET /stats`.
     pub fn stats(&self) -> Value {
         self.ask("GET", "/stats", &[], b"").json()
