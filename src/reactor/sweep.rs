@@ -20,6 +20,18 @@ const CHANNELS_MS: u64 = 1_000;
 /// A ping without payload (RFC 6455 section 5.5.2).
 const PING: [u8; 2] = [0x89, 0];
 
+/// How long a server with `reuseport` goes on serving after it was told to end: connections that are on their way to
+/// its listeners would be reset if it closed them at once. The kernel holds them back for about a second at the most
+/// (TCP_DEFER_ACCEPT).
+const HANDOVER_MS: u64 = 1_500;
+
+/// The time before the end, in which newcomers go to the successor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handover {
+    until_ms: u64,
+    deadline_ms: u64,
+}
+
 /// The end of the server, under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drain {
@@ -52,6 +64,11 @@ impl<S: Socket> Reactor<S> {
             self.timers.channels_ms = now_ms + CHANNELS_MS;
             self.forget_channels();
         }
+        if let Some(Handover { deadline_ms, .. }) =
+            self.handover.take_if(|handover| now_ms >= handover.until_ms)
+        {
+            self.drain_until(deadline_ms);
+        }
         self.drain()
     }
 
@@ -64,6 +81,7 @@ impl<S: Socket> Reactor<S> {
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1).then_some(self.timers.channels_ms),
             self.draining.map(|drain| drain.deadline_ms),
+            self.handover.map(|handover| handover.until_ms),
         ];
         times.into_iter().flatten().min()
     }
@@ -152,11 +170,22 @@ impl<S: Socket> Reactor<S> {
 
     /// Begins the end: nothing more is taken in, what is published still goes out.
     pub(super) fn begin_drain(&mut self) {
-        if self.draining.is_some() {
+        if self.draining.is_some() || self.handover.is_some() {
             return;
         }
+        let deadline_ms = self.now.mono_ms() + self.config.drain_ms;
+        if self.config.reuseport {
+            let until_ms = self.now.mono_ms() + HANDOVER_MS.min(self.config.drain_ms / 2);
+            self.handover = Some(Handover { until_ms, deadline_ms });
+            self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
+        } else {
+            self.drain_until(deadline_ms);
+        }
+    }
+
+    fn drain_until(&mut self, deadline_ms: u64) {
         self.shared.stop();
-        self.draining = Some(Drain { deadline_ms: self.now.mono_ms() + self.config.drain_ms, next: 0 });
+        self.draining = Some(Drain { deadline_ms, next: 0 });
         let count = self.slots.len();
         let fields: [(&str, &dyn Display); 2] =
             [("connections", &count), ("drain_ms", &self.config.drain_ms)];
@@ -166,6 +195,11 @@ impl<S: Socket> Reactor<S> {
     /// Whether goodbyes are still to be said.
     pub(super) fn is_closing_all(&self) -> bool {
         self.draining.is_some_and(|drain| drain.next < self.slots_used)
+    }
+
+    /// Whether newcomers are the successor's already.
+    pub fn is_handing_over(&self) -> bool {
+        self.handover.is_some()
     }
 
     /// Whether the end has begun.

@@ -4,6 +4,7 @@
 //! [`PATIENCE`], which is only there so that a broken server ends a test instead of hanging it.
 #![allow(dead_code, unreachable_pub, unused_imports)] // Every test file uses a part of it.
 
+pub mod fault;
 pub mod http;
 pub mod process;
 pub mod websocket;
@@ -54,7 +55,8 @@ impl Daemon {
         Daemon::start_by(command, flags)
     }
 
-    fn start_by(mut command: Command, flags: &[&str]) -> Daemon {
+    /// Starts it by another program's command line, to which its own is the end.
+    pub fn start_by(mut command: Command, flags: &[&str]) -> Daemon {
         add_flags(&mut command, flags);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let log = Arc::new(Log::default());
