@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -174,9 +174,10 @@ impl Server {
 
 /// Listening sockets and the addresses that they are bound to.
 fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartError> {
-    let known = |fd: OwnedFd| {
-        let number = fd.as_raw_fd();
-        let unknown = |error| StartError::Listen { address: format!("inherited descriptor {number}"), error };
+    let count = sockets.len();
+    let known = |(n, fd): (usize, OwnedFd)| {
+        let name = || format!("inherited socket {} of {count}", n + 1);
+        let unknown = |error| StartError::Listen { address: name(), error };
         let socket = Socket::from(fd);
         let listens = socket.is_listener().map_err(unknown)?;
         let address = socket.local_addr().map_err(unknown)?;
@@ -186,7 +187,7 @@ fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartEr
             _ => Err(unknown(io::Error::other("it is not a listening TCP or Unix-domain socket"))),
         }
     };
-    sockets.into_iter().map(known).collect()
+    sockets.into_iter().enumerate().map(known).collect()
 }
 
 fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {

@@ -15,6 +15,13 @@ use wspush::{Handle, Server};
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    // First of all: nothing else has taken their numbers yet.
+    let sockets = match sys::inherited_sockets() {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            return fail(&format_args!("LISTEN_FDS names what is no open descriptor: {error}"), EXIT_USAGE);
+        }
+    };
     let invocation = match from_args(env::args_os(), env::vars_os()) {
         Ok(invocation) if invocation.check => return print(&invocation.check_text(), 0),
         Ok(invocation) => invocation,
@@ -28,12 +35,6 @@ fn main() -> ExitCode {
     let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
         Ok(signals) => signals,
         Err(error) => return fail(&error, 1),
-    };
-    let sockets = match sys::inherited_sockets() {
-        Ok(sockets) => sockets,
-        Err(error) => {
-            return fail(&format_args!("LISTEN_FDS names what is no open descriptor: {error}"), EXIT_USAGE);
-        }
     };
     let config = invocation.config.clone();
     let server = match Server::bind_inheriting(config, |_| Box::new(()), None, sockets) {

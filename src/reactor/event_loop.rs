@@ -157,9 +157,10 @@ impl EventLoop {
     }
 
     /// An inherited socket, or one that a forked child has a copy of, lives on when ours is closed. So it is taken out
-    /// of the poll, which would go on reporting it.
+    /// of the poll, which would go on reporting it, and what is ours stops to listen whoever has a copy.
     fn close_listeners(&mut self) {
         for listener in &self.listeners {
+            listener.stop();
             let fd = listener.socket.as_raw_fd();
             // It is there; and if it weren't, there would be nothing to take out.
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));

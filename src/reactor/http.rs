@@ -233,6 +233,8 @@ impl<S: Socket> Reactor<S> {
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
                 Ok(()) => used.map_or(Progress::Over, Progress::Upgraded),
                 Err(refusal) => {
+                    // Whoever is refused for want of room must not keep the little there is.
+                    let used = used.filter(|_| refusal.status != 503);
                     let response = Response::from(refusal);
                     self.respond(index, head, &response, used)
                 }

@@ -106,6 +106,17 @@ impl Listener {
         Ok(Listener { socket, address, door, waiting: false, retry_ms: None, paused: false, origin, inode })
     }
 
+    /// Listens no more, even if a forked child has a copy of the socket; an inherited one is not ours to end.
+    pub(super) fn stop(&self) {
+        if self.origin == Origin::Shared {
+            sys::steer_no_more(&self.socket);
+        }
+        if self.origin != Origin::Inherited {
+            // It fails where nobody listens any more, and that is what is wanted.
+            let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Where its socket came from.
     pub fn origin(&self) -> Origin {
         self.origin
@@ -152,7 +163,6 @@ impl Drop for Listener {
             ListenAddr::Unix(path) if self.inode.is_some() && self.inode == inode(path) => {
                 let _ = std::fs::remove_file(path);
             }
-            ListenAddr::Tcp(_) if self.origin == Origin::Shared => sys::steer_no_more(&self.socket),
             _ => {}
         }
     }

@@ -154,6 +154,7 @@ impl<S: Socket> Reactor<S> {
             slot.flags.set(Flags::PAUSED, false);
             self.again.push((index as u32, slot.serial));
         }
+        self.caught_up(index);
     }
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.

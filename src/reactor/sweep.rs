@@ -6,6 +6,7 @@ use crate::config::LogLevel;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::{Refusal, Response};
+use crate::push::DEFAULT;
 
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
@@ -50,6 +51,11 @@ impl<S: Socket> Reactor<S> {
         }
         while let Some((index, serial)) = self.timers.goodbyes.pop_due(now_ms) {
             let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
+            if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
+                // It is still being written to; in the drain that may take until its end.
+                self.timers.goodbyes.push(index, serial, now_ms + self.config.close_wait_ms);
+                continue;
+            }
             if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
                 self.remove(index, CloseReason::Client);
             }
@@ -207,6 +213,35 @@ impl<S: Socket> Reactor<S> {
         self.draining.is_some()
     }
 
+    fn send_away(&mut self, index: usize) {
+        let reason = "the server is going away";
+        self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
+    }
+
+    /// A connection has caught up. If the drain came by before that, this is its end.
+    pub(super) fn caught_up(&mut self, index: usize) {
+        let open = self.slots.get(index).is_some_and(|slot| slot.state == State::Open);
+        if open && self.draining.is_some_and(|drain| index < drain.next) {
+            self.send_away(index);
+        }
+    }
+
+    /// Whether there are publications that a connection's full socket keeps it from getting.
+    fn is_behind(&self, index: usize) -> bool {
+        let slot = &self.slots[index];
+        let is_behind = |id, cursor| {
+            let log = &self.channels.get(id).log;
+            log.position(cursor).is_some_and(|position| position < log.head())
+        };
+        let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+        let mut named = memberships
+            .iter()
+            .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
+        slot.flags.any(Flags::BLOCKED)
+            && (slot.flags.any(Flags::BROADCAST) && is_behind(DEFAULT, slot.cursor)
+                || named.any(|(id, cursor)| is_behind(id, cursor)))
+    }
+
     /// Says goodbye to a slice of the connections. True: everyone is gone.
     fn drain(&mut self) -> bool {
         let Some(Drain { deadline_ms, next }) = self.draining else { return false };
@@ -227,10 +262,9 @@ impl<S: Socket> Reactor<S> {
         let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
         for index in next..until {
             match self.slots.get(index).map(|slot| slot.state) {
-                Some(State::Open) => {
-                    let reason = "the server is going away";
-                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
-                }
+                // Whoever is behind gets the rest first, and its goodbye when it has it: see `resume`.
+                Some(State::Open) if self.is_behind(index) => {}
+                Some(State::Open) => self.send_away(index),
                 Some(State::Http | State::Admin) => self.finish(index),
                 Some(State::Closing) | None => {}
             }

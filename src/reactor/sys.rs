@@ -3,7 +3,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Raises the soft limit of open descriptors to the hard one and returns it.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
@@ -97,29 +96,32 @@ impl io::Write for Stderr {
     }
 }
 
-/// Whether [`inherited_sockets`] has given out what there is.
-static INHERITED_TAKEN: AtomicBool = AtomicBool::new(false);
-
 /// The descriptors that whoever started this process has left to it, by the protocol of sd_listen_fds(3): LISTEN_FDS
-/// of them from number 3 on, if LISTEN_PID is this process. Once only; after that there are none.
+/// of them from number 3 on, if LISTEN_PID is this process. They are copies: whatever stands at those numbers by now,
+/// nothing of anybody's is taken away. Ask before the process opens descriptors of its own, and once.
 pub fn inherited_sockets() -> io::Result<Vec<OwnedFd>> {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
-    if number("LISTEN_PID") != Some(std::process::id()) || INHERITED_TAKEN.swap(true, Ordering::SeqCst) {
+    if number("LISTEN_PID") != Some(std::process::id()) {
         return Ok(Vec::new());
     }
-    let count = number("LISTEN_FDS").unwrap_or(0);
-    (3..)
-        .take(count as usize)
-        .map(|fd: RawFd| {
-            // SAFETY: F_SETFD on a number only changes a flag of that descriptor, if it is one.
-            if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // SAFETY: it is open, as fcntl has just said; the protocol gives it to this process, and the swap above
-            // sees to it that nobody gets it a second time.
-            Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-        })
-        .collect()
+    let end =
+        3 + number("LISTEN_FDS").and_then(|count| RawFd::try_from(count).ok()).unwrap_or(0).min(1 << 20);
+    (3..end).map(|fd| copy(fd, end)).collect()
+}
+
+/// A descriptor's copy with a number from `least` on, that no program started from here inherits; nor does one inherit the original any more.
+fn copy(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_SETFD only changes a flag of the descriptor, if the number is one.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: F_DUPFD_CLOEXEC only makes a new descriptor, if the number is one.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: fcntl has just made it, so it is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// The process's resident set, in bytes; 0 if /proc does not say.
