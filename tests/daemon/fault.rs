@@ -21,9 +21,9 @@ impl Fault {
             .spawn()
             .expect("strace is installed");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("/proc").count();
-        let attached = lines.by_ref().filter(|line| line.contains("attached")).take(threads).count();
-        assert_eq!(attached, threads, "strace may attach to its own user's processes");
+        // One line for all threads.
+        let attached = lines.by_ref().any(|line| line.contains(" attached"));
+        assert!(attached, "strace may attach to its own user's processes");
         // It writes on; nobody needs it.
         std::thread::spawn(move || lines.for_each(drop));
         Fault(child)
