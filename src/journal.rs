@@ -372,14 +372,11 @@ mod tests {
         journal.event(START, LogLevel::Info, "start", &[]);
         journal.event(START, LogLevel::Info, "start", &[]);
         assert_eq!(journal.lost(), 2);
-        // The first line that is taken again says so.
         disk.0.lock().unwrap().0 = false;
         journal.event(START, LogLevel::Info, "room", &[]);
         journal.event(START, LogLevel::Info, "more", &[]);
         let written = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
-        let lines: Vec<_> = written.lines().collect();
-        assert!(lines[0].ends_with("event=room lost=2") && lines[1].ends_with("event=more"), "{written}");
-        assert_eq!(journal.lost(), 2);
+        assert!(written.contains("event=room lost=2\n") && written.ends_with("event=more\n"), "{written}");
     }
 
     proptest! {

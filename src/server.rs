@@ -13,6 +13,7 @@ use socket2::Socket;
 use crate::config::{AdminListen, Config, ConfigError, LogLevel};
 use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
+use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Message, PushError};
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
@@ -172,6 +173,13 @@ impl Server {
     }
 }
 
+/// Whoever still holds a handle is told that nobody is there any more, also when the reactor has panicked.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
 /// Listening sockets and the addresses that they are bound to.
 fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartError> {
     let count = sockets.len();
@@ -217,7 +225,7 @@ fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Resul
 
 /// Pushes into a server, from any thread. Never waits for the network.
 ///
-/// Once the server has drained everything answers [`PushError::Stopped`].
+/// Once the server has drained or was dropped, everything answers [`PushError::Stopped`].
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -276,14 +284,25 @@ impl Handle {
     /// How far a publication has come, as of the server's last turn; None if it wasn't logged yet or is not among
     /// the newest 4,096.
     pub fn delivery(&self, receipt: &Receipt) -> Option<Delivery> {
-        self.shared.delivery(receipt.id)
+        self.delivery_of(receipt.id)
+    }
+
+    /// As [`delivery`](Self::delivery), for those who kept only the receipt's id.
+    pub fn delivery_of(&self, receipt_id: u64) -> Option<Delivery> {
+        self.shared.delivery(receipt_id)
     }
 
     /// Begins the end: no more connections and pushes; what was pushed still goes out, then everybody gets a close
     /// frame with 1001, and after `drain_ms` whoever is left is cut off.
     pub fn drain(&self) {
         // A server that has stopped already needs no telling.
-        let _ = self.shared.command(Command::Drain);
+        let _ = self.shared.command(Command::Drain(None));
+    }
+
+    /// As [`drain`](Self::drain), with another drain time. A drain under way can be shortened so.
+    pub fn drain_within(&self, time: Duration) {
+        let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).min(DRAIN_MS.max);
+        let _ = self.shared.command(Command::Drain(Some(time_ms)));
     }
 
     /// Takes over those settings of `config` that can change while running; the log says which could not.

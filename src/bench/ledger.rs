@@ -6,7 +6,8 @@ use super::payload::{self, Verdict};
 use super::random::Random;
 use super::tally::{Reach, Tally};
 
-/// Gaps that are remembered per connection, to tell a late message from a second one. What is missing beyond is lost at once.
+/// Gaps that are remembered per connection, to tell a late message from a second one. What is missing beyond
+/// is lost at once.
 const MISSING_MAX: usize = 4_096;
 
 /// A round-trip campaign: every echo is answered with the next message.

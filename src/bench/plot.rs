@@ -6,7 +6,7 @@ use std::fmt::Write;
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 68.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 40.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
 
@@ -69,7 +69,7 @@ pub(crate) fn percentiles(spectrum: &[(f64, f64)]) -> String {
     let nines_max = nines(last.0).clamp(1.0, 6.0);
     let share = |quantile: f64| (nines(quantile) / nines_max).min(1.0);
     let highest = spectrum.iter().map(|point| point.1).fold(0.0, f64::max);
-    let mut canvas = Canvas::new("latency by percentile", highest, time);
+    let mut canvas = Canvas::new("latency by percentile", highest, mark);
     for (quantile, text) in [
         (0.0, "min"),
         (0.5, "50 %"),
@@ -126,20 +126,20 @@ pub(crate) fn bars(bins: &[(f64, f64, u64)]) -> String {
         let x = x_at(0.0) + width * at as f64;
         let y = canvas.y(*count as f64);
         let (gap, height) = (1.0, HEIGHT - BOTTOM - y);
+        let width = width - gap;
         put(
             &mut canvas.svg,
             format_args!(
-                r#"<rect class="bar" x="{:.1}" y="{y:.1}" width="{:.1}" height="{height:.1}" rx="1.5"><title>{} to {}: {count}</title></rect>"#,
-                x + gap / 2.0,
-                width - gap,
-                time(*from),
-                time(*to)
+                r#"<rect class="bar" x="{:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="1.5">"#,
+                x + gap / 2.0
             ),
         );
+        let (from, to) = (time(*from), time(*to));
+        put(&mut canvas.svg, format_args!("<title>{from} to {to}: {count}</title></rect>"));
     }
     for part in 0..=6 {
         let share = f64::from(part) / 6.0;
-        canvas.tick(share, &time(low + (high - low) * share));
+        canvas.tick(share, &mark(low + (high - low) * share));
     }
     canvas.finish()
 }
@@ -152,7 +152,7 @@ pub(crate) fn line(label: &str, series: &[(f64, f64)], y_text: impl Fn(f64) -> S
     let mut canvas = Canvas::new(label, highest, y_text);
     for part in 0..=4 {
         let share = f64::from(part) / 4.0;
-        canvas.tick(share, &time((first.0 + span * share) * 1e6));
+        canvas.tick(share, &mark((first.0 + span * share) * 1e6));
     }
     let points: Vec<_> =
         series.iter().map(|(x, value)| (x_at((x - first.0) / span), canvas.y(*value))).collect();
@@ -186,6 +186,18 @@ fn round_step(value: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().map(|factor| factor * base).find(|step| *step >= value).unwrap_or(10.0 * base)
 }
 
+/// A time at an axis: no more digits than it needs.
+fn mark(value_us: f64) -> String {
+    let text = time(value_us);
+    match text.split_once(' ') {
+        Some(("0", _)) => "0".into(),
+        Some((number, unit)) if number.contains('.') => {
+            format!("{} {unit}", number.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
+}
+
 /// A count in few characters.
 fn short(count: f64) -> String {
     match count {
@@ -203,6 +215,13 @@ mod tests {
     fn steps_are_round() {
         for (value, step) in [(0.7, 1.0), (1.0, 1.0), (1.1, 2.0), (37.0, 50.0), (51.0, 100.0)] {
             assert!((round_step(value) - step).abs() < 1e-9, "{value}");
+        }
+    }
+
+    #[test]
+    fn marks_have_no_needless_digits() {
+        for (value_us, text) in [(0.0, "0"), (600_000.0, "600 ms"), (1_500.0, "1.5 ms"), (900.0, "900 us")] {
+            assert_eq!(mark(value_us), text);
         }
     }
 

@@ -54,8 +54,9 @@ impl Probe {
 }
 
 impl Sample {
-    /// What was spent since `before`. The total is exact where the scheduler told it (a thread that ended takes its account
-    /// with it, then the ticks know better); the division into user and system is as good as the ticks are many.
+    /// What was spent since `before`. The total is exact where the scheduler told it (a thread that ended
+    /// takes its account with it, then the ticks know better); the division into user and system is as good
+    /// as the ticks are many.
     pub(crate) fn since(&self, before: &Self) -> Cost {
         let user = self.user_us.saturating_sub(before.user_us) as f64;
         let system = self.system_us.saturating_sub(before.system_us) as f64;
@@ -94,8 +95,8 @@ fn sample(pid: u32) -> Result<Sample, String> {
     })
 }
 
-/// `smaps_rollup` walks the page tables; `VmRSS` is a per-processor estimate that may be off by hundreds of kilobytes, which is
-/// tens of bytes for each of 15,000 connections.
+/// `smaps_rollup` walks the page tables; `VmRSS` is a per-processor estimate that may be off by hundreds of
+/// kilobytes, which is tens of bytes for each of 15,000 connections.
 fn resident_bytes(read: &impl Fn(&str) -> Result<String, String>) -> Result<u64, String> {
     let kilobytes = |text: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -307,6 +307,11 @@ impl Worker {
                 }
                 Phase::Ended => self.ledger.finish(conn),
                 Phase::Unread => self.look_at_unread(slot),
+                // Nobody leaves in the last moments, so the server has had its time to answer.
+                Phase::Leaving => {
+                    self.ledger.tally.left_unclean += 1;
+                    self.has_left(slot);
+                }
                 _ => {}
             }
         }

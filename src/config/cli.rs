@@ -1,8 +1,6 @@
-//! The command line of `wspushd`, made from the table of settings.
+//! The command line of `wspushd`, made from the table of settings; without the feature `daemon` see `bare`.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::builder::ValueParser;
@@ -10,8 +8,9 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::{Problem, Source};
-use super::layers::{FILE_VARIABLE, Layers, unknown};
-use super::setting::{Kind, Setting, VARIABLE_PREFIX, Value};
+use super::invocation::{Arguments, Failure};
+use super::layers::{FILE_VARIABLE, unknown};
+use super::setting::{Kind, Setting, Value};
 use super::{Config, ConfigError, SETTINGS};
 
 /// Flags without their dashes, in the order of [`SETTINGS`]; clap wants names that live for ever.
@@ -21,99 +20,14 @@ static LONG_NAMES: LazyLock<Vec<String>> =
 const CONFIG: &str = "config";
 const CHECK: &str = "check";
 
-/// A command line that has been understood, and everything it leads to.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// The configuration in effect.
-    pub config: Config,
-    /// Only print the configuration: [`Invocation::check_text`].
-    pub check: bool,
-    /// The TOML file.
-    pub config_file: Option<PathBuf>,
-    layers: Layers,
-    flags: Vec<(usize, OsString)>,
-    environment: Vec<(OsString, OsString)>,
-}
-
-/// Why there is no [`Invocation`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Help or the version was asked for: the text for standard output.
-    Shown(String),
-    /// Something is wrong with the configuration.
-    Refused(ConfigError),
-}
-
-impl Failure {
-    /// The exit code of a process that ends with this.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Failure::Shown(_) => 0,
-            Failure::Refused(_) => 2,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Shown(text) => f.write_str(text.trim_end()),
-            Failure::Refused(error) => write!(f, "wspushd: {error}"),
-        }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::Refused(error)
-    }
-}
-
-impl Invocation {
-    /// What `--check` prints.
-    pub fn check_text(&self) -> String {
-        self.layers.to_toml()
-    }
-
-    /// Reads the file again, under the same variables and flags.
-    pub fn reload(&self) -> Result<Config, ConfigError> {
-        self.lay()?.finish()
-    }
-
-    fn lay(&self) -> Result<Layers, ConfigError> {
-        let mut layers = Layers::default();
-        if let Some(path) = &self.config_file {
-            layers.add_file(path)?;
-        }
-        layers.add_environment(self.environment.iter().cloned())?;
-        for (row, text) in &self.flags {
-            layers.add_text(*row, text, Source::CommandLine)?;
-        }
-        Ok(layers)
-    }
-}
-
-/// Understands a command line, whose first argument is the program's name, and an environment.
-pub fn from_args(
-    args: impl Iterator<Item = OsString>,
-    environment: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Invocation, Failure> {
+/// Reads the arguments; the first one is the program's name.
+pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<Arguments, Failure> {
     let matches = command().try_get_matches_from(args).map_err(|error| failure(&error))?;
-    let environment: Vec<_> =
-        environment.filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX)).collect();
-    let variable = environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, path)| path);
-    let config_file = matches.get_one::<OsString>(CONFIG).or(variable).map(PathBuf::from);
-    let mut invocation = Invocation {
-        config: Config::default(),
+    Ok(Arguments {
+        config_file: matches.get_one::<OsString>(CONFIG).cloned(),
         check: matches.get_flag(CHECK),
-        config_file,
-        layers: Layers::default(),
         flags: flags(&matches),
-        environment,
-    };
-    invocation.layers = invocation.lay()?;
-    invocation.config = invocation.layers.finish()?;
-    Ok(invocation)
+    })
 }
 
 /// The settings among the flags, as text; what a list's flag said each time is one list.

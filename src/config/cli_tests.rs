@@ -1,8 +1,9 @@
 //! The command line from the outside: precedence, reload, errors, help.
 
 use std::fs;
+use std::path::PathBuf;
 
-use super::super::{AdminListen, SlowConsumer};
+use super::super::{AdminListen, Invocation, SlowConsumer, from_args};
 use super::*;
 
 /// A file in the temporary directory that goes away at the end.

@@ -7,15 +7,17 @@
 //! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
 //! holds between fields.
 
+#[cfg(any(test, not(feature = "daemon")))]
+mod bare;
 mod channel_name;
 mod check;
 #[cfg(feature = "daemon")]
 pub mod cli;
 mod error;
-
 mod field;
 #[cfg(feature = "daemon")]
 mod file;
+mod invocation;
 mod layers;
 mod markdown;
 mod nearest;
@@ -26,9 +28,8 @@ mod text_form;
 mod validate;
 
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
-#[cfg(feature = "daemon")]
-pub use cli::{Failure, Invocation, from_args};
 pub use error::{ConfigError, Problem, Source};
+pub use invocation::{Failure, Invocation, from_args};
 pub use layers::Layers;
 pub use markdown::settings_markdown;
 pub use setting::{Group, Kind, Setting, Value};

@@ -218,7 +218,7 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
             }
             Kind::Echo => {}
         }

@@ -66,7 +66,7 @@ impl<S: Socket> Reactor<S> {
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
-            Command::Drain => self.begin_drain(),
+            Command::Drain(within_ms) => self.begin_drain(within_ms),
             Command::Reload(config) => self.reload(&config),
         }
         Ok(())
@@ -88,16 +88,18 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// Publishes from this thread: through the inbox like everybody, so that there is one order.
+    /// Publishes from this thread: through the inbox like everybody, so that there is one order. Without `wake` the
+    /// caller looks at the inbox itself before the next poll.
     pub(super) fn publish_here(
         &mut self,
         channel: Option<&str>,
         message: Message<'_>,
+        wake: bool,
     ) -> Result<Receipt, PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
-        let published = self.shared.publish(channel, message.to_frame(), self.now.unix_us);
+        let published = self.shared.place(channel, message.to_frame(), self.now.unix_us, wake);
         if published == Err(PushError::InboxFull) {
             self.metrics.inbox_full += 1;
         }

@@ -95,7 +95,10 @@ impl<S: Socket> Reactor<S> {
 
 impl<S: Socket> Host for Reactor<S> {
     fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError> {
-        let receipt = self.publish_here(channel, message)?;
+        let receipt = self.publish_here(channel, message, false)?;
+        // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
+        // is the receipt's.
+        self.carry_out_commands();
         let id = self.channels.find(channel.unwrap_or(DEFAULT_NAME));
         Ok((receipt, id.map_or(0, |id| self.channels.get(id).subscribers)))
     }

@@ -48,8 +48,8 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
-    /// Close all connections with 1001 and end.
-    Drain,
+    /// Close all connections with 1001 and end, within so many milliseconds (None: `drain_ms`).
+    Drain(Option<u64>),
     /// Take over what can be changed while running.
     Reload(Box<Config>),
 }
@@ -60,7 +60,7 @@ impl Command {
             Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Drain | Command::Reload(_) => 0,
+            Command::Drain(_) | Command::Reload(_) => 0,
         };
         size_of::<Command>() + rest
     }
@@ -145,6 +145,17 @@ impl Shared {
     /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
     /// the receipts, whichever threads push.
     pub fn publish(&self, channel: Option<&str>, frame: Vec<u8>, unix_us: u64) -> Result<Receipt, PushError> {
+        self.place(channel, frame, unix_us, true)
+    }
+
+    /// For the reactor, which needs no wake-up, with `wake` off.
+    pub fn place(
+        &self,
+        channel: Option<&str>,
+        frame: Vec<u8>,
+        unix_us: u64,
+        wake: bool,
+    ) -> Result<Receipt, PushError> {
         // What never fits is another error than what doesn't fit for now.
         for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
             if frame.len() > max {
@@ -158,7 +169,7 @@ impl Shared {
         let receipt = Receipt { channel: head.name.clone(), epoch: head.epoch, offset: head.next_offset, id };
         head.next_offset += 1;
         inbox.next_receipt += 1;
-        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame });
+        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame }, wake);
         Ok(receipt)
     }
 
@@ -166,10 +177,10 @@ impl Shared {
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
         // The end must get through however full the inbox is.
-        if !matches!(command, Command::Drain) {
+        if !matches!(command, Command::Drain(_)) {
             self.admit(&inbox, command.bytes())?;
         }
-        self.put(inbox, command);
+        self.put(inbox, command, true);
         Ok(())
     }
 
@@ -186,12 +197,12 @@ impl Shared {
     }
 
     /// One wake-up for many commands: only the first one after the reactor took everything wakes it.
-    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command) {
+    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command, wake: bool) {
         let first = inbox.commands.is_empty();
         inbox.bytes += command.bytes();
         inbox.commands.push(command);
         drop(inbox);
-        if first {
+        if first && wake {
             (self.wake)();
         }
     }
@@ -326,7 +337,7 @@ mod tests {
         shared.publish(None, vec![0; 10], 0).unwrap();
         shared.publish(None, vec![0; 10], 0).unwrap();
         assert_eq!(shared.publish(None, vec![0; 10], 0), Err(PushError::InboxFull));
-        shared.command(Command::Drain).unwrap();
+        shared.command(Command::Drain(None)).unwrap();
         assert_eq!(shared.take(Vec::new()).len(), 3);
         // What was refused has taken no place in the log.
         assert_eq!(shared.publish(None, vec![0; 10], 0).unwrap().offset, 3);

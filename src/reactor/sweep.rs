@@ -174,14 +174,18 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Begins the end: nothing more is taken in, what is published still goes out.
-    pub(super) fn begin_drain(&mut self) {
-        if self.draining.is_some() || self.handover.is_some() {
-            return;
-        }
-        let deadline_ms = self.now.mono_ms() + self.config.drain_ms;
-        if self.config.reuseport {
-            let until_ms = self.now.mono_ms() + HANDOVER_MS.min(self.config.drain_ms / 2);
+    /// Begins the end: nothing more is taken in, what is published still goes out. Asked for again it can only
+    /// come sooner.
+    pub(super) fn begin_drain(&mut self, within_ms: Option<u64>) {
+        let (now_ms, drain_ms) = (self.now.mono_ms(), within_ms.unwrap_or(self.config.drain_ms));
+        let deadline_ms = now_ms.saturating_add(drain_ms);
+        let until_ms = now_ms + HANDOVER_MS.min(drain_ms / 2);
+        if let Some(drain) = &mut self.draining {
+            drain.deadline_ms = drain.deadline_ms.min(deadline_ms);
+        } else if let Some(handover) = &mut self.handover {
+            handover.until_ms = handover.until_ms.min(until_ms);
+            handover.deadline_ms = handover.deadline_ms.min(deadline_ms);
+        } else if self.config.reuseport {
             self.handover = Some(Handover { until_ms, deadline_ms });
             self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
         } else {
@@ -192,9 +196,8 @@ impl<S: Socket> Reactor<S> {
     fn drain_until(&mut self, deadline_ms: u64) {
         self.shared.stop();
         self.draining = Some(Drain { deadline_ms, next: 0 });
-        let count = self.slots.len();
-        let fields: [(&str, &dyn Display); 2] =
-            [("connections", &count), ("drain_ms", &self.config.drain_ms)];
+        let (count, drain_ms) = (self.slots.len(), deadline_ms.saturating_sub(self.now.mono_ms()));
+        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);
     }
 

@@ -120,6 +120,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+        // What other threads have pushed by now came before the join.
+        self.carry_out_commands();
         let head = Cursor::at(self.channels.get(DEFAULT).log.head());
         let slot = &mut self.slots[index];
         slot.state = State::Open;
@@ -152,7 +154,7 @@ impl<S: Socket> Reactor<S> {
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line));
+                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
             }
             Kind::Echo => {}
         }

@@ -167,7 +167,7 @@ impl<S: Socket> Reactor<S> {
             return Next::Closing;
         };
         let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
-        match self.publish_here(Some(chat::CHANNEL), Message::Text(&line)) {
+        match self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true) {
             Ok(_) => Next::Continue,
             Err(problem) => {
                 // What a guest said must not vanish without a word.

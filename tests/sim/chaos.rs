@@ -123,6 +123,7 @@ impl World {
             Role::Chat => client.shake_hands("/chat"),
             Role::Garbage => garbage(dice, client),
             Role::Http => requests(dice, client),
+            Role::Raw => {}
         }
         if dice.one_in(4) {
             client.send(dice.range(1, 150));
@@ -166,7 +167,7 @@ impl World {
         let max = self.config.message_bytes_max;
         match client.role {
             Role::Http => requests(dice, client),
-            Role::Garbage => {}
+            Role::Garbage | Role::Raw => {}
             Role::Echo | Role::Chat => {
                 for _ in 0..if dice.one_in(5) { 20 } else { 1 } {
                     let len = if dice.one_in(8) { dice.below(max.min(20_000) + 1) } else { dice.below(200) };

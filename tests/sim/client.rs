@@ -21,6 +21,8 @@ pub enum Role {
     Garbage,
     /// Pipelines requests, on either listener.
     Http,
+    /// Says anything; what it gets must still be responses and frames.
+    Raw,
 }
 
 /// How a client reads.
@@ -201,7 +203,7 @@ impl Client {
                     self.response(&response);
                 } else if response.status == 101 {
                     self.stage = Stage::Open;
-                } else if self.role != Role::Garbage {
+                } else if !matches!(self.role, Role::Garbage | Role::Raw) {
                     // Refused; there is nothing else it could want.
                     self.gone = true;
                     self.wire.borrow_mut().end_up();
@@ -233,11 +235,13 @@ impl Client {
     fn frame(&mut self, frame: Frame) {
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
         match (frame.opcode, self.role) {
-            (9, _) => {
-                if !self.mute && !self.close_sent {
-                    self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6]));
-                }
+            (9, _) if self.mute || self.close_sent => {}
+            (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),
+            (8, Role::Raw) => {
+                self.close_code = Some(1005);
+                self.stage = Stage::Closed;
             }
+            (_, Role::Raw) => {}
             (10, _) => assert_eq!(self.pongs.pop_front(), Some(frame.payload), "the wrong pong"),
             (8, _) => self.closed(&frame.payload),
             (_, Role::Echo) => {

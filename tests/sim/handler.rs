@@ -37,7 +37,7 @@ impl Handler for Notes {
 
     fn on_open(&mut self, session: &mut Session<'_>) {
         let n = session.user().and_then(|user| user.parse().ok());
-        self.0.lock().unwrap().opened.push((n.expect("a client's number"), session.id()));
+        self.0.lock().unwrap().opened.push((n.unwrap_or(usize::MAX), session.id()));
     }
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
@@ -46,7 +46,7 @@ impl Handler for Notes {
         *said += 1;
         let answer = format!("R|{said}");
         session.reply(Message::Text(&answer));
-        let n: usize = session.user().unwrap().parse().unwrap();
+        let Some(n) = session.user().and_then(|user| user.parse::<usize>().ok()) else { return };
         let Message::Text(text) = message else { return };
         match text.split_once(' ') {
             Some(("sub", channel)) => {

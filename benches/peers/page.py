@@ -1,0 +1,195 @@
+"""Writes docs/benchmarks.md and docs/benchmarks.svg from the results of a run."""
+
+import datetime
+import os
+import pathlib
+import platform
+
+# Title, figure, whether the ratio to the floor is told, how the value is written.
+COLUMNS = [
+    ("user bytes per connection", "bytes_per_connection", False, "{:,.0f}"),
+    ("us per handshake", "handshake_us", True, "{:.1f}"),
+    ("us per delivery, single", "delivery_us", True, "{:.2f}"),
+    ("of it in user space", "delivery_user_us", False, "{:.2f}"),
+    ("us per delivery, 100 back to back", "burst_delivery_us", True, "{:.2f}"),
+    ("push to last receipt, median, ms", "fan_out_us", True, "{:.1f}"),
+    ("best, ms", "fan_out_best_us", True, "{:.1f}"),
+]
+ECHO = [
+    ("64 connections, round trips per second", "echo_64_per_s", True, "{:,.0f}"),
+    ("us per round trip", "echo_64_us", True, "{:.2f}"),
+    ("1,000 connections, round trips per second", "echo_1000_per_s", True, "{:,.0f}"),
+    ("us per round trip ", "echo_1000_us", True, "{:.2f}"),
+]
+
+
+def machine():
+    """What the figures depend on; asked before the run, so that the load is that of others."""
+    cpu = "unknown processor"
+    for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            cpu = line.split(":", 1)[1].strip()
+            break
+    kernel = ".".join(platform.release().split("-")[0].split(".")[:2])
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "kernel": f"Linux {kernel}",
+        "date": datetime.date.today().isoformat(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def cell(median, floor, figure, with_ratio, form):
+    value = median.get(figure)
+    if value is None:
+        return "-"
+    text = form.format(value / 1000 if figure.startswith("fan_out") else value)
+    base = floor.get(figure)
+    return f"{text} ({value / base:.2f})" if with_ratio and base else text
+
+
+def table(results, columns):
+    servers = results["servers"]
+    floor = servers["floor"]["median"]
+    lines = ["| | " + " | ".join(column[0].strip() for column in columns) + " |"]
+    lines.append("|---|" + "---:|" * len(columns))
+    for name, row in servers.items():
+        if any(column[1] in row["median"] for column in columns):
+            cells = [cell(row["median"], floor, *column[1:]) for column in columns]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def slow_readers(results):
+    lines = ["| | p99 in ms, all read | p99 in ms, 1 % never read | ratio | growth of memory in MiB |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    for name, row in results["servers"].items():
+        median = row["median"]
+        before, after = median.get("all_read_p99_us"), median.get("never_read_p99_us")
+        if before and after:
+            growth = median["never_read_growth"] / 2**20
+            times = f"{before / 1000:.1f} | {after / 1000:.1f} | {after / before:.2f}"
+            lines.append(f"| {name} | {times} | {growth:.1f} |")
+    return "\n".join(lines)
+
+
+def bars(results, figure, title, form, top):
+    """One panel of horizontal bars."""
+    medians = {name: row["median"] for name, row in results["servers"].items()}
+    rows = [(name, median[figure]) for name, median in medians.items() if figure in median]
+    highest = max((value for _, value in rows), default=1)
+    parts = [f'<text class="title" x="16" y="{top}">{title}</text>']
+    for number, (name, value) in enumerate(rows):
+        y = top + 14 + 26 * number
+        width = max(value / highest * 430, 1.5)
+        kind = "ours" if name == "wspushd" else "floor" if name == "floor" else "peer"
+        parts.append(f'<text x="206" y="{y + 13}" text-anchor="end">{name}</text>')
+        parts.append(f'<rect class="{kind}" x="216" y="{y}" width="{width:.1f}" height="18" rx="3"/>')
+        parts.append(f'<text class="value" x="{222 + width:.1f}" y="{y + 13}">{form.format(value)}</text>')
+    return parts, top + 14 + 26 * len(rows) + 34
+
+
+def plot(results):
+    parts, top = [], 30
+    for figure, title, form in [
+        ("delivery_us", "Server CPU per delivery, one publication at a time (us)", "{:.2f}"),
+        ("burst_delivery_us", "Server CPU per delivery, 100 publications back to back (us)", "{:.2f}"),
+        ("handshake_us", "Server CPU per handshake (us)", "{:.1f}"),
+        ("bytes_per_connection", "User-space memory per idle connection (bytes)", "{:,.0f}"),
+    ]:
+        panel, top = bars(results, figure, title, form, top)
+        parts += panel
+    style = (
+        "text{font:13px system-ui,'DejaVu Sans',sans-serif;fill:#4b5867}"
+        ".title{font-weight:600;font-size:15px;fill:#1b2430}"
+        ".value{fill:#1b2430}.bg{fill:#fff}.peer{fill:#9fb0c4}.floor{fill:#5d6b7c}.ours{fill:#2563c9}"
+        "@media(prefers-color-scheme:dark){text{fill:#a9b6c4}.title,.value{fill:#e8edf3}.bg{fill:#12171e}"
+        ".peer{fill:#4a5a6e}.floor{fill:#8593a3}.ours{fill:#6ea8ff}}"
+    )
+    body = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {top - 20}" role="img" '
+        f'aria-label="Costs of the measured servers">\n<style>{style}</style>\n'
+        f'<rect class="bg" width="760" height="{top - 20}"/>\n{body}\n</svg>\n'
+    )
+
+
+def markdown(results):
+    settings, host = results["settings"], results["machine"]
+    versions = "\n".join(f"- {name}: {row['version']}" for name, row in results["servers"].items())
+    skipped = "".join(f"- {name} was not measured: {why}\n" for name, why in results["skipped"])
+    failures = "".join(
+        f"- {name}: {failure}\n"
+        for name, row in results["servers"].items()
+        for failure in dict.fromkeys(row["failures"])
+    )
+    if failures:
+        failures = f"\n## What failed\nA measurement with a failure has no figure.\n\n{failures}"
+    connections, rounds = settings["connections"], settings["rounds"]
+    rounds = f"{rounds} round" + ("s" if rounds > 1 else "")
+    return f"""# Benchmarks
+
+Written by `benches/peers/run`; don't edit. {host['date']}, {host['cpu']}, {host['cores']} cores shared by
+client and server, {host['kernel']}, loopback. {connections:,} connections, {settings['size']} bytes a message,
+medians over {rounds} in which every server was measured once, one after the other. The load average before the
+run was {host['load']}: where that is not far below the number of cores, others were at work, CPU time per
+operation holds to a few per cent, and whatever is told in elapsed time (fan-out, round trips per second, p99)
+holds not at all. Read the ratios to the floor, in brackets. The client waits in `{settings['wait']}` mode, for
+all alike.
+
+The floor is `benches/floor/floor.c`: it answers handshakes with constants and loops `send` over the
+descriptors. It validates nothing and keeps nothing; no server that speaks WebSocket can cost less per send. A
+burst can: when several publications lie side by side, one `send` carries them all.
+
+![Costs of the measured servers](benchmarks.svg)
+
+## Pushing
+{table(results, COLUMNS)}
+
+CPU is user and system time of the server, from the scheduler's account in `/proc/PID/task/*/schedstat`,
+divided into user and system as the ticks of `/proc/PID/stat` tell. Memory is the growth of `Rss` in
+`/proc/PID/smaps_rollup` from no connection to all of them.
+
+## Echo
+32 bytes, one message under way on each connection. Client and server have one core each; where the client is
+the slower of the two, the rate is the client's, and the server's CPU per round trip tells more.
+
+{table(results, ECHO)}
+
+## Readers that never read
+1,000 connections, {settings['heavy_messages']} publications of 8 KiB, more than the kernel holds for a socket;
+the latency is that of the connections that do read.
+
+{slow_readers(results)}
+{failures}
+## Versions
+{versions}
+{skipped}
+## Doing it again
+```sh
+cargo build --release
+benches/peers/run                       # everything
+benches/peers/run --rounds 1 --only Bun # the floor and one peer
+```
+What the runner does with each server, here by hand with wspushd:
+```sh
+target/release/wspushd --listen 127.0.0.1:7102 --admin 127.0.0.1:7202 --max-connections 19000 --demo &
+target/release/wspush-bench broadcast --url ws://127.0.0.1:7102/ws --push http://127.0.0.1:7202/push \\
+  -n {connections} --source 127.0.1.0/24 --wait {settings['wait']} --size {settings['size']} --warm-up 2 \\
+  -m {settings['messages']} --interval 50ms --server-pid $!
+target/release/wspush-bench broadcast ... -m {settings['burst_messages']} --burst 100 --pipeline 100 \\
+  --interval 200ms
+target/release/wspush-bench echo --url ws://127.0.0.1:7102/echo -n 64 --duration {settings['echo']} \\
+  --wait {settings['wait']}
+target/release/wspush-bench broadcast ... -n 1000 --size 8192 -m {settings['heavy_messages']} --interval 0 \\
+  --never-read 1 --receive-buffer 4096
+```
+"""
+
+
+def write(results, folder):
+    """Writes the report and its plot."""
+    folder.mkdir(exist_ok=True)
+    (folder / "benchmarks.md").write_text(markdown(results), encoding="utf-8")
+    (folder / "benchmarks.svg").write_text(plot(results), encoding="utf-8")

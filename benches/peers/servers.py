@@ -1,0 +1,253 @@
+"""The servers that are measured: how each is installed, started and named."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+INSTALLED = HERE / ".installed"
+
+# Below the range that clients take their ports from, so that no client holds a server's port.
+FIRST_PORT = 7101
+FIRST_ADMIN_PORT = 7201
+
+
+class Missing(Exception):
+    """A server that can't be had here; the reason is for the report."""
+
+
+def command(*words, cwd=None):
+    """Runs a step of an installation and returns what it printed."""
+    try:
+        done = subprocess.run(words, cwd=cwd, text=True, capture_output=True, timeout=900)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"{words[0]}: {error}") from error
+    if done.returncode:
+        raise Missing(f"`{' '.join(map(str, words[:3]))} ...` failed: {done.stderr.strip()[-200:]}")
+    return done.stdout.strip()
+
+
+class Server:
+    """A server with one interface: WebSocket on /ws and /echo of one port, `POST /push` on another."""
+
+    name = ""
+    fixed_key = False
+    has_echo = True
+
+    def __init__(self, number):
+        self.port = FIRST_PORT + number
+        self.admin_port = FIRST_ADMIN_PORT + number
+        self.version = ""
+        self.process = None
+
+    def install(self):
+        """Installs what is missing and returns the version; raises Missing."""
+        raise NotImplementedError
+
+    def argv(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return {}
+
+    def pids(self):
+        """The processes whose memory and time are the server's."""
+        return [self.process.pid]
+
+    def start(self):
+        log = open(INSTALLED / f"{self.name.split()[0]}.log", "w", encoding="utf-8")
+        environment = {**os.environ, **self.environment()}
+        self.process = subprocess.Popen(
+            self.argv(), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        for port in (self.port, self.admin_port):
+            self.wait_for(port)
+        time.sleep(0.5)
+
+    def wait_for(self, port):
+        for _ in range(100):
+            if self.process.poll() is not None:
+                raise Missing(f"ended at once with status {self.process.returncode}")
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        self.stop()
+        raise Missing(f"does not listen on port {port}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Floor(Server):
+    name = "floor"
+    fixed_key = True
+
+    def install(self):
+        source = HERE.parent / "floor" / "floor.c"
+        command("cc", "-O2", "-o", INSTALLED / "floor", source)
+        return "C, cc -O2, " + command("cc", "-dumpfullversion")
+
+    def argv(self):
+        return [INSTALLED / "floor", str(self.port), str(self.admin_port)]
+
+
+class Wspushd(Server):
+    name = "wspushd"
+
+    def __init__(self, number, path):
+        super().__init__(number)
+        self.path = path
+
+    def install(self):
+        if not self.path.is_file():
+            raise Missing("not built: `cargo build --release --bin wspushd`, or give --wspushd PATH")
+        try:
+            return command(self.path, "--version").split()[-1]
+        except (Missing, IndexError):
+            return "unknown"
+
+    def argv(self):
+        listen, admin = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.admin_port}"
+        return [self.path, "--listen", listen, "--admin", admin, "--max-connections", "19000", "--demo"]
+
+
+class Npm(Server):
+    """A server in JavaScript with a package from npm."""
+
+    package = ""
+
+    def install(self):
+        folder = INSTALLED / "node"
+        manifest = folder / "node_modules" / self.package.split("@")[0] / "package.json"
+        if not manifest.is_file():
+            if not shutil.which("npm"):
+                raise Missing("npm is not installed")
+            folder.mkdir(parents=True, exist_ok=True)
+            flags = ("--no-audit", "--no-fund", "--no-package-lock")
+            command("npm", "install", *flags, self.package, cwd=folder)
+        return command("node", "-p", f"require({str(manifest)!r}).version")
+
+
+class Bun(Npm):
+    name = "Bun (uWebSockets)"
+    package = "bun@1"
+
+    def install(self):
+        version = super().install()
+        command(self.binary(), "--version")
+        return version
+
+    @staticmethod
+    def binary():
+        return INSTALLED / "node" / "node_modules" / ".bin" / "bun"
+
+    def argv(self):
+        return [self.binary(), HERE / "bun.js", str(self.port), str(self.admin_port)]
+
+
+class NodeWs(Npm):
+    name = "node ws"
+    package = "ws@8"
+
+    def install(self):
+        return f"{super().install()}, node {command('node', '--version').lstrip('v')}"
+
+    def argv(self):
+        return ["node", HERE / "ws.js", str(self.port), str(self.admin_port)]
+
+    def environment(self):
+        return {"NODE_PATH": str(INSTALLED / "node" / "node_modules")}
+
+
+class Nchan(Server):
+    name = "nginx + Nchan"
+    has_echo = False
+    packages = ("nginx", "libnginx-mod-nchan")
+
+    def prefix(self):
+        return INSTALLED / "nginx"
+
+    def install(self):
+        prefix = self.prefix()
+        binary = prefix / "usr" / "sbin" / "nginx"
+        if not binary.is_file():
+            if not shutil.which("apt-get"):
+                raise Missing("needs Debian's packages of nginx and Nchan")
+            # Unpacked and not installed: no service starts, and no privilege is needed.
+            prefix.mkdir(parents=True, exist_ok=True)
+            command("apt-get", "download", *self.packages, cwd=prefix)
+            for package in prefix.glob("*.deb"):
+                command("dpkg-deb", "-x", package, prefix)
+        (prefix / "temp").mkdir(exist_ok=True)
+        # Whatever the configuration says, Nchan's locations want the compiled-in folder for request bodies.
+        bodies = pathlib.Path("/var/lib/nginx")
+        try:
+            bodies.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Missing(f"needs the folder {bodies}") from error
+        config = (HERE / "nchan.conf").read_text(encoding="utf-8")
+        config = config.replace("ADMIN_PORT", str(self.admin_port)).replace("PORT", str(self.port))
+        if os.geteuid():
+            config = config.replace("user root;\n", "")
+        (prefix / "nchan.conf").write_text(config.replace("PREFIX", str(prefix)), encoding="utf-8")
+        files = [next(prefix.glob(f"{name}_*.deb")) for name in self.packages]
+        versions = [command("dpkg-deb", "-f", file, "Version") for file in files]
+        nginx, nchan = (version.split(":")[-1].split("+")[0].split("-")[0] for version in versions)
+        return f"{nchan}, nginx {nginx}"
+
+    def argv(self):
+        prefix = self.prefix()
+        return [prefix / "usr/sbin/nginx", "-p", prefix, "-e", "stderr", "-c", prefix / "nchan.conf"]
+
+    def pids(self):
+        # The worker; the master has no connections.
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text(encoding="ascii").split()]
+
+
+class TokioTungstenite(Server):
+    def __init__(self, number, buffers):
+        super().__init__(number)
+        self.buffers = buffers
+        self.name = f"tokio-tungstenite, {'small buffers' if buffers == 'small' else 'defaults'}"
+
+    def install(self):
+        folder = HERE / "tokio-tungstenite"
+        command("cargo", "build", "--release", "--locked", "--quiet", cwd=folder)
+        lock = (folder / "Cargo.lock").read_text(encoding="utf-8")
+        return lock.split('name = "tokio-tungstenite"\nversion = "')[1].split('"')[0]
+
+    def argv(self):
+        binary = HERE / "tokio-tungstenite" / "target" / "release" / "peer-tokio-tungstenite"
+        return [binary, str(self.port), str(self.admin_port), self.buffers]
+
+
+def available(wspushd, only):
+    """The servers that can be measured here, and the reasons for those that can't."""
+    INSTALLED.mkdir(exist_ok=True)
+    servers = [Floor(0), Wspushd(1, wspushd), Bun(2), Nchan(3), NodeWs(4)]
+    servers += [TokioTungstenite(5, "small"), TokioTungstenite(6, "default")]
+    ready, skipped = [], []
+    for server in servers:
+        if only and server.name != "floor" and not any(word in server.name for word in only):
+            continue
+        try:
+            server.version = server.install()
+            ready.append(server)
+        except Missing as missing:
+            skipped.append((server.name, str(missing)))
+            print(f"skipped: {server.name}: {missing}", file=sys.stderr)
+    return ready, skipped

@@ -1,0 +1,135 @@
+//! What `wspushd` was called with: arguments and environment, and the configuration they lead to.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+#[cfg(not(feature = "daemon"))]
+use super::error::Problem;
+use super::error::Source;
+use super::layers::{FILE_VARIABLE, Layers};
+use super::setting::VARIABLE_PREFIX;
+use super::{Config, ConfigError};
+
+#[cfg(not(feature = "daemon"))]
+use super::bare::parse;
+#[cfg(feature = "daemon")]
+use super::cli::parse;
+
+/// What the arguments say, before anything is made of it.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    /// `--config`.
+    pub config_file: Option<OsString>,
+    /// `--check`.
+    pub check: bool,
+    /// Rows of the table of settings, and the text for each; what a list's flag said each time is one list.
+    pub flags: Vec<(usize, OsString)>,
+}
+
+/// A command line that has been understood, and everything it leads to.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The configuration in effect.
+    pub config: Config,
+    /// Only print the configuration: [`Invocation::check_text`].
+    pub check: bool,
+    /// The TOML file.
+    pub config_file: Option<PathBuf>,
+    pub(super) layers: Layers,
+    flags: Vec<(usize, OsString)>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// Why there is no [`Invocation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Help or the version was asked for: the text for standard output.
+    Shown(String),
+    /// Something is wrong with the configuration.
+    Refused(ConfigError),
+}
+
+impl Failure {
+    /// The exit code of a process that ends with this.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Shown(_) => 0,
+            Failure::Refused(_) => 2,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Shown(text) => f.write_str(text.trim_end()),
+            Failure::Refused(error) => write!(f, "wspushd: {error}"),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::Refused(error)
+    }
+}
+
+impl Invocation {
+    /// What `--check` prints.
+    pub fn check_text(&self) -> String {
+        self.layers.to_toml()
+    }
+
+    /// Reads the file again, under the same variables and flags.
+    pub fn reload(&self) -> Result<Config, ConfigError> {
+        self.lay()?.finish()
+    }
+
+    fn lay(&self) -> Result<Layers, ConfigError> {
+        let mut layers = Layers::default();
+        if let Some(path) = &self.config_file {
+            add_file(&mut layers, path)?;
+        }
+        layers.add_environment(self.environment.iter().cloned())?;
+        for (row, text) in &self.flags {
+            layers.add_text(*row, text, Source::CommandLine)?;
+        }
+        Ok(layers)
+    }
+}
+
+#[cfg(feature = "daemon")]
+fn add_file(layers: &mut Layers, path: &Path) -> Result<(), ConfigError> {
+    layers.add_file(path)
+}
+
+/// Without the feature `daemon` there is no TOML; a file that is named must not be passed over in silence.
+#[cfg(not(feature = "daemon"))]
+fn add_file(_layers: &mut Layers, path: &Path) -> Result<(), ConfigError> {
+    let why = "this build reads no TOML; use flags or WSPUSH_ variables".to_owned();
+    let (key, value) = ("config".to_owned(), Some(path.display().to_string()));
+    Err(ConfigError { source: Source::CommandLine, key, value, problem: Problem::Unreadable(why) })
+}
+
+/// Understands a command line, whose first argument is the program's name, and an environment.
+pub fn from_args(
+    args: impl Iterator<Item = OsString>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Invocation, Failure> {
+    let arguments = parse(args)?;
+    let environment: Vec<_> =
+        environment.filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX)).collect();
+    let variable = environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, path)| path.clone());
+    let mut invocation = Invocation {
+        config: Config::default(),
+        check: arguments.check,
+        config_file: arguments.config_file.or(variable).map(PathBuf::from),
+        layers: Layers::default(),
+        flags: arguments.flags,
+        environment,
+    };
+    invocation.layers = invocation.lay()?;
+    invocation.config = invocation.layers.finish()?;
+    Ok(invocation)
+}

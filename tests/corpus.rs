@@ -1,0 +1,38 @@
+//! Every fuzz target over its checked-in corpus, without a fuzzer; and over some noise.
+
+#![cfg(feature = "daemon")] // The configuration as text is part of it.
+
+mod fuzzed;
+
+use std::fs;
+use std::path::Path;
+
+use fuzzed::sim::dice::Dice;
+
+#[test]
+fn corpora() {
+    for (name, target) in fuzzed::TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+        let mut inputs = 0;
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            target(&fs::read(&path).unwrap());
+            inputs += 1;
+        }
+        assert!(inputs > 0, "{name} has no corpus");
+    }
+}
+
+#[test]
+fn noise() {
+    let mut dice = Dice::from_seed(1);
+    for (name, target) in fuzzed::TARGETS {
+        let runs = if ["world", "connection"].contains(&name) { 40 } else { 400 };
+        for run in 0..runs {
+            let data: Vec<u8> = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect();
+            println!("{name} {run} {data:x?}");
+            target(&data);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Request heads, handshakes, pushes, the admin API, configurations.
+
+use std::path::Path;
+
+use wspush::config::Layers;
+use wspush::endpoint::host::Filter;
+use wspush::endpoint::{ConnId, Host, Page, Receipt, Stats, admin as admin_api, push_request as push_body};
+use wspush::protocol::{CloseCode, handshake as ws, head as heads, target};
+use wspush::{Config, Delivery, Message, PushError};
+
+use super::choice;
+
+/// A head: found again at every cut, with the same end as the quick search says.
+pub fn head(data: &[u8]) {
+    let (first, bytes) = choice(data);
+    let bytes_max = [64, 300, 8 << 10][usize::from(first % 3)];
+    let whole = heads::parse(bytes, bytes_max);
+    for cut in (0..bytes.len().min(400)).rev() {
+        match (heads::parse(&bytes[..cut], bytes_max), &whole) {
+            (Ok(None), _) => {}
+            (Ok(Some((_, size))), Ok(Some((_, whole)))) => assert_eq!(size, *whole),
+            // A head that is refused for its length may be refused for its shape before.
+            (Err(_), Err(_)) => {}
+            (early, late) => panic!("{early:?} at {cut}, and then {late:?}"),
+        }
+    }
+    let Ok(Some((head, size))) = whole else { return };
+    assert_eq!(heads::end(bytes, 0), Some(size), "two opinions on where the head ends");
+    for from in 0..size.min(400) {
+        assert_eq!(heads::end(&bytes[..size], from.min(size - 1)), Some(size), "seen up to {from}");
+    }
+    assert!(head.path().starts_with('/') || head.path() == "*");
+    for (name, value) in head.query_pairs().take(50) {
+        assert!(name.len() + value.len() <= 3 * head.query().len());
+    }
+    let _ = (target::percent_decode(head.path()), head.keep_alive(), head.expects_continue());
+    let _ = (head.body(1_000), ws::is_upgrade(&head), ws::check(&head));
+}
+
+/// A handshake: whoever is answered with 101 is answered with nothing but 101.
+pub fn handshake(data: &[u8]) {
+    let mut request = b"GET /ws?channel=a HTTP/1.1\r\nHost: x\r\n".to_vec();
+    request.extend_from_slice(data);
+    request.extend(b"\r\n\r\n");
+    let Ok(Some((head, _))) = heads::parse(&request, 8 << 10) else { return };
+    let Ok(upgrade) = ws::check(&head) else { return };
+    let ours = ["wspush.v1".to_owned(), "chat".to_owned()];
+    let chosen = upgrade.choose(&ours);
+    assert!(chosen.is_none_or(|chosen| upgrade.protocols().any(|offered| offered == chosen)));
+    // The protocol may also come from a handler, which picks it among those offered.
+    let first = upgrade.protocols().next();
+    for protocol in [chosen, first] {
+        let mut out = Vec::new();
+        ws::respond(upgrade.key, protocol, &mut out);
+        let text = std::str::from_utf8(&out).expect("an answer is text");
+        assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"));
+        let lines = text.trim_end().split("\r\n").count();
+        assert_eq!(lines, 4 + usize::from(protocol.is_some()), "{text:?}");
+    }
+    let allowed = ["https://example.com".to_owned()];
+    if ws::origin_allowed(upgrade.origin, &allowed)
+        && let Some(origin) = upgrade.origin
+    {
+        assert!(origin.to_ascii_lowercase().starts_with("https://example.com"), "{origin}");
+        assert!(origin.len() <= "https://example.com:443/".len(), "{origin}");
+    }
+}
+
+/// The body of a push: never empty, never a text that is none.
+pub fn push_request(data: &[u8]) {
+    let (first, body) = choice(data);
+    let kinds = [
+        "text/plain",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-Urlencoded; charset=utf-8",
+    ];
+    let kind = kinds[usize::from(first % 4)];
+    let request = format!("POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n\r\n");
+    let (head, _) = heads::parse(request.as_bytes(), 8 << 10).expect("a head").expect("a whole one");
+    match push_body::read(&head, body) {
+        Ok(pushed) => {
+            let message = pushed.message();
+            assert!(!message.bytes().is_empty());
+            assert!(first % 4 != 1 || message == Message::Binary(body));
+            assert!(first % 4 != 0 || matches!(message, Message::Text(text) if text.as_bytes() == body));
+            assert!(wspush::protocol::frame::are_whole(&message.to_frame()));
+        }
+        Err(PushError::Empty | PushError::NotUtf8) => assert_ne!((first % 4, body.is_empty()), (1, false)),
+        Err(problem) => panic!("{problem}"),
+    }
+}
+
+/// A server that takes everything and remembers whether it was asked to change anything.
+#[derive(Default)]
+struct Fake {
+    changes: usize,
+}
+
+impl Host for Fake {
+    fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError> {
+        self.changes += 1;
+        assert!(!message.bytes().is_empty());
+        Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 1, offset: 2, id: 3 }, 4))
+    }
+    fn send(&mut self, conn: ConnId, _message: Message<'_>) -> Result<(), PushError> {
+        self.changes += 1;
+        if conn.0.is_multiple_of(2) { Ok(()) } else { Err(PushError::OutboxFull) }
+    }
+    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
+        self.changes += 1;
+        assert!(code.is_valid_on_wire() && reason.len() <= 123);
+        conn.0.is_multiple_of(2)
+    }
+    fn connections(&self, _filter: &Filter, _after: Option<ConnId>, limit: usize) -> Page {
+        assert!((1..=1_000).contains(&limit));
+        Page::default()
+    }
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+    fn prometheus(&self) -> String {
+        String::new()
+    }
+    fn delivery(&self, _receipt: u64) -> Option<Delivery> {
+        None
+    }
+}
+
+/// A request to the admin API, target and query and body: what is refused has changed nothing.
+pub fn admin(data: &[u8]) {
+    let cut = data.iter().position(|&byte| byte == b'\n').unwrap_or(data.len());
+    let (line, body) = data.split_at(cut);
+    let mut request = line.to_vec();
+    request.extend(b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n\r\n");
+    let Ok(Some((head, _))) = heads::parse(&request, 8 << 10) else { return };
+    for token in [None, Some("secret")] {
+        let mut host = Fake::default();
+        let response = admin_api::answer(&head, body, token, &mut host);
+        assert!((200..600).contains(&response.status), "{}", response.status);
+        assert!(host.changes <= 1);
+        assert!(response.status < 400 || host.changes == 0 || matches!(response.status, 404 | 503));
+        assert!(token.is_none() || host.changes == 0, "without a token");
+        let mut out = Vec::new();
+        response.write(&mut out, true, head.method == "HEAD");
+        let end = out.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+        assert!(head.method != "HEAD" || end == out.len());
+    }
+}
+
+/// A configuration: what is taken is valid, and printed means the same.
+pub fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let path = Path::new("fuzz.toml");
+    let mut layers = Layers::default();
+    if let Err(error) = layers.add_toml(path, text) {
+        assert!(!error.to_string().is_empty());
+        return;
+    }
+    let Ok(config) = layers.finish() else { return };
+    assert!(config.validate().is_ok());
+    let mut again = Layers::default();
+    let printed = layers.to_toml();
+    again.add_toml(path, &printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    let mut again = again.finish().unwrap_or_else(|_| config.clone());
+    // A secret is not printed.
+    again.admin_token.clone_from(&config.admin_token);
+    assert_eq!(again, config, "{printed}");
+    let _: Config = config.reloaded(&again).expect("the same again");
+}

@@ -1,0 +1,50 @@
+//! What the fuzzers call, each a function of some bytes that panics where a promise is broken. The targets in
+//! `fuzz/fuzz_targets` only name one of these; `tests/corpus.rs` calls all of them with the checked-in corpora.
+
+#![allow(dead_code)] // Every target uses one of them.
+
+mod frames;
+mod http;
+mod schedule;
+#[path = "../sim/mod.rs"]
+pub mod sim;
+
+pub use frames::{chunked, frame, message};
+pub use http::{admin, config, handshake, head, push_request};
+pub use schedule::{connection, world};
+
+/// What is called with some bytes.
+type Target = fn(&[u8]);
+
+/// The targets by name.
+pub const TARGETS: [(&str, Target); 10] = [
+    ("admin", admin),
+    ("chunked", chunked),
+    ("config", config),
+    ("connection", connection),
+    ("frame", frame),
+    ("handshake", handshake),
+    ("head", head),
+    ("message", message),
+    ("push_request", push_request),
+    ("world", world),
+];
+
+/// Splits off the first byte, a choice.
+fn choice(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+/// Cuts `data` into pieces whose lengths the bytes of `cuts` say, over and over.
+fn pieces<'a>(cuts: &'a [u8], mut data: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut lengths = cuts.iter().cycle();
+    std::iter::from_fn(move || {
+        if data.is_empty() {
+            return None;
+        }
+        let len = lengths.next().map_or(data.len(), |&len| usize::from(len) + 1).min(data.len());
+        let (piece, rest) = data.split_at(len);
+        data = rest;
+        Some(piece)
+    })
+}

@@ -1,0 +1,75 @@
+//! Heartbeats: silence is asked about, an answer keeps the connection, no answer ends it.
+
+mod daemon;
+
+use daemon::websocket::{PING, PONG, TEXT};
+use daemon::{Daemon, WebSocket};
+
+#[test]
+fn who_answers_stays_and_who_does_not_is_dropped() {
+    let daemon = Daemon::start(&["--heartbeat-ms", "200", "--pong-wait-ms", "2000"]);
+    let mut silent = WebSocket::open(&daemon);
+    let mut alive = WebSocket::open(&daemon);
+    let silent_hears = std::thread::spawn(move || {
+        let ping = silent.frame();
+        assert_eq!((ping.opcode, ping.payload), (PING, vec![]));
+        // It hears nothing more, not even a close frame: nobody is there to read it.
+        assert_eq!(silent.next(), None);
+    });
+    let mut pings = 0;
+    // The silent one is gone only after the one that answers was asked several times.
+    while daemon.stats()["connections"] == 2 || pings < 3 {
+        let ping = alive.frame();
+        assert_eq!(ping.opcode, PING);
+        alive.send(PONG, &ping.payload);
+        pings += 1;
+    }
+    silent_hears.join().expect("no panic");
+    let stats = daemon.stats();
+    assert_eq!((&stats["connections"], &stats["counters"]["closed"]["heartbeat"]), (&1.into(), &1.into()));
+    assert!(stats["counters"]["pings_sent"].as_u64() > Some(pings));
+}
+
+#[test]
+fn anything_said_is_a_sign_of_life() {
+    let daemon = Daemon::start(&["--heartbeat-ms", "200", "--pong-wait-ms", "2000"]);
+    let mut talker = WebSocket::open(&daemon);
+    let mut silent = WebSocket::open(&daemon);
+    let mut pings = 0;
+    // Pings are not answered as such, but there is a text now and then.
+    while daemon.stats()["connections"] == 2 {
+        assert_eq!(talker.frame().opcode, PING);
+        pings += 1;
+        talker.send(TEXT, b"busy");
+    }
+    assert!(pings > 1);
+    assert_eq!(silent.frame().opcode, PING);
+    assert_eq!(silent.next(), None);
+    assert!(talker.sync().iter().all(|frame| frame.opcode == PING));
+    assert_eq!(daemon.stats()["counters"]["closed"]["heartbeat"], 1);
+}
+
+#[test]
+fn zero_means_never() {
+    let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
+    let other = Daemon::start(&["--heartbeat-ms", "200"]);
+    let mut client = WebSocket::open(&daemon);
+    let mut pinged = WebSocket::open(&other);
+    // While another server has asked a few times, this one hasn't.
+    for _ in 0..2 {
+        assert_eq!(pinged.frame().opcode, PING);
+        pinged.send(PONG, b"");
+    }
+    assert_eq!(client.sync(), []);
+    assert_eq!(daemon.counter("pings_sent"), 0);
+}
+
+#[test]
+fn an_idle_http_connection_is_closed() {
+    let daemon = Daemon::start(&["--keep-alive-ms", "300"]);
+    for mut http in [daemon::Http::tcp(daemon.public), daemon.admin_http()] {
+        assert_eq!(http.ask("GET", "/healthz", &[], b"").status, 200);
+        http.expect_end();
+    }
+    assert_eq!(WebSocket::open(&daemon).sync(), []);
+}

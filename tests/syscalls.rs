@@ -1,0 +1,111 @@
+//! What a broadcast costs in system calls, as strace counts them: one send for each connection, and nothing else
+//! that grows with their number.
+
+mod daemon;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use daemon::{Daemon, WebSocket, process};
+
+/// An strace that counts the system calls of a daemon.
+struct Strace {
+    child: Child,
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Strace {
+    /// Attaches. None: there is no strace here, or it may not trace.
+    fn attach(daemon: &Daemon) -> Option<Strace> {
+        let pid = daemon.pid().to_string();
+        let started = Command::new("strace").args(["-f", "-c", "-p", &pid]).stderr(Stdio::piped()).spawn();
+        let Ok(mut child) = started else {
+            eprintln!("skipped: there is no strace here (apt-get install strace)");
+            return None;
+        };
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("text");
+        let mut strace = Strace { child, said };
+        if line.contains(" attached") {
+            return Some(strace);
+        }
+        strace.child.wait().expect("a child");
+        eprintln!("skipped: strace may not trace here: {}", line.trim());
+        None
+    }
+
+    /// Detaches; calls by name.
+    fn counts(mut self) -> HashMap<String, u64> {
+        process::signal(self.child.id(), "INT");
+        let mut text = String::new();
+        self.said.read_to_string(&mut text).expect("text");
+        self.child.wait().expect("a child");
+        let row = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            // % time, seconds, usecs/call, calls, perhaps errors, syscall
+            let calls = words.get(3)?.parse().ok()?;
+            words.first()?.parse::<f64>().ok()?;
+            let name = words.last()?;
+            (*name != "total").then(|| ((*name).to_owned(), calls))
+        };
+        text.lines().filter_map(row).collect()
+    }
+}
+
+impl Drop for Strace {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Calls of one push, or a burst of them in one segment, to so many connections: sends, and all others by name.
+fn cost(connections: usize, pushes: usize) -> Option<(u64, HashMap<String, u64>)> {
+    let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
+    let mut clients: Vec<_> = (0..connections).map(|_| WebSocket::open(&daemon)).collect();
+    let mut http = daemon.admin_http();
+    assert_eq!(http.ask("GET", "/healthz", &[], b"").status, 200);
+    let strace = Strace::attach(&daemon)?;
+    let burst = http.request("POST", "/push", &[], b"counted").repeat(pushes);
+    http.send(&burst);
+    for _ in 0..pushes {
+        assert_eq!(http.response().json()["recipients"], connections);
+    }
+    for client in &mut clients {
+        for _ in 0..pushes {
+            assert_eq!(client.text(), "counted");
+        }
+    }
+    let mut counts = strace.counts();
+    let sends = ["sendto", "sendmsg", "send", "write", "writev"].map(|name| counts.remove(name).unwrap_or(0));
+    Some((sends.iter().sum(), counts))
+}
+
+#[test]
+fn a_broadcast_is_one_send_for_each_connection_and_nothing_else() {
+    process::raise_own_limit();
+    let Some((few_sends, few)) = cost(50, 1) else { return };
+    let Some((many_sends, many)) = cost(400, 1) else { return };
+    eprintln!("one push to 50: {few_sends} sends and {few:?}; to 400: {many_sends} sends and {many:?}");
+    // One more is the answer to the push.
+    assert_eq!((few_sends, many_sends), (51, 401));
+    for (name, calls) in &many {
+        let before = few.get(name).copied().unwrap_or(0);
+        assert!(*calls <= before + 8, "{name}: {before} for 50 connections, {calls} for 400");
+    }
+    assert!(many.values().sum::<u64>() < 30, "{many:?}");
+}
+
+#[test]
+fn a_burst_costs_the_same_calls() {
+    process::raise_own_limit();
+    const PUSHES: usize = 100;
+    let Some((sends, others)) = cost(200, PUSHES) else { return };
+    eprintln!("a burst of {PUSHES} to 200: {sends} sends and {others:?}");
+    // The burst may come in a few pieces, and each is answered; but never a send for each publication.
+    assert!(sends < 10 * 200, "{sends}");
+    assert!(others.values().sum::<u64>() < 100, "{others:?}");
+}

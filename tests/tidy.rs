@@ -1,0 +1,129 @@
+//! Holds the repository to its own rules: DESIGN section 3 and CONTRIBUTING.md. Each finding says what to do.
+//!
+//! The checks are functions from a file's text to findings, and their own tests show that they find something.
+#![allow(clippy::unwrap_used)]
+
+mod tidy {
+    pub mod prose;
+    pub mod rooms;
+    pub mod source;
+    pub mod text;
+}
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tidy::{prose, rooms, text};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What git knows of, and what it will know of when it is committed.
+fn files() -> BTreeSet<String> {
+    let command = ["ls-files", "--cached", "--others", "--exclude-standard"];
+    let output = Command::new("git").args(command).current_dir(ROOT).output();
+    let output = output.expect("tests/tidy.rs asks git which files there are: install git");
+    assert!(output.status.success(), "not a git repository: {}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    names.lines().filter(|name| Path::new(ROOT).join(name).is_file()).map(str::to_owned).collect()
+}
+
+fn read(name: &str) -> String {
+    // Pictures are no text and break no rule for texts.
+    fs::read(Path::new(ROOT).join(name))
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_default()
+}
+
+/// Runs a check over all files that `wanted` selects.
+fn check(wanted: impl Fn(&str) -> bool, check: impl Fn(&str, &str) -> Vec<String>) {
+    let names = files().into_iter().filter(|name| wanted(name)).collect::<Vec<_>>();
+    assert!(!names.is_empty(), "the check looks at no file: has a folder been renamed?");
+    let findings: Vec<String> = names.iter().flat_map(|name| check(name, &read(name))).collect();
+    assert!(findings.is_empty(), "{} findings:\n{}\n", findings.len(), findings.join("\n"));
+}
+
+fn is_rust_source(name: &str) -> bool {
+    name.starts_with("src/") && name.ends_with(".rs")
+}
+
+fn is_code(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("rs" | "c" | "cc" | "cpp" | "h" | "hpp" | "java" | "py" | "js" | "mjs"))
+}
+
+#[test]
+fn rooms_import_only_from_the_rooms_below() {
+    let all = files();
+    let has = |name: &str| all.contains(name);
+    check(is_rust_source, |name, text| rooms::imports(name, text, has));
+}
+
+#[test]
+fn only_reactor_and_server_know_sockets_and_clocks() {
+    check(is_rust_source, rooms::sockets_and_clocks);
+}
+
+#[test]
+fn unsafe_code_has_its_places() {
+    check(is_rust_source, rooms::unsafe_code);
+}
+
+#[test]
+fn lines_and_files_are_short() {
+    check(is_code, text::line_lengths);
+    check(is_code, text::file_size);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    check(|name| is_code(name) || name.ends_with(".md"), text::unfinished);
+}
+
+#[test]
+fn no_file_names_a_place_on_one_machine() {
+    check(|_| true, text::machine_paths);
+}
+
+#[test]
+fn files_end_with_a_line_feed_and_lines_without_blanks() {
+    // What a fuzzer is fed with is what it is.
+    let as_it_is = |name: &str| name.starts_with("LICENSE") || name.starts_with("fuzz/corpus/");
+    check(|name| !as_it_is(name), text::whitespace);
+}
+
+#[test]
+fn paths_in_the_documents_exist() {
+    let all = files();
+    let exists = |path: &str| {
+        let folder = format!("{}/", path.trim_end_matches('/'));
+        all.contains(path) || all.iter().any(|name| name.starts_with(&folder))
+    };
+    check(|name| name.ends_with(".md"), |name, text| prose::paths(name, text, exists));
+}
+
+#[test]
+fn the_readme_shows_the_two_commands_and_every_setting() {
+    let readme = read("README.md");
+    for command in ["cargo run --release -- --demo", "./test"] {
+        assert!(readme.contains(command), "README.md: show the command `{command}`");
+    }
+    let cells = wspush::config::SETTINGS.iter().map(|setting| format!("| `{}` |", setting.name));
+    let missing: Vec<String> = cells.filter(|cell| !readme.contains(cell)).collect();
+    assert!(missing.is_empty(), "README.md: the table of settings has no row for {missing:?}");
+}
+
+#[test]
+fn the_changelog_knows_the_version() {
+    let finding = prose::version(&read("CHANGELOG.md"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(finding, None);
+}
+
+#[test]
+fn continuous_integration_runs_the_one_command() {
+    let script = read(".ci/run");
+    let commands: Vec<&str> = script.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(commands, ["exec \"$(dirname \"$0\")/../test\""], ".ci/run: call ./test and nothing else");
+}
