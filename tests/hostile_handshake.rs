@@ -169,7 +169,7 @@ fn addresses_have_their_share_each() {
         [("127.0.0.1:0", listeners[0]), ("127.0.0.2:0", listeners[0]), ("[::1]:0", listeners[1])]
     {
         for _ in 0..3 {
-            open.push(WebSocket::ask_over(from(source, to), "/ws", &[]).ok().expect("within the share"));
+            open.push(WebSocket::ask_over(from(source, to), "/ws", &[]).expect("within the share"));
         }
         let mut fourth = from(source, to);
         let response = fourth.ask("GET", "/ws", &daemon::websocket::HANDSHAKE, b"");

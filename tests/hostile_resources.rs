@@ -80,7 +80,7 @@ fn lost(sockets: &Sockets) -> u64 {
 /// Open and closed, each a line of the log; the bursts are bounded, so it takes a moment for many.
 fn make_noise(sockets: &Sockets, rounds: usize) {
     for n in 0..rounds {
-        let client = WebSocket::ask(sockets.public_address(), "/ws", &[]).ok().expect("open");
+        let client = WebSocket::ask(sockets.public_address(), "/ws", &[]).expect("open");
         client.close(1000);
         let refused = Http::tcp(sockets.public_address()).ask("GET", &format!("/nothing{n}"), &[], b"");
         assert_eq!(refused.status, 404);
