@@ -16,12 +16,15 @@ use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Message, PushError};
+use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::listener::{ListenAddr, Listener};
 use crate::reactor::{Command, Door, Reactor, Shared, sys};
 
-/// Descriptors that the process needs for other things than connections.
+/// Descriptors that the process needs for other things than connections, those that are only there to be refused
+/// among them: strangers must not take what the admin listener needs.
 const DESCRIPTORS_ASIDE: usize = 64;
+const _: () = assert!(REFUSALS_MAX <= DESCRIPTORS_ASIDE / 2);
 
 /// Why a server could not be started.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ pub(super) const READ_BYTES: usize = 64 << 10;
 pub(super) const POOL_RESERVE: usize = 64;
 
 /// Slots beyond `max_connections`, for connections that are only there to be told that the server is full.
-const REFUSALS_MAX: usize = 256;
+pub const REFUSALS_MAX: usize = 32;
 
 /// As many of them as there always are: half of the descriptors that the server leaves aside.
 const REFUSALS_ASIDE: usize = 32;

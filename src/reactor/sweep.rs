@@ -165,6 +165,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
+        if self.has_pending() {
+            // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
+            return;
+        }
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         for id in self.channels.idle_since(since_ms) {
             let channel = self.channels.get(id);
