@@ -1,6 +1,10 @@
 /* The rules between host and library: versions, sizes, settings, stopping, forking, several servers, signals. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +130,46 @@ static void forked(wspush_server *server) {
   MUST(wspush_broadcast(server, WSPUSH_TEXT, WSPUSH_STR("x"), NULL));
 }
 
+/* A child that lives on has copies of all sockets. Peers see the end all the same, and the port is free. */
+static void forked_and_alive(void) {
+  wspush_server *server = host_server(NULL);
+  const char *request = "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  struct timeval patience = {30, 0};
+  struct sockaddr_in address;
+  char answer[1024];
+  int yes = 1;
+  uint16_t port;
+  MUST(wspush_server_start(server));
+  MUST(wspush_server_port(server, &port));
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  HOLDS(setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+  HOLDS(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
+  HOLDS(send(client, request, strlen(request), 0) == (ssize_t)strlen(request));
+  HOLDS(recv(client, answer, sizeof answer, 0) > 12 && memcmp(answer, "HTTP/1.1 101", 12) == 0);
+  pid_t child = fork();
+  HOLDS(child >= 0);
+  if (child == 0) {
+    for (;;) pause();
+  }
+  MUST(wspush_server_stop(server, 0));
+  MUST(wspush_server_free(server));
+  ssize_t got;
+  do got = recv(client, answer, sizeof answer, 0);
+  while (got > 0);
+  HOLDS(got == 0 || errno == ECONNRESET);
+  close(client);
+  int successor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  HOLDS(setsockopt(successor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
+  HOLDS(bind(successor, (struct sockaddr *)&address, sizeof address) == 0 && listen(successor, 1) == 0);
+  close(successor);
+  HOLDS(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+}
+
 static volatile sig_atomic_t alarms;
 static pthread_t main_thread;
 
@@ -156,6 +200,7 @@ int main(void) {
   MUST(wspush_server_start(server));
   signals();
   forked(server);
+  forked_and_alive();
   several();
   stop_from_elsewhere();
   MUST(wspush_server_stop(server, -1));

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Poll, Waker};
+use socket2::Socket;
 
 use crate::config::{AdminListen, Config, ConfigError, LogLevel};
 use crate::endpoint::{ConnId, Handler, Receipt, Stats};
@@ -81,8 +82,20 @@ impl Server {
         handler: impl FnOnce(Handle) -> Box<dyn Handler>,
         journal: Option<Journal>,
     ) -> Result<Server, StartError> {
+        Server::bind_inheriting(config, handler, journal, Vec::new())
+    }
+
+    /// As [`bind_with`](Self::bind_with), but an address for which there is a listening socket among `sockets` isn't
+    /// bound; that socket is used. A socket for which there is no address is an error.
+    pub fn bind_inheriting(
+        config: Config,
+        handler: impl FnOnce(Handle) -> Box<dyn Handler>,
+        journal: Option<Journal>,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let mut journal = journal.unwrap_or_else(|| Journal::stderr(config.log_level));
+        let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
+        let mut journal = journal.unwrap_or_else(stderr);
         let limit = sys::raise_descriptor_limit()?;
         let clock = Clock::start();
         let now = clock.now();
@@ -91,7 +104,7 @@ impl Server {
         // A reactor that can't be woken is gone, and its commands with it.
         let wake = move || drop(waker.wake());
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
-        let listeners = listeners(&config)?;
+        let listeners = listeners(&config, inherited(sockets)?)?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
@@ -101,7 +114,7 @@ impl Server {
                 now,
                 LogLevel::Info,
                 "listening",
-                &[("address", listener.address()), ("door", &door)],
+                &[("address", listener.address()), ("door", &door), ("socket", &listener.origin())],
             );
         }
         if descriptors < config.max_connections {
@@ -170,7 +183,25 @@ impl Drop for Server {
     }
 }
 
-fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
+/// Listening sockets and the addresses that they are bound to.
+fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartError> {
+    let count = sockets.len();
+    let known = |(n, fd): (usize, OwnedFd)| {
+        let name = || format!("inherited socket {} of {count}", n + 1);
+        let unknown = |error| StartError::Listen { address: name(), error };
+        let socket = Socket::from(fd);
+        let listens = socket.is_listener().map_err(unknown)?;
+        let address = socket.local_addr().map_err(unknown)?;
+        let path = || Some(ListenAddr::Unix(address.as_pathname()?.to_owned()));
+        match address.as_socket().map(ListenAddr::Tcp).or_else(path) {
+            Some(address) if listens => Ok((address, socket)),
+            _ => Err(unknown(io::Error::other("it is not a listening TCP or Unix-domain socket"))),
+        }
+    };
+    sockets.into_iter().enumerate().map(known).collect()
+}
+
+fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {
     let public = config.listen.iter().map(|address| (ListenAddr::Tcp(*address), Door::Public));
     let admin = match &config.admin {
         AdminListen::Off => None,
@@ -178,11 +209,21 @@ fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
         AdminListen::Unix(path) => Some(ListenAddr::Unix(path.clone())),
     };
     let all = public.chain(admin.map(|address| (address, Door::Admin)));
-    let bind = |(address, door): (ListenAddr, Door)| {
-        Listener::bind(&address, door)
-            .map_err(|error| StartError::Listen { address: address.to_string(), error })
+    let listen = |(address, door): (ListenAddr, Door)| {
+        match inherited.iter().position(|(bound, _)| *bound == address) {
+            Some(at) => Listener::inherit(inherited.swap_remove(at).1, &address, door),
+            None => Listener::bind(&address, door, config.reuseport),
+        }
+        .map_err(|error| StartError::Listen { address: address.to_string(), error })
     };
-    all.map(bind).collect()
+    let listeners = all.map(listen).collect::<Result<_, _>>()?;
+    match inherited.first() {
+        Some((address, _)) => Err(StartError::Listen {
+            address: format!("the inherited socket {address}"),
+            error: io::Error::other("it is none of the addresses in listen and admin"),
+        }),
+        None => Ok(listeners),
+    }
 }
 
 /// Pushes into a server, from any thread. Never waits for the network.

@@ -12,6 +12,7 @@
 pub mod addresses;
 #[doc(hidden)]
 pub mod audit;
+mod backlog;
 mod closing;
 mod commands;
 pub mod event_loop;
