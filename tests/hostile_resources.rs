@@ -138,8 +138,8 @@ fn a_pipe_that_nobody_reads_stops_nothing() {
     assert!(first.starts_with("ts=") && first.contains(" lost="), "{first}");
 }
 
-/// Writes until a pipe takes no more; how much that was. The pipe is opened once more for it: not to wait is a property of
-/// what was opened, and the daemon must not inherit it.
+/// Writes until a pipe takes no more; how much that was. The pipe is opened once more for it: not to wait is a
+/// property of what was opened, and the daemon must not inherit it.
 fn fill(writer: &PipeWriter) -> usize {
     const O_NONBLOCK: i32 = 0o4000;
     let again = format!("/proc/self/fd/{}", writer.as_raw_fd());

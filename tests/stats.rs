@@ -126,7 +126,7 @@ fn metrics_are_a_valid_exposition_of_the_same_numbers() {
     let now = metrics(&daemon);
     let stats = daemon.stats();
     for (name, value) in [
-        ("wspush_connections{kind=\"push\"}", 3.0),
+        ("wspush_connections{kind=\"ws\"}", 3.0),
         ("wspush_connections{kind=\"echo\"}", 1.0),
         ("wspush_connections{kind=\"chat\"}", 1.0),
         ("wspush_channels", 2.0),

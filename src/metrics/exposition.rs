@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(series["wspush_closed_total reason=going_away"], 1);
         assert_eq!(series["wspush_closed_total reason=client"], 0);
         assert_eq!(series["wspush_handshakes_refused_total reason=per_address"], 1);
-        assert_eq!(series["wspush_connections kind=push"], 2);
+        assert_eq!(series["wspush_connections kind=ws"], 2);
         assert_eq!((series["wspush_channels"], series["wspush_uptime_seconds"]), (2, 9));
 
         // As many series as there are numbers in the JSON.

@@ -82,8 +82,8 @@ label! {
         ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose (403).",
         Handler = "handler": "The host's connect callback said no (403).",
         Full = "full": "max_connections are open (503).",
-        PerAddress = "per_address": "connections_per_address_max are open from there (503).",
-        Overload = "overload": "No memory for the request (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
+        PerAddress = "per_address": "connections_per_address_max are open from there: closed at once.",
+        Overload = "overload": "No memory for the request (assembly_bytes_max) or the answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
     }
 }
@@ -128,7 +128,7 @@ label! {
 label! {
     /// What an open WebSocket is used for.
     ConnectionKind = "kind" {
-        Push = "push": "On /ws.",
+        Push = "ws": "On /ws.",
         Echo = "echo": "On /echo.",
         Chat = "chat": "On /chat.",
     }

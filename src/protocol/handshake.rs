@@ -54,6 +54,9 @@ pub fn is_upgrade(head: &Head<'_>) -> bool {
     head.has_token("upgrade", "websocket")
 }
 
+/// What a 426 asks for (RFC 9110 section 15.5.22, RFC 6455 section 4.4).
+const ASKED_FOR: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
+
 /// Checks an opening handshake (RFC 6455 section 4.2.1).
 pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
     if head.method != "GET" {
@@ -64,14 +67,14 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
     }
     if !is_upgrade(head) {
         let refusal = Refusal::fixed(426, "this is a WebSocket endpoint (no `Upgrade: websocket`)");
-        return Err(refusal.with_headers(&[("Upgrade", "websocket")]));
+        return Err(refusal.with_headers(ASKED_FOR));
     }
     if !head.has_token("connection", "upgrade") {
         return Err(Refusal::fixed(400, "no `Connection: Upgrade`"));
     }
     if single(head, "sec-websocket-version")? != Some("13") {
         let refusal = Refusal::fixed(426, "only WebSocket version 13 is spoken here");
-        return Err(refusal.with_headers(&[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]));
+        return Err(refusal.with_headers(ASKED_FOR));
     }
     let key = single(head, "sec-websocket-key")?.filter(|key| is_key(key));
     let key = key.ok_or(Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;

@@ -109,7 +109,8 @@ pub fn inherited_sockets() -> io::Result<Vec<OwnedFd>> {
     (3..end).map(|fd| copy(fd, end)).collect()
 }
 
-/// A descriptor's copy with a number from `least` on, that no program started from here inherits; nor does one inherit the original any more.
+/// A descriptor's copy with a number from `least` on, that no program started from here inherits; nor does one
+/// inherit the original any more.
 fn copy(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_SETFD only changes a flag of the descriptor, if the number is one.
     if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
