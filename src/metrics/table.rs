@@ -83,7 +83,7 @@ label! {
         Handler = "handler": "The host's connect callback said no (403).",
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there: closed at once.",
-        Overload = "overload": "No memory for the request (assembly_bytes_max) or the answer (backlog_bytes_max) (503).",
+        Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
     }
 }
