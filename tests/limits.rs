@@ -29,9 +29,10 @@ fn without_descriptors_newcomers_wait_and_nobody_spins() {
     let mut clients: Vec<_> = (0..100).map(|_| half(&daemon)).collect();
     let mut paused = 0;
     wait("the descriptors' end", || {
-        paused = admin.ask("GET", "/stats", &[], b"").json()["counters"]["accept_paused"]
-            .as_u64()
-            .expect("a count");
+        paused =
+            admin.ask("GET", "/stats", &[], b"").json()["counters"]["accept_paused"]["process_descriptors"]
+                .as_u64()
+                .expect("a count");
         paused > 0
     });
     assert!(daemon.wait_event("accept_paused").contains("ulimit"));
@@ -42,7 +43,7 @@ fn without_descriptors_newcomers_wait_and_nobody_spins() {
         std::thread::sleep(std::time::Duration::from_millis(90));
         questions += 1;
         let stats = admin.ask("GET", "/stats", &[], b"").json();
-        stats["counters"]["accept_paused"].as_u64() >= Some(paused + 4)
+        stats["counters"]["accept_paused"]["process_descriptors"].as_u64() >= Some(paused + 4)
     });
     let used = process::cpu_ticks(daemon.pid()) - ticks;
     assert!(used < 40, "{used} ticks for {questions} questions");
@@ -60,7 +61,7 @@ fn strangers_leave_the_admin_listener_its_descriptors() {
     let strangers: Vec<_> = (0..300).map(|_| half(&daemon)).collect();
     daemon.wait_event("refused");
     assert_eq!(daemon.admin_http().ask("GET", "/healthz", &[], b"").status, 200);
-    assert_eq!(daemon.stats()["counters"]["accept_paused"], 0);
+    assert_eq!(daemon.stats()["counters"]["accept_paused"]["process_descriptors"], 0);
     drop(strangers);
 }
 
