@@ -387,7 +387,7 @@ wspush_status wspush_connect_header(const struct wspush_connect *connect,
                                     size_t name_length,
                                     struct wspush_str *value);
 
-// Where the client comes from: "192.0.2.1:50000" or "[2001:db8::1]:50000". `WSPUSH_ENOTFOUND`: it has gone already.
+// Where the client comes from: `192.0.2.1:50000` or `[2001:db8::1]:50000`. `WSPUSH_ENOTFOUND`: it has gone already.
 wspush_status wspush_connect_peer(struct wspush_connect *connect,
                                   struct wspush_str *peer);
 

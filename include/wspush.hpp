@@ -286,7 +286,7 @@ void guarded(const Callbacks &callbacks, Call call, Rescue rescue) noexcept {
   }
 }
 
-inline void fail(wspush_session *session) noexcept { wspush_session_close(session, 1011, WSPUSH_STR("internal error")); }
+inline void fail(wspush_session *s) noexcept { wspush_session_close(s, 1011, WSPUSH_STR("internal error")); }
 
 inline wspush_callbacks trampolines(Callbacks &host) noexcept {
   wspush_callbacks c{};

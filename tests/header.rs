@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 fn root() -> &'static Path {
@@ -71,7 +72,7 @@ fn the_library_exports_what_is_listed_and_the_header_declares_it() {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
         Ok(output) => panic!("{}: {}", library.display(), String::from_utf8_lossy(&output.stderr)),
         Err(problem) => {
-            println!("SKIPPED: nm (binutils) can't be run: {problem}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: nm (binutils) can't be run: {problem}");
             return;
         }
     };

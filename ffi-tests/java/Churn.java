@@ -12,6 +12,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import javax.management.ObjectName;
 
 /** Connections come, say something and go, round after round: heap, global references and memory stay flat. */
@@ -118,7 +119,10 @@ final class Churn implements WsPushListener {
             int settled = Math.min(2, rounds - 1);
             Check.that(heap[rounds - 1] < heap[settled] + (1 << 20), "the heap grows");
             Check.equal(references[settled], references[rounds - 1], "global references");
-            Check.that(resident[rounds - 1] < resident[settled] + (24 << 10), "the process grows");
+            // The collector's spare pages come and go, so the least of each half is compared.
+            long early = LongStream.of(resident).limit(rounds / 2).skip(1).min().orElse(resident[0]);
+            long late = LongStream.of(resident).skip(rounds / 2).min().orElse(0);
+            Check.that(late < early + (16 << 10), "the process grows from " + early + " to " + late + " KiB");
         }
         // The reactor has ended, so its numbers can be read here.
         Check.equal(connections * rounds, host.opened, "opened");

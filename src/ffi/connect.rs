@@ -111,7 +111,7 @@ pub unsafe extern "C" fn wspush_connect_header(
     })
 }
 
-/// Where the client comes from: "192.0.2.1:50000" or "[2001:db8::1]:50000". `WSPUSH_ENOTFOUND`: it has gone already.
+/// Where the client comes from: `192.0.2.1:50000` or `[2001:db8::1]:50000`. `WSPUSH_ENOTFOUND`: it has gone already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_peer(
     connect: *mut wspush_connect,

@@ -255,8 +255,8 @@ pub extern "system" fn Java_io_wspush_Native_stats<'l>(
     })
 }
 
-/// `boolean delivery(long server, long receipt, long[] numbers)`: in the order of `io.wspush.Delivery`'s fields, -1 for a
-/// time that there isn't yet. False: unknown.
+/// `boolean delivery(long server, long receipt, long[] numbers)`: in the order of `io.wspush.Delivery`'s fields, -1
+/// for a time that there isn't yet. False: unknown.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
     env: EnvUnowned<'l>,

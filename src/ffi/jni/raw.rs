@@ -19,7 +19,7 @@ pub(super) struct Raw<'env> {
 }
 
 /// Calls a function of JNI.
-macro_rules! call {
+macro_rules! jvm {
     ($raw:expr, $version:ident, $function:ident $(, $argument:expr)*) => {{
         let env = $raw.env;
         ((**env).$version.$function)(env $(, $argument)*)
@@ -38,7 +38,7 @@ impl<'env> Raw<'env> {
             return Err(Failure::Argument("no array"));
         }
         // SAFETY: `env` is this thread's while its native method runs; `array` is a live reference, and not null.
-        let len = unsafe { call!(self, v1_1, GetArrayLength, array.as_raw()) };
+        let len = unsafe { jvm!(self, v1_1, GetArrayLength, array.as_raw()) };
         Ok(usize::try_from(len).unwrap_or(0))
     }
 
@@ -50,8 +50,8 @@ impl<'env> Raw<'env> {
         }
         // SAFETY: as in `len`; the JVM writes `len` bytes, which `copy` has, or none.
         let failed = unsafe {
-            call!(self, v1_1, GetByteArrayRegion, array.as_raw(), from, len, copy.as_mut_ptr());
-            call!(self, v1_2, ExceptionCheck)
+            jvm!(self, v1_1, GetByteArrayRegion, array.as_raw(), from, len, copy.as_mut_ptr());
+            jvm!(self, v1_2, ExceptionCheck)
         };
         if failed { Err(Failure::Java(Error::JavaException)) } else { Ok(()) }
     }
@@ -61,14 +61,14 @@ impl<'env> Raw<'env> {
         let len = self.len(array)?.min(copy.len());
         let bytes = jsize::try_from(len).map_err(|_| Failure::Argument("too long"))?;
         // SAFETY: as in `len`; the JVM writes `bytes` bytes, which both have, so there is no exception to ask for.
-        unsafe { call!(self, v1_1, GetByteArrayRegion, array.as_raw(), 0, bytes, copy.as_mut_ptr()) };
+        unsafe { jvm!(self, v1_1, GetByteArrayRegion, array.as_raw(), 0, bytes, copy.as_mut_ptr()) };
         Ok(len)
     }
 
     /// Puts numbers into an array; nothing else may be called afterwards, because of the exception there may be.
     pub(super) fn put(self, array: &JLongArray<'_>, numbers: &[jlong; 3]) {
         // SAFETY: as in `len`; the JVM reads three numbers, or none and throws.
-        unsafe { call!(self, v1_1, SetLongArrayRegion, array.as_raw(), 0, 3, numbers.as_ptr()) }
+        unsafe { jvm!(self, v1_1, SetLongArrayRegion, array.as_raw(), 0, 3, numbers.as_ptr()) }
     }
 
     /// A direct buffer's memory; None if the buffer is none of the kind.
@@ -79,8 +79,8 @@ impl<'env> Raw<'env> {
         // SAFETY: as in `len`; both functions say so themselves if the buffer isn't direct.
         let (capacity, address) = unsafe {
             (
-                call!(self, v1_4, GetDirectBufferCapacity, buffer.as_raw()),
-                call!(self, v1_4, GetDirectBufferAddress, buffer.as_raw()),
+                jvm!(self, v1_4, GetDirectBufferCapacity, buffer.as_raw()),
+                jvm!(self, v1_4, GetDirectBufferAddress, buffer.as_raw()),
             )
         };
         let capacity = usize::try_from(capacity).ok()?;
