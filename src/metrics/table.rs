@@ -82,7 +82,7 @@ label! {
         ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose (403).",
         Handler = "handler": "The host's connect callback said no (403).",
         Full = "full": "max_connections are open (503).",
-        PerAddress = "per_address": "connections_per_address_max are open from there: closed at once.",
+        PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
     }
@@ -100,7 +100,7 @@ label! {
         TooBig = "too_big": "A message larger than message_bytes_max (1009).",
         Internal = "internal": "Our fault (1011).",
         SlowConsumer = "slow_consumer": "It fell off a log's tail or filled its outbox (1013).",
-        Overload = "overload": "No memory for its messages (assembly_bytes_max) or answers (backlog_bytes_max) (1013).",
+        Overload = "overload": "No memory for its messages (assembly_bytes_max, backlog_bytes_max) (1013).",
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",

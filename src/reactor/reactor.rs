@@ -35,9 +35,6 @@ pub(super) const POOL_RESERVE: usize = 64;
 /// Slots beyond `max_connections`, for connections that are only there to be told that the server is full.
 pub const REFUSALS_MAX: usize = 32;
 
-/// As many of them as there always are: half of the descriptors that the server leaves aside.
-const REFUSALS_ASIDE: usize = 32;
-
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -221,7 +218,7 @@ impl<S: Socket> Reactor<S> {
     pub fn admit(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
         self.metrics.accepted += 1;
         let (count, max, state) = match door {
-            Door::Public => (self.census.public, self.connections_max() + self.refusals_max(), State::Http),
+            Door::Public => (self.census.public, self.connections_max() + REFUSALS_MAX, State::Http),
             Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
         };
         if count >= max || self.draining.is_some() {
@@ -266,13 +263,6 @@ impl<S: Socket> Reactor<S> {
             let _ = socket.send(&answer, &[]);
             let _ = socket.finish();
         }
-    }
-
-    /// Slots for those that are only there to be told that the server is full. They must not take the descriptors
-    /// that were left aside for the admin listener and for the process.
-    fn refusals_max(&self) -> usize {
-        let spare = self.descriptors.saturating_sub(self.config.max_connections);
-        REFUSALS_MAX.min(spare.saturating_add(REFUSALS_ASIDE))
     }
 
     /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
