@@ -109,7 +109,7 @@ impl<S: Socket> Reactor<S> {
                 set_blocked(&mut self.census, &mut slot.flags, false);
                 self.resume(index);
             }
-            self.readable(index);
+            self.readable(index, true);
         }
     }
 
