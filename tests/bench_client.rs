@@ -1,5 +1,5 @@
-//! `wspush-bench` must tell a faithful server from every kind of unfaithful one. It runs here against a server of a few
-//! lines that misbehaves on demand; only counts are asserted, never times.
+//! `wspush-bench` must tell a faithful server from every kind of unfaithful one. It runs here against a
+//! server of a few lines that misbehaves on demand; only counts are asserted, never times.
 #![cfg(feature = "bench")]
 // What can't be unwrapped here is a failed test.
 #![allow(clippy::unwrap_used)]
@@ -219,7 +219,8 @@ fn broadcast(fault: Fault, more: &[&str]) -> (i32, Value, String) {
     let server = serve(fault);
     let (connections, messages) = (CONNECTIONS.to_string(), MESSAGES.to_string());
     let mut args = vec!["--url", &server.url, "--push", &server.push, "--connections", &connections];
-    // All in one burst, so that a swapped or lost publication holds nobody up; the close needs a round of its own.
+    // All in one burst, so that a swapped or lost publication holds nobody up; the close needs a round of its
+    // own.
     args.extend(["--messages", &messages, "--warm-up", "0", "--size", "60", "--interval", "1ms"]);
     args.extend(if fault == Fault::Close { ["--burst", "3"] } else { ["--burst", "9"] });
     args.extend(more);

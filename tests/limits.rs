@@ -21,6 +21,8 @@ fn complete(http: &mut Http) {
 fn without_descriptors_newcomers_wait_and_nobody_spins() {
     let daemon = Daemon::start_with_descriptors(64, &["--handshake-ms", "600000"]);
     let mut admin = daemon.admin_http();
+    // Taken in before it gets tight: a connection that has said nothing waits in the kernel.
+    assert_eq!(admin.ask("GET", "/healthz", &[], b"").status, 200);
     let warning = daemon.wait_event("descriptor_limit");
     assert!(warning.contains("descriptors=64") && warning.contains("ulimit -n"), "{warning}");
     // More than there are descriptors; the rest waits in the kernel.

@@ -1,6 +1,7 @@
-/* The floor: the least a push server can do. It answers every handshake with constants, keeps an array of descriptors,
- * and on `POST /push` loops send() over them. Nothing is validated and nothing is kept, so what it costs is the
- * kernel's price for the sockets on this machine; every real server is measured as a ratio to it, in the same run.
+/* The floor: the least a push server can do. It answers every handshake with constants, keeps an array of
+ * descriptors, and on `POST /push` loops send() over them. Nothing is validated and nothing is kept, so what
+ * it costs is the kernel's price for the sockets on this machine; every real server is measured as a ratio to
+ * it, in the same run.
  *
  * The accept value is that of the sample key in RFC 6455 section 1.3, so a client must send that key
  * (`wspush-bench --fixed-key`). A frame that a client sends is echoed, when it arrives whole.
@@ -24,7 +25,8 @@
 enum { EVENTS_MAX = 1024, INPUT_MAX = 1 << 20, HEADER_MAX = 10, SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
 enum kind { FREE, LISTENER, ADMIN_LISTENER, ADMIN, GREETING, OPEN };
 
-static const char SWITCHING[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+static const char SWITCHING[] = "HTTP/1.1 101 Switching Protocols\r\n"
+                                "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                 "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 static const char PUSHED[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -117,7 +119,7 @@ static void echo(int fd, size_t got) {
         int opcode = frame[0] & 15;
         size_t length = frame[1] & 127, header = 2;
         if (length == 126) length = (size_t)frame[2] << 8 | frame[3], header = 4;
-        if (opcode > 2 || at + header + 4 + length > got) break; /* a close, or more than this program is for */
+        if (opcode > 2 || at + header + 4 + length > got) break; /* a close, or too much */
         uint8_t *mask = frame + header, *payload = mask + 4;
         out += frame_header(output + out, opcode, length);
         for (size_t i = 0; i < length; i++) output[out + i] = (char)(payload[i] ^ mask[i & 3]);
@@ -143,7 +145,8 @@ static void serve(int fd) {
 }
 
 static void accept_all(int listener, enum kind kind) {
-    for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0;) watch(fd, kind, EPOLLIN | EPOLLET);
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) watch(fd, kind, EPOLLIN | EPOLLET);
 }
 
 int main(int argc, char **argv) {

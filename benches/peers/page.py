@@ -24,7 +24,7 @@ ECHO = [
 
 
 def machine():
-    """What the figures depend on."""
+    """What the figures depend on; asked before the run, so that the load is that of others."""
     cpu = "unknown processor"
     for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -36,6 +36,7 @@ def machine():
         "cores": os.cpu_count(),
         "kernel": f"Linux {kernel}",
         "date": datetime.date.today().isoformat(),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
@@ -51,7 +52,8 @@ def cell(median, floor, figure, with_ratio, form):
 def table(results, columns):
     servers = results["servers"]
     floor = servers["floor"]["median"]
-    lines = ["| | " + " | ".join(column[0].strip() for column in columns) + " |", "|---|" + "---:|" * len(columns)]
+    lines = ["| | " + " | ".join(column[0].strip() for column in columns) + " |"]
+    lines.append("|---|" + "---:|" * len(columns))
     for name, row in servers.items():
         if any(column[1] in row["median"] for column in columns):
             cells = [cell(row["median"], floor, *column[1:]) for column in columns]
@@ -60,20 +62,22 @@ def table(results, columns):
 
 
 def slow_readers(results):
-    lines = ["| | p99, all read, ms | p99, 1 % never read, ms | ratio | growth of memory, MiB |"]
+    lines = ["| | p99 in ms, all read | p99 in ms, 1 % never read | ratio | growth of memory in MiB |"]
     lines.append("|---|---:|---:|---:|---:|")
     for name, row in results["servers"].items():
         median = row["median"]
         before, after = median.get("all_read_p99_us"), median.get("never_read_p99_us")
         if before and after:
             growth = median["never_read_growth"] / 2**20
-            lines.append(f"| {name} | {before / 1000:.1f} | {after / 1000:.1f} | {after / before:.2f} | {growth:.1f} |")
+            times = f"{before / 1000:.1f} | {after / 1000:.1f} | {after / before:.2f}"
+            lines.append(f"| {name} | {times} | {growth:.1f} |")
     return "\n".join(lines)
 
 
 def bars(results, figure, title, form, top):
     """One panel of horizontal bars."""
-    rows = [(name, row["median"][figure]) for name, row in results["servers"].items() if figure in row["median"]]
+    medians = {name: row["median"] for name, row in results["servers"].items()}
+    rows = [(name, median[figure]) for name, median in medians.items() if figure in median]
     highest = max((value for _, value in rows), default=1)
     parts = [f'<text class="title" x="16" y="{top}">{title}</text>']
     for number, (name, value) in enumerate(rows):
@@ -97,7 +101,8 @@ def plot(results):
         panel, top = bars(results, figure, title, form, top)
         parts += panel
     style = (
-        "text{font:13px system-ui,'DejaVu Sans',sans-serif;fill:#4b5867}.title{font-weight:600;font-size:15px;fill:#1b2430}"
+        "text{font:13px system-ui,'DejaVu Sans',sans-serif;fill:#4b5867}"
+        ".title{font-weight:600;font-size:15px;fill:#1b2430}"
         ".value{fill:#1b2430}.bg{fill:#fff}.peer{fill:#9fb0c4}.floor{fill:#5d6b7c}.ours{fill:#2563c9}"
         "@media(prefers-color-scheme:dark){text{fill:#a9b6c4}.title,.value{fill:#e8edf3}.bg{fill:#12171e}"
         ".peer{fill:#4a5a6e}.floor{fill:#8593a3}.ours{fill:#6ea8ff}}"
@@ -115,40 +120,46 @@ def markdown(results):
     versions = "\n".join(f"- {name}: {row['version']}" for name, row in results["servers"].items())
     skipped = "".join(f"- {name} was not measured: {why}\n" for name, why in results["skipped"])
     failures = "".join(
-        f"- {name}: {failure}\n" for name, row in results["servers"].items() for failure in dict.fromkeys(row["failures"])
+        f"- {name}: {failure}\n"
+        for name, row in results["servers"].items()
+        for failure in dict.fromkeys(row["failures"])
     )
     if failures:
         failures = f"\n## What failed\nA measurement with a failure has no figure.\n\n{failures}"
     connections, rounds = settings["connections"], settings["rounds"]
+    rounds = f"{rounds} round" + ("s" if rounds > 1 else "")
     return f"""# Benchmarks
 
-Written by `benches/peers/run`; don't edit. {host['date']}, {host['cpu']}, {host['cores']} cores shared by client and
-server, {host['kernel']}, loopback. {connections:,} connections, {settings['size']} bytes a message, medians of {rounds}
-rounds in which every server was measured once, one after the other. The machine is shared and noisy: read the ratios to the
-floor, in brackets, and not the bare times. The client waits in `{settings['wait']}` mode, for all alike.
+Written by `benches/peers/run`; don't edit. {host['date']}, {host['cpu']}, {host['cores']} cores shared by
+client and server, {host['kernel']}, loopback. {connections:,} connections, {settings['size']} bytes a message,
+medians over {rounds} in which every server was measured once, one after the other. The load average before the
+run was {host['load']}: where that is not far below the number of cores, others were at work, CPU time per
+operation holds to a few per cent, and whatever is told in elapsed time (fan-out, round trips per second, p99)
+holds not at all. Read the ratios to the floor, in brackets. The client waits in `{settings['wait']}` mode, for
+all alike.
 
-The floor is `benches/floor/floor.c`: it answers handshakes with constants and loops `send` over the descriptors. It
-validates nothing and keeps nothing; no server that speaks WebSocket can cost less per send. A burst can: when several
-publications lie side by side, one `send` carries them all.
+The floor is `benches/floor/floor.c`: it answers handshakes with constants and loops `send` over the
+descriptors. It validates nothing and keeps nothing; no server that speaks WebSocket can cost less per send. A
+burst can: when several publications lie side by side, one `send` carries them all.
 
 ![Costs of the measured servers](benchmarks.svg)
 
 ## Pushing
 {table(results, COLUMNS)}
 
-CPU is user and system time of the server, from the scheduler's account in `/proc/PID/task/*/schedstat`, divided into user and
-system as the ticks of `/proc/PID/stat` tell. Memory is the growth of `Rss` in `/proc/PID/smaps_rollup` from no connection to
-all of them.
+CPU is user and system time of the server, from the scheduler's account in `/proc/PID/task/*/schedstat`,
+divided into user and system as the ticks of `/proc/PID/stat` tell. Memory is the growth of `Rss` in
+`/proc/PID/smaps_rollup` from no connection to all of them.
 
 ## Echo
-32 bytes, one message under way on each connection. Client and server have one core each; where the client is the slower of
-the two, the rate is the client's, and the server's CPU per round trip tells more.
+32 bytes, one message under way on each connection. Client and server have one core each; where the client is
+the slower of the two, the rate is the client's, and the server's CPU per round trip tells more.
 
 {table(results, ECHO)}
 
 ## Readers that never read
-1,000 connections, {settings['heavy_messages']} publications of 8 KiB, more than the kernel holds for a socket; the latency is that
-of the connections that do read.
+1,000 connections, {settings['heavy_messages']} publications of 8 KiB, more than the kernel holds for a socket;
+the latency is that of the connections that do read.
 
 {slow_readers(results)}
 {failures}
@@ -167,8 +178,10 @@ target/release/wspushd --listen 127.0.0.1:7102 --admin 127.0.0.1:7202 --max-conn
 target/release/wspush-bench broadcast --url ws://127.0.0.1:7102/ws --push http://127.0.0.1:7202/push \\
   -n {connections} --source 127.0.1.0/24 --wait {settings['wait']} --size {settings['size']} --warm-up 2 \\
   -m {settings['messages']} --interval 50ms --server-pid $!
-target/release/wspush-bench broadcast ... -m {settings['burst_messages']} --burst 100 --pipeline 100 --interval 200ms
-target/release/wspush-bench echo --url ws://127.0.0.1:7102/echo -n 64 --duration {settings['echo']} --wait {settings['wait']}
+target/release/wspush-bench broadcast ... -m {settings['burst_messages']} --burst 100 --pipeline 100 \\
+  --interval 200ms
+target/release/wspush-bench echo --url ws://127.0.0.1:7102/echo -n 64 --duration {settings['echo']} \\
+  --wait {settings['wait']}
 target/release/wspush-bench broadcast ... -n 1000 --size 8192 -m {settings['heavy_messages']} --interval 0 \\
   --never-read 1 --receive-buffer 4096
 ```

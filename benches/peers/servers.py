@@ -25,7 +25,7 @@ class Missing(Exception):
 def command(*words, cwd=None):
     """Runs a step of an installation and returns what it printed."""
     try:
-        done = subprocess.run(words, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=900)
+        done = subprocess.run(words, cwd=cwd, text=True, capture_output=True, timeout=900)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{words[0]}: {error}") from error
     if done.returncode:
@@ -62,8 +62,9 @@ class Server:
 
     def start(self):
         log = open(INSTALLED / f"{self.name.split()[0]}.log", "w", encoding="utf-8")
+        environment = {**os.environ, **self.environment()}
         self.process = subprocess.Popen(
-            self.argv(), env={**os.environ, **self.environment()}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            self.argv(), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         for port in (self.port, self.admin_port):
             self.wait_for(port)
@@ -135,7 +136,8 @@ class Npm(Server):
             if not shutil.which("npm"):
                 raise Missing("npm is not installed")
             folder.mkdir(parents=True, exist_ok=True)
-            command("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", self.package, cwd=folder)
+            flags = ("--no-audit", "--no-fund", "--no-package-lock")
+            command("npm", "install", *flags, self.package, cwd=folder)
         return command("node", "-p", f"require({str(manifest)!r}).version")
 
 
@@ -201,7 +203,8 @@ class Nchan(Server):
         if os.geteuid():
             config = config.replace("user root;\n", "")
         (prefix / "nchan.conf").write_text(config.replace("PREFIX", str(prefix)), encoding="utf-8")
-        versions = [command("dpkg-deb", "-f", next(prefix.glob(f"{name}_*.deb")), "Version") for name in self.packages]
+        files = [next(prefix.glob(f"{name}_*.deb")) for name in self.packages]
+        versions = [command("dpkg-deb", "-f", file, "Version") for file in files]
         nginx, nchan = (version.split(":")[-1].split("+")[0].split("-")[0] for version in versions)
         return f"{nchan}, nginx {nginx}"
 
@@ -211,8 +214,8 @@ class Nchan(Server):
 
     def pids(self):
         # The worker; the master has no connections.
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
-        return [int(pid) for pid in children.split()]
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text(encoding="ascii").split()]
 
 
 class TokioTungstenite(Server):

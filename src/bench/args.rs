@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// Load client for WebSocket servers: opens very many connections, and checks and times what they receive.
 ///
-/// Exit status: 0 when every connection and message was as it should be, 1 when a connection failed or a message was
-/// lost, duplicated, reordered or corrupted, 2 when the bench could not run.
+/// Exit status: 0 when every connection and message was as it should be, 1 when a connection failed or a
+/// message was lost, duplicated, reordered or corrupted, 2 when the bench could not run.
 #[derive(Parser)]
 #[command(name = "wspush-bench", version, arg_required_else_help = true)]
 struct CommandLine {
@@ -38,16 +38,19 @@ enum Mode {
 #[derive(Args, Clone)]
 pub(crate) struct Common {
     /// The WebSocket address
-    #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_parser = |url: &str| Target::parse(url, "ws"))]
+    #[arg(long, default_value = "ws://127.0.0.1:8080/ws",
+          value_parser = |url: &str| Target::parse(url, "ws"))]
     pub(crate) url: Target,
     /// How many connections to open
     #[arg(long, short = 'n', default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: u32,
-    /// Bind the sockets to successive addresses of this range, so that ports don't run out (28,000 for each address)
+    /// Bind the sockets to successive addresses of this range, so that ports don't run out (28,000 for each
+    /// address)
     #[arg(long, value_name = "CIDR", value_parser = SourceRange::parse)]
     pub(crate) source: Option<SourceRange>,
     /// Connections to begin per second [default: as fast as the window allows]
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 0.0, hide_default_value = true, value_parser = rate)]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 0.0, hide_default_value = true,
+          value_parser = rate)]
     pub(crate) rate: f64,
     /// Handshakes under way at once; keep it below the server's listen backlog
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -118,7 +121,8 @@ pub(crate) struct Broadcast {
     #[command(flatten)]
     pub(crate) push: Push,
     /// How many publications are measured
-    #[arg(long, short = 'm', default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, short = 'm', default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) messages: u32,
     /// Pause after the last receipt of a burst; with --fixed-interval, time from burst to burst
     #[arg(long, default_value = "100ms", value_parser = duration)]

@@ -157,7 +157,8 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// Posts publications and, if asked to, waits until everybody has them; false when it makes no sense to go on.
+    /// Posts publications and, if asked to, waits until everybody has them; false when it makes no sense to
+    /// go on.
     fn push(&mut self, pusher: &mut Pusher, count: u32, how: &Push, waits: bool) -> Result<bool, String> {
         let publications = pusher.published() + count;
         self.fleet.order(Order::Expect { publications })?;
@@ -238,8 +239,8 @@ fn processes(common: &Common, limit: u64) -> Result<u32, String> {
     match common.processes {
         Some(given) if given < needed => Err(format!(
             "{} connections in {given} process{} need more than the {limit} descriptors that each may open \
-             (RLIMIT_NOFILE, hard limit): leave --processes out to have {needed} of them, or raise the limit with \
-             `ulimit -Hn {}` as root or LimitNOFILE= in the unit",
+             (RLIMIT_NOFILE, hard limit): leave --processes out to have {needed} of them, or raise the limit \
+             with `ulimit -Hn {}` as root or LimitNOFILE= in the unit",
             common.connections,
             if given == 1 { "" } else { "es" },
             u64::from(common.connections.div_ceil(given)) + DESCRIPTORS_SPARE + 8 * u64::from(common.threads),

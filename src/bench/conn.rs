@@ -1,4 +1,5 @@
-//! One connection of the load. A client with a million of them must not need more memory than the server it measures.
+//! One connection of the load. A client with a million of them must not need more memory than the server it
+//! measures.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! All workers of a campaign: threads of this process, or of children when one process may not open enough descriptors.
-//! A child is this program again; jobs, orders and events cross its pipes as lines of JSON.
+//! All workers of a campaign: threads of this process, or of children when one process may not open enough
+//! descriptors. A child is this program again; jobs, orders and events cross its pipes as lines of JSON.
 
 use super::job::{Event, Job, Order};
 use super::sys;
@@ -154,7 +154,8 @@ impl Fleet {
     }
 }
 
-/// A child's life: jobs from the first line of standard input, an order from every other, events to standard output.
+/// A child's life: jobs from the first line of standard input, an order from every other, events to standard
+/// output.
 pub(crate) fn serve_parent() -> Result<(), String> {
     sys::raise_descriptor_limit().map_err(|error| format!("descriptor limit: {error}"))?;
     let mut lines = BufReader::new(std::io::stdin()).lines().map_while(Result::ok);

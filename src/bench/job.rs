@@ -1,5 +1,5 @@
-//! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a worker may
-//! live in another process.
+//! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a
+//! worker may live in another process.
 
 use super::source::SourceRange;
 use super::tally::Tally;
@@ -41,7 +41,8 @@ impl Job {
     }
 }
 
-/// How a worker waits for bytes. A sleeping client costs the server a wake-up per send, a spinning one takes a core.
+/// How a worker waits for bytes. A sleeping client costs the server a wake-up per send, a spinning one takes
+/// a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Wait {

@@ -1,12 +1,13 @@
-//! The load client's parts. Nothing here is in the library, and nothing here imports it: the bench has a handshake
-//! and a frame parser of its own, so that a fault of the server's codec can't hide behind the same fault in its
-//! judge.
+//! The load client's parts. Nothing here is in the library, and nothing here imports it: the bench has a
+//! handshake and a frame parser of its own, so that a fault of the server's codec can't hide behind the same
+//! fault in its judge.
 //!
-//! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program when one
-//! process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp` opens its
-//! connections (`handshake`, `source`), bytes come in through `inbound` (`frame`), and `ledger` checks each message's
-//! `payload`. Meanwhile the `campaign` posts publications with `pusher`, reads the server's costs with `probe`, and
-//! merges the workers' `tally`s into a `report`: as `text`, as JSON, and as a `page` with a `plot`.
+//! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program
+//! when one process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp`
+//! opens its connections (`handshake`, `source`), bytes come in through `inbound` (`frame`), and `ledger`
+//! checks each message's `payload`. Meanwhile the `campaign` posts publications with `pusher`, reads the
+//! server's costs with `probe`, and merges the workers' `tally`s into a `report`: as `text`, as JSON, and as
+//! a `page` with a `plot`.
 
 mod args;
 mod campaign;

@@ -1,9 +1,10 @@
 //! What a measured message carries, in text-safe characters so that it passes as a text frame:
 //!
-//!     run (4 hex) | sequence number (8 hex) | send time (12 hex, ns, mod 2^48) | checksum (8 hex) | pattern ...
+//!     run (4 hex) | sequence number (8 hex) | send time (12 hex, ns) | checksum (8 hex) | pattern ...
 //!
-//! The run tag tells our messages from a server's own (a greeting, the history of an earlier run). The checksum covers
-//! everything else, so that a flipped bit, a cut or a splice of two messages shows.
+//! The time is that of `CLOCK_MONOTONIC`, mod 2^48. The run tag tells our messages from a server's own (a
+//! greeting, the history of an earlier run). The checksum covers everything else, so that a flipped bit, a
+//! cut or a splice of two messages shows.
 
 /// The smallest message.
 pub(crate) const SIZE_MIN: usize = 32;
@@ -41,7 +42,8 @@ pub(crate) fn compose(out: &mut Vec<u8>, run: u16, sequence: u32, sent_ns: u64, 
     push_hex(out, u64::from(sequence), 8);
     push_hex(out, sent_ns & TIME_MASK, 12);
     push_hex(out, 0, 8);
-    // A window into the alphabet that moves with the sequence number: a byte out of its place is a wrong byte.
+    // A window into the alphabet that moves with the sequence number: a byte out of its place is a wrong
+    // byte.
     out.extend((SIZE_MIN..size).map(|at| b'a' + ((at + sequence as usize) % 26) as u8));
     let sum = checksum(&out[start..]);
     let mut digits = Vec::with_capacity(8);

@@ -126,16 +126,16 @@ pub(crate) fn bars(bins: &[(f64, f64, u64)]) -> String {
         let x = x_at(0.0) + width * at as f64;
         let y = canvas.y(*count as f64);
         let (gap, height) = (1.0, HEIGHT - BOTTOM - y);
+        let width = width - gap;
         put(
             &mut canvas.svg,
             format_args!(
-                r#"<rect class="bar" x="{:.1}" y="{y:.1}" width="{:.1}" height="{height:.1}" rx="1.5"><title>{} to {}: {count}</title></rect>"#,
-                x + gap / 2.0,
-                width - gap,
-                time(*from),
-                time(*to)
+                r#"<rect class="bar" x="{:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="1.5">"#,
+                x + gap / 2.0
             ),
         );
+        let (from, to) = (time(*from), time(*to));
+        put(&mut canvas.svg, format_args!("<title>{from} to {to}: {count}</title></rect>"));
     }
     for part in 0..=6 {
         let share = f64::from(part) / 6.0;

@@ -52,7 +52,8 @@ impl Deadlines {
         self.queue.push_back((slot, begun_us));
     }
 
-    /// The next slot whose time is over, with the beginning that it was noted with. It may long have moved on.
+    /// The next slot whose time is over, with the beginning that it was noted with. It may long have moved
+    /// on.
     pub(crate) fn pop(&mut self, now_us: u32) -> Option<(u32, u32)> {
         let (_, begun_us) = self.queue.front()?;
         // Signed, because what was begun in this turn of the loop is younger than the turn's time.

@@ -1,5 +1,5 @@
-//! Keys, masks and run tags. They must differ, and need no cryptographic strength: a load client on a private network
-//! has no proxy cache to protect (RFC 6455 section 10.3).
+//! Keys, masks and run tags. They must differ, and need no cryptographic strength: a load client on a private
+//! network has no proxy cache to protect (RFC 6455 section 10.3).
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -14,7 +14,6 @@ pub(crate) struct Samples(Histogram<u64>);
 impl Default for Samples {
     fn default() -> Self {
         // The bounds are constants that the histogram accepts.
-        #[allow(clippy::expect_used)]
         Self(Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, 3).expect("constant bounds"))
     }
 }

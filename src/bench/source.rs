@@ -1,5 +1,6 @@
-//! The local addresses that sockets are bound to. One address has some 28,000 ephemeral ports for one destination, so a
-//! million connections need a whole range of them; all of 127.0.0.0/8 is there without being configured.
+//! The local addresses that sockets are bound to. One address has some 28,000 ephemeral ports for one
+//! destination, so a million connections need a whole range of them; all of 127.0.0.0/8 is there without
+//! being configured.
 
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;

@@ -4,7 +4,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Nanoseconds of `CLOCK_MONOTONIC`, which all processes of a machine share; `Instant` can't be sent to another one.
+/// Nanoseconds of `CLOCK_MONOTONIC`, which all processes of a machine share; `Instant` can't be sent to
+/// another one.
 pub(crate) fn monotonic_ns() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a valid timespec for the whole call, and the clock id exists on every Linux.
@@ -27,11 +28,13 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
-/// Makes `bind` to port 0 choose no port: the kernel picks it in `connect`, when the destination is known, and may give
-/// the same port to many sockets with different destinations or sources. Without it each address runs out after 28,000.
+/// Makes `bind` to port 0 choose no port: the kernel picks it in `connect`, when the destination is known,
+/// and may give the same port to many sockets with different destinations or sources. Without it each address
+/// runs out after 28,000.
 pub(crate) fn bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
     let yes: libc::c_int = 1;
-    // SAFETY: the descriptor is borrowed for the whole call, and the option value is one c_int that outlives it.
+    // SAFETY: the descriptor is borrowed for the whole call, and the option value is one c_int that outlives
+    // it.
     let status = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),

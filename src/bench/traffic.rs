@@ -46,7 +46,8 @@ impl Worker {
         }
     }
 
-    /// Reads until the socket is drained. Less than the buffer holds means drained, unless the end is there too.
+    /// Reads until the socket is drained. Less than the buffer holds means drained, unless the end is there
+    /// too.
     fn receive(&mut self, slot: usize, is_read_closed: bool) {
         let mut buffer = std::mem::take(&mut self.buffer);
         loop {
@@ -117,7 +118,8 @@ impl Worker {
             conn.phase = Phase::Unread;
             tally.unread.connections += 1;
             if let Some(stream) = &conn.stream {
-                // A socket that can't be taken out of the poll is only reported in vain: `receive` leaves it alone.
+                // A socket that can't be taken out of the poll is only reported in vain: `receive` leaves it
+                // alone.
                 let _ = self.poll.registry().deregister(&mut SourceFd(&stream.as_raw_fd()));
             }
             return Ok(Ok(()));

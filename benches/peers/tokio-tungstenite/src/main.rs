@@ -1,4 +1,5 @@
-//! tokio-tungstenite on one thread: a task for each connection, a broadcast channel between them and the push.
+//! tokio-tungstenite on one thread: a task for each connection, a broadcast channel between them and the
+//! push.
 //!
 //!     peer-tokio-tungstenite PORT ADMIN_PORT small|default
 
@@ -52,9 +53,8 @@ async fn serve(stream: TcpStream, config: WebSocketConfig, publisher: Sender<Utf
         is_echo = request.uri().path() == "/echo";
         Ok(response)
     };
-    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async_with_config(stream, look, Some(config)).await else {
-        return;
-    };
+    let accepted = tokio_tungstenite::accept_hdr_async_with_config(stream, look, Some(config)).await;
+    let Ok(mut socket) = accepted else { return };
     if is_echo {
         while let Some(Ok(message)) = socket.next().await {
             if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {
