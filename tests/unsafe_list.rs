@@ -53,7 +53,9 @@ fn in_table(document: &str) -> BTreeMap<String, Uses> {
     let mut listed = BTreeMap::new();
     for line in document.lines().filter(|line| line.starts_with("| `src/")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let &[name, blocks, others, reason] = &cells[..] else { panic!("docs/unsafe.md: not four cells: {line}") };
+        let &[name, blocks, others, reason] = &cells[..] else {
+            panic!("docs/unsafe.md: not four cells: {line}")
+        };
         assert!(reason.len() > 20, "docs/unsafe.md: say why {name} may");
         let uses = Uses { blocks: blocks.parse().unwrap(), others: others.parse().unwrap() };
         assert_eq!(listed.insert(name.trim_matches('`').to_owned(), uses), None, "{name} is there twice");
@@ -90,7 +92,9 @@ fn the_reasons_are_beside_the_code() {
         let text = fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
         let code = code_of(&text);
         let lines: Vec<&str> = text.lines().collect();
-        for at in words(&code, "unsafe").filter(|at| code[at + "unsafe".len()..].trim_start().starts_with('{')) {
+        for at in
+            words(&code, "unsafe").filter(|at| code[at + "unsafe".len()..].trim_start().starts_with('{'))
+        {
             let line = line_of(&code, at);
             // Clippy holds each block to a SAFETY line; in a macro it does not look.
             let above = &lines[line.saturating_sub(6)..line];
