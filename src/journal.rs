@@ -2,7 +2,7 @@
 //! flood of bad clients fills no disk. What a client sent can neither start a line nor forge a field.
 
 use std::fmt::{self, Display, Write as _};
-use std::io::{self, Write};
+use std::io::Write;
 
 use crate::config::LogLevel;
 use crate::time::Time;
@@ -33,6 +33,8 @@ pub struct Journal {
     /// Kept from line to line, so that a line allocates nothing.
     line: String,
     lost: u64,
+    /// How many of these no line has told of.
+    untold: u64,
 }
 
 impl Journal {
@@ -41,18 +43,14 @@ impl Journal {
         Journal::with_output(level, Output::Sink(sink))
     }
 
-    /// A log on standard error.
-    pub fn stderr(level: LogLevel) -> Journal {
-        Journal::writer(level, Box::new(io::stderr()))
-    }
-
-    /// A log into `writer`: one `write` for each line.
+    /// A log into `writer`: one `write` for each line. It runs on the reactor's thread and must not wait: one that
+    /// can't take a line now should fail, and the line is counted as lost.
     pub fn writer(level: LogLevel, writer: Box<dyn Write + Send>) -> Journal {
         Journal::with_output(level, Output::Writer(writer))
     }
 
     fn with_output(level: LogLevel, output: Output) -> Journal {
-        Journal { level, output, gates: Vec::new(), line: String::new(), lost: 0 }
+        Journal { level, output, gates: Vec::new(), line: String::new(), lost: 0, untold: 0 }
     }
 
     /// How much is logged.
@@ -129,12 +127,18 @@ impl Journal {
         if suppressed > 0 {
             push_value(&mut self.line, "suppressed", &suppressed);
         }
+        if self.untold > 0 {
+            push_value(&mut self.line, "lost", &self.untold);
+        }
         match &mut self.output {
             Output::Sink(sink) => sink(level, &self.line),
             Output::Writer(writer) => {
                 self.line.push('\n');
                 if writer.write_all(self.line.as_bytes()).is_err() {
                     self.lost += 1;
+                    self.untold += 1;
+                } else {
+                    self.untold = 0;
                 }
             }
         }
@@ -239,6 +243,7 @@ impl fmt::Write for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::sync::{Arc, Mutex};
 
     use proptest::prelude::*;
@@ -350,19 +355,28 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_counted() {
-        struct Full;
-        impl Write for Full {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::StorageFull.into())
+        #[derive(Clone, Default)]
+        struct Disk(Arc<Mutex<(bool, Vec<u8>)>>);
+        impl Write for Disk {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let (full, written) = &mut *self.0.lock().unwrap();
+                if *full { Err(io::ErrorKind::StorageFull.into()) } else { written.write(bytes) }
             }
             fn flush(&mut self) -> io::Result<()> {
                 Ok(())
             }
         }
-        let mut journal = Journal::writer(LogLevel::Info, Box::new(Full));
+        let disk = Disk::default();
+        disk.0.lock().unwrap().0 = true;
+        let mut journal = Journal::writer(LogLevel::Info, Box::new(disk.clone()));
         journal.event(START, LogLevel::Info, "start", &[]);
         journal.event(START, LogLevel::Info, "start", &[]);
         assert_eq!(journal.lost(), 2);
+        disk.0.lock().unwrap().0 = false;
+        journal.event(START, LogLevel::Info, "room", &[]);
+        journal.event(START, LogLevel::Info, "more", &[]);
+        let written = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
+        assert!(written.contains("event=room lost=2\n") && written.ends_with("event=more\n"), "{written}");
     }
 
     proptest! {

@@ -74,6 +74,8 @@ pub const HANDSHAKE_BYTES_MAX: Bounds = Bounds::new(512, 64 * KIB);
 pub const MESSAGE_BYTES_MAX: Bounds = Bounds::new(CONTROL_PAYLOAD_BYTES_MAX as u64, 256 * MIB);
 /// Bounds of `assembly_bytes_max`.
 pub const ASSEMBLY_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
+/// Bounds of `backlog_bytes_max`.
+pub const BACKLOG_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
 /// Bounds of `heartbeat_ms`; 0 is never.
 pub const HEARTBEAT_MS: Bounds = Bounds::new(0, 4 * HOUR_MS);
 /// Bounds of `pong_wait_ms`.

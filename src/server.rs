@@ -3,23 +3,28 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Poll, Waker};
+use socket2::Socket;
 
 use crate::config::{AdminListen, Config, ConfigError, LogLevel};
 use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
+use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Message, PushError};
+use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::listener::{ListenAddr, Listener};
 use crate::reactor::{Command, Door, Reactor, Shared, sys};
 
-/// Descriptors that the process needs for other things than connections.
+/// Descriptors that the process needs for other things than connections, those that are only there to be refused
+/// among them: strangers must not take what the admin listener needs.
 const DESCRIPTORS_ASIDE: usize = 64;
+const _: () = assert!(REFUSALS_MAX <= DESCRIPTORS_ASIDE / 2);
 
 /// Why a server could not be started.
 #[derive(Debug)]
@@ -77,8 +82,20 @@ impl Server {
         handler: impl FnOnce(Handle) -> Box<dyn Handler>,
         journal: Option<Journal>,
     ) -> Result<Server, StartError> {
+        Server::bind_inheriting(config, handler, journal, Vec::new())
+    }
+
+    /// As [`bind_with`](Self::bind_with), but an address for which there is a listening socket among `sockets` isn't
+    /// bound; that socket is used. A socket for which there is no address is an error.
+    pub fn bind_inheriting(
+        config: Config,
+        handler: impl FnOnce(Handle) -> Box<dyn Handler>,
+        journal: Option<Journal>,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let mut journal = journal.unwrap_or_else(|| Journal::stderr(config.log_level));
+        let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
+        let mut journal = journal.unwrap_or_else(stderr);
         let limit = sys::raise_descriptor_limit()?;
         let clock = Clock::start();
         let now = clock.now();
@@ -87,7 +104,7 @@ impl Server {
         // A reactor that can't be woken is gone, and its commands with it.
         let wake = move || drop(waker.wake());
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
-        let listeners = listeners(&config)?;
+        let listeners = listeners(&config, inherited(sockets)?)?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
@@ -97,7 +114,7 @@ impl Server {
                 now,
                 LogLevel::Info,
                 "listening",
-                &[("address", listener.address()), ("door", &door)],
+                &[("address", listener.address()), ("door", &door), ("socket", &listener.origin())],
             );
         }
         if descriptors < config.max_connections {
@@ -159,7 +176,32 @@ impl Server {
     }
 }
 
-fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
+/// Whoever still holds a handle is told that nobody is there any more, also when the reactor has panicked.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+/// Listening sockets and the addresses that they are bound to.
+fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartError> {
+    let count = sockets.len();
+    let known = |(n, fd): (usize, OwnedFd)| {
+        let name = || format!("inherited socket {} of {count}", n + 1);
+        let unknown = |error| StartError::Listen { address: name(), error };
+        let socket = Socket::from(fd);
+        let listens = socket.is_listener().map_err(unknown)?;
+        let address = socket.local_addr().map_err(unknown)?;
+        let path = || Some(ListenAddr::Unix(address.as_pathname()?.to_owned()));
+        match address.as_socket().map(ListenAddr::Tcp).or_else(path) {
+            Some(address) if listens => Ok((address, socket)),
+            _ => Err(unknown(io::Error::other("it is not a listening TCP or Unix-domain socket"))),
+        }
+    };
+    sockets.into_iter().enumerate().map(known).collect()
+}
+
+fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {
     let public = config.listen.iter().map(|address| (ListenAddr::Tcp(*address), Door::Public));
     let admin = match &config.admin {
         AdminListen::Off => None,
@@ -167,16 +209,26 @@ fn listeners(config: &Config) -> Result<Vec<Listener>, StartError> {
         AdminListen::Unix(path) => Some(ListenAddr::Unix(path.clone())),
     };
     let all = public.chain(admin.map(|address| (address, Door::Admin)));
-    let bind = |(address, door): (ListenAddr, Door)| {
-        Listener::bind(&address, door)
-            .map_err(|error| StartError::Listen { address: address.to_string(), error })
+    let listen = |(address, door): (ListenAddr, Door)| {
+        match inherited.iter().position(|(bound, _)| *bound == address) {
+            Some(at) => Listener::inherit(inherited.swap_remove(at).1, &address, door),
+            None => Listener::bind(&address, door, config.reuseport),
+        }
+        .map_err(|error| StartError::Listen { address: address.to_string(), error })
     };
-    all.map(bind).collect()
+    let listeners = all.map(listen).collect::<Result<_, _>>()?;
+    match inherited.first() {
+        Some((address, _)) => Err(StartError::Listen {
+            address: format!("the inherited socket {address}"),
+            error: io::Error::other("it is none of the addresses in listen and admin"),
+        }),
+        None => Ok(listeners),
+    }
 }
 
 /// Pushes into a server, from any thread. Never waits for the network.
 ///
-/// Once the server has drained everything answers [`PushError::Stopped`].
+/// Once the server has drained or was dropped, everything answers [`PushError::Stopped`].
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -235,14 +287,25 @@ impl Handle {
     /// How far a publication has come, as of the server's last turn; None if it wasn't logged yet or is not among
     /// the newest 4,096.
     pub fn delivery(&self, receipt: &Receipt) -> Option<Delivery> {
-        self.shared.delivery(receipt.id)
+        self.delivery_of(receipt.id)
+    }
+
+    /// As [`delivery`](Self::delivery), for those who kept only the receipt's id.
+    pub fn delivery_of(&self, receipt_id: u64) -> Option<Delivery> {
+        self.shared.delivery(receipt_id)
     }
 
     /// Begins the end: no more connections and pushes; what was pushed still goes out, then everybody gets a close
     /// frame with 1001, and after `drain_ms` whoever is left is cut off.
     pub fn drain(&self) {
         // A server that has stopped already needs no telling.
-        let _ = self.shared.command(Command::Drain);
+        let _ = self.shared.command(Command::Drain(None));
+    }
+
+    /// As [`drain`](Self::drain), with another drain time. A drain under way can be shortened so.
+    pub fn drain_within(&self, time: Duration) {
+        let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).min(DRAIN_MS.max);
+        let _ = self.shared.command(Command::Drain(Some(time_ms)));
     }
 
     /// Takes over those settings of `config` that can change while running; the log says which could not.

@@ -159,7 +159,7 @@ fn who_never_reads_holds_nobody_up() {
         NEVER as u64
     );
     for answer in &answers {
-        let d = daemon.ask("GET", &format!("/stats?receipt={}", answer["receipt"]), &[], b"").json();
+        let d = daemon.wait_delivered(&answer["receipt"]);
         let sum: u64 = ["written", "lagging", "skipped", "gone"].iter().filter_map(|k| d[k].as_u64()).sum();
         assert_eq!(d["recipients"], sum, "{d}");
         assert!(d["written"].as_u64() >= Some((CLIENTS - NEVER) as u64), "{d}");

@@ -19,12 +19,12 @@ fn complete(http: &mut Http) {
 
 #[test]
 fn without_descriptors_newcomers_wait_and_nobody_spins() {
-    let daemon = Daemon::start_with_descriptors(64, &["--handshake-ms", "600000"]);
+    let daemon = Daemon::start_with_descriptors(32, &["--handshake-ms", "600000"]);
     let mut admin = daemon.admin_http();
     // Taken in before it gets tight: a connection that has said nothing waits in the kernel.
     assert_eq!(admin.ask("GET", "/healthz", &[], b"").status, 200);
     let warning = daemon.wait_event("descriptor_limit");
-    assert!(warning.contains("descriptors=64") && warning.contains("ulimit -n"), "{warning}");
+    assert!(warning.contains("descriptors=32") && warning.contains("ulimit -n"), "{warning}");
     // More than there are descriptors; the rest waits in the kernel.
     let mut clients: Vec<_> = (0..100).map(|_| half(&daemon)).collect();
     let mut paused = 0;
@@ -52,6 +52,16 @@ fn without_descriptors_newcomers_wait_and_nobody_spins() {
     }
     let mut late = half(&daemon);
     complete(&mut late);
+}
+
+#[test]
+fn strangers_leave_the_admin_listener_its_descriptors() {
+    let daemon = Daemon::start_with_descriptors(200, &["--handshake-ms", "600000"]);
+    let strangers: Vec<_> = (0..300).map(|_| half(&daemon)).collect();
+    daemon.wait_event("refused");
+    assert_eq!(daemon.admin_http().ask("GET", "/healthz", &[], b"").status, 200);
+    assert_eq!(daemon.stats()["counters"]["accept_paused"], 0);
+    drop(strangers);
 }
 
 #[test]

@@ -8,12 +8,20 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wspush::config::{Failure, Invocation, from_args};
+use wspush::reactor::sys;
 use wspush::{Handle, Server};
 
 /// A bad setting, or an address that can't be listened on.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    // First of all: nothing else has taken their numbers yet.
+    let sockets = match sys::inherited_sockets() {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            return fail(&format_args!("LISTEN_FDS names what is no open descriptor: {error}"), EXIT_USAGE);
+        }
+    };
     let invocation = match from_args(env::args_os(), env::vars_os()) {
         Ok(invocation) if invocation.check => return print(&invocation.check_text(), 0),
         Ok(invocation) => invocation,
@@ -28,7 +36,8 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error, 1),
     };
-    let server = match Server::bind(invocation.config.clone()) {
+    let config = invocation.config.clone();
+    let server = match Server::bind_inheriting(config, |_| Box::new(()), None, sockets) {
         Ok(server) => server,
         Err(error) => return fail(&error, EXIT_USAGE),
     };

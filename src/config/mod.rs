@@ -86,6 +86,8 @@ pub struct Config {
     pub demo: bool,
     /// Serve nothing but `/ws` on the public listeners.
     pub ws_only: bool,
+    /// Let another process of the same user listen on the same TCP addresses, to take over from this one.
+    pub reuseport: bool,
     /// Open connections on the public listeners; one more is answered 503.
     pub max_connections: usize,
     /// Open connections on the admin listener.
@@ -112,6 +114,8 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// Memory for all incomplete messages and request heads together.
     pub assembly_bytes_max: usize,
+    /// Memory for all outboxes, the input that waits behind them, and the demo's request bodies together.
+    pub backlog_bytes_max: usize,
     /// A connection silent for this long is pinged; 0: never.
     pub heartbeat_ms: u64,
     /// A pinged connection that stays silent for this long is dropped.
@@ -152,6 +156,7 @@ impl Default for Config {
             admin_token: None,
             demo: false,
             ws_only: false,
+            reuseport: false,
             max_connections: 1_000_000,
             admin_connections_max: 64,
             connections_per_address_max: 0,
@@ -165,6 +170,7 @@ impl Default for Config {
             handshake_bytes_max: 8 << 10,
             message_bytes_max: 64 << 10,
             assembly_bytes_max: 64 << 20,
+            backlog_bytes_max: 64 << 20,
             heartbeat_ms: 30_000,
             pong_wait_ms: 10_000,
             close_wait_ms: 2_000,

@@ -111,6 +111,12 @@ pub static SETTINGS: &[Setting] = &[
     ),
     boolean!(demo, Network, restart, "Serve the demo page, /echo and /chat"),
     boolean!(ws_only, Network, restart, "Serve nothing but /ws on the public listeners"),
+    boolean!(
+        reuseport,
+        Network,
+        restart,
+        "Let a successor listen on the same addresses while this server still runs (SO_REUSEPORT)"
+    ),
     list!(
         origins,
         Network,
@@ -169,6 +175,14 @@ pub static SETTINGS: &[Setting] = &[
         "bytes",
         restart,
         "Memory for all incomplete messages and request heads together"
+    ),
+    integer!(
+        backlog_bytes_max,
+        Limits,
+        BACKLOG_BYTES_MAX,
+        "bytes",
+        reload,
+        "Memory for all outboxes, the input behind them and the demo's request bodies together"
     ),
     integer!(
         outbox_bytes_max,

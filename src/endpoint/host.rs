@@ -122,6 +122,8 @@ pub struct Memory {
     pub log_bytes: u64,
     /// Incomplete messages and request heads.
     pub assembly_bytes: u64,
+    /// Outboxes, the input behind them and request bodies.
+    pub backlog_bytes: u64,
 }
 
 /// The bounds that an operator runs into.

@@ -7,4 +7,4 @@ mod label;
 mod table;
 
 pub use label::{Counts, Label};
-pub use table::{CloseReason, ConnectionKind, Gauges, Metrics, RefuseReason};
+pub use table::{CloseReason, ConnectionKind, Gauges, Metrics, PauseReason, RefuseReason, Shortage};

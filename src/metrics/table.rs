@@ -83,6 +83,7 @@ label! {
         Handler = "handler": "The host's connect callback said no (403).",
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
+        Overload = "overload": "No memory for the request (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
     }
 }
@@ -99,10 +100,28 @@ label! {
         TooBig = "too_big": "A message larger than message_bytes_max (1009).",
         Internal = "internal": "Our fault (1011).",
         SlowConsumer = "slow_consumer": "It fell off a log's tail or filled its outbox (1013).",
+        Overload = "overload": "No memory for its messages (assembly_bytes_max) or answers (backlog_bytes_max) (1013).",
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
         Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// Why accepting stopped for a while.
+    PauseReason = "reason" {
+        ProcessDescriptors = "process_descriptors": "The process has no descriptor left (EMFILE).",
+        SystemDescriptors = "system_descriptors": "The system has no descriptor left (ENFILE).",
+        KernelMemory = "kernel_memory": "The kernel has no memory left (ENOBUFS, ENOMEM), or something else is wrong.",
+    }
+}
+
+label! {
+    /// A system call that the kernel had no memory for.
+    Shortage = "call" {
+        Recv = "recv": "Reading from a socket.",
+        Send = "send": "Writing to a socket.",
     }
 }
 
@@ -119,7 +138,6 @@ numbers! {
     /// What only grows. The reactor bumps the fields.
     Metrics, Counter, "_total" {
         accepted: "Connections accepted, on the public listeners and the admin listener.",
-        accept_paused: "Times that accepting stopped for want of descriptors.",
         accept_errors: "Connections that broke while they were accepted.",
         handshakes_ok: "WebSocket upgrades answered 101.",
         publications: "Publications appended to logs.",
@@ -135,9 +153,13 @@ numbers! {
         outbox_overflow: "Messages to one connection that found its outbox full.",
         inbox_full: "Commands from other threads that found the inbox full.",
         admin_requests: "Requests to the admin API.",
+        admin_refused: "Requests to the admin listener that were answered with an error.",
+        log_lines_lost: "Lines of the log that standard error did not take: a full disk, a pipe that nobody reads.",
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
+        accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
+        kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
     }
 }
 
@@ -150,6 +172,8 @@ numbers! {
         connections_blocked: "Connections whose socket takes nothing more for now.",
         pool_chunks_used: "Assembly chunks lent to incomplete messages and request heads.",
         pool_chunks_max: "Assembly chunks there are.",
+        backlog_bytes: "Bytes in outboxes, the input behind them and request bodies.",
+        backlog_bytes_max: "Bytes that there may be.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
         log_bytes: "Bytes held by all logs.",
@@ -210,6 +234,8 @@ mod tests {
         check(RefuseReason::ALL, RefuseReason::name);
         check(CloseReason::ALL, CloseReason::name);
         check(ConnectionKind::ALL, ConnectionKind::name);
+        check(PauseReason::ALL, PauseReason::name);
+        check(Shortage::ALL, Shortage::name);
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl<'a> Head<'a> {
         fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
+    /// All fields, names and values, in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.headers[..self.count].iter().map(|field| (field.name, field.value))
+    }
+
     /// Whether the comma-separated list in all fields of this name has this token, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         let mut elements = self.headers(name).flat_map(token::elements);

@@ -64,6 +64,8 @@ impl<S: Socket> Reactor<S> {
             }
         }
         assert_eq!(census, self.census, "the census is wrong");
+        let backlog: usize = self.slots.iter().map(|(_, slot)| slot.backlog_bytes()).sum();
+        assert_eq!(backlog, self.backlog_bytes, "the sum of what waits is wrong");
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
         (audit.open, audit.closing, audit.blocked) = (census.open(), census.closing, census.blocked);
         for (id, channel) in self.channels.iter() {

@@ -141,15 +141,16 @@ impl<S: Socket> Reactor<S> {
             return;
         };
         let (first, second) = self.channels.get(id).log.slices_between(rest.from, rest.to);
-        let slot = &mut self.slots[index];
-        slot.flags.set(Flags::MID_FRAME, false);
-        slot.flags.set(Flags::OUTBOX, true);
-        let extra = slot.extra_mut();
-        extra.mid = None;
-        let outbox = extra.outbox.get_or_insert_default();
-        let waiting = outbox.waiting();
-        outbox.bytes = [first, second, waiting].concat();
-        outbox.written = 0;
+        let parts = [first, second].concat();
+        self.hold(index, |slot| {
+            slot.flags.set(Flags::MID_FRAME, false);
+            slot.flags.set(Flags::OUTBOX, true);
+            let extra = slot.extra_mut();
+            extra.mid = None;
+            let outbox = extra.outbox.get_or_insert_default();
+            outbox.bytes = [&parts, outbox.waiting()].concat();
+            outbox.written = 0;
+        });
     }
 
     /// Takes a member out of a channel and tells those that move up their new places.
@@ -168,6 +169,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Gives back what half a request or message holds.
     pub(super) fn drop_input(&mut self, index: usize) {
+        let before = self.slots[index].backlog_bytes();
         let Some(extra) = &mut self.slots[index].extra else { return };
         message::abandon(&mut extra.assembly, &mut self.pool);
         if let Some(mut request) = extra.http.take() {
@@ -175,6 +177,7 @@ impl<S: Socket> Reactor<S> {
         }
         extra.stash = None;
         self.slots[index].tidy();
+        self.backlog_bytes = self.backlog_bytes - before + self.slots[index].backlog_bytes();
     }
 
     /// The connection is gone: its slot is free, its descriptor closed.
@@ -182,7 +185,12 @@ impl<S: Socket> Reactor<S> {
         self.leave_channels(index);
         self.drop_input(index);
         let mut slot = self.slots.remove(index);
+        self.backlog_bytes -= slot.backlog_bytes();
         self.removed += 1;
+        if cause != CloseReason::Reset {
+            // A child that the host has forked may hold a copy of the descriptor: closing ours would end nothing.
+            let _ = slot.socket.finish();
+        }
         set_blocked(&mut self.census, &mut slot.flags, false);
         if slot.state == State::Admin {
             self.census.admin -= 1;

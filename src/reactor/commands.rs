@@ -66,7 +66,7 @@ impl<S: Socket> Reactor<S> {
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
-            Command::Drain => self.begin_drain(),
+            Command::Drain(within_ms) => self.begin_drain(within_ms),
             Command::Reload(config) => self.reload(&config),
         }
         Ok(())

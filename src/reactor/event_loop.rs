@@ -9,6 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::LogLevel;
+use crate::metrics::PauseReason;
 use crate::time::Time;
 
 use super::listener::Listener;
@@ -51,6 +52,7 @@ pub struct EventLoop {
     clock: Clock,
     last: Turn,
     removed: u64,
+    handed_over: bool,
 }
 
 impl EventLoop {
@@ -74,6 +76,7 @@ impl EventLoop {
             clock,
             last,
             removed: 0,
+            handed_over: false,
         })
     }
 
@@ -131,11 +134,38 @@ impl EventLoop {
         self.accept(now.mono_ms());
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
+        if self.reactor.is_handing_over() && !self.handed_over {
+            self.hand_over();
+        }
         if self.reactor.is_draining() && !self.listeners.is_empty() {
             // Closing them tells newcomers at once, and lets a successor have the addresses.
-            self.listeners.clear();
+            self.close_listeners();
         }
         Ok(!self.last.finished)
+    }
+
+    /// From now on newcomers go to the successor. What is on its way to us is still taken in.
+    fn hand_over(&mut self) {
+        self.handed_over = true;
+        for listener in &self.listeners {
+            if let Err(e) = listener.hand_over() {
+                let now = self.reactor.now();
+                let fields: [(&str, &dyn Display); 2] = [("listener", listener.address()), ("problem", &e)];
+                self.reactor.journal().event(now, LogLevel::Warn, "not_handed_over", &fields);
+            }
+        }
+    }
+
+    /// An inherited socket, or one that a forked child has a copy of, lives on when ours is closed. So it is taken out
+    /// of the poll, which would go on reporting it, and what is ours stops to listen whoever has a copy.
+    fn close_listeners(&mut self) {
+        for listener in &self.listeners {
+            listener.stop();
+            let fd = listener.socket.as_raw_fd();
+            // It is there; and if it weren't, there would be nothing to take out.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+        }
+        self.listeners.clear();
     }
 
     /// Takes waiting connections, a listener's budget at most: the others want their turn as well.
@@ -153,6 +183,11 @@ impl EventLoop {
             for _ in 0..budget {
                 match listener.accept() {
                     Ok((stream, peer)) => {
+                        if std::mem::take(&mut listener.paused) {
+                            let (now, address) = (self.reactor.now(), listener.address());
+                            let fields: [(&str, &dyn Display); 1] = [("listener", address)];
+                            self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
+                        }
                         if let Some(index) = self.reactor.admit(stream, listener.door, peer) {
                             register(&self.poll, &mut self.reactor, index);
                         }
@@ -165,6 +200,7 @@ impl EventLoop {
                     Err(e) if is_of_the_connection(&e) => self.reactor.metrics().accept_errors += 1,
                     Err(e) => {
                         listener.retry_ms = Some(now_ms + RETRY_MS);
+                        listener.paused = true;
                         pause(&mut self.reactor, listener, &e, now_ms);
                         break;
                     }
@@ -199,16 +235,20 @@ fn register(poll: &Poll, reactor: &mut Reactor<Stream>, index: usize) {
 fn pause(reactor: &mut Reactor<Stream>, listener: &Listener, e: &io::Error, now_ms: u64) {
     let now = reactor.now();
     let connections = reactor.connections();
-    let fix = match e.raw_os_error() {
-        Some(libc::EMFILE) => "raise the process's limit: ulimit -n, LimitNOFILE=",
-        Some(libc::ENFILE) => "raise the system's limit: sysctl fs.file-max",
-        _ => "free memory for the kernel: sysctl net.ipv4.tcp_mem",
+    let (reason, fix) = match e.raw_os_error() {
+        Some(libc::EMFILE) => {
+            (PauseReason::ProcessDescriptors, "raise the process's limit: ulimit -n, LimitNOFILE=")
+        }
+        Some(libc::ENFILE) => {
+            (PauseReason::SystemDescriptors, "raise the system's limit: sysctl fs.file-max")
+        }
+        _ => (PauseReason::KernelMemory, "free memory for the kernel: sysctl net.ipv4.tcp_mem"),
     };
     debug_assert!(listener.retry_ms.is_some_and(|at_ms| at_ms > now_ms));
     let fields: [(&str, &dyn Display); 4] =
         [("listener", listener.address()), ("problem", e), ("connections", &connections), ("fix", &fix)];
     reactor.journal().event(now, LogLevel::Error, "accept_paused", &fields);
-    reactor.metrics().accept_paused += 1;
+    reactor.metrics().accept_paused.bump(reason);
 }
 
 /// Whether a failed accept says something about that one connection only.

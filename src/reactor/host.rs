@@ -41,6 +41,7 @@ impl<S: Socket> Reactor<S> {
                 slots_bytes: (self.slots_used * size_of::<Slot<S>>()) as u64,
                 log_bytes: 0,
                 assembly_bytes: (self.pool.chunks_in_use() * CHUNK_BYTES) as u64,
+                backlog_bytes: self.backlog_bytes as u64,
             },
             limits: Bounds {
                 max_connections: self.config.max_connections as u64,
@@ -148,6 +149,8 @@ impl<S: Socket> Host for Reactor<S> {
             connections_blocked: stats.blocked,
             pool_chunks_used: self.pool.chunks_in_use() as u64,
             pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,
+            backlog_bytes: stats.memory.backlog_bytes,
+            backlog_bytes_max: self.config.backlog_bytes_max as u64,
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
             log_bytes: stats.memory.log_bytes,

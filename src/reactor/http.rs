@@ -2,12 +2,13 @@
 
 use crate::endpoint::public::Route;
 use crate::endpoint::{admin, guard, public, push_request};
+use crate::metrics::RefuseReason;
 use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
-use super::slot::{Body, BodyFraming, Flags, Request, State};
+use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
 use super::socket::Socket;
 
 /// Where a piece of input has led.
@@ -37,7 +38,11 @@ impl<S: Socket> Reactor<S> {
                 match self.slots.get(index) {
                     None => return,
                     Some(slot) if slot.flags.any(Flags::PAUSED) => {
-                        self.slots[index].keep(&input[at..]);
+                        if self.has_backlog_room(index, input.len() - at) {
+                            self.hold(index, |slot| slot.keep(&input[at..]));
+                        } else {
+                            self.overloaded(index, false);
+                        }
                         return;
                     }
                     Some(_) => {}
@@ -102,10 +107,7 @@ impl<S: Socket> Reactor<S> {
         let request =
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
         if !self.pool.append(&mut request.chain, rest, reserve) {
-            self.refuse(
-                index,
-                &Refusal::fixed(503, "no memory left for incomplete requests (assembly_bytes_max)"),
-            );
+            self.refuse_for_memory(index, "no memory left for incomplete requests (assembly_bytes_max)");
             self.send_replies(index);
             if self.slots.contains(index) {
                 self.finish(index);
@@ -167,34 +169,31 @@ impl<S: Socket> Reactor<S> {
         if slot.extra.as_ref().is_none_or(|extra| extra.http.is_none()) {
             self.timers.handshakes.push(index, slot.serial, now_ms + self.config.handshake_ms);
         }
-        let request = slot
-            .extra_mut()
-            .http
-            .get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
-        request.body = Some(Body { head: bytes.to_vec(), framing, bytes: Vec::new() });
+        if !self.has_backlog_room(index, bytes.len()) {
+            return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");
+        }
+        self.hold(index, |slot| {
+            let request = || Box::new(Request { since_ms: now_ms, ..Request::default() });
+            let request = slot.extra_mut().http.get_or_insert_with(request);
+            request.body = Some(Body { head: bytes.to_vec(), framing, bytes: Vec::new() });
+        });
         Progress::Used(bytes.len())
     }
 
     fn body_step(&mut self, index: usize, input: &[u8]) -> Progress {
         let bytes_max = self.body_bytes_max(index);
-        let request = self.slots[index].extra_mut().http.get_or_insert_default();
-        let Some(body) = &mut request.body else { return Progress::Used(0) };
-        let (used, whole) = match &mut body.framing {
-            BodyFraming::Length(missing) => {
-                let n = input.len().min(*missing);
-                body.bytes.extend_from_slice(&input[..n]);
-                *missing -= n;
-                (n, *missing == 0)
-            }
-            BodyFraming::Chunked(chunked) => match chunked.decode(input, &mut body.bytes, bytes_max) {
-                Ok(step) => step,
-                Err(refusal) => return self.refuse(index, &refusal),
-            },
+        if !self.has_backlog_room(index, input.len()) {
+            return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");
+        }
+        let (used, whole) = match self.hold(index, |slot| take_piece(slot, input, bytes_max)) {
+            Ok(step) => step,
+            Err(refusal) => return self.refuse(index, &refusal),
         };
         if !whole {
             return Progress::Used(used);
         }
-        let Some(Body { head, bytes, .. }) = request.body.take() else { return Progress::Used(used) };
+        let taken = self.hold(index, |slot| slot.extra_mut().http.as_mut()?.body.take());
+        let Some(Body { head, bytes, .. }) = taken else { return Progress::Used(used) };
         match head::parse(&head, head.len()) {
             Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, Some(used)),
             Ok(None) => self.refuse(index, &Refusal::fixed(400, "incomplete request head")),
@@ -234,6 +233,8 @@ impl<S: Socket> Reactor<S> {
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
                 Ok(()) => used.map_or(Progress::Over, Progress::Upgraded),
                 Err(refusal) => {
+                    // Whoever is refused for want of room must not keep the little there is.
+                    let used = used.filter(|_| refusal.status != 503);
                     let response = Response::from(refusal);
                     self.respond(index, head, &response, used)
                 }
@@ -253,6 +254,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The request at hand has been read whole.
     fn end_request(&mut self, index: usize) {
+        let before = self.slots[index].backlog_bytes();
         let slot = &mut self.slots[index];
         slot.flags.set(Flags::SERVED, true);
         if let Some(extra) = &mut slot.extra
@@ -261,6 +263,7 @@ impl<S: Socket> Reactor<S> {
             self.pool.release(&mut request.chain);
         }
         slot.tidy();
+        self.backlog_bytes = self.backlog_bytes - before + slot.backlog_bytes();
     }
 
     fn respond(
@@ -272,6 +275,9 @@ impl<S: Socket> Reactor<S> {
     ) -> Progress {
         debug_assert!(self.slots.contains(index));
         let used = used.filter(|_| head.keep_alive() && self.draining.is_none());
+        if self.slots[index].state == State::Admin && response.status >= 400 {
+            self.metrics.admin_refused += 1;
+        }
         response.write(&mut self.replies, used.is_some(), head.method == "HEAD");
         used.map_or(Progress::Over, Progress::Used)
     }
@@ -280,8 +286,32 @@ impl<S: Socket> Reactor<S> {
     fn refuse(&mut self, index: usize, refusal: &Refusal) -> Progress {
         if self.slots[index].state == State::Http {
             self.note_refusal(index, refusal.status, &refusal.reason);
+        } else {
+            self.metrics.admin_refused += 1;
         }
         Response::from(refusal.clone()).write(&mut self.replies, false, false);
         Progress::Over
+    }
+    /// As [`refuse`](Self::refuse), for want of memory.
+    fn refuse_for_memory(&mut self, index: usize, text: &'static str) -> Progress {
+        let peer = self.slots[index].socket.peer();
+        self.refused(RefuseReason::Overload, text, peer);
+        Response::from(Refusal::fixed(503, text)).write(&mut self.replies, false, false);
+        Progress::Over
+    }
+}
+
+/// Puts a piece of input to the body that it belongs to: how much of it, and whether the body is whole now.
+fn take_piece<S>(slot: &mut Slot<S>, input: &[u8], bytes_max: usize) -> Result<(usize, bool), Refusal> {
+    let request = slot.extra_mut().http.get_or_insert_default();
+    let Some(body) = &mut request.body else { return Ok((0, false)) };
+    match &mut body.framing {
+        BodyFraming::Length(missing) => {
+            let n = input.len().min(*missing);
+            body.bytes.extend_from_slice(&input[..n]);
+            *missing -= n;
+            Ok((n, *missing == 0))
+        }
+        BodyFraming::Chunked(chunked) => chunked.decode(input, &mut body.bytes, bytes_max),
     }
 }

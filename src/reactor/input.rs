@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, Shortage};
 
 use super::reactor::Reactor;
-use super::slot::{Flags, State};
+use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
 
 /// Reads of one connection in a turn; the others want their turn as well.
@@ -56,12 +56,12 @@ impl<S: Socket> Reactor<S> {
 
     fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
         let seconds = self.seconds();
-        let slot = &mut self.slots[index];
-        if let Some(mut stash) = slot.take_large_stash() {
+        if let Some(mut stash) = self.hold(index, Slot::take_large_stash) {
             // Input that had to wait for the outbox; it comes before anything new.
             self.input(index, &mut stash);
             return if self.slots.contains(index) { Read::More } else { Read::Gone };
         }
+        let slot = &mut self.slots[index];
         let kept = slot.kept().len();
         buffer[..kept].copy_from_slice(slot.kept());
         let room = buffer.len() - kept;
@@ -81,10 +81,10 @@ impl<S: Socket> Reactor<S> {
                 self.metrics.recv_bytes += n as u64;
                 slot.seen = seconds;
                 slot.flags.set(Flags::PINGED, false);
-                if kept > 0 {
-                    slot.keep(&[]);
-                }
                 let serial = slot.serial;
+                if kept > 0 {
+                    self.hold(index, |slot| slot.keep(&[]));
+                }
                 self.input(index, &mut buffer[..kept + n]);
                 match self.slots.get(index) {
                     Some(slot) if slot.serial == serial => {}
@@ -99,6 +99,7 @@ impl<S: Socket> Reactor<S> {
             Err(e) if is_shortage(&e) => {
                 // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
                 self.timers.retries.push((index as u32, slot.serial));
+                self.metrics.kernel_shortages.bump(Shortage::Recv);
                 Read::Drained
             }
             Err(_) => {
@@ -112,7 +113,7 @@ impl<S: Socket> Reactor<S> {
     /// looking at it once more does no harm.
     fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
         if !kept.is_empty() {
-            self.slots[index].keep(&[]);
+            self.hold(index, |slot| slot.keep(&[]));
             self.input(index, kept);
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -46,20 +46,89 @@ pub struct Listener {
     pub(super) waiting: bool,
     /// No descriptors were left; when to try again even if none of ours is closed.
     pub(super) retry_ms: Option<u64>,
+    /// Accepting was stopped, and nothing has been accepted since.
+    pub(super) paused: bool,
+    /// Where its socket came from.
+    origin: Origin,
+    /// Device and inode of the path, to remove only what is ours.
+    inode: Option<(u64, u64)>,
+}
+
+/// Where a listener's socket came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was bound here, for this server alone.
+    Bound,
+    /// It was bound here, and others may listen on the same address (`reuseport`).
+    Shared,
+    /// Whoever started the process has bound it (systemd's socket activation), and keeps it open.
+    Inherited,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Bound => "bound",
+            Origin::Shared => "shared",
+            Origin::Inherited => "inherited",
+        })
+    }
 }
 
 impl Listener {
-    /// Listens. Port 0 takes a free port, which [`address`](Self::address) then tells.
-    pub fn bind(address: &ListenAddr, door: Door) -> io::Result<Listener> {
-        let (socket, address) = match address {
+    /// Listens. Port 0 takes a free port, which [`address`](Self::address) then tells. With `reuseport` a
+    /// predecessor that was started with it as well may still be listening there.
+    pub fn bind(address: &ListenAddr, door: Door, reuseport: bool) -> io::Result<Listener> {
+        let origin = if reuseport { Origin::Shared } else { Origin::Bound };
+        let (socket, address, inode) = match address {
             ListenAddr::Tcp(address) => {
-                let socket = bind_tcp(*address)?;
+                let socket = bind_tcp(*address, reuseport)?;
                 let bound = socket.local_addr()?.as_socket().unwrap_or(*address);
-                (socket, ListenAddr::Tcp(bound))
+                (socket, ListenAddr::Tcp(bound), None)
             }
-            ListenAddr::Unix(path) => (bind_unix(path)?, address.clone()),
+            ListenAddr::Unix(path) => {
+                let socket = if reuseport { take_over_unix(path)? } else { bind_unix(path)? };
+                (socket, address.clone(), inode(path))
+            }
         };
-        Ok(Listener { socket, address, door, waiting: false, retry_ms: None })
+        Ok(Listener { socket, address, door, waiting: false, retry_ms: None, paused: false, origin, inode })
+    }
+
+    /// Listens on a socket that was there when the process started.
+    pub fn inherit(socket: Socket, address: &ListenAddr, door: Door) -> io::Result<Listener> {
+        socket.set_nonblocking(true)?;
+        if let ListenAddr::Tcp(_) = address {
+            socket.set_tcp_nodelay(true)?;
+            sys::defer_accept(&socket, DEFER_SECONDS)?;
+        }
+        let (address, origin) = (address.clone(), Origin::Inherited);
+        let inode = None;
+        Ok(Listener { socket, address, door, waiting: false, retry_ms: None, paused: false, origin, inode })
+    }
+
+    /// Listens no more, even if a forked child has a copy of the socket; an inherited one is not ours to end.
+    pub(super) fn stop(&self) {
+        if self.origin == Origin::Shared {
+            sys::steer_no_more(&self.socket);
+        }
+        if self.origin != Origin::Inherited {
+            // It fails where nobody listens any more, and that is what is wanted.
+            let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// Where its socket came from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Lets the successor on the same address have the connections that come from now on, as far as the kernel can
+    /// be told so. Those on their way to this socket still have to be accepted.
+    pub(super) fn hand_over(&self) -> io::Result<()> {
+        match (self.origin, &self.address) {
+            (Origin::Shared, ListenAddr::Tcp(_)) => sys::steer_to_successor(&self.socket),
+            _ => Ok(()),
+        }
     }
 
     /// Where it listens.
@@ -89,16 +158,20 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let ListenAddr::Unix(path) = &self.address {
-            // If somebody else has removed it already, so much the better.
-            let _ = std::fs::remove_file(path);
+        match &self.address {
+            // If somebody else has removed it already, so much the better; a successor's is not ours to remove.
+            ListenAddr::Unix(path) if self.inode.is_some() && self.inode == inode(path) => {
+                let _ = std::fs::remove_file(path);
+            }
+            _ => {}
         }
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr, reuseport: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuseport)?;
     if address.is_ipv6() {
         // [::] and 0.0.0.0 are two listeners, whatever net.ipv6.bindv6only says.
         socket.set_only_v6(true)?;
@@ -108,6 +181,25 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     sys::defer_accept(&socket, DEFER_SECONDS)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Device and inode of a path.
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Binds a path beside the one that is wanted and moves it there: at no moment is nobody listening.
+fn take_over_unix(path: &Path) -> io::Result<Socket> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let socket = bind_unix(&beside)?;
+    if let Err(e) = std::fs::rename(&beside, path) {
+        let _ = std::fs::remove_file(&beside);
+        return Err(e);
+    }
     Ok(socket)
 }
 
@@ -139,25 +231,28 @@ mod tests {
     fn a_stale_path_is_taken_over_and_a_live_one_is_not() {
         let path = std::env::temp_dir().join(format!("wspush-listener-{}.sock", std::process::id()));
         let address = ListenAddr::Unix(path.clone());
-        let first = Listener::bind(&address, Door::Admin).unwrap();
+        let first = Listener::bind(&address, Door::Admin, false).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(Listener::bind(&address, Door::Admin).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(
+            Listener::bind(&address, Door::Admin, false).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
         assert!(path.exists());
         drop(first);
         assert!(!path.exists());
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists(), "left behind");
-        drop(Listener::bind(&address, Door::Admin).unwrap());
+        drop(Listener::bind(&address, Door::Admin, false).unwrap());
     }
 
     #[test]
     fn a_free_port_is_told() {
         let listener =
-            Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public).unwrap();
+            Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public, false).unwrap();
         let ListenAddr::Tcp(address) = *listener.address() else { panic!("not TCP") };
         assert_ne!(address.port(), 0);
-        let again = Listener::bind(listener.address(), Door::Public);
+        let again = Listener::bind(listener.address(), Door::Public, false);
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -12,6 +12,7 @@
 pub mod addresses;
 #[doc(hidden)]
 pub mod audit;
+mod backlog;
 mod closing;
 mod commands;
 pub mod event_loop;
@@ -34,6 +35,6 @@ mod upgrade;
 mod websocket;
 
 pub use event_loop::EventLoop;
-pub use reactor::{Door, Reactor, Turn};
+pub use reactor::{Door, REFUSALS_MAX, Reactor, Turn};
 pub use shared::{Command, Shared};
 pub use socket::{Socket, Stream};

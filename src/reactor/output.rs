@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, Shortage};
 use crate::push::DEFAULT;
 
 use super::flush::{Offer, offer, set_blocked, set_full};
@@ -36,7 +36,10 @@ pub(super) fn send<S: Socket>(
             Sent::Bytes(n)
         }
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => Sent::Bytes(0),
-        Err(e) if is_shortage(&e) => Sent::Short,
+        Err(e) if is_shortage(&e) => {
+            metrics.kernel_shortages.bump(Shortage::Send);
+            Sent::Short
+        }
         Err(_) => Sent::Broken,
     }
 }
@@ -78,10 +81,16 @@ impl<S: Socket> Reactor<S> {
             }
         }
         if written < bytes.len() {
+            if !self.has_backlog_room(index, bytes.len() - written) {
+                return self.overloaded(index, written > 0);
+            }
+            let slot = &mut self.slots[index];
             set_blocked(&mut self.census, &mut slot.flags, true);
             slot.flags.set(Flags::OUTBOX, true);
-            let outbox = slot.extra_mut().outbox.get_or_insert_default();
-            outbox.bytes.extend_from_slice(&bytes[written..]);
+            self.hold(index, |slot| {
+                let outbox = slot.extra_mut().outbox.get_or_insert_default();
+                outbox.bytes.extend_from_slice(&bytes[written..]);
+            });
         }
         true
     }
@@ -145,6 +154,7 @@ impl<S: Socket> Reactor<S> {
             slot.flags.set(Flags::PAUSED, false);
             self.again.push((index as u32, slot.serial));
         }
+        self.caught_up(index);
     }
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
@@ -244,12 +254,12 @@ impl<S: Socket> Reactor<S> {
             Sent::Bytes(n) => {
                 outbox.written += n;
                 if !outbox.waiting().is_empty() {
-                    compact(outbox);
                     set_blocked(&mut self.census, &mut slot.flags, true);
+                    self.hold(index, |slot| slot.extra_mut().outbox.as_deref_mut().map(compact));
                     return false;
                 }
                 slot.flags.set(Flags::OUTBOX, false);
-                slot.extra_mut().outbox = None;
+                self.hold(index, |slot| slot.extra_mut().outbox = None);
                 true
             }
             Sent::Short => {
@@ -290,6 +300,7 @@ impl<S: Socket> Reactor<S> {
 fn compact(outbox: &mut Outbox) {
     if outbox.written > outbox.bytes.len() / 2 {
         outbox.bytes.drain(..outbox.written);
+        outbox.bytes.shrink_to_fit();
         outbox.written = 0;
     }
 }

@@ -1,6 +1,7 @@
 //! The reactor's state, and what one turn of it does.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -11,8 +12,9 @@ use crate::endpoint::Handler;
 use crate::endpoint::Kind;
 use crate::endpoint::handler::Wish;
 use crate::journal::Journal;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RefuseReason};
 use crate::protocol::pool::Pool;
+use crate::protocol::response::{Refusal, Response};
 use crate::push::{Channels, LogLimits};
 use crate::time::Time;
 
@@ -31,7 +33,10 @@ pub(super) const READ_BYTES: usize = 64 << 10;
 pub(super) const POOL_RESERVE: usize = 64;
 
 /// Slots beyond `max_connections`, for connections that are only there to be told that the server is full.
-const REFUSALS_MAX: usize = 256;
+pub const REFUSALS_MAX: usize = 32;
+
+/// As many of them as there always are: half of the descriptors that the server leaves aside.
+const REFUSALS_ASIDE: usize = 32;
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +93,8 @@ pub struct Reactor<S: Socket> {
     pub(super) addresses: Addresses,
     pub(super) rates: RateWindow,
     pub(super) census: Census,
+    /// The sum of all slots' [`Slot::backlog_bytes`].
+    pub(super) backlog_bytes: usize,
     pub(super) now: Time,
     pub(super) started: Time,
     /// Connections that the descriptor limit leaves room for.
@@ -108,6 +115,7 @@ pub struct Reactor<S: Socket> {
     /// The inbox's other buffer.
     pub(super) spare: Vec<Command>,
     pub(super) draining: Option<super::sweep::Drain>,
+    pub(super) handover: Option<super::sweep::Handover>,
     pub(super) guests: u64,
     pub(super) removed: u64,
 }
@@ -140,6 +148,7 @@ impl<S: Socket> Reactor<S> {
             addresses: Addresses::new(config.connections_per_address_max),
             rates: RateWindow::new(now.mono_ms()),
             census: Census::default(),
+            backlog_bytes: 0,
             now,
             started: now,
             descriptors,
@@ -152,6 +161,7 @@ impl<S: Socket> Reactor<S> {
             pending: VecDeque::new(),
             spare: Vec::new(),
             draining: None,
+            handover: None,
             guests: 0,
             removed: 0,
             config,
@@ -207,20 +217,21 @@ impl<S: Socket> Reactor<S> {
 
     /// Takes in a socket that was just accepted; returns its slot, the token of its events.
     ///
-    /// None: there is no room even to say so, or its address has too many already; the socket is closed.
-    pub fn admit(&mut self, socket: S, door: Door, peer: Option<std::net::SocketAddr>) -> Option<usize> {
+    /// None: there is no slot for it, or its address has too many already; it is told so and closed.
+    pub fn admit(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
         self.metrics.accepted += 1;
         let (count, max, state) = match door {
-            Door::Public => (self.census.public, self.connections_max() + REFUSALS_MAX, State::Http),
+            Door::Public => (self.census.public, self.connections_max() + self.refusals_max(), State::Http),
             Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
         };
         if count >= max || self.draining.is_some() {
-            self.refused(crate::metrics::RefuseReason::Full, "no slot left", peer);
+            self.turn_away(socket, RefuseReason::Full, "the server is full", peer);
             return None;
         }
         let index = self.slots.vacant_key();
         if door == Door::Public && !self.addresses.enter(index as u32, peer) {
-            self.refused(crate::metrics::RefuseReason::PerAddress, "connections_per_address_max", peer);
+            let text = "too many connections from this address (connections_per_address_max)";
+            self.turn_away(socket, RefuseReason::PerAddress, text, peer);
             return None;
         }
         let serial = self.next_serial;
@@ -234,6 +245,34 @@ impl<S: Socket> Reactor<S> {
         }
         self.timers.handshakes.push(index, serial, self.now.mono_ms() + self.config.handshake_ms);
         Some(index)
+    }
+
+    /// Answers a connection that gets no slot. What it has sent is read first: closing a socket with unread bytes
+    /// would be a reset, and the answer might be lost to it.
+    fn turn_away(
+        &mut self,
+        mut socket: S,
+        reason: RefuseReason,
+        text: &'static str,
+        peer: Option<SocketAddr>,
+    ) {
+        self.refused(reason, text, peer);
+        self.metrics.recvs += 1;
+        if socket.recv(&mut self.buffer).is_ok_and(|n| n > 0) {
+            let mut answer = Vec::new();
+            Response::from(Refusal::fixed(503, text)).write(&mut answer, false, false);
+            self.metrics.sends += 1;
+            // Whoever has gone already misses nothing.
+            let _ = socket.send(&answer, &[]);
+            let _ = socket.finish();
+        }
+    }
+
+    /// Slots for those that are only there to be told that the server is full. They must not take the descriptors
+    /// that were left aside for the admin listener and for the process.
+    fn refusals_max(&self) -> usize {
+        let spare = self.descriptors.saturating_sub(self.config.max_connections);
+        REFUSALS_MAX.min(spare.saturating_add(REFUSALS_ASIDE))
     }
 
     /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
@@ -261,7 +300,11 @@ impl<S: Socket> Reactor<S> {
     /// Does what is due: commands, a slice of the flush, timers.
     pub fn turn(&mut self, now: Time) -> Turn {
         self.set_now(now);
-        for (index, serial) in std::mem::take(&mut self.again) {
+        let mut again = std::mem::take(&mut self.again);
+        // An event may have put one there that was there already; without this the list would grow under a flood.
+        again.sort_unstable();
+        again.dedup();
+        for (index, serial) in again {
             if self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial) {
                 self.readable(index as usize, true);
             }
@@ -272,6 +315,7 @@ impl<S: Socket> Reactor<S> {
         if finished {
             self.journal.finish(now);
         }
+        self.metrics.log_lines_lost = self.journal.lost();
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
     }

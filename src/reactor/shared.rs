@@ -48,8 +48,8 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
-    /// Close all connections with 1001 and end.
-    Drain,
+    /// Close all connections with 1001 and end, within so many milliseconds (None: `drain_ms`).
+    Drain(Option<u64>),
     /// Take over what can be changed while running.
     Reload(Box<Config>),
 }
@@ -60,7 +60,7 @@ impl Command {
             Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Drain | Command::Reload(_) => 0,
+            Command::Drain(_) | Command::Reload(_) => 0,
         };
         size_of::<Command>() + rest
     }
@@ -177,7 +177,7 @@ impl Shared {
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
         // The end must get through however full the inbox is.
-        if !matches!(command, Command::Drain) {
+        if !matches!(command, Command::Drain(_)) {
             self.admit(&inbox, command.bytes())?;
         }
         self.put(inbox, command, true);
@@ -337,7 +337,7 @@ mod tests {
         shared.publish(None, vec![0; 10], 0).unwrap();
         shared.publish(None, vec![0; 10], 0).unwrap();
         assert_eq!(shared.publish(None, vec![0; 10], 0), Err(PushError::InboxFull));
-        shared.command(Command::Drain).unwrap();
+        shared.command(Command::Drain(None)).unwrap();
         assert_eq!(shared.take(Vec::new()).len(), 3);
         // What was refused has taken no place in the log.
         assert_eq!(shared.publish(None, vec![0; 10], 0).unwrap().offset, 3);

@@ -253,6 +253,15 @@ impl<S> Slot<S> {
         self.extra.as_ref().and_then(|extra| extra.user.as_deref())
     }
 
+    /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
+    pub fn backlog_bytes(&self) -> usize {
+        let Some(extra) = &self.extra else { return 0 };
+        let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.bytes.capacity());
+        let stash = extra.stash.as_ref().map_or(0, |stash| stash.len());
+        let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
+        outbox + stash + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
+    }
+
     /// Bytes that wait for it alone.
     pub fn outbox_bytes(&self) -> usize {
         let outbox = self.extra.as_ref().and_then(|extra| extra.outbox.as_ref());

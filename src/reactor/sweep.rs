@@ -6,6 +6,7 @@ use crate::config::LogLevel;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::{Refusal, Response};
+use crate::push::DEFAULT;
 
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
@@ -19,6 +20,18 @@ const CHANNELS_MS: u64 = 1_000;
 
 /// A ping without payload (RFC 6455 section 5.5.2).
 const PING: [u8; 2] = [0x89, 0];
+
+/// How long a server with `reuseport` goes on serving after it was told to end: connections that are on their way to
+/// its listeners would be reset if it closed them at once. The kernel holds them back for about a second at the most
+/// (TCP_DEFER_ACCEPT).
+const HANDOVER_MS: u64 = 1_500;
+
+/// The time before the end, in which newcomers go to the successor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handover {
+    until_ms: u64,
+    deadline_ms: u64,
+}
 
 /// The end of the server, under way.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +51,11 @@ impl<S: Socket> Reactor<S> {
         }
         while let Some((index, serial)) = self.timers.goodbyes.pop_due(now_ms) {
             let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
+            if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
+                // It is still being written to; in the drain that may take until its end.
+                self.timers.goodbyes.push(index, serial, now_ms + self.config.close_wait_ms);
+                continue;
+            }
             if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
                 self.remove(index, CloseReason::Client);
             }
@@ -52,6 +70,11 @@ impl<S: Socket> Reactor<S> {
             self.timers.channels_ms = now_ms + CHANNELS_MS;
             self.forget_channels();
         }
+        if let Some(Handover { deadline_ms, .. }) =
+            self.handover.take_if(|handover| now_ms >= handover.until_ms)
+        {
+            self.drain_until(deadline_ms);
+        }
         self.drain()
     }
 
@@ -64,6 +87,7 @@ impl<S: Socket> Reactor<S> {
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1).then_some(self.timers.channels_ms),
             self.draining.map(|drain| drain.deadline_ms),
+            self.handover.map(|handover| handover.until_ms),
         ];
         times.into_iter().flatten().min()
     }
@@ -141,6 +165,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
+        if self.has_pending() {
+            // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
+            return;
+        }
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         for id in self.channels.idle_since(since_ms) {
             let channel = self.channels.get(id);
@@ -150,16 +178,30 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Begins the end: nothing more is taken in, what is published still goes out.
-    pub(super) fn begin_drain(&mut self) {
-        if self.draining.is_some() {
-            return;
+    /// Begins the end: nothing more is taken in, what is published still goes out. Asked for again it can only
+    /// come sooner.
+    pub(super) fn begin_drain(&mut self, within_ms: Option<u64>) {
+        let (now_ms, drain_ms) = (self.now.mono_ms(), within_ms.unwrap_or(self.config.drain_ms));
+        let deadline_ms = now_ms.saturating_add(drain_ms);
+        let until_ms = now_ms + HANDOVER_MS.min(drain_ms / 2);
+        if let Some(drain) = &mut self.draining {
+            drain.deadline_ms = drain.deadline_ms.min(deadline_ms);
+        } else if let Some(handover) = &mut self.handover {
+            handover.until_ms = handover.until_ms.min(until_ms);
+            handover.deadline_ms = handover.deadline_ms.min(deadline_ms);
+        } else if self.config.reuseport {
+            self.handover = Some(Handover { until_ms, deadline_ms });
+            self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
+        } else {
+            self.drain_until(deadline_ms);
         }
+    }
+
+    fn drain_until(&mut self, deadline_ms: u64) {
         self.shared.stop();
-        self.draining = Some(Drain { deadline_ms: self.now.mono_ms() + self.config.drain_ms, next: 0 });
-        let count = self.slots.len();
-        let fields: [(&str, &dyn Display); 2] =
-            [("connections", &count), ("drain_ms", &self.config.drain_ms)];
+        self.draining = Some(Drain { deadline_ms, next: 0 });
+        let (count, drain_ms) = (self.slots.len(), deadline_ms.saturating_sub(self.now.mono_ms()));
+        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);
     }
 
@@ -168,9 +210,43 @@ impl<S: Socket> Reactor<S> {
         self.draining.is_some_and(|drain| drain.next < self.slots_used)
     }
 
+    /// Whether newcomers are the successor's already.
+    pub fn is_handing_over(&self) -> bool {
+        self.handover.is_some()
+    }
+
     /// Whether the end has begun.
     pub fn is_draining(&self) -> bool {
         self.draining.is_some()
+    }
+
+    fn send_away(&mut self, index: usize) {
+        let reason = "the server is going away";
+        self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
+    }
+
+    /// A connection has caught up. If the drain came by before that, this is its end.
+    pub(super) fn caught_up(&mut self, index: usize) {
+        let open = self.slots.get(index).is_some_and(|slot| slot.state == State::Open);
+        if open && self.draining.is_some_and(|drain| index < drain.next) {
+            self.send_away(index);
+        }
+    }
+
+    /// Whether there are publications that a connection's full socket keeps it from getting.
+    fn is_behind(&self, index: usize) -> bool {
+        let slot = &self.slots[index];
+        let is_behind = |id, cursor| {
+            let log = &self.channels.get(id).log;
+            log.position(cursor).is_some_and(|position| position < log.head())
+        };
+        let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+        let mut named = memberships
+            .iter()
+            .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
+        slot.flags.any(Flags::BLOCKED)
+            && (slot.flags.any(Flags::BROADCAST) && is_behind(DEFAULT, slot.cursor)
+                || named.any(|(id, cursor)| is_behind(id, cursor)))
     }
 
     /// Says goodbye to a slice of the connections. True: everyone is gone.
@@ -193,10 +269,9 @@ impl<S: Socket> Reactor<S> {
         let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
         for index in next..until {
             match self.slots.get(index).map(|slot| slot.state) {
-                Some(State::Open) => {
-                    let reason = "the server is going away";
-                    self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
-                }
+                // Whoever is behind gets the rest first, and its goodbye when it has it: see `resume`.
+                Some(State::Open) if self.is_behind(index) => {}
+                Some(State::Open) => self.send_away(index),
                 Some(State::Http | State::Admin) => self.finish(index),
                 Some(State::Closing) | None => {}
             }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// Raises the soft limit of open descriptors to the hard one and returns it.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
@@ -36,6 +36,92 @@ pub fn defer_accept(listener: &impl AsRawFd, seconds: i32) -> io::Result<()> {
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// In a group of two sockets on one port (SO_REUSEPORT) the elder is number 0 and its successor number 1: a program
+/// of one instruction, "always 1", gives the successor every connection from now on. Without a successor there is no
+/// number 1, and the kernel goes on as before.
+pub fn steer_to_successor(listener: &impl AsRawFd) -> io::Result<()> {
+    const RETURN_CONSTANT: u16 = 0x06;
+    let mut always_1 = [libc::sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 1 }];
+    let program = libc::sock_fprog { len: 1, filter: always_1.as_mut_ptr() };
+    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the option takes a sock_fprog; it, and the one instruction that it points to, outlive the call.
+    let result = unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            size,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes that program away again, if there is one.
+pub fn steer_no_more(listener: &impl AsRawFd) {
+    const SO_DETACH_REUSEPORT_BPF: i32 = 68;
+    let (nothing, size) = (0i32, size_of::<i32>() as libc::socklen_t);
+    // SAFETY: the option ignores its value; pointer and size are those of `nothing`, which outlives the call. That it
+    // fails where no program is attached does not matter.
+    unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_DETACH_REUSEPORT_BPF,
+            (&raw const nothing).cast(),
+            size,
+        );
+    }
+}
+
+/// Standard error for a log that must never wait: where a write would wait (a full pipe that nobody reads, a stopped
+/// terminal) it fails instead. A line of the log is shorter than what "writable" promises of a pipe (PIPE_BUF).
+#[derive(Debug)]
+pub struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+        // SAFETY: `stderr` is one valid pollfd, as the count says, and a time-out of 0 makes the call return at once.
+        if unsafe { libc::poll(&raw mut stderr, 1, 0) } == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The descriptors that whoever started this process has left to it, by the protocol of sd_listen_fds(3): LISTEN_FDS
+/// of them from number 3 on, if LISTEN_PID is this process. They are copies: whatever stands at those numbers by now,
+/// nothing of anybody's is taken away. Ask before the process opens descriptors of its own, and once.
+pub fn inherited_sockets() -> io::Result<Vec<OwnedFd>> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return Ok(Vec::new());
+    }
+    let end =
+        3 + number("LISTEN_FDS").and_then(|count| RawFd::try_from(count).ok()).unwrap_or(0).min(1 << 20);
+    (3..end).map(|fd| copy(fd, end)).collect()
+}
+
+/// A descriptor's copy with a number from `least` on, that no program started from here inherits; nor does one inherit the original any more.
+fn copy(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_SETFD only changes a flag of the descriptor, if the number is one.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: F_DUPFD_CLOEXEC only makes a new descriptor, if the number is one.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: fcntl has just made it, so it is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// The process's resident set, in bytes; 0 if /proc does not say.

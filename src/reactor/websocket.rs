@@ -4,7 +4,7 @@ use crate::endpoint::handler::{NO_STATUS, Wish};
 use crate::endpoint::{Kind, Session, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::{CloseCode, Violation};
-use crate::protocol::frame::{self, Opcode};
+use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
 use crate::protocol::message::{self, Event, Step};
 use crate::push::{Message, PushError};
 
@@ -76,8 +76,15 @@ impl<S: Socket> Reactor<S> {
             self.wishes.clear();
             return;
         }
+        if rest.len() > CONTROL_FRAME_MAX && !self.has_backlog_room(index, rest.len()) {
+            message::abandon(&mut assembly, &mut self.pool);
+            self.replies.clear();
+            self.wishes.clear();
+            self.overloaded(index, false);
+            return;
+        }
+        self.hold(index, |slot| slot.keep(rest));
         let slot = &mut self.slots[index];
-        slot.keep(rest);
         if slot.state == State::Open || assembly.is_none() {
             if assembly.is_some() {
                 slot.extra_mut().assembly = assembly;
@@ -222,7 +229,7 @@ fn cause_of(code: CloseCode) -> CloseReason {
         CloseCode::POLICY_VIOLATION => CloseReason::Policy,
         CloseCode::MESSAGE_TOO_BIG => CloseReason::TooBig,
         // The assembly pool is used up: not the client's fault.
-        CloseCode::TRY_AGAIN_LATER => CloseReason::Internal,
+        CloseCode::TRY_AGAIN_LATER => CloseReason::Overload,
         _ => CloseReason::ProtocolError,
     }
 }

@@ -4,7 +4,9 @@
 //! [`PATIENCE`], which is only there so that a broken server ends a test instead of hanging it.
 #![allow(dead_code, unreachable_pub, unused_imports)] // Every test file uses a part of it.
 
+pub mod fault;
 pub mod http;
+pub mod inherit;
 pub mod process;
 pub mod websocket;
 
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub use http::{Http, Response};
+pub use inherit::Sockets;
 pub use websocket::{Frame, WebSocket};
 
 /// How long anything may take before a test gives up on it.
@@ -54,8 +57,19 @@ impl Daemon {
         Daemon::start_by(command, flags)
     }
 
-    fn start_by(mut command: Command, flags: &[&str]) -> Daemon {
+    /// Starts it by another program's command line, to which its own is the end.
+    pub fn start_by(mut command: Command, flags: &[&str]) -> Daemon {
         add_flags(&mut command, flags);
+        Daemon::watch(command.stdin(Stdio::null()), flags)
+    }
+
+    /// Starts a daemon on sockets that it inherits, as systemd starts it.
+    pub fn start_inheriting(sockets: &Sockets, flags: &[&str]) -> Daemon {
+        Daemon::watch(sockets.command("").args(flags), flags)
+    }
+
+    /// Spawns the daemon and waits until it listens.
+    fn watch(command: &mut Command, flags: &[&str]) -> Daemon {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let log = Arc::new(Log::default());
         let (stderr, shared) = (child.stderr.take().expect("a pipe"), log.clone());
@@ -84,7 +98,13 @@ impl Daemon {
     pub fn refused(flags: &[&str]) -> (ExitStatus, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wspushd"));
         add_flags(&mut command, flags);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the daemon starts");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Daemon::ends(&mut command)
+    }
+
+    /// Runs any command that is expected to end by itself; what it said.
+    pub fn ends(command: &mut Command) -> (ExitStatus, String) {
+        let child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let pid = child.id();
         let (done, ended) = std::sync::mpsc::channel::<()>();
         std::thread::spawn(move || {
@@ -264,7 +284,7 @@ fn add_flags(command: &mut Command, flags: &[&str]) {
     if !flags.contains(&"--admin") {
         command.args(["--admin", "127.0.0.1:0"]);
     }
-    command.args(flags).stdin(Stdio::null());
+    command.args(flags);
 }
 
 /// The value of a field in a line of the log.

@@ -255,6 +255,6 @@ fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     assert_eq!(at, shortest, "a length of {len} in its shortest form");
     let payload = bytes.get(at..at + len)?.to_vec();
     let opcode = first & 0x0f;
-    assert!(matches!(opcode, TEXT | BINARY) || (opcode >= CLOSE && opcode <= PONG && len <= 125));
+    assert!(matches!(opcode, TEXT | BINARY) || ((CLOSE..=PONG).contains(&opcode) && len <= 125));
     Some((Frame { opcode, payload }, at + len))
 }

@@ -105,12 +105,12 @@ impl Host for Fake {
     }
     fn send(&mut self, conn: ConnId, _message: Message<'_>) -> Result<(), PushError> {
         self.changes += 1;
-        if conn.0 % 2 == 0 { Ok(()) } else { Err(PushError::OutboxFull) }
+        if conn.0.is_multiple_of(2) { Ok(()) } else { Err(PushError::OutboxFull) }
     }
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
         self.changes += 1;
         assert!(code.is_valid_on_wire() && reason.len() <= 123);
-        conn.0 % 2 == 0
+        conn.0.is_multiple_of(2)
     }
     fn connections(&self, _filter: &Filter, _after: Option<ConnId>, limit: usize) -> Page {
         assert!((1..=1_000).contains(&limit));

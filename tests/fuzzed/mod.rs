@@ -13,8 +13,11 @@ pub use frames::{chunked, frame, message};
 pub use http::{admin, config, handshake, head, push_request};
 pub use schedule::{connection, world};
 
+/// What is called with some bytes.
+type Target = fn(&[u8]);
+
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("admin", admin),
     ("chunked", chunked),
     ("config", config),

@@ -64,6 +64,12 @@ impl World {
         assert!(gaps == 0 || may_skip, "{who}: {gaps} gaps: {:?} {:?}", client.heard, client.spans);
         drop(wire);
         self.check_handshake(n, &who);
+        let client = &self.clients[n];
+        let wire = client.wire.borrow();
+        if wire.up_ended && client.reader != Reader::Never && client.slot.is_some() {
+            assert!(wire.closed, "{who}: the server has not noticed the end of the stream");
+        }
+        drop(wire);
         match self.clients[n].stage {
             Stage::Over => self.check_end(n, &who),
             Stage::Open => self.check_complete(n, &who),

@@ -235,11 +235,8 @@ impl Client {
     fn frame(&mut self, frame: Frame) {
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
         match (frame.opcode, self.role) {
-            (9, _) => {
-                if !self.mute && !self.close_sent {
-                    self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6]));
-                }
-            }
+            (9, _) if self.mute || self.close_sent => {}
+            (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),
             (8, Role::Raw) => {
                 self.close_code = Some(1005);
                 self.stage = Stage::Closed;

@@ -41,10 +41,9 @@ pub fn frame(bytes: &mut Vec<u8>) -> Option<Frame> {
 }
 
 /// A whole response.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Response {
     pub status: u16,
-    pub body: String,
 }
 
 /// Takes a whole response out of `bytes`, except 100 (Continue).
@@ -61,10 +60,9 @@ pub fn response(bytes: &mut Vec<u8>) -> Option<Response> {
         (_, Some(len)) => len,
         _ => panic!("a response without a length: {head:?}"),
     };
-    let body = bytes.get(end..end + len)?;
-    let body = String::from_utf8_lossy(body).into_owned();
+    bytes.get(end..end + len)?;
     bytes.drain(..end + len);
-    if status == 100 { response(bytes) } else { Some(Response { status, body }) }
+    if status == 100 { response(bytes) } else { Some(Response { status }) }
 }
 
 /// A masked frame.

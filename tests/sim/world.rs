@@ -35,7 +35,6 @@ pub struct World {
     pub audit: Audit,
     pub turn: Turn,
     pub draining: bool,
-    pub skips: usize,
     seen: Arc<Mutex<Seen>>,
     alive: HashSet<ConnId>,
     waiting: Vec<usize>,
@@ -70,7 +69,6 @@ impl World {
             audit: Audit::default(),
             turn: Turn { busy: false, due_ms: None, finished: false },
             draining: false,
-            skips: 0,
             seen,
             alive: HashSet::new(),
             waiting: Vec::new(),
@@ -109,19 +107,22 @@ impl World {
             if wire.edge && (all || !self.dice.one_in(3)) {
                 wire.edge = false;
                 let (readable, writable) = wire.readiness();
-                events.push((slot, readable, writable));
+                events.push((slot, readable, writable, wire.up_ended || wire.reset));
             }
         }
         if self.dice.one_in(4) {
             let slot = self.dice.below(self.clients.len() + 2);
-            events.push((slot, self.dice.one_in(2), self.dice.one_in(2)));
+            events.push((slot, self.dice.one_in(2), self.dice.one_in(2), self.dice.one_in(8)));
         }
         for left in (1..events.len()).rev() {
             events.swap(left, self.dice.below(left + 1));
         }
         self.reactor.set_now(now);
-        for (slot, readable, writable) in events {
-            self.reactor.ready(slot, readable, writable);
+        for (slot, readable, writable, ended) in events {
+            self.reactor.ready(slot, readable && !ended, writable);
+            if ended {
+                self.reactor.ended(slot);
+            }
         }
         let budget = if all { usize::MAX } else { self.dice.below(8) };
         for n in self.waiting.drain(..budget.min(self.waiting.len())).collect::<Vec<_>>() {
@@ -233,8 +234,11 @@ impl World {
     /// Ends every connection the way its client likes, and lets the deadlines pass.
     pub fn part(&mut self) {
         for client in &mut self.clients {
-            if client.can_send() && client.role != Role::Http && client.reader != Reader::Never {
+            let can_close = !matches!(client.role, Role::Http | Role::Raw) && client.reader != Reader::Never;
+            if client.can_send() && can_close {
                 client.close(1000);
+            } else if client.role == Role::Raw && client.n % 2 == 0 && client.reader == Reader::Fast {
+                client.wire.borrow_mut().end_up();
             } else if client.stage != Stage::Over {
                 client.gone = true;
                 client.wire.borrow_mut().cut();

@@ -65,6 +65,10 @@ fn is_path(word: &str) -> bool {
         return false;
     }
     let word = word.strip_prefix("./").unwrap_or(word);
+    // What a build leaves is not there before.
+    if word.split('/').any(|part| part == "target") {
+        return false;
+    }
     let in_folder = word.split_once('/').is_some_and(|(first, _)| FOLDERS.contains(&first));
     let known = EXTENSIONS.iter().any(|extension| word.ends_with(extension) && word.len() > extension.len());
     // In small letters a bare name is mostly a kind of file: `mod.rs`, an output, a module just spoken of.
@@ -91,7 +95,8 @@ pub fn version(changelog: &str, version: &str) -> Option<String> {
 #[test]
 fn a_path_to_nowhere_is_found() {
     let exists = |path: &str| ["src/lib.rs", "src", "docs/log.svg", "README.md", "fuzz/run"].contains(&path);
-    let text = "`src/lib.rs`, `src/gone.rs`, `application/json`, `/push`, `fuzz/run 5`, `java/build`\n\
+    let text = "`src/lib.rs`, `src/gone.rs`, `application/json`, `/push`, `fuzz/run 5`,\x20\
+                `java/build`, `java/target/x.jar`\n\
                 ```\n`src/gone.rs`\n```\n\
                 ![a picture](log.svg) [read](../README.md#top) [x](gone.md) <img src=\"no.png\">\n[out](https://example.com/gone.md) `README.md` `Gone.toml` `a.b.c` `mod.rs` `..` `src/`";
     let found = paths("docs/a.md", text, exists);

@@ -1,0 +1,104 @@
+/* The situations that the walk goes through: a live server, callbacks, 16 threads, after the stop. */
+#include <pthread.h>
+
+static const wspush_connect *last_connect;
+static wspush_session *last_session;
+static unsigned long all_calls, all_errors;
+static wspush_callbacks wrong_callbacks, right_callbacks;
+
+static void init(struct world *w, enum place place, wspush_server *server) {
+  memset(w, 0, sizeof *w);
+  w->place = place;
+  w->server = server;
+  w->config = host_config();
+  w->connect = last_connect;
+  w->session = last_session;
+  w->callbacks = &right_callbacks;
+  w->callbacks_empty = &wrong_callbacks;
+  w->conn = (uint64_t)1 << 32;
+  w->stride = place == THREAD ? 101 : place == STOPPED ? 3 : 11;
+  memset(w->text, 'x', sizeof w->text);
+  memset(w->not_utf8, 0xff, sizeof w->not_utf8);
+  memcpy(w->setting, "drain_ms", 8);
+}
+
+static void done(struct world *w) {
+  wspush_config_free(w->config);
+  __atomic_fetch_add(&all_calls, w->calls, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&all_errors, w->errors, __ATOMIC_RELAXED);
+}
+
+static void on_connect(void *user_data, wspush_server *server, wspush_connect *connect) {
+  struct world w;
+  (void)user_data;
+  last_connect = connect;
+  init(&w, IN_CALLBACK, server);
+  w.stride = 1;
+  walk(&w);
+  done(&w);
+  MUST(wspush_connect_accept(connect));
+  MUST(wspush_connect_set_protocol(connect, NULL, 0));
+}
+
+static void on_open(void *user_data, wspush_server *server, wspush_session *session) {
+  (void)user_data, (void)server;
+  last_session = session;
+  GIVES(WSPUSH_EWRONGTHREAD, wspush_connect_refuse((wspush_connect *)last_connect, 404, NULL, 0));
+  MUST(wspush_session_reply(session, WSPUSH_TEXT, "hi", 2));
+}
+
+static void on_message(void *user_data, wspush_server *server, wspush_session *session, int32_t kind,
+                       const void *data, size_t length) {
+  struct world w;
+  (void)user_data, (void)kind, (void)data, (void)length;
+  last_session = session;
+  init(&w, IN_CALLBACK, server);
+  MUST(wspush_session_id(session, &w.conn));
+  walk(&w);
+  done(&w);
+  MUST(wspush_session_close(session, 1000, NULL, 0));
+}
+
+static void *on_thread(void *server) {
+  struct world w;
+  init(&w, THREAD, server);
+  w.round = (unsigned)(uintptr_t)&w;
+  walk(&w);
+  done(&w);
+  return NULL;
+}
+
+int main(void) {
+  struct world w;
+  pthread_t threads[16];
+  char line[80];
+  right_callbacks.struct_size = sizeof right_callbacks;
+  right_callbacks.on_connect = on_connect;
+  right_callbacks.on_open = on_open;
+  right_callbacks.on_message = on_message;
+  wspush_server *server = host_server(&right_callbacks);
+  MUST(wspush_server_start(server));
+  host_say_port(server);
+  while (host_command(line, sizeof line)) {
+  }
+  init(&w, LIVE, server);
+  walk(&w);
+  done(&w);
+  for (int n = 0; n < 16; n++) HOLDS(pthread_create(&threads[n], NULL, on_thread, server) == 0);
+  for (int n = 0; n < 16; n++) HOLDS(pthread_join(threads[n], NULL) == 0);
+  MUST(wspush_server_stop(server, 1000));
+  init(&w, STOPPED, server);
+  walk(&w);
+  done(&w);
+  GIVES(WSPUSH_ESTOPPED, wspush_broadcast(server, WSPUSH_TEXT, "x", 1, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_publish(server, "c", 1, WSPUSH_TEXT, "x", 1, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_send(server, 1, WSPUSH_TEXT, "x", 1));
+  GIVES(WSPUSH_ESTOPPED, wspush_close(server, 1, 1000, NULL, 0));
+  GIVES(WSPUSH_ESTOPPED, wspush_subscribe(server, 1, "c", 1));
+  GIVES(WSPUSH_ESTOPPED, wspush_unsubscribe(server, 1, "c", 1));
+  GIVES(WSPUSH_ESTOPPED, wspush_server_start(server));
+  GIVES(WSPUSH_ESTOPPED, wspush_server_poll(server, 0));
+  MUST(wspush_server_free(server));
+  printf("calls %lu errors %lu\n", all_calls, all_errors);
+  return 0;
+}

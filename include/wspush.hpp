@@ -1,0 +1,399 @@
+/*
+ * wspush for C++17: the C ABI (wspush.h) with owners, views and functions. Header only.
+ *
+ * Errors are exceptions (wspush::Error), because most of them are mistakes that no caller can go on from (a wrong
+ * setting, a taken port, a text that is not UTF-8), and because constructors have no other way. Where an error is
+ * part of the day's work, pushing into a full inbox, there are the noexcept try_ functions, which return the status.
+ *
+ * A Message's and a callback's std::string_view is borrowed for the call. Threads: as in wspush.h.
+ */
+#ifndef WSPUSH_HPP
+#define WSPUSH_HPP
+
+#include "wspush.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace wspush {
+
+/// What went wrong: `status()` is a WSPUSH_E code, `what()` the details.
+class Error : public std::runtime_error {
+public:
+  explicit Error(wspush_status status)
+      : std::runtime_error(std::string(wspush_strerror(status)) + ": " + wspush_last_error()), status_(status) {}
+
+  wspush_status status() const noexcept { return status_; }
+
+private:
+  wspush_status status_;
+};
+
+/// Throws unless `status` is a success, which it returns.
+inline wspush_status check(wspush_status status) {
+  if (status < 0) throw Error(status);
+  return status;
+}
+namespace detail {
+inline std::string_view view(wspush_str text) noexcept { return {text.data, text.length}; }
+
+/// Nothing for WSPUSH_ENOTFOUND, what was found for a success.
+inline std::optional<std::string_view> found(wspush_status status, const wspush_str &text) {
+  if (status == WSPUSH_ENOTFOUND) return std::nullopt;
+  check(status);
+  return view(text);
+}
+} // namespace detail
+/// A message: text unless it is made with `binary`. Borrows its bytes.
+struct Message {
+  int32_t kind;
+  std::string_view data;
+
+  Message(std::string_view text) noexcept : kind(WSPUSH_TEXT), data(text) {}
+  Message(const std::string &text) noexcept : Message(std::string_view(text)) {}
+  Message(const char *text) : Message(std::string_view(text)) {}
+  Message(int32_t kind_, std::string_view data_) noexcept : kind(kind_), data(data_) {}
+
+  static Message binary(std::string_view bytes) noexcept { return {WSPUSH_BINARY, bytes}; }
+  static Message binary(const void *bytes, std::size_t length) noexcept {
+    return binary({static_cast<const char *>(bytes), length});
+  }
+  bool is_text() const noexcept { return kind == WSPUSH_TEXT; }
+};
+/// Settings by name.
+class Config {
+public:
+  Config() {
+    wspush_config *config = nullptr;
+    check(wspush_config_new(&config));
+    config_.reset(config);
+  }
+  Config &set(std::string_view name, std::string_view value) {
+    check(wspush_config_set(get(), name.data(), name.size(), value.data(), value.size()));
+    return *this;
+  }
+  Config &set(std::string_view name, const char *value) { return set(name, std::string_view(value)); }
+  template <typename Int, std::enable_if_t<std::is_integral_v<Int>, int> = 0>
+  Config &set(std::string_view name, Int value) {
+    check(wspush_config_set_int(get(), name.data(), name.size(), static_cast<int64_t>(value)));
+    return *this;
+  }
+  Config &load(std::string_view path) {
+    check(wspush_config_load(get(), path.data(), path.size()));
+    return *this;
+  }
+  wspush_config *get() const noexcept { return config_.get(); }
+
+private:
+  struct Free {
+    void operator()(wspush_config *config) const noexcept { wspush_config_free(config); }
+  };
+  std::unique_ptr<wspush_config, Free> config_;
+};
+
+/// Pushes into a server, from any thread. Does not own it, and must not outlive it.
+class Handle {
+public:
+  explicit Handle(wspush_server *server = nullptr) noexcept : server_(server) {}
+
+  wspush_status try_broadcast(Message m, wspush_receipt *receipt = nullptr) const noexcept {
+    return wspush_broadcast(server_, m.kind, m.data.data(), m.data.size(), receipt);
+  }
+  wspush_status try_publish(std::string_view channel, Message m, wspush_receipt *receipt = nullptr) const noexcept {
+    return wspush_publish(server_, channel.data(), channel.size(), m.kind, m.data.data(), m.data.size(), receipt);
+  }
+  wspush_status try_send(uint64_t conn, Message m) const noexcept {
+    return wspush_send(server_, conn, m.kind, m.data.data(), m.data.size());
+  }
+
+  wspush_receipt broadcast(Message message) const {
+    wspush_receipt receipt = sized<wspush_receipt>();
+    check(try_broadcast(message, &receipt));
+    return receipt;
+  }
+  wspush_receipt publish(std::string_view channel, Message message) const {
+    wspush_receipt receipt = sized<wspush_receipt>();
+    check(try_publish(channel, message, &receipt));
+    return receipt;
+  }
+  void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
+  void close(uint64_t conn, uint16_t code = 1000, std::string_view reason = {}) const {
+    check(wspush_close(server_, conn, code, reason.data(), reason.size()));
+  }
+  void subscribe(uint64_t conn, std::string_view channel) const {
+    check(wspush_subscribe(server_, conn, channel.data(), channel.size()));
+  }
+  void unsubscribe(uint64_t conn, std::string_view channel) const {
+    check(wspush_unsubscribe(server_, conn, channel.data(), channel.size()));
+  }
+
+  wspush_stats stats() const {
+    wspush_stats stats = sized<wspush_stats>();
+    check(wspush_server_stats(server_, &stats));
+    return stats;
+  }
+  /// How far a publication has come; nothing if that is not known (yet, or any more).
+  std::optional<wspush_delivery> delivery(const wspush_receipt &receipt) const {
+    wspush_delivery delivery = sized<wspush_delivery>();
+    wspush_status status = wspush_server_delivery(server_, receipt.id, &delivery);
+    if (status == WSPUSH_ENOTFOUND) return std::nullopt;
+    check(status);
+    return delivery;
+  }
+  void reload(const Config &config) const { check(wspush_server_reload(server_, config.get())); }
+  void drain(int64_t drain_ms = -1) const { check(wspush_server_drain(server_, drain_ms)); }
+
+  wspush_server *get() const noexcept { return server_; }
+
+private:
+  template <typename T> static T sized() noexcept {
+    T value{};
+    value.struct_size = sizeof value;
+    return value;
+  }
+  wspush_server *server_;
+};
+/// A client that asks to be let in; only inside `on_connect`.
+class Connect {
+public:
+  explicit Connect(wspush_connect *connect) noexcept : connect_(connect) {}
+
+  std::string_view path() const {
+    wspush_str text{};
+    check(wspush_connect_path(connect_, &text));
+    return detail::view(text);
+  }
+  std::optional<std::string_view> query(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_query(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> header(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_header(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> peer() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_peer(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// The channels that it asks for.
+  std::vector<std::string_view> channels() const {
+    std::vector<std::string_view> names;
+    wspush_str text{};
+    for (size_t n = 0; detail::found(wspush_connect_channel(connect_, n, &text), text); n++)
+      names.push_back(detail::view(text));
+    return names;
+  }
+  Connect &accept() { return done(wspush_connect_accept(connect_)); }
+  Connect &refuse(uint16_t status, std::string_view reason) {
+    return done(wspush_connect_refuse(connect_, status, reason.data(), reason.size()));
+  }
+  Connect &user(std::string_view name) {
+    return done(wspush_connect_set_user(connect_, name.data(), name.size()));
+  }
+  Connect &channel(std::string_view name) {
+    return done(wspush_connect_add_channel(connect_, name.data(), name.size()));
+  }
+  Connect &broadcast(bool wanted) { return done(wspush_connect_set_broadcast(connect_, wanted)); }
+  Connect &protocol(std::string_view name) {
+    return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
+  }
+
+private:
+  Connect &done(wspush_status status) {
+    check(status);
+    return *this;
+  }
+  wspush_connect *connect_;
+};
+
+/// A connection at hand; only inside `on_open` and `on_message`. Keep its `id()` to reach it later.
+class Session {
+public:
+  explicit Session(wspush_session *session) noexcept : session_(session) {}
+
+  uint64_t id() const {
+    uint64_t conn = 0;
+    check(wspush_session_id(session_, &conn));
+    return conn;
+  }
+  std::optional<std::string_view> user() const {
+    wspush_str text{};
+    wspush_status status = wspush_session_user(session_, &text);
+    return detail::found(status, text);
+  }
+  void reply(Message m) { check(wspush_session_reply(session_, m.kind, m.data.data(), m.data.size())); }
+  void close(uint16_t code = 1000, std::string_view reason = {}) {
+    check(wspush_session_close(session_, code, reason.data(), reason.size()));
+  }
+  void subscribe(std::string_view channel) {
+    check(wspush_session_subscribe(session_, channel.data(), channel.size()));
+  }
+  void unsubscribe(std::string_view channel) {
+    check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));
+  }
+
+private:
+  wspush_session *session_;
+};
+/// A connection that has gone.
+struct Closed {
+  uint64_t conn;
+  std::optional<std::string_view> user;
+  uint16_t code;
+  std::string_view reason;
+};
+/// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
+/// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
+/// without that its text goes to standard error.
+struct Callbacks {
+  std::function<void(Handle, Connect &)> on_connect{};
+  std::function<void(Handle, Session &)> on_open{};
+  std::function<void(Handle, Session &, Message)> on_message{};
+  std::function<void(Handle, const Closed &)> on_close{};
+  std::function<void(int32_t level, std::string_view line)> on_log{};
+  std::function<void(std::exception_ptr)> on_exception{};
+};
+
+namespace detail {
+/// Calls a host's function; no exception gets out.
+template <typename Call, typename Rescue>
+void guarded(const Callbacks &callbacks, Call call, Rescue rescue) noexcept {
+  try {
+    try {
+      call();
+    } catch (...) {
+      rescue();
+      if (!callbacks.on_exception) throw;
+      callbacks.on_exception(std::current_exception());
+    }
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "wspush: a callback has thrown: %s\n", error.what());
+  } catch (...) {
+    std::fputs("wspush: a callback has thrown\n", stderr);
+  }
+}
+
+inline void fail(wspush_session *s) noexcept { wspush_session_close(s, 1011, WSPUSH_STR("internal error")); }
+
+inline wspush_callbacks trampolines(Callbacks &host) noexcept {
+  wspush_callbacks c{};
+  c.struct_size = sizeof c;
+  c.user_data = &host;
+  if (host.on_connect)
+    c.on_connect = [](void *data, wspush_server *server, wspush_connect *connect) {
+      auto &h = *static_cast<Callbacks *>(data);
+      guarded(
+          h, [&] { Connect asked(connect); h.on_connect(Handle(server), asked); },
+          [&] { wspush_connect_refuse(connect, 500, WSPUSH_STR("internal error")); });
+    };
+  if (host.on_open)
+    c.on_open = [](void *data, wspush_server *server, wspush_session *session) {
+      auto &h = *static_cast<Callbacks *>(data);
+      guarded(
+          h, [&] { Session shown(session); h.on_open(Handle(server), shown); }, [&] { fail(session); });
+    };
+  if (host.on_message)
+    c.on_message = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, const void *bytes,
+                      size_t length) {
+      auto &h = *static_cast<Callbacks *>(data);
+      Message message(kind, {static_cast<const char *>(bytes), length});
+      guarded(
+          h, [&] { Session shown(session); h.on_message(Handle(server), shown, message); },
+          [&] { fail(session); });
+    };
+  if (host.on_close)
+    c.on_close = [](void *data, wspush_server *server, uint64_t conn, const char *user, size_t user_length,
+                    uint16_t code, const char *reason, size_t reason_length) {
+      auto &h = *static_cast<Callbacks *>(data);
+      Closed closed{conn, std::nullopt, code, {reason, reason_length}};
+      if (user) closed.user = std::string_view(user, user_length);
+      guarded(h, [&] { h.on_close(Handle(server), closed); }, [] {});
+    };
+  if (host.on_log)
+    c.on_log = [](void *data, int32_t level, const char *line, size_t length) {
+      auto &h = *static_cast<Callbacks *>(data);
+      guarded(h, [&] { h.on_log(level, {line, length}); }, [] {});
+    };
+  return c;
+}
+} // namespace detail
+/// Owns a server; moves, does not copy. The destructor stops it at once, so it must not run in a callback.
+class Server : public Handle {
+public:
+  explicit Server(const Config &config = {}, Callbacks callbacks = {})
+      : Server(config, std::make_unique<Callbacks>(std::move(callbacks))) {}
+
+  Server(Server &&other) noexcept
+      : Handle(std::exchange(static_cast<Handle &>(other), Handle())), callbacks_(std::move(other.callbacks_)) {}
+  Server &operator=(Server &&other) noexcept {
+    if (this != &other) {
+      wspush_server_free(get());
+      static_cast<Handle &>(*this) = std::exchange(static_cast<Handle &>(other), Handle());
+      callbacks_ = std::move(other.callbacks_);
+    }
+    return *this;
+  }
+  Server(const Server &) = delete;
+  Server &operator=(const Server &) = delete;
+  ~Server() { wspush_server_free(get()); }
+
+  /// Gives it a thread of its own.
+  void start() { check(wspush_server_start(get())); }
+  /// Or does one turn on this thread; false: it has drained.
+  bool poll(int32_t timeout_ms = -1) { return check(wspush_server_poll(get(), timeout_ms)) != WSPUSH_DONE; }
+  int fd() const {
+    int32_t fd = -1;
+    check(wspush_server_fd(get(), &fd));
+    return fd;
+  }
+  /// Milliseconds until it must be polled all the same; -1: need not be.
+  int timeout() const {
+    int32_t timeout_ms = 0;
+    check(wspush_server_timeout(get(), &timeout_ms));
+    return timeout_ms;
+  }
+  /// Drains and waits for the end, `drain_ms` at most (negative: as configured).
+  void stop(int64_t drain_ms = -1) { check(wspush_server_stop(get(), drain_ms)); }
+
+  uint16_t port() const {
+    uint16_t port = 0;
+    check(wspush_server_port(get(), &port));
+    return port;
+  }
+  /// The address of a public listener; nothing if there are no more.
+  std::optional<std::string_view> address(std::size_t index = 0) const {
+    wspush_str text{};
+    wspush_status status = wspush_server_address(get(), index, &text);
+    return detail::found(status, text);
+  }
+
+private:
+  Server(const Config &config, std::unique_ptr<Callbacks> callbacks)
+      : Handle(make(config, *callbacks)), callbacks_(std::move(callbacks)) {}
+
+  static wspush_server *make(const Config &config, Callbacks &callbacks) {
+    wspush_callbacks c = detail::trampolines(callbacks);
+    wspush_server *server = nullptr;
+    check(wspush_server_new(config.get(), &c, &server));
+    return server;
+  }
+  /// On the heap, so that it stays where it is when the server moves.
+  std::unique_ptr<Callbacks> callbacks_;
+};
+
+} // namespace wspush
+
+#endif

@@ -1,0 +1,150 @@
+package io.wspush;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.net.URLDecoder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** A client's request to be connected. The handshake itself has been checked already. */
+public final class ConnectRequest {
+    private final String path;
+    private final String query;
+    private final String peer;
+    private final int refusedStatus;
+    private final String refusedReason;
+    private final List<String> channels;
+    private final List<String> fields;
+
+    ConnectRequest(List<String> parts) {
+        path = parts.get(0);
+        query = parts.get(1);
+        peer = parts.get(2);
+        refusedStatus = Integer.parseInt(parts.get(3));
+        refusedReason = parts.get(4);
+        int fieldsFrom = 6 + Integer.parseInt(parts.get(5));
+        channels = Collections.unmodifiableList(parts.subList(6, fieldsFrom));
+        fields = parts.subList(fieldsFrom, parts.size());
+    }
+
+    /**
+     * The path that the client asks for.
+     *
+     * @return the path, as it was sent
+     */
+    public String path() {
+        return path;
+    }
+
+    /**
+     * The query, all of it.
+     *
+     * @return what is behind the question mark, as it was sent; perhaps empty
+     */
+    public String query() {
+        return query;
+    }
+
+    /**
+     * A parameter of the query. Whatever a client says there it may have made up.
+     *
+     * @param name the parameter
+     * @return its first value, decoded; null if there is none
+     */
+    public String query(String name) {
+        for (String pair : query.split("&")) {
+            int equals = pair.indexOf('=');
+            String key = equals < 0 ? pair : pair.substring(0, equals);
+            if (!pair.isEmpty() && decode(key).equals(name)) {
+                return equals < 0 ? "" : decode(pair.substring(equals + 1));
+            }
+        }
+        return null;
+    }
+
+    private static String decode(String part) {
+        try {
+            return URLDecoder.decode(part, UTF_8);
+        } catch (IllegalArgumentException malformed) {
+            return part;
+        }
+    }
+
+    /**
+     * Where the client is.
+     *
+     * @return IP address and port, an IPv6 address in brackets; empty on a Unix-domain socket
+     */
+    public String peer() {
+        return peer;
+    }
+
+    /**
+     * The channels that the client asks for ({@code ?channel=}).
+     *
+     * @return their names, which are valid; whether it gets them is for the decision to say
+     */
+    public List<String> channels() {
+        return channels;
+    }
+
+    /**
+     * A header field.
+     *
+     * @param name its name, in any case
+     * @return its first value; null if there is none
+     */
+    public String header(String name) {
+        List<String> values = headers(name);
+        return values.isEmpty() ? null : values.get(0);
+    }
+
+    /**
+     * All header fields of a name.
+     *
+     * @param name their name, in any case
+     * @return their values in order
+     */
+    public List<String> headers(String name) {
+        List<String> values = new ArrayList<>();
+        for (int i = 0; i + 1 < fields.size(); i += 2) {
+            if (fields.get(i).equalsIgnoreCase(name)) {
+                values.add(fields.get(i + 1));
+            }
+        }
+        return values;
+    }
+
+    /**
+     * The subprotocols that the client offers.
+     *
+     * @return their names as the client prefers them
+     */
+    public List<String> subprotocols() {
+        List<String> offered = new ArrayList<>();
+        for (String value : headers("Sec-WebSocket-Protocol")) {
+            for (String protocol : value.split(",")) {
+                offered.add(protocol.trim());
+            }
+        }
+        return offered;
+    }
+
+    /**
+     * What the settings say: the client is accepted with the channels it asks for, or refused with 403 if one of
+     * them is not open to clients.
+     *
+     * @return the decision; {@link Decision#user} may be added to it
+     */
+    public Decision byConfig() {
+        return refusedStatus == 0
+                ? Decision.accept().channels(channels)
+                : Decision.refuse(refusedStatus, refusedReason);
+    }
+
+    @Override
+    public String toString() {
+        return peer + " asks for " + path;
+    }
+}

@@ -1,0 +1,99 @@
+package io.wspush;
+
+import java.util.OptionalLong;
+
+/**
+ * How far a publication has come. {@code recipients = written + lagging + skipped + gone}; times are microseconds after
+ * the publication.
+ */
+public final class Delivery {
+    /** How many numbers the native side gives. */
+    static final int NUMBERS = 8;
+
+    private final long[] numbers;
+
+    Delivery(long[] numbers) {
+        this.numbers = numbers;
+    }
+
+    /**
+     * Subscribers at the time of the publication.
+     *
+     * @return how many
+     */
+    public long recipients() {
+        return numbers[0];
+    }
+
+    /**
+     * Subscribers for whom all of it was handed to the kernel.
+     *
+     * @return how many
+     */
+    public long written() {
+        return numbers[1];
+    }
+
+    /**
+     * Subscribers that still have to get it.
+     *
+     * @return how many
+     */
+    public long lagging() {
+        return numbers[2];
+    }
+
+    /**
+     * Slow consumers that were moved past it.
+     *
+     * @return how many
+     */
+    public long skipped() {
+        return numbers[3];
+    }
+
+    /**
+     * Subscribers that left, or were closed, before they had it.
+     *
+     * @return how many
+     */
+    public long gone() {
+        return numbers[4];
+    }
+
+    /**
+     * When the first subscriber had it.
+     *
+     * @return microseconds, or nothing if none has
+     */
+    public OptionalLong firstMicros() {
+        return time(5);
+    }
+
+    /**
+     * When half of the subscribers had it.
+     *
+     * @return microseconds, or nothing if they haven't
+     */
+    public OptionalLong medianMicros() {
+        return time(6);
+    }
+
+    /**
+     * When the last one had it.
+     *
+     * @return microseconds, or nothing if some lag still
+     */
+    public OptionalLong lastMicros() {
+        return time(7);
+    }
+
+    private OptionalLong time(int index) {
+        return numbers[index] < 0 ? OptionalLong.empty() : OptionalLong.of(numbers[index]);
+    }
+
+    @Override
+    public String toString() {
+        return written() + " of " + recipients() + " have it, " + lagging() + " lag";
+    }
+}

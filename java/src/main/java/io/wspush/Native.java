@@ -1,0 +1,53 @@
+package io.wspush;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.nio.ByteBuffer;
+
+/**
+ * The native side (src/ffi/jni). A server is an id whose generation is checked, so none of this can crash on a
+ * server that is gone.
+ */
+final class Native {
+    static {
+        NativeLibrary.load();
+        NativeLibrary.checkVersion(new String(load(), UTF_8));
+    }
+
+    private Native() {}
+
+    private static native byte[] load();
+
+    static native long start(byte[] settings, Callbacks callbacks);
+
+    static native void run(long server);
+
+    static native void free(long server);
+
+    static native byte[] addresses(long server);
+
+    static native void publish(
+            long server,
+            byte[] channel,
+            byte[] array,
+            ByteBuffer direct,
+            int from,
+            int length,
+            boolean text,
+            long[] receipt);
+
+    static native void send(
+            long server, long conn, byte[] array, ByteBuffer direct, int from, int length, boolean text);
+
+    static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, boolean text);
+
+    static native void disconnect(long server, long conn, int code, byte[] reason);
+
+    static native void subscribe(long server, long conn, byte[] channel, boolean on);
+
+    static native void drain(long server);
+
+    static native byte[] stats(long server);
+
+    static native boolean delivery(long server, long receipt, long[] numbers);
+}

@@ -1,0 +1,78 @@
+package io.wspush;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Finds libwspush.so: where a property says, in {@code java.library.path}, or in the jar. */
+final class NativeLibrary {
+    /** The property that names the library's file. */
+    static final String FILE_PROPERTY = "io.wspush.library";
+
+    private NativeLibrary() {}
+
+    static void load() {
+        String file = System.getProperty(FILE_PROPERTY);
+        if (file != null) {
+            System.load(Path.of(file).toAbsolutePath().toString());
+            return;
+        }
+        try {
+            System.loadLibrary("wspush");
+        } catch (UnsatisfiedLinkError notInThePath) {
+            unpack(notInThePath);
+        }
+    }
+
+    /** Where the library of this machine is in the jar. */
+    private static String resource() {
+        String machine = System.getProperty("os.arch");
+        String name = machine.equals("amd64") ? "x86_64" : machine;
+        return "native/" + System.getProperty("os.name").toLowerCase(java.util.Locale.ROOT) + "-" + name + "/libwspush.so";
+    }
+
+    private static void unpack(UnsatisfiedLinkError notInThePath) {
+        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource())) {
+            if (in == null) {
+                UnsatisfiedLinkError error =
+                        new UnsatisfiedLinkError(
+                                "wspush: no libwspush.so in java.library.path, and no " + resource() + " in the jar");
+                error.addSuppressed(notInThePath);
+                throw error;
+            }
+            // The directory is this user's alone, so nobody can put another library in its place.
+            Path directory = Files.createTempDirectory("wspush");
+            Path library = directory.resolve("libwspush.so");
+            try {
+                Files.copy(in, library);
+                System.load(library.toString());
+            } finally {
+                // Once loaded it needs no name any more.
+                Files.deleteIfExists(library);
+                Files.delete(directory);
+            }
+        } catch (IOException problem) {
+            UnsatisfiedLinkError error =
+                    new UnsatisfiedLinkError(
+                            "wspush: libwspush.so can't be unpacked into java.io.tmpdir: " + problem);
+            error.addSuppressed(notInThePath);
+            throw error;
+        }
+    }
+
+    /** A library and classes of different versions don't understand each other. */
+    static void checkVersion(String library) {
+        try (InputStream in = NativeLibrary.class.getResourceAsStream("version")) {
+            String classes = in == null ? library : new String(in.readAllBytes(), UTF_8).trim();
+            if (!classes.equals(library)) {
+                throw new UnsatisfiedLinkError(
+                        "wspush: the classes are of version " + classes + ", libwspush.so of version " + library);
+            }
+        } catch (IOException problem) {
+            throw new UnsatisfiedLinkError("wspush: the version can't be read: " + problem);
+        }
+    }
+}

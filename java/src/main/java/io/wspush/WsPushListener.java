@@ -1,0 +1,60 @@
+package io.wspush;
+
+/**
+ * What a server asks and tells its host about the clients on {@code /ws}.
+ *
+ * <p>All of it is called on the reactor's thread: while a callback runs nothing else does, so it must not block, and
+ * what takes long belongs to another thread. It may use every method of the server but {@link WsPushServer#close()}.
+ *
+ * <p>An exception that leaves a callback is logged (to the {@link System.Logger} named {@code io.wspush}) and ends that
+ * connection with close code 1011, or the request with status 500; nobody else notices.
+ */
+public interface WsPushListener {
+    /**
+     * Decides on a client that asks for {@code /ws}. By default as the settings say: it is accepted, and gets the
+     * channels that it asks for as far as the setting {@code channels} opens them to clients.
+     *
+     * @param request the client's request
+     * @return whether it may come in; not null
+     * @throws Exception anything: the client gets status 500
+     */
+    default Decision onConnect(ConnectRequest request) throws Exception {
+        return request.byConfig();
+    }
+
+    /**
+     * A client is connected, and receives what is published from now on.
+     *
+     * @param session the connection
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onOpen(WsPushSession session) throws Exception {}
+
+    /**
+     * A client has sent a text.
+     *
+     * @param session the connection
+     * @param text the message
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onText(WsPushSession session, String text) throws Exception {}
+
+    /**
+     * A client has sent bytes.
+     *
+     * @param session the connection
+     * @param data the message; it is the callee's
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onBinary(WsPushSession session, byte[] data) throws Exception {}
+
+    /**
+     * A connection is gone; called once for each {@link #onOpen}.
+     *
+     * @param session the connection, to which nothing can be sent any more
+     * @param code the close code; 1006 if there was no close frame, 1005 if there was none in it
+     * @param reason what the close frame said, often nothing
+     * @throws Exception anything: it is logged
+     */
+    default void onClose(WsPushSession session, int code, String reason) throws Exception {}
+}

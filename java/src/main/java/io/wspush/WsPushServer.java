@@ -1,0 +1,341 @@
+package io.wspush;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A push server in this process. It is made by a {@link #builder()}, runs on a daemon thread of its own, and ends with
+ * {@link #close()}. There may be several in one process.
+ *
+ * <p>All methods may be called from any thread and, but for {@link #close()} and {@link #awaitTermination}, don't block.
+ * A thread's messages to one channel arrive in the order of its calls.
+ */
+public final class WsPushServer implements AutoCloseable {
+    /** The channel that broadcasts go to. */
+    public static final String DEFAULT_CHANNEL = "broadcast";
+
+    private static final AtomicInteger SERVERS = new AtomicInteger();
+
+    /** Names the native server; not an address, and never used twice. */
+    private final long id;
+
+    private final List<InetSocketAddress> addresses;
+    private final InetSocketAddress adminAddress;
+    private final Thread reactor;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    /**
+     * A server with the default settings but for the admin listener, which is off.
+     *
+     * @return a builder
+     */
+    public static WsPushServerBuilder builder() {
+        return new WsPushServerBuilder();
+    }
+
+    WsPushServer(byte[] settings, WsPushListener listener) {
+        Callbacks callbacks = new Callbacks(listener);
+        callbacks.belongTo(this);
+        id = Native.start(settings, callbacks);
+        try {
+            List<String> texts = Packed.unpack(Native.addresses(id));
+            String admin = texts.remove(texts.size() - 1);
+            List<InetSocketAddress> all = new ArrayList<>();
+            texts.forEach(text -> all.add(address(text)));
+            addresses = Collections.unmodifiableList(all);
+            adminAddress = admin.isEmpty() ? null : address(admin);
+            reactor = new Thread(this::run, "wspush-reactor-" + SERVERS.incrementAndGet());
+            reactor.setDaemon(true);
+            reactor.start();
+        } catch (Throwable problem) {
+            Native.free(id);
+            throw problem;
+        }
+    }
+
+    private static InetSocketAddress address(String text) {
+        int colon = text.lastIndexOf(':');
+        return new InetSocketAddress(text.substring(0, colon), Integer.parseInt(text.substring(colon + 1)));
+    }
+
+    private void run() {
+        try {
+            Native.run(id);
+        } catch (Throwable problem) {
+            Callbacks.LOGGER.log(System.Logger.Level.ERROR, "the wspush server has ended", problem);
+        }
+    }
+
+    /**
+     * Where clients connect.
+     *
+     * @return the public listeners, with the ports that port 0 has become
+     */
+    public List<InetSocketAddress> addresses() {
+        return addresses;
+    }
+
+    /**
+     * The port of the first public listener.
+     *
+     * @return the port
+     */
+    public int port() {
+        return addresses.get(0).getPort();
+    }
+
+    /**
+     * Where the admin API is.
+     *
+     * @return the address, if it listens on a TCP port
+     */
+    public Optional<InetSocketAddress> adminAddress() {
+        return Optional.ofNullable(adminAddress);
+    }
+
+    /**
+     * Publishes a text to the default channel, which everybody on {@code /ws} receives unless {@link
+     * Decision#broadcast} says no.
+     *
+     * @param text the message, not empty; half a surrogate pair becomes a question mark
+     * @return where it stands
+     * @throws InboxFullException if the server is behind; nothing was published
+     * @throws WsPushException if the server doesn't take it for another reason
+     */
+    public Receipt broadcast(String text) {
+        return publish(DEFAULT_CHANNEL, null, Payload.of(text));
+    }
+
+    /**
+     * Publishes bytes to the default channel; see {@link #broadcast(String)}.
+     *
+     * @param data the message, not empty
+     * @return where it stands
+     */
+    public Receipt broadcast(byte[] data) {
+        return publish(DEFAULT_CHANNEL, null, Payload.of(data));
+    }
+
+    /**
+     * Publishes bytes to the default channel; see {@link #broadcast(String)}. A direct buffer is copied once, into the
+     * frame, and must not be written to during the call.
+     *
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @return where it stands
+     */
+    public Receipt broadcast(ByteBuffer data) {
+        return publish(DEFAULT_CHANNEL, null, Payload.of(data));
+    }
+
+    /**
+     * Publishes a text to a channel.
+     *
+     * @param channel its name: 1 to 128 letters, digits and punctuation of ASCII, without spaces and {@code *}
+     * @param text the message, not empty
+     * @return where it stands
+     * @throws InboxFullException if the server is behind; nothing was published
+     * @throws WsPushException if the server doesn't take it for another reason
+     */
+    public Receipt publish(String channel, String text) {
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(text));
+    }
+
+    /**
+     * Publishes bytes to a channel; see {@link #publish(String, String)}.
+     *
+     * @param channel its name
+     * @param data the message, not empty
+     * @return where it stands
+     */
+    public Receipt publish(String channel, byte[] data) {
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(data));
+    }
+
+    /**
+     * Publishes bytes to a channel; see {@link #publish(String, String)} and {@link #broadcast(ByteBuffer)}.
+     *
+     * @param channel its name
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @return where it stands
+     */
+    public Receipt publish(String channel, ByteBuffer data) {
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(data));
+    }
+
+    private Receipt publish(String channel, byte[] name, Payload payload) {
+        long[] place = new long[3];
+        Native.publish(
+                id, name, payload.array, payload.direct, payload.from, payload.length, payload.text, place);
+        return new Receipt(channel, place[0], place[1], place[2]);
+    }
+
+    /**
+     * Sends a text to one connection. To one that has gone it is dropped; one that doesn't read, so that too much
+     * waits for it, is closed with 1013.
+     *
+     * @param conn the connection's id
+     * @param text the message, not empty
+     * @throws InboxFullException if the server is behind; nothing was sent
+     * @throws WsPushException if the server doesn't take it for another reason
+     */
+    public void send(long conn, String text) {
+        send(conn, Payload.of(text));
+    }
+
+    /**
+     * Sends bytes to one connection; see {@link #send(long, String)}.
+     *
+     * @param conn the connection's id
+     * @param data the message, not empty
+     */
+    public void send(long conn, byte[] data) {
+        send(conn, Payload.of(data));
+    }
+
+    /**
+     * Sends bytes to one connection; see {@link #send(long, String)} and {@link #broadcast(ByteBuffer)}.
+     *
+     * @param conn the connection's id
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     */
+    public void send(long conn, ByteBuffer data) {
+        send(conn, Payload.of(data));
+    }
+
+    private void send(long conn, Payload payload) {
+        Native.send(id, conn, payload.array, payload.direct, payload.from, payload.length, payload.text);
+    }
+
+    /**
+     * Closes a connection, after what was sent to it before; nothing happens if it has gone already.
+     *
+     * @param conn the connection's id
+     * @param code the close code: 1000 to 1003, 1007 to 1014 or 3000 to 4999
+     * @param reason for the client; of more than 123 bytes the rest is cut off
+     */
+    public void close(long conn, int code, String reason) {
+        Native.disconnect(id, conn, code, reason.getBytes(UTF_8));
+    }
+
+    /**
+     * Lets a connection receive a channel from now on.
+     *
+     * @param conn the connection's id
+     * @param channel the channel
+     */
+    public void subscribe(long conn, String channel) {
+        Native.subscribe(id, conn, channel.getBytes(UTF_8), true);
+    }
+
+    /**
+     * Lets it receive the channel no more.
+     *
+     * @param conn the connection's id
+     * @param channel the channel
+     */
+    public void unsubscribe(long conn, String channel) {
+        Native.subscribe(id, conn, channel.getBytes(UTF_8), false);
+    }
+
+    /**
+     * The server's numbers as of its last turn.
+     *
+     * @return the numbers
+     */
+    public Stats stats() {
+        return new Stats(Packed.unpack(Native.stats(id)));
+    }
+
+    /**
+     * How far a publication has come, as of the server's last turn.
+     *
+     * @param receipt what publishing it has returned
+     * @return nothing if it isn't in the channel yet, or is not among the newest 4,096
+     */
+    public Optional<Delivery> delivery(Receipt receipt) {
+        long[] numbers = new long[Delivery.NUMBERS];
+        return Native.delivery(id, receipt.id(), numbers) ? Optional.of(new Delivery(numbers)) : Optional.empty();
+    }
+
+    /**
+     * Begins the end without waiting for it: no more connections and messages; what was published still goes out, then
+     * every client gets a close frame with 1001, and after the setting {@code drain_ms} whoever is left is cut off.
+     */
+    public void drain() {
+        Native.drain(id);
+    }
+
+    /**
+     * Waits until the server has ended, after {@link #drain()}.
+     *
+     * @param timeout how long to wait at most
+     * @return whether it has ended
+     * @throws InterruptedException if the thread is interrupted
+     * @throws IllegalStateException in a callback, which the end would wait for
+     */
+    public boolean awaitTermination(Duration timeout) throws InterruptedException {
+        checkOutsideOfCallbacks("awaitTermination()");
+        // join(0) would wait for ever.
+        reactor.join(Math.max(1, Objects.requireNonNull(timeout).toMillis()));
+        return !reactor.isAlive();
+    }
+
+    /**
+     * Whether the server's thread is at work.
+     *
+     * @return whether it is
+     */
+    public boolean isRunning() {
+        return reactor.isAlive();
+    }
+
+    /**
+     * Drains the server and waits for its end, which the setting {@code drain_ms} bounds as long as no callback blocks.
+     * Whatever is called afterwards throws {@link IllegalStateException}, but for a second close, which does nothing.
+     *
+     * @throws IllegalStateException in a callback, which the end would wait for; there is {@link #drain()}
+     */
+    @Override
+    public void close() {
+        checkOutsideOfCallbacks("close()");
+        boolean first = closed.compareAndSet(false, true);
+        if (first) {
+            Native.drain(id);
+        }
+        boolean interrupted = false;
+        while (reactor.isAlive()) {
+            try {
+                reactor.join();
+            } catch (InterruptedException wantsToGoOn) {
+                interrupted = true;
+            }
+        }
+        if (first) {
+            Native.free(id);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void checkOutsideOfCallbacks(String call) {
+        if (Thread.currentThread() == reactor) {
+            throw new IllegalStateException(call + " in a callback would wait for itself; use drain()");
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "wspush on " + addresses;
+    }
+}

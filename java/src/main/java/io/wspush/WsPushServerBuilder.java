@@ -1,0 +1,138 @@
+package io.wspush;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Settings of a server to be. {@link #set} takes every setting that there is, by its name in the configuration file; the
+ * other methods are for those that are set most often.
+ */
+public final class WsPushServerBuilder {
+    private final Map<String, String> settings = new LinkedHashMap<>();
+    private WsPushListener listener = new WsPushListener() {};
+
+    WsPushServerBuilder() {
+        set("admin", "off");
+    }
+
+    /**
+     * Any setting.
+     *
+     * @param name its name, {@code heartbeat_ms} for instance
+     * @param value its value, as it would be given in the environment: a list's entries are separated by commas
+     * @return this
+     */
+    public WsPushServerBuilder set(String name, String value) {
+        settings.put(Objects.requireNonNull(name), Objects.requireNonNull(value));
+        return this;
+    }
+
+    /**
+     * A setting that is a number.
+     *
+     * @param name its name
+     * @param value its value
+     * @return this
+     */
+    public WsPushServerBuilder set(String name, long value) {
+        return set(name, Long.toString(value));
+    }
+
+    /**
+     * A setting that is true or false.
+     *
+     * @param name its name
+     * @param value its value
+     * @return this
+     */
+    public WsPushServerBuilder set(String name, boolean value) {
+        return set(name, Boolean.toString(value));
+    }
+
+    /**
+     * Where clients connect: {@code 127.0.0.1:8080} unless it is set.
+     *
+     * @param addresses IP addresses with ports; port 0 is any free one, see {@link WsPushServer#port()}
+     * @return this
+     */
+    public WsPushServerBuilder listen(String... addresses) {
+        return set("listen", String.join(",", addresses));
+    }
+
+    /**
+     * Where the admin API listens; without this, nowhere.
+     *
+     * @param address an IP address with port, or {@code unix:} and a path
+     * @return this
+     */
+    public WsPushServerBuilder admin(String address) {
+        return set("admin", address);
+    }
+
+    /**
+     * Most open connections.
+     *
+     * @param connections how many
+     * @return this
+     */
+    public WsPushServerBuilder maxConnections(int connections) {
+        return set("max_connections", connections);
+    }
+
+    /**
+     * The channels that clients may choose themselves, {@code public.*} unless it is set.
+     *
+     * @param patterns names, or beginnings of names followed by {@code *}
+     * @return this
+     */
+    public WsPushServerBuilder channels(String... patterns) {
+        return set("channels", String.join(",", patterns));
+    }
+
+    /**
+     * The {@code Origin}s whose pages may connect; any, unless it is set.
+     *
+     * @param origins for instance {@code https://example.org}
+     * @return this
+     */
+    public WsPushServerBuilder origins(String... origins) {
+        return set("origins", String.join(",", origins));
+    }
+
+    /**
+     * Longest time that the end may take.
+     *
+     * @param time how long
+     * @return this
+     */
+    public WsPushServerBuilder drain(Duration time) {
+        return set("drain_ms", time.toMillis());
+    }
+
+    /**
+     * What decides on clients and hears them. Without one, everybody is accepted as the settings say and nobody heard.
+     *
+     * @param listener the listener
+     * @return this
+     */
+    public WsPushServerBuilder listener(WsPushListener listener) {
+        this.listener = Objects.requireNonNull(listener);
+        return this;
+    }
+
+    /**
+     * Starts a server; when this returns it takes connections. The builder may be used again.
+     *
+     * @return the server
+     * @throws ConfigException if a setting is wrong
+     * @throws ListenException if an address can't be listened on
+     * @throws WsPushException if the system refuses something else
+     */
+    public WsPushServer start() {
+        Packed packed = new Packed();
+        settings.forEach((name, value) -> packed.put(name).put(value));
+        return new WsPushServer(packed.bytes(), listener);
+    }
+}

@@ -1,0 +1,107 @@
+//! The host's functions.
+
+use std::ffi::{c_char, c_void};
+
+use super::connect::wspush_connect;
+use super::pointer::Versioned;
+use super::server::wspush_server;
+use super::session::wspush_session;
+
+/// A text message: UTF-8, checked.
+pub const WSPUSH_TEXT: i32 = 1;
+/// A binary message: any bytes.
+pub const WSPUSH_BINARY: i32 = 2;
+
+/// Log level: what ends or endangers the service.
+pub const WSPUSH_LOG_ERROR: i32 = 1;
+/// Log level: what an operator should look at.
+pub const WSPUSH_LOG_WARN: i32 = 2;
+/// Log level: start, limits, drain.
+pub const WSPUSH_LOG_INFO: i32 = 3;
+/// Log level: every connection.
+pub const WSPUSH_LOG_DEBUG: i32 = 4;
+
+/// What the host wants to hear. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then what is wanted:
+/// every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
+///
+/// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
+/// time, and while one runs nothing else does: they must not block. They may call every function of this header
+/// but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
+/// They must return: no `longjmp`, no C++ exception may leave them.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wspush_callbacks {
+    /// `sizeof(wspush_callbacks)`.
+    pub struct_size: usize,
+    /// Given back to every callback.
+    pub user_data: *mut c_void,
+    /// A client asks for `/ws`: `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
+    /// this callback, and where it decides nothing, the configuration does.
+    pub on_connect: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            connect: *mut wspush_connect,
+        ),
+    >,
+    /// A connection is open and receives what is published from now on.
+    pub on_open: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            session: *mut wspush_session,
+        ),
+    >,
+    /// A whole message has come in; `kind` is `WSPUSH_TEXT` (`data` is valid UTF-8) or `WSPUSH_BINARY`. `data` is not
+    /// NULL, and nothing follows its `length` bytes.
+    pub on_message: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            session: *mut wspush_session,
+            kind: i32,
+            data: *const c_void,
+            length: usize,
+        ),
+    >,
+    /// A connection is gone; called once for each `on_open`. `user` is NULL if it had none. `code` is that of the
+    /// close frame, 1005 if that had none, 1006 if there was no close frame.
+    pub on_close: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            conn: u64,
+            user: *const c_char,
+            user_length: usize,
+            code: u16,
+            reason: *const c_char,
+            reason_length: usize,
+        ),
+    >,
+    /// A line for the operator, without a newline. Without this callback lines go to standard error. It is also called
+    /// by `wspush_server_new`, on that thread.
+    pub on_log:
+        Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char, length: usize)>,
+}
+
+impl wspush_callbacks {
+    /// Nothing is wanted.
+    pub(super) const NONE: wspush_callbacks = wspush_callbacks {
+        struct_size: size_of::<wspush_callbacks>(),
+        user_data: std::ptr::null_mut(),
+        on_connect: None,
+        on_open: None,
+        on_message: None,
+        on_close: None,
+        on_log: None,
+    };
+}
+
+// SAFETY: repr(C), `struct_size` is first; pointers may be null, and so may functions, which are Options.
+unsafe impl Versioned for wspush_callbacks {
+    const SIZE_MIN: usize = 7 * size_of::<usize>();
+}
+
+// SAFETY: the pointer in it is only handed back to the host, whose callbacks run one at a time; that `user_data` may be
+// used on the server's thread is the contract of `wspush_callbacks`.
+unsafe impl Send for wspush_callbacks {}

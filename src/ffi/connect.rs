@@ -1,0 +1,218 @@
+//! A client that asks to be let in, inside `on_connect`.
+
+use std::ffi::c_char;
+
+use crate::endpoint::{Accept, Connect, Decision};
+
+use super::error::Failure;
+use super::status::*;
+use super::text::wspush_str;
+
+/// A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
+/// function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long.
+pub struct wspush_connect {
+    /// Borrowed for the time of the callback.
+    connect: *const Connect<'static>,
+    verdict: Verdict,
+    accept: Accept,
+    /// Text that was made for the host.
+    kept: Vec<Box<str>>,
+}
+
+enum Verdict {
+    ByConfig,
+    Accept,
+    Refuse { status: u16, reason: String },
+}
+
+impl wspush_connect {
+    /// What the host is asked about `connect`.
+    pub(super) fn new(connect: &Connect<'_>) -> wspush_connect {
+        wspush_connect {
+            connect: std::ptr::from_ref(connect).cast(),
+            verdict: Verdict::ByConfig,
+            accept: Accept::default(),
+            kept: Vec::new(),
+        }
+    }
+
+    fn connect(&self) -> &Connect<'_> {
+        // SAFETY: `self` is only reached while `on_connect` runs (see `pointer::current`), and the Connect that it was
+        // made from lives longer; the lifetime handed out is `self`'s.
+        unsafe { &*self.connect.cast() }
+    }
+
+    /// What the host has decided.
+    pub(super) fn decide(self) -> Decision {
+        let by_config = matches!(self.verdict, Verdict::ByConfig).then(|| self.connect().by_config());
+        match (self.verdict, by_config) {
+            (Verdict::Refuse { status, reason }, _) => Decision::Refuse { status, reason },
+            (_, Some(Decision::Accept(accept))) => {
+                let mut channels = accept.channels;
+                channels.extend(self.accept.channels);
+                Decision::Accept(Accept { channels, ..self.accept })
+            }
+            (_, Some(refusal)) => refusal,
+            (_, None) => Decision::Accept(self.accept),
+        }
+    }
+
+    fn keep(&mut self, text: String) -> wspush_str {
+        let text = text.into_boxed_str();
+        let given = wspush_str::from(&*text);
+        self.kept.push(text);
+        given
+    }
+}
+
+fn none(what: &str) -> Failure {
+    Failure::new(WSPUSH_ENOTFOUND, format!("the request has no such {what}"))
+}
+
+/// The request's path, without the query.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_path(
+    connect: *const wspush_connect,
+    path: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current, path: place => {
+        path.put(connect.connect().path().into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The first value of a query parameter, decoded. `WSPUSH_ENOTFOUND`: there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_query(
+    connect: *mut wspush_connect,
+    name: *const c_char,
+    name_length: usize,
+    value: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current_mut, name: text(name_length), value: place => {
+        let found = connect.connect().query(name).ok_or_else(|| none("parameter"))?;
+        value.put(connect.keep(found));
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The first value of a header, whose name is compared without regard to case. `WSPUSH_ENOTFOUND`: there is none, or it
+/// is not UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_header(
+    connect: *const wspush_connect,
+    name: *const c_char,
+    name_length: usize,
+    value: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current, name: text(name_length), value: place => {
+        value.put(connect.connect().header(name).ok_or_else(|| none("header"))?.into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Where the client comes from: `192.0.2.1:50000` or `[2001:db8::1]:50000`. `WSPUSH_ENOTFOUND`: it has gone already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_peer(
+    connect: *mut wspush_connect,
+    peer: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current_mut, peer: place => {
+        let address = connect.connect().peer().ok_or_else(|| none("peer"))?;
+        peer.put(connect.keep(address.to_string()));
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_channel(
+    connect: *const wspush_connect,
+    index: usize,
+    channel: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current, channel: place => {
+        let name = connect.connect().channels.get(index).ok_or_else(|| none("channel"))?;
+        channel.put(name.as_str().into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Lets it in, whatever the configuration says: with the default channel and those of `wspush_connect_add_channel`,
+/// but not those that it asks for. The last one of accept and refuse counts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_accept(connect: *mut wspush_connect) -> wspush_status {
+    call!(connect: current_mut => {
+        connect.verdict = Verdict::Accept;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_refuse(
+    connect: *mut wspush_connect,
+    status: u16,
+    reason: *const c_char,
+    reason_length: usize,
+) -> wspush_status {
+    call!(connect: current_mut, reason: text(reason_length) => {
+        if !(400..600).contains(&status) {
+            return Err(Failure::new(WSPUSH_EINVAL, format!("{status} is not an HTTP status from 400 to 599")));
+        }
+        connect.verdict = Verdict::Refuse { status, reason: reason.to_owned() };
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_set_user(
+    connect: *mut wspush_connect,
+    user: *const c_char,
+    user_length: usize,
+) -> wspush_status {
+    call!(connect: current_mut, user: text(user_length) => {
+        connect.accept.user = (!user.is_empty()).then(|| user.to_owned());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Lets it receive a channel, beside those it is let in with.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_add_channel(
+    connect: *mut wspush_connect,
+    channel: *const c_char,
+    channel_length: usize,
+) -> wspush_status {
+    call!(connect: current_mut, channel: text(channel_length) => {
+        connect.accept.channels.push(super::push::channel_name(channel)?.to_owned());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Whether it receives the default channel, what `wspush_broadcast` sends: it does, unless told otherwise by 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_set_broadcast(
+    connect: *mut wspush_connect,
+    broadcast: i32,
+) -> wspush_status {
+    call!(connect: current_mut => {
+        connect.accept.broadcast = broadcast != 0;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Chooses the subprotocol, which must be one that the client offers (`Sec-WebSocket-Protocol`), or else none is
+/// chosen. Without it the configuration chooses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_set_protocol(
+    connect: *mut wspush_connect,
+    protocol: *const c_char,
+    protocol_length: usize,
+) -> wspush_status {
+    call!(connect: current_mut, protocol: text(protocol_length) => {
+        connect.accept.protocol = Some(protocol.to_owned());
+        Ok(WSPUSH_OK)
+    })
+}

@@ -1,0 +1,66 @@
+//! What went wrong, on its way to the host.
+
+use std::borrow::Cow;
+
+use crate::config::ConfigError;
+use crate::push::PushError;
+use crate::server::StartError;
+
+use super::status::*;
+
+/// A status and the details that `wspush_last_error` gives.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: wspush_status,
+    pub(super) text: Cow<'static, str>,
+}
+
+impl Failure {
+    /// A failure with its details.
+    pub(super) fn new(status: wspush_status, text: impl Into<Cow<'static, str>>) -> Failure {
+        Failure { status, text: text.into() }
+    }
+}
+
+impl From<PushError> for Failure {
+    fn from(error: PushError) -> Failure {
+        let status = match error {
+            PushError::Empty => WSPUSH_EEMPTY,
+            PushError::NotUtf8 => WSPUSH_EUTF8,
+            PushError::TooLarge { .. } => WSPUSH_ETOOLARGE,
+            PushError::BadChannel => WSPUSH_ECHANNEL,
+            PushError::TooManyChannels { .. } => WSPUSH_ECHANNELS,
+            PushError::InboxFull | PushError::OutboxFull => WSPUSH_EAGAIN,
+            PushError::NoSuchConnection => WSPUSH_ENOTFOUND,
+            PushError::Stopped => WSPUSH_ESTOPPED,
+        };
+        // A full inbox is hit in a loop, so it must not cost an allocation.
+        if error == PushError::InboxFull {
+            return Failure::new(status, "the inbox is full (inbox_commands_max, inbox_bytes_max)");
+        }
+        Failure::new(status, error.to_string())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::new(WSPUSH_ECONFIG, error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Failure {
+        let status = match error {
+            StartError::Config(_) => WSPUSH_ECONFIG,
+            StartError::Listen { .. } => WSPUSH_ELISTEN,
+            StartError::System(_) => WSPUSH_ESYSTEM,
+        };
+        Failure::new(status, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::new(WSPUSH_ESYSTEM, error.to_string())
+    }
+}

@@ -1,0 +1,163 @@
+//! The host's callbacks as the reactor's `Handler`, and where a thread stands: inside of them or not.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::config::LogLevel;
+use crate::endpoint::{ConnId, Connect, Decision, Handler, Session};
+use crate::journal::Sink;
+use crate::protocol::close::CloseCode;
+use crate::push::Message;
+
+use super::callbacks::{
+    WSPUSH_BINARY, WSPUSH_LOG_DEBUG, WSPUSH_LOG_ERROR, WSPUSH_LOG_INFO, WSPUSH_LOG_WARN, WSPUSH_TEXT,
+    wspush_callbacks,
+};
+use super::connect::wspush_connect;
+use super::server::wspush_server;
+use super::session::wspush_session;
+
+thread_local! {
+    /// Whether this thread is a server's, now.
+    static IS_REACTOR: Cell<bool> = const { Cell::new(false) };
+    /// The connect or the session that this thread's callback was given.
+    static CURRENT: Cell<*const c_void> = const { Cell::new(ptr::null()) };
+}
+
+/// While it lives this thread is a server's.
+pub(super) struct OnReactor(bool);
+
+impl OnReactor {
+    pub(super) fn enter() -> OnReactor {
+        OnReactor(IS_REACTOR.replace(true))
+    }
+}
+
+impl Drop for OnReactor {
+    fn drop(&mut self) {
+        IS_REACTOR.set(self.0);
+    }
+}
+
+/// Whether this thread is a server's: then the host is inside a callback.
+pub(super) fn is_reactor() -> bool {
+    IS_REACTOR.get()
+}
+
+/// Whether this is what the running callback of this thread was given. The pointer is compared, not followed, so a
+/// stale one does no harm.
+pub(super) fn is_current(pointer: *const c_void) -> bool {
+    CURRENT.get() == pointer
+}
+
+/// While it lives `pointer` is current.
+struct Current;
+
+impl Current {
+    fn enter<T>(pointer: *mut T) -> Current {
+        CURRENT.set(pointer.cast_const().cast());
+        Current
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null());
+    }
+}
+
+/// The host, as the reactor sees it.
+pub(super) struct Host {
+    pub(super) callbacks: wspush_callbacks,
+    /// What the callbacks are given as their server, known once that is made.
+    pub(super) server: Arc<AtomicPtr<wspush_server>>,
+}
+
+impl Host {
+    fn server(&self) -> *mut wspush_server {
+        self.server.load(Ordering::Acquire)
+    }
+}
+
+impl Handler for Host {
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        let Some(on_connect) = self.callbacks.on_connect else { return connect.by_config() };
+        let mut asked = wspush_connect::new(connect);
+        let pointer = &raw mut asked;
+        let current = Current::enter(pointer);
+        // SAFETY: the host's function of this type; `asked` lives until it returns and is not used meanwhile.
+        unsafe { on_connect(self.callbacks.user_data, self.server(), pointer) };
+        drop(current);
+        asked.decide()
+    }
+
+    fn on_open(&mut self, session: &mut Session<'_>) {
+        let Some(on_open) = self.callbacks.on_open else { return };
+        let mut shown = wspush_session::new(session);
+        let pointer = &raw mut shown;
+        let _current = Current::enter(pointer);
+        // SAFETY: as in `on_connect`.
+        unsafe { on_open(self.callbacks.user_data, self.server(), pointer) };
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let Some(on_message) = self.callbacks.on_message else { return };
+        let kind = match message {
+            Message::Text(_) => WSPUSH_TEXT,
+            Message::Binary(_) => WSPUSH_BINARY,
+        };
+        let bytes = message.bytes();
+        let mut shown = wspush_session::new(session);
+        let pointer = &raw mut shown;
+        let _current = Current::enter(pointer);
+        // SAFETY: as in `on_connect`; `bytes` outlives the call.
+        unsafe {
+            on_message(
+                self.callbacks.user_data,
+                self.server(),
+                pointer,
+                kind,
+                bytes.as_ptr().cast(),
+                bytes.len(),
+            );
+        }
+    }
+
+    fn on_close(&mut self, conn: ConnId, user: Option<&str>, code: CloseCode, reason: &str) {
+        let Some(on_close) = self.callbacks.on_close else { return };
+        let (user, user_length) = user.map_or((ptr::null(), 0), |user| (user.as_ptr(), user.len()));
+        // SAFETY: the host's function of this type; both texts outlive the call.
+        unsafe {
+            on_close(
+                self.callbacks.user_data,
+                self.server(),
+                conn.0,
+                user.cast(),
+                user_length,
+                code.0,
+                reason.as_ptr().cast(),
+                reason.len(),
+            );
+        }
+    }
+}
+
+/// The operator's log, if the host wants it.
+pub(super) fn log_sink(callbacks: wspush_callbacks) -> Option<Sink> {
+    let on_log = callbacks.on_log?;
+    Some(Box::new(move |level, line| {
+        // The whole struct is captured, since that is what may go to another thread.
+        let wspush_callbacks { user_data, .. } = { callbacks };
+        let level = match level {
+            LogLevel::Off | LogLevel::Error => WSPUSH_LOG_ERROR,
+            LogLevel::Warn => WSPUSH_LOG_WARN,
+            LogLevel::Info => WSPUSH_LOG_INFO,
+            LogLevel::Debug => WSPUSH_LOG_DEBUG,
+        };
+        // SAFETY: the host's function of this type; `line` outlives the call.
+        unsafe { on_log(user_data, level, line.as_ptr().cast(), line.len()) };
+    }))
+}

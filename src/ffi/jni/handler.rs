@@ -1,0 +1,229 @@
+//! The server's callbacks, carried to Java.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use jni::objects::{JByteArray, JObject, JValue};
+use jni::refs::Global;
+use jni::signature::{Primitive, ReturnType};
+use jni::{Env, JavaVM};
+
+use crate::config::LogLevel;
+use crate::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
+use crate::journal::Journal;
+use crate::protocol::close::CloseCode;
+use crate::push::Message;
+
+use super::failure::panic_text;
+use super::ids::Ids;
+use super::payload::new_array;
+use super::{packed, replies};
+
+/// Local references that one callback needs: two arrays, what Java returns, and some to spare.
+const REFERENCES: usize = 8;
+
+/// What a client is told when its callback has failed; the details are for the host's log only.
+const FAILED: &str = "internal error";
+
+/// The object that takes the callbacks, an `io.wspush.Callbacks`.
+pub(super) struct Callbacks {
+    object: Global<JObject<'static>>,
+}
+
+impl Callbacks {
+    pub(super) fn new(env: &mut Env<'_>, object: &JObject<'_>) -> jni::errors::Result<Callbacks> {
+        Ok(Callbacks { object: env.new_global_ref(object)? })
+    }
+
+    /// Where the server's log goes.
+    pub(super) fn journal(self: &Arc<Self>, level: LogLevel) -> Journal {
+        let callbacks = self.clone();
+        Journal::new(level, Box::new(move |level, line| callbacks.log(level, line)))
+    }
+
+    fn log(&self, level: LogLevel, line: &str) {
+        self.call(|env, ids, object| {
+            let args =
+                [JValue::Int(level as i32).as_jni(), bytes(&new_array(env, line.as_bytes())?).as_jni()];
+            // SAFETY: `log` is `void (int, byte[])` of the object's class.
+            unsafe {
+                env.call_method_unchecked(object, ids.log, ReturnType::Primitive(Primitive::Void), &args)
+            }
+            .map(drop)
+        });
+    }
+
+    /// Calls Java with a frame of its own for local references. None if it went wrong: Java's side catches whatever a
+    /// listener throws, so this is a JVM out of memory or a bug, and has been reported on standard error.
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&mut Env<'_>, &Ids, &JObject<'_>) -> jni::errors::Result<T>,
+    ) -> Option<T> {
+        let ids = Ids::get()?;
+        let framed = || {
+            JavaVM::singleton()?.with_local_frame(REFERENCES, |env| {
+                call(env, ids, &self.object).inspect_err(|_| {
+                    if env.exception_check() {
+                        env.exception_describe();
+                        env.exception_clear();
+                    }
+                })
+            })
+        };
+        match catch_unwind(AssertUnwindSafe(framed)) {
+            Ok(Ok(result)) => Some(result),
+            Ok(Err(error)) => {
+                eprintln!("wspush: a callback into Java failed: {error}");
+                None
+            }
+            Err(panic) => {
+                eprintln!("wspush: a callback into Java failed: {}", panic_text(&*panic));
+                None
+            }
+        }
+    }
+}
+
+fn bytes<'a>(array: &'a JByteArray<'_>) -> JValue<'a> {
+    JValue::Object(array)
+}
+
+fn optional<'local>(env: &mut Env<'local>, text: Option<&str>) -> jni::errors::Result<JByteArray<'local>> {
+    text.map_or_else(|| Ok(JByteArray::null()), |text| new_array(env, text.as_bytes()))
+}
+
+fn id(conn: ConnId) -> JValue<'static> {
+    JValue::Long(conn.0.cast_signed())
+}
+
+/// Carries each callback over and back.
+pub(super) struct JavaHandler {
+    pub(super) callbacks: Arc<Callbacks>,
+}
+
+impl Handler for JavaHandler {
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        let answer = self.callbacks.call(|env, ids, object| {
+            let args = [bytes(&new_array(env, &request(connect))?).as_jni()];
+            // SAFETY: `connect` is `byte[] (byte[])` of the object's class.
+            let answer = unsafe { env.call_method_unchecked(object, ids.connect, ReturnType::Array, &args)? };
+            let answer = answer.l()?;
+            if answer.is_null() {
+                return Ok(None);
+            }
+            let answer = env.cast_local::<JByteArray<'_>>(answer)?;
+            env.convert_byte_array(&answer).map(Some)
+        });
+        let answer = answer.flatten();
+        answer.as_deref().and_then(decision).unwrap_or_else(|| Decision::refuse(500, FAILED))
+    }
+
+    fn on_open(&mut self, session: &mut Session<'_>) {
+        let user = session.user().map(str::to_owned);
+        let conn = session.id();
+        let done = replies::during(session, || {
+            self.callbacks.call(|env, ids, object| {
+                let user = optional(env, user.as_deref())?;
+                let args = [id(conn).as_jni(), bytes(&user).as_jni()];
+                let returns = ReturnType::Primitive(Primitive::Boolean);
+                // SAFETY: `open` is `boolean (long, byte[])` of the object's class.
+                unsafe { env.call_method_unchecked(object, ids.open, returns, &args)? }.z()
+            })
+        });
+        if done != Some(true) {
+            session.close(CloseCode::INTERNAL_ERROR, FAILED);
+        }
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        let user = session.user().map(str::to_owned);
+        let conn = session.id();
+        let done = replies::during(session, || {
+            self.callbacks.call(|env, ids, object| {
+                let user = optional(env, user.as_deref())?;
+                let payload = new_array(env, message.bytes())?;
+                let text = JValue::Bool(matches!(message, Message::Text(_)));
+                let args =
+                    [id(conn).as_jni(), bytes(&user).as_jni(), bytes(&payload).as_jni(), text.as_jni()];
+                let returns = ReturnType::Primitive(Primitive::Boolean);
+                // SAFETY: `message` is `boolean (long, byte[], byte[], boolean)` of the object's class.
+                unsafe { env.call_method_unchecked(object, ids.message, returns, &args)? }.z()
+            })
+        });
+        if done != Some(true) {
+            session.close(CloseCode::INTERNAL_ERROR, FAILED);
+        }
+    }
+
+    fn on_close(&mut self, conn: ConnId, user: Option<&str>, code: CloseCode, reason: &str) {
+        self.callbacks.call(|env, ids, object| {
+            let user = optional(env, user)?;
+            let reason = new_array(env, reason.as_bytes())?;
+            let code = JValue::Int(i32::from(code.0));
+            let args = [id(conn).as_jni(), bytes(&user).as_jni(), code.as_jni(), bytes(&reason).as_jni()];
+            let returns = ReturnType::Primitive(Primitive::Void);
+            // SAFETY: `closed` is `void (long, byte[], int, byte[])` of the object's class.
+            unsafe { env.call_method_unchecked(object, ids.closed, returns, &args) }.map(drop)
+        });
+    }
+}
+
+/// A request as `io.wspush.ConnectRequest` takes it apart.
+fn request(connect: &Connect<'_>) -> Vec<u8> {
+    let head = connect.upgrade.head;
+    let peer = connect.peer().map_or_else(String::new, |peer| peer.to_string());
+    let (status, reason) = match connect.by_config() {
+        Decision::Accept(_) => (0, String::new()),
+        Decision::Refuse { status, reason } => (status, reason),
+    };
+    let (status, channels) = (status.to_string(), connect.channels.len().to_string());
+    let mut out = Vec::with_capacity(1_024);
+    for part in [connect.path(), head.query(), &peer, &status, &reason, &channels] {
+        packed::put(&mut out, part.as_bytes());
+    }
+    for channel in &connect.channels {
+        packed::put(&mut out, channel.as_bytes());
+    }
+    for (name, value) in head.fields() {
+        packed::put(&mut out, name.as_bytes());
+        packed::put(&mut out, value);
+    }
+    out
+}
+
+/// The answer, as `io.wspush.Decision` packs it.
+fn decision(answer: &[u8]) -> Option<Decision> {
+    let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
+    match packed::unpack(answer)?.as_slice() {
+        ["accept", broadcast, user, protocol, channels @ ..] => Some(Decision::Accept(Accept {
+            user: given(user),
+            broadcast: *broadcast == "true",
+            channels: channels.iter().map(ToString::to_string).collect(),
+            protocol: given(protocol),
+        })),
+        ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_java_decides() {
+        let answer = |parts: &[&str]| decision(&packed::pack(parts.iter().map(|part| part.as_bytes())));
+        let ada = Accept {
+            user: Some("Ada".to_owned()),
+            broadcast: false,
+            channels: vec!["a".to_owned(), "b".to_owned()],
+            protocol: None,
+        };
+        assert_eq!(answer(&["accept", "false", "=Ada", "", "a", "b"]), Some(Decision::Accept(ada)));
+        assert_eq!(answer(&["accept", "true", "", ""]), Some(Decision::Accept(Accept::default())));
+        assert_eq!(answer(&["refuse", "401", "who?"]), Some(Decision::refuse(401, "who?")));
+        for wrong in [&[][..], &["accept"], &["refuse", "x", ""], &["refuse", "401", "", ""], &["maybe"]] {
+            assert_eq!(answer(wrong), None, "{wrong:?}");
+        }
+    }
+}

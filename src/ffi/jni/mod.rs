@@ -1,0 +1,25 @@
+//! The Java binding: what the class `io.wspush.Native` (java/) is made of.
+//!
+//! A call comes in through [`natives`], where a panic fence and `failure` turn everything that goes wrong into a
+//! Java exception. Java names its server by an id of the `registry`, checked for its generation, so that a
+//! call after `close()` is an error and never a wild pointer. Messages are read by `payload` and go to
+//! [`crate::server::Handle`]; whatever has several parts travels as one byte array (`packed`), because each crossing
+//! costs more than the bytes in it.
+//!
+//! The other way goes through `handler`: the reactor runs on a Java daemon thread that has called the native `run`,
+//! so it is attached for all its life, and calls one object whose method ids `ids` has looked up once. Every
+//! callback has a frame of local references of its own, since `run` doesn't return.
+//!
+//! May import: server and what it exports.
+#![allow(unsafe_code)]
+
+mod failure;
+mod handler;
+mod ids;
+pub mod natives;
+mod packed;
+mod payload;
+mod raw;
+mod registry;
+mod replies;
+mod stats;

@@ -1,0 +1,289 @@
+//! The native methods of `io.wspush.Native`. They are called by that class only; each of them throws what goes wrong.
+#![allow(non_snake_case)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use jni::errors::Error;
+use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject};
+use jni::sys::{jboolean, jint, jlong};
+use jni::{Env, EnvUnowned};
+
+use crate::config::{Config, Layers};
+use crate::endpoint::{ConnId, Receipt};
+use crate::protocol::close::CloseCode;
+use crate::server::{Server, StartError};
+
+use super::failure::{Failure, Raise};
+use super::handler::{Callbacks, JavaHandler};
+use super::ids::Ids;
+use super::payload::{ChannelName, Payload, new_array, read_array};
+use super::raw::Raw;
+use super::registry::{self, Entry};
+use super::{packed, replies, stats};
+
+/// The fence around every native method: no panic and no error gets past it but as an exception.
+fn fenced<'local, T: Default>(
+    mut env: EnvUnowned<'local>,
+    body: impl FnOnce(&mut Env<'local>) -> Result<T, Failure>,
+) -> T {
+    env.with_env(body).resolve::<Raise>()
+}
+
+/// The same fence where each call into the JVM counts: only what goes wrong meets the `jni` crate.
+fn fenced_raw<'local, T: Default>(
+    env: EnvUnowned<'local>,
+    body: impl FnOnce(Raw<'_>) -> Result<T, Failure>,
+) -> T {
+    match catch_unwind(AssertUnwindSafe(|| body(Raw::of(&env)))) {
+        Ok(Ok(result)) => result,
+        // Thrown already.
+        Ok(Err(Failure::Java(Error::JavaException))) => T::default(),
+        Ok(Err(failure)) => fenced(env, |_| Err(failure)),
+        Err(panic) => fenced(env, |_| resume_unwind(panic)),
+    }
+}
+
+/// `byte[] load()`: looks up the ids; says the library's version.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_load<'l>(env: EnvUnowned<'l>, _: JClass<'l>) -> JByteArray<'l> {
+    fenced(env, |env| {
+        Ids::load(env)?;
+        Ok(new_array(env, env!("CARGO_PKG_VERSION").as_bytes())?)
+    })
+}
+
+/// `long start(byte[] settings, Callbacks callbacks)`: binds a server; its id. `settings` are names and values in turn.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_start<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    settings: JByteArray<'l>,
+    callbacks: JObject<'l>,
+) -> jlong {
+    fenced(env, |env| {
+        if callbacks.is_null() {
+            return Err(Failure::Argument("no callbacks"));
+        }
+        let config = config(&read_array(env, &settings)?)?;
+        let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
+        let journal = callbacks.journal(config.log_level);
+        let server = Server::bind_with(config, |_| Box::new(JavaHandler { callbacks }), Some(journal))?;
+        let addresses = addresses(&server);
+        Ok(registry::insert(Entry::new(server, addresses)))
+    })
+}
+
+fn config(settings: &[u8]) -> Result<Config, Failure> {
+    let parts = packed::unpack(settings).ok_or(Failure::Argument("settings that are not packed"))?;
+    let mut layers = Layers::default();
+    for pair in parts.chunks(2) {
+        let &[name, value] = pair else { return Err(Failure::Argument("a setting without a value")) };
+        layers.add_option(name, value).map_err(StartError::Config)?;
+    }
+    Ok(layers.finish().map_err(StartError::Config)?)
+}
+
+fn addresses(server: &Server) -> Vec<u8> {
+    let admin = server.admin_address().map_or_else(String::new, |address| address.to_string());
+    let all: Vec<String> = server.addresses().iter().map(ToString::to_string).chain([admin]).collect();
+    packed::pack(all.iter().map(String::as_bytes))
+}
+
+/// `void run(long server)`: drives the server on this thread until it has drained.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_run<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
+    fenced(env, |_| {
+        let server = registry::with(server, |entry| {
+            entry.take_server().ok_or(Failure::State("the server has been run already"))
+        })?;
+        server.run().map_err(Failure::System)
+    })
+}
+
+/// `void free(long server)`: the id is no longer valid. The server goes on until it has drained.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_free<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
+    fenced(env, |_| registry::remove(server).map(drop).ok_or(Failure::Closed))
+}
+
+/// `byte[] addresses(long server)`: the public listeners and then the admin one, packed.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_addresses<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+) -> JByteArray<'l> {
+    fenced(env, |env| {
+        let addresses = registry::with(server, |entry| Ok(entry.addresses.clone()))?;
+        Ok(new_array(env, &addresses)?)
+    })
+}
+
+/// `void publish(long server, byte[] channel, byte[] array, ByteBuffer direct, int from, int len, boolean text, long[]
+/// receipt)`: to the default channel if `channel` is null. Epoch, offset and id are put into `receipt`.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_publish<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    channel: JByteArray<'l>,
+    array: JByteArray<'l>,
+    direct: JByteBuffer<'l>,
+    from: jint,
+    len: jint,
+    text: jboolean,
+    receipt: JLongArray<'l>,
+) {
+    fenced_raw(env, |raw| {
+        if receipt.is_null() {
+            return Err(Failure::Argument("no place for the receipt"));
+        }
+        let payload = Payload { array: &array, direct: &direct, from, len, text };
+        let Receipt { epoch, offset, id, .. } = registry::with(server, |entry| {
+            if channel.is_null() {
+                return payload.read(&raw, |message| Ok(entry.handle.broadcast(message)?));
+            }
+            let name = ChannelName::read(&raw, &channel)?;
+            payload.read(&raw, |message| Ok(entry.handle.publish(name.get()?, message)?))
+        })?;
+        raw.put(&receipt, &[epoch, offset, id].map(u64::cast_signed));
+        Ok(())
+    })
+}
+
+/// `void send(long server, long conn, byte[] array, ByteBuffer direct, int from, int len, boolean text)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_send<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    array: JByteArray<'l>,
+    direct: JByteBuffer<'l>,
+    from: jint,
+    len: jint,
+    text: jboolean,
+) {
+    fenced_raw(env, |raw| {
+        let payload = Payload { array: &array, direct: &direct, from, len, text };
+        registry::with(server, |entry| {
+            payload.read(&raw, |message| Ok(entry.handle.send(conn_id(conn), message)?))
+        })
+    })
+}
+
+/// `void reply(long conn, byte[] array, ByteBuffer direct, int from, int len, boolean text)`: within a callback.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_reply<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    conn: jlong,
+    array: JByteArray<'l>,
+    direct: JByteBuffer<'l>,
+    from: jint,
+    len: jint,
+    text: jboolean,
+) {
+    fenced_raw(env, |raw| {
+        let payload = Payload { array: &array, direct: &direct, from, len, text };
+        payload.read(&raw, |message| replies::leave(conn_id(conn), message))
+    })
+}
+
+/// `void disconnect(long server, long conn, int code, byte[] reason)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_disconnect<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    code: jint,
+    reason: JByteArray<'l>,
+) {
+    fenced(env, |env| {
+        let reason = read_array(env, &reason)?;
+        let reason = str::from_utf8(&reason).map_err(|_| Failure::Argument("a reason that is not UTF-8"))?;
+        let code = u16::try_from(code).map(CloseCode).ok().filter(|code| code.is_valid_on_wire());
+        let code =
+            code.ok_or(Failure::Argument("a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999"))?;
+        registry::with(server, |entry| Ok(entry.handle.close(conn_id(conn), code, reason)?))
+    })
+}
+
+/// `void subscribe(long server, long conn, byte[] channel, boolean on)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_subscribe<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    channel: JByteArray<'l>,
+    on: jboolean,
+) {
+    fenced_raw(env, |raw| {
+        let name = ChannelName::read(&raw, &channel)?;
+        let (conn, name) = (conn_id(conn), name.get()?);
+        registry::with(server, |entry| match on {
+            true => Ok(entry.handle.subscribe(conn, name)?),
+            false => Ok(entry.handle.unsubscribe(conn, name)?),
+        })
+    })
+}
+
+/// `void drain(long server)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_drain<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
+    fenced(env, |_| {
+        registry::with(server, |entry| {
+            entry.handle.drain();
+            Ok(())
+        })
+    })
+}
+
+/// `byte[] stats(long server)`: names and values in turn, packed.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_stats<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+) -> JByteArray<'l> {
+    fenced(env, |env| {
+        let stats = registry::with(server, |entry| Ok(entry.handle.stats()))?;
+        Ok(new_array(env, &stats::pack(&stats))?)
+    })
+}
+
+/// `boolean delivery(long server, long receipt, long[] numbers)`: in the order of `io.wspush.Delivery`'s fields, -1
+/// for a time that there isn't yet. False: unknown.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    receipt: jlong,
+    numbers: JLongArray<'l>,
+) -> jboolean {
+    fenced(env, |env| {
+        let (channel, epoch, offset) = (Arc::from(""), 0, 0);
+        let receipt = Receipt { channel, epoch, offset, id: receipt.cast_unsigned() };
+        let Some(delivery) = registry::with(server, |entry| Ok(entry.handle.delivery(&receipt)))? else {
+            return Ok(false);
+        };
+        let counts =
+            [delivery.recipients, delivery.written, delivery.lagging, delivery.skipped, delivery.gone];
+        let times = [delivery.first_us, delivery.median_us, delivery.last_us];
+        let times = times.map(|time| time.map_or(-1, u64::cast_signed));
+        if numbers.is_null() {
+            return Err(Failure::Argument("no place for the numbers"));
+        }
+        numbers.set_region(env, 0, &counts.map(jlong::from))?;
+        numbers.set_region(env, counts.len() as jint, &times)?;
+        Ok(true)
+    })
+}
+
+fn conn_id(conn: jlong) -> ConnId {
+    ConnId(conn.cast_unsigned())
+}

@@ -1,0 +1,136 @@
+//! Messages and names from Java's arrays and buffers.
+
+use jni::Env;
+use jni::objects::{JByteArray, JByteBuffer};
+use jni::sys::jint;
+
+use crate::push::{Message, PushError};
+
+use super::failure::Failure;
+use super::raw::Raw;
+
+/// What is copied to the stack rather than to the heap; most messages are no longer.
+const ON_STACK: usize = 256;
+
+/// Bytes that Java has handed over: a part of an array, or else of a direct buffer.
+pub(super) struct Payload<'a, 'local> {
+    /// The array, or null.
+    pub(super) array: &'a JByteArray<'local>,
+    /// The direct buffer, or null.
+    pub(super) direct: &'a JByteBuffer<'local>,
+    /// Where the message begins.
+    pub(super) from: jint,
+    /// Its length.
+    pub(super) len: jint,
+    /// Whether it is a text.
+    pub(super) text: bool,
+}
+
+impl Payload<'_, '_> {
+    /// Shows the message to `use_it`. An array's bytes are copied, since the garbage collector may move it; a
+    /// direct buffer's are read where they are.
+    pub(super) fn read<T>(
+        &self,
+        raw: &Raw<'_>,
+        use_it: impl FnOnce(Message<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Ok(len) = usize::try_from(self.len) else {
+            return Err(Failure::Argument("a negative length"));
+        };
+        let use_it = |bytes: &[u8]| use_it(self.message(bytes)?);
+        if self.array.is_null() {
+            return use_it(direct(raw, self.direct, self.from, len)?);
+        }
+        if len <= ON_STACK {
+            let mut copy = [0; ON_STACK];
+            raw.copy(self.array, self.from, &mut copy[..len])?;
+            use_it(unsigned(&copy[..len]))
+        } else {
+            // The JVM checks the bounds before it copies, but the memory is taken before that.
+            if len > raw.len(self.array)? {
+                return Err(Failure::Argument("a length beyond the array's end"));
+            }
+            let mut copy = vec![0; len];
+            raw.copy(self.array, self.from, &mut copy)?;
+            use_it(unsigned(&copy))
+        }
+    }
+
+    fn message<'b>(&self, bytes: &'b [u8]) -> Result<Message<'b>, PushError> {
+        if self.text {
+            simdutf8::basic::from_utf8(bytes).map(Message::Text).map_err(|_| PushError::NotUtf8)
+        } else {
+            Ok(Message::Binary(bytes))
+        }
+    }
+}
+
+fn direct<'a>(
+    raw: &Raw<'_>,
+    buffer: &'a JByteBuffer<'_>,
+    from: jint,
+    len: usize,
+) -> Result<&'a [u8], Failure> {
+    const NOT_DIRECT: Failure = Failure::Argument("neither an array nor a direct buffer");
+    let (address, capacity) = raw.direct(buffer).ok_or(NOT_DIRECT)?;
+    let from = usize::try_from(from).map_err(|_| Failure::Argument("a negative position"))?;
+    if from.checked_add(len).is_none_or(|end| end > capacity) {
+        return Err(Failure::Argument("a limit beyond the buffer's end"));
+    }
+    // SAFETY: the JVM says that `capacity` bytes begin at `address`, and `from + len` is not more. The buffer's memory
+    // lives as long as the object, which the caller's reference keeps for `'a`. That nobody writes to it meanwhile
+    // is what the Javadoc asks of the caller.
+    Ok(unsafe { std::slice::from_raw_parts(address.add(from), len) })
+}
+
+/// Java's bytes have a sign.
+fn unsigned(bytes: &[i8]) -> &[u8] {
+    // SAFETY: `i8` and `u8` have the same size and alignment, and every bit pattern is valid for both.
+    unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// The same the other way.
+pub(super) fn signed(bytes: &[u8]) -> &[i8] {
+    // SAFETY: as in `unsigned`.
+    unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// A new Java array with these bytes.
+pub(super) fn new_array<'local>(
+    env: &mut Env<'local>,
+    bytes: &[u8],
+) -> jni::errors::Result<JByteArray<'local>> {
+    let array = JByteArray::new(env, bytes.len())?;
+    array.set_region(env, 0, signed(bytes))?;
+    Ok(array)
+}
+
+/// A whole Java array.
+pub(super) fn read_array(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Failure> {
+    if array.is_null() {
+        return Err(Failure::Argument("null"));
+    }
+    Ok(env.convert_byte_array(array)?)
+}
+
+/// A channel's name.
+pub(super) struct ChannelName {
+    bytes: [i8; ChannelName::BYTES_MAX],
+    len: usize,
+}
+
+impl ChannelName {
+    /// Longer than any name that is allowed, so that too long a one is still seen to be.
+    const BYTES_MAX: usize = 129;
+
+    pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<ChannelName, Failure> {
+        let mut name = ChannelName { bytes: [0; ChannelName::BYTES_MAX], len: 0 };
+        name.len = raw.copy_head(array, &mut name.bytes)?;
+        Ok(name)
+    }
+
+    pub(super) fn get(&self) -> Result<&str, PushError> {
+        // A name that was cut within a character is too long anyway.
+        std::str::from_utf8(unsigned(&self.bytes[..self.len])).map_err(|_| PushError::BadChannel)
+    }
+}

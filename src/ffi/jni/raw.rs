@@ -1,0 +1,89 @@
+//! The JNI functions that every message needs, called without the `jni` crate around them.
+//!
+//! The crate asks for the JavaVM in each native method, and for a pending exception before and after each call: eight
+//! calls into the JVM for a push that needs three, which were most of its price.
+
+use std::marker::PhantomData;
+
+use jni::EnvUnowned;
+use jni::errors::Error;
+use jni::objects::{JByteArray, JByteBuffer, JLongArray};
+use jni::sys::{self, jint, jlong, jsize};
+
+use super::failure::Failure;
+
+/// The environment of a native method that is running.
+pub(super) struct Raw<'env> {
+    env: *mut sys::JNIEnv,
+    _of_the_method: PhantomData<&'env ()>,
+}
+
+/// Calls a function of JNI.
+macro_rules! jvm {
+    ($raw:expr, $version:ident, $function:ident $(, $argument:expr)*) => {{
+        let env = $raw.env;
+        ((**env).$version.$function)(env $(, $argument)*)
+    }};
+}
+
+impl<'env> Raw<'env> {
+    /// The environment that the JVM has handed to this native method.
+    pub(super) fn of(env: &'env EnvUnowned<'_>) -> Raw<'env> {
+        Raw { env: env.as_raw(), _of_the_method: PhantomData }
+    }
+
+    /// An array's length.
+    pub(super) fn len(&self, array: &JByteArray<'_>) -> Result<usize, Failure> {
+        if array.is_null() {
+            return Err(Failure::Argument("no array"));
+        }
+        // SAFETY: `env` is this thread's while its native method runs; `array` is a live reference, and not null.
+        let len = unsafe { jvm!(self, v1_1, GetArrayLength, array.as_raw()) };
+        Ok(usize::try_from(len).unwrap_or(0))
+    }
+
+    /// Fills `copy` from an array. If that isn't long enough there is an exception afterwards.
+    pub(super) fn copy(&self, array: &JByteArray<'_>, from: jint, copy: &mut [i8]) -> Result<(), Failure> {
+        let len = jsize::try_from(copy.len()).map_err(|_| Failure::Argument("too long"))?;
+        if array.is_null() {
+            return Err(Failure::Argument("no array"));
+        }
+        // SAFETY: as in `len`; the JVM writes `len` bytes, which `copy` has, or none.
+        let failed = unsafe {
+            jvm!(self, v1_1, GetByteArrayRegion, array.as_raw(), from, len, copy.as_mut_ptr());
+            jvm!(self, v1_2, ExceptionCheck)
+        };
+        if failed { Err(Failure::Java(Error::JavaException)) } else { Ok(()) }
+    }
+
+    /// Fills `copy` from an array's beginning, as far as both go; how far that is.
+    pub(super) fn copy_head(&self, array: &JByteArray<'_>, copy: &mut [i8]) -> Result<usize, Failure> {
+        let len = self.len(array)?.min(copy.len());
+        let bytes = jsize::try_from(len).map_err(|_| Failure::Argument("too long"))?;
+        // SAFETY: as in `len`; the JVM writes `bytes` bytes, which both have, so there is no exception to ask for.
+        unsafe { jvm!(self, v1_1, GetByteArrayRegion, array.as_raw(), 0, bytes, copy.as_mut_ptr()) };
+        Ok(len)
+    }
+
+    /// Puts numbers into an array; nothing else may be called afterwards, because of the exception there may be.
+    pub(super) fn put(self, array: &JLongArray<'_>, numbers: &[jlong; 3]) {
+        // SAFETY: as in `len`; the JVM reads three numbers, or none and throws.
+        unsafe { jvm!(self, v1_1, SetLongArrayRegion, array.as_raw(), 0, 3, numbers.as_ptr()) }
+    }
+
+    /// A direct buffer's memory; None if the buffer is none of the kind.
+    pub(super) fn direct(&self, buffer: &JByteBuffer<'_>) -> Option<(*const u8, usize)> {
+        if buffer.is_null() {
+            return None;
+        }
+        // SAFETY: as in `len`; both functions say so themselves if the buffer isn't direct.
+        let (capacity, address) = unsafe {
+            (
+                jvm!(self, v1_4, GetDirectBufferCapacity, buffer.as_raw()),
+                jvm!(self, v1_4, GetDirectBufferAddress, buffer.as_raw()),
+            )
+        };
+        let capacity = usize::try_from(capacity).ok()?;
+        (!address.is_null()).then_some((address.cast_const().cast(), capacity))
+    }
+}

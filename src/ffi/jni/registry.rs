@@ -1,0 +1,140 @@
+//! The servers that Java holds, by id.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::server::{Handle, Server};
+
+use super::failure::Failure;
+
+/// A server that Java has started and not yet closed.
+pub(super) struct Entry {
+    /// To push with.
+    pub(super) handle: Handle,
+    /// Its listeners, packed, the admin one last and perhaps empty.
+    pub(super) addresses: Vec<u8>,
+    server: Mutex<Option<Server>>,
+}
+
+impl Entry {
+    /// A server that waits for the thread that will run it.
+    pub(super) fn new(server: Server, addresses: Vec<u8>) -> Entry {
+        Entry { handle: server.handle(), addresses, server: Mutex::new(Some(server)) }
+    }
+
+    /// The server, for the thread that runs it; None for a second one.
+    pub(super) fn take_server(&self) -> Option<Server> {
+        let server: MutexGuard<'_, _> = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        { server }.take()
+    }
+}
+
+/// A place for an entry; its generation changes when the entry goes.
+struct Place {
+    generation: u32,
+    entry: Option<Entry>,
+}
+
+/// An id is a place's generation and index. 0 is none.
+struct Registry {
+    places: RwLock<Vec<Place>>,
+}
+
+static REGISTRY: Registry = Registry::new();
+
+impl Registry {
+    const fn new() -> Registry {
+        Registry { places: RwLock::new(Vec::new()) }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Place>> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Place>> {
+        self.places.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, entry: Entry) -> u64 {
+        let mut places = self.write();
+        let is_free = |place: &Place| place.entry.is_none() && place.generation < u32::MAX;
+        let index = match places.iter().position(is_free) {
+            Some(index) => index,
+            None => {
+                places.push(Place { generation: 0, entry: None });
+                places.len() - 1
+            }
+        };
+        let place = &mut places[index];
+        place.generation += 1;
+        place.entry = Some(entry);
+        u64::from(place.generation) << 32 | index as u64
+    }
+
+    fn with<T>(&self, id: u64, use_it: impl FnOnce(&Entry) -> Result<T, Failure>) -> Result<T, Failure> {
+        let places = self.read();
+        let place = places.get(index(id)).filter(|place| place.generation == generation(id));
+        use_it(place.and_then(|place| place.entry.as_ref()).ok_or(Failure::Closed)?)
+    }
+
+    fn remove(&self, id: u64) -> Option<Entry> {
+        let mut places = self.write();
+        let place = places.get_mut(index(id)).filter(|place| place.generation == generation(id));
+        place?.entry.take()
+    }
+}
+
+fn index(id: u64) -> usize {
+    id as u32 as usize
+}
+
+fn generation(id: u64) -> u32 {
+    (id >> 32) as u32
+}
+
+/// Registers a server.
+pub(super) fn insert(entry: Entry) -> i64 {
+    REGISTRY.insert(entry).cast_signed()
+}
+
+/// Uses a server, if the id still names one. `use_it` must not come back here: closing waits for it.
+pub(super) fn with<T>(id: i64, use_it: impl FnOnce(&Entry) -> Result<T, Failure>) -> Result<T, Failure> {
+    REGISTRY.with(id.cast_unsigned(), use_it)
+}
+
+/// Forgets a server; its entry is dropped by the caller, outside the lock.
+pub(super) fn remove(id: i64) -> Option<Entry> {
+    REGISTRY.remove(id.cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AdminListen, Config, LogLevel};
+
+    fn entry() -> Entry {
+        let config = Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            admin: AdminListen::Off,
+            log_level: LogLevel::Off,
+            ..Config::default()
+        };
+        Entry::new(Server::bind(config).unwrap(), Vec::new())
+    }
+
+    #[test]
+    fn an_old_id_never_names_a_new_server() {
+        let registry = Registry::new();
+        let first = registry.insert(entry());
+        assert!(registry.with(first, |entry| Ok(entry.take_server().is_some())).unwrap());
+        assert!(!registry.with(first, |entry| Ok(entry.take_server().is_some())).unwrap());
+        assert!(registry.remove(first).is_some());
+        assert!(registry.remove(first).is_none());
+        let second = registry.insert(entry());
+        assert_eq!(index(first), index(second));
+        for wrong in [0, first, second + 1, second ^ 1 << 63, u64::MAX] {
+            assert!(matches!(registry.with(wrong, |_| Ok(())), Err(Failure::Closed)), "{wrong:x}");
+            assert!(registry.remove(wrong).is_none());
+        }
+        assert!(registry.with(second, |_| Ok(())).is_ok());
+    }
+}

@@ -1,0 +1,179 @@
+//! Pushing: from any thread, also from callbacks.
+
+use std::ffi::{c_char, c_void};
+
+use crate::config::channel_name_ok;
+use crate::endpoint::{ConnId, Receipt};
+use crate::protocol::close::CloseCode;
+use crate::push::{Message, PushError};
+
+use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT};
+use super::error::Failure;
+use super::pointer::{SizedPlace, Versioned};
+use super::server::wspush_server;
+use super::status::*;
+
+/// Where a publication stands. Set `struct_size` to `sizeof(wspush_receipt)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wspush_receipt {
+    /// `sizeof(wspush_receipt)`.
+    pub struct_size: usize,
+    /// For `wspush_server_delivery`; 1 for the server's first publication.
+    pub id: u64,
+    /// Which life of the channel; offsets start anew with each.
+    pub epoch: u64,
+    /// The publication's place in the channel: one more than the one before it.
+    pub offset: u64,
+}
+
+// SAFETY: repr(C), `struct_size` is first, and the rest are integers.
+unsafe impl Versioned for wspush_receipt {
+    const SIZE_MIN: usize = size_of::<usize>() + 24;
+}
+
+/// The message of this kind; text is checked.
+pub(super) fn message(kind: i32, bytes: &[u8]) -> Result<Message<'_>, Failure> {
+    if bytes.is_empty() {
+        return Err(PushError::Empty.into());
+    }
+    match kind {
+        WSPUSH_TEXT => {
+            let text = simdutf8::basic::from_utf8(bytes);
+            Ok(Message::Text(text.map_err(|_| Failure::new(WSPUSH_EUTF8, "the text is not valid UTF-8"))?))
+        }
+        WSPUSH_BINARY => Ok(Message::Binary(bytes)),
+        _ => {
+            let text = format!("kind is {kind}, neither WSPUSH_TEXT nor WSPUSH_BINARY");
+            Err(Failure::new(WSPUSH_EINVAL, text))
+        }
+    }
+}
+
+/// A code that a close frame may carry.
+pub(super) fn close_code(code: u16) -> Result<CloseCode, Failure> {
+    let code = CloseCode(code);
+    if code.is_valid_on_wire() {
+        Ok(code)
+    } else {
+        Err(Failure::new(WSPUSH_EINVAL, format!("a close frame can't carry the code {code}")))
+    }
+}
+
+/// A channel's name.
+pub(super) fn channel_name(name: &str) -> Result<&str, Failure> {
+    if channel_name_ok(name) { Ok(name) } else { Err(PushError::BadChannel.into()) }
+}
+
+fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
+    if let Some(place) = place {
+        let Receipt { epoch, offset, id, .. } = *receipt;
+        place.put(wspush_receipt { struct_size: 0, id, epoch, offset });
+    }
+}
+
+/// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`; the data is
+/// copied. `receipt` may be NULL.
+///
+/// Any thread; what one thread publishes arrives in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
+/// server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,
+/// `WSPUSH_EUTF8`, `WSPUSH_ESTOPPED`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_broadcast(
+    server: *const wspush_server,
+    kind: i32,
+    data: *const c_void,
+    length: usize,
+    receipt: *mut wspush_receipt,
+) -> wspush_status {
+    call!(server: server, data: bytes(length), receipt: optional_sized_place => {
+        put_receipt(receipt, &server.handle.broadcast(message(kind, data)?)?);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
+/// for a channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_publish(
+    server: *const wspush_server,
+    channel: *const c_char,
+    channel_length: usize,
+    kind: i32,
+    data: *const c_void,
+    length: usize,
+    receipt: *mut wspush_receipt,
+) -> wspush_status {
+    call!(
+        server: server,
+        channel: text(channel_length),
+        data: bytes(length),
+        receipt: optional_sized_place => {
+            put_receipt(receipt, &server.handle.publish(channel_name(channel)?, message(kind, data)?)?);
+            Ok(WSPUSH_OK)
+        }
+    )
+}
+
+/// Sends a message to one connection. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the
+/// server's thread sees whether the connection is still there: a message to one that has gone is dropped, and a
+/// client that lets too much wait (`outbox_bytes_max`) is closed with 1013.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_send(
+    server: *const wspush_server,
+    conn: u64,
+    kind: i32,
+    data: *const c_void,
+    length: usize,
+) -> wspush_status {
+    call!(server: server, data: bytes(length) => {
+        server.handle.send(ConnId(conn), message(kind, data)?)?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Closes a connection with a code (1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason, of which more than 123
+/// bytes are cut off; one that has gone already is no error. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+/// `wspush_broadcast`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_close(
+    server: *const wspush_server,
+    conn: u64,
+    code: u16,
+    reason: *const c_char,
+    reason_length: usize,
+) -> wspush_status {
+    call!(server: server, reason: text(reason_length) => {
+        server.handle.close(ConnId(conn), close_code(code)?, reason)?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Lets a connection receive a channel from now on; one that has gone already is no error. Any thread; never blocks;
+/// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_subscribe(
+    server: *const wspush_server,
+    conn: u64,
+    channel: *const c_char,
+    channel_length: usize,
+) -> wspush_status {
+    call!(server: server, channel: text(channel_length) => {
+        server.handle.subscribe(ConnId(conn), channel)?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Lets it receive the channel no more; as `wspush_subscribe` otherwise.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_unsubscribe(
+    server: *const wspush_server,
+    conn: u64,
+    channel: *const c_char,
+    channel_length: usize,
+) -> wspush_status {
+    call!(server: server, channel: text(channel_length) => {
+        server.handle.unsubscribe(ConnId(conn), channel)?;
+        Ok(WSPUSH_OK)
+    })
+}

@@ -1,0 +1,160 @@
+//! Who drives a server: nobody yet, a thread of ours, the host by polling, nobody any more.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::server::{Handle, Server};
+
+use super::error::Failure;
+use super::host::OnReactor;
+use super::status::*;
+
+enum State {
+    /// To be polled, or to be started.
+    Idle(Box<Server>),
+    /// A thread of ours has it.
+    Started(JoinHandle<Result<(), Failure>>),
+    Stopped,
+}
+
+/// A server's driver. The lock is held while the host polls and while somebody stops it.
+pub(super) struct Running(Mutex<State>);
+
+impl Running {
+    /// A server that nobody drives yet.
+    pub(super) fn new(server: Server) -> Running {
+        Running(Mutex::new(State::Idle(Box::new(server))))
+    }
+
+    /// The state, unless another thread is using it.
+    fn try_lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
+        match self.0.try_lock() {
+            Ok(state) => Ok(state),
+            // Every panic in here has left a whole state behind: see `poll`.
+            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(WSPUSH_ESTATE, "another thread is polling or stopping the server"))
+            }
+        }
+    }
+
+    /// Gives the server a thread of its own.
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        let mut state = self.try_lock()?;
+        match std::mem::replace(&mut *state, State::Stopped) {
+            State::Idle(server) => {
+                *state = State::Started(spawn(server)?);
+                Ok(())
+            }
+            State::Started(thread) => {
+                *state = State::Started(thread);
+                Err(Failure::new(WSPUSH_ESTATE, "the server has been started already"))
+            }
+            State::Stopped => Err(stopped()),
+        }
+    }
+
+    /// One turn on this thread. False: the server has drained.
+    pub(super) fn poll(&self, timeout: Option<Duration>) -> Result<bool, Failure> {
+        let mut state = self.try_lock()?;
+        // A server that panics is dropped, and what is left is a stopped one.
+        match std::mem::replace(&mut *state, State::Stopped) {
+            State::Idle(mut server) => {
+                let _on_reactor = OnReactor::enter();
+                let goes_on = server.poll_once(timeout)?;
+                if goes_on {
+                    *state = State::Idle(server);
+                }
+                Ok(goes_on)
+            }
+            State::Started(thread) => {
+                *state = State::Started(thread);
+                Err(started())
+            }
+            State::Stopped => Err(stopped()),
+        }
+    }
+
+    /// How long the host may leave the server alone. None: until its descriptor is readable.
+    pub(super) fn timeout(&self) -> Result<Option<Duration>, Failure> {
+        match &*self.try_lock()? {
+            State::Idle(server) => Ok(server.time_to_next()),
+            State::Started(_) => Err(started()),
+            State::Stopped => Err(stopped()),
+        }
+    }
+
+    /// Waits for the end of a server that was told to drain; drives it there if nobody else does.
+    pub(super) fn stop(&self, handle: &Handle, within: Option<Duration>) -> Result<(), Failure> {
+        let tell = || match within {
+            Some(time) => handle.drain_within(time),
+            None => handle.drain(),
+        };
+        // First of all, so that a thread that polls without end comes out of it and gives the lock back.
+        if !self.has_ended() {
+            tell();
+        }
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Stopped) {
+            State::Idle(mut server) => {
+                let _on_reactor = OnReactor::enter();
+                while server.poll_once(None)? {}
+                Ok(())
+            }
+            State::Started(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),
+            State::Stopped => Ok(()),
+        }
+    }
+
+    /// Whether nobody will take a command any more.
+    pub(super) fn has_ended(&self) -> bool {
+        match self.try_lock().as_deref() {
+            Ok(State::Stopped) => true,
+            Ok(State::Started(thread)) => thread.is_finished(),
+            _ => false,
+        }
+    }
+}
+
+fn stopped() -> Failure {
+    Failure::new(WSPUSH_ESTOPPED, "the server has stopped")
+}
+
+fn started() -> Failure {
+    Failure::new(WSPUSH_ESTATE, "the server has a thread of its own (wspush_server_start)")
+}
+
+fn panicked() -> Failure {
+    Failure::new(WSPUSH_EPANIC, "the server's thread has panicked; its message is on standard error")
+}
+
+/// The thread blocks all signals: they belong to the host's threads.
+fn spawn(server: Box<Server>) -> io::Result<JoinHandle<Result<(), Failure>>> {
+    let before = block_signals()?;
+    let run = move || {
+        let _on_reactor = OnReactor::enter();
+        let result = catch_unwind(AssertUnwindSafe(|| server.run()));
+        result.map_err(|_| panicked())?.map_err(Failure::from)
+    };
+    let thread = thread::Builder::new().name("wspush".to_owned()).spawn(run);
+    // SAFETY: `before` is a set that pthread_sigmask has filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+    thread
+}
+
+/// Blocks all signals in this thread, for a new one to inherit; returns what was blocked before.
+fn block_signals() -> io::Result<libc::sigset_t> {
+    // SAFETY: sigfillset fills the set it is given, pthread_sigmask the one it puts the old mask in.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) {
+            0 => Ok(before),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A server: made, driven, stopped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
+
+use crate::journal::Journal;
+use crate::server::{Handle, Server};
+
+use super::callbacks::wspush_callbacks;
+use super::config::{defaults, wspush_config};
+use super::error::Failure;
+use super::fork;
+use super::host::{Host, is_reactor, log_sink};
+use super::running::Running;
+use super::status::*;
+use super::text::wspush_str;
+
+/// A push server. Its functions may be called from any thread unless they say otherwise, until it is freed.
+pub struct wspush_server {
+    pub(super) handle: Handle,
+    running: Running,
+    descriptor: i32,
+    addresses: Vec<String>,
+    admin_address: Option<String>,
+    port: Option<u16>,
+    /// The process it was made in.
+    generation: u32,
+}
+
+impl wspush_server {
+    /// Refuses a server that fork has copied.
+    pub(super) fn check_process(&self) -> Result<(), Failure> {
+        if self.generation == fork::generation() {
+            Ok(())
+        } else {
+            Err(Failure::new(WSPUSH_EFORK, "the server belongs to the process this one was forked from"))
+        }
+    }
+}
+
+/// Refuses what would wait for itself.
+fn not_in_callback() -> Result<(), Failure> {
+    if is_reactor() {
+        Err(Failure::new(WSPUSH_EWRONGTHREAD, "this cannot be done inside a callback"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Milliseconds; a negative number is no limit.
+fn time(ms: i64) -> Option<Duration> {
+    u64::try_from(ms).ok().map(Duration::from_millis)
+}
+
+/// Makes a server and binds its addresses; clients wait until it is started or polled. `config` may be NULL: the
+/// defaults of `wspush_config_new`. `callbacks` may be NULL: the server pushes and ignores what clients say. Both are
+/// copied. Raises the process's soft limit of descriptors to the hard one.
+///
+/// Free the server with `wspush_server_free`. `WSPUSH_ECONFIG`, `WSPUSH_ELISTEN`, `WSPUSH_ESYSTEM`:
+/// `wspush_last_error` names the setting or the address. Any thread; a process may have several servers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_new(
+    config: *const wspush_config,
+    callbacks: *const wspush_callbacks,
+    server: *mut *mut wspush_server,
+) -> wspush_status {
+    call!(config: optional, callbacks: optional_sized, server: place => {
+        let config = match config {
+            Some(config) => config.layers.finish()?,
+            None => defaults()?.finish()?,
+        };
+        fork::watch();
+        let callbacks = callbacks.unwrap_or(wspush_callbacks::NONE);
+        let shown = Arc::new(AtomicPtr::default());
+        let host = Host { callbacks, server: shown.clone() };
+        let journal = log_sink(callbacks).map(|sink| Journal::new(config.log_level, sink));
+        let bound = Server::bind_with(config, |_| Box::new(host), journal)?;
+        let addresses = bound.addresses();
+        let made = Box::into_raw(Box::new(wspush_server {
+            handle: bound.handle(),
+            descriptor: bound.descriptor(),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            admin_address: bound.admin_address().map(|address| address.to_string()),
+            port: addresses.first().map(std::net::SocketAddr::port),
+            generation: fork::generation(),
+            running: Running::new(bound),
+        }));
+        shown.store(made, Ordering::Release);
+        server.put(made);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Gives the server a thread of its own, on which callbacks run and which blocks all signals. `WSPUSH_ESTATE`: it has
+/// one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_start(server: *mut wspush_server) -> wspush_status {
+    call!(server: server => {
+        not_in_callback()?;
+        server.running.start()?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Instead of starting it: does one turn of the server on this thread, and waits at most `timeout_ms` for something to
+/// do (0: not at all; negative: as long as it takes). Callbacks run inside. `WSPUSH_DONE`: the server has drained, and
+/// need not be polled again. `WSPUSH_ESTATE`: it was started, or another thread is polling it.
+/// `WSPUSH_EWRONGTHREAD` inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_poll(server: *mut wspush_server, timeout_ms: i32) -> wspush_status {
+    call!(server: server => {
+        not_in_callback()?;
+        let goes_on = server.running.poll(time(timeout_ms.into()))?;
+        Ok(if goes_on { WSPUSH_OK } else { WSPUSH_DONE })
+    })
+}
+
+/// A descriptor that is readable when `wspush_server_poll` has something to do, for a host that waits in its own epoll
+/// or poll. It stays the server's: don't read, don't close it. It is the same for the server's whole life.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_fd(server: *const wspush_server, fd: *mut i32) -> wspush_status {
+    call!(server: server, fd: place => {
+        fd.put(server.descriptor);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// After how many milliseconds the server must be polled even if its descriptor is not readable; -1: it need not. Ask
+/// again after every poll. `WSPUSH_ESTATE` and `WSPUSH_ESTOPPED` as for `wspush_server_poll`; inside a callback 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_timeout(
+    server: *const wspush_server,
+    timeout_ms: *mut i32,
+) -> wspush_status {
+    call!(server: server, timeout_ms: place => {
+        let time = if is_reactor() { Some(Duration::ZERO) } else { server.running.timeout()? };
+        // Rounded up: who comes too early has to come again.
+        let ms = time.map_or(-1, |time| {
+            i32::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
+        });
+        timeout_ms.put(ms);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The address of a public listener, by index from 0, with the port that port 0 has become: "127.0.0.1:8080".
+/// `WSPUSH_ENOTFOUND`: there are no more. The text lives as long as the server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_address(
+    server: *const wspush_server,
+    index: usize,
+    address: *mut wspush_str,
+) -> wspush_status {
+    call!(server: server, address: place => {
+        let none = || Failure::new(WSPUSH_ENOTFOUND, format!("there is no listener {index}"));
+        address.put(server.addresses.get(index).ok_or_else(none)?.as_str().into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The address of the admin listener. `WSPUSH_ENOTFOUND`: it has none, or a Unix-domain socket. The text lives as long
+/// as the server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_admin_address(
+    server: *const wspush_server,
+    address: *mut wspush_str,
+) -> wspush_status {
+    call!(server: server, address: place => {
+        let none = || Failure::new(WSPUSH_ENOTFOUND, "there is no admin listener with an address");
+        address.put(server.admin_address.as_deref().ok_or_else(none)?.into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The port of the first public listener.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_port(server: *const wspush_server, port: *mut u16) -> wspush_status {
+    call!(server: server, port: place => {
+        port.put(server.port.ok_or_else(|| Failure::new(WSPUSH_ENOTFOUND, "there is no public listener"))?);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Takes over those settings that can change while the server runs; the log says which could not. Never blocks;
+/// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_reload(
+    server: *const wspush_server,
+    config: *const wspush_config,
+) -> wspush_status {
+    call!(server: server, config: given => {
+        server.handle.reload(config.layers.finish()?)?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Begins the end and returns at once: no more connections and pushes; what was pushed still goes out, then everybody
+/// gets a close frame with 1001, and after `drain_ms` (negative: the setting of that name) whoever is left is cut
+/// off. Said again it can only shorten the time. Allowed in callbacks; a polled server must be polled on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_drain(server: *const wspush_server, drain_ms: i64) -> wspush_status {
+    call!(server: server => {
+        if server.running.has_ended() {
+            return Ok(WSPUSH_OK);
+        }
+        match time(drain_ms) {
+            Some(time) => server.handle.drain_within(time),
+            None => server.handle.drain(),
+        }
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Drains the server and **blocks** until that is done, `drain_ms` at most (negative: the setting of that name).
+/// Callbacks are still called meanwhile: on this thread, if the server was not started. Afterwards everything
+/// answers `WSPUSH_ESTOPPED`; a second stop is no error. Other errors tell how the server's thread came to its end.
+/// `WSPUSH_EWRONGTHREAD` inside a callback, of whichever server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_stop(server: *mut wspush_server, drain_ms: i64) -> wspush_status {
+    call!(server: server => {
+        not_in_callback()?;
+        server.running.stop(&server.handle, time(drain_ms))?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread
+/// may be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
+/// `WSPUSH_EWRONGTHREAD` inside a callback; `WSPUSH_EFORK` in a child process. It is not freed then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_free(server: *mut wspush_server) -> wspush_status {
+    if server.is_null() {
+        return WSPUSH_OK;
+    }
+    let made = server;
+    call!(server: server => {
+        not_in_callback()?;
+        let stopped = server.running.stop(&server.handle, Some(Duration::ZERO));
+        // SAFETY: it came from `wspush_server_new`, and by the contract of the room it is freed once, when nobody else
+        // uses it. The reference is not used any more.
+        drop(unsafe { Box::from_raw(made) });
+        stopped.map(|()| WSPUSH_OK)
+    })
+}

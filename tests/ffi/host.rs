@@ -1,0 +1,216 @@
+//! Compiling hosts and running them.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+
+/// What a host runs under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Plain,
+    /// AddressSanitizer, with its leak check, and UBSan.
+    Sanitizers,
+    Valgrind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    C,
+    Cpp,
+}
+
+impl Language {
+    fn of(source: &Path) -> Language {
+        if source.extension().is_some_and(|extension| extension == "cpp") {
+            Language::Cpp
+        } else {
+            Language::C
+        }
+    }
+
+    fn compiler(self) -> Command {
+        let (variable, name) = match self {
+            Language::C => ("CC", "cc"),
+            Language::Cpp => ("CXX", "c++"),
+        };
+        let mut command = Command::new(std::env::var(variable).unwrap_or_else(|_| name.to_owned()));
+        command.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-g"]);
+        command
+    }
+}
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where test programs go. The library is there under the name that its SONAME asks for.
+pub(crate) fn build_dir() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ffi");
+        fs::create_dir_all(&dir).unwrap();
+        // Cargo has put the shared library beside the test.
+        let library = std::env::current_exe().unwrap().with_file_name("libwspush.so");
+        for name in ["libwspush.so", "libwspush.so.0"] {
+            let link = dir.join(name);
+            let _ = fs::remove_file(&link);
+            symlink(&library, link).unwrap();
+        }
+        dir
+    })
+}
+
+/// Says why a test was not run, where a reader of the log will see it.
+pub(crate) fn skip(what: &str, why: &dyn std::fmt::Display) {
+    // Not eprintln: what that says in a test that passes nobody sees.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}; ./test installs what is missing");
+}
+
+fn works(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// Whether there is a compiler for the language.
+pub(crate) fn has_compiler(language: Language) -> bool {
+    let works = works(language.compiler().arg("--version"));
+    if !works {
+        skip(&format!("{language:?}"), &"no compiler");
+    }
+    works
+}
+
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|problem| panic!("{command:?}: {problem}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The header must compile with nothing before it.
+pub(crate) fn check_header(language: Language, standard: &str, header: &str) {
+    if !has_compiler(language) {
+        return;
+    }
+    let kind = if language == Language::C { "c" } else { "c++" };
+    let mut compiler = language.compiler();
+    compiler.arg(format!("-std={standard}")).args(["-fsyntax-only", "-x", kind]);
+    run(compiler.arg(root().join("include").join(header)));
+}
+
+/// Compiles a program against the library; None: a tool is missing.
+pub(crate) fn compile(source: &Path, tool: Tool) -> Option<PathBuf> {
+    let language = Language::of(source);
+    if !has_compiler(language) {
+        return None;
+    }
+    let name = source.file_name().unwrap().to_str().unwrap().replace('.', "_");
+    let program = build_dir().join(format!("{name}_{tool:?}"));
+    let mut compiler = language.compiler();
+    compiler.arg(if language == Language::C { "-std=c99" } else { "-std=c++17" });
+    if tool == Tool::Sanitizers {
+        compiler.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    }
+    compiler
+        .arg("-D_GNU_SOURCE")
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg("-I")
+        .arg(root().join("ffi-tests"));
+    compiler.arg("-o").arg(&program).arg(source).arg("-L").arg(build_dir()).args(["-lwspush", "-pthread"]);
+    run(&mut compiler);
+    Some(program)
+}
+
+/// The command that runs a program under a tool; None: it is missing.
+fn command(program: &Path, tool: Tool) -> Option<Command> {
+    let mut command = match tool {
+        Tool::Valgrind => {
+            if !works(Command::new("valgrind").arg("--version")) {
+                skip(&program.display().to_string(), &"no valgrind");
+                return None;
+            }
+            let mut valgrind = Command::new("valgrind");
+            // Threads take turns fairly, or eight that wait for a ninth would keep it from running.
+            valgrind.args(["--quiet", "--error-exitcode=99", "--fair-sched=try", "--leak-check=full"]);
+            valgrind.args(["--errors-for-leak-kinds=definite,indirect,possible", "--num-callers=30"]);
+            valgrind.arg(program);
+            valgrind
+        }
+        Tool::Plain | Tool::Sanitizers => Command::new(program),
+    };
+    command.env("LD_LIBRARY_PATH", build_dir()).env("ASAN_OPTIONS", "detect_leaks=1");
+    Some(command)
+}
+
+/// A host that runs.
+pub(crate) struct Host {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Host {
+    /// Compiles a program of ffi-tests and starts it; None: a tool is missing.
+    pub(crate) fn start(program: &str, tool: Tool) -> Option<Host> {
+        Host::start_source(&root().join("ffi-tests").join(program), tool, &[])
+    }
+
+    /// As [`start`](Self::start), from any source and with arguments.
+    pub(crate) fn start_source(source: &Path, tool: Tool, arguments: &[&str]) -> Option<Host> {
+        Host::start_program(&compile(source, tool)?, tool, arguments)
+    }
+
+    /// Starts what has been compiled.
+    pub(crate) fn start_program(program: &Path, tool: Tool, arguments: &[&str]) -> Option<Host> {
+        let mut command = command(program, tool)?;
+        command.args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Some(Host { child, input, output })
+    }
+
+    /// The next line of its output.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// The port it listens on, which it says first.
+    pub(crate) fn port(&mut self) -> u16 {
+        let line = self.line();
+        let port = line.strip_prefix("port ").and_then(|port| port.parse().ok());
+        port.unwrap_or_else(|| panic!("{line:?} instead of its port: {:?}", self.child.wait()))
+    }
+
+    /// Writes a line to its input.
+    pub(crate) fn command(&mut self, line: &str) {
+        let input = self.input.as_mut().unwrap();
+        writeln!(input, "{line}").and_then(|()| input.flush()).unwrap();
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Waits for its end, which must be a good one, and returns the rest of its output.
+    pub(crate) fn end(&mut self) -> String {
+        self.close_input();
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}; it said: {rest}");
+        rest
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

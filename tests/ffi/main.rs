@@ -1,0 +1,190 @@
+//! Hosts in C and C++ (ffi-tests/) with real clients, under AddressSanitizer and UBSan and under valgrind.
+//!
+//! There is no run under ThreadSanitizer: the library's locks are futexes that only an instrumented standard library
+//! would show it, so it reports races where there are none. What threads share is checked by the compiler, and
+//! `walk` calls everything from 16 threads at once.
+#![cfg(feature = "ffi")]
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod embedding;
+mod host;
+mod install;
+mod walk;
+
+use std::collections::HashMap;
+
+use client::{BINARY, CLOSE, Client, TEXT};
+use host::{Host, Language, Tool};
+
+const TOOLS: [Tool; 2] = [Tool::Sanitizers, Tool::Valgrind];
+
+/// Starts a host under each tool and hands it to `drive`, which returns what the host says at its end.
+fn under_each_tool(program: &str, drive: impl Fn(&mut Host, u16)) -> Vec<String> {
+    let runs = TOOLS.iter().filter_map(|&tool| {
+        let mut host = Host::start(program, tool)?;
+        let port = host.port();
+        drive(&mut host, port);
+        Some(host.end())
+    });
+    runs.collect()
+}
+
+#[test]
+fn headers_compile_alone() {
+    for standard in ["c99", "c11", "c17"] {
+        host::check_header(Language::C, standard, "wspush.h");
+    }
+    for standard in ["c++17", "c++20"] {
+        host::check_header(Language::Cpp, standard, "wspush.h");
+        host::check_header(Language::Cpp, standard, "wspush.hpp");
+    }
+}
+
+#[test]
+fn echo() {
+    let ends = under_each_tool("echo.c", |_, port| {
+        let mut clients: Vec<Client> = (0..8).map(|_| Client::open(port, "/ws")).collect();
+        for length in [1, 125, 126, 65_535, 65_536 - 16] {
+            let text = "x".repeat(length);
+            for client in &mut clients {
+                client.send(TEXT, text.as_bytes());
+                client.send(BINARY, &[0xff; 3]);
+            }
+            for client in &mut clients {
+                assert_eq!(client.frame(), (TEXT, text.clone().into_bytes()));
+                assert_eq!(client.frame(), (BINARY, vec![0xff; 3]));
+            }
+        }
+        clients[0].send(TEXT, b"quit");
+        assert_eq!(clients[0].frame(), (CLOSE, b"\x0f\xa0as you wish".to_vec()));
+        // The others are told when the host stops.
+    });
+    for end in ends {
+        assert_eq!(end, "opened 8 messages 81 closed 8\n");
+    }
+}
+
+#[test]
+fn chat_in_c() {
+    under_each_tool("chat.c", |_, port| {
+        assert_eq!(Client::refusal(port, "/ws"), (401, "who are you?".to_owned()));
+        assert_eq!(Client::refusal(port, "/ws?name=Ada"), (400, "which room?".to_owned()));
+        assert_eq!(Client::refusal(port, "/ws?name=A&room=a%20b"), (400, "not a room's name".to_owned()));
+        let mut ada = Client::open(port, "/ws?name=Ada&room=r1");
+        assert_eq!(ada.text(), "Ada has joined");
+        let mut eve = Client::open(port, "/ws?name=Eve&room=r2");
+        assert_eq!(eve.text(), "Eve has joined");
+        let mut bob = Client::open(port, "/ws?name=B%C3%B6b&room=r1");
+        assert_eq!((ada.text(), bob.text()), ("Böb has joined".to_owned(), "Böb has joined".to_owned()));
+        bob.send(TEXT, "hällo".as_bytes());
+        assert_eq!((ada.text(), bob.text()), ("Böb: hällo".to_owned(), "Böb: hällo".to_owned()));
+        bob.send(BINARY, b"x");
+        assert_eq!(bob.frame().1[..2], 1003u16.to_be_bytes());
+        drop(bob);
+        assert_eq!(ada.text(), "Böb has left");
+        eve.send(TEXT, b"alone?");
+        assert_eq!(eve.text(), "Eve: alone?");
+    });
+}
+
+#[test]
+fn chat_in_cpp() {
+    let ends = under_each_tool("chat.cpp", |host, port| {
+        assert_eq!(Client::refusal(port, "/ws").0, 401);
+        // An exception refuses the client, and the server goes on.
+        assert_eq!(Client::refusal(port, "/ws?name=nobody"), (500, "internal error".to_owned()));
+        let mut ada = Client::open(port, "/ws?name=Ada&channel=extra");
+        assert_eq!(ada.text(), "Ada has joined");
+        ada.send(TEXT, b"to me");
+        assert_eq!(ada.frame(), (BINARY, vec![0, 0xff]));
+        ada.send(TEXT, b"join other");
+        assert_eq!(ada.text(), "joined");
+        let mut bob = Client::open(port, "/ws?name=Bob");
+        assert_eq!((ada.text(), bob.text()), ("Bob has joined".to_owned(), "Bob has joined".to_owned()));
+        bob.send(TEXT, b"join not a name");
+        assert_eq!(bob.frame(), (CLOSE, b"\x03\xf3internal error".to_vec()));
+        drop(bob);
+        assert_eq!(ada.text(), "Bob has left");
+        host.command("hello");
+        assert_eq!(ada.text(), "* hello");
+    });
+    for end in ends {
+        let lines: Vec<&str> = end.lines().collect();
+        assert_eq!(lines[0], "caught nobody connects");
+        assert!(lines[1].starts_with("caught not a channel's name: "), "{end}");
+        assert_eq!(lines.last(), Some(&"stopped"));
+    }
+}
+
+#[test]
+fn eight_threads_lose_nothing_and_keep_their_order() {
+    const POSTS: usize = 250;
+    let ends = under_each_tool("notify.c", |host, port| {
+        let mut staying: Vec<Client> = (0..4).map(|_| Client::open(port, "/ws")).collect();
+        host.command(&format!("post {POSTS}"));
+        // Others come and go meanwhile.
+        for _ in 0..20 {
+            let mut visitor = Client::open(port, "/ws");
+            visitor.send(TEXT, b"hello");
+        }
+        for client in &mut staying {
+            let mut next = HashMap::new();
+            loop {
+                let (opcode, bytes) = client.frame();
+                if opcode == BINARY {
+                    break;
+                }
+                let text = String::from_utf8(bytes).unwrap();
+                let (thread, number) = text.split_once(' ').unwrap();
+                let expected = next.entry(thread.to_owned()).or_insert(0);
+                assert_eq!(number.parse(), Ok(*expected), "thread {thread}");
+                *expected += 1;
+            }
+            assert_eq!(next.len(), 8);
+            assert!(next.values().all(|&count| count == POSTS), "{next:?}");
+        }
+    });
+    assert!(ends.iter().all(|end| end.starts_with("posted 2000, inbox full ")), "{ends:?}");
+}
+
+#[test]
+fn deliveries_are_told() {
+    let ends = under_each_tool("notify.cpp", |host, port| {
+        let mut clients: Vec<Client> = (0..3).map(|_| Client::open(port, "/ws")).collect();
+        host.command("news");
+        for client in &mut clients {
+            let mut got: Vec<String> = (0..4).map(|_| client.text()).collect();
+            got.sort();
+            assert_eq!(got, ["news 0", "news 1", "news 2", "news 3"]);
+        }
+    });
+    assert!(ends.iter().all(|end| end == "delivered 4\nlogged\n"), "{ends:?}");
+}
+
+#[test]
+fn a_host_with_its_own_loop() {
+    let ends = under_each_tool("own_loop.c", |host, port| {
+        let mut clients: Vec<Client> = (0..3).map(|_| Client::open(port, "/ws")).collect();
+        host.command("one");
+        for client in &mut clients {
+            assert_eq!(client.text(), "one");
+        }
+        clients[0].send(TEXT, b"hi");
+        assert_eq!(host.line(), "said hi");
+        host.close_input();
+        for client in &mut clients {
+            assert_eq!(client.frame().1[..2], 1001u16.to_be_bytes());
+        }
+    });
+    assert!(ends.iter().all(|end| end == "drained\n"), "{ends:?}");
+}
+
+#[test]
+fn the_rules_between_host_and_library() {
+    for tool in TOOLS {
+        if let Some(mut host) = Host::start("rules.c", tool) {
+            assert_eq!(host.end(), "the rules hold\n");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
+#![cfg(feature = "jni")]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wspush::config::{AdminListen, LogLevel};
+use wspush::{Config, Handle, Message, Server};
+
+/// A host that hasn't ended after this long hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The jar and the compiled hosts.
+struct Built {
+    jar: PathBuf,
+    classes: PathBuf,
+    library: PathBuf,
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Builds everything once; None, and a line that says so, without a JDK.
+fn built() -> Option<&'static Built> {
+    static BUILT: OnceLock<Option<Built>> = OnceLock::new();
+    BUILT.get_or_init(build).as_ref()
+}
+
+fn build() -> Option<Built> {
+    if Command::new("javac").arg("-version").output().is_err() {
+        eprintln!(
+            "SKIPPED: the Java hosts need a JDK, 11 or newer, and there is no javac (apt install openjdk-17-jdk)"
+        );
+        return None;
+    }
+    let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    let library = deps.join("libwspush.so");
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("java");
+    let (jar, classes) = (out.join("wspush.jar"), out.join("hosts"));
+    let mut java_build = Command::new(repository().join("java/build"));
+    java_build.arg("--out").arg(&out).arg("--library").arg(&library);
+    succeed(java_build.output().unwrap(), "java/build");
+
+    let mut javac = Command::new("javac");
+    javac.args(["--release", "11", "-Xlint:all", "-Werror", "-cp"]).arg(&jar).arg("-d").arg(&classes);
+    for directory in ["ffi-tests/java", "examples/java"] {
+        let files = std::fs::read_dir(repository().join(directory)).unwrap();
+        javac.args(files.map(|file| file.unwrap().path()));
+    }
+    succeed(javac.output().unwrap(), "javac");
+    Some(Built { jar, classes, library })
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn succeed(output: Output, what: &str) -> String {
+    let text = text(&output);
+    assert!(output.status.success(), "{what}: {}\n{text}", output.status);
+    text
+}
+
+fn java(built: &Built, options: &[&str], program: &[&str]) -> Command {
+    let mut path = built.jar.clone().into_os_string();
+    path.push(":");
+    path.push(&built.classes);
+    let mut java = jvm();
+    java.args(options).arg("-cp").arg(path).args(program);
+    java
+}
+
+fn jvm() -> Command {
+    let mut java = Command::new("java");
+    // Cargo names the directory of the library there, and the JVM would look into it before the jar.
+    java.env_remove("LD_LIBRARY_PATH").stdout(Stdio::piped()).stderr(Stdio::piped());
+    java
+}
+
+/// Runs a program to its end, or kills it.
+fn finish(mut command: Command) -> Output {
+    let mut child = command.spawn().unwrap();
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let read = |pipe: &mut dyn Read| {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    thread::scope(|scope| {
+        let out = scope.spawn(move || read(&mut stdout));
+        let err = scope.spawn(move || read(&mut stderr));
+        let status = wait(&mut child);
+        Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() }
+    })
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) => return status,
+            None if Instant::now() > end => child.kill().unwrap(),
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// What `-Xcheck:jni` has to say looks like one of these.
+fn jni_complaint(line: &str) -> bool {
+    line.contains("in native method") || line.starts_with("WARNING: JNI") || line.contains("FATAL ERROR")
+}
+
+/// Runs a host with all its checks and the JVM's.
+fn host(program: &[&str], options: &[&str]) {
+    let Some(built) = built() else { return };
+    let options = [&["-Xcheck:jni", "-Xmx256m"], options].concat();
+    let text = succeed(finish(java(built, &options, program)), program[0]);
+    let complaints: Vec<&str> = text.lines().filter(|line| jni_complaint(line)).collect();
+    assert!(complaints.is_empty(), "{program:?}: {complaints:#?}");
+}
+
+#[test]
+fn the_pom_has_cargos_version() {
+    let pom = std::fs::read_to_string(repository().join("java/pom.xml")).unwrap();
+    let version =
+        concat!("<artifactId>wspush</artifactId>\n  <version>", env!("CARGO_PKG_VERSION"), "</version>");
+    assert!(pom.contains(version), "java/pom.xml must have {version}");
+}
+
+#[test]
+fn echo() {
+    host(&["EchoHost"], &[]);
+}
+
+#[test]
+fn chat() {
+    host(&["ChatHost"], &[]);
+}
+
+#[test]
+fn notification_service_with_clients_that_come_and_go() {
+    host(&["NotificationService"], &[]);
+}
+
+#[test]
+fn exceptions_in_each_callback_close_one_connection() {
+    host(&["ThrowingCallbacks"], &[]);
+}
+
+#[test]
+fn calls_after_close_are_refused() {
+    host(&["UseAfterClose"], &[]);
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    host(&["Arguments"], &[]);
+}
+
+#[test]
+fn eight_publishers_keep_their_order_and_lose_nothing() {
+    host(&["OrderedPublishers"], &[]);
+}
+
+#[test]
+fn churn_leaves_heap_and_global_references_flat() {
+    host(&["Churn"], &[]);
+}
+
+/// As the targets have it: `cargo test --release --test java -- --ignored --nocapture churn_of_200_000`.
+#[test]
+#[ignore = "takes minutes"]
+fn churn_of_200_000() {
+    let Some(built) = built() else { return };
+    let java = java(built, &["-Xmx256m"], &["Churn", "10000", "20"]);
+    println!("{}", succeed(finish(java), "Churn"));
+}
+
+#[test]
+fn the_library_is_found() {
+    let Some(built) = built() else { return };
+    let directory = built.library.parent().unwrap().to_str().unwrap();
+    let path = format!("-Djava.library.path={directory}");
+    let file = format!("-Dio.wspush.library={}", built.library.display());
+    // Where nothing can be unpacked it has to come from where the option says.
+    let no_directory = "-Djava.io.tmpdir=/nonexistent";
+    host(&["ChatHost"], &[no_directory, &path]);
+    host(&["ChatHost"], &[no_directory, &file]);
+    for (option, said) in [
+        (no_directory, "can't be unpacked into java.io.tmpdir"),
+        ("-Dos.arch=pdp11", "no native/linux-pdp11/libwspush.so in the jar"),
+    ] {
+        let output = finish(java(built, &[option], &["ChatHost"]));
+        assert!(!output.status.success() && text(&output).contains(said), "{}", text(&output));
+    }
+    // As a module, which finds its classes and the library in another way.
+    let mut modular = jvm();
+    modular.arg("-p").arg(&built.jar).args(["--add-modules", "io.wspush", "-cp"]).arg(&built.classes);
+    modular.arg("ChatHost");
+    succeed(finish(modular), "as a module");
+}
+
+/// One HTTP request and its answer.
+fn http(address: &str, request_line: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!("{request_line} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close");
+    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The example: a form posts, who is online gets it, and SIGTERM says goodbye.
+#[test]
+fn online_notification() {
+    let Some(built) = built() else { return };
+    let mut child = java(built, &["-Xcheck:jni"], &["OnlineNotification", "0", "0"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let address = line.strip_prefix("open http://").and_then(|rest| rest.split('/').next()).expect(&line);
+    let page = http(address, "GET /", "");
+    let port = page.split("location.hostname + ':").nth(1).and_then(|rest| rest.split('/').next());
+    let mut socket = TcpStream::connect(format!("127.0.0.1:{}", port.expect(&page))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    assert!(http(address, "POST /notify", "message=").starts_with("HTTP/1.1 400"));
+    assert!(http(address, "POST /notify", "message=%3Cb%3Ehello+you").starts_with("HTTP/1.1 200"));
+    let mut frame = [0; 14];
+    socket.read_exact(&mut frame).unwrap();
+    assert_eq!(&frame, b"\x81\x0c<b>hello you");
+    let terminated = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(terminated.success());
+    let mut goodbye = [0; 4];
+    socket.read_exact(&mut goodbye).unwrap();
+    assert_eq!((goodbye[0], &goodbye[2..]), (0x88, &b"\x03\xe9"[..]));
+    drop(socket);
+    wait(&mut child);
+    for line in lines.map_while(Result::ok) {
+        assert!(!jni_complaint(&line), "{line}");
+    }
+}
+
+/// What publishing 64 bytes costs the calling thread, in Java and in Rust, in one run:
+/// `cargo test --release --test java -- --ignored --nocapture cost_of_a_broadcast`.
+#[test]
+#[ignore = "measures; means nothing without --release"]
+fn cost_of_a_broadcast() {
+    let Some(built) = built() else { return };
+    let (rust, rust_channel) = rust_nanoseconds();
+    println!("Rust {rust:.1} ns, channel {rust_channel:.1} ns");
+    let text = succeed(finish(java(built, &[], &["PublishCost"])), "PublishCost");
+    for line in text.lines() {
+        let Some((what, Ok(nanoseconds))) = line.split_once(' ').map(|(what, n)| (what, n.parse::<f64>()))
+        else {
+            continue;
+        };
+        let same = if what == "channel" { rust_channel } else { rust };
+        println!("Java {what} {nanoseconds:.1} ns, {:.2} times Rust", nanoseconds / same);
+    }
+}
+
+/// The same loops as in `PublishCost.java`: a broadcast, and a publication to a channel.
+fn rust_nanoseconds() -> (f64, f64) {
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        admin: AdminListen::Off,
+        log_level: LogLevel::Off,
+        ..Config::default()
+    };
+    let server = Server::bind(config).unwrap();
+    let handle = server.handle();
+    let reactor = thread::spawn(move || server.run());
+    let text = "x".repeat(64);
+    let broadcast = bursts(&handle, || drop(handle.broadcast(Message::Text(&text)).unwrap()));
+    let publish = bursts(&handle, || drop(handle.publish("news", Message::Text(&text)).unwrap()));
+    handle.drain();
+    reactor.join().unwrap().unwrap();
+    (broadcast, publish)
+}
+
+fn bursts(handle: &Handle, publish: impl Fn()) -> f64 {
+    const BURST: u64 = 2_000;
+    let mut nanoseconds = Vec::new();
+    let mut published = handle.stats().counters.publications;
+    for _ in 0..300 {
+        let start = Instant::now();
+        for _ in 0..BURST {
+            publish();
+        }
+        nanoseconds.push(start.elapsed().as_nanos() as f64 / BURST as f64);
+        published += BURST;
+        while handle.stats().counters.publications < published {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let mut warm = nanoseconds.split_off(150);
+    warm.sort_by(f64::total_cmp);
+    warm[warm.len() / 2]
+}
