@@ -1,4 +1,4 @@
-//! SPDX expressions, as far as crates use them: names, AND, OR (or the old `/`), brackets.
+//! SPDX expressions, as far as crates use them: names, WITH, AND, OR (or the old `/`), brackets.
 
 /// Whether the licences that `may` knows suffice for the expression.
 pub fn is_satisfied(expression: &str, may: &dyn Fn(&str) -> bool) -> bool {
@@ -35,6 +35,10 @@ fn one(rest: &mut &[&str], may: &dyn Fn(&str) -> bool) -> bool {
             *rest = behind;
             satisfied
         }
+        [name, "WITH", exception, behind @ ..] => {
+            *rest = behind;
+            may(&format!("{name} WITH {exception}"))
+        }
         [name, behind @ ..] => {
             *rest = behind;
             may(name)
@@ -54,6 +58,7 @@ fn expressions_mean_what_they_say() {
         ("(MIT OR Apache-2.0) AND GPL-3.0", false),
         ("GPL-3.0 AND Unicode-3.0 OR MIT", true),
         ("Apache-2.0 WITH LLVM-exception", false),
+        ("Apache-2.0 WITH LLVM-exception OR MIT", true),
         ("(MIT", false),
         ("MIT)", false),
         ("", false),
