@@ -106,8 +106,9 @@ pub(crate) fn compile(source: &Path, tool: Tool) -> Option<PathBuf> {
     if !has_compiler(language) {
         return None;
     }
-    let name = source.file_name().unwrap().to_str().unwrap().replace('.', "_");
-    let program = build_dir().join(format!("{name}_{tool:?}"));
+    // The whole path, since files of different folders have the same name, and tests run side by side.
+    let name = source.strip_prefix(root()).unwrap_or(source).display().to_string();
+    let program = build_dir().join(format!("{}_{tool:?}", name.replace(['/', '.'], "_")));
     let mut compiler = language.compiler();
     compiler.arg(if language == Language::C { "-std=c99" } else { "-std=c++17" });
     if tool == Tool::Sanitizers {
