@@ -297,6 +297,8 @@ mod tests {
         slab.clear();
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<Membership>() + size_of::<crate::push::Member>(), 16);
+        // Only who has a named channel, a user's name or something under way has it.
+        assert_eq!(size_of::<Extra>(), 96);
     }
 
     #[test]
