@@ -8,7 +8,7 @@ use crate::push::DEFAULT;
 use super::flush::{Offer, offer, set_blocked, set_full};
 use super::input::is_shortage;
 use super::reactor::Reactor;
-use super::slot::{Flags, Outbox, State};
+use super::slot::{Flags, Outbox, State, Unfinished};
 use super::socket::Socket;
 
 /// How a write to a socket went.
@@ -210,8 +210,8 @@ impl<S: Socket> Reactor<S> {
     /// Writes the rest of the frame that a closing connection was in the middle of. False: stop here.
     fn write_unfinished(&mut self, index: usize) -> bool {
         let slot = &mut self.slots[index];
-        let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) else { return true };
-        let Some(rest) = &mut ending.unfinished else { return true };
+        let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
+        let Some(rest) = ending.unfinished else { return true };
         let channel = self.channels.try_get(rest.channel).filter(|channel| channel.epoch == rest.epoch);
         let Some(log) = channel.map(|channel| &channel.log).filter(|log| log.tail() <= rest.from) else {
             // The log has moved on; in the middle of a frame there is nothing left to say.
@@ -219,26 +219,18 @@ impl<S: Socket> Reactor<S> {
             return false;
         };
         let (first, second) = log.slices_between(rest.from, rest.to);
-        match send(&mut slot.socket, &mut self.metrics, first, second) {
-            Sent::Bytes(n) => {
-                rest.from += n as u64;
-                if rest.from < rest.to {
-                    set_blocked(&mut self.census, &mut slot.flags, true);
-                    return false;
-                }
-                ending.unfinished = None;
-                true
-            }
-            Sent::Short => {
-                set_blocked(&mut self.census, &mut slot.flags, true);
-                self.timers.retries.push((index as u32, slot.serial));
-                false
-            }
-            Sent::Broken => {
-                self.remove(index, CloseReason::Reset);
-                false
-            }
+        let sent = send(&mut slot.socket, &mut self.metrics, first, second);
+        let Some(n) = self.written(index, sent) else { return false };
+        let rest = Unfinished { from: rest.from + n as u64, ..rest };
+        let done = rest.from == rest.to;
+        let slot = &mut self.slots[index];
+        if let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) {
+            ending.unfinished = (!done).then_some(rest);
         }
+        if !done {
+            set_blocked(&mut self.census, &mut slot.flags, true);
+        }
+        done
     }
 
     /// Writes the outbox. False: stop here.
@@ -250,28 +242,35 @@ impl<S: Socket> Reactor<S> {
         let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else {
             return true;
         };
-        match send(&mut slot.socket, &mut self.metrics, outbox.waiting(), &[]) {
-            Sent::Bytes(n) => {
-                outbox.written += n;
-                if !outbox.waiting().is_empty() {
-                    set_blocked(&mut self.census, &mut slot.flags, true);
-                    self.hold(index, |slot| slot.extra_mut().outbox.as_deref_mut().map(compact));
-                    return false;
-                }
-                slot.flags.set(Flags::OUTBOX, false);
-                self.hold(index, |slot| slot.extra_mut().outbox = None);
-                true
-            }
+        let sent = send(&mut slot.socket, &mut self.metrics, outbox.waiting(), &[]);
+        let Some(n) = self.written(index, sent) else { return false };
+        let slot = &mut self.slots[index];
+        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else {
+            return true;
+        };
+        outbox.written += n;
+        if !outbox.waiting().is_empty() {
+            set_blocked(&mut self.census, &mut slot.flags, true);
+            self.hold(index, |slot| slot.extra_mut().outbox.as_deref_mut().map(compact));
+            return false;
+        }
+        slot.flags.set(Flags::OUTBOX, false);
+        self.hold(index, |slot| slot.extra_mut().outbox = None);
+        true
+    }
+
+    /// How many bytes a write took; None: stop here, it is tried again later or the connection is gone.
+    fn written(&mut self, index: usize, sent: Sent) -> Option<usize> {
+        match sent {
+            Sent::Bytes(n) => return Some(n),
             Sent::Short => {
+                let slot = &mut self.slots[index];
                 set_blocked(&mut self.census, &mut slot.flags, true);
                 self.timers.retries.push((index as u32, slot.serial));
-                false
             }
-            Sent::Broken => {
-                self.remove(index, CloseReason::Reset);
-                false
-            }
+            Sent::Broken => self.remove(index, CloseReason::Reset),
         }
+        None
     }
 
     /// Ends the stream: what was written arrives, then its end. The slot waits for the peer to do the same.
