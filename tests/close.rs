@@ -7,7 +7,7 @@ use daemon::{Daemon, WebSocket};
 
 #[test]
 fn a_close_code_is_echoed() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--close-wait-ms", "100"]);
     for code in
         [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
     {
@@ -26,7 +26,7 @@ fn a_close_code_is_echoed() {
 
 #[test]
 fn codes_that_may_not_be_sent_are_violations() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--close-wait-ms", "100"]);
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535] {
         let mut client = WebSocket::open(&daemon);
         client.send_close(code, "");
@@ -43,7 +43,7 @@ fn codes_that_may_not_be_sent_are_violations() {
 
 #[test]
 fn violations_are_told_and_end_the_connection() {
-    let daemon = Daemon::start(&["--demo", "--message-bytes-max", "1000"]);
+    let daemon = Daemon::start(&["--demo", "--message-bytes-max", "1000", "--close-wait-ms", "100"]);
     let ping_in_parts = [masked(false, PING, b"x"), masked(true, CONTINUATION, b"y")].concat();
     let large_in_parts =
         [masked(false, TEXT, &[b'a'; 600]), masked(true, CONTINUATION, &[b'b'; 600])].concat();
@@ -98,7 +98,7 @@ fn violations_are_told_and_end_the_connection() {
 
 #[test]
 fn nothing_is_heard_after_a_close_frame() {
-    let daemon = Daemon::start(&["--demo"]);
+    let daemon = Daemon::start(&["--demo", "--close-wait-ms", "100"]);
     let mut client = WebSocket::open_at(&daemon, "/echo");
     let bytes = [
         masked(true, TEXT, b"before"),
@@ -114,7 +114,7 @@ fn nothing_is_heard_after_a_close_frame() {
 
 #[test]
 fn pings_are_answered_even_inside_a_message() {
-    let daemon = Daemon::start(&["--demo"]);
+    let daemon = Daemon::start(&["--demo", "--close-wait-ms", "100"]);
     let mut client = WebSocket::open_at(&daemon, "/echo");
     client.send_raw(&masked(false, TEXT, b"one, "));
     client.send(PING, b"are you there");
@@ -130,7 +130,7 @@ fn pings_are_answered_even_inside_a_message() {
 
 #[test]
 fn a_half_closed_stream_is_a_closed_one() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--close-wait-ms", "100"]);
     let mut client = WebSocket::open(&daemon);
     client.half_close();
     assert_eq!(client.next(), None);
@@ -147,7 +147,7 @@ fn a_half_closed_stream_is_a_closed_one() {
 
 #[test]
 fn a_request_is_answered_although_its_sender_says_no_more() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--close-wait-ms", "100"]);
     for mut http in [daemon::Http::tcp(daemon.public), daemon.admin_http()] {
         http.send(&http.request("GET", "/healthz", &[], b""));
         http.finish();
@@ -158,7 +158,7 @@ fn a_request_is_answered_although_its_sender_says_no_more() {
 
 #[test]
 fn resets_free_everything() {
-    let daemon = Daemon::start(&["--demo"]);
+    let daemon = Daemon::start(&["--demo", "--close-wait-ms", "100"]);
     let before = daemon::process::descriptors(daemon.pid());
     for target in ["/ws", "/ws?channel=public.a", "/echo", "/chat"] {
         for _ in 0..5 {

@@ -199,9 +199,30 @@ pub fn are_whole(mut bytes: &[u8]) -> bool {
     true
 }
 
+/// Whether the last bytes look like a client's whole close frame. For a stream in which frames can't be told apart any
+/// more, so it may be wrong in both directions.
+pub fn ends_with_close(bytes: &[u8]) -> bool {
+    let close = 0x80 | Opcode::Close as u8;
+    (0..=CONTROL_PAYLOAD_MAX.min(bytes.len().saturating_sub(6))).any(|len| {
+        let frame = bytes.len().checked_sub(6 + len).map(|start| &bytes[start..]);
+        frame.is_some_and(|frame| frame[0] == close && usize::from(frame[1]) == 0x80 | len)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_close_frame_is_made_out_at_the_end_of_anything() {
+        let close = [0x88, 0x82, 1, 2, 3, 4, 0x02, 0xea];
+        assert!(ends_with_close(&close));
+        assert!(ends_with_close(&[&[0xff; 300][..], &close].concat()));
+        assert!(ends_with_close(&[0x88, 0x80, 1, 2, 3, 4]));
+        assert!(!ends_with_close(&close[..7]));
+        assert!(!ends_with_close(&[&close[..], &[0]].concat()));
+        assert!(!ends_with_close(&[0; 200]) && !ends_with_close(&[]));
+    }
     use proptest::prelude::*;
 
     const LENGTHS: [usize; 10] = [0, 1, 5, 125, 126, 127, 255, 65535, 65536, 70000];

@@ -43,6 +43,9 @@ impl Flags {
     pub const FINISH: Flags = Flags(1 << 6);
     /// An HTTP connection that has had a request answered: silence is keep-alive, not a slow handshake.
     pub const SERVED: Flags = Flags(1 << 7);
+    /// A WebSocket whose peer has broken the protocol: what it says can't be understood any more. Shares its bit with
+    /// SERVED, which only HTTP connections have.
+    pub const DEAF: Flags = Flags::SERVED;
 
     /// Whether any of these is set.
     #[inline]

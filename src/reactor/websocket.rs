@@ -24,6 +24,12 @@ enum Next {
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a WebSocket.
     pub(super) fn websocket_input(&mut self, index: usize, input: &mut [u8]) {
+        if self.slots[index].flags.any(Flags::DEAF) {
+            if frame::ends_with_close(input) {
+                self.finish(index);
+            }
+            return;
+        }
         let mut assembly = self.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
         let mut scratch = std::mem::take(&mut self.scratch);
         let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
@@ -194,9 +200,12 @@ impl<S: Socket> Reactor<S> {
         if self.slots[index].state == State::Open {
             let cause = cause_of(violation.code);
             self.answer_and_close(index, violation.code, violation.reason, cause);
-        }
-        // After an error nothing that follows can be understood, not even a close frame.
-        if self.slots.contains(index) {
+            // Clients that are told goodbye and the end of the stream in one breath may fail to say it too, and then
+            // know of no code. So their goodbye is waited for, as far as one can be made out.
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.flags.set(Flags::DEAF, true);
+            }
+        } else {
             self.finish(index);
         }
         Next::Over
