@@ -23,7 +23,7 @@ pub enum State {
 
 /// A set of yes-or-no facts about a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
+pub struct Flags(u16);
 
 impl Flags {
     /// Receives the default channel.
@@ -61,7 +61,7 @@ impl Flags {
 }
 
 /// Bytes of an incomplete frame header or short control frame that fit into the slot itself.
-pub const HELD_MAX: usize = 22;
+pub const HELD_MAX: usize = 21;
 
 /// A connection. Everything an idle open one needs is in here.
 #[derive(Debug)]
