@@ -20,5 +20,5 @@ pub mod time;
 pub use config::Config;
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, PushError};
+pub use push::{Delivery, Message, PushError, PushOptions};
 pub use server::{Handle, Server, StartError};
