@@ -39,7 +39,7 @@ pub(super) enum Doom {
 
 /// Writes everything from `cursor` to the log's head in one system call; with `frame_only`, only to the end of
 /// the frame under way.
-#[inline]
+#[inline(always)] // Part of each walk's loop, though there is more than one walk.
 pub(super) fn offer<S: Socket>(
     socket: &mut S,
     log: &Log,
@@ -69,7 +69,7 @@ pub(super) fn offer<S: Socket>(
 }
 
 /// Offers a subscriber what it still has to get; one whose socket is full is only looked at.
-#[inline]
+#[inline(always)]
 fn visit<S: Socket>(
     slot: &mut Slot<S>,
     log: &Log,
