@@ -11,7 +11,7 @@ use fuzzed::sim::dice::Dice;
 
 #[test]
 fn corpora() {
-    for (name, target) in fuzzed::TARGETS {
+    for &(name, target) in fuzzed::TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
         let mut inputs = 0;
         for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
@@ -27,7 +27,7 @@ fn corpora() {
 #[test]
 fn noise() {
     let mut dice = Dice::from_seed(1);
-    for (name, target) in fuzzed::TARGETS {
+    for &(name, target) in fuzzed::TARGETS {
         let runs = if ["world", "connection"].contains(&name) { 40 } else { 400 };
         for run in 0..runs {
             let data: Vec<u8> = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect();
