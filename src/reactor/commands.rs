@@ -72,14 +72,23 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// Appends a publication to its channel's log, or gives it back if that has no room before the next flush.
+    /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
+    /// log, or among all of them.
     fn append(&mut self, receipt: Receipt, frame: Vec<u8>) -> Result<(), Command> {
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        if !self.channels.get(id).has_room(frame.len()) {
+        let (journal, metrics, now) = (&mut self.journal, &mut self.metrics, self.now);
+        let has_room = self.channels.make_room(id, frame.len(), now.mono_us, |largest| {
+            metrics.logs_halved += 1;
+            let (name, bytes) = (&largest.name, largest.log_bytes());
+            let fields: [(&str, &dyn Display); 3] =
+                [("channel", name), ("log_bytes", &bytes), ("limit", &"logs_bytes_max")];
+            journal.event(now, LogLevel::Warn, "log_halved", &fields);
+        });
+        if !has_room {
             return Err(Command::Publish { receipt, frame });
         }
         self.metrics.publications += 1;
