@@ -104,6 +104,8 @@ label! {
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
+        Idle = "idle": "An HTTP connection without a request for keep_alive_ms.",
+        Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
         Drain = "drain": "It was still there when the drain time was over.",
     }
 }
