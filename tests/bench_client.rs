@@ -367,7 +367,7 @@ fn connections_come_and_go_in_a_soak() {
 #[test]
 fn what_is_wrong_with_the_command_line_is_said() {
     for (args, words) in [
-        (&["--url", "wss://127.0.0.1/"][..], "TLS is not measured here"),
+        (&["--url", "wsss://127.0.0.1/"][..], "expected ws://... or wss://HOST"),
         (&["--source", "127.0.0.1/99"], "127.0.1.0/24"),
         (&["--connections", "0"], "connections"),
         (&["--wait", "never"], "expected sleep or busy"),
