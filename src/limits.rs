@@ -43,6 +43,12 @@ pub const SILENCE_MS_MAX: u64 = (1 << 15) * SECOND_MS;
 pub const CHANNEL_NAME_BYTES_MAX: usize = 128;
 /// The path of a Unix-domain socket: `sun_path` in `sockaddr_un` less its NUL.
 pub const UNIX_PATH_BYTES_MAX: usize = 107;
+/// A file's name: PATH_MAX less its NUL.
+pub const FILE_NAME_BYTES_MAX: usize = 4_095;
+/// Certificates that may be chosen from by the name that a client asks for.
+pub const CERTIFICATES_MAX: usize = 64;
+/// A file of certificates, a key or an OCSP response.
+pub const PEM_BYTES_MAX: u64 = 1 << 20;
 /// The admin token in bytes.
 pub const ADMIN_TOKEN_BYTES_MAX: usize = 256;
 /// One `Origin` value or subprotocol in bytes.

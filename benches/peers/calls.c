@@ -1,6 +1,7 @@
 /* A program that embeds libwspush, to measure pushes that are calls and not requests: what is posted to it, it hands
  * to wspush_broadcast. All requests that have come whole are taken apart first; then come the calls, back to back; then
  * the answers. Usage: calls PORT ADMIN_PORT */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sched.h>

@@ -85,6 +85,7 @@ label! {
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
+        TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",
     }
 }
 
@@ -105,6 +106,16 @@ label! {
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
         Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// A TLS handshake that has come to its end.
+    TlsHandshake = "kind" {
+        Full13 = "full_tls13": "TLS 1.3 from the beginning.",
+        Resumed13 = "resumed_tls13": "TLS 1.3 with a ticket.",
+        Full12 = "full_tls12": "TLS 1.2 from the beginning.",
+        Resumed12 = "resumed_tls12": "TLS 1.2 with a ticket.",
     }
 }
 
@@ -158,6 +169,7 @@ numbers! {
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
+        tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
     }
@@ -236,6 +248,7 @@ mod tests {
         check(ConnectionKind::ALL, ConnectionKind::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
+        check(TlsHandshake::ALL, TlsHandshake::name);
     }
 
     #[test]

@@ -99,6 +99,13 @@ impl<S: Socket> Reactor<S> {
         assert_eq!(has(Flags::OUTBOX), slot.outbox_bytes() > 0, "slot {index}: outbox flag");
         assert_eq!(has(Flags::OUTBOX), extra.is_some_and(|e| e.outbox.is_some()), "slot {index}: outbox box");
         assert!(!has(Flags::OUTBOX) || has(Flags::BLOCKED), "slot {index}: an outbox waits for nothing");
+        let tls = extra.and_then(|extra| extra.tls.as_ref());
+        assert!(has(Flags::TLS) || tls.is_none(), "slot {index}: a session without TLS");
+        let unsent = tls.is_some_and(|session| !session.unsent().is_empty());
+        assert!(
+            !has(Flags::TLS) || has(Flags::BLOCKED) == unsent,
+            "slot {index}: blocked, or unsent records"
+        );
         assert!(!has(Flags::PAUSED) || has(Flags::BLOCKED), "slot {index}: paused for nothing");
         assert!(!has(Flags::MID_FRAME) || has(Flags::BLOCKED), "slot {index}: mid-frame for nothing");
         assert!(extra.is_none_or(|extra| !extra.is_empty()), "slot {index}: an empty box is kept");

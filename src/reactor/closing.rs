@@ -189,6 +189,9 @@ impl<S: Socket> Reactor<S> {
         self.removed += 1;
         if cause != CloseReason::Reset {
             // A child that the host has forked may hold a copy of the descriptor: closing ours would end nothing.
+            if slot.flags.any(Flags::TLS) {
+                self.leave_tls(&mut slot);
+            }
             let _ = slot.socket.finish();
         }
         set_blocked(&mut self.census, &mut slot.flags, false);

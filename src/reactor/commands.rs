@@ -12,6 +12,7 @@ use super::reactor::Reactor;
 use super::shared::Command;
 use super::slot::State;
 use super::socket::Socket;
+use crate::tls::{Loaded, TlsError};
 
 /// Commands whose place is kept when the queue is empty again.
 const COMMANDS_AT_REST: usize = 1_024;
@@ -67,7 +68,7 @@ impl<S: Socket> Reactor<S> {
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
             Command::Drain(within_ms) => self.begin_drain(within_ms),
-            Command::Reload(config) => self.reload(&config),
+            Command::Reload(config, loaded) => self.reload(&config, *loaded),
         }
         Ok(())
     }
@@ -159,13 +160,28 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Takes over what can be changed while running.
-    fn reload(&mut self, new: &Config) {
+    fn reload(&mut self, new: &Config, loaded: Result<Loaded, TlsError>) {
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(problem) => {
+                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
+                return;
+            }
+        };
         let (applied, need_restart) = self.config.reloadable_changes(new);
         match self.config.reloaded(new) {
             Ok(config) => {
                 self.config = config;
                 self.addresses.set_max(self.config.connections_per_address_max);
                 self.tell_channels_the_policy();
+                self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
+                // Listeners are what they were: whether there are any with TLS doesn't change.
+                if self.tls.acceptor.is_some() && loaded.acceptor.is_some() {
+                    self.set_acceptor(loaded.acceptor);
+                }
+                for warning in &loaded.warnings {
+                    self.journal.event(self.now, LogLevel::Warn, "certificate", &[("problem", warning)]);
+                }
                 self.journal.set_level(self.config.log_level);
                 let fields: [(&str, &dyn Display); 2] =
                     [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];

@@ -7,6 +7,7 @@ use crate::config::{Config, channel_name_ok};
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::protocol::close::CloseCode;
 use crate::push::{DEFAULT_NAME, Delivery, PushError};
+use crate::tls::{Loaded, TlsError};
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ pub enum Command {
     },
     /// Close all connections with 1001 and end, within so many milliseconds (None: `drain_ms`).
     Drain(Option<u64>),
-    /// Take over what can be changed while running.
-    Reload(Box<Config>),
+    /// Take over what can be changed while running, and the certificates that were read with it.
+    Reload(Box<Config>, Box<Result<Loaded, TlsError>>),
 }
 
 impl Command {
@@ -60,7 +61,7 @@ impl Command {
             Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Drain(_) | Command::Reload(_) => 0,
+            Command::Drain(_) | Command::Reload(..) => 0,
         };
         size_of::<Command>() + rest
     }
