@@ -104,6 +104,10 @@ pub const ADMIN_BODY_BYTES_MAX: Bounds = Bounds::new(1, LOG_BYTES.max - FRAME_HE
 pub const INBOX_COMMANDS_MAX: Bounds = Bounds::new(1, 16 << 20);
 /// Bounds of `inbox_bytes_max`.
 pub const INBOX_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
+/// Bounds of `deflate_bytes_min`.
+pub const DEFLATE_BYTES_MIN: Bounds = Bounds::new(1, LOG_BYTES.max);
+/// Bounds of `deflate_level`.
+pub const DEFLATE_LEVEL: Bounds = Bounds::new(1, 9);
 /// Bounds of `flush_slice`.
 pub const FLUSH_SLICE: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of `accept_budget`.

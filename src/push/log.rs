@@ -59,6 +59,11 @@ impl Log {
         }
     }
 
+    /// An empty log with the same bounds, whose first publication will have the offset that is next here.
+    pub fn beside(&self, position: u64) -> Log {
+        Log::starting_at(position, self.next_offset(), self.bytes_max, self.publications_max)
+    }
+
     /// Position behind the last byte.
     pub fn head(&self) -> u64 {
         self.head
@@ -115,8 +120,7 @@ impl Log {
         debug_assert!(frame::are_whole(frame), "the log holds whole frames only");
         let tail = self.tail_after(frame.len());
         while self.tail < tail {
-            self.tail = self.ends.pop_front().unwrap_or(self.head);
-            self.first_offset += 1;
+            self.evict();
         }
         self.reserve(frame.len());
         let mask = self.ring.len() - 1;
@@ -127,6 +131,18 @@ impl Log {
         self.head += frame.len() as u64;
         self.ends.push_back(self.head);
         self.next_offset() - 1
+    }
+
+    /// Evicts the publications before this offset.
+    pub fn evict_before(&mut self, offset: u64) {
+        while self.first_offset < offset.min(self.next_offset()) {
+            self.evict();
+        }
+    }
+
+    fn evict(&mut self) {
+        self.tail = self.ends.pop_front().unwrap_or(self.head);
+        self.first_offset += 1;
     }
 
     /// The bytes from `position` to the head: one slice, or two at the ring's seam.
