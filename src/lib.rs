@@ -16,6 +16,7 @@ pub mod push;
 pub mod reactor;
 pub mod server;
 pub mod time;
+pub mod tls;
 
 pub use config::Config;
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};

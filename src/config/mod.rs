@@ -38,6 +38,32 @@ pub use settings::SETTINGS;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+/// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The address (IPv4 or IPv6).
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Listen {
+        Listen { address, tls: false }
+    }
+}
+
+/// Whether clients are asked for a certificate on listeners that speak TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They are not.
+    Off,
+    /// They are; those without one come in as well.
+    Optional,
+    /// They are, and without one nobody comes in.
+    Required,
+}
+
 /// Where the admin API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
@@ -45,6 +71,8 @@ pub enum AdminListen {
     Off,
     /// A TCP address; anything but loopback needs `admin_token`.
     Tcp(SocketAddr),
+    /// A TCP address on which TLS is spoken; anything but loopback needs `admin_token`.
+    Tls(SocketAddr),
     /// A Unix-domain socket, created with mode 0600 and removed at the end.
     Unix(PathBuf),
 }
@@ -76,12 +104,23 @@ pub enum LogLevel {
 /// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Public listeners (IPv4 and IPv6).
-    pub listen: Vec<SocketAddr>,
+    /// Public listeners.
+    pub listen: Vec<Listen>,
     /// The admin listener.
     pub admin: AdminListen,
     /// Bearer token the admin API asks for.
     pub admin_token: Option<String>,
+    /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for clients
+    /// that ask for none of the names in any.
+    pub tls_cert: Vec<String>,
+    /// PEM files with the certificates' private keys, in the same order.
+    pub tls_key: Vec<String>,
+    /// DER files with the certificates' OCSP responses, in the same order; none, or one for each (`-`: it has none).
+    pub tls_ocsp: Vec<String>,
+    /// PEM file with the certificates by which clients' certificates are checked.
+    pub tls_client_ca: Option<String>,
+    /// Whether clients are asked for a certificate.
+    pub tls_client_auth: ClientAuth,
     /// Serve the demo page, `/echo` and `/chat`.
     pub demo: bool,
     /// Serve nothing but `/ws` on the public listeners.
@@ -128,6 +167,8 @@ pub struct Config {
     pub log_publications: usize,
     /// Bytes that a channel's log keeps.
     pub log_bytes: usize,
+    /// Memory for all logs together; beyond it the largest gives up its older half.
+    pub logs_bytes_max: usize,
     /// Bytes waiting for one connection outside the logs.
     pub outbox_bytes_max: usize,
     /// What happens to a subscriber that falls off the log.
@@ -157,9 +198,14 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()],
             admin: AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
             admin_token: None,
+            tls_cert: Vec::new(),
+            tls_key: Vec::new(),
+            tls_ocsp: Vec::new(),
+            tls_client_ca: None,
+            tls_client_auth: ClientAuth::Off,
             demo: false,
             ws_only: false,
             reuseport: false,
@@ -183,6 +229,7 @@ impl Default for Config {
             keep_alive_ms: 75_000,
             log_publications: 1_024,
             log_bytes: 4 << 20,
+            logs_bytes_max: 1 << 30,
             outbox_bytes_max: 64 << 10,
             slow_consumer: SlowConsumer::Close,
             deflate: cfg!(feature = "deflate"),

@@ -19,6 +19,7 @@ pub struct Connect<'a> {
     pub channels: Vec<String>,
     config: &'a Config,
     peer: &'a dyn Fn() -> Option<SocketAddr>,
+    client_subject: &'a dyn Fn() -> Option<String>,
 }
 
 impl<'a> Connect<'a> {
@@ -26,10 +27,17 @@ impl<'a> Connect<'a> {
     pub fn new(
         upgrade: &'a Upgrade<'a>,
         peer: &'a dyn Fn() -> Option<SocketAddr>,
+        client_subject: &'a dyn Fn() -> Option<String>,
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { upgrade, channels, config, peer }
+        Connect { upgrade, channels, config, peer, client_subject }
+    }
+
+    /// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
+    /// `tls_client_ca`. None: it has shown none, or wasn't asked (`tls_client_auth`).
+    pub fn client_subject(&self) -> Option<String> {
+        (self.client_subject)()
     }
 
     /// Where it comes from; None where the transport has no addresses. Asks the kernel, at the cost of a system call.

@@ -85,6 +85,7 @@ label! {
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
+        TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",
     }
 }
 
@@ -104,7 +105,19 @@ label! {
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
+        Idle = "idle": "An HTTP connection without a request for keep_alive_ms.",
+        Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
         Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// A TLS handshake that has come to its end.
+    TlsHandshake = "kind" {
+        Full13 = "full_tls13": "TLS 1.3 from the beginning.",
+        Resumed13 = "resumed_tls13": "TLS 1.3 with a ticket.",
+        Full12 = "full_tls12": "TLS 1.2 from the beginning.",
+        Resumed12 = "resumed_tls12": "TLS 1.2 with a ticket.",
     }
 }
 
@@ -153,6 +166,7 @@ numbers! {
         messages_in: "Messages from clients.",
         pings_sent: "Pings sent to silent connections.",
         slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
+        logs_halved: "Times that the largest log gave up its older half, as logs_bytes_max was reached.",
         outbox_overflow: "Messages to one connection that found its outbox full.",
         inbox_full: "Commands from other threads that found the inbox full.",
         admin_requests: "Requests to the admin API.",
@@ -161,6 +175,7 @@ numbers! {
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
+        tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
     }
@@ -180,7 +195,8 @@ numbers! {
         backlog_bytes_max: "Bytes that there may be.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
-        log_bytes: "Bytes held by all logs, plain and deflated.",
+        log_bytes: "Bytes allocated for all logs, plain and deflated: rings, indexes and the counts of deliveries.",
+        log_bytes_max: "Bytes that there may be (logs_bytes_max).",
         rss_bytes: "Resident set of the whole process.",
         uptime_seconds: "Seconds since the start.",
     } by {
@@ -240,6 +256,7 @@ mod tests {
         check(ConnectionKind::ALL, ConnectionKind::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
+        check(TlsHandshake::ALL, TlsHandshake::name);
     }
 
     #[test]

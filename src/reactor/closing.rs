@@ -195,6 +195,9 @@ impl<S: Socket> Reactor<S> {
         self.removed += 1;
         if cause != CloseReason::Reset {
             // A child that the host has forked may hold a copy of the descriptor: closing ours would end nothing.
+            if slot.flags.any(Flags::TLS) {
+                self.leave_tls(&mut slot);
+            }
             let _ = slot.socket.finish();
         }
         set_blocked(&mut self.census, &mut slot.flags, false);
@@ -210,7 +213,13 @@ impl<S: Socket> Reactor<S> {
                 self.census.deflating -= usize::from(slot.flags.window_bits() > 0);
             }
             State::Closing => self.census.closing -= 1,
-            State::Http | State::Admin => return,
+            State::Http | State::Admin => {
+                // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
+                if matches!(cause, CloseReason::Idle | CloseReason::Unread | CloseReason::Drain) {
+                    self.metrics.closed(cause);
+                }
+                return;
+            }
         }
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();

@@ -25,6 +25,7 @@ use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
 use super::timers::Timers;
+use super::tls::Tls;
 
 /// Bytes read from a socket at once. One buffer serves all connections.
 pub(super) const READ_BYTES: usize = 64 << 10;
@@ -95,6 +96,7 @@ pub struct Reactor<S: Socket> {
     pub(super) census: Census,
     /// The sum of all slots' [`Slot::backlog_bytes`].
     pub(super) backlog_bytes: usize,
+    pub(super) tls: Tls,
     pub(super) now: Time,
     pub(super) started: Time,
     /// Connections that the descriptor limit leaves room for.
@@ -134,7 +136,11 @@ impl<S: Socket> Reactor<S> {
         now: Time,
     ) -> Reactor<S> {
         let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
-        let limits = LogLimits { bytes: config.log_bytes, publications: config.log_publications };
+        let limits = LogLimits {
+            bytes: config.log_bytes,
+            publications: config.log_publications,
+            sum_bytes: config.logs_bytes_max,
+        };
         let default_epoch = shared.default_epoch();
         let mut reactor = Reactor {
             // Reserved at once and never moved; a page costs nothing before its first connection.
@@ -152,6 +158,7 @@ impl<S: Socket> Reactor<S> {
             rates: RateWindow::new(now.mono_ms()),
             census: Census::default(),
             backlog_bytes: 0,
+            tls: Tls::new(config.backlog_bytes_max),
             now,
             started: now,
             descriptors,
@@ -224,19 +231,29 @@ impl<S: Socket> Reactor<S> {
     ///
     /// None: there is no slot for it, or its address has too many already; it is told so and closed.
     pub fn admit(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
+        self.admit_by(socket, door, peer, false)
+    }
+
+    pub(super) fn admit_by(
+        &mut self,
+        socket: S,
+        door: Door,
+        peer: Option<SocketAddr>,
+        tls: bool,
+    ) -> Option<usize> {
         self.metrics.accepted += 1;
         let (count, max, state) = match door {
             Door::Public => (self.census.public, self.connections_max() + REFUSALS_MAX, State::Http),
             Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
         };
         if count >= max || self.draining.is_some() {
-            self.turn_away(socket, RefuseReason::Full, "the server is full", peer);
+            self.turn_away(socket, RefuseReason::Full, "the server is full", peer, tls);
             return None;
         }
         let index = self.slots.vacant_key();
         if door == Door::Public && !self.addresses.enter(index as u32, peer) {
             let text = "too many connections from this address (connections_per_address_max)";
-            self.turn_away(socket, RefuseReason::PerAddress, text, peer);
+            self.turn_away(socket, RefuseReason::PerAddress, text, peer, tls);
             return None;
         }
         let serial = self.next_serial;
@@ -260,10 +277,15 @@ impl<S: Socket> Reactor<S> {
         reason: RefuseReason,
         text: &'static str,
         peer: Option<SocketAddr>,
+        tls: bool,
     ) {
         self.refused(reason, text, peer);
         self.metrics.recvs += 1;
         if socket.recv(&mut self.buffer).is_ok_and(|n| n > 0) {
+            if tls {
+                self.turn_away_tls(&mut socket);
+                return;
+            }
             let mut answer = Vec::new();
             Response::from(Refusal::fixed(503, text)).write(&mut answer, false, false);
             self.metrics.sends += 1;

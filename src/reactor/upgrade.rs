@@ -86,7 +86,9 @@ impl<S: Socket> Reactor<S> {
         }
         let socket = &self.slots[index].socket;
         let peer = || socket.peer();
-        let connect = Connect::new(upgrade, &peer, channels, &self.config);
+        let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let subject = || tls.and_then(|session| session.client_subject());
+        let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config);
         match self.handler.on_connect(&connect) {
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {

@@ -244,7 +244,7 @@ pub fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The first frame in `bytes` and its size. Panics at what a server must not send.
-fn parse(bytes: &[u8], deflate: bool) -> Option<(Frame, usize)> {
+pub fn parse(bytes: &[u8], deflate: bool) -> Option<(Frame, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let rsv1 = first & 0x40 != 0;
     assert_eq!(first & 0x30, 0, "a reserved bit is set");
