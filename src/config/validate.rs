@@ -18,6 +18,9 @@ impl Config {
         }
         self.validate_listeners()?;
         self.validate_tls()?;
+        if self.deflate && !cfg!(feature = "deflate") {
+            return Err(self.invalid("deflate", "this build has no compression (cargo feature deflate)"));
+        }
         self.validate_sizes()?;
         if self.ws_only && self.demo {
             return Err(
@@ -281,6 +284,14 @@ mod tests {
         assert!(
             refused(|config| config.admin = "tls://192.0.2.1:1".parse().unwrap()).contains("admin_token")
         );
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[test]
+    fn without_the_feature_deflate_is_refused() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        let config = Config { deflate: true, ..Config::default() };
+        assert_eq!(config.validate().unwrap_err().key, "deflate");
     }
 
     #[cfg(not(feature = "tls"))]

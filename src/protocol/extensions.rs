@@ -2,9 +2,9 @@
 //! 7.1).
 //!
 //! Every offer is read, the first one that can be kept is taken, in the client's order of preference. The answer always
-//! has `server_no_context_takeover`, which lets all clients share one compressed form, and `client_no_context_takeover`,
-//! which spares the server a window for each connection; both may be answered without having been asked for (sections
-//! 7.1.1.1 and 7.1.1.2).
+//! has `server_no_context_takeover`, which lets all clients share one compressed form, and
+//! `client_no_context_takeover`, which spares the server a window for each connection; both may be answered without
+//! having been asked for (sections 7.1.1.1 and 7.1.1.2).
 
 use super::head::Head;
 use super::response::Refusal;

@@ -157,7 +157,8 @@ pub fn accept_key(key: &str) -> [u8; 28] {
     accept
 }
 
-/// Appends the 101 response, with the extension if it was agreed on. A protocol that is no token, and so could break out of its line, is left out.
+/// Appends the 101 response, with the extension if it was agreed on. A protocol that is no token, and so could break
+/// out of its line, is left out.
 pub fn respond(key: &str, protocol: Option<&str>, deflate: Option<Agreement>, out: &mut Vec<u8>) {
     const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                           Sec-WebSocket-Accept: ";

@@ -108,8 +108,8 @@ impl Channel {
     }
 
     /// Bytes allocated for what was published: rings, their indexes and the deliveries' counts. Whatever else is kept
-    /// for each publication is added here, in [`log_growth`](Self::log_growth) and in
-    /// [`give_up_half`](Self::give_up_half), and `logs_bytes_max` bounds it.
+    /// for each publication is added here, in `log_growth` and in
+    /// `give_up_half`, and `logs_bytes_max` bounds it.
     pub fn log_bytes(&self) -> usize {
         let deflated = self.deflated.as_ref().map_or(0, |deflated| deflated.log.bytes());
         self.log.bytes() + deflated + self.ledger.bytes()
@@ -221,7 +221,8 @@ impl Channel {
         (self.members.len() - 1) as u32
     }
 
-    /// Removes the member at `place`, which took this form. Others take the places that become free: `moved(slot, old, new)` for each.
+    /// Removes the member at `place`, which took this form. Others take the places that become free:
+    /// `moved(slot, old, new)` for each.
     ///
     /// A member that the walk has still to visit is never moved in front of it.
     pub fn leave(&mut self, place: u32, deflated: bool, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {

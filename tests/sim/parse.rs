@@ -113,7 +113,7 @@ pub fn client_message(
     for n in 0..fragments {
         let last = n + 1 == fragments;
         let end = if last { payload.len() } else { at + dice.below(payload.len() - at + 1) };
-        let opcode = if n > 0 { 0 } else { 2 - u8::from(text) | u8::from(rsv1) << 6 };
+        let opcode = if n > 0 { 0 } else { (2 - u8::from(text)) | (u8::from(rsv1) << 6) };
         let mask = [dice.below(256) as u8, 7, 99, dice.below(256) as u8];
         out.extend(client_frame(last, opcode, &payload[at..end], mask));
         at = end;
