@@ -31,14 +31,14 @@ fn closed(client: &mut WebSocket) -> u16 {
 fn deflated(message: &[u8]) -> Vec<u8> {
     let mut stream = zlib_rs::Deflate::new(9, false, 15);
     let mut out = vec![0; message.len() + 1_000];
-    stream.compress(message, &mut out, zlib_rs::DeflateFlush::SyncFlush).unwrap();
+    stream.compress(message, &mut out, zlib_rs::DeflateFlush::SyncFlush).expect("room");
     out.truncate(stream.total_out() as usize - 4);
     out
 }
 
 /// The message in a frame, and whether it came deflated.
 fn message(frame: &Frame) -> (String, bool) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     if !frame.rsv1 {
         return (text(&frame.payload), false);
     }
