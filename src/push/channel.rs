@@ -62,6 +62,8 @@ pub struct Channel {
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
     offered: u64,
+    /// The log has given up what somebody may still have to get: the walk goes and sees.
+    look_again: bool,
     /// What becomes of a subscriber that falls off the log.
     pub fallen: Passage,
 }
@@ -82,6 +84,7 @@ impl Channel {
             used_ms: now_ms,
             queued: false,
             unsettled: false,
+            look_again: false,
             fallen: Passage::Gone,
         }
     }
@@ -104,9 +107,42 @@ impl Channel {
         self.deflated.as_ref().is_some_and(|deflated| deflated.subscribers > 0)
     }
 
-    /// Bytes allocated for its rings.
-    pub fn ring_bytes(&self) -> usize {
-        self.log.ring_bytes() + self.deflated.as_ref().map_or(0, |deflated| deflated.log.ring_bytes())
+    /// Bytes allocated for what was published: rings, their indexes and the deliveries' counts. Whatever else is kept
+    /// for each publication is added here, in [`log_growth`](Self::log_growth) and in
+    /// [`give_up_half`](Self::give_up_half), and `logs_bytes_max` bounds it.
+    pub fn log_bytes(&self) -> usize {
+        let deflated = self.deflated.as_ref().map_or(0, |deflated| deflated.log.bytes());
+        self.log.bytes() + deflated + self.ledger.bytes()
+    }
+
+    /// By how much that grows, at the most, if a frame of `len` bytes is appended.
+    pub(super) fn log_growth(&self, len: usize) -> usize {
+        let tail = self.log.tail_after(len);
+        let first = self.log.offset_at(tail).0;
+        let deflated = self.deflated.as_ref().map(|deflated| &deflated.log);
+        let deflated = deflated.map_or(0, |log| log.growth_from(log.start_of(first), len));
+        self.log.growth_from(tail, len) + deflated + self.ledger.growth()
+    }
+
+    /// Whether it has something to give up that every subscriber was offered.
+    pub(super) fn can_give_up_half(&self) -> bool {
+        self.log.publications() > 0 && (self.subscribers == 0 || self.log.half() <= self.offered)
+    }
+
+    /// Whether the newest publication would go, though somebody may still have to skip to it.
+    pub(super) fn gives_up_newest(&self) -> bool {
+        self.subscribers > 0 && self.log.publications() == 1
+    }
+
+    /// Gives up the older half of what was published. Whoever has not read it yet has fallen off the log then; the
+    /// next walk goes and sees, as it does after a publication that evicts others.
+    pub(super) fn give_up_half(&mut self, now_us: u64) {
+        self.log.give_up_before(self.log.half());
+        if let Some(other) = &mut self.deflated {
+            other.log.give_up_before(other.log.start_of(self.log.first_offset()));
+        }
+        self.ledger.forget_before(self.log.first_offset(), now_us, self.fallen);
+        self.look_again = self.subscribers > 0;
     }
 
     /// Gives the deflated log back once it has had no subscriber for so long.
@@ -142,8 +178,8 @@ impl Channel {
         assert_eq!(appended, offset, "the inbox gives out places in the order in which they are appended");
         if let Some(other) = &mut self.deflated {
             let shorter = deflated.filter(|deflated| deflated.len() < frame.len()).unwrap_or(frame);
-            other.log.append(shorter);
             other.log.evict_before(self.log.first_offset());
+            other.log.append(shorter);
         }
         if self.subscribers == 0 {
             self.offered = self.log.head();
@@ -152,7 +188,8 @@ impl Channel {
 
     /// Starts a walk, or goes on with the one under way. None: everybody was offered everything.
     pub fn resume_walk(&mut self) -> Option<Walk> {
-        if self.walk.is_none() && self.offered < self.log.head() {
+        if self.walk.is_none() && (self.offered < self.log.head() || std::mem::take(&mut self.look_again)) {
+            self.look_again = false;
             self.walk = Some(Walk { next: 0, head: self.log.head() });
         }
         self.walk

@@ -213,7 +213,13 @@ impl<S: Socket> Reactor<S> {
                 self.census.deflating -= usize::from(slot.flags.window_bits() > 0);
             }
             State::Closing => self.census.closing -= 1,
-            State::Http | State::Admin => return,
+            State::Http | State::Admin => {
+                // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
+                if matches!(cause, CloseReason::Idle | CloseReason::Unread | CloseReason::Drain) {
+                    self.metrics.closed(cause);
+                }
+                return;
+            }
         }
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();
