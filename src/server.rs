@@ -15,11 +15,12 @@ use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PushError};
+use crate::push::{Delivery, Message, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::listener::{ListenAddr, Listener};
 use crate::reactor::{Command, Door, Reactor, Shared, sys};
+use crate::tls::{self, TlsError};
 
 /// Descriptors that the process needs for other things than connections, those that are only there to be refused
 /// among them: strangers must not take what the admin listener needs.
@@ -31,6 +32,8 @@ const _: () = assert!(REFUSALS_MAX <= DESCRIPTORS_ASIDE / 2);
 pub enum StartError {
     /// A setting is out of range, or doesn't go with another.
     Config(ConfigError),
+    /// A certificate or a key is not what it should be.
+    Tls(TlsError),
     /// An address could not be listened on.
     Listen {
         /// The address.
@@ -46,6 +49,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Config(error) => error.fmt(f),
+            StartError::Tls(error) => error.fmt(f),
             StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(error) => error.fmt(f),
         }
@@ -104,6 +108,7 @@ impl Server {
         // A reactor that can't be woken is gone, and its commands with it.
         let wake = move || drop(waker.wake());
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
+        let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
         let listeners = listeners(&config, inherited(sockets)?)?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
@@ -114,8 +119,16 @@ impl Server {
                 now,
                 LogLevel::Info,
                 "listening",
-                &[("address", listener.address()), ("door", &door), ("socket", &listener.origin())],
+                &[
+                    ("address", listener.address()),
+                    ("door", &door),
+                    ("socket", &listener.origin()),
+                    ("tls", &listener.speaks_tls()),
+                ],
             );
+        }
+        for warning in &tls.warnings {
+            journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
         }
         if descriptors < config.max_connections {
             let fix = format!(
@@ -132,7 +145,8 @@ impl Server {
             journal.event(now, LogLevel::Warn, "descriptor_limit", &fields);
         }
         let handler = handler(Handle { shared: shared.clone() });
-        let reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
+        let mut reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
+        reactor.set_acceptor(tls.acceptor);
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })
     }
@@ -202,18 +216,20 @@ fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartEr
 }
 
 fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {
-    let public = config.listen.iter().map(|address| (ListenAddr::Tcp(*address), Door::Public));
+    let public = config.listen.iter().map(|on| (ListenAddr::Tcp(on.address), Door::Public, on.tls));
     let admin = match &config.admin {
         AdminListen::Off => None,
-        AdminListen::Tcp(address) => Some(ListenAddr::Tcp(*address)),
-        AdminListen::Unix(path) => Some(ListenAddr::Unix(path.clone())),
+        AdminListen::Tcp(address) => Some((ListenAddr::Tcp(*address), Door::Admin, false)),
+        AdminListen::Tls(address) => Some((ListenAddr::Tcp(*address), Door::Admin, true)),
+        AdminListen::Unix(path) => Some((ListenAddr::Unix(path.clone()), Door::Admin, false)),
     };
-    let all = public.chain(admin.map(|address| (address, Door::Admin)));
-    let listen = |(address, door): (ListenAddr, Door)| {
+    let all = public.chain(admin);
+    let listen = |(address, door, tls): (ListenAddr, Door, bool)| {
         match inherited.iter().position(|(bound, _)| *bound == address) {
             Some(at) => Listener::inherit(inherited.swap_remove(at).1, &address, door),
             None => Listener::bind(&address, door, config.reuseport),
         }
+        .map(|listener| listener.with_tls(tls))
         .map_err(|error| StartError::Listen { address: address.to_string(), error })
     };
     let listeners = all.map(listen).collect::<Result<_, _>>()?;
@@ -237,29 +253,45 @@ pub struct Handle {
 impl Handle {
     /// Publishes to the default channel, which everybody on `/ws` receives.
     pub fn broadcast(&self, message: Message<'_>) -> Result<Receipt, PushError> {
-        self.push(None, message)
+        self.publish_with(None, message, PushOptions::default())
     }
 
     /// Publishes to a named channel.
     pub fn publish(&self, channel: &str, message: Message<'_>) -> Result<Receipt, PushError> {
-        self.push(Some(channel), message)
+        self.publish_with(Some(channel), message, PushOptions::default())
     }
 
-    fn push(&self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
+    /// As [`publish`](Self::publish), with options; without a channel to the default one.
+    pub fn publish_with(
+        &self,
+        channel: Option<&str>,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<Receipt, PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
         // The frame is made here, outside the lock and on the caller's time.
-        self.shared.publish(channel, message.to_frame(), unix_us())
+        self.shared.place(channel, message.to_frame(), options, unix_us(), true)
     }
 
     /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
     /// is dropped, and one to a client that doesn't read closes it (1013).
     pub fn send(&self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
+        self.send_with(conn, message, PushOptions::default())
+    }
+
+    /// As [`send`](Self::send), with options.
+    pub fn send_with(
+        &self,
+        conn: ConnId,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(), PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
-        self.shared.command(Command::Send { conn, frame: message.to_frame() })
+        self.shared.command(Command::Send { conn, frame: message.to_frame(), options })
     }
 
     /// Closes a connection; nothing happens if it has gone already.
@@ -307,9 +339,12 @@ impl Handle {
         self.shared.drain(Some(time_ms));
     }
 
-    /// Takes over those settings of `config` that can change while running; the log says which could not.
+    /// Takes over those settings of `config` that can change while running; the log says which could not. Certificates
+    /// and keys are read again, on the caller's time; with one that is not what it should be nothing changes at all,
+    /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
-        self.shared.command(Command::Reload(Box::new(config)))
+        let loaded = Box::new(tls::load(&config, unix_us() / 1_000_000));
+        self.shared.command(Command::Reload(Box::new(config), loaded))
     }
 }
 

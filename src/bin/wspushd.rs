@@ -4,12 +4,13 @@ use std::env;
 use std::io::Write;
 use std::process::ExitCode;
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wspush::config::{Failure, Invocation, from_args};
 use wspush::reactor::sys;
-use wspush::{Handle, Server};
+use wspush::{Handle, Server, tls};
 
 /// A bad setting, or an address that can't be listened on.
 const EXIT_USAGE: u8 = 2;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         }
     };
     let invocation = match from_args(env::args_os(), env::vars_os()) {
-        Ok(invocation) if invocation.check => return print(&invocation.check_text(), 0),
+        Ok(invocation) if invocation.check => return check(&invocation),
         Ok(invocation) => invocation,
         Err(Failure::Shown(text)) => return print(&text, 0),
         Err(failure) => {
@@ -46,6 +47,20 @@ fn main() -> ExitCode {
     match server.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
+    }
+}
+
+/// Prints the configuration in effect, if the files that it names are what they should be.
+fn check(invocation: &Invocation) -> ExitCode {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match tls::load(&invocation.config, unix.as_secs()) {
+        Ok(loaded) => {
+            for warning in loaded.warnings {
+                eprintln!("wspushd: {warning}");
+            }
+            print(&invocation.check_text(), 0)
+        }
+        Err(error) => fail(&error, EXIT_USAGE),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Between a [`Value`] and the type of a field: what the rows of the table are made of.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::str::FromStr;
 
 use super::setting::Value;
 use super::validate::check_token;
+use crate::limits::FILE_NAME_BYTES_MAX;
 
 /// `Setting::set` has looked at the type already; a row of another kind than its field is found by the tests.
 const OTHER_TYPE: &str = "the value has another type";
@@ -43,7 +43,7 @@ pub(super) fn shown_boolean(yes: &bool) -> Value {
     Value::Boolean(*yes)
 }
 
-pub(super) fn shown_token(token: &Option<String>) -> Value {
+pub(super) fn shown_optional(token: &Option<String>) -> Value {
     Value::Text(token.clone().unwrap_or_default())
 }
 
@@ -67,7 +67,25 @@ pub(super) fn shown_entries<T: Display>(list: &[T]) -> Value {
     Value::List(list.iter().map(T::to_string).collect())
 }
 
-pub(super) fn address(text: String) -> Result<SocketAddr, String> {
+pub(super) fn entry<T: FromStr<Err = String>>(text: String) -> Result<T, String> {
     text.parse()
-        .map_err(|_| format!("{text:?} is not an address with its port like 127.0.0.1:8080 or [::]:8080"))
+}
+
+/// A file's name.
+pub(super) fn file(name: String) -> Result<String, String> {
+    let ok = !name.is_empty() && name.len() <= FILE_NAME_BYTES_MAX && !name.contains('\0');
+    if ok {
+        Ok(name)
+    } else {
+        Err(format!("a file's name has 1 to {FILE_NAME_BYTES_MAX} bytes, none of them NUL"))
+    }
+}
+
+/// No name is no file, so that a stronger layer can take a weaker one's away.
+pub(super) fn optional_file(value: Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Text(text) if text.is_empty() => Ok(None),
+        Value::Text(text) => file(text).map(Some),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
 }

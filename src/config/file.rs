@@ -171,7 +171,7 @@ mod tests {
             (
                 "listen = [\"localhost:80\"]",
                 "wspushd.toml:1: listen = [\"localhost:80\"]: \"localhost:80\" is not an address with its \
-                 port like 127.0.0.1:8080 or [::]:8080",
+                 port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443",
             ),
             ("\nlisten = []", "wspushd.toml:2: listen = []: at least one address is needed"),
             (

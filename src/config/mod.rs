@@ -38,6 +38,32 @@ pub use settings::SETTINGS;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+/// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The address (IPv4 or IPv6).
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Listen {
+        Listen { address, tls: false }
+    }
+}
+
+/// Whether clients are asked for a certificate on listeners that speak TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They are not.
+    Off,
+    /// They are; those without one come in as well.
+    Optional,
+    /// They are, and without one nobody comes in.
+    Required,
+}
+
 /// Where the admin API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
@@ -45,6 +71,8 @@ pub enum AdminListen {
     Off,
     /// A TCP address; anything but loopback needs `admin_token`.
     Tcp(SocketAddr),
+    /// A TCP address on which TLS is spoken; anything but loopback needs `admin_token`.
+    Tls(SocketAddr),
     /// A Unix-domain socket, created with mode 0600 and removed at the end.
     Unix(PathBuf),
 }
@@ -76,12 +104,23 @@ pub enum LogLevel {
 /// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Public listeners (IPv4 and IPv6).
-    pub listen: Vec<SocketAddr>,
+    /// Public listeners.
+    pub listen: Vec<Listen>,
     /// The admin listener.
     pub admin: AdminListen,
     /// Bearer token the admin API asks for.
     pub admin_token: Option<String>,
+    /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for clients
+    /// that ask for none of the names in any.
+    pub tls_cert: Vec<String>,
+    /// PEM files with the certificates' private keys, in the same order.
+    pub tls_key: Vec<String>,
+    /// DER files with the certificates' OCSP responses, in the same order; none, or one for each (`-`: it has none).
+    pub tls_ocsp: Vec<String>,
+    /// PEM file with the certificates by which clients' certificates are checked.
+    pub tls_client_ca: Option<String>,
+    /// Whether clients are asked for a certificate.
+    pub tls_client_auth: ClientAuth,
     /// Serve the demo page, `/echo` and `/chat`.
     pub demo: bool,
     /// Serve nothing but `/ws` on the public listeners.
@@ -134,6 +173,12 @@ pub struct Config {
     pub outbox_bytes_max: usize,
     /// What happens to a subscriber that falls off the log.
     pub slow_consumer: SlowConsumer,
+    /// Offer permessage-deflate (RFC 7692) to clients that ask for it.
+    pub deflate: bool,
+    /// Messages below this size are not compressed.
+    pub deflate_bytes_min: usize,
+    /// How hard the compressor tries: 1 is the fastest, 9 the smallest.
+    pub deflate_level: u8,
     /// From the first TERM or INT to the end.
     pub drain_ms: u64,
     /// An admin request's body.
@@ -153,9 +198,14 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()],
             admin: AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
             admin_token: None,
+            tls_cert: Vec::new(),
+            tls_key: Vec::new(),
+            tls_ocsp: Vec::new(),
+            tls_client_ca: None,
+            tls_client_auth: ClientAuth::Off,
             demo: false,
             ws_only: false,
             reuseport: false,
@@ -182,6 +232,9 @@ impl Default for Config {
             logs_bytes_max: 1 << 30,
             outbox_bytes_max: 64 << 10,
             slow_consumer: SlowConsumer::Close,
+            deflate: cfg!(feature = "deflate"),
+            deflate_bytes_min: 128,
+            deflate_level: 3,
             drain_ms: 5_000,
             admin_body_bytes_max: 1 << 20,
             inbox_commands_max: 65_536,

@@ -2,12 +2,12 @@
 //! here is the order in `--help`, in what `--check` prints and in the README.
 
 use super::field::{
-    address, boolean, entries, number, parsed, shown_boolean, shown_entries, shown_number, shown_text,
-    shown_token, token,
+    boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
+    shown_optional, shown_text, token,
 };
 use super::setting::{Group, Kind, Setting};
 use super::validate::{check_origin, check_pattern, check_subprotocol};
-use super::{LogLevel, SlowConsumer};
+use super::{ClientAuth, LogLevel, SlowConsumer};
 use crate::limits;
 
 /// `restart` and `reload` in the table.
@@ -87,15 +87,15 @@ pub static SETTINGS: &[Setting] = &[
         listen,
         Network,
         LISTEN_MAX,
-        "an address with its port like 127.0.0.1:8080 or [::]:8080",
+        "an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443",
         restart,
-        "Addresses of the public listeners",
-        address
+        "Addresses of the public listeners; with tls:// it speaks TLS",
+        entry
     ),
     text!(
         admin,
         Network,
-        Kind::Text("off, an address with its port, or unix:/path"),
+        Kind::Text("off, an address with its port (tls:// before it for TLS), or unix:/path"),
         restart,
         "Where the admin API listens"
     ),
@@ -107,7 +107,51 @@ pub static SETTINGS: &[Setting] = &[
         true,
         "Bearer token of the admin API; needed unless it is on loopback or a Unix socket; empty: none",
         token,
-        shown_token
+        shown_optional
+    ),
+    list!(
+        tls_cert,
+        Network,
+        CERTIFICATES_MAX,
+        "a PEM file's name",
+        reload,
+        "Certificates for TLS, each with its chain; chosen by the name asked for, else the first one",
+        file
+    ),
+    list!(
+        tls_key,
+        Network,
+        CERTIFICATES_MAX,
+        "a PEM file's name",
+        reload,
+        "Private keys of the certificates, in the same order",
+        file
+    ),
+    list!(
+        tls_ocsp,
+        Network,
+        CERTIFICATES_MAX,
+        "a DER file's name, or - for none",
+        reload,
+        "OCSP responses for the certificates, in the same order",
+        file
+    ),
+    row!(
+        tls_client_ca,
+        Network,
+        Kind::Text("a PEM file's name; empty: none"),
+        reload,
+        false,
+        "Certificates by which clients' certificates are checked",
+        optional_file,
+        shown_optional
+    ),
+    text!(
+        tls_client_auth,
+        Network,
+        Kind::Choice(ClientAuth::NAMES),
+        reload,
+        "Whether TLS clients are asked for a certificate, and let in without one"
     ),
     boolean!(demo, Network, restart, "Serve the demo page, /echo and /chat"),
     boolean!(ws_only, Network, restart, "Serve nothing but /ws on the public listeners"),
@@ -299,6 +343,23 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Choice(SlowConsumer::NAMES),
         reload,
         "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication"
+    ),
+    boolean!(deflate, Compression, reload, "Offer permessage-deflate (RFC 7692) to clients that ask for it"),
+    integer!(
+        deflate_bytes_min,
+        Compression,
+        DEFLATE_BYTES_MIN,
+        "bytes",
+        reload,
+        "Messages below this size are not compressed"
+    ),
+    integer!(
+        deflate_level,
+        Compression,
+        DEFLATE_LEVEL,
+        "level",
+        reload,
+        "How hard the compressor tries: 1 is the fastest, 9 the smallest"
     ),
     integer!(
         flush_slice,

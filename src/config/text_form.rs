@@ -1,21 +1,45 @@
-//! The types of single settings as text: `admin`, `slow_consumer` and `log_level`.
+//! The types of single settings as text: `listen`, `admin` and the choices.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{AdminListen, LogLevel, SlowConsumer};
+use super::{AdminListen, ClientAuth, Listen, LogLevel, SlowConsumer};
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
 const OFF: &str = "off";
 const UNIX: &str = "unix:";
+const TLS: &str = "tls://";
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.tls { TLS } else { "" }, self.address)
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        let (tls, address) = match text.strip_prefix(TLS) {
+            Some(address) => (true, address),
+            None => (false, text),
+        };
+        match address.parse() {
+            Ok(address) => Ok(Listen { address, tls }),
+            Err(_) => Err(format!(
+                "{text:?} is not an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443"
+            )),
+        }
+    }
+}
 
 impl fmt::Display for AdminListen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AdminListen::Off => f.write_str(OFF),
             AdminListen::Tcp(address) => write!(f, "{address}"),
+            AdminListen::Tls(address) => write!(f, "{TLS}{address}"),
             AdminListen::Unix(path) => write!(f, "{UNIX}{}", path.display()),
         }
     }
@@ -36,10 +60,13 @@ impl FromStr for AdminListen {
                 _ => Err(format!("the path is longer than {UNIX_PATH_BYTES_MAX} bytes")),
             };
         }
-        let address: Result<SocketAddr, _> = text.parse();
-        address.map(AdminListen::Tcp).map_err(|_| {
-            "expected \"off\", an address with its port like \"127.0.0.1:8081\", or \"unix:/path\"".to_owned()
-        })
+        match text.parse() {
+            Ok(Listen { address, tls: false }) => Ok(AdminListen::Tcp(address)),
+            Ok(Listen { address, tls: true }) => Ok(AdminListen::Tls(address)),
+            Err(_) => Err("expected \"off\", an address with its port like \"127.0.0.1:8081\" or \
+                           \"tls://127.0.0.1:8081\", or \"unix:/path\""
+                .to_owned()),
+        }
     }
 }
 
@@ -77,6 +104,7 @@ macro_rules! choice {
     };
 }
 
+choice!(ClientAuth { Off = "off", Optional = "optional", Required = "required" });
 choice!(SlowConsumer { Close = "close", Skip = "skip" });
 choice!(LogLevel { Off = "off", Error = "error", Warn = "warn", Info = "info", Debug = "debug" });
 
@@ -92,6 +120,19 @@ mod tests {
         let long = format!("unix:{}", "x".repeat(108));
         for text in ["", "on", "127.0.0.1", "8081", "localhost:8081", "unix:", "unix:a\0b", &long] {
             assert!(text.parse::<AdminListen>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn listeners_there_and_back() {
+        for text in ["127.0.0.1:8080", "[::]:1", "tls://0.0.0.0:8443", "tls://[::1]:1"] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<AdminListen>().unwrap().to_string(), text);
+        }
+        for text in
+            ["", "tls://", "tls:127.0.0.1:1", "tcp://127.0.0.1:1", "tls://localhost:1", "tls://127.0.0.1"]
+        {
+            assert!(text.parse::<Listen>().is_err() && text.parse::<AdminListen>().is_err(), "{text}");
         }
     }
 

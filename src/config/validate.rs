@@ -1,9 +1,10 @@
 //! What must hold for a configuration as a whole, and for the entries of its lists.
 
 use super::setting::Setting;
-use super::{AdminListen, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
+use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
 use crate::limits::{
-    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, HEARTBEAT_MS_MIN, LOG_INDEX_BYTES, ORIGIN_BYTES_MAX,
+    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, HEARTBEAT_MS_MIN, LOG_FORMS, LOG_INDEX_BYTES,
+    ORIGIN_BYTES_MAX,
 };
 
 impl Config {
@@ -16,6 +17,7 @@ impl Config {
             setting.set(&mut scratch, value).map_err(|problem| self.refuse(setting, problem))?;
         }
         self.validate_listeners()?;
+        self.validate_tls()?;
         self.validate_sizes()?;
         if self.ws_only && self.demo {
             return Err(
@@ -41,12 +43,13 @@ impl Config {
             return Err(self.invalid("listen", "at least one address is needed"));
         }
         // Port 0 is another port each time.
-        let fixed: Vec<_> = self.listen.iter().filter(|address| address.port() != 0).collect();
+        let addresses = self.listen.iter().map(|listen| listen.address);
+        let fixed: Vec<_> = addresses.filter(|address| address.port() != 0).collect();
         if let Some(address) = duplicate(&fixed) {
             return Err(self.invalid("listen", &format!("{address} is there twice")));
         }
-        if let AdminListen::Tcp(admin) = &self.admin {
-            if fixed.contains(&admin) {
+        if let AdminListen::Tcp(admin) | AdminListen::Tls(admin) = &self.admin {
+            if fixed.contains(admin) {
                 return Err(self.invalid("admin", "this is a public listener's address"));
             }
             if !admin.ip().to_canonical().is_loopback() && self.admin_token.is_none() {
@@ -57,6 +60,41 @@ impl Config {
         Ok(())
     }
 
+    fn validate_tls(&self) -> Result<(), ConfigError> {
+        let admin_tls = matches!(self.admin, AdminListen::Tls(_));
+        let name = if admin_tls { "admin" } else { "listen" };
+        let speaks_tls = self.speaks_tls();
+        if speaks_tls && !cfg!(feature = "tls") {
+            return Err(self.invalid(name, "this build speaks no TLS (cargo feature tls)"));
+        }
+        if speaks_tls && self.tls_cert.is_empty() {
+            return Err(
+                self.invalid("tls_cert", "a listener with tls:// needs a certificate and its key (tls_key)")
+            );
+        }
+        if !speaks_tls && !self.tls_cert.is_empty() {
+            let why = "no listener speaks TLS; write tls:// before the address of one in listen or admin";
+            return Err(self.invalid("tls_cert", why));
+        }
+        if self.tls_key.len() != self.tls_cert.len() {
+            let why = format!("{} certificates need as many keys", self.tls_cert.len());
+            return Err(self.invalid("tls_key", &why));
+        }
+        if !self.tls_ocsp.is_empty() && self.tls_ocsp.len() != self.tls_cert.len() {
+            let why = format!("{} certificates need as many OCSP responses; - for none", self.tls_cert.len());
+            return Err(self.invalid("tls_ocsp", &why));
+        }
+        if self.tls_client_auth != ClientAuth::Off && self.tls_client_ca.is_none() {
+            return Err(self.invalid("tls_client_auth", "clients' certificates are checked by tls_client_ca"));
+        }
+        Ok(())
+    }
+
+    /// Whether any listener speaks TLS.
+    pub fn speaks_tls(&self) -> bool {
+        matches!(self.admin, AdminListen::Tls(_)) || self.listen.iter().any(|listen| listen.tls)
+    }
+
     fn validate_sizes(&self) -> Result<(), ConfigError> {
         let assembly = self.message_bytes_max.saturating_add(self.handshake_bytes_max);
         if self.assembly_bytes_max < assembly {
@@ -65,10 +103,12 @@ impl Config {
         }
         // Whatever the other logs give up, one must have room.
         let index = self.log_publications.saturating_mul(LOG_INDEX_BYTES);
-        let one_log = self.log_bytes.next_power_of_two().saturating_add(index);
+        let rings = self.log_bytes.next_power_of_two().saturating_mul(LOG_FORMS);
+        let one_log = rings.saturating_add(index);
         if self.logs_bytes_max < one_log {
-            let why =
-                format!("one log of log_bytes and log_publications with its index needs {one_log} bytes");
+            let why = format!(
+                "one log of log_bytes and log_publications, plain and deflated, needs {one_log} bytes"
+            );
             return Err(self.invalid("logs_bytes_max", &why));
         }
         let fits = |payload: usize| payload.saturating_add(FRAME_HEADER_BYTES_MAX) <= self.log_bytes;
@@ -191,10 +231,12 @@ mod tests {
     fn listeners() {
         assert!(refused(|config| config.listen.clear()).contains("at least one"));
         assert!(refused(|config| config.listen = vec![config.listen[0]; 2]).contains("twice"));
-        assert!(refused(|config| config.admin = AdminListen::Tcp(config.listen[0])).contains("public"));
+        assert!(
+            refused(|config| config.admin = AdminListen::Tcp(config.listen[0].address)).contains("public")
+        );
         let mut config = Config::default();
         config.listen = vec!["127.0.0.1:0".parse().unwrap(); 2];
-        config.admin = AdminListen::Tcp(config.listen[0]);
+        config.admin = AdminListen::Tcp(config.listen[0].address);
         assert_eq!(config.validate(), Ok(()));
     }
 
@@ -212,6 +254,42 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "tls")]
+    #[test]
+    fn tls_needs_pairs_and_a_listener() {
+        let tls = |change: fn(&mut Config)| {
+            let mut config =
+                Config { listen: vec!["tls://127.0.0.1:0".parse().unwrap()], ..Config::default() };
+            (config.tls_cert, config.tls_key) = (vec!["a".into()], vec!["b".into()]);
+            change(&mut config);
+            config.validate().map_err(|error| error.to_string())
+        };
+        assert_eq!(tls(|_| {}), Ok(()));
+        assert_eq!(tls(|config| config.tls_ocsp = vec!["-".into()]), Ok(()));
+        assert!(tls(|config| config.tls_cert.clear()).unwrap_err().contains("needs a certificate"));
+        assert!(
+            tls(|config| config.tls_key.clear()).unwrap_err().contains("1 certificates need as many keys")
+        );
+        assert!(tls(|config| config.tls_ocsp = vec!["-".into(); 2]).unwrap_err().contains("OCSP"));
+        assert!(tls(|config| config.listen[0].tls = false).unwrap_err().contains("no listener speaks TLS"));
+        assert_eq!(
+            tls(|config| (config.listen[0].tls, config.admin) = (false, "tls://127.0.0.1:1".parse().unwrap())),
+            Ok(())
+        );
+        let error = tls(|config| config.tls_client_auth = ClientAuth::Required).unwrap_err();
+        assert!(error.contains("tls_client_ca"), "{error}");
+        assert!(
+            refused(|config| config.admin = "tls://192.0.2.1:1".parse().unwrap()).contains("admin_token")
+        );
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn without_the_feature_tls_is_refused() {
+        let error = refused(|config| config.listen = vec!["tls://127.0.0.1:0".parse().unwrap()]);
+        assert!(error.contains("this build speaks no TLS"), "{error}");
+    }
+
     #[test]
     fn sizes() {
         let mut config = Config::default();
@@ -222,12 +300,12 @@ mod tests {
         assert_eq!(config.validate().unwrap_err().key, "admin_body_bytes_max");
         config.assembly_bytes_max -= 1;
         assert_eq!(config.validate().unwrap_err().key, "assembly_bytes_max");
-        let one_log = (4 << 20) + 1024 * LOG_INDEX_BYTES;
+        let one_log = LOG_FORMS * (4 << 20) + 1024 * LOG_INDEX_BYTES;
         let config = Config { logs_bytes_max: one_log, ..Config::default() };
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();
         assert!(
-            error.starts_with("logs_bytes_max = 4325375: ") && error.contains("4325376 bytes"),
+            error.starts_with("logs_bytes_max = 8519679: ") && error.contains("8519680 bytes"),
             "{error}"
         );
         let config = Config { message_bytes_max: 8 << 20, ..Config::default() };

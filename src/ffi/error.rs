@@ -51,7 +51,7 @@ impl From<ConfigError> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         let status = match error {
-            StartError::Config(_) => WSPUSH_ECONFIG,
+            StartError::Config(_) | StartError::Tls(_) => WSPUSH_ECONFIG,
             StartError::Listen { .. } => WSPUSH_ELISTEN,
             StartError::System(_) => WSPUSH_ESYSTEM,
         };

@@ -7,4 +7,6 @@ mod label;
 mod table;
 
 pub use label::{Counts, Label};
-pub use table::{CloseReason, ConnectionKind, Gauges, Metrics, PauseReason, RefuseReason, Shortage};
+pub use table::{
+    CloseReason, ConnectionKind, Gauges, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake,
+};

@@ -85,6 +85,7 @@ label! {
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
+        TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",
     }
 }
 
@@ -107,6 +108,16 @@ label! {
         Idle = "idle": "An HTTP connection without a request for keep_alive_ms.",
         Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
         Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// A TLS handshake that has come to its end.
+    TlsHandshake = "kind" {
+        Full13 = "full_tls13": "TLS 1.3 from the beginning.",
+        Resumed13 = "resumed_tls13": "TLS 1.3 with a ticket.",
+        Full12 = "full_tls12": "TLS 1.2 from the beginning.",
+        Resumed12 = "resumed_tls12": "TLS 1.2 with a ticket.",
     }
 }
 
@@ -144,6 +155,9 @@ numbers! {
         handshakes_ok: "WebSocket upgrades answered 101.",
         publications: "Publications appended to logs.",
         publications_bytes: "Bytes of publications as they are logged, frame headers included.",
+        publications_deflated: "Publications compressed, each once for all its subscribers.",
+        deflate_in_bytes: "Bytes of those publications before, frame headers included.",
+        deflate_out_bytes: "Bytes of those publications after it.",
         deliveries: "Publications written completely to a subscriber, one for each subscriber.",
         sends: "Calls that write to a socket.",
         send_bytes: "Bytes written to sockets.",
@@ -161,6 +175,7 @@ numbers! {
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
+        tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
     }
@@ -173,13 +188,14 @@ numbers! {
         connections_closing: "WebSockets that are saying goodbye.",
         connections_admin: "Connections on the admin listener.",
         connections_blocked: "Connections whose socket takes nothing more for now.",
+        connections_deflating: "Open WebSockets with permessage-deflate.",
         pool_chunks_used: "Assembly chunks lent to incomplete messages and request heads.",
         pool_chunks_max: "Assembly chunks there are.",
         backlog_bytes: "Bytes in outboxes, the input behind them and request bodies.",
         backlog_bytes_max: "Bytes that there may be.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
-        log_bytes: "Bytes allocated for all logs: rings, indexes and the counts of deliveries.",
+        log_bytes: "Bytes allocated for all logs, plain and deflated: rings, indexes and the counts of deliveries.",
         log_bytes_max: "Bytes that there may be (logs_bytes_max).",
         rss_bytes: "Resident set of the whole process.",
         uptime_seconds: "Seconds since the start.",
@@ -240,6 +256,7 @@ mod tests {
         check(ConnectionKind::ALL, ConnectionKind::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
+        check(TlsHandshake::ALL, TlsHandshake::name);
     }
 
     #[test]

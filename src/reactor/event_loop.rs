@@ -188,7 +188,11 @@ impl EventLoop {
                             let fields: [(&str, &dyn Display); 1] = [("listener", address)];
                             self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
                         }
-                        if let Some(index) = self.reactor.admit(stream, listener.door, peer) {
+                        let admitted = match listener.tls {
+                            true => self.reactor.admit_tls(stream, listener.door, peer),
+                            false => self.reactor.admit(stream, listener.door, peer),
+                        };
+                        if let Some(index) = admitted {
                             register(&self.poll, &mut self.reactor, index);
                         }
                     }

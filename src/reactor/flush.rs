@@ -8,6 +8,7 @@ use super::output::{Sent, send};
 use super::reactor::{Census, Reactor};
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
+use super::tls::{Tls, send_sealed};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub(super) enum Offer {
     Short { mid_frame: bool },
     /// What it should get next is no longer in the log.
     Fallen,
-    /// Its connection is broken.
-    Broken,
+    /// Its connection is broken; what that counts as.
+    Broken(CloseReason),
 }
 
 /// A subscriber that the walk could not deal with on its way.
@@ -34,14 +35,14 @@ pub(super) enum Doom {
     /// The kernel had no memory for it.
     Short { index: u32, serial: u32 },
     /// Its connection is broken.
-    Broken { index: u32, serial: u32 },
+    Broken { index: u32, serial: u32, cause: CloseReason },
 }
 
-/// Writes everything from `cursor` to the log's head in one system call; with `frame_only`, only to the end of
+/// Writes everything from `cursor` to the log's head with one call of `write`; with `frame_only`, only to the end of
 /// the frame under way.
 #[inline]
-pub(super) fn offer<S: Socket>(
-    socket: &mut S,
+pub(super) fn offer(
+    write: impl FnOnce(&mut Metrics, &[u8], &[u8]) -> Sent,
     log: &Log,
     ledger: &mut Ledger,
     cursor: &mut Cursor,
@@ -54,10 +55,11 @@ pub(super) fn offer<S: Socket>(
         return Offer::Nothing;
     }
     let (first, second) = log.slices_between(from, to);
-    let written = match send(socket, metrics, first, second) {
-        Sent::Bytes(n) => n as u64,
+    let (written, held) = match write(metrics, first, second) {
+        Sent::Bytes(n) => (n as u64, None),
+        Sent::Held { taken, short } => (taken as u64, Some(short)),
         Sent::Short => return Offer::Short { mid_frame: !log.offset_at(from).1 },
-        Sent::Broken => return Offer::Broken,
+        Sent::Broken(cause) => return Offer::Broken(cause),
     };
     let reached = from + written;
     *cursor = Cursor::at(reached);
@@ -65,7 +67,11 @@ pub(super) fn offer<S: Socket>(
     let (offset, boundary) = log.offset_at(reached);
     ledger.pass(Passage::Written, from_offset, offset);
     metrics.deliveries += offset - from_offset;
-    if reached == to { Offer::Done } else { Offer::Full { mid_frame: !boundary } }
+    match held {
+        None if reached == to => Offer::Done,
+        None | Some(false) => Offer::Full { mid_frame: !boundary },
+        Some(true) => Offer::Short { mid_frame: !boundary },
+    }
 }
 
 /// Offers a subscriber what it still has to get; one whose socket is full is only looked at.
@@ -76,14 +82,43 @@ fn visit<S: Socket>(
     ledger: &mut Ledger,
     cursor: &mut Cursor,
     metrics: &mut Metrics,
+    tls: &mut Tls,
+    backlog_bytes: &mut usize,
 ) -> Offer {
-    if !slot.flags.any(Flags::BLOCKED) {
-        offer(&mut slot.socket, log, ledger, cursor, metrics, false)
+    if !slot.flags.any(Flags::BLOCKED_OR_TLS) {
+        let socket = &mut slot.socket;
+        offer(
+            |metrics, first, second| send(socket, metrics, first, second),
+            log,
+            ledger,
+            cursor,
+            metrics,
+            false,
+        )
+    } else if !slot.flags.any(Flags::BLOCKED) {
+        offer_sealed(slot, log, ledger, cursor, metrics, tls, backlog_bytes)
     } else if log.position(*cursor).is_none() {
         Offer::Fallen
     } else {
         Offer::Nothing
     }
+}
+
+/// As [`offer`], to a connection that speaks TLS.
+#[inline(never)]
+fn offer_sealed<S: Socket>(
+    slot: &mut Slot<S>,
+    log: &Log,
+    ledger: &mut Ledger,
+    cursor: &mut Cursor,
+    metrics: &mut Metrics,
+    tls: &mut Tls,
+    backlog_bytes: &mut usize,
+) -> Offer {
+    let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| {
+        send_sealed(slot, tls, backlog_bytes, metrics, first, second)
+    };
+    offer(write, log, ledger, cursor, metrics, false)
 }
 
 /// Remembers what a visit has led to.
@@ -105,7 +140,7 @@ fn note<S>(
             doomed.push(Doom::Short { index, serial });
         }
         Offer::Fallen => doomed.push(Doom::Fallen { index, serial, channel }),
-        Offer::Broken => doomed.push(Doom::Broken { index, serial }),
+        Offer::Broken(cause) => doomed.push(Doom::Broken { index, serial, cause }),
     }
 }
 
@@ -167,15 +202,34 @@ impl<S: Socket> Reactor<S> {
 
     /// The default channel's subscribers are the slots, in their order in memory.
     fn walk_slots(&mut self, from: usize, until: usize) {
-        let Channel { log, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let head = Cursor::at(log.head());
+        // As long as nobody takes deflated frames nobody is asked.
+        match self.channels.get(DEFAULT).deflated {
+            None => self.walk_slots_in::<false>(from, until),
+            Some(_) => self.walk_slots_in::<true>(from, until),
+        }
+    }
+
+    fn walk_slots_in<const TWO_FORMS: bool>(&mut self, from: usize, until: usize) {
+        let Channel { log: plain, deflated, ledger, .. } = self.channels.get_mut(DEFAULT);
+        let other = deflated.as_deref().map_or(&*plain, |deflated| &deflated.log);
+        let (plain_head, other_head) = (Cursor::at(plain.head()), Cursor::at(other.head()));
         for index in from..until {
             let Some(slot) = self.slots.get_mut(index) else { continue };
+            let takes_other = TWO_FORMS && slot.flags.takes_deflated();
+            let (log, head) = if takes_other { (other, other_head) } else { (&*plain, plain_head) };
             if slot.cursor == head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
             let mut cursor = slot.cursor;
-            let offered = visit(slot, log, ledger, &mut cursor, &mut self.metrics);
+            let offered = visit(
+                slot,
+                log,
+                ledger,
+                &mut cursor,
+                &mut self.metrics,
+                &mut self.tls,
+                &mut self.backlog_bytes,
+            );
             slot.cursor = cursor;
             note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
         }
@@ -183,11 +237,21 @@ impl<S: Socket> Reactor<S> {
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
-        let Channel { log, ledger, members, .. } = self.channels.get_mut(id);
+        let Channel { log: plain, deflated, ledger, members, .. } = self.channels.get_mut(id);
+        let other = deflated.as_deref().map_or(&*plain, |deflated| &deflated.log);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let offered = visit(slot, log, ledger, &mut member.cursor, &mut self.metrics);
+            let log = if slot.flags.takes_deflated() { other } else { &*plain };
+            let offered = visit(
+                slot,
+                log,
+                ledger,
+                &mut member.cursor,
+                &mut self.metrics,
+                &mut self.tls,
+                &mut self.backlog_bytes,
+            );
             note(&mut self.census, &mut self.doomed, slot, index, id, offered);
         }
     }
@@ -199,7 +263,7 @@ impl<S: Socket> Reactor<S> {
             let (index, serial) = match doom {
                 Doom::Fallen { index, serial, .. }
                 | Doom::Short { index, serial }
-                | Doom::Broken { index, serial } => (index as usize, serial),
+                | Doom::Broken { index, serial, .. } => (index as usize, serial),
             };
             if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
                 continue;
@@ -208,7 +272,7 @@ impl<S: Socket> Reactor<S> {
                 // One that may stay goes on when its socket takes more, or with the next flush.
                 Doom::Fallen { channel, .. } => drop(self.fallen(index, channel)),
                 Doom::Short { index, serial } => self.timers.retries.push((index, serial)),
-                Doom::Broken { .. } => self.remove(index, CloseReason::Reset),
+                Doom::Broken { cause, .. } => self.remove(index, cause),
             }
         }
         self.doomed = doomed;

@@ -12,7 +12,7 @@ use super::socket::Socket;
 const READS_PER_TURN: usize = 4;
 
 /// What a connection's read led to.
-enum Read {
+pub(super) enum Read {
     /// The socket is empty; the poll will tell when there is more.
     Drained,
     /// It had less than there was room for, so it is empty; but its end may have come already.
@@ -62,6 +62,9 @@ impl<S: Socket> Reactor<S> {
             return if self.slots.contains(index) { Read::More } else { Read::Gone };
         }
         let slot = &mut self.slots[index];
+        if slot.flags.any(Flags::TLS) {
+            return self.read_tls(index, buffer);
+        }
         let kept = slot.kept().len();
         buffer[..kept].copy_from_slice(slot.kept());
         let room = buffer.len() - kept;
@@ -111,7 +114,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Takes up input that had to wait for the outbox. If it is only the start of a frame that waits for its rest,
     /// looking at it once more does no harm.
-    fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
+    pub(super) fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
         if !kept.is_empty() {
             self.hold(index, |slot| slot.keep(&[]));
             self.input(index, kept);
@@ -119,7 +122,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Hands input to whoever the connection's state says.
-    fn input(&mut self, index: usize, input: &mut [u8]) {
+    pub(super) fn input(&mut self, index: usize, input: &mut [u8]) {
         let slot = &self.slots[index];
         match slot.state {
             _ if slot.flags.any(Flags::FINISH) => {}
@@ -129,7 +132,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// The peer has closed its side.
-    fn end_of_stream(&mut self, index: usize) {
+    pub(super) fn end_of_stream(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         match slot.state {
             // A client may close its side as soon as it has asked, or said goodbye; it still gets its answer.

@@ -42,6 +42,8 @@ pub struct Listener {
     pub(super) socket: Socket,
     address: ListenAddr,
     pub(super) door: Door,
+    /// Whether those who come in speak TLS.
+    pub(super) tls: bool,
     /// The poll has reported connections, and they were not all taken yet.
     pub(super) waiting: bool,
     /// No descriptors were left; when to try again even if none of ours is closed.
@@ -91,7 +93,17 @@ impl Listener {
                 (socket, address.clone(), inode(path))
             }
         };
-        Ok(Listener { socket, address, door, waiting: false, retry_ms: None, paused: false, origin, inode })
+        Ok(Listener {
+            socket,
+            address,
+            door,
+            tls: false,
+            waiting: false,
+            retry_ms: None,
+            paused: false,
+            origin,
+            inode,
+        })
     }
 
     /// Listens on a socket that was there when the process started.
@@ -103,7 +115,17 @@ impl Listener {
         }
         let (address, origin) = (address.clone(), Origin::Inherited);
         let inode = None;
-        Ok(Listener { socket, address, door, waiting: false, retry_ms: None, paused: false, origin, inode })
+        Ok(Listener {
+            socket,
+            address,
+            door,
+            tls: false,
+            waiting: false,
+            retry_ms: None,
+            paused: false,
+            origin,
+            inode,
+        })
     }
 
     /// Listens no more, even if a forked child has a copy of the socket; an inherited one is not ours to end.
@@ -147,6 +169,17 @@ impl Listener {
     /// Whether it is the admin listener.
     pub fn is_admin(&self) -> bool {
         self.door == Door::Admin
+    }
+
+    /// Lets those who come in speak TLS.
+    pub fn with_tls(mut self, tls: bool) -> Listener {
+        self.tls = tls;
+        self
+    }
+
+    /// Whether they do.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls
     }
 
     /// Takes the next connection that waits.

@@ -7,7 +7,7 @@
 //! The path of a byte in: `EventLoop` -> [`Reactor::ready`] -> `input` -> `http` or `websocket` -> endpoint.
 //! The path of a publication out: [`Shared::publish`] -> `commands` -> the channel's log -> `flush` -> sockets.
 //!
-//! May import: endpoint, push, protocol, config, metrics, journal, limits, error.
+//! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
 
 pub mod addresses;
 #[doc(hidden)]
@@ -31,6 +31,7 @@ pub mod socket;
 mod sweep;
 pub mod sys;
 mod timers;
+mod tls;
 mod upgrade;
 mod websocket;
 

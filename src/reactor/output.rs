@@ -8,17 +8,20 @@ use crate::push::DEFAULT;
 use super::flush::{Offer, offer, set_blocked, set_full};
 use super::input::is_shortage;
 use super::reactor::Reactor;
-use super::slot::{Flags, Outbox, State, Unfinished};
+use super::slot::{Flags, Outbox, Slot, State, Unfinished};
 use super::socket::Socket;
+use super::tls::{Tls, send_sealed};
 
 /// How a write to a socket went.
 pub(super) enum Sent {
     /// All of it, or so many bytes and then no more for now.
     Bytes(usize),
+    /// So many bytes are sealed, maybe all of them, but not all of that is written; `short` for want of memory.
+    Held { taken: usize, short: bool },
     /// Nothing: the kernel is out of memory. The poll won't say when that is over.
     Short,
-    /// The connection is broken.
-    Broken,
+    /// The connection is broken; what that counts as.
+    Broken(CloseReason),
 }
 
 /// Writes, and counts it.
@@ -40,8 +43,23 @@ pub(super) fn send<S: Socket>(
             metrics.kernel_shortages.bump(Shortage::Send);
             Sent::Short
         }
-        Err(_) => Sent::Broken,
+        Err(_) => Sent::Broken(CloseReason::Reset),
     }
+}
+
+/// Writes to a connection that is not blocked, sealed if it speaks TLS.
+fn transmit<S: Socket>(
+    slot: &mut Slot<S>,
+    tls: &mut Tls,
+    backlog_bytes: &mut usize,
+    metrics: &mut crate::metrics::Metrics,
+    first: &[u8],
+    second: &[u8],
+) -> Sent {
+    if slot.flags.any(Flags::TLS) {
+        return send_sealed(slot, tls, backlog_bytes, metrics, first, second);
+    }
+    send(&mut slot.socket, metrics, first, second)
 }
 
 impl<S: Socket> Reactor<S> {
@@ -56,7 +74,7 @@ impl<S: Socket> Reactor<S> {
         let replies = std::mem::take(&mut self.replies);
         if self.push_out(index, &replies)
             && let Some(slot) = self.slots.get_mut(index)
-            && slot.flags.any(Flags::OUTBOX)
+            && slot.flags.any(Flags::BLOCKED)
         {
             slot.flags.set(Flags::PAUSED, true);
         }
@@ -71,11 +89,18 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.slots[index];
         let mut written = 0;
         if !slot.flags.any(Flags::BLOCKED) {
-            match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
+            match transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
+                Sent::Held { taken, short } => {
+                    written = taken;
+                    set_blocked(&mut self.census, &mut slot.flags, true);
+                    if short {
+                        self.timers.retries.push((index as u32, slot.serial));
+                    }
+                }
                 Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
-                Sent::Broken => {
-                    self.remove(index, CloseReason::Reset);
+                Sent::Broken(cause) => {
+                    self.remove(index, cause);
                     return false;
                 }
             }
@@ -129,6 +154,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes everything that this connection is behind with, until its socket is full.
     fn resume(&mut self, index: usize) {
+        if self.slots[index].flags.any(Flags::TLS) && !self.write_unsent(index) {
+            return;
+        }
         // The frame under way, alone if the outbox waits behind it: pongs and close frames go first.
         if let Some(channel) = self.slots[index].mid_channel()
             && !self.catch_up(index, channel)
@@ -166,22 +194,27 @@ impl<S: Socket> Reactor<S> {
     fn catch_up(&mut self, index: usize, id: crate::push::ChannelId) -> bool {
         let slot = &mut self.slots[index];
         let channel = self.channels.get_mut(id);
+        let other = channel.deflated.as_ref().filter(|_| slot.flags.takes_deflated());
+        let log = other.map_or(&channel.log, |deflated| &deflated.log);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
+        let mut default_cursor = slot.cursor;
         let cursor = if id == DEFAULT {
-            &mut slot.cursor
+            &mut default_cursor
         } else {
             let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
             let Some(membership) = memberships.iter().find(|m| m.channel == id) else { return true };
             &mut channel.members[membership.place as usize].cursor
         };
+        let (tls, backlog_bytes) = (&mut self.tls, &mut self.backlog_bytes);
         let offered = offer(
-            &mut slot.socket,
-            &channel.log,
+            |metrics, first, second| transmit(slot, tls, backlog_bytes, metrics, first, second),
+            log,
             &mut channel.ledger,
             cursor,
             &mut self.metrics,
             outbox_waits,
         );
+        slot.cursor = default_cursor;
         if offered != Offer::Nothing {
             self.channels.touch(id);
         }
@@ -205,8 +238,8 @@ impl<S: Socket> Reactor<S> {
             Offer::Fallen if self.fallen(index, id) => self.catch_up(index, id),
             // It was told goodbye and has left its channels: if it heard that, it has caught up with everything.
             Offer::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
-            Offer::Broken => {
-                self.remove(index, CloseReason::Reset);
+            Offer::Broken(cause) => {
+                self.remove(index, cause);
                 false
             }
         }
@@ -218,13 +251,14 @@ impl<S: Socket> Reactor<S> {
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
         let Some(rest) = ending.unfinished else { return true };
         let channel = self.channels.try_get(rest.channel).filter(|channel| channel.epoch == rest.epoch);
-        let Some(log) = channel.map(|channel| &channel.log).filter(|log| log.tail() <= rest.from) else {
+        let log = channel.and_then(|channel| channel.log_in(slot.flags.takes_deflated()));
+        let Some(log) = log.filter(|log| log.tail() <= rest.from) else {
             // The log has moved on; in the middle of a frame there is nothing left to say.
             self.remove(index, CloseReason::SlowConsumer);
             return false;
         };
         let (first, second) = log.slices_between(rest.from, rest.to);
-        let sent = send(&mut slot.socket, &mut self.metrics, first, second);
+        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, first, second);
         let Some(n) = self.written(index, sent) else { return false };
         let rest = Unfinished { from: rest.from + n as u64, ..rest };
         let done = rest.from == rest.to;
@@ -235,7 +269,7 @@ impl<S: Socket> Reactor<S> {
         if !done {
             set_blocked(&mut self.census, &mut slot.flags, true);
         }
-        done
+        !slot.flags.any(Flags::BLOCKED)
     }
 
     /// Writes the outbox. False: stop here.
@@ -244,10 +278,10 @@ impl<S: Socket> Reactor<S> {
         if !slot.flags.any(Flags::OUTBOX) {
             return true;
         }
-        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else {
-            return true;
-        };
-        let sent = send(&mut slot.socket, &mut self.metrics, outbox.waiting(), &[]);
+        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.take()) else { return true };
+        let bytes = outbox.waiting();
+        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]);
+        slot.extra_mut().outbox = Some(outbox);
         let Some(n) = self.written(index, sent) else { return false };
         let slot = &mut self.slots[index];
         let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.as_deref_mut()) else {
@@ -261,30 +295,36 @@ impl<S: Socket> Reactor<S> {
         }
         slot.flags.set(Flags::OUTBOX, false);
         self.hold(index, |slot| slot.extra_mut().outbox = None);
-        true
+        !self.slots[index].flags.any(Flags::BLOCKED)
     }
 
     /// How many bytes a write took; None: stop here, it is tried again later or the connection is gone.
-    fn written(&mut self, index: usize, sent: Sent) -> Option<usize> {
-        match sent {
+    pub(super) fn written(&mut self, index: usize, sent: Sent) -> Option<usize> {
+        let (taken, short) = match sent {
             Sent::Bytes(n) => return Some(n),
-            Sent::Short => {
-                let slot = &mut self.slots[index];
-                set_blocked(&mut self.census, &mut slot.flags, true);
-                self.timers.retries.push((index as u32, slot.serial));
+            Sent::Held { taken, short } => (Some(taken), short),
+            Sent::Short => (None, true),
+            Sent::Broken(cause) => {
+                self.remove(index, cause);
+                return None;
             }
-            Sent::Broken => self.remove(index, CloseReason::Reset),
+        };
+        let slot = &mut self.slots[index];
+        set_blocked(&mut self.census, &mut slot.flags, true);
+        if short {
+            self.timers.retries.push((index as u32, slot.serial));
         }
-        None
+        taken
     }
 
     /// Ends the stream: what was written arrives, then its end. The slot waits for the peer to do the same.
     pub(super) fn finish(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.flags.set(Flags::FINISH, true);
-        if slot.flags.any(Flags::BLOCKED) {
+        if slot.flags.any(Flags::BLOCKED) || slot.flags.any(Flags::TLS) && !self.close_tls(index) {
             return;
         }
+        let slot = &mut self.slots[index];
         if slot.socket.finish().is_err() {
             self.remove(index, CloseReason::Reset);
             return;

@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason};
 use crate::protocol::pool::Pool;
 use crate::protocol::response::{Refusal, Response};
+use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, LogLimits};
 use crate::time::Time;
 
@@ -24,6 +25,7 @@ use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
 use super::timers::Timers;
+use super::tls::Tls;
 
 /// Bytes read from a socket at once. One buffer serves all connections.
 pub(super) const READ_BYTES: usize = 64 << 10;
@@ -63,6 +65,8 @@ pub(super) struct Census {
     /// Open WebSockets, by [`Kind`].
     pub open_by_kind: [usize; 3],
     pub closing: usize,
+    /// Open WebSockets with permessage-deflate.
+    pub deflating: usize,
     pub blocked: usize,
 }
 
@@ -92,6 +96,7 @@ pub struct Reactor<S: Socket> {
     pub(super) census: Census,
     /// The sum of all slots' [`Slot::backlog_bytes`].
     pub(super) backlog_bytes: usize,
+    pub(super) tls: Tls,
     pub(super) now: Time,
     pub(super) started: Time,
     /// Connections that the descriptor limit leaves room for.
@@ -100,6 +105,9 @@ pub struct Reactor<S: Socket> {
     pub(super) buffer: Vec<u8>,
     /// A message that had to be put together.
     pub(super) scratch: Vec<u8>,
+    /// What compresses, and what undoes it; one for all connections.
+    pub(super) deflater: Deflater,
+    pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
     pub(super) wishes: Vec<Wish>,
@@ -150,11 +158,14 @@ impl<S: Socket> Reactor<S> {
             rates: RateWindow::new(now.mono_ms()),
             census: Census::default(),
             backlog_bytes: 0,
+            tls: Tls::new(config.backlog_bytes_max),
             now,
             started: now,
             descriptors,
             buffer: vec![0; READ_BYTES],
             scratch: Vec::new(),
+            deflater: Deflater::new(config.deflate_level, config.deflate_bytes_min),
+            inflater: Inflater::default(),
             replies: Vec::new(),
             wishes: Vec::new(),
             again: Vec::new(),
@@ -220,19 +231,29 @@ impl<S: Socket> Reactor<S> {
     ///
     /// None: there is no slot for it, or its address has too many already; it is told so and closed.
     pub fn admit(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
+        self.admit_by(socket, door, peer, false)
+    }
+
+    pub(super) fn admit_by(
+        &mut self,
+        socket: S,
+        door: Door,
+        peer: Option<SocketAddr>,
+        tls: bool,
+    ) -> Option<usize> {
         self.metrics.accepted += 1;
         let (count, max, state) = match door {
             Door::Public => (self.census.public, self.connections_max() + REFUSALS_MAX, State::Http),
             Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
         };
         if count >= max || self.draining.is_some() {
-            self.turn_away(socket, RefuseReason::Full, "the server is full", peer);
+            self.turn_away(socket, RefuseReason::Full, "the server is full", peer, tls);
             return None;
         }
         let index = self.slots.vacant_key();
         if door == Door::Public && !self.addresses.enter(index as u32, peer) {
             let text = "too many connections from this address (connections_per_address_max)";
-            self.turn_away(socket, RefuseReason::PerAddress, text, peer);
+            self.turn_away(socket, RefuseReason::PerAddress, text, peer, tls);
             return None;
         }
         let serial = self.next_serial;
@@ -256,10 +277,15 @@ impl<S: Socket> Reactor<S> {
         reason: RefuseReason,
         text: &'static str,
         peer: Option<SocketAddr>,
+        tls: bool,
     ) {
         self.refused(reason, text, peer);
         self.metrics.recvs += 1;
         if socket.recv(&mut self.buffer).is_ok_and(|n| n > 0) {
+            if tls {
+                self.turn_away_tls(&mut socket);
+                return;
+            }
             let mut answer = Vec::new();
             Response::from(Refusal::fixed(503, text)).write(&mut answer, false, false);
             self.metrics.sends += 1;
@@ -312,6 +338,11 @@ impl<S: Socket> Reactor<S> {
         self.metrics.log_lines_lost = self.journal.lost();
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
+    }
+
+    /// The window for what is sent to this connection alone; 0: nothing is to be compressed.
+    pub(super) fn window_bits(&self, index: usize) -> u8 {
+        if self.config.deflate { self.slots[index].flags.window_bits() } else { 0 }
     }
 
     /// The clock that slots keep: seconds, 16 bits of them.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::{Config, channel_name_ok};
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::protocol::close::CloseCode;
-use crate::push::{DEFAULT_NAME, Delivery, PushError};
+use crate::push::{DEFAULT_NAME, Delivery, PushError, PushOptions};
+use crate::tls::{Loaded, TlsError};
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub enum Command {
         receipt: Receipt,
         /// The whole frame.
         frame: Vec<u8>,
+        /// How.
+        options: PushOptions,
     },
     /// Write frames to one connection.
     Send {
@@ -24,6 +27,8 @@ pub enum Command {
         conn: ConnId,
         /// Whole frames.
         frame: Vec<u8>,
+        /// How; only a single frame is compressed.
+        options: PushOptions,
     },
     /// Close one connection.
     Close {
@@ -48,8 +53,8 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
-    /// Take over what can be changed while running.
-    Reload(Box<Config>),
+    /// Take over what can be changed while running, and the certificates that were read with it.
+    Reload(Box<Config>, Box<Result<Loaded, TlsError>>),
 }
 
 impl Command {
@@ -58,7 +63,7 @@ impl Command {
             Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Reload(_) => 0,
+            Command::Reload(..) => 0,
         };
         size_of::<Command>() + rest
     }
@@ -154,14 +159,15 @@ impl Shared {
     /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
     /// the receipts, whichever threads push.
     pub fn publish(&self, channel: Option<&str>, frame: Vec<u8>, unix_us: u64) -> Result<Receipt, PushError> {
-        self.place(channel, frame, unix_us, true)
+        self.place(channel, frame, PushOptions::default(), unix_us, true)
     }
 
-    /// For the reactor, which needs no wake-up, with `wake` off.
+    /// As [`publish`](Self::publish), with options; for the reactor, which needs no wake-up, with `wake` off.
     pub fn place(
         &self,
         channel: Option<&str>,
         frame: Vec<u8>,
+        options: PushOptions,
         unix_us: u64,
         wake: bool,
     ) -> Result<Receipt, PushError> {
@@ -178,7 +184,7 @@ impl Shared {
         let receipt = Receipt { channel: head.name.clone(), epoch: head.epoch, offset: head.next_offset, id };
         head.next_offset += 1;
         inbox.next_receipt += 1;
-        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame }, wake);
+        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame, options }, wake);
         Ok(receipt)
     }
 

@@ -7,6 +7,7 @@ use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
 use crate::push::{ChannelId, Cursor, DEFAULT, Membership};
+use crate::tls::Session;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,33 @@ impl Flags {
     /// A WebSocket whose peer has broken the protocol: what it says can't be understood any more. Shares its bit with
     /// SERVED, which only HTTP connections have.
     pub const DEAF: Flags = Flags::SERVED;
+    /// Speaks TLS.
+    pub const TLS: Flags = Flags(1 << 12);
+    /// It can't be written to just like that: one test for both.
+    pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
+
+    /// Four bits for the window that permessage-deflate may use on this connection, as an exponent of 2; 0: it isn't
+    /// agreed on.
+    const WINDOW: Flags = Flags(0x0f00);
+
+    /// The window agreed on for what we send (RFC 7692 section 7.1.2.1), 8 to 15; 0: nothing is compressed.
+    #[inline]
+    pub fn window_bits(self) -> u8 {
+        ((self.0 & Flags::WINDOW.0) >> 8) as u8
+    }
+
+    /// Sets the window agreed on.
+    pub fn set_window_bits(&mut self, bits: u8) {
+        debug_assert!(bits == 0 || (8..=15).contains(&bits));
+        self.0 = self.0 & !Flags::WINDOW.0 | u16::from(bits) << 8;
+    }
+
+    /// Whether it gets publications in their deflated form: those are made for everybody, so only whose window is the
+    /// largest can take them.
+    #[inline]
+    pub fn takes_deflated(self) -> bool {
+        self.0 & Flags::WINDOW.0 == Flags::WINDOW.0
+    }
 
     /// Whether any of these is set.
     #[inline]
@@ -103,6 +131,8 @@ pub struct Extra {
     pub http: Option<Box<Request>>,
     /// Input that was read but can't be used yet.
     pub stash: Option<Box<[u8]>>,
+    /// Its side of TLS, from the first byte on.
+    pub tls: Option<Box<Session>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
 }
@@ -262,7 +292,8 @@ impl<S> Slot<S> {
         let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.bytes.capacity());
         let stash = extra.stash.as_ref().map_or(0, |stash| stash.len());
         let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
-        outbox + stash + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
+        let tls = extra.tls.as_ref().map_or(0, |session| session.held_bytes());
+        outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
     /// Bytes that wait for it alone.
@@ -282,6 +313,7 @@ impl Extra {
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
+            && self.tls.is_none()
             && self.ending.is_none()
     }
 }
@@ -301,7 +333,20 @@ mod tests {
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
-        assert_eq!(size_of::<Extra>(), 96);
+        // The allocator hands out 112 bytes for 96 as well.
+        assert_eq!(size_of::<Extra>(), 104);
+    }
+
+    #[test]
+    fn the_window_has_bits_of_its_own() {
+        for bits in [0, 8, 9, 14, 15] {
+            let mut flags = Flags::default();
+            flags.set(Flags::BLOCKED, true);
+            flags.set_window_bits(12);
+            flags.set_window_bits(bits);
+            assert_eq!((flags.window_bits(), flags.takes_deflated()), (bits, bits == 15));
+            assert!(flags.any(Flags::BLOCKED) && !flags.any(Flags::SERVED) && !flags.any(Flags::BROADCAST));
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod fault;
 pub mod http;
 pub mod inherit;
 pub mod process;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod websocket;
 
 use std::io::{BufRead, BufReader};

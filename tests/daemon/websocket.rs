@@ -235,7 +235,7 @@ pub fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The first frame in `bytes` and its size. Panics at what a server must not send.
-fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
+pub fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     assert_eq!(first & 0x70, 0, "a reserved bit is set");
     assert_eq!(first & 0x80, 0x80, "the server never fragments");

@@ -4,8 +4,8 @@ use super::source::{code_of, line_of, words};
 
 /// The rooms, highest first. A room imports only from those behind it.
 const ROOMS: &[&str] = &[
-    "bin", "bench", "ffi", "lib", "server", "reactor", "endpoint", "push", "protocol", "journal", "config",
-    "metrics", "error", "limits", "time",
+    "bin", "bench", "ffi", "lib", "server", "reactor", "endpoint", "push", "protocol", "tls", "journal",
+    "config", "metrics", "error", "limits", "time",
 ];
 
 /// What only the reactor and the server may name.

@@ -42,7 +42,7 @@ impl Failure {
                 PushError::Stopped => Throw::Stopped,
                 PushError::NoSuchConnection | PushError::OutboxFull => Throw::Other,
             },
-            Failure::Start(StartError::Config(_)) => Throw::Config,
+            Failure::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
             Failure::Start(StartError::Listen { .. }) => Throw::Listen,
             Failure::Closed | Failure::State(_) => Throw::State,
             Failure::Argument(_) => Throw::Argument,

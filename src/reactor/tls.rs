@@ -1,0 +1,347 @@
+//! Connections that speak TLS: what goes in between the socket and everything else. For a plain connection all of this is
+//! one flag that is not set.
+//!
+//! What is written is sealed through one buffer that all connections share, and counts as written when it is sealed; the
+//! ciphertext that the socket does not take is kept, at most about a record of it, and until it is gone the connection
+//! is blocked. So a blocked TLS connection always has something unsent, and one that isn't has nothing.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::LogLevel;
+use crate::metrics::{CloseReason, Metrics, RefuseReason, Shortage, TlsHandshake};
+use crate::protocol::response::{Refusal, Response};
+use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, Session};
+
+use super::flush::set_blocked;
+use super::input::{Read, is_shortage};
+use super::output::{Sent, send};
+use super::reactor::{Door, READ_BYTES, Reactor};
+use super::slot::{Flags, Slot, State};
+use super::socket::Socket;
+
+/// What connections that speak TLS have in common.
+pub(super) struct Tls {
+    /// None: no listener speaks TLS.
+    pub acceptor: Option<Acceptor>,
+    /// `backlog_bytes_max`, for where the configuration is out of reach.
+    pub backlog_bytes_max: usize,
+    /// Records on their way out.
+    records: Records,
+    /// What was in the records that have come in.
+    plain: Vec<u8>,
+}
+
+impl Tls {
+    pub(super) fn new(backlog_bytes_max: usize) -> Tls {
+        Tls { acceptor: None, backlog_bytes_max, records: Records::default(), plain: Vec::new() }
+    }
+}
+
+/// The session of a connection, if it has begun.
+fn session<S>(slot: &mut Slot<S>) -> Option<&mut Session> {
+    slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut())
+}
+
+/// Seals and writes, on a connection that is not blocked.
+pub(super) fn send_sealed<S: Socket>(
+    slot: &mut Slot<S>,
+    tls: &mut Tls,
+    backlog_bytes: &mut usize,
+    metrics: &mut Metrics,
+    first: &[u8],
+    second: &[u8],
+) -> Sent {
+    let exempt = matches!(slot.state, State::Admin | State::Closing);
+    let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
+        return Sent::Broken(CloseReason::Internal);
+    };
+    debug_assert!(session.unsent().is_empty());
+    let (mut parts, mut taken) = ([first, second], 0);
+    while parts.iter().any(|part| !part.is_empty()) {
+        tls.records.clear();
+        let mut room = RECORD_BYTES_MAX;
+        for part in &mut parts {
+            let (now, later) = part.split_at(part.len().min(room));
+            if !now.is_empty() && !session.encrypt(now, &mut tls.records) {
+                return Sent::Broken(CloseReason::Internal);
+            }
+            (*part, room, taken) = (later, room - now.len(), taken + now.len());
+        }
+        let records = tls.records.bytes();
+        let (written, short) = match send(&mut slot.socket, metrics, records, &[]) {
+            Sent::Bytes(n) => (n, false),
+            Sent::Short => (0, true),
+            broken => return broken,
+        };
+        if written < records.len() {
+            let before = session.held_bytes();
+            session.keep_unsent(&records[written..]);
+            *backlog_bytes = *backlog_bytes - before + session.held_bytes();
+            if *backlog_bytes > tls.backlog_bytes_max && !exempt {
+                // What is sealed can't be taken back, and nothing else may follow it.
+                return Sent::Broken(CloseReason::Overload);
+            }
+            return Sent::Held { taken, short };
+        }
+    }
+    Sent::Bytes(taken)
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Certificates and keys for the listeners that speak TLS; sessions that there are go on with theirs.
+    pub fn set_acceptor(&mut self, acceptor: Option<Acceptor>) {
+        let old = self.tls.acceptor.take();
+        self.tls.acceptor = acceptor;
+        if let (Some(new), Some(old)) = (&mut self.tls.acceptor, &old) {
+            new.inherit_tickets(old);
+        }
+    }
+
+    /// As [`admit`](Self::admit), for a listener that speaks TLS. There is no session before the first byte.
+    pub fn admit_tls(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
+        let index = self.admit_by(socket, door, peer, true)?;
+        self.slots[index].flags.set(Flags::TLS, true);
+        Some(index)
+    }
+
+    /// Tells a client that there is no room; it has begun a handshake, and no other answer would be understood.
+    pub(super) fn turn_away_tls(&mut self, socket: &mut S) {
+        self.metrics.sends += 1;
+        let _ = socket.send(&NO_ROOM_ALERT, &[]);
+        let _ = socket.finish();
+    }
+
+    /// Reads from a connection that speaks TLS.
+    pub(super) fn read_tls(&mut self, index: usize, buffer: &mut [u8]) -> Read {
+        let slot = &mut self.slots[index];
+        let finishing = slot.flags.any(Flags::FINISH);
+        let partial = match session(slot) {
+            Some(session) if session.has_ended() => return self.tls_ended(index),
+            Some(session) if !finishing => session.partial(),
+            _ => &[],
+        };
+        let held = partial.len();
+        buffer[..held].copy_from_slice(partial);
+        let room = buffer.len() - held;
+        self.metrics.recvs += 1;
+        match slot.socket.recv(&mut buffer[held..]) {
+            Ok(0) => self.tls_ended(index),
+            Ok(n) => {
+                self.metrics.recv_bytes += n as u64;
+                slot.seen = (self.now.mono_ms() / 1000) as u16;
+                slot.flags.set(Flags::PINGED, false);
+                let serial = slot.serial;
+                if !finishing {
+                    self.unseal(index, &mut buffer[..held + n]);
+                }
+                match self.slots.get(index) {
+                    Some(slot) if slot.serial == serial => {}
+                    _ => return Read::Gone,
+                }
+                if n < room { Read::Short } else { Read::More }
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.take_up_kept(index);
+                Read::Drained
+            }
+            Err(e) if is_shortage(&e) => {
+                self.timers.retries.push((index as u32, slot.serial));
+                self.metrics.kernel_shortages.bump(Shortage::Recv);
+                Read::Drained
+            }
+            Err(_) => {
+                self.remove(index, CloseReason::Reset);
+                Read::Gone
+            }
+        }
+    }
+
+    /// Nothing more will come: the peer has said so, or closed its side.
+    fn tls_ended(&mut self, index: usize) -> Read {
+        self.take_up_kept(index);
+        match self.slots.get(index) {
+            // The end is still there when the answers to what came before it are written.
+            Some(slot) if slot.flags.any(Flags::PAUSED) => {}
+            Some(_) => self.end_of_stream(index),
+            None => {}
+        }
+        Read::Gone
+    }
+
+    fn take_up_kept(&mut self, index: usize) {
+        let mut kept = self.slots[index].kept().to_vec();
+        self.put_aside(index, &mut kept);
+    }
+
+    /// Takes ciphertext, in front of which is what was kept of it.
+    fn unseal(&mut self, index: usize, input: &mut [u8]) {
+        if self.slots[index].extra.as_ref().is_none_or(|extra| extra.tls.is_none()) {
+            if input[0].is_ascii_uppercase() && !tls::is_handshake(input[0]) {
+                self.refuse_plain(index);
+                return;
+            }
+            let begun = self.tls.acceptor.as_ref().and_then(Session::new);
+            let Some(begun) = begun else {
+                // The library has no randomness, or the server never had certificates.
+                self.remove(index, CloseReason::Internal);
+                return;
+            };
+            self.slots[index].extra_mut().tls = Some(Box::new(begun));
+        }
+        let (mut plain, mut records) =
+            (std::mem::take(&mut self.tls.plain), std::mem::take(&mut self.tls.records));
+        plain.clear();
+        records.clear();
+        plain.extend_from_slice(self.slots[index].kept());
+        let received = self.hold(index, |slot| {
+            session(slot).map(|session| session.receive(input, &mut plain, &mut records)).unwrap_or_default()
+        });
+        let serial = self.slots[index].serial;
+        self.tls.records = records;
+        let goes_on = self.send_records(index);
+        if let Some(established) = received.established {
+            self.note_established(established);
+        }
+        if goes_on && !plain.is_empty() {
+            self.hold(index, |slot| slot.keep(&[]));
+            self.input(index, &mut plain);
+        }
+        plain.shrink_to(2 * READ_BYTES);
+        self.tls.plain = plain;
+        if self.slots.get(index).is_some_and(|slot| slot.serial == serial) {
+            self.after_unsealing(index, &received);
+        }
+    }
+
+    fn after_unsealing(&mut self, index: usize, received: &Received) {
+        let held = self.slots[index]
+            .extra
+            .as_ref()
+            .and_then(|extra| extra.tls.as_ref())
+            .map_or(0, |s| s.held_bytes());
+        if let Some(why) = &received.failed {
+            self.tls_failed(index, why);
+        } else if held > 0 && !self.has_backlog_room(index, 0) {
+            self.overloaded(index, true);
+        } else if received.ended {
+            self.tls_ended(index);
+        }
+    }
+
+    /// The peer has broken the protocol, or the two have nothing in common. It was sent an alert.
+    fn tls_failed(&mut self, index: usize, why: &str) {
+        let slot = &mut self.slots[index];
+        let (id, state, peer) = (slot.id(index), slot.state, slot.socket.peer());
+        let handshaking = session(slot).is_none_or(|session| session.established().is_none());
+        match state {
+            State::Http | State::Admin => {
+                if handshaking {
+                    self.refused(RefuseReason::TlsHandshake, why, peer);
+                } else {
+                    self.refused(RefuseReason::BadRequest, why, peer);
+                }
+                // Closing with something unread would be a reset, and the alert might be lost to it.
+                self.finish(index);
+            }
+            State::Open | State::Closing => {
+                let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", &why)];
+                self.journal.event(self.now, LogLevel::Info, "tls_broken", &fields);
+                self.remove(index, CloseReason::ProtocolError);
+            }
+        }
+    }
+
+    /// Whoever asks without TLS is told so, in words that it understands.
+    fn refuse_plain(&mut self, index: usize) {
+        let text = "this port speaks TLS: use https:// or wss://";
+        let peer = self.slots[index].socket.peer();
+        self.refused(RefuseReason::TlsHandshake, text, peer);
+        self.slots[index].flags.set(Flags::TLS, false);
+        Response::from(Refusal::fixed(400, text)).write(&mut self.replies, false, false);
+        self.send_replies(index);
+        if self.slots.contains(index) {
+            self.finish(index);
+        }
+    }
+
+    fn note_established(&mut self, established: Established) {
+        self.metrics.tls_handshakes.bump(match (established.tls13, established.resumed) {
+            (true, false) => TlsHandshake::Full13,
+            (true, true) => TlsHandshake::Resumed13,
+            (false, false) => TlsHandshake::Full12,
+            (false, true) => TlsHandshake::Resumed12,
+        });
+    }
+
+    /// Sends what the protocol itself has to say, behind what is unsent. False: the connection was broken and is gone.
+    fn send_records(&mut self, index: usize) -> bool {
+        let records = std::mem::take(&mut self.tls.records);
+        let (slot, bytes) = (&mut self.slots[index], records.bytes());
+        let mut written = 0;
+        if !bytes.is_empty() && !slot.flags.any(Flags::BLOCKED) {
+            match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
+                Sent::Bytes(n) => written = n,
+                Sent::Held { .. } => {}
+                Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
+                Sent::Broken(cause) => {
+                    self.tls.records = records;
+                    self.remove(index, cause);
+                    return false;
+                }
+            }
+        }
+        if written < bytes.len() {
+            set_blocked(&mut self.census, &mut slot.flags, true);
+            self.hold(index, |slot| session(slot).map(|session| session.keep_unsent(&bytes[written..])));
+        }
+        self.tls.records = records;
+        true
+    }
+
+    /// Writes the records that the socket has not taken. False: stop here.
+    pub(super) fn write_unsent(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
+            return true;
+        };
+        if session.unsent().is_empty() {
+            return true;
+        }
+        let sent = send(&mut slot.socket, &mut self.metrics, session.unsent(), &[]);
+        let Some(n) = self.written(index, sent) else { return false };
+        let done = self.hold(index, |slot| {
+            self::session(slot).is_none_or(|session| {
+                session.mark_sent(n);
+                session.unsent().is_empty()
+            })
+        });
+        if !done {
+            set_blocked(&mut self.census, &mut self.slots[index].flags, true);
+        }
+        done
+    }
+
+    /// Tells the peer that nothing more will come, before the stream ends (RFC 8446 section 6.1). False: stop here.
+    pub(super) fn close_tls(&mut self, index: usize) -> bool {
+        self.tls.records.clear();
+        let Some(session) = session(&mut self.slots[index]) else { return true };
+        session.close(&mut self.tls.records);
+        self.send_records(index) && !self.slots[index].flags.any(Flags::BLOCKED)
+    }
+
+    /// As [`close_tls`](Self::close_tls), for a connection that goes without waiting for anything.
+    pub(super) fn leave_tls(&mut self, slot: &mut Slot<S>) {
+        if slot.flags.any(Flags::BLOCKED) {
+            return;
+        }
+        self.tls.records.clear();
+        if let Some(session) = session(slot) {
+            session.close(&mut self.tls.records);
+            if !self.tls.records.is_empty() {
+                // Whoever has gone already misses nothing.
+                let _ = send(&mut slot.socket, &mut self.metrics, self.tls.records.bytes(), &[]);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The types of a build without TLS: there is no value of any.
+
+use super::{Established, Received, Records, TlsError};
+use crate::config::Config;
+
+/// Certificates and keys, of which there are none here.
+#[derive(Clone, Debug)]
+pub enum Acceptor {}
+
+impl Acceptor {
+    pub(super) fn load(_config: &Config, _unix_s: u64) -> Result<(Acceptor, Vec<String>), TlsError> {
+        let why = "this build speaks no TLS (cargo feature tls)".to_owned();
+        Err(TlsError { setting: "listen", file: String::new(), why })
+    }
+
+    /// Takes over what lets clients resume sessions.
+    pub fn inherit_tickets(&mut self, _old: &Acceptor) {
+        match *self {}
+    }
+}
+
+/// One connection's side of TLS.
+#[derive(Debug)]
+pub enum Session {}
+
+#[allow(missing_docs)]
+impl Session {
+    pub fn new(acceptor: &Acceptor) -> Option<Session> {
+        match *acceptor {}
+    }
+
+    pub fn partial(&self) -> &[u8] {
+        match *self {}
+    }
+
+    pub fn unsent(&self) -> &[u8] {
+        match *self {}
+    }
+
+    pub fn keep_unsent(&mut self, _bytes: &[u8]) {
+        match *self {}
+    }
+
+    pub fn mark_sent(&mut self, _bytes: usize) {
+        match *self {}
+    }
+
+    pub fn held_bytes(&self) -> usize {
+        match *self {}
+    }
+
+    pub fn established(&self) -> Option<Established> {
+        match *self {}
+    }
+
+    pub fn has_ended(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn client_subject(&self) -> Option<String> {
+        match *self {}
+    }
+
+    pub fn receive(&mut self, _input: &mut [u8], _plain: &mut Vec<u8>, _out: &mut Records) -> Received {
+        match *self {}
+    }
+
+    pub fn encrypt(&mut self, _plain: &[u8], _out: &mut Records) -> bool {
+        match *self {}
+    }
+
+    pub fn close(&mut self, _out: &mut Records) {
+        match *self {}
+    }
+}

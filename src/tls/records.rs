@@ -1,0 +1,71 @@
+//! The one buffer into which all connections' records are written.
+
+/// Beside the plaintext of a record and its overhead there is room for a message of the protocol itself.
+const BYTES_AT_REST: usize = super::RECORD_BYTES_MAX + 1_024;
+
+/// Records on their way to a socket.
+#[derive(Debug, Default)]
+pub struct Records {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Records {
+    /// What is in it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// Empties it; what was needed once for something large is given back.
+    pub fn clear(&mut self) {
+        self.used = 0;
+        if self.bytes.len() > BYTES_AT_REST {
+            self.bytes.truncate(BYTES_AT_REST);
+            self.bytes.shrink_to_fit();
+        }
+    }
+
+    /// Lets `write` write behind what is there. It says how many bytes it wrote, or how many it needs.
+    pub(super) fn write(&mut self, mut write: impl FnMut(&mut [u8]) -> Result<usize, usize>) {
+        if self.bytes.is_empty() {
+            self.bytes.resize(BYTES_AT_REST, 0);
+        }
+        loop {
+            match write(&mut self.bytes[self.used..]) {
+                Ok(written) => {
+                    self.used += written;
+                    return;
+                }
+                Err(needed) => self.bytes.resize(self.used + needed, 0),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_for_what_is_large_and_shrinks_again() {
+        let mut records = Records::default();
+        assert!(records.is_empty());
+        for _ in 0..2 {
+            records.write(|room| {
+                if room.len() < 15_000 {
+                    return Err(15_000);
+                }
+                room[..15_000].fill(7);
+                Ok(15_000)
+            });
+        }
+        assert_eq!(records.bytes(), [7; 30_000]);
+        records.clear();
+        assert!(records.is_empty() && records.bytes.capacity() < 20_000);
+    }
+}

@@ -1,0 +1,221 @@
+//! One connection's side of TLS, without a buffer of its own.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::{Error, HandshakeKind, ProtocolVersion};
+
+use super::{Acceptor, Established, Received, Records, certificate};
+
+/// Of records and handshake messages that have come in part. A record has 16 KiB and a little more; a client's chain of
+/// certificates may come in several.
+const PARTIAL_BYTES_MAX: usize = 40 << 10;
+
+/// TLS on one connection (RFC 8446, RFC 5246), the server's side.
+pub struct Session {
+    connection: UnbufferedServerConnection,
+    /// The beginning of a record, or of a handshake message, whose rest has not come.
+    partial: Vec<u8>,
+    /// Records that the socket has not taken.
+    unsent: Vec<u8>,
+    /// How many of their bytes it has taken.
+    sent: usize,
+    established: bool,
+    ended: bool,
+    failed: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("established", &self.established()).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session of which nothing is known yet.
+    pub fn new(acceptor: &Acceptor) -> Option<Session> {
+        let connection = UnbufferedServerConnection::new(Arc::clone(&acceptor.config)).ok()?;
+        Some(Session {
+            connection,
+            partial: Vec::new(),
+            unsent: Vec::new(),
+            sent: 0,
+            established: false,
+            ended: false,
+            failed: false,
+        })
+    }
+
+    /// What comes before the next input.
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
+    /// Records that the socket has still to take.
+    pub fn unsent(&self) -> &[u8] {
+        &self.unsent[self.sent..]
+    }
+
+    /// Keeps what the socket has not taken, behind what it has not taken before.
+    pub fn keep_unsent(&mut self, bytes: &[u8]) {
+        self.unsent.drain(..self.sent);
+        self.sent = 0;
+        self.unsent.reserve_exact(bytes.len());
+        self.unsent.extend_from_slice(bytes);
+    }
+
+    /// The socket has taken so many bytes more of them.
+    pub fn mark_sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent == self.unsent.len() {
+            (self.unsent, self.sent) = (Vec::new(), 0);
+        }
+    }
+
+    /// Memory that it holds beyond keys.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.capacity() + self.unsent.capacity()
+    }
+
+    /// What the handshake has led to; None: it is under way.
+    pub fn established(&self) -> Option<Established> {
+        self.established.then(|| Established {
+            tls13: self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3),
+            resumed: self.connection.handshake_kind() == Some(HandshakeKind::Resumed),
+        })
+    }
+
+    /// The peer has said that nothing more will come.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whose certificate the client has shown, as `CN=alice,O=Example`. It was checked.
+    pub fn client_subject(&self) -> Option<String> {
+        let chain = self.connection.peer_certificates()?;
+        certificate(chain.first()?).map(|read| read.subject)
+    }
+
+    /// Takes input, which must begin with [`partial`](Self::partial): appends what it says to `plain`, and to `out` what
+    /// the protocol has to answer. What is not whole is kept.
+    pub fn receive(&mut self, input: &mut [u8], plain: &mut Vec<u8>, out: &mut Records) -> Received {
+        let mut received = Received::default();
+        let mut at = 0;
+        while !self.failed {
+            let UnbufferedStatus { mut discard, state } =
+                self.connection.process_tls_records(&mut input[at..]);
+            let mut more = true;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(Ok(record)) = traffic.next_record() {
+                        plain.extend_from_slice(record.payload);
+                        discard += record.discard;
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => out.write(|room| encoded(data.encode(room))),
+                // They are in the hands of whoever gets `out`, which is all that is meant.
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => (self.ended, received.ended) = (true, true),
+                Ok(ConnectionState::WriteTraffic(_)) => {
+                    more = false;
+                    if !self.established {
+                        self.established = true;
+                        received.established = self.established();
+                    }
+                }
+                // `BlockedHandshake` and `Closed`; there is no early data (RFC 8446 section 2.3), none was offered.
+                Ok(_) => more = false,
+                Err(e) => {
+                    at += discard;
+                    self.fail(e, &mut input[at..], &mut received, out);
+                    break;
+                }
+            }
+            at += discard;
+            if !more {
+                break;
+            }
+        }
+        let rest = if self.failed || self.ended { &[][..] } else { &input[at..] };
+        if rest.len() > PARTIAL_BYTES_MAX {
+            self.failed = true;
+            let text = format!("a handshake message longer than {PARTIAL_BYTES_MAX} bytes");
+            received.failed = Some(text);
+        }
+        self.partial = if self.failed { Vec::new() } else { rest.to_vec() };
+        received
+    }
+
+    /// The peer has broken the protocol: its alert is put to `out` (RFC 8446 section 6.2).
+    fn fail(&mut self, error: Error, input: &mut [u8], received: &mut Received, out: &mut Records) {
+        self.failed = true;
+        received.failed = Some(error.to_string());
+        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
+            self.connection.process_tls_records(input).state
+        {
+            out.write(|room| encoded(data.encode(room)));
+        }
+    }
+
+    /// Appends records with `plain` to `out`. False: the keys are used up, or there are none yet; the connection has to
+    /// end.
+    pub fn encrypt(&mut self, plain: &[u8], out: &mut Records) -> bool {
+        self.write(out, |traffic, room| traffic.encrypt(plain, room))
+    }
+
+    /// Appends the notice that nothing more will come (RFC 8446 section 6.1), once.
+    pub fn close(&mut self, out: &mut Records) {
+        // Without keys nobody would believe it.
+        let _ = self.write(out, |traffic, room| traffic.queue_close_notify(room));
+    }
+
+    fn write(
+        &mut self,
+        out: &mut Records,
+        mut write: impl FnMut(&mut WriteTraffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
+    ) -> bool {
+        while self.established && !self.failed {
+            // The library looks at the input again where it holds a part of a handshake message.
+            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(&mut self.partial);
+            let mut outcome = None;
+            match state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    let mut exhausted = false;
+                    out.write(|room| match write(&mut traffic, room) {
+                        Ok(written) => Ok(written),
+                        Err(EncryptError::InsufficientSize(e)) => Err(e.required_size),
+                        Err(EncryptError::EncryptExhausted) => {
+                            exhausted = true;
+                            Ok(0)
+                        }
+                    });
+                    outcome = Some(!exhausted);
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => out.write(|room| encoded(data.encode(room))),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.ended = true,
+                Ok(_) | Err(_) => outcome = Some(false),
+            }
+            if discard > 0 {
+                self.partial.drain(..discard);
+            }
+            if let Some(done) = outcome {
+                return done;
+            }
+        }
+        false
+    }
+}
+
+type WriteTraffic<'c> = rustls::unbuffered::WriteTraffic<'c, rustls::server::ServerConnectionData>;
+
+/// How many bytes were written, or are needed.
+fn encoded(result: Result<usize, EncodeError>) -> Result<usize, usize> {
+    match result {
+        Ok(written) => Ok(written),
+        Err(EncodeError::InsufficientSize(e)) => Err(e.required_size),
+        Err(EncodeError::AlreadyEncoded) => Ok(0),
+    }
+}
