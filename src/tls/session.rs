@@ -152,8 +152,10 @@ impl Session {
     fn fail(&mut self, error: Error, input: &mut [u8], received: &mut Received, out: &mut Records) {
         self.failed = true;
         received.failed = Some(error.to_string());
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            self.connection.process_tls_records(input).state
+        // Only as long as there is something: the library must not see the input again at which it has failed.
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.connection.process_tls_records(input).state
         {
             out.write(|room| encoded(data.encode(room)));
         }
