@@ -265,7 +265,7 @@ fn what_is_wrong_with_a_file_is_one_clear_line() {
     ] {
         let (cert, key) = (file(cert), file(key));
         let flags = ["--listen", "tls://127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
-        let why = why.replace("FOLDER", &file("").trim_end_matches('/'));
+        let why = why.replace("FOLDER", file("").trim_end_matches('/'));
         for more in [&[][..], &["--check"]] {
             let (status, said) = Daemon::refused(&[&flags[..], more].concat());
             assert_eq!(status.code(), Some(2), "{said}");
