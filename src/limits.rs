@@ -94,6 +94,10 @@ pub const KEEP_ALIVE_MS: Bounds = Bounds::new(10, HOUR_MS);
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
+/// Bytes beside a publication's frame, at the most: its place in the index, and the counts of its delivery.
+pub const LOG_INDEX_BYTES: usize = 128;
+/// Bounds of `logs_bytes_max`. It must hold one whole log at the least, which only the configuration knows.
+pub const LOGS_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(1024 * GIB));
 /// Bounds of `outbox_bytes_max`: at the least a pong and a close frame at their longest.
 pub const OUTBOX_BYTES_MAX: Bounds = Bounds::new(256, 64 * MIB);
 /// Bounds of `drain_ms`.
@@ -125,6 +129,7 @@ const _: () = {
     assert!(MESSAGE_BYTES_MAX.max + HANDSHAKE_BYTES_MAX.max <= ASSEMBLY_BYTES_MAX.max);
     assert!(MESSAGE_BYTES_MAX.min + HANDSHAKE_BYTES_MAX.min <= ASSEMBLY_BYTES_MAX.min);
     assert!(LOG_BYTES.max < 1 << 30);
+    assert!(LOGS_BYTES_MAX.min >= LOG_BYTES.min);
     // Some log holds a publication of any allowed size, and the smallest log one of a smaller size.
     assert!(ADMIN_BODY_BYTES_MAX.max + FRAME_HEADER_BYTES_MAX as u64 <= LOG_BYTES.max);
     assert!(ADMIN_BODY_BYTES_MAX.min + FRAME_HEADER_BYTES_MAX as u64 <= LOG_BYTES.min);

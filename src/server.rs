@@ -314,14 +314,13 @@ impl Handle {
     /// Begins the end: no more connections and pushes; what was pushed still goes out, then everybody gets a close
     /// frame with 1001, and after `drain_ms` whoever is left is cut off.
     pub fn drain(&self) {
-        // A server that has stopped already needs no telling.
-        let _ = self.shared.command(Command::Drain(None));
+        self.shared.drain(None);
     }
 
     /// As [`drain`](Self::drain), with another drain time. A drain under way can be shortened so.
     pub fn drain_within(&self, time: Duration) {
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).min(DRAIN_MS.max);
-        let _ = self.shared.command(Command::Drain(Some(time_ms)));
+        self.shared.drain(Some(time_ms));
     }
 
     /// Takes over those settings of `config` that can change while running; the log says which could not. Certificates

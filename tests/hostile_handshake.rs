@@ -128,7 +128,7 @@ fn a_smuggled_push_is_not_carried_out() {
 
 #[test]
 fn pages_of_other_sites_get_nothing() {
-    let daemon = Daemon::start(&["--origins", "https://app.example"]);
+    let daemon = Daemon::start(&["--demo", "--origins", "https://app.example"]);
     // Cross-site WebSocket hijacking: a browser tells the truth about the page, whatever cookies it sends along.
     for origin in ["https://evil.example", "null", "https://app.example.evil.example", "http://app.example"] {
         let more = [("Origin", origin), ("Cookie", "session=1")];
@@ -147,6 +147,16 @@ fn pages_of_other_sites_get_nothing() {
         assert_eq!(daemon.ask(method, target, &rebound, b"").status, 403, "{method} {target}");
     }
     assert_eq!((refused(&daemon, "origin"), daemon.counter("admin_refused")), (4, 4));
+    // The demo's form is on the public listener, and would push to everybody.
+    let mut subscriber = WebSocket::open(&daemon);
+    let push = |more: &[(&str, &str)]| Http::tcp(daemon.public).ask("POST", "/demo/push", more, b"x").status;
+    assert_eq!(push(&[("Host", "evil.example:8080"), ("Origin", "http://evil.example:8080")]), 403);
+    assert_eq!(push(&[("Host", "evil.example:8080")]), 403);
+    assert_eq!(push(&[("Origin", "https://app.example")]), 403, "allowed to connect is not allowed to push");
+    assert_eq!((refused(&daemon, "origin"), subscriber.sync()), (7, Vec::new()));
+    assert_eq!(push(&[("Host", "app.example"), ("Origin", "https://app.example")]), 200, "its own page");
+    assert_eq!(push(&[]), 200);
+    assert_eq!([subscriber.text(), subscriber.text()], ["x", "x"]);
 }
 
 /// A connection to `to` from another of the loopback addresses.

@@ -195,3 +195,42 @@ fn an_outbox_is_bounded() {
     assert_eq!(http.ask("POST", &target, &[], b"room again").status, 200);
     assert_eq!(client.text(), "room again");
 }
+
+#[test]
+fn all_logs_together_are_bounded() {
+    let flags =
+        ["--log-bytes", "65536", "--log-publications", "64", "--logs-bytes-max", "300000", "--channels", "*"];
+    let daemon = Daemon::start(&[&flags[..], &["--admin-body-bytes-max", "60000"]].concat());
+    let mut subscribers: Vec<_> =
+        (0..30).map(|n| WebSocket::open_at(&daemon, &format!("/ws?channel=c{n}"))).collect();
+    let mut http = daemon.admin_http();
+    let body = |n: usize, round: usize| format!("{n}.{round}.{}", "x".repeat(3_000));
+    // 30 channels of 64 KiB would be 2 MB, and with what lies beside it 4: each is pushed to all the same.
+    for round in 0..40 {
+        for n in 0..30 {
+            let target = format!("/push?channel=c{n}");
+            let response = http.ask("POST", &target, &[], body(n, round).as_bytes());
+            assert_eq!(response.status, 200, "{}", response.text());
+        }
+        let memory = daemon.stats()["memory"]["log_bytes"].as_u64().expect("bytes");
+        assert!(memory <= 300_000, "{memory} bytes in round {round}");
+    }
+    for (n, subscriber) in subscribers.iter_mut().enumerate() {
+        for round in 0..40 {
+            assert_eq!(subscriber.text(), body(n, round), "nobody who reads has missed anything");
+        }
+        assert_eq!(subscriber.sync(), []);
+    }
+    assert!(daemon.counter("logs_halved") > 0);
+    assert_eq!(
+        (daemon.counter("inbox_full"), daemon.stats()["counters"]["closed"]["slow_consumer"].as_u64()),
+        (0, Some(0))
+    );
+    let line = daemon.wait_event("log_halved");
+    assert!(line.contains("channel=c") && line.contains("limit=logs_bytes_max"), "{line}");
+    let metrics = daemon.ask("GET", "/metrics", &[], b"").text();
+    assert!(metrics.contains("\nwspush_log_bytes_max 300000\n"), "{metrics}");
+    // As large as a publication may be: the others make room for it.
+    assert_eq!(http.ask("POST", "/push?channel=c3", &[], &[b'y'; 60_000]).status, 200);
+    assert_eq!(subscribers[3].text().len(), 60_000);
+}

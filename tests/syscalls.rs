@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use daemon::{Daemon, WebSocket, process};
 
-/// An strace that counts the system calls of a daemon.
+/// An strace at a daemon.
 struct Strace {
     child: Child,
     said: BufReader<std::process::ChildStderr>,
@@ -17,9 +17,10 @@ struct Strace {
 
 impl Strace {
     /// Attaches. None: there is no strace here, or it may not trace.
-    fn attach(daemon: &Daemon) -> Option<Strace> {
+    fn attach(daemon: &Daemon, options: &[&str]) -> Option<Strace> {
         let pid = daemon.pid().to_string();
-        let started = Command::new("strace").args(["-f", "-c", "-p", &pid]).stderr(Stdio::piped()).spawn();
+        let mut strace = Command::new("strace");
+        let started = strace.args(["-f", "-p", &pid]).args(options).stderr(Stdio::piped()).spawn();
         let Ok(mut child) = started else {
             eprintln!("skipped: there is no strace here (apt-get install strace)");
             return None;
@@ -36,12 +37,18 @@ impl Strace {
         None
     }
 
-    /// Detaches; calls by name.
-    fn counts(mut self) -> HashMap<String, u64> {
+    /// Detaches; everything it has said.
+    fn text(mut self) -> String {
         process::signal(self.child.id(), "INT");
         let mut text = String::new();
         self.said.read_to_string(&mut text).expect("text");
         self.child.wait().expect("a child");
+        text
+    }
+
+    /// Detaches from what it has counted (`-c`); calls by name.
+    fn counts(self) -> HashMap<String, u64> {
+        let text = self.text();
         let row = |line: &str| {
             let words: Vec<&str> = line.split_whitespace().collect();
             // % time, seconds, usecs/call, calls, perhaps errors, syscall
@@ -68,7 +75,7 @@ fn cost(connections: usize, pushes: usize) -> Option<(u64, HashMap<String, u64>)
     let mut clients: Vec<_> = (0..connections).map(|_| WebSocket::open(&daemon)).collect();
     let mut http = daemon.admin_http();
     assert_eq!(http.ask("GET", "/healthz", &[], b"").status, 200);
-    let strace = Strace::attach(&daemon)?;
+    let strace = Strace::attach(&daemon, &["-c"])?;
     let burst = http.request("POST", "/push", &[], b"counted").repeat(pushes);
     http.send(&burst);
     for _ in 0..pushes {
@@ -108,4 +115,27 @@ fn a_burst_costs_the_same_calls() {
     // The burst may come in a few pieces, and each is answered; but never a send for each publication.
     assert!(sends < 10 * 200, "{sends}");
     assert!(others.values().sum::<u64>() < 100, "{others:?}");
+}
+
+#[test]
+fn between_two_looks_at_the_poll_lies_one_slice() {
+    process::raise_own_limit();
+    const CLIENTS: usize = 400;
+    const SLICE: usize = 16;
+    let daemon = Daemon::start(&["--heartbeat-ms", "0", "--flush-slice", &SLICE.to_string()]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| WebSocket::open(&daemon)).collect();
+    let Some(strace) = Strace::attach(&daemon, &["-e", "trace=sendto,epoll_wait,accept4"]) else { return };
+    assert_eq!(daemon.admin_http().ask("POST", "/push", &[], b"counted").status, 200);
+    // Whoever comes meanwhile is accepted by the turn that follows the next look.
+    clients.push(WebSocket::open(&daemon));
+    for client in &mut clients[..CLIENTS] {
+        assert_eq!(client.text(), "counted");
+    }
+    let text = strace.text();
+    let between: Vec<usize> = text.split("epoll_wait(").map(|turn| turn.matches("sendto(").count()).collect();
+    eprintln!("{} looks at the poll, sends between them: {between:?}", between.len());
+    // The answers to the push and to the newcomer may fall into a turn as well.
+    assert!(between.iter().all(|&sends| sends <= SLICE + 2), "{between:?}");
+    assert!(between.len() > CLIENTS / SLICE, "{between:?}");
+    assert_eq!(between.iter().sum::<usize>(), CLIENTS + 2);
 }

@@ -167,6 +167,8 @@ pub struct Config {
     pub log_publications: usize,
     /// Bytes that a channel's log keeps.
     pub log_bytes: usize,
+    /// Memory for all logs together; beyond it the largest gives up its older half.
+    pub logs_bytes_max: usize,
     /// Bytes waiting for one connection outside the logs.
     pub outbox_bytes_max: usize,
     /// What happens to a subscriber that falls off the log.
@@ -221,6 +223,7 @@ impl Default for Config {
             keep_alive_ms: 75_000,
             log_publications: 1_024,
             log_bytes: 4 << 20,
+            logs_bytes_max: 1 << 30,
             outbox_bytes_max: 64 << 10,
             slow_consumer: SlowConsumer::Close,
             drain_ms: 5_000,

@@ -329,6 +329,14 @@ pub static SETTINGS: &[Setting] = &[
         "Publications that a channel's log keeps"
     ),
     integer!(log_bytes, Channels, LOG_BYTES, "bytes", restart, "Bytes that a channel's log keeps"),
+    integer!(
+        logs_bytes_max,
+        Channels,
+        LOGS_BYTES_MAX,
+        "bytes",
+        restart,
+        "Memory for all logs together; beyond it the largest gives up its older half"
+    ),
     text!(
         slow_consumer,
         Channels,

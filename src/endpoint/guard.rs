@@ -2,12 +2,14 @@
 //!
 //! Three fences: the bearer token, if one is set; the `Host` header, so that a page whose name was rebound to
 //! 127.0.0.1 gets nothing (DNS rebinding); and the `Origin` header, so that a foreign page in the operator's
-//! browser can't post a form (cross-site request forgery).
+//! browser can't post a form (cross-site request forgery). The demo's form on the public listeners has the last two.
 
 use std::net::IpAddr;
+use std::slice;
 
 use subtle::ConstantTimeEq;
 
+use crate::protocol::handshake::origin_allowed;
 use crate::protocol::head::Head;
 use crate::protocol::response::Response;
 
@@ -30,6 +32,21 @@ pub fn check(head: &Head<'_>, token: Option<&str>) -> Result<(), Response> {
         _ => {}
     }
     same_site(head)
+}
+
+/// Lets a push of the demo's form pass, or says why not. The form has no token, so the page must be this server's own,
+/// and of a name that can't be anybody's who points it here (DNS rebinding): a local one, or one that `origins` names.
+pub fn check_demo(head: &Head<'_>, origins: &[String]) -> Result<(), Response> {
+    same_site(head)?;
+    let host = head.header_str("host").unwrap_or("");
+    let named = |origin| {
+        origins.iter().any(|named| named != "*" && origin_allowed(Some(origin), slice::from_ref(named)))
+    };
+    if is_local_name(host) || head.header_str("origin").is_some_and(named) {
+        return Ok(());
+    }
+    let reason = "the demo takes pushes at localhost and IP addresses, and from the pages that origins names";
+    Err(refusal(403, reason))
 }
 
 /// Refuses requests that another site's page makes a browser send.
@@ -111,5 +128,26 @@ mod tests {
         assert_eq!(status(&format!("{host}Origin: http://localhost:8081\r\n"), None), 200);
         assert_eq!(status(&format!("{host}Origin: http://localhost:8080\r\n"), None), 403);
         assert_eq!(status(&format!("{host}Origin: null\r\n"), None), 403);
+    }
+
+    #[test]
+    fn the_demo_takes_its_own_page_under_a_name_that_is_known() {
+        let status = |host: &str, origin: Option<&str>, origins: &[&str]| {
+            let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+            let request = format!("POST /demo/push HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n");
+            let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+            let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
+            check_demo(&head, &origins).map_or_else(|response| response.status, |()| 200)
+        };
+        assert_eq!(status("127.0.0.1:8080", None, &["*"]), 200);
+        assert_eq!(status("localhost:8080", Some("http://localhost:8080"), &["*"]), 200);
+        assert_eq!(status("localhost:8080", Some("http://evil.example"), &["*"]), 403);
+        // A name that was pointed here: the page is its own, and still not ours.
+        assert_eq!(status("evil.example:8080", Some("http://evil.example:8080"), &["*"]), 403);
+        assert_eq!(status("evil.example:8080", None, &["*"]), 403);
+        let demo = ["*", "https://demo.example"];
+        assert_eq!(status("demo.example", Some("https://demo.example"), &demo), 200);
+        assert_eq!(status("evil.example", Some("http://evil.example"), &demo), 403);
+        assert_eq!(status("demo.example", Some("http://demo.example"), &demo), 403);
     }
 }

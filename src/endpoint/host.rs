@@ -139,6 +139,8 @@ pub struct Bounds {
     pub log_bytes: u64,
     /// A channel's log.
     pub log_publications: u64,
+    /// Bytes allocated for all logs together.
+    pub logs_bytes_max: u64,
 }
 
 /// What the admin API and the demo can do to the server.

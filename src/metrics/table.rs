@@ -105,6 +105,8 @@ label! {
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
+        Idle = "idle": "An HTTP connection without a request for keep_alive_ms.",
+        Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
         Drain = "drain": "It was still there when the drain time was over.",
     }
 }
@@ -161,6 +163,7 @@ numbers! {
         messages_in: "Messages from clients.",
         pings_sent: "Pings sent to silent connections.",
         slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
+        logs_halved: "Times that the largest log gave up its older half, as logs_bytes_max was reached.",
         outbox_overflow: "Messages to one connection that found its outbox full.",
         inbox_full: "Commands from other threads that found the inbox full.",
         admin_requests: "Requests to the admin API.",
@@ -188,7 +191,8 @@ numbers! {
         backlog_bytes_max: "Bytes that there may be.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
-        log_bytes: "Bytes held by all logs.",
+        log_bytes: "Bytes allocated for all logs: rings, indexes and the counts of deliveries.",
+        log_bytes_max: "Bytes that there may be (logs_bytes_max).",
         rss_bytes: "Resident set of the whole process.",
         uptime_seconds: "Seconds since the start.",
     } by {

@@ -40,8 +40,10 @@ mod tests {
     fn as_the_naive_loop_at_every_offset_length_and_phase() {
         let source: Vec<u8> = (0..200u8).map(|i| i.wrapping_mul(37)).collect();
         let mask = [0x12, 0x9a, 0xfe, 0x07];
-        for offset in 0..16 {
-            for len in 0..140 {
+        // Miri takes a thousand times as long: fewer, but none of a period that the words have.
+        let (offsets, lens) = if cfg!(miri) { (5, 13) } else { (1, 1) };
+        for offset in (0..16).step_by(offsets) {
+            for len in (0..140).step_by(lens) {
                 for phase in [0, 1, 2, 3, 4, 7, 4093, usize::MAX] {
                     let (mut ours, mut theirs) = (source.clone(), source.clone());
                     unmask(&mut ours[offset..offset + len], mask, phase);

@@ -97,12 +97,14 @@ mod tests {
             0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec,
             0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xfe, 0xff,
         ];
-        for a in bytes {
-            for b in bytes {
-                for c in bytes {
+        // All of them take Miri hours.
+        let step = if cfg!(miri) { 7 } else { 1 };
+        for a in bytes.into_iter().step_by(step) {
+            for b in bytes.into_iter().step_by(step) {
+                for c in bytes.into_iter().step_by(step) {
                     for d in [0x41, 0x7f, 0x80, 0xbf, 0xc2, 0xf0, 0xff] {
-                        for step in 1..=4 {
-                            check(&[a, b, c, d], step);
+                        for size in 1..=4 {
+                            check(&[a, b, c, d], size);
                         }
                     }
                 }
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_pair_of_bytes() {
-        for pair in 0..=u16::MAX {
+        for pair in (0..=u16::MAX).step_by(if cfg!(miri) { 251 } else { 1 }) {
             check(&pair.to_be_bytes(), 1);
             check(&pair.to_be_bytes(), 2);
         }

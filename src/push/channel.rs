@@ -57,6 +57,8 @@ pub struct Channel {
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
     offered: u64,
+    /// The log has given up what somebody may still have to get: the walk goes and sees.
+    look_again: bool,
     /// What becomes of a subscriber that falls off the log.
     pub fallen: Passage,
 }
@@ -75,6 +77,7 @@ impl Channel {
             used_ms: now_ms,
             queued: false,
             unsettled: false,
+            look_again: false,
             fallen: Passage::Gone,
         }
     }
@@ -85,6 +88,36 @@ impl Channel {
     /// slow consumer. It also keeps cursors resolvable: see [`Cursor`].
     pub fn has_room(&self, len: usize) -> bool {
         self.subscribers == 0 || self.log.tail_after(len) <= self.offered
+    }
+
+    /// Bytes allocated for what was published: a ring, its index and the deliveries' counts. Whatever else is kept for
+    /// each publication is added here, in [`log_growth`](Self::log_growth) and in
+    /// [`give_up_half`](Self::give_up_half), and `logs_bytes_max` bounds it.
+    pub fn log_bytes(&self) -> usize {
+        self.log.bytes() + self.ledger.bytes()
+    }
+
+    /// By how much that grows if a frame of `len` bytes is appended.
+    pub(super) fn log_growth(&self, len: usize) -> usize {
+        self.log.growth(len) + self.ledger.growth()
+    }
+
+    /// Whether it has something to give up that every subscriber was offered.
+    pub(super) fn can_give_up_half(&self) -> bool {
+        self.log.publications() > 0 && (self.subscribers == 0 || self.log.half() <= self.offered)
+    }
+
+    /// Whether the newest publication would go, though somebody may still have to skip to it.
+    pub(super) fn gives_up_newest(&self) -> bool {
+        self.subscribers > 0 && self.log.publications() == 1
+    }
+
+    /// Gives up the older half of what was published. Whoever has not read it yet has fallen off the log then; the
+    /// next walk goes and sees, as it does after a publication that evicts others.
+    pub(super) fn give_up_half(&mut self, now_us: u64) {
+        self.log.give_up_half();
+        self.ledger.forget_before(self.log.first_offset(), now_us, self.fallen);
+        self.look_again = self.subscribers > 0;
     }
 
     /// Appends a frame for all present subscribers as publication number `offset`.
@@ -107,7 +140,8 @@ impl Channel {
 
     /// Starts a walk, or goes on with the one under way. None: everybody was offered everything.
     pub fn resume_walk(&mut self) -> Option<Walk> {
-        if self.walk.is_none() && self.offered < self.log.head() {
+        if self.walk.is_none() && (self.offered < self.log.head() || std::mem::take(&mut self.look_again)) {
+            self.look_again = false;
             self.walk = Some(Walk { next: 0, head: self.log.head() });
         }
         self.walk

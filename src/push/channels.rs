@@ -19,13 +19,15 @@ pub const DEFAULT: ChannelId = ChannelId(0);
 /// The default channel's name.
 pub const DEFAULT_NAME: &str = "broadcast";
 
-/// Bounds of one channel's log.
+/// Bounds of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
-    /// Bytes it keeps.
+    /// Bytes that a channel's log keeps.
     pub bytes: usize,
-    /// Publications it keeps.
+    /// Publications that it keeps.
     pub publications: usize,
+    /// Bytes allocated for all logs together.
+    pub sum_bytes: usize,
 }
 
 /// The channels.
@@ -37,7 +39,9 @@ pub struct Channels {
     queue: VecDeque<ChannelId>,
     /// Channels whose ledger has changed since it was last settled.
     unsettled: Vec<ChannelId>,
-    limits: LogLimits,
+    pub(super) limits: LogLimits,
+    /// Bytes allocated for all logs: the sum of [`Channel::log_bytes`].
+    pub(super) log_bytes: usize,
     /// What becomes of subscribers that fall off a log.
     fallen: Passage,
     /// Logical position of every new log's first byte.
@@ -60,6 +64,7 @@ impl Channels {
             queue: VecDeque::new(),
             unsettled: Vec::new(),
             limits,
+            log_bytes: 0,
             fallen: Passage::Gone,
             start: 0,
         }
@@ -70,7 +75,7 @@ impl Channels {
         if let Some(&id) = self.names.get(name) {
             return id;
         }
-        let LogLimits { bytes, publications } = self.limits;
+        let LogLimits { bytes, publications, .. } = self.limits;
         let log = Log::starting_at(self.start, first_offset, bytes, publications);
         let mut channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
         channel.fallen = self.fallen;
@@ -136,18 +141,32 @@ impl Channels {
         self.all.iter().map(|(key, channel)| (ChannelId(key as u32), channel))
     }
 
-    /// Bytes allocated for all rings.
-    pub fn ring_bytes(&self) -> usize {
-        self.all.iter().map(|(_, channel)| channel.log.ring_bytes()).sum()
+    /// Whether nothing was ever published in a channel, as far as it knows.
+    pub fn is_unused(&self, id: ChannelId) -> bool {
+        self.get(id).log.head() == self.start
+    }
+
+    /// Changes a channel's log, and counts the bytes that this takes or gives back.
+    pub(super) fn resize<T>(&mut self, id: ChannelId, change: impl FnOnce(&mut Channel) -> T) -> T {
+        let channel = &mut self.all[id.0 as usize];
+        let before = channel.log_bytes();
+        let value = change(channel);
+        self.log_bytes = self.log_bytes - before + channel.log_bytes();
+        value
+    }
+
+    /// Puts a channel into the queue of channels to flush, if it isn't there and somebody listens to it.
+    pub(super) fn queue(&mut self, id: ChannelId) {
+        let channel = self.get_mut(id);
+        if channel.subscribers > 0 && !std::mem::replace(&mut channel.queued, true) {
+            self.queue.push_back(id);
+        }
     }
 
     /// Appends a frame to a channel as its publication number `offset`, and queues the channel for the flush.
     pub fn append(&mut self, id: ChannelId, frame: &[u8], offset: u64, receipt: u64, now_us: u64) {
-        let channel = self.get_mut(id);
-        channel.append(frame, offset, receipt, now_us);
-        if channel.subscribers > 0 && !std::mem::replace(&mut channel.queued, true) {
-            self.queue.push_back(id);
-        }
+        self.resize(id, |channel| channel.append(frame, offset, receipt, now_us));
+        self.queue(id);
         self.touch(id);
     }
 
@@ -194,6 +213,7 @@ impl Channels {
     /// Forgets a channel that [`idle_since`](Self::idle_since) named.
     pub fn remove(&mut self, id: ChannelId) {
         let channel = self.all.remove(id.0 as usize);
+        self.log_bytes -= channel.log_bytes();
         self.names.remove(&channel.name);
     }
 }
@@ -203,7 +223,7 @@ mod tests {
     use super::*;
     use crate::push::Message;
 
-    const LIMITS: LogLimits = LogLimits { bytes: 1 << 12, publications: 8 };
+    const LIMITS: LogLimits = LogLimits { bytes: 1 << 12, publications: 8, sum_bytes: 1 << 20 };
 
     #[test]
     fn a_channel_is_queued_once_and_in_turn() {

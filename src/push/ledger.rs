@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use super::budget::grown;
+
 /// How far a publication has come.
 ///
 /// `recipients = written + lagging + skipped + gone`; times are microseconds after the publication.
@@ -130,16 +132,10 @@ impl Ledger {
     /// Notes a publication with its receipt's `id` and number of `recipients`. If the oldest one has to go for it,
     /// those that lag behind that one have lost it: `lost` says what became of them.
     pub fn publish(&mut self, id: u64, recipients: u32, now_us: u64, lost: Passage) {
-        if self.lines.len() >= self.lines_max
-            && let Some(mut line) = self.lines.pop_front()
-        {
-            if self.unsettled_from == self.first {
-                self.settled.add(line.change);
-                self.unsettled_from += 1;
-                line.update(self.settled, now_us, Some(lost));
-                self.retired.push(line.delivery);
-            }
-            self.first += 1;
+        if self.lines.len() >= self.lines_max {
+            self.retire_first(now_us, lost);
+        } else if self.lines.len() == self.lines.capacity() {
+            self.lines.reserve_exact(grown(self.lines.capacity(), self.lines_max) - self.lines.len());
         }
         let offset = self.first + self.lines.len() as u64;
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
@@ -148,6 +144,38 @@ impl Ledger {
             published_us: now_us,
             delivery,
         });
+    }
+
+    fn retire_first(&mut self, now_us: u64, lost: Passage) {
+        let Some(mut line) = self.lines.pop_front() else { return };
+        if self.unsettled_from == self.first {
+            self.settled.add(line.change);
+            self.unsettled_from += 1;
+            line.update(self.settled, now_us, Some(lost));
+            self.retired.push(line.delivery);
+        }
+        self.first += 1;
+    }
+
+    /// Forgets the publications before `offset`, which are no longer in the log, and gives back the memory.
+    pub fn forget_before(&mut self, offset: u64, now_us: u64, lost: Passage) {
+        while self.first < offset && !self.lines.is_empty() {
+            self.retire_first(now_us, lost);
+        }
+        self.lines.shrink_to_fit();
+    }
+
+    /// Bytes allocated for the counts.
+    pub fn bytes(&self) -> usize {
+        self.lines.capacity() * size_of::<Line>()
+    }
+
+    /// By how much [`bytes`](Self::bytes) grows with one more publication.
+    pub fn growth(&self) -> usize {
+        if self.lines.len() < self.lines.capacity() || self.lines.len() >= self.lines_max {
+            return 0;
+        }
+        (grown(self.lines.capacity(), self.lines_max) - self.lines.capacity()) * size_of::<Line>()
     }
 
     /// Notes that one subscriber has passed the publications `from..to`.
@@ -199,6 +227,8 @@ impl Ledger {
         self.lines.get(at as usize).map(|line| &line.delivery)
     }
 }
+
+const _: () = assert!(size_of::<Line>() + size_of::<u64>() <= crate::limits::LOG_INDEX_BYTES);
 
 #[cfg(test)]
 mod tests {
@@ -262,5 +292,36 @@ mod tests {
         ledger.settle(20, 0, Passage::Gone, |d| seen.push((d.id, d.lagging, d.last_us)));
         assert_eq!(seen, [(1, 0, Some(20)), (2, 0, Some(20))]);
         ledger.settle(30, 0, Passage::Gone, |d| panic!("{d:?} was settled"));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_told_once_more() {
+        let mut ledger = Ledger::new(5, 100);
+        for id in 5..14 {
+            let growth = ledger.growth();
+            let before = ledger.bytes();
+            ledger.publish(id, 2, 0, Passage::Gone);
+            assert_eq!(ledger.bytes(), before + growth);
+        }
+        ledger.pass(Passage::Written, 5, 7);
+        ledger.pass(Passage::Written, 5, 8);
+        ledger.settle(1, 5, Passage::Gone, |_| {});
+        let before = ledger.bytes();
+        ledger.forget_before(9, 2, Passage::Skipped);
+        assert!(ledger.bytes() < before / 2, "{} of {before} bytes", ledger.bytes());
+        let mut seen = Vec::new();
+        ledger.settle(3, 9, Passage::Skipped, |d| {
+            seen.push([d.offset as u32, d.written, d.lagging, d.skipped])
+        });
+        assert_eq!(seen[..3], [[7, 1, 0, 1], [8, 0, 0, 2], [9, 0, 2, 0]]);
+        ledger.pass(Passage::Written, 5, 14);
+        ledger.settle(4, 9, Passage::Skipped, |_| {});
+        assert_eq!((counts(&ledger, 9), counts(&ledger, 13)), ([1, 1, 0, 0], [1, 1, 0, 0]));
+        // More than there is: nothing is left, and the count goes on.
+        ledger.forget_before(14, 5, Passage::Gone);
+        assert_eq!(ledger.bytes(), 0);
+        ledger.publish(14, 1, 6, Passage::Gone);
+        ledger.settle(6, 14, Passage::Gone, |_| {});
+        assert_eq!(ledger.delivery(14).map(|d| (d.id, d.lagging)), Some((14, 1)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::budget::grown;
 use crate::protocol::frame;
 
 /// A place in a log: the low half of a logical byte position.
@@ -35,7 +36,7 @@ pub struct Log {
 }
 
 /// The ring's size before it has to grow; most channels never need more.
-const RING_BYTES_MIN: usize = 1 << 10;
+pub(super) const RING_BYTES_MIN: usize = 1 << 10;
 
 impl Log {
     /// An empty log whose first publication will have offset `first_offset`.
@@ -79,9 +80,45 @@ impl Log {
         self.first_offset + self.ends.len() as u64
     }
 
-    /// Bytes allocated for the ring.
-    pub fn ring_bytes(&self) -> usize {
-        self.ring.len()
+    /// Bytes allocated for the ring and the index.
+    pub fn bytes(&self) -> usize {
+        self.ring.len() + self.ends.capacity() * size_of::<u64>()
+    }
+
+    /// By how much [`bytes`](Self::bytes) grows if a frame of `len` bytes is appended.
+    pub fn growth(&self, len: usize) -> usize {
+        let tail = self.tail_after(len);
+        let ring = self.ring_for((self.head - tail) as usize + len);
+        let kept = self.ends.len() - self.ends.partition_point(|&end| end <= tail);
+        let entries = if kept < self.ends.capacity() { self.ends.capacity() } else { self.more_ends() };
+        ring - self.ring.len() + (entries - self.ends.capacity()) * size_of::<u64>()
+    }
+
+    /// Where the tail will be when the older half is given up: half of the publications, and as many more as leave no
+    /// more than half of the ring in use; but not the newest one, unless it is the only one.
+    pub fn half(&self) -> u64 {
+        let count = self.ends.len();
+        if count < 2 {
+            return self.head;
+        }
+        let first_kept = self.head.saturating_sub(self.ring.len() as u64 / 2);
+        let larger = self.ends.partition_point(|&end| end < first_kept);
+        self.ends[larger.max(count / 2 - 1).min(count - 2)]
+    }
+
+    /// Number of publications.
+    pub fn publications(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Gives up the older half, and the memory that it took.
+    pub fn give_up_half(&mut self) {
+        self.evict_to(self.half());
+        self.ends.shrink_to_fit();
+        match (self.head - self.tail) as usize {
+            0 => self.ring = Vec::new(),
+            live => self.move_to(live.next_power_of_two().max(RING_BYTES_MIN)),
+        }
     }
 
     /// Lets the first publication have this offset.
@@ -113,12 +150,14 @@ impl Log {
     pub fn append(&mut self, frame: &[u8]) -> u64 {
         assert!(!frame.is_empty() && frame.len() <= self.bytes_max, "a frame that no log can hold");
         debug_assert!(frame::are_whole(frame), "the log holds whole frames only");
-        let tail = self.tail_after(frame.len());
-        while self.tail < tail {
-            self.tail = self.ends.pop_front().unwrap_or(self.head);
-            self.first_offset += 1;
+        self.evict_to(self.tail_after(frame.len()));
+        let ring = self.ring_for((self.head - self.tail) as usize + frame.len());
+        if ring != self.ring.len() {
+            self.move_to(ring);
         }
-        self.reserve(frame.len());
+        if self.ends.len() == self.ends.capacity() {
+            self.ends.reserve_exact(self.more_ends() - self.ends.len());
+        }
         let mask = self.ring.len() - 1;
         let start = self.head as usize & mask;
         let first = frame.len().min(self.ring.len() - start);
@@ -179,14 +218,26 @@ impl Log {
         }
     }
 
-    /// Makes room for `len` more bytes. The ring doubles while it is below the bound: a channel of few, small
-    /// publications stays within a page or two however long it lives.
-    fn reserve(&mut self, len: usize) {
-        let live = (self.head - self.tail) as usize;
-        if live + len <= self.ring.len() {
-            return;
+    fn evict_to(&mut self, tail: u64) {
+        while self.tail < tail {
+            self.tail = self.ends.pop_front().unwrap_or(self.head);
+            self.first_offset += 1;
         }
-        let size = (live + len).next_power_of_two().max(RING_BYTES_MIN);
+    }
+
+    /// The ring's size when so many bytes are to lie in it. It doubles while it is below the bound: a channel of few,
+    /// small publications stays within a page or two however long it lives.
+    fn ring_for(&self, live: usize) -> usize {
+        if live <= self.ring.len() { self.ring.len() } else { live.next_power_of_two().max(RING_BYTES_MIN) }
+    }
+
+    /// Entries of the index when there is no room for one more.
+    fn more_ends(&self) -> usize {
+        grown(self.ends.capacity(), self.publications_max)
+    }
+
+    /// Moves what is there to a ring of `size` bytes, a power of two.
+    fn move_to(&mut self, size: usize) {
         let mut ring = vec![0; size];
         let (first, second) = self.slices(self.tail);
         let mut at = self.tail as usize;
@@ -251,10 +302,34 @@ mod tests {
     #[test]
     fn small_publications_keep_the_ring_small() {
         let mut log = Log::new(0, 4 << 20, 16);
-        for n in 0..10_000 {
+        for n in 0..if cfg!(miri) { 200 } else { 10_000 } {
             log.append(&frame(n, 50));
         }
-        assert_eq!(log.ring_bytes(), 1024);
+        assert_eq!(log.ring.len(), 1024);
+    }
+
+    #[test]
+    fn half_of_a_log_is_its_older_half() {
+        let mut log = Log::new(0, 1 << 16, 64);
+        for n in 0..9 {
+            log.append(&frame(n, 98));
+        }
+        assert_eq!((log.ring.len(), log.ends.capacity()), (1024, 16));
+        let kept = joined(log.slices(500));
+        log.give_up_half();
+        assert_eq!((log.first_offset(), log.next_offset(), log.tail()), (4, 9, 400));
+        assert_eq!(joined(log.slices(500)), kept);
+        assert_eq!(log.bytes(), 1024 + 5 * 8);
+        // One large publication behind small ones: half of the ring is less than it.
+        log.append(&frame(9, 60_000));
+        log.give_up_half();
+        assert_eq!((log.first_offset(), log.bytes()), (9, 65_536 + 8));
+        log.give_up_half();
+        assert_eq!((log.bytes(), log.next_offset(), log.tail()), (0, 10, log.head()));
+        // Without anything there is nothing to give up.
+        assert_eq!(log.half(), log.tail());
+        log.give_up_half();
+        assert_eq!(log.append(&frame(10, 10)), 10);
     }
 
     /// The naive model: every frame with its start position.
@@ -269,14 +344,24 @@ mod tests {
             start in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 300), Just((1u64 << 33) - 7)],
             bytes_max in 130usize..5_000,
             publications_max in 1usize..20,
-            lens in proptest::collection::vec(0usize..126, 1..120),
+            lens in proptest::collection::vec(0usize..126, 1..if cfg!(miri) { 12 } else { 120 }),
+            halve_at in 1usize..150,
         ) {
             let mut log = Log::starting_at(start, 5, bytes_max, publications_max);
             let mut model = Model::default();
             let mut head = start;
             for (n, len) in lens.into_iter().enumerate() {
                 let bytes = frame(n as u64, len);
-                let predicted = log.tail_after(bytes.len());
+                if halve_at == n {
+                    let half = log.half();
+                    log.give_up_half();
+                    prop_assert_eq!(log.tail(), half);
+                    let middle = model.frames.get(model.frames.len() / 2).filter(|_| model.frames.len() > 1);
+                    prop_assert!(half >= middle.map_or(head, |(at, _)| *at));
+                    model.frames.retain(|(at, _)| *at >= half);
+                }
+                let (predicted, growth) = (log.tail_after(bytes.len()), log.growth(bytes.len()));
+                let before = log.bytes();
                 model.frames.push((head, bytes.clone()));
                 head += bytes.len() as u64;
                 while model.frames.len() > publications_max || head - model.frames[0].0 > bytes_max as u64 {
@@ -285,6 +370,7 @@ mod tests {
                 prop_assert_eq!(log.append(&bytes), 5 + n as u64);
                 let tail = model.frames[0].0;
                 prop_assert_eq!(predicted, tail);
+                prop_assert_eq!(log.bytes(), before + growth);
                 prop_assert_eq!((log.tail(), log.head()), (tail, head));
                 prop_assert_eq!(log.first_offset(), 5 + n as u64 + 1 - model.frames.len() as u64);
                 let whole = model.frames.iter().flat_map(|(_, f)| f.clone()).collect::<Vec<_>>();

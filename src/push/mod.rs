@@ -7,6 +7,7 @@
 //!
 //! May import: protocol, limits, error. It knows no socket and no clock.
 
+pub mod budget;
 pub mod channel;
 pub mod channels;
 pub mod ledger;

@@ -25,6 +25,8 @@ pub struct Audit {
     pub outbox_bytes: usize,
     /// Commands that wait for room in a log.
     pub pending: usize,
+    /// Times that a log gave up its older half for others.
+    pub logs_halved: u64,
     /// Name, epoch and next offset (0: nothing was ever logged) of every channel.
     pub channels: Vec<(String, u64, u64)>,
 }
@@ -44,6 +46,7 @@ impl<S: Socket> Reactor<S> {
             connections: self.slots.len(),
             chunks: self.pool.chunks_in_use(),
             pending: self.pending.len(),
+            logs_halved: self.metrics.logs_halved,
             ..Audit::default()
         };
         let mut census = Census::default();
@@ -68,9 +71,11 @@ impl<S: Socket> Reactor<S> {
         assert_eq!(backlog, self.backlog_bytes, "the sum of what waits is wrong");
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
         (audit.open, audit.closing, audit.blocked) = (census.open(), census.closing, census.blocked);
+        let logs: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
+        assert_eq!(logs, self.channels.log_bytes(), "the sum of the logs is wrong");
+        assert!(logs <= self.config.logs_bytes_max, "{logs} bytes of logs are more than there may be");
         for (id, channel) in self.channels.iter() {
-            let unused = channel.log.head() == channel.log.tail();
-            let next_offset = if unused { 0 } else { channel.log.next_offset() };
+            let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log.next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
             assert!(channel.log.tail() <= channel.log.head());
             let subscribers = match id {

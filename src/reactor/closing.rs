@@ -204,7 +204,13 @@ impl<S: Socket> Reactor<S> {
         match slot.state {
             State::Open => self.census.open_by_kind[slot.kind as usize] -= 1,
             State::Closing => self.census.closing -= 1,
-            State::Http | State::Admin => return,
+            State::Http | State::Admin => {
+                // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
+                if matches!(cause, CloseReason::Idle | CloseReason::Unread | CloseReason::Drain) {
+                    self.metrics.closed(cause);
+                }
+                return;
+            }
         }
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::protocol::close::CloseCode;
 use crate::push::{DEFAULT, DEFAULT_NAME, Message, PushError};
 
 use super::reactor::Reactor;
-use super::shared::Command;
+use super::shared::{Command, EndAsked};
 use super::slot::State;
 use super::socket::Socket;
 use crate::tls::{Loaded, TlsError};
@@ -21,6 +21,7 @@ impl<S: Socket> Reactor<S> {
     /// Carries out what waits, and then once what is in the inbox. Stops before a publication that the log has
     /// no room for yet: the flush comes first. Then the inbox fills up and pushing threads are told so.
     pub(super) fn carry_out_commands(&mut self) {
+        self.begin_asked_end();
         if !self.carry_out_pending() {
             return;
         }
@@ -30,6 +31,16 @@ impl<S: Socket> Reactor<S> {
         self.spare = taken;
         if self.carry_out_pending() {
             self.pending.shrink_to(COMMANDS_AT_REST);
+        }
+    }
+
+    fn begin_asked_end(&mut self) {
+        let EndAsked { by_config, within_ms } = self.shared.take_end();
+        if by_config {
+            self.begin_drain(None);
+        }
+        if within_ms.is_some() {
+            self.begin_drain(within_ms);
         }
     }
 
@@ -67,20 +78,28 @@ impl<S: Socket> Reactor<S> {
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
-            Command::Drain(within_ms) => self.begin_drain(within_ms),
             Command::Reload(config, loaded) => self.reload(&config, *loaded),
         }
         Ok(())
     }
 
-    /// Appends a publication to its channel's log, or gives it back if that has no room before the next flush.
+    /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
+    /// log, or among all of them.
     fn append(&mut self, receipt: Receipt, frame: Vec<u8>) -> Result<(), Command> {
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        if !self.channels.get(id).has_room(frame.len()) {
+        let (journal, metrics, now) = (&mut self.journal, &mut self.metrics, self.now);
+        let has_room = self.channels.make_room(id, frame.len(), now.mono_us, |largest| {
+            metrics.logs_halved += 1;
+            let (name, bytes) = (&largest.name, largest.log_bytes());
+            let fields: [(&str, &dyn Display); 3] =
+                [("channel", name), ("log_bytes", &bytes), ("limit", &"logs_bytes_max")];
+            journal.event(now, LogLevel::Warn, "log_halved", &fields);
+        });
+        if !has_room {
             return Err(Command::Publish { receipt, frame });
         }
         self.metrics.publications += 1;

@@ -39,7 +39,7 @@ impl<S: Socket> Reactor<S> {
                 rss_bytes: 0,
                 slot_bytes: size_of::<Slot<S>>() as u64,
                 slots_bytes: (self.slots_used * size_of::<Slot<S>>()) as u64,
-                log_bytes: 0,
+                log_bytes: self.channels.log_bytes() as u64,
                 assembly_bytes: (self.pool.chunks_in_use() * CHUNK_BYTES) as u64,
                 backlog_bytes: self.backlog_bytes as u64,
             },
@@ -49,6 +49,7 @@ impl<S: Socket> Reactor<S> {
                 message_bytes_max: self.config.message_bytes_max as u64,
                 log_bytes: self.config.log_bytes as u64,
                 log_publications: self.config.log_publications as u64,
+                logs_bytes_max: self.config.logs_bytes_max as u64,
             },
             counters: self.metrics.clone(),
         }
@@ -136,7 +137,6 @@ impl<S: Socket> Host for Reactor<S> {
         let mut stats = self.light_stats();
         stats.inbox_commands += self.shared.waiting() as u64;
         stats.memory.rss_bytes = sys::rss_bytes();
-        stats.memory.log_bytes = self.channels.ring_bytes() as u64;
         stats
     }
 
@@ -154,6 +154,7 @@ impl<S: Socket> Host for Reactor<S> {
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
             log_bytes: stats.memory.log_bytes,
+            log_bytes_max: stats.limits.logs_bytes_max,
             rss_bytes: stats.memory.rss_bytes,
             uptime_seconds: stats.uptime_ms / 1000,
             ..Gauges::default()

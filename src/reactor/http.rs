@@ -228,6 +228,15 @@ impl<S: Socket> Reactor<S> {
             }
             Route::DemoPush => {
                 let response = self.demo_push(head, body);
+                let peer = self.slots[index].socket.peer();
+                match response.status {
+                    403 => {
+                        self.refused(RefuseReason::Origin, "not a page that may push (Host, Origin)", peer)
+                    }
+                    400 | 413 => self.note_refusal(index, response.status, "no message that can be pushed"),
+                    // What the inbox has no room for is counted there.
+                    _ => {}
+                }
                 self.respond(index, head, &response, used)
             }
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
@@ -243,7 +252,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn demo_push(&mut self, head: &Head<'_>, body: &[u8]) -> Response {
-        if let Err(response) = guard::same_site(head) {
+        if let Err(response) = guard::check_demo(head, &self.config.origins) {
             return response;
         }
         match push_request::read(head, body) {

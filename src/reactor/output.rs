@@ -128,10 +128,15 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         set_blocked(&mut self.census, &mut slot.flags, false);
-        // Whoever reads is alive.
-        slot.seen = seconds;
-        slot.flags.set(Flags::PINGED, false);
+        let (serial, sent) = (slot.serial, self.metrics.send_bytes);
         self.resume(index);
+        if self.metrics.send_bytes != sent
+            && let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial)
+        {
+            // Whoever reads is alive.
+            slot.seen = seconds;
+            slot.flags.set(Flags::PINGED, false);
+        }
     }
 
     /// Goes on with the connections that a shortage of memory has stopped.

@@ -130,7 +130,11 @@ impl<S: Socket> Reactor<S> {
         now: Time,
     ) -> Reactor<S> {
         let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
-        let limits = LogLimits { bytes: config.log_bytes, publications: config.log_publications };
+        let limits = LogLimits {
+            bytes: config.log_bytes,
+            publications: config.log_publications,
+            sum_bytes: config.logs_bytes_max,
+        };
         let default_epoch = shared.default_epoch();
         let mut reactor = Reactor {
             // Reserved at once and never moved; a page costs nothing before its first connection.

@@ -49,8 +49,6 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
-    /// Close all connections with 1001 and end, within so many milliseconds (None: `drain_ms`).
-    Drain(Option<u64>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Config>, Box<Result<Loaded, TlsError>>),
 }
@@ -61,7 +59,7 @@ impl Command {
             Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Drain(_) | Command::Reload(..) => 0,
+            Command::Reload(..) => 0,
         };
         size_of::<Command>() + rest
     }
@@ -86,9 +84,19 @@ pub struct Opened {
     pub next_offset: u64,
 }
 
+/// What was asked about the end. It does not wait in line: its time counts from when it was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndAsked {
+    /// Within `drain_ms`.
+    pub by_config: bool,
+    /// Within so many milliseconds.
+    pub within_ms: Option<u64>,
+}
+
 #[derive(Debug)]
 struct Inbox {
     commands: Vec<Command>,
+    end: EndAsked,
     bytes: usize,
     default: Head,
     heads: HashMap<Arc<str>, Head>,
@@ -124,6 +132,7 @@ impl Shared {
         Shared {
             inbox: Mutex::new(Inbox {
                 commands: Vec::new(),
+                end: EndAsked::default(),
                 bytes: 0,
                 default,
                 heads: HashMap::new(),
@@ -177,12 +186,26 @@ impl Shared {
     /// Puts a command that is not a publication into the inbox.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
-        // The end must get through however full the inbox is.
-        if !matches!(command, Command::Drain(_)) {
-            self.admit(&inbox, command.bytes())?;
-        }
+        self.admit(&inbox, command.bytes())?;
         self.put(inbox, command, true);
         Ok(())
+    }
+
+    /// Asks for the end: all connections are closed with 1001, within so many milliseconds (None: `drain_ms`). It gets
+    /// through however full the inbox is, and what is in there still goes out before the goodbyes.
+    pub fn drain(&self, within_ms: Option<u64>) {
+        let mut inbox = lock(&self.inbox);
+        match within_ms {
+            Some(ms) => inbox.end.within_ms = Some(inbox.end.within_ms.map_or(ms, |other| other.min(ms))),
+            None => inbox.end.by_config = true,
+        }
+        drop(inbox);
+        (self.wake)();
+    }
+
+    /// For the reactor: what was asked about the end since it last looked.
+    pub fn take_end(&self) -> EndAsked {
+        std::mem::take(&mut lock(&self.inbox).end)
     }
 
     fn admit(&self, inbox: &Inbox, bytes: usize) -> Result<(), PushError> {
@@ -338,8 +361,12 @@ mod tests {
         shared.publish(None, vec![0; 10], 0).unwrap();
         shared.publish(None, vec![0; 10], 0).unwrap();
         assert_eq!(shared.publish(None, vec![0; 10], 0), Err(PushError::InboxFull));
-        shared.command(Command::Drain(None)).unwrap();
-        assert_eq!(shared.take(Vec::new()).len(), 3);
+        shared.drain(None);
+        shared.drain(Some(7));
+        shared.drain(Some(9));
+        assert_eq!(shared.take(Vec::new()).len(), 2);
+        assert_eq!(shared.take_end(), EndAsked { by_config: true, within_ms: Some(7) });
+        assert_eq!(shared.take_end(), EndAsked::default());
         // What was refused has taken no place in the log.
         assert_eq!(shared.publish(None, vec![0; 10], 0).unwrap().offset, 3);
         shared.stop();

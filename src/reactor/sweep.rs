@@ -142,8 +142,17 @@ impl<S: Socket> Reactor<S> {
         // Both are whole seconds: so much it has been at least.
         let silent_ms = u64::from(seconds.wrapping_sub(slot.seen).saturating_sub(1)) * 1000;
         match slot.state {
+            // Everything is said, and nobody takes it. One that reads, however slowly, is not silent.
+            State::Http | State::Admin
+                if slot.flags.any(Flags::FINISH)
+                    && slot.flags.any(Flags::BLOCKED)
+                    && silent_ms >= self.config.close_wait_ms
+                    && self.draining.is_none() =>
+            {
+                self.remove(index, CloseReason::Unread);
+            }
             State::Http | State::Admin if silent_ms >= self.config.keep_alive_ms => {
-                self.remove(index, CloseReason::Client);
+                self.remove(index, CloseReason::Idle);
             }
             State::Open if self.config.heartbeat_ms > 0 => {
                 if slot.flags.any(Flags::PINGED) {

@@ -1,7 +1,7 @@
 //! What happens in a run: everything that clients, publishers, the network and time can do, drawn at random.
 
 use wspush::config::SlowConsumer;
-use wspush::push::Message;
+use wspush::push::{LogLimits, Message};
 use wspush::reactor::{Command, Door};
 use wspush::{CloseCode, Config, ConnId};
 
@@ -12,6 +12,8 @@ use super::world::{CHANNELS, World};
 /// A configuration with bounds small enough to be met.
 pub fn config(dice: &mut Dice) -> Config {
     let close = dice.one_in(2);
+    let (bytes, publications) = (dice.pick(&[300, 1_000, 4_000, 200_000]), dice.pick(&[1, 2, 5, 64, 1024]));
+    let whole = LogLimits { bytes, publications, sum_bytes: 0 }.whole_bytes();
     Config {
         demo: true,
         max_connections: dice.pick(&[3, 10, 1000]),
@@ -26,8 +28,10 @@ pub fn config(dice: &mut Dice) -> Config {
         pong_wait_ms: dice.pick(&[1_000, 10_000]),
         close_wait_ms: 2_000,
         keep_alive_ms: 75_000,
-        log_publications: dice.pick(&[1, 2, 5, 64, 1024]),
-        log_bytes: dice.pick(&[300, 1_000, 4_000, 200_000]),
+        log_publications: publications,
+        log_bytes: bytes,
+        // Room for one log and not much more, or for all of them.
+        logs_bytes_max: whole + dice.pick(&[0, 300, 3_000, 1 << 30]),
         outbox_bytes_max: dice.pick(&[100, 3_000, 64 << 10]),
         slow_consumer: if close { SlowConsumer::Close } else { SlowConsumer::Skip },
         inbox_commands_max: dice.pick(&[4, 65_536, 65_536]),

@@ -14,7 +14,6 @@ pub mod world;
 
 use dice::Dice;
 use world::World;
-use wspush::reactor::Command;
 
 /// A whole run: chaos, rest, then an end in one of two ways. Panics where an invariant is broken.
 pub fn run(mut dice: Dice, steps: usize) {
@@ -52,8 +51,15 @@ impl World {
     fn drain(&mut self) {
         self.draining = true;
         self.publish();
-        self.shared.command(Command::Drain(None)).expect("the end gets through");
+        let listeners: Vec<usize> = (0..self.clients.len()).filter(|&n| self.listens(n)).collect();
+        let began_us = self.now_us;
+        self.shared.drain(None);
         self.settle();
+        let deadline_us = began_us + self.config.drain_ms * 1000;
+        assert!(self.now_us <= deadline_us + 20_000, "{began_us} to {} is more than drain_ms", self.now_us);
+        for n in listeners {
+            self.check_goodbye(n, deadline_us);
+        }
         for _ in 0..3 {
             if !self.turn.finished {
                 self.pass_time(self.config.drain_ms * 1000);

@@ -290,7 +290,7 @@ fn message() -> impl Strategy<Value = (Vec<u8>, Vec<Said>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 128 }))]
 
     #[test]
     fn what_was_sent_is_heard(

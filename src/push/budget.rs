@@ -1,0 +1,206 @@
+//! The bound on the sum of all logs (`logs_bytes_max`): who makes room when it is reached.
+//!
+//! A log is a bounded piece of history, so giving up its oldest publications is always allowed, as long as everybody
+//! was offered them. The one that takes the most memory gives up its older half, as often as it takes; a channel's
+//! newest publication, if there are subscribers, only when nothing else is left. So no channel can keep another from
+//! being published to, and in the end all that are in use have about the same share. If nobody can give anything up
+//! before the next flush, the publication waits for that, as it does for room in its own log.
+
+use super::channel::Channel;
+use super::channels::{ChannelId, Channels, LogLimits};
+use super::log::RING_BYTES_MIN;
+use crate::limits::LOG_INDEX_BYTES;
+
+/// The entries that an index or a ledger has first.
+const ENTRIES_MIN: usize = 8;
+
+/// How many entries an index or a ledger with so many gets when it is full: twice as many, `max` at the most.
+pub(super) fn grown(entries: usize, max: usize) -> usize {
+    (2 * entries).max(ENTRIES_MIN).min(max)
+}
+
+impl LogLimits {
+    /// Bytes that one log takes at the most.
+    pub fn whole_bytes(&self) -> usize {
+        self.bytes.next_power_of_two().max(RING_BYTES_MIN) + self.publications * LOG_INDEX_BYTES
+    }
+}
+
+impl Channels {
+    /// Bytes allocated for all logs.
+    pub fn log_bytes(&self) -> usize {
+        self.log_bytes
+    }
+
+    /// Sees to it that a frame of `len` bytes can be appended: in the channel's log, and among all logs. Shows every
+    /// channel that had to give up the older half of its log for that. False: not before the next flush.
+    pub fn make_room(
+        &mut self,
+        id: ChannelId,
+        len: usize,
+        now_us: u64,
+        mut halved: impl FnMut(&Channel),
+    ) -> bool {
+        if !self.get(id).has_room(len) {
+            return false;
+        }
+        // Far from the bound there is nothing to look at more closely.
+        while self.log_bytes + self.limits.whole_bytes() > self.limits.sum_bytes {
+            let growth = self.get(id).log_growth(len);
+            if growth == 0 || self.log_bytes + growth <= self.limits.sum_bytes {
+                break;
+            }
+            let Some(largest) = self.largest_that_can_give() else { return false };
+            self.resize(largest, |channel| channel.give_up_half(now_us));
+            self.queue(largest);
+            self.touch(largest);
+            halved(self.get(largest));
+        }
+        true
+    }
+
+    fn largest_that_can_give(&self) -> Option<ChannelId> {
+        let able = self.iter().filter(|(_, channel)| channel.can_give_up_half());
+        able.max_by_key(|(_, channel)| (!channel.gives_up_newest(), channel.log_bytes())).map(|(id, _)| id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DEFAULT, Message, Passage};
+    use super::*;
+
+    /// Room for one whole log, and as much again.
+    const LIMITS: LogLimits =
+        LogLimits { bytes: 1 << 14, publications: 64, sum_bytes: 2 * ((1 << 14) + 64 * LOG_INDEX_BYTES) };
+
+    struct Bench {
+        channels: Channels,
+        ids: Vec<ChannelId>,
+        next: Vec<u64>,
+        halved: Vec<String>,
+    }
+
+    impl Bench {
+        fn new(count: usize) -> Bench {
+            let mut channels = Channels::new(LIMITS, 1);
+            let ids = (0..count).map(|n| channels.open(&format!("c{n}").into(), 2, 1, 0)).collect();
+            Bench { channels, ids, next: vec![1; count], halved: Vec::new() }
+        }
+
+        fn publish(&mut self, n: usize, len: usize) -> bool {
+            let frame = Message::Binary(&vec![n as u8; len]).to_frame();
+            let (id, halved) = (self.ids[n], &mut self.halved);
+            if !self.channels.make_room(id, frame.len(), 5, |channel| halved.push(channel.name.to_string())) {
+                return false;
+            }
+            self.channels.append(id, &frame, self.next[n], self.next[n], 5);
+            self.next[n] += 1;
+            let recount: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
+            assert_eq!(recount, self.channels.log_bytes());
+            assert!(recount <= LIMITS.sum_bytes, "{recount} bytes");
+            true
+        }
+
+        fn channel(&self, n: usize) -> &Channel {
+            self.channels.get(self.ids[n])
+        }
+
+        fn flush(&mut self) {
+            while let Some(id) = self.channels.next_dirty() {
+                assert!(self.channels.get_mut(id).resume_walk().is_some());
+                self.channels.get_mut(id).end_walk();
+                let dirty = self.channels.get_mut(id).resume_walk().is_some();
+                self.channels.requeue(id, dirty);
+            }
+        }
+    }
+
+    #[test]
+    fn one_log_is_never_in_need_of_room() {
+        let mut bench = Bench::new(1);
+        for len in [16_000, 1, 5_000].into_iter().cycle().take(500) {
+            assert!(bench.publish(0, len));
+        }
+        assert!(bench.halved.is_empty(), "{:?}", bench.halved);
+        assert!(bench.channel(0).log_bytes() <= LIMITS.whole_bytes());
+    }
+
+    #[test]
+    fn the_largest_gives_and_all_get_a_share() {
+        let mut bench = Bench::new(12);
+        for _ in 0..100 {
+            assert!(bench.publish(0, 500));
+        }
+        assert!(bench.halved.is_empty());
+        for n in (1..12).cycle().take(if cfg!(miri) { 400 } else { 2_000 }) {
+            assert!(bench.publish(n, 200));
+        }
+        assert_eq!(bench.halved[0], "c0", "it had the most");
+        for n in 0..12 {
+            let log = &bench.channel(n).log;
+            assert!(log.next_offset() - log.first_offset() >= 1, "channel {n} has nothing left");
+            assert!(bench.channel(n).log_bytes() <= 3 * LIMITS.sum_bytes / 12, "channel {n} has too much");
+        }
+        // As large as it gets: everybody else may have to go, but it is taken.
+        assert!(bench.publish(7, LIMITS.bytes - 10));
+        assert_eq!(bench.channel(7).log.next_offset(), bench.next[7]);
+    }
+
+    #[test]
+    fn what_somebody_was_not_offered_stays() {
+        let mut bench = Bench::new(20);
+        for n in 0..20 {
+            bench.channels.get_mut(bench.ids[n]).join(n as u32, 0);
+        }
+        let mut taken = 0;
+        while bench.publish(taken % 20, 1_000) {
+            taken += 1;
+            assert!(taken < 1_000, "there is a bound");
+        }
+        assert!(bench.halved.is_empty() && taken > 20, "{taken}: {:?}", bench.halved);
+        assert!((0..20).all(|n| bench.channel(n).log.first_offset() == 1), "nothing is lost");
+        bench.flush();
+        assert!(bench.publish(taken % 20, 1_000), "everybody was offered everything");
+        assert!(!bench.halved.is_empty());
+    }
+
+    #[test]
+    fn whoever_was_behind_is_looked_after_and_counted() {
+        let mut bench = Bench::new(3);
+        bench.channels.set_fallen(Passage::Skipped);
+        bench.channels.get_mut(bench.ids[0]).join(0, 0);
+        for _ in 0..10 {
+            assert!(bench.publish(0, 1_500));
+        }
+        bench.flush();
+        assert!(!bench.channels.is_dirty());
+        for _ in 0..40 {
+            assert!(bench.publish(1, 380));
+            assert!(bench.publish(2, 200));
+        }
+        assert_eq!(bench.halved, ["c0"]);
+        let channel = bench.channel(0);
+        assert_eq!((channel.log.first_offset(), channel.log.position(channel.members[0].cursor)), (6, None));
+        assert_eq!(bench.channels.next_dirty(), Some(bench.ids[0]), "a walk finds who has fallen off");
+        let channel = bench.channels.get_mut(bench.ids[0]);
+        assert!(channel.resume_walk().is_some());
+        let mut seen = Vec::new();
+        bench.channels.settle(9, |d| seen.push((d.offset, d.recipients, d.skipped, d.lagging)));
+        for offset in 1..=10 {
+            let skipped = u32::from(offset < 6);
+            assert!(seen.contains(&(offset, 1, skipped, 1 - skipped)), "{offset}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_goes_takes_its_bytes_along() {
+        let mut bench = Bench::new(1);
+        bench.publish(0, 100);
+        bench.channels.settle(0, |_| {});
+        assert!(bench.channels.log_bytes() > 0);
+        bench.channels.remove(bench.ids[0]);
+        assert_eq!(bench.channels.log_bytes(), 0);
+        assert_eq!(bench.channels.get(DEFAULT).log_bytes(), 0);
+    }
+}

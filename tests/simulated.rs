@@ -1,0 +1,182 @@
+//! Single situations in the simulated world, where time and the network do as they are told.
+
+mod sim;
+
+use sim::client::{Client, Reader, Role, padding};
+use sim::dice::Dice;
+use sim::world::World;
+use wspush::metrics::CloseReason;
+use wspush::push::Message;
+use wspush::reactor::Door;
+use wspush::{CloseCode, Config};
+
+fn world(config: Config) -> World {
+    World::new(Dice::from_seed(7), Config { demo: true, heartbeat_ms: 0, ..config }, 0)
+}
+
+fn closed(world: &mut World, reason: CloseReason) -> u64 {
+    world.reactor.metrics().closed.get(reason)
+}
+
+/// Lets so many milliseconds pass, a turn in every 50 of them.
+fn wait(world: &mut World, ms: u64) {
+    for _ in 0..ms / 50 {
+        world.pass_time(50_000);
+        for client in &mut world.clients {
+            client.send(usize::MAX);
+            if client.reader != Reader::Never {
+                client.read(usize::MAX, world.now_us);
+            }
+        }
+        world.turn(true);
+    }
+}
+
+fn is_closed(client: &Client) -> bool {
+    client.wire.borrow().closed
+}
+
+#[test]
+fn an_idle_http_connection_ends_and_is_counted() {
+    let mut world = world(Config { keep_alive_ms: 3_000, ..Config::default() });
+    for door in [Door::Public, Door::Admin] {
+        let n = world.connect(Role::Http, door, Reader::Fast, 1 << 20);
+        world.clients[n].ask("ok", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    wait(&mut world, 2_000);
+    assert!(world.clients.iter().all(|client| client.status == 200 && !is_closed(client)));
+    wait(&mut world, 8_000);
+    assert!(world.clients.iter().all(is_closed));
+    assert_eq!(closed(&mut world, CloseReason::Idle), 2);
+}
+
+#[test]
+fn a_last_answer_that_nobody_reads_is_not_kept_for_long() {
+    let config =
+        Config { close_wait_ms: 2_000, keep_alive_ms: 600_000, pong_wait_ms: 1_000, ..Config::default() };
+    let mut world = world(config);
+    let last = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    // The page is larger than what the network takes: one never reads, one reads a little now and then.
+    let never = world.connect(Role::Http, Door::Public, Reader::Never, 1_000);
+    let slow = world.connect(Role::Http, Door::Public, Reader::Never, 1_000);
+    for n in [never, slow] {
+        world.clients[n].ask("any", last);
+    }
+    for _ in 0..8 {
+        wait(&mut world, 1_000);
+        let now_us = world.now_us;
+        world.clients[slow].read(700, now_us);
+    }
+    assert!(is_closed(&world.clients[never]), "it holds its outbox for nobody");
+    assert!(!is_closed(&world.clients[slow]), "slow is not dead");
+    assert_eq!((closed(&mut world, CloseReason::Unread), world.audit.connections), (1, 1));
+    world.clients[slow].reader = Reader::Fast;
+    wait(&mut world, 1_000);
+    let client = &world.clients[slow];
+    assert_eq!(
+        (client.status, client.requests.len(), client.is_cut_off()),
+        (200, 0, false),
+        "all of it arrived"
+    );
+    assert_eq!((closed(&mut world, CloseReason::Unread), closed(&mut world, CloseReason::Idle)), (1, 0));
+}
+
+/// Subscribers of all speeds in the middle of a broadcast.
+fn broadcast(publications: usize) -> World {
+    let mut world = world(Config {
+        flush_slice: 3,
+        log_publications: 16,
+        inbox_commands_max: 1_000,
+        drain_ms: 5_000,
+        ..Config::default()
+    });
+    for n in 0..24 {
+        let reader = [Reader::Fast, Reader::Slow(40), Reader::Slow(7)][n % 3];
+        let n = world.connect(Role::Push, Door::Public, reader, [130, 1_000, 1 << 20][n / 3 % 3]);
+        let channel = ["", "&channel=public.a"][n % 2];
+        for name in ["broadcast", "public.a"].iter().take(1 + n % 2) {
+            world.clients[n].spans.insert((*name).to_owned(), Vec::new());
+        }
+        world.clients[n].shake_hands(&format!("/ws?n={n}{channel}"));
+    }
+    for _ in 0..40 {
+        world.pass_time(1_000);
+        world.act();
+        world.turn(true);
+    }
+    assert_eq!(world.audit.open, 24);
+    for number in 1..=publications {
+        for channel in ["broadcast", "public.a"] {
+            let text = format!("P|{channel}|{number}|{}", padding(number, number * 37 % 90));
+            let frame = Message::Text(&text).to_frame();
+            let name = (channel != "broadcast").then_some(channel);
+            let receipt = world.shared.publish(name, frame, world.unix_us()).expect("room in the inbox");
+            world.published.get_mut(channel).expect("one of the channels").push(receipt);
+        }
+    }
+    world
+}
+
+/// The end of a broadcast: whoever reads has all of it, then 1001, and the time is kept.
+fn check_drain(world: &mut World, publications: usize) {
+    let began_us = world.now_us;
+    world.draining = true;
+    world.shared.drain(None);
+    let numbers: Vec<usize> = (1..=publications).collect();
+    while !world.turn.finished {
+        world.pass_time(10_000);
+        world.act();
+        world.turn(true);
+        let now_us = world.now_us;
+        assert!(now_us - began_us <= world.config.drain_ms * 1000 + 10_000, "the drain takes too long");
+    }
+    for client in &mut world.clients {
+        client.read(usize::MAX, world.now_us);
+        for (channel, heard) in &client.heard {
+            assert_eq!(*heard, numbers, "client {}: {channel}", client.n);
+        }
+        assert_eq!(client.heard.len(), client.spans.len(), "client {}", client.n);
+        assert_eq!(client.close_code, Some(CloseCode::GOING_AWAY.0), "client {}", client.n);
+        assert!(!client.is_cut_off());
+    }
+    world.check_empty();
+}
+
+#[test]
+fn a_drain_in_the_middle_of_a_broadcast_cuts_nobody_off_who_reads() {
+    // As many turns into the broadcast as it takes to be anywhere in it.
+    for turns in 0..30 {
+        let mut world = broadcast(12);
+        for _ in 0..turns {
+            world.pass_time(1_000);
+            world.act();
+            world.turn(true);
+        }
+        check_drain(&mut world, 12);
+        assert_eq!(closed(&mut world, CloseReason::GoingAway), 24);
+    }
+}
+
+#[test]
+fn whoever_never_reads_does_not_outlive_the_drain() {
+    let mut world = broadcast(12);
+    world.turn(true);
+    for client in world.clients.iter_mut().step_by(3) {
+        client.reader = Reader::Never;
+    }
+    let began_us = world.now_us;
+    world.draining = true;
+    world.shared.drain(None);
+    while !world.turn.finished {
+        world.pass_time(10_000);
+        world.act();
+        world.turn(true);
+        assert!(world.now_us - began_us <= world.config.drain_ms * 1000 + 10_000, "the drain takes too long");
+    }
+    assert!(world.now_us - began_us >= world.config.drain_ms * 1000, "somebody is still waited for");
+    assert!(closed(&mut world, CloseReason::Drain) > 0);
+    for client in world.clients.iter().filter(|client| client.reader != Reader::Never) {
+        assert_eq!(client.close_code, Some(CloseCode::GOING_AWAY.0), "client {}", client.n);
+        assert!(client.heard.values().all(|heard| heard.len() == 12), "client {}", client.n);
+    }
+}
