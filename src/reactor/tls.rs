@@ -1,9 +1,9 @@
-//! Connections that speak TLS: what goes in between the socket and everything else. For a plain connection all of this is
-//! one flag that is not set.
+//! Connections that speak TLS: what goes in between the socket and everything else. For a plain connection all of this
+//! is one flag that is not set.
 //!
-//! What is written is sealed through one buffer that all connections share, and counts as written when it is sealed; the
-//! ciphertext that the socket does not take is kept, at most about a record of it, and until it is gone the connection
-//! is blocked. So a blocked TLS connection always has something unsent, and one that isn't has nothing.
+//! What is written is sealed through one buffer that all connections share, and counts as written when it is sealed;
+//! the ciphertext that the socket does not take is kept, at most about a record of it, and until it is gone the
+//! connection is blocked. So a blocked TLS connection always has something unsent, and one that isn't has nothing.
 
 use std::io;
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@
 //! A session gets ciphertext and gives plaintext and back; it knows no socket. While a connection is idle it holds keys
 //! and nothing else: whoever reads and writes brings the buffers. The path of a byte in: the reactor's read buffer ->
 //! [`Session::receive`] -> plaintext, as if it had come from the socket. Out: plaintext -> [`Session::encrypt`] ->
-//! records in the [`Records`] that all connections share -> the socket; what that does not take is the session's to keep.
+//! records in the [`Records`] that all connections share -> the socket; what that does not take the session keeps.
 //!
 //! Without the feature `tls` there are the same types, of which there can be no value.
 //!
@@ -57,8 +57,8 @@ pub struct Received {
     pub established: Option<Established>,
     /// The peer has said that nothing more will come (close_notify).
     pub ended: bool,
-    /// The peer has broken the protocol, or does not want what is on offer: what came before is still good, and an alert
-    /// for the peer is among the records.
+    /// The peer has broken the protocol, or does not want what is on offer: an alert for it is among the records, and
+    /// nothing can be said behind that.
     pub failed: Option<String>,
 }
 

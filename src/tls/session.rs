@@ -98,8 +98,8 @@ impl Session {
         certificate(chain.first()?).map(|read| read.subject)
     }
 
-    /// Takes input, which must begin with [`partial`](Self::partial): appends what it says to `plain`, and to `out` what
-    /// the protocol has to answer. What is not whole is kept.
+    /// Takes input, which must begin with [`partial`](Self::partial): appends what it says to `plain`, and to `out`
+    /// what the protocol has to answer. What is not whole is kept.
     pub fn receive(&mut self, input: &mut [u8], plain: &mut Vec<u8>, out: &mut Records) -> Received {
         let mut received = Received::default();
         let mut at = 0;

@@ -1,4 +1,4 @@
-//! TLS from the client's side: certificates for one test, and a blocking client that lets a test send every byte itself.
+//! TLS from the client's side: certificates for one test, and a blocking client that lets a test send every byte.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
