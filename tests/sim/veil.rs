@@ -1,5 +1,5 @@
-//! A client's side of TLS in the simulated world. What is random in it shows only in bytes that nobody looks at: keys of
-//! Ed25519 have signatures of one length, so that a seed's run is the same each time.
+//! A client's side of TLS in the simulated world. What is random in it shows only in bytes that nobody looks at: keys
+//! of Ed25519 have signatures of one length, so that a seed's run is the same each time.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
