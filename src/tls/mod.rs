@@ -14,9 +14,7 @@
 mod absent;
 #[cfg(feature = "tls")]
 mod acceptor;
-#[cfg(feature = "tls")]
 mod certificate;
-#[cfg(feature = "tls")]
 mod der;
 mod error;
 #[cfg(feature = "tls")]
@@ -29,7 +27,6 @@ mod session;
 pub use absent::{Acceptor, Session};
 #[cfg(feature = "tls")]
 pub use acceptor::Acceptor;
-#[cfg(feature = "tls")]
 pub use certificate::{Certificate, certificate};
 pub use error::TlsError;
 pub use records::Records;

@@ -221,3 +221,6 @@ fn encoded(result: Result<usize, EncodeError>) -> Result<usize, usize> {
         Err(EncodeError::AlreadyEncoded) => Ok(0),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,14 @@
 
 #![allow(dead_code)] // Every target uses one of them.
 
+mod certificate;
 mod frames;
 mod http;
 mod schedule;
 #[path = "../sim/mod.rs"]
 pub mod sim;
 
+pub use certificate::certificate;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, handshake, head, push_request};
 pub use schedule::{connection, world};
@@ -17,8 +19,9 @@ pub use schedule::{connection, world};
 type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("admin", admin),
+    ("certificate", certificate),
     ("chunked", chunked),
     ("config", config),
     ("connection", connection),

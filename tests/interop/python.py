@@ -17,7 +17,7 @@ class Websockets:
         self.package, self.address, self.socket = websockets, address, None
 
     async def open(self, path):
-        self.socket = await self.package.connect(f"ws://{self.address}{path}", proxy=None)
+        self.socket = await self.package.connect(f"{self.address}{path}", proxy=None)
 
     async def send(self, message):
         await self.socket.send(message)
@@ -49,7 +49,7 @@ class Aiohttp:
     async def open(self, path):
         if self.session is None:
             self.session = self.package.ClientSession()
-        self.socket = await self.session.ws_connect(f"ws://{self.address}{path}")
+        self.socket = await self.session.ws_connect(f"{self.address}{path}")
 
     async def send(self, message):
         if isinstance(message, str):
