@@ -31,7 +31,7 @@ fn codec(c: &mut Criterion) {
             let (mut pool, mut scratch, mut input) = (Pool::new(1 << 20), Vec::new(), frame.clone());
             b.iter(|| {
                 input.copy_from_slice(&frame);
-                let step = message::next(&mut input, &mut None, &mut pool, &mut scratch, 1 << 20, 0);
+                let step = message::next(&mut input, &mut None, &mut pool, &mut scratch, 1 << 20, 0, None);
                 assert!(matches!(black_box(step), Ok((_, Step::Event(_)))));
             });
         });
@@ -64,7 +64,7 @@ fn handshakes(c: &mut Criterion) {
             out.clear();
             let (head, _) = head::parse(black_box(support::REQUEST), 8_192).unwrap().unwrap();
             let upgrade = handshake::check(&head).unwrap();
-            handshake::respond(upgrade.key, None, &mut out);
+            handshake::respond(upgrade.key, None, None, &mut out);
         });
     });
 }

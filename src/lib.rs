@@ -21,5 +21,5 @@ pub mod tls;
 pub use config::Config;
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, PushError};
+pub use push::{Delivery, Message, PushError, PushOptions};
 pub use server::{Handle, Server, StartError};

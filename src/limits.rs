@@ -94,9 +94,11 @@ pub const KEEP_ALIVE_MS: Bounds = Bounds::new(10, HOUR_MS);
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
-/// Bytes beside a publication's frame, at the most: its place in the index, and the counts of its delivery.
+/// Forms in which a channel may hold what was published: plain, and deflated, which never takes more bytes.
+pub const LOG_FORMS: usize = 2;
+/// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
 pub const LOG_INDEX_BYTES: usize = 128;
-/// Bounds of `logs_bytes_max`. It must hold one whole log at the least, which only the configuration knows.
+/// Bounds of `logs_bytes_max`. It must hold one whole log in all its forms at the least, which only the configuration knows.
 pub const LOGS_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(1024 * GIB));
 /// Bounds of `outbox_bytes_max`: at the least a pong and a close frame at their longest.
 pub const OUTBOX_BYTES_MAX: Bounds = Bounds::new(256, 64 * MIB);
@@ -108,6 +110,10 @@ pub const ADMIN_BODY_BYTES_MAX: Bounds = Bounds::new(1, LOG_BYTES.max - FRAME_HE
 pub const INBOX_COMMANDS_MAX: Bounds = Bounds::new(1, 16 << 20);
 /// Bounds of `inbox_bytes_max`.
 pub const INBOX_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
+/// Bounds of `deflate_bytes_min`.
+pub const DEFLATE_BYTES_MIN: Bounds = Bounds::new(1, LOG_BYTES.max);
+/// Bounds of `deflate_level`.
+pub const DEFLATE_LEVEL: Bounds = Bounds::new(1, 9);
 /// Bounds of `flush_slice`.
 pub const FLUSH_SLICE: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of `accept_budget`.

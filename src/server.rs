@@ -15,7 +15,7 @@ use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PushError};
+use crate::push::{Delivery, Message, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::listener::{ListenAddr, Listener};
@@ -253,29 +253,45 @@ pub struct Handle {
 impl Handle {
     /// Publishes to the default channel, which everybody on `/ws` receives.
     pub fn broadcast(&self, message: Message<'_>) -> Result<Receipt, PushError> {
-        self.push(None, message)
+        self.publish_with(None, message, PushOptions::default())
     }
 
     /// Publishes to a named channel.
     pub fn publish(&self, channel: &str, message: Message<'_>) -> Result<Receipt, PushError> {
-        self.push(Some(channel), message)
+        self.publish_with(Some(channel), message, PushOptions::default())
     }
 
-    fn push(&self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
+    /// As [`publish`](Self::publish), with options; without a channel to the default one.
+    pub fn publish_with(
+        &self,
+        channel: Option<&str>,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<Receipt, PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
         // The frame is made here, outside the lock and on the caller's time.
-        self.shared.publish(channel, message.to_frame(), unix_us())
+        self.shared.place(channel, message.to_frame(), options, unix_us(), true)
     }
 
     /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
     /// is dropped, and one to a client that doesn't read closes it (1013).
     pub fn send(&self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
+        self.send_with(conn, message, PushOptions::default())
+    }
+
+    /// As [`send`](Self::send), with options.
+    pub fn send_with(
+        &self,
+        conn: ConnId,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(), PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
-        self.shared.command(Command::Send { conn, frame: message.to_frame() })
+        self.shared.command(Command::Send { conn, frame: message.to_frame(), options })
     }
 
     /// Closes a connection; nothing happens if it has gone already.

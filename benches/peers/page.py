@@ -40,23 +40,24 @@ def machine():
     }
 
 
-def cell(median, floor, figure, with_ratio, form):
+def cell(median, bases, figure, with_ratio, form):
     value = median.get(figure)
     if value is None:
         return "-"
-    text = form.format(value / 1000 if figure.startswith("fan_out") else value)
-    base = floor.get(figure)
+    text = form.format(value / 1000 if "fan_out" in figure else value)
+    base = bases.get(figure)
     return f"{text} ({value / base:.2f})" if with_ratio and base else text
 
 
-def table(results, columns):
+def table(results, columns, base="floor"):
+    """A row for each server; in brackets the ratio to the one named `base`."""
     servers = results["servers"]
-    floor = servers["floor"]["median"]
+    bases = servers.get(base, {"median": {}})["median"]
     lines = ["| | " + " | ".join(column[0].strip() for column in columns) + " |"]
     lines.append("|---|" + "---:|" * len(columns))
     for name, row in servers.items():
         if any(column[1] in row["median"] for column in columns):
-            cells = [cell(row["median"], floor, *column[1:]) for column in columns]
+            cells = [cell(row["median"], bases, *column[1:]) for column in columns]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -83,21 +84,25 @@ def bars(results, figure, title, form, top):
     for number, (name, value) in enumerate(rows):
         y = top + 14 + 26 * number
         width = max(value / highest * 430, 1.5)
-        kind = "ours" if name == "wspushd" else "floor" if name == "floor" else "peer"
+        kind = "ours" if "wspush" in name else "floor" if name == "floor" else "peer"
         parts.append(f'<text x="206" y="{y + 13}" text-anchor="end">{name}</text>')
         parts.append(f'<rect class="{kind}" x="216" y="{y}" width="{width:.1f}" height="18" rx="3"/>')
         parts.append(f'<text class="value" x="{222 + width:.1f}" y="{y + 13}">{form.format(value)}</text>')
     return parts, top + 14 + 26 * len(rows) + 34
 
 
-def plot(results):
+PANELS = [
+    ("delivery_us", "Server CPU per delivery, one publication at a time (us)", "{:.2f}"),
+    ("burst_delivery_us", "Server CPU per delivery, 100 publications back to back (us)", "{:.2f}"),
+    ("handshake_us", "Server CPU per handshake (us)", "{:.1f}"),
+    ("bytes_per_connection", "User-space memory per idle connection (bytes)", "{:,.0f}"),
+]
+
+
+def plot(panels):
+    """Panels below each other, each given as (results, figure, title, form)."""
     parts, top = [], 30
-    for figure, title, form in [
-        ("delivery_us", "Server CPU per delivery, one publication at a time (us)", "{:.2f}"),
-        ("burst_delivery_us", "Server CPU per delivery, 100 publications back to back (us)", "{:.2f}"),
-        ("handshake_us", "Server CPU per handshake (us)", "{:.1f}"),
-        ("bytes_per_connection", "User-space memory per idle connection (bytes)", "{:,.0f}"),
-    ]:
+    for results, figure, title, form in panels:
         panel, top = bars(results, figure, title, form, top)
         parts += panel
     style = (
@@ -115,24 +120,33 @@ def plot(results):
     )
 
 
-def markdown(results):
-    settings, host = results["settings"], results["machine"]
-    versions = "\n".join(f"- {name}: {row['version']}" for name, row in results["servers"].items())
-    skipped = "".join(f"- {name} was not measured: {why}\n" for name, why in results["skipped"])
-    failures = "".join(
+def versions(results):
+    lines = [f"- {name}: {row['version']}" for name, row in results["servers"].items()]
+    return "\n".join(lines + [f"- {name} was not measured: {why}" for name, why in results["skipped"]])
+
+
+def failures(results):
+    lines = "".join(
         f"- {name}: {failure}\n"
         for name, row in results["servers"].items()
         for failure in dict.fromkeys(row["failures"])
     )
-    if failures:
-        failures = f"\n## What failed\nA measurement with a failure has no figure.\n\n{failures}"
-    connections, rounds = settings["connections"], settings["rounds"]
-    rounds = f"{rounds} round" + ("s" if rounds > 1 else "")
+    return f"\n## What failed\nA measurement with a failure has no figure.\n\n{lines}" if lines else ""
+
+
+def rounds(results):
+    count = results["settings"]["rounds"]
+    return f"{count} round" + ("s" if count > 1 else "")
+
+
+def markdown(results):
+    settings, host = results["settings"], results["machine"]
+    connections = settings["connections"]
     return f"""# Benchmarks
 
 Written by `benches/peers/run`; don't edit. {host['date']}, {host['cpu']}, {host['cores']} cores shared by
 client and server, {host['kernel']}, loopback. {connections:,} connections, {settings['size']} bytes a message,
-medians over {rounds} in which every server was measured once, one after the other. The load average before the
+medians over {rounds(results)} in which every server was measured once, one after the other. The load average before the
 run was {host['load']}: where that is not far below the number of cores, others were at work, CPU time per
 operation holds to a few per cent, and whatever is told in elapsed time (fan-out, round trips per second, p99)
 holds not at all. Read the ratios to the floor, in brackets. The client waits in `{settings['wait']}` mode, for
@@ -148,7 +162,9 @@ burst can: when several publications lie side by side, one `send` carries them a
 {table(results, COLUMNS)}
 
 CPU is user and system time of the server, from the scheduler's account in `/proc/PID/task/*/schedstat`,
-divided into user and system as the ticks of `/proc/PID/stat` tell. Memory is the growth of `Rss` in
+divided into user and system as the ticks of `/proc/PID/stat` tell. "100 back to back" are 100 `POST`s written
+before the first answer is read; in the row of libwspush they are 100 calls of `wspush_broadcast` one after the
+other, in `benches/peers/calls.c`, which embeds the library. Memory is the growth of `Rss` in
 `/proc/PID/smaps_rollup` from no connection to all of them.
 
 ## Echo
@@ -162,10 +178,10 @@ the slower of the two, the rate is the client's, and the server's CPU per round 
 the latency is that of the connections that do read.
 
 {slow_readers(results)}
-{failures}
+{failures(results)}
 ## Versions
-{versions}
-{skipped}
+{versions(results)}
+
 ## Doing it again
 ```sh
 cargo build --release
@@ -192,4 +208,4 @@ def write(results, folder):
     """Writes the report and its plot."""
     folder.mkdir(exist_ok=True)
     (folder / "benchmarks.md").write_text(markdown(results), encoding="utf-8")
-    (folder / "benchmarks.svg").write_text(plot(results), encoding="utf-8")
+    (folder / "benchmarks.svg").write_text(plot([(results, *panel) for panel in PANELS]), encoding="utf-8")

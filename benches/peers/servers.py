@@ -33,12 +33,27 @@ def command(*words, cwd=None):
     return done.stdout.strip()
 
 
+class Certificate:
+    """A self-made certificate, ECDSA with P-256, the same for all."""
+
+    def __init__(self, folder):
+        self.file, self.key = folder / "cert.pem", folder / "key.pem"
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+        names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        limits = ("-addext", "basicConstraints=critical,CA:FALSE", "-days", "7", "-subj", "/CN=localhost")
+        out = ("-keyout", self.key, "-out", self.file)
+        command("openssl", "req", "-x509", *curve, "-nodes", *names, *limits, *out)
+
+
 class Server:
     """A server with one interface: WebSocket on /ws and /echo of one port, `POST /push` on another."""
 
     name = ""
     fixed_key = False
     has_echo = True
+    # Set before `install`: the Certificate if the port speaks TLS, and whether compression is offered.
+    certificate = None
+    deflates = False
 
     def __init__(self, number):
         self.port = FIRST_PORT + number
@@ -55,6 +70,9 @@ class Server:
 
     def environment(self):
         return {}
+
+    def scheme(self):
+        return "wss" if self.certificate else "ws"
 
     def pids(self):
         """The processes whose memory and time are the server's."""
@@ -83,6 +101,8 @@ class Server:
         raise Missing(f"does not listen on port {port}")
 
     def stop(self):
+        if self.process is None:
+            return
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(timeout=10)
@@ -121,13 +141,50 @@ class Wspushd(Server):
 
     def argv(self):
         listen, admin = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.admin_port}"
-        return [self.path, "--listen", listen, "--admin", admin, "--max-connections", "19000", "--demo"]
+        argv = [self.path, "--admin", admin, "--max-connections", "19000", "--demo", "--listen"]
+        if not self.certificate:
+            return [*argv, listen]
+        files = ("--tls-cert", self.certificate.file, "--tls-key", self.certificate.key)
+        return [*argv, f"tls://{listen}", *files]
+
+
+class Calls(Wspushd):
+    """The library in a program of a few lines, which calls it for whatever is posted."""
+
+    name = "libwspush, calls"
+    has_echo = False
+
+    def install(self):
+        library = self.path.parent / "libwspush.so"
+        if not library.is_file():
+            raise Missing(f"{library} is not built: `cargo build --release`")
+        version = Wspushd.install(self)
+        # The program looks for the library's SONAME.
+        folder = INSTALLED / "calls"
+        folder.mkdir(exist_ok=True)
+        for name in ("libwspush.so", "libwspush.so.0"):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(library.resolve())
+        flags = ("-O2", "-I", ROOT / "include", "-L", folder, f"-Wl,-rpath,{folder}")
+        command("cc", *flags, "-o", folder / "calls", HERE / "calls.c", "-lwspush")
+        return version
+
+    def argv(self):
+        return [INSTALLED / "calls" / "calls", str(self.port), str(self.admin_port)]
 
 
 class Npm(Server):
     """A server in JavaScript with a package from npm."""
 
     package = ""
+
+    def environment(self):
+        environment = {"NODE_PATH": str(INSTALLED / "node" / "node_modules")}
+        if self.certificate:
+            environment.update(TLS_CERT=str(self.certificate.file), TLS_KEY=str(self.certificate.key))
+        if self.deflates:
+            environment["DEFLATE"] = "1"
+        return environment
 
     def install(self):
         folder = INSTALLED / "node"
@@ -168,9 +225,6 @@ class NodeWs(Npm):
     def argv(self):
         return ["node", HERE / "ws.js", str(self.port), str(self.admin_port)]
 
-    def environment(self):
-        return {"NODE_PATH": str(INSTALLED / "node" / "node_modules")}
-
 
 class Nchan(Server):
     name = "nginx + Nchan"
@@ -200,6 +254,12 @@ class Nchan(Server):
             raise Missing(f"needs the folder {bodies}") from error
         config = (HERE / "nchan.conf").read_text(encoding="utf-8")
         config = config.replace("ADMIN_PORT", str(self.admin_port)).replace("PORT", str(self.port))
+        config = config.replace("DEFLATE", "on" if self.deflates else "off")
+        config = config.replace(" TLS", " ssl" if self.certificate else "")
+        if self.certificate:
+            config = config.replace("CERTIFICATE", str(self.certificate.file)).replace("KEY", str(self.certificate.key))
+        else:
+            config = "".join(line for line in config.splitlines(True) if "    ssl_" not in line)
         if os.geteuid():
             config = config.replace("user root;\n", "")
         (prefix / "nchan.conf").write_text(config.replace("PREFIX", str(prefix)), encoding="utf-8")
@@ -235,15 +295,18 @@ class TokioTungstenite(Server):
         return [binary, str(self.port), str(self.admin_port), self.buffers]
 
 
-def available(wspushd, only):
-    """The servers that can be measured here, and the reasons for those that can't."""
+def available(options, certificate):
+    """The servers of the suite that can be measured here, and the reasons for those that can't."""
     INSTALLED.mkdir(exist_ok=True)
-    servers = [Floor(0), Wspushd(1, wspushd), Bun(2), Nchan(3), NodeWs(4)]
-    servers += [TokioTungstenite(5, "small"), TokioTungstenite(6, "default")]
+    servers = [Wspushd(1, options.wspushd), Bun(2), Nchan(3), NodeWs(4)]
+    if options.suite == "plain":
+        servers[0:1] = [Floor(0), servers[0], Calls(7, options.wspushd)]
+        servers += [TokioTungstenite(5, "small"), TokioTungstenite(6, "default")]
     ready, skipped = [], []
     for server in servers:
-        if only and server.name != "floor" and not any(word in server.name for word in only):
+        if options.only and server.name != "floor" and not any(word in server.name for word in options.only):
             continue
+        server.certificate, server.deflates = certificate, options.suite == "deflate"
         try:
             server.version = server.install()
             ready.append(server)

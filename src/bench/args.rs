@@ -1,10 +1,11 @@
 //! The command line.
 
 use super::job::Wait;
-use super::payload;
+use super::payload::{self, Body};
 use super::source::SourceRange;
 use super::target::Target;
-use clap::{Args, Parser, Subcommand};
+use super::tls::{Terms, Version};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,10 +38,14 @@ enum Mode {
 /// What all campaigns take.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
-    /// The WebSocket address
-    #[arg(long, default_value = "ws://127.0.0.1:8080/ws",
-          value_parser = |url: &str| Target::parse(url, "ws"))]
+    /// The WebSocket address, ws:// or wss://
+    #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::websocket)]
     pub(crate) url: Target,
+    #[command(flatten)]
+    pub(crate) tls: Tls,
+    /// Offer permessage-deflate, inflate what comes and tell how much it saved
+    #[arg(long)]
+    pub(crate) deflate: bool,
     /// How many connections to open
     #[arg(long, short = 'n', default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: u32,
@@ -84,6 +89,40 @@ pub(crate) struct Common {
     pub(crate) html: Option<PathBuf>,
 }
 
+/// How wss:// connections are secured.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct Tls {
+    /// Trust these certificates (PEM): the issuer's, or the server's own when it is self-made [default: the
+    /// system's]
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
+    /// Check no certificate
+    #[arg(long, short = 'k')]
+    insecure: bool,
+    /// Offer this version only, 1.2 or 1.3 [default: both]
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    tls_version: Option<Version>,
+    /// Collect session tickets on connections that are not counted, then resume with a new ticket each time
+    #[arg(long)]
+    resume: bool,
+}
+
+impl Tls {
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            ca: self.ca.clone(),
+            is_insecure: self.insecure,
+            version: self.tls_version,
+            resumes: self.resume,
+        }
+    }
+
+    pub(crate) const fn is_default(&self) -> bool {
+        self.ca.is_none() && !self.insecure && self.tls_version.is_none() && !self.resume
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Connect {
     #[command(flatten)]
@@ -93,16 +132,32 @@ pub(crate) struct Connect {
     pub(crate) hold: Duration,
 }
 
+/// What a message is.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Message {
+    /// Bytes of a message [default: 128, of the echo 32, of JSON 1024]
+    #[arg(long, value_parser = size)]
+    size: Option<usize>,
+    /// What it carries: text (the alphabet, over and over) or json (a price list that shrinks as real ones do)
+    #[arg(long, value_name = "KIND", default_value = "text", value_parser = body)]
+    pub(crate) payload: Body,
+}
+
+impl Message {
+    pub(crate) fn size(self, text_default: usize) -> usize {
+        self.size.unwrap_or(if self.payload == Body::Json { 1_024 } else { text_default })
+    }
+}
+
 /// How publications are made.
 #[derive(Args, Clone)]
 pub(crate) struct Push {
     /// Where to POST the publications; the body is the message
     #[arg(long = "push", value_name = "URL", default_value = "http://127.0.0.1:8081/push",
-          value_parser = |url: &str| Target::parse(url, "http"))]
+          value_parser = Target::http)]
     pub(crate) target: Target,
-    /// Bytes of a message
-    #[arg(long, default_value_t = 128, value_parser = size)]
-    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) message: Message,
     /// Post as application/octet-stream
     #[arg(long)]
     pub(crate) binary: bool,
@@ -148,9 +203,8 @@ pub(crate) struct Echo {
     /// Messages under way on each connection
     #[arg(long, short = 'd', default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) outstanding: u32,
-    /// Bytes of a message
-    #[arg(long, default_value_t = 32, value_parser = size)]
-    pub(crate) size: usize,
+    #[command(flatten)]
+    pub(crate) message: Message,
     /// How long to measure
     #[arg(long, default_value = "5s", value_parser = duration)]
     pub(crate) duration: Duration,
@@ -199,10 +253,44 @@ pub(crate) fn parse() -> Action {
         Mode::Echo(plan) => Plan::Echo(plan),
         Mode::Soak(plan) => Plan::Soak(plan),
     };
+    if let Err(error) = plan.check() {
+        CommandLine::command().error(clap::error::ErrorKind::ArgumentConflict, error).exit();
+    }
     Action::Campaign(Box::new(plan))
 }
 
 impl Plan {
+    /// What contradicts itself, told before anything is opened.
+    fn check(&self) -> Result<(), String> {
+        let common = self.common();
+        if !common.url.is_secure && !common.tls.is_default() {
+            return Err(format!(
+                "--ca, --insecure, --tls-version and --resume are for wss:// addresses, and the address is \
+                 ws://{}",
+                common.url.host
+            ));
+        }
+        if let Some((message, size)) = self.message()
+            && message.payload == Body::Json
+            && size < payload::JSON_SIZE_MIN
+        {
+            let size_min = payload::JSON_SIZE_MIN;
+            return Err(format!("--size {size} is too small for --payload json: at least {size_min}"));
+        }
+        Ok(())
+    }
+
+    /// What is sent, and of how many bytes.
+    pub(crate) fn message(&self) -> Option<(Message, usize)> {
+        match self {
+            Self::Connect(_) => None,
+            Self::Broadcast(Broadcast { push, .. }) | Self::Soak(Soak { push, .. }) => {
+                Some((push.message, push.message.size(128)))
+            }
+            Self::Echo(plan) => Some((plan.message, plan.message.size(32))),
+        }
+    }
+
     pub(crate) fn common(&self) -> &Common {
         match self {
             Self::Connect(plan) => &plan.common,
@@ -261,6 +349,22 @@ fn size(text: &str) -> Result<usize, String> {
     })
 }
 
+fn body(text: &str) -> Result<Body, String> {
+    match text {
+        "text" => Ok(Body::Text),
+        "json" => Ok(Body::Json),
+        _ => Err("expected text or json".into()),
+    }
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    match text {
+        "1.2" => Ok(Version::Tls12),
+        "1.3" => Ok(Version::Tls13),
+        _ => Err("expected 1.2 or 1.3".into()),
+    }
+}
+
 fn wait(text: &str) -> Result<Wait, String> {
     match text {
         "sleep" => Ok(Wait::Sleep),
@@ -279,7 +383,6 @@ fn header(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

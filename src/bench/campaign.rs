@@ -12,6 +12,7 @@ use super::report::{self, Report};
 use super::sys;
 use super::tally::Tally;
 use super::text;
+use super::tls;
 use std::io::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -55,7 +56,8 @@ pub(crate) fn run(plan: &Plan) -> Result<bool, String> {
     // A wrong push address shows before thousands of connections are opened.
     let pusher = match plan {
         Plan::Broadcast(Broadcast { push, .. }) | Plan::Soak(Soak { push, .. }) => {
-            Some(Pusher::connect(&push.target, run, push.size, push.binary, common.timeout)?)
+            let message = (push.message.payload, push.message.size(128));
+            Some(Pusher::connect(&push.target, run, message, push.binary, common.timeout)?)
         }
         Plan::Connect(_) | Plan::Echo(_) => None,
     };
@@ -93,16 +95,26 @@ impl<'a> Campaign<'a> {
     fn start(plan: &'a Plan, probe: Option<Probe>, run: u16) -> Result<Self, String> {
         let common = plan.common();
         let limit = sys::raise_descriptor_limit().map_err(|error| format!("descriptor limit: {error}"))?;
+        if common.url.is_secure {
+            // A certificate that can't be read shows here, not in every worker.
+            tls::Client::new(&common.tls.terms(), &common.url.host)?;
+        }
         let processes = processes(common, limit)?;
         let mut observed = Observed { threads: common.threads, processes, ..Observed::default() };
         observed.empty = sample(probe.as_ref())?;
         let jobs = jobs(plan, processes, run);
-        let fleet = if processes == 1 {
+        let mut fleet = if processes == 1 {
             Fleet::in_threads(jobs)?
         } else {
             let shares: Vec<_> = jobs.chunks(common.threads as usize).map(<[Job]>::to_vec).collect();
             Fleet::in_processes(&shares)?
         };
+        if common.tls.terms().resumes {
+            fleet.primed()?;
+            sleep(SETTLE);
+            observed.empty = sample(probe.as_ref())?;
+            fleet.order(Order::Begin)?;
+        }
         let bar = Progress::new("connecting", u64::from(common.connections));
         let (open, failed) = fleet.connected(|open, failed| bar.set(u64::from(open + failed)))?;
         drop(bar);
@@ -131,6 +143,7 @@ impl<'a> Campaign<'a> {
             is_well = self.push(&mut pusher, plan.warm_up, &plan.push, true)?;
             sleep(plan.interval.max(SETTLE));
         }
+        self.fleet.mark()?;
         self.observed.before = self.sample()?;
         let bar = Progress::new("publishing", u64::from(plan.messages));
         let begun = Instant::now();
@@ -183,7 +196,8 @@ impl<'a> Campaign<'a> {
     }
 
     fn echo(&mut self, plan: &Echo) -> Result<(), String> {
-        self.fleet.order(Order::Echo { outstanding: plan.outstanding, size: plan.size })?;
+        let (body, size) = (plan.message.payload, plan.message.size(32));
+        self.fleet.order(Order::Echo { outstanding: plan.outstanding, body, size })?;
         sleep(plan.warm_up);
         self.observed.before = self.sample()?;
         self.fleet.order(Order::Mark)?;
@@ -266,6 +280,8 @@ fn jobs(plan: &Plan, processes: u32, run: u16) -> Vec<Job> {
             first: share(worker),
             connections: share(worker + 1) - share(worker),
             target: common.url.clone(),
+            tls: common.tls.terms(),
+            deflate: common.deflate,
             headers: common.headers.clone(),
             source: common.source,
             rate: common.rate / f64::from(workers),

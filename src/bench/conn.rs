@@ -1,6 +1,7 @@
 //! One connection of the load. A client with a million of them must not need more memory than the server it
 //! measures.
 
+use super::tls::Session;
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 
@@ -13,6 +14,8 @@ pub(crate) enum Phase {
     /// Not begun, or given back.
     Vacant,
     Connecting,
+    /// In the TLS handshake.
+    Securing,
     /// The request is sent.
     Greeting,
     Open,
@@ -32,27 +35,45 @@ pub(crate) struct Conn {
     /// The sequence number that has to come next.
     pub(crate) next: u32,
     pub(crate) phase: Phase,
+    /// permessage-deflate was negotiated.
+    pub(crate) may_deflate: bool,
     pub(crate) rare: Option<Box<Rare>>,
+    pub(crate) tls: Option<Box<Session>>,
 }
 
-const _: () = assert!(size_of::<Conn>() <= 24, "a million connections have to stay cheap");
+const _: () = assert!(size_of::<Conn>() <= 32, "a million connections have to stay cheap");
 
 /// What hardly any connection has at any moment.
 #[derive(Default)]
 pub(crate) struct Rare {
+    /// The beginning of a TLS record.
+    pub(crate) record: Vec<u8>,
     /// The beginning of a frame, or of the handshake's answer.
     pub(crate) input: Vec<u8>,
-    /// The fragments of a message so far.
-    pub(crate) message: Option<Vec<u8>>,
-    /// What the socket had no room for.
+    pub(crate) message: Option<Fragments>,
+    /// What the socket had no room for, as it goes over the wire.
     pub(crate) output: Vec<u8>,
     /// Sequence numbers that were skipped and may still come late.
     pub(crate) missing: BTreeSet<u32>,
 }
 
+/// The fragments of a message so far.
+pub(crate) struct Fragments {
+    pub(crate) is_deflated: bool,
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Conn {
     pub(crate) const fn vacant() -> Self {
-        Self { stream: None, begun_us: 0, next: 0, phase: Phase::Vacant, rare: None }
+        Self {
+            stream: None,
+            begun_us: 0,
+            next: 0,
+            phase: Phase::Vacant,
+            may_deflate: false,
+            rare: None,
+            tls: None,
+        }
     }
 
     pub(crate) fn rare(&mut self) -> &mut Rare {
@@ -62,7 +83,8 @@ impl Conn {
     /// Gives the rare state back when nothing is left in it.
     pub(crate) fn trim(&mut self) {
         let is_empty = |rare: &Rare| {
-            rare.input.is_empty()
+            rare.record.is_empty()
+                && rare.input.is_empty()
                 && rare.message.is_none()
                 && rare.output.is_empty()
                 && rare.missing.is_empty()

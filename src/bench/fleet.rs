@@ -35,8 +35,7 @@ impl Fleet {
         for job in jobs {
             let (orders, receiver) = mpsc::channel();
             let name = format!("load-{}", job.worker);
-            let (worker, waker) =
-                Worker::new(job, receiver, sender.clone()).map_err(|error| format!("can't poll: {error}"))?;
+            let (worker, waker) = Worker::new(job, receiver, sender.clone())?;
             thread::Builder::new()
                 .name(name)
                 .spawn(move || worker.run())
@@ -103,6 +102,17 @@ impl Fleet {
             }
         }
         Ok(true)
+    }
+
+    /// Lets every worker begin to count anew, and waits until it has.
+    pub(crate) fn mark(&mut self) -> Result<(), String> {
+        self.order(Order::Mark)?;
+        self.wait(None, |_, event| matches!(event, Event::Marked)).map(|_| ())
+    }
+
+    /// Waits until every worker has its first TLS tickets.
+    pub(crate) fn primed(&self) -> Result<(), String> {
+        self.wait(None, |_, event| matches!(event, Event::Primed)).map(|_| ())
     }
 
     /// Waits until every connection is open or has failed; `report` hears how many of each.

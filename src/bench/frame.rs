@@ -14,6 +14,8 @@ const PAYLOAD_MAX: u64 = 64 << 20;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
+    /// RSV1: the message is deflated (RFC 7692 section 6).
+    pub(crate) is_deflated: bool,
     pub(crate) opcode: u8,
     /// Bytes of the header itself.
     pub(crate) size: usize,
@@ -21,10 +23,12 @@ pub(crate) struct Header {
     pub(crate) length: usize,
 }
 
-/// Reads a header; `Ok(None)` asks for more bytes, an error names what a server must not send.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
+/// Reads a header; `Ok(None)` asks for more bytes, an error names what a server must not send. Deflated
+/// messages may only come where that was negotiated.
+pub(crate) fn parse(bytes: &[u8], may_deflate: bool) -> Result<Option<Header>, &'static str> {
     let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
-    if first & 0x70 != 0 {
+    let is_deflated = first & 0x40 != 0;
+    if first & 0x30 != 0 || is_deflated && !may_deflate {
         return Err("reserved bit without an extension");
     }
     if second & 0x80 != 0 {
@@ -33,6 +37,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     let opcode = first & 15;
     if !matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG) {
         return Err("reserved opcode");
+    }
+    // The first fragment speaks for the message, and control frames are never deflated.
+    if is_deflated && !matches!(opcode, TEXT | BINARY) {
+        return Err("deflated continuation or control frame");
     }
     let fin = first & 0x80 != 0;
     let (size, length) = match (second, rest) {
@@ -47,7 +55,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     if length > PAYLOAD_MAX {
         return Err("frame of more than 64 MiB");
     }
-    Ok(Some(Header { fin, opcode, size, length: length as usize }))
+    Ok(Some(Header { fin, is_deflated, opcode, size, length: length as usize }))
 }
 
 /// Appends a whole masked frame.
@@ -85,25 +93,32 @@ mod tests {
 
     #[test]
     fn lengths_of_all_three_forms() {
-        assert_eq!(parse(&[0x81, 5]), Ok(Some(Header { fin: true, opcode: TEXT, size: 2, length: 5 })));
-        assert_eq!(
-            parse(&[0x02, 126, 1, 0]),
-            Ok(Some(Header { fin: false, opcode: BINARY, size: 4, length: 256 }))
-        );
+        let header = |fin, opcode, size, length| Header { fin, is_deflated: false, opcode, size, length };
+        assert_eq!(parse(&[0x81, 5], false), Ok(Some(header(true, TEXT, 2, 5))));
+        assert_eq!(parse(&[0x02, 126, 1, 0], false), Ok(Some(header(false, BINARY, 4, 256))));
         let long = [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
-        assert_eq!(parse(&long), Ok(Some(Header { fin: true, opcode: BINARY, size: 10, length: 65_536 })));
+        assert_eq!(parse(&long, false), Ok(Some(header(true, BINARY, 10, 65_536))));
         for cut in 0..long.len() {
-            assert_eq!(parse(&long[..cut]), Ok(None), "cut to {cut}");
+            assert_eq!(parse(&long[..cut], false), Ok(None), "cut to {cut}");
         }
+        let deflated = Header { is_deflated: true, ..header(true, TEXT, 2, 5) };
+        assert_eq!(parse(&[0xc1, 5], true), Ok(Some(deflated)));
     }
 
     #[test]
     fn what_a_server_must_not_send() {
-        assert!(parse(&[0xc1, 0]).is_err());
-        assert!(parse(&[0x81, 0x80]).is_err());
-        assert!(parse(&[0x83, 0]).is_err());
-        assert!(parse(&[0x09, 0]).is_err());
-        assert!(parse(&[0x88, 126, 0, 200]).is_err());
+        assert!(parse(&[0xc1, 0], false).is_err());
+        for bad in [
+            &[0x81, 0x80][..],
+            &[0x83, 0],
+            &[0x09, 0],
+            &[0x88, 126, 0, 200],
+            &[0xa1, 0],
+            &[0xc9, 0],
+            &[0xc0, 0],
+        ] {
+            assert!(parse(bad, true).is_err(), "{bad:x?}");
+        }
     }
 
     #[test]

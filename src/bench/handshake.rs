@@ -19,8 +19,8 @@ pub(crate) fn key(seed: u64, number: u32) -> String {
     )
 }
 
-/// Appends the request.
-pub(crate) fn request(out: &mut Vec<u8>, target: &Target, headers: &[String], key: &str) {
+/// Appends the request. `deflate` offers permessage-deflate in the one form that needs no state per connection.
+pub(crate) fn request(out: &mut Vec<u8>, target: &Target, headers: &[String], deflate: bool, key: &str) {
     let Target { path, host, .. } = target;
     out.extend_from_slice(
         format!(
@@ -29,6 +29,12 @@ pub(crate) fn request(out: &mut Vec<u8>, target: &Target, headers: &[String], ke
         )
         .as_bytes(),
     );
+    if deflate {
+        out.extend_from_slice(
+            b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+              client_no_context_takeover\r\n",
+        );
+    }
     for header in headers {
         out.extend_from_slice(header.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -36,8 +42,16 @@ pub(crate) fn request(out: &mut Vec<u8>, target: &Target, headers: &[String], ke
     out.extend_from_slice(b"\r\n");
 }
 
-/// Checks the answer and returns where the frames begin; `Ok(None)` asks for more bytes.
-pub(crate) fn check(response: &[u8], key: &str) -> Result<Option<usize>, String> {
+/// What the server agreed to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Bytes of the answer: frames may follow.
+    pub(crate) size: usize,
+    pub(crate) may_deflate: bool,
+}
+
+/// Checks the answer; `Ok(None)` asks for more bytes. `deflate` tells whether that was offered.
+pub(crate) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<Answer>, String> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
     let size = match head.parse(response) {
@@ -62,7 +76,40 @@ pub(crate) fn check(response: &[u8], key: &str) -> Result<Option<usize>, String>
     if !field("Upgrade").eq_ignore_ascii_case(b"websocket") {
         return Err("101 without Upgrade: websocket".into());
     }
-    Ok(Some(size))
+    let extensions = head.headers.iter().filter(|header| {
+        header.name.eq_ignore_ascii_case("Sec-WebSocket-Extensions") && !header.value.trim_ascii().is_empty()
+    });
+    let mut may_deflate = false;
+    for extension in extensions {
+        if !deflate || may_deflate {
+            return Err("an extension that was not offered".into());
+        }
+        check_deflate(&String::from_utf8_lossy(extension.value))?;
+        may_deflate = true;
+    }
+    Ok(Some(Answer { size, may_deflate }))
+}
+
+/// Whether an answer accepts what `request` offers (RFC 7692 section 7.1).
+fn check_deflate(extension: &str) -> Result<(), String> {
+    let mut parts = extension.split(';').map(str::trim);
+    if parts.next() != Some("permessage-deflate") {
+        return Err("an extension that was not offered".into());
+    }
+    let mut resets = false;
+    for parameter in parts {
+        let (name, value) = parameter.split_once('=').map_or((parameter, None), |(name, value)| {
+            (name.trim_end(), Some(value.trim_start().trim_matches('"')))
+        });
+        match (name, value) {
+            ("server_no_context_takeover", None) => resets = true,
+            ("client_no_context_takeover", None) => {}
+            ("server_max_window_bits", Some(bits))
+                if bits.parse().is_ok_and(|bits| (8..=15).contains(&bits)) => {}
+            _ => return Err(format!("wrong parameter of permessage-deflate: {parameter}")),
+        }
+    }
+    if resets { Ok(()) } else { Err("permessage-deflate without server_no_context_takeover".into()) }
 }
 
 fn accept(key: &str) -> String {
@@ -92,10 +139,42 @@ mod tests {
     fn answers_are_told_apart() {
         let good = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n\
                     sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-        assert_eq!(check(good.as_bytes(), SAMPLE_KEY), Ok(Some(good.len())));
+        let check = |response: &[u8], key| check(response, false, key);
+        let plain = Answer { size: good.len(), may_deflate: false };
+        assert_eq!(check(good.as_bytes(), SAMPLE_KEY), Ok(Some(plain)));
         assert_eq!(check(&good.as_bytes()[..40], SAMPLE_KEY), Ok(None));
         assert_eq!(check(good.as_bytes(), "other"), Err("wrong Sec-WebSocket-Accept".into()));
         assert_eq!(check(b"HTTP/1.1 503 Busy\r\n\r\n", SAMPLE_KEY), Err("http 503".into()));
         assert!(check(b"\x81\x05hello", SAMPLE_KEY).is_err());
+    }
+
+    #[test]
+    fn compression_is_agreed_to_refused_or_wrong() {
+        let answer = |extension: &str, offered| {
+            let head = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extension}\r\n"
+            );
+            check(head.as_bytes(), offered, SAMPLE_KEY).map(|answer| answer.map(|answer| answer.may_deflate))
+        };
+        let line = |value: &str| format!("sec-websocket-extensions: {value}\r\n");
+        assert_eq!(answer("", true), Ok(Some(false)));
+        for good in [
+            "permessage-deflate; server_no_context_takeover",
+            "permessage-deflate;client_no_context_takeover;server_no_context_takeover",
+            "permessage-deflate; server_no_context_takeover; server_max_window_bits=\"12\"",
+        ] {
+            assert_eq!(answer(&line(good), true), Ok(Some(true)), "{good}");
+            assert!(answer(&line(good), false).is_err(), "not offered");
+        }
+        for bad in [
+            "permessage-deflate",
+            "x-webkit-deflate-frame",
+            "permessage-deflate; server_no_context_takeover; client_max_window_bits=10",
+            "permessage-deflate; server_no_context_takeover; server_max_window_bits=7",
+            "permessage-deflate; server_no_context_takeover=1",
+        ] {
+            assert!(answer(&line(bad), true).is_err(), "{bad}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The way of received bytes: frames, whole messages, the ledger.
 
-use super::conn::Conn;
+use super::conn::{Conn, Fragments};
 use super::frame::{self, Header};
 use super::ledger::Ledger;
 
@@ -37,7 +37,7 @@ pub(crate) fn take(conn: &mut Conn, bytes: &[u8], ledger: &mut Ledger, now_ns: u
 /// Handles every whole frame and returns how many bytes they took.
 fn frames(conn: &mut Conn, bytes: &[u8], ledger: &mut Ledger, now_ns: u64) -> Result<usize, End> {
     let mut at = 0;
-    while let Some(header) = frame::parse(&bytes[at..]).map_err(End::Fault)? {
+    while let Some(header) = frame::parse(&bytes[at..], conn.may_deflate).map_err(End::Fault)? {
         let start = at + header.size;
         let Some(payload) = bytes.get(start..start + header.length) else { break };
         at = start + header.length;
@@ -69,18 +69,35 @@ fn data(
     match (begun, header.opcode, header.fin) {
         (None, frame::CONTINUATION, _) => return Err(End::Fault("continuation of nothing")),
         (Some(_), frame::TEXT | frame::BINARY, _) => return Err(End::Fault("message inside a message")),
-        (None, _, true) => ledger.message(conn, payload, now_ns),
-        (None, _, false) => conn.rare().message = Some(payload.to_vec()),
+        (None, _, true) => whole(conn, header.is_deflated, payload, ledger, now_ns)?,
+        (None, _, false) => {
+            conn.rare().message =
+                Some(Fragments { is_deflated: header.is_deflated, bytes: payload.to_vec() });
+        }
         (Some(mut message), _, fin) => {
-            message.extend_from_slice(payload);
+            message.bytes.extend_from_slice(payload);
             if fin {
-                ledger.message(conn, &message, now_ns);
+                whole(conn, message.is_deflated, &message.bytes, ledger, now_ns)?;
                 conn.trim();
             } else {
                 conn.rare().message = Some(message);
             }
         }
     }
+    Ok(())
+}
+
+fn whole(
+    conn: &mut Conn,
+    is_deflated: bool,
+    payload: &[u8],
+    ledger: &mut Ledger,
+    now_ns: u64,
+) -> Result<(), End> {
+    if is_deflated {
+        return ledger.deflated(conn, payload, now_ns).map_err(End::Fault);
+    }
+    ledger.message(conn, payload, now_ns);
     Ok(())
 }
 
@@ -94,7 +111,7 @@ mod tests {
         let mut conn = Conn::vacant();
         conn.phase = Phase::Open;
         let mut message = Vec::new();
-        payload::compose(&mut message, 1, 0, 0, 50);
+        payload::compose(&mut message, 1, 0, 0, payload::Body::Text, 50);
         // In three fragments with a ping between them.
         let mut wire = vec![0x01, 20];
         wire.extend_from_slice(&message[..20]);

@@ -1,9 +1,11 @@
 //! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a
 //! worker may live in another process.
 
+use super::payload::Body;
 use super::source::SourceRange;
 use super::tally::Tally;
 use super::target::Target;
+use super::tls::Terms;
 use serde::{Deserialize, Serialize};
 
 /// A worker's share of the campaign, told once.
@@ -14,6 +16,9 @@ pub(crate) struct Job {
     pub(crate) first: u32,
     pub(crate) connections: u32,
     pub(crate) target: Target,
+    pub(crate) tls: Terms,
+    /// Offer permessage-deflate.
+    pub(crate) deflate: bool,
     pub(crate) headers: Vec<String>,
     pub(crate) source: Option<SourceRange>,
     /// Connections begun per second; 0 is as fast as the window lets them.
@@ -53,13 +58,15 @@ pub(crate) enum Wait {
 /// From the campaign to every worker.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
+    /// Tickets are there: open the connections.
+    Begin,
     /// So many publications will have been pushed; say when everybody has them.
     Expect { publications: u32 },
     /// Connections that came in the meantime have to hear everything from this publication on.
     Settle { publications: u32 },
     /// Begin to send messages and to answer each echo with the next.
-    Echo { outstanding: u32, size: usize },
-    /// Forget the round trips so far: the warm-up is over.
+    Echo { outstanding: u32, body: Body, size: usize },
+    /// Forget the round trips and bytes so far: the warm-up is over.
     Mark,
     /// Send no further echo messages; say when the last one is back.
     Halt,
@@ -72,6 +79,8 @@ pub(crate) enum Order {
 /// From a worker to the campaign.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Event {
+    /// As many TLS tickets as can be had for a start are there, and their connections gone.
+    Primed,
     Progress {
         open: u32,
         failed: u32,
@@ -85,6 +94,8 @@ pub(crate) enum Event {
     CaughtUp {
         publications: u32,
     },
+    /// What was counted before the order to mark is forgotten.
+    Marked,
     /// No echo message is under way.
     Halted,
     Finished(Box<Tally>),
@@ -102,7 +113,9 @@ mod tests {
             worker: 0,
             first,
             connections: 500,
-            target: Target::parse("ws://127.0.0.1:1", "ws").unwrap(),
+            target: Target::websocket("ws://127.0.0.1:1").unwrap(),
+            tls: Terms::default(),
+            deflate: false,
             headers: Vec::new(),
             source: None,
             rate: 0.0,

@@ -2,7 +2,8 @@
 
 use super::conn::{Conn, FRESH, Phase};
 use super::frame;
-use super::payload::{self, Verdict};
+use super::inflate::Inflater;
+use super::payload::{self, Body, Verdict};
 use super::random::Random;
 use super::tally::{Reach, Tally};
 
@@ -13,6 +14,7 @@ const MISSING_MAX: usize = 4_096;
 /// A round-trip campaign: every echo is answered with the next message.
 struct Echo {
     outstanding: u32,
+    body: Body,
     size: usize,
     halted: bool,
     /// Messages under way on all connections.
@@ -30,6 +32,8 @@ pub(crate) struct Ledger {
     behind: u32,
     echo: Option<Echo>,
     random: Random,
+    /// Made when the first compressed message comes.
+    inflater: Option<Box<Inflater>>,
     /// Frames for the connection whose bytes are being taken in.
     pub(crate) reply: Vec<u8>,
     pub(crate) tally: Tally,
@@ -44,6 +48,7 @@ impl Ledger {
             behind: 0,
             echo: None,
             random: Random::new(),
+            inflater: None,
             reply: Vec::new(),
             tally: Tally::default(),
         }
@@ -83,6 +88,19 @@ impl Ledger {
 
     pub(crate) fn has_caught_up(&self) -> bool {
         self.behind == 0
+    }
+
+    /// One whole message has come, compressed.
+    pub(crate) fn deflated(&mut self, conn: &mut Conn, wire: &[u8], now_ns: u64) -> Result<(), &'static str> {
+        let mut inflater = self.inflater.take().unwrap_or_default();
+        let outcome = inflater.inflate(wire).map(|message| {
+            self.tally.deflated += 1;
+            self.tally.deflated_bytes += wire.len() as u64;
+            self.tally.inflated_bytes += message.len() as u64;
+            self.message(conn, message, now_ns);
+        });
+        self.inflater = Some(inflater);
+        outcome
     }
 
     /// One whole message has come.
@@ -183,8 +201,9 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn start_echo(&mut self, outstanding: u32, size: usize) {
-        self.echo = Some(Echo { outstanding, size, halted: false, under_way: 0, scratch: Vec::new() });
+    pub(crate) fn start_echo(&mut self, outstanding: u32, body: Body, size: usize) {
+        let scratch = Vec::new();
+        self.echo = Some(Echo { outstanding, body, size, halted: false, under_way: 0, scratch });
     }
 
     /// Frames the first messages of a connection.
@@ -197,6 +216,7 @@ impl Ledger {
     pub(crate) fn mark(&mut self, now_ns: u64) {
         self.tally.latency.clear();
         self.tally.round_trips = 0;
+        self.tally.wire_bytes = 0;
         self.tally.marked_ns = now_ns;
     }
 
@@ -218,7 +238,7 @@ impl Ledger {
     fn send_echo(&mut self, sequence: u32, now_ns: u64) {
         let Some(echo) = &mut self.echo else { return };
         echo.scratch.clear();
-        payload::compose(&mut echo.scratch, self.run, sequence, now_ns, echo.size);
+        payload::compose(&mut echo.scratch, self.run, sequence, now_ns, echo.body, echo.size);
         frame::encode(&mut self.reply, frame::TEXT, &echo.scratch, self.random.next() as u32);
         echo.under_way += 1;
     }
@@ -232,7 +252,7 @@ mod tests {
 
     fn deliver(ledger: &mut Ledger, conn: &mut Conn, sequence: u32) {
         let mut message = Vec::new();
-        payload::compose(&mut message, RUN, sequence, 0, 40);
+        payload::compose(&mut message, RUN, sequence, 0, Body::Text, 40);
         ledger.message(conn, &message, 1_000);
     }
 
@@ -270,7 +290,7 @@ mod tests {
     fn a_corrupted_message_is_not_lost_too() {
         let (mut ledger, mut conn) = scene(1);
         let mut message = Vec::new();
-        payload::compose(&mut message, RUN, 0, 0, 40);
+        payload::compose(&mut message, RUN, 0, 0, Body::Text, 40);
         message[39] ^= 1;
         ledger.message(&mut conn, &message, 1_000);
         ledger.finish(&mut conn);

@@ -4,8 +4,9 @@
 //!
 //! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program
 //! when one process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp`
-//! opens its connections (`handshake`, `source`), bytes come in through `inbound` (`frame`), and `ledger`
-//! checks each message's `payload`. Meanwhile the `campaign` posts publications with `pusher`, reads the
+//! opens its connections (`handshake`, `source`), over `tls` where the address says so (`primer` collects the
+//! first `tickets`), bytes come in through `inbound` (`frame`, `inflate`), and `ledger` checks each message's
+//! `payload` (`json_body`). Meanwhile the `campaign` posts publications with `pusher`, reads the
 //! server's costs with `probe`, and merges the workers' `tally`s into a `report`: as `text`, as JSON, and as
 //! a `page` with a `plot`.
 
@@ -16,11 +17,14 @@ mod fleet;
 mod frame;
 mod handshake;
 mod inbound;
+mod inflate;
 mod job;
+mod json_body;
 mod ledger;
 mod page;
 mod payload;
 mod plot;
+mod primer;
 mod probe;
 mod progress;
 mod pusher;
@@ -33,7 +37,10 @@ mod sys;
 mod tally;
 mod target;
 mod text;
+mod tickets;
+mod tls;
 mod traffic;
+mod wire;
 mod worker;
 
 use std::io::Write;

@@ -5,6 +5,7 @@ use super::plot;
 use super::probe::Cost;
 use super::report::{Distribution, Report};
 use super::text::time;
+use super::wire::{Compression, Handshakes};
 
 /// The page.
 pub(crate) fn render(report: &Report) -> String {
@@ -107,6 +108,8 @@ fn rows(report: &Report, distribution: &Distribution) -> Vec<(&'static str, Stri
     for (kinds, what) in [(&connections.failed, "Failed"), (&connections.closed, "Ended early")] {
         rows.extend(kinds.iter().map(|(kind, count)| (what, format!("{} ({kind})", group(*count)))));
     }
+    let handshakes = report.tls.iter().flat_map(Handshakes::rows);
+    rows.extend(handshakes.chain(report.deflate.iter().flat_map(Compression::rows)));
     if let Some(messages) = &report.messages {
         rows.push((
             "Publications",
@@ -114,6 +117,9 @@ fn rows(report: &Report, distribution: &Distribution) -> Vec<(&'static str, Stri
         ));
         rows.push(("Received", format!("{} of {}", group(messages.received), group(messages.expected))));
         rows.push(("Rate", format!("{} messages per second", group(messages.per_s as u64))));
+        rows.extend(
+            messages.wire_bytes.map(|bytes| ("On the wire", format!("{bytes:.1} bytes per delivery"))),
+        );
         let fan_out = messages.fan_out_us;
         rows.push((
             "Push to last receipt",

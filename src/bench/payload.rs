@@ -2,12 +2,20 @@
 //!
 //!     run (4 hex) | sequence number (8 hex) | send time (12 hex, ns) | checksum (8 hex) | pattern ...
 //!
+//! or the same stamp as the first value of a JSON object, `{"stamp":"...",...}`, for bodies that shrink as real
+//! ones do.
+//!
 //! The time is that of `CLOCK_MONOTONIC`, mod 2^48. The run tag tells our messages from a server's own (a
 //! greeting, the history of an earlier run). The checksum covers everything else, so that a flipped bit, a
 //! cut or a splice of two messages shows.
 
-/// The smallest message.
+use super::json_body;
+use serde::{Deserialize, Serialize};
+
+/// The smallest message, which is the stamp alone.
 pub(crate) const SIZE_MIN: usize = 32;
+/// The smallest JSON body.
+pub(crate) const JSON_SIZE_MIN: usize = 96;
 const SUM_AT: usize = 24;
 const TIME_MASK: u64 = (1 << 48) - 1;
 
@@ -25,6 +33,17 @@ impl Stamp {
     }
 }
 
+/// What is around the stamp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Body {
+    /// The alphabet, over and over.
+    #[default]
+    Text,
+    /// A price list.
+    Json,
+}
+
 /// What a receiver thinks of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -36,31 +55,40 @@ pub(crate) enum Verdict {
 }
 
 /// Appends a message of `size` bytes.
-pub(crate) fn compose(out: &mut Vec<u8>, run: u16, sequence: u32, sent_ns: u64, size: usize) {
+pub(crate) fn compose(out: &mut Vec<u8>, run: u16, sequence: u32, sent_ns: u64, body: Body, size: usize) {
     let start = out.len();
+    if body == Body::Json {
+        out.extend_from_slice(json_body::HEAD.as_bytes());
+    }
+    let stamp_at = out.len() - start;
     push_hex(out, u64::from(run), 4);
     push_hex(out, u64::from(sequence), 8);
     push_hex(out, sent_ns & TIME_MASK, 12);
     push_hex(out, 0, 8);
-    // A window into the alphabet that moves with the sequence number: a byte out of its place is a wrong
-    // byte.
-    out.extend((SIZE_MIN..size).map(|at| b'a' + ((at + sequence as usize) % 26) as u8));
-    let sum = checksum(&out[start..]);
+    match body {
+        // A window into the alphabet that moves with the sequence number: a byte out of its place is a wrong
+        // byte.
+        Body::Text => out.extend((SIZE_MIN..size).map(|at| b'a' + ((at + sequence as usize) % 26) as u8)),
+        Body::Json => json_body::fill(out, start, u64::from(run) << 32 | u64::from(sequence), size),
+    }
+    let sum = checksum(&out[start..], stamp_at);
     let mut digits = Vec::with_capacity(8);
     push_hex(&mut digits, u64::from(sum), 8);
-    out[start + SUM_AT..start + SIZE_MIN].copy_from_slice(&digits);
+    out[start + stamp_at + SUM_AT..start + stamp_at + SIZE_MIN].copy_from_slice(&digits);
 }
 
 /// Checks a message of run `run`.
 pub(crate) fn check(message: &[u8], run: u16) -> Verdict {
-    if message.len() < SIZE_MIN || hex(&message[..4]) != Some(u64::from(run)) {
+    let stamp_at = if message.starts_with(json_body::HEAD.as_bytes()) { json_body::HEAD.len() } else { 0 };
+    let Some(digits) = message.get(stamp_at..stamp_at + SIZE_MIN) else { return Verdict::Foreign };
+    if hex(&digits[..4]) != Some(u64::from(run)) {
         return Verdict::Foreign;
     }
-    let stamp = hex(&message[4..12])
-        .zip(hex(&message[12..SUM_AT]))
+    let stamp = hex(&digits[4..12])
+        .zip(hex(&digits[12..SUM_AT]))
         .map(|(sequence, sent_ns)| Stamp { sequence: sequence as u32, sent_ns });
     match stamp {
-        Some(stamp) if hex(&message[SUM_AT..SIZE_MIN]) == Some(u64::from(checksum(message))) => {
+        Some(stamp) if hex(&digits[SUM_AT..]) == Some(u64::from(checksum(message, stamp_at))) => {
             Verdict::Whole(stamp)
         }
         stamp => Verdict::Corrupt(stamp),
@@ -69,10 +97,10 @@ pub(crate) fn check(message: &[u8], run: u16) -> Verdict {
 
 /// Word by word, since every receiver computes it for every message. Each step is a bijection of the state,
 /// so one changed word always changes the 64-bit state, and the folded sum but for one time in 2^32.
-fn checksum(message: &[u8]) -> u32 {
+fn checksum(message: &[u8], stamp_at: usize) -> u32 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut state = (message.len() as u64).wrapping_mul(ODD);
-    for part in [&message[..SUM_AT], &message[SIZE_MIN..]] {
+    for part in [&message[..stamp_at + SUM_AT], &message[stamp_at + SIZE_MIN..]] {
         let mut words = part.chunks_exact(8);
         for word in &mut words {
             let word =
@@ -106,9 +134,11 @@ mod tests {
 
     #[test]
     fn a_message_reads_as_it_was_composed() {
-        for size in [32, 33, 40, 47, 512, 5_000] {
+        let text = [32, 33, 40, 47, 512, 5_000].map(|size| (Body::Text, size));
+        let json = [96, 97, 512, 5_000].map(|size| (Body::Json, size));
+        for (body, size) in text.into_iter().chain(json) {
             let mut message = Vec::new();
-            compose(&mut message, 0xbeef, 77, 1_234_567, size);
+            compose(&mut message, 0xbeef, 77, 1_234_567, body, size);
             assert_eq!(message.len(), size);
             assert!(message.is_ascii());
             let Verdict::Whole(stamp) = check(&message, 0xbeef) else { panic!("not whole") };
@@ -119,24 +149,26 @@ mod tests {
 
     #[test]
     fn every_changed_bit_and_every_cut_is_seen() {
-        let mut message = Vec::new();
-        compose(&mut message, 1, 2, 3, 61);
-        for at in 4..message.len() {
-            for bit in 0..8 {
-                message[at] ^= 1 << bit;
-                assert!(matches!(check(&message, 1), Verdict::Corrupt(_)), "byte {at} bit {bit}");
-                message[at] ^= 1 << bit;
+        for (body, stamp_at, size) in [(Body::Text, 0, 61), (Body::Json, json_body::HEAD.len(), 320)] {
+            let mut message = Vec::new();
+            compose(&mut message, 1, 2, 3, body, size);
+            for at in stamp_at + 4..message.len() {
+                for bit in 0..8 {
+                    message[at] ^= 1 << bit;
+                    assert!(matches!(check(&message, 1), Verdict::Corrupt(_)), "byte {at} bit {bit}");
+                    message[at] ^= 1 << bit;
+                }
             }
-        }
-        for size in SIZE_MIN..message.len() {
-            assert!(matches!(check(&message[..size], 1), Verdict::Corrupt(_)), "cut to {size}");
+            for size in stamp_at + SIZE_MIN..message.len() {
+                assert!(matches!(check(&message[..size], 1), Verdict::Corrupt(_)), "cut to {size}");
+            }
         }
     }
 
     #[test]
     fn the_send_time_wraps_harmlessly() {
         let mut message = Vec::new();
-        compose(&mut message, 1, 0, TIME_MASK, 32);
+        compose(&mut message, 1, 0, TIME_MASK, Body::Text, 32);
         let Verdict::Whole(stamp) = check(&message, 1) else { panic!("not whole") };
         assert_eq!(stamp.age_ns(TIME_MASK + 5), 5);
     }

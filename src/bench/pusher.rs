@@ -1,6 +1,6 @@
 //! Posts publications over one kept-alive HTTP connection.
 
-use super::payload;
+use super::payload::{self, Body};
 use super::sys::monotonic_ns;
 use super::target::Target;
 use std::io::{Read, Write};
@@ -14,6 +14,7 @@ pub(crate) struct Pusher {
     target: Target,
     stream: TcpStream,
     run: u16,
+    body: Body,
     size: usize,
     content_type: &'static str,
     answer: Vec<u8>,
@@ -28,7 +29,7 @@ impl Pusher {
     pub(crate) fn connect(
         target: &Target,
         run: u16,
-        size: usize,
+        (body, size): (Body, usize),
         is_binary: bool,
         timeout: Duration,
     ) -> Result<Self, String> {
@@ -41,7 +42,9 @@ impl Pusher {
             target: target.clone(),
             stream,
             run,
+            body,
             size,
+            // Not application/json: a server might take that for a command of its own.
             content_type: if is_binary { "application/octet-stream" } else { "text/plain; charset=utf-8" },
             answer: Vec::new(),
             sent_ns: Vec::new(),
@@ -82,7 +85,7 @@ impl Pusher {
         );
         out.extend_from_slice(head.as_bytes());
         let now_ns = monotonic_ns();
-        payload::compose(out, self.run, self.published(), now_ns, self.size);
+        payload::compose(out, self.run, self.published(), now_ns, self.body, self.size);
         self.sent_ns.push(now_ns);
     }
 

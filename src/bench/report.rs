@@ -6,6 +6,7 @@ use super::job::Wait;
 use super::probe::Cost;
 use super::samples::{Samples, Summary};
 use super::tally::{Kinds, Reach, Tally, Unread};
+use super::wire::{Compression, Handshakes};
 use serde::Serialize;
 
 const BINS: usize = 60;
@@ -21,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) threads: u32,
     pub(crate) processes: u32,
     pub(crate) connections: Connections,
+    pub(crate) tls: Option<Handshakes>,
+    pub(crate) deflate: Option<Compression>,
     pub(crate) messages: Option<Messages>,
     pub(crate) round_trips: Option<RoundTrips>,
     pub(crate) soak: Option<Drift>,
@@ -60,6 +63,8 @@ pub(crate) struct Messages {
     pub(crate) expected: u64,
     pub(crate) received: u64,
     pub(crate) received_bytes: u64,
+    /// For each measured delivery, on the wire: frames, TLS records, what else came meanwhile.
+    pub(crate) wire_bytes: Option<f64>,
     pub(crate) lost: u64,
     pub(crate) duplicated: u64,
     pub(crate) reordered: u64,
@@ -124,29 +129,37 @@ pub(crate) struct Server {
 impl Report {
     pub(crate) fn new(plan: &Plan, observed: &Observed, tally: &Tally) -> Self {
         let common = plan.common();
+        let size = plan.message().map_or(0, |(_, size)| size);
         let messages = match plan {
-            Plan::Broadcast(plan) => Some(Messages::new(plan.push.size, observed, tally)),
-            Plan::Soak(plan) => Some(Messages::new(plan.push.size, observed, tally)),
+            Plan::Broadcast(_) => Some(Messages::new(size, observed, tally)),
+            // Churn would count handshakes among the bytes of the messages.
+            Plan::Soak(_) => Some(Messages { wire_bytes: None, ..Messages::new(size, observed, tally) }),
             Plan::Connect(_) | Plan::Echo(_) => None,
         };
         let round_trips = match plan {
-            Plan::Echo(plan) => Some(RoundTrips::new(plan.outstanding, plan.size, tally)),
+            Plan::Echo(plan) => Some(RoundTrips::new(plan.outstanding, size, tally)),
             _ => None,
         };
-        let findings = findings(observed, tally);
+        let server = (!common.server_pid.is_empty()).then(|| Server::new(observed, tally));
+        let per_handshake = server.as_ref().and_then(|server| server.per_handshake);
+        let deflate = common.deflate.then(|| Compression::new(tally));
+        let mut findings = findings(observed, tally);
+        findings.extend(deflate.as_ref().and_then(Compression::finding));
         Self {
             version: env!("CARGO_PKG_VERSION"),
             mode: plan.name(),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
-            target: format!("ws://{}{}", common.url.host, common.url.path),
+            target: format!("{}://{}{}", common.url.scheme(), common.url.host, common.url.path),
             wait: common.wait,
             threads: observed.threads,
             processes: observed.processes,
             connections: Connections::new(common.connections, tally),
+            tls: common.url.is_secure.then(|| Handshakes::new(tally, per_handshake)),
+            deflate,
             messages,
             round_trips,
             soak: matches!(plan, Plan::Soak(_)).then(|| Drift::new(observed, tally)),
-            server: (!common.server_pid.is_empty()).then(|| Server::new(observed, tally)),
+            server,
             passed: findings.is_empty(),
             findings,
         }
@@ -243,6 +256,7 @@ impl Messages {
             expected: tally.received + tally.lost + tally.corrupted,
             received: tally.received,
             received_bytes: tally.received_bytes,
+            wire_bytes: (receipts > 0).then(|| tally.wire_bytes as f64 / receipts as f64),
             lost: tally.lost,
             duplicated: tally.duplicated,
             reordered: tally.reordered,

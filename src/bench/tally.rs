@@ -39,7 +39,19 @@ pub(crate) struct Tally {
     pub(crate) first_connect_ns: u64,
     pub(crate) last_open_ns: u64,
     pub(crate) setup: Samples,
+    /// TLS handshakes, and what they agreed on.
+    pub(crate) full_handshakes: u64,
+    pub(crate) resumed_handshakes: u64,
+    pub(crate) suites: Kinds,
+    /// Connections that agreed to permessage-deflate.
+    pub(crate) may_deflate: u64,
 
+    /// What the sockets gave since the order to mark.
+    pub(crate) wire_bytes: u64,
+    /// Compressed messages, their bytes before and after.
+    pub(crate) deflated: u64,
+    pub(crate) deflated_bytes: u64,
+    pub(crate) inflated_bytes: u64,
     pub(crate) received: u64,
     pub(crate) received_bytes: u64,
     pub(crate) lost: u64,
@@ -73,7 +85,15 @@ impl Tally {
         self.first_connect_ns = earliest(self.first_connect_ns, other.first_connect_ns);
         self.last_open_ns = self.last_open_ns.max(other.last_open_ns);
         self.setup.merge(&other.setup);
+        self.full_handshakes += other.full_handshakes;
+        self.resumed_handshakes += other.resumed_handshakes;
+        merge_kinds(&mut self.suites, &other.suites);
+        self.may_deflate += other.may_deflate;
 
+        self.wire_bytes += other.wire_bytes;
+        self.deflated += other.deflated;
+        self.deflated_bytes += other.deflated_bytes;
+        self.inflated_bytes += other.inflated_bytes;
         self.received += other.received;
         self.received_bytes += other.received_bytes;
         self.lost += other.lost;

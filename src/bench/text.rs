@@ -4,6 +4,7 @@ use super::job::Wait;
 use super::probe::Cost;
 use super::report::{Connections, Messages, Report, Server, Spread};
 use super::samples::Summary;
+use super::wire::{Compression, Handshakes};
 use std::fmt::{self, Write};
 
 /// The report, ready to print.
@@ -22,6 +23,10 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "wspush-bench {} {} {}", report.version, report.mode, report.target)?;
     writeln!(out, "client: {} process(es) x {} thread(s), {wait}", report.processes, report.threads)?;
     write_connections(out, &report.connections)?;
+    let handshakes = report.tls.iter().flat_map(Handshakes::rows);
+    for (name, value) in handshakes.chain(report.deflate.iter().flat_map(Compression::rows)) {
+        row(out, name, &value)?;
+    }
     if let Some(messages) = &report.messages {
         write_messages(out, messages)?;
     }
@@ -77,6 +82,9 @@ fn write_messages(out: &mut String, messages: &Messages) -> fmt::Result {
         row(out, "not ours", &messages.foreign.to_string())?;
     }
     row(out, "rate", &format!("{:.0} messages/s", messages.per_s))?;
+    if let Some(bytes) = messages.wire_bytes {
+        row(out, "on the wire", &format!("{bytes:.1} bytes/delivery"))?;
+    }
     row(out, "push to last receipt", &spread(messages.fan_out_us))?;
     if messages.burst_us.count != messages.fan_out_us.count {
         row(out, "burst to last receipt", &spread(messages.burst_us))?;

@@ -3,8 +3,10 @@
 use super::conn::Phase;
 use super::handshake;
 use super::inbound::{self, End};
+use super::job::Job;
 use super::ramp;
 use super::sys::monotonic_ns;
+use super::tally;
 use super::worker::Worker;
 use mio::unix::SourceFd;
 use std::io::{self, Read, Write};
@@ -32,8 +34,21 @@ impl Worker {
             let error = error.unwrap_or_else(|error| error);
             return self.end(slot, &ramp::describe(&error));
         }
+        let Some(tls) = &self.tls else { return self.request(slot) };
+        match tls.session() {
+            Ok(session) => {
+                self.conns[slot].tls = Some(session);
+                self.conns[slot].phase = Phase::Securing;
+                self.open_records(slot, &mut []);
+            }
+            Err(error) => self.end(slot, &format!("TLS: {error}")),
+        }
+    }
+
+    fn request(&mut self, slot: usize) {
         let key = self.key(slot);
-        handshake::request(&mut self.ledger.reply, &self.job.target, &self.job.headers, &key);
+        let Job { target, headers, deflate, .. } = &self.job;
+        handshake::request(&mut self.ledger.reply, target, headers, *deflate, &key);
         self.conns[slot].phase = Phase::Greeting;
         self.flush(slot);
     }
@@ -56,25 +71,81 @@ impl Worker {
                 break;
             }
             let Some(stream) = &mut conn.stream else { break };
-            let got = match stream.read(&mut buffer) {
+            let held = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.record));
+            buffer[..held.len()].copy_from_slice(&held);
+            let space = &mut buffer[held.len()..];
+            let got = match stream.read(space) {
                 Ok(0) => {
                     self.end(slot, "ended without a close frame");
                     break;
                 }
                 Ok(got) => got,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if is_passing(&error) => {
+                    if !held.is_empty() {
+                        conn.rare().record = held;
+                    }
+                    if error.kind() == io::ErrorKind::WouldBlock { break } else { continue }
+                }
                 Err(error) => {
                     self.end(slot, &ramp::describe(&error));
                     break;
                 }
             };
-            self.take(slot, &buffer[..got]);
-            if got < buffer.len() && !is_read_closed {
+            self.ledger.tally.wire_bytes += got as u64;
+            let is_drained = got < space.len();
+            if conn.tls.is_some() {
+                self.open_records(slot, &mut buffer[..held.len() + got]);
+            } else {
+                self.take(slot, &buffer[..got]);
+            }
+            if is_drained && !is_read_closed {
                 break;
             }
         }
         self.buffer = buffer;
+    }
+
+    /// Takes in what came over TLS, and answers what the protocol itself asks.
+    fn open_records(&mut self, slot: usize, bytes: &mut [u8]) {
+        let conn = &mut self.conns[slot];
+        let Some(session) = &mut conn.tls else { return };
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.clear();
+        let progress = session.advance(bytes, &mut plain, &mut self.wire);
+        let is_new = conn.phase == Phase::Securing && progress.as_ref().is_ok_and(|it| it.is_established);
+        if is_new {
+            let tally = &mut self.ledger.tally;
+            *(if session.is_resumed() {
+                &mut tally.resumed_handshakes
+            } else {
+                &mut tally.full_handshakes
+            }) += 1;
+            tally::count(&mut tally.suites, &session.suite());
+        }
+        let failure = match progress {
+            Ok(progress) if progress.used < bytes.len() => {
+                conn.rare().record.extend_from_slice(&bytes[progress.used..]);
+                None
+            }
+            Ok(_) => {
+                conn.trim();
+                None
+            }
+            Err(error) => Some(format!("TLS: {error}")),
+        };
+        if is_new {
+            self.request(slot);
+        } else if !self.wire.is_empty() {
+            self.flush(slot);
+        }
+        // Messages that came before what is wrong still count.
+        if !plain.is_empty() {
+            self.take(slot, &plain);
+        }
+        if let Some(failure) = failure {
+            self.end(slot, &failure);
+        }
+        self.plain = plain;
     }
 
     fn take(&mut self, slot: usize, bytes: &[u8]) {
@@ -102,16 +173,18 @@ impl Worker {
         let conn = &mut self.conns[slot];
         let mut head = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.input));
         head.extend_from_slice(bytes);
-        let Some(size) = handshake::check(&head, &key)? else {
+        let Some(answer) = handshake::check(&head, self.job.deflate, &key)? else {
             conn.rare().input = head;
             return Ok(Ok(()));
         };
         conn.trim();
         self.handshakes -= 1;
         conn.phase = Phase::Open;
+        conn.may_deflate = answer.may_deflate;
         self.ledger.opened(conn);
         let tally = &mut self.ledger.tally;
         tally.opened += 1;
+        tally.may_deflate += u64::from(answer.may_deflate);
         tally.last_open_ns = now_ns;
         tally.setup.record(u64::from(((now_ns / 1_000) as u32).wrapping_sub(conn.begun_us)) * 1_000);
         if self.job.is_unread(slot as u32) {
@@ -124,17 +197,30 @@ impl Worker {
             }
             return Ok(Ok(()));
         }
-        Ok(inbound::take(conn, &head[size..], &mut self.ledger, now_ns))
+        Ok(inbound::take(conn, &head[answer.size..], &mut self.ledger, now_ns))
     }
 
-    /// Writes what the ledger has framed for this connection, behind what it still owes.
+    /// Writes what the ledger has framed for this connection, behind what it still owes and what its TLS session
+    /// has to say.
     pub(super) fn flush(&mut self, slot: usize) {
         let conn = &mut self.conns[slot];
+        if let Some(session) = &mut conn.tls {
+            if !self.ledger.reply.is_empty()
+                && let Err(error) = session.seal(&self.ledger.reply, &mut self.wire)
+            {
+                self.ledger.reply.clear();
+                self.wire.clear();
+                return self.end(slot, &format!("TLS: {error}"));
+            }
+            self.ledger.reply.clear();
+        } else {
+            self.wire.append(&mut self.ledger.reply);
+        }
         let mut owed = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.output));
         let output = if owed.is_empty() {
-            &self.ledger.reply
+            &self.wire
         } else {
-            owed.extend_from_slice(&self.ledger.reply);
+            owed.extend_from_slice(&self.wire);
             &owed
         };
         let mut written = 0;
@@ -157,10 +243,10 @@ impl Worker {
         } else {
             conn.trim();
         }
-        self.ledger.reply.clear();
+        self.wire.clear();
         // A server that has closed may have said why: that is still to be read, and ends the connection then.
         if let Some(error) = failure
-            && conn.phase == Phase::Greeting
+            && matches!(conn.phase, Phase::Securing | Phase::Greeting)
         {
             self.end(slot, &ramp::describe(&error));
         }
@@ -189,4 +275,9 @@ impl Worker {
             return;
         }
     }
+}
+
+/// Whether the same call may succeed, at once or later.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

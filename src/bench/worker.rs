@@ -4,9 +4,11 @@ use super::conn::{Conn, FRESH, Phase};
 use super::frame;
 use super::job::{Event, Job, Order, Wait};
 use super::ledger::Ledger;
+use super::primer::Primer;
 use super::ramp::{self, Deadlines, Pace};
 use super::sys::monotonic_ns;
 use super::tally;
+use super::tls::Client;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
@@ -29,14 +31,20 @@ pub(crate) struct Worker {
     pub(super) conns: Vec<Conn>,
     pub(super) ledger: Ledger,
     pub(super) buffer: Vec<u8>,
+    /// Makes the TLS sessions, of a wss:// address.
+    pub(super) tls: Option<Client>,
+    /// The plaintext of the records that just came, and what is to be written next.
+    pub(super) plain: Vec<u8>,
+    pub(super) wire: Vec<u8>,
+    pub(super) primer: Primer,
     orders: Receiver<Order>,
     events: Sender<(usize, Event)>,
 
     pace: Pace,
     deadlines: Deadlines,
     /// The next slot that never had a connection, and those whose connection has left.
-    untried: u32,
-    vacant: Vec<u32>,
+    pub(super) untried: u32,
+    pub(super) vacant: Vec<u32>,
     pub(super) handshakes: u32,
     churn: Option<Pace>,
 
@@ -52,15 +60,21 @@ impl Worker {
         job: Job,
         orders: Receiver<Order>,
         events: Sender<(usize, Event)>,
-    ) -> io::Result<(Self, Arc<Waker>)> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+    ) -> Result<(Self, Arc<Waker>), String> {
+        let failed = |error: io::Error| format!("can't poll: {error}");
+        let poll = Poll::new().map_err(failed)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(failed)?);
+        let tls = job.target.is_secure.then(|| Client::new(&job.tls, &job.target.host)).transpose()?;
         let mut conns = Vec::with_capacity(job.connections as usize);
         conns.resize_with(job.connections as usize, Conn::vacant);
         let worker = Self {
             ledger: Ledger::new(job.run, job.warm_up),
             pace: Pace::new(job.rate, monotonic_ns()),
             deadlines: Deadlines::new(job.timeout_ms),
+            primer: Primer::new(job.tls.resumes),
+            tls,
+            plain: Vec::new(),
+            wire: Vec::new(),
             job,
             poll,
             conns,
@@ -130,6 +144,10 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         let now_ns = monotonic_ns();
         match order {
+            Order::Begin => {
+                self.primer.finish();
+                self.pace = Pace::new(self.job.rate, now_ns);
+            }
             Order::Expect { publications } => {
                 self.ledger.expect(publications, &self.conns);
                 self.awaited = Some(publications);
@@ -141,8 +159,8 @@ impl Worker {
                     }
                 }
             }
-            Order::Echo { outstanding, size } => {
-                self.ledger.start_echo(outstanding, size);
+            Order::Echo { outstanding, body, size } => {
+                self.ledger.start_echo(outstanding, body, size);
                 for slot in 0..self.conns.len() {
                     if self.conns[slot].phase == Phase::Open {
                         self.ledger.first_echoes(monotonic_ns());
@@ -150,7 +168,10 @@ impl Worker {
                     }
                 }
             }
-            Order::Mark => self.ledger.mark(now_ns),
+            Order::Mark => {
+                self.ledger.mark(now_ns);
+                self.tell(Event::Marked);
+            }
             Order::Halt => {
                 self.ledger.halt(now_ns);
                 self.is_halting = true;
@@ -185,6 +206,7 @@ impl Worker {
             }
             match conn.phase {
                 Phase::Connecting => self.end(slot as usize, "timed out in connect"),
+                Phase::Securing => self.end(slot as usize, "timed out in the TLS handshake"),
                 Phase::Greeting => self.end(slot as usize, "timed out in the handshake"),
                 Phase::Leaving => self.end(slot as usize, "timed out in the closing handshake"),
                 _ => {}
@@ -193,7 +215,8 @@ impl Worker {
     }
 
     fn has_slot(&self) -> bool {
-        self.untried < self.job.connections || !self.vacant.is_empty()
+        let slots = self.primer.slots(&self.job);
+        self.untried < slots || slots == self.job.connections && !self.vacant.is_empty()
     }
 
     fn begin(&mut self) {
@@ -239,7 +262,7 @@ impl Worker {
         let conn = &mut self.conns[slot];
         let tally = &mut self.ledger.tally;
         match conn.phase {
-            Phase::Connecting | Phase::Greeting => {
+            Phase::Connecting | Phase::Securing | Phase::Greeting => {
                 self.handshakes -= 1;
                 conn.next = FRESH; // It is owed nothing: it has failed, its messages aren't lost as well.
                 tally::count(&mut tally.failed, kind);
@@ -252,11 +275,12 @@ impl Worker {
             Phase::Vacant | Phase::Ended => {}
         }
         conn.stream = None;
+        conn.tls = None;
         conn.phase = Phase::Ended;
     }
 
     /// Says goodbye on an open connection; its slot is used again.
-    fn leave(&mut self, slot: usize) {
+    pub(super) fn leave(&mut self, slot: usize) {
         self.ledger.forget(&self.conns[slot]);
         let conn = &mut self.conns[slot];
         conn.phase = Phase::Leaving;
@@ -275,6 +299,12 @@ impl Worker {
     }
 
     fn announce(&mut self) {
+        if self.primer.is_under_way() {
+            if self.prime() {
+                self.tell(Event::Primed);
+            }
+            return;
+        }
         let failed = self.ledger.tally.failed_total() as u32;
         let open = self.ledger.tally.opened as u32;
         if !self.is_connected {
@@ -320,7 +350,7 @@ impl Worker {
         self.tell(Event::Finished(Box::new(tally)));
     }
 
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         // Without a listener the campaign is over, and `orders` will tell.
         let _ = self.events.send((self.job.worker, event));
     }

@@ -173,6 +173,12 @@ pub struct Config {
     pub outbox_bytes_max: usize,
     /// What happens to a subscriber that falls off the log.
     pub slow_consumer: SlowConsumer,
+    /// Offer permessage-deflate (RFC 7692) to clients that ask for it.
+    pub deflate: bool,
+    /// Messages below this size are not compressed.
+    pub deflate_bytes_min: usize,
+    /// How hard the compressor tries: 1 is the fastest, 9 the smallest.
+    pub deflate_level: u8,
     /// From the first TERM or INT to the end.
     pub drain_ms: u64,
     /// An admin request's body.
@@ -226,6 +232,9 @@ impl Default for Config {
             logs_bytes_max: 1 << 30,
             outbox_bytes_max: 64 << 10,
             slow_consumer: SlowConsumer::Close,
+            deflate: cfg!(feature = "deflate"),
+            deflate_bytes_min: 128,
+            deflate_level: 3,
             drain_ms: 5_000,
             admin_body_bytes_max: 1 << 20,
             inbox_commands_max: 65_536,

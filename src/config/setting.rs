@@ -55,6 +55,8 @@ pub enum Group {
     Timeouts,
     /// What is kept, for whom.
     Channels,
+    /// permessage-deflate.
+    Compression,
     /// The reactor's turns and the operator's log.
     Running,
 }
@@ -67,6 +69,7 @@ impl Group {
             Group::Limits => "Limits",
             Group::Timeouts => "Time-outs",
             Group::Channels => "Logs and channels",
+            Group::Compression => "Compression",
             Group::Running => "Running",
         }
     }

@@ -344,6 +344,23 @@ pub static SETTINGS: &[Setting] = &[
         reload,
         "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication"
     ),
+    boolean!(deflate, Compression, reload, "Offer permessage-deflate (RFC 7692) to clients that ask for it"),
+    integer!(
+        deflate_bytes_min,
+        Compression,
+        DEFLATE_BYTES_MIN,
+        "bytes",
+        reload,
+        "Messages below this size are not compressed"
+    ),
+    integer!(
+        deflate_level,
+        Compression,
+        DEFLATE_LEVEL,
+        "level",
+        reload,
+        "How hard the compressor tries: 1 is the fastest, 9 the smallest"
+    ),
     integer!(
         flush_slice,
         Running,

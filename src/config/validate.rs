@@ -3,7 +3,8 @@
 use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
 use crate::limits::{
-    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, HEARTBEAT_MS_MIN, LOG_INDEX_BYTES, ORIGIN_BYTES_MAX,
+    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, HEARTBEAT_MS_MIN, LOG_FORMS, LOG_INDEX_BYTES,
+    ORIGIN_BYTES_MAX,
 };
 
 impl Config {
@@ -102,10 +103,12 @@ impl Config {
         }
         // Whatever the other logs give up, one must have room.
         let index = self.log_publications.saturating_mul(LOG_INDEX_BYTES);
-        let one_log = self.log_bytes.next_power_of_two().saturating_add(index);
+        let rings = self.log_bytes.next_power_of_two().saturating_mul(LOG_FORMS);
+        let one_log = rings.saturating_add(index);
         if self.logs_bytes_max < one_log {
-            let why =
-                format!("one log of log_bytes and log_publications with its index needs {one_log} bytes");
+            let why = format!(
+                "one log of log_bytes and log_publications, plain and deflated, needs {one_log} bytes"
+            );
             return Err(self.invalid("logs_bytes_max", &why));
         }
         let fits = |payload: usize| payload.saturating_add(FRAME_HEADER_BYTES_MAX) <= self.log_bytes;
@@ -297,12 +300,12 @@ mod tests {
         assert_eq!(config.validate().unwrap_err().key, "admin_body_bytes_max");
         config.assembly_bytes_max -= 1;
         assert_eq!(config.validate().unwrap_err().key, "assembly_bytes_max");
-        let one_log = (4 << 20) + 1024 * LOG_INDEX_BYTES;
+        let one_log = LOG_FORMS * (4 << 20) + 1024 * LOG_INDEX_BYTES;
         let config = Config { logs_bytes_max: one_log, ..Config::default() };
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();
         assert!(
-            error.starts_with("logs_bytes_max = 4325375: ") && error.contains("4325376 bytes"),
+            error.starts_with("logs_bytes_max = 8519679: ") && error.contains("8519680 bytes"),
             "{error}"
         );
         let config = Config { message_bytes_max: 8 << 20, ..Config::default() };

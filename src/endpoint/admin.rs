@@ -6,7 +6,7 @@ use crate::config::channel_name_ok;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::Response;
-use crate::push::{Message, PushError};
+use crate::push::{Message, PushError, PushOptions};
 
 use super::host::{Filter, Host, Receipt};
 use super::{ConnId, guard, push_request};
@@ -97,22 +97,36 @@ fn either(result: Result<Response, Response>) -> Response {
 
 fn push(head: &Head<'_>, body: &[u8], query: &Query, host: &mut dyn Host) -> Response {
     either((|| {
-        query.only(&["channel", "conn"])?;
+        query.only(&["channel", "conn", "compress"])?;
+        let options = options(query)?;
         let pushed = push_request::read(head, body).map_err(|e| push_error(&e))?;
         match (query.get("channel"), query.number("conn")?) {
             (Some(_), Some(_)) => Err(error(400, "channel and conn exclude each other")),
             (None, Some(conn)) => {
-                host.send(ConnId(conn), pushed.message()).map_err(|e| push_error(&e))?;
+                host.send(ConnId(conn), pushed.message(), options).map_err(|e| push_error(&e))?;
                 Ok(json(200, &serde_json::json!({ "conn": conn.to_string(), "recipients": 1 })))
             }
-            (channel, None) => Ok(publish(channel, pushed.message(), host)),
+            (channel, None) => Ok(publish(channel, pushed.message(), options, host)),
         }
     })())
 }
 
+fn options(query: &Query) -> Result<PushOptions, Response> {
+    match query.get("compress") {
+        None | Some("yes") => Ok(PushOptions::default()),
+        Some("no") => Ok(PushOptions::default().compress(false)),
+        Some(other) => Err(error(400, &format!("compress={other:?} is neither yes (the default) nor no"))),
+    }
+}
+
 /// Publishes, and answers with the receipt.
-pub fn publish(channel: Option<&str>, message: Message<'_>, host: &mut dyn Host) -> Response {
-    match host.publish(channel, message) {
+pub fn publish(
+    channel: Option<&str>,
+    message: Message<'_>,
+    options: PushOptions,
+    host: &mut dyn Host,
+) -> Response {
+    match host.publish(channel, message, options) {
         Ok((receipt, recipients)) => json(200, &Published { receipt, recipients }),
         Err(problem) => push_error(&problem),
     }
@@ -212,12 +226,20 @@ mod tests {
             &mut self,
             channel: Option<&str>,
             message: Message<'_>,
+            options: PushOptions,
         ) -> Result<(Receipt, u32), PushError> {
-            self.0.push(format!("publish {channel:?} {message:?}"));
+            let plain = if options.compress { "" } else { " plain" };
+            self.0.push(format!("publish {channel:?} {message:?}{plain}"));
             Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 5, offset: 6, id: 7 }, 8))
         }
-        fn send(&mut self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
-            self.0.push(format!("send {conn} {message:?}"));
+        fn send(
+            &mut self,
+            conn: ConnId,
+            message: Message<'_>,
+            options: PushOptions,
+        ) -> Result<(), PushError> {
+            let plain = if options.compress { "" } else { " plain" };
+            self.0.push(format!("send {conn} {message:?}{plain}"));
             if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
         }
         fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
@@ -254,6 +276,9 @@ mod tests {
         let expected = "{\"channel\":\"news\",\"epoch\":5,\"offset\":6,\"receipt\":7,\"recipients\":8}\n";
         assert_eq!((status, body.as_str()), (200, expected));
         assert_eq!(ask("POST /push?conn=12", b"hi").2, ["send 12 Text(\"hi\")"]);
+        assert_eq!(ask("POST /push?compress=yes", b"hi").2, ["publish None Text(\"hi\")"]);
+        assert_eq!(ask("POST /push?compress=no", b"hi").2, ["publish None Text(\"hi\") plain"]);
+        assert_eq!(ask("POST /push?conn=1&compress=no", b"hi").2, ["send 1 Text(\"hi\") plain"]);
     }
 
     #[test]
@@ -264,6 +289,7 @@ mod tests {
             ("POST /push?chanel=x", b"hi", 400),
             ("POST /push?channel=x&conn=1", b"hi", 400),
             ("POST /push?conn=x", b"hi", 400),
+            ("POST /push?compress=0", b"hi", 400),
             ("GET /push", b"", 405),
             ("POST /stats", b"", 405),
             ("GET /nothing", b"", 404),

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::config::Config;
+use crate::protocol::Deflater;
 use crate::protocol::close::{CloseCode, encode_close};
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::handshake::Upgrade;
-use crate::push::Message;
+use crate::push::{Message, PushOptions};
 
 use super::ConnId;
 
@@ -130,6 +131,7 @@ pub struct Session<'a> {
     user: Option<&'a str>,
     replies: &'a mut Vec<u8>,
     wishes: &'a mut Vec<Wish>,
+    deflater: Option<(&'a mut Deflater, u8)>,
 }
 
 impl<'a> Session<'a> {
@@ -140,7 +142,12 @@ impl<'a> Session<'a> {
         replies: &'a mut Vec<u8>,
         wishes: &'a mut Vec<Wish>,
     ) -> Session<'a> {
-        Session { id, user, replies, wishes }
+        Session { id, user, replies, wishes, deflater: None }
+    }
+
+    /// For the reactor: compresses replies where that is worth it, for a client that has agreed on this window.
+    pub fn deflating(self, deflater: &'a mut Deflater, window_bits: u8) -> Session<'a> {
+        Session { deflater: (window_bits > 0).then_some((deflater, window_bits)), ..self }
     }
 
     /// The connection's id.
@@ -155,7 +162,17 @@ impl<'a> Session<'a> {
 
     /// Sends a message to this connection, in the order of the calls, before anything pushed to it later.
     pub fn reply(&mut self, message: Message<'_>) {
-        message.encode(self.replies);
+        self.reply_with(message, PushOptions::default());
+    }
+
+    /// As [`reply`](Self::reply), with options.
+    pub fn reply_with(&mut self, message: Message<'_>, options: PushOptions) {
+        match &mut self.deflater {
+            Some((deflater, bits)) if options.compress => {
+                deflater.encode(message.opcode(), message.bytes(), *bits, self.replies);
+            }
+            _ => message.encode(self.replies),
+        }
     }
 
     /// Closes the connection after what was replied.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PushError};
+use crate::push::{Delivery, Message, PushError, PushOptions};
 
 use super::ConnId;
 
@@ -80,6 +80,8 @@ pub struct Stats {
     pub admin_connections: u64,
     /// Connections whose socket takes nothing more for now.
     pub blocked: u64,
+    /// Open WebSocket connections with permessage-deflate.
+    pub deflating: u64,
     /// Channels.
     pub channels: u64,
     /// Commands from other threads that wait.
@@ -118,7 +120,7 @@ pub struct Memory {
     pub slot_bytes: u64,
     /// Slots touched so far.
     pub slots_bytes: u64,
-    /// Rings of all channels.
+    /// Rings of all channels, in both forms.
     pub log_bytes: u64,
     /// Incomplete messages and request heads.
     pub assembly_bytes: u64,
@@ -146,10 +148,15 @@ pub struct Bounds {
 /// What the admin API and the demo can do to the server.
 pub trait Host {
     /// Publishes to a channel (None: the default one). The number is that of its present subscribers.
-    fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError>;
+    fn publish(
+        &mut self,
+        channel: Option<&str>,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(Receipt, u32), PushError>;
 
     /// Sends to one connection.
-    fn send(&mut self, conn: ConnId, message: Message<'_>) -> Result<(), PushError>;
+    fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;
 
     /// Closes one connection; false if there is no such.
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool;

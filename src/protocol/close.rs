@@ -62,6 +62,17 @@ impl Violation {
     pub const fn not_utf8() -> Self {
         Self { code: CloseCode::INVALID_PAYLOAD, reason: "text is not UTF-8" }
     }
+
+    /// A message over the limit: 1009 (RFC 6455 section 7.4.1).
+    pub const fn too_big() -> Self {
+        Self { code: CloseCode::MESSAGE_TOO_BIG, reason: "message over the size limit" }
+    }
+
+    /// What should be deflated can't be inflated: data that isn't what the message says it is, 1007 (RFC 6455 section
+    /// 7.4.1; RFC 7692 leaves the code open).
+    pub const fn not_deflated() -> Self {
+        Self { code: CloseCode::INVALID_PAYLOAD, reason: "corrupt deflated message" }
+    }
 }
 
 impl fmt::Display for Violation {

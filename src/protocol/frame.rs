@@ -15,6 +15,8 @@ const _: () = assert!(CLIENT_HEADER_MAX < CONTROL_FRAME_MAX);
 
 const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
+/// Set on the first frame of a deflated message (RFC 7692 section 6).
+const RSV1: u8 = 0x40;
 const MASKED: u8 = 0x80;
 const LEN_16: u8 = 126;
 const LEN_64: u8 = 127;
@@ -62,6 +64,8 @@ impl Opcode {
 pub struct Header {
     /// Last fragment of its message.
     pub fin: bool,
+    /// The message that begins with this frame is deflated (RFC 7692 section 6).
+    pub deflated: bool,
     /// What the frame is.
     pub opcode: Opcode,
     /// Masking key.
@@ -78,8 +82,16 @@ pub struct Header {
 /// can't become a valid one.
 #[inline]
 pub fn decode_header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
+    decode_header_with(bytes, false)
+}
+
+/// As [`decode_header`]; with `deflate` RSV1 is allowed where RFC 7692 section 6 puts it: on the first frame of a
+/// message, never on a continuation or a control frame.
+#[inline]
+pub fn decode_header_with(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Violation> {
     let Some(&first) = bytes.first() else { return Ok(None) };
-    if first & RSV != 0 {
+    let deflated = deflate && first & RSV == RSV1 && matches!(first & 0x0f, 1 | 2);
+    if first & RSV != 0 && !deflated {
         return Err(Violation::protocol("reserved bit set"));
     }
     let Some(opcode) = Opcode::from_nibble(first & 0x0f) else {
@@ -105,7 +117,7 @@ pub fn decode_header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
         return Ok(None);
     };
     let mask = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
-    Ok(mask.map(|&mask| Header { fin, opcode, mask, len, size: at + 4 }))
+    Ok(mask.map(|&mask| Header { fin, deflated, opcode, mask, len, size: at + 4 }))
 }
 
 /// The 16-bit length and where the header goes on behind it.
@@ -156,6 +168,22 @@ pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     out.reserve(size + payload.len());
     out.extend_from_slice(&header[..size]);
     out.extend_from_slice(payload);
+}
+
+/// The header of an unfragmented server frame with a deflated payload (RFC 7692 section 6), and how many of the bytes
+/// count.
+pub fn encode_deflated_header(opcode: Opcode, len: usize) -> ([u8; SERVER_HEADER_MAX], usize) {
+    let (mut header, size) = encode_header(opcode, len);
+    header[0] |= RSV1;
+    (header, size)
+}
+
+/// Opcode and payload of a whole server frame that is not deflated; `None` for anything else.
+pub fn plain_payload(frame: &[u8]) -> Option<(Opcode, &[u8])> {
+    let (header, len) = decode_server_header(frame)?;
+    let payload = &frame[header..];
+    let plain = frame[0] & RSV1 == 0 && payload.len() as u64 == len;
+    Opcode::from_nibble(frame[0] & 0x0f).filter(|_| plain).map(|opcode| (opcode, payload))
 }
 
 /// Bytes that [`encode`] appends for a payload of this length.
@@ -245,8 +273,14 @@ mod tests {
                 assert_eq!(decode_header(&bytes[..cut]), Ok(None), "{len} cut at {cut}");
             }
             let size = bytes.len();
-            let header =
-                Header { fin: true, opcode: Opcode::Binary, mask: [1, 2, 3, 4], len: len as u64, size };
+            let header = Header {
+                fin: true,
+                deflated: false,
+                opcode: Opcode::Binary,
+                mask: [1, 2, 3, 4],
+                len: len as u64,
+                size,
+            };
             assert_eq!(decode_header(&bytes), Ok(Some(header)));
             assert_eq!(decode_header(&[&bytes[..], b"payload"].concat()), Ok(Some(header)));
         }
@@ -298,6 +332,33 @@ mod tests {
             assert_eq!(decode_header(bytes), Err(Violation::protocol(reason)), "{bytes:x?}");
             assert_eq!(decode_header(&bytes[..bytes.len() - 1]), Ok(None), "{bytes:x?}");
         }
+    }
+
+    #[test]
+    fn rsv1_stands_on_the_first_frame_of_a_message_only() {
+        for first in [0xc1, 0xc2, 0x41, 0x42] {
+            let header = decode_header_with(&client_header(first, 3), true).unwrap().unwrap();
+            assert_eq!((header.deflated, header.fin), (true, first & FIN != 0));
+            assert!(decode_header(&[first]).is_err());
+        }
+        for first in [0xc0, 0x40, 0xc8, 0xc9, 0xca, 0xe1, 0xd1, 0xf1, 0xa1, 0x91] {
+            let violation = Violation::protocol("reserved bit set");
+            assert_eq!(decode_header_with(&[first], true), Err(violation), "{first:x}");
+        }
+        assert!(!decode_header_with(&client_header(0x81, 3), true).unwrap().unwrap().deflated);
+    }
+
+    #[test]
+    fn a_plain_frame_comes_apart() {
+        for len in LENGTHS {
+            let mut out = Vec::new();
+            encode(Opcode::Text, &vec![b'a'; len], &mut out);
+            assert_eq!(plain_payload(&out), Some((Opcode::Text, &vec![b'a'; len][..])));
+            assert_eq!(plain_payload(&out[..out.len() - 1]), None);
+            out[0] |= RSV1;
+            assert_eq!(plain_payload(&out), None);
+        }
+        assert_eq!(encode_deflated_header(Opcode::Binary, 7).0[..2], [0xc2, 7]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The opening handshake, server side (RFC 6455 section 4.2).
 
 use super::body::Framing;
+use super::extensions::{self, Agreement};
 use super::head::Head;
 use super::response::Refusal;
 use super::token;
@@ -29,6 +30,8 @@ pub struct Upgrade<'a> {
     pub key: &'a str,
     /// The page that asks, if it is a browser's: see [`origin_allowed`].
     pub origin: Option<&'a str>,
+    /// What can be agreed on of the extensions that it offers.
+    pub deflate: Option<Agreement>,
     /// The whole head.
     pub head: &'a Head<'a>,
 }
@@ -80,8 +83,9 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
     let key = key.ok_or(Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;
     let origin = single(head, "origin")?;
     check_protocols(head)?;
+    let deflate = extensions::negotiate(head)?;
     match head.body(0) {
-        Ok(Framing::None | Framing::Length(0)) => Ok(Upgrade { key, origin, head }),
+        Ok(Framing::None | Framing::Length(0)) => Ok(Upgrade { key, origin, deflate, head }),
         _ => Err(Refusal::fixed(400, "a WebSocket handshake has no body")),
     }
 }
@@ -153,8 +157,8 @@ pub fn accept_key(key: &str) -> [u8; 28] {
     accept
 }
 
-/// Appends the 101 response. A protocol that is no token, and so could break out of its line, is left out.
-pub fn respond(key: &str, protocol: Option<&str>, out: &mut Vec<u8>) {
+/// Appends the 101 response, with the extension if it was agreed on. A protocol that is no token, and so could break out of its line, is left out.
+pub fn respond(key: &str, protocol: Option<&str>, deflate: Option<Agreement>, out: &mut Vec<u8>) {
     const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                           Sec-WebSocket-Accept: ";
     let protocol = protocol.filter(|protocol| {
@@ -167,6 +171,9 @@ pub fn respond(key: &str, protocol: Option<&str>, out: &mut Vec<u8>) {
     if let Some(protocol) = protocol {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(protocol.as_bytes());
+    }
+    if let Some(agreement) = deflate {
+        agreement.respond(out);
     }
     out.extend_from_slice(b"\r\n\r\n");
 }

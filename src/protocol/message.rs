@@ -5,6 +5,7 @@
 //! there. Everything else is moved to a [`Pool`] as it arrives, checked before it is stored, and put together
 //! again in a scratch buffer when its end is here.
 
+use super::Inflater;
 use super::close::{self, CloseCode, Violation};
 use super::frame::{self, Header, Opcode};
 use super::mask::unmask;
@@ -59,6 +60,8 @@ pub struct Assembly {
     /// How far the current payload is into its mask.
     phase: u8,
     text: bool,
+    /// What is collected is deflated.
+    deflated: bool,
     /// The current frame is the message's last.
     fin: bool,
 }
@@ -68,6 +71,9 @@ pub struct Assembly {
 /// `reserve` is how many chunks the assembly has to leave in the pool for others, `message_bytes_max` bounds
 /// the sum of a message's fragments and is held against every header, before its payload arrives. After a
 /// violation the assembly is gone and its chunks are free. Complete unfragmented frames allocate nothing.
+///
+/// With an `inflater` permessage-deflate is agreed on: deflated messages are collected as they come, inflated when they
+/// are whole, and bounded by `message_bytes_max` on both sides of it (see [`deflated_bytes_max`]).
 #[inline]
 pub fn next<'a>(
     input: &'a mut [u8],
@@ -76,8 +82,9 @@ pub fn next<'a>(
     scratch: &'a mut Vec<u8>,
     message_bytes_max: usize,
     reserve: usize,
+    inflater: Option<&'a mut Inflater>,
 ) -> Result<(usize, Step<'a>), Violation> {
-    let result = step(input, assembly, pool, scratch, message_bytes_max, reserve);
+    let result = step(input, assembly, pool, scratch, message_bytes_max, reserve, inflater);
     if result.is_err() {
         abandon(assembly, pool);
     }
@@ -91,6 +98,12 @@ pub fn abandon(assembly: &mut Option<Box<Assembly>>, pool: &mut Pool) {
     }
 }
 
+/// How long the deflated form of a message may be that is no longer than `message_bytes_max`: data that can't be
+/// compressed grows by a few bytes for each block, and senders choose how long theirs are.
+pub const fn deflated_bytes_max(message_bytes_max: usize) -> usize {
+    message_bytes_max.saturating_add(message_bytes_max / 8 + 64)
+}
+
 fn step<'a>(
     input: &'a mut [u8],
     assembly: &mut Option<Box<Assembly>>,
@@ -98,14 +111,17 @@ fn step<'a>(
     scratch: &'a mut Vec<u8>,
     message_bytes_max: usize,
     reserve: usize,
+    inflater: Option<&'a mut Inflater>,
 ) -> Result<(usize, Step<'a>), Violation> {
     if input.is_empty() {
         return Ok((0, Step::Need));
     }
     if assembly.as_ref().is_some_and(|assembly| assembly.left > 0) {
-        return absorb(input, 0, assembly, pool, scratch, reserve);
+        return absorb(input, 0, assembly, pool, (scratch, message_bytes_max, inflater), reserve);
     }
-    let Some(header) = frame::decode_header(input)? else { return Ok((0, Step::Need)) };
+    let Some(header) = frame::decode_header_with(input, inflater.is_some())? else {
+        return Ok((0, Step::Need));
+    };
     let end = header.size as u64 + header.len;
     let whole = end <= input.len() as u64;
     if header.opcode.is_control() {
@@ -117,15 +133,20 @@ fn step<'a>(
     }
     check_order(&header, assembly.is_some())?;
     let buffered = assembly.as_ref().map_or(0, |assembly| assembly.chain.len());
-    if buffered as u64 + header.len > message_bytes_max as u64 {
-        return Err(Violation { code: CloseCode::MESSAGE_TOO_BIG, reason: "message over the size limit" });
+    let deflated = header.deflated || assembly.as_ref().is_some_and(|assembly| assembly.deflated);
+    let bytes_max = if deflated { deflated_bytes_max(message_bytes_max) } else { message_bytes_max };
+    if buffered as u64 + header.len > bytes_max as u64 {
+        return Err(Violation::too_big());
     }
     if whole && header.fin && assembly.is_none() {
-        let (end, payload) = take(input, &header);
+        let (end, mut payload) = take(input, &header);
+        if let Some(inflater) = inflater.filter(|_| deflated) {
+            payload = inflater.message(std::iter::once(payload), message_bytes_max)?;
+        }
         return Ok((end, Step::Event(data(header.opcode == Opcode::Text, payload)?)));
     }
     assembly.get_or_insert_default().begin(&header);
-    absorb(input, header.size, assembly, pool, scratch, reserve)
+    absorb(input, header.size, assembly, pool, (scratch, message_bytes_max, inflater), reserve)
 }
 
 /// Unmasks a frame that lies in `input` as a whole; where it ends, and its payload.
@@ -166,13 +187,16 @@ fn data(text: bool, message: &[u8]) -> Result<Event<'_>, Violation> {
     simdutf8::basic::from_utf8(message).map(Event::Text).map_err(|_| Violation::not_utf8())
 }
 
+/// What a message's end needs: where to put it together, how long it may be, and what inflates it.
+type Ending<'a> = (&'a mut Vec<u8>, usize, Option<&'a mut Inflater>);
+
 /// Takes what is there of the current frame's payload, which begins at `from`.
 fn absorb<'a>(
     input: &'a mut [u8],
     from: usize,
     assembly: &mut Option<Box<Assembly>>,
     pool: &mut Pool,
-    scratch: &'a mut Vec<u8>,
+    (scratch, message_bytes_max, inflater): Ending<'a>,
     reserve: usize,
 ) -> Result<(usize, Step<'a>), Violation> {
     let Some(state) = assembly.as_deref_mut() else { return Ok((from, Step::Absorbed)) };
@@ -183,16 +207,22 @@ fn absorb<'a>(
     state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
     state.left -= piece.len() as u64;
     if state.left == 0 && state.fin {
+        let text = state.text;
+        if let Some(inflater) = inflater.filter(|_| state.deflated) {
+            let pieces = pool.pieces(&state.chain).chain(std::iter::once(&*piece));
+            let message = inflater.message(pieces, message_bytes_max)?;
+            abandon(assembly, pool);
+            return Ok((end, Step::Event(data(text, message)?)));
+        }
         // The last piece goes straight behind the others; the whole text is checked once more, which costs
         // less than keeping a promise that the compiler can't see.
         scratch.clear();
         pool.gather(&state.chain, scratch);
         scratch.extend_from_slice(piece);
-        let text = state.text;
         abandon(assembly, pool);
         return Ok((end, Step::Event(data(text, scratch)?)));
     }
-    if state.text && !state.utf8.push(piece) {
+    if state.text && !state.deflated && !state.utf8.push(piece) {
         return Err(Violation::not_utf8());
     }
     if !pool.append(&mut state.chain, piece, reserve) {
@@ -206,6 +236,7 @@ impl Assembly {
     fn begin(&mut self, header: &Header) {
         if header.opcode != Opcode::Continuation {
             self.text = header.opcode == Opcode::Text;
+            self.deflated = header.deflated;
         }
         self.fin = header.fin;
         self.mask = header.mask;

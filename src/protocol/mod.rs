@@ -5,28 +5,43 @@
 //!
 //! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
 //! plain request's body and [`response`] answers it); from then on [`message`] walks every read, with
-//! [`frame`] for the headers, [`mask`] and [`utf8`] for the payload, [`close`] for the last frame. Only what
+//! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
+//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it. Only what
 //! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
 
 pub mod body;
 pub mod close;
+#[cfg(feature = "deflate")]
+pub mod deflate;
+pub mod extensions;
 pub mod frame;
 pub mod handshake;
 pub mod head;
+#[cfg(feature = "deflate")]
+pub mod inflate;
 pub mod mask;
 pub mod message;
 pub mod pool;
 pub mod response;
 pub mod target;
 pub mod token;
+#[cfg(not(feature = "deflate"))]
+pub mod undeflated;
 pub mod utf8;
 
 pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
+#[cfg(feature = "deflate")]
+pub use deflate::Deflater;
+pub use extensions::Agreement;
 pub use frame::Opcode;
 pub use head::Head;
+#[cfg(feature = "deflate")]
+pub use inflate::Inflater;
 pub use message::{Assembly, Event, Step};
 pub use pool::{Chain, Pool};
 pub use response::{Refusal, Response};
+#[cfg(not(feature = "deflate"))]
+pub use undeflated::{Deflater, Inflater};

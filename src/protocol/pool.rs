@@ -110,18 +110,22 @@ impl Pool {
         chunk
     }
 
+    /// A chain's bytes, chunk by chunk.
+    pub fn pieces(&self, chain: &Chain) -> impl Iterator<Item = &[u8]> {
+        let (mut left, mut chunk) = (chain.len, chain.first);
+        std::iter::from_fn(move || {
+            let len = left.min(CHUNK_BYTES);
+            let at = (len > 0).then_some(chunk as usize)?;
+            left -= len;
+            chunk = self.next[at];
+            Some(&self.bytes[at * CHUNK_BYTES..][..len])
+        })
+    }
+
     /// Appends all of a chain's bytes to `out`.
     pub fn gather(&self, chain: &Chain, out: &mut Vec<u8>) {
         out.reserve(chain.len);
-        let mut left = chain.len;
-        let mut chunk = chain.first;
-        while left > 0 {
-            let at = chunk as usize * CHUNK_BYTES;
-            let piece = left.min(CHUNK_BYTES);
-            out.extend_from_slice(&self.bytes[at..at + piece]);
-            left -= piece;
-            chunk = self.next[chunk as usize];
-        }
+        self.pieces(chain).for_each(|piece| out.extend_from_slice(piece));
     }
 
     /// Gives a chain's chunks back and empties it, in constant time.

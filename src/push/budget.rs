@@ -9,7 +9,7 @@
 use super::channel::Channel;
 use super::channels::{ChannelId, Channels, LogLimits};
 use super::log::RING_BYTES_MIN;
-use crate::limits::LOG_INDEX_BYTES;
+use crate::limits::{LOG_FORMS, LOG_INDEX_BYTES};
 
 /// The entries that an index or a ledger has first.
 const ENTRIES_MIN: usize = 8;
@@ -20,9 +20,9 @@ pub(super) fn grown(entries: usize, max: usize) -> usize {
 }
 
 impl LogLimits {
-    /// Bytes that one log takes at the most.
+    /// Bytes that one channel's log takes at the most, in all its forms.
     pub fn whole_bytes(&self) -> usize {
-        self.bytes.next_power_of_two().max(RING_BYTES_MIN) + self.publications * LOG_INDEX_BYTES
+        LOG_FORMS * self.bytes.next_power_of_two().max(RING_BYTES_MIN) + self.publications * LOG_INDEX_BYTES
     }
 }
 
@@ -70,9 +70,9 @@ mod tests {
     use super::super::{DEFAULT, Message, Passage};
     use super::*;
 
-    /// Room for one whole log, and as much again.
+    /// Room for one whole log, and half as much again.
     const LIMITS: LogLimits =
-        LogLimits { bytes: 1 << 14, publications: 64, sum_bytes: 2 * ((1 << 14) + 64 * LOG_INDEX_BYTES) };
+        LogLimits { bytes: 1 << 14, publications: 64, sum_bytes: 3 * (1 << 14) + 12 * (1 << 10) };
 
     struct Bench {
         channels: Channels,
@@ -94,7 +94,8 @@ mod tests {
             if !self.channels.make_room(id, frame.len(), 5, |channel| halved.push(channel.name.to_string())) {
                 return false;
             }
-            self.channels.append(id, &frame, self.next[n], self.next[n], 5);
+            let shorter = Message::Binary(&vec![n as u8; len / 3]).to_frame();
+            self.channels.append(id, &frame, Some(&shorter), self.next[n], self.next[n], 5);
             self.next[n] += 1;
             let recount: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
             assert_eq!(recount, self.channels.log_bytes());
@@ -151,7 +152,7 @@ mod tests {
     fn what_somebody_was_not_offered_stays() {
         let mut bench = Bench::new(20);
         for n in 0..20 {
-            bench.channels.get_mut(bench.ids[n]).join(n as u32, 0);
+            bench.channels.get_mut(bench.ids[n]).join(n as u32, n % 2 == 1, 0);
         }
         let mut taken = 0;
         while bench.publish(taken % 20, 1_000) {
@@ -169,7 +170,7 @@ mod tests {
     fn whoever_was_behind_is_looked_after_and_counted() {
         let mut bench = Bench::new(3);
         bench.channels.set_fallen(Passage::Skipped);
-        bench.channels.get_mut(bench.ids[0]).join(0, 0);
+        bench.channels.get_mut(bench.ids[0]).join(0, true, 0);
         for _ in 0..10 {
             assert!(bench.publish(0, 1_500));
         }
@@ -181,7 +182,10 @@ mod tests {
         }
         assert_eq!(bench.halved, ["c0"]);
         let channel = bench.channel(0);
-        assert_eq!((channel.log.first_offset(), channel.log.position(channel.members[0].cursor)), (6, None));
+        assert_eq!(
+            (channel.log.first_offset(), channel.log_in(true).unwrap().position(channel.members[0].cursor)),
+            (6, None)
+        );
         assert_eq!(bench.channels.next_dirty(), Some(bench.ids[0]), "a walk finds who has fallen off");
         let channel = bench.channels.get_mut(bench.ids[0]);
         assert!(channel.resume_walk().is_some());

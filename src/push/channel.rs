@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::deflated::Deflated;
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
 
@@ -41,6 +42,10 @@ pub struct Channel {
     pub epoch: u64,
     /// The publications.
     pub log: Log,
+    /// The publications deflated, while there is a subscriber who takes them so.
+    pub deflated: Option<Box<Deflated>>,
+    /// Logical position of the next deflated log's first byte: none is ever used twice.
+    deflated_from: u64,
     /// Who has them.
     pub ledger: Ledger,
     /// Subscribers of a named channel. The default channel has none here: its subscribers are the slots themselves.
@@ -70,6 +75,8 @@ impl Channel {
             epoch,
             ledger: Ledger::new(log.next_offset(), lines_max),
             offered: log.head(),
+            deflated: None,
+            deflated_from: log.head(),
             log,
             members: Vec::new(),
             subscribers: 0,
@@ -90,16 +97,31 @@ impl Channel {
         self.subscribers == 0 || self.log.tail_after(len) <= self.offered
     }
 
-    /// Bytes allocated for what was published: a ring, its index and the deliveries' counts. Whatever else is kept for
-    /// each publication is added here, in [`log_growth`](Self::log_growth) and in
-    /// [`give_up_half`](Self::give_up_half), and `logs_bytes_max` bounds it.
-    pub fn log_bytes(&self) -> usize {
-        self.log.bytes() + self.ledger.bytes()
+    /// The log in the form that a subscriber takes; `None`: nobody has taken deflated frames for a while.
+    pub fn log_in(&self, deflated: bool) -> Option<&Log> {
+        if deflated { self.deflated.as_ref().map(|deflated| &deflated.log) } else { Some(&self.log) }
     }
 
-    /// By how much that grows if a frame of `len` bytes is appended.
+    /// Whether there are subscribers who take deflated frames.
+    pub fn wants_deflated(&self) -> bool {
+        self.deflated.as_ref().is_some_and(|deflated| deflated.subscribers > 0)
+    }
+
+    /// Bytes allocated for what was published: rings, their indexes and the deliveries' counts. Whatever else is kept
+    /// for each publication is added here, in [`log_growth`](Self::log_growth) and in
+    /// [`give_up_half`](Self::give_up_half), and `logs_bytes_max` bounds it.
+    pub fn log_bytes(&self) -> usize {
+        let deflated = self.deflated.as_ref().map_or(0, |deflated| deflated.log.bytes());
+        self.log.bytes() + deflated + self.ledger.bytes()
+    }
+
+    /// By how much that grows, at the most, if a frame of `len` bytes is appended.
     pub(super) fn log_growth(&self, len: usize) -> usize {
-        self.log.growth(len) + self.ledger.growth()
+        let tail = self.log.tail_after(len);
+        let first = self.log.offset_at(tail).0;
+        let deflated = self.deflated.as_ref().map(|deflated| &deflated.log);
+        let deflated = deflated.map_or(0, |log| log.growth_from(log.start_of(first), len));
+        self.log.growth_from(tail, len) + deflated + self.ledger.growth()
     }
 
     /// Whether it has something to give up that every subscriber was offered.
@@ -115,24 +137,50 @@ impl Channel {
     /// Gives up the older half of what was published. Whoever has not read it yet has fallen off the log then; the
     /// next walk goes and sees, as it does after a publication that evicts others.
     pub(super) fn give_up_half(&mut self, now_us: u64) {
-        self.log.give_up_half();
+        self.log.give_up_before(self.log.half());
+        if let Some(other) = &mut self.deflated {
+            other.log.give_up_before(other.log.start_of(self.log.first_offset()));
+        }
         self.ledger.forget_before(self.log.first_offset(), now_us, self.fallen);
         self.look_again = self.subscribers > 0;
     }
 
-    /// Appends a frame for all present subscribers as publication number `offset`.
+    /// Gives the deflated log back once it has had no subscriber for so long.
+    pub(super) fn drop_deflated(&mut self, now_ms: u64, unused_ms: u64) {
+        if let Some(deflated) = self.deflated.take_if(|deflated| deflated.is_unused(now_ms, unused_ms)) {
+            self.deflated_from = deflated.log.head();
+        }
+    }
+
+    /// Appends a frame for all present subscribers as publication number `offset`, with its `deflated` form if it has
+    /// a shorter one.
     ///
     /// A channel that a subscriber has opened does not know how many publications are on their way to it; the
     /// first one that arrives says where the count begins.
-    pub(super) fn append(&mut self, frame: &[u8], offset: u64, id: u64, now_us: u64) {
+    pub(super) fn append(
+        &mut self,
+        frame: &[u8],
+        deflated: Option<&[u8]>,
+        offset: u64,
+        id: u64,
+        now_us: u64,
+    ) {
         if self.log.head() == self.log.tail() && self.log.next_offset() != offset {
             self.log.begin_at(offset);
             self.ledger.begin_at(offset);
+            if let Some(other) = &mut self.deflated {
+                other.log.begin_at(offset);
+            }
         }
         self.used_ms = now_us / 1000;
         self.ledger.publish(id, self.subscribers, now_us, self.fallen);
         let appended = self.log.append(frame);
         assert_eq!(appended, offset, "the inbox gives out places in the order in which they are appended");
+        if let Some(other) = &mut self.deflated {
+            let shorter = deflated.filter(|deflated| deflated.len() < frame.len()).unwrap_or(frame);
+            other.log.evict_before(self.log.first_offset());
+            other.log.append(shorter);
+        }
         if self.subscribers == 0 {
             self.offered = self.log.head();
         }
@@ -154,21 +202,32 @@ impl Channel {
         }
     }
 
-    /// Adds a member, who gets what is published from now on; returns its place.
-    pub fn join(&mut self, slot: u32, now_ms: u64) -> u32 {
-        self.used_ms = now_ms;
+    /// Adds a subscriber, who gets what is published from now on; returns its cursor, into the form it takes.
+    pub fn enter(&mut self, deflated: bool) -> Cursor {
         self.subscribers += 1;
-        self.members.push(Member { slot, cursor: Cursor::at(self.log.head()) });
+        if deflated {
+            let new = || Box::new(Deflated::beside(&self.log, self.deflated_from));
+            self.deflated.get_or_insert_with(new).join()
+        } else {
+            Cursor::at(self.log.head())
+        }
+    }
+
+    /// Adds a member, who gets what is published from now on; returns its place.
+    pub fn join(&mut self, slot: u32, deflated: bool, now_ms: u64) -> u32 {
+        self.used_ms = now_ms;
+        let cursor = self.enter(deflated);
+        self.members.push(Member { slot, cursor });
         (self.members.len() - 1) as u32
     }
 
-    /// Removes the member at `place`. Others take the places that become free: `moved(slot, old, new)` for each.
+    /// Removes the member at `place`, which took this form. Others take the places that become free: `moved(slot, old, new)` for each.
     ///
     /// A member that the walk has still to visit is never moved in front of it.
-    pub fn leave(&mut self, place: u32, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {
+    pub fn leave(&mut self, place: u32, deflated: bool, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {
         self.used_ms = now_ms;
         let mut gap = place as usize;
-        self.depart(self.members[gap].cursor);
+        self.depart(self.members[gap].cursor, deflated);
         let last = self.members.len() - 1;
         if let Some(walk) = &mut self.walk
             && gap < walk.next
@@ -191,22 +250,27 @@ impl Channel {
         }
     }
 
-    /// Accounts for a subscriber that leaves with its cursor there.
-    pub fn depart(&mut self, cursor: Cursor) {
+    /// Accounts for a subscriber that leaves with its cursor there, in the form that it took.
+    pub fn depart(&mut self, cursor: Cursor, deflated: bool) {
         self.subscribers -= 1;
-        let offset = match self.log.position(cursor) {
-            Some(position) => self.log.offset_at(position).0,
-            None => self.log.first_offset(),
+        if let Some(other) = self.deflated.as_mut().filter(|_| deflated) {
+            other.subscribers -= 1;
+        }
+        let log = self.log_in(deflated).unwrap_or(&self.log);
+        let offset = match log.position(cursor) {
+            Some(position) => log.offset_at(position).0,
+            None => log.first_offset(),
         };
         self.ledger.pass(Passage::Gone, offset, self.log.next_offset());
     }
 
-    /// Moves a fallen subscriber on to the newest publication; returns its new cursor and how many it lost
-    /// of those the log still has.
-    pub fn skip_to_newest(&mut self) -> (Cursor, u64) {
-        let position = self.log.newest_start();
-        let (offset, _) = self.log.offset_at(position);
-        let first = self.log.first_offset();
+    /// Moves a fallen subscriber on to the newest publication; returns its new cursor, in the form that it takes, and
+    /// how many it lost of those the log still has.
+    pub fn skip_to_newest(&mut self, deflated: bool) -> (Cursor, u64) {
+        let log = self.log_in(deflated).unwrap_or(&self.log);
+        let position = log.newest_start();
+        let (offset, _) = log.offset_at(position);
+        let first = log.first_offset();
         self.ledger.pass(Passage::Skipped, first, offset);
         (Cursor::at(position), offset - first)
     }
@@ -229,9 +293,9 @@ mod tests {
     fn a_burst_waits_for_the_flush_not_for_the_slow() {
         let mut channel = channel(2);
         let frame = Message::Text("x").to_frame();
-        channel.join(7, 0);
-        channel.append(&frame, 0, 0, 0);
-        channel.append(&frame, 1, 1, 0);
+        channel.join(7, false, 0);
+        channel.append(&frame, None, 0, 0, 0);
+        channel.append(&frame, None, 1, 1, 0);
         assert!(!channel.has_room(frame.len()), "the first one was not offered yet");
         let walk = channel.resume_walk().unwrap();
         assert_eq!(walk.head, channel.log.head());
@@ -245,17 +309,17 @@ mod tests {
     fn leaving_during_a_walk_hides_nobody_from_it() {
         let mut channel = channel(8);
         for slot in 0..6 {
-            channel.join(slot, 0);
+            channel.join(slot, false, 0);
         }
-        channel.append(&Message::Text("x").to_frame(), 0, 0, 0);
+        channel.append(&Message::Text("x").to_frame(), None, 0, 0, 0);
         channel.resume_walk();
         channel.walk.as_mut().unwrap().next = 3;
         let mut moves = Vec::new();
-        channel.leave(0, 0, |slot, old, new| moves.push((slot, old, new)));
+        channel.leave(0, false, 0, |slot, old, new| moves.push((slot, old, new)));
         assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 1, 5, 3, 4], 2));
         assert_eq!(moves, [(2, 2, 0), (5, 5, 2)]);
-        channel.leave(4, 0, |_, _, _| panic!("the last one leaves no gap"));
-        channel.leave(1, 0, |_, _, _| {});
+        channel.leave(4, false, 0, |_, _, _| panic!("the last one leaves no gap"));
+        channel.leave(1, false, 0, |_, _, _| {});
         assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 3, 5], 1));
     }
 
@@ -263,14 +327,14 @@ mod tests {
     fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
         let mut channel = channel(3);
         let frame = Message::Text("x").to_frame();
-        channel.join(0, 0);
-        channel.join(1, 0);
+        channel.join(0, false, 0);
+        channel.join(1, false, 0);
         for id in 0..3 {
-            channel.append(&frame, id, id, 0);
+            channel.append(&frame, None, id, id, 0);
         }
-        channel.leave(0, 0, |_, _, _| {});
+        channel.leave(0, false, 0, |_, _, _| {});
         channel.end_walk();
-        let (cursor, lost) = channel.skip_to_newest();
+        let (cursor, lost) = channel.skip_to_newest(false);
         assert_eq!((channel.log.position(cursor), lost), (Some(channel.log.newest_start()), 2));
         channel.ledger.settle(1, 0, Passage::Gone, |_| {});
         let d = channel.ledger.delivery(0).unwrap();

@@ -163,9 +163,18 @@ impl Channels {
         }
     }
 
-    /// Appends a frame to a channel as its publication number `offset`, and queues the channel for the flush.
-    pub fn append(&mut self, id: ChannelId, frame: &[u8], offset: u64, receipt: u64, now_us: u64) {
-        self.resize(id, |channel| channel.append(frame, offset, receipt, now_us));
+    /// Appends a frame, and its shorter `deflated` form if it has one, to a channel as its publication number `offset`,
+    /// and queues the channel for the flush.
+    pub fn append(
+        &mut self,
+        id: ChannelId,
+        frame: &[u8],
+        deflated: Option<&[u8]>,
+        offset: u64,
+        receipt: u64,
+        now_us: u64,
+    ) {
+        self.resize(id, |channel| channel.append(frame, deflated, offset, receipt, now_us));
         self.queue(id);
         self.touch(id);
     }
@@ -204,6 +213,20 @@ impl Channels {
         !self.queue.is_empty()
     }
 
+    /// Whether any channel has a deflated log.
+    pub fn have_deflated(&self) -> bool {
+        self.all.iter().any(|(_, channel)| channel.deflated.is_some())
+    }
+
+    /// Gives deflated logs back that have had no subscriber for so long.
+    pub fn drop_deflated(&mut self, now_ms: u64, unused_ms: u64) {
+        for (_, channel) in &mut self.all {
+            let before = channel.log_bytes();
+            channel.drop_deflated(now_ms, unused_ms);
+            self.log_bytes -= before - channel.log_bytes();
+        }
+    }
+
     /// Channels that can be forgotten: without subscribers, and out of use since before `since_ms`.
     pub fn idle_since(&self, since_ms: u64) -> Vec<ChannelId> {
         let idle = |c: &Channel| c.subscribers == 0 && c.used_ms < since_ms && !c.queued && !c.unsettled;
@@ -230,11 +253,11 @@ mod tests {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
         assert_eq!(channels.open(&"news".into(), 9, 9, 0), news);
-        channels.get_mut(news).join(0, 0);
+        channels.get_mut(news).join(0, false, 0);
         channels.get_mut(DEFAULT).subscribers = 1;
         let frame = Message::Text("x").to_frame();
         for (id, offset) in [(news, 1), (DEFAULT, 1), (news, 2)] {
-            channels.append(id, &frame, offset, 0, 0);
+            channels.append(id, &frame, None, offset, 0, 0);
         }
         assert_eq!((channels.next_dirty(), channels.is_dirty()), (Some(news), true));
         channels.requeue(news, true);
@@ -247,7 +270,7 @@ mod tests {
     fn a_channel_nobody_listens_to_is_logged_not_flushed_and_forgotten_in_time() {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
-        channels.append(news, &Message::Text("x").to_frame(), 1, 7, 5_000);
+        channels.append(news, &Message::Text("x").to_frame(), None, 1, 7, 5_000);
         assert!(!channels.is_dirty());
         let mut seen = Vec::new();
         channels.settle(5_000, |d| seen.push((d.id, d.recipients, d.last_us)));

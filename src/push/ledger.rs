@@ -228,7 +228,9 @@ impl Ledger {
     }
 }
 
-const _: () = assert!(size_of::<Line>() + size_of::<u64>() <= crate::limits::LOG_INDEX_BYTES);
+const _: () = assert!(
+    size_of::<Line>() + crate::limits::LOG_FORMS * size_of::<u64>() <= crate::limits::LOG_INDEX_BYTES
+);
 
 #[cfg(test)]
 mod tests {

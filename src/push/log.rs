@@ -60,6 +60,11 @@ impl Log {
         }
     }
 
+    /// An empty log with the same bounds, whose first publication will have the offset that is next here.
+    pub fn beside(&self, position: u64) -> Log {
+        Log::starting_at(position, self.next_offset(), self.bytes_max, self.publications_max)
+    }
+
     /// Position behind the last byte.
     pub fn head(&self) -> u64 {
         self.head
@@ -85,9 +90,9 @@ impl Log {
         self.ring.len() + self.ends.capacity() * size_of::<u64>()
     }
 
-    /// By how much [`bytes`](Self::bytes) grows if a frame of `len` bytes is appended.
-    pub fn growth(&self, len: usize) -> usize {
-        let tail = self.tail_after(len);
+    /// By how much [`bytes`](Self::bytes) grows if everything before the position `tail` is evicted and a frame of `len`
+    /// bytes appended.
+    pub fn growth_from(&self, tail: u64, len: usize) -> usize {
         let ring = self.ring_for((self.head - tail) as usize + len);
         let kept = self.ends.len() - self.ends.partition_point(|&end| end <= tail);
         let entries = if kept < self.ends.capacity() { self.ends.capacity() } else { self.more_ends() };
@@ -111,9 +116,9 @@ impl Log {
         self.ends.len()
     }
 
-    /// Gives up the older half, and the memory that it took.
-    pub fn give_up_half(&mut self) {
-        self.evict_to(self.half());
+    /// Gives up what lies before the position `tail`, where a publication begins, and the memory that it took.
+    pub fn give_up_before(&mut self, tail: u64) {
+        self.evict_to(tail);
         self.ends.shrink_to_fit();
         match (self.head - self.tail) as usize {
             0 => self.ring = Vec::new(),
@@ -166,6 +171,20 @@ impl Log {
         self.head += frame.len() as u64;
         self.ends.push_back(self.head);
         self.next_offset() - 1
+    }
+
+    /// Evicts the publications before this offset.
+    pub fn evict_before(&mut self, offset: u64) {
+        self.evict_to(self.start_of(offset));
+    }
+
+    /// Position of the first byte of a publication that is here; of the oldest one in place of those that are not any
+    /// more, and the head in place of those to come.
+    pub fn start_of(&self, offset: u64) -> u64 {
+        match offset.saturating_sub(self.first_offset) as usize {
+            0 => self.tail,
+            n => self.ends.get(n - 1).copied().unwrap_or(self.head),
+        }
     }
 
     /// The bytes from `position` to the head: one slice, or two at the ring's seam.
@@ -316,19 +335,19 @@ mod tests {
         }
         assert_eq!((log.ring.len(), log.ends.capacity()), (1024, 16));
         let kept = joined(log.slices(500));
-        log.give_up_half();
+        log.give_up_before(log.half());
         assert_eq!((log.first_offset(), log.next_offset(), log.tail()), (4, 9, 400));
         assert_eq!(joined(log.slices(500)), kept);
         assert_eq!(log.bytes(), 1024 + 5 * 8);
         // One large publication behind small ones: half of the ring is less than it.
         log.append(&frame(9, 60_000));
-        log.give_up_half();
+        log.give_up_before(log.half());
         assert_eq!((log.first_offset(), log.bytes()), (9, 65_536 + 8));
-        log.give_up_half();
+        log.give_up_before(log.half());
         assert_eq!((log.bytes(), log.next_offset(), log.tail()), (0, 10, log.head()));
         // Without anything there is nothing to give up.
         assert_eq!(log.half(), log.tail());
-        log.give_up_half();
+        log.give_up_before(log.half());
         assert_eq!(log.append(&frame(10, 10)), 10);
     }
 
@@ -354,13 +373,13 @@ mod tests {
                 let bytes = frame(n as u64, len);
                 if halve_at == n {
                     let half = log.half();
-                    log.give_up_half();
+                    log.give_up_before(log.half());
                     prop_assert_eq!(log.tail(), half);
                     let middle = model.frames.get(model.frames.len() / 2).filter(|_| model.frames.len() > 1);
                     prop_assert!(half >= middle.map_or(head, |(at, _)| *at));
                     model.frames.retain(|(at, _)| *at >= half);
                 }
-                let (predicted, growth) = (log.tail_after(bytes.len()), log.growth(bytes.len()));
+                let (predicted, growth) = (log.tail_after(bytes.len()), log.growth_from(log.tail_after(bytes.len()), bytes.len()));
                 let before = log.bytes();
                 model.frames.push((head, bytes.clone()));
                 head += bytes.len() as u64;

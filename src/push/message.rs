@@ -20,13 +20,17 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Appends the message as one unmasked frame (RFC 6455 section 5.2), the form in which it is logged and sent.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let opcode = match self {
+    /// The opcode of its frame.
+    pub fn opcode(&self) -> Opcode {
+        match self {
             Message::Text(_) => Opcode::Text,
             Message::Binary(_) => Opcode::Binary,
-        };
-        frame::encode(opcode, self.bytes(), out);
+        }
+    }
+
+    /// Appends the message as one unmasked frame (RFC 6455 section 5.2), the form in which it is logged and sent.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        frame::encode(self.opcode(), self.bytes(), out);
     }
 
     /// The frame alone, in one allocation of just its size.

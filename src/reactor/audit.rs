@@ -1,6 +1,6 @@
 //! What must hold between two turns, looked at from inside. For the simulator and the fuzzers: no part of the API.
 
-use crate::push::{ChannelId, Cursor, DEFAULT};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT};
 
 use super::reactor::{Census, Reactor};
 use super::slot::{Flags, Slot, State};
@@ -58,6 +58,8 @@ impl<S: Socket> Reactor<S> {
                 _ => census.public += 1,
             }
             census.open_by_kind[slot.kind as usize] += usize::from(slot.state == State::Open);
+            let deflating = slot.state == State::Open && slot.flags.window_bits() > 0;
+            census.deflating += usize::from(deflating);
             census.closing += usize::from(slot.state == State::Closing);
             census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
             audit.outbox_bytes += slot.outbox_bytes();
@@ -83,6 +85,7 @@ impl<S: Socket> Reactor<S> {
                 _ => channel.members.len(),
             };
             assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
+            self.audit_forms(id, channel);
             for (place, member) in channel.members.iter().enumerate() {
                 let slot = &self.slots[member.slot as usize];
                 let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
@@ -95,6 +98,27 @@ impl<S: Socket> Reactor<S> {
             }
         }
         audit
+    }
+
+    /// Both forms of a log hold the same, and those who take the deflated one are counted.
+    fn audit_forms(&self, id: ChannelId, channel: &Channel) {
+        let takers = match id {
+            DEFAULT => {
+                let takes = |slot: &Slot<S>| slot.flags.any(Flags::BROADCAST) && slot.flags.takes_deflated();
+                self.slots.iter().filter(|(_, slot)| takes(slot)).count()
+            }
+            _ => {
+                let takes = |slot: u32| self.slots[slot as usize].flags.takes_deflated();
+                channel.members.iter().filter(|member| takes(member.slot)).count()
+            }
+        };
+        assert_eq!(channel.wants_deflated(), takers > 0, "who takes {} deflated", channel.name);
+        let Some(deflated) = &channel.deflated else { return };
+        assert_eq!(deflated.subscribers() as usize, takers, "who takes {} deflated", channel.name);
+        let (plain, other) = (&channel.log, &deflated.log);
+        assert_eq!(plain.next_offset(), other.next_offset(), "{}: two forms, two lengths", channel.name);
+        assert!(plain.first_offset() <= other.first_offset(), "{}: evicted too late", channel.name);
+        assert!(other.head() - other.tail() <= plain.head() - plain.tail(), "{}: larger", channel.name);
     }
 
     fn audit_slot(&self, index: usize, slot: &Slot<S>) {
@@ -133,7 +157,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn audit_cursor(&self, index: usize, slot: &Slot<S>, id: ChannelId, cursor: Cursor) {
-        let log = &self.channels.get(id).log;
+        let log = self.channels.get(id).log_in(slot.flags.takes_deflated());
+        let log = log.unwrap_or_else(|| panic!("slot {index}: no deflated log of {id:?}"));
         let Some(position) = log.position(cursor) else {
             // Whoever can be written to is written to before the log moves on over it.
             assert!(slot.flags.any(Flags::BLOCKED), "slot {index} fell off though its socket had room");

@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Message, Passage};
+use crate::push::{ChannelId, DEFAULT, Message, Passage, PushOptions};
 
 use super::flush::set_blocked;
 use super::reactor::Reactor;
@@ -51,8 +51,8 @@ impl<S: Socket> Reactor<S> {
 
     fn skip(&mut self, index: usize, id: ChannelId) {
         let channel = self.channels.get_mut(id);
-        let (cursor, _) = channel.skip_to_newest();
         let slot = &mut self.slots[index];
+        let (cursor, _) = channel.skip_to_newest(slot.flags.takes_deflated());
         if id == DEFAULT {
             slot.cursor = cursor;
         } else if let Some(extra) = &slot.extra
@@ -84,6 +84,7 @@ impl<S: Socket> Reactor<S> {
         extra.mid = None;
         extra.ending = Some(Box::new(Ending { code, reason: reason.to_owned(), cause, unfinished }));
         self.census.open_by_kind[self.slots[index].kind as usize] -= 1;
+        self.census.deflating -= usize::from(self.slots[index].flags.window_bits() > 0);
         self.census.closing += 1;
         self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
         self.push_out(index, &goodbye(code, reason));
@@ -101,8 +102,9 @@ impl<S: Socket> Reactor<S> {
             let place = memberships.iter().find(|m| m.channel == id)?.place;
             channel.members[place as usize].cursor
         };
-        let from = channel.log.position(cursor)?;
-        Some(Unfinished { channel: id, epoch: channel.epoch, from, to: channel.log.frame_end(from) })
+        let log = channel.log_in(slot.flags.takes_deflated())?;
+        let from = log.position(cursor)?;
+        Some(Unfinished { channel: id, epoch: channel.epoch, from, to: log.frame_end(from) })
     }
 
     /// Ends all subscriptions of a connection.
@@ -121,7 +123,7 @@ impl<S: Socket> Reactor<S> {
         if id == DEFAULT {
             if slot.flags.any(Flags::BROADCAST) {
                 slot.flags.set(Flags::BROADCAST, false);
-                self.channels.get_mut(DEFAULT).depart(slot.cursor);
+                self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.flags.takes_deflated());
                 self.channels.touch(DEFAULT);
             }
             return;
@@ -129,18 +131,22 @@ impl<S: Socket> Reactor<S> {
         let Some(extra) = &mut slot.extra else { return };
         let Some(at) = extra.memberships.iter().position(|m| m.channel == id) else { return };
         let membership = extra.memberships.swap_remove(at);
-        self.leave_place(id, membership.place);
+        let deflated = slot.flags.takes_deflated();
+        self.leave_place(id, membership.place, deflated);
         self.slots[index].tidy();
     }
 
     /// Moves the rest of the frame under way in front of the outbox, so that its channel can be left.
     pub(super) fn save_frame_under_way(&mut self, index: usize, id: ChannelId) {
-        let Some(rest) = self.unfinished(index) else {
+        let deflated = self.slots[index].flags.takes_deflated();
+        let rest = self.unfinished(index);
+        let log = self.channels.get(id).log_in(deflated);
+        let Some((rest, log)) = rest.zip(log) else {
             // It is no longer in the log: in the middle of a frame there is nothing left to say.
             self.remove(index, CloseReason::SlowConsumer);
             return;
         };
-        let (first, second) = self.channels.get(id).log.slices_between(rest.from, rest.to);
+        let (first, second) = log.slices_between(rest.from, rest.to);
         let parts = [first, second].concat();
         self.hold(index, |slot| {
             slot.flags.set(Flags::MID_FRAME, false);
@@ -154,10 +160,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Takes a member out of a channel and tells those that move up their new places.
-    pub(super) fn leave_place(&mut self, id: ChannelId, place: u32) {
+    fn leave_place(&mut self, id: ChannelId, place: u32, deflated: bool) {
         let now_ms = self.now.mono_ms();
         let slots = &mut self.slots;
-        self.channels.get_mut(id).leave(place, now_ms, |slot, old, new| {
+        self.channels.get_mut(id).leave(place, deflated, now_ms, |slot, old, new| {
             let memberships = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut());
             let moved = memberships.into_iter().flat_map(|extra| &mut extra.memberships);
             for membership in moved.filter(|m| m.channel == id && m.place == old) {
@@ -202,7 +208,10 @@ impl<S: Socket> Reactor<S> {
             self.addresses.leave(index as u32);
         }
         match slot.state {
-            State::Open => self.census.open_by_kind[slot.kind as usize] -= 1,
+            State::Open => {
+                self.census.open_by_kind[slot.kind as usize] -= 1;
+                self.census.deflating -= usize::from(slot.flags.window_bits() > 0);
+            }
             State::Closing => self.census.closing -= 1,
             State::Http | State::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
@@ -227,7 +236,12 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
+                let _ = self.publish_here(
+                    Some(chat::CHANNEL),
+                    Message::Text(&line),
+                    PushOptions::default(),
+                    true,
+                );
             }
             Kind::Echo => {}
         }

@@ -6,7 +6,8 @@ use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
-use crate::push::{DEFAULT, DEFAULT_NAME, Message, PushError};
+use crate::protocol::{Deflater, frame};
+use crate::push::{DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions};
 
 use super::reactor::Reactor;
 use super::shared::{Command, EndAsked};
@@ -61,9 +62,9 @@ impl<S: Socket> Reactor<S> {
 
     fn carry_out(&mut self, command: Command) -> Result<(), Command> {
         match command {
-            Command::Publish { receipt, frame } => return self.append(receipt, frame),
-            Command::Send { conn, frame } => {
-                if self.send_to(conn, &frame) == Err(PushError::OutboxFull)
+            Command::Publish { receipt, frame, options } => return self.append(receipt, frame, options),
+            Command::Send { conn, frame, options } => {
+                if self.send_to(conn, &frame, options) == Err(PushError::OutboxFull)
                     && let Some(index) = self.find_open(conn)
                 {
                     // The sender has gone on and can't be told; the client must not have a gap without notice.
@@ -85,7 +86,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
     /// log, or among all of them.
-    fn append(&mut self, receipt: Receipt, frame: Vec<u8>) -> Result<(), Command> {
+    fn append(&mut self, receipt: Receipt, frame: Vec<u8>, options: PushOptions) -> Result<(), Command> {
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
@@ -100,11 +101,20 @@ impl<S: Socket> Reactor<S> {
             journal.event(now, LogLevel::Warn, "log_halved", &fields);
         });
         if !has_room {
-            return Err(Command::Publish { receipt, frame });
+            return Err(Command::Publish { receipt, frame, options });
         }
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
-        self.channels.append(id, &frame, receipt.offset, receipt.id, self.now.mono_us);
+        // Once for everybody who takes it so, and only if there is somebody.
+        let compress = options.compress && self.config.deflate && self.channels.get(id).wants_deflated();
+        let parts = if compress { frame::plain_payload(&frame) } else { None };
+        let deflated = parts.and_then(|(opcode, payload)| self.deflater.frame(opcode, payload));
+        if let Some(deflated) = deflated {
+            self.metrics.publications_deflated += 1;
+            self.metrics.deflate_in_bytes += frame.len() as u64;
+            self.metrics.deflate_out_bytes += deflated.len() as u64;
+        }
+        self.channels.append(id, &frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
         Ok(())
     }
 
@@ -114,12 +124,13 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         channel: Option<&str>,
         message: Message<'_>,
+        options: PushOptions,
         wake: bool,
     ) -> Result<Receipt, PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
-        let published = self.shared.place(channel, message.to_frame(), self.now.unix_us, wake);
+        let published = self.shared.place(channel, message.to_frame(), options, self.now.unix_us, wake);
         if published == Err(PushError::InboxFull) {
             self.metrics.inbox_full += 1;
         }
@@ -133,8 +144,22 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Sends whole frames to one connection, or lets them wait in its outbox as far as that may grow.
-    pub(super) fn send_to(&mut self, conn: ConnId, frames: &[u8]) -> Result<(), PushError> {
+    pub(super) fn send_to(
+        &mut self,
+        conn: ConnId,
+        frames: &[u8],
+        options: PushOptions,
+    ) -> Result<(), PushError> {
         let index = self.find_open(conn).ok_or(PushError::NoSuchConnection)?;
+        let bits = if options.compress { self.window_bits(index) } else { 0 };
+        let mut deflated = Vec::new();
+        let mut frames = frames;
+        if bits > 0
+            && let Some((opcode, payload)) = frame::plain_payload(frames)
+        {
+            self.deflater.encode(opcode, payload, bits, &mut deflated);
+            frames = &deflated;
+        }
         let max = self.config.outbox_bytes_max;
         let waiting = self.slots[index].outbox_bytes();
         // A frame larger than the outbox may still go to a connection for which nothing waits.
@@ -190,6 +215,7 @@ impl<S: Socket> Reactor<S> {
         let (applied, need_restart) = self.config.reloadable_changes(new);
         match self.config.reloaded(new) {
             Ok(config) => {
+                self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
                 self.config = config;
                 self.addresses.set_max(self.config.connections_per_address_max);
                 self.tell_channels_the_policy();

@@ -198,10 +198,21 @@ impl<S: Socket> Reactor<S> {
 
     /// The default channel's subscribers are the slots, in their order in memory.
     fn walk_slots(&mut self, from: usize, until: usize) {
-        let Channel { log, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let head = Cursor::at(log.head());
+        // As long as nobody takes deflated frames nobody is asked.
+        match self.channels.get(DEFAULT).deflated {
+            None => self.walk_slots_in::<false>(from, until),
+            Some(_) => self.walk_slots_in::<true>(from, until),
+        }
+    }
+
+    fn walk_slots_in<const TWO_FORMS: bool>(&mut self, from: usize, until: usize) {
+        let Channel { log: plain, deflated, ledger, .. } = self.channels.get_mut(DEFAULT);
+        let other = deflated.as_deref().map_or(&*plain, |deflated| &deflated.log);
+        let (plain_head, other_head) = (Cursor::at(plain.head()), Cursor::at(other.head()));
         for index in from..until {
             let Some(slot) = self.slots.get_mut(index) else { continue };
+            let takes_other = TWO_FORMS && slot.flags.takes_deflated();
+            let (log, head) = if takes_other { (other, other_head) } else { (&*plain, plain_head) };
             if slot.cursor == head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
@@ -222,10 +233,12 @@ impl<S: Socket> Reactor<S> {
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
-        let Channel { log, ledger, members, .. } = self.channels.get_mut(id);
+        let Channel { log: plain, deflated, ledger, members, .. } = self.channels.get_mut(id);
+        let other = deflated.as_deref().map_or(&*plain, |deflated| &deflated.log);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = self.slots.get_mut(index) else { continue };
+            let log = if slot.flags.takes_deflated() { other } else { &*plain };
             let offered = visit(
                 slot,
                 log,

@@ -5,7 +5,7 @@ use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Page, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError};
+use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError, PushOptions};
 
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot, State};
@@ -31,6 +31,7 @@ impl<S: Socket> Reactor<S> {
             closing: census.closing as u64,
             admin_connections: census.admin as u64,
             blocked: census.blocked as u64,
+            deflating: census.deflating as u64,
             channels: self.channels.len() as u64,
             inbox_commands: self.pending.len() as u64,
             draining: self.draining.is_some(),
@@ -65,8 +66,8 @@ impl<S: Socket> Reactor<S> {
             .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
         for (id, cursor) in default.into_iter().chain(named) {
             let channel = self.channels.get(id);
-            let position = channel.log.position(cursor).unwrap_or(channel.log.tail());
-            lag_bytes += channel.log.head() - position;
+            let log = channel.log_in(slot.flags.takes_deflated()).unwrap_or(&channel.log);
+            lag_bytes += log.head() - log.position(cursor).unwrap_or(log.tail());
             channels.push(channel.name.to_string());
         }
         ConnectionInfo {
@@ -95,8 +96,13 @@ impl<S: Socket> Reactor<S> {
 }
 
 impl<S: Socket> Host for Reactor<S> {
-    fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError> {
-        let receipt = self.publish_here(channel, message, false)?;
+    fn publish(
+        &mut self,
+        channel: Option<&str>,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(Receipt, u32), PushError> {
+        let receipt = self.publish_here(channel, message, options, false)?;
         // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
         // is the receipt's.
         self.carry_out_commands();
@@ -104,11 +110,11 @@ impl<S: Socket> Host for Reactor<S> {
         Ok((receipt, id.map_or(0, |id| self.channels.get(id).subscribers)))
     }
 
-    fn send(&mut self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
+    fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
-        self.send_to(conn, &message.to_frame())
+        self.send_to(conn, &message.to_frame(), options)
     }
 
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
@@ -147,6 +153,7 @@ impl<S: Socket> Host for Reactor<S> {
             connections_closing: stats.closing,
             connections_admin: stats.admin_connections,
             connections_blocked: stats.blocked,
+            connections_deflating: stats.deflating,
             pool_chunks_used: self.pool.chunks_in_use() as u64,
             pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,
             backlog_bytes: stats.memory.backlog_bytes,

@@ -6,6 +6,7 @@ use crate::metrics::RefuseReason;
 use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
+use crate::push::PushOptions;
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
@@ -256,7 +257,7 @@ impl<S: Socket> Reactor<S> {
             return response;
         }
         match push_request::read(head, body) {
-            Ok(pushed) => admin::publish(None, pushed.message(), self),
+            Ok(pushed) => admin::publish(None, pushed.message(), PushOptions::default(), self),
             Err(problem) => admin::push_error(&problem),
         }
     }

@@ -194,6 +194,8 @@ impl<S: Socket> Reactor<S> {
     fn catch_up(&mut self, index: usize, id: crate::push::ChannelId) -> bool {
         let slot = &mut self.slots[index];
         let channel = self.channels.get_mut(id);
+        let other = channel.deflated.as_ref().filter(|_| slot.flags.takes_deflated());
+        let log = other.map_or(&channel.log, |deflated| &deflated.log);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
         let mut default_cursor = slot.cursor;
         let cursor = if id == DEFAULT {
@@ -206,7 +208,7 @@ impl<S: Socket> Reactor<S> {
         let (tls, backlog_bytes) = (&mut self.tls, &mut self.backlog_bytes);
         let offered = offer(
             |metrics, first, second| transmit(slot, tls, backlog_bytes, metrics, first, second),
-            &channel.log,
+            log,
             &mut channel.ledger,
             cursor,
             &mut self.metrics,
@@ -249,7 +251,8 @@ impl<S: Socket> Reactor<S> {
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
         let Some(rest) = ending.unfinished else { return true };
         let channel = self.channels.try_get(rest.channel).filter(|channel| channel.epoch == rest.epoch);
-        let Some(log) = channel.map(|channel| &channel.log).filter(|log| log.tail() <= rest.from) else {
+        let log = channel.and_then(|channel| channel.log_in(slot.flags.takes_deflated()));
+        let Some(log) = log.filter(|log| log.tail() <= rest.from) else {
             // The log has moved on; in the middle of a frame there is nothing left to say.
             self.remove(index, CloseReason::SlowConsumer);
             return false;

@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason};
 use crate::protocol::pool::Pool;
 use crate::protocol::response::{Refusal, Response};
+use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, LogLimits};
 use crate::time::Time;
 
@@ -64,6 +65,8 @@ pub(super) struct Census {
     /// Open WebSockets, by [`Kind`].
     pub open_by_kind: [usize; 3],
     pub closing: usize,
+    /// Open WebSockets with permessage-deflate.
+    pub deflating: usize,
     pub blocked: usize,
 }
 
@@ -102,6 +105,9 @@ pub struct Reactor<S: Socket> {
     pub(super) buffer: Vec<u8>,
     /// A message that had to be put together.
     pub(super) scratch: Vec<u8>,
+    /// What compresses, and what undoes it; one for all connections.
+    pub(super) deflater: Deflater,
+    pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
     pub(super) wishes: Vec<Wish>,
@@ -158,6 +164,8 @@ impl<S: Socket> Reactor<S> {
             descriptors,
             buffer: vec![0; READ_BYTES],
             scratch: Vec::new(),
+            deflater: Deflater::new(config.deflate_level, config.deflate_bytes_min),
+            inflater: Inflater::default(),
             replies: Vec::new(),
             wishes: Vec::new(),
             again: Vec::new(),
@@ -330,6 +338,11 @@ impl<S: Socket> Reactor<S> {
         self.metrics.log_lines_lost = self.journal.lost();
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
+    }
+
+    /// The window for what is sent to this connection alone; 0: nothing is to be compressed.
+    pub(super) fn window_bits(&self, index: usize) -> u8 {
+        if self.config.deflate { self.slots[index].flags.window_bits() } else { 0 }
     }
 
     /// The clock that slots keep: seconds, 16 bits of them.

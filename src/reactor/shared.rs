@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::{Config, channel_name_ok};
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::protocol::close::CloseCode;
-use crate::push::{DEFAULT_NAME, Delivery, PushError};
+use crate::push::{DEFAULT_NAME, Delivery, PushError, PushOptions};
 use crate::tls::{Loaded, TlsError};
 
 /// What another thread asks of the reactor.
@@ -18,6 +18,8 @@ pub enum Command {
         receipt: Receipt,
         /// The whole frame.
         frame: Vec<u8>,
+        /// How.
+        options: PushOptions,
     },
     /// Write frames to one connection.
     Send {
@@ -25,6 +27,8 @@ pub enum Command {
         conn: ConnId,
         /// Whole frames.
         frame: Vec<u8>,
+        /// How; only a single frame is compressed.
+        options: PushOptions,
     },
     /// Close one connection.
     Close {
@@ -155,14 +159,15 @@ impl Shared {
     /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
     /// the receipts, whichever threads push.
     pub fn publish(&self, channel: Option<&str>, frame: Vec<u8>, unix_us: u64) -> Result<Receipt, PushError> {
-        self.place(channel, frame, unix_us, true)
+        self.place(channel, frame, PushOptions::default(), unix_us, true)
     }
 
-    /// For the reactor, which needs no wake-up, with `wake` off.
+    /// As [`publish`](Self::publish), with options; for the reactor, which needs no wake-up, with `wake` off.
     pub fn place(
         &self,
         channel: Option<&str>,
         frame: Vec<u8>,
+        options: PushOptions,
         unix_us: u64,
         wake: bool,
     ) -> Result<Receipt, PushError> {
@@ -179,7 +184,7 @@ impl Shared {
         let receipt = Receipt { channel: head.name.clone(), epoch: head.epoch, offset: head.next_offset, id };
         head.next_offset += 1;
         inbox.next_receipt += 1;
-        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame }, wake);
+        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame, options }, wake);
         Ok(receipt)
     }
 

@@ -52,6 +52,29 @@ impl Flags {
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 
+    /// Four bits for the window that permessage-deflate may use on this connection, as an exponent of 2; 0: it isn't
+    /// agreed on.
+    const WINDOW: Flags = Flags(0x0f00);
+
+    /// The window agreed on for what we send (RFC 7692 section 7.1.2.1), 8 to 15; 0: nothing is compressed.
+    #[inline]
+    pub fn window_bits(self) -> u8 {
+        ((self.0 & Flags::WINDOW.0) >> 8) as u8
+    }
+
+    /// Sets the window agreed on.
+    pub fn set_window_bits(&mut self, bits: u8) {
+        debug_assert!(bits == 0 || (8..=15).contains(&bits));
+        self.0 = self.0 & !Flags::WINDOW.0 | u16::from(bits) << 8;
+    }
+
+    /// Whether it gets publications in their deflated form: those are made for everybody, so only whose window is the
+    /// largest can take them.
+    #[inline]
+    pub fn takes_deflated(self) -> bool {
+        self.0 & Flags::WINDOW.0 == Flags::WINDOW.0
+    }
+
     /// Whether any of these is set.
     #[inline]
     pub fn any(self, of: Flags) -> bool {
@@ -312,6 +335,18 @@ mod tests {
         // Only who has a named channel, a user's name or something under way has it.
         // The allocator hands out 112 bytes for 96 as well.
         assert_eq!(size_of::<Extra>(), 104);
+    }
+
+    #[test]
+    fn the_window_has_bits_of_its_own() {
+        for bits in [0, 8, 9, 14, 15] {
+            let mut flags = Flags::default();
+            flags.set(Flags::BLOCKED, true);
+            flags.set_window_bits(12);
+            flags.set_window_bits(bits);
+            assert_eq!((flags.window_bits(), flags.takes_deflated()), (bits, bits == 15));
+            assert!(flags.any(Flags::BLOCKED) && !flags.any(Flags::SERVED) && !flags.any(Flags::BROADCAST));
+        }
     }
 
     #[test]

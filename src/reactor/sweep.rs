@@ -85,7 +85,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.goodbyes.due_ms(),
             // An empty server sleeps.
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
-            (self.channels.len() > 1).then_some(self.timers.channels_ms),
+            (self.channels.len() > 1 || self.channels.have_deflated()).then_some(self.timers.channels_ms),
             self.draining.map(|drain| drain.deadline_ms),
             self.handover.map(|handover| handover.until_ms),
         ];
@@ -174,6 +174,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
+        // By then nobody who said goodbye in the middle of a frame is left; but for a drain, whose end gives all back.
+        if self.draining.is_none() {
+            self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
+        }
         if self.has_pending() {
             // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
             return;
@@ -246,7 +250,8 @@ impl<S: Socket> Reactor<S> {
     fn is_behind(&self, index: usize) -> bool {
         let slot = &self.slots[index];
         let is_behind = |id, cursor| {
-            let log = &self.channels.get(id).log;
+            let log = self.channels.get(id).log_in(slot.flags.takes_deflated());
+            let Some(log) = log else { return false };
             log.position(cursor).is_some_and(|position| position < log.head())
         };
         let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);

@@ -3,10 +3,11 @@
 use crate::config::{LogLevel, channel_name_ok};
 use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat};
 use crate::metrics::RefuseReason;
+use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Membership, Message, PushError};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Membership, Message, PushError, PushOptions};
 
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
@@ -54,7 +55,9 @@ impl<S: Socket> Reactor<S> {
             Some(own) => upgrade.protocols().find(|offered| offered == own),
             None => upgrade.choose(&self.config.subprotocols),
         };
-        handshake::respond(upgrade.key, chosen, &mut self.replies);
+        let deflate = upgrade.deflate.filter(|_| self.config.deflate);
+        handshake::respond(upgrade.key, chosen, deflate, &mut self.replies);
+        self.slots[index].flags.set_window_bits(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, accept, &channels);
         Ok(())
     }
@@ -124,16 +127,15 @@ impl<S: Socket> Reactor<S> {
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
         // What other threads have pushed by now came before the join.
         self.carry_out_commands();
-        let head = Cursor::at(self.channels.get(DEFAULT).log.head());
         let slot = &mut self.slots[index];
         slot.state = State::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
         if accept.broadcast {
             slot.flags.set(Flags::BROADCAST, true);
-            slot.cursor = head;
-            self.channels.get_mut(DEFAULT).subscribers += 1;
+            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
         }
+        self.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if let Some(user) = &accept.user {
             self.slots[index].extra_mut().user = Some(user.as_str().into());
         }
@@ -151,12 +153,19 @@ impl<S: Socket> Reactor<S> {
         match kind {
             Kind::Push => {
                 let user = self.slots[index].user().map(str::to_owned);
-                let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes);
+                let bits = self.window_bits(index);
+                let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
+                    .deflating(&mut self.deflater, bits);
                 self.handler.on_open(&mut session);
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
-                let _ = self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true);
+                let _ = self.publish_here(
+                    Some(chat::CHANNEL),
+                    Message::Text(&line),
+                    PushOptions::default(),
+                    true,
+                );
             }
             Kind::Echo => {}
         }
@@ -167,18 +176,17 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.slots[index];
         if id == DEFAULT {
             if !slot.flags.any(Flags::BROADCAST) {
-                let channel = self.channels.get_mut(DEFAULT);
-                channel.subscribers += 1;
-                slot.cursor = Cursor::at(channel.log.head());
+                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
                 slot.flags.set(Flags::BROADCAST, true);
             }
             return;
         }
+        let deflated = slot.flags.takes_deflated();
         let memberships = &mut slot.extra_mut().memberships;
         if memberships.iter().any(|m| m.channel == id) {
             return;
         }
-        let place = self.channels.get_mut(id).join(index as u32, self.now.mono_ms());
+        let place = self.channels.get_mut(id).join(index as u32, deflated, self.now.mono_ms());
         // Most have one channel or two: no spare room.
         memberships.reserve_exact(1);
         memberships.push(Membership { channel: id, place });

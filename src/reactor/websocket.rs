@@ -6,7 +6,7 @@ use crate::metrics::CloseReason;
 use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
 use crate::protocol::message::{self, Event, Step};
-use crate::push::{Message, PushError};
+use crate::push::{Message, PushError, PushOptions};
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Flags, State};
@@ -32,6 +32,8 @@ impl<S: Socket> Reactor<S> {
         }
         let mut assembly = self.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
         let mut scratch = std::mem::take(&mut self.scratch);
+        let deflate = self.slots[index].flags.window_bits() > 0;
+        let mut inflater = deflate.then(|| std::mem::take(&mut self.inflater));
         let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
         loop {
             let step = message::next(
@@ -41,6 +43,7 @@ impl<S: Socket> Reactor<S> {
                 &mut scratch,
                 bytes_max,
                 POOL_RESERVE,
+                inflater.as_mut(),
             );
             let next = match step {
                 Ok((_, Step::Need)) => break,
@@ -71,6 +74,9 @@ impl<S: Socket> Reactor<S> {
         }
         scratch.shrink_to(READ_BYTES);
         self.scratch = scratch;
+        if let Some(inflater) = inflater {
+            self.inflater = inflater;
+        }
         self.after_input(index, assembly, &input[at..]);
     }
 
@@ -148,10 +154,14 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.slots[index];
         let id = slot.id(index);
         match slot.kind {
-            Kind::Echo => message.encode(&mut self.replies),
+            Kind::Echo => {
+                let bits = self.window_bits(index);
+                self.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
+            }
             Kind::Push => {
-                let user = slot.user();
-                let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes);
+                let (user, bits) = (slot.user(), self.window_bits(index));
+                let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes)
+                    .deflating(&mut self.deflater, bits);
                 self.handler.on_message(&mut session, message);
                 if !self.wishes.is_empty() {
                     self.send_replies(index);
@@ -173,7 +183,7 @@ impl<S: Socket> Reactor<S> {
             return Next::Closing;
         };
         let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
-        match self.publish_here(Some(chat::CHANNEL), Message::Text(&line), true) {
+        match self.publish_here(Some(chat::CHANNEL), Message::Text(&line), PushOptions::default(), true) {
             Ok(_) => Next::Continue,
             Err(problem) => {
                 // What a guest said must not vanish without a word.

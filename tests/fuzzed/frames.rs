@@ -55,7 +55,8 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize) -> Heard {
         input.extend_from_slice(piece);
         let mut at = 0;
         loop {
-            match message::next(&mut input[at..], &mut assembly, &mut pool, &mut scratch, bytes_max, 0) {
+            match message::next(&mut input[at..], &mut assembly, &mut pool, &mut scratch, bytes_max, 0, None)
+            {
                 Ok((used, Step::Need)) => {
                     assert_eq!(used, 0);
                     break;

@@ -6,7 +6,7 @@ use wspush::config::Layers;
 use wspush::endpoint::host::Filter;
 use wspush::endpoint::{ConnId, Host, Page, Receipt, Stats, admin as admin_api, push_request as push_body};
 use wspush::protocol::{CloseCode, handshake as ws, head as heads, target};
-use wspush::{Config, Delivery, Message, PushError};
+use wspush::{Config, Delivery, Message, PushError, PushOptions};
 
 use super::choice;
 
@@ -51,7 +51,7 @@ pub fn handshake(data: &[u8]) {
     let first = upgrade.protocols().next();
     for protocol in [chosen, first] {
         let mut out = Vec::new();
-        ws::respond(upgrade.key, protocol, &mut out);
+        ws::respond(upgrade.key, protocol, None, &mut out);
         let text = std::str::from_utf8(&out).expect("an answer is text");
         assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"));
         let lines = text.trim_end().split("\r\n").count();
@@ -98,12 +98,17 @@ struct Fake {
 }
 
 impl Host for Fake {
-    fn publish(&mut self, channel: Option<&str>, message: Message<'_>) -> Result<(Receipt, u32), PushError> {
+    fn publish(
+        &mut self,
+        channel: Option<&str>,
+        message: Message<'_>,
+        _options: PushOptions,
+    ) -> Result<(Receipt, u32), PushError> {
         self.changes += 1;
         assert!(!message.bytes().is_empty());
         Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 1, offset: 2, id: 3 }, 4))
     }
-    fn send(&mut self, conn: ConnId, _message: Message<'_>) -> Result<(), PushError> {
+    fn send(&mut self, conn: ConnId, _message: Message<'_>, _options: PushOptions) -> Result<(), PushError> {
         self.changes += 1;
         if conn.0.is_multiple_of(2) { Ok(()) } else { Err(PushError::OutboxFull) }
     }

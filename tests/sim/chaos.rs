@@ -3,7 +3,7 @@
 use wspush::config::SlowConsumer;
 use wspush::push::{LogLimits, Message};
 use wspush::reactor::{Command, Door};
-use wspush::{CloseCode, Config, ConnId};
+use wspush::{CloseCode, Config, ConnId, PushOptions};
 
 use super::client::{Client, Reader, Role, Span, padding};
 use super::dice::Dice;
@@ -207,7 +207,9 @@ impl World {
             let client = &mut self.clients[n];
             let text = format!("D|{}|{conn}", client.directs_sent + 1);
             let frame = Message::Text(&text).to_frame();
-            client.directs_sent += usize::from(self.shared.command(Command::Send { conn, frame }).is_ok());
+            client.directs_sent += usize::from(
+                self.shared.command(Command::Send { conn, frame, options: PushOptions::default() }).is_ok(),
+            );
         }
     }
 

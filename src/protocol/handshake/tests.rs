@@ -35,12 +35,12 @@ fn the_example_of_the_rfc() {
     });
     assert_eq!(&accept_key(KEY), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let mut out = Vec::new();
-    respond(KEY, Some("chat"), &mut out);
+    respond(KEY, Some("chat"), None, &mut out);
     let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), answer);
     let mut out = Vec::new();
-    respond(KEY, None, &mut out);
+    respond(KEY, None, None, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), answer.replace("Sec-WebSocket-Protocol: chat\r\n", ""));
 }
 
@@ -150,6 +150,6 @@ fn origins() {
 #[cfg_attr(debug_assertions, should_panic = "subprotocol")]
 fn a_protocol_cannot_inject_fields() {
     let mut out = Vec::new();
-    respond(KEY, Some("chat\r\nSet-Cookie: a"), &mut out);
+    respond(KEY, Some("chat\r\nSet-Cookie: a"), None, &mut out);
     assert!(!String::from_utf8(out).unwrap().contains("Cookie"));
 }

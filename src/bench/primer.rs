@@ -1,0 +1,86 @@
+//! The first tickets of a campaign that resumes TLS sessions: as many connections as may be under way at once are
+//! opened and left again, so that the measured ones find a ticket each.
+
+use super::conn::{Conn, Phase};
+use super::job::Job;
+use super::tally::Tally;
+use super::worker::Worker;
+
+/// How far a worker is with its tickets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Primer {
+    /// Opening connections for their tickets.
+    Opening,
+    /// Waiting for their ends.
+    Leaving,
+    /// Waiting for the order to begin.
+    Ready,
+    /// The measured connections may be opened.
+    Finished,
+}
+
+impl Primer {
+    pub(crate) const fn new(resumes: bool) -> Self {
+        if resumes { Self::Opening } else { Self::Finished }
+    }
+
+    pub(crate) const fn finish(&mut self) {
+        *self = Self::Finished;
+    }
+
+    pub(crate) const fn is_under_way(&self) -> bool {
+        !matches!(self, Self::Finished)
+    }
+
+    /// How many slots may have a connection now.
+    pub(crate) fn slots(&self, job: &Job) -> u32 {
+        match self {
+            Self::Opening => job.window.min(job.connections),
+            Self::Leaving | Self::Ready => 0,
+            Self::Finished => job.connections,
+        }
+    }
+}
+
+impl Worker {
+    /// Goes on with collecting tickets; true when that has just come to its end.
+    pub(super) fn prime(&mut self) -> bool {
+        let count = self.untried as usize;
+        if self.primer == Primer::Opening
+            && self.untried == self.primer.slots(&self.job)
+            && self.handshakes == 0
+        {
+            for slot in 0..count {
+                match self.conns[slot].phase {
+                    Phase::Open => self.leave(slot),
+                    _ => self.conns[slot] = Conn::vacant(),
+                }
+            }
+            self.primer = Primer::Leaving;
+        }
+        let is_left = self.conns[..count].iter().all(|conn| conn.phase != Phase::Leaving);
+        if self.primer != Primer::Leaving || !is_left {
+            return false;
+        }
+        // What they met is not counted; a server that refuses them will refuse the others too.
+        self.ledger.tally = Tally::default();
+        self.vacant.clear();
+        self.untried = 0;
+        self.primer = Primer::Ready;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_resuming_campaigns_wait_for_the_order_to_begin() {
+        assert!(!Primer::new(false).is_under_way());
+        let mut primer = Primer::new(true);
+        assert!(primer.is_under_way());
+        primer.finish();
+        assert_eq!(primer, Primer::Finished);
+    }
+}

@@ -1,0 +1,192 @@
+//! Deflated messages inflated (RFC 7692 section 7.2.2), never beyond what a message may have.
+//!
+//! Clients are told to use no context takeover, so one inflater serves all of them: about 50 KiB of state and 64 KiB of
+//! room, from the first deflated message on.
+
+use super::close::Violation;
+use super::deflate::TAIL;
+
+/// Room for messages that is kept from one to the next.
+const ROOM_AT_REST: usize = 64 << 10;
+
+/// An empty final block in its stored form (RFC 1951 section 3.2.4). With it behind the message a decoder ends if, and
+/// only if, the message itself has ended between two blocks.
+const FINAL_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+
+/// Inflates messages, each for itself.
+#[derive(Default)]
+pub struct Inflater {
+    stream: Option<Box<zlib_rs::Inflate>>,
+    room: Vec<u8>,
+    /// Bytes of the message in the room.
+    len: usize,
+    /// Nothing has come since the beginning, or since a final block.
+    between: bool,
+}
+
+impl Inflater {
+    /// Inflates a message that lies in pieces.
+    ///
+    /// # Errors
+    /// 1009 as soon as it would have more than `bytes_max` bytes, 1007 if it isn't deflated data or not all of it.
+    pub fn message<'p>(
+        &mut self,
+        pieces: impl Iterator<Item = &'p [u8]>,
+        bytes_max: usize,
+    ) -> Result<&[u8], Violation> {
+        self.room.truncate(ROOM_AT_REST);
+        self.room.shrink_to(ROOM_AT_REST);
+        (self.len, self.between) = (0, true);
+        if let Some(stream) = &mut self.stream {
+            stream.reset(false);
+        }
+        for piece in pieces {
+            self.push(piece, bytes_max)?;
+        }
+        // Some senders end with a final block and leave it at that, or send nothing for nothing.
+        if !self.between {
+            self.push(&TAIL, bytes_max)?;
+            self.push(&FINAL_BLOCK, bytes_max)?;
+        }
+        if !self.between {
+            return Err(Violation::not_deflated());
+        }
+        Ok(&self.room[..self.len])
+    }
+
+    fn push(&mut self, mut piece: &[u8], bytes_max: usize) -> Result<(), Violation> {
+        let stream = self.stream.get_or_insert_with(|| {
+            Box::new(zlib_rs::Inflate::new(false, super::extensions::WINDOW_BITS_MAX))
+        });
+        // One byte more than allowed shows that there is more than allowed.
+        let end = bytes_max.saturating_add(1);
+        while !piece.is_empty() {
+            if self.len == self.room.len() {
+                let size = (2 * self.len).max(ROOM_AT_REST).min(end);
+                self.room.resize(size.max(self.len), 0);
+            }
+            let room_end = self.room.len().min(end);
+            let out = &mut self.room[self.len..room_end];
+            let (read, written) = (stream.total_in(), stream.total_out());
+            let status = stream.decompress(piece, out, zlib_rs::InflateFlush::SyncFlush);
+            let status = status.map_err(|_| Violation::not_deflated())?;
+            let used = (stream.total_in() - read) as usize;
+            let made = (stream.total_out() - written) as usize;
+            self.len += made;
+            if self.len > bytes_max {
+                return Err(Violation::too_big());
+            }
+            piece = &piece[used..];
+            self.between = status == zlib_rs::Status::StreamEnd;
+            if self.between {
+                // A message may have several final blocks (RFC 7692 section 7.2.3.5).
+                stream.reset(false);
+            } else if used == 0 && made == 0 {
+                return Err(Violation::not_deflated());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::close::CloseCode;
+    use proptest::prelude::*;
+
+    fn inflated(payload: &[u8], bytes_max: usize) -> Result<Vec<u8>, CloseCode> {
+        let mut inflater = Inflater::default();
+        let whole = inflater.message(std::iter::once(payload), bytes_max).map(<[u8]>::to_vec);
+        // In pieces, by an inflater that has seen something else before.
+        let mut inflater = Inflater::default();
+        let _ = inflater.message([&b"\xf2\x48\xcd\xc9\xc9"[..]].into_iter(), 1 << 20);
+        let split = inflater.message(payload.chunks(1), bytes_max).map(<[u8]>::to_vec);
+        assert_eq!(whole, split);
+        whole.map_err(|violation| violation.code)
+    }
+
+    fn deflated(message: &[u8], flush: zlib_rs::DeflateFlush) -> Vec<u8> {
+        let mut stream = zlib_rs::Deflate::new(9, false, 15);
+        let mut out = vec![0; message.len() + 100];
+        stream.compress(message, &mut out, flush).unwrap();
+        out.truncate(stream.total_out() as usize);
+        out
+    }
+
+    #[test]
+    fn the_examples_of_rfc_7692() {
+        // Section 7.2.3: one block, no compression, a final block, two blocks, an empty fragment.
+        assert_eq!(inflated(b"\xf2\x48\xcd\xc9\xc9\x07\x00", 5), Ok(b"Hello".to_vec()));
+        assert_eq!(inflated(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", 5), Ok(b"Hello".to_vec()));
+        assert_eq!(inflated(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 5), Ok(b"Hello".to_vec()));
+        let two_blocks = b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00";
+        assert_eq!(inflated(two_blocks, 5), Ok(b"Hello".to_vec()));
+        assert_eq!(inflated(b"\x00", 5), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn final_blocks_end_nothing() {
+        let hello = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
+        assert_eq!(inflated(hello, 5), Ok(b"Hello".to_vec()), "without the octet behind it");
+        assert_eq!(inflated(&[&hello[..], hello, b"\x00"].concat(), 10), Ok(b"HelloHello".to_vec()));
+        assert_eq!(inflated(b"", 5), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_deflated_message() {
+        let long = deflated(&[b'x'; 1000], zlib_rs::DeflateFlush::SyncFlush);
+        let cut = &long[..long.len() - 7];
+        let cases: [&[u8]; 6] =
+            [b"\xff", b"Hello, world", b"\xf2\x48\xcd", b"\x00\x05\x00\xfa\xff\x48\x65", b"\x07", cut];
+        for payload in cases {
+            assert_eq!(inflated(payload, 1 << 20), Err(CloseCode::INVALID_PAYLOAD), "{payload:x?}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_at_the_limit() {
+        let mut bomb = deflated(&vec![0; 10 << 20], zlib_rs::DeflateFlush::SyncFlush);
+        bomb.truncate(bomb.len() - 4);
+        assert!(bomb.len() < 12_000);
+        let mut inflater = Inflater::default();
+        for bytes_max in [125, 1 << 16, (10 << 20) - 1] {
+            let result = inflater.message(bomb.chunks(100), bytes_max).map(<[u8]>::len);
+            assert_eq!(result, Err(Violation::too_big()));
+            assert!(inflater.room.len() <= (bytes_max + 1).max(ROOM_AT_REST));
+        }
+        assert_eq!(inflater.message(bomb.chunks(100), 10 << 20).map(<[u8]>::len), Ok(10 << 20));
+        assert_eq!(inflater.message(std::iter::once(&b"\x00"[..]), 125), Ok(&[][..]));
+        assert!(inflater.room.capacity() <= ROOM_AT_REST, "what one message took is given back");
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_breaks_it(payload in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(message) = inflated(&payload, 1_000) {
+                prop_assert!(message.len() <= 1_000);
+            }
+        }
+
+        #[test]
+        fn any_block_structure(
+            parts in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..300), any::<bool>()), 1..5),
+        ) {
+            let mut payload = Vec::new();
+            for (part, ends) in &parts {
+                let flush = if *ends { zlib_rs::DeflateFlush::Finish } else { zlib_rs::DeflateFlush::SyncFlush };
+                payload.extend(deflated(part, flush));
+            }
+            if payload.ends_with(&TAIL) {
+                payload.truncate(payload.len() - 4);
+            } else {
+                payload.push(0);
+            }
+            let whole = parts.iter().flat_map(|(part, _)| part.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(inflated(&payload, whole.len()), Ok(whole.clone()));
+            if !whole.is_empty() {
+                prop_assert_eq!(inflated(&payload, whole.len() - 1), Err(CloseCode::MESSAGE_TOO_BIG));
+            }
+        }
+    }
+}

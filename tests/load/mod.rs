@@ -1,0 +1,41 @@
+//! `wspush-bench`, run against servers whose faults are known.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // Every test file uses a part of it.
+
+pub mod server;
+pub mod terminator;
+
+use serde_json::Value;
+use std::process::{Command, Stdio};
+use std::thread;
+
+pub use server::{Fault, Server, serve};
+
+/// Runs the bench and returns its exit status, its report, and what it printed.
+pub fn bench(mode: &str, args: &[&str]) -> (i32, Value, String) {
+    let folder = std::env::temp_dir().join(format!(
+        "wspush-bench-{}-{:?}",
+        std::process::id(),
+        thread::current().id()
+    ));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (json, html) = (folder.join("report.json"), folder.join("report.html"));
+    let output = Command::new(env!("CARGO_BIN_EXE_wspush-bench"))
+        .arg(mode)
+        .args(args)
+        .args(["--timeout", "2s", "--json"])
+        .arg(&json)
+        .arg("--html")
+        .arg(&html)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let report = std::fs::read(&json).map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
+    if !report.is_null() {
+        let page = std::fs::read_to_string(&html).unwrap();
+        assert!(page.starts_with("<!doctype html>") && page.contains("<style>") && !page.contains("NaN"));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    (output.status.code().unwrap(), report, text)
+}
