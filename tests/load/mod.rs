@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::thread;
 
+#[allow(unused_imports)] // Every test file uses a part of it.
 pub use server::{Fault, Server, serve};
 
 /// Runs the bench and returns its exit status, its report, and what it printed.
