@@ -395,6 +395,10 @@ wspush_status wspush_connect_header(const struct wspush_connect *connect,
 wspush_status wspush_connect_peer(struct wspush_connect *connect,
                                   struct wspush_str *peer);
 
+// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
+// `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`).
+wspush_status wspush_connect_client_subject(struct wspush_connect *connect, struct wspush_str *subject);
+
 // The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more.
 wspush_status wspush_connect_channel(const struct wspush_connect *connect,
                                      size_t index,

@@ -190,6 +190,12 @@ public:
     wspush_status status = wspush_connect_peer(connect_, &text);
     return detail::found(status, text);
   }
+  /// Whose TLS certificate it has shown, as `CN=alice,O=Example`.
+  std::optional<std::string_view> client_subject() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_client_subject(connect_, &text);
+    return detail::found(status, text);
+  }
   /// The channels that it asks for.
   std::vector<std::string_view> channels() const {
     std::vector<std::string_view> names;

@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // Every target uses one of them.
 
+mod certificate;
 #[cfg(feature = "deflate")]
 mod deflated;
 mod frames;
@@ -11,6 +12,7 @@ mod schedule;
 #[path = "../sim/mod.rs"]
 pub mod sim;
 
+pub use certificate::certificate;
 #[cfg(feature = "deflate")]
 pub use deflated::inflate;
 pub use frames::{chunked, frame, message};
@@ -23,6 +25,7 @@ type Target = fn(&[u8]);
 /// The targets by name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("admin", admin),
+    ("certificate", certificate),
     ("chunked", chunked),
     ("config", config),
     ("connection", connection),

@@ -86,7 +86,7 @@ public final class Agent {
 
     private String open(String path) {
         events = new Events();
-        socket = http.newWebSocketBuilder().buildAsync(URI.create("ws://" + address + path), events).join();
+        socket = http.newWebSocketBuilder().buildAsync(URI.create(address + path), events).join();
         return "open";
     }
 

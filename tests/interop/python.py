@@ -17,7 +17,7 @@ class Websockets:
         self.package, self.address, self.socket = websockets, address, None
 
     async def open(self, path):
-        self.socket = await self.package.connect(f"ws://{self.address}{path}", proxy=None)
+        self.socket = await self.package.connect(f"{self.address}{path}", proxy=None)
 
     def extensions(self):
         return " ".join(extension.name for extension in self.socket.protocol.extensions)
@@ -52,7 +52,7 @@ class Aiohttp:
     async def open(self, path):
         if self.session is None:
             self.session = self.package.ClientSession()
-        self.socket = await self.session.ws_connect(f"ws://{self.address}{path}", compress=15)
+        self.socket = await self.session.ws_connect(f"{self.address}{path}", compress=15)
 
     def extensions(self):
         return "permessage-deflate" if self.socket.compress else ""

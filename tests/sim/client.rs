@@ -10,6 +10,7 @@ use super::deflate;
 use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
+use super::veil::Veil;
 
 /// What a client is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Client {
     /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
+    /// Speaks TLS.
+    pub veil: Option<Box<Veil>>,
     /// Cut the connection, or closed its side in the middle of something.
     pub gone: bool,
     pub close_sent: bool,
@@ -109,6 +112,7 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
+            veil: None,
             gone: false,
             close_sent: false,
             close_code: None,
@@ -178,8 +182,12 @@ impl Client {
             return;
         }
         let n = n.min(self.outgoing.len()).min((256_usize << 10).saturating_sub(wire.up.len()));
-        if n > 0 {
-            let bytes: Vec<u8> = self.outgoing.drain(..n).collect();
+        let bytes = match &mut self.veil {
+            None => self.outgoing.drain(..n).collect(),
+            Some(veil) if veil.is_open() => veil.seal(&self.outgoing.drain(..n).collect::<Vec<u8>>()),
+            Some(veil) => veil.seal(&[]),
+        };
+        if !bytes.is_empty() {
             wire.push_up(&bytes);
         }
     }
@@ -190,7 +198,17 @@ impl Client {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
-        self.buf.extend(bytes);
+        match &mut self.veil {
+            None => self.buf.extend(bytes),
+            Some(veil) => match veil.unseal(&bytes) {
+                Some(plain) => self.buf.extend(plain),
+                None => {
+                    // An alert is all that it is told, without a request that could be answered.
+                    self.gone = true;
+                    self.wire.borrow_mut().end_up();
+                }
+            },
+        }
         while self.understand() {}
         if self.wire.borrow().is_over() {
             self.stage = Stage::Over;
@@ -198,9 +216,14 @@ impl Client {
         }
     }
 
-    /// Whether the stream stopped inside of a frame or response.
-    pub fn is_cut_off(&self) -> bool {
+    /// Whether something has come that is no whole frame or response.
+    pub fn has_rest(&self) -> bool {
         !self.buf.is_empty()
+    }
+
+    /// Whether the stream stopped inside of a frame or response, or without TLS's own end.
+    pub fn is_cut_off(&self) -> bool {
+        self.has_rest() || self.veil.as_ref().is_some_and(|veil| !veil.has_ended())
     }
 
     fn understand(&mut self) -> bool {

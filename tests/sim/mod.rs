@@ -11,6 +11,11 @@ pub mod dice;
 pub mod handler;
 pub mod net;
 pub mod parse;
+#[cfg(feature = "tls")]
+pub mod veil;
+#[cfg(not(feature = "tls"))]
+#[path = "no_veil.rs"]
+pub mod veil;
 pub mod world;
 
 use dice::Dice;
