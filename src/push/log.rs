@@ -379,7 +379,8 @@ mod tests {
                     prop_assert!(half >= middle.map_or(head, |(at, _)| *at));
                     model.frames.retain(|(at, _)| *at >= half);
                 }
-                let (predicted, growth) = (log.tail_after(bytes.len()), log.growth_from(log.tail_after(bytes.len()), bytes.len()));
+                let predicted = log.tail_after(bytes.len());
+                let growth = log.growth_from(predicted, bytes.len());
                 let before = log.bytes();
                 model.frames.push((head, bytes.clone()));
                 head += bytes.len() as u64;
