@@ -21,6 +21,7 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
   MUST(wspush_connect_path(connect, &path));
   HOLDS(path.length == 3 && memcmp(path.data, "/ws", 3) == 0);
   GIVES(WSPUSH_ENOTFOUND, wspush_connect_header(connect, WSPUSH_STR("x-not-there"), &missing));
+  GIVES(WSPUSH_ENOTFOUND, wspush_connect_client_subject(connect, &missing));
   MUST(wspush_connect_header(connect, WSPUSH_STR("HOST"), &missing));
   if (wspush_connect_query(connect, WSPUSH_STR("name"), &name) < 0 || name.length > 32) {
     MUST(wspush_connect_refuse(connect, 401, WSPUSH_STR("who are you?")));

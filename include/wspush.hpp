@@ -65,10 +65,12 @@ struct Message {
   Message(int32_t kind_, std::string_view data_) noexcept : kind(kind_), data(data_) {}
 
   static Message binary(std::string_view bytes) noexcept { return {WSPUSH_BINARY, bytes}; }
+  /// The same message, never compressed on its way out.
+  Message uncompressed() const noexcept { return {kind | WSPUSH_UNCOMPRESSED, data}; }
   static Message binary(const void *bytes, std::size_t length) noexcept {
     return binary({static_cast<const char *>(bytes), length});
   }
-  bool is_text() const noexcept { return kind == WSPUSH_TEXT; }
+  bool is_text() const noexcept { return (kind & ~WSPUSH_UNCOMPRESSED) == WSPUSH_TEXT; }
 };
 /// Settings by name.
 class Config {
@@ -186,6 +188,12 @@ public:
   std::optional<std::string_view> peer() const {
     wspush_str text{};
     wspush_status status = wspush_connect_peer(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// Whose TLS certificate it has shown, as `CN=alice,O=Example`.
+  std::optional<std::string_view> client_subject() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_client_subject(connect_, &text);
     return detail::found(status, text);
   }
   /// The channels that it asks for.

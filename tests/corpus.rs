@@ -15,7 +15,7 @@ use fuzzed::sim::dice::Dice;
 fn corpora() {
     let ours = format!("{}/fuzz/corpus", env!("CARGO_MANIFEST_DIR"));
     let folders = std::env::var("WSPUSH_CORPUS").unwrap_or(ours);
-    for (name, target) in fuzzed::TARGETS {
+    for &(name, target) in fuzzed::TARGETS {
         let mut inputs = 0;
         for folder in folders.split(':').map(|folder| Path::new(folder).join(name)) {
             for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
@@ -32,7 +32,7 @@ fn corpora() {
 #[test]
 fn noise() {
     let mut dice = Dice::from_seed(1);
-    for (name, target) in fuzzed::TARGETS {
+    for &(name, target) in fuzzed::TARGETS {
         let runs = if ["world", "connection"].contains(&name) { 40 } else { 400 };
         for run in 0..runs {
             let data: Vec<u8> = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect();

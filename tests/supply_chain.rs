@@ -48,13 +48,20 @@ const LIBRARY: &[&str] = &[
 const LIBRARY_CRATES_MAX: usize = 24;
 
 /// Crates that are linked in two versions.
-const DUPLICATES: &[&str] = &[];
+///
+/// untrusted: aws-lc-rs asks for an older one than rustls-webpki; it is a cursor over bytes, 300 lines.
+const DUPLICATES: &[&str] = &["untrusted"];
 
 /// What runs on the machine that builds or tests: build scripts and procedural macros.
 const RUN_AT_BUILD: &[&str] = &[
     "alloca",
+    "asn1-rs-derive",
+    "asn1-rs-impl",
+    "aws-lc-rs",
+    "aws-lc-sys",
     "cbindgen",
     "clap_derive",
+    "displaydoc",
     "getrandom",
     "httparse",
     "jni",
@@ -62,10 +69,13 @@ const RUN_AT_BUILD: &[&str] = &[
     "jni-sys-macros",
     "libc",
     "num-traits",
+    "oid-registry",
     "portable-atomic",
     "proc-macro2",
     "quote",
+    "ring",
     "rustix",
+    "rustls",
     "serde",
     "serde_core",
     "serde_derive",
@@ -73,6 +83,7 @@ const RUN_AT_BUILD: &[&str] = &[
     "signal-hook",
     "thiserror",
     "thiserror-impl",
+    "time-macros",
     "zerocopy",
     "zerocopy-derive",
     "zmij",

@@ -13,6 +13,7 @@ final class EchoHost implements WsPushListener {
         Check.that(request.peer().startsWith("127.0.0.1:"), "peer " + request.peer());
         Check.equal("websocket", request.header("upgrade").toLowerCase(), "a header");
         Check.equal(null, request.header("no-such"), "no header");
+        Check.equal(null, request.clientSubject(), "no certificate");
         // It isn't interested in broadcasts.
         return Decision.accept().broadcast(false).user(request.query("how"));
     }

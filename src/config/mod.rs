@@ -110,8 +110,8 @@ pub struct Config {
     pub admin: AdminListen,
     /// Bearer token the admin API asks for.
     pub admin_token: Option<String>,
-    /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for clients
-    /// that ask for none of the names in any.
+    /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for
+    /// clients that ask for none of the names in any.
     pub tls_cert: Vec<String>,
     /// PEM files with the certificates' private keys, in the same order.
     pub tls_key: Vec<String>,

@@ -124,6 +124,20 @@ pub unsafe extern "C" fn wspush_connect_peer(
     })
 }
 
+/// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
+/// `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_client_subject(
+    connect: *mut wspush_connect,
+    subject: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current_mut, subject: place => {
+        let found = connect.connect().client_subject().ok_or_else(|| none("client certificate"))?;
+        subject.put(connect.keep(found));
+        Ok(WSPUSH_OK)
+    })
+}
+
 /// The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_channel(

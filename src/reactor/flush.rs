@@ -40,7 +40,7 @@ pub(super) enum Doom {
 
 /// Writes everything from `cursor` to the log's head with one call of `write`; with `frame_only`, only to the end of
 /// the frame under way.
-#[inline]
+#[inline(always)] // Part of each walk's loop, though there is more than one walk.
 pub(super) fn offer(
     write: impl FnOnce(&mut Metrics, &[u8], &[u8]) -> Sent,
     log: &Log,
@@ -74,8 +74,9 @@ pub(super) fn offer(
     }
 }
 
-/// Offers a subscriber what it still has to get; one whose socket is full is only looked at.
-#[inline]
+/// Offers a subscriber what it still has to get; one whose socket is full is only looked at. Always inlined, and all
+/// but the plain case kept out of it: this is what a broadcast does a million times.
+#[inline(always)]
 fn visit<S: Socket>(
     slot: &mut Slot<S>,
     log: &Log,
@@ -85,28 +86,17 @@ fn visit<S: Socket>(
     tls: &mut Tls,
     backlog_bytes: &mut usize,
 ) -> Offer {
-    if !slot.flags.any(Flags::BLOCKED_OR_TLS) {
-        let socket = &mut slot.socket;
-        offer(
-            |metrics, first, second| send(socket, metrics, first, second),
-            log,
-            ledger,
-            cursor,
-            metrics,
-            false,
-        )
-    } else if !slot.flags.any(Flags::BLOCKED) {
-        offer_sealed(slot, log, ledger, cursor, metrics, tls, backlog_bytes)
-    } else if log.position(*cursor).is_none() {
-        Offer::Fallen
-    } else {
-        Offer::Nothing
+    if slot.flags.any(Flags::BLOCKED_OR_TLS) {
+        return visit_special(slot, log, ledger, cursor, metrics, tls, backlog_bytes);
     }
+    let socket = &mut slot.socket;
+    let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| send(socket, metrics, first, second);
+    offer(write, log, ledger, cursor, metrics, false)
 }
 
-/// As [`offer`], to a connection that speaks TLS.
+/// As [`visit`], for a subscriber that can't be written to just like that.
 #[inline(never)]
-fn offer_sealed<S: Socket>(
+fn visit_special<S: Socket>(
     slot: &mut Slot<S>,
     log: &Log,
     ledger: &mut Ledger,
@@ -115,10 +105,16 @@ fn offer_sealed<S: Socket>(
     tls: &mut Tls,
     backlog_bytes: &mut usize,
 ) -> Offer {
-    let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| {
-        send_sealed(slot, tls, backlog_bytes, metrics, first, second)
-    };
-    offer(write, log, ledger, cursor, metrics, false)
+    if !slot.flags.any(Flags::BLOCKED) {
+        let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| {
+            send_sealed(slot, tls, backlog_bytes, metrics, first, second)
+        };
+        offer(write, log, ledger, cursor, metrics, false)
+    } else if log.position(*cursor).is_none() {
+        Offer::Fallen
+    } else {
+        Offer::Nothing
+    }
 }
 
 /// Remembers what a visit has led to.

@@ -1,9 +1,9 @@
-//! Connections that speak TLS: what goes in between the socket and everything else. For a plain connection all of this is
-//! one flag that is not set.
+//! Connections that speak TLS: what goes in between the socket and everything else. For a plain connection all of this
+//! is one flag that is not set.
 //!
-//! What is written is sealed through one buffer that all connections share, and counts as written when it is sealed; the
-//! ciphertext that the socket does not take is kept, at most about a record of it, and until it is gone the connection
-//! is blocked. So a blocked TLS connection always has something unsent, and one that isn't has nothing.
+//! What is written is sealed through one buffer that all connections share, and counts as written when it is sealed;
+//! the ciphertext that the socket does not take is kept, at most about a record of it, and until it is gone the
+//! connection is blocked. So a blocked TLS connection always has something unsent, and one that isn't has nothing.
 
 use std::io;
 use std::net::SocketAddr;
@@ -160,6 +160,14 @@ impl<S: Socket> Reactor<S> {
     /// Nothing more will come: the peer has said so, or closed its side.
     fn tls_ended(&mut self, index: usize) -> Read {
         self.take_up_kept(index);
+        if self
+            .slots
+            .get(index)
+            .is_some_and(|slot| slot.state == State::Open && !slot.flags.any(Flags::BLOCKED))
+        {
+            // Without a goodbye of the WebSocket this counts as a reset, but a close_notify is owed (RFC 8446, 6.1).
+            self.close_tls(index);
+        }
         match self.slots.get(index) {
             // The end is still there when the answers to what came before it are written.
             Some(slot) if slot.flags.any(Flags::PAUSED) => {}
@@ -203,7 +211,8 @@ impl<S: Socket> Reactor<S> {
         if let Some(established) = received.established {
             self.note_established(established);
         }
-        if goes_on && !plain.is_empty() {
+        // After a fatal alert nothing could be answered any more.
+        if goes_on && !plain.is_empty() && received.failed.is_none() {
             self.hold(index, |slot| slot.keep(&[]));
             self.input(index, &mut plain);
         }

@@ -4,7 +4,7 @@
 //! A session gets ciphertext and gives plaintext and back; it knows no socket. While a connection is idle it holds keys
 //! and nothing else: whoever reads and writes brings the buffers. The path of a byte in: the reactor's read buffer ->
 //! [`Session::receive`] -> plaintext, as if it had come from the socket. Out: plaintext -> [`Session::encrypt`] ->
-//! records in the [`Records`] that all connections share -> the socket; what that does not take is the session's to keep.
+//! records in the [`Records`] that all connections share -> the socket; what that does not take the session keeps.
 //!
 //! Without the feature `tls` there are the same types, of which there can be no value.
 //!
@@ -14,9 +14,7 @@
 mod absent;
 #[cfg(feature = "tls")]
 mod acceptor;
-#[cfg(feature = "tls")]
 mod certificate;
-#[cfg(feature = "tls")]
 mod der;
 mod error;
 #[cfg(feature = "tls")]
@@ -29,7 +27,6 @@ mod session;
 pub use absent::{Acceptor, Session};
 #[cfg(feature = "tls")]
 pub use acceptor::Acceptor;
-#[cfg(feature = "tls")]
 pub use certificate::{Certificate, certificate};
 pub use error::TlsError;
 pub use records::Records;
@@ -57,8 +54,8 @@ pub struct Received {
     pub established: Option<Established>,
     /// The peer has said that nothing more will come (close_notify).
     pub ended: bool,
-    /// The peer has broken the protocol, or does not want what is on offer: what came before is still good, and an alert
-    /// for the peer is among the records.
+    /// The peer has broken the protocol, or does not want what is on offer: an alert for it is among the records, and
+    /// nothing can be said behind that.
     pub failed: Option<String>,
 }
 

@@ -31,6 +31,7 @@ impl Records {
     }
 
     /// Lets `write` write behind what is there. It says how many bytes it wrote, or how many it needs.
+    #[cfg(feature = "tls")]
     pub(super) fn write(&mut self, mut write: impl FnMut(&mut [u8]) -> Result<usize, usize>) {
         if self.bytes.is_empty() {
             self.bytes.resize(BYTES_AT_REST, 0);
@@ -47,7 +48,7 @@ impl Records {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
 

@@ -98,8 +98,8 @@ impl Session {
         certificate(chain.first()?).map(|read| read.subject)
     }
 
-    /// Takes input, which must begin with [`partial`](Self::partial): appends what it says to `plain`, and to `out` what
-    /// the protocol has to answer. What is not whole is kept.
+    /// Takes input, which must begin with [`partial`](Self::partial): appends what it says to `plain`, and to `out`
+    /// what the protocol has to answer. What is not whole is kept.
     pub fn receive(&mut self, input: &mut [u8], plain: &mut Vec<u8>, out: &mut Records) -> Received {
         let mut received = Received::default();
         let mut at = 0;
@@ -152,8 +152,10 @@ impl Session {
     fn fail(&mut self, error: Error, input: &mut [u8], received: &mut Received, out: &mut Records) {
         self.failed = true;
         received.failed = Some(error.to_string());
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            self.connection.process_tls_records(input).state
+        // Only as long as there is something: the library must not see the input again at which it has failed.
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.connection.process_tls_records(input).state
         {
             out.write(|room| encoded(data.encode(room)));
         }
@@ -219,3 +221,6 @@ fn encoded(result: Result<usize, EncodeError>) -> Result<usize, usize> {
         Err(EncodeError::AlreadyEncoded) => Ok(0),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,7 +166,12 @@ impl Daemon {
 
     /// A client's id, as the server lists it.
     pub fn id_of(&self, client: &WebSocket) -> String {
-        let address = client.stream().local_addr().expect("an address").to_string();
+        self.id_of_client(client.stream())
+    }
+
+    /// The id of a client at the other end of this stream.
+    pub fn id_of_client(&self, stream: &std::net::TcpStream) -> String {
+        let address = stream.local_addr().expect("an address").to_string();
         let page = self.ask("GET", "/connections?limit=1000", &[], b"").json();
         let connections = page["connections"].as_array().expect("a list");
         let own = connections.iter().find(|connection| connection["peer"] == address.as_str());

@@ -1,4 +1,4 @@
-//! TLS from the client's side: certificates for one test, and a blocking client that lets a test send every byte itself.
+//! TLS from the client's side: certificates for one test, and a blocking client that lets a test send every byte.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -6,16 +6,19 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Sender;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use rustls::client::Resumption;
+use rustls::SupportedProtocolVersion;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::PATIENCE;
 use super::websocket::{Frame, HANDSHAKE, masked, parse};
+use super::{Daemon, PATIENCE};
 
 /// An authority and files that it has made, in a folder that goes with it.
 pub struct Authority {
@@ -39,6 +42,29 @@ impl Authority {
         fs::write(folder.join("ca.pem"), certificate.pem()).expect("a file");
         let der = certificate.der().clone();
         Authority { folder, issuer: Issuer::new(params, key), certificate: der }
+    }
+
+    /// One that has made `one.pem` and `one.key` for localhost.
+    pub fn with_localhost() -> Authority {
+        let authority = Authority::new("test authority");
+        authority.make("one", &["localhost"]);
+        authority
+    }
+
+    /// A daemon with one TLS listener, these pairs and these flags.
+    pub fn daemon(&self, pairs: &[&str], more: &[&str]) -> Daemon {
+        let flags = self.flags(pairs);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        Daemon::start(&flags)
+    }
+
+    /// The configuration of a client that shows a certificate of this authority's.
+    pub fn client_with(
+        &self,
+        own: &str,
+        versions: &'static [&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
+        ClientOptions { own: Some(own), versions, ..self.client() }.config()
     }
 
     /// A file in its folder.
@@ -95,7 +121,7 @@ impl Drop for Authority {
 
 /// How a client is to be.
 pub struct ClientOptions<'a> {
-    authority: &'a Authority,
+    pub authority: &'a Authority,
     pub provider: Arc<CryptoProvider>,
     pub versions: &'static [&'static SupportedProtocolVersion],
     /// The name of its own certificate.
@@ -103,11 +129,71 @@ pub struct ClientOptions<'a> {
     pub resumes: bool,
 }
 
+/// Checks what the library's own verifier checks, and tells which OCSP response came.
+#[derive(Debug)]
+struct Listening {
+    inner: Arc<WebPkiServerVerifier>,
+    heard: Sender<Vec<u8>>,
+}
+
+impl ServerCertVerifier for Listening {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.heard.send(ocsp.to_vec()).expect("a listener");
+        self.inner.verify_server_cert(end_entity, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
 impl ClientOptions<'_> {
-    /// Its configuration.
-    pub fn config(&self) -> ClientConfig {
+    fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.certificate.clone()).expect("a root");
+        roots
+    }
+
+    /// What checks servers' certificates.
+    pub fn verifier(&self) -> Arc<WebPkiServerVerifier> {
+        let roots = Arc::new(self.roots());
+        let builder = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone());
+        builder.build().expect("a verifier")
+    }
+
+    /// The same; it tells which OCSP response came with one.
+    pub fn listening_verifier(&self, heard: Sender<Vec<u8>>) -> Arc<dyn ServerCertVerifier> {
+        Arc::new(Listening { inner: self.verifier(), heard })
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> ClientConfig {
+        let roots = self.roots();
         let builder = ClientConfig::builder_with_provider(self.provider.clone());
         let builder = builder.with_protocol_versions(self.versions).expect("versions");
         let builder = builder.with_root_certificates(roots);
@@ -187,14 +273,18 @@ impl TlsClient {
 
     /// The head of an answer.
     pub fn head(&mut self) -> String {
+        self.try_head().expect("an answer")
+    }
+
+    /// The head of an answer, or why there is none.
+    pub fn try_head(&mut self) -> Result<String, rustls::Error> {
         loop {
             if let Some(at) = self.received.windows(4).position(|part| part == b"\r\n\r\n") {
-                return String::from_utf8(self.received.drain(..at + 4).collect()).expect("ASCII");
+                return Ok(String::from_utf8(self.received.drain(..at + 4).collect()).expect("ASCII"));
             }
-            assert!(
-                self.receive().expect("TLS") > 0 || self.end.is_none(),
-                "the end came instead of an answer"
-            );
+            if self.receive()? == 0 && self.end.is_some() {
+                return Err(rustls::Error::General("the stream has ended".to_owned()));
+            }
         }
     }
 
@@ -273,7 +363,7 @@ impl TlsClient {
     /// The next frame; None: the stream has ended.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some((frame, size)) = parse(&self.received) {
+            if let Some((frame, size)) = parse(&self.received, false) {
                 self.received.drain(..size);
                 return Some(frame);
             }

@@ -86,7 +86,7 @@ public final class Agent {
 
     private String open(String path) {
         events = new Events();
-        socket = http.newWebSocketBuilder().buildAsync(URI.create("ws://" + address + path), events).join();
+        socket = http.newWebSocketBuilder().buildAsync(URI.create(address + path), events).join();
         return "open";
     }
 
@@ -134,6 +134,8 @@ public final class Agent {
                 yield closed();
             }
             case "closed" -> closed();
+            // It knows of none.
+            case "extensions" -> "extensions";
             default -> "no command " + words[0];
         };
     }

@@ -37,7 +37,7 @@ function makeAgent(Socket, address) {
 
   const open = async (path) => {
     events = [];
-    socket = new Socket(`ws://${address}${path}`);
+    socket = new Socket(`${address}${path}`);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => happened(["open"]);
     socket.onmessage = ({ data }) => happened(["message", data]);
@@ -76,6 +76,8 @@ function makeAgent(Socket, address) {
         return closed();
       case "closed":
         return closed();
+      case "extensions":
+        return `extensions ${socket.extensions}`;
     }
     return `no command ${command}`;
   };

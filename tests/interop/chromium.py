@@ -11,7 +11,7 @@ import sys
 
 FLAGS = [
     "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--ignore-certificate-errors", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-proxy-server",
 ]
 
@@ -71,8 +71,10 @@ def main():
     browser = Browser(profile)
     try:
         # The browser sends the page's origin with the upgrade.
-        browser.call("Page.navigate", url=f"http://{address}/healthz")
-        while browser.value("location.protocol === 'http:' && document.readyState === 'complete'") is not True:
+        page = address.replace("ws", "http", 1) + "/healthz"
+        browser.call("Page.navigate", url=page)
+        loaded = f"location.href === {json.dumps(page)} && document.readyState === 'complete'"
+        while browser.value(loaded) is not True:
             pass
         script = pathlib.Path(__file__).with_name("agent.js").read_text(encoding="utf-8")
         browser.value(f"{script}\nconst agent = makeAgent(WebSocket, {json.dumps(address)}); true")

@@ -1,5 +1,5 @@
 //! `wspush-bench`, run against servers whose faults are known.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // Every test file uses a part of it.
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)] // Every test file uses a part of it.
 
 pub mod server;
 pub mod terminator;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::thread;
 
+#[allow(unused_imports)] // Every test file uses a part of it.
 pub use server::{Fault, Server, serve};
 
 /// Runs the bench and returns its exit status, its report, and what it printed.

@@ -149,7 +149,7 @@ impl World {
                     || self.draining
                     || !client.outgoing.is_empty();
                 assert!(fine, "{who}: {} responses missing: {client:?}", client.requests.len());
-                assert!(!client.is_cut_off() || late || self.draining, "{who}: half a response");
+                assert!(!client.has_rest() || late || self.draining, "{who}: half a response");
             }
             _ => {}
         }

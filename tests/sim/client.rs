@@ -6,9 +6,11 @@ use std::rc::Rc;
 
 use wspush::reactor::Door;
 
+use super::deflate;
 use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
+use super::veil::Veil;
 
 /// What a client is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub struct Client {
     /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
+    /// Speaks TLS.
+    pub veil: Option<Box<Veil>>,
     /// Cut the connection, or closed its side in the middle of something.
     pub gone: bool,
     pub close_sent: bool,
@@ -83,6 +87,11 @@ pub struct Client {
     pub answered: usize,
     pub directs_sent: usize,
     pub directs_heard: usize,
+    /// What it offers of extensions, and the window that was agreed on; 0: nothing.
+    pub offer: &'static str,
+    pub window_bits: u8,
+    /// Publications that came deflated.
+    pub deflated: usize,
     pub requests: VecDeque<&'static str>,
     pub pushes: Vec<u16>,
 }
@@ -103,6 +112,7 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
+            veil: None,
             gone: false,
             close_sent: false,
             close_code: None,
@@ -115,6 +125,9 @@ impl Client {
             answered: 0,
             directs_sent: 0,
             directs_heard: 0,
+            offer: "",
+            window_bits: 0,
+            deflated: 0,
             requests: VecDeque::new(),
             pushes: Vec::new(),
         }
@@ -122,9 +135,13 @@ impl Client {
 
     /// Queues the opening handshake.
     pub fn shake_hands(&mut self, target: &str) {
+        let offer = match self.offer {
+            "" => String::new(),
+            offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
+        };
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: sim\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
         );
         self.outgoing.extend(request.bytes());
     }
@@ -136,7 +153,7 @@ impl Client {
 
     /// Queues a message and what must be the answer.
     pub fn say(&mut self, dice: &mut Dice, text: bool, payload: &[u8]) {
-        let (bytes, pings) = parse::client_message(dice, text, payload);
+        let (bytes, pings) = parse::client_message(dice, text, payload, self.window_bits);
         self.outgoing.extend(bytes);
         self.pongs.extend(pings);
         match self.role {
@@ -165,8 +182,12 @@ impl Client {
             return;
         }
         let n = n.min(self.outgoing.len()).min((256_usize << 10).saturating_sub(wire.up.len()));
-        if n > 0 {
-            let bytes: Vec<u8> = self.outgoing.drain(..n).collect();
+        let bytes = match &mut self.veil {
+            None => self.outgoing.drain(..n).collect(),
+            Some(veil) if veil.is_open() => veil.seal(&self.outgoing.drain(..n).collect::<Vec<u8>>()),
+            Some(veil) => veil.seal(&[]),
+        };
+        if !bytes.is_empty() {
             wire.push_up(&bytes);
         }
     }
@@ -177,7 +198,17 @@ impl Client {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
-        self.buf.extend(bytes);
+        match &mut self.veil {
+            None => self.buf.extend(bytes),
+            Some(veil) => match veil.unseal(&bytes) {
+                Some(plain) => self.buf.extend(plain),
+                None => {
+                    // An alert is all that it is told, without a request that could be answered.
+                    self.gone = true;
+                    self.wire.borrow_mut().end_up();
+                }
+            },
+        }
         while self.understand() {}
         if self.wire.borrow().is_over() {
             self.stage = Stage::Over;
@@ -185,9 +216,14 @@ impl Client {
         }
     }
 
-    /// Whether the stream stopped inside of a frame or response.
-    pub fn is_cut_off(&self) -> bool {
+    /// Whether something has come that is no whole frame or response.
+    pub fn has_rest(&self) -> bool {
         !self.buf.is_empty()
+    }
+
+    /// Whether the stream stopped inside of a frame or response, or without TLS's own end.
+    pub fn is_cut_off(&self) -> bool {
+        self.has_rest() || self.veil.as_ref().is_some_and(|veil| !veil.has_ended())
     }
 
     fn understand(&mut self) -> bool {
@@ -202,6 +238,14 @@ impl Client {
                     self.stage = Stage::Open;
                     self.response(&response);
                 } else if response.status == 101 {
+                    self.window_bits = response.window_bits;
+                    let asked = deflate::OFFERS.iter().find(|(offer, _)| *offer == self.offer);
+                    let may = asked.map_or(0, |(_, bits)| *bits);
+                    assert!(
+                        self.window_bits == 0 || self.window_bits == may,
+                        "{} of {may}",
+                        self.window_bits
+                    );
                     self.stage = Stage::Open;
                 } else if !matches!(self.role, Role::Garbage | Role::Raw) {
                     // Refused; there is nothing else it could want.
@@ -211,7 +255,7 @@ impl Client {
                 !self.buf.is_empty()
             }
             (Stage::Open, _) => {
-                let Some(frame) = parse::frame(&mut self.buf) else { return false };
+                let Some(frame) = parse::frame(&mut self.buf, self.window_bits) else { return false };
                 self.frame(frame);
                 !self.buf.is_empty()
             }
@@ -234,6 +278,8 @@ impl Client {
 
     fn frame(&mut self, frame: Frame) {
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
+        self.deflated += usize::from(frame.deflated && text.starts_with("P|"));
+        assert!(self.deflated == 0 || self.window_bits == 15, "a publication deflated for a small window");
         match (frame.opcode, self.role) {
             (9, _) if self.mute || self.close_sent => {}
             (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),

@@ -55,6 +55,8 @@ impl World {
         let mut reactor =
             Reactor::new(config.clone(), shared.clone(), handler, journal, config.max_connections, now);
         reactor.start_logs_at(log_start);
+        #[cfg(feature = "tls")]
+        reactor.set_acceptor(Some(super::veil::acceptor()));
         let faults = Faults { dice: dice.clone(), now_us, shortage: 0, short_write: 0 };
         World {
             dice,
@@ -87,7 +89,13 @@ impl World {
     /// A client that will be accepted with the next turn.
     pub fn connect(&mut self, role: Role, door: Door, reader: Reader, down_max: usize) -> usize {
         let n = self.clients.len();
-        self.clients.push(Client::new(n, role, door, reader, down_max, self.now_us));
+        #[allow(unused_mut)] // Without TLS nothing is changed.
+        let mut client = Client::new(n, role, door, reader, down_max, self.now_us);
+        #[cfg(feature = "tls")]
+        if self.dice.one_in(4) {
+            client.veil = Some(Box::new(super::veil::Veil::new(self.dice.one_in(2))));
+        }
+        self.clients.push(client);
         self.waiting.push(n);
         n
     }
@@ -139,7 +147,10 @@ impl World {
         let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
         client.began_us = self.now_us;
-        client.slot = self.reactor.admit(socket, client.door, address);
+        client.slot = match client.veil {
+            None => self.reactor.admit(socket, client.door, address),
+            Some(_) => self.reactor.admit_tls(socket, client.door, address),
+        };
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
             self.reactor.ready(slot, true, false);
@@ -192,6 +203,11 @@ impl World {
     pub fn act(&mut self) {
         for client in &mut self.clients {
             let n = if self.dice.one_in(3) { self.dice.range(1, 20) } else { 1 << 20 };
+            if let Some(veil) = &mut client.veil
+                && self.dice.one_in(100)
+            {
+                veil.change_keys();
+            }
             client.send(n);
             match client.reader {
                 Reader::Fast => client.read(usize::MAX, self.now_us),

@@ -178,7 +178,8 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
     };
     let (status, channels) = (status.to_string(), connect.channels.len().to_string());
     let mut out = Vec::with_capacity(1_024);
-    for part in [connect.path(), head.query(), &peer, &status, &reason, &channels] {
+    let subject = connect.client_subject().unwrap_or_default();
+    for part in [connect.path(), head.query(), &peer, &subject, &status, &reason, &channels] {
         packed::put(&mut out, part.as_bytes());
     }
     for channel in &connect.channels {

@@ -55,7 +55,7 @@ impl Agent {
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
             ["open", path] => {
-                let url = format!("ws://{}{path}", self.address);
+                let url = format!("{}{path}", self.address);
                 self.socket = Some(tokio_tungstenite::connect_async(url).await?.0);
                 Ok("open".to_owned())
             }
@@ -75,6 +75,8 @@ impl Agent {
                 self.closed().await
             }
             ["closed"] => self.closed().await,
+            // It knows of none.
+            ["extensions"] => Ok("extensions".to_owned()),
             _ => Err(format!("no command {line}").into()),
         }
     }

@@ -12,6 +12,7 @@ public final class ConnectRequest {
     private final String path;
     private final String query;
     private final String peer;
+    private final String clientSubject;
     private final int refusedStatus;
     private final String refusedReason;
     private final List<String> channels;
@@ -21,10 +22,11 @@ public final class ConnectRequest {
         path = parts.get(0);
         query = parts.get(1);
         peer = parts.get(2);
-        refusedStatus = Integer.parseInt(parts.get(3));
-        refusedReason = parts.get(4);
-        int fieldsFrom = 6 + Integer.parseInt(parts.get(5));
-        channels = Collections.unmodifiableList(parts.subList(6, fieldsFrom));
+        clientSubject = parts.get(3);
+        refusedStatus = Integer.parseInt(parts.get(4));
+        refusedReason = parts.get(5);
+        int fieldsFrom = 7 + Integer.parseInt(parts.get(6));
+        channels = Collections.unmodifiableList(parts.subList(7, fieldsFrom));
         fields = parts.subList(fieldsFrom, parts.size());
     }
 
@@ -78,6 +80,15 @@ public final class ConnectRequest {
      */
     public String peer() {
         return peer;
+    }
+
+    /**
+     * Whose TLS certificate the client has shown. It was checked against {@code tls_client_ca}.
+     *
+     * @return the subject, as {@code CN=alice,O=Example} (RFC 4514); null if it has shown none, or wasn't asked
+     */
+    public String clientSubject() {
+        return clientSubject.isEmpty() ? null : clientSubject;
     }
 
     /**

@@ -62,6 +62,17 @@ public final class WsPushServerBuilder {
     }
 
     /**
+     * The certificate and its key for listeners whose address begins with {@code tls://}.
+     *
+     * @param certificateFile a PEM file: the certificate, and what certifies it
+     * @param keyFile a PEM file: its private key
+     * @return this
+     */
+    public WsPushServerBuilder tls(String certificateFile, String keyFile) {
+        return set("tls_cert", certificateFile).set("tls_key", keyFile);
+    }
+
+    /**
      * Where the admin API listens; without this, nowhere.
      *
      * @param address an IP address with port, or {@code unix:} and a path
