@@ -221,7 +221,8 @@ impl Channel {
         (self.members.len() - 1) as u32
     }
 
-    /// Removes the member at `place`, which took this form. Others take the places that become free: `moved(slot, old, new)` for each.
+    /// Removes the member at `place`, which took this form. Others take the places that become free:
+    /// `moved(slot, old, new)` for each.
     ///
     /// A member that the walk has still to visit is never moved in front of it.
     pub fn leave(&mut self, place: u32, deflated: bool, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {
