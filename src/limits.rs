@@ -98,7 +98,8 @@ pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 pub const LOG_FORMS: usize = 2;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
 pub const LOG_INDEX_BYTES: usize = 128;
-/// Bounds of `logs_bytes_max`. It must hold one whole log in all its forms at the least, which only the configuration knows.
+/// Bounds of `logs_bytes_max`. It must hold one whole log in all its forms at the least, which only the configuration
+/// knows.
 pub const LOGS_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(1024 * GIB));
 /// Bounds of `outbox_bytes_max`: at the least a pong and a close frame at their longest.
 pub const OUTBOX_BYTES_MAX: Bounds = Bounds::new(256, 64 * MIB);

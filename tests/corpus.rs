@@ -1,6 +1,6 @@
 //! Every fuzz target over its checked-in corpus, without a fuzzer; and over some noise.
 //!
-//! `WSPUSH_CORPUS` names other folders, with ':' between them: `fuzz/coverage` looks at what those reach.
+//! `WSPUSH_CORPUS` names other folders, with ':' between them: `fuzz/reached` looks at what those reach.
 
 #![cfg(feature = "daemon")] // The configuration as text is part of it.
 

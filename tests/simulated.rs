@@ -87,7 +87,7 @@ fn broadcast(publications: usize) -> World {
         flush_slice: 3,
         log_publications: 16,
         inbox_commands_max: 1_000,
-        drain_ms: 5_000,
+        drain_ms: 20_000,
         ..Config::default()
     });
     for n in 0..24 {
@@ -99,7 +99,11 @@ fn broadcast(publications: usize) -> World {
         }
         world.clients[n].shake_hands(&format!("/ws?n={n}{channel}"));
     }
-    for _ in 0..40 {
+    // With TLS, for some of them, a handshake takes a slow reader a while.
+    for _ in 0..4_000 {
+        if world.audit.open == 24 {
+            break;
+        }
         world.pass_time(1_000);
         world.act();
         world.turn(true);

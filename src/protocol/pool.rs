@@ -203,7 +203,10 @@ mod tests {
         /// Eight chains over a pool that is too small for them, against plain vectors.
         #[test]
         fn as_a_vector_per_chain(
-            steps in vec((0usize..8, 0usize..3 * CHUNK_BYTES, 0usize..4, any::<u8>()), 0..if cfg!(miri) { 10 } else { 60 }),
+            steps in vec(
+                (0usize..8, 0usize..3 * CHUNK_BYTES, 0usize..4, any::<u8>()),
+                0..if cfg!(miri) { 10 } else { 60 },
+            ),
         ) {
             let mut pool = Pool::new(16 * CHUNK_BYTES);
             let mut chains: [Chain; 8] = Default::default();

@@ -90,8 +90,8 @@ impl Log {
         self.ring.len() + self.ends.capacity() * size_of::<u64>()
     }
 
-    /// By how much [`bytes`](Self::bytes) grows if everything before the position `tail` is evicted and a frame of `len`
-    /// bytes appended.
+    /// By how much [`bytes`](Self::bytes) grows if everything before the position `tail` is evicted and a frame
+    /// of `len` bytes appended.
     pub fn growth_from(&self, tail: u64, len: usize) -> usize {
         let ring = self.ring_for((self.head - tail) as usize + len);
         let kept = self.ends.len() - self.ends.partition_point(|&end| end <= tail);
@@ -379,7 +379,8 @@ mod tests {
                     prop_assert!(half >= middle.map_or(head, |(at, _)| *at));
                     model.frames.retain(|(at, _)| *at >= half);
                 }
-                let (predicted, growth) = (log.tail_after(bytes.len()), log.growth_from(log.tail_after(bytes.len()), bytes.len()));
+                let predicted = log.tail_after(bytes.len());
+                let growth = log.growth_from(predicted, bytes.len());
                 let before = log.bytes();
                 model.frames.push((head, bytes.clone()));
                 head += bytes.len() as u64;
