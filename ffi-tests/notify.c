@@ -54,7 +54,7 @@ int main(void) {
       HOLDS(pthread_join(threads[n], &result) == 0);
       full += (size_t)result;
     }
-    MUST(wspush_broadcast(server, WSPUSH_BINARY, "end", 3, NULL));
+    MUST(wspush_broadcast(server, WSPUSH_BINARY | WSPUSH_UNCOMPRESSED, "end", 3, NULL));
     printf("posted %u, inbox full %s\n", THREADS * posts, full ? "sometimes" : "never");
     fflush(stdout);
   }

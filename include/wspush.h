@@ -92,6 +92,10 @@
 // A binary message: any bytes.
 #define WSPUSH_BINARY 2
 
+// Beside the kind of a message that is pushed, as in `WSPUSH_TEXT | WSPUSH_UNCOMPRESSED`: it is not compressed for
+// clients that negotiated that (RFC 7692). For a secret beside something that a stranger chose.
+#define WSPUSH_UNCOMPRESSED 256
+
 // Log level: what ends or endangers the service.
 #define WSPUSH_LOG_ERROR 1
 
@@ -459,8 +463,8 @@ wspush_status wspush_session_unsubscribe(struct wspush_session *session,
                                          const char *channel,
                                          size_t channel_length);
 
-// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`; the data is
-// copied. `receipt` may be NULL.
+// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
+// with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
 //
 // Any thread; what one thread publishes arrives in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
 // server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,

@@ -65,10 +65,12 @@ struct Message {
   Message(int32_t kind_, std::string_view data_) noexcept : kind(kind_), data(data_) {}
 
   static Message binary(std::string_view bytes) noexcept { return {WSPUSH_BINARY, bytes}; }
+  /// The same message, never compressed on its way out.
+  Message uncompressed() const noexcept { return {kind | WSPUSH_UNCOMPRESSED, data}; }
   static Message binary(const void *bytes, std::size_t length) noexcept {
     return binary({static_cast<const char *>(bytes), length});
   }
-  bool is_text() const noexcept { return kind == WSPUSH_TEXT; }
+  bool is_text() const noexcept { return (kind & ~WSPUSH_UNCOMPRESSED) == WSPUSH_TEXT; }
 };
 /// Settings by name.
 class Config {

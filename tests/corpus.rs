@@ -1,4 +1,6 @@
 //! Every fuzz target over its checked-in corpus, without a fuzzer; and over some noise.
+//!
+//! `WSPUSH_CORPUS` names other folders, with ':' between them: `fuzz/coverage` looks at what those reach.
 
 #![cfg(feature = "daemon")] // The configuration as text is part of it.
 
@@ -11,14 +13,17 @@ use fuzzed::sim::dice::Dice;
 
 #[test]
 fn corpora() {
-    for (name, target) in fuzzed::TARGETS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let ours = format!("{}/fuzz/corpus", env!("CARGO_MANIFEST_DIR"));
+    let folders = std::env::var("WSPUSH_CORPUS").unwrap_or(ours);
+    for &(name, target) in fuzzed::TARGETS {
         let mut inputs = 0;
-        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-            let path = entry.unwrap().path();
-            println!("{}", path.display());
-            target(&fs::read(&path).unwrap());
-            inputs += 1;
+        for folder in folders.split(':').map(|folder| Path::new(folder).join(name)) {
+            for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+                let path = entry.unwrap().path();
+                println!("{}", path.display());
+                target(&fs::read(&path).unwrap());
+                inputs += 1;
+            }
         }
         assert!(inputs > 0, "{name} has no corpus");
     }
@@ -27,7 +32,7 @@ fn corpora() {
 #[test]
 fn noise() {
     let mut dice = Dice::from_seed(1);
-    for (name, target) in fuzzed::TARGETS {
+    for &(name, target) in fuzzed::TARGETS {
         let runs = if ["world", "connection"].contains(&name) { 40 } else { 400 };
         for run in 0..runs {
             let data: Vec<u8> = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect();

@@ -53,7 +53,7 @@ fn echo_gives_back_what_it_gets() {
         assert_eq!(client.text(), text);
         let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
         client.send(BINARY, &bytes);
-        assert_eq!(client.frame(), Frame { opcode: BINARY, payload: bytes });
+        assert_eq!(client.frame(), Frame { opcode: BINARY, payload: bytes, rsv1: false });
     }
     for n in 0..200 {
         client.send_text(&n.to_string());

@@ -11,7 +11,7 @@ fn pattern(len: usize) -> Vec<u8> {
 }
 
 fn binary(payload: Vec<u8>) -> Frame {
-    Frame { opcode: BINARY, payload }
+    Frame { opcode: BINARY, payload, rsv1: false }
 }
 
 #[test]

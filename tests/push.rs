@@ -8,7 +8,7 @@ use daemon::{Daemon, Frame, WebSocket};
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn frame(opcode: u8, payload: &[u8]) -> Frame {
-    Frame { opcode, payload: payload.to_vec() }
+    Frame { opcode, payload: payload.to_vec(), rsv1: false }
 }
 
 fn push(daemon: &Daemon, target: &str, content_type: &str, body: &[u8]) -> (u16, serde_json::Value) {

@@ -254,8 +254,8 @@ class Nchan(Server):
             raise Missing(f"needs the folder {bodies}") from error
         config = (HERE / "nchan.conf").read_text(encoding="utf-8")
         config = config.replace("ADMIN_PORT", str(self.admin_port)).replace("PORT", str(self.port))
-        config = config.replace("DEFLATE", "on" if self.deflates else "off")
-        config = config.replace(" TLS", " ssl" if self.certificate else "")
+        config = config.replace("DEFLATES", "on" if self.deflates else "off")
+        config = config.replace(" SECURED", " ssl" if self.certificate else "")
         if self.certificate:
             config = config.replace("CERTIFICATE", str(self.certificate.file)).replace("KEY", str(self.certificate.key))
         else:

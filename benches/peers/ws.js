@@ -39,4 +39,7 @@ const admin = http.createServer((request, response) => {
     response.end("ok");
   });
 });
+// A broadcast may take longer than node lets a connection idle.
+admin.keepAliveTimeout = 0;
+admin.headersTimeout = 0;
 admin.listen(adminPort, "127.0.0.1");

@@ -2,6 +2,7 @@ import io.wspush.ConfigException;
 import io.wspush.Decision;
 import io.wspush.ListenException;
 import io.wspush.MessageTooLargeException;
+import io.wspush.PushOptions;
 import io.wspush.TooManyChannelsException;
 import io.wspush.WsPushServer;
 import java.lang.reflect.InvocationTargetException;
@@ -50,7 +51,7 @@ final class Arguments {
                 Check.thrown(IllegalArgumentException.class, channel, () -> server.unsubscribe(1, channel));
             }
             Check.equal("x".repeat(128), server.publish("x".repeat(128), "x").channel(), "the longest name");
-            server.publish("b", "x");
+            server.publish("b", "x", PushOptions.UNCOMPRESSED);
             Check.thrown(TooManyChannelsException.class, "channels", () -> server.publish("c", "x"));
             byte[] large = new byte[100_001];
             Check.thrown(MessageTooLargeException.class, "large", () -> server.broadcast(large));

@@ -97,7 +97,7 @@ impl<'a> Campaign<'a> {
         let limit = sys::raise_descriptor_limit().map_err(|error| format!("descriptor limit: {error}"))?;
         if common.url.is_secure {
             // A certificate that can't be read shows here, not in every worker.
-            tls::Client::new(&common.tls.terms(), &common.url.host)?;
+            tls::Client::new(&common.tls.terms(), &common.url.host, common.connections)?;
         }
         let processes = processes(common, limit)?;
         let mut observed = Observed { threads: common.threads, processes, ..Observed::default() };

@@ -1,5 +1,6 @@
-//! The first tickets of a campaign that resumes TLS sessions: as many connections as may be under way at once are
-//! opened and left again, so that the measured ones find a ticket each.
+//! The tickets of a campaign that resumes TLS sessions: rounds of as many connections as may be under way at once are
+//! opened and left again, until every measured one will find a ticket. They can't live on each other's: some servers
+//! give a resumed session no new one.
 
 use super::conn::{Conn, Phase};
 use super::job::Job;
@@ -9,10 +10,10 @@ use super::worker::Worker;
 /// How far a worker is with its tickets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Primer {
-    /// Opening connections for their tickets.
-    Opening,
+    /// Opening connections for their tickets; so many there were before.
+    Opening { before: usize },
     /// Waiting for their ends.
-    Leaving,
+    Leaving { before: usize },
     /// Waiting for the order to begin.
     Ready,
     /// The measured connections may be opened.
@@ -21,7 +22,7 @@ pub(crate) enum Primer {
 
 impl Primer {
     pub(crate) const fn new(resumes: bool) -> Self {
-        if resumes { Self::Opening } else { Self::Finished }
+        if resumes { Self::Opening { before: 0 } } else { Self::Finished }
     }
 
     pub(crate) const fn finish(&mut self) {
@@ -35,8 +36,8 @@ impl Primer {
     /// How many slots may have a connection now.
     pub(crate) fn slots(&self, job: &Job) -> u32 {
         match self {
-            Self::Opening => job.window.min(job.connections),
-            Self::Leaving | Self::Ready => 0,
+            Self::Opening { .. } => job.window.min(job.connections),
+            Self::Leaving { .. } | Self::Ready => 0,
             Self::Finished => job.connections,
         }
     }
@@ -46,28 +47,35 @@ impl Worker {
     /// Goes on with collecting tickets; true when that has just come to its end.
     pub(super) fn prime(&mut self) -> bool {
         let count = self.untried as usize;
-        if self.primer == Primer::Opening
-            && self.untried == self.primer.slots(&self.job)
-            && self.handshakes == 0
-        {
-            for slot in 0..count {
-                match self.conns[slot].phase {
-                    Phase::Open => self.leave(slot),
-                    _ => self.conns[slot] = Conn::vacant(),
+        match self.primer {
+            Primer::Opening { before }
+                if self.untried == self.primer.slots(&self.job) && self.handshakes == 0 =>
+            {
+                for slot in 0..count {
+                    match self.conns[slot].phase {
+                        Phase::Open => self.leave(slot),
+                        _ => self.conns[slot] = Conn::vacant(),
+                    }
                 }
+                self.primer = Primer::Leaving { before };
+                false
             }
-            self.primer = Primer::Leaving;
+            Primer::Leaving { before }
+                if self.conns[..count].iter().all(|conn| conn.phase != Phase::Leaving) =>
+            {
+                // What they met is not counted; a server that refuses them will refuse the others too.
+                self.ledger.tally = Tally::default();
+                self.vacant.clear();
+                self.untried = 0;
+                let tickets = self.tls.as_ref().and_then(|tls| tls.tickets.as_ref());
+                let (found, is_enough) = tickets.map_or((0, true), |it| (it.count(), it.suffice()));
+                // A round that brought nothing is the last.
+                let is_last = is_enough || found <= before;
+                self.primer = if is_last { Primer::Ready } else { Primer::Opening { before: found } };
+                is_last
+            }
+            _ => false,
         }
-        let is_left = self.conns[..count].iter().all(|conn| conn.phase != Phase::Leaving);
-        if self.primer != Primer::Leaving || !is_left {
-            return false;
-        }
-        // What they met is not counted; a server that refuses them will refuse the others too.
-        self.ledger.tally = Tally::default();
-        self.vacant.clear();
-        self.untried = 0;
-        self.primer = Primer::Ready;
-        true
     }
 }
 

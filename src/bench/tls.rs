@@ -39,6 +39,8 @@ pub(crate) enum Version {
 /// Makes the sessions of one worker.
 pub(crate) struct Client {
     config: Arc<ClientConfig>,
+    /// Where sessions are resumed.
+    pub(crate) tickets: Option<Arc<Tickets>>,
     name: ServerName<'static>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Progress {
 
 impl Client {
     /// Reads the trusted certificates. `host` is the address's, with its port or without.
-    pub(crate) fn new(terms: &Terms, host: &str) -> Result<Self, String> {
+    pub(crate) fn new(terms: &Terms, host: &str, connections: u32) -> Result<Self, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions = match terms.version {
             None => &[&TLS13, &TLS12][..],
@@ -73,16 +75,16 @@ impl Client {
             builder.with_root_certificates(roots(terms.ca.as_deref())?)
         }
         .with_no_client_auth();
-        config.resumption = if terms.resumes {
-            Resumption::store(Arc::new(Tickets::default()))
-        } else {
-            Resumption::disabled()
+        let tickets = terms.resumes.then(|| Arc::new(Tickets::new(connections)));
+        config.resumption = match &tickets {
+            Some(tickets) => Resumption::store(Arc::<Tickets>::clone(tickets)),
+            None => Resumption::disabled(),
         };
         let bare = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
         let bare = bare.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|_| format!("{bare}: not a name that a certificate can be issued for"))?;
-        Ok(Self { config: Arc::new(config), name })
+        Ok(Self { config: Arc::new(config), tickets, name })
     }
 
     pub(crate) fn session(&self) -> Result<Box<Session>, Error> {
@@ -233,7 +235,7 @@ mod tests {
     use super::*;
 
     fn insecure(host: &str) -> Result<Client, String> {
-        Client::new(&Terms { is_insecure: true, ..Terms::default() }, host)
+        Client::new(&Terms { is_insecure: true, ..Terms::default() }, host, 1)
     }
 
     #[test]
@@ -262,7 +264,7 @@ mod tests {
     fn a_file_without_certificates_is_refused_with_the_way_out() {
         for file in ["/dev/null", "/nonexistent"] {
             let terms = Terms { ca: Some(file.into()), ..Terms::default() };
-            let error = Client::new(&terms, "localhost").err().unwrap();
+            let error = Client::new(&terms, "localhost", 1).err().unwrap();
             assert!(error.contains(file) && error.contains("--insecure"), "{error}");
         }
     }

@@ -64,7 +64,11 @@ impl Worker {
         let failed = |error: io::Error| format!("can't poll: {error}");
         let poll = Poll::new().map_err(failed)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(failed)?);
-        let tls = job.target.is_secure.then(|| Client::new(&job.tls, &job.target.host)).transpose()?;
+        let tls = job
+            .target
+            .is_secure
+            .then(|| Client::new(&job.tls, &job.target.host, job.connections))
+            .transpose()?;
         let mut conns = Vec::with_capacity(job.connections as usize);
         conns.resize_with(job.connections as usize, Conn::vacant);
         let worker = Self {
@@ -146,6 +150,9 @@ impl Worker {
         match order {
             Order::Begin => {
                 self.primer.finish();
+                if let Some(tickets) = self.tls.as_ref().and_then(|tls| tls.tickets.as_ref()) {
+                    tickets.open();
+                }
                 self.pace = Pace::new(self.job.rate, now_ns);
             }
             Order::Expect { publications } => {

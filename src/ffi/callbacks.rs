@@ -11,6 +11,9 @@ use super::session::wspush_session;
 pub const WSPUSH_TEXT: i32 = 1;
 /// A binary message: any bytes.
 pub const WSPUSH_BINARY: i32 = 2;
+/// Beside the kind of a message that is pushed, as in `WSPUSH_TEXT | WSPUSH_UNCOMPRESSED`: it is not compressed for
+/// clients that negotiated that (RFC 7692). For a secret beside something that a stranger chose.
+pub const WSPUSH_UNCOMPRESSED: i32 = 0x100;
 
 /// Log level: what ends or endangers the service.
 pub const WSPUSH_LOG_ERROR: i32 = 1;

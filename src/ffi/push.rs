@@ -5,9 +5,9 @@ use std::ffi::{c_char, c_void};
 use crate::config::channel_name_ok;
 use crate::endpoint::{ConnId, Receipt};
 use crate::protocol::close::CloseCode;
-use crate::push::{Message, PushError};
+use crate::push::{Message, PushError, PushOptions};
 
-use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT};
+use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
 use super::error::Failure;
 use super::pointer::{SizedPlace, Versioned};
 use super::server::wspush_server;
@@ -32,12 +32,17 @@ unsafe impl Versioned for wspush_receipt {
     const SIZE_MIN: usize = size_of::<usize>() + 24;
 }
 
-/// The message of this kind; text is checked.
+/// What stands beside the kind.
+pub(super) fn options(kind: i32) -> PushOptions {
+    PushOptions::default().compress(kind & WSPUSH_UNCOMPRESSED == 0)
+}
+
+/// The message of this kind, with or without options; text is checked.
 pub(super) fn message(kind: i32, bytes: &[u8]) -> Result<Message<'_>, Failure> {
     if bytes.is_empty() {
         return Err(PushError::Empty.into());
     }
-    match kind {
+    match kind & !WSPUSH_UNCOMPRESSED {
         WSPUSH_TEXT => {
             let text = simdutf8::basic::from_utf8(bytes);
             Ok(Message::Text(text.map_err(|_| Failure::new(WSPUSH_EUTF8, "the text is not valid UTF-8"))?))
@@ -72,8 +77,8 @@ fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
     }
 }
 
-/// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`; the data is
-/// copied. `receipt` may be NULL.
+/// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
+/// with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
 ///
 /// Any thread; what one thread publishes arrives in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
 /// server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,
@@ -87,7 +92,7 @@ pub unsafe extern "C" fn wspush_broadcast(
     receipt: *mut wspush_receipt,
 ) -> wspush_status {
     call!(server: server, data: bytes(length), receipt: optional_sized_place => {
-        put_receipt(receipt, &server.handle.broadcast(message(kind, data)?)?);
+        put_receipt(receipt, &server.handle.publish_with(None, message(kind, data)?, options(kind))?);
         Ok(WSPUSH_OK)
     })
 }
@@ -109,7 +114,8 @@ pub unsafe extern "C" fn wspush_publish(
         channel: text(channel_length),
         data: bytes(length),
         receipt: optional_sized_place => {
-            put_receipt(receipt, &server.handle.publish(channel_name(channel)?, message(kind, data)?)?);
+            let (channel, message) = (channel_name(channel)?, message(kind, data)?);
+            put_receipt(receipt, &server.handle.publish_with(Some(channel), message, options(kind))?);
             Ok(WSPUSH_OK)
         }
     )
@@ -127,7 +133,7 @@ pub unsafe extern "C" fn wspush_send(
     length: usize,
 ) -> wspush_status {
     call!(server: server, data: bytes(length) => {
-        server.handle.send(ConnId(conn), message(kind, data)?)?;
+        server.handle.send_with(ConnId(conn), message(kind, data)?, options(kind))?;
         Ok(WSPUSH_OK)
     })
 }

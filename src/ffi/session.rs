@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void};
 use crate::endpoint::Session;
 
 use super::error::Failure;
-use super::push::{channel_name, close_code, message};
+use super::push::{channel_name, close_code, message, options};
 use super::status::*;
 use super::text::wspush_str;
 
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn wspush_session_reply(
     length: usize,
 ) -> wspush_status {
     call!(session: current_mut, data: bytes(length) => {
-        session.get().reply(message(kind, data)?);
+        session.get().reply_with(message(kind, data)?, options(kind));
         Ok(WSPUSH_OK)
     })
 }

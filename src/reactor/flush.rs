@@ -40,7 +40,7 @@ pub(super) enum Doom {
 
 /// Writes everything from `cursor` to the log's head with one call of `write`; with `frame_only`, only to the end of
 /// the frame under way.
-#[inline(always)]
+#[inline(always)] // Part of each walk's loop, though there is more than one walk.
 pub(super) fn offer(
     write: impl FnOnce(&mut Metrics, &[u8], &[u8]) -> Sent,
     log: &Log,

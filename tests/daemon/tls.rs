@@ -363,7 +363,7 @@ impl TlsClient {
     /// The next frame; None: the stream has ended.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some((frame, size)) = parse(&self.received) {
+            if let Some((frame, size)) = parse(&self.received, false) {
                 self.received.drain(..size);
                 return Some(frame);
             }

@@ -23,6 +23,8 @@ pub const PONG: u8 = 10;
 pub struct Frame {
     pub opcode: u8,
     pub payload: Vec<u8>,
+    /// Deflated: only where permessage-deflate was agreed on (RFC 7692 section 6).
+    pub rsv1: bool,
 }
 
 /// An open connection.
@@ -31,6 +33,7 @@ pub struct WebSocket {
     received: Vec<u8>,
     at: usize,
     pings: u32,
+    deflate: bool,
 }
 
 /// The handshake's fields.
@@ -56,12 +59,17 @@ impl WebSocket {
     /// Opens `/ws` from a socket that holds as little as can be had: small segments, a small receive buffer. Its
     /// server-side buffer is small then as well, so it is full soon if nothing is read.
     pub fn open_narrow(daemon: &Daemon, target: &str) -> WebSocket {
+        WebSocket::open_narrow_with(daemon, target, &[])
+    }
+
+    /// The same, with more header fields.
+    pub fn open_narrow_with(daemon: &Daemon, target: &str, more: &[(&str, &str)]) -> WebSocket {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_recv_buffer_size(4096).expect("a small buffer");
         socket.set_tcp_mss(536).expect("small segments");
         socket.connect(&daemon.public.into()).expect("the listener is there");
         let refused = |response: Response| panic!("{}: {}", response.status, response.text());
-        WebSocket::ask_over(Http::over(socket.into()), target, &[]).unwrap_or_else(refused)
+        WebSocket::ask_over(Http::over(socket.into()), target, more).unwrap_or_else(refused)
     }
 
     /// Asks for a WebSocket; the answer if it is refused.
@@ -81,8 +89,9 @@ impl WebSocket {
         assert_eq!(response.header("sec-websocket-accept"), Some(ACCEPT));
         assert_eq!(response.header("upgrade"), Some("websocket"));
         assert_eq!(response.header("connection"), Some("Upgrade"));
+        let deflate = response.header("sec-websocket-extensions").is_some();
         let (stream, received) = http.into_parts();
-        WebSocket { stream, received, at: 0, pings: 0 }
+        WebSocket { stream, received, at: 0, pings: 0, deflate }
     }
 
     /// Sends bytes as they are. Whether the server still listens shows in what it says.
@@ -110,7 +119,7 @@ impl WebSocket {
     /// The next frame; None: the stream has ended at a frame's boundary, or was reset.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some((frame, size)) = parse(&self.received[self.at..]) {
+            if let Some((frame, size)) = parse(&self.received[self.at..], self.deflate) {
                 self.at += size;
                 if self.at == self.received.len() {
                     self.received.clear();
@@ -235,9 +244,11 @@ pub fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The first frame in `bytes` and its size. Panics at what a server must not send.
-pub fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
+pub fn parse(bytes: &[u8], deflate: bool) -> Option<(Frame, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    assert_eq!(first & 0x70, 0, "a reserved bit is set");
+    let rsv1 = first & 0x40 != 0;
+    assert_eq!(first & 0x30, 0, "a reserved bit is set");
+    assert!(!rsv1 || deflate && matches!(first & 0x0f, TEXT | BINARY), "deflated, and should not be");
     assert_eq!(first & 0x80, 0x80, "the server never fragments");
     assert_eq!(second & 0x80, 0, "the server never masks");
     let (len, at) = match second {
@@ -256,5 +267,5 @@ pub fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let payload = bytes.get(at..at + len)?.to_vec();
     let opcode = first & 0x0f;
     assert!(matches!(opcode, TEXT | BINARY) || ((CLOSE..=PONG).contains(&opcode) && len <= 125));
-    Some((Frame { opcode, payload }, at + len))
+    Some((Frame { opcode, payload, rsv1 }, at + len))
 }

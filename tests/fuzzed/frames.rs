@@ -2,7 +2,7 @@
 
 use wspush::protocol::frame::{self, Opcode};
 use wspush::protocol::message::{self, Event, Step};
-use wspush::protocol::{Chunked, Pool};
+use wspush::protocol::{Chunked, Inflater, Pool};
 
 use super::{choice, pieces};
 
@@ -47,7 +47,8 @@ struct Heard {
 }
 
 /// Feeds `data` in pieces, as the reactor does: what is not consumed comes in front of the next piece.
-fn listen(cuts: &[u8], data: &[u8], bytes_max: usize) -> Heard {
+fn listen(cuts: &[u8], data: &[u8], bytes_max: usize, deflate: bool) -> Heard {
+    let mut inflater = Inflater::default();
     let mut pool = Pool::new(64 * 4096);
     let (mut assembly, mut scratch, mut heard) = (None, Vec::new(), Heard::default());
     let mut input = Vec::new();
@@ -55,8 +56,15 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize) -> Heard {
         input.extend_from_slice(piece);
         let mut at = 0;
         loop {
-            match message::next(&mut input[at..], &mut assembly, &mut pool, &mut scratch, bytes_max, 0, None)
-            {
+            match message::next(
+                &mut input[at..],
+                &mut assembly,
+                &mut pool,
+                &mut scratch,
+                bytes_max,
+                0,
+                deflate.then_some(&mut inflater),
+            ) {
                 Ok((used, Step::Need)) => {
                     assert_eq!(used, 0);
                     break;
@@ -87,7 +95,7 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize) -> Heard {
         input.drain(..at);
         assert!(input.len() < frame::CONTROL_FRAME_MAX, "more is kept than is promised");
         assert!(
-            pool.chunks_in_use() * 4096 <= bytes_max.next_multiple_of(4096),
+            pool.chunks_in_use() * 4096 <= message::deflated_bytes_max(bytes_max).next_multiple_of(4096),
             "more is buffered than allowed"
         );
     }
@@ -106,9 +114,11 @@ pub fn message(data: &[u8]) {
     let (first, rest) = choice(data);
     let bytes_max = [10, 125, 1_000, 100_000][usize::from(first & 3)];
     let (cuts, rest) = rest.split_at(usize::from(first >> 5).min(rest.len()));
-    let whole = listen(&[], rest, bytes_max);
+    // Without the feature it is never agreed on.
+    let deflate = cfg!(feature = "deflate") && first & 4 != 0;
+    let whole = listen(&[], rest, bytes_max, deflate);
     for cuts in [cuts, &[0], &[6, 0, 130]] {
-        let split = listen(cuts, rest, bytes_max);
+        let split = listen(cuts, rest, bytes_max, deflate);
         // A text is given up at its first bad byte, and so perhaps before a frame that whole input has wrong.
         assert_eq!(split.events, whole.events, "cut by {cuts:?}");
         assert_eq!(split.violation, whole.violation, "cut by {cuts:?}");

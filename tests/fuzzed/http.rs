@@ -5,7 +5,7 @@ use std::path::Path;
 use wspush::config::Layers;
 use wspush::endpoint::host::Filter;
 use wspush::endpoint::{ConnId, Host, Page, Receipt, Stats, admin as admin_api, push_request as push_body};
-use wspush::protocol::{CloseCode, handshake as ws, head as heads, target};
+use wspush::protocol::{CloseCode, extensions, handshake as ws, head as heads, target};
 use wspush::{Config, Delivery, Message, PushError, PushOptions};
 
 use super::choice;
@@ -51,11 +51,12 @@ pub fn handshake(data: &[u8]) {
     let first = upgrade.protocols().next();
     for protocol in [chosen, first] {
         let mut out = Vec::new();
-        ws::respond(upgrade.key, protocol, None, &mut out);
+        ws::respond(upgrade.key, protocol, upgrade.deflate, &mut out);
         let text = std::str::from_utf8(&out).expect("an answer is text");
         assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"));
         let lines = text.trim_end().split("\r\n").count();
-        assert_eq!(lines, 4 + usize::from(protocol.is_some()), "{text:?}");
+        let fields = usize::from(protocol.is_some()) + usize::from(upgrade.deflate.is_some());
+        assert_eq!(lines, 4 + fields, "{text:?}");
     }
     let allowed = ["https://example.com".to_owned()];
     if ws::origin_allowed(upgrade.origin, &allowed)
@@ -64,6 +65,34 @@ pub fn handshake(data: &[u8]) {
         assert!(origin.to_ascii_lowercase().starts_with("https://example.com"), "{origin}");
         assert!(origin.len() <= "https://example.com:443/".len(), "{origin}");
     }
+}
+
+/// Extensions: nothing is agreed on that was not offered, and no larger window than was asked for.
+pub fn extensions(data: &[u8]) {
+    let mut request = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: ".to_vec();
+    request.extend_from_slice(data);
+    request.extend(b"\r\n\r\n");
+    let Ok(Some((head, size))) = heads::parse(&request, 8 << 10) else { return };
+    if size != request.len() {
+        return;
+    }
+    let Ok(Some(agreement)) = extensions::negotiate(&head) else { return };
+    let bits = agreement.window_bits();
+    assert!((8..=15).contains(&bits));
+    let offers: Vec<String> = head
+        .headers("sec-websocket-extensions")
+        .map(|line| String::from_utf8_lossy(line).replace(['"', '\\', ' ', '\t'], ""))
+        .collect();
+    let offered = |what: &str| offers.iter().any(|line| line.contains(what));
+    assert!(offered("permessage-deflate"));
+    assert!(bits == 15 || offered(&format!("server_max_window_bits={bits}")), "{bits} of {offers:?}");
+    let mut out = Vec::new();
+    agreement.respond(&mut out);
+    // What we answer is an offer that comes to the same.
+    let text = String::from_utf8(out).expect("an answer is text");
+    let again = format!("GET / HTTP/1.1\r\nHost: x{text}\r\n\r\n");
+    let (head, _) = heads::parse(again.as_bytes(), 8 << 10).expect("a head").expect("a whole one");
+    assert_eq!(extensions::negotiate(&head).expect("our own").map(|a| a.window_bits()), Some(bits));
 }
 
 /// The body of a push: never empty, never a text that is none.

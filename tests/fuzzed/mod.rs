@@ -4,6 +4,8 @@
 #![allow(dead_code)] // Every target uses one of them.
 
 mod certificate;
+#[cfg(feature = "deflate")]
+mod deflated;
 mod frames;
 mod http;
 mod schedule;
@@ -11,23 +13,28 @@ mod schedule;
 pub mod sim;
 
 pub use certificate::certificate;
+#[cfg(feature = "deflate")]
+pub use deflated::inflate;
 pub use frames::{chunked, frame, message};
-pub use http::{admin, config, handshake, head, push_request};
+pub use http::{admin, config, extensions, handshake, head, push_request};
 pub use schedule::{connection, world};
 
 /// What is called with some bytes.
 type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("admin", admin),
     ("certificate", certificate),
     ("chunked", chunked),
     ("config", config),
     ("connection", connection),
+    ("extensions", extensions),
     ("frame", frame),
     ("handshake", handshake),
     ("head", head),
+    #[cfg(feature = "deflate")]
+    ("inflate", inflate),
     ("message", message),
     ("push_request", push_request),
     ("world", world),

@@ -4,6 +4,7 @@ use wspush::push::Message;
 use wspush::reactor::Door;
 
 use super::sim::client::{Reader, Role};
+use super::sim::deflate;
 use super::sim::dice::Dice;
 use super::sim::parse::client_frame;
 use super::sim::world::World;
@@ -36,6 +37,7 @@ fn step(world: &mut World) {
         let n = world.connect(Role::Raw, door, reader, down_max);
         let target = n + world.dice.below(6);
         if let Some(target) = HANDSHAKES.get(target % 6).filter(|_| door == Door::Public) {
+            world.clients[n].offer = deflate::OFFERS[n % deflate::OFFERS.len()].0;
             let separator = if target.contains('?') { '&' } else { '?' };
             world.clients[n].shake_hands(&format!("{target}{separator}n={n}"));
         }
@@ -84,5 +86,5 @@ fn step(world: &mut World) {
 
 /// The simulator, with the fuzzer's bytes for dice.
 pub fn world(data: &[u8]) {
-    sim::run(Dice::from_tape(data), 400);
+    let _ = sim::run(Dice::from_tape(data), 400);
 }

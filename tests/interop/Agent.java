@@ -134,6 +134,8 @@ public final class Agent {
                 yield closed();
             }
             case "closed" -> closed();
+            // It knows of none.
+            case "extensions" -> "extensions";
             default -> "no command " + words[0];
         };
     }

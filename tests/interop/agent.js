@@ -76,6 +76,8 @@ function makeAgent(Socket, address) {
         return closed();
       case "closed":
         return closed();
+      case "extensions":
+        return `extensions ${socket.extensions}`;
     }
     return `no command ${command}`;
   };

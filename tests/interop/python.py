@@ -19,6 +19,9 @@ class Websockets:
     async def open(self, path):
         self.socket = await self.package.connect(f"{self.address}{path}", proxy=None)
 
+    def extensions(self):
+        return " ".join(extension.name for extension in self.socket.protocol.extensions)
+
     async def send(self, message):
         await self.socket.send(message)
 
@@ -49,7 +52,10 @@ class Aiohttp:
     async def open(self, path):
         if self.session is None:
             self.session = self.package.ClientSession()
-        self.socket = await self.session.ws_connect(f"{self.address}{path}")
+        self.socket = await self.session.ws_connect(f"{self.address}{path}", compress=15)
+
+    def extensions(self):
+        return "permessage-deflate" if self.socket.compress else ""
 
     async def send(self, message):
         if isinstance(message, str):
@@ -81,6 +87,8 @@ async def answer(client, line):
     if command == "open":
         await client.open(words[0])
         return "open"
+    if command == "extensions":
+        return f"extensions {client.extensions()}"
     if command in ("send", "echo"):
         await client.send(sample(words[0], int(words[1])))
         if command == "send":

@@ -1,5 +1,5 @@
 //! `wspush-bench`, run against servers whose faults are known.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // Every test file uses a part of it.
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)] // Every test file uses a part of it.
 
 pub mod server;
 pub mod terminator;

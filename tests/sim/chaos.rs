@@ -6,6 +6,7 @@ use wspush::reactor::{Command, Door};
 use wspush::{CloseCode, Config, ConnId, PushOptions};
 
 use super::client::{Client, Reader, Role, Span, padding};
+use super::deflate;
 use super::dice::Dice;
 use super::world::{CHANNELS, World};
 
@@ -32,6 +33,9 @@ pub fn config(dice: &mut Dice) -> Config {
         log_bytes: bytes,
         // Room for one log and not much more, or for all of them.
         logs_bytes_max: whole + dice.pick(&[0, 300, 3_000, 1 << 30]),
+        deflate: cfg!(feature = "deflate") && !dice.one_in(4),
+        deflate_bytes_min: dice.pick(&[1, 40, 128]),
+        deflate_level: dice.pick(&[1, 3, 9]),
         outbox_bytes_max: dice.pick(&[100, 3_000, 64 << 10]),
         slow_consumer: if close { SlowConsumer::Close } else { SlowConsumer::Skip },
         inbox_commands_max: dice.pick(&[4, 65_536, 65_536]),
@@ -101,6 +105,7 @@ impl World {
         let dice = &mut self.dice;
         let client = &mut self.clients[n];
         client.mute = dice.one_in(10);
+        client.offer = if dice.one_in(2) { dice.pick(&deflate::OFFERS).0 } else { "" };
         match role {
             Role::Push => {
                 let mut target = format!("/ws?n={n}");
@@ -151,7 +156,9 @@ impl World {
             let message =
                 if self.dice.one_in(2) { Message::Text(&text) } else { Message::Binary(text.as_bytes()) };
             let name = (channel != "broadcast").then_some(channel);
-            if let Ok(receipt) = self.shared.publish(name, message.to_frame(), self.unix_us()) {
+            let options = PushOptions::default().compress(!self.dice.one_in(8));
+            let placed = self.shared.place(name, message.to_frame(), options, self.unix_us(), true);
+            if let Ok(receipt) = placed {
                 self.published.get_mut(channel).unwrap().push(receipt);
             }
         }

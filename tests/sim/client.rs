@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use wspush::reactor::Door;
 
+use super::deflate;
 use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
@@ -86,6 +87,11 @@ pub struct Client {
     pub answered: usize,
     pub directs_sent: usize,
     pub directs_heard: usize,
+    /// What it offers of extensions, and the window that was agreed on; 0: nothing.
+    pub offer: &'static str,
+    pub window_bits: u8,
+    /// Publications that came deflated.
+    pub deflated: usize,
     pub requests: VecDeque<&'static str>,
     pub pushes: Vec<u16>,
 }
@@ -119,6 +125,9 @@ impl Client {
             answered: 0,
             directs_sent: 0,
             directs_heard: 0,
+            offer: "",
+            window_bits: 0,
+            deflated: 0,
             requests: VecDeque::new(),
             pushes: Vec::new(),
         }
@@ -126,9 +135,13 @@ impl Client {
 
     /// Queues the opening handshake.
     pub fn shake_hands(&mut self, target: &str) {
+        let offer = match self.offer {
+            "" => String::new(),
+            offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
+        };
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: sim\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
         );
         self.outgoing.extend(request.bytes());
     }
@@ -140,7 +153,7 @@ impl Client {
 
     /// Queues a message and what must be the answer.
     pub fn say(&mut self, dice: &mut Dice, text: bool, payload: &[u8]) {
-        let (bytes, pings) = parse::client_message(dice, text, payload);
+        let (bytes, pings) = parse::client_message(dice, text, payload, self.window_bits);
         self.outgoing.extend(bytes);
         self.pongs.extend(pings);
         match self.role {
@@ -225,6 +238,14 @@ impl Client {
                     self.stage = Stage::Open;
                     self.response(&response);
                 } else if response.status == 101 {
+                    self.window_bits = response.window_bits;
+                    let asked = deflate::OFFERS.iter().find(|(offer, _)| *offer == self.offer);
+                    let may = asked.map_or(0, |(_, bits)| *bits);
+                    assert!(
+                        self.window_bits == 0 || self.window_bits == may,
+                        "{} of {may}",
+                        self.window_bits
+                    );
                     self.stage = Stage::Open;
                 } else if !matches!(self.role, Role::Garbage | Role::Raw) {
                     // Refused; there is nothing else it could want.
@@ -234,7 +255,7 @@ impl Client {
                 !self.buf.is_empty()
             }
             (Stage::Open, _) => {
-                let Some(frame) = parse::frame(&mut self.buf) else { return false };
+                let Some(frame) = parse::frame(&mut self.buf, self.window_bits) else { return false };
                 self.frame(frame);
                 !self.buf.is_empty()
             }
@@ -257,6 +278,8 @@ impl Client {
 
     fn frame(&mut self, frame: Frame) {
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
+        self.deflated += usize::from(frame.deflated && text.starts_with("P|"));
+        assert!(self.deflated == 0 || self.window_bits == 15, "a publication deflated for a small window");
         match (frame.opcode, self.role) {
             (9, _) if self.mute || self.close_sent => {}
             (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),

@@ -6,6 +6,7 @@
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod deflate;
 pub mod dice;
 pub mod handler;
 pub mod net;
@@ -20,8 +21,9 @@ pub mod world;
 use dice::Dice;
 use world::World;
 
-/// A whole run: chaos, rest, then an end in one of two ways. Panics where an invariant is broken.
-pub fn run(mut dice: Dice, steps: usize) {
+/// A whole run: chaos, rest, then an end in one of two ways. Panics where an invariant is broken; returns how many
+/// publications came deflated.
+pub fn run(mut dice: Dice, steps: usize) -> usize {
     let config = chaos::config(&mut dice);
     let start = chaos::log_start(&mut dice);
     let mut world = World::new(dice, config, start);
@@ -44,6 +46,7 @@ pub fn run(mut dice: Dice, steps: usize) {
         world.part();
     }
     world.check_empty();
+    world.clients.iter().map(|client| client.deflated).sum()
 }
 
 impl World {

@@ -1,6 +1,7 @@
 //! What a client understands, written without a look at the server's code: frames from the server, responses, and
 //! frames to the server.
 
+use super::deflate;
 use super::dice::Dice;
 
 /// A whole frame from the server.
@@ -8,12 +9,16 @@ use super::dice::Dice;
 pub struct Frame {
     pub opcode: u8,
     pub payload: Vec<u8>,
+    pub deflated: bool,
 }
 
-/// Takes a whole frame out of `bytes`. Anything that RFC 6455 forbids a server panics.
-pub fn frame(bytes: &mut Vec<u8>) -> Option<Frame> {
+/// Takes a whole frame out of `bytes`, inflated. Anything that RFC 6455 forbids a server panics, and what RFC 7692
+/// forbids one that has agreed on this window (0: on nothing).
+pub fn frame(bytes: &mut Vec<u8>, window_bits: u8) -> Option<Frame> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    assert_eq!(first & 0x70, 0, "reserved bits: {first:#x}");
+    let deflated = first & 0x40 != 0;
+    assert_eq!(first & 0x30, 0, "reserved bits: {first:#x}");
+    assert!(!deflated || window_bits > 0 && first & 8 == 0, "RSV1: {first:#x}");
     assert_ne!(first & 0x80, 0, "the server never fragments");
     assert_eq!(second & 0x80, 0, "the server never masks");
     let opcode = first & 0x0f;
@@ -32,18 +37,24 @@ pub fn frame(bytes: &mut Vec<u8>) -> Option<Frame> {
         len => (2, usize::from(len)),
     };
     assert!(opcode < 8 || len <= 125, "a control frame of {len} bytes");
-    let payload = bytes.get(start..start + len)?.to_vec();
+    let mut payload = bytes.get(start..start + len)?.to_vec();
+    if deflated {
+        payload = deflate::inflated(&payload, window_bits);
+        assert!(len < payload.len(), "deflated, and not shorter for it");
+    }
     if opcode == 1 {
         assert!(std::str::from_utf8(&payload).is_ok(), "text that is none");
     }
     bytes.drain(..start + len);
-    Some(Frame { opcode, payload })
+    Some(Frame { opcode, payload, deflated })
 }
 
 /// A whole response.
 #[derive(Clone, Copy, Debug)]
 pub struct Response {
     pub status: u16,
+    /// The window of permessage-deflate that it agrees on; 0: none.
+    pub window_bits: u8,
 }
 
 /// Takes a whole response out of `bytes`, except 100 (Continue).
@@ -60,9 +71,10 @@ pub fn response(bytes: &mut Vec<u8>) -> Option<Response> {
         (_, Some(len)) => len,
         _ => panic!("a response without a length: {head:?}"),
     };
+    let window_bits = deflate::agreed_on(head);
     bytes.get(end..end + len)?;
     bytes.drain(..end + len);
-    if status == 100 { response(bytes) } else { Some(Response { status }) }
+    if status == 100 { response(bytes) } else { Some(Response { status, window_bits }) }
 }
 
 /// A masked frame.
@@ -84,15 +96,24 @@ pub fn client_frame(fin: bool, opcode: u8, payload: &[u8], mask: [u8; 4]) -> Vec
     out
 }
 
-/// A message in any number of fragments, with pings between them; returns the pings' payloads as well.
-pub fn client_message(dice: &mut Dice, text: bool, payload: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+/// A message in any number of fragments, with pings between them, now and then deflated where that is agreed on;
+/// returns the pings' payloads as well.
+pub fn client_message(
+    dice: &mut Dice,
+    text: bool,
+    payload: &[u8],
+    window_bits: u8,
+) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (mut out, mut pings) = (Vec::new(), Vec::new());
+    let rsv1 = window_bits > 0 && dice.one_in(2);
+    let deflated = if rsv1 { deflate::deflated(payload) } else { payload.to_vec() };
+    let payload = &deflated[..];
     let fragments = if dice.one_in(3) { dice.range(1, 4) } else { 1 };
     let mut at = 0;
     for n in 0..fragments {
         let last = n + 1 == fragments;
         let end = if last { payload.len() } else { at + dice.below(payload.len() - at + 1) };
-        let opcode = if n > 0 { 0 } else { 2 - u8::from(text) };
+        let opcode = if n > 0 { 0 } else { 2 - u8::from(text) | u8::from(rsv1) << 6 };
         let mask = [dice.below(256) as u8, 7, 99, dice.below(256) as u8];
         out.extend(client_frame(last, opcode, &payload[at..end], mask));
         at = end;

@@ -12,6 +12,7 @@ use jni::{Env, EnvUnowned};
 use crate::config::{Config, Layers};
 use crate::endpoint::{ConnId, Receipt};
 use crate::protocol::close::CloseCode;
+use crate::push::Message;
 use crate::server::{Server, StartError};
 
 use super::failure::{Failure, Raise};
@@ -120,7 +121,7 @@ pub extern "system" fn Java_io_wspush_Native_addresses<'l>(
     })
 }
 
-/// `void publish(long server, byte[] channel, byte[] array, ByteBuffer direct, int from, int len, boolean text, long[]
+/// `void publish(long server, byte[] channel, byte[] array, ByteBuffer direct, int from, int len, int kind, long[]
 /// receipt)`: to the default channel if `channel` is null. Epoch, offset and id are put into `receipt`.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_publish<'l>(
@@ -132,27 +133,31 @@ pub extern "system" fn Java_io_wspush_Native_publish<'l>(
     direct: JByteBuffer<'l>,
     from: jint,
     len: jint,
-    text: jboolean,
+    kind: jint,
     receipt: JLongArray<'l>,
 ) {
     fenced_raw(env, |raw| {
         if receipt.is_null() {
             return Err(Failure::Argument("no place for the receipt"));
         }
-        let payload = Payload { array: &array, direct: &direct, from, len, text };
+        let payload = Payload { array: &array, direct: &direct, from, len, kind };
         let Receipt { epoch, offset, id, .. } = registry::with(server, |entry| {
+            let options = payload.options();
             if channel.is_null() {
-                return payload.read(&raw, |message| Ok(entry.handle.broadcast(message)?));
+                let publish = |message: Message<'_>| entry.handle.publish_with(None, message, options);
+                return payload.read(&raw, |message| Ok(publish(message)?));
             }
             let name = ChannelName::read(&raw, &channel)?;
-            payload.read(&raw, |message| Ok(entry.handle.publish(name.get()?, message)?))
+            let publish =
+                |name, message: Message<'_>| entry.handle.publish_with(Some(name), message, options);
+            payload.read(&raw, |message| Ok(publish(name.get()?, message)?))
         })?;
         raw.put(&receipt, &[epoch, offset, id].map(u64::cast_signed));
         Ok(())
     })
 }
 
-/// `void send(long server, long conn, byte[] array, ByteBuffer direct, int from, int len, boolean text)`
+/// `void send(long server, long conn, byte[] array, ByteBuffer direct, int from, int len, int kind)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_send<'l>(
     env: EnvUnowned<'l>,
@@ -163,17 +168,18 @@ pub extern "system" fn Java_io_wspush_Native_send<'l>(
     direct: JByteBuffer<'l>,
     from: jint,
     len: jint,
-    text: jboolean,
+    kind: jint,
 ) {
     fenced_raw(env, |raw| {
-        let payload = Payload { array: &array, direct: &direct, from, len, text };
+        let payload = Payload { array: &array, direct: &direct, from, len, kind };
         registry::with(server, |entry| {
-            payload.read(&raw, |message| Ok(entry.handle.send(conn_id(conn), message)?))
+            let options = payload.options();
+            payload.read(&raw, |message| Ok(entry.handle.send_with(conn_id(conn), message, options)?))
         })
     })
 }
 
-/// `void reply(long conn, byte[] array, ByteBuffer direct, int from, int len, boolean text)`: within a callback.
+/// `void reply(long conn, byte[] array, ByteBuffer direct, int from, int len, int kind)`: within a callback.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_reply<'l>(
     env: EnvUnowned<'l>,
@@ -183,10 +189,10 @@ pub extern "system" fn Java_io_wspush_Native_reply<'l>(
     direct: JByteBuffer<'l>,
     from: jint,
     len: jint,
-    text: jboolean,
+    kind: jint,
 ) {
     fenced_raw(env, |raw| {
-        let payload = Payload { array: &array, direct: &direct, from, len, text };
+        let payload = Payload { array: &array, direct: &direct, from, len, kind };
         payload.read(&raw, |message| replies::leave(conn_id(conn), message))
     })
 }

@@ -4,7 +4,8 @@ use jni::Env;
 use jni::objects::{JByteArray, JByteBuffer};
 use jni::sys::jint;
 
-use crate::push::{Message, PushError};
+use crate::ffi::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
+use crate::push::{Message, PushError, PushOptions};
 
 use super::failure::Failure;
 use super::raw::Raw;
@@ -22,8 +23,8 @@ pub(super) struct Payload<'a, 'local> {
     pub(super) from: jint,
     /// Its length.
     pub(super) len: jint,
-    /// Whether it is a text.
-    pub(super) text: bool,
+    /// As in the C ABI: `WSPUSH_TEXT` or `WSPUSH_BINARY`, with or without `WSPUSH_UNCOMPRESSED`.
+    pub(super) kind: jint,
 }
 
 impl Payload<'_, '_> {
@@ -56,8 +57,13 @@ impl Payload<'_, '_> {
         }
     }
 
+    /// How it is pushed.
+    pub(super) fn options(&self) -> PushOptions {
+        PushOptions::default().compress(self.kind & WSPUSH_UNCOMPRESSED == 0)
+    }
+
     fn message<'b>(&self, bytes: &'b [u8]) -> Result<Message<'b>, PushError> {
-        if self.text {
+        if self.kind & WSPUSH_TEXT != 0 {
             simdutf8::basic::from_utf8(bytes).map(Message::Text).map_err(|_| PushError::NotUtf8)
         } else {
             Ok(Message::Binary(bytes))

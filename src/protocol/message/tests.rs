@@ -155,6 +155,10 @@ fn messages_of_every_length_class() {
         let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
         let stream = masked(0x82, &payload);
         for sizes in [&[1][..], &[stream.len()], &[3, 1000], &[4096], &[stream.len() - 1, 1]] {
+            // Miri takes a quarter of an hour for 70,000 reads.
+            if cfg!(miri) && len > 127 && sizes[0] < 1000 {
+                continue;
+            }
             assert_eq!(Peer::run(&stream, sizes), (vec![Said::Binary(payload.clone())], None));
         }
     }
@@ -265,7 +269,8 @@ fn out_of_chunks() {
 fn message() -> impl Strategy<Value = (Vec<u8>, Vec<Said>)> {
     let payload = prop_oneof![
         "\\PC{0,60}".prop_map(|text| (true, text.into_bytes())),
-        (0usize..9000, any::<u8>()).prop_map(|(len, byte)| (false, vec![byte; len])),
+        (0usize..if cfg!(miri) { 300 } else { 9000 }, any::<u8>())
+            .prop_map(|(len, byte)| (false, vec![byte; len])),
     ];
     let cuts = proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..4);
     (payload, cuts, any::<[u8; 4]>()).prop_map(|((text, payload), cuts, mask)| {

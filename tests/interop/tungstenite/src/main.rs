@@ -75,6 +75,8 @@ impl Agent {
                 self.closed().await
             }
             ["closed"] => self.closed().await,
+            // It knows of none.
+            ["extensions"] => Ok("extensions".to_owned()),
             _ => Err(format!("no command {line}").into()),
         }
     }

@@ -33,13 +33,13 @@ final class Native {
             ByteBuffer direct,
             int from,
             int length,
-            boolean text,
+            int kind,
             long[] receipt);
 
     static native void send(
-            long server, long conn, byte[] array, ByteBuffer direct, int from, int length, boolean text);
+            long server, long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
-    static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, boolean text);
+    static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
     static native void disconnect(long server, long conn, int code, byte[] reason);
 

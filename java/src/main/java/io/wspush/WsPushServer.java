@@ -113,7 +113,7 @@ public final class WsPushServer implements AutoCloseable {
      * @throws WsPushException if the server doesn't take it for another reason
      */
     public Receipt broadcast(String text) {
-        return publish(DEFAULT_CHANNEL, null, Payload.of(text));
+        return publish(DEFAULT_CHANNEL, null, Payload.of(text), PushOptions.DEFAULT);
     }
 
     /**
@@ -123,7 +123,7 @@ public final class WsPushServer implements AutoCloseable {
      * @return where it stands
      */
     public Receipt broadcast(byte[] data) {
-        return publish(DEFAULT_CHANNEL, null, Payload.of(data));
+        return publish(DEFAULT_CHANNEL, null, Payload.of(data), PushOptions.DEFAULT);
     }
 
     /**
@@ -134,7 +134,7 @@ public final class WsPushServer implements AutoCloseable {
      * @return where it stands
      */
     public Receipt broadcast(ByteBuffer data) {
-        return publish(DEFAULT_CHANNEL, null, Payload.of(data));
+        return publish(DEFAULT_CHANNEL, null, Payload.of(data), PushOptions.DEFAULT);
     }
 
     /**
@@ -147,7 +147,7 @@ public final class WsPushServer implements AutoCloseable {
      * @throws WsPushException if the server doesn't take it for another reason
      */
     public Receipt publish(String channel, String text) {
-        return publish(channel, channel.getBytes(UTF_8), Payload.of(text));
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(text), PushOptions.DEFAULT);
     }
 
     /**
@@ -158,7 +158,7 @@ public final class WsPushServer implements AutoCloseable {
      * @return where it stands
      */
     public Receipt publish(String channel, byte[] data) {
-        return publish(channel, channel.getBytes(UTF_8), Payload.of(data));
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(data), PushOptions.DEFAULT);
     }
 
     /**
@@ -169,13 +169,49 @@ public final class WsPushServer implements AutoCloseable {
      * @return where it stands
      */
     public Receipt publish(String channel, ByteBuffer data) {
-        return publish(channel, channel.getBytes(UTF_8), Payload.of(data));
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(data), PushOptions.DEFAULT);
     }
 
-    private Receipt publish(String channel, byte[] name, Payload payload) {
+    /**
+     * As {@link #publish(String, String)}, with options.
+     *
+     * @param channel its name; {@link #DEFAULT_CHANNEL} for everybody
+     * @param text the message, not empty
+     * @param options how
+     * @return where it stands
+     */
+    public Receipt publish(String channel, String text, PushOptions options) {
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(text), options);
+    }
+
+    /**
+     * As {@link #publish(String, byte[])}, with options.
+     *
+     * @param channel its name; {@link #DEFAULT_CHANNEL} for everybody
+     * @param data the message, not empty
+     * @param options how
+     * @return where it stands
+     */
+    public Receipt publish(String channel, byte[] data, PushOptions options) {
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(data), options);
+    }
+
+    /**
+     * As {@link #publish(String, ByteBuffer)}, with options.
+     *
+     * @param channel its name; {@link #DEFAULT_CHANNEL} for everybody
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @param options how
+     * @return where it stands
+     */
+    public Receipt publish(String channel, ByteBuffer data, PushOptions options) {
+        return publish(channel, channel.getBytes(UTF_8), Payload.of(data), options);
+    }
+
+    private Receipt publish(String channel, byte[] name, Payload payload, PushOptions options) {
         long[] place = new long[3];
-        Native.publish(
-                id, name, payload.array, payload.direct, payload.from, payload.length, payload.text, place);
+        int kind = options.kind(payload.text);
+        Native.publish(id, name, payload.array, payload.direct, payload.from, payload.length, kind, place);
         return new Receipt(channel, place[0], place[1], place[2]);
     }
 
@@ -189,7 +225,7 @@ public final class WsPushServer implements AutoCloseable {
      * @throws WsPushException if the server doesn't take it for another reason
      */
     public void send(long conn, String text) {
-        send(conn, Payload.of(text));
+        send(conn, Payload.of(text), PushOptions.DEFAULT);
     }
 
     /**
@@ -199,7 +235,7 @@ public final class WsPushServer implements AutoCloseable {
      * @param data the message, not empty
      */
     public void send(long conn, byte[] data) {
-        send(conn, Payload.of(data));
+        send(conn, Payload.of(data), PushOptions.DEFAULT);
     }
 
     /**
@@ -209,11 +245,45 @@ public final class WsPushServer implements AutoCloseable {
      * @param data the message: from the buffer's position to its limit, which stay as they are
      */
     public void send(long conn, ByteBuffer data) {
-        send(conn, Payload.of(data));
+        send(conn, Payload.of(data), PushOptions.DEFAULT);
     }
 
-    private void send(long conn, Payload payload) {
-        Native.send(id, conn, payload.array, payload.direct, payload.from, payload.length, payload.text);
+    /**
+     * As {@link #send(long, String)}, with options.
+     *
+     * @param conn the connection's id
+     * @param text the message, not empty
+     * @param options how
+     */
+    public void send(long conn, String text, PushOptions options) {
+        send(conn, Payload.of(text), options);
+    }
+
+    /**
+     * As {@link #send(long, byte[])}, with options.
+     *
+     * @param conn the connection's id
+     * @param data the message, not empty
+     * @param options how
+     */
+    public void send(long conn, byte[] data, PushOptions options) {
+        send(conn, Payload.of(data), options);
+    }
+
+    /**
+     * As {@link #send(long, ByteBuffer)}, with options.
+     *
+     * @param conn the connection's id
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @param options how
+     */
+    public void send(long conn, ByteBuffer data, PushOptions options) {
+        send(conn, Payload.of(data), options);
+    }
+
+    private void send(long conn, Payload payload, PushOptions options) {
+        int kind = options.kind(payload.text);
+        Native.send(id, conn, payload.array, payload.direct, payload.from, payload.length, kind);
     }
 
     /**

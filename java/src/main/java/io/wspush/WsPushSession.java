@@ -75,7 +75,8 @@ public final class WsPushSession {
     }
 
     private void reply(Payload payload) {
-        Native.reply(id, payload.array, payload.direct, payload.from, payload.length, payload.text);
+        int kind = PushOptions.DEFAULT.kind(payload.text);
+        Native.reply(id, payload.array, payload.direct, payload.from, payload.length, kind);
     }
 
     /**
