@@ -94,7 +94,9 @@ fn visit<S: Socket>(
     offer(write, log, ledger, cursor, metrics, false)
 }
 
-/// As [`visit`], for a subscriber that can't be written to just like that.
+/// As [`visit`], for a subscriber that can't be written to just like that. Cold, so that what it needs is not kept at
+/// hand on the way past it.
+#[cold]
 #[inline(never)]
 fn visit_special<S: Socket>(
     slot: &mut Slot<S>,
