@@ -19,6 +19,15 @@ const SUITE: Suite = Suite { version: Version::Tls13, cipher: Cipher::Aes128Gcm 
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 
+/// Whether the kernel offers what these tests use.
+fn is_there() -> bool {
+    let there = offer().is_some_and(|offer| offer.has(SUITE));
+    if !there {
+        eprintln!("skipped: the kernel does not offer {SUITE}");
+    }
+    there
+}
+
 fn keys(suite: Suite) -> Keys {
     let keys = TrafficKeys::new(suite, &[7; 32][..suite.key_bytes()], [9; NONCE_BYTES], 0);
     Keys::new(&keys.expect("a key as long as it should be"))
@@ -119,7 +128,7 @@ fn every_suite_of_the_offer_carries_bytes_both_ways() {
 
 #[test]
 fn a_short_read_does_not_mean_drained() {
-    if offer().is_none() {
+    if !is_there() {
         return;
     }
     let (mut near, mut far) = tls_pair(SUITE);
@@ -143,7 +152,7 @@ fn a_short_read_does_not_mean_drained() {
 
 #[test]
 fn each_record_that_is_whole_makes_an_edge() {
-    if offer().is_none() {
+    if !is_there() {
         return;
     }
     let bytes = wire(|near| {
@@ -168,7 +177,7 @@ fn each_record_that_is_whole_makes_an_edge() {
 
 #[test]
 fn what_came_before_the_keys_is_there_after_them() {
-    if offer().is_none() {
+    if !is_there() {
         return;
     }
     let bytes = wire(|near| assert_eq!(near.send(b"early", &[]).expect("sent"), 5));
@@ -181,7 +190,7 @@ fn what_came_before_the_keys_is_there_after_them() {
 
 #[test]
 fn a_forged_record_is_an_error_of_its_own() {
-    if offer().is_none() {
+    if !is_there() {
         return;
     }
     let mut bytes = wire(|near| assert_eq!(near.send(b"genuine", &[]).expect("sent"), 7));
@@ -196,7 +205,7 @@ fn a_forged_record_is_an_error_of_its_own() {
 
 #[test]
 fn a_full_socket_says_so_and_tells_when_it_takes_more() {
-    if offer().is_none() {
+    if !is_there() {
         return;
     }
     let (mut near, mut far) = tls_pair(SUITE);
