@@ -14,8 +14,8 @@
 mod absent;
 #[cfg(feature = "tls")]
 mod acceptor;
+#[cfg(feature = "certificate")]
 mod certificate;
-mod der;
 mod error;
 #[cfg(feature = "tls")]
 mod identity;
@@ -27,6 +27,7 @@ mod session;
 pub use absent::{Acceptor, Session};
 #[cfg(feature = "tls")]
 pub use acceptor::Acceptor;
+#[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
 pub use error::TlsError;
 pub use records::Records;
@@ -64,7 +65,7 @@ pub struct Received {
 pub struct Loaded {
     /// None: no listener speaks TLS.
     pub acceptor: Option<Acceptor>,
-    /// What an operator should look at: a certificate that has expired.
+    /// What an operator should look at: a certificate that has expired, or whose dates can't be read.
     pub warnings: Vec<String>,
 }
 
