@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mio::{Poll, Waker};
 use socket2::Socket;
 
-use crate::config::{AdminListen, Config, ConfigError, LogLevel};
+use crate::config::{AdminListen, Config, ConfigError, KernelTls, LogLevel};
 use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
@@ -18,8 +18,10 @@ use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Message, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
+use crate::reactor::ktls::Offer;
 use crate::reactor::listener::{ListenAddr, Listener};
 use crate::reactor::{Command, Door, Reactor, Shared, sys};
+use crate::time::Time;
 use crate::tls::{self, TlsError};
 
 /// Descriptors that the process needs for other things than connections, those that are only there to be refused
@@ -144,8 +146,13 @@ impl Server {
             ];
             journal.event(now, LogLevel::Warn, "descriptor_limit", &fields);
         }
+        let offer = match config.kernel_tls {
+            KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
+            KernelTls::Auto | KernelTls::Off => Offer::NONE,
+        };
         let handler = handler(Handle { shared: shared.clone() });
         let mut reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
+        reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })
@@ -213,6 +220,21 @@ fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartEr
         }
     };
     sockets.into_iter().enumerate().map(known).collect()
+}
+
+/// What the kernel offers to do for TLS connections. Most don't have the module loaded, and all works without.
+fn kernel_tls(journal: &mut Journal, now: Time) -> Offer {
+    match Offer::probe() {
+        Ok(offer) => {
+            let fields: [(&str, &dyn fmt::Display); 2] = [("suites", &offer), ("new_keys", &offer.new_keys)];
+            journal.event(now, LogLevel::Debug, "kernel_tls", &fields);
+            offer
+        }
+        Err(e) => {
+            journal.event(now, LogLevel::Debug, "no_kernel_tls", &[("problem", &e)]);
+            Offer::NONE
+        }
+    }
 }
 
 fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {

@@ -179,6 +179,16 @@ the latency is that of the connections that do read.
 
 {slow_readers(results)}
 {failures(results)}
+## What was tried
+- One look at the log for all subscribers that stand at the same place (`src/reactor/flush.rs`, `Stretch`): 52
+  instructions per delivery outside the kernel in place of 194, 1.3 in place of 3.2 in a burst
+  (`benches/instructions/check`). It is in.
+- io_uring, 256 sends a submission, with and without registered files: 0.86 times the CPU of `send` in a bare loop,
+  0.74 to 0.88 over several runs (`benches/floor/uring.c`). Below the 15 % that we want for a second way into the kernel.
+- Echo: one `recv` and one `send` for a round trip, and an `epoll_wait` for as many as are ready; nine tenths of the time
+  are the kernel's. Looking at the poll again before sleeping (1, 4 and 16 times) made it slower, so it isn't done.
+  With a client that sleeps in place of one that polls (`--wait sleep`) wspushd takes 0.9 times Bun's CPU.
+
 ## Versions
 {versions(results)}
 

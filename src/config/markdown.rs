@@ -35,13 +35,12 @@ pub fn settings_markdown() -> String {
 mod tests {
     use super::*;
 
-    const BEGIN: &str = "<!-- settings:begin -->\n";
-    const END: &str = "<!-- settings:end -->";
-
     /// `WSPUSH_BLESS=1 cargo test settings_table` writes the table instead.
     #[cfg(feature = "deflate")] // The defaults are those of the default build.
     #[test]
     fn the_readme_has_the_settings_table() {
+        const BEGIN: &str = "<!-- settings:begin -->\n";
+        const END: &str = "<!-- settings:end -->";
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
         let readme = std::fs::read_to_string(path).unwrap();
         let (before, rest) = readme.split_once(BEGIN).expect("no settings:begin in README.md");

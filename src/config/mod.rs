@@ -64,6 +64,15 @@ pub enum ClientAuth {
     Required,
 }
 
+/// Whether the kernel takes over TLS connections that it can take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelTls {
+    /// It does.
+    Auto,
+    /// It does not.
+    Off,
+}
+
 /// Where the admin API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
@@ -121,6 +130,8 @@ pub struct Config {
     pub tls_client_ca: Option<String>,
     /// Whether clients are asked for a certificate.
     pub tls_client_auth: ClientAuth,
+    /// Whether the kernel takes over open connections that speak TLS.
+    pub kernel_tls: KernelTls,
     /// Serve the demo page, `/echo` and `/chat`.
     pub demo: bool,
     /// Serve nothing but `/ws` on the public listeners.
@@ -206,6 +217,7 @@ impl Default for Config {
             tls_ocsp: Vec::new(),
             tls_client_ca: None,
             tls_client_auth: ClientAuth::Off,
+            kernel_tls: KernelTls::Auto,
             demo: false,
             ws_only: false,
             reuseport: false,

@@ -7,7 +7,7 @@ use super::field::{
 };
 use super::setting::{Group, Kind, Setting};
 use super::validate::{check_origin, check_pattern, check_subprotocol};
-use super::{ClientAuth, LogLevel, SlowConsumer};
+use super::{ClientAuth, KernelTls, LogLevel, SlowConsumer};
 use crate::limits;
 
 /// `restart` and `reload` in the table.
@@ -152,6 +152,13 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Choice(ClientAuth::NAMES),
         reload,
         "Whether TLS clients are asked for a certificate, and let in without one"
+    ),
+    text!(
+        kernel_tls,
+        Network,
+        Kind::Choice(KernelTls::NAMES),
+        restart,
+        "Whether Linux encrypts open wss connections, where it has the module tls"
     ),
     boolean!(demo, Network, restart, "Serve the demo page, /echo and /chat"),
     boolean!(ws_only, Network, restart, "Serve nothing but /ws on the public listeners"),

@@ -8,5 +8,6 @@ mod table;
 
 pub use label::{Counts, Label};
 pub use table::{
-    CloseReason, ConnectionKind, Gauges, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake,
+    CloseReason, ConnectionKind, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage,
+    TlsHandshake,
 };

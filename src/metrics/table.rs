@@ -102,6 +102,7 @@ label! {
         Internal = "internal": "Our fault (1011).",
         SlowConsumer = "slow_consumer": "It fell off a log's tail or filled its outbox (1013).",
         Overload = "overload": "No memory for its messages (assembly_bytes_max, backlog_bytes_max) (1013).",
+        TlsKeys = "tls_keys": "New TLS keys were due, and the kernel takes none (kernel_tls) (1012).",
         Heartbeat = "heartbeat": "No sign of life within pong_wait_ms.",
         Reset = "reset": "The network or the client broke it off.",
         Admin = "admin": "The admin API or the host closed it.",
@@ -118,6 +119,15 @@ label! {
         Resumed13 = "resumed_tls13": "TLS 1.3 with a ticket.",
         Full12 = "full_tls12": "TLS 1.2 from the beginning.",
         Resumed12 = "resumed_tls12": "TLS 1.2 with a ticket.",
+    }
+}
+
+label! {
+    /// Something about a connection whose TLS is the kernel's.
+    KernelTls = "event" {
+        HandedOver = "handed_over": "The kernel has taken over a connection.",
+        NewKeys = "new_keys": "The kernel was given new keys because the peer has some.",
+        Failed = "failed": "The kernel did not take the keys, and the connection is lost.",
     }
 }
 
@@ -176,6 +186,7 @@ numbers! {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
         tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
+        kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
     }
@@ -187,6 +198,7 @@ numbers! {
         connections_handshaking: "Public connections that speak HTTP, or have not said anything yet.",
         connections_closing: "WebSockets that are saying goodbye.",
         connections_admin: "Connections on the admin listener.",
+        connections_kernel_tls: "Connections whose TLS the kernel has taken over.",
         connections_blocked: "Connections whose socket takes nothing more for now.",
         connections_deflating: "Open WebSockets with permessage-deflate.",
         pool_chunks_used: "Assembly chunks lent to incomplete messages and request heads.",
@@ -257,6 +269,7 @@ mod tests {
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);
+        check(KernelTls::ALL, KernelTls::name);
     }
 
     #[test]

@@ -27,6 +27,8 @@ impl CloseCode {
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// The server met a condition it didn't expect.
     pub const INTERNAL_ERROR: Self = Self(1011);
+    /// The server can't go on with this connection, but with a new one (registered with IANA after the RFC).
+    pub const SERVICE_RESTART: Self = Self(1012);
     /// The server is overloaded, or this client too slow (registered with IANA after the RFC).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 

@@ -181,12 +181,18 @@ impl Ledger {
     /// Notes that one subscriber has passed the publications `from..to`.
     #[inline]
     pub fn pass(&mut self, passage: Passage, from: u64, to: u64) {
+        self.pass_all(passage, from, to, 1);
+    }
+
+    /// As [`pass`](Self::pass), for so many subscribers at once.
+    #[inline]
+    pub fn pass_all(&mut self, passage: Passage, from: u64, to: u64, subscribers: u32) {
         let from = from.max(self.first);
         if from >= to {
             return;
         }
-        self.change_at(from, passage, 1);
-        self.change_at(to, passage, -1);
+        self.change_at(from, passage, subscribers as i32);
+        self.change_at(to, passage, -(subscribers as i32));
     }
 
     fn change_at(&mut self, offset: u64, passage: Passage, by: i32) {

@@ -61,12 +61,20 @@ impl<S: Socket> Reactor<S> {
             let deflating = slot.state == State::Open && slot.flags.window_bits() > 0;
             census.deflating += usize::from(deflating);
             census.closing += usize::from(slot.state == State::Closing);
+            census.kernel_tls += usize::from(slot.flags.any(Flags::KERNEL_TLS));
             census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
             audit.outbox_bytes += slot.outbox_bytes();
             if let Some(extra) = &slot.extra {
                 audit.extras += 1;
                 partial_input |= extra.assembly.is_some() || extra.http.is_some();
             }
+        }
+        for index in self.tls.kernel.renewable() {
+            let slot = self.slots.get(index);
+            assert!(
+                slot.is_some_and(|slot| slot.flags.any(Flags::KERNEL_TLS)),
+                "slot {index}: keys for nobody"
+            );
         }
         assert_eq!(census, self.census, "the census is wrong");
         let backlog: usize = self.slots.iter().map(|(_, slot)| slot.backlog_bytes()).sum();
@@ -130,6 +138,7 @@ impl<S: Socket> Reactor<S> {
         assert!(!has(Flags::OUTBOX) || has(Flags::BLOCKED), "slot {index}: an outbox waits for nothing");
         let tls = extra.and_then(|extra| extra.tls.as_ref());
         assert!(has(Flags::TLS) || tls.is_none(), "slot {index}: a session without TLS");
+        assert!(!has(Flags::TLS) || !has(Flags::KERNEL_TLS), "slot {index}: TLS twice");
         let unsent = tls.is_some_and(|session| !session.unsent().is_empty());
         assert!(
             !has(Flags::TLS) || has(Flags::BLOCKED) == unsent,

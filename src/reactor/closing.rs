@@ -193,6 +193,9 @@ impl<S: Socket> Reactor<S> {
         let mut slot = self.slots.remove(index);
         self.backlog_bytes -= slot.backlog_bytes();
         self.removed += 1;
+        if slot.flags.any(Flags::KERNEL_TLS) {
+            self.leave_kernel_tls(index, &mut slot);
+        }
         if cause != CloseReason::Reset {
             // A child that the host has forked may hold a copy of the descriptor: closing ours would end nothing.
             if slot.flags.any(Flags::TLS) {

@@ -40,7 +40,6 @@ pub(super) enum Doom {
 
 /// Writes everything from `cursor` to the log's head with one call of `write`; with `frame_only`, only to the end of
 /// the frame under way.
-#[inline(always)] // Part of each walk's loop, though there is more than one walk.
 pub(super) fn offer(
     write: impl FnOnce(&mut Metrics, &[u8], &[u8]) -> Sent,
     log: &Log,
@@ -55,7 +54,21 @@ pub(super) fn offer(
         return Offer::Nothing;
     }
     let (first, second) = log.slices_between(from, to);
-    let (written, held) = match write(metrics, first, second) {
+    let sent = write(metrics, first, second);
+    advance(sent, log, from, to, ledger, cursor, metrics)
+}
+
+/// Moves a cursor on by what was written of `from..to`.
+fn advance(
+    sent: Sent,
+    log: &Log,
+    from: u64,
+    to: u64,
+    ledger: &mut Ledger,
+    cursor: &mut Cursor,
+    metrics: &mut Metrics,
+) -> Offer {
+    let (written, held) = match sent {
         Sent::Bytes(n) => (n as u64, None),
         Sent::Held { taken, short } => (taken as u64, Some(short)),
         Sent::Short => return Offer::Short { mid_frame: !log.offset_at(from).1 },
@@ -74,12 +87,79 @@ pub(super) fn offer(
     }
 }
 
+/// What lies in a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
+/// place and take everything, so it is looked up once for all of them, and they are counted together.
+struct Stretch<'l> {
+    log: &'l Log,
+    head: Cursor,
+    from: Cursor,
+    first: &'l [u8],
+    second: &'l [u8],
+    /// Those who took all of it and are not counted yet.
+    takers: u32,
+}
+
+impl<'l> Stretch<'l> {
+    fn before_head(log: &'l Log) -> Stretch<'l> {
+        let head = Cursor::at(log.head());
+        Stretch { log, head, from: head, first: &[], second: &[], takers: 0 }
+    }
+
+    /// Writes what a subscriber still has to get to its socket. It is not at the head.
+    #[inline(always)] // This is what a broadcast does a million times.
+    fn offer<S: Socket>(
+        &mut self,
+        socket: &mut S,
+        ledger: &mut Ledger,
+        cursor: &mut Cursor,
+        metrics: &mut Metrics,
+    ) -> Offer {
+        if *cursor != self.from && !self.move_to(*cursor, ledger, metrics) {
+            return Offer::Fallen;
+        }
+        match send(socket, metrics, self.first, self.second) {
+            Sent::Bytes(n) if n == self.first.len() + self.second.len() => {
+                *cursor = self.head;
+                self.takers += 1;
+                Offer::Done
+            }
+            sent => self.partly(sent, ledger, cursor, metrics),
+        }
+    }
+
+    /// False: the cursor has fallen off the log.
+    #[cold]
+    fn move_to(&mut self, from: Cursor, ledger: &mut Ledger, metrics: &mut Metrics) -> bool {
+        let Some(position) = self.log.position(from) else { return false };
+        self.count(ledger, metrics);
+        (self.first, self.second) = self.log.slices(position);
+        self.from = from;
+        true
+    }
+
+    #[cold]
+    fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offer {
+        let to = self.log.head();
+        let from = to - (self.first.len() + self.second.len()) as u64;
+        advance(sent, self.log, from, to, ledger, cursor, metrics)
+    }
+
+    /// Counts those who took all of it.
+    fn count(&mut self, ledger: &mut Ledger, metrics: &mut Metrics) {
+        let takers = std::mem::take(&mut self.takers);
+        let from = self.log.head() - (self.first.len() + self.second.len()) as u64;
+        let (from, to) = (self.log.offset_at(from).0, self.log.next_offset());
+        ledger.pass_all(Passage::Written, from, to, takers);
+        metrics.deliveries += u64::from(takers) * (to - from);
+    }
+}
+
 /// Offers a subscriber what it still has to get; one whose socket is full is only looked at. Always inlined, and all
-/// but the plain case kept out of it: this is what a broadcast does a million times.
+/// but the plain case kept out of it.
 #[inline(always)]
 fn visit<S: Socket>(
     slot: &mut Slot<S>,
-    log: &Log,
+    stretch: &mut Stretch<'_>,
     ledger: &mut Ledger,
     cursor: &mut Cursor,
     metrics: &mut Metrics,
@@ -87,11 +167,9 @@ fn visit<S: Socket>(
     backlog_bytes: &mut usize,
 ) -> Offer {
     if slot.flags.any(Flags::BLOCKED_OR_TLS) {
-        return visit_special(slot, log, ledger, cursor, metrics, tls, backlog_bytes);
+        return visit_special(slot, stretch.log, ledger, cursor, metrics, tls, backlog_bytes);
     }
-    let socket = &mut slot.socket;
-    let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| send(socket, metrics, first, second);
-    offer(write, log, ledger, cursor, metrics, false)
+    stretch.offer(&mut slot.socket, ledger, cursor, metrics)
 }
 
 /// As [`visit`], for a subscriber that can't be written to just like that. Cold, so that what it needs is not kept at
@@ -208,20 +286,21 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn walk_slots_in<const TWO_FORMS: bool>(&mut self, from: usize, until: usize) {
-        let Channel { log: plain, deflated, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let other = deflated.as_deref().map_or(&*plain, |deflated| &deflated.log);
-        let (plain_head, other_head) = (Cursor::at(plain.head()), Cursor::at(other.head()));
+        let Channel { log, deflated, ledger, .. } = self.channels.get_mut(DEFAULT);
+        let deflated = deflated.as_deref().map_or(&*log, |deflated| &deflated.log);
+        let mut plain = Stretch::before_head(log);
+        let mut deflated = Stretch::before_head(deflated);
         for index in from..until {
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let takes_other = TWO_FORMS && slot.flags.takes_deflated();
-            let (log, head) = if takes_other { (other, other_head) } else { (&*plain, plain_head) };
-            if slot.cursor == head || !slot.flags.any(Flags::BROADCAST) {
+            let takes_deflated = TWO_FORMS && slot.flags.takes_deflated();
+            let stretch = if takes_deflated { &mut deflated } else { &mut plain };
+            if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
             let mut cursor = slot.cursor;
             let offered = visit(
                 slot,
-                log,
+                stretch,
                 ledger,
                 &mut cursor,
                 &mut self.metrics,
@@ -231,19 +310,26 @@ impl<S: Socket> Reactor<S> {
             slot.cursor = cursor;
             note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
         }
+        plain.count(ledger, &mut self.metrics);
+        deflated.count(ledger, &mut self.metrics);
     }
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
-        let Channel { log: plain, deflated, ledger, members, .. } = self.channels.get_mut(id);
-        let other = deflated.as_deref().map_or(&*plain, |deflated| &deflated.log);
+        let Channel { log, deflated, ledger, members, .. } = self.channels.get_mut(id);
+        let deflated = deflated.as_deref().map_or(&*log, |deflated| &deflated.log);
+        let mut plain = Stretch::before_head(log);
+        let mut deflated = Stretch::before_head(deflated);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let log = if slot.flags.takes_deflated() { other } else { &*plain };
+            let stretch = if slot.flags.takes_deflated() { &mut deflated } else { &mut plain };
+            if member.cursor == stretch.head {
+                continue;
+            }
             let offered = visit(
                 slot,
-                log,
+                stretch,
                 ledger,
                 &mut member.cursor,
                 &mut self.metrics,
@@ -252,6 +338,8 @@ impl<S: Socket> Reactor<S> {
             );
             note(&mut self.census, &mut self.doomed, slot, index, id, offered);
         }
+        plain.count(ledger, &mut self.metrics);
+        deflated.count(ledger, &mut self.metrics);
     }
 
     /// Deals with the subscribers that a slice has put aside.

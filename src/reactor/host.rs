@@ -153,6 +153,7 @@ impl<S: Socket> Host for Reactor<S> {
             connections_closing: stats.closing,
             connections_admin: stats.admin_connections,
             connections_blocked: stats.blocked,
+            connections_kernel_tls: self.census.kernel_tls as u64,
             connections_deflating: stats.deflating,
             pool_chunks_used: self.pool.chunks_in_use() as u64,
             pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,

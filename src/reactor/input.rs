@@ -65,6 +65,7 @@ impl<S: Socket> Reactor<S> {
         if slot.flags.any(Flags::TLS) {
             return self.read_tls(index, buffer);
         }
+        let kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
         let kept = slot.kept().len();
         buffer[..kept].copy_from_slice(slot.kept());
         let room = buffer.len() - kept;
@@ -93,7 +94,8 @@ impl<S: Socket> Reactor<S> {
                     Some(slot) if slot.serial == serial => {}
                     _ => return Read::Gone,
                 }
-                if n < room { Read::Short } else { Read::More }
+                // Where TLS is the kernel's, a read ends in front of what is no application data.
+                if n < room && !kernel_tls { Read::Short } else { Read::More }
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                 self.put_aside(index, &mut buffer[..kept]);
@@ -105,6 +107,7 @@ impl<S: Socket> Reactor<S> {
                 self.metrics.kernel_shortages.bump(Shortage::Recv);
                 Read::Drained
             }
+            Err(e) if kernel_tls => self.read_exception(index, buffer, kept, &e),
             Err(_) => {
                 self.remove(index, CloseReason::Reset);
                 Read::Gone

@@ -93,7 +93,17 @@ impl Listener {
                 (socket, address.clone(), inode(path))
             }
         };
-        Ok(Listener {
+        Ok(Listener::new(socket, address, door, origin, inode))
+    }
+
+    fn new(
+        socket: Socket,
+        address: ListenAddr,
+        door: Door,
+        origin: Origin,
+        inode: Option<(u64, u64)>,
+    ) -> Listener {
+        Listener {
             socket,
             address,
             door,
@@ -103,7 +113,7 @@ impl Listener {
             paused: false,
             origin,
             inode,
-        })
+        }
     }
 
     /// Listens on a socket that was there when the process started.
@@ -113,19 +123,7 @@ impl Listener {
             socket.set_tcp_nodelay(true)?;
             sys::defer_accept(&socket, DEFER_SECONDS)?;
         }
-        let (address, origin) = (address.clone(), Origin::Inherited);
-        let inode = None;
-        Ok(Listener {
-            socket,
-            address,
-            door,
-            tls: false,
-            waiting: false,
-            retry_ms: None,
-            paused: false,
-            origin,
-            inode,
-        })
+        Ok(Listener::new(socket, address.clone(), door, Origin::Inherited, None))
     }
 
     /// Listens no more, even if a forked child has a copy of the socket; an inherited one is not ours to end.

@@ -20,6 +20,7 @@ mod flush;
 mod host;
 mod http;
 mod input;
+pub mod ktls;
 pub mod listener;
 mod output;
 mod rates;

@@ -154,7 +154,10 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes everything that this connection is behind with, until its socket is full.
     fn resume(&mut self, index: usize) {
-        if self.slots[index].flags.any(Flags::TLS) && !self.write_unsent(index) {
+        let flags = self.slots[index].flags;
+        if flags.any(Flags::TLS) && !self.write_unsent(index)
+            || flags.any(Flags::KERNEL_TLS) && !self.renew_ours(index)
+        {
             return;
         }
         // The frame under way, alone if the outbox waits behind it: pongs and close frames go first.
@@ -188,6 +191,9 @@ impl<S: Socket> Reactor<S> {
             self.again.push((index as u32, slot.serial));
         }
         self.caught_up(index);
+        if flags.any(Flags::TLS) {
+            self.hand_to_kernel(index);
+        }
     }
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
@@ -325,10 +331,15 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let slot = &mut self.slots[index];
-        if slot.socket.finish().is_err() {
+        if slot.flags.any(Flags::KERNEL_TLS) {
+            if !self.finish_kernel_tls(index) {
+                return;
+            }
+        } else if slot.socket.finish().is_err() {
             self.remove(index, CloseReason::Reset);
             return;
         }
+        let slot = &mut self.slots[index];
         slot.flags.set(Flags::PAUSED, false);
         let (serial, state) = (slot.serial, slot.state);
         if matches!(state, State::Http | State::Admin) {

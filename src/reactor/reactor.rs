@@ -65,6 +65,8 @@ pub(super) struct Census {
     /// Open WebSockets, by [`Kind`].
     pub open_by_kind: [usize; 3],
     pub closing: usize,
+    /// Connections whose TLS is the kernel's.
+    pub kernel_tls: usize,
     /// Open WebSockets with permessage-deflate.
     pub deflating: usize,
     pub blocked: usize,

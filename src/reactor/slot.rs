@@ -49,6 +49,10 @@ impl Flags {
     pub const DEAF: Flags = Flags::SERVED;
     /// Speaks TLS.
     pub const TLS: Flags = Flags(1 << 12);
+    /// Spoke TLS with us and now does with the kernel: to us what is said is plain.
+    pub const KERNEL_TLS: Flags = Flags(1 << 13);
+    /// Its peer was told through the kernel that nothing more will come, or that TLS is broken.
+    pub const CLOSE_NOTIFIED: Flags = Flags(1 << 14);
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 

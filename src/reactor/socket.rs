@@ -3,6 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::ktls::{self, Keys};
+use super::sys::{self, Direction};
+
 /// A connected, non-blocking byte stream. The kernel's sockets implement it (see [`Stream`]), and a simulator's.
 ///
 /// `WouldBlock` means what it means in the kernel: nothing was done, and readiness will be reported again.
@@ -18,6 +21,31 @@ pub trait Socket {
 
     /// The peer's address, where there is one.
     fn peer(&self) -> Option<SocketAddr>;
+
+    /// Puts the connection under the kernel's TLS; without keys nothing changes for it.
+    fn attach_tls(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives the kernel the keys of one direction. From then on `recv` or `send` are of what is said within TLS.
+    fn install_keys(&mut self, _direction: Direction, _keys: &Keys) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Reads like `recv`, but also what is no application data, for which `recv` fails with EIO; tells which it is.
+    fn recv_record(&mut self, _buf: &mut [u8]) -> io::Result<(usize, Option<u8>)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Has the kernel's TLS send a record of this content type.
+    fn send_record(&mut self, _content_type: u8, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Records that the kernel's TLS may still send under the keys that it has.
+    fn records_left(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// A TCP or Unix-domain stream: a descriptor, four bytes.
@@ -34,6 +62,11 @@ impl Socket for Stream {
         loop {
             match (&self.0).read(buf) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) if e.raw_os_error() == Some(libc::EBADMSG) => {
+                    // The kernel could not decrypt, and would let the next call fail as well: an alert, say.
+                    let _ = self.0.take_error();
+                    return Err(e);
+                }
                 result => return result,
             }
         }
@@ -61,5 +94,26 @@ impl Socket for Stream {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.0.peer_addr().ok()?.as_socket()
+    }
+
+    fn attach_tls(&mut self) -> io::Result<()> {
+        sys::attach_tls(&self.0)
+    }
+
+    fn install_keys(&mut self, direction: Direction, keys: &Keys) -> io::Result<()> {
+        keys.install(&self.0, direction)
+    }
+
+    fn recv_record(&mut self, buf: &mut [u8]) -> io::Result<(usize, Option<u8>)> {
+        sys::recv_record(&self.0, buf)
+    }
+
+    fn send_record(&mut self, content_type: u8, bytes: &[u8]) -> io::Result<usize> {
+        let (control, parts) = (sys::record_type(content_type), [io::IoSlice::new(bytes)]);
+        self.0.sendmsg(&socket2::MsgHdr::new().with_buffers(&parts).with_control(&control), FLAGS)
+    }
+
+    fn records_left(&self) -> io::Result<u64> {
+        ktls::records_left(&self.0)
     }
 }

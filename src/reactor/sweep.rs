@@ -65,6 +65,7 @@ impl<S: Socket> Reactor<S> {
             self.rates.sample(now_ms, &self.metrics);
             self.retry();
             self.sweep();
+            self.look_at_keys();
         }
         if now_ms >= self.timers.channels_ms {
             self.timers.channels_ms = now_ms + CHANNELS_MS;

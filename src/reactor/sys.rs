@@ -4,6 +4,15 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+/// A way through a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From us to the peer.
+    Send,
+    /// From the peer to us.
+    Receive,
+}
+
 /// Raises the soft limit of open descriptors to the hard one and returns it.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -74,6 +83,100 @@ pub fn steer_no_more(listener: &impl AsRawFd) {
             size,
         );
     }
+}
+
+/// `struct tls_crypto_info` and what follows it, as setsockopt(2) takes and getsockopt(2) gives it (linux/tls.h): the
+/// largest is that of AES-256-GCM and of ChaCha20-Poly1305.
+pub const TLS_KEYS_MAX: usize = 56;
+
+/// Puts a connected TCP socket under the kernel's TLS (TCP_ULP). Without keys nothing changes for it. ENOENT: there
+/// is none, or its module is not loaded and this process may not have it loaded.
+pub fn attach_tls(socket: &impl AsRawFd) -> io::Result<()> {
+    set_option(socket, libc::IPPROTO_TCP, libc::TCP_ULP, b"tls")
+}
+
+/// The kernel's TLS option for the keys of what is sent, or of what is received.
+fn tls_option(direction: Direction) -> i32 {
+    match direction {
+        Direction::Send => 1,    // TLS_TX
+        Direction::Receive => 2, // TLS_RX
+    }
+}
+
+/// Gives the kernel the keys of one direction: `struct tls_crypto_info` and what belongs to its cipher.
+pub fn set_tls_keys(socket: &impl AsRawFd, direction: Direction, keys: &[u8]) -> io::Result<()> {
+    set_option(socket, libc::SOL_TLS, tls_option(direction), keys)
+}
+
+fn set_option(socket: &impl AsRawFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
+    let size = value.len() as libc::socklen_t;
+    // SAFETY: the three options of the callers take bytes without pointers in them, and the kernel only reads them;
+    // pointer and size are those of `value`, which outlives the call.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), size) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Reads the kernel's keys of one direction into `keys`, which must have been made as long as what was set; the last
+/// eight bytes are the number of the next record.
+pub fn tls_keys(socket: &impl AsRawFd, direction: Direction, keys: &mut [u8]) -> io::Result<()> {
+    let mut size = keys.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `size` bytes, and that is the length of `keys`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_TLS,
+            tls_option(direction),
+            keys.as_mut_ptr().cast(),
+            &raw mut size,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The kernel's `struct cmsghdr` with the one byte that TLS_GET_RECORD_TYPE and TLS_SET_RECORD_TYPE carry.
+#[repr(C)]
+#[derive(Debug)]
+struct RecordType {
+    length: usize,
+    level: i32,
+    option: i32,
+    content_type: u8,
+}
+
+/// Reads from a socket under the kernel's TLS: bytes of one content type (RFC 8446 section 5.1), and which that is. The
+/// type is None where the socket has no receive keys. Waits if the socket does.
+pub fn recv_record(socket: &impl AsRawFd, buf: &mut [u8]) -> io::Result<(usize, Option<u8>)> {
+    const TLS_GET_RECORD_TYPE: i32 = 2;
+    let mut record = RecordType { length: 0, level: 0, option: 0, content_type: 0 };
+    let mut part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+    // SAFETY: a msghdr is pointers and numbers, for all of which zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut record).cast();
+    message.msg_controllen = size_of::<RecordType>() as _;
+    // SAFETY: `message` names two buffers with their lengths, which outlive the call; every byte that the kernel may
+    // write into them is a valid one for their types.
+    let n = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+    if n < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let told = message.msg_controllen as usize > std::mem::offset_of!(RecordType, content_type)
+        && (record.level, record.option) == (libc::SOL_TLS, TLS_GET_RECORD_TYPE);
+    Ok((n as usize, told.then_some(record.content_type)))
+}
+
+/// The control message that has the kernel's TLS send a record of another type than application data.
+pub fn record_type(content_type: u8) -> [u8; size_of::<usize>() + 16] {
+    const TLS_SET_RECORD_TYPE: i32 = 1;
+    let mut control = [0; size_of::<usize>() + 16];
+    let length = std::mem::offset_of!(RecordType, content_type) + 1;
+    let (head, rest) = control.split_at_mut(size_of::<usize>());
+    head.copy_from_slice(&length.to_ne_bytes());
+    rest[..4].copy_from_slice(&libc::SOL_TLS.to_ne_bytes());
+    rest[4..8].copy_from_slice(&TLS_SET_RECORD_TYPE.to_ne_bytes());
+    rest[8] = content_type;
+    control
 }
 
 /// Standard error for a log that must never wait: where a write would wait (a full pipe that nobody reads, a stopped

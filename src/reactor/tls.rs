@@ -15,6 +15,7 @@ use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, R
 
 use super::flush::set_blocked;
 use super::input::{Read, is_shortage};
+use super::ktls::{KernelTlsState, Offer};
 use super::output::{Sent, send};
 use super::reactor::{Door, READ_BYTES, Reactor};
 use super::slot::{Flags, Slot, State};
@@ -26,6 +27,8 @@ pub(super) struct Tls {
     pub acceptor: Option<Acceptor>,
     /// `backlog_bytes_max`, for where the configuration is out of reach.
     pub backlog_bytes_max: usize,
+    /// What the kernel takes over.
+    pub kernel: KernelTlsState,
     /// Records on their way out.
     records: Records,
     /// What was in the records that have come in.
@@ -34,7 +37,8 @@ pub(super) struct Tls {
 
 impl Tls {
     pub(super) fn new(backlog_bytes_max: usize) -> Tls {
-        Tls { acceptor: None, backlog_bytes_max, records: Records::default(), plain: Vec::new() }
+        let kernel = KernelTlsState::default();
+        Tls { acceptor: None, backlog_bytes_max, kernel, records: Records::default(), plain: Vec::new() }
     }
 }
 
@@ -93,6 +97,10 @@ impl<S: Socket> Reactor<S> {
     pub fn set_acceptor(&mut self, acceptor: Option<Acceptor>) {
         let old = self.tls.acceptor.take();
         self.tls.acceptor = acceptor;
+        let offer = self.tls.kernel.offer;
+        if let Some(new) = self.tls.acceptor.as_mut().filter(|_| offer != Offer::NONE) {
+            new.allow_release(offer.new_keys);
+        }
         if let (Some(new), Some(old)) = (&mut self.tls.acceptor, &old) {
             new.inherit_tickets(old);
         }
@@ -235,6 +243,8 @@ impl<S: Socket> Reactor<S> {
             self.overloaded(index, true);
         } else if received.ended {
             self.tls_ended(index);
+        } else {
+            self.hand_to_kernel(index);
         }
     }
 

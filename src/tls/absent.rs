@@ -1,6 +1,6 @@
 //! The types of a build without TLS: there is no value of any.
 
-use super::{Established, Received, Records, TlsError};
+use super::{Established, Received, Records, Suite, TlsError, TrafficKeys};
 use crate::config::Config;
 
 /// Certificates and keys, of which there are none here.
@@ -11,6 +11,11 @@ impl Acceptor {
     pub(super) fn load(_config: &Config, _unix_s: u64) -> Result<(Acceptor, Vec<String>), TlsError> {
         let why = "this build speaks no TLS (cargo feature tls)".to_owned();
         Err(TlsError { setting: "listen", file: String::new(), why })
+    }
+
+    /// Lets sessions be released.
+    pub fn allow_release(&mut self, _renewal: bool) {
+        match *self {}
     }
 
     /// Takes over what lets clients resume sessions.
@@ -69,7 +74,43 @@ impl Session {
         match *self {}
     }
 
+    pub fn releasable(&self) -> Option<Suite> {
+        match *self {}
+    }
+
+    pub fn release(self, _suite: Suite) -> Option<Released> {
+        match self {}
+    }
+
     pub fn close(&mut self, _out: &mut Records) {
         match *self {}
+    }
+}
+
+/// What a session leaves behind.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Released {
+    pub send: TrafficKeys,
+    pub receive: TrafficKeys,
+    pub renewal: Option<Box<Renewal>>,
+}
+
+/// What makes new keys.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Renewal {
+    pub owed: bool,
+    none: std::convert::Infallible,
+}
+
+#[allow(missing_docs)]
+impl Renewal {
+    pub fn next_to_send(&mut self) -> Option<TrafficKeys> {
+        match self.none {}
+    }
+
+    pub fn next_to_receive(&mut self) -> Option<TrafficKeys> {
+        match self.none {}
     }
 }

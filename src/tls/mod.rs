@@ -18,21 +18,33 @@ mod acceptor;
 mod certificate;
 mod error;
 #[cfg(feature = "tls")]
+mod handover;
+#[cfg(feature = "tls")]
 mod identity;
 mod records;
 #[cfg(feature = "tls")]
+mod renewal;
+#[cfg(feature = "tls")]
 mod session;
+mod traffic;
+#[cfg(all(test, feature = "tls"))]
+pub mod trial;
 
 #[cfg(not(feature = "tls"))]
-pub use absent::{Acceptor, Session};
+pub use absent::{Acceptor, Released, Renewal, Session};
 #[cfg(feature = "tls")]
 pub use acceptor::Acceptor;
 #[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
 pub use error::TlsError;
+#[cfg(feature = "tls")]
+pub use handover::Released;
 pub use records::Records;
 #[cfg(feature = "tls")]
+pub use renewal::Renewal;
+#[cfg(feature = "tls")]
 pub use session::Session;
+pub use traffic::{Cipher, KEY_BYTES_MAX, NONCE_BYTES, Suite, TrafficKeys, Version, wipe};
 
 use crate::config::Config;
 

@@ -3,6 +3,22 @@
 /// Beside the plaintext of a record and its overhead there is room for a message of the protocol itself.
 const BYTES_AT_REST: usize = super::RECORD_BYTES_MAX + 1_024;
 
+/// Bytes of the header in front of a record; its last two are the length of the rest.
+#[cfg(feature = "tls")]
+const HEADER_BYTES: usize = 5;
+
+/// How many whole records `input` begins with.
+#[cfg(feature = "tls")]
+pub(super) fn count(mut input: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(header) = input.first_chunk::<HEADER_BYTES>() {
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let Some(rest) = input.get(HEADER_BYTES + length..) else { break };
+        (input, count) = (rest, count + 1);
+    }
+    count
+}
+
 /// Records on their way to a socket.
 #[derive(Debug, Default)]
 pub struct Records {
@@ -51,6 +67,13 @@ impl Records {
 #[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn whole_records_are_counted() {
+        let records = [&[23, 3, 3, 0, 2, 9, 9][..], &[23, 3, 3, 0, 0], &[22, 3, 3, 1, 0, 1]].concat();
+        assert_eq!((count(&records), count(&records[..11]), count(&[])), (2, 1, 0));
+    }
 
     #[test]
     fn it_grows_for_what_is_large_and_shrinks_again() {

@@ -7,7 +7,8 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{Error, HandshakeKind, ProtocolVersion};
 
-use super::{Acceptor, Established, Received, Records, certificate};
+use super::renewal::{self, Secrets};
+use super::{Acceptor, Established, Received, Records, certificate, records};
 
 /// Of records and handshake messages that have come in part. A record has 16 KiB and a little more; a client's chain of
 /// certificates may come in several.
@@ -15,7 +16,9 @@ const PARTIAL_BYTES_MAX: usize = 40 << 10;
 
 /// TLS on one connection (RFC 8446, RFC 5246), the server's side.
 pub struct Session {
-    connection: UnbufferedServerConnection,
+    pub(super) connection: UnbufferedServerConnection,
+    /// What new keys can be derived from, where somebody may want to.
+    secrets: Option<Box<Secrets>>,
     /// The beginning of a record, or of a handshake message, whose rest has not come.
     partial: Vec<u8>,
     /// Records that the socket has not taken.
@@ -23,6 +26,8 @@ pub struct Session {
     /// How many of their bytes it has taken.
     sent: usize,
     established: bool,
+    /// Something may have come that the library answers with a notice of its own, in front of what is written next.
+    may_owe_notice: bool,
     ended: bool,
     failed: bool,
 }
@@ -39,10 +44,12 @@ impl Session {
         let connection = UnbufferedServerConnection::new(Arc::clone(&acceptor.config)).ok()?;
         Some(Session {
             connection,
+            secrets: None,
             partial: Vec::new(),
             unsent: Vec::new(),
             sent: 0,
             established: false,
+            may_owe_notice: true,
             ended: false,
             failed: false,
         })
@@ -92,6 +99,21 @@ impl Session {
         self.ended
     }
 
+    /// The peer has broken the protocol.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Whether the library may have put off a notice of its own until something is written.
+    pub(super) fn may_owe_notice(&self) -> bool {
+        self.may_owe_notice
+    }
+
+    /// What a session consists of that is released.
+    pub(super) fn into_parts(self) -> (UnbufferedServerConnection, Option<Box<Secrets>>) {
+        (self.connection, self.secrets)
+    }
+
     /// Whose certificate the client has shown, as `CN=alice,O=Example`. It was checked. None also for one that rustls
     /// takes and `x509-cert` doesn't: it is as if there were none.
     pub fn client_subject(&self) -> Option<String> {
@@ -103,6 +125,7 @@ impl Session {
     /// what the protocol has to answer. What is not whole is kept.
     pub fn receive(&mut self, input: &mut [u8], plain: &mut Vec<u8>, out: &mut Records) -> Received {
         let mut received = Received::default();
+        let (records, mut data_records) = (records::count(input), 0);
         let mut at = 0;
         while !self.failed {
             let UnbufferedStatus { mut discard, state } =
@@ -113,6 +136,7 @@ impl Session {
                     while let Some(Ok(record)) = traffic.next_record() {
                         plain.extend_from_slice(record.payload);
                         discard += record.discard;
+                        data_records += 1;
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => out.write(|room| encoded(data.encode(room))),
@@ -138,6 +162,10 @@ impl Session {
             if !more {
                 break;
             }
+        }
+        self.may_owe_notice |= records != data_records;
+        if !self.established || received.established.is_some() {
+            self.secrets = renewal::take_told().or(self.secrets.take());
         }
         let rest = if self.failed || self.ended { &[][..] } else { &input[at..] };
         if rest.len() > PARTIAL_BYTES_MAX {
@@ -165,7 +193,9 @@ impl Session {
     /// Appends records with `plain` to `out`. False: the keys are used up, or there are none yet; the connection has to
     /// end.
     pub fn encrypt(&mut self, plain: &[u8], out: &mut Records) -> bool {
-        self.write(out, |traffic, room| traffic.encrypt(plain, room))
+        let written = self.write(out, |traffic, room| traffic.encrypt(plain, room));
+        self.may_owe_notice &= plain.is_empty();
+        written
     }
 
     /// Appends the notice that nothing more will come (RFC 8446 section 6.1), once.

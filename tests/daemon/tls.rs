@@ -219,6 +219,8 @@ pub struct TlsClient {
     pub tls: ClientConnection,
     pub stream: TcpStream,
     received: Vec<u8>,
+    /// Why reading has failed, if it has.
+    pub failed: Option<rustls::Error>,
     /// The end of the stream has come, and whether a close_notify came before it.
     pub end: Option<bool>,
 }
@@ -236,7 +238,7 @@ impl TlsClient {
         stream.set_nodelay(true).expect("an option");
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let tls = ClientConnection::new(config.into(), name).expect("a client");
-        TlsClient { tls, stream, received: Vec::new(), end: None }
+        TlsClient { tls, stream, received: Vec::new(), failed: None, end: None }
     }
 
     /// Connects and shakes hands.
@@ -383,8 +385,8 @@ impl TlsClient {
     pub fn wait_end(&mut self) -> bool {
         while self.end.is_none() {
             // What the server says before it is of no interest; an alert is an end as well.
-            if self.receive().is_err() {
-                self.end = Some(false);
+            if let Err(e) = self.receive() {
+                (self.failed, self.end) = (Some(e), Some(false));
             }
         }
         self.end == Some(true)

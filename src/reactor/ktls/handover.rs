@@ -1,0 +1,177 @@
+//! The moment in which the kernel takes a connection over, and how it ends there.
+
+use std::io;
+
+use crate::config::LogLevel;
+use crate::metrics::{CloseReason, KernelTls};
+use crate::tls::{Renewal, Suite};
+
+use super::super::flush::set_blocked;
+use super::super::input::is_shortage;
+use super::super::reactor::Reactor;
+use super::super::slot::{Flags, Slot, State};
+use super::super::socket::Socket;
+use super::super::sys::Direction;
+use super::{Keys, Offer};
+
+/// The content type of alerts (RFC 8446 section 5.1).
+pub(super) const ALERT: u8 = 21;
+
+/// `close_notify`: nothing more will come (RFC 8446 section 6.1).
+const CLOSE_NOTIFY: [u8; 2] = [1, 0];
+
+/// What the reactor has to know of the kernel's TLS.
+#[derive(Debug, Default)]
+pub(in super::super) struct KernelTlsState {
+    /// What the kernel offers; nothing if it is not to be asked.
+    pub offer: Offer,
+    /// See [`limit`](super::limit).
+    pub rounds: super::limit::Rounds,
+    /// What makes new keys for the connections in these slots, where the kernel can use them.
+    renewals: Vec<Option<Box<Renewal>>>,
+}
+
+impl KernelTlsState {
+    /// What makes new keys for a connection.
+    pub fn renewal(&mut self, index: usize) -> Option<&mut Renewal> {
+        self.renewals.get_mut(index)?.as_deref_mut()
+    }
+
+    fn keep(&mut self, index: usize, renewal: Box<Renewal>) {
+        if index >= self.renewals.len() {
+            self.renewals.resize_with(index + 1, || None);
+        }
+        self.renewals[index] = Some(renewal);
+    }
+
+    fn forget(&mut self, index: usize) {
+        if let Some(place) = self.renewals.get_mut(index) {
+            *place = None;
+        }
+    }
+
+    /// The slots for which there is one.
+    pub fn renewable(&self) -> impl Iterator<Item = usize> {
+        self.renewals.iter().enumerate().filter_map(|(index, renewal)| renewal.is_some().then_some(index))
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Hands open connections that speak TLS over to the kernel, as far as that offers it. Before the certificates
+    /// are set: sessions are made for it.
+    pub fn set_kernel_tls(&mut self, offer: Offer) {
+        self.tls.kernel.offer = offer;
+    }
+
+    /// Lets the kernel have an open connection, if it is at a point where that can be: nothing has come in part,
+    /// nothing waits to be written. From then on it is to us as a plain one. Whoever calls this has the connection
+    /// read or written afterwards no more.
+    pub(in super::super) fn hand_to_kernel(&mut self, index: usize) {
+        if self.tls.kernel.offer == Offer::NONE {
+            return;
+        }
+        let Some(suite) = self.suite_to_hand_over(index) else { return };
+        let slot = &mut self.slots[index];
+        if let Err(e) = slot.socket.attach_tls() {
+            self.not_attached(index, &e);
+            return;
+        }
+        match self.install(index, suite) {
+            Ok(()) => {
+                let slot = &mut self.slots[index];
+                slot.flags.set(Flags::TLS, false);
+                slot.flags.set(Flags::KERNEL_TLS, true);
+                slot.tidy();
+                self.census.kernel_tls += 1;
+                self.metrics.kernel_tls.bump(KernelTls::HandedOver);
+                // What the kernel has of it already may have made its edge before.
+                self.again.push((index as u32, self.slots[index].serial));
+            }
+            Err(e) => {
+                // The session is used up. It had been tried out, so this is for want of memory.
+                self.metrics.kernel_tls.bump(KernelTls::Failed);
+                let id = self.slots[index].id(index);
+                let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", &e)];
+                self.journal.event(self.now, LogLevel::Warn, "kernel_tls_failed", &fields);
+                self.remove(index, CloseReason::Internal);
+            }
+        }
+    }
+
+    /// What protects the connection's records, if it can be handed over now.
+    fn suite_to_hand_over(&self, index: usize) -> Option<Suite> {
+        let slot = self.slots.get(index)?;
+        if slot.state != State::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
+            return None;
+        }
+        let session = slot.extra.as_ref().and_then(|extra| extra.tls.as_deref())?;
+        session.releasable().filter(|suite| self.tls.kernel.offer.has(*suite))
+    }
+
+    /// Not this time: the session goes on as it was.
+    fn not_attached(&mut self, index: usize, e: &io::Error) {
+        if e.raw_os_error() != Some(libc::ENOENT) {
+            // The peer is leaving already, or there is no memory; with the next read it is tried again.
+            return;
+        }
+        // Somebody has unloaded the module.
+        let id = self.slots[index].id(index);
+        let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", e)];
+        self.journal.event(self.now, LogLevel::Warn, "kernel_tls_gone", &fields);
+        self.tls.kernel.offer = Offer::NONE;
+    }
+
+    fn install(&mut self, index: usize, suite: Suite) -> io::Result<()> {
+        let session = self.hold(index, |slot| slot.extra_mut().tls.take());
+        let released =
+            session.and_then(|session| session.release(suite)).ok_or(io::ErrorKind::InvalidData)?;
+        let slot = &mut self.slots[index];
+        slot.socket.install_keys(Direction::Receive, &Keys::new(&released.receive))?;
+        slot.socket.install_keys(Direction::Send, &Keys::new(&released.send))?;
+        if let Some(renewal) = released.renewal {
+            self.tls.kernel.keep(index, renewal);
+        }
+        Ok(())
+    }
+
+    /// Ends our side of a connection whose TLS is the kernel's: with `close_notify`, and without ending the stream
+    /// below it. The kernel may hold records back that it has taken while the socket was full, and those would be
+    /// lost. False: stop here.
+    pub(in super::super) fn finish_kernel_tls(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        if slot.flags.any(Flags::CLOSE_NOTIFIED) {
+            return true;
+        }
+        self.metrics.sends += 1;
+        match slot.socket.send_record(ALERT, &CLOSE_NOTIFY) {
+            Ok(_) => {
+                slot.flags.set(Flags::CLOSE_NOTIFIED, true);
+                true
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                set_blocked(&mut self.census, &mut slot.flags, true);
+                false
+            }
+            Err(e) if is_shortage(&e) => {
+                set_blocked(&mut self.census, &mut slot.flags, true);
+                self.timers.retries.push((index as u32, slot.serial));
+                false
+            }
+            Err(_) => {
+                self.remove(index, CloseReason::Reset);
+                false
+            }
+        }
+    }
+
+    /// As [`finish_kernel_tls`](Self::finish_kernel_tls), for a connection that goes without waiting for anything.
+    pub(in super::super) fn leave_kernel_tls(&mut self, index: usize, slot: &mut Slot<S>) {
+        self.tls.kernel.forget(index);
+        self.census.kernel_tls -= 1;
+        if !slot.flags.any(Flags::CLOSE_NOTIFIED) && !slot.flags.any(Flags::BLOCKED) {
+            self.metrics.sends += 1;
+            // Whoever has gone already misses nothing.
+            let _ = slot.socket.send_record(ALERT, &CLOSE_NOTIFY);
+        }
+    }
+}

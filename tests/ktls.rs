@@ -1,0 +1,22 @@
+//! Kernel TLS, where the kernel has it: `tests/ktls/run` runs this in a guest that does.
+#![cfg(feature = "tls")]
+
+mod daemon;
+#[path = "ktls/kernel.rs"]
+mod kernel;
+#[path = "ktls/wss.rs"]
+mod wss;
+
+use wspush::reactor::ktls::Offer;
+
+/// What the kernel offers; None, said aloud, where it offers nothing. In the rig that is a failure.
+fn offer() -> Option<Offer> {
+    match Offer::probe() {
+        Ok(offer) => Some(offer),
+        Err(e) => {
+            assert!(std::env::var_os("WSPUSH_KTLS_RIG").is_none(), "the rig's kernel has no TLS: {e}");
+            eprintln!("skipped: this kernel has no TLS ({e}); tests/ktls/run brings one that has");
+            None
+        }
+    }
+}
