@@ -61,6 +61,7 @@ const RUN_AT_BUILD: &[&str] = &[
     "aws-lc-sys",
     "cbindgen",
     "clap_derive",
+    "der_derive",
     "displaydoc",
     "getrandom",
     "httparse",

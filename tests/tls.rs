@@ -291,6 +291,19 @@ fn an_expired_certificate_is_a_warning() {
     assert!(matches!(refused, Error::InvalidCertificate(_)), "{refused}");
 }
 
+/// It is for the clients to judge; here nothing needs its dates.
+#[test]
+fn a_certificate_with_unreadable_dates_is_a_warning() {
+    let authority = Authority::new("old");
+    authority.make_with("old", &["localhost"], |params| params.not_before = rcgen::date_time_ymd(1960, 1, 1));
+    let daemon = authority.daemon(&["old"], &[]);
+    let line = daemon.wait_event("certificate");
+    assert!(
+        line.contains("level=warn") && line.contains("old.pem") && line.contains("can't be read"),
+        "{line}"
+    );
+}
+
 #[test]
 fn ocsp_responses_are_stapled() {
     let authority = Authority::with_localhost();

@@ -35,7 +35,8 @@ impl<'a> Connect<'a> {
     }
 
     /// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
-    /// `tls_client_ca`. None: it has shown none, or wasn't asked (`tls_client_auth`).
+    /// `tls_client_ca`. None: it has shown none that can be read, or wasn't asked
+    /// (`tls_client_auth`).
     pub fn client_subject(&self) -> Option<String> {
         (self.client_subject)()
     }

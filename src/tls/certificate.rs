@@ -1,9 +1,38 @@
 //! What is in a certificate that operators and handlers want to know: whose it is, and when it is valid.
+//!
+//! `x509-cert` reads it, RustCrypto's decoder of strict DER, with five crates more to link, where `x509-parser` would
+//! bring eighteen. rustls checks certificates, but tells neither names nor dates; so nothing is checked a second time
+//! here (the profile [`Raw`]: some authorities have serial numbers of more than 20 octets, which rustls takes).
+//! The text is made here: that crate's leaves some control characters as they are, and puts into capitals what openssl
+//! does not.
 
-use super::der::{self, Element};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::asn1::BmpString;
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::oid::db::{rfc3280, rfc4519};
+use x509_cert::der::{Any, Decode, Encode, Tag, Tagged};
+use x509_cert::name::Name;
+use x509_cert::time::Time;
 
 /// The subject as text has at most so many bytes; a longer one is cut off at an attribute.
 const SUBJECT_BYTES_MAX: usize = 1_024;
+
+/// Attributes that have a short name (RFC 4514 section 3, and what openssl calls the others). Any other one has the
+/// digits of its object identifier.
+const SHORT_NAMES: [(ObjectIdentifier, &str); 11] = [
+    (rfc4519::CN, "CN"),
+    (rfc4519::SERIAL_NUMBER, "serialNumber"),
+    (rfc4519::C, "C"),
+    (rfc4519::L, "L"),
+    (rfc4519::ST, "ST"),
+    (rfc4519::STREET, "STREET"),
+    (rfc4519::O, "O"),
+    (rfc4519::OU, "OU"),
+    (rfc3280::EMAIL_ADDRESS, "emailAddress"),
+    (rfc4519::DC, "DC"),
+    (rfc4519::UID, "UID"),
+];
 
 /// Part of an X.509 certificate (RFC 5280 section 4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,31 +45,25 @@ pub struct Certificate {
     pub not_after_s: i64,
 }
 
-/// Reads a certificate; None: it is damaged. Nothing about it is checked: that is the library's task.
-pub fn certificate(mut der: &[u8]) -> Option<Certificate> {
-    const VERSION: u8 = 0xa0;
-    let mut certificate = der::expect(&mut der, der::SEQUENCE)?;
-    let mut signed = der::expect(&mut certificate, der::SEQUENCE)?;
-    // The version may be missing; then this is the serial number already.
-    if der::next(&mut signed)?.tag == VERSION {
-        der::next(&mut signed)?;
-    }
-    let _algorithm = der::expect(&mut signed, der::SEQUENCE)?;
-    let _issuer = der::expect(&mut signed, der::SEQUENCE)?;
-    let mut validity = der::expect(&mut signed, der::SEQUENCE)?;
-    let not_before_s = time(der::next(&mut validity)?)?;
-    let not_after_s = time(der::next(&mut validity)?)?;
-    let subject = name(der::expect(&mut signed, der::SEQUENCE)?);
-    Some(Certificate { subject, not_before_s, not_after_s })
+/// Reads a certificate; None: it is damaged, more follows it, or it is dated before 1970. Whom it is from and whether
+/// it is valid is not checked: that is rustls's task.
+pub fn certificate(der: &[u8]) -> Option<Certificate> {
+    let certificate = CertificateInner::<Raw>::from_der(der).ok()?;
+    let signed = certificate.tbs_certificate();
+    let seconds = |time: Time| i64::try_from(time.to_unix_duration().as_secs()).ok();
+    Some(Certificate {
+        subject: text(signed.subject()),
+        not_before_s: seconds(signed.validity().not_before)?,
+        not_after_s: seconds(signed.validity().not_after)?,
+    })
 }
 
 /// A distinguished name as text, the last part first (RFC 4514 section 2.1).
-fn name(sequence: &[u8]) -> String {
-    let sets: Vec<Element<'_>> = der::each(sequence).filter(|element| element.tag == der::SET).collect();
+fn text(name: &Name) -> String {
+    let parts: Vec<_> = name.iter_rdn().collect();
     let mut text = String::new();
-    for set in sets.iter().rev() {
-        for (nth, pair) in der::each(set.content).enumerate() {
-            let Some(attribute) = attribute(pair.content) else { continue };
+    for part in parts.iter().rev() {
+        for (nth, attribute) in part.iter().map(attribute).enumerate() {
             if text.len() + attribute.len() >= SUBJECT_BYTES_MAX {
                 return text;
             }
@@ -54,56 +77,30 @@ fn name(sequence: &[u8]) -> String {
 }
 
 /// One attribute: its short name, or its object identifier's digits, and its value.
-fn attribute(mut pair: &[u8]) -> Option<String> {
-    let id = der::expect(&mut pair, der::OBJECT_IDENTIFIER)?;
-    let value = der::next(&mut pair)?;
-    let short = match id {
-        [0x55, 4, 3] => "CN",
-        [0x55, 4, 5] => "serialNumber",
-        [0x55, 4, 6] => "C",
-        [0x55, 4, 7] => "L",
-        [0x55, 4, 8] => "ST",
-        [0x55, 4, 9] => "STREET",
-        [0x55, 4, 10] => "O",
-        [0x55, 4, 11] => "OU",
-        // 1.2.840.113549.1.9.1, 0.9.2342.19200300.100.1.25 and .1
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1] => "emailAddress",
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25] => "DC",
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1] => "UID",
-        _ => return Some(format!("{}={}", dotted(id), escaped(&string(value)))),
-    };
-    Some(format!("{short}={}", escaped(&string(value))))
+fn attribute(attribute: &AttributeTypeAndValue) -> String {
+    let short = SHORT_NAMES.iter().find(|(id, _)| *id == attribute.oid);
+    let name = short.map_or_else(|| attribute.oid.to_string(), |(_, name)| (*name).to_owned());
+    let value = string(&attribute.value).map_or_else(|| hexadecimal(&attribute.value), |text| escaped(&text));
+    format!("{name}={value}")
 }
 
-fn dotted(id: &[u8]) -> String {
-    let mut text = String::new();
-    let mut number = 0_u64;
-    for &byte in id {
-        number = number.wrapping_shl(7) | u64::from(byte & 0x7f);
-        if byte & 0x80 != 0 {
-            continue;
+/// The value as text; None: it is none, or says to be one and isn't.
+fn string(value: &Any) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => {
+            std::str::from_utf8(value.value()).ok().map(str::to_owned)
         }
-        text += &match text.is_empty() {
-            true => format!("{}.{}", (number / 40).min(2), number - 40 * (number / 40).min(2)),
-            false => format!(".{number}"),
-        };
-        number = 0;
+        // Says to be T.61; what is written into it is Latin-1.
+        Tag::TeletexString => Some(value.value().iter().map(|&byte| char::from(byte)).collect()),
+        Tag::BmpString => value.decode_as::<BmpString>().ok().map(|text| text.chars().collect()),
+        _ => None,
     }
-    text
 }
 
-fn string(value: Element<'_>) -> String {
-    match value.tag {
-        der::UTF8_STRING | der::PRINTABLE_STRING | der::IA5_STRING => {
-            String::from_utf8_lossy(value.content).into_owned()
-        }
-        der::TELETEX_STRING => value.content.iter().map(|&byte| char::from(byte)).collect(),
-        der::BMP_STRING => {
-            let units = value.content.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-        }
-        _ => value.content.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}")),
-    }
+/// The whole element's bytes, for a value that is no text (RFC 4514 section 2.4).
+fn hexadecimal(value: &Any) -> String {
+    let der = value.to_der().unwrap_or_default();
+    der.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// With a backslash before what would end the value (RFC 4514 section 2.4); control characters as their bytes.
@@ -114,9 +111,7 @@ fn escaped(value: &str) -> String {
         match c {
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' | '=' => text.extend(['\\', c]),
             ' ' if at == 0 || at == last => text.extend(['\\', c]),
-            '#' if at == 0 && value.len() > 1 && !value[1..].bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                text.extend(['\\', c]);
-            }
+            '#' if at == 0 => text.extend(['\\', c]),
             c if c.is_control() => {
                 let mut bytes = [0; 4];
                 c.encode_utf8(&mut bytes).bytes().for_each(|byte| text += &format!("\\{byte:02x}"));
@@ -125,36 +120,6 @@ fn escaped(value: &str) -> String {
         }
     }
     text
-}
-
-/// Seconds since 1970 (RFC 5280 section 4.1.2.5): `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`.
-fn time(element: Element<'_>) -> Option<i64> {
-    let digits = element.content.strip_suffix(b"Z")?;
-    let number = |digits: &[u8]| {
-        let text =
-            std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-        text.parse::<i64>().ok()
-    };
-    let (year, rest) = match (element.tag, digits.len()) {
-        (der::UTC_TIME, 12) => {
-            let year = number(&digits[..2])?;
-            (if year < 50 { 2000 + year } else { 1900 + year }, &digits[2..])
-        }
-        (der::GENERALIZED_TIME, 14) => (number(&digits[..4])?, &digits[4..]),
-        _ => return None,
-    };
-    let mut parts = [0; 5];
-    for (part, digits) in parts.iter_mut().zip(rest.chunks_exact(2)) {
-        *part = number(digits)?;
-    }
-    let [month, day, hour, minute, second] = parts;
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // Days of the proleptic Gregorian calendar, in years that begin with March.
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -193,18 +158,42 @@ mod tests {
     }
 
     #[test]
-    fn times() {
-        let at = |tag, text: &str| time(Element { tag, content: text.as_bytes() });
-        assert_eq!(at(der::UTC_TIME, "700101000000Z"), Some(0));
-        assert_eq!(at(der::UTC_TIME, "491231235959Z"), Some(2_524_607_999));
-        assert_eq!(at(der::UTC_TIME, "500101000000Z"), Some(-631_152_000));
-        assert_eq!(at(der::GENERALIZED_TIME, "20000229120000Z"), Some(951_825_600));
-        assert_eq!(at(der::GENERALIZED_TIME, "99991231235959Z"), Some(253_402_300_799));
-        for text in
-            ["", "Z", "700101000000", "7001010000Z", "701301000000Z", "7001010000-1Z", "+00101000000Z"]
-        {
-            assert_eq!(at(der::UTC_TIME, text), None, "{text}");
-        }
+    fn dates() {
+        let read = |years: (i32, i32)| {
+            let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+            params.not_after = rcgen::date_time_ymd(years.1, 12, 31);
+            let read = certificate(params.self_signed(&KeyPair::generate().unwrap()).unwrap().der())?;
+            Some((read.not_before_s, read.not_after_s))
+        };
+        // Those up to 2049 have two digits for the year, later ones four (RFC 5280 section 4.1.2.5).
+        assert_eq!(read((1970, 2049)), Some((0, 2_524_521_600)));
+        assert_eq!(read((2050, 9999)), Some((2_524_608_000, 253_402_214_400)));
+        assert_eq!(read((1969, 2049)), None);
+    }
+
+    #[test]
+    fn a_long_serial_number() {
+        let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+        params.serial_number = Some(vec![1; 33].into());
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert!(certificate(der.der()).is_some());
+    }
+
+    #[test]
+    fn values_of_all_kinds() {
+        let read = |tag, value: &[u8]| {
+            let value = Any::new(tag, value).unwrap();
+            attribute(&AttributeTypeAndValue { oid: rfc4519::UID, value })
+        };
+        assert_eq!(read(Tag::PrintableString, b"a*b"), "UID=a*b", "it has no asterisk, but who cares");
+        assert_eq!(read(Tag::TeletexString, b"\xe4"), "UID=\u{e4}");
+        assert_eq!(read(Tag::BmpString, &[0x20, 0xac]), "UID=\u{20ac}");
+        assert_eq!(read(Tag::Ia5String, b"#ab"), "UID=\\#ab", "otherwise it would be the next but one");
+        assert_eq!(read(Tag::Utf8String, "\u{85}\x7f".as_bytes()), "UID=\\c2\\85\\7f");
+        assert_eq!(read(Tag::Integer, &[0xab]), "UID=#0201ab");
+        assert_eq!(read(Tag::Utf8String, &[0xff]), "UID=#0c01ff");
+        assert_eq!(read(Tag::BmpString, &[0xd8, 0x00]), "UID=#1e02d800", "half a surrogate pair");
     }
 
     #[test]
@@ -212,9 +201,21 @@ mod tests {
         let der = made(&[(DnType::CommonName, "a")]);
         // Whatever is missing, the outermost length doesn't fit any more.
         assert!((0..der.len()).all(|length| certificate(&der[..length]).is_none()));
+        assert!(certificate(&der).is_some());
+        assert!(certificate(&[&der[..], &[0]].concat()).is_none(), "more than one");
     }
 
     proptest! {
+        /// The crate's own reader of RFC 4514 gets out of the text what was put into it.
+        #[test]
+        fn what_is_escaped_is_read_back(value in r##"[ -/#+<>=\\\\a-f0-9;\PC\u{0}-\u{a0}]{0,20}"##) {
+            let value = Any::new(Tag::Utf8String, value.as_bytes()).unwrap();
+            let given = AttributeTypeAndValue { oid: rfc4519::CN, value };
+            let text = attribute(&given);
+            prop_assert!(!text.chars().any(char::is_control), "{text:?}");
+            prop_assert_eq!(text.parse::<AttributeTypeAndValue>().unwrap(), given);
+        }
+
         #[test]
         fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..64), at in 0_usize..300, byte in any::<u8>()) {
             let _ = certificate(&bytes);

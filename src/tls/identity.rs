@@ -99,7 +99,7 @@ pub(super) fn certificates(
         return Err(refuse("no certificate in it (-----BEGIN CERTIFICATE-----)".to_owned()));
     }
     for der in &found {
-        if ParsedCertificate::try_from(der).is_err() || certificate(der).is_none() {
+        if ParsedCertificate::try_from(der).is_err() {
             return Err(refuse("a certificate in it is damaged (X.509 version 3 is expected)".to_owned()));
         }
     }
@@ -126,7 +126,11 @@ pub(super) fn warn_of_expiry(
     unix_s: u64,
     warnings: &mut Vec<String>,
 ) {
-    let Some(read) = certificate(der) else { return };
+    let Some(read) = certificate(der) else {
+        // rustls does not look inside its own certificate; clients do.
+        warnings.push(format!("{setting} = {file:?}: its dates can't be read, clients may refuse it"));
+        return;
+    };
     let now = i64::try_from(unix_s).unwrap_or(i64::MAX);
     if now > read.not_after_s {
         let days = (now - read.not_after_s) / 86_400;

@@ -14,8 +14,8 @@
 mod absent;
 #[cfg(feature = "tls")]
 mod acceptor;
+#[cfg(feature = "certificate")]
 mod certificate;
-mod der;
 mod error;
 #[cfg(feature = "tls")]
 mod handover;
@@ -34,6 +34,7 @@ pub mod trial;
 pub use absent::{Acceptor, Released, Renewal, Session};
 #[cfg(feature = "tls")]
 pub use acceptor::Acceptor;
+#[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
 pub use error::TlsError;
 #[cfg(feature = "tls")]
@@ -76,7 +77,7 @@ pub struct Received {
 pub struct Loaded {
     /// None: no listener speaks TLS.
     pub acceptor: Option<Acceptor>,
-    /// What an operator should look at: a certificate that has expired.
+    /// What an operator should look at: a certificate that has expired, or whose dates can't be read.
     pub warnings: Vec<String>,
 }
 

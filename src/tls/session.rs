@@ -114,7 +114,8 @@ impl Session {
         (self.connection, self.secrets)
     }
 
-    /// Whose certificate the client has shown, as `CN=alice,O=Example`. It was checked.
+    /// Whose certificate the client has shown, as `CN=alice,O=Example`. It was checked. None also for one that rustls
+    /// takes and `x509-cert` doesn't: it is as if there were none.
     pub fn client_subject(&self) -> Option<String> {
         let chain = self.connection.peer_certificates()?;
         certificate(chain.first()?).map(|read| read.subject)

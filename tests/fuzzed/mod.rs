@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // Every target uses one of them.
 
+#[cfg(feature = "certificate")]
 mod certificate;
 #[cfg(feature = "deflate")]
 mod deflated;
@@ -12,6 +13,7 @@ mod schedule;
 #[path = "../sim/mod.rs"]
 pub mod sim;
 
+#[cfg(feature = "certificate")]
 pub use certificate::certificate;
 #[cfg(feature = "deflate")]
 pub use deflated::inflate;
@@ -25,6 +27,7 @@ type Target = fn(&[u8]);
 /// The targets by name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("admin", admin),
+    #[cfg(feature = "certificate")]
     ("certificate", certificate),
     ("chunked", chunked),
     ("config", config),
