@@ -118,7 +118,7 @@ impl<'l> Stretch<'l> {
             return Offer::Fallen;
         }
         match send(socket, metrics, self.first, self.second) {
-            Sent::Bytes(n) if n == self.first.len() + self.second.len() => {
+            Sent::Bytes(n) if n == self.len() => {
                 *cursor = self.head;
                 self.takers += 1;
                 Offer::Done
@@ -139,16 +139,22 @@ impl<'l> Stretch<'l> {
 
     #[cold]
     fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offer {
-        let to = self.log.head();
-        let from = to - (self.first.len() + self.second.len()) as u64;
-        advance(sent, self.log, from, to, ledger, cursor, metrics)
+        advance(sent, self.log, self.start(), self.log.head(), ledger, cursor, metrics)
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.second.len()
+    }
+
+    /// Logical position of its first byte.
+    fn start(&self) -> u64 {
+        self.log.head() - self.len() as u64
     }
 
     /// Counts those who took all of it.
     fn count(&mut self, ledger: &mut Ledger, metrics: &mut Metrics) {
         let takers = std::mem::take(&mut self.takers);
-        let from = self.log.head() - (self.first.len() + self.second.len()) as u64;
-        let (from, to) = (self.log.offset_at(from).0, self.log.next_offset());
+        let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
         ledger.pass_all(Passage::Written, from, to, takers);
         metrics.deliveries += u64::from(takers) * (to - from);
     }

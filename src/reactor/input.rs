@@ -55,7 +55,6 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
-        let seconds = self.seconds();
         if let Some(mut stash) = self.hold(index, Slot::take_large_stash) {
             // Input that had to wait for the outbox; it comes before anything new.
             self.input(index, &mut stash);
@@ -73,19 +72,10 @@ impl<S: Socket> Reactor<S> {
         match slot.socket.recv(&mut buffer[kept..]) {
             Ok(0) => {
                 self.put_aside(index, &mut buffer[..kept]);
-                match self.slots.get(index) {
-                    // The end is still there when the answers to what came before it are written.
-                    Some(slot) if slot.flags.any(Flags::PAUSED) => {}
-                    Some(_) => self.end_of_stream(index),
-                    None => {}
-                }
-                Read::Gone
+                self.read_end(index)
             }
             Ok(n) => {
-                self.metrics.recv_bytes += n as u64;
-                slot.seen = seconds;
-                slot.flags.set(Flags::PINGED, false);
-                let serial = slot.serial;
+                let serial = self.heard(index, n);
                 if kept > 0 {
                     self.hold(index, |slot| slot.keep(&[]));
                 }
@@ -101,18 +91,43 @@ impl<S: Socket> Reactor<S> {
                 self.put_aside(index, &mut buffer[..kept]);
                 Read::Drained
             }
-            Err(e) if is_shortage(&e) => {
-                // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
-                self.timers.retries.push((index as u32, slot.serial));
-                self.metrics.kernel_shortages.bump(Shortage::Recv);
-                Read::Drained
-            }
-            Err(e) if kernel_tls => self.read_exception(index, buffer, kept, &e),
-            Err(_) => {
-                self.remove(index, CloseReason::Reset);
-                Read::Gone
-            }
+            Err(e) if kernel_tls && !is_shortage(&e) => self.read_exception(index, buffer, kept, &e),
+            Err(e) => self.read_failed(index, &e),
         }
+    }
+
+    /// Notes that so many bytes have come; the serial of who sent them.
+    #[inline]
+    pub(super) fn heard(&mut self, index: usize, bytes: usize) -> u32 {
+        let seconds = self.seconds();
+        self.metrics.recv_bytes += bytes as u64;
+        let slot = &mut self.slots[index];
+        slot.seen = seconds;
+        slot.flags.set(Flags::PINGED, false);
+        slot.serial
+    }
+
+    /// Nothing more will come, and what came before is taken up.
+    pub(super) fn read_end(&mut self, index: usize) -> Read {
+        match self.slots.get(index) {
+            // The end is still there when the answers to what came before it are written.
+            Some(slot) if slot.flags.any(Flags::PAUSED) => {}
+            Some(_) => self.end_of_stream(index),
+            None => {}
+        }
+        Read::Gone
+    }
+
+    /// A read has failed, and not because there was nothing to read.
+    pub(super) fn read_failed(&mut self, index: usize, e: &io::Error) -> Read {
+        if !is_shortage(e) {
+            self.remove(index, CloseReason::Reset);
+            return Read::Gone;
+        }
+        // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
+        self.timers.retries.push((index as u32, self.slots[index].serial));
+        self.metrics.kernel_shortages.bump(Shortage::Recv);
+        Read::Drained
     }
 
     /// Takes up input that had to wait for the outbox. If it is only the start of a frame that waits for its rest,

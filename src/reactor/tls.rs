@@ -9,12 +9,12 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::config::LogLevel;
-use crate::metrics::{CloseReason, Metrics, RefuseReason, Shortage, TlsHandshake};
+use crate::metrics::{CloseReason, Metrics, RefuseReason, TlsHandshake};
 use crate::protocol::response::{Refusal, Response};
 use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, Session};
 
 use super::flush::set_blocked;
-use super::input::{Read, is_shortage};
+use super::input::Read;
 use super::ktls::{KernelTlsState, Offer};
 use super::output::{Sent, send};
 use super::reactor::{Door, READ_BYTES, Reactor};
@@ -136,10 +136,7 @@ impl<S: Socket> Reactor<S> {
         match slot.socket.recv(&mut buffer[held..]) {
             Ok(0) => self.tls_ended(index),
             Ok(n) => {
-                self.metrics.recv_bytes += n as u64;
-                slot.seen = (self.now.mono_ms() / 1000) as u16;
-                slot.flags.set(Flags::PINGED, false);
-                let serial = slot.serial;
+                let serial = self.heard(index, n);
                 if !finishing {
                     self.unseal(index, &mut buffer[..held + n]);
                 }
@@ -153,15 +150,7 @@ impl<S: Socket> Reactor<S> {
                 self.take_up_kept(index);
                 Read::Drained
             }
-            Err(e) if is_shortage(&e) => {
-                self.timers.retries.push((index as u32, slot.serial));
-                self.metrics.kernel_shortages.bump(Shortage::Recv);
-                Read::Drained
-            }
-            Err(_) => {
-                self.remove(index, CloseReason::Reset);
-                Read::Gone
-            }
+            Err(e) => self.read_failed(index, &e),
         }
     }
 
@@ -176,13 +165,7 @@ impl<S: Socket> Reactor<S> {
             // Without a goodbye of the WebSocket this counts as a reset, but a close_notify is owed (RFC 8446, 6.1).
             self.close_tls(index);
         }
-        match self.slots.get(index) {
-            // The end is still there when the answers to what came before it are written.
-            Some(slot) if slot.flags.any(Flags::PAUSED) => {}
-            Some(_) => self.end_of_stream(index),
-            None => {}
-        }
-        Read::Gone
+        self.read_end(index)
     }
 
     fn take_up_kept(&mut self, index: usize) {

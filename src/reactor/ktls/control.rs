@@ -7,7 +7,6 @@ use crate::config::LogLevel;
 use crate::metrics::{CloseReason, KernelTls};
 use crate::protocol::close::CloseCode;
 
-use super::super::flush::set_blocked;
 use super::super::input::{Read, is_shortage};
 use super::super::reactor::Reactor;
 use super::super::slot::{Flags, State};
@@ -154,14 +153,7 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::CLOSE_NOTIFIED, true);
                 self.remove(index, CloseReason::Internal);
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                set_blocked(&mut self.census, &mut slot.flags, true);
-            }
-            Err(e) if is_shortage(&e) => {
-                set_blocked(&mut self.census, &mut slot.flags, true);
-                self.timers.retries.push((index as u32, slot.serial));
-            }
-            Err(_) => self.remove(index, CloseReason::Reset),
+            Err(e) => self.record_not_sent(index, &e),
         }
         false
     }

@@ -148,19 +148,24 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::CLOSE_NOTIFIED, true);
                 true
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                set_blocked(&mut self.census, &mut slot.flags, true);
+            Err(e) => {
+                self.record_not_sent(index, &e);
                 false
             }
-            Err(e) if is_shortage(&e) => {
-                set_blocked(&mut self.census, &mut slot.flags, true);
-                self.timers.retries.push((index as u32, slot.serial));
-                false
-            }
-            Err(_) => {
-                self.remove(index, CloseReason::Reset);
-                false
-            }
+        }
+    }
+
+    /// A record of ours was not taken: it is sent when the socket takes more, or the connection is broken.
+    pub(super) fn record_not_sent(&mut self, index: usize, e: &io::Error) {
+        let slot = &mut self.slots[index];
+        let short = is_shortage(e);
+        if !short && e.kind() != io::ErrorKind::WouldBlock {
+            self.remove(index, CloseReason::Reset);
+            return;
+        }
+        set_blocked(&mut self.census, &mut slot.flags, true);
+        if short {
+            self.timers.retries.push((index as u32, slot.serial));
         }
     }
 
