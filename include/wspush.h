@@ -1,7 +1,7 @@
 /*
  * wspush: a WebSocket push server in your process. See wspush(3) and docs/embedding.md.
  *
- * Written by cbindgen from src/ffi; changes are made there.
+ * Written by cbindgen from libwspush/src; changes are made there.
  *
  * Text goes in as a pointer and a length, never with a NUL that counts; WSPUSH_STR makes both from a C string.
  * An output is written only on success. NULL where something must be is WSPUSH_ENULL, not a crash.

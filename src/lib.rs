@@ -6,8 +6,6 @@
 
 pub mod config;
 pub mod endpoint;
-#[cfg(feature = "ffi")]
-pub mod ffi;
 pub mod journal;
 pub mod limits;
 pub mod metrics;

@@ -1,8 +1,7 @@
-//! `include/wspush.h` is what cbindgen writes from `src/ffi`, and it promises what the library exports.
+//! `include/wspush.h` is what cbindgen writes from `libwspush/src`, and it promises what the library exports.
 //!
 //! `WSPUSH_BLESS=1 cargo test --test header` writes the header and the list anew. cbindgen is a dev-dependency, so
 //! that an ordinary build neither downloads nor compiles it, and every `cargo test` notices drift.
-#![cfg(feature = "ffi")]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -11,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn generated() -> String {
@@ -33,11 +32,11 @@ fn generated() -> String {
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);
     for name in order {
-        let path = root().join(format!("src/ffi/{name}.rs"));
+        let path = root().join(format!("libwspush/src/{name}.rs"));
         builder = builder.with_src(path);
     }
     let mut text = Vec::new();
-    builder.generate().expect("cbindgen reads src/ffi").write(&mut text);
+    builder.generate().expect("cbindgen reads libwspush/src").write(&mut text);
     String::from_utf8(text).unwrap()
 }
 
@@ -88,7 +87,7 @@ fn the_library_exports_what_is_listed_and_the_header_declares_it() {
 #[test]
 fn every_export_goes_through_the_fence() {
     let mut exports = 0;
-    for entry in fs::read_dir(root().join("src/ffi")).unwrap() {
+    for entry in fs::read_dir(root().join("libwspush/src")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             continue;

@@ -1,5 +1,4 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
-#![cfg(feature = "jni")]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,7 +23,7 @@ struct Built {
 }
 
 fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// Builds everything once; None, and a line that says so, without a JDK.

@@ -46,7 +46,8 @@ fn check(wanted: impl Fn(&str) -> bool, check: impl Fn(&str, &str) -> Vec<String
 }
 
 fn is_rust_source(name: &str) -> bool {
-    name.starts_with("src/") && name.ends_with(".rs")
+    let folders = ["src/", "wspushd/src/", "libwspush/src/", "wspush-bench/src/"];
+    name.ends_with(".rs") && folders.iter().any(|folder| name.starts_with(folder))
 }
 
 fn is_code(name: &str) -> bool {

@@ -194,7 +194,7 @@ the latency is that of the connections that do read.
 
 ## Doing it again
 ```sh
-cargo build --release
+cargo build --release --workspace
 benches/peers/run                       # everything
 benches/peers/run --rounds 1 --only Bun # the floor and one peer
 ```

@@ -80,7 +80,7 @@ def deflate(results):
     return f"""## permessage-deflate
 {circumstances(results)}
 Publications of 1,024 bytes of JSON, each another one: quotes with names, prices and times (`--payload json`), as in
-`src/bench/json_body.rs`, without TLS. The client offers `server_no_context_takeover` and
+`wspush-bench/src/json_body.rs`, without TLS. The client offers `server_no_context_takeover` and
 `client_no_context_takeover`, inflates what comes and checks it. In brackets the ratio to wspushd.
 
 {page.table(results, DEFLATE, 'wspushd')}
@@ -111,7 +111,7 @@ where the load average is not far below the number of cores, what is told in ela
 
 {sections}## Doing it again
 ```sh
-cargo build --release
+cargo build --release --workspace
 benches/peers/run --suite tls
 benches/peers/run --suite deflate
 ```

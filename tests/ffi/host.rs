@@ -43,7 +43,7 @@ impl Language {
 }
 
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// Where test programs go. The library is there under the name that its SONAME asks for.

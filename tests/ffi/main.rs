@@ -3,7 +3,6 @@
 //! There is no run under ThreadSanitizer: the library's locks are futexes that only an instrumented standard library
 //! would show it, so it reports races where there are none. What threads share is checked by the compiler, and
 //! `walk` calls everything from 16 threads at once.
-#![cfg(feature = "ffi")]
 #![allow(clippy::unwrap_used)]
 
 mod client;

@@ -65,10 +65,20 @@ impl Tree {
         Tree { packages, normal, root: text(&metadata["resolve"]["root"]) }
     }
 
-    /// What ends up in our files: normal dependencies of normal dependencies, without those of macros.
+    /// What ends up in the files that we ship: normal dependencies of normal dependencies, without those of macros.
     pub fn linked(&self) -> impl Iterator<Item = &Package> {
+        self.linked_by(|package| !package.from_registry)
+    }
+
+    /// What ends up in the library of an embedder.
+    pub fn linked_by_the_library(&self) -> impl Iterator<Item = &Package> {
+        self.linked_by(|package| package.id == self.root)
+    }
+
+    fn linked_by(&self, ours: impl Fn(&Package) -> bool) -> impl Iterator<Item = &Package> {
         let by_id: BTreeMap<&str, &Package> = self.packages.iter().map(|p| (p.id.as_str(), p)).collect();
-        let (mut seen, mut open) = (BTreeSet::new(), vec![self.root.as_str()]);
+        let roots = self.packages.iter().filter(|package| ours(package)).map(|package| package.id.as_str());
+        let (mut seen, mut open) = (BTreeSet::new(), roots.collect::<Vec<_>>());
         while let Some(id) = open.pop() {
             if !by_id[id].is_macro && seen.insert(id) {
                 open.extend(self.normal[id].iter().map(String::as_str));
@@ -76,7 +86,7 @@ impl Tree {
         }
         self.packages
             .iter()
-            .filter(move |package| package.id != self.root && seen.contains(package.id.as_str()))
+            .filter(move |package| package.from_registry && seen.contains(package.id.as_str()))
     }
 
     /// All packages of Cargo.lock, for every platform.

@@ -11,8 +11,11 @@ const FOLDERS: &[&str] = &[
     "fuzz",
     "include",
     "java",
+    "libwspush",
     "src",
     "tests",
+    "wspush-bench",
+    "wspushd",
 ];
 
 /// Extensions by which a file's name is known as one.

@@ -4,8 +4,23 @@ use super::source::{code_of, line_of, words};
 
 /// The rooms, highest first. A room imports only from those behind it.
 const ROOMS: &[&str] = &[
-    "bin", "bench", "ffi", "lib", "server", "reactor", "endpoint", "push", "protocol", "tls", "journal",
-    "config", "metrics", "error", "limits", "time",
+    "wspushd",
+    "wspush-bench",
+    "libwspush",
+    "ffi",
+    "lib",
+    "server",
+    "reactor",
+    "endpoint",
+    "push",
+    "protocol",
+    "tls",
+    "journal",
+    "config",
+    "metrics",
+    "error",
+    "limits",
+    "time",
 ];
 
 /// What only the reactor and the server may name.
@@ -22,12 +37,12 @@ const SOCKETS_AND_CLOCKS: &[&str] = &[
     "SystemTime::now",
 ];
 
-const SOCKET_ROOMS: &[&str] = &["bin", "bench", "server", "reactor"];
+const SOCKET_ROOMS: &[&str] = &["wspushd", "wspush-bench", "server", "reactor"];
 
 /// Where unsafe code may be: the C ABI, and the calls that no crate offers.
-const UNSAFE_PLACES: &[&str] = &["src/ffi/", "src/ffi.rs", "src/reactor/sys.rs", "src/bench/sys.rs"];
+const UNSAFE_PLACES: &[&str] = &["libwspush/src/", "src/reactor/sys.rs", "wspush-bench/src/sys.rs"];
 
-/// The room that a file below src is in.
+/// The room that a source file is in; each other member of the workspace is one.
 pub fn room_of(name: &str) -> &str {
     let inner = name.strip_prefix("src/").unwrap_or(name);
     inner.split('/').next().unwrap_or(inner).trim_end_matches(".rs")
@@ -128,7 +143,7 @@ fn an_import_from_above_is_found() {
     let at = |line| format!("src/push/log.rs:{line}");
     assert_eq!(lines(&found), [at(2), at(4), at(4), at(5), at(7), at(6)], "{found:#?}");
     assert_eq!(imports("src/reactor/flush.rs", "use crate::{push::Log, config};", none), [""; 0]);
-    assert_eq!(imports("src/ffi/mod.rs", "use crate::{Server, Config};", none), [""; 0]);
+    assert_eq!(imports("libwspush/src/lib.rs", "use wspush::{Server, Config};", none), [""; 0]);
     let own = |name: &str| name == "src/config/error.rs";
     assert_eq!(imports("src/config/file.rs", "use super::error::Problem;", own), [""; 0]);
     assert_eq!(lines(&imports("src/limits.rs", "use super::journal::J;", none)), ["src/limits.rs:1"]);
@@ -142,12 +157,12 @@ fn a_socket_and_a_clock_are_found() {
     let found = sockets_and_clocks("src/push/log.rs", text);
     assert_eq!(lines(&found), ["src/push/log.rs:3", "src/push/log.rs:4"]);
     assert_eq!(sockets_and_clocks("src/reactor/socket.rs", text), [""; 0]);
-    assert_eq!(sockets_and_clocks("src/bench/conn.rs", text), [""; 0]);
+    assert_eq!(sockets_and_clocks("wspush-bench/src/conn.rs", text), [""; 0]);
 }
 
 #[test]
 fn unsafe_code_is_found() {
     let text = "#![forbid(unsafe_code)]\n// unsafe\nlet x = unsafe { y };";
     assert_eq!(lines(&unsafe_code("src/push/log.rs", text)), ["src/push/log.rs:3"]);
-    assert_eq!(unsafe_code("src/ffi/mod.rs", text), [""; 0]);
+    assert_eq!(unsafe_code("libwspush/src/lib.rs", text), [""; 0]);
 }

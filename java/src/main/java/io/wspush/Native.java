@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.nio.ByteBuffer;
 
 /**
- * The native side (src/ffi/jni). A server is an id whose generation is checked, so none of this can crash on a
+ * The native side (libwspush/src/jni). A server is an id whose generation is checked, so none of this can crash on a
  * server that is gone.
  */
 final class Native {

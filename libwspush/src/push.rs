@@ -2,10 +2,10 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::config::channel_name_ok;
-use crate::endpoint::{ConnId, Receipt};
-use crate::protocol::close::CloseCode;
-use crate::push::{Message, PushError, PushOptions};
+use wspush::config::channel_name_ok;
+use wspush::endpoint::{ConnId, Receipt};
+use wspush::protocol::close::CloseCode;
+use wspush::push::{Message, PushError, PushOptions};
 
 use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
 use super::error::Failure;

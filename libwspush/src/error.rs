@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::config::ConfigError;
-use crate::push::PushError;
-use crate::server::StartError;
+use wspush::config::ConfigError;
+use wspush::push::PushError;
+use wspush::server::StartError;
 
 use super::status::*;
 

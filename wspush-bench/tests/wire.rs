@@ -1,5 +1,4 @@
 //! `wspush-bench` over TLS and with compression: what it counts, checks and refuses.
-#![cfg(feature = "bench")]
 // What can't be unwrapped here is a failed test.
 #![allow(clippy::unwrap_used)]
 

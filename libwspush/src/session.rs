@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::endpoint::Session;
+use wspush::endpoint::Session;
 
 use super::error::Failure;
 use super::push::{channel_name, close_code, message, options};

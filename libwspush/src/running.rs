@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::server::{Handle, Server};
+use wspush::server::{Handle, Server};
 
 use super::error::Failure;
 use super::host::OnReactor;

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::server::{Handle, Server};
+use wspush::server::{Handle, Server};
 
 use super::failure::Failure;
 
@@ -109,7 +109,7 @@ pub(super) fn remove(id: i64) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{AdminListen, Config, LogLevel};
+    use wspush::config::{AdminListen, Config, LogLevel};
 
     fn entry() -> Entry {
         let config = Config {

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use crate::endpoint::{Accept, Connect, Decision};
+use wspush::endpoint::{Accept, Connect, Decision};
 
 use super::error::Failure;
 use super::status::*;

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use crate::endpoint::{ConnId, Session};
-use crate::push::Message;
+use wspush::endpoint::{ConnId, Session};
+use wspush::push::Message;
 
 use super::failure::Failure;
 

@@ -7,8 +7,8 @@ use jni::Env;
 use jni::errors::{Error, ErrorPolicy};
 use jni::strings::JNIString;
 
-use crate::push::PushError;
-use crate::server::StartError;
+use wspush::push::PushError;
+use wspush::server::StartError;
 
 use super::ids::{Ids, Throw};
 

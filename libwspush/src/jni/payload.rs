@@ -4,8 +4,8 @@ use jni::Env;
 use jni::objects::{JByteArray, JByteBuffer};
 use jni::sys::jint;
 
-use crate::ffi::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
-use crate::push::{Message, PushError, PushOptions};
+use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
+use wspush::push::{Message, PushError, PushOptions};
 
 use super::failure::Failure;
 use super::raw::Raw;

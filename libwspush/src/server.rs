@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
-use crate::journal::Journal;
-use crate::server::{Handle, Server};
+use wspush::journal::Journal;
+use wspush::server::{Handle, Server};
 
 use super::callbacks::wspush_callbacks;
 use super::config::{defaults, wspush_config};

@@ -8,11 +8,11 @@ use jni::refs::Global;
 use jni::signature::{Primitive, ReturnType};
 use jni::{Env, JavaVM};
 
-use crate::config::LogLevel;
-use crate::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
-use crate::journal::Journal;
-use crate::protocol::close::CloseCode;
-use crate::push::Message;
+use wspush::config::LogLevel;
+use wspush::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
+use wspush::journal::Journal;
+use wspush::protocol::close::CloseCode;
+use wspush::push::Message;
 
 use super::failure::panic_text;
 use super::ids::Ids;

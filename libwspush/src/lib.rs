@@ -1,8 +1,8 @@
-//! The C ABI: what `include/wspush.h` declares, thin and without logic of its own.
+//! `libwspush`: the C ABI that `include/wspush.h` declares, and the Java binding; thin and without logic of their own.
 //!
 //! A call comes in through an export in the file of its noun. The body of every one is `call!` (guard.rs), the only
 //! way in: it fences panics, checks what it was given (pointer.rs), and turns a `Failure` into a
-//! status and this thread's last error. What is left goes to [`crate::server`]. The other way goes through
+//! status and this thread's last error. What is left goes to [`wspush::server`]. The other way goes through
 //! `host`, the reactor's `Handler`, which calls the host's functions with a `connect` or a `session`.
 //!
 //! One contract holds for all exports, which is why none repeats it: a pointer is NULL or points to what its type

@@ -1,6 +1,7 @@
-//! The load client's parts. Nothing here is in the library, and nothing here imports it: the bench has a
-//! handshake and a frame parser of its own, so that a fault of the server's codec can't hide behind the same
-//! fault in its judge.
+//! `wspush-bench`: the load client that proves the numbers, against any WebSocket server.
+//!
+//! Nothing here is in the library, and nothing here imports it: the bench has a handshake and a frame parser of
+//! its own, so that a fault of the server's codec can't hide behind the same fault in its judge.
 //!
 //! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program
 //! when one process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp`
@@ -48,7 +49,7 @@ use std::process::ExitCode;
 
 /// Parses, runs, reports. 0: every connection and message as it should be; 1: the server failed; 2: the bench
 /// could not run.
-pub(crate) fn main() -> ExitCode {
+fn main() -> ExitCode {
     let action = args::parse();
     let outcome = match action {
         args::Action::Worker => fleet::serve_parent().map(|()| true),

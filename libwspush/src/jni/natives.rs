@@ -9,11 +9,11 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
-use crate::config::{Config, Layers};
-use crate::endpoint::{ConnId, Receipt};
-use crate::protocol::close::CloseCode;
-use crate::push::Message;
-use crate::server::{Server, StartError};
+use wspush::config::{Config, Layers};
+use wspush::endpoint::{ConnId, Receipt};
+use wspush::protocol::close::CloseCode;
+use wspush::push::Message;
+use wspush::server::{Server, StartError};
 
 use super::failure::{Failure, Raise};
 use super::handler::{Callbacks, JavaHandler};

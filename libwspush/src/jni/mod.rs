@@ -3,7 +3,7 @@
 //! A call comes in through [`natives`], where a panic fence and `failure` turn everything that goes wrong into a
 //! Java exception. Java names its server by an id of the `registry`, checked for its generation, so that a
 //! call after `close()` is an error and never a wild pointer. Messages are read by `payload` and go to
-//! [`crate::server::Handle`]; whatever has several parts travels as one byte array (`packed`), because each crossing
+//! [`wspush::server::Handle`]; whatever has several parts travels as one byte array (`packed`), because each crossing
 //! costs more than the bytes in it.
 //!
 //! The other way goes through `handler`: the reactor runs on a Java daemon thread that has called the native `run`,

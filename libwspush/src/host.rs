@@ -6,11 +6,11 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::config::LogLevel;
-use crate::endpoint::{ConnId, Connect, Decision, Handler, Session};
-use crate::journal::Sink;
-use crate::protocol::close::CloseCode;
-use crate::push::Message;
+use wspush::config::LogLevel;
+use wspush::endpoint::{ConnId, Connect, Decision, Handler, Session};
+use wspush::journal::Sink;
+use wspush::protocol::close::CloseCode;
+use wspush::push::Message;
 
 use super::callbacks::{
     WSPUSH_BINARY, WSPUSH_LOG_DEBUG, WSPUSH_LOG_ERROR, WSPUSH_LOG_INFO, WSPUSH_LOG_WARN, WSPUSH_TEXT,

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use crate::config::Layers;
+use wspush::config::Layers;
 
 use super::error::Failure;
 use super::status::*;

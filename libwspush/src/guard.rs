@@ -11,11 +11,11 @@ use super::status::{WSPUSH_EPANIC, wspush_status};
 /// body's value is a `Result<wspush_status, Failure>`.
 macro_rules! call {
     ($($argument:ident: $check:ident $(($length:ident))?),* => $body:block) => {
-        $crate::ffi::guard::fenced(|| {
+        $crate::guard::fenced(|| {
             $(
                 // SAFETY: the contract of the room (see `ffi`): NULL, or what the export's types say.
                 let $argument = unsafe {
-                    $crate::ffi::pointer::$check($argument, $($length,)? stringify!($argument))
+                    $crate::pointer::$check($argument, $($length,)? stringify!($argument))
                 }?;
             )*
             $body

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::endpoint::Stats;
+use wspush::endpoint::Stats;
 
 use super::packed;
 
