@@ -27,6 +27,7 @@ pub mod mask;
 pub mod media_type;
 pub mod message;
 pub mod multipart;
+pub mod origin;
 pub mod pool;
 pub mod response;
 pub mod target;
@@ -46,6 +47,7 @@ pub use head::Head;
 pub use inflate::Inflater;
 pub use media_type::MediaType;
 pub use message::{Assembly, Event, Step};
+pub use origin::Origin;
 pub use pool::{Chain, Pool};
 pub use response::{Refusal, Response};
 #[cfg(not(feature = "deflate"))]
