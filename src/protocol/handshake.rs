@@ -131,28 +131,6 @@ fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a page of this origin may connect (RFC 6455 section 10.2). `*` allows every one, and a request
-/// without an origin passes: it comes from no browser, and could name any it likes.
-pub fn origin_allowed(origin: Option<&str>, allowed: &[String]) -> bool {
-    let Some(origin) = origin.map(canonical) else { return true };
-    allowed.iter().any(|allowed| allowed == "*" || canonical(allowed).eq_ignore_ascii_case(origin))
-}
-
-/// An origin without what browsers leave out and people write down (RFC 6454 section 6.2): a slash at the
-/// end, the scheme's own port.
-fn canonical(origin: &str) -> &str {
-    let origin = origin.strip_suffix('/').unwrap_or(origin);
-    let Some((scheme, _)) = origin.split_once("://") else { return origin };
-    let port = if scheme.eq_ignore_ascii_case("https") {
-        ":443"
-    } else if scheme.eq_ignore_ascii_case("http") {
-        ":80"
-    } else {
-        return origin;
-    };
-    origin.strip_suffix(port).unwrap_or(origin)
-}
-
 /// `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2): SHA-1 of key and GUID in base64.
 pub fn accept_key(key: &str) -> [u8; 28] {
     let mut sha1 = sha1_smol::Sha1::new();
