@@ -1,4 +1,7 @@
 //! A chat: `cargo run --example chat`, then connect to ws://127.0.0.1:8080/ws?name=Ada, twice.
+//!
+//! With any WebSocket client but a page: where a handler decides, of pages only those of the server's own origin may
+//! connect, unless `Config::origins` names others.
 
 use wspush::config::AdminListen;
 use wspush::{

@@ -34,6 +34,8 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
   int n = snprintf(user, sizeof user, "%.*s/%.*s", (int)room.length, room.data, (int)name.length, name.data);
   MUST(wspush_connect_accept(connect));
   MUST(wspush_connect_set_broadcast(connect, 0));
+  GIVES(WSPUSH_EINVAL, wspush_connect_set_user(connect, NULL, 0));
+  GIVES(WSPUSH_ECHANNEL, wspush_connect_add_channel(connect, NULL, 0));
   MUST(wspush_connect_set_user(connect, user, (size_t)n));
   if (wspush_connect_add_channel(connect, room.data, room.length) == WSPUSH_ECHANNEL)
     MUST(wspush_connect_refuse(connect, 400, WSPUSH_STR("not a room's name")));

@@ -73,6 +73,25 @@ static void sizes(wspush_server *server) {
   wspush_config_free(config);
 }
 
+/* What was never set is nobody, and never everybody. */
+static void nobody(wspush_server *server) {
+  const char *name = "";
+  GIVES(WSPUSH_ECHANNEL, wspush_publish(server, NULL, 0, WSPUSH_TEXT, "x", 1, NULL));
+  GIVES(WSPUSH_ECHANNEL, wspush_publish(server, name, 0, WSPUSH_TEXT, "x", 1, NULL));
+  GIVES(WSPUSH_EINVAL, wspush_send(server, 0, WSPUSH_TEXT, "x", 1));
+  HOLDS(strstr(wspush_last_error(), "0 is no connection's id") != NULL);
+  GIVES(WSPUSH_EINVAL, wspush_close(server, 0, 1000, NULL, 0));
+  GIVES(WSPUSH_EINVAL, wspush_subscribe(server, 0, WSPUSH_STR("a")));
+  GIVES(WSPUSH_EINVAL, wspush_unsubscribe(server, 0, WSPUSH_STR("a")));
+  GIVES(WSPUSH_ECHANNEL, wspush_subscribe(server, 1, name, 0));
+  GIVES(WSPUSH_ECHANNEL, wspush_unsubscribe(server, 1, name, 0));
+  wspush_stats stats;
+  memset(&stats, 0, sizeof stats);
+  stats.struct_size = sizeof stats;
+  MUST(wspush_server_stats(server, &stats));
+  HOLDS(stats.publications == 0);
+}
+
 static void *poller(void *server) {
   int status;
   do status = wspush_server_poll(server, -1);
@@ -197,6 +216,7 @@ int main(void) {
   settings();
   wspush_server *server = host_server(NULL);
   sizes(server);
+  nobody(server);
   MUST(wspush_server_start(server));
   signals();
   forked(server);

@@ -133,6 +133,9 @@ typedef int32_t wspush_status;
 // time, and while one runs nothing else does: they must not block. They may call every function of this header
 // but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
 // They must return: no `longjmp`, no C++ exception may leave them.
+//
+// A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
+// only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it.
 typedef struct wspush_callbacks {
   // `sizeof(wspush_callbacks)`.
   size_t struct_size;
@@ -385,7 +388,7 @@ wspush_status wspush_connect_query(struct wspush_connect *connect,
                                    struct wspush_str *value);
 
 // The first value of a header, whose name is compared without regard to case. `WSPUSH_ENOTFOUND`: there is none, or it
-// is not UTF-8.
+// is not UTF-8. `Authorization` is there once at the most; a client may send any other one several times.
 wspush_status wspush_connect_header(const struct wspush_connect *connect,
                                     const char *name,
                                     size_t name_length,
@@ -408,14 +411,18 @@ wspush_status wspush_connect_channel(const struct wspush_connect *connect,
 // but not those that it asks for. The last one of accept and refuse counts.
 wspush_status wspush_connect_accept(struct wspush_connect *connect);
 
-// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket.
+// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
+// client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status.
 wspush_status wspush_connect_refuse(struct wspush_connect *connect,
                                     uint16_t status,
                                     const char *reason,
                                     size_t reason_length);
 
-// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in.
-wspush_status wspush_connect_set_user(struct wspush_connect *connect, const char *user, size_t user_length);
+// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
+// empty name; who has none is not named.
+wspush_status wspush_connect_set_user(struct wspush_connect *connect,
+                                      const char *user,
+                                      size_t user_length);
 
 // Lets it receive a channel, beside those it is let in with.
 wspush_status wspush_connect_add_channel(struct wspush_connect *connect,
@@ -476,7 +483,7 @@ wspush_status wspush_broadcast(const struct wspush_server *server,
                                struct wspush_receipt *receipt);
 
 // As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
-// for a channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
 wspush_status wspush_publish(const struct wspush_server *server,
                              const char *channel,
                              size_t channel_length,
@@ -487,7 +494,7 @@ wspush_status wspush_publish(const struct wspush_server *server,
 
 // Sends a message to one connection. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the
 // server's thread sees whether the connection is still there: a message to one that has gone is dropped, and a
-// client that lets too much wait (`outbox_bytes_max`) is closed with 1013.
+// client that lets too much wait (`outbox_bytes_max`) is closed with 1013. `WSPUSH_EINVAL`: 0 is no connection.
 wspush_status wspush_send(const struct wspush_server *server,
                           uint64_t conn,
                           int32_t kind,
@@ -495,16 +502,16 @@ wspush_status wspush_send(const struct wspush_server *server,
                           size_t length);
 
 // Closes a connection with a code (1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason, of which more than 123
-// bytes are cut off; one that has gone already is no error. Any thread; never blocks; `WSPUSH_EAGAIN` as for
-// `wspush_broadcast`.
+// bytes are cut off; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks;
+// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 wspush_status wspush_close(const struct wspush_server *server,
                            uint64_t conn,
                            uint16_t code,
                            const char *reason,
                            size_t reason_length);
 
-// Lets a connection receive a channel from now on; one that has gone already is no error. Any thread; never blocks;
-// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+// Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
+// and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 wspush_status wspush_subscribe(const struct wspush_server *server,
                                uint64_t conn,
                                const char *channel,

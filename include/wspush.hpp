@@ -208,6 +208,7 @@ public:
   Connect &refuse(uint16_t status, std::string_view reason) {
     return done(wspush_connect_refuse(connect_, status, reason.data(), reason.size()));
   }
+  /// Who it is; not empty.
   Connect &user(std::string_view name) {
     return done(wspush_connect_set_user(connect_, name.data(), name.size()));
   }
@@ -265,7 +266,8 @@ struct Closed {
 };
 /// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
 /// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
-/// without that its text goes to standard error.
+/// without that its text goes to standard error. With any of them but the last two, of all pages only those of the server's
+/// own origin may connect, unless the setting `origins` says otherwise.
 struct Callbacks {
   std::function<void(Handle, Connect &)> on_connect{};
   std::function<void(Handle, Session &)> on_open{};

@@ -298,7 +298,8 @@ impl Handle {
     }
 
     /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
-    /// is dropped, and one to a client that doesn't read closes it (1013).
+    /// is dropped, and one to a client that doesn't read closes it (1013). The id 0, which is no connection's, is an
+    /// error at once, here and in the methods below.
     pub fn send(&self, conn: ConnId, message: Message<'_>) -> Result<(), PushError> {
         self.send_with(conn, message, PushOptions::default())
     }
@@ -313,22 +314,26 @@ impl Handle {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
+        check_conn(conn)?;
         self.shared.command(Command::Send { conn, frame: message.to_frame(), options })
     }
 
     /// Closes a connection; nothing happens if it has gone already.
     pub fn close(&self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
+        check_conn(conn)?;
         self.shared.command(Command::Close { conn, code, reason: reason.to_owned() })
     }
 
     /// Lets a connection receive a channel from now on.
     pub fn subscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
+        check_conn(conn)?;
         check_channel(channel)?;
         self.shared.command(Command::Subscribe { conn, channel: channel.to_owned() })
     }
 
     /// Lets it receive the channel no more.
     pub fn unsubscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
+        check_conn(conn)?;
         check_channel(channel)?;
         self.shared.command(Command::Unsubscribe { conn, channel: channel.to_owned() })
     }
@@ -368,6 +373,11 @@ impl Handle {
         let loaded = Box::new(tls::load(&config, unix_us() / 1_000_000));
         self.shared.command(Command::Reload(Box::new(config), loaded))
     }
+}
+
+/// A variable that was never set must not pass for a connection that has gone.
+fn check_conn(conn: ConnId) -> Result<(), PushError> {
+    if conn == ConnId(0) { Err(PushError::NoSuchConnection) } else { Ok(()) }
 }
 
 fn check_channel(name: &str) -> Result<(), PushError> {

@@ -271,6 +271,89 @@ fn foreign_names_and_pages_are_refused() {
     assert_eq!([client.text(), client.text()], ["own", "local"]);
 }
 
+/// The answer to these bytes, which must be a refusal with its reason as JSON.
+fn refusal(mut http: Http, bytes: &[u8]) -> u16 {
+    http.send(bytes);
+    let response = http.response();
+    assert_eq!(response.header("content-type"), Some("application/json"), "{}", response.text());
+    assert!(!response.json()["error"].as_str().expect("a reason").is_empty());
+    assert_eq!(response.body.last(), Some(&b'\n'));
+    response.status
+}
+
+#[test]
+fn every_error_is_json() {
+    let daemon = Daemon::start(&["--handshake-ms", "300", "--admin-body-bytes-max", "1000"]);
+    let head = "POST /push HTTP/1.1\r\nHost: localhost\r\n";
+    for (bytes, expected) in [
+        ("GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 404),
+        ("PUT /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 405),
+        (format!("{head}Content-Length: 0\r\n\r\n"), 400),
+        (format!("{head}Content-Length: 1001\r\n\r\n"), 413),
+        (format!("{head}Transfer-Encoding: chunked\r\n\r\n989680\r\n"), 413),
+        (format!("{head}Content-Length: x\r\n\r\n"), 400),
+        (format!("{head}Transfer-Encoding: gzip, chunked\r\n\r\n"), 501),
+        (format!("{head}X: {}", "x".repeat(9_000)), 431),
+        (format!("{head}{}\r\n", "X: 1\r\n".repeat(65)), 431),
+        (format!("{head}X Y: 1\r\n\r\n"), 400),
+        ("nonsense\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("GET http://user@host/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+        ("GET /stats HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(), 403),
+        (head.to_owned(), 408),
+    ] {
+        assert_eq!(refusal(daemon.admin_http(), bytes.as_bytes()), expected, "{bytes:?}");
+    }
+    let full = Daemon::start(&["--admin-connections-max", "1"]);
+    let mut first = full.admin_http();
+    assert_eq!(first.ask("GET", "/healthz", &[], b"").status, 200);
+    assert_eq!(refusal(full.admin_http(), b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n"), 503);
+}
+
+#[test]
+fn the_name_in_an_absolute_target_counts() {
+    let daemon = Daemon::start(&[]);
+    let mut client = WebSocket::open(&daemon);
+    let ask = |target: &str, host: &str| {
+        let request = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1\r\n\r\nx");
+        let mut http = daemon.admin_http();
+        http.send(request.as_bytes());
+        http.response().status
+    };
+    assert_eq!(ask("http://evil.example/push", "127.0.0.1"), 403);
+    assert_eq!(ask("http://evil.example:8081/push", "localhost:8081"), 403);
+    assert_eq!(client.sync(), []);
+    assert_eq!(
+        ask("http://localhost/push", "evil.example"),
+        200,
+        "what Host says beside it counts for nothing"
+    );
+    assert_eq!(client.text(), "x");
+}
+
+#[test]
+fn an_origin_that_is_not_clear_is_foreign() {
+    let daemon = Daemon::start(&[]);
+    let mut client = WebSocket::open(&daemon);
+    let own = format!("Origin: http://{}", daemon.admin());
+    for origins in [
+        format!("{own}\r\n{own}"),
+        format!("{own}\r\nOrigin: http://evil.example"),
+        format!("{own}\u{e9}").replace('\u{e9}', "\u{fffd}"),
+        "Origin:".to_owned(),
+    ] {
+        let request = format!(
+            "POST /push HTTP/1.1\r\nHost: {}\r\n{origins}\r\nContent-Length: 1\r\n\r\nx",
+            daemon.admin()
+        );
+        assert_eq!(refusal(daemon.admin_http(), request.as_bytes()), 403, "{origins}");
+    }
+    let mut bytes = format!("POST /push HTTP/1.1\r\nHost: {}\r\n{own}", daemon.admin()).into_bytes();
+    bytes.extend(b"\xff\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!(refusal(daemon.admin_http(), &bytes), 403);
+    assert_eq!(client.sync(), []);
+}
+
 #[test]
 fn a_unix_socket_is_private_and_goes_with_the_daemon() {
     let path = std::env::temp_dir().join(format!("wspush-admin-{}.sock", std::process::id()));
@@ -284,6 +367,9 @@ fn a_unix_socket_is_private_and_goes_with_the_daemon() {
         assert_eq!(http.ask("POST", "/push", &[], b"through the path").json()["offset"], n);
         assert_eq!(client.text(), "through the path");
     }
+    // No browser gets there, so nobody's name was pointed at it.
+    assert_eq!(http.ask("POST", "/push", &[("Host", "admin.sock")], b"any name").status, 200);
+    assert_eq!(client.text(), "any name");
     let (status, said) = Daemon::refused(&["--admin", &listen]);
     assert_eq!(status.code(), Some(2), "another daemon is using it: {said}");
     assert!(path.exists());

@@ -134,6 +134,97 @@ fn tabs_come_back_after_a_restart() {
     }
 }
 
+/// What a page learns of the end of a WebSocket to this URL: code, reason, and whether it was a proper goodbye.
+fn end_of(tab: &Tab, url: &str) -> (u64, String, bool) {
+    let ended = format!(
+        "new Promise(done => {{ const socket = new WebSocket({}); \
+         socket.onclose = event => done([event.code, event.reason, event.wasClean]) }})",
+        serde_json::to_string(url).unwrap()
+    );
+    let value = tab.value(&ended);
+    (value[0].as_u64().unwrap(), value[1].as_str().unwrap().to_owned(), value[2].as_bool().unwrap())
+}
+
+#[test]
+fn a_page_is_told_why_it_is_refused() {
+    let (daemon, other) = (Daemon::start(), Daemon::start());
+    let chromium = Chromium::start("refused");
+    let tab = chromium.open(&format!("http://{}/", daemon.public));
+    tab.until(CONNECTED);
+    let own = format!("ws://{}/ws", daemon.public);
+    for (target, code, said) in [
+        ("?refusals=close&chan=a", 4400, "unknown parameter \"chan\"; this path knows channel, refusals"),
+        ("?refusals=close&channel=", 4400, "channel is empty; give it a value, or leave it out"),
+        ("?refusals=close&channel=private", 4403, "channel \"private\" is not open to clients (channels)"),
+    ] {
+        assert_eq!(end_of(&tab, &format!("{own}{target}")), (code, said.to_owned(), true));
+    }
+    let blind = end_of(&tab, &format!("{own}?chan=a"));
+    assert_eq!(blind, (1006, String::new(), false), "without it a page knows nothing");
+
+    // Another port of the same machine gets its cookies, and is another origin.
+    let foreign = format!("ws://{}/ws", other.public);
+    let opens = format!(
+        "new Promise(done => {{ const socket = new WebSocket('{foreign}'); \
+         socket.onopen = () => {{ socket.close(); done(true) }}; socket.onclose = () => done(false) }})"
+    );
+    assert_eq!(tab.value(&opens), true, "a stranger may come from anywhere");
+    tab.value("document.cookie = 'session=1'");
+    assert_eq!(tab.value(&opens), false, "in a visitor's name nobody else's page may");
+    let (code, reason, clean) = end_of(&tab, &format!("{foreign}?refusals=close"));
+    assert_eq!((code, clean), (4403, true));
+    assert!(reason.starts_with("set origins to the pages that may connect: there is a cookie"), "{reason}");
+    // One that gets no slot is told as well, though the server closes the connection at once.
+    let small = Daemon::start_with(&["--connections-per-address-max", "1", "--origins", "*"]);
+    let full = format!("ws://{}/ws?refusals=close", small.public);
+    tab.value(&format!(
+        "new Promise(done => {{ window.first = new WebSocket('{full}'); first.onopen = done }}).then(() => 0)"
+    ));
+    let (code, reason, clean) = end_of(&tab, &full);
+    assert_eq!((code, clean), (4503, true));
+    assert!(reason.contains("connections_per_address_max"), "{reason}");
+    let back = opens.replace(&foreign, &own);
+    assert_eq!(tab.value(&back), true, "its own page may");
+}
+
+#[test]
+fn form_data_is_pushed_as_the_field_says() {
+    let (daemon, chromium) = (Daemon::start(), Chromium::start("form-data"));
+    let tab = chromium.open(&format!("http://{}/", daemon.public));
+    tab.until(CONNECTED);
+    let post = |fill: &str| {
+        tab.value(&format!(
+            "(async () => {{ const body = new FormData(); {fill}; \
+             const answer = await fetch('/demo/push', {{ method: 'POST', body }}); \
+             return [answer.status, await answer.text()] }})()"
+        ))
+    };
+    let answer = post("body.append('message', 'gr\u{fc}\u{df}e & +')");
+    assert_eq!(answer[0], 200, "{answer}");
+    assert!(answer[1].as_str().unwrap().contains("\"taken_as\":\"form field message\""), "{answer}");
+    tab.until(&shown("gr\u{fc}\u{df}e & +"));
+    let answer = post("body.append('message', new Blob([new Uint8Array([0, 255, 13, 10])]))");
+    assert_eq!(answer[0], 200, "{answer}");
+    tab.until(&shown("4 bytes of binary data"));
+    let answer = post("body.append('message', new Blob(['a text']), 'a.txt')");
+    assert_eq!(answer[0], 200, "{answer}");
+    for (fill, said) in [
+        ("body.append('text', 'x')", "unknown form field \"text\""),
+        ("body.append('message', 'a'); body.append('message', 'b')", "message is there more than once"),
+        ("body.append('message', '')", "message is empty"),
+        ("", "there is no form field message"),
+    ] {
+        let answer = post(fill);
+        assert_eq!(
+            (&answer[0], answer[1].as_str().unwrap().starts_with(said)),
+            (&400.into(), true),
+            "{answer}"
+        );
+    }
+    let answer = daemon.push("text/plain", b"the last one");
+    assert!(answer.contains("\"offset\":4"), "{answer}");
+}
+
 #[test]
 fn the_page_fits_every_screen() {
     let (daemon, chromium) = (Daemon::start(), Chromium::start("screens"));

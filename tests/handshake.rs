@@ -42,6 +42,66 @@ fn spelling_and_lists_do_not_matter() {
 }
 
 #[test]
+fn empty_elements_of_lists_mean_nothing() {
+    let daemon = Daemon::start(&["--subprotocols", "chat"]);
+    for (upgrade, connection, version, protocol, chosen) in [
+        ("websocket,", ", Upgrade", "13,", "chat,", Some("chat")),
+        (",, websocket", "keep-alive,,Upgrade,", ", 13", " ,chat, ,other", Some("chat")),
+        ("websocket", "Upgrade", "13", "", None),
+        ("websocket", "Upgrade", "13", ",", None),
+    ] {
+        let headers = [
+            ("Upgrade", upgrade),
+            ("Connection", connection),
+            ("Sec-WebSocket-Key", KEY),
+            ("Sec-WebSocket-Version", version),
+            ("Sec-WebSocket-Protocol", protocol),
+            ("Sec-WebSocket-Extensions", ","),
+        ];
+        let response = Http::tcp(daemon.public).ask("GET", "/ws", &headers, b"");
+        assert_eq!(response.status, 101, "{protocol:?}: {}", response.text());
+        assert_eq!(response.header("sec-websocket-protocol"), chosen, "{protocol:?}");
+    }
+}
+
+#[test]
+fn a_slash_behind_the_path_makes_no_difference() {
+    let daemon = Daemon::start(&["--demo"]);
+    for target in ["/ws/", "/ws/?channel=public.a", "/echo/", "/chat/"] {
+        assert!(WebSocket::ask(daemon.public, target, &[]).is_ok(), "{target}");
+    }
+    assert_eq!(status_of(&daemon, "GET", "/healthz/", &[]), 200);
+}
+
+#[test]
+fn an_unknown_empty_or_repeated_parameter_opens_nothing() {
+    let daemon = Daemon::start(&["--demo"]);
+    for (target, name) in [
+        ("/ws?chan=public.a", "\"chan\""),
+        ("/ws?channel=public.a&token=x", "\"token\""),
+        ("/ws?channel=", "channel"),
+        ("/ws?channel=public.a&channel=", "channel"),
+        ("/ws?refusals=", "refusals"),
+        ("/ws?refusals=status&refusals=status", "refusals"),
+        ("/ws?refusals=never", "refusals"),
+        ("/echo?channel=public.a", "\"channel\""),
+        ("/chat?name=ada", "\"name\""),
+    ] {
+        let refused = WebSocket::ask(daemon.public, target, &[]).err().expect("it is refused");
+        assert_eq!(
+            (refused.status, refused.text().contains(name)),
+            (400, true),
+            "{target}: {}",
+            refused.text()
+        );
+    }
+    let refused = Http::tcp(daemon.public).ask("GET", "/healthz?x=1", &[], b"");
+    assert_eq!((refused.status, refused.text().contains("\"x\"")), (400, true));
+    assert_eq!(daemon.stats()["connections"], 0);
+    assert!(WebSocket::ask(daemon.public, "/ws?channel=public.a&channel=public.a", &[]).is_ok());
+}
+
+#[test]
 fn byte_by_byte_it_opens_as_well() {
     let daemon = Daemon::start(&[]);
     let mut http = Http::tcp(daemon.public);
@@ -101,7 +161,7 @@ fn bad_requests_are_refused_and_counted_nowhere_as_connections() {
     assert_eq!(status_of(&daemon, "POST", "/ws", &HANDSHAKE), 405);
     assert_eq!(status_of(&daemon, "get", "/ws", &HANDSHAKE), 405);
     assert_eq!(status_of(&daemon, "GET", "/nowhere", &HANDSHAKE), 404);
-    assert_eq!(status_of(&daemon, "GET", "/ws/", &HANDSHAKE), 404);
+    assert_eq!(status_of(&daemon, "GET", "/ws//", &HANDSHAKE), 404);
     let twice = [&HANDSHAKE[..], &[("Sec-WebSocket-Key", KEY)]].concat();
     assert_eq!(status_of(&daemon, "GET", "/ws", &twice), 400);
     let stats = daemon.stats();
@@ -173,6 +233,56 @@ fn only_listed_origins_may_connect() {
         assert_eq!(from(foreign), 403, "{foreign}");
     }
     assert!(WebSocket::ask(daemon.public, "/ws", &[]).is_ok(), "no browser, no origin");
+}
+
+#[test]
+fn unless_it_is_said_a_cookie_comes_from_the_servers_own_pages() {
+    let daemon = Daemon::start(&["--demo"]);
+    let own = format!("http://{}", daemon.public);
+    let cookie = ("Cookie", "session=1");
+    let from = |target: &str, more: &[(&str, &str)]| match WebSocket::ask(daemon.public, target, more) {
+        Ok(_) => 101,
+        Err(response) => {
+            assert!(response.text().contains("set origins"), "{}", response.text());
+            response.status
+        }
+    };
+    for target in ["/ws", "/echo", "/chat"] {
+        for origin in ["http://evil.example", "null", "capacitor://localhost", &own] {
+            assert_eq!(from(target, &[("Origin", origin)]), 101, "a stranger from {origin}");
+        }
+        for foreign in ["http://evil.example", "null", "http://127.0.0.1", "http://localhost:8080"] {
+            assert_eq!(from(target, &[("Origin", foreign), cookie]), 403, "a visitor from {foreign}");
+        }
+        let basic = ("Authorization", "Basic YTpi");
+        assert_eq!(from(target, &[("Origin", "http://evil.example"), basic]), 403);
+        assert_eq!(from(target, &[("Origin", &own), cookie]), 101);
+        assert_eq!(from(target, &[cookie]), 101, "no browser");
+    }
+    // Behind a proxy that forwards Host, or names the site in the target.
+    let site = [("Host", "app.example"), ("Origin", "https://app.example"), cookie];
+    assert_eq!(from("/ws", &site), 101);
+    assert_eq!(from("http://app.example/ws", &[("Origin", "https://app.example"), cookie]), 101);
+    assert_eq!(from("http://other.example/ws", &site), 403);
+    let any = Daemon::start(&["--origins", "*"]);
+    assert!(WebSocket::ask(any.public, "/ws", &[("Origin", "http://evil.example"), cookie]).is_ok());
+}
+
+#[test]
+fn apps_have_origins_of_their_own() {
+    let daemon =
+        Daemon::start(&["--origins", "capacitor://localhost,file://,app://.,chrome-extension://abcd,null"]);
+    let from = |origin: &str| match WebSocket::ask(daemon.public, "/ws", &[("Origin", origin)]) {
+        Ok(_) => 101,
+        Err(response) => response.status,
+    };
+    for allowed in ["capacitor://localhost", "file://", "app://.", "Chrome-Extension://ABCD", "null"] {
+        assert_eq!(from(allowed), 101, "{allowed}");
+    }
+    for foreign in ["ionic://localhost", "http://localhost", "chrome-extension://abce", "https://app.example"]
+    {
+        assert_eq!(from(foreign), 403, "{foreign}");
+    }
 }
 
 #[test]

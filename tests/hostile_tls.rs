@@ -174,6 +174,14 @@ fn plain_http_is_told_that_this_port_speaks_tls() {
     }
     assert_eq!(refused(&daemon), 2);
     wait("everybody has gone", || daemon.stats()["handshaking"] == 0);
+    // The admin listener says it as it says all errors.
+    let sealed = authority.daemon(&["one"], &["--admin", "tls://127.0.0.1:0"]);
+    let mut http = Http::tcp(sealed.admin());
+    http.send(b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let response = http.response();
+    assert_eq!((response.status, response.header("content-type")), (400, Some("application/json")));
+    assert!(response.json()["error"].as_str().expect("a reason").contains("speaks TLS"));
+    http.expect_end();
 }
 
 /// The first message of a client that speaks no more than `minor` (TLS 1.0 is 1).

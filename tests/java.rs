@@ -164,6 +164,11 @@ fn wrong_arguments_are_refused() {
 }
 
 #[test]
+fn pages_of_other_origins_are_refused() {
+    host(&["OriginsHost"], &[]);
+}
+
+#[test]
 fn eight_publishers_keep_their_order_and_lose_nothing() {
     host(&["OrderedPublishers"], &[]);
 }

@@ -33,8 +33,8 @@ fn the_payload_is_what_was_posted() {
         ("application/json", b"{\"a\":1}", frame(TEXT, b"{\"a\":1}")),
         ("application/octet-stream", b"\x00\xff\xfe", frame(BINARY, b"\x00\xff\xfe")),
         ("Application/Octet-Stream; x=y", b"b", frame(BINARY, b"b")),
-        (FORM, b"message=caf%C3%A9+%26+tea&more=1", frame(TEXT, "caf\u{e9} & tea".as_bytes())),
-        (FORM, b"a=b&message=second", frame(TEXT, b"second")),
+        (FORM, b"message=caf%C3%A9+%26+tea", frame(TEXT, "caf\u{e9} & tea".as_bytes())),
+        (FORM, b"%6dess%61ge=second", frame(TEXT, b"second")),
         // curl -d calls everything a form.
         (FORM, b"hello", frame(TEXT, b"hello")),
         (FORM, b"1 + 1 = 2 & so on", frame(TEXT, b"1 + 1 = 2 & so on")),
@@ -62,6 +62,69 @@ fn curl_needs_no_options() {
     };
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"recipients\":1"), "{output:?}");
     assert_eq!(client.text(), "hello");
+    // The shell's word for nobody is nothing: that is not everybody.
+    for target in ["?channel=", "?conn=", "?channel", "?compress="] {
+        let output =
+            std::process::Command::new("curl").args(["-sS", "-d", "x", &format!("{url}{target}")]).output();
+        let answer = String::from_utf8(output.expect("as before").stdout).expect("text");
+        assert!(answer.contains("is empty"), "{target}: {answer}");
+    }
+    assert_eq!(client.sync(), []);
+}
+
+#[test]
+fn curl_may_send_a_form_in_parts() {
+    let daemon = Daemon::start(&[]);
+    let mut client = WebSocket::open(&daemon);
+    let url = format!("http://{}/push", daemon.admin());
+    let file = std::env::temp_dir().join(format!("wspush-push-{}.bin", std::process::id()));
+    std::fs::write(&file, b"\x00\xff\r\n--").expect("a file");
+    let (plain, bytes) =
+        (format!("message=@{};type=text/plain", file.display()), format!("message=@{}", file.display()));
+    let curl = |arguments: &[&str]| {
+        let output = std::process::Command::new("curl").arg("-sS").args(arguments).arg(&url).output().ok()?;
+        Some(String::from_utf8(output.stdout).expect("text"))
+    };
+    let Some(answer) = curl(&["-F", "message=caf\u{e9} & +"]) else {
+        eprintln!("skipped: there is no curl here");
+        return;
+    };
+    assert!(answer.contains("\"taken_as\":\"form field message\""), "{answer}");
+    assert_eq!(client.text(), "caf\u{e9} & +");
+    assert!(curl(&["-F", &bytes]).expect("as before").contains("\"recipients\":1"));
+    assert_eq!(client.frame(), frame(BINARY, b"\x00\xff\r\n--"));
+    assert!(curl(&["-F", &plain]).expect("as before").contains("not valid UTF-8"));
+    assert!(curl(&["-F", "message=a", "-F", "channel=b"]).expect("as before").contains("\\\"channel\\\""));
+    assert!(curl(&["-F", "message=a", "-F", "message=b"]).expect("as before").contains("more than once"));
+    assert!(curl(&["-F", "other=a"]).expect("as before").contains("\\\"other\\\""));
+    std::fs::remove_file(&file).expect("it is there");
+    assert_eq!(client.sync(), []);
+    assert_eq!(daemon.counter("publications"), 2);
+}
+
+#[test]
+fn what_is_not_read_here_is_pushed_to_nobody() {
+    let daemon = Daemon::start(&["--demo"]);
+    let mut client = WebSocket::open(&daemon);
+    let utf16 = ("Content-Type", "text/plain; charset=utf-16le");
+    let gzip = ("Content-Encoding", "gzip");
+    for headers in [&[gzip][..], &[utf16], &[gzip, ("Content-Type", "application/octet-stream")]] {
+        let refused = daemon.ask("POST", "/push", headers, b"h\0i\0");
+        assert_eq!(refused.status, 415, "{headers:?}");
+        assert!(!refused.json()["error"].as_str().expect("a reason").is_empty());
+        let expected = headers.contains(&gzip).then_some("identity");
+        assert_eq!(refused.header("accept-encoding"), expected);
+        let refused = daemon::Http::tcp(daemon.public).ask("POST", "/demo/push", headers, b"h\0i\0");
+        assert_eq!(refused.status, 415, "{headers:?}");
+        assert_eq!(refused.header("content-type"), Some("text/plain; charset=utf-8"));
+    }
+    assert_eq!(client.sync(), []);
+    assert_eq!(daemon.counter("publications"), 0);
+    let twice = [("Content-Type", "text/plain"), ("Content-Type", "application/octet-stream")];
+    assert_eq!(daemon.ask("POST", "/push", &twice, b"x").status, 400);
+    let ascii = [("Content-Type", "text/plain; charset=\"us-ascii\""), ("Content-Encoding", "identity")];
+    assert_eq!(daemon.ask("POST", "/push/", &ascii, b"x").status, 200);
+    assert_eq!(client.text(), "x");
 }
 
 #[test]
@@ -69,7 +132,7 @@ fn what_is_refused_is_sent_to_nobody() {
     let daemon = Daemon::start(&["--admin-body-bytes-max", "1000"]);
     let mut client = WebSocket::open(&daemon);
     let large = vec![b'x'; 1001];
-    let cases: [(&str, &str, &[u8], u16); 15] = [
+    let cases: [(&str, &str, &[u8], u16); 23] = [
         ("/push", "text/plain", b"", 400),
         ("/push", "application/octet-stream", b"", 400),
         ("/push", FORM, b"message=", 400),
@@ -78,6 +141,14 @@ fn what_is_refused_is_sent_to_nobody() {
         ("/push", FORM, b"message=%ff", 400),
         ("/push", FORM, b"message=%ed%a0%80", 400),
         ("/push?chanel=public.a", "text/plain", b"x", 400),
+        ("/push", FORM, b"message=x&channel=public.a", 400),
+        ("/push", FORM, b"message=x&message=y", 400),
+        ("/push?channel=", "text/plain", b"x", 400),
+        ("/push?conn=", "text/plain", b"x", 400),
+        ("/push?channel=a&channel=b", "text/plain", b"x", 400),
+        ("/push?conn=1&conn=1", "text/plain", b"x", 400),
+        ("/push?conn=0", "text/plain", b"x", 400),
+        ("/push?channel=%ff", "text/plain", b"x", 400),
         ("/push?channel=with%20space", "text/plain", b"x", 400),
         ("/push?channel=star*", "text/plain", b"x", 400),
         ("/push?conn=abc", "text/plain", b"x", 400),

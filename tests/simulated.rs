@@ -184,3 +184,44 @@ fn whoever_never_reads_does_not_outlive_the_drain() {
         assert!(client.heard.values().all(|heard| heard.len() == 12), "client {}", client.n);
     }
 }
+
+#[test]
+fn whoever_comes_to_a_server_that_goes_is_told() {
+    let mut world = world(Config::default());
+    world.shared.drain(Some(5_000));
+    world.turn(true);
+    let (with, without) = ("/ws?refusals=close", "/ws");
+    let clients = [with, without].map(|target| {
+        let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+        #[cfg(feature = "tls")]
+        {
+            world.clients[n].veil = None;
+        }
+        world.clients[n].shake_hands(target);
+        world.clients[n].send(usize::MAX);
+        n
+    });
+    wait(&mut world, 500);
+    let [told, refused] = clients.map(|n| (world.clients[n].status, world.clients[n].close_code));
+    assert_eq!((told, refused), ((101, Some(4503)), (503, None)));
+    assert!(clients.iter().all(|&n| is_closed(&world.clients[n])));
+}
+
+#[test]
+fn a_refused_client_that_says_nothing_is_gone_in_time() {
+    let mut world = world(Config { close_wait_ms: 2_000, ..Config::default() });
+    let mute = world.connect(Role::Raw, Door::Public, Reader::Fast, 1 << 20);
+    #[cfg(feature = "tls")]
+    {
+        world.clients[mute].veil = None;
+    }
+    world.clients[mute].shake_hands("/echo?refusals=close&x=1");
+    wait(&mut world, 500);
+    assert_eq!((world.audit.closing, world.audit.open, world.alive()), (1, 0, 0));
+    assert_eq!(world.audit.extras, 0, "it holds a slot and nothing else");
+    wait(&mut world, 2_000);
+    assert!(is_closed(&world.clients[mute]));
+    assert_eq!(world.audit.closing, 0);
+    assert_eq!(world.reactor.metrics().closed.sum(), 0, "it was never open");
+    assert_eq!(world.reactor.metrics().handshakes_refused.sum(), 1);
+}

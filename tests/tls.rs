@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use daemon::tls::{Authority, ClientOptions, TlsClient};
-use daemon::websocket::TEXT;
+use daemon::websocket::{CLOSE, TEXT};
 use daemon::{Daemon, Http, WebSocket};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -234,6 +234,44 @@ fn clients_show_certificates_as_they_are_asked_to() {
         }
         handle.drain();
         thread.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn a_refusal_by_a_close_frame_comes_sealed() {
+    let authority = Authority::with_localhost();
+    let daemon = authority.daemon(&["one"], &[]);
+    for versions in BOTH {
+        let options = in_version(&authority, versions);
+        let mut refused = TlsClient::open(daemon.public, options.config(), "/ws?refusals=close&chan=a");
+        let frame = refused.next().unwrap();
+        assert_eq!((frame.opcode, &frame.payload[..2]), (CLOSE, &4400_u16.to_be_bytes()[..]));
+        refused.send_frame(CLOSE, &4400_u16.to_be_bytes());
+        drop(refused);
+        daemon.wait_stats("its end", |s| s["closing"] == 0 && s["handshaking"] == 0);
+    }
+    assert_eq!(daemon.counter("handshakes_ok"), 0);
+}
+
+/// A browser shows a visitor's certificate to whichever page asks.
+#[test]
+fn a_certificate_comes_from_the_servers_own_pages() {
+    let authority = Authority::with_localhost();
+    authority.make("alice", &["alice.example"]);
+    let ca = authority.ca();
+    let daemon = authority.daemon(&["one"], &["--tls-client-ca", &ca, "--tls-client-auth", "optional"]);
+    for (own, origin, expected) in [
+        (None, "https://evil.example", 101),
+        (Some("alice"), "https://evil.example", 403),
+        (Some("alice"), "https://localhost", 101),
+        (Some("alice"), "http://localhost", 403),
+    ] {
+        let options = ClientOptions { own, ..in_version(&authority, BOTH[1]) };
+        let mut client = TlsClient::connect(daemon.public, options.config()).unwrap();
+        let more = [("Origin", origin)];
+        client.ask("/ws", &[&daemon::websocket::HANDSHAKE[..], &more].concat());
+        let head = client.try_head().unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {expected} ")), "{own:?} {origin}: {head}");
     }
 }
 

@@ -35,23 +35,30 @@ static void die(const char *what, const char *why) {
 }
 
 int main(int argc, char **argv) {
-  wspush_config *config;
-  wspush_server *server;
-  wspush_str address;
-  if (wspush_config_new(&config) < 0 ||
-      wspush_config_set(config, WSPUSH_STR("listen"), WSPUSH_STR(argc > 2 ? argv[2] : "127.0.0.1:8080")) < 0 ||
-      wspush_server_new(config, NULL, &server) < 0 || wspush_server_start(server) < 0)
-    die("cannot push", wspush_last_error());
-  wspush_config_free(config);
-  wspush_server_address(server, 0, &address);
-
   struct sockaddr_in form = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof form;
   form.sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 8000));
   int listener = socket(AF_INET, SOCK_STREAM, 0), client;
   if (bind(listener, (struct sockaddr *)&form, size) < 0 || listen(listener, 16) < 0) die("no form", "port taken");
   getsockname(listener, (struct sockaddr *)&form, &size);
-  printf("form on http://127.0.0.1:%d/, pushing on %.*s\n", ntohs(form.sin_port), (int)address.length, address.data);
+
+  /* The page comes from another port, and so from another origin: without this a browser that has a cookie for this
+   * host, of whatever program, would be refused. */
+  int port = ntohs(form.sin_port);
+  char origins[80];
+  snprintf(origins, sizeof origins, "http://127.0.0.1:%d,http://localhost:%d", port, port);
+
+  wspush_config *config;
+  wspush_server *server;
+  wspush_str address;
+  if (wspush_config_new(&config) < 0 ||
+      wspush_config_set(config, WSPUSH_STR("listen"), WSPUSH_STR(argc > 2 ? argv[2] : "127.0.0.1:8080")) < 0 ||
+      wspush_config_set(config, WSPUSH_STR("origins"), WSPUSH_STR(origins)) < 0 ||
+      wspush_server_new(config, NULL, &server) < 0 || wspush_server_start(server) < 0)
+    die("cannot push", wspush_last_error());
+  wspush_config_free(config);
+  wspush_server_address(server, 0, &address);
+  printf("form on http://127.0.0.1:%d/, pushing on %.*s\n", port, (int)address.length, address.data);
   fflush(stdout);
 
   while ((client = accept(listener, NULL, NULL)) >= 0) { /* one small request at a time: it is an example */

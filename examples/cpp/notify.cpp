@@ -29,9 +29,6 @@ static std::string decoded(std::string_view text) {
 }
 
 int main(int argc, char **argv) try {
-  wspush::Server server(wspush::Config().set("listen", argc > 2 ? argv[2] : "127.0.0.1:8080"));
-  server.start();
-
   sockaddr_in form{};
   socklen_t size = sizeof form;
   form.sin_family = AF_INET;
@@ -41,7 +38,16 @@ int main(int argc, char **argv) try {
   if (bind(listener, reinterpret_cast<sockaddr *>(&form), size) < 0 || listen(listener, 16) < 0)
     throw std::runtime_error("the form's port is taken");
   getsockname(listener, reinterpret_cast<sockaddr *>(&form), &size);
-  std::cout << "form on http://127.0.0.1:" << ntohs(form.sin_port) << "/, pushing on " << *server.address() << std::endl;
+
+  // The page comes from another port, and so from another origin: without this a browser that has a cookie for this
+  // host, of whatever program, would be refused.
+  std::string port = std::to_string(ntohs(form.sin_port));
+  wspush::Config config;
+  config.set("listen", argc > 2 ? argv[2] : "127.0.0.1:8080");
+  config.set("origins", "http://127.0.0.1:" + port + ",http://localhost:" + port);
+  wspush::Server server(config);
+  server.start();
+  std::cout << "form on http://127.0.0.1:" << port << "/, pushing on " << *server.address() << std::endl;
 
   while ((client = accept(listener, nullptr, nullptr)) >= 0) { // one small request at a time: it is an example
     char buffer[4096];

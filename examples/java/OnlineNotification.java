@@ -25,7 +25,10 @@ import java.nio.charset.StandardCharsets;
  * <pre>{@code
  * @Component
  * public class Notifications {
- *     private final WsPushServer server = WsPushServer.builder().listen("0.0.0.0:8080").start();
+ *     private final WsPushServer server = WsPushServer.builder()
+ *             .listen("0.0.0.0:8080")
+ *             .origins("https://www.example.com") // where the pages come from
+ *             .start();
  *
  *     public void tellEverybody(String text) {
  *         server.broadcast(text);
@@ -76,15 +79,21 @@ public class OnlineNotification {
         int httpPort = ports.length > 0 ? Integer.parseInt(ports[0]) : 8000;
         int pushPort = ports.length > 1 ? Integer.parseInt(ports[1]) : 8080;
 
-        WsPushServer push = WsPushServer.builder().listen("127.0.0.1:" + pushPort).start();
+        HttpServer http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), httpPort), 0);
+        String formPort = ":" + http.getAddress().getPort();
+        // The page comes from another port, and so from another origin: without this a browser that has a cookie for
+        // this host, of whatever program, would be refused.
+        WsPushServer push = WsPushServer.builder()
+                .listen("127.0.0.1:" + pushPort)
+                .origins("http://127.0.0.1" + formPort, "http://localhost" + formPort)
+                .start();
         // SIGTERM and Ctrl-C: everybody gets a close frame. In Spring this is @PreDestroy.
         Runtime.getRuntime().addShutdownHook(new Thread(push::close));
 
-        HttpServer http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), httpPort), 0);
         http.createContext("/", exchange -> answer(exchange, 200, "text/html", String.format(PAGE, push.port())));
         http.createContext("/notify", exchange -> notify(exchange, push));
         http.start();
-        System.out.println("open http://127.0.0.1:" + http.getAddress().getPort() + "/ in two windows");
+        System.out.println("open http://127.0.0.1" + formPort + "/ in two windows");
     }
 
     private static void notify(HttpExchange exchange, WsPushServer push) throws IOException {

@@ -59,11 +59,19 @@ final class Arguments {
                 Check.thrown(IllegalArgumentException.class, "code " + code, () -> server.close(1, code, ""));
             }
             // Connections that are not there: nothing happens.
-            for (long conn : new long[] {0, 1, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
+            for (long conn : new long[] {1, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
                 server.send(conn, "x");
                 server.close(conn, 1000, "x".repeat(1000));
                 server.subscribe(conn, "a");
             }
+            // 0 is none's id, and says that a field was never set.
+            Check.thrown(IllegalArgumentException.class, "0", () -> server.send(0, "x"));
+            Check.thrown(IllegalArgumentException.class, "0", () -> server.close(0, 1000, ""));
+            Check.thrown(IllegalArgumentException.class, "0", () -> server.subscribe(0, "a"));
+            Check.thrown(IllegalArgumentException.class, "0", () -> server.unsubscribe(0, "a"));
+            Check.thrown(IllegalArgumentException.class, "user", () -> Decision.accept().user(""));
+            Check.thrown(IllegalArgumentException.class, "channel", () -> Decision.accept().channels("a", ""));
+            Decision.accept().user(null);
             // Half a surrogate pair is no character.
             server.broadcast("\ud83d");
             Check.thrown(IllegalArgumentException.class, "status", () -> Decision.refuse(200, ""));

@@ -31,6 +31,9 @@ pub const WSPUSH_LOG_DEBUG: i32 = 4;
 /// time, and while one runs nothing else does: they must not block. They may call every function of this header
 /// but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
 /// They must return: no `longjmp`, no C++ exception may leave them.
+///
+/// A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
+/// only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wspush_callbacks {
@@ -98,6 +101,16 @@ impl wspush_callbacks {
         on_close: None,
         on_log: None,
     };
+}
+
+impl wspush_callbacks {
+    /// Whether the host wants to hear of clients.
+    pub(super) fn hears_clients(&self) -> bool {
+        self.on_connect.is_some()
+            || self.on_open.is_some()
+            || self.on_message.is_some()
+            || self.on_close.is_some()
+    }
 }
 
 // SAFETY: repr(C), `struct_size` is first; pointers may be null, and so may functions, which are Options.

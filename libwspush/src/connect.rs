@@ -97,7 +97,7 @@ pub unsafe extern "C" fn wspush_connect_query(
 }
 
 /// The first value of a header, whose name is compared without regard to case. `WSPUSH_ENOTFOUND`: there is none, or it
-/// is not UTF-8.
+/// is not UTF-8. `Authorization` is there once at the most; a client may send any other one several times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_header(
     connect: *const wspush_connect,
@@ -162,7 +162,8 @@ pub unsafe extern "C" fn wspush_connect_accept(connect: *mut wspush_connect) -> 
     })
 }
 
-/// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket.
+/// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
+/// client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_refuse(
     connect: *mut wspush_connect,
@@ -179,7 +180,8 @@ pub unsafe extern "C" fn wspush_connect_refuse(
     })
 }
 
-/// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in.
+/// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
+/// empty name; who has none is not named.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_set_user(
     connect: *mut wspush_connect,
@@ -187,7 +189,10 @@ pub unsafe extern "C" fn wspush_connect_set_user(
     user_length: usize,
 ) -> wspush_status {
     call!(connect: current_mut, user: text(user_length) => {
-        connect.accept.user = (!user.is_empty()).then(|| user.to_owned());
+        if user.is_empty() {
+            return Err(Failure::new(WSPUSH_EINVAL, "user is empty; who has no name is not named"));
+        }
+        connect.accept.user = Some(user.to_owned());
         Ok(WSPUSH_OK)
     })
 }

@@ -83,6 +83,10 @@ impl Host {
 }
 
 impl Handler for Host {
+    fn is_host(&self) -> bool {
+        self.callbacks.hears_clients()
+    }
+
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
         let Some(on_connect) = self.callbacks.on_connect else { return connect.by_config() };
         let mut asked = wspush_connect::new(connect);

@@ -65,6 +65,11 @@ pub(super) fn close_code(code: u16) -> Result<CloseCode, Failure> {
     }
 }
 
+/// A connection's id. 0 is none: a variable that was never set must not pass for a connection that has gone.
+fn conn_id(conn: u64) -> Result<ConnId, Failure> {
+    if conn == 0 { Err(Failure::new(WSPUSH_EINVAL, "0 is no connection's id")) } else { Ok(ConnId(conn)) }
+}
+
 /// A channel's name.
 pub(super) fn channel_name(name: &str) -> Result<&str, Failure> {
     if channel_name_ok(name) { Ok(name) } else { Err(PushError::BadChannel.into()) }
@@ -98,7 +103,7 @@ pub unsafe extern "C" fn wspush_broadcast(
 }
 
 /// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
-/// for a channel; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+/// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_publish(
     server: *const wspush_server,
@@ -123,7 +128,7 @@ pub unsafe extern "C" fn wspush_publish(
 
 /// Sends a message to one connection. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the
 /// server's thread sees whether the connection is still there: a message to one that has gone is dropped, and a
-/// client that lets too much wait (`outbox_bytes_max`) is closed with 1013.
+/// client that lets too much wait (`outbox_bytes_max`) is closed with 1013. `WSPUSH_EINVAL`: 0 is no connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_send(
     server: *const wspush_server,
@@ -133,14 +138,14 @@ pub unsafe extern "C" fn wspush_send(
     length: usize,
 ) -> wspush_status {
     call!(server: server, data: bytes(length) => {
-        server.handle.send_with(ConnId(conn), message(kind, data)?, options(kind))?;
+        server.handle.send_with(conn_id(conn)?, message(kind, data)?, options(kind))?;
         Ok(WSPUSH_OK)
     })
 }
 
 /// Closes a connection with a code (1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason, of which more than 123
-/// bytes are cut off; one that has gone already is no error. Any thread; never blocks; `WSPUSH_EAGAIN` as for
-/// `wspush_broadcast`.
+/// bytes are cut off; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks;
+/// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_close(
     server: *const wspush_server,
@@ -150,13 +155,13 @@ pub unsafe extern "C" fn wspush_close(
     reason_length: usize,
 ) -> wspush_status {
     call!(server: server, reason: text(reason_length) => {
-        server.handle.close(ConnId(conn), close_code(code)?, reason)?;
+        server.handle.close(conn_id(conn)?, close_code(code)?, reason)?;
         Ok(WSPUSH_OK)
     })
 }
 
-/// Lets a connection receive a channel from now on; one that has gone already is no error. Any thread; never blocks;
-/// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/// Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
+/// and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_subscribe(
     server: *const wspush_server,
@@ -165,7 +170,7 @@ pub unsafe extern "C" fn wspush_subscribe(
     channel_length: usize,
 ) -> wspush_status {
     call!(server: server, channel: text(channel_length) => {
-        server.handle.subscribe(ConnId(conn), channel)?;
+        server.handle.subscribe(conn_id(conn)?, channel)?;
         Ok(WSPUSH_OK)
     })
 }
@@ -179,7 +184,7 @@ pub unsafe extern "C" fn wspush_unsubscribe(
     channel_length: usize,
 ) -> wspush_status {
     call!(server: server, channel: text(channel_length) => {
-        server.handle.unsubscribe(ConnId(conn), channel)?;
+        server.handle.unsubscribe(conn_id(conn)?, channel)?;
         Ok(WSPUSH_OK)
     })
 }

@@ -164,8 +164,8 @@ mod tests {
             ("demo = 1", "wspushd.toml:1: demo = 1 is not true or false"),
             (
                 "origins = [\n \"*\",\n 7,\n]",
-                "wspushd.toml:3: origins = 7 is not a list of text, each * or an origin like \
-                 https://example.com:8443",
+                "wspushd.toml:3: origins = 7 is not a list of text, each auto, *, null or an \
+                 origin like https://example.com:8443",
             ),
             ("slow_consumer = 'wait'", "wspushd.toml:1: slow_consumer = 'wait' is not one of close, skip"),
             (

@@ -34,6 +34,7 @@ pub use layers::Layers;
 pub use markdown::settings_markdown;
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::SETTINGS;
+pub use validate::OWN_ORIGIN;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -144,7 +145,9 @@ pub struct Config {
     pub admin_connections_max: usize,
     /// Open connections from one address (IPv4 /32, IPv6 /64); 0: no cap.
     pub connections_per_address_max: u32,
-    /// Allowed `Origin` values; `*` allows any, a request without one (no browser) always passes.
+    /// Allowed `Origin` values; `*` allows any, a request without one (no browser) always passes. `auto`
+    /// ([`OWN_ORIGIN`]): any, but only the server's own, which is that of `Host`, for a handshake with a cookie or
+    /// other credentials, and for one that a `Handler` decides on.
     pub origins: Vec<String>,
     /// Channels that a client may choose with `?channel=`: exact names, or a prefix ending in `*`.
     pub channels: Vec<String>,
@@ -224,7 +227,7 @@ impl Default for Config {
             max_connections: 1_000_000,
             admin_connections_max: 64,
             connections_per_address_max: 0,
-            origins: vec!["*".to_owned()],
+            origins: vec![OWN_ORIGIN.to_owned()],
             channels: vec!["public.*".to_owned()],
             subprotocols: Vec::new(),
             channels_max: 10_000,

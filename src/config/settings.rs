@@ -172,9 +172,10 @@ pub static SETTINGS: &[Setting] = &[
         origins,
         Network,
         LIST_MAX,
-        "* or an origin like https://example.com:8443",
+        "auto, *, null or an origin like https://example.com:8443",
         reload,
-        "Allowed Origin values; * allows any; a request without one always passes",
+        "Pages that may connect, by their Origin; a request without one always passes; * is any; auto is any, but \
+         with a cookie or to a host's handler only those of the Host asked for",
         check_origin
     ),
     list!(

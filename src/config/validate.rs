@@ -159,21 +159,22 @@ pub(super) fn check_token(token: &str) -> Result<(), String> {
     }
 }
 
-/// `*`, `null`, or a scheme, a host and perhaps a port as a browser sends them (RFC 6454, 6.2): in lower case
-/// and without a slash at the end, for they are compared byte by byte.
+/// In `origins`: any page, but only the server's own in a visitor's name or to a host. It is what is there unless
+/// something is set.
+pub const OWN_ORIGIN: &str = "auto";
+
+/// `*`, `auto`, `null`, or a scheme, a host and perhaps a port as a browser sends them (RFC 6454 section 6.2). Apps
+/// have schemes of their own, and some of these no host: `file://`.
 pub(super) fn check_origin(origin: String) -> Result<String, String> {
     let Some((scheme, host)) = origin.split_once("://") else {
         return match origin.as_str() {
-            "*" | "null" => Ok(origin),
-            _ => Err(format!("{origin:?} is not * or an origin like https://example.com:8443")),
+            "*" | "null" | OWN_ORIGIN => Ok(origin),
+            _ => Err(format!("{origin:?} is not *, auto, null or an origin like https://example.com:8443")),
         };
     };
     let refuse = |why: &str| Err(format!("{origin:?}: {why}"));
     if origin.len() > ORIGIN_BYTES_MAX {
         return refuse("an origin this long is sent by no browser");
-    }
-    if origin.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return refuse("browsers send an origin in lower case");
     }
     if host.contains(['/', '?', '#']) {
         return refuse("an origin ends after its host or port, without a slash or a path");
@@ -181,12 +182,25 @@ pub(super) fn check_origin(origin: String) -> Result<String, String> {
     if host.contains('*') {
         return refuse("* stands alone; there are no patterns of origins");
     }
-    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    let host_ok = !host.is_empty()
+    let host_ok = (!host.is_empty() || !is_web)
         && !host.starts_with(':')
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
-    if scheme_ok && host_ok { Ok(origin) } else { refuse("an origin looks like https://example.com:8443") }
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte));
+    if scheme_ok && host_ok && port_ok(host) {
+        Ok(origin)
+    } else {
+        refuse("an origin looks like https://example.com:8443")
+    }
+}
+
+/// Whether what stands behind the host is a port as browsers write it.
+fn port_ok(host: &str) -> bool {
+    match host.rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => !port.starts_with('0') && port.parse::<u16>().is_ok(),
+        _ => true,
+    }
 }
 
 /// A channel's name, or a prefix and `*`.
@@ -335,7 +349,21 @@ mod tests {
 
     #[test]
     fn origins() {
-        for origin in ["*", "null", "https://example.com", "http://[::1]:8080", "chrome-extension://abc"] {
+        for origin in [
+            "*",
+            "auto",
+            "null",
+            "https://example.com",
+            "https://A.com",
+            "http://[::1]:8080",
+            "http://[::1]",
+            "chrome-extension://abc",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "app://.",
+            "file://",
+        ] {
             assert!(check_origin(origin.into()).is_ok(), "{origin}");
         }
         for origin in [
@@ -344,11 +372,17 @@ mod tests {
             "https://",
             "https://a/",
             "https://a/b",
-            "https://A.com",
             "https://*.a",
             "://a",
             "https://:80",
+            "https://a:",
+            "https://a:080",
+            "https://a:65536",
             "https://a b",
+            "file:///",
+            "file:",
+            "Auto",
+            "any",
         ] {
             assert!(check_origin(origin.into()).is_err(), "{origin}");
         }

@@ -2,51 +2,58 @@
 
 use serde::Serialize;
 
-use crate::config::channel_name_ok;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
-use crate::protocol::response::Response;
-use crate::push::{Message, PushError, PushOptions};
+use crate::protocol::response::{Refusal, Response};
+use crate::push::{PushError, PushOptions};
 
 use super::host::{Filter, Host, Receipt};
-use super::{ConnId, guard, push_request};
-
-/// Connections on a page of `GET /connections`, unless the request says otherwise.
-const PAGE_DEFAULT: usize = 100;
-/// Connections on a page at the most: it bounds the answer's size and the time it takes.
-const PAGE_MAX: usize = 1_000;
+use super::push_request::{self, Pushed};
+use super::query::{Others, Query};
+use super::requests::{self, Request};
+use super::{ConnId, guard};
 
 /// Answers a whole request.
-pub fn answer(head: &Head<'_>, body: &[u8], token: Option<&str>, host: &mut dyn Host) -> Response {
-    if head.path() == "/healthz" {
+pub fn answer(head: &Head<'_>, body: &[u8], fence: &guard::Fence<'_>, host: &mut dyn Host) -> Response {
+    route(head, body, fence, host).unwrap_or_else(|refusal| refused(&refusal))
+}
+
+fn route(
+    head: &Head<'_>,
+    body: &[u8],
+    fence: &guard::Fence<'_>,
+    host: &mut dyn Host,
+) -> Result<Response, Refusal> {
+    let path = requests::path(head);
+    if path == requests::HEALTH.path {
         return super::public::health(head);
     }
-    if let Err(response) = guard::check(head, token) {
-        return response;
-    }
-    let query = Query::of(head);
-    match (head.path(), head.method) {
-        ("/push", "POST") => push(head, body, &query, host),
-        ("/push", _) => not_allowed("POST"),
-        ("/stats", "GET" | "HEAD") => stats(&query, host),
-        ("/metrics", "GET" | "HEAD") => {
-            let mut response = Response::text(200, host.prometheus());
-            response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-            response
-        }
-        ("/connections", "GET" | "HEAD") => connections(&query, host),
-        ("/stats" | "/metrics" | "/connections", _) => not_allowed("GET, HEAD"),
+    guard::check(head, fence)?;
+    match (path, head.method) {
+        ("/push", "POST") => push(head, body, host),
+        ("/push", _) => Err(takes(&requests::PUSH)),
+        ("/stats", "GET" | "HEAD") => stats(head, host),
+        ("/metrics", "GET" | "HEAD") => metrics(head, host),
+        ("/connections", "GET" | "HEAD") => connections(head, host),
+        // Without an id it ends nobody's, and everybody's even less.
+        ("/connections", "DELETE") => disconnect("", head, host),
+        ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, method) => match path.strip_prefix("/connections/") {
-            Some(id) if method == "DELETE" => disconnect(id, &query, host),
-            Some(_) => not_allowed("DELETE"),
-            None => error(404, "no such path; there are /push, /stats, /metrics, /connections and /healthz"),
+            Some(id) if method == "DELETE" => disconnect(id, head, host),
+            Some(_) => Err(takes(&requests::DISCONNECT)),
+            None => {
+                let paths = "no such path; there are /push, /stats, /metrics, /connections and /healthz";
+                Err(Refusal::fixed(404, paths))
+            }
         },
     }
 }
 
-/// An error as JSON.
-pub fn error(status: u16, reason: &str) -> Response {
-    json(status, &serde_json::json!({ "error": reason }))
+/// A refusal as this listener says it: JSON.
+pub fn refused(refusal: &Refusal) -> Response {
+    let mut response = json(refusal.status, &serde_json::json!({ "error": refusal.reason }));
+    response.headers.extend(refusal.headers.iter().map(|&(name, value)| (name, value.to_owned())));
+    response
 }
 
 fn json(status: u16, value: &impl Serialize) -> Response {
@@ -55,81 +62,43 @@ fn json(status: u16, value: &impl Serialize) -> Response {
     Response::json(status, body)
 }
 
-fn not_allowed(allow: &'static str) -> Response {
-    let mut response = error(405, &format!("this path takes {allow}"));
-    response.headers.push(("Allow", allow.to_owned()));
-    response
+/// Another method than the path takes.
+pub(super) fn takes(request: &Request) -> Refusal {
+    let (reason, headers): (_, &'static [_]) = match request.method {
+        "GET" => ("this path takes GET, HEAD", &[("Allow", "GET, HEAD")]),
+        "DELETE" => ("this path takes DELETE", &[("Allow", "DELETE")]),
+        _ => ("this path takes POST", &[("Allow", "POST")]),
+    };
+    Refusal::fixed(405, reason).with_headers(headers)
 }
 
-/// The query's parameters; the first value of each counts, an empty one is none.
-struct Query(Vec<(String, String)>);
+fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Refusal> {
+    Query::read(head, request.query, Others::Refused)
+}
 
-impl Query {
-    fn of(head: &Head<'_>) -> Query {
-        Query(head.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        let first = self.0.iter().find(|(key, _)| key == name);
-        first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Response> {
-        let wrong = |text| error(400, &format!("{name}={text:?} is not a number that fits"));
-        self.get(name).map(|text| text.parse().map_err(|_| wrong(text))).transpose()
-    }
-
-    /// Whether all names are among those the path knows: a misspelt `?chanel=` must not push to everyone.
-    fn only(&self, known: &[&str]) -> Result<(), Response> {
-        match self.0.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-            Some((key, _)) => {
-                Err(error(400, &format!("unknown parameter {key:?}; this path knows {}", known.join(", "))))
-            }
-            None => Ok(()),
+fn push(head: &Head<'_>, body: &[u8], host: &mut dyn Host) -> Result<Response, Refusal> {
+    let query = query(head, &requests::PUSH)?;
+    let options = PushOptions::default().compress(query.text("compress") != Some("no"));
+    let pushed = push_request::read(head, body)?;
+    match (query.text("channel"), query.number("conn").map(ConnId)) {
+        (Some(_), Some(_)) => Err(Refusal::fixed(400, "channel and conn exclude each other")),
+        (None, Some(conn)) => {
+            host.send(conn, pushed.message(), options)?;
+            Ok(json(200, &Sent { conn: conn.to_string(), recipients: 1, taken_as: pushed.taken_as }))
         }
-    }
-}
-
-/// Makes `?`-style early returns possible in functions that answer either way.
-fn either(result: Result<Response, Response>) -> Response {
-    result.unwrap_or_else(|response| response)
-}
-
-fn push(head: &Head<'_>, body: &[u8], query: &Query, host: &mut dyn Host) -> Response {
-    either((|| {
-        query.only(&["channel", "conn", "compress"])?;
-        let options = options(query)?;
-        let pushed = push_request::read(head, body).map_err(|e| push_error(&e))?;
-        match (query.get("channel"), query.number("conn")?) {
-            (Some(_), Some(_)) => Err(error(400, "channel and conn exclude each other")),
-            (None, Some(conn)) => {
-                host.send(ConnId(conn), pushed.message(), options).map_err(|e| push_error(&e))?;
-                Ok(json(200, &serde_json::json!({ "conn": conn.to_string(), "recipients": 1 })))
-            }
-            (channel, None) => Ok(publish(channel, pushed.message(), options, host)),
-        }
-    })())
-}
-
-fn options(query: &Query) -> Result<PushOptions, Response> {
-    match query.get("compress") {
-        None | Some("yes") => Ok(PushOptions::default()),
-        Some("no") => Ok(PushOptions::default().compress(false)),
-        Some(other) => Err(error(400, &format!("compress={other:?} is neither yes (the default) nor no"))),
+        (channel, None) => publish(channel, &pushed, options, host),
     }
 }
 
 /// Publishes, and answers with the receipt.
 pub fn publish(
     channel: Option<&str>,
-    message: Message<'_>,
+    pushed: &Pushed<'_>,
     options: PushOptions,
     host: &mut dyn Host,
-) -> Response {
-    match host.publish(channel, message, options) {
-        Ok((receipt, recipients)) => json(200, &Published { receipt, recipients }),
-        Err(problem) => push_error(&problem),
-    }
+) -> Result<Response, Refusal> {
+    let (receipt, recipients) = host.publish(channel, pushed.message(), options)?;
+    Ok(json(200, &Published { receipt, recipients, taken_as: pushed.taken_as }))
 }
 
 #[derive(Serialize)]
@@ -137,85 +106,69 @@ struct Published {
     #[serde(flatten)]
     receipt: Receipt,
     recipients: u32,
+    /// What of the body was pushed, where that is not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_as: Option<&'static str>,
 }
 
-/// Answers a push that was not taken.
-pub fn push_error(problem: &PushError) -> Response {
-    let status = match problem {
-        PushError::Empty | PushError::NotUtf8 | PushError::BadChannel => 400,
-        PushError::NoSuchConnection => 404,
-        PushError::TooLarge { .. } => 413,
-        PushError::TooManyChannels { .. }
-        | PushError::InboxFull
-        | PushError::OutboxFull
-        | PushError::Stopped => 503,
+#[derive(Serialize)]
+struct Sent {
+    conn: String,
+    recipients: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_as: Option<&'static str>,
+}
+
+fn stats(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+    let Some(receipt) = query(head, &requests::STATS)?.number("receipt") else {
+        return Ok(json(200, &host.stats()));
     };
-    let mut response = error(status, &problem.to_string());
-    if *problem == PushError::InboxFull {
-        response.headers.push(("Retry-After", "1".to_owned()));
+    match host.delivery(receipt) {
+        Some(delivery) => Ok(json(200, &delivery)),
+        None => Err(Refusal::fixed(404, "no such receipt, or too old to be remembered")),
     }
-    response
 }
 
-fn stats(query: &Query, host: &mut dyn Host) -> Response {
-    either((|| {
-        query.only(&["receipt"])?;
-        let Some(receipt) = query.number("receipt")? else { return Ok(json(200, &host.stats())) };
-        match host.delivery(receipt) {
-            Some(delivery) => Ok(json(200, &delivery)),
-            None => Err(error(404, "no such receipt, or too old to be remembered")),
-        }
-    })())
+fn metrics(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+    query(head, &requests::METRICS)?;
+    let mut response = Response::text(200, host.prometheus());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(response)
 }
 
-fn connections(query: &Query, host: &mut dyn Host) -> Response {
-    either((|| {
-        query.only(&["after", "limit", "user", "channel"])?;
-        let filter = Filter {
-            user: query.get("user").map(str::to_owned),
-            channel: query.get("channel").map(str::to_owned),
-        };
-        if filter.channel.as_deref().is_some_and(|name| !channel_name_ok(name)) {
-            return Err(push_error(&PushError::BadChannel));
-        }
-        let limit = query.number("limit")?.unwrap_or(PAGE_DEFAULT);
-        if limit == 0 || limit > PAGE_MAX {
-            return Err(error(400, &format!("limit={limit} is out of range; allowed are 1 to {PAGE_MAX}")));
-        }
-        Ok(json(200, &host.connections(&filter, query.number("after")?.map(ConnId), limit)))
-    })())
+fn connections(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+    let query = query(head, &requests::CONNECTIONS)?;
+    let text = |name| query.text(name).map(str::to_owned);
+    let filter = Filter { user: text("user"), channel: text("channel") };
+    let limit = query.number("limit").unwrap_or(requests::PAGE_DEFAULT) as usize;
+    Ok(json(200, &host.connections(&filter, query.number("after").map(ConnId), limit)))
 }
 
-fn disconnect(id: &str, query: &Query, host: &mut dyn Host) -> Response {
-    either((|| {
-        query.only(&["code", "reason"])?;
-        let Ok(conn) = id.parse::<ConnId>() else {
-            return Err(error(400, "a connection's id is a number, as GET /connections lists it"));
-        };
-        let code = CloseCode(query.number("code")?.unwrap_or(CloseCode::POLICY_VIOLATION.0));
-        if !code.is_valid_on_wire() {
-            return Err(error(400, &format!("code={} is not a close code that may be sent", code.0)));
-        }
-        let reason = query.get("reason").unwrap_or("disconnected by the operator");
-        if reason.len() > 123 {
-            return Err(error(
-                400,
-                &format!("reason has {} bytes; a close frame has room for 123", reason.len()),
-            ));
-        }
-        match host.disconnect(conn, code, reason) {
-            true => Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 }))),
-            false => Err(push_error(&PushError::NoSuchConnection)),
-        }
-    })())
+fn disconnect(id: &str, head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+    let query = query(head, &requests::DISCONNECT)?;
+    let conn = id.parse::<ConnId>().ok().filter(|conn| conn.0 != 0);
+    let Some(conn) = conn else {
+        return Err(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"));
+    };
+    let code = query.number("code").and_then(|code| u16::try_from(code).ok());
+    let code = code.map_or(CloseCode::POLICY_VIOLATION, CloseCode);
+    if !code.is_valid_on_wire() {
+        return Err(Refusal::new(400, format!("code={code} is not a close code that may be sent")));
+    }
+    let reason = query.text("reason").unwrap_or("disconnected by the operator");
+    match host.disconnect(conn, code, reason) {
+        true => Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 }))),
+        false => Err(PushError::NoSuchConnection.into()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::guard::Fence;
     use crate::endpoint::host::{Page, Stats};
     use crate::protocol::head;
-    use crate::push::Delivery;
+    use crate::push::{Delivery, Message};
 
     /// Remembers what was asked of it.
     #[derive(Default)]
@@ -247,7 +200,9 @@ mod tests {
             conn.0 != 404
         }
         fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {
-            assert_eq!((filter.user.as_deref(), after, limit), (Some("u"), Some(ConnId(3)), 9));
+            let all = (None, None, 100);
+            let some = (Some("u"), Some(ConnId(3)), 9);
+            assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
             Page::default()
         }
         fn stats(&self) -> Stats {
@@ -265,7 +220,7 @@ mod tests {
         let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
         let mut host = Fake::default();
-        let response = answer(&head, body, None, &mut host);
+        let response = answer(&head, body, &Fence { token: None, is_unix: false }, &mut host);
         (response.status, String::from_utf8(response.body.to_vec()).unwrap(), host.0)
     }
 
@@ -282,6 +237,49 @@ mod tests {
     }
 
     #[test]
+    fn the_answer_says_what_was_taken_as_a_form() {
+        let form = "POST /push HTTP/1.1\r\nHost: localhost\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+        let (head, _) = head::parse(form.as_bytes(), 8192).unwrap().unwrap();
+        for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
+            let fence = Fence { token: None, is_unix: false };
+            let response = answer(&head, body, &fence, &mut Fake::default());
+            let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+            assert_eq!(json.get("taken_as").and_then(|text| text.as_str()), taken_as);
+        }
+    }
+
+    /// One rule for all: what a table's row does not say is refused, with the name of it.
+    #[test]
+    fn every_request_refuses_what_its_row_does_not_say() {
+        use crate::endpoint::query::Times;
+        use crate::endpoint::requests::Listener;
+        let admin = requests::ALL.iter().filter(|request| request.listener != Listener::Public);
+        for request in admin {
+            let line = format!("{} {}", request.method, request.path.replace("ID", "12"));
+            let plain = ask(&line, b"hi");
+            assert_eq!(plain.0, 200, "{line}: {}", plain.1);
+            let mut wrong = vec![("nobody", "nobody=1".to_owned())];
+            for known in request.query {
+                wrong.push((known.name, format!("{}=", known.name)));
+                if known.times != Times::Repeatable {
+                    let value = match known.value {
+                        crate::endpoint::query::Value::Number(min, _) => min.to_string(),
+                        crate::endpoint::query::Value::Choice(names) => names[0].to_owned(),
+                        _ => "a".to_owned(),
+                    };
+                    wrong.push((known.name, format!("{0}={value}&{0}={value}", known.name)));
+                }
+            }
+            for (name, query) in wrong {
+                let (status, text, asked) = ask(&format!("{line}?{query}"), b"hi");
+                assert_eq!((status, asked.len()), (400, 0), "{line}?{query}: {text}");
+                assert!(text.starts_with("{\"error\":\"") && text.contains(name), "{line}?{query}: {text}");
+            }
+        }
+    }
+
+    #[test]
     fn wrong_requests_do_nothing() {
         for (line, body, status) in [
             ("POST /push", &b""[..], 400),
@@ -289,15 +287,38 @@ mod tests {
             ("POST /push?chanel=x", b"hi", 400),
             ("POST /push?channel=x&conn=1", b"hi", 400),
             ("POST /push?conn=x", b"hi", 400),
+            ("POST /push?conn=0", b"hi", 400),
+            ("POST /push?channel=", b"hi", 400),
+            ("POST /push?channel", b"hi", 400),
+            ("POST /push?conn=", b"hi", 400),
+            ("POST /push?compress=", b"hi", 400),
+            ("POST /push?channel=a&channel=b", b"hi", 400),
+            ("POST /push?channel=a&channel=a", b"hi", 400),
+            ("POST /push?conn=1&conn=2", b"hi", 400),
+            ("POST /push?compress=no&compress=yes", b"hi", 400),
+            ("POST /push?channel=%ff", b"hi", 400),
             ("POST /push?compress=0", b"hi", 400),
             ("GET /push", b"", 405),
             ("POST /stats", b"", 405),
             ("GET /nothing", b"", 404),
             ("GET /stats?receipt=8", b"", 404),
+            ("GET /stats?receipt=", b"", 400),
+            ("GET /metrics?x=1", b"", 400),
+            ("GET /healthz?x=1", b"", 400),
+            ("GET /connections?user=", b"", 400),
+            ("GET /connections?channel=", b"", 400),
+            ("GET /connections?user=a&user=b", b"", 400),
+            ("GET /connections?after=0", b"", 400),
             ("GET /connections?limit=0", b"", 400),
             ("GET /connections?limit=1001", b"", 400),
             ("GET /connections?channel=a%20b", b"", 400),
             ("DELETE /connections/x", b"", 400),
+            ("DELETE /connections/0", b"", 400),
+            ("DELETE /connections/", b"", 400),
+            ("DELETE /connections", b"", 400),
+            ("DELETE /connections/1?code=", b"", 400),
+            ("DELETE /connections/1?reason=", b"", 400),
+            ("DELETE /connections/1?code=4000&code=4001", b"", 400),
             ("DELETE /connections/1?code=1005", b"", 400),
             ("GET /connections/1", b"", 405),
         ] {
@@ -312,6 +333,11 @@ mod tests {
         assert_eq!(ask("GET /stats?receipt=7", b"").0, 200);
         assert_eq!(ask("GET /connections?user=u&after=3&limit=9", b"").0, 200);
         assert_eq!(ask("GET /healthz", b"").1, "ok\n");
+        for line in ["GET /stats/?receipt=7", "GET /metrics/", "GET /healthz/", "POST /push/"] {
+            assert_eq!(ask(line, b"x").0, 200, "{line}");
+        }
+        assert_eq!(ask("DELETE /connections/12/", b"").0, 200);
+        assert_eq!(ask("GET /stats//", b"").0, 404);
         let (status, _, asked) = ask("DELETE /connections/12?code=4000&reason=bye", b"");
         assert_eq!((status, asked), (200, vec!["disconnect 12 4000 bye".to_owned()]));
         assert_eq!(ask("DELETE /connections/404", b"").0, 404);

@@ -5,29 +5,33 @@
 //! browser can't post a form (cross-site request forgery). The demo's form on the public listeners has the last two.
 
 use std::net::IpAddr;
-use std::slice;
 
 use subtle::ConstantTimeEq;
 
-use crate::protocol::handshake::origin_allowed;
 use crate::protocol::head::Head;
-use crate::protocol::response::Response;
+use crate::protocol::origin::{self, Origin};
+use crate::protocol::response::Refusal;
+
+/// What the admin listener asks of whoever comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Fence<'a> {
+    /// The bearer token.
+    pub token: Option<&'a str>,
+    /// It listens at a Unix-domain socket: no browser gets there, so any name is as good as another.
+    pub is_unix: bool,
+}
 
 /// Lets the request pass, or says why not.
-pub fn check(head: &Head<'_>, token: Option<&str>) -> Result<(), Response> {
-    let host = head.header_str("host").unwrap_or("");
-    match token {
+pub fn check(head: &Head<'_>, fence: &Fence<'_>) -> Result<(), Refusal> {
+    match fence.token {
         Some(token) if !bears(head, token) => {
-            let mut response =
-                refusal(401, "this needs the header 'Authorization: Bearer TOKEN' (admin_token)");
-            response.headers.push(("WWW-Authenticate", "Bearer".to_owned()));
-            return Err(response);
+            let refusal =
+                Refusal::fixed(401, "this needs the header 'Authorization: Bearer TOKEN' (admin_token)");
+            return Err(refusal.with_headers(&[("WWW-Authenticate", "Bearer")]));
         }
-        None if !is_local_name(host) => {
-            return Err(refusal(
-                403,
-                "without admin_token only localhost and IP addresses are served as Host",
-            ));
+        None if !fence.is_unix && !is_local_name(head.host()) => {
+            let reason = "without admin_token only localhost and IP addresses are served as Host";
+            return Err(Refusal::fixed(403, reason));
         }
         _ => {}
     }
@@ -36,40 +40,34 @@ pub fn check(head: &Head<'_>, token: Option<&str>) -> Result<(), Response> {
 
 /// Lets a push of the demo's form pass, or says why not. The form has no token, so the page must be this server's own,
 /// and of a name that can't be anybody's who points it here (DNS rebinding): a local one, or one that `origins` names.
-pub fn check_demo(head: &Head<'_>, origins: &[String]) -> Result<(), Response> {
+pub fn check_demo(head: &Head<'_>, origins: &[String]) -> Result<(), Refusal> {
     same_site(head)?;
-    let host = head.header_str("host").unwrap_or("");
-    let named = |origin| {
-        origins.iter().any(|named| named != "*" && origin_allowed(Some(origin), slice::from_ref(named)))
+    let named = |page: &str| {
+        let named = origins.iter().filter(|named| Origin::parse(named).is_some());
+        named.into_iter().any(|named| origin::names(named, page))
     };
-    if is_local_name(host) || head.header_str("origin").is_some_and(named) {
+    if is_local_name(head.host()) || head.single("origin")?.is_some_and(named) {
         return Ok(());
     }
     let reason = "the demo takes pushes at localhost and IP addresses, and from the pages that origins names";
-    Err(refusal(403, reason))
+    Err(Refusal::fixed(403, reason))
 }
 
-/// Refuses requests that another site's page makes a browser send.
-pub fn same_site(head: &Head<'_>) -> Result<(), Response> {
-    let host = head.header_str("host").unwrap_or("");
-    match head.header_str("origin") {
-        Some(origin) if !same_origin(origin, host) => {
-            Err(refusal(403, "requests from another site's page are refused (Origin)"))
-        }
-        _ => Ok(()),
+/// Refuses requests that another site's page makes a browser send. Who does not say clearly where it comes from comes
+/// from elsewhere.
+pub fn same_site(head: &Head<'_>) -> Result<(), Refusal> {
+    let own = |page| Origin::parse(page).is_some_and(|page| page.is_of_host(head.host()));
+    match head.single("origin") {
+        Ok(None) => Ok(()),
+        Ok(Some(page)) if own(page) => Ok(()),
+        _ => Err(Refusal::fixed(403, "requests from another site's page are refused (Origin)")),
     }
-}
-
-fn refusal(status: u16, reason: &str) -> Response {
-    super::admin::error(status, reason)
 }
 
 /// Compares in constant time; only the length of the token can be learnt from how long it takes.
 fn bears(head: &Head<'_>, token: &str) -> bool {
-    let Some((scheme, given)) = head.header_str("authorization").and_then(|value| value.split_once(' '))
-    else {
-        return false;
-    };
+    let Ok(Some(value)) = head.single("authorization") else { return false };
+    let Some((scheme, given)) = value.split_once(' ') else { return false };
     scheme.eq_ignore_ascii_case("bearer") && bool::from(given.trim().as_bytes().ct_eq(token.as_bytes()))
 }
 
@@ -82,19 +80,60 @@ fn is_local_name(host: &str) -> bool {
     name.is_empty() || name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
-fn same_origin(origin: &str, host: &str) -> bool {
-    origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::head;
 
+    fn asked(target: &str, headers: &[u8], fence: &Fence<'_>) -> u16 {
+        let request = [b"POST ", target.as_bytes(), b" HTTP/1.1\r\n", headers, b"\r\n"].concat();
+        let (head, _) = head::parse(&request, 8192).unwrap().unwrap();
+        check(&head, fence).map_or_else(|refusal| refusal.status, |()| 200)
+    }
+
     fn status(headers: &str, token: Option<&str>) -> u16 {
-        let request = format!("POST /push HTTP/1.1\r\n{headers}\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
-        check(&head, token).map_or_else(|response| response.status, |()| 200)
+        asked("/push", headers.as_bytes(), &Fence { token, is_unix: false })
+    }
+
+    #[test]
+    fn the_host_of_an_absolute_target_counts() {
+        let open = Fence { token: None, is_unix: false };
+        let local = b"Host: 127.0.0.1\r\n";
+        for (target, headers, expected) in [
+            ("http://127.0.0.1:8081/push", &b"Host: evil.example\r\n"[..], 200),
+            ("http://evil.example/push", local, 403),
+            ("http://evil.example:8081/push", b"Host: localhost:8081\r\n", 403),
+            ("http://127.0.0.1/push", b"Host: x\r\nOrigin: http://127.0.0.1\r\n", 200),
+            ("http://127.0.0.1/push", b"Host: evil.example\r\nOrigin: http://evil.example\r\n", 403),
+        ] {
+            assert_eq!(asked(target, headers, &open), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn at_a_path_any_name_is_served() {
+        let unix = Fence { token: None, is_unix: true };
+        assert_eq!(asked("/push", b"Host: admin.sock\r\n", &unix), 200);
+        assert_eq!(asked("/push", b"Host: a\r\nOrigin: http://evil.example\r\n", &unix), 403);
+        let token = Fence { token: Some("t"), is_unix: true };
+        assert_eq!(asked("/push", b"Host: admin.sock\r\n", &token), 401);
+    }
+
+    #[test]
+    fn an_origin_that_is_not_clear_is_foreign() {
+        let open = Fence { token: None, is_unix: false };
+        let own = "Origin: http://localhost:8081\r\n";
+        for (origins, expected) in [
+            (own.to_owned(), 200),
+            (own.repeat(2), 403),
+            (format!("{own}Origin: http://evil.example\r\n"), 403),
+            (format!("Origin: \r\n{own}"), 403),
+            ("Origin:\r\n".to_owned(), 403),
+        ] {
+            let headers = format!("Host: localhost:8081\r\n{origins}");
+            assert_eq!(asked("/push", headers.as_bytes(), &open), expected, "{origins}");
+        }
+        assert_eq!(asked("/push", b"Host: localhost\r\nOrigin: http://localhost\xff\r\n", &open), 403);
     }
 
     #[test]
@@ -117,6 +156,8 @@ mod tests {
             "Authorization: Bearer s3cre\r\n",
             "Authorization: Basic s3cret\r\n",
             "Authorization: s3cret\r\n",
+            "Authorization: Bearer s3cret\r\nAuthorization: Bearer s3cret\r\n",
+            "Authorization: Bearer s3cret\r\nAuthorization: Basic eA==\r\n",
         ] {
             assert_eq!(with(wrong), 401, "{wrong}");
         }
@@ -137,7 +178,7 @@ mod tests {
             let request = format!("POST /demo/push HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n");
             let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
             let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
-            check_demo(&head, &origins).map_or_else(|response| response.status, |()| 200)
+            check_demo(&head, &origins).map_or_else(|refusal| refusal.status, |()| 200)
         };
         assert_eq!(status("127.0.0.1:8080", None, &["*"]), 200);
         assert_eq!(status("localhost:8080", Some("http://localhost:8080"), &["*"]), 200);
@@ -149,5 +190,7 @@ mod tests {
         assert_eq!(status("demo.example", Some("https://demo.example"), &demo), 200);
         assert_eq!(status("evil.example", Some("http://evil.example"), &demo), 403);
         assert_eq!(status("demo.example", Some("http://demo.example"), &demo), 403);
+        let own = Some("http://demo.example");
+        assert_eq!(status("demo.example", own, &["auto"]), 403, "no page is named by that");
     }
 }

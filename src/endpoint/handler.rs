@@ -56,7 +56,8 @@ impl<'a> Connect<'a> {
         self.upgrade.head.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// The first value of a header.
+    /// The first value of a header; None also if it isn't UTF-8. `Authorization` is there once at the most. A client
+    /// may send any other one several times: `upgrade.head.headers` has them all.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.upgrade.head.header_str(name)
     }
@@ -80,7 +81,7 @@ impl<'a> Connect<'a> {
 pub enum Decision {
     /// It may come in.
     Accept(Accept),
-    /// It may not.
+    /// It may not. A client with `?refusals=close` gets 101 and a close frame with 4000 and the status as its code.
     Refuse {
         /// The HTTP status, 400 to 599; another number becomes 403.
         status: u16,
@@ -99,7 +100,7 @@ impl Decision {
 /// How a connection is taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
-    /// Who it is; shown by `/connections`.
+    /// Who it is; shown by `/connections`. Not empty: that is answered 500.
     pub user: Option<String>,
     /// Whether it receives the default channel.
     pub broadcast: bool,
@@ -195,6 +196,12 @@ impl<'a> Session<'a> {
 /// The embedder's callbacks for `/ws`. They run on the reactor's thread and must not block: while one runs,
 /// nothing else does.
 pub trait Handler: Send {
+    /// Whether there is a host behind it. Then the query's parameters are its own to read, but for `channel` and
+    /// `refusals`, and unless `origins` is set only pages of the server's own origin may connect. Only `()` says no.
+    fn is_host(&self) -> bool {
+        true
+    }
+
     /// Decides on a client.
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
         connect.by_config()
@@ -211,7 +218,11 @@ pub trait Handler: Send {
 }
 
 /// No decisions and no interest in what clients say: the daemon's handler.
-impl Handler for () {}
+impl Handler for () {
+    fn is_host(&self) -> bool {
+        false
+    }
+}
 
 /// "Abnormal closure" (RFC 6455 section 7.4.1): what the end without a close frame is called. Never on the wire.
 pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);

@@ -2,7 +2,13 @@
 
 use crate::config::Config;
 use crate::protocol::head::Head;
-use crate::protocol::response::Response;
+use crate::protocol::response::{Refusal, Response};
+use crate::push::PushOptions;
+
+use super::host::Host;
+use super::query::{Others, Query};
+use super::requests::{self, Request};
+use super::{admin, guard, push_request};
 
 /// Which endpoint an open WebSocket connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +19,8 @@ pub enum Kind {
     Echo,
     /// `/chat`: everyone hears everyone.
     Chat,
+    /// Was never let in, and only hears why (`?refusals=close`).
+    Refused,
 }
 
 impl Kind {
@@ -22,6 +30,7 @@ impl Kind {
             Kind::Push => "ws",
             Kind::Echo => "echo",
             Kind::Chat => "chat",
+            Kind::Refused => "refused",
         }
     }
 }
@@ -34,29 +43,44 @@ pub enum Route {
     DemoPush,
     /// This.
     Respond(Response),
+    /// Nothing that there is.
+    Refuse(Refusal),
 }
 
 const PAGE: &str = include_str!("page.html");
 
 /// Finds what a request asks for.
 pub fn route(head: &Head<'_>, config: &Config) -> Route {
-    match head.path() {
+    let answered = |answer: Result<Response, Refusal>| answer.map_or_else(Route::Refuse, Route::Respond);
+    match requests::path(head) {
         "/ws" => Route::Socket(Kind::Push),
         _ if config.ws_only => not_found(),
-        "/healthz" => Route::Respond(health(head)),
+        "/healthz" => answered(health(head)),
         _ if !config.demo => not_found(),
         "/echo" => Route::Socket(Kind::Echo),
         "/chat" => Route::Socket(Kind::Chat),
-        "/" => Route::Respond(get_only(head, page)),
+        "/" => answered(get_only(head, &requests::PAGE, page)),
         "/demo/push" if head.method == "POST" => Route::DemoPush,
-        "/demo/push" => Route::Respond(not_allowed("POST")),
+        "/demo/push" => Route::Refuse(admin::takes(&requests::DEMO_PUSH)),
         _ => not_found(),
     }
 }
 
 /// `GET /healthz`.
-pub fn health(head: &Head<'_>) -> Response {
-    get_only(head, || Response::text(200, "ok\n"))
+pub fn health(head: &Head<'_>) -> Result<Response, Refusal> {
+    get_only(head, &requests::HEALTH, || Response::text(200, "ok\n"))
+}
+
+/// The demo's form: it pushes to everybody, if it comes from where it may come from.
+pub fn demo_push(
+    head: &Head<'_>,
+    body: &[u8],
+    origins: &[String],
+    host: &mut dyn Host,
+) -> Result<Response, Refusal> {
+    guard::check_demo(head, origins)?;
+    Query::read(head, requests::DEMO_PUSH.query, Others::Refused)?;
+    admin::publish(None, &push_request::read(head, body)?, PushOptions::default(), host)
 }
 
 fn page() -> Response {
@@ -68,18 +92,20 @@ fn page() -> Response {
     response
 }
 
-fn get_only(head: &Head<'_>, answer: impl FnOnce() -> Response) -> Response {
-    if matches!(head.method, "GET" | "HEAD") { answer() } else { not_allowed("GET, HEAD") }
-}
-
-fn not_allowed(allow: &'static str) -> Response {
-    let mut response = Response::text(405, format!("this path takes {allow}\n"));
-    response.headers.push(("Allow", allow.to_owned()));
-    response
+fn get_only(
+    head: &Head<'_>,
+    request: &'static Request,
+    answer: impl FnOnce() -> Response,
+) -> Result<Response, Refusal> {
+    if !matches!(head.method, "GET" | "HEAD") {
+        return Err(admin::takes(request));
+    }
+    Query::read(head, request.query, Others::Refused)?;
+    Ok(answer())
 }
 
 fn not_found() -> Route {
-    Route::Respond(Response::text(404, "not found\n"))
+    Route::Refuse(Refusal::fixed(404, "not found"))
 }
 
 #[cfg(test)]
@@ -94,6 +120,7 @@ mod tests {
             Route::Socket(_) => 101,
             Route::DemoPush => 202,
             Route::Respond(response) => response.status,
+            Route::Refuse(refusal) => refusal.status,
         }
     }
 
@@ -112,6 +139,15 @@ mod tests {
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
             ("GET /wsx", 404, 404),
+            ("GET /ws/", 101, 101),
+            ("GET /ws/?channel=a", 101, 101),
+            ("GET /ws//", 404, 404),
+            ("GET //", 404, 404),
+            ("GET /healthz/", 200, 200),
+            ("GET /healthz?x=1", 400, 400),
+            ("GET /?x=1", 404, 400),
+            ("GET /echo/", 404, 101),
+            ("POST /demo/push/", 404, 202),
         ] {
             assert_eq!((status(line, &plain), status(line, &demo)), (without, with), "{line}");
         }

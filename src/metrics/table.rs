@@ -73,14 +73,14 @@ macro_rules! numbers {
 label! {
     /// Why a request did not become a connection that is pushed to.
     RefuseReason = "reason" {
-        BadRequest = "bad_request": "Not HTTP, or not a proper upgrade (400).",
+        BadRequest = "bad_request": "Not HTTP, not a proper upgrade, or a parameter that there is not (400).",
         NotFound = "not_found": "No such path (404).",
         Method = "method": "Another method than GET (405).",
         TooLarge = "too_large": "A request head larger than handshake_bytes_max (431).",
         Version = "version": "Another WebSocket version than 13 (426).",
         Origin = "origin": "An origin that is not allowed (403).",
-        ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose (403).",
-        Handler = "handler": "The host's connect callback said no (403).",
+        ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose, or too many of them.",
+        Handler = "handler": "The host's connect callback said no (its status).",
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",

@@ -1,7 +1,7 @@
 //! Request bodies (RFC 9112 sections 6 and 7): which framing a head announces, and the chunked coding.
 //!
 //! Strict throughout: a proxy in front of us that read the same bytes another way could be made to smuggle a
-//! request.
+//! request. So `Transfer-Encoding` is the one list in which an empty element is not read over.
 
 use super::head::Head;
 use super::response::Refusal;

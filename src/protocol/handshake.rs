@@ -28,7 +28,7 @@ static BASE64: GeneralPurpose =
 pub struct Upgrade<'a> {
     /// `Sec-WebSocket-Key`: what [`respond`] proves to have read.
     pub key: &'a str,
-    /// The page that asks, if it is a browser's: see [`origin_allowed`].
+    /// The page that asks, if it is a browser's: see [`Origin`](super::Origin).
     pub origin: Option<&'a str>,
     /// What can be agreed on of the extensions that it offers.
     pub deflate: Option<Agreement>,
@@ -75,13 +75,15 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
     if !head.has_token("connection", "upgrade") {
         return Err(Refusal::fixed(400, "no `Connection: Upgrade`"));
     }
-    if single(head, "sec-websocket-version")? != Some("13") {
+    if !is_version_13(head)? {
         let refusal = Refusal::fixed(426, "only WebSocket version 13 is spoken here");
         return Err(refusal.with_headers(ASKED_FOR));
     }
-    let key = single(head, "sec-websocket-key")?.filter(|key| is_key(key));
+    let key = head.single("sec-websocket-key")?.filter(|key| is_key(key));
     let key = key.ok_or(Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;
-    let origin = single(head, "origin")?;
+    let origin = head.single("origin")?;
+    // A proxy that looks at the last one and a host that looks at the first must not see two clients in one.
+    head.single("authorization")?;
     check_protocols(head)?;
     let deflate = extensions::negotiate(head)?;
     match head.body(0) {
@@ -90,14 +92,19 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
     }
 }
 
-/// The value of a field that may be there once. One that isn't text must not pass for one that isn't there.
-fn single<'a>(head: &Head<'a>, name: &'static str) -> Result<Option<&'a str>, Refusal> {
-    let mut values = head.headers(name);
-    let Some(value) = values.next() else { return Ok(None) };
-    match std::str::from_utf8(value) {
-        Ok(value) if values.next().is_none() => Ok(Some(value)),
-        Ok(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
-        Err(_) => Err(Refusal::new(400, format!("malformed {name} field"))),
+/// RFC 6455 section 4.1: 13, in one field. An empty element of a list is none.
+fn is_version_13(head: &Head<'_>) -> Result<bool, Refusal> {
+    let mut values = head.headers("sec-websocket-version");
+    if values.next() == Some(b"13") && values.next().is_none() {
+        // What nearly everybody sends.
+        return Ok(true);
+    }
+    let fields = head.headers("sec-websocket-version").map(token::elements);
+    let mut fields =
+        fields.map(|mut elements| (elements.next(), elements.next())).filter(|(first, _)| first.is_some());
+    match (fields.next(), fields.next()) {
+        (_, Some(_)) => Err(Refusal::fixed(400, "more than one sec-websocket-version field")),
+        (only, None) => Ok(only == Some((Some(b"13"), None))),
     }
 }
 
@@ -122,28 +129,6 @@ fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
         seen[i] = protocol;
     }
     Ok(())
-}
-
-/// Whether a page of this origin may connect (RFC 6455 section 10.2). `*` allows every one, and a request
-/// without an origin passes: it comes from no browser, and could name any it likes.
-pub fn origin_allowed(origin: Option<&str>, allowed: &[String]) -> bool {
-    let Some(origin) = origin.map(canonical) else { return true };
-    allowed.iter().any(|allowed| allowed == "*" || canonical(allowed).eq_ignore_ascii_case(origin))
-}
-
-/// An origin without what browsers leave out and people write down (RFC 6454 section 6.2): a slash at the
-/// end, the scheme's own port.
-fn canonical(origin: &str) -> &str {
-    let origin = origin.strip_suffix('/').unwrap_or(origin);
-    let Some((scheme, _)) = origin.split_once("://") else { return origin };
-    let port = if scheme.eq_ignore_ascii_case("https") {
-        ":443"
-    } else if scheme.eq_ignore_ascii_case("http") {
-        ":80"
-    } else {
-        return origin;
-    };
-    origin.strip_suffix(port).unwrap_or(origin)
 }
 
 /// `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2): SHA-1 of key and GUID in base64.

@@ -84,6 +84,12 @@ impl<'a> Head<'a> {
         self.parts.path
     }
 
+    /// Host and port that are asked for: those of an absolute target, whatever `Host` says beside it (RFC 9112 section
+    /// 3.2.2), else those of `Host`; empty in HTTP/1.0 without either.
+    pub fn host(&self) -> &'a str {
+        self.parts.authority.or_else(|| self.header_str("host")).unwrap_or("")
+    }
+
     /// The target's query without the `?`, not decoded; empty if there is none.
     pub fn query(&self) -> &'a str {
         self.parts.query
@@ -99,9 +105,25 @@ impl<'a> Head<'a> {
         self.headers(name).next()
     }
 
-    /// The same as text; `None` also if it isn't UTF-8.
+    /// The same as text; `None` also if it isn't UTF-8. What decides about anybody's rights is asked for by
+    /// [`single`](Self::single).
     pub fn header_str(&self, name: &str) -> Option<&'a str> {
         std::str::from_utf8(self.header(name)?).ok()
+    }
+
+    /// The value of a field that may be there once. One that isn't text must not pass for one that isn't there, nor
+    /// the first of several for all of them.
+    ///
+    /// # Errors
+    /// 400 for several of them, and for one that is not UTF-8.
+    pub fn single(&self, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+        let mut values = self.headers(name);
+        let Some(value) = values.next() else { return Ok(None) };
+        match std::str::from_utf8(value) {
+            Ok(value) if values.next().is_none() => Ok(Some(value)),
+            Ok(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
+            Err(_) => Err(Refusal::new(400, format!("malformed {name} field"))),
+        }
     }
 
     /// All fields of this name, in order.

@@ -4,7 +4,8 @@
 //! simulator and the fuzzers drive the same code. It imports no other room of the crate.
 //!
 //! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
-//! plain request's body and [`response`] answers it); from then on [`message`] walks every read, with
+//! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
+//! it); from then on [`message`] walks every read, with
 //! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
 //! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it. Only what
 //! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
@@ -16,13 +17,17 @@ pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 pub mod extensions;
+pub mod form;
 pub mod frame;
 pub mod handshake;
 pub mod head;
 #[cfg(feature = "deflate")]
 pub mod inflate;
 pub mod mask;
+pub mod media_type;
 pub mod message;
+pub mod multipart;
+pub mod origin;
 pub mod pool;
 pub mod response;
 pub mod target;
@@ -40,7 +45,9 @@ pub use frame::Opcode;
 pub use head::Head;
 #[cfg(feature = "deflate")]
 pub use inflate::Inflater;
+pub use media_type::MediaType;
 pub use message::{Assembly, Event, Step};
+pub use origin::Origin;
 pub use pool::{Chain, Pool};
 pub use response::{Refusal, Response};
 #[cfg(not(feature = "deflate"))]

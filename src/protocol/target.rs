@@ -6,6 +6,8 @@ use std::borrow::Cow;
 /// A request target taken apart; nothing is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target<'a> {
+    /// Host and port, where the target names them.
+    pub authority: Option<&'a str>,
     /// The path, which begins with `/`; or `*` alone.
     pub path: &'a str,
     /// What stands behind the first `?`; empty if nothing does.
@@ -13,31 +15,31 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Takes the origin-form, the absolute-form that proxies send (its authority counts for nothing here),
-    /// and `*` for `OPTIONS`. The authority-form is `CONNECT`'s, and we are no proxy.
+    /// Takes the origin-form, the absolute-form that proxies send, and `*` for `OPTIONS`. The authority-form is
+    /// `CONNECT`'s, and we are no proxy.
     pub fn parse(method: &str, raw: &'a str) -> Result<Self, Refusal> {
         const BAD: Refusal = Refusal::fixed(400, "bad request target");
         if raw.contains('#') {
             return Err(BAD);
         }
         if raw == "*" && method == "OPTIONS" {
-            return Ok(Self { path: raw, query: "" });
+            return Ok(Self { authority: None, path: raw, query: "" });
         }
-        let rest = if raw.starts_with('/') {
-            raw
+        let (authority, rest) = if raw.starts_with('/') {
+            (None, raw)
         } else {
             let (scheme, rest) = raw.split_once("://").ok_or(BAD)?;
             if !["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
                 return Err(BAD);
             }
-            let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-            if authority == 0 || !is_authority(&rest.as_bytes()[..authority]) {
+            let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            if authority.is_empty() || !is_authority(authority.as_bytes()) {
                 return Err(BAD);
             }
-            &rest[authority..]
+            (Some(authority), rest)
         };
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        Ok(Self { path: if path.is_empty() { "/" } else { path }, query })
+        Ok(Self { authority, path: if path.is_empty() { "/" } else { path }, query })
     }
 }
 
@@ -71,17 +73,17 @@ mod tests {
 
     #[test]
     fn forms() {
-        for (raw, path, query) in [
-            ("/", "/", ""),
-            ("/ws?channel=a&channel=b", "/ws", "channel=a&channel=b"),
-            ("/a?b?c", "/a", "b?c"),
-            ("//x", "//x", ""),
-            ("/http://x", "/http://x", ""),
-            ("http://host:80/ws?q", "/ws", "q"),
-            ("WSS://[::1]", "/", ""),
-            ("http://host?q=/", "/", "q=/"),
+        for (raw, authority, path, query) in [
+            ("/", None, "/", ""),
+            ("/ws?channel=a&channel=b", None, "/ws", "channel=a&channel=b"),
+            ("/a?b?c", None, "/a", "b?c"),
+            ("//x", None, "//x", ""),
+            ("/http://x", None, "/http://x", ""),
+            ("http://host:80/ws?q", Some("host:80"), "/ws", "q"),
+            ("WSS://[::1]", Some("[::1]"), "/", ""),
+            ("http://host?q=/", Some("host"), "/", "q=/"),
         ] {
-            assert_eq!(Target::parse("GET", raw), Ok(Target { path, query }), "{raw}");
+            assert_eq!(Target::parse("GET", raw), Ok(Target { authority, path, query }), "{raw}");
         }
         assert_eq!(Target::parse("OPTIONS", "*").unwrap().path, "*");
         for raw in ["*", "host:80", "ws", "ftp://host/", "http:///x", "http://u@host/", "/a#b", "?a", "://"] {

@@ -6,8 +6,8 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(tchar)
 }
 
-/// The elements of one field line, without the white space around them; empty ones too. A comma inside a
-/// quoted string separates nothing.
+/// The elements of one field line, without the white space around them. Empty ones are legal and mean nothing (RFC
+/// 9110 section 5.6.1.2). A comma inside a quoted string separates nothing.
 pub fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     line.split(move |&byte| {
@@ -21,6 +21,7 @@ pub fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         false
     })
     .map(<[u8]>::trim_ascii)
+    .filter(|element| !element.is_empty())
 }
 
 #[cfg(test)]
@@ -43,8 +44,9 @@ mod tests {
             elements(line.as_bytes()).map(|element| std::str::from_utf8(element).unwrap()).collect()
         };
         assert_eq!(split("keep-alive, Upgrade"), ["keep-alive", "Upgrade"]);
-        assert_eq!(split("a ,\tb,,"), ["a", "b", "", ""]);
-        assert_eq!(split(""), [""]);
+        assert_eq!(split("a ,\tb,,"), ["a", "b"]);
+        assert_eq!(split(" ,\t, a,"), ["a"]);
+        assert_eq!(split(""), [""; 0]);
         assert_eq!(split(r#"a="x, y", b"#), [r#"a="x, y""#, "b"]);
         assert_eq!(split(r#""a\", b", c"#), [r#""a\", b""#, "c"]);
         assert_eq!(split(r#"a, "open, b"#), ["a", r#""open, b"#]);

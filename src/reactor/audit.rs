@@ -57,7 +57,9 @@ impl<S: Socket> Reactor<S> {
                 State::Admin => census.admin += 1,
                 _ => census.public += 1,
             }
-            census.open_by_kind[slot.kind as usize] += usize::from(slot.state == State::Open);
+            if slot.state == State::Open {
+                census.open_by_kind[slot.kind as usize] += 1;
+            }
             let deflating = slot.state == State::Open && slot.flags.window_bits() > 0;
             census.deflating += usize::from(deflating);
             census.closing += usize::from(slot.state == State::Closing);

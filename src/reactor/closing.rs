@@ -224,6 +224,10 @@ impl<S: Socket> Reactor<S> {
                 return;
             }
         }
+        if slot.kind == Kind::Refused {
+            // It was counted when it was refused, and nobody has heard of it.
+            return;
+        }
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();
         let (code, reason, cause) = match extra.ending {
@@ -246,7 +250,7 @@ impl<S: Socket> Reactor<S> {
                     true,
                 );
             }
-            Kind::Echo => {}
+            Kind::Echo | Kind::Refused => {}
         }
     }
 }

@@ -91,7 +91,7 @@ impl<S: Socket> Reactor<S> {
             }
             None => false,
         });
-        user && channel && matches!(slot.state, State::Open | State::Closing)
+        user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
     }
 }
 

@@ -1,14 +1,16 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
+use crate::config::AdminListen;
+use crate::endpoint::guard::Fence;
 use crate::endpoint::public::Route;
-use crate::endpoint::{admin, guard, public, push_request};
+use crate::endpoint::{admin, guard, public};
 use crate::metrics::RefuseReason;
 use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
-use crate::push::PushOptions;
 
-use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
+use super::reactor::{Door, POOL_RESERVE, READ_BYTES, Reactor};
+use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
 use super::socket::Socket;
 
@@ -149,9 +151,15 @@ impl<S: Socket> Reactor<S> {
     /// Whether the answer to this request depends on its body.
     fn takes_body(&self, index: usize, head: &Head<'_>) -> bool {
         match self.slots[index].state {
-            State::Admin => guard::check(head, self.config.admin_token.as_deref()).is_ok(),
+            State::Admin => guard::check(head, &self.fence()).is_ok(),
             _ => matches!(public::route(head, &self.config), Route::DemoPush),
         }
+    }
+
+    /// What the admin listener asks of whoever comes.
+    fn fence(&self) -> Fence<'_> {
+        let is_unix = matches!(self.config.admin, AdminListen::Unix(_));
+        Fence { token: self.config.admin_token.as_deref(), is_unix }
     }
 
     /// A body on this connection's listener may have so many bytes.
@@ -213,52 +221,45 @@ impl<S: Socket> Reactor<S> {
                 self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
             }
             let token = self.config.admin_token.clone();
-            let response = admin::answer(head, body, token.as_deref(), self);
+            let fence = Fence { token: token.as_deref(), is_unix: self.fence().is_unix };
+            let response = admin::answer(head, body, &fence, self);
             return self.respond(index, head, &response, used);
         }
         match public::route(head, &self.config) {
-            Route::Respond(response) => {
-                if response.status >= 400 {
-                    self.note_refusal(
-                        index,
-                        response.status,
-                        "no such path, or another method than it takes",
-                    );
-                }
-                self.respond(index, head, &response, used)
+            Route::Respond(response) => self.respond(index, head, &response, used),
+            Route::Refuse(refusal) => {
+                self.note_refusal(index, refusal.status, &refusal.reason);
+                self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
             }
             Route::DemoPush => {
-                let response = self.demo_push(head, body);
-                let peer = self.slots[index].socket.peer();
-                match response.status {
-                    403 => {
-                        self.refused(RefuseReason::Origin, "not a page that may push (Host, Origin)", peer)
+                let origins = self.config.origins.clone();
+                match public::demo_push(head, body, &origins, self) {
+                    Ok(response) => self.respond(index, head, &response, used),
+                    Err(refusal) => {
+                        self.note_demo_refusal(index, &refusal);
+                        self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
                     }
-                    400 | 413 => self.note_refusal(index, response.status, "no message that can be pushed"),
-                    // What the inbox has no room for is counted there.
-                    _ => {}
                 }
-                self.respond(index, head, &response, used)
             }
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
-                Ok(()) => used.map_or(Progress::Over, Progress::Upgraded),
+                Ok(()) if self.slots.contains(index) => used.map_or(Progress::Over, Progress::Upgraded),
+                Ok(()) => Progress::Over,
                 Err(refusal) => {
                     // Whoever is refused for want of room must not keep the little there is.
                     let used = used.filter(|_| refusal.status != 503);
-                    let response = Response::from(refusal);
-                    self.respond(index, head, &response, used)
+                    self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
                 }
             },
         }
     }
 
-    fn demo_push(&mut self, head: &Head<'_>, body: &[u8]) -> Response {
-        if let Err(response) = guard::check_demo(head, &self.config.origins) {
-            return response;
-        }
-        match push_request::read(head, body) {
-            Ok(pushed) => admin::publish(None, pushed.message(), PushOptions::default(), self),
-            Err(problem) => admin::push_error(&problem),
+    fn note_demo_refusal(&mut self, index: usize, refusal: &Refusal) {
+        let peer = self.slots[index].socket.peer();
+        match refusal.status {
+            403 => self.refused(RefuseReason::Origin, &refusal.reason, peer),
+            // What the inbox has no room for is counted there.
+            503 => {}
+            status => self.note_refusal(index, status, &refusal.reason),
         }
     }
 
@@ -299,14 +300,15 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.metrics.admin_refused += 1;
         }
-        Response::from(refusal.clone()).write(&mut self.replies, false, false);
+        self.say_no(index, refusal);
         Progress::Over
     }
+
     /// As [`refuse`](Self::refuse), for want of memory.
     fn refuse_for_memory(&mut self, index: usize, text: &'static str) -> Progress {
         let peer = self.slots[index].socket.peer();
         self.refused(RefuseReason::Overload, text, peer);
-        Response::from(Refusal::fixed(503, text)).write(&mut self.replies, false, false);
+        self.say_no(index, &Refusal::fixed(503, text));
         Progress::Over
     }
 }

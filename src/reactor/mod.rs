@@ -26,6 +26,7 @@ mod output;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;
+mod refusal;
 pub mod shared;
 pub mod slot;
 pub mod socket;

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::config::Config;
-use crate::endpoint::Handler;
 #[cfg(doc)]
 use crate::endpoint::Kind;
 use crate::endpoint::handler::Wish;
+use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason};
 use crate::protocol::pool::Pool;
-use crate::protocol::response::{Refusal, Response};
+use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, LogLimits};
 use crate::time::Time;
 
 use super::addresses::Addresses;
 use super::rates::RateWindow;
+use super::refusal;
 use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
@@ -249,13 +250,12 @@ impl<S: Socket> Reactor<S> {
             Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
         };
         if count >= max || self.draining.is_some() {
-            self.turn_away(socket, RefuseReason::Full, "the server is full", peer, tls);
+            self.turn_away(socket, door, RefuseReason::Full, peer, tls);
             return None;
         }
         let index = self.slots.vacant_key();
         if door == Door::Public && !self.addresses.enter(index as u32, peer) {
-            let text = "too many connections from this address (connections_per_address_max)";
-            self.turn_away(socket, RefuseReason::PerAddress, text, peer, tls);
+            self.turn_away(socket, door, RefuseReason::PerAddress, peer, tls);
             return None;
         }
         let serial = self.next_serial;
@@ -276,25 +276,39 @@ impl<S: Socket> Reactor<S> {
     fn turn_away(
         &mut self,
         mut socket: S,
+        door: Door,
         reason: RefuseReason,
-        text: &'static str,
         peer: Option<SocketAddr>,
         tls: bool,
     ) {
+        let text = match reason {
+            RefuseReason::PerAddress => {
+                "too many connections from this address (connections_per_address_max)"
+            }
+            _ if self.draining.is_some() => "the server is going away",
+            _ => "the server is full",
+        };
         self.refused(reason, text, peer);
         self.metrics.recvs += 1;
-        if socket.recv(&mut self.buffer).is_ok_and(|n| n > 0) {
-            if tls {
-                self.turn_away_tls(&mut socket);
-                return;
-            }
-            let mut answer = Vec::new();
-            Response::from(Refusal::fixed(503, text)).write(&mut answer, false, false);
-            self.metrics.sends += 1;
-            // Whoever has gone already misses nothing.
-            let _ = socket.send(&answer, &[]);
-            let _ = socket.finish();
+        let Ok(n @ 1..) = socket.recv(&mut self.buffer) else { return };
+        if tls {
+            self.turn_away_tls(&mut socket);
+            return;
         }
+        let refusal = Refusal::fixed(503, text);
+        let told = match door {
+            Door::Public => refusals::unread(&self.buffer[..n], &refusal, &self.config),
+            Door::Admin => None,
+        };
+        let answer = told.unwrap_or_else(|| {
+            let mut answer = Vec::new();
+            refusal::response(door, &refusal).write(&mut answer, false, false);
+            answer
+        });
+        self.metrics.sends += 1;
+        // Whoever has gone already misses nothing.
+        let _ = socket.send(&answer, &[]);
+        let _ = socket.finish();
     }
 
     /// Connections that may be open: the configured bound, or what the descriptor limit leaves.

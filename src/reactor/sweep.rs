@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::config::LogLevel;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::close::CloseCode;
-use crate::protocol::response::{Refusal, Response};
+use crate::protocol::response::Refusal;
 use crate::push::DEFAULT;
 
 use super::reactor::Reactor;
@@ -115,7 +115,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let refusal = Refusal::fixed(408, "the request did not arrive in time (handshake_ms)");
-        Response::from(refusal).write(&mut self.replies, false, false);
+        self.say_no(index, &refusal);
         self.send_replies(index);
         if self.slots.contains(index) {
             self.finish(index);

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use crate::config::LogLevel;
 use crate::metrics::{CloseReason, Metrics, RefuseReason, TlsHandshake};
-use crate::protocol::response::{Refusal, Response};
+use crate::protocol::response::Refusal;
 use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, Session};
 
 use super::flush::set_blocked;
@@ -260,7 +260,7 @@ impl<S: Socket> Reactor<S> {
         let peer = self.slots[index].socket.peer();
         self.refused(RefuseReason::TlsHandshake, text, peer);
         self.slots[index].flags.set(Flags::TLS, false);
-        Response::from(Refusal::fixed(400, text)).write(&mut self.replies, false, false);
+        self.say_no(index, &Refusal::fixed(400, text));
         self.send_replies(index);
         if self.slots.contains(index) {
             self.finish(index);

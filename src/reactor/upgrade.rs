@@ -1,7 +1,9 @@
 //! From a request to an open WebSocket, or the reason why not.
 
-use crate::config::{LogLevel, channel_name_ok};
-use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat};
+use crate::config::LogLevel;
+use crate::endpoint::origins::{self, Facts};
+use crate::endpoint::query::{Others, Query};
+use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat, refusals, requests};
 use crate::metrics::RefuseReason;
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -18,32 +20,33 @@ type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
     /// Opens a WebSocket (RFC 6455 section 4.2.2). On success the 101 is written or on its way, and the
-    /// connection receives what is published from now on.
+    /// connection receives what is published from now on; or it is refused by a close frame, and may be gone already.
     pub(super) fn upgrade(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refusal> {
-        self.decide(index, head, kind).map_err(|(refusal, reason)| {
-            let peer = self.slots[index].socket.peer();
-            self.refused(reason, &refusal.reason, peer);
-            refusal
-        })
+        let upgrade = match handshake::check(head) {
+            Ok(upgrade) => upgrade,
+            Err(refusal) => {
+                self.note_refusal(index, refusal.status, &refusal.reason);
+                return Err(refusal);
+            }
+        };
+        let Err((refusal, reason)) = self.decide(index, &upgrade, kind) else { return Ok(()) };
+        let peer = self.slots[index].socket.peer();
+        self.refused(reason, &refusal.reason, peer);
+        if !refusals::asks_for_close(head) {
+            return Err(refusal);
+        }
+        self.refuse_by_close(index, &upgrade, &refusal);
+        Ok(())
     }
 
-    fn decide(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refused> {
-        let upgrade = handshake::check(head).map_err(|refusal| {
-            let reason = reason_of(refusal.status);
-            (refusal, reason)
-        })?;
-        if !handshake::origin_allowed(upgrade.origin, &self.config.origins) {
-            let text = "pages of this origin may not connect (origins)";
-            return Err((Refusal::fixed(403, text), RefuseReason::Origin));
-        }
-        if self.census.open() >= self.connections_max() || self.draining.is_some() {
-            let text =
-                format!("the server is full: {} connections (max_connections)", self.connections_max());
-            return Err((Refusal::new(503, text), RefuseReason::Full));
-        }
+    fn decide(&mut self, index: usize, upgrade: &Upgrade<'_>, kind: Kind) -> Result<(), Refused> {
+        let has_host = kind == Kind::Push && self.handler.is_host();
+        let query = self.query(upgrade, kind, has_host)?;
+        self.check_origin(index, upgrade, has_host)?;
+        self.check_room()?;
         let accept = match kind {
-            Kind::Push => self.ask_handler(index, &upgrade)?,
-            Kind::Echo => Accept { broadcast: false, ..Accept::default() },
+            Kind::Push => self.ask_handler(index, upgrade, &query)?,
+            Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
             Kind::Chat => {
                 self.guests += 1;
                 let user = Some(chat::guest_name(self.guests));
@@ -62,18 +65,48 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    fn ask_handler(&mut self, index: usize, upgrade: &Upgrade<'_>) -> Result<Accept, Refused> {
-        let asked = upgrade.head.query_pairs().filter(|(key, _)| key == "channel").map(|(_, name)| name);
+    /// What the query may say. Where a host decides, the rest of it is the host's.
+    fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
+        let others = if has_host { Others::Allowed } else { Others::Refused };
+        let parameters = match kind {
+            Kind::Push => requests::WS.query,
+            Kind::Echo | Kind::Refused => requests::ECHO.query,
+            Kind::Chat => requests::CHAT.query,
+        };
+        Query::read(upgrade.head, parameters, others).map_err(|refusal| (refusal, RefuseReason::BadRequest))
+    }
+
+    fn check_origin(&self, index: usize, upgrade: &Upgrade<'_>, has_host: bool) -> Result<(), Refused> {
+        let slot = &self.slots[index];
+        let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let has_certificate = || tls.is_some_and(|session| session.has_client_certificate());
+        let facts = Facts { has_host, is_tls: slot.flags.any(Flags::TLS), has_certificate: &has_certificate };
+        origins::check(upgrade, &self.config.origins, &facts)
+            .map_err(|refusal| (refusal, RefuseReason::Origin))
+    }
+
+    fn check_room(&self) -> Result<(), Refused> {
+        let max = self.connections_max();
+        if self.draining.is_some() {
+            return Err((Refusal::fixed(503, "the server is going away"), RefuseReason::Full));
+        }
+        if self.census.open() >= max {
+            let text = format!("the server is full: {max} connections (max_connections)");
+            return Err((Refusal::new(503, text), RefuseReason::Full));
+        }
+        Ok(())
+    }
+
+    fn ask_handler(
+        &mut self,
+        index: usize,
+        upgrade: &Upgrade<'_>,
+        query: &Query<'_>,
+    ) -> Result<Accept, Refused> {
         let mut channels: Vec<String> = Vec::new();
-        for name in asked {
-            if !channel_name_ok(&name) {
-                return Err((
-                    Refusal::new(400, PushError::BadChannel.to_string()),
-                    RefuseReason::ForbiddenChannel,
-                ));
-            }
-            if name != DEFAULT_NAME && !channels.iter().any(|joined| *joined == name) {
-                channels.push(name.into_owned());
+        for name in query.all("channel") {
+            if name != DEFAULT_NAME && !channels.iter().any(|joined| joined == name) {
+                channels.push(name.to_owned());
             }
         }
         let max = self.config.channels_per_connection_max;
@@ -90,6 +123,10 @@ impl<S: Socket> Reactor<S> {
         let subject = || tls.and_then(|session| session.client_subject());
         let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config);
         match self.handler.on_connect(&connect) {
+            Decision::Accept(accept) if accept.user.as_deref() == Some("") => {
+                let text = "the host has let in a user without a name; whoever has none is None";
+                Err((Refusal::fixed(500, text), RefuseReason::Handler))
+            }
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
                 // A host that leaves it to the configuration is not the one who says no.
@@ -167,7 +204,7 @@ impl<S: Socket> Reactor<S> {
                     true,
                 );
             }
-            Kind::Echo => {}
+            Kind::Echo | Kind::Refused => {}
         }
     }
 

@@ -172,6 +172,8 @@ impl<S: Socket> Reactor<S> {
                 }
             }
             Kind::Chat => return self.chat_message(index, message),
+            // It is closing, and what it says is not listened to.
+            Kind::Refused => {}
         }
         Next::Continue
     }

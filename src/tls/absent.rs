@@ -66,6 +66,10 @@ impl Session {
         match *self {}
     }
 
+    pub fn has_client_certificate(&self) -> bool {
+        match *self {}
+    }
+
     pub fn receive(&mut self, _input: &mut [u8], _plain: &mut Vec<u8>, _out: &mut Records) -> Received {
         match *self {}
     }

@@ -121,6 +121,11 @@ impl Session {
         certificate(chain.first()?).map(|read| read.subject)
     }
 
+    /// Whether the client has shown a certificate, readable or not.
+    pub fn has_client_certificate(&self) -> bool {
+        self.connection.peer_certificates().is_some_and(|chain| !chain.is_empty())
+    }
+
     /// Takes input, which must begin with [`partial`](Self::partial): appends what it says to `plain`, and to `out`
     /// what the protocol has to answer. What is not whole is kept.
     pub fn receive(&mut self, input: &mut [u8], plain: &mut Vec<u8>, out: &mut Records) -> Received {

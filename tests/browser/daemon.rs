@@ -22,14 +22,20 @@ pub struct Stopped {
 impl Daemon {
     /// Starts one.
     pub fn start() -> Daemon {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Daemon::at(any, any)
+        Daemon::start_with(&[])
     }
 
-    fn at(public: SocketAddr, admin: SocketAddr) -> Daemon {
+    /// Starts one with these flags besides.
+    pub fn start_with(flags: &[&str]) -> Daemon {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Daemon::at(any, any, flags)
+    }
+
+    fn at(public: SocketAddr, admin: SocketAddr, flags: &[&str]) -> Daemon {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wspushd"))
             .args(["--demo", "--listen", &public.to_string(), "--admin", &admin.to_string()])
             .args(["--max-connections", "100"])
+            .args(flags)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -74,7 +80,7 @@ impl Daemon {
 impl Stopped {
     /// Starts it at the same addresses.
     pub fn start_again(self) -> Daemon {
-        Daemon::at(self.public, self.admin)
+        Daemon::at(self.public, self.admin, &[])
     }
 }
 

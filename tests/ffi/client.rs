@@ -17,25 +17,30 @@ pub(crate) struct Client(BufReader<TcpStream>);
 impl Client {
     /// Connects; the server must accept.
     pub(crate) fn open(port: u16, path: &str) -> Client {
-        let (client, status, _) = Client::ask(port, path);
+        let (client, status, _) = Client::ask(port, path, "");
         assert_eq!(status, 101, "{path}");
         client
     }
 
+    /// Asks with more header fields; the status.
+    pub(crate) fn status(port: u16, path: &str, fields: &str) -> u16 {
+        Client::ask(port, path, fields).1
+    }
+
     /// Connects; the server must refuse. Status and body.
     pub(crate) fn refusal(port: u16, path: &str) -> (u16, String) {
-        let (mut client, status, length) = Client::ask(port, path);
+        let (mut client, status, length) = Client::ask(port, path, "");
         let mut body = vec![0; length];
         client.0.read_exact(&mut body).unwrap();
         (status, String::from_utf8(body).unwrap().trim_end().to_owned())
     }
 
-    fn ask(port: u16, path: &str) -> (Client, u16, usize) {
+    fn ask(port: u16, path: &str, fields: &str) -> (Client, u16, usize) {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut reader = BufReader::new(stream);

@@ -70,6 +70,12 @@ fn chat_in_c() {
         assert_eq!(Client::refusal(port, "/ws"), (401, "who are you?".to_owned()));
         assert_eq!(Client::refusal(port, "/ws?name=Ada"), (400, "which room?".to_owned()));
         assert_eq!(Client::refusal(port, "/ws?name=A&room=a%20b"), (400, "not a room's name".to_owned()));
+        // Who decides about visitors has to name the pages that may speak for them.
+        let ask =
+            |origin: &str| Client::status(port, "/ws?name=Ada&room=r0", &format!("Origin: {origin}\r\n"));
+        assert_eq!([ask("http://evil.example"), ask("null"), ask("http://localhost")], [403, 403, 101]);
+        let mut told = Client::open(port, "/ws?refusals=close");
+        assert_eq!(told.frame(), (CLOSE, b"\x11\x31who are you?".to_vec()));
         let mut ada = Client::open(port, "/ws?name=Ada&room=r1");
         assert_eq!(ada.text(), "Ada has joined");
         let mut eve = Client::open(port, "/ws?name=Eve&room=r2");
@@ -120,6 +126,10 @@ fn chat_in_cpp() {
 fn eight_threads_lose_nothing_and_keep_their_order() {
     const POSTS: usize = 250;
     let ends = under_each_tool("notify.c", |host, port| {
+        let ask =
+            |fields: &str| Client::status(port, "/ws", &format!("Origin: http://evil.example\r\n{fields}"));
+        assert_eq!([ask(""), ask("Cookie: a=b\r\n")], [101, 403], "nobody decides here");
+        assert_eq!(Client::refusal(port, "/ws?chan=a").0, 400, "and nobody reads other parameters");
         let mut staying: Vec<Client> = (0..4).map(|_| Client::open(port, "/ws")).collect();
         host.command(&format!("post {POSTS}"));
         // Others come and go meanwhile.

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use wspush::config::Layers;
+use wspush::endpoint::guard::Fence;
 use wspush::endpoint::host::Filter;
 use wspush::endpoint::{ConnId, Host, Page, Receipt, Stats, admin as admin_api, push_request as push_body};
-use wspush::protocol::{CloseCode, extensions, handshake as ws, head as heads, target};
+use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
+use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin, target};
 use wspush::{Config, Delivery, Message, PushError, PushOptions};
 
 use super::choice;
@@ -58,9 +60,8 @@ pub fn handshake(data: &[u8]) {
         let fields = usize::from(protocol.is_some()) + usize::from(upgrade.deflate.is_some());
         assert_eq!(lines, 4 + fields, "{text:?}");
     }
-    let allowed = ["https://example.com".to_owned()];
-    if ws::origin_allowed(upgrade.origin, &allowed)
-        && let Some(origin) = upgrade.origin
+    if let Some(origin) = upgrade.origin
+        && origin::names("https://example.com", origin)
     {
         assert!(origin.to_ascii_lowercase().starts_with("https://example.com"), "{origin}");
         assert!(origin.len() <= "https://example.com:443/".len(), "{origin}");
@@ -103,21 +104,56 @@ pub fn push_request(data: &[u8]) {
         "application/octet-stream",
         "application/x-www-form-urlencoded",
         "Application/X-WWW-Form-Urlencoded; charset=utf-8",
+        "multipart/form-data; boundary=b",
     ];
-    let kind = kinds[usize::from(first % 4)];
+    let kind = kinds[usize::from(first % 5)];
     let request = format!("POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n\r\n");
     let (head, _) = heads::parse(request.as_bytes(), 8 << 10).expect("a head").expect("a whole one");
     match push_body::read(&head, body) {
         Ok(pushed) => {
             let message = pushed.message();
             assert!(!message.bytes().is_empty());
-            assert!(first % 4 != 1 || message == Message::Binary(body));
-            assert!(first % 4 != 0 || matches!(message, Message::Text(text) if text.as_bytes() == body));
+            assert!(first % 5 != 1 || message == Message::Binary(body));
+            assert!(first % 5 != 0 || matches!(message, Message::Text(text) if text.as_bytes() == body));
+            assert_eq!(first % 5 == 4, pushed.taken_as.is_some() && first % 5 != 2 && first % 5 != 3);
             assert!(wspush::protocol::frame::are_whole(&message.to_frame()));
         }
-        Err(PushError::Empty | PushError::NotUtf8) => assert_ne!((first % 4, body.is_empty()), (1, false)),
-        Err(problem) => panic!("{problem}"),
+        Err(refusal) => {
+            assert!(matches!(refusal.status, 400 | 415), "{refusal}");
+            assert_ne!((first % 5, body.is_empty()), (1, false));
+        }
     }
+}
+
+/// A form in parts, its type and its body: what is read is in the body, and written again reads the same.
+pub fn multipart(data: &[u8]) {
+    let cut = data.iter().position(|&byte| byte == b'\n').unwrap_or(data.len());
+    let (line, body) = data.split_at(cut);
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let body = body.get(1..).unwrap_or_default();
+    let media_type = MediaType::of(line);
+    let Ok(parts) = Parts::of(&media_type, body) else { return };
+    let boundary = media_type.one("boundary").expect("there are no parts without one");
+    let (mut read, mut again) = (Vec::new(), Vec::new());
+    for part in parts {
+        let Ok(part) = part.inspect_err(|refusal| assert_eq!(refusal.status, 400)) else { return };
+        let name = part.name.replace('\\', "\\\\").replace('"', "\\\"");
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        // Escapes, and what replaces bytes that are no text, take more room than there was.
+        if name.chars().any(char::is_control) || head.len() > PART_HEAD_BYTES_MAX {
+            return;
+        }
+        again.extend([head.as_bytes(), part.bytes, b"\r\n"].concat());
+        read.push((part.name.clone(), part.bytes.to_vec()));
+    }
+    again.extend(format!("--{boundary}--\r\n").as_bytes());
+    let quoted = format!("multipart/form-data; boundary=\"{boundary}\"");
+    let parts = Parts::of(&MediaType::of(&quoted), &again).expect("our own");
+    let same: Vec<(String, Vec<u8>)> = parts
+        .map(|part| part.expect("our own"))
+        .map(|part| (part.name.clone(), part.bytes.to_vec()))
+        .collect();
+    assert_eq!(same, read);
 }
 
 /// A server that takes everything and remembers whether it was asked to change anything.
@@ -170,7 +206,7 @@ pub fn admin(data: &[u8]) {
     let Ok(Some((head, _))) = heads::parse(&request, 8 << 10) else { return };
     for token in [None, Some("secret")] {
         let mut host = Fake::default();
-        let response = admin_api::answer(&head, body, token, &mut host);
+        let response = admin_api::answer(&head, body, &Fence { token, is_unix: false }, &mut host);
         assert!((200..600).contains(&response.status), "{}", response.status);
         assert!(host.changes <= 1);
         assert!(response.status < 400 || host.changes == 0 || matches!(response.status, 404 | 503));

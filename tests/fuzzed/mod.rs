@@ -18,7 +18,7 @@ pub use certificate::certificate;
 #[cfg(feature = "deflate")]
 pub use deflated::inflate;
 pub use frames::{chunked, frame, message};
-pub use http::{admin, config, extensions, handshake, head, push_request};
+pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use schedule::{connection, world};
 
 /// What is called with some bytes.
@@ -39,6 +39,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     #[cfg(feature = "deflate")]
     ("inflate", inflate),
     ("message", message),
+    ("multipart", multipart),
     ("push_request", push_request),
     ("world", world),
 ];

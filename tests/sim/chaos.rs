@@ -126,10 +126,13 @@ impl World {
                     2 => target += "&channel=a*b",
                     _ => {}
                 }
+                if dice.one_in(3) {
+                    target += "&refusals=close";
+                }
                 client.shake_hands(&target);
             }
-            Role::Echo => client.shake_hands("/echo"),
-            Role::Chat => client.shake_hands("/chat"),
+            Role::Echo => client.shake_hands(dice.pick(&["/echo", "/echo/?refusals=close"])),
+            Role::Chat => client.shake_hands(dice.pick(&["/chat", "/chat", "/chat?refusals=close&x=1"])),
             Role::Garbage => garbage(dice, client),
             Role::Http => requests(dice, client),
             Role::Raw => {}

@@ -99,9 +99,15 @@ fn id(conn: ConnId) -> JValue<'static> {
 /// Carries each callback over and back.
 pub(super) struct JavaHandler {
     pub(super) callbacks: Arc<Callbacks>,
+    /// Whether a listener of the host's is behind them.
+    pub(super) listens: bool,
 }
 
 impl Handler for JavaHandler {
+    fn is_host(&self) -> bool {
+        self.listens
+    }
+
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
         let answer = self.callbacks.call(|env, ids, object| {
             let args = [bytes(&new_array(env, &request(connect))?).as_jni()];

@@ -54,13 +54,15 @@ pub extern "system" fn Java_io_wspush_Native_load<'l>(env: EnvUnowned<'l>, _: JC
     })
 }
 
-/// `long start(byte[] settings, Callbacks callbacks)`: binds a server; its id. `settings` are names and values in turn.
+/// `long start(byte[] settings, Callbacks callbacks, boolean listens)`: binds a server; its id. `settings` are names
+/// and values in turn; `listens` says whether a listener of the host's is behind the callbacks.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_start<'l>(
     env: EnvUnowned<'l>,
     _: JClass<'l>,
     settings: JByteArray<'l>,
     callbacks: JObject<'l>,
+    listens: jboolean,
 ) -> jlong {
     fenced(env, |env| {
         if callbacks.is_null() {
@@ -69,7 +71,8 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
         let config = config(&read_array(env, &settings)?)?;
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
         let journal = callbacks.journal(config.log_level);
-        let server = Server::bind_with(config, |_| Box::new(JavaHandler { callbacks }), Some(journal))?;
+        let server =
+            Server::bind_with(config, |_| Box::new(JavaHandler { callbacks, listens }), Some(journal))?;
         let addresses = addresses(&server);
         Ok(registry::insert(Entry::new(server, addresses)))
     })
@@ -172,9 +175,10 @@ pub extern "system" fn Java_io_wspush_Native_send<'l>(
 ) {
     fenced_raw(env, |raw| {
         let payload = Payload { array: &array, direct: &direct, from, len, kind };
+        let conn = conn_id(conn)?;
         registry::with(server, |entry| {
             let options = payload.options();
-            payload.read(&raw, |message| Ok(entry.handle.send_with(conn_id(conn), message, options)?))
+            payload.read(&raw, |message| Ok(entry.handle.send_with(conn, message, options)?))
         })
     })
 }
@@ -193,7 +197,8 @@ pub extern "system" fn Java_io_wspush_Native_reply<'l>(
 ) {
     fenced_raw(env, |raw| {
         let payload = Payload { array: &array, direct: &direct, from, len, kind };
-        payload.read(&raw, |message| replies::leave(conn_id(conn), message))
+        let conn = conn_id(conn)?;
+        payload.read(&raw, |message| replies::leave(conn, message))
     })
 }
 
@@ -208,12 +213,13 @@ pub extern "system" fn Java_io_wspush_Native_disconnect<'l>(
     reason: JByteArray<'l>,
 ) {
     fenced(env, |env| {
+        let conn = conn_id(conn)?;
         let reason = read_array(env, &reason)?;
         let reason = str::from_utf8(&reason).map_err(|_| Failure::Argument("a reason that is not UTF-8"))?;
         let code = u16::try_from(code).map(CloseCode).ok().filter(|code| code.is_valid_on_wire());
         let code =
             code.ok_or(Failure::Argument("a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999"))?;
-        registry::with(server, |entry| Ok(entry.handle.close(conn_id(conn), code, reason)?))
+        registry::with(server, |entry| Ok(entry.handle.close(conn, code, reason)?))
     })
 }
 
@@ -229,7 +235,7 @@ pub extern "system" fn Java_io_wspush_Native_subscribe<'l>(
 ) {
     fenced_raw(env, |raw| {
         let name = ChannelName::read(&raw, &channel)?;
-        let (conn, name) = (conn_id(conn), name.get()?);
+        let (conn, name) = (conn_id(conn)?, name.get()?);
         registry::with(server, |entry| match on {
             true => Ok(entry.handle.subscribe(conn, name)?),
             false => Ok(entry.handle.unsubscribe(conn, name)?),
@@ -290,6 +296,10 @@ pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
     })
 }
 
-fn conn_id(conn: jlong) -> ConnId {
-    ConnId(conn.cast_unsigned())
+/// 0 is none: a field that was never set must not pass for a connection that has gone.
+fn conn_id(conn: jlong) -> Result<ConnId, Failure> {
+    match conn.cast_unsigned() {
+        0 => Err(Failure::Argument("0 is no connection's id")),
+        conn => Ok(ConnId(conn)),
+    }
 }

@@ -48,6 +48,19 @@ fn the_example_of_the_rfc() {
 fn what_clients_may_do() {
     for (from, to) in [
         ("Connection: Upgrade", "Connection: keep-alive, upgrade"),
+        // Empty elements of lists (RFC 9110 section 5.6.1.2).
+        ("Connection: Upgrade", "Connection: ,, Upgrade,"),
+        ("Upgrade: websocket", "Upgrade: , websocket ,"),
+        ("Upgrade: websocket", "Upgrade:\r\nUpgrade: websocket"),
+        ("Version: 13", "Version: 13,"),
+        ("Version: 13", "Version: , 13 ,,"),
+        ("Version: 13", "Version: 13\r\nSec-WebSocket-Version:"),
+        ("chat, superchat", "chat,, superchat"),
+        ("chat, superchat", "chat,"),
+        ("chat, superchat", ""),
+        ("chat, superchat", " , "),
+        ("Origin:", "Sec-WebSocket-Extensions:\r\nOrigin:"),
+        ("Origin:", "Sec-WebSocket-Extensions: ,permessage-deflate,,\r\nOrigin:"),
         ("Upgrade: websocket", "upgrade: h2c, WebSocket"),
         ("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket"),
         ("Origin: http://example.com\r\n", ""),
@@ -81,15 +94,15 @@ fn what_they_may_not() {
         (KEY, "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400),
         ("Version: 13", "Version: 8", 426),
         ("Version: 13", "Version: 13, 8", 426),
+        ("Version: 13", "Version: ,", 426),
         ("Sec-WebSocket-Version: 13\r\n", "", 426),
         ("Version: 13", "Version: 13\r\nSec-WebSocket-Version: 13", 400),
         ("Origin:", "Origin: http://evil.example\r\nOrigin:", 400),
+        ("Origin:", "Authorization: Bearer a\r\nAuthorization: Bearer b\r\nOrigin:", 400),
         ("Origin:", "Content-Length: 5\r\nOrigin:", 400),
         ("Origin:", "Transfer-Encoding: chunked\r\nOrigin:", 400),
         ("chat, superchat", "chat, chat", 400),
         ("chat, superchat", "chat\r\nSec-WebSocket-Protocol: chat", 400),
-        ("chat, superchat", "chat,, superchat", 400),
-        ("chat, superchat", "", 400),
         ("chat, superchat", "a b", 400),
         ("chat, superchat", "\"chat, superchat\"", 400),
     ] {
@@ -120,30 +133,6 @@ fn at_most_so_many_protocols() {
     let offer = |count: usize| (0..count).map(|i| format!("p{i}")).collect::<Vec<_>>().join(",");
     assert_eq!(status("chat, superchat", &offer(PROTOCOLS_MAX)), 101);
     assert_eq!(status("chat, superchat", &offer(PROTOCOLS_MAX + 1)), 400);
-}
-
-#[test]
-fn origins() {
-    let allowed = ["https://Example.com/".to_owned(), "http://localhost:8080".to_owned()];
-    for origin in
-        ["https://example.com", "HTTPS://EXAMPLE.COM", "https://example.com:443", "http://localhost:8080"]
-    {
-        assert!(origin_allowed(Some(origin), &allowed), "{origin}");
-    }
-    for origin in [
-        "http://example.com",
-        "https://example.com.evil.org",
-        "https://example.com:80",
-        "https://www.example.com",
-        "http://localhost",
-        "null",
-        "",
-    ] {
-        assert!(!origin_allowed(Some(origin), &allowed), "{origin}");
-    }
-    assert!(origin_allowed(None, &allowed) && origin_allowed(None, &[]));
-    assert!(!origin_allowed(Some("https://example.com"), &[]));
-    assert!(origin_allowed(Some("null"), &["*".to_owned()]));
 }
 
 #[test]

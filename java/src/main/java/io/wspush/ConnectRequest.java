@@ -101,7 +101,7 @@ public final class ConnectRequest {
     }
 
     /**
-     * A header field.
+     * A header field. {@code Authorization} is there once at the most; a client may send any other one several times.
      *
      * @param name its name, in any case
      * @return its first value; null if there is none
@@ -136,7 +136,10 @@ public final class ConnectRequest {
         List<String> offered = new ArrayList<>();
         for (String value : headers("Sec-WebSocket-Protocol")) {
             for (String protocol : value.split(",")) {
-                offered.add(protocol.trim());
+                // Empty elements of a list mean nothing.
+                if (!protocol.isBlank()) {
+                    offered.add(protocol.trim());
+                }
             }
         }
         return offered;

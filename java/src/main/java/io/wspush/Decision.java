@@ -40,7 +40,8 @@ public final class Decision {
     }
 
     /**
-     * The client may not come in.
+     * The client may not come in. One that has asked with {@code ?refusals=close} is told by a close frame, whose code is
+     * 4000 and the status, so that a page can read it.
      *
      * @param status the HTTP status, 400 to 599
      * @param reason the response's body
@@ -56,10 +57,13 @@ public final class Decision {
     /**
      * Says who the client is.
      *
-     * @param user the name, or null
+     * @param user the name, not empty, or null
      * @return the decision
      */
     public Decision user(String user) {
+        if (user != null && user.isEmpty()) {
+            throw new IllegalArgumentException("a user's name is empty; who has none is null");
+        }
         return new Decision(status, reason, user, broadcast, channels, subprotocol);
     }
 
@@ -86,10 +90,13 @@ public final class Decision {
     /**
      * Names the channels that the client receives as well.
      *
-     * @param channels their names, in place of those that the decision has
+     * @param channels their names, none of them empty, in place of those that the decision has
      * @return the decision
      */
     public Decision channels(List<String> channels) {
+        if (channels.contains("")) {
+            throw new IllegalArgumentException("a channel's name is empty");
+        }
         return new Decision(status, reason, user, broadcast, List.copyOf(channels), subprotocol);
     }
 

@@ -18,7 +18,7 @@ final class Native {
 
     private static native byte[] load();
 
-    static native long start(byte[] settings, Callbacks callbacks);
+    static native long start(byte[] settings, Callbacks callbacks, boolean listens);
 
     static native void run(long server);
 

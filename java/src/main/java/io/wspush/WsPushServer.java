@@ -44,9 +44,9 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     WsPushServer(byte[] settings, WsPushListener listener) {
-        Callbacks callbacks = new Callbacks(listener);
+        Callbacks callbacks = new Callbacks(listener == null ? new WsPushListener() {} : listener);
         callbacks.belongTo(this);
-        id = Native.start(settings, callbacks);
+        id = Native.start(settings, callbacks, listener != null);
         try {
             List<String> texts = Packed.unpack(Native.addresses(id));
             String admin = texts.remove(texts.size() - 1);
@@ -140,7 +140,8 @@ public final class WsPushServer implements AutoCloseable {
     /**
      * Publishes a text to a channel.
      *
-     * @param channel its name: 1 to 128 letters, digits and punctuation of ASCII, without spaces and {@code *}
+     * @param channel its name: 1 to 128 letters, digits and punctuation of ASCII, without spaces and {@code *}; an empty
+     *     one is an {@link IllegalArgumentException}, and never everybody
      * @param text the message, not empty
      * @return where it stands
      * @throws InboxFullException if the server is behind; nothing was published
@@ -219,7 +220,8 @@ public final class WsPushServer implements AutoCloseable {
      * Sends a text to one connection. To one that has gone it is dropped; one that doesn't read, so that too much
      * waits for it, is closed with 1013.
      *
-     * @param conn the connection's id
+     * @param conn the connection's id; 0, which is none's, is an {@link IllegalArgumentException} here and in the
+     *     other methods
      * @param text the message, not empty
      * @throws InboxFullException if the server is behind; nothing was sent
      * @throws WsPushException if the server doesn't take it for another reason

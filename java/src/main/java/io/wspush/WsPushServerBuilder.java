@@ -11,7 +11,7 @@ import java.util.Objects;
  */
 public final class WsPushServerBuilder {
     private final Map<String, String> settings = new LinkedHashMap<>();
-    private WsPushListener listener = new WsPushListener() {};
+    private WsPushListener listener;
 
     WsPushServerBuilder() {
         set("admin", "off");
@@ -103,9 +103,13 @@ public final class WsPushServerBuilder {
     }
 
     /**
-     * The {@code Origin}s whose pages may connect; any, unless it is set.
+     * The {@code Origin}s whose pages may connect. Unless it is set: with a {@link #listener} only those of the server's own
+     * origin, which is that of the {@code Host} asked for (behind a proxy it has to be forwarded); without one any, but
+     * where the handshake has a cookie. {@code *} allows any page in the visitor's name: say so only where no visitor is
+     * known by a cookie. Whoever sends no {@code Origin} is no browser and passes.
      *
-     * @param origins for instance {@code https://example.org}
+     * @param origins for instance {@code https://example.org}, {@code capacitor://localhost}, {@code auto} (what is there
+     *     unless it is set) or {@code *}
      * @return this
      */
     public WsPushServerBuilder origins(String... origins) {
@@ -124,6 +128,7 @@ public final class WsPushServerBuilder {
 
     /**
      * What decides on clients and hears them. Without one, everybody is accepted as the settings say and nobody heard.
+     * With one, only pages of the server's own origin may connect unless {@link #origins} says more.
      *
      * @param listener the listener
      * @return this

@@ -1,0 +1,74 @@
+//! The table of parameters in docs/http.md.
+
+use std::fmt::Write as _;
+
+use super::query::{Parameter, Times, Value};
+use super::requests::{ALL, Listener};
+
+/// A Markdown table of all requests and their parameters, to stand between `<!-- parameters:begin -->` and
+/// `<!-- parameters:end -->`.
+pub fn parameters_markdown() -> String {
+    let mut text = String::from(
+        "| listener | request | parameter | times | value | what it does |\n|---|---|---|---|---|---|\n",
+    );
+    for request in ALL {
+        let listener = match request.listener {
+            Listener::Public => "public",
+            Listener::Admin => "admin",
+            Listener::Both => "both",
+        };
+        let line = format!("| {listener} | `{} {}`", request.method, request.path);
+        if request.query.is_empty() {
+            let _ = writeln!(text, "{line} | none | | | |");
+        }
+        for parameter in request.query {
+            let _ = writeln!(text, "{line} | {}", row(parameter));
+        }
+    }
+    text
+}
+
+fn row(parameter: &Parameter) -> String {
+    let times = match parameter.times {
+        Times::Optional => "at most once",
+        Times::Required => "once",
+        Times::Repeatable => "any number",
+    };
+    let value = match parameter.value {
+        Value::Channel => "a channel's name".to_owned(),
+        Value::Text(usize::MAX) => "text".to_owned(),
+        Value::Text(max) => format!("text of at most {max} bytes"),
+        Value::Number(min, u64::MAX) => format!("a number from {min} on"),
+        Value::Number(min, max) => format!("a number from {min} to {max}"),
+        Value::Choice(names) => format!("`{}`", names.join("` or `")),
+    };
+    format!("`{}` | {times} | {value} | {} |", parameter.name, parameter.meaning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `WSPUSH_BLESS=1 cargo test parameters_table` writes the table instead.
+    #[test]
+    fn the_book_has_the_parameters_table() {
+        const BEGIN: &str = "<!-- parameters:begin -->\n";
+        const END: &str = "<!-- parameters:end -->";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/http.md");
+        let book = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = book.split_once(BEGIN).expect("no parameters:begin in docs/http.md");
+        let (table, after) = rest.split_once(END).expect("no parameters:end in docs/http.md");
+        if std::env::var_os("WSPUSH_BLESS").is_some_and(|bless| bless == "1") {
+            std::fs::write(path, format!("{before}{BEGIN}{}{END}{after}", parameters_markdown())).unwrap();
+        } else {
+            assert_eq!(table, parameters_markdown(), "run: WSPUSH_BLESS=1 cargo test parameters_table");
+        }
+    }
+
+    #[test]
+    fn every_row_has_every_column() {
+        for row in parameters_markdown().lines() {
+            assert_eq!(row.matches('|').count(), 7, "{row}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
+
+use super::query::{Parameter, Times, Value};
+use crate::protocol::close::REASON_MAX;
+use crate::protocol::head::Head;
+
+/// Which listener takes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// The public ones.
+    Public,
+    /// The admin listener.
+    Admin,
+    /// All of them.
+    Both,
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Who takes it.
+    pub listener: Listener,
+    /// Its method; `HEAD` goes with `GET`.
+    pub method: &'static str,
+    /// Its path; what is in capitals differs.
+    pub path: &'static str,
+    /// What its query may say.
+    pub query: &'static [Parameter],
+}
+
+/// Connections on a page of `GET /connections`, unless the request says otherwise.
+pub const PAGE_DEFAULT: u64 = 100;
+/// Connections on a page at the most: it bounds the answer's size and the time it takes.
+pub const PAGE_MAX: u64 = 1_000;
+
+const fn optional(name: &'static str, value: Value, meaning: &'static str) -> Parameter {
+    Parameter { name, times: Times::Optional, value, meaning }
+}
+
+/// Whoever can't see a status, as no page in a browser can, is told so.
+const REFUSALS: Parameter = optional(
+    "refusals",
+    Value::Choice(&["status", "close"]),
+    "`close`: a refusal is 101 and a close frame that says why; without it, or with `status`, an HTTP status",
+);
+
+const REFUSALS_ONLY: &[Parameter] = &[REFUSALS];
+
+/// A WebSocket that is pushed to.
+pub static WS: Request = Request {
+    listener: Listener::Public,
+    method: "GET",
+    path: "/ws",
+    query: &[
+        Parameter {
+            name: "channel",
+            times: Times::Repeatable,
+            value: Value::Channel,
+            meaning: "receives this channel as well as the default one",
+        },
+        REFUSALS,
+    ],
+};
+
+/// The demo's WebSocket that gives back what it gets.
+pub static ECHO: Request =
+    Request { listener: Listener::Public, method: "GET", path: "/echo", query: REFUSALS_ONLY };
+
+/// The demo's WebSocket for all who are there.
+pub static CHAT: Request =
+    Request { listener: Listener::Public, method: "GET", path: "/chat", query: REFUSALS_ONLY };
+
+/// The demo's page.
+pub static PAGE: Request = Request { listener: Listener::Public, method: "GET", path: "/", query: &[] };
+
+/// The demo's form.
+pub static DEMO_PUSH: Request =
+    Request { listener: Listener::Public, method: "POST", path: "/demo/push", query: &[] };
+
+/// Whether the server is there.
+pub static HEALTH: Request =
+    Request { listener: Listener::Both, method: "GET", path: "/healthz", query: &[] };
+
+/// A push.
+pub static PUSH: Request = Request {
+    listener: Listener::Admin,
+    method: "POST",
+    path: "/push",
+    query: &[
+        optional(
+            "channel",
+            Value::Channel,
+            "to the subscribers of this one channel; without it and `conn`, to everybody",
+        ),
+        optional("conn", Value::Number(1, u64::MAX), "to this connection alone; not beside `channel`"),
+        optional("compress", Value::Choice(&["yes", "no"]), "`no`: compressed for nobody"),
+    ],
+};
+
+/// Numbers.
+pub static STATS: Request = Request {
+    listener: Listener::Admin,
+    method: "GET",
+    path: "/stats",
+    query: &[optional(
+        "receipt",
+        Value::Number(0, u64::MAX),
+        "how far this publication has come; without it, the server's numbers",
+    )],
+};
+
+/// Numbers for Prometheus.
+pub static METRICS: Request =
+    Request { listener: Listener::Admin, method: "GET", path: "/metrics", query: &[] };
+
+/// A page of the connections.
+pub static CONNECTIONS: Request = Request {
+    listener: Listener::Admin,
+    method: "GET",
+    path: "/connections",
+    query: &[
+        optional("user", Value::Text(usize::MAX), "only this user's; without it, everybody's"),
+        optional("channel", Value::Channel, "only this channel's subscribers; without it, all"),
+        optional(
+            "after",
+            Value::Number(1, u64::MAX),
+            "behind this connection: the `next` of the page before; without it, from the first",
+        ),
+        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+    ],
+};
+
+/// The end of one connection.
+pub static DISCONNECT: Request = Request {
+    listener: Listener::Admin,
+    method: "DELETE",
+    path: "/connections/ID",
+    query: &[
+        optional("code", Value::Number(1_000, 4_999), "the close code; without it, 1008"),
+        optional(
+            "reason",
+            Value::Text(REASON_MAX),
+            "what the close frame says; without it, that the operator has closed it",
+        ),
+    ],
+};
+
+/// All of them.
+pub static ALL: &[&Request] =
+    &[&WS, &PAGE, &ECHO, &CHAT, &DEMO_PUSH, &PUSH, &STATS, &METRICS, &CONNECTIONS, &DISCONNECT, &HEALTH];
+
+/// The field of a push's form, in either kind of form.
+pub static PUSH_FORM: &[Parameter] = &[Parameter {
+    name: "message",
+    times: Times::Required,
+    value: Value::Text(usize::MAX),
+    meaning: "what is pushed",
+}];
+
+/// The path by which a request is known: a slash behind it makes no other one of it.
+pub fn path<'a>(head: &Head<'a>) -> &'a str {
+    let path = head.path();
+    match path.strip_suffix('/') {
+        Some(known) if !known.is_empty() && !known.ends_with('/') => known,
+        _ => path,
+    }
+}

@@ -1,0 +1,141 @@
+//! What a host in Rust may rely on about those who come, and what it is told of a slip of its own.
+#![allow(clippy::unwrap_used)]
+
+mod daemon;
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use daemon::WebSocket;
+use daemon::websocket::close_of;
+use wspush::config::AdminListen;
+use wspush::endpoint::Session;
+use wspush::{
+    Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, PushError, Server,
+};
+
+/// Lets in whom the query says, as whom it says, and tells what it was called for.
+struct Gate(Sender<&'static str>);
+
+impl Handler for Gate {
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        self.0.send("connect").unwrap();
+        match connect.query("as") {
+            Some(user) => Decision::Accept(Accept { user: Some(user), ..Accept::default() }),
+            None => Decision::refuse(429, "too often"),
+        }
+    }
+
+    fn on_open(&mut self, _session: &mut Session<'_>) {
+        self.0.send("open").unwrap();
+    }
+
+    fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {
+        self.0.send("close").unwrap();
+    }
+}
+
+struct Host {
+    address: SocketAddr,
+    handle: Handle,
+    called: Receiver<&'static str>,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Host {
+    fn start(with_handler: bool, origins: &[&str]) -> Host {
+        let mut config = Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            admin: AdminListen::Off,
+            ..Config::default()
+        };
+        if !origins.is_empty() {
+            config.origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        }
+        let (sender, called) = channel();
+        let server = match with_handler {
+            true => Server::bind_with(config, |_| Box::new(Gate(sender)), None).unwrap(),
+            false => Server::bind(config).unwrap(),
+        };
+        let (address, handle) = (server.addresses()[0], server.handle());
+        Host { address, handle, called, thread: std::thread::spawn(move || server.run()) }
+    }
+
+    fn status(&self, target: &str, more: &[(&str, &str)]) -> u16 {
+        WebSocket::ask(self.address, target, more).err().map_or(101, |response| response.status)
+    }
+
+    /// Drains; what the handler was called for.
+    fn end(self) -> Vec<&'static str> {
+        self.handle.drain();
+        self.thread.join().unwrap().unwrap();
+        self.called.iter().collect()
+    }
+}
+
+#[test]
+fn pages_of_other_origins_are_nobodys_to_decide() {
+    let host = Host::start(true, &[]);
+    let own = format!("http://{}", host.address);
+    for foreign in ["http://evil.example", "null", "http://127.0.0.1:1"] {
+        assert_eq!(host.status("/ws?as=eve", &[("Origin", foreign)]), 403, "{foreign}");
+    }
+    assert_eq!(host.status("/ws?as=ada", &[("Origin", &own)]), 101);
+    assert_eq!(host.status("/ws?as=ada", &[]), 101, "no page");
+    let called = host.end();
+    assert_eq!(called.iter().filter(|call| **call == "connect").count(), 2, "{called:?}");
+    let said = Host::start(true, &["*"]);
+    assert_eq!(said.status("/ws?as=eve", &[("Origin", "http://evil.example")]), 101);
+    said.end();
+    let nobody = Host::start(false, &[]);
+    assert_eq!(nobody.status("/ws", &[("Origin", "http://evil.example")]), 101);
+    assert_eq!(nobody.status("/ws", &[("Origin", "http://evil.example"), ("Cookie", "a=b")]), 403);
+    nobody.end();
+}
+
+#[test]
+fn parameters_are_the_hosts_to_read() {
+    let host = Host::start(true, &[]);
+    assert_eq!(host.status("/ws?as=ada&other=1&other=&as", &[]), 101);
+    assert_eq!(host.status("/ws?as=ada&channel=", &[]), 400);
+    assert_eq!(host.status("/ws?as=ada&refusals=x", &[]), 400);
+    host.end();
+    let nobody = Host::start(false, &[]);
+    assert_eq!(nobody.status("/ws?as=ada", &[]), 400, "nobody reads it");
+    nobody.end();
+}
+
+#[test]
+fn its_refusal_is_a_close_frame_for_whoever_asks_so() {
+    let host = Host::start(true, &[]);
+    assert_eq!(host.status("/ws", &[]), 429);
+    let mut told =
+        WebSocket::ask(host.address, "/ws?refusals=close", &[]).unwrap_or_else(|r| panic!("{}", r.status));
+    assert_eq!(close_of(&told.frame()), (4429, "too often".to_owned()));
+    told.send_close(4429, "");
+    assert_eq!(told.next(), None);
+    drop(told);
+    assert_eq!(host.end(), ["connect", "connect"], "it was never open");
+}
+
+#[test]
+fn nobody_is_not_everybody() {
+    let host = Host::start(true, &[]);
+    assert_eq!(host.status("/ws?as=", &[]), 500, "a user without a name");
+    let ada = WebSocket::ask(host.address, "/ws?as=ada", &[]);
+    let mut ada = ada.unwrap_or_else(|response| panic!("{}", response.status));
+    let (handle, hi) = (&host.handle, Message::Text("hi"));
+    assert_eq!(handle.publish("", hi), Err(PushError::BadChannel));
+    assert_eq!(handle.publish_with(Some(""), hi, Default::default()), Err(PushError::BadChannel));
+    let none = ConnId(0);
+    assert_eq!(handle.send(none, hi), Err(PushError::NoSuchConnection));
+    assert_eq!(handle.close(none, CloseCode::NORMAL, ""), Err(PushError::NoSuchConnection));
+    assert_eq!(handle.subscribe(none, "a"), Err(PushError::NoSuchConnection));
+    assert_eq!(handle.unsubscribe(none, "a"), Err(PushError::NoSuchConnection));
+    assert_eq!(handle.subscribe(ConnId(1), ""), Err(PushError::BadChannel));
+    assert_eq!(ada.sync(), []);
+    assert_eq!(handle.stats().counters.publications, 0);
+    drop(ada);
+    host.end();
+}
