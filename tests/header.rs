@@ -4,6 +4,8 @@
 //! that an ordinary build neither downloads nor compiles it, and every `cargo test` notices drift.
 #![allow(clippy::unwrap_used)]
 
+mod library;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -64,9 +66,8 @@ fn declared(header: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_library_exports_what_is_listed_and_the_header_declares_it() {
-    // Cargo has put the shared library beside the test.
-    let library = std::env::current_exe().unwrap().with_file_name("libwspush.so");
-    let nm = std::process::Command::new("nm").args(["-D", "--defined-only"]).arg(&library).output();
+    let library = library::path();
+    let nm = std::process::Command::new("nm").args(["-D", "--defined-only"]).arg(library).output();
     let nm = match nm {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
         Ok(output) => panic!("{}: {}", library.display(), String::from_utf8_lossy(&output.stderr)),

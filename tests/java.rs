@@ -1,6 +1,8 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod library;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 struct Built {
     jar: PathBuf,
     classes: PathBuf,
-    library: PathBuf,
+    library: &'static Path,
 }
 
 fn repository() -> &'static Path {
@@ -39,12 +41,11 @@ fn build() -> Option<Built> {
         );
         return None;
     }
-    let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
-    let library = deps.join("libwspush.so");
+    let library = library::path();
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("java");
     let (jar, classes) = (out.join("wspush.jar"), out.join("hosts"));
     let mut java_build = Command::new(repository().join("java/build"));
-    java_build.arg("--out").arg(&out).arg("--library").arg(&library);
+    java_build.arg("--out").arg(&out).arg("--library").arg(library);
     succeed(java_build.output().unwrap(), "java/build");
 
     let mut javac = Command::new("javac");

@@ -52,12 +52,11 @@ pub(crate) fn build_dir() -> &'static Path {
     DIR.get_or_init(|| {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ffi");
         fs::create_dir_all(&dir).unwrap();
-        // Cargo has put the shared library beside the test.
-        let library = std::env::current_exe().unwrap().with_file_name("libwspush.so");
+        let library = crate::library::path();
         for name in ["libwspush.so", "libwspush.so.0"] {
             let link = dir.join(name);
             let _ = fs::remove_file(&link);
-            symlink(&library, link).unwrap();
+            symlink(library, link).unwrap();
         }
         dir
     })

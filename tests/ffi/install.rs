@@ -9,7 +9,7 @@ use super::host::{Host, Language, Tool, build_dir, has_compiler, root, run, skip
 
 /// Installs what cargo has built beside the test.
 fn install(destination: &Path, prefix: &str) {
-    let target = std::env::current_exe().unwrap();
+    let target = crate::library::path();
     let mut install = Command::new(root().join("install"));
     install.env("TARGET", target.parent().unwrap()).env("DESTDIR", destination).env("PREFIX", prefix);
     run(install.env_remove("LIBDIR"));

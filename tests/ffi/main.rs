@@ -9,6 +9,8 @@ mod client;
 mod embedding;
 mod host;
 mod install;
+#[path = "../library/mod.rs"]
+mod library;
 mod walk;
 
 use std::collections::HashMap;
