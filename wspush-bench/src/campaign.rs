@@ -1,18 +1,17 @@
 //! One run from the first connection to the report.
 
-use super::args::{Broadcast, Common, Connect, Echo, Plan, Push, Soak};
-use super::fleet::Fleet;
-use super::job::{Job, Order};
-use super::page;
-use super::probe::{Probe, Sample};
-use super::progress::Progress;
-use super::pusher::Pusher;
-use super::random::Random;
-use super::report::{self, Report};
-use super::sys;
-use super::tally::Tally;
-use super::text;
-use super::tls;
+use crate::admin::pusher::Pusher;
+use crate::args::{Broadcast, Common, Connect, Echo, Plan, Push, Soak};
+use crate::fleet::Fleet;
+use crate::job::{Job, Order};
+use crate::payload::Template;
+use crate::probe::{Probe, Sample};
+use crate::progress::Progress;
+use crate::random::Random;
+use crate::report::{self, Report, page, text};
+use crate::sys;
+use crate::tally::Tally;
+use crate::tls;
 use std::io::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -56,8 +55,8 @@ pub(crate) fn run(plan: &Plan) -> Result<bool, String> {
     // A wrong push address shows before thousands of connections are opened.
     let pusher = match plan {
         Plan::Broadcast(Broadcast { push, .. }) | Plan::Soak(Soak { push, .. }) => {
-            let message = (push.message.payload, push.message.size(128));
-            Some(Pusher::connect(&push.target, run, message, push.binary, common.timeout)?)
+            let template = Template { run, body: push.message.payload, size: push.message.size(128) };
+            Some(Pusher::connect(&push.target, template, push.binary, common.timeout)?)
         }
         Plan::Connect(_) | Plan::Echo(_) => None,
     };

@@ -1,11 +1,11 @@
 //! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a
 //! worker may live in another process.
 
-use super::payload::Body;
-use super::source::SourceRange;
-use super::tally::Tally;
-use super::target::Target;
-use super::tls::Terms;
+use crate::payload::Body;
+use crate::source::SourceRange;
+use crate::tally::Tally;
+use crate::target::Target;
+use crate::tls::Terms;
 use serde::{Deserialize, Serialize};
 
 /// A worker's share of the campaign, told once.

@@ -1,11 +1,8 @@
 //! Who has got what: holds every received message against the sequence that was sent.
 
-use super::conn::{Conn, FRESH, Phase};
-use super::frame;
-use super::inflate::Inflater;
-use super::payload::{self, Body, Verdict};
-use super::random::Random;
-use super::tally::{Reach, Tally};
+use crate::payload::{self, Body, Template, Verdict};
+use crate::tally::{Reach, Tally};
+use crate::worker::conn::{Conn, FRESH, Phase};
 
 /// Gaps that are remembered per connection, to tell a late message from a second one. What is missing beyond
 /// is lost at once.
@@ -14,8 +11,7 @@ const MISSING_MAX: usize = 4_096;
 /// A round-trip campaign: every echo is answered with the next message.
 struct Echo {
     outstanding: u32,
-    body: Body,
-    size: usize,
+    template: Template,
     halted: bool,
     /// Messages under way on all connections.
     under_way: u64,
@@ -31,37 +27,12 @@ pub(crate) struct Ledger {
     /// Connections that have not got all of them.
     behind: u32,
     echo: Option<Echo>,
-    random: Random,
-    /// Made when the first compressed message comes.
-    inflater: Option<Box<Inflater>>,
-    /// Frames for the connection whose bytes are being taken in.
-    pub(crate) reply: Vec<u8>,
     pub(crate) tally: Tally,
 }
 
 impl Ledger {
     pub(crate) fn new(run: u16, warm_up: u32) -> Self {
-        Self {
-            run,
-            warm_up,
-            expected: 0,
-            behind: 0,
-            echo: None,
-            random: Random::new(),
-            inflater: None,
-            reply: Vec::new(),
-            tally: Tally::default(),
-        }
-    }
-
-    /// Frames a message for the connection whose turn it is.
-    pub(crate) fn reply(&mut self, opcode: u8, payload: &[u8]) {
-        frame::encode(&mut self.reply, opcode, payload, self.random.next() as u32);
-    }
-
-    /// A number below `bound`, for choosing who leaves.
-    pub(crate) fn choose(&mut self, bound: usize) -> usize {
-        (self.random.next() % bound as u64) as usize
+        Self { run, warm_up, expected: 0, behind: 0, echo: None, tally: Tally::default() }
     }
 
     pub(crate) fn opened(&mut self, conn: &mut Conn) {
@@ -90,21 +61,15 @@ impl Ledger {
         self.behind == 0
     }
 
-    /// One whole message has come, compressed.
-    pub(crate) fn deflated(&mut self, conn: &mut Conn, wire: &[u8], now_ns: u64) -> Result<(), &'static str> {
-        let mut inflater = self.inflater.take().unwrap_or_default();
-        let outcome = inflater.inflate(wire).map(|message| {
-            self.tally.deflated += 1;
-            self.tally.deflated_bytes += wire.len() as u64;
-            self.tally.inflated_bytes += message.len() as u64;
-            self.message(conn, message, now_ns);
-        });
-        self.inflater = Some(inflater);
-        outcome
+    /// A message has come as `wire_bytes` that inflate to `message_bytes`.
+    pub(crate) fn deflated(&mut self, wire_bytes: usize, message_bytes: usize) {
+        self.tally.deflated += 1;
+        self.tally.deflated_bytes += wire_bytes as u64;
+        self.tally.inflated_bytes += message_bytes as u64;
     }
 
-    /// One whole message has come.
-    pub(crate) fn message(&mut self, conn: &mut Conn, message: &[u8], now_ns: u64) {
+    /// One whole message has come. Returns the number of the next one to send, if it was an echo.
+    pub(crate) fn message(&mut self, conn: &mut Conn, message: &[u8], now_ns: u64) -> Option<u32> {
         self.tally.received_bytes += message.len() as u64;
         let stamp = match payload::check(message, self.run) {
             Verdict::Whole(stamp) => stamp,
@@ -114,37 +79,43 @@ impl Ledger {
                 if stamp.is_some_and(|stamp| stamp.sequence == conn.next) {
                     self.advance(conn, conn.next + 1);
                 }
-                return;
+                return None;
             }
             Verdict::Foreign => {
                 self.tally.foreign += 1;
-                return;
+                return None;
             }
         };
         if !self.place(conn, stamp.sequence) {
-            return;
+            return None;
         }
         self.tally.received += 1;
         let age_ns = stamp.age_ns(now_ns);
         if let Some(echo) = &mut self.echo {
             echo.under_way -= 1;
-            if !echo.halted {
-                self.tally.round_trips += 1;
-                self.tally.latency.record(age_ns);
-                self.send_echo(stamp.sequence.wrapping_add(self.outstanding()), now_ns);
+            if echo.halted {
+                return None;
             }
-        } else {
-            let at = stamp.sequence as usize;
-            if self.tally.reach.len() <= at {
-                // The sequence number passed the checksum, so it is one of ours and not absurd.
-                self.tally.reach.resize(at + 1, Reach::default());
-            }
-            let reach = &mut self.tally.reach[at];
-            reach.receipts += 1;
-            reach.last_ns = now_ns;
-            if stamp.sequence >= self.warm_up {
-                self.tally.latency.record(age_ns);
-            }
+            self.tally.round_trips += 1;
+            self.tally.latency.record(age_ns);
+            return Some(stamp.sequence.wrapping_add(echo.outstanding));
+        }
+        self.reached(stamp.sequence, age_ns, now_ns);
+        None
+    }
+
+    /// A publication has reached one more connection.
+    fn reached(&mut self, sequence: u32, age_ns: u64, now_ns: u64) {
+        let at = sequence as usize;
+        if self.tally.reach.len() <= at {
+            // The sequence number passed the checksum, so it is one of ours and not absurd.
+            self.tally.reach.resize(at + 1, Reach::default());
+        }
+        let reach = &mut self.tally.reach[at];
+        reach.receipts += 1;
+        reach.last_ns = now_ns;
+        if sequence >= self.warm_up {
+            self.tally.latency.record(age_ns);
         }
     }
 
@@ -202,15 +173,22 @@ impl Ledger {
     }
 
     pub(crate) fn start_echo(&mut self, outstanding: u32, body: Body, size: usize) {
-        let scratch = Vec::new();
-        self.echo = Some(Echo { outstanding, body, size, halted: false, under_way: 0, scratch });
+        let template = Template { run: self.run, body, size };
+        self.echo = Some(Echo { outstanding, template, halted: false, under_way: 0, scratch: Vec::new() });
     }
 
-    /// Frames the first messages of a connection.
-    pub(crate) fn first_echoes(&mut self, now_ns: u64) {
-        for sequence in 0..self.outstanding() {
-            self.send_echo(sequence, now_ns);
-        }
+    /// How many messages each connection has under way.
+    pub(crate) fn outstanding(&self) -> u32 {
+        self.echo.as_ref().map_or(0, |echo| echo.outstanding)
+    }
+
+    /// The message to send next. It counts as under way.
+    pub(crate) fn next_echo(&mut self, sequence: u32, now_ns: u64) -> &[u8] {
+        let Some(echo) = &mut self.echo else { return &[] };
+        echo.scratch.clear();
+        echo.template.compose(&mut echo.scratch, sequence, now_ns);
+        echo.under_way += 1;
+        &echo.scratch
     }
 
     pub(crate) fn mark(&mut self, now_ns: u64) {
@@ -230,18 +208,6 @@ impl Ledger {
     pub(crate) fn is_echo_quiet(&self) -> bool {
         self.echo.as_ref().is_none_or(|echo| echo.under_way == 0)
     }
-
-    fn outstanding(&self) -> u32 {
-        self.echo.as_ref().map_or(0, |echo| echo.outstanding)
-    }
-
-    fn send_echo(&mut self, sequence: u32, now_ns: u64) {
-        let Some(echo) = &mut self.echo else { return };
-        echo.scratch.clear();
-        payload::compose(&mut echo.scratch, self.run, sequence, now_ns, echo.body, echo.size);
-        frame::encode(&mut self.reply, frame::TEXT, &echo.scratch, self.random.next() as u32);
-        echo.under_way += 1;
-    }
 }
 
 #[cfg(test)]
@@ -249,10 +215,11 @@ mod tests {
     use super::*;
 
     const RUN: u16 = 7;
+    const TEMPLATE: Template = Template { run: RUN, body: Body::Text, size: 40 };
 
     fn deliver(ledger: &mut Ledger, conn: &mut Conn, sequence: u32) {
         let mut message = Vec::new();
-        payload::compose(&mut message, RUN, sequence, 0, Body::Text, 40);
+        TEMPLATE.compose(&mut message, sequence, 0);
         ledger.message(conn, &message, 1_000);
     }
 
@@ -290,7 +257,7 @@ mod tests {
     fn a_corrupted_message_is_not_lost_too() {
         let (mut ledger, mut conn) = scene(1);
         let mut message = Vec::new();
-        payload::compose(&mut message, RUN, 0, 0, Body::Text, 40);
+        TEMPLATE.compose(&mut message, 0, 0);
         message[39] ^= 1;
         ledger.message(&mut conn, &message, 1_000);
         ledger.finish(&mut conn);

@@ -11,25 +11,17 @@
 //! server's costs with `probe`, and merges the workers' `tally`s into a `report`: as `text`, as JSON, and as
 //! a `page` with a `plot`.
 
+mod admin;
 mod args;
 mod campaign;
-mod conn;
 mod fleet;
-mod frame;
-mod handshake;
-mod inbound;
-mod inflate;
 mod job;
 mod json_body;
 mod ledger;
-mod page;
 mod payload;
 mod plot;
-mod primer;
 mod probe;
 mod progress;
-mod pusher;
-mod ramp;
 mod random;
 mod report;
 mod samples;
@@ -37,11 +29,9 @@ mod source;
 mod sys;
 mod tally;
 mod target;
-mod text;
 mod tickets;
 mod tls;
-mod traffic;
-mod wire;
+mod websocket;
 mod worker;
 
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! What the server costs, read from /proc.
 
-use super::sys;
+use crate::sys;
 use serde::Serialize;
 use std::fs;
 

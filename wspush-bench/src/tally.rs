@@ -1,6 +1,6 @@
 //! What a worker counted, and the sum over workers.
 
-use super::samples::Samples;
+use crate::samples::Samples;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

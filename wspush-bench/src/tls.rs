@@ -1,7 +1,7 @@
 //! TLS for the load (RFC 8446, RFC 5246): one configuration per worker, one session per connection. A session
 //! keeps keys and no bytes: records are opened in the worker's buffer and sealed into its scratch.
 
-use super::tickets::Tickets;
+use crate::tickets::Tickets;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::aws_lc_rs;

@@ -1,10 +1,10 @@
 //! The report for a terminal.
 
-use super::job::Wait;
-use super::probe::Cost;
-use super::report::{Connections, Messages, Report, Server, Spread};
-use super::samples::Summary;
 use super::wire::{Compression, Handshakes};
+use super::{Connections, Messages, Report, Server, Spread};
+use crate::job::Wait;
+use crate::probe::Cost;
+use crate::samples::Summary;
 use std::fmt::{self, Write};
 
 /// The report, ready to print.

@@ -1,13 +1,17 @@
 //! The figures of a campaign.
 
-use super::args::Plan;
-use super::campaign::Observed;
-use super::job::Wait;
-use super::probe::Cost;
-use super::samples::{Samples, Summary};
-use super::tally::{Kinds, Reach, Tally, Unread};
-use super::wire::{Compression, Handshakes};
+pub(crate) mod page;
+pub(crate) mod text;
+mod wire;
+
+use crate::args::Plan;
+use crate::campaign::Observed;
+use crate::job::Wait;
+use crate::probe::Cost;
+use crate::samples::{Samples, Summary};
+use crate::tally::{Kinds, Reach, Tally, Unread};
 use serde::Serialize;
+use wire::{Compression, Handshakes};
 
 const BINS: usize = 60;
 

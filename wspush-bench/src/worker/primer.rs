@@ -2,10 +2,10 @@
 //! opened and left again, until every measured one will find a ticket. They can't live on each other's: some servers
 //! give a resumed session no new one.
 
+use super::Worker;
 use super::conn::{Conn, Phase};
-use super::job::Job;
-use super::tally::Tally;
-use super::worker::Worker;
+use crate::job::Job;
+use crate::tally::Tally;
 
 /// How far a worker is with its tickets.
 #[derive(Debug, PartialEq, Eq)]

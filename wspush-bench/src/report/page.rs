@@ -1,11 +1,11 @@
 //! The report as one self-contained web page.
 
-use super::job::Wait;
-use super::plot;
-use super::probe::Cost;
-use super::report::{Distribution, Report};
 use super::text::time;
 use super::wire::{Compression, Handshakes};
+use super::{Distribution, Report};
+use crate::job::Wait;
+use crate::plot;
+use crate::probe::Cost;
 
 /// The page.
 pub(crate) fn render(report: &Report) -> String {

@@ -1,8 +1,8 @@
 //! Posts publications over one kept-alive HTTP connection.
 
-use super::payload::{self, Body};
-use super::sys::monotonic_ns;
-use super::target::Target;
+use crate::payload::Template;
+use crate::sys::monotonic_ns;
+use crate::target::Target;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -13,9 +13,7 @@ const ANSWER_MAX: usize = 64 * 1024;
 pub(crate) struct Pusher {
     target: Target,
     stream: TcpStream,
-    run: u16,
-    body: Body,
-    size: usize,
+    template: Template,
     content_type: &'static str,
     answer: Vec<u8>,
     /// When each publication so far was sent.
@@ -28,8 +26,7 @@ pub(crate) struct Pusher {
 impl Pusher {
     pub(crate) fn connect(
         target: &Target,
-        run: u16,
-        (body, size): (Body, usize),
+        template: Template,
         is_binary: bool,
         timeout: Duration,
     ) -> Result<Self, String> {
@@ -41,9 +38,7 @@ impl Pusher {
         Ok(Self {
             target: target.clone(),
             stream,
-            run,
-            body,
-            size,
+            template,
             // Not application/json: a server might take that for a command of its own.
             content_type: if is_binary { "application/octet-stream" } else { "text/plain; charset=utf-8" },
             answer: Vec::new(),
@@ -81,11 +76,11 @@ impl Pusher {
         let Target { path, host, .. } = &self.target;
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-            self.content_type, self.size
+            self.content_type, self.template.size
         );
         out.extend_from_slice(head.as_bytes());
         let now_ns = monotonic_ns();
-        payload::compose(out, self.run, self.published(), now_ns, self.body, self.size);
+        self.template.compose(out, self.published(), now_ns);
         self.sent_ns.push(now_ns);
     }
 

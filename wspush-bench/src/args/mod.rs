@@ -1,10 +1,10 @@
 //! The command line.
 
-use super::job::Wait;
-use super::payload::{self, Body};
-use super::source::SourceRange;
-use super::target::Target;
-use super::tls::{Terms, Version};
+use crate::job::Wait;
+use crate::payload::{self, Body};
+use crate::source::SourceRange;
+use crate::target::Target;
+use crate::tls::{Terms, Version};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What went over the wire beside the messages themselves: TLS handshakes and compression.
 
-use super::probe::Cost;
-use super::tally::{Kinds, Tally};
+use crate::probe::Cost;
+use crate::tally::{Kinds, Tally};
 use serde::Serialize;
 
 /// The TLS handshakes of the connections that count.

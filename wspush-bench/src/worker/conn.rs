@@ -1,7 +1,7 @@
 //! One connection of the load. A client with a million of them must not need more memory than the server it
 //! measures.
 
-use super::tls::Session;
+use crate::tls::Session;
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 
@@ -30,7 +30,7 @@ pub(crate) enum Phase {
 /// The state of a connection.
 pub(crate) struct Conn {
     pub(crate) stream: Option<TcpStream>,
-    /// When the phase with a time limit began, in microseconds of `CLOCK_MONOTONIC`, wrapping.
+    /// When the phase with a time limit began, by `ramp::clock_us`.
     pub(crate) begun_us: u32,
     /// The sequence number that has to come next.
     pub(crate) next: u32,

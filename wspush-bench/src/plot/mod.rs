@@ -1,6 +1,6 @@
 //! Line and bar plots as SVG, drawn with the page's own colours (`currentColor` and CSS variables).
 
-use super::text::time;
+use crate::report::text::time;
 use std::fmt::Write;
 
 const WIDTH: f64 = 860.0;
