@@ -6,6 +6,7 @@ use crate::source::SourceRange;
 use crate::tally::Tally;
 use crate::target::Target;
 use crate::tls::Terms;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// A worker's share of the campaign, told once.
@@ -48,7 +49,7 @@ impl Job {
 
 /// How a worker waits for bytes. A sleeping client costs the server a wake-up per send, a spinning one takes
 /// a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Wait {
     Sleep,

@@ -47,7 +47,7 @@ impl Ledger {
             && !echo.halted
         {
             echo.under_way -= u64::from(echo.outstanding);
-            self.tally.lost += u64::from(echo.outstanding);
+            self.tally.faults.lost += u64::from(echo.outstanding);
         }
     }
 
@@ -74,7 +74,7 @@ impl Ledger {
         let stamp = match payload::check(message, self.run) {
             Verdict::Whole(stamp) => stamp,
             Verdict::Corrupt(stamp) => {
-                self.tally.corrupted += 1;
+                self.tally.faults.corrupted += 1;
                 // It still takes its place in the sequence, when it names that: corrupted isn't lost as well.
                 if stamp.is_some_and(|stamp| stamp.sequence == conn.next) {
                     self.advance(conn, conn.next + 1);
@@ -127,16 +127,16 @@ impl Ledger {
             for number in conn.next..sequence {
                 let missing = &mut conn.rare().missing;
                 if missing.len() >= MISSING_MAX {
-                    self.tally.lost += u64::from(sequence - number);
+                    self.tally.faults.lost += u64::from(sequence - number);
                     break;
                 }
                 missing.insert(number);
             }
             self.advance(conn, sequence + 1);
         } else if conn.rare.as_mut().is_some_and(|rare| rare.missing.remove(&sequence)) {
-            self.tally.reordered += 1;
+            self.tally.faults.reordered += 1;
         } else {
-            self.tally.duplicated += 1;
+            self.tally.faults.duplicated += 1;
             return false;
         }
         true
@@ -152,7 +152,7 @@ impl Ledger {
     /// What never came on this connection, counted when it leaves or when the campaign ends.
     pub(crate) fn settle_losses(&mut self, conn: &mut Conn) {
         if let Some(rare) = &mut conn.rare {
-            self.tally.lost += rare.missing.len() as u64;
+            self.tally.faults.lost += rare.missing.len() as u64;
             rare.missing.clear();
         }
     }
@@ -161,14 +161,14 @@ impl Ledger {
     pub(crate) fn finish(&mut self, conn: &mut Conn) {
         self.settle_losses(conn);
         if self.echo.is_none() && conn.next < self.expected {
-            self.tally.lost += u64::from(self.expected - conn.next);
+            self.tally.faults.lost += u64::from(self.expected - conn.next);
         }
     }
 
     /// Every echo that is still under way is lost.
     pub(crate) fn finish_echo(&mut self) {
         if let Some(echo) = self.echo.take() {
-            self.tally.lost += echo.under_way;
+            self.tally.faults.lost += echo.under_way;
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
         }
         ledger.finish(&mut conn);
         let tally = &ledger.tally;
-        (tally.received, tally.lost, tally.duplicated, tally.reordered)
+        (tally.received, tally.faults.lost, tally.faults.duplicated, tally.faults.reordered)
     }
 
     #[test]
@@ -261,7 +261,10 @@ mod tests {
         message[39] ^= 1;
         ledger.message(&mut conn, &message, 1_000);
         ledger.finish(&mut conn);
-        assert_eq!((ledger.tally.corrupted, ledger.tally.lost, ledger.tally.received), (1, 0, 0));
+        assert_eq!(
+            (ledger.tally.faults.corrupted, ledger.tally.faults.lost, ledger.tally.received),
+            (1, 0, 0)
+        );
     }
 
     #[test]
@@ -284,7 +287,7 @@ mod tests {
         deliver(&mut ledger, &mut conn, 6);
         deliver(&mut ledger, &mut conn, 8);
         ledger.finish(&mut conn);
-        assert_eq!((ledger.tally.received, ledger.tally.lost), (2, 1));
+        assert_eq!((ledger.tally.received, ledger.tally.faults.lost), (2, 1));
     }
 
     #[test]
@@ -293,6 +296,6 @@ mod tests {
         deliver(&mut ledger, &mut conn, 99_999);
         assert_eq!(conn.rare().missing.len(), MISSING_MAX);
         ledger.finish(&mut conn);
-        assert_eq!(ledger.tally.lost, 99_999);
+        assert_eq!(ledger.tally.faults.lost, 99_999);
     }
 }

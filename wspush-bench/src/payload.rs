@@ -10,6 +10,7 @@
 //! cut or a splice of two messages shows.
 
 use crate::json_body;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// The smallest message, which is the stamp alone.
@@ -34,13 +35,10 @@ impl Stamp {
 }
 
 /// What is around the stamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Body {
-    /// The alphabet, over and over.
-    #[default]
     Text,
-    /// A price list.
     Json,
 }
 

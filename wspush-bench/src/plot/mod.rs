@@ -1,6 +1,6 @@
 //! Line and bar plots as SVG, drawn with the page's own colours (`currentColor` and CSS variables).
 
-use crate::report::text::time;
+use crate::quantity::time;
 use std::fmt::Write;
 
 const WIDTH: f64 = 860.0;

@@ -1,5 +1,6 @@
 //! The client's opening handshake (RFC 6455 section 4.1).
 
+use crate::http::field;
 use crate::job::Job;
 use crate::random::Random;
 use crate::target::Target;
@@ -69,16 +70,10 @@ pub(super) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<
     if status != 101 {
         return Err(format!("http {status}"));
     }
-    let field = |name: &str| {
-        head.headers
-            .iter()
-            .find(|header| header.name.eq_ignore_ascii_case(name))
-            .map_or(&[][..], |header| header.value)
-    };
-    if field("Sec-WebSocket-Accept") != accept(key).as_bytes() {
+    if field(head.headers, "Sec-WebSocket-Accept") != Some(accept(key).as_bytes()) {
         return Err("wrong Sec-WebSocket-Accept".into());
     }
-    if !field("Upgrade").eq_ignore_ascii_case(b"websocket") {
+    if !field(head.headers, "Upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")) {
         return Err("101 without Upgrade: websocket".into());
     }
     let extensions = head.headers.iter().filter(|header| {
