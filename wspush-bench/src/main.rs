@@ -46,6 +46,9 @@ fn main() -> ExitCode {
     let action = args::parse();
     let outcome = match action {
         args::Action::Worker => fleet::serve_parent().map(|()| true),
+        args::Action::Plot(plot) => {
+            plot::document::draw(&plot.document, plot.output.as_deref()).map(|()| true)
+        }
         args::Action::Campaign(plan) => campaign::run(&plan),
     };
     match outcome {

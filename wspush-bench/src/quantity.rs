@@ -5,6 +5,14 @@ pub(crate) fn count(number: u64) -> String {
     group(&number.to_string())
 }
 
+/// The same with so many digits behind the point.
+pub(crate) fn decimal(number: f64, digits: usize) -> String {
+    let text = format!("{:.digits$}", number.abs());
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let sign = if number < 0.0 { "-" } else { "" };
+    format!("{sign}{}{rest}", group(whole))
+}
+
 /// `1 thread`, `2 threads`.
 pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
@@ -43,6 +51,8 @@ mod tests {
     #[test]
     fn large_numbers_are_grouped() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(decimal(137_636.2, 0), "137,636");
+        assert_eq!(decimal(-1_234.5, 2), "-1,234.50");
         assert_eq!(
             (plural(1, "process", "processes"), plural(2, "thread", "threads")),
             ("1 process".into(), "2 threads".into())

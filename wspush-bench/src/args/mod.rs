@@ -11,6 +11,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use options::Message;
+use std::path::PathBuf;
 use std::time::Duration;
 use value::{duration, percent, rate};
 
@@ -38,6 +39,8 @@ enum Mode {
     Echo(Echo),
     /// For a long time let connections come and go while publications are posted; watch the server's memory
     Soak(Soak),
+    /// Draw bars from a JSON document as an SVG image, for light and dark backgrounds
+    Plot(Plot),
     /// A child process of a campaign
     #[command(hide = true)]
     Worker,
@@ -125,6 +128,17 @@ impl Echo {
     }
 }
 
+#[derive(Args)]
+#[command(next_help_heading = "Plot")]
+pub(crate) struct Plot {
+    /// The document (docs/bench.md shows one); - is standard input
+    #[arg(default_value = "-", value_name = "DOCUMENT")]
+    pub(crate) document: PathBuf,
+    /// Where the image goes [default: standard output]
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// What to measure.
 pub(crate) enum Plan {
     Connect(Connect),
@@ -136,6 +150,7 @@ pub(crate) enum Plan {
 /// What this process is for.
 pub(crate) enum Action {
     Worker,
+    Plot(Plot),
     Campaign(Box<Plan>),
 }
 
@@ -144,6 +159,7 @@ pub(crate) fn parse() -> Action {
     let line = CommandLine::try_parse().unwrap_or_else(|error| redacted(error).exit());
     let plan = match line.mode {
         Mode::Worker => return Action::Worker,
+        Mode::Plot(plot) => return Action::Plot(plot),
         Mode::Connect(plan) => Plan::Connect(plan),
         Mode::Broadcast(plan) => Plan::Broadcast(plan),
         Mode::Echo(plan) => Plan::Echo(plan),

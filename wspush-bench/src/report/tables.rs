@@ -3,7 +3,7 @@
 use super::{Connections, Distribution, Drift, Messages, Report, RoundTrips, Server, Spread};
 use crate::admin::stats::Counters;
 use crate::probe::Cost;
-use crate::quantity::{count, mebibytes, time};
+use crate::quantity::{count, decimal, mebibytes, time};
 use crate::samples::Summary;
 use crate::tally::Faults;
 
@@ -121,7 +121,9 @@ fn server(report: &Server) -> Vec<Row> {
     let [empty, connected, after] =
         [report.rss_empty_bytes, report.rss_connected_bytes, report.rss_after_bytes].map(mebibytes);
     let mut rows = vec![("memory", format!("{empty} empty, {connected} connected, {after} at the end"))];
-    rows.extend(report.bytes_per_connection.map(|bytes| ("per connection", format!("{bytes:.1} bytes"))));
+    rows.extend(
+        report.bytes_per_connection.map(|bytes| ("per connection", format!("{} bytes", decimal(bytes, 1)))),
+    );
     for (name, cost) in [
         ("CPU per handshake", report.per_handshake),
         ("CPU per delivery", report.per_delivery),
