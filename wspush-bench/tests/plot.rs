@@ -73,3 +73,36 @@ fn the_scripts_that_compare_servers_have_their_plots_drawn() {
     assert!(plain.contains("class=\"accent\"") && plain.contains(">9.0<"), "{plain}");
     assert!(secure.contains(">4,022<") && secure.contains("aria-label=\"Costs of TLS"), "{secure}");
 }
+
+#[test]
+fn selecting_no_server_is_an_error_with_the_names() {
+    let everybody = "there are: floor; wspushd; libwspush, calls; Bun (uWebSockets); nginx + Nchan; node ws; \
+                     tokio-tungstenite, small buffers; tokio-tungstenite, defaults";
+    let secure = "there are: wspushd; Bun (uWebSockets); nginx + Nchan; node ws\n";
+    for (args, words) in [
+        (&["--only", "nobody"][..], everybody),
+        (&["--only", "bun", "--only", "nobody"], "no server has 'nobody' in its name"),
+        (&["--only", ""], "no server has '' in its name"),
+        (&["--suite", "tls", "--only", "tokio"], secure),
+        (&["--suite", "deflate", "--only", "floor"], secure),
+        (&["--suite", "nobody"], "choose from"),
+        (&["--rounds", "0"], "expected a whole number from 1"),
+    ] {
+        let (status, text) = python(&[&["benches/peers/run", "--bench", "/nonexistent"], args].concat(), "");
+        assert_eq!(status, 2, "{args:?}: {text}");
+        assert!(text.contains(words), "{args:?}: {text}");
+    }
+    let (status, text) = python(&["benches/instructions/check", "--blss"], "");
+    assert!(status == 2 && text.contains("--blss"), "{text}");
+}
+
+#[test]
+fn a_part_of_a_name_selects_whatever_its_case() {
+    let script = "import sys; sys.path.insert(0, 'benches/peers'); import servers\n\
+                  plain = servers.of_suite('plain', None)\n\
+                  names = lambda words: [server.name for server in servers.select(plain, words)]\n\
+                  assert names(['bun', 'NGINX']) == ['floor', 'Bun (uWebSockets)', 'nginx + Nchan'], names(['bun'])\n\
+                  assert len(names(None)) == len(plain)";
+    let (status, text) = python(&["-c", script], "");
+    assert_eq!(status, 0, "{text}");
+}
