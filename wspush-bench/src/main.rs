@@ -3,13 +3,12 @@
 //! Nothing here is in the library, and nothing here imports it: the bench has a handshake and a frame parser of
 //! its own, so that a fault of the server's codec can't hide behind the same fault in its judge.
 //!
-//! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program
-//! when one process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp`
-//! opens its connections (`handshake`, `source`), over `tls` where the address says so (`primer` collects the
-//! first `tickets`), bytes come in through `inbound` (`frame`, `inflate`), and `ledger` checks each message's
-//! `payload` (`json_body`). Meanwhile the `campaign` posts publications with `pusher`, reads the
-//! server's costs with `probe`, and merges the workers' `tally`s into a `report`: as `text`, as JSON, and as
-//! a `page` with a `plot`.
+//! `args` become a plan, and the plan `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this
+//! program when one process may not open enough descriptors. A `worker` is one poll loop with its connections. What
+//! it says and hears on them is a transport's affair (`websocket`), over `tls` where the address says so; the `ledger`
+//! checks each message's `payload`. Meanwhile the `campaign` posts publications to the server's `admin` API, reads with
+//! `probe` what the server costs, and merges the workers' `tally`s into a `report`: as text, as JSON, and as a page
+//! with plots. `plot` draws those, and documents of others.
 
 mod admin;
 mod args;

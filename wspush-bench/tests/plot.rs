@@ -36,6 +36,14 @@ fn a_document_becomes_an_image_for_light_and_dark() {
 }
 
 #[test]
+fn the_example_in_the_documentation_is_a_document() {
+    let page = std::fs::read_to_string(root().join("docs/bench.md")).unwrap();
+    let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let output = fed(Command::new(BENCH).arg("plot"), example);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn what_is_no_document_is_told() {
     for (args, input, words) in [
         (&["plot"][..], "{", "standard input: EOF"),

@@ -74,12 +74,8 @@ pub(super) fn draw(svg: &mut String, place: &Place, bars: &[Bar], digits: usize)
             svg,
             format_args!("<text x=\"{:.1}\" y=\"{y}\" text-anchor=\"end\">{name}</text>\n", start - GAP),
         );
-        put(
-            svg,
-            format_args!(
-                "<rect class=\"{class}\" x=\"{start:.1}\" y=\"{top}\" width=\"{length:.1}\" height=\"{HEIGHT}\" rx=\"3\"/>\n"
-            ),
-        );
+        put(svg, format_args!("<rect class=\"{class}\" x=\"{start:.1}\" y=\"{top}\" "));
+        put(svg, format_args!("width=\"{length:.1}\" height=\"{HEIGHT}\" rx=\"3\"/>\n"));
         let x = start + length + GAP;
         put(svg, format_args!("<text class=\"value\" x=\"{x:.1}\" y=\"{y}\">{value}</text>\n"));
     }
