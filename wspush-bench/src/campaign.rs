@@ -25,7 +25,7 @@ const DESCRIPTORS_SPARE: u64 = 64;
 /// Until a server has done what follows from the last byte: it gives memory back, and sleeps again.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// What the campaign itself sees; the workers' part is in their tally.
+/// Observations of the campaign itself; those of the workers are in their tally.
 #[derive(Default)]
 pub(crate) struct Observed {
     pub(crate) threads: u32,
@@ -35,7 +35,7 @@ pub(crate) struct Observed {
     pub(crate) connected: Sample,
     pub(crate) before: Sample,
     pub(crate) after: Sample,
-    /// What the server has counted itself while it was measured.
+    /// The server's own counters, over what was measured.
     pub(crate) counted: Option<Counters>,
     /// When each publication was sent, and which of them are measured, in bursts of (first, count).
     pub(crate) sent_ns: Vec<u64>,
@@ -72,7 +72,7 @@ pub(crate) fn run(plan: &Plan) -> Result<bool, String> {
     let before = stats.as_ref().map_or(Ok(Counters::default()), Stats::counters)?;
     let pusher = plan.push().map(|push| {
         let (body, size) = push.message();
-        Pusher::connect(&push.address, &access, Template { run, body, size }, push.binary)
+        Pusher::connect(&push.address, &access, Template { run, body, size }, push.content_type())
     });
     let pusher = pusher.transpose()?;
     let mut campaign = Campaign::start(plan, Server { probe, stats, before }, run)?;
@@ -149,7 +149,7 @@ impl<'a> Campaign<'a> {
         Ok(Self { setup, fleet, server, observed })
     }
 
-    /// What follows is measured.
+    /// Reads the server's costs before the measured part.
     fn begin(&mut self) -> Result<(), String> {
         self.server.before = self.server.counters()?;
         // Last, so that the question for the counters costs what is measured nothing.
@@ -157,7 +157,7 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// What was measured is over.
+    /// Reads the server's costs after the measured part.
     fn end(&mut self) -> Result<(), String> {
         self.observed.after = self.server.sample()?;
         if self.server.stats.is_some() {
@@ -175,7 +175,7 @@ impl<'a> Campaign<'a> {
     fn broadcast(&mut self, plan: &Broadcast, mut pusher: Pusher) -> Result<(), String> {
         let mut is_well = self.observed.findings.is_empty();
         if is_well && plan.warm_up > 0 {
-            is_well = self.push(&mut pusher, plan.warm_up, &plan.push, true)?;
+            is_well = self.push_to_all(&mut pusher, plan.warm_up, &plan.push)?;
             sleep(plan.interval.max(SETTLE));
         }
         self.fleet.mark()?;
@@ -194,9 +194,12 @@ impl<'a> Campaign<'a> {
                 });
             }
             self.observed.bursts.push((pusher.published(), count));
-            let is_last = pushed + count == plan.messages;
-            is_well = self.push(&mut pusher, count, &plan.push, is_last || !plan.fixed_interval)?;
             pushed += count;
+            is_well = if plan.fixed_interval && pushed < plan.messages {
+                self.push(&mut pusher, count, &plan.push)?
+            } else {
+                self.push_to_all(&mut pusher, count, &plan.push)?
+            };
             bar.set(u64::from(pushed));
         }
         sleep(SETTLE.min(Duration::from_millis(50)));
@@ -205,9 +208,8 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// Posts publications and, if asked to, waits until everybody has them; false when it makes no sense to
-    /// go on.
-    fn push(&mut self, pusher: &mut Pusher, count: u32, how: &Push, waits: bool) -> Result<bool, String> {
+    /// Posts publications; false when it makes no sense to go on.
+    fn push(&mut self, pusher: &mut Pusher, count: u32, how: &Push) -> Result<bool, String> {
         let publications = pusher.published() + count;
         self.fleet.order(Order::Expect { publications })?;
         if let Err(error) = pusher.burst(count, how.pipeline) {
@@ -220,7 +222,16 @@ impl<'a> Campaign<'a> {
                 .push(format!("{} publications were refused: {}", pusher.refused, pusher.last_refusal));
             return Ok(false);
         }
-        if waits && !self.fleet.caught_up(publications, self.setup.connections.timeout)? {
+        Ok(true)
+    }
+
+    /// Posts publications and waits until everybody has them; false when it makes no sense to go on.
+    fn push_to_all(&mut self, pusher: &mut Pusher, count: u32, how: &Push) -> Result<bool, String> {
+        if !self.push(pusher, count, how)? {
+            return Ok(false);
+        }
+        let publications = pusher.published();
+        if !self.fleet.caught_up(publications, self.setup.connections.timeout)? {
             let waited_s = self.setup.connections.timeout.as_secs_f64();
             self.observed
                 .findings
@@ -253,7 +264,7 @@ impl<'a> Campaign<'a> {
         let mut round = 0;
         while is_well && begun.elapsed() < plan.duration {
             self.observed.bursts.push((pusher.published(), plan.push.burst));
-            is_well = self.push(&mut pusher, plan.push.burst, &plan.push, true)?;
+            is_well = self.push_to_all(&mut pusher, plan.push.burst, &plan.push)?;
             if round == 0 {
                 self.fleet.order(Order::Churn { per_second: plan.churn })?;
             }
@@ -269,7 +280,7 @@ impl<'a> Campaign<'a> {
             sleep(SETTLE);
             self.fleet.order(Order::Settle { publications: pusher.published() })?;
             self.observed.bursts.push((pusher.published(), plan.push.burst));
-            self.push(&mut pusher, plan.push.burst, &plan.push, true)?;
+            self.push_to_all(&mut pusher, plan.push.burst, &plan.push)?;
         }
         self.end()?;
         self.observed.sent_ns = pusher.sent_ns;

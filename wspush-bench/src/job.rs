@@ -1,5 +1,5 @@
-//! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a
-//! worker may live in another process.
+//! The protocol between the campaign and its workers. Everything in it can be a line of JSON, because a worker
+//! may live in another process.
 
 use crate::payload::Body;
 use crate::source::SourceRange;
@@ -95,7 +95,7 @@ pub(crate) enum Event {
     CaughtUp {
         publications: u32,
     },
-    /// What was counted before the order to mark is forgotten.
+    /// The counts from before the order to mark are forgotten.
     Marked,
     /// No echo message is under way.
     Halted,

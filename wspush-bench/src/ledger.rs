@@ -1,4 +1,4 @@
-//! Who has got what: holds every received message against the sequence that was sent.
+//! Holds every received message against the sequence that was sent.
 
 use crate::payload::{self, Body, Template, Verdict};
 use crate::tally::{Reach, Tally};
@@ -7,6 +7,8 @@ use crate::worker::conn::{Conn, FRESH, Phase};
 /// Gaps that are remembered per connection, to tell a late message from a second one. What is missing beyond
 /// is lost at once.
 const MISSING_MAX: usize = 4_096;
+/// How far a publication may be ahead of those that were announced: orders and publications come by different ways.
+const AHEAD_MAX: u32 = 1_000_000;
 
 /// A round-trip campaign: every echo is answered with the next message.
 struct Echo {
@@ -72,12 +74,17 @@ impl Ledger {
     pub(crate) fn message(&mut self, conn: &mut Conn, message: &[u8], now_ns: u64) -> Option<u32> {
         self.tally.received_bytes += message.len() as u64;
         let stamp = match payload::check(message, self.run) {
+            // A number that was never sent, with a right checksum: somebody has made it up.
+            Verdict::Whole(stamp) if stamp.sequence > self.sequence_max(conn) => {
+                self.tally.faults.corrupted += 1;
+                return None;
+            }
             Verdict::Whole(stamp) => stamp,
             Verdict::Corrupt(stamp) => {
                 self.tally.faults.corrupted += 1;
                 // It still takes its place in the sequence, when it names that: corrupted isn't lost as well.
                 if stamp.is_some_and(|stamp| stamp.sequence == conn.next) {
-                    self.advance(conn, conn.next + 1);
+                    self.advance(conn, conn.next.wrapping_add(1));
                 }
                 return None;
             }
@@ -104,11 +111,18 @@ impl Ledger {
         None
     }
 
+    /// The largest number that a message can have. It bounds the memory for receipts.
+    fn sequence_max(&self, conn: &Conn) -> u32 {
+        match &self.echo {
+            Some(echo) => conn.next.saturating_add(echo.outstanding - 1),
+            None => self.expected.saturating_add(AHEAD_MAX),
+        }
+    }
+
     /// A publication has reached one more connection.
     fn reached(&mut self, sequence: u32, age_ns: u64, now_ns: u64) {
         let at = sequence as usize;
         if self.tally.reach.len() <= at {
-            // The sequence number passed the checksum, so it is one of ours and not absurd.
             self.tally.reach.resize(at + 1, Reach::default());
         }
         let reach = &mut self.tally.reach[at];
@@ -122,7 +136,7 @@ impl Ledger {
     /// Puts a sequence number into the connection's order; false for one that it has already.
     fn place(&mut self, conn: &mut Conn, sequence: u32) -> bool {
         if conn.next == FRESH || sequence == conn.next {
-            self.advance(conn, sequence + 1);
+            self.advance(conn, sequence.wrapping_add(1));
         } else if sequence > conn.next {
             for number in conn.next..sequence {
                 let missing = &mut conn.rare().missing;
@@ -132,7 +146,7 @@ impl Ledger {
                 }
                 missing.insert(number);
             }
-            self.advance(conn, sequence + 1);
+            self.advance(conn, sequence.wrapping_add(1));
         } else if conn.rare.as_mut().is_some_and(|rare| rare.missing.remove(&sequence)) {
             self.tally.faults.reordered += 1;
         } else {
@@ -149,7 +163,7 @@ impl Ledger {
         self.behind = self.behind + u32::from(conn.is_behind(self.expected)) - u32::from(was_behind);
     }
 
-    /// What never came on this connection, counted when it leaves or when the campaign ends.
+    /// Counts the messages that never came on this connection, when it leaves or when the campaign ends.
     pub(crate) fn settle_losses(&mut self, conn: &mut Conn) {
         if let Some(rare) = &mut conn.rare {
             self.tally.faults.lost += rare.missing.len() as u64;
@@ -265,6 +279,25 @@ mod tests {
             (ledger.tally.faults.corrupted, ledger.tally.faults.lost, ledger.tally.received),
             (1, 0, 0)
         );
+    }
+
+    #[test]
+    fn numbers_that_were_never_sent_are_corruption_and_take_no_memory() {
+        let (mut ledger, mut conn) = scene(1);
+        deliver(&mut ledger, &mut conn, u32::MAX);
+        deliver(&mut ledger, &mut conn, AHEAD_MAX + 2);
+        assert_eq!((ledger.tally.faults.corrupted, ledger.tally.reach.len(), conn.next), (2, 0, 0));
+        ledger.expect(0, &[]);
+        ledger.start_echo(2, Body::Text, 40);
+        for sequence in 0..2 {
+            ledger.next_echo(sequence, 0);
+        }
+        deliver(&mut ledger, &mut conn, 2);
+        assert_eq!((ledger.tally.faults.corrupted, ledger.tally.round_trips), (3, 0));
+        for sequence in 0..2 {
+            deliver(&mut ledger, &mut conn, sequence);
+        }
+        assert_eq!((ledger.tally.round_trips, ledger.is_echo_quiet()), (2, true));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a measured message carries, in text-safe characters so that it passes as a text frame:
+//! The content of a measured message, in text-safe characters so that it passes as a text frame:
 //!
 //!     run (4 hex) | sequence number (8 hex) | send time (12 hex, ns) | checksum (8 hex) | pattern ...
 //!
@@ -34,7 +34,7 @@ impl Stamp {
     }
 }
 
-/// What is around the stamp.
+/// The bytes around the stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Body {
@@ -42,7 +42,7 @@ pub(crate) enum Body {
     Json,
 }
 
-/// What a receiver thinks of a message.
+/// The receiver's judgement of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Whole(Stamp),

@@ -1,4 +1,5 @@
-//! What is shown of the command line: everything but secrets. They stand in headers and in the queries of addresses.
+//! Hides secrets of the command line, so that reports and errors can show it. They stand in headers and in the queries
+//! of addresses.
 
 /// Stands in the place of a secret.
 const HIDDEN: &str = "...";

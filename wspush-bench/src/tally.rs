@@ -1,4 +1,4 @@
-//! What a worker counted, and the sum over workers.
+//! The counts of a worker, and their sum over all workers.
 
 use crate::samples::Samples;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub(crate) struct Unread {
     pub(crate) connections: u64,
     /// Ended by the server before the campaign was over.
     pub(crate) disconnected: u64,
-    /// What the kernel held for them at the end.
+    /// Held for them by the kernel at the end.
     pub(crate) waiting_bytes: u64,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Tally {
     /// Connections that agreed to permessage-deflate.
     pub(crate) may_deflate: u64,
 
-    /// What the sockets gave since the order to mark.
+    /// Read from the sockets since the order to mark.
     pub(crate) wire_bytes: u64,
     /// Compressed messages, their bytes before and after.
     pub(crate) deflated: u64,

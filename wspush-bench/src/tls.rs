@@ -22,11 +22,11 @@ use std::sync::Arc;
 
 /// Where distributions keep the certificates of the authorities that everybody trusts.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// What a record costs beside its plaintext, at most: header, explicit nonce or type byte, tag, padding.
+/// Bytes of a record beside its plaintext, at most: header, explicit nonce or type byte, tag, padding.
 const RECORD_OVERHEAD_MAX: usize = 64;
 const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
 
-/// What the client asks of the server's TLS.
+/// The client's conditions for TLS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Terms {
     pub(crate) ca: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// What a client offers and trusts; it resumes nothing.
+    /// Offer and trust; nothing is resumed.
     fn config(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions = match self.version {
@@ -203,7 +203,7 @@ impl Session {
         self.0.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// What was negotiated: `TLSv1_3 TLS13_AES_256_GCM_SHA384`.
+    /// Version and suite that were negotiated: `TLSv1_3 TLS13_AES_256_GCM_SHA384`.
     pub(crate) fn suite(&self) -> String {
         let version = self.0.protocol_version().and_then(|version| version.as_str());
         let suite = self.0.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());

@@ -1,5 +1,5 @@
 //! The admin API that `wspush-bench` pushes to and asks: over TCP, TLS and a Unix socket, with a token and without.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 mod load;

@@ -1,6 +1,6 @@
 //! `wspush-bench` must tell a faithful server from every kind of unfaithful one. It runs here against a
 //! server of a few lines that misbehaves on demand; only counts are asserted, never times.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 mod load;

@@ -1,5 +1,5 @@
 //! The manual page and `--help` name the same options under the same headings, and `./install` installs the page.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};

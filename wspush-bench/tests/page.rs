@@ -1,5 +1,5 @@
 //! The report's page in a real browser, on a phone and in a window. Pictures of it are left in target/browser.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code)] // The daemon's tests use the rest of it.

@@ -1,5 +1,5 @@
 //! `wspush-bench plot`, by itself and for the scripts that compare servers.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Write;

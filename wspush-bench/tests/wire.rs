@@ -1,5 +1,5 @@
 //! `wspush-bench` over TLS and with compression: what it counts, checks and refuses.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 mod load;

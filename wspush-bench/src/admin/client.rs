@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// More than a push or `/stats` is answered with.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// What every request to the admin API needs.
+/// How the admin API is reached.
 #[derive(Clone)]
 pub(crate) struct Access {
     pub(crate) token: Option<Rc<Token>>,

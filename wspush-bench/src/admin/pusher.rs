@@ -22,14 +22,13 @@ impl Pusher {
         address: &Address,
         access: &Access,
         template: Template,
-        is_binary: bool,
+        content_type: &'static str,
     ) -> Result<Self, String> {
         let client = Client::connect(address, access).map_err(|error| format!("push to {error}"))?;
         Ok(Self {
             client,
             template,
-            // Not application/json: a server might take that for a command of its own.
-            content_type: if is_binary { "application/octet-stream" } else { "text/plain; charset=utf-8" },
+            content_type,
             sent_ns: Vec::new(),
             refused: 0,
             last_refusal: String::new(),

@@ -1,4 +1,4 @@
-//! What wspushd has counted itself, from its `GET /stats`.
+//! The counters of wspushd itself, from its `GET /stats`.
 
 use super::address::Address;
 use super::client::{self, Access, Client};
@@ -21,7 +21,7 @@ struct Document {
 }
 
 impl Counters {
-    /// What was counted since `before`.
+    /// The difference to an earlier reading.
     pub(crate) const fn since(self, before: Self) -> Self {
         Self {
             deliveries: self.deliveries.saturating_sub(before.deliveries),

@@ -122,7 +122,7 @@ pub(crate) struct Soak {
 }
 
 impl Echo {
-    /// What is sent, and of how many bytes.
+    /// Kind and bytes of a message.
     pub(crate) fn message(&self) -> (Body, usize) {
         self.message.form(32)
     }
@@ -139,7 +139,7 @@ pub(crate) struct Plot {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// What to measure.
+/// A campaign as it was asked for.
 pub(crate) enum Plan {
     Connect(Connect),
     Broadcast(Broadcast),
@@ -147,7 +147,7 @@ pub(crate) enum Plan {
     Soak(Soak),
 }
 
-/// What this process is for.
+/// The task of this process.
 pub(crate) enum Action {
     Worker,
     Plot(Plot),
@@ -183,7 +183,7 @@ fn redacted(mut error: clap::Error) -> clap::Error {
 }
 
 impl Plan {
-    /// What contradicts itself, told before anything is opened.
+    /// Refuses contradictions before anything is opened.
     fn check(&self) -> Result<(), String> {
         let Setup { connections, tls, server, .. } = self.setup();
         let push = self.push().map(|push| &push.address);
@@ -206,7 +206,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What is sent, and of how many bytes.
+    /// Kind and bytes of a message.
     pub(crate) fn message(&self) -> Option<(Body, usize)> {
         match self {
             Self::Connect(_) => None,

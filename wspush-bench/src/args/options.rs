@@ -32,7 +32,7 @@ pub(crate) struct Setup {
     pub(crate) output: Output,
 }
 
-/// What is opened, and how fast.
+/// The connections, and how fast they are opened.
 #[derive(Args)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct Connections {
@@ -124,7 +124,7 @@ pub(crate) struct Client {
     pub(crate) wait: Wait,
 }
 
-/// What is read of the server beside its answers.
+/// Where the server's costs are read.
 #[derive(Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Server {
@@ -151,14 +151,14 @@ pub(crate) struct Output {
     pub(crate) html: Option<PathBuf>,
 }
 
-/// What a message is.
+/// Size and kind of a message.
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "Messages")]
 pub(crate) struct Message {
     /// Bytes of a message [default: 128, of the echo 32, of JSON 1024]
     #[arg(long, value_name = "BYTES", value_parser = size)]
     size: Option<usize>,
-    /// What it carries: text is the alphabet, over and over; json a price list that shrinks as real ones do
+    /// Content of a message: text is the alphabet, over and over; json a price list that shrinks as real ones do
     #[arg(long, value_name = "KIND", default_value = "text")]
     payload: Body,
 }
@@ -181,7 +181,7 @@ pub(crate) struct Push {
     pub(crate) address: Address,
     /// Post as application/octet-stream
     #[arg(long)]
-    pub(crate) binary: bool,
+    binary: bool,
     /// Publications posted at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = upto(100_000))]
     pub(crate) burst: u32,
@@ -193,7 +193,12 @@ pub(crate) struct Push {
 }
 
 impl Push {
-    /// What is published, and of how many bytes.
+    /// Of the requests. Not application/json: a server might take that for a command of its own.
+    pub(crate) const fn content_type(&self) -> &'static str {
+        if self.binary { "application/octet-stream" } else { "text/plain; charset=utf-8" }
+    }
+
+    /// Kind and bytes of a publication.
     pub(crate) fn message(&self) -> (Body, usize) {
         self.message.form(128)
     }

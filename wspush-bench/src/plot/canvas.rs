@@ -6,7 +6,7 @@ use std::fmt::{Arguments, Write};
 /// Room for the value above a point that is as high as the axis.
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 28.0;
-/// What a character of the plots' text takes at the most, on average.
+/// Width of a character of the plots' text, rather too much than too little.
 pub(super) const CHARACTER: f64 = 7.6;
 /// Between the labels of an axis.
 const LABEL_GAP: f64 = 10.0;

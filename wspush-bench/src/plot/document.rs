@@ -1,4 +1,4 @@
-//! What `wspush-bench plot` reads and writes: JSON in, an SVG image with panels of bars out. docs/bench.md shows one.
+//! The documents of `wspush-bench plot`: JSON in, an SVG image with panels of bars out. docs/bench.md shows one.
 
 use super::bars::{self, Bar, Place};
 use super::canvas::{escape, put};
@@ -51,7 +51,7 @@ fn read(document: &Path) -> io::Result<String> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
-    /// What it shows, for those who do not see it.
+    /// Its content in words, for those who do not see it.
     label: String,
     panels: Vec<Panel>,
 }

@@ -37,9 +37,9 @@ pub(crate) struct Report {
     pub(crate) round_trips: Option<RoundTrips>,
     pub(crate) soak: Option<Drift>,
     pub(crate) server: Option<Server>,
-    /// What the server has counted itself.
+    /// The server's own counters, over what was measured.
     pub(crate) counted: Option<Counters>,
-    /// What is wrong, for a person to read; empty when all is well.
+    /// The faults, for a person to read; empty when all is well.
     pub(crate) findings: Vec<String>,
     pub(crate) passed: bool,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Connections {
     pub(crate) setup_us: Distribution,
 }
 
-/// A histogram's figures and what its plots need.
+/// A histogram's figures, and the points of its plots.
 #[derive(Serialize)]
 pub(crate) struct Distribution {
     pub(crate) summary: Summary,
@@ -74,7 +74,7 @@ pub(crate) struct Messages {
     pub(crate) expected: u64,
     pub(crate) received: u64,
     pub(crate) received_bytes: u64,
-    /// For each measured delivery, on the wire: frames, TLS records, what else came meanwhile.
+    /// For each measured delivery, on the wire: frames, TLS records and all else that came meanwhile.
     pub(crate) wire_bytes: Option<f64>,
     #[serde(flatten)]
     pub(crate) faults: Faults,
@@ -331,12 +331,13 @@ impl Server {
         let deliveries: u64 = reached(observed, tally).map(|(_, reach)| u64::from(reach.receipts)).sum();
         // Churn would count handshakes among the deliveries.
         let deliveries = if tally.left == 0 { deliveries } else { 0 };
+        let connections = tally.opened - tally.left;
         Self {
             rss_empty_bytes: empty.rss_bytes,
             rss_connected_bytes: connected.rss_bytes,
             rss_after_bytes: after.rss_bytes,
-            bytes_per_connection: (tally.opened > 0).then(|| growth / (tally.opened - tally.left) as f64),
-            per_handshake: connected.since(empty).per(tally.opened - tally.left),
+            bytes_per_connection: (connections > 0).then(|| growth / connections as f64),
+            per_handshake: connected.since(empty).per(connections),
             per_delivery: after.since(before).per(deliveries),
             per_round_trip: after.since(before).per(tally.round_trips),
         }

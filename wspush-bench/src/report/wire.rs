@@ -1,4 +1,4 @@
-//! What went over the wire beside the messages themselves: TLS handshakes and compression.
+//! TLS handshakes and compression: the figures that are about the wire and not about messages.
 
 use super::tables::Row;
 use crate::probe::Cost;

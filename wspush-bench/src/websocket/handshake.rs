@@ -48,7 +48,7 @@ pub(super) fn request(out: &mut Vec<u8>, job: &Job, key: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What the server agreed to.
+/// The server's consent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Bytes of the answer: frames may follow.

@@ -6,7 +6,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 const MESSAGE_MAX: usize = 64 << 20;
 /// The largest window, so that whatever the server chose inflates.
 const WINDOW_BITS: u8 = 15;
-/// What the sender has cut off (RFC 7692 section 7.2.2).
+/// Cut off by the sender (RFC 7692 section 7.2.2).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Inflates messages of which each is complete in itself.

@@ -43,7 +43,7 @@ pub(crate) struct Conn {
 
 const _: () = assert!(size_of::<Conn>() <= 32, "a million connections have to stay cheap");
 
-/// What hardly any connection has at any moment.
+/// State that hardly any connection has at any moment.
 #[derive(Default)]
 pub(crate) struct Rare {
     /// The beginning of a TLS record.
@@ -51,7 +51,7 @@ pub(crate) struct Rare {
     /// The beginning of a frame, or of the handshake's answer.
     pub(crate) input: Vec<u8>,
     pub(crate) message: Option<Fragments>,
-    /// What the socket had no room for, as it goes over the wire.
+    /// Bytes that the socket had no room for, as they go over the wire.
     pub(crate) output: Vec<u8>,
     /// Sequence numbers that were skipped and may still come late.
     pub(crate) missing: BTreeSet<u32>,

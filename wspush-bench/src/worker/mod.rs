@@ -62,11 +62,11 @@ pub(crate) struct Worker {
 
 /// Buffers that all connections share.
 struct Scratch {
-    /// What the socket gave.
+    /// Bytes just read from the socket.
     input: Vec<u8>,
     /// The plaintext of the TLS records that just came.
     plain: Vec<u8>,
-    /// What is to be written next, as it goes over the wire.
+    /// Bytes to write next, as they go over the wire.
     wire: Vec<u8>,
 }
 

@@ -63,7 +63,7 @@ impl Worker {
             Primer::Leaving { before }
                 if self.conns[..count].iter().all(|conn| conn.phase != Phase::Leaving) =>
             {
-                // What they met is not counted; a server that refuses them will refuse the others too.
+                // Their failures are not counted: a server that refuses them will refuse the others too.
                 self.ledger.tally = Tally::default();
                 self.vacant.clear();
                 self.untried = 0;

@@ -11,7 +11,7 @@ use std::thread;
 #[allow(unused_imports)] // Every test file uses a part of it.
 pub use server::{Fault, Server, serve, serve_guarded};
 
-/// What a run of the bench left.
+/// The results of a run of the bench.
 pub struct Outcome {
     pub status: i32,
     pub report: Value,

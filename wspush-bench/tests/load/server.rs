@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What the server does wrong.
+/// A fault of the server.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Fault {
     None,
@@ -52,7 +52,7 @@ pub struct Server {
     admin: Arc<Admin>,
 }
 
-/// What its admin API knows.
+/// Its admin API.
 struct Admin {
     fault: Fault,
     /// The header that requests need.
@@ -237,7 +237,7 @@ impl Admin {
     }
 }
 
-/// What goes out for the publication of that number.
+/// The bytes that go out for the publication of that number.
 fn wire(fault: Fault, number: u64, mut body: Vec<u8>, held: &mut Option<Vec<u8>>) -> Vec<u8> {
     let is_third = number.is_multiple_of(3);
     match fault {
