@@ -29,6 +29,6 @@ fn main() {
             let expected = count * CONNECTIONS * if scenario == "burst" { BURST } else { 1 };
             assert_eq!(rig.deliveries(), expected as u64);
         }
-        other => panic!("no scenario {other:?}"),
+        other => panic!("no scenario {other:?}: there are handshake, delivery and burst"),
     }
 }

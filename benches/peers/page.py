@@ -1,9 +1,11 @@
 """Writes docs/benchmarks.md and docs/benchmarks.svg from the results of a run."""
 
 import datetime
+import json
 import os
 import pathlib
 import platform
+import subprocess
 
 # Title, figure, whether the ratio to the floor is told, how the value is written.
 COLUMNS = [
@@ -75,49 +77,32 @@ def slow_readers(results):
     return "\n".join(lines)
 
 
-def bars(results, figure, title, form, top):
-    """One panel of horizontal bars."""
-    medians = {name: row["median"] for name, row in results["servers"].items()}
-    rows = [(name, median[figure]) for name, median in medians.items() if figure in median]
-    highest = max((value for _, value in rows), default=1)
-    parts = [f'<text class="title" x="16" y="{top}">{title}</text>']
-    for number, (name, value) in enumerate(rows):
-        y = top + 14 + 26 * number
-        width = max(value / highest * 430, 1.5)
-        kind = "ours" if "wspush" in name else "floor" if name == "floor" else "peer"
-        parts.append(f'<text x="206" y="{y + 13}" text-anchor="end">{name}</text>')
-        parts.append(f'<rect class="{kind}" x="216" y="{y}" width="{width:.1f}" height="18" rx="3"/>')
-        parts.append(f'<text class="value" x="{222 + width:.1f}" y="{y + 13}">{form.format(value)}</text>')
-    return parts, top + 14 + 26 * len(rows) + 34
-
-
+# Figure, title, digits behind the point.
 PANELS = [
-    ("delivery_us", "Server CPU per delivery, one publication at a time (us)", "{:.2f}"),
-    ("burst_delivery_us", "Server CPU per delivery, 100 publications back to back (us)", "{:.2f}"),
-    ("handshake_us", "Server CPU per handshake (us)", "{:.1f}"),
-    ("bytes_per_connection", "User-space memory per idle connection (bytes)", "{:,.0f}"),
+    ("delivery_us", "Server CPU per delivery, one publication at a time (us)", 2),
+    ("burst_delivery_us", "Server CPU per delivery, 100 publications back to back (us)", 2),
+    ("handshake_us", "Server CPU per handshake (us)", 1),
+    ("bytes_per_connection", "User-space memory per idle connection (bytes)", 0),
 ]
 
 
-def plot(panels):
-    """Panels below each other, each given as (results, figure, title, form)."""
-    parts, top = [], 30
-    for results, figure, title, form in panels:
-        panel, top = bars(results, figure, title, form, top)
-        parts += panel
-    style = (
-        "text{font:13px system-ui,'DejaVu Sans',sans-serif;fill:#4b5867}"
-        ".title{font-weight:600;font-size:15px;fill:#1b2430}"
-        ".value{fill:#1b2430}.bg{fill:#fff}.peer{fill:#9fb0c4}.floor{fill:#5d6b7c}.ours{fill:#2563c9}"
-        "@media(prefers-color-scheme:dark){text{fill:#a9b6c4}.title,.value{fill:#e8edf3}.bg{fill:#12171e}"
-        ".peer{fill:#4a5a6e}.floor{fill:#8593a3}.ours{fill:#6ea8ff}}"
-    )
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {top - 20}" role="img" '
-        f'aria-label="Costs of the measured servers">\n<style>{style}</style>\n'
-        f'<rect class="bg" width="760" height="{top - 20}"/>\n{body}\n</svg>\n'
-    )
+def tone(name):
+    """Ours stand out from the peers, and so does the floor."""
+    return "accent" if "wspush" in name else "strong" if name == "floor" else "plain"
+
+
+def panel(results, figure, title, decimals):
+    """A bar for each server that has the figure."""
+    medians = {name: row["median"] for name, row in results["servers"].items()}
+    rows = [(name, median[figure]) for name, median in medians.items() if figure in median]
+    bars = [{"name": name, "value": value, "tone": tone(name)} for name, value in rows]
+    return {"title": title, "decimals": decimals, "bars": bars}
+
+
+def draw(bench, file, label, panels):
+    """Writes the plot of panels that are given as (results, figure, title, digits behind the point)."""
+    document = json.dumps({"label": label, "panels": [panel(*each) for each in panels]})
+    subprocess.run([bench, "plot", "--output", file], input=document, text=True, check=True)
 
 
 def versions(results):
@@ -214,8 +199,8 @@ target/release/wspush-bench broadcast ... -n 1000 --size 8192 -m {settings['heav
 """
 
 
-def write(results, folder):
-    """Writes the report and its plot."""
+def write(results, folder, bench):
+    """Writes the report and its plot, which wspush-bench draws."""
     folder.mkdir(exist_ok=True)
     (folder / "benchmarks.md").write_text(markdown(results), encoding="utf-8")
-    (folder / "benchmarks.svg").write_text(plot([(results, *panel) for panel in PANELS]), encoding="utf-8")
+    draw(bench, folder / "benchmarks.svg", "Costs of the measured servers", [(results, *panel) for panel in PANELS])

@@ -295,18 +295,37 @@ class TokioTungstenite(Server):
         return [binary, str(self.port), str(self.admin_port), self.buffers]
 
 
-def available(options, certificate):
-    """The servers of the suite that can be measured here, and the reasons for those that can't."""
-    INSTALLED.mkdir(exist_ok=True)
-    servers = [Wspushd(1, options.wspushd), Bun(2), Nchan(3), NodeWs(4)]
-    if options.suite == "plain":
-        servers[0:1] = [Floor(0), servers[0], Calls(7, options.wspushd)]
+class NoSuchServer(Exception):
+    """Names of servers that there are not; the text says which there are."""
+
+
+def of_suite(suite, wspushd):
+    """All servers that the suite measures."""
+    servers = [Wspushd(1, wspushd), Bun(2), Nchan(3), NodeWs(4)]
+    if suite == "plain":
+        servers[0:1] = [Floor(0), servers[0], Calls(7, wspushd)]
         servers += [TokioTungstenite(5, "small"), TokioTungstenite(6, "default")]
+    return servers
+
+
+def select(servers, words):
+    """Those whose names have one of the words in them, and the floor; all of them if there are no words."""
+    if not words:
+        return servers
+    has = lambda server, word: word != "" and word.casefold() in server.name.casefold()
+    unknown = [word for word in words if not any(has(server, word) for server in servers)]
+    if unknown:
+        names = "; ".join(server.name for server in servers)
+        raise NoSuchServer(f"no server has {' or '.join(map(repr, unknown))} in its name; there are: {names}")
+    return [server for server in servers if server.name == "floor" or any(has(server, word) for word in words)]
+
+
+def available(servers, certificate, deflates):
+    """Those that can be measured here, installed, and the reasons for those that can't."""
+    INSTALLED.mkdir(exist_ok=True)
     ready, skipped = [], []
     for server in servers:
-        if options.only and server.name != "floor" and not any(word in server.name for word in options.only):
-            continue
-        server.certificate, server.deflates = certificate, options.suite == "deflate"
+        server.certificate, server.deflates = certificate, deflates
         try:
             server.version = server.install()
             ready.append(server)

@@ -32,14 +32,15 @@ MEMORY = [
     ("extra", "extra_bytes", False, "{:+,.0f}"),
     ("extra after the broadcasts", "extra_after", False, "{:+,.0f}"),
 ]
+# Suite, figure, title, digits behind the point.
 PANELS = [
-    ("tls", "tls_bytes", "User-space memory per idle wss connection (bytes)", "{:,.0f}"),
-    ("tls", "tls_delivery_us", "Server CPU per wss delivery (us)", "{:.2f}"),
-    ("tls", "full_per_core_s", "Full TLS handshakes per second and core", "{:,.0f}"),
-    ("tls", "resumed_per_core_s", "Resumed TLS handshakes per second and core", "{:,.0f}"),
-    ("deflate", "json_us", "Server CPU per delivery of 1 KiB of JSON, as it is (us)", "{:.2f}"),
-    ("deflate", "deflated_us", "Server CPU per delivery of 1 KiB of JSON, compressed (us)", "{:.2f}"),
-    ("deflate", "deflated_wire", "Bytes on the wire per delivery of 1 KiB of JSON, compressed", "{:,.0f}"),
+    ("tls", "tls_bytes", "User-space memory per idle wss connection (bytes)", 0),
+    ("tls", "tls_delivery_us", "Server CPU per wss delivery (us)", 2),
+    ("tls", "full_per_core_s", "Full TLS handshakes per second and core", 0),
+    ("tls", "resumed_per_core_s", "Resumed TLS handshakes per second and core", 0),
+    ("deflate", "json_us", "Server CPU per delivery of 1 KiB of JSON, as it is (us)", 2),
+    ("deflate", "deflated_us", "Server CPU per delivery of 1 KiB of JSON, compressed (us)", 2),
+    ("deflate", "deflated_wire", "Bytes on the wire per delivery of 1 KiB of JSON, compressed", 0),
 ]
 
 
@@ -129,9 +130,9 @@ target/release/wspush-bench broadcast --url ws://... --deflate --payload json --
 """
 
 
-def write(results, folder):
-    """Writes the report and its plot; `results` by suite."""
+def write(results, folder, bench):
+    """Writes the report and its plot, which wspush-bench draws; `results` by suite."""
     folder.mkdir(exist_ok=True)
     (folder / "wss.md").write_text(markdown(results), encoding="utf-8")
     panels = [(results[suite], *panel) for suite, *panel in PANELS if suite in results]
-    (folder / "wss.svg").write_text(page.plot(panels), encoding="utf-8")
+    page.draw(bench, folder / "wss.svg", "Costs of TLS and compression", panels)

@@ -1,10 +1,10 @@
 //! All workers of a campaign: threads of this process, or of children when one process may not open enough
 //! descriptors. A child is this program again; jobs, orders and events cross its pipes as lines of JSON.
 
-use super::job::{Event, Job, Order};
-use super::sys;
-use super::tally::Tally;
-use super::worker::Worker;
+use crate::job::{Event, Job, Order};
+use crate::sys;
+use crate::tally::Tally;
+use crate::worker::Worker;
 use mio::Waker;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

@@ -1,11 +1,12 @@
-//! What the campaign says to its workers and hears from them. All of it can be a line of JSON, because a
-//! worker may live in another process.
+//! The protocol between the campaign and its workers. Everything in it can be a line of JSON, because a worker
+//! may live in another process.
 
-use super::payload::Body;
-use super::source::SourceRange;
-use super::tally::Tally;
-use super::target::Target;
-use super::tls::Terms;
+use crate::payload::Body;
+use crate::source::SourceRange;
+use crate::tally::Tally;
+use crate::target::Target;
+use crate::tls::Terms;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// A worker's share of the campaign, told once.
@@ -48,7 +49,7 @@ impl Job {
 
 /// How a worker waits for bytes. A sleeping client costs the server a wake-up per send, a spinning one takes
 /// a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Wait {
     Sleep,
@@ -94,7 +95,7 @@ pub(crate) enum Event {
     CaughtUp {
         publications: u32,
     },
-    /// What was counted before the order to mark is forgotten.
+    /// The counts from before the order to mark are forgotten.
     Marked,
     /// No echo message is under way.
     Halted,

@@ -2,7 +2,7 @@
 //! message. What makes it shrink is what makes real ones shrink, keys and words that come again and numbers that
 //! lie close together; other digits don't.
 
-use super::random::Random;
+use crate::random::Random;
 use std::fmt::Write;
 
 /// Stands before the stamp.

@@ -1,21 +1,19 @@
-//! Who has got what: holds every received message against the sequence that was sent.
+//! Holds every received message against the sequence that was sent.
 
-use super::conn::{Conn, FRESH, Phase};
-use super::frame;
-use super::inflate::Inflater;
-use super::payload::{self, Body, Verdict};
-use super::random::Random;
-use super::tally::{Reach, Tally};
+use crate::payload::{self, Body, Template, Verdict};
+use crate::tally::{Reach, Tally};
+use crate::worker::conn::{Conn, FRESH, Phase};
 
 /// Gaps that are remembered per connection, to tell a late message from a second one. What is missing beyond
 /// is lost at once.
 const MISSING_MAX: usize = 4_096;
+/// How far a publication may be ahead of those that were announced: orders and publications come by different ways.
+const AHEAD_MAX: u32 = 1_000_000;
 
 /// A round-trip campaign: every echo is answered with the next message.
 struct Echo {
     outstanding: u32,
-    body: Body,
-    size: usize,
+    template: Template,
     halted: bool,
     /// Messages under way on all connections.
     under_way: u64,
@@ -31,37 +29,12 @@ pub(crate) struct Ledger {
     /// Connections that have not got all of them.
     behind: u32,
     echo: Option<Echo>,
-    random: Random,
-    /// Made when the first compressed message comes.
-    inflater: Option<Box<Inflater>>,
-    /// Frames for the connection whose bytes are being taken in.
-    pub(crate) reply: Vec<u8>,
     pub(crate) tally: Tally,
 }
 
 impl Ledger {
     pub(crate) fn new(run: u16, warm_up: u32) -> Self {
-        Self {
-            run,
-            warm_up,
-            expected: 0,
-            behind: 0,
-            echo: None,
-            random: Random::new(),
-            inflater: None,
-            reply: Vec::new(),
-            tally: Tally::default(),
-        }
-    }
-
-    /// Frames a message for the connection whose turn it is.
-    pub(crate) fn reply(&mut self, opcode: u8, payload: &[u8]) {
-        frame::encode(&mut self.reply, opcode, payload, self.random.next() as u32);
-    }
-
-    /// A number below `bound`, for choosing who leaves.
-    pub(crate) fn choose(&mut self, bound: usize) -> usize {
-        (self.random.next() % bound as u64) as usize
+        Self { run, warm_up, expected: 0, behind: 0, echo: None, tally: Tally::default() }
     }
 
     pub(crate) fn opened(&mut self, conn: &mut Conn) {
@@ -76,7 +49,7 @@ impl Ledger {
             && !echo.halted
         {
             echo.under_way -= u64::from(echo.outstanding);
-            self.tally.lost += u64::from(echo.outstanding);
+            self.tally.faults.lost += u64::from(echo.outstanding);
         }
     }
 
@@ -90,82 +63,94 @@ impl Ledger {
         self.behind == 0
     }
 
-    /// One whole message has come, compressed.
-    pub(crate) fn deflated(&mut self, conn: &mut Conn, wire: &[u8], now_ns: u64) -> Result<(), &'static str> {
-        let mut inflater = self.inflater.take().unwrap_or_default();
-        let outcome = inflater.inflate(wire).map(|message| {
-            self.tally.deflated += 1;
-            self.tally.deflated_bytes += wire.len() as u64;
-            self.tally.inflated_bytes += message.len() as u64;
-            self.message(conn, message, now_ns);
-        });
-        self.inflater = Some(inflater);
-        outcome
+    /// A message has come as `wire_bytes` that inflate to `message_bytes`.
+    pub(crate) fn deflated(&mut self, wire_bytes: usize, message_bytes: usize) {
+        self.tally.deflated += 1;
+        self.tally.deflated_bytes += wire_bytes as u64;
+        self.tally.inflated_bytes += message_bytes as u64;
     }
 
-    /// One whole message has come.
-    pub(crate) fn message(&mut self, conn: &mut Conn, message: &[u8], now_ns: u64) {
+    /// One whole message has come. Returns the number of the next one to send, if it was an echo.
+    pub(crate) fn message(&mut self, conn: &mut Conn, message: &[u8], now_ns: u64) -> Option<u32> {
         self.tally.received_bytes += message.len() as u64;
         let stamp = match payload::check(message, self.run) {
+            // A number that was never sent, with a right checksum: somebody has made it up.
+            Verdict::Whole(stamp) if stamp.sequence > self.sequence_max(conn) => {
+                self.tally.faults.corrupted += 1;
+                return None;
+            }
             Verdict::Whole(stamp) => stamp,
             Verdict::Corrupt(stamp) => {
-                self.tally.corrupted += 1;
+                self.tally.faults.corrupted += 1;
                 // It still takes its place in the sequence, when it names that: corrupted isn't lost as well.
                 if stamp.is_some_and(|stamp| stamp.sequence == conn.next) {
-                    self.advance(conn, conn.next + 1);
+                    self.advance(conn, conn.next.wrapping_add(1));
                 }
-                return;
+                return None;
             }
             Verdict::Foreign => {
                 self.tally.foreign += 1;
-                return;
+                return None;
             }
         };
         if !self.place(conn, stamp.sequence) {
-            return;
+            return None;
         }
         self.tally.received += 1;
         let age_ns = stamp.age_ns(now_ns);
         if let Some(echo) = &mut self.echo {
             echo.under_way -= 1;
-            if !echo.halted {
-                self.tally.round_trips += 1;
-                self.tally.latency.record(age_ns);
-                self.send_echo(stamp.sequence.wrapping_add(self.outstanding()), now_ns);
+            if echo.halted {
+                return None;
             }
-        } else {
-            let at = stamp.sequence as usize;
-            if self.tally.reach.len() <= at {
-                // The sequence number passed the checksum, so it is one of ours and not absurd.
-                self.tally.reach.resize(at + 1, Reach::default());
-            }
-            let reach = &mut self.tally.reach[at];
-            reach.receipts += 1;
-            reach.last_ns = now_ns;
-            if stamp.sequence >= self.warm_up {
-                self.tally.latency.record(age_ns);
-            }
+            self.tally.round_trips += 1;
+            self.tally.latency.record(age_ns);
+            return Some(stamp.sequence.wrapping_add(echo.outstanding));
+        }
+        self.reached(stamp.sequence, age_ns, now_ns);
+        None
+    }
+
+    /// The largest number that a message can have. It bounds the memory for receipts.
+    fn sequence_max(&self, conn: &Conn) -> u32 {
+        match &self.echo {
+            Some(echo) => conn.next.saturating_add(echo.outstanding - 1),
+            None => self.expected.saturating_add(AHEAD_MAX),
+        }
+    }
+
+    /// A publication has reached one more connection.
+    fn reached(&mut self, sequence: u32, age_ns: u64, now_ns: u64) {
+        let at = sequence as usize;
+        if self.tally.reach.len() <= at {
+            self.tally.reach.resize(at + 1, Reach::default());
+        }
+        let reach = &mut self.tally.reach[at];
+        reach.receipts += 1;
+        reach.last_ns = now_ns;
+        if sequence >= self.warm_up {
+            self.tally.latency.record(age_ns);
         }
     }
 
     /// Puts a sequence number into the connection's order; false for one that it has already.
     fn place(&mut self, conn: &mut Conn, sequence: u32) -> bool {
         if conn.next == FRESH || sequence == conn.next {
-            self.advance(conn, sequence + 1);
+            self.advance(conn, sequence.wrapping_add(1));
         } else if sequence > conn.next {
             for number in conn.next..sequence {
                 let missing = &mut conn.rare().missing;
                 if missing.len() >= MISSING_MAX {
-                    self.tally.lost += u64::from(sequence - number);
+                    self.tally.faults.lost += u64::from(sequence - number);
                     break;
                 }
                 missing.insert(number);
             }
-            self.advance(conn, sequence + 1);
+            self.advance(conn, sequence.wrapping_add(1));
         } else if conn.rare.as_mut().is_some_and(|rare| rare.missing.remove(&sequence)) {
-            self.tally.reordered += 1;
+            self.tally.faults.reordered += 1;
         } else {
-            self.tally.duplicated += 1;
+            self.tally.faults.duplicated += 1;
             return false;
         }
         true
@@ -178,10 +163,10 @@ impl Ledger {
         self.behind = self.behind + u32::from(conn.is_behind(self.expected)) - u32::from(was_behind);
     }
 
-    /// What never came on this connection, counted when it leaves or when the campaign ends.
+    /// Counts the messages that never came on this connection, when it leaves or when the campaign ends.
     pub(crate) fn settle_losses(&mut self, conn: &mut Conn) {
         if let Some(rare) = &mut conn.rare {
-            self.tally.lost += rare.missing.len() as u64;
+            self.tally.faults.lost += rare.missing.len() as u64;
             rare.missing.clear();
         }
     }
@@ -190,27 +175,34 @@ impl Ledger {
     pub(crate) fn finish(&mut self, conn: &mut Conn) {
         self.settle_losses(conn);
         if self.echo.is_none() && conn.next < self.expected {
-            self.tally.lost += u64::from(self.expected - conn.next);
+            self.tally.faults.lost += u64::from(self.expected - conn.next);
         }
     }
 
     /// Every echo that is still under way is lost.
     pub(crate) fn finish_echo(&mut self) {
         if let Some(echo) = self.echo.take() {
-            self.tally.lost += echo.under_way;
+            self.tally.faults.lost += echo.under_way;
         }
     }
 
     pub(crate) fn start_echo(&mut self, outstanding: u32, body: Body, size: usize) {
-        let scratch = Vec::new();
-        self.echo = Some(Echo { outstanding, body, size, halted: false, under_way: 0, scratch });
+        let template = Template { run: self.run, body, size };
+        self.echo = Some(Echo { outstanding, template, halted: false, under_way: 0, scratch: Vec::new() });
     }
 
-    /// Frames the first messages of a connection.
-    pub(crate) fn first_echoes(&mut self, now_ns: u64) {
-        for sequence in 0..self.outstanding() {
-            self.send_echo(sequence, now_ns);
-        }
+    /// How many messages each connection has under way.
+    pub(crate) fn outstanding(&self) -> u32 {
+        self.echo.as_ref().map_or(0, |echo| echo.outstanding)
+    }
+
+    /// The message to send next. It counts as under way.
+    pub(crate) fn next_echo(&mut self, sequence: u32, now_ns: u64) -> &[u8] {
+        let Some(echo) = &mut self.echo else { return &[] };
+        echo.scratch.clear();
+        echo.template.compose(&mut echo.scratch, sequence, now_ns);
+        echo.under_way += 1;
+        &echo.scratch
     }
 
     pub(crate) fn mark(&mut self, now_ns: u64) {
@@ -230,18 +222,6 @@ impl Ledger {
     pub(crate) fn is_echo_quiet(&self) -> bool {
         self.echo.as_ref().is_none_or(|echo| echo.under_way == 0)
     }
-
-    fn outstanding(&self) -> u32 {
-        self.echo.as_ref().map_or(0, |echo| echo.outstanding)
-    }
-
-    fn send_echo(&mut self, sequence: u32, now_ns: u64) {
-        let Some(echo) = &mut self.echo else { return };
-        echo.scratch.clear();
-        payload::compose(&mut echo.scratch, self.run, sequence, now_ns, echo.body, echo.size);
-        frame::encode(&mut self.reply, frame::TEXT, &echo.scratch, self.random.next() as u32);
-        echo.under_way += 1;
-    }
 }
 
 #[cfg(test)]
@@ -249,10 +229,11 @@ mod tests {
     use super::*;
 
     const RUN: u16 = 7;
+    const TEMPLATE: Template = Template { run: RUN, body: Body::Text, size: 40 };
 
     fn deliver(ledger: &mut Ledger, conn: &mut Conn, sequence: u32) {
         let mut message = Vec::new();
-        payload::compose(&mut message, RUN, sequence, 0, Body::Text, 40);
+        TEMPLATE.compose(&mut message, sequence, 0);
         ledger.message(conn, &message, 1_000);
     }
 
@@ -273,7 +254,7 @@ mod tests {
         }
         ledger.finish(&mut conn);
         let tally = &ledger.tally;
-        (tally.received, tally.lost, tally.duplicated, tally.reordered)
+        (tally.received, tally.faults.lost, tally.faults.duplicated, tally.faults.reordered)
     }
 
     #[test]
@@ -290,11 +271,33 @@ mod tests {
     fn a_corrupted_message_is_not_lost_too() {
         let (mut ledger, mut conn) = scene(1);
         let mut message = Vec::new();
-        payload::compose(&mut message, RUN, 0, 0, Body::Text, 40);
+        TEMPLATE.compose(&mut message, 0, 0);
         message[39] ^= 1;
         ledger.message(&mut conn, &message, 1_000);
         ledger.finish(&mut conn);
-        assert_eq!((ledger.tally.corrupted, ledger.tally.lost, ledger.tally.received), (1, 0, 0));
+        assert_eq!(
+            (ledger.tally.faults.corrupted, ledger.tally.faults.lost, ledger.tally.received),
+            (1, 0, 0)
+        );
+    }
+
+    #[test]
+    fn numbers_that_were_never_sent_are_corruption_and_take_no_memory() {
+        let (mut ledger, mut conn) = scene(1);
+        deliver(&mut ledger, &mut conn, u32::MAX);
+        deliver(&mut ledger, &mut conn, AHEAD_MAX + 2);
+        assert_eq!((ledger.tally.faults.corrupted, ledger.tally.reach.len(), conn.next), (2, 0, 0));
+        ledger.expect(0, &[]);
+        ledger.start_echo(2, Body::Text, 40);
+        for sequence in 0..2 {
+            ledger.next_echo(sequence, 0);
+        }
+        deliver(&mut ledger, &mut conn, 2);
+        assert_eq!((ledger.tally.faults.corrupted, ledger.tally.round_trips), (3, 0));
+        for sequence in 0..2 {
+            deliver(&mut ledger, &mut conn, sequence);
+        }
+        assert_eq!((ledger.tally.round_trips, ledger.is_echo_quiet()), (2, true));
     }
 
     #[test]
@@ -317,7 +320,7 @@ mod tests {
         deliver(&mut ledger, &mut conn, 6);
         deliver(&mut ledger, &mut conn, 8);
         ledger.finish(&mut conn);
-        assert_eq!((ledger.tally.received, ledger.tally.lost), (2, 1));
+        assert_eq!((ledger.tally.received, ledger.tally.faults.lost), (2, 1));
     }
 
     #[test]
@@ -326,6 +329,6 @@ mod tests {
         deliver(&mut ledger, &mut conn, 99_999);
         assert_eq!(conn.rare().missing.len(), MISSING_MAX);
         ledger.finish(&mut conn);
-        assert_eq!(ledger.tally.lost, 99_999);
+        assert_eq!(ledger.tally.faults.lost, 99_999);
     }
 }

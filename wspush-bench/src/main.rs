@@ -3,45 +3,37 @@
 //! Nothing here is in the library, and nothing here imports it: the bench has a handshake and a frame parser of
 //! its own, so that a fault of the server's codec can't hide behind the same fault in its judge.
 //!
-//! `args` become `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this program
-//! when one process may not open enough descriptors. A `worker` is one poll loop with its `traffic`: `ramp`
-//! opens its connections (`handshake`, `source`), over `tls` where the address says so (`primer` collects the
-//! first `tickets`), bytes come in through `inbound` (`frame`, `inflate`), and `ledger` checks each message's
-//! `payload` (`json_body`). Meanwhile the `campaign` posts publications with `pusher`, reads the
-//! server's costs with `probe`, and merges the workers' `tally`s into a `report`: as `text`, as JSON, and as
-//! a `page` with a `plot`.
+//! `args` become a plan, and the plan `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this
+//! program when one process may not open enough descriptors. A `worker` is one poll loop with its connections. What
+//! it says and hears on them is a transport's affair (`websocket`), over `tls` where the address says so; the `ledger`
+//! checks each message's `payload`. Meanwhile the `campaign` posts publications to the server's `admin` API, reads with
+//! `probe` what the server costs, and merges the workers' `tally`s into a `report`: as text, as JSON, and as a page
+//! with plots. `plot` draws those, and documents of others.
 
+mod admin;
 mod args;
 mod campaign;
-mod conn;
 mod fleet;
-mod frame;
-mod handshake;
-mod inbound;
-mod inflate;
+mod http;
 mod job;
 mod json_body;
 mod ledger;
-mod page;
 mod payload;
 mod plot;
-mod primer;
 mod probe;
 mod progress;
-mod pusher;
-mod ramp;
+mod quantity;
 mod random;
+mod redact;
 mod report;
 mod samples;
 mod source;
 mod sys;
 mod tally;
 mod target;
-mod text;
 mod tickets;
 mod tls;
-mod traffic;
-mod wire;
+mod websocket;
 mod worker;
 
 use std::io::Write;
@@ -53,6 +45,9 @@ fn main() -> ExitCode {
     let action = args::parse();
     let outcome = match action {
         args::Action::Worker => fleet::serve_parent().map(|()| true),
+        args::Action::Plot(plot) => {
+            plot::document::draw(&plot.document, plot.output.as_deref()).map(|()| true)
+        }
         args::Action::Campaign(plan) => campaign::run(&plan),
     };
     match outcome {

@@ -1,4 +1,4 @@
-//! What a measured message carries, in text-safe characters so that it passes as a text frame:
+//! The content of a measured message, in text-safe characters so that it passes as a text frame:
 //!
 //!     run (4 hex) | sequence number (8 hex) | send time (12 hex, ns) | checksum (8 hex) | pattern ...
 //!
@@ -9,7 +9,8 @@
 //! greeting, the history of an earlier run). The checksum covers everything else, so that a flipped bit, a
 //! cut or a splice of two messages shows.
 
-use super::json_body;
+use crate::json_body;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// The smallest message, which is the stamp alone.
@@ -33,18 +34,15 @@ impl Stamp {
     }
 }
 
-/// What is around the stamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The bytes around the stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Body {
-    /// The alphabet, over and over.
-    #[default]
     Text,
-    /// A price list.
     Json,
 }
 
-/// What a receiver thinks of a message.
+/// The receiver's judgement of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Whole(Stamp),
@@ -54,27 +52,39 @@ pub(crate) enum Verdict {
     Foreign,
 }
 
-/// Appends a message of `size` bytes.
-pub(crate) fn compose(out: &mut Vec<u8>, run: u16, sequence: u32, sent_ns: u64, body: Body, size: usize) {
-    let start = out.len();
-    if body == Body::Json {
-        out.extend_from_slice(json_body::HEAD.as_bytes());
+/// How the messages of a campaign are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Template {
+    pub(crate) run: u16,
+    pub(crate) body: Body,
+    /// Bytes of a message.
+    pub(crate) size: usize,
+}
+
+impl Template {
+    /// Appends a message.
+    pub(crate) fn compose(self, out: &mut Vec<u8>, sequence: u32, sent_ns: u64) {
+        let Self { run, body, size } = self;
+        let start = out.len();
+        if body == Body::Json {
+            out.extend_from_slice(json_body::HEAD.as_bytes());
+        }
+        let stamp_at = out.len() - start;
+        push_hex(out, u64::from(run), 4);
+        push_hex(out, u64::from(sequence), 8);
+        push_hex(out, sent_ns & TIME_MASK, 12);
+        push_hex(out, 0, 8);
+        match body {
+            // A window into the alphabet that moves with the sequence number: a byte out of its place is a wrong
+            // byte.
+            Body::Text => out.extend((SIZE_MIN..size).map(|at| b'a' + ((at + sequence as usize) % 26) as u8)),
+            Body::Json => json_body::fill(out, start, u64::from(run) << 32 | u64::from(sequence), size),
+        }
+        let sum = checksum(&out[start..], stamp_at);
+        let mut digits = Vec::with_capacity(8);
+        push_hex(&mut digits, u64::from(sum), 8);
+        out[start + stamp_at + SUM_AT..start + stamp_at + SIZE_MIN].copy_from_slice(&digits);
     }
-    let stamp_at = out.len() - start;
-    push_hex(out, u64::from(run), 4);
-    push_hex(out, u64::from(sequence), 8);
-    push_hex(out, sent_ns & TIME_MASK, 12);
-    push_hex(out, 0, 8);
-    match body {
-        // A window into the alphabet that moves with the sequence number: a byte out of its place is a wrong
-        // byte.
-        Body::Text => out.extend((SIZE_MIN..size).map(|at| b'a' + ((at + sequence as usize) % 26) as u8)),
-        Body::Json => json_body::fill(out, start, u64::from(run) << 32 | u64::from(sequence), size),
-    }
-    let sum = checksum(&out[start..], stamp_at);
-    let mut digits = Vec::with_capacity(8);
-    push_hex(&mut digits, u64::from(sum), 8);
-    out[start + stamp_at + SUM_AT..start + stamp_at + SIZE_MIN].copy_from_slice(&digits);
 }
 
 /// Checks a message of run `run`.
@@ -138,7 +148,7 @@ mod tests {
         let json = [96, 97, 512, 5_000].map(|size| (Body::Json, size));
         for (body, size) in text.into_iter().chain(json) {
             let mut message = Vec::new();
-            compose(&mut message, 0xbeef, 77, 1_234_567, body, size);
+            Template { run: 0xbeef, body, size }.compose(&mut message, 77, 1_234_567);
             assert_eq!(message.len(), size);
             assert!(message.is_ascii());
             let Verdict::Whole(stamp) = check(&message, 0xbeef) else { panic!("not whole") };
@@ -151,7 +161,7 @@ mod tests {
     fn every_changed_bit_and_every_cut_is_seen() {
         for (body, stamp_at, size) in [(Body::Text, 0, 61), (Body::Json, json_body::HEAD.len(), 320)] {
             let mut message = Vec::new();
-            compose(&mut message, 1, 2, 3, body, size);
+            Template { run: 1, body, size }.compose(&mut message, 2, 3);
             for at in stamp_at + 4..message.len() {
                 for bit in 0..8 {
                     message[at] ^= 1 << bit;
@@ -168,7 +178,7 @@ mod tests {
     #[test]
     fn the_send_time_wraps_harmlessly() {
         let mut message = Vec::new();
-        compose(&mut message, 1, 0, TIME_MASK, Body::Text, 32);
+        Template { run: 1, body: Body::Text, size: 32 }.compose(&mut message, 0, TIME_MASK);
         let Verdict::Whole(stamp) = check(&message, 1) else { panic!("not whole") };
         assert_eq!(stamp.age_ns(TIME_MASK + 5), 5);
     }

@@ -1,6 +1,6 @@
-//! What the server costs, read from /proc.
+//! The server's costs, read from /proc.
 
-use super::sys;
+use crate::sys;
 use serde::Serialize;
 use std::fs;
 
@@ -54,7 +54,7 @@ impl Probe {
 }
 
 impl Sample {
-    /// What was spent since `before`. The total is exact where the scheduler told it (a thread that ended
+    /// The cost since `before`. The total is exact where the scheduler told it (a thread that ended
     /// takes its account with it, then the ticks know better); the division into user and system is as good
     /// as the ticks are many.
     pub(crate) fn since(&self, before: &Self) -> Cost {

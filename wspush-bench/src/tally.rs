@@ -1,6 +1,6 @@
-//! What a worker counted, and the sum over workers.
+//! The counts of a worker, and their sum over all workers.
 
-use super::samples::Samples;
+use crate::samples::Samples;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,8 +21,17 @@ pub(crate) struct Unread {
     pub(crate) connections: u64,
     /// Ended by the server before the campaign was over.
     pub(crate) disconnected: u64,
-    /// What the kernel held for them at the end.
+    /// Held for them by the kernel at the end.
     pub(crate) waiting_bytes: u64,
+}
+
+/// Messages that did not come as they should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Faults {
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) reordered: u64,
+    pub(crate) corrupted: u64,
 }
 
 /// Counts of one worker, or of all.
@@ -46,7 +55,7 @@ pub(crate) struct Tally {
     /// Connections that agreed to permessage-deflate.
     pub(crate) may_deflate: u64,
 
-    /// What the sockets gave since the order to mark.
+    /// Read from the sockets since the order to mark.
     pub(crate) wire_bytes: u64,
     /// Compressed messages, their bytes before and after.
     pub(crate) deflated: u64,
@@ -54,10 +63,7 @@ pub(crate) struct Tally {
     pub(crate) inflated_bytes: u64,
     pub(crate) received: u64,
     pub(crate) received_bytes: u64,
-    pub(crate) lost: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) reordered: u64,
-    pub(crate) corrupted: u64,
+    pub(crate) faults: Faults,
     pub(crate) foreign: u64,
     pub(crate) pings: u64,
     /// From the push, or from the sending of the echoed message.
@@ -75,33 +81,35 @@ pub(crate) struct Tally {
     pub(crate) left_unclean: u64,
 }
 
+/// Adds the named counts of one to those of another.
+macro_rules! add {
+    ($ours:ident += $theirs:ident: $($field:ident)+) => { $($ours.$field += $theirs.$field;)+ };
+}
+
+impl Faults {
+    fn add(&mut self, other: Self) {
+        add!(self += other: lost duplicated reordered corrupted);
+    }
+}
+
+impl Unread {
+    fn add(&mut self, other: Self) {
+        add!(self += other: connections disconnected waiting_bytes);
+    }
+}
+
 impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.begun += other.begun;
-        self.opened += other.opened;
-        self.active += other.active;
+        add!(self += other: begun opened active full_handshakes resumed_handshakes may_deflate);
         merge_kinds(&mut self.failed, &other.failed);
         merge_kinds(&mut self.closed, &other.closed);
+        merge_kinds(&mut self.suites, &other.suites);
         self.first_connect_ns = earliest(self.first_connect_ns, other.first_connect_ns);
         self.last_open_ns = self.last_open_ns.max(other.last_open_ns);
         self.setup.merge(&other.setup);
-        self.full_handshakes += other.full_handshakes;
-        self.resumed_handshakes += other.resumed_handshakes;
-        merge_kinds(&mut self.suites, &other.suites);
-        self.may_deflate += other.may_deflate;
 
-        self.wire_bytes += other.wire_bytes;
-        self.deflated += other.deflated;
-        self.deflated_bytes += other.deflated_bytes;
-        self.inflated_bytes += other.inflated_bytes;
-        self.received += other.received;
-        self.received_bytes += other.received_bytes;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
-        self.corrupted += other.corrupted;
-        self.foreign += other.foreign;
-        self.pings += other.pings;
+        add!(self += other: wire_bytes deflated deflated_bytes inflated_bytes received received_bytes foreign pings);
+        self.faults.add(other.faults);
         self.latency.merge(&other.latency);
         if self.reach.len() < other.reach.len() {
             self.reach.resize(other.reach.len(), Reach::default());
@@ -110,15 +118,11 @@ impl Tally {
             ours.receipts += theirs.receipts;
             ours.last_ns = ours.last_ns.max(theirs.last_ns);
         }
-        self.unread.connections += other.unread.connections;
-        self.unread.disconnected += other.unread.disconnected;
-        self.unread.waiting_bytes += other.unread.waiting_bytes;
+        self.unread.add(other.unread);
 
-        self.round_trips += other.round_trips;
+        add!(self += other: round_trips left left_unclean);
         self.marked_ns = earliest(self.marked_ns, other.marked_ns);
         self.halted_ns = self.halted_ns.max(other.halted_ns);
-        self.left += other.left;
-        self.left_unclean += other.left_unclean;
     }
 
     pub(crate) fn failed_total(&self) -> u64 {
@@ -153,18 +157,37 @@ fn earliest(ours: u64, theirs: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn the_sum_of_two_workers() {
-        let mut ours = Tally { lost: 1, first_connect_ns: 0, ..Tally::default() };
-        let mut theirs = Tally { lost: 2, first_connect_ns: 7, ..Tally::default() };
+        let lost = |lost| Faults { lost, ..Faults::default() };
+        let mut ours = Tally { faults: lost(1), first_connect_ns: 0, ..Tally::default() };
+        let mut theirs = Tally { faults: lost(2), first_connect_ns: 7, ..Tally::default() };
         count(&mut ours.failed, "http 503");
         count(&mut theirs.failed, "http 503");
         theirs.reach = vec![Reach { receipts: 3, last_ns: 9 }];
         theirs.latency.record(5_000);
         ours.merge(&theirs);
-        assert_eq!((ours.lost, ours.failed["http 503"], ours.first_connect_ns), (3, 2, 7));
+        assert_eq!((ours.faults.lost, ours.failed["http 503"], ours.first_connect_ns), (3, 2, 7));
         assert_eq!(ours.reach, [Reach { receipts: 3, last_ns: 9 }]);
         assert_eq!(ours.latency.summary().count, 1);
+    }
+    /// `value` with each number as 1.
+    fn ones(value: &mut Value) {
+        match value {
+            Value::Object(fields) => fields.values_mut().for_each(ones),
+            Value::Number(_) => *value = 1.into(),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_count_is_forgotten_in_the_sum() {
+        let mut counts = serde_json::to_value(Tally::default()).unwrap();
+        ones(&mut counts);
+        let mut sum = Tally::default();
+        sum.merge(&serde_json::from_value(counts.clone()).unwrap());
+        assert_eq!(serde_json::to_value(sum).unwrap(), counts);
     }
 }

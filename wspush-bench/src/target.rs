@@ -1,4 +1,4 @@
-//! Where the load goes: the parts of a `ws://`, `wss://` or `http://` address that a client needs.
+//! Where the load goes: the parts of an address that a client needs.
 
 use serde::{Deserialize, Serialize};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,33 +13,51 @@ pub(crate) struct Target {
     pub(crate) path: String,
 }
 
+/// A pair of schemes, one without and one with TLS.
+struct Schemes {
+    plain: &'static str,
+    secure: &'static str,
+}
+
 impl Target {
     /// Parses `ws://host[:port][/path][?query]` or `wss://...` and resolves the host once.
     pub(crate) fn websocket(url: &str) -> Result<Self, String> {
-        Self::parse(url, &["ws", "wss"])
+        Self::parse(url, &Schemes { plain: "ws", secure: "wss" }, "/")
     }
 
-    /// Parses `http://host[:port][/path][?query]`.
-    pub(crate) fn http(url: &str) -> Result<Self, String> {
-        Self::parse(url, &["http"])
+    /// Parses `http://host[:port][/path][?query]` or `https://...`. Without a path it is `path_default`.
+    pub(crate) fn http(url: &str, path_default: &str) -> Result<Self, String> {
+        Self::parse(url, &Schemes { plain: "http", secure: "https" }, path_default)
     }
 
-    fn parse(url: &str, schemes: &[&str]) -> Result<Self, String> {
-        let expected = || format!("{url}: expected {}://HOST:PORT/PATH", schemes.join("://... or "));
-        let (given, rest) = url.split_once("://").ok_or_else(expected)?;
-        let scheme = schemes.iter().find(|scheme| given.eq_ignore_ascii_case(scheme)).ok_or_else(expected)?;
-        let is_secure = *scheme == "wss";
-        let split = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (host, path) = rest.split_at(split);
-        if host.is_empty() || path.bytes().any(|byte| byte <= b' ' || byte == b'#') {
+    /// The address itself is in no error: it may hold a secret.
+    fn parse(url: &str, schemes: &Schemes, path_default: &str) -> Result<Self, String> {
+        let Schemes { plain, secure } = schemes;
+        let expected = || format!("expected {plain}://... or {secure}://HOST:PORT/PATH");
+        let (scheme, rest) = url.split_once("://").ok_or_else(expected)?;
+        let is_secure = scheme.eq_ignore_ascii_case(secure);
+        if !is_secure && !scheme.eq_ignore_ascii_case(plain) {
             return Err(expected());
         }
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if host.is_empty() || !is_request_target(path) {
+            return Err(expected());
+        }
+        if host.contains('@') {
+            return Err(
+                "a user's name in the address is not supported: give --header 'Authorization: ...'".into()
+            );
+        }
+        let path = match path {
+            "" => path_default.to_owned(),
+            path if path.starts_with('/') => path.to_owned(),
+            query => format!("{path_default}{query}"),
+        };
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let authority =
-            if has_port { host.to_owned() } else { format!("{host}:{}", if is_secure { 443 } else { 80 }) };
-        let mut addresses = authority.to_socket_addrs().map_err(|error| format!("{url}: {error}"))?;
-        let address = addresses.next().ok_or_else(|| format!("{url}: no address for {host}"))?;
+        let port_default = if is_secure { 443 } else { 80 };
+        let authority = if has_port { host.to_owned() } else { format!("{host}:{port_default}") };
+        let mut addresses = authority.to_socket_addrs().map_err(|error| error.to_string())?;
+        let address = addresses.next().ok_or_else(|| format!("no address for {host}"))?;
         Ok(Self { address, is_secure, host: host.to_owned(), path })
     }
 
@@ -47,6 +65,11 @@ impl Target {
     pub(crate) const fn scheme(&self) -> &'static str {
         if self.is_secure { "wss" } else { "ws" }
     }
+}
+
+/// Whether a path with its query can stand in a request as it is.
+pub(crate) fn is_request_target(path: &str) -> bool {
+    !path.bytes().any(|byte| byte <= b' ' || byte == b'#' || byte == 0x7f)
 }
 
 #[cfg(test)]
@@ -62,7 +85,10 @@ mod tests {
         assert_eq!(Target::websocket("ws://[::1]:81?a").unwrap().path, "/?a");
         let secure = Target::websocket("WSS://127.0.0.1/ws").unwrap();
         assert_eq!((secure.address.port(), secure.scheme()), (443, "wss"));
-        assert_eq!(Target::http("http://127.0.0.1/push").unwrap().scheme(), "ws");
+        let push = |url| Target::http(url, "/push").map(|target| (target.path, target.address.port()));
+        assert_eq!(push("http://127.0.0.1"), Ok(("/push".into(), 80)));
+        assert_eq!(push("http://127.0.0.1/"), Ok(("/".into(), 80)));
+        assert_eq!(push("https://127.0.0.1?channel=a"), Ok(("/push?channel=a".into(), 443)));
     }
 
     #[test]
@@ -72,6 +98,8 @@ mod tests {
         {
             assert!(Target::websocket(url).is_err(), "{url}");
         }
-        assert!(Target::http("https://127.0.0.1/").is_err());
+        assert!(Target::http("ws://127.0.0.1/", "/push").is_err());
+        let error = Target::http("http://me:hunter2@127.0.0.1/", "/push").unwrap_err();
+        assert!(error.contains("--header") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! TLS for the load (RFC 8446, RFC 5246): one configuration per worker, one session per connection. A session
 //! keeps keys and no bytes: records are opened in the worker's buffer and sealed into its scratch.
 
-use super::tickets::Tickets;
+use crate::tickets::Tickets;
+use clap::ValueEnum;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::aws_lc_rs;
@@ -9,18 +10,23 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, HandshakeKind, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, RootCertStore,
+    SignatureScheme, StreamOwned,
+};
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where distributions keep the certificates of the authorities that everybody trusts.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// What a record costs beside its plaintext, at most: header, explicit nonce or type byte, tag, padding.
+/// Bytes of a record beside its plaintext, at most: header, explicit nonce or type byte, tag, padding.
 const RECORD_OVERHEAD_MAX: usize = 64;
 const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
 
-/// What the client asks of the server's TLS.
+/// The client's conditions for TLS.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Terms {
     pub(crate) ca: Option<PathBuf>,
@@ -29,10 +35,36 @@ pub(crate) struct Terms {
     pub(crate) resumes: bool,
 }
 
+impl Terms {
+    /// Offer and trust; nothing is resumed.
+    fn config(&self) -> Result<ClientConfig, String> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let versions = match self.version {
+            None => &[&TLS13, &TLS12][..],
+            Some(Version::Tls12) => &[&TLS12],
+            Some(Version::Tls13) => &[&TLS13],
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map_err(|error| format!("TLS versions: {error}"))?;
+        let mut config = if self.is_insecure {
+            let schemes = provider.signature_verification_algorithms.supported_schemes();
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Credulous { schemes }))
+        } else {
+            builder.with_root_certificates(roots(self.ca.as_deref())?)
+        }
+        .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+}
+
 /// The only version that is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Version {
+    #[value(name = "1.2")]
     Tls12,
+    #[value(name = "1.3")]
     Tls13,
 }
 
@@ -59,32 +91,12 @@ pub(crate) struct Progress {
 impl Client {
     /// Reads the trusted certificates. `host` is the address's, with its port or without.
     pub(crate) fn new(terms: &Terms, host: &str, connections: u32) -> Result<Self, String> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let versions = match terms.version {
-            None => &[&TLS13, &TLS12][..],
-            Some(Version::Tls12) => &[&TLS12],
-            Some(Version::Tls13) => &[&TLS13],
-        };
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(versions)
-            .map_err(|error| format!("TLS versions: {error}"))?;
-        let mut config = if terms.is_insecure {
-            let schemes = provider.signature_verification_algorithms.supported_schemes();
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Credulous { schemes }))
-        } else {
-            builder.with_root_certificates(roots(terms.ca.as_deref())?)
-        }
-        .with_no_client_auth();
+        let mut config = terms.config()?;
         let tickets = terms.resumes.then(|| Arc::new(Tickets::new(connections)));
-        config.resumption = match &tickets {
-            Some(tickets) => Resumption::store(Arc::<Tickets>::clone(tickets)),
-            None => Resumption::disabled(),
-        };
-        let bare = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-        let bare = bare.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
-        let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| format!("{bare}: not a name that a certificate can be issued for"))?;
-        Ok(Self { config: Arc::new(config), tickets, name })
+        if let Some(tickets) = &tickets {
+            config.resumption = Resumption::store(Arc::<Tickets>::clone(tickets));
+        }
+        Ok(Self { config: Arc::new(config), tickets, name: server_name(host)? })
     }
 
     pub(crate) fn session(&self) -> Result<Box<Session>, Error> {
@@ -93,10 +105,33 @@ impl Client {
     }
 }
 
+/// The name in an address, with its port or without, that the certificate has to be for.
+fn server_name(host: &str) -> Result<ServerName<'static>, String> {
+    let bare = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    let bare = bare.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    ServerName::try_from(bare.to_owned())
+        .map_err(|_| format!("{bare}: not a name that a certificate can be issued for"))
+}
+
+/// Speaks TLS on a connected, blocking stream. The handshake is over when this returns.
+pub(crate) fn secure<S: Read + Write>(
+    terms: &Terms,
+    host: &str,
+    mut stream: S,
+) -> Result<StreamOwned<ClientConnection, S>, String> {
+    let failed = |error: &dyn Display| format!("TLS: {error}");
+    let mut session = ClientConnection::new(Arc::new(terms.config()?), server_name(host)?)
+        .map_err(|error| failed(&error))?;
+    while session.is_handshaking() {
+        session.complete_io(&mut stream).map_err(|error| failed(&error))?;
+    }
+    Ok(StreamOwned::new(session, stream))
+}
+
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
     let file = ca.unwrap_or(Path::new(SYSTEM_CA));
     let way_out = "name the certificate of the server's issuer with --ca FILE, or check none with --insecure";
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}; {way_out}", file.display());
+    let failed = |error: &dyn Display| format!("{}: {error}; {way_out}", file.display());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
         let certificate = certificate.map_err(|error| failed(&error))?;
@@ -168,7 +203,7 @@ impl Session {
         self.0.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// What was negotiated: `TLSv1_3 TLS13_AES_256_GCM_SHA384`.
+    /// Version and suite that were negotiated: `TLSv1_3 TLS13_AES_256_GCM_SHA384`.
     pub(crate) fn suite(&self) -> String {
         let version = self.0.protocol_version().and_then(|version| version.as_str());
         let suite = self.0.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());

@@ -1,6 +1,6 @@
 //! `wspush-bench` must tell a faithful server from every kind of unfaithful one. It runs here against a
 //! server of a few lines that misbehaves on demand; only counts are asserted, never times.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 mod load;
@@ -166,7 +166,7 @@ fn what_is_wrong_with_the_command_line_is_said() {
         (&["--url", "wsss://127.0.0.1/"][..], "expected ws://... or wss://HOST"),
         (&["--source", "127.0.0.1/99"], "127.0.1.0/24"),
         (&["--connections", "0"], "connections"),
-        (&["--wait", "never"], "expected sleep or busy"),
+        (&["--wait", "never"], "possible values: sleep, busy"),
         (&["--connections", "4000000000", "--processes", "1"], "RLIMIT_NOFILE"),
         (&["--server-pid", "4294967295"], "can't be measured"),
     ] {

@@ -1,5 +1,5 @@
 //! `wspush-bench` over TLS and with compression: what it counts, checks and refuses.
-// What can't be unwrapped here is a failed test.
+// A failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 mod load;
@@ -22,7 +22,7 @@ fn broadcast(url: &str, push: &str, more: &[&str]) -> (i32, Value, String) {
 
 fn secured(gives_tickets: bool) -> (Server, Terminator, String) {
     let server = serve(Fault::None);
-    let terminator = Terminator::before(&server.url, gives_tickets);
+    let terminator = Terminator::before(server.address, gives_tickets);
     let certificate = terminator.certificate().to_str().unwrap().to_owned();
     (server, terminator, certificate)
 }
@@ -32,7 +32,7 @@ fn tls_carries_everything_and_tells_what_was_agreed_on() {
     let (server, tls, ca) = secured(true);
     for (version, suite) in [("1.2", "TLSv1_2 "), ("1.3", "TLSv1_3 ")] {
         let (status, report, text) =
-            broadcast(&tls.url, &server.push, &["--ca", &ca, "--tls-version", version, "--size", "20000"]);
+            broadcast(&tls.url(), &server.push, &["--ca", &ca, "--tls-version", version, "--size", "20000"]);
         assert_eq!((status, &report["messages"]["received"]), (0, &Value::from(ALL)), "{text}");
         assert_eq!(report["tls"]["full"], CONNECTIONS, "{text}");
         assert_eq!(report["tls"]["resumed"], 0);
@@ -41,7 +41,7 @@ fn tls_carries_everything_and_tells_what_was_agreed_on() {
         // More than the message and its frame, less than a record of overhead for every segment.
         let wire = report["messages"]["wire_bytes"].as_f64().unwrap();
         assert!((20_004.0 + 2.0 * 21.0..20_400.0).contains(&wire), "{text}");
-        assert_eq!(report["target"], tls.url);
+        assert_eq!(report["target"], tls.url());
     }
 }
 
@@ -52,17 +52,17 @@ fn certificates_are_checked_unless_told_otherwise() {
     for (args, opened) in
         [(&["--insecure"][..], CONNECTIONS), (&["--ca", &ca], CONNECTIONS), (&["--ca", &other.2], 0)]
     {
-        let (status, report, text) = broadcast(&tls.url, &server.push, args);
+        let (status, report, text) = broadcast(&tls.url(), &server.push, args);
         assert_eq!(report["connections"]["opened"], opened, "{args:?}: {text}");
         assert_eq!(status, i32::from(opened == 0), "{args:?}: {text}");
         assert_eq!(text.contains("invalid peer certificate"), opened == 0, "{text}");
     }
     // Self-made for 127.0.0.1 and localhost, and for no other name.
-    let elsewhere = tls.url.replace("127.0.0.1", "127.0.0.2");
+    let elsewhere = tls.url().replace("127.0.0.1", "127.0.0.2");
     let (status, _, text) = broadcast(&elsewhere, &server.push, &["--ca", &ca]);
     assert_eq!(status, 1, "{text}");
     let empty = tls.empty();
-    let (status, _, text) = broadcast(&tls.url, &server.push, &["--ca", empty.to_str().unwrap()]);
+    let (status, _, text) = broadcast(&tls.url(), &server.push, &["--ca", empty.to_str().unwrap()]);
     assert!(status == 2 && text.contains("holds no certificate") && text.contains("--insecure"), "{text}");
 }
 
@@ -72,7 +72,7 @@ fn every_counted_connection_resumes_where_the_server_gives_tickets() {
         let (server, tls, _) = secured(gives_tickets);
         // Fewer primers than connections, so that the counted ones live on each other's tickets.
         let more = ["--insecure", "--resume", "--tls-version", version, "--window", "2"];
-        let (status, report, text) = broadcast(&tls.url, &server.push, &more);
+        let (status, report, text) = broadcast(&tls.url(), &server.push, &more);
         let counts = |name: &str| report["tls"][name].as_u64().unwrap();
         let expected = if gives_tickets { (0, CONNECTIONS) } else { (CONNECTIONS, 0) };
         assert_eq!((counts("full"), counts("resumed")), expected, "{version}: {text}");
@@ -86,13 +86,14 @@ fn every_counted_connection_resumes_where_the_server_gives_tickets() {
 fn tls_works_in_threads_processes_echo_and_soak() {
     let (server, tls, _) = secured(true);
     let more = ["--insecure", "--resume", "--threads", "2", "--processes", "2"];
-    let (status, report, text) = broadcast(&tls.url, &server.push, &more);
+    let (status, report, text) = broadcast(&tls.url(), &server.push, &more);
     assert_eq!((status, &report["tls"]["resumed"]), (0, &Value::from(CONNECTIONS)), "{text}");
-    let args = ["--url", &tls.url, "-k", "-n", "3", "--duration", "200ms", "--warm-up", "50ms"];
+    let url = tls.url();
+    let args = ["--url", &url, "-k", "-n", "3", "--duration", "200ms", "--warm-up", "50ms"];
     let (status, report, text) = bench("echo", &args);
     assert!(status == 0 && report["round_trips"]["count"].as_u64().unwrap() > 0, "{text}");
     let args =
-        ["--url", &tls.url, "-k", "--push", &server.push, "-n", "6", "--duration", "600ms", "--churn", "40"];
+        ["--url", &url, "-k", "--push", &server.push, "-n", "6", "--duration", "600ms", "--churn", "40"];
     let (status, report, text) = bench("soak", &[&args[..], &["--interval", "50ms"]].concat());
     assert!(status == 0 && report["soak"]["left"].as_u64().unwrap() > 0, "{text}");
 }
@@ -159,7 +160,7 @@ fn contradictions_of_the_command_line_are_told() {
     for (args, words) in [
         (&["--resume"][..], "wss://"),
         (&["--url", "wss://127.0.0.1:1/", "--ca", "x", "--insecure"], "cannot be used with"),
-        (&["--url", "wss://127.0.0.1:1/", "--tls-version", "1.1"], "expected 1.2 or 1.3"),
+        (&["--url", "wss://127.0.0.1:1/", "--tls-version", "1.1"], "possible values: 1.2, 1.3"),
     ] {
         let (status, _, text) = bench("connect", args);
         assert!(status == 2 && text.contains(words), "{args:?}: {text}");

@@ -3,10 +3,13 @@
 use base64::Engine;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What the server does wrong.
+/// A fault of the server.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Fault {
     None,
@@ -40,56 +43,100 @@ pub enum Fault {
     DeflateTakeover,
 }
 
+/// A running server.
 pub struct Server {
+    pub address: SocketAddr,
+    pub admin_address: SocketAddr,
     pub url: String,
     pub push: String,
+    admin: Arc<Admin>,
+}
+
+/// Its admin API.
+struct Admin {
+    fault: Fault,
+    /// The header that requests need.
+    authorization: Option<String>,
+    members: Mutex<Vec<TcpStream>>,
+    sends: AtomicU64,
 }
 
 pub fn serve(fault: Fault) -> Server {
+    serve_guarded(fault, None)
+}
+
+/// A server whose admin API wants `Authorization: Bearer TOKEN`, if one is given.
+pub fn serve_guarded(fault: Fault, token: Option<&str>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let admin = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = |listener: &TcpListener| -> SocketAddr { listener.local_addr().unwrap() };
-    let server = Server {
-        url: format!("ws://{}/ws", address(&listener)),
-        push: format!("http://{}/push", address(&admin)),
-    };
-    let members = Arc::new(Mutex::new(Vec::<TcpStream>::new()));
-    let joined = Arc::clone(&members);
+    let admin_listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, admin_address) = (listener.local_addr().unwrap(), admin_listener.local_addr().unwrap());
+    let authorization = token.map(|token| format!("Bearer {token}"));
+    let admin = Arc::new(Admin { fault, authorization, members: Mutex::default(), sends: AtomicU64::new(0) });
+    let joined = Arc::clone(&admin);
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let joined = Arc::clone(&joined);
-            thread::spawn(move || greet(stream, fault, &joined));
+            thread::spawn(move || greet(stream, fault, &joined.members));
         }
     });
+    let asked = Arc::clone(&admin);
     thread::spawn(move || {
-        for stream in admin.incoming().map_while(Result::ok) {
-            publish(stream, fault, &members);
+        for stream in admin_listener.incoming().map_while(Result::ok) {
+            let (asked, reader) = (Arc::clone(&asked), BufReader::new(stream.try_clone().unwrap()));
+            thread::spawn(move || asked.answer(reader, stream));
         }
     });
-    server
+    let (url, push) = (format!("ws://{address}/ws"), format!("http://{admin_address}/push"));
+    Server { address, admin_address, url, push, admin }
 }
 
-/// Reads a request's head: the first line's path, and the value of one header.
-fn read_head(reader: &mut impl BufRead, header: &str) -> Option<(String, String)> {
-    let mut first = String::new();
-    reader.read_line(&mut first).ok().filter(|size| *size > 0)?;
-    let path = first.split(' ').nth(1)?.to_owned();
-    let mut found = String::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        match line.trim_end().split_once(": ") {
-            Some((name, value)) if name.eq_ignore_ascii_case(header) => value.clone_into(&mut found),
-            Some(_) => {}
-            None => return Some((path, found)),
+impl Server {
+    /// Has its admin API answer on a Unix socket as well.
+    pub fn listen_at(&self, socket: &Path) {
+        let (listener, admin) = (UnixListener::bind(socket).unwrap(), Arc::clone(&self.admin));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (asked, reader) = (Arc::clone(&admin), BufReader::new(stream.try_clone().unwrap()));
+                thread::spawn(move || asked.answer(reader, stream));
+            }
+        });
+    }
+}
+
+/// A request up to its body.
+struct Head {
+    /// Method and path.
+    line: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    fn read(reader: &mut impl BufRead) -> Option<Self> {
+        let mut first = String::new();
+        reader.read_line(&mut first).ok().filter(|size| *size > 0)?;
+        let line = first.trim_end().strip_suffix(" HTTP/1.1")?.to_owned();
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.to_owned())),
+                None => break,
+            }
         }
+        Some(Self { line, headers })
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
     }
 }
 
 fn greet(stream: TcpStream, fault: Fault, joined: &Mutex<Vec<TcpStream>>) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
-    let Some((_, key)) = read_head(&mut reader, "Sec-WebSocket-Key") else { return };
+    let Some(head) = Head::read(&mut reader) else { return };
+    let key = head.get("sec-websocket-key").unwrap();
     if fault == Fault::Refuse {
         writer.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").unwrap();
         return;
@@ -142,55 +189,82 @@ fn answer_frames(reader: &mut impl Read, writer: &mut TcpStream) {
     }
 }
 
-fn publish(stream: TcpStream, fault: Fault, members: &Mutex<Vec<TcpStream>>) {
-    let mut writer = stream.try_clone().unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut held: Option<Vec<u8>> = None;
-    let mut number = 0;
-    while let Some((path, length)) = read_head(&mut reader, "Content-Length") {
-        assert_eq!(path, "/push");
-        let mut body = vec![0; length.parse().unwrap()];
-        reader.read_exact(&mut body).unwrap();
-        number += 1;
-        let is_third = number % 3 == 0;
-        let status = if fault == Fault::RefusePush { "413 Content Too Large" } else { "200 OK" };
-        let wire = match fault {
-            Fault::RefusePush => Vec::new(),
-            Fault::Lose if is_third => Vec::new(),
-            Fault::Duplicate if is_third => [frame(0x81, &body), frame(0x81, &body)].concat(),
-            Fault::Corrupt if is_third => {
-                *body.last_mut().unwrap() ^= 1;
-                frame(0x81, &body)
-            }
-            Fault::Reorder if number % 3 == 2 => {
-                held = Some(frame(0x81, &body));
-                Vec::new()
-            }
-            Fault::Reorder if is_third => [frame(0x81, &body), held.take().unwrap_or_default()].concat(),
-            Fault::Close if is_third => [frame(0x81, &body), frame(0x88, &1013u16.to_be_bytes())].concat(),
-            Fault::Fragment => {
-                let (first, rest) = body.split_at(10);
-                [frame(0x01, first), frame(0x89, b"?"), frame(0x00, &rest[..7]), frame(0x80, &rest[7..])]
-                    .concat()
-            }
-            Fault::Deflate => frame(0xc1, &deflate(&body)),
-            Fault::DeflateFragment => {
-                let wire = deflate(&body);
-                let (first, rest) = wire.split_at(7);
-                [frame(0x41, first), frame(0x89, b"?"), frame(0x00, &rest[..3]), frame(0x80, &rest[3..])]
-                    .concat()
-            }
-            Fault::DeflateGarbage => frame(0xc1, &[0xff; 20]),
-            _ => frame(0x81, &body),
-        };
-        for member in members.lock().unwrap().iter_mut() {
-            let cut = if fault == Fault::Fragment { 3 } else { 0 };
+impl Admin {
+    fn answer(&self, mut reader: impl BufRead, mut writer: impl Write) {
+        let mut held: Option<Vec<u8>> = None;
+        let mut number = 0;
+        while let Some(head) = Head::read(&mut reader) {
+            let length = head.get("content-length").map_or(0, |length| length.parse().unwrap());
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let (status, answer) = if head.get("authorization") != self.authorization.as_deref() {
+                ("401 Unauthorized", "no".to_owned())
+            } else if self.fault == Fault::RefusePush {
+                ("413 Content Too Large", "no".to_owned())
+            } else if head.line == "GET /stats" {
+                ("200 OK", self.stats())
+            } else {
+                assert_eq!(head.line, "POST /push");
+                number += 1;
+                let wire = wire(self.fault, number, body, &mut held);
+                self.send(&wire);
+                ("200 OK", "ok".to_owned())
+            };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
+            // The bench may be gone, and then it has got what it wanted.
+            let _ = writer.write_all(answer.as_bytes());
+        }
+    }
+
+    fn stats(&self) -> String {
+        let sends = self.sends.load(Ordering::Relaxed);
+        format!(
+            r#"{{"version":"x","counters":{{"deliveries":{},"sends":{sends},"send_bytes":{},"pings":1}}}}"#,
+            2 * sends,
+            100 * sends
+        )
+    }
+
+    fn send(&self, wire: &[u8]) {
+        for member in self.members.lock().unwrap().iter_mut() {
+            let cut = if self.fault == Fault::Fragment { 3 } else { 0 };
             for byte in &wire[..cut.min(wire.len())] {
                 let _ = member.write_all(&[*byte]);
             }
             let _ = member.write_all(&wire[cut.min(wire.len())..]);
+            self.sends.fetch_add(1, Ordering::Relaxed);
         }
-        write!(writer, "HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok").unwrap();
+    }
+}
+
+/// The bytes that go out for the publication of that number.
+fn wire(fault: Fault, number: u64, mut body: Vec<u8>, held: &mut Option<Vec<u8>>) -> Vec<u8> {
+    let is_third = number.is_multiple_of(3);
+    match fault {
+        Fault::Lose if is_third => Vec::new(),
+        Fault::Duplicate if is_third => [frame(0x81, &body), frame(0x81, &body)].concat(),
+        Fault::Corrupt if is_third => {
+            *body.last_mut().unwrap() ^= 1;
+            frame(0x81, &body)
+        }
+        Fault::Reorder if number % 3 == 2 => {
+            *held = Some(frame(0x81, &body));
+            Vec::new()
+        }
+        Fault::Reorder if is_third => [frame(0x81, &body), held.take().unwrap_or_default()].concat(),
+        Fault::Close if is_third => [frame(0x81, &body), frame(0x88, &1013u16.to_be_bytes())].concat(),
+        Fault::Fragment => {
+            let (first, rest) = body.split_at(10);
+            [frame(0x01, first), frame(0x89, b"?"), frame(0x00, &rest[..7]), frame(0x80, &rest[7..])].concat()
+        }
+        Fault::Deflate => frame(0xc1, &deflate(&body)),
+        Fault::DeflateFragment => {
+            let wire = deflate(&body);
+            let (first, rest) = wire.split_at(7);
+            [frame(0x41, first), frame(0x89, b"?"), frame(0x00, &rest[..3]), frame(0x80, &rest[3..])].concat()
+        }
+        Fault::DeflateGarbage => frame(0xc1, &[0xff; 20]),
+        _ => frame(0x81, &body),
     }
 }
 

@@ -14,13 +14,13 @@ const TURN: Duration = Duration::from_millis(1);
 
 /// A listener that speaks TLS with a self-made certificate.
 pub struct Terminator {
-    pub url: String,
+    pub address: SocketAddr,
     folder: PathBuf,
 }
 
 impl Terminator {
-    /// Puts TLS in front of `ws://ADDRESS/ws`. Tickets for resumption are given out when asked for.
-    pub fn before(url: &str, gives_tickets: bool) -> Self {
+    /// Puts TLS in front of an address. Tickets for resumption are given out when asked for.
+    pub fn before(plain: SocketAddr, gives_tickets: bool) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
         let certificate = CertificateDer::from(made.cert.der().to_vec());
@@ -37,8 +37,6 @@ impl Terminator {
             config.send_tls13_tickets = 0;
         }
         let config = Arc::new(config);
-        let plain: SocketAddr =
-            url.strip_prefix("ws://").unwrap().strip_suffix("/ws").unwrap().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let folder =
@@ -51,7 +49,12 @@ impl Terminator {
                 thread::spawn(move || relay(stream, config, plain));
             }
         });
-        Self { url: format!("wss://{address}/ws"), folder }
+        Self { address, folder }
+    }
+
+    /// The WebSocket address.
+    pub fn url(&self) -> String {
+        format!("wss://{}/ws", self.address)
     }
 
     /// The file with the certificate.

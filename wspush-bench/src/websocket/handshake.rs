@@ -1,27 +1,33 @@
 //! The client's opening handshake (RFC 6455 section 4.1).
 
-use super::random::Random;
-use super::target::Target;
+use crate::http::field;
+use crate::job::Job;
+use crate::random::Random;
+use crate::target::Target;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// The key of RFC 6455 section 1.3, for servers that answer with constants.
-pub(crate) const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// More than any server answers an upgrade with.
 const RESPONSE_MAX: usize = 16 * 1024;
 
-/// The key of connection `number`. It follows from the run's seed, so that a connection need not keep it.
-pub(crate) fn key(seed: u64, number: u32) -> String {
+/// The key of connection `slot` of a job. It follows from the run's seed, so that a connection need not keep it.
+pub(super) fn key(job: &Job, slot: u32) -> String {
+    if job.fixed_key { SAMPLE_KEY.to_owned() } else { random_key(job.seed, job.first + slot) }
+}
+
+fn random_key(seed: u64, number: u32) -> String {
     let mut random = Random::from_seed(seed ^ u64::from(number) << 20);
     STANDARD.encode(
         u128::from(random.next()).wrapping_shl(64).wrapping_add(u128::from(random.next())).to_le_bytes(),
     )
 }
 
-/// Appends the request. `deflate` offers permessage-deflate in the one form that needs no state per connection.
-pub(crate) fn request(out: &mut Vec<u8>, target: &Target, headers: &[String], deflate: bool, key: &str) {
-    let Target { path, host, .. } = target;
+/// Appends the request. permessage-deflate is offered in the one form that needs no state per connection.
+pub(super) fn request(out: &mut Vec<u8>, job: &Job, key: &str) {
+    let Target { path, host, .. } = &job.target;
     out.extend_from_slice(
         format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -29,20 +35,20 @@ pub(crate) fn request(out: &mut Vec<u8>, target: &Target, headers: &[String], de
         )
         .as_bytes(),
     );
-    if deflate {
+    if job.deflate {
         out.extend_from_slice(
             b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
               client_no_context_takeover\r\n",
         );
     }
-    for header in headers {
+    for header in &job.headers {
         out.extend_from_slice(header.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }
 
-/// What the server agreed to.
+/// The server's consent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// Bytes of the answer: frames may follow.
@@ -51,7 +57,7 @@ pub(crate) struct Answer {
 }
 
 /// Checks the answer; `Ok(None)` asks for more bytes. `deflate` tells whether that was offered.
-pub(crate) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<Answer>, String> {
+pub(super) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<Answer>, String> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
     let size = match head.parse(response) {
@@ -64,16 +70,10 @@ pub(crate) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<
     if status != 101 {
         return Err(format!("http {status}"));
     }
-    let field = |name: &str| {
-        head.headers
-            .iter()
-            .find(|header| header.name.eq_ignore_ascii_case(name))
-            .map_or(&[][..], |header| header.value)
-    };
-    if field("Sec-WebSocket-Accept") != accept(key).as_bytes() {
+    if field(head.headers, "Sec-WebSocket-Accept") != Some(accept(key).as_bytes()) {
         return Err("wrong Sec-WebSocket-Accept".into());
     }
-    if !field("Upgrade").eq_ignore_ascii_case(b"websocket") {
+    if !field(head.headers, "Upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")) {
         return Err("101 without Upgrade: websocket".into());
     }
     let extensions = head.headers.iter().filter(|header| {
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn keys_are_sixteen_bytes_and_differ() {
-        assert_eq!(key(1, 1).len(), SAMPLE_KEY.len());
-        assert_ne!(key(1, 1), key(1, 2));
-        assert_ne!(key(1, 1), key(2, 1));
+        assert_eq!(random_key(1, 1).len(), SAMPLE_KEY.len());
+        assert_ne!(random_key(1, 1), random_key(1, 2));
+        assert_ne!(random_key(1, 1), random_key(2, 1));
     }
 
     #[test]

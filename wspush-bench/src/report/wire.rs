@@ -1,7 +1,9 @@
-//! What went over the wire beside the messages themselves: TLS handshakes and compression.
+//! TLS handshakes and compression: the figures that are about the wire and not about messages.
 
-use super::probe::Cost;
-use super::tally::{Kinds, Tally};
+use super::tables::Row;
+use crate::probe::Cost;
+use crate::quantity::count;
+use crate::tally::{Kinds, Tally};
 use serde::Serialize;
 
 /// The TLS handshakes of the connections that count.
@@ -38,14 +40,15 @@ impl Handshakes {
         }
     }
 
-    /// Lines of name and value.
-    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
-        let mut rows = vec![("TLS handshakes", format!("{} full, {} resumed", self.full, self.resumed))];
-        rows.extend(self.suites.iter().map(|(suite, count)| ("TLS suite", format!("{suite} ({count})"))));
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows =
+            vec![("handshakes", format!("{} full, {} resumed", count(self.full), count(self.resumed)))];
         rows.extend(
-            self.per_core_s
-                .map(|rate| ("handshakes per core", format!("{rate:.0} /s by the server's CPU time"))),
+            self.suites.iter().map(|(suite, number)| ("suite", format!("{suite} ({})", count(*number)))),
         );
+        rows.extend(self.per_core_s.map(|rate| {
+            ("handshakes per core", format!("{} /s by the server's CPU time", count(rate as u64)))
+        }));
         rows
     }
 }
@@ -56,7 +59,7 @@ impl Compression {
             negotiated: tally.may_deflate,
             declined: tally.opened - tally.may_deflate,
             compressed: tally.deflated,
-            messages: tally.received + tally.corrupted + tally.foreign + tally.duplicated,
+            messages: tally.received + tally.faults.corrupted + tally.foreign + tally.faults.duplicated,
             deflated_bytes: tally.deflated_bytes,
             inflated_bytes: tally.inflated_bytes,
         }
@@ -67,18 +70,16 @@ impl Compression {
         (self.inflated_bytes > 0).then(|| self.deflated_bytes as f64 / self.inflated_bytes as f64)
     }
 
-    /// Lines of name and value.
-    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
-        let Self { negotiated, declined, compressed, messages, .. } = self;
-        let mut rows = vec![("deflate negotiated", format!("{negotiated} connections, {declined} declined"))];
-        rows.push((
-            "compressed messages",
-            match self.ratio() {
-                Some(ratio) => format!("{compressed} of {messages}, to {:.1} % of their size", ratio * 100.0),
-                None => format!("{compressed} of {messages}"),
-            },
-        ));
-        rows
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let [negotiated, declined, compressed, messages] =
+            [self.negotiated, self.declined, self.compressed, self.messages].map(count);
+        let size = self
+            .ratio()
+            .map_or_else(String::new, |ratio| format!(", to {:.1} % of their size", ratio * 100.0));
+        vec![
+            ("negotiated", format!("{negotiated} connections, {declined} declined")),
+            ("compressed messages", format!("{compressed} of {messages}{size}")),
+        ]
     }
 
     /// A server that can't be told from one without compression is not what was asked for.

@@ -1,31 +1,31 @@
 //! The client's side of RFC 6455 section 5: server frames in, masked frames out.
 
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
+pub(super) const CONTINUATION: u8 = 0;
+pub(super) const TEXT: u8 = 1;
+pub(super) const BINARY: u8 = 2;
+pub(super) const CLOSE: u8 = 8;
+pub(super) const PING: u8 = 9;
+pub(super) const PONG: u8 = 10;
 
 /// No server that is measured here sends more in a frame; a larger length is a parser that lost its place.
 const PAYLOAD_MAX: u64 = 64 << 20;
 
 /// A server frame's header.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) fin: bool,
+pub(super) struct Header {
+    pub(super) fin: bool,
     /// RSV1: the message is deflated (RFC 7692 section 6).
-    pub(crate) is_deflated: bool,
-    pub(crate) opcode: u8,
+    pub(super) is_deflated: bool,
+    pub(super) opcode: u8,
     /// Bytes of the header itself.
-    pub(crate) size: usize,
+    pub(super) size: usize,
     /// Bytes of the payload.
-    pub(crate) length: usize,
+    pub(super) length: usize,
 }
 
 /// Reads a header; `Ok(None)` asks for more bytes, an error names what a server must not send. Deflated
 /// messages may only come where that was negotiated.
-pub(crate) fn parse(bytes: &[u8], may_deflate: bool) -> Result<Option<Header>, &'static str> {
+pub(super) fn parse(bytes: &[u8], may_deflate: bool) -> Result<Option<Header>, &'static str> {
     let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
     let is_deflated = first & 0x40 != 0;
     if first & 0x30 != 0 || is_deflated && !may_deflate {
@@ -59,7 +59,7 @@ pub(crate) fn parse(bytes: &[u8], may_deflate: bool) -> Result<Option<Header>, &
 }
 
 /// Appends a whole masked frame.
-pub(crate) fn encode(out: &mut Vec<u8>, opcode: u8, payload: &[u8], mask: u32) {
+pub(super) fn encode(out: &mut Vec<u8>, opcode: u8, payload: &[u8], mask: u32) {
     out.push(0x80 | opcode);
     match payload.len() {
         length @ 0..126 => out.push(0x80 | length as u8),

@@ -1,6 +1,6 @@
 //! Opening connections: how fast, how many at once, from which address, and for how long to wait.
 
-use super::job::Job;
+use crate::job::Job;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::collections::VecDeque;
 use std::io;
@@ -35,6 +35,11 @@ impl Pace {
         let due_ns = self.start_ns + (self.done as f64 / self.per_second * 1e9) as u64;
         Duration::from_nanos(due_ns.saturating_sub(now_ns))
     }
+}
+
+/// `CLOCK_MONOTONIC` in microseconds, wrapping: four bytes in a connection are enough to tell how old it is.
+pub(crate) fn clock_us(now_ns: u64) -> u32 {
+    (now_ns / 1_000) as u32
 }
 
 /// A time limit that is the same for all: a queue is enough of a timer.
@@ -80,7 +85,7 @@ pub(crate) fn connect(job: &Job, slot: u32) -> io::Result<TcpStream> {
         socket.set_recv_buffer_size(size as usize)?;
     }
     if let Some(range) = job.source {
-        super::sys::bind_address_no_port(socket.as_fd())?;
+        crate::sys::bind_address_no_port(socket.as_fd())?;
         socket.bind(&SockAddr::from(SocketAddr::new(IpAddr::V4(range.address(job.first + slot)), 0)))?;
     }
     match socket.connect(&SockAddr::from(address)) {

@@ -2,10 +2,10 @@
 //! opened and left again, until every measured one will find a ticket. They can't live on each other's: some servers
 //! give a resumed session no new one.
 
+use super::Worker;
 use super::conn::{Conn, Phase};
-use super::job::Job;
-use super::tally::Tally;
-use super::worker::Worker;
+use crate::job::Job;
+use crate::tally::Tally;
 
 /// How far a worker is with its tickets.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Worker {
             Primer::Leaving { before }
                 if self.conns[..count].iter().all(|conn| conn.phase != Phase::Leaving) =>
             {
-                // What they met is not counted; a server that refuses them will refuse the others too.
+                // Their failures are not counted: a server that refuses them will refuse the others too.
                 self.ledger.tally = Tally::default();
                 self.vacant.clear();
                 self.untried = 0;

@@ -1,13 +1,10 @@
 //! A worker's bytes: what its sockets are ready for, out of them and into them.
 
 use super::conn::Phase;
-use super::handshake;
-use super::inbound::{self, End};
-use super::job::Job;
-use super::ramp;
-use super::sys::monotonic_ns;
-use super::tally;
-use super::worker::Worker;
+use super::{Worker, ramp};
+use crate::sys::monotonic_ns;
+use crate::tally;
+use crate::websocket::{End, WebSocket};
 use mio::unix::SourceFd;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -46,25 +43,15 @@ impl Worker {
     }
 
     fn request(&mut self, slot: usize) {
-        let key = self.key(slot);
-        let Job { target, headers, deflate, .. } = &self.job;
-        handshake::request(&mut self.ledger.reply, target, headers, *deflate, &key);
+        self.transport.open(&self.job, slot as u32);
         self.conns[slot].phase = Phase::Greeting;
         self.flush(slot);
-    }
-
-    fn key(&self, slot: usize) -> String {
-        if self.job.fixed_key {
-            handshake::SAMPLE_KEY.to_owned()
-        } else {
-            handshake::key(self.job.seed, self.job.first + slot as u32)
-        }
     }
 
     /// Reads until the socket is drained. Less than the buffer holds means drained, unless the end is there
     /// too.
     fn receive(&mut self, slot: usize, is_read_closed: bool) {
-        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = std::mem::take(&mut self.scratch.input);
         loop {
             let conn = &mut self.conns[slot];
             if conn.phase == Phase::Unread {
@@ -102,16 +89,16 @@ impl Worker {
                 break;
             }
         }
-        self.buffer = buffer;
+        self.scratch.input = buffer;
     }
 
     /// Takes in what came over TLS, and answers what the protocol itself asks.
     fn open_records(&mut self, slot: usize, bytes: &mut [u8]) {
         let conn = &mut self.conns[slot];
         let Some(session) = &mut conn.tls else { return };
-        let mut plain = std::mem::take(&mut self.plain);
+        let mut plain = std::mem::take(&mut self.scratch.plain);
         plain.clear();
-        let progress = session.advance(bytes, &mut plain, &mut self.wire);
+        let progress = session.advance(bytes, &mut plain, &mut self.scratch.wire);
         let is_new = conn.phase == Phase::Securing && progress.as_ref().is_ok_and(|it| it.is_established);
         if is_new {
             let tally = &mut self.ledger.tally;
@@ -135,7 +122,7 @@ impl Worker {
         };
         if is_new {
             self.request(slot);
-        } else if !self.wire.is_empty() {
+        } else if !self.scratch.wire.is_empty() {
             self.flush(slot);
         }
         // Messages that came before what is wrong still count.
@@ -145,7 +132,7 @@ impl Worker {
         if let Some(failure) = failure {
             self.end(slot, &failure);
         }
-        self.plain = plain;
+        self.scratch.plain = plain;
     }
 
     fn take(&mut self, slot: usize, bytes: &[u8]) {
@@ -156,7 +143,7 @@ impl Worker {
                 Err(refusal) => return self.end(slot, &refusal),
             }
         } else {
-            inbound::take(&mut self.conns[slot], bytes, &mut self.ledger, now_ns)
+            self.transport.take(&mut self.conns[slot], bytes, &mut self.ledger, now_ns)
         };
         self.flush(slot);
         match taken {
@@ -169,11 +156,10 @@ impl Worker {
 
     /// Checks the handshake's answer. Frames may follow it in the same segment.
     fn finish_greeting(&mut self, slot: usize, bytes: &[u8], now_ns: u64) -> Result<Result<(), End>, String> {
-        let key = self.key(slot);
         let conn = &mut self.conns[slot];
         let mut head = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.input));
         head.extend_from_slice(bytes);
-        let Some(answer) = handshake::check(&head, self.job.deflate, &key)? else {
+        let Some(answer) = WebSocket::accept(&self.job, slot as u32, &head)? else {
             conn.rare().input = head;
             return Ok(Ok(()));
         };
@@ -186,7 +172,7 @@ impl Worker {
         tally.opened += 1;
         tally.may_deflate += u64::from(answer.may_deflate);
         tally.last_open_ns = now_ns;
-        tally.setup.record(u64::from(((now_ns / 1_000) as u32).wrapping_sub(conn.begun_us)) * 1_000);
+        tally.setup.record(u64::from(ramp::clock_us(now_ns).wrapping_sub(conn.begun_us)) * 1_000);
         if self.job.is_unread(slot as u32) {
             conn.phase = Phase::Unread;
             tally.unread.connections += 1;
@@ -197,30 +183,30 @@ impl Worker {
             }
             return Ok(Ok(()));
         }
-        Ok(inbound::take(conn, &head[answer.size..], &mut self.ledger, now_ns))
+        Ok(self.transport.take(conn, &head[answer.size..], &mut self.ledger, now_ns))
     }
 
-    /// Writes what the ledger has framed for this connection, behind what it still owes and what its TLS session
+    /// Writes what the transport has for this connection, behind what it still owes and what its TLS session
     /// has to say.
     pub(super) fn flush(&mut self, slot: usize) {
         let conn = &mut self.conns[slot];
         if let Some(session) = &mut conn.tls {
-            if !self.ledger.reply.is_empty()
-                && let Err(error) = session.seal(&self.ledger.reply, &mut self.wire)
+            if !self.transport.out.is_empty()
+                && let Err(error) = session.seal(&self.transport.out, &mut self.scratch.wire)
             {
-                self.ledger.reply.clear();
-                self.wire.clear();
+                self.transport.out.clear();
+                self.scratch.wire.clear();
                 return self.end(slot, &format!("TLS: {error}"));
             }
-            self.ledger.reply.clear();
+            self.transport.out.clear();
         } else {
-            self.wire.append(&mut self.ledger.reply);
+            self.scratch.wire.append(&mut self.transport.out);
         }
         let mut owed = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.output));
         let output = if owed.is_empty() {
-            &self.wire
+            &self.scratch.wire
         } else {
-            owed.extend_from_slice(&self.wire);
+            owed.extend_from_slice(&self.scratch.wire);
             &owed
         };
         let mut written = 0;
@@ -243,7 +229,7 @@ impl Worker {
         } else {
             conn.trim();
         }
-        self.wire.clear();
+        self.scratch.wire.clear();
         // A server that has closed may have said why: that is still to be read, and ends the connection then.
         if let Some(error) = failure
             && matches!(conn.phase, Phase::Securing | Phase::Greeting)
@@ -258,7 +244,7 @@ impl Worker {
         let unread = &mut self.ledger.tally.unread;
         let first_wait = unread.waiting_bytes;
         loop {
-            match stream.read(&mut self.buffer) {
+            match stream.read(&mut self.scratch.input) {
                 Ok(0) => unread.disconnected += 1,
                 Ok(got) => {
                     unread.waiting_bytes += got as u64;

@@ -1,13 +1,22 @@
 //! The figures of a campaign.
 
-use super::args::Plan;
-use super::campaign::Observed;
-use super::job::Wait;
-use super::probe::Cost;
-use super::samples::{Samples, Summary};
-use super::tally::{Kinds, Reach, Tally, Unread};
-use super::wire::{Compression, Handshakes};
+pub(crate) mod page;
+mod tables;
+pub(crate) mod text;
+mod wire;
+
+use crate::admin::stats::Counters;
+use crate::args::{Plan, Setup};
+use crate::campaign::Observed;
+use crate::job::Wait;
+use crate::probe::Cost;
+use crate::quantity::plural;
+use crate::redact;
+use crate::samples::{Samples, Summary};
+use crate::tally::{Faults, Kinds, Reach, Tally, Unread};
+use crate::target::Target;
 use serde::Serialize;
+use wire::{Compression, Handshakes};
 
 const BINS: usize = 60;
 
@@ -28,7 +37,9 @@ pub(crate) struct Report {
     pub(crate) round_trips: Option<RoundTrips>,
     pub(crate) soak: Option<Drift>,
     pub(crate) server: Option<Server>,
-    /// What is wrong, for a person to read; empty when all is well.
+    /// The server's own counters, over what was measured.
+    pub(crate) counted: Option<Counters>,
+    /// The faults, for a person to read; empty when all is well.
     pub(crate) findings: Vec<String>,
     pub(crate) passed: bool,
 }
@@ -46,7 +57,7 @@ pub(crate) struct Connections {
     pub(crate) setup_us: Distribution,
 }
 
-/// A histogram's figures and what its plots need.
+/// A histogram's figures, and the points of its plots.
 #[derive(Serialize)]
 pub(crate) struct Distribution {
     pub(crate) summary: Summary,
@@ -63,12 +74,10 @@ pub(crate) struct Messages {
     pub(crate) expected: u64,
     pub(crate) received: u64,
     pub(crate) received_bytes: u64,
-    /// For each measured delivery, on the wire: frames, TLS records, what else came meanwhile.
+    /// For each measured delivery, on the wire: frames, TLS records and all else that came meanwhile.
     pub(crate) wire_bytes: Option<f64>,
-    pub(crate) lost: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) reordered: u64,
-    pub(crate) corrupted: u64,
+    #[serde(flatten)]
+    pub(crate) faults: Faults,
     pub(crate) foreign: u64,
     /// Receipts per second while a burst was on its way, pauses left out.
     pub(crate) per_s: f64,
@@ -97,10 +106,8 @@ pub(crate) struct RoundTrips {
     pub(crate) count: u64,
     pub(crate) seconds: f64,
     pub(crate) per_s: f64,
-    pub(crate) lost: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) reordered: u64,
-    pub(crate) corrupted: u64,
+    #[serde(flatten)]
+    pub(crate) faults: Faults,
     pub(crate) latency_us: Distribution,
 }
 
@@ -128,7 +135,8 @@ pub(crate) struct Server {
 
 impl Report {
     pub(crate) fn new(plan: &Plan, observed: &Observed, tally: &Tally) -> Self {
-        let common = plan.common();
+        let Setup { connections, client, .. } = plan.setup();
+        let Target { host, path, .. } = &connections.url;
         let size = plan.message().map_or(0, |(_, size)| size);
         let messages = match plan {
             Plan::Broadcast(_) => Some(Messages::new(size, observed, tally)),
@@ -140,29 +148,42 @@ impl Report {
             Plan::Echo(plan) => Some(RoundTrips::new(plan.outstanding, size, tally)),
             _ => None,
         };
-        let server = (!common.server_pid.is_empty()).then(|| Server::new(observed, tally));
+        let server = (!plan.setup().server.pids.is_empty()).then(|| Server::new(observed, tally));
         let per_handshake = server.as_ref().and_then(|server| server.per_handshake);
-        let deflate = common.deflate.then(|| Compression::new(tally));
+        let deflate = connections.deflate.then(|| Compression::new(tally));
         let mut findings = findings(observed, tally);
         findings.extend(deflate.as_ref().and_then(Compression::finding));
         Self {
             version: env!("CARGO_PKG_VERSION"),
             mode: plan.name(),
-            command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
-            target: format!("{}://{}{}", common.url.scheme(), common.url.host, common.url.path),
-            wait: common.wait,
+            command: redact::command(
+                std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()),
+            ),
+            target: redact::address(&format!("{}://{host}{path}", connections.url.scheme())),
+            wait: client.wait,
             threads: observed.threads,
             processes: observed.processes,
-            connections: Connections::new(common.connections, tally),
-            tls: common.url.is_secure.then(|| Handshakes::new(tally, per_handshake)),
+            connections: Connections::new(connections.count, tally),
+            tls: connections.url.is_secure.then(|| Handshakes::new(tally, per_handshake)),
             deflate,
             messages,
             round_trips,
             soak: matches!(plan, Plan::Soak(_)).then(|| Drift::new(observed, tally)),
             server,
+            counted: observed.counted,
             passed: findings.is_empty(),
             findings,
         }
+    }
+
+    /// How the load was made.
+    fn client(&self) -> String {
+        let wait = match self.wait {
+            Wait::Sleep => "sleeping in epoll",
+            Wait::Busy => "polling without pause",
+        };
+        let processes = plural(self.processes.into(), "process", "processes");
+        format!("{processes} of {}, {wait}", plural(self.threads.into(), "thread", "threads"))
     }
 
     /// The distribution that this campaign was about.
@@ -185,14 +206,15 @@ pub(crate) fn json(report: &Report) -> String {
 
 fn findings(observed: &Observed, tally: &Tally) -> Vec<String> {
     let mut findings = observed.findings.clone();
+    let faults = tally.faults;
     for (kinds, what) in [(&tally.failed, "failed"), (&tally.closed, "ended early")] {
         findings.extend(kinds.iter().map(|(kind, count)| format!("{count} connections {what}: {kind}")));
     }
     for (count, what) in [
-        (tally.lost, "lost"),
-        (tally.duplicated, "duplicated"),
-        (tally.reordered, "out of order"),
-        (tally.corrupted, "corrupted"),
+        (faults.lost, "lost"),
+        (faults.duplicated, "duplicated"),
+        (faults.reordered, "out of order"),
+        (faults.corrupted, "corrupted"),
     ] {
         if count > 0 {
             findings.push(format!("{count} messages {what}"));
@@ -253,14 +275,11 @@ impl Messages {
         Self {
             size,
             published: observed.sent_ns.len() as u32,
-            expected: tally.received + tally.lost + tally.corrupted,
+            expected: tally.received + tally.faults.lost + tally.faults.corrupted,
             received: tally.received,
             received_bytes: tally.received_bytes,
             wire_bytes: (receipts > 0).then(|| tally.wire_bytes as f64 / receipts as f64),
-            lost: tally.lost,
-            duplicated: tally.duplicated,
-            reordered: tally.reordered,
-            corrupted: tally.corrupted,
+            faults: tally.faults,
             foreign: tally.foreign,
             per_s: ratio(receipts as f64, bursts.iter().sum::<f64>() / 1e6),
             latency_us: Distribution::new(&tally.latency),
@@ -288,10 +307,7 @@ impl RoundTrips {
             count: tally.round_trips,
             seconds,
             per_s: ratio(tally.round_trips as f64, seconds),
-            lost: tally.lost,
-            duplicated: tally.duplicated,
-            reordered: tally.reordered,
-            corrupted: tally.corrupted,
+            faults: tally.faults,
             latency_us: Distribution::new(&tally.latency),
         }
     }
@@ -315,12 +331,13 @@ impl Server {
         let deliveries: u64 = reached(observed, tally).map(|(_, reach)| u64::from(reach.receipts)).sum();
         // Churn would count handshakes among the deliveries.
         let deliveries = if tally.left == 0 { deliveries } else { 0 };
+        let connections = tally.opened - tally.left;
         Self {
             rss_empty_bytes: empty.rss_bytes,
             rss_connected_bytes: connected.rss_bytes,
             rss_after_bytes: after.rss_bytes,
-            bytes_per_connection: (tally.opened > 0).then(|| growth / (tally.opened - tally.left) as f64),
-            per_handshake: connected.since(empty).per(tally.opened - tally.left),
+            bytes_per_connection: (connections > 0).then(|| growth / connections as f64),
+            per_handshake: connected.since(empty).per(connections),
             per_delivery: after.since(before).per(deliveries),
             per_round_trip: after.since(before).per(tally.round_trips),
         }
@@ -345,11 +362,12 @@ mod tests {
     fn every_kind_of_fault_is_a_finding() {
         let observed = Observed::default();
         assert!(findings(&observed, &Tally::default()).is_empty());
+        let faulty = |faults| Tally { faults, ..Tally::default() };
         for tally in [
-            Tally { lost: 1, ..Tally::default() },
-            Tally { duplicated: 1, ..Tally::default() },
-            Tally { reordered: 1, ..Tally::default() },
-            Tally { corrupted: 1, ..Tally::default() },
+            faulty(Faults { lost: 1, ..Faults::default() }),
+            faulty(Faults { duplicated: 1, ..Faults::default() }),
+            faulty(Faults { reordered: 1, ..Faults::default() }),
+            faulty(Faults { corrupted: 1, ..Faults::default() }),
             Tally { left_unclean: 1, ..Tally::default() },
             Tally { failed: Kinds::from([("http 503".into(), 1)]), ..Tally::default() },
             Tally { closed: Kinds::from([("close 1013".into(), 1)]), ..Tally::default() },

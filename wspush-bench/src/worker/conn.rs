@@ -1,7 +1,7 @@
 //! One connection of the load. A client with a million of them must not need more memory than the server it
 //! measures.
 
-use super::tls::Session;
+use crate::tls::Session;
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 
@@ -30,7 +30,7 @@ pub(crate) enum Phase {
 /// The state of a connection.
 pub(crate) struct Conn {
     pub(crate) stream: Option<TcpStream>,
-    /// When the phase with a time limit began, in microseconds of `CLOCK_MONOTONIC`, wrapping.
+    /// When the phase with a time limit began, by `ramp::clock_us`.
     pub(crate) begun_us: u32,
     /// The sequence number that has to come next.
     pub(crate) next: u32,
@@ -43,7 +43,7 @@ pub(crate) struct Conn {
 
 const _: () = assert!(size_of::<Conn>() <= 32, "a million connections have to stay cheap");
 
-/// What hardly any connection has at any moment.
+/// State that hardly any connection has at any moment.
 #[derive(Default)]
 pub(crate) struct Rare {
     /// The beginning of a TLS record.
@@ -51,7 +51,7 @@ pub(crate) struct Rare {
     /// The beginning of a frame, or of the handshake's answer.
     pub(crate) input: Vec<u8>,
     pub(crate) message: Option<Fragments>,
-    /// What the socket had no room for, as it goes over the wire.
+    /// Bytes that the socket had no room for, as they go over the wire.
     pub(crate) output: Vec<u8>,
     /// Sequence numbers that were skipped and may still come late.
     pub(crate) missing: BTreeSet<u32>,

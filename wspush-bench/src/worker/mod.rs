@@ -1,18 +1,26 @@
-//! One poll loop with its share of the connections.
+//! A worker: one poll loop with its share of the connections.
+//!
+//! `life` opens a connection at its time (`ramp`), gives up on it, lets it leave and ends it; with `--resume`, `primer`
+//! collects tickets before that. `traffic` reads and writes its socket, through TLS where the address says so. What
+//! the bytes mean is the transport's affair (`websocket`), and whether they are right the ledger's.
 
-use super::conn::{Conn, FRESH, Phase};
-use super::frame;
-use super::job::{Event, Job, Order, Wait};
-use super::ledger::Ledger;
-use super::primer::Primer;
-use super::ramp::{self, Deadlines, Pace};
-use super::sys::monotonic_ns;
-use super::tally;
-use super::tls::Client;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
+pub(crate) mod conn;
+mod life;
+mod primer;
+mod ramp;
+mod traffic;
+
+use crate::job::{Event, Job, Order, Wait};
+use crate::ledger::Ledger;
+use crate::random::Random;
+use crate::sys::monotonic_ns;
+use crate::tls::Client;
+use crate::websocket::WebSocket;
+use conn::{Conn, FRESH, Phase};
+use mio::{Events, Poll, Token, Waker};
+use primer::Primer;
+use ramp::{Deadlines, Pace};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
@@ -20,38 +28,46 @@ use std::time::Duration;
 const WAKE: Token = Token(usize::MAX);
 const BUFFER_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 1_024;
-/// Connections begun between two looks at the sockets.
-const BEGIN_MAX: usize = 64;
 const PROGRESS_NS: u64 = 100_000_000;
 
 /// A share of the load.
 pub(crate) struct Worker {
-    pub(super) job: Job,
-    pub(super) poll: Poll,
-    pub(super) conns: Vec<Conn>,
-    pub(super) ledger: Ledger,
-    pub(super) buffer: Vec<u8>,
+    job: Job,
+    poll: Poll,
+    conns: Vec<Conn>,
+    ledger: Ledger,
+    transport: WebSocket,
     /// Makes the TLS sessions, of a wss:// address.
-    pub(super) tls: Option<Client>,
-    /// The plaintext of the records that just came, and what is to be written next.
-    pub(super) plain: Vec<u8>,
-    pub(super) wire: Vec<u8>,
-    pub(super) primer: Primer,
+    tls: Option<Client>,
+    scratch: Scratch,
+    primer: Primer,
     orders: Receiver<Order>,
     events: Sender<(usize, Event)>,
 
     pace: Pace,
     deadlines: Deadlines,
     /// The next slot that never had a connection, and those whose connection has left.
-    pub(super) untried: u32,
-    pub(super) vacant: Vec<u32>,
-    pub(super) handshakes: u32,
+    untried: u32,
+    vacant: Vec<u32>,
+    handshakes: u32,
     churn: Option<Pace>,
+    /// Chooses who leaves.
+    random: Random,
 
     is_connected: bool,
     awaited: Option<u32>,
     is_halting: bool,
     progress_ns: u64,
+}
+
+/// Buffers that all connections share.
+struct Scratch {
+    /// Bytes just read from the socket.
+    input: Vec<u8>,
+    /// The plaintext of the TLS records that just came.
+    plain: Vec<u8>,
+    /// Bytes to write next, as they go over the wire.
+    wire: Vec<u8>,
 }
 
 impl Worker {
@@ -76,19 +92,19 @@ impl Worker {
             pace: Pace::new(job.rate, monotonic_ns()),
             deadlines: Deadlines::new(job.timeout_ms),
             primer: Primer::new(job.tls.resumes),
+            transport: WebSocket::new(),
             tls,
-            plain: Vec::new(),
-            wire: Vec::new(),
+            scratch: Scratch { input: vec![0; BUFFER_BYTES], plain: Vec::new(), wire: Vec::new() },
             job,
             poll,
             conns,
-            buffer: vec![0; BUFFER_BYTES],
             orders,
             events,
             untried: 0,
             vacant: Vec::new(),
             handshakes: 0,
             churn: None,
+            random: Random::new(),
             is_connected: false,
             awaited: None,
             is_halting: false,
@@ -168,12 +184,7 @@ impl Worker {
             }
             Order::Echo { outstanding, body, size } => {
                 self.ledger.start_echo(outstanding, body, size);
-                for slot in 0..self.conns.len() {
-                    if self.conns[slot].phase == Phase::Open {
-                        self.ledger.first_echoes(monotonic_ns());
-                        self.flush(slot);
-                    }
-                }
+                self.send_first_echoes();
             }
             Order::Mark => {
                 self.ledger.mark(now_ns);
@@ -190,119 +201,16 @@ impl Worker {
         }
     }
 
-    /// Begins, ends and gives up connections, as far as it is time.
-    fn keep_time(&mut self) {
-        let now_ns = monotonic_ns();
-        for _ in 0..BEGIN_MAX {
-            if self.handshakes >= self.job.window || !self.has_slot() || !self.pace.take(now_ns) {
-                break;
-            }
-            self.begin();
-        }
-        while self.churn.as_mut().is_some_and(|churn| churn.take(now_ns)) {
-            let slot = self.ledger.choose(self.conns.len());
+    fn send_first_echoes(&mut self) {
+        for slot in 0..self.conns.len() {
             if self.conns[slot].phase == Phase::Open {
-                self.leave(slot);
+                let now_ns = monotonic_ns();
+                for sequence in 0..self.ledger.outstanding() {
+                    self.transport.send(self.ledger.next_echo(sequence, now_ns));
+                }
+                self.flush(slot);
             }
         }
-        let now_us = (now_ns / 1_000) as u32;
-        while let Some((slot, begun_us)) = self.deadlines.pop(now_us) {
-            let conn = &self.conns[slot as usize];
-            if conn.begun_us != begun_us {
-                continue;
-            }
-            match conn.phase {
-                Phase::Connecting => self.end(slot as usize, "timed out in connect"),
-                Phase::Securing => self.end(slot as usize, "timed out in the TLS handshake"),
-                Phase::Greeting => self.end(slot as usize, "timed out in the handshake"),
-                Phase::Leaving => self.end(slot as usize, "timed out in the closing handshake"),
-                _ => {}
-            }
-        }
-    }
-
-    fn has_slot(&self) -> bool {
-        let slots = self.primer.slots(&self.job);
-        self.untried < slots || slots == self.job.connections && !self.vacant.is_empty()
-    }
-
-    fn begin(&mut self) {
-        let slot = self.vacant.pop().unwrap_or_else(|| {
-            self.untried += 1;
-            self.untried - 1
-        });
-        let now_ns = monotonic_ns();
-        let tally = &mut self.ledger.tally;
-        tally.begun += 1;
-        if tally.first_connect_ns == 0 {
-            tally.first_connect_ns = now_ns;
-        }
-        let opened = ramp::connect(&self.job, slot).and_then(|stream| {
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(
-                &mut SourceFd(&stream.as_raw_fd()),
-                Token(slot as usize),
-                interest,
-            )?;
-            Ok(stream)
-        });
-        let conn = &mut self.conns[slot as usize];
-        conn.begun_us = (now_ns / 1_000) as u32;
-        match opened {
-            Ok(stream) => {
-                conn.stream = Some(stream);
-                conn.phase = Phase::Connecting;
-                self.deadlines.push(slot, conn.begun_us);
-                self.handshakes += 1;
-            }
-            Err(error) => {
-                conn.phase = Phase::Ended;
-                conn.next = FRESH;
-                tally::count(&mut tally.failed, &ramp::describe(&error));
-            }
-        }
-    }
-
-    /// A connection is over that should have gone on, or never came to be.
-    pub(super) fn end(&mut self, slot: usize, kind: &str) {
-        self.ledger.forget(&self.conns[slot]);
-        let conn = &mut self.conns[slot];
-        let tally = &mut self.ledger.tally;
-        match conn.phase {
-            Phase::Connecting | Phase::Securing | Phase::Greeting => {
-                self.handshakes -= 1;
-                conn.next = FRESH; // It is owed nothing: it has failed, its messages aren't lost as well.
-                tally::count(&mut tally.failed, kind);
-            }
-            Phase::Leaving => {
-                tally.left_unclean += 1;
-                return self.has_left(slot);
-            }
-            Phase::Open | Phase::Unread => tally::count(&mut tally.closed, kind),
-            Phase::Vacant | Phase::Ended => {}
-        }
-        conn.stream = None;
-        conn.tls = None;
-        conn.phase = Phase::Ended;
-    }
-
-    /// Says goodbye on an open connection; its slot is used again.
-    pub(super) fn leave(&mut self, slot: usize) {
-        self.ledger.forget(&self.conns[slot]);
-        let conn = &mut self.conns[slot];
-        conn.phase = Phase::Leaving;
-        conn.begun_us = (monotonic_ns() / 1_000) as u32;
-        self.deadlines.push(slot as u32, conn.begun_us);
-        self.ledger.reply(frame::CLOSE, &1000u16.to_be_bytes());
-        self.flush(slot);
-    }
-
-    pub(super) fn has_left(&mut self, slot: usize) {
-        let conn = &mut self.conns[slot];
-        self.ledger.settle_losses(conn);
-        self.ledger.tally.left += 1;
-        *conn = Conn::vacant();
-        self.vacant.push(slot as u32);
     }
 
     fn announce(&mut self) {
@@ -357,7 +265,7 @@ impl Worker {
         self.tell(Event::Finished(Box::new(tally)));
     }
 
-    pub(super) fn tell(&self, event: Event) {
+    fn tell(&self, event: Event) {
         // Without a listener the campaign is over, and `orders` will tell.
         let _ = self.events.send((self.job.worker, event));
     }

@@ -6,11 +6,11 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 const MESSAGE_MAX: usize = 64 << 20;
 /// The largest window, so that whatever the server chose inflates.
 const WINDOW_BITS: u8 = 15;
-/// What the sender has cut off (RFC 7692 section 7.2.2).
+/// Cut off by the sender (RFC 7692 section 7.2.2).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Inflates messages of which each is complete in itself.
-pub(crate) struct Inflater {
+pub(super) struct Inflater {
     state: Inflate,
     /// The last message on the wire and inflated: a broadcast is the same for all, and so is its inflation.
     wire: Vec<u8>,
@@ -34,7 +34,7 @@ impl Default for Inflater {
 
 impl Inflater {
     /// The message that `wire` carries.
-    pub(crate) fn inflate(&mut self, wire: &[u8]) -> Result<&[u8], &'static str> {
+    pub(super) fn inflate(&mut self, wire: &[u8]) -> Result<&[u8], &'static str> {
         if !self.is_fresh || self.wire[..self.wire.len() - TAIL.len()] != *wire {
             self.is_fresh = false;
             self.wire.clear();
