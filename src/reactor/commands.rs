@@ -7,7 +7,7 @@ use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::{Deflater, frame};
-use crate::push::{DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions, Room};
 
 use super::reactor::Reactor;
 use super::shared::{Command, EndAsked};
@@ -92,14 +92,13 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        let (journal, metrics, now) = (&mut self.journal, &mut self.metrics, self.now);
-        let has_room = self.channels.make_room(id, frame.len(), now.mono_us, |largest| {
-            metrics.logs_halved += 1;
-            let (name, bytes) = (&largest.name, largest.log_bytes());
-            let fields: [(&str, &dyn Display); 3] =
-                [("channel", name), ("log_bytes", &bytes), ("limit", &"logs_bytes_max")];
-            journal.event(now, LogLevel::Warn, "log_halved", &fields);
-        });
+        let has_room = loop {
+            match self.channels.room_for(id, frame.len()) {
+                Room::Ready => break true,
+                Room::Later => break false,
+                Room::AfterHalving(largest) => self.halve(largest),
+            }
+        };
         if !has_room {
             return Err(Command::Publish { receipt, frame, options });
         }
@@ -116,6 +115,16 @@ impl<S: Socket> Reactor<S> {
         }
         self.channels.append(id, &frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
         Ok(())
+    }
+
+    fn halve(&mut self, id: ChannelId) {
+        self.channels.give_up_half(id, self.now.mono_us);
+        self.metrics.logs_halved += 1;
+        let channel = self.channels.get(id);
+        let (name, bytes) = (&channel.name, channel.log_bytes());
+        let fields: [(&str, &dyn Display); 3] =
+            [("channel", name), ("log_bytes", &bytes), ("limit", &"logs_bytes_max")];
+        self.journal.event(self.now, LogLevel::Warn, "log_halved", &fields);
     }
 
     /// Publishes from this thread: through the inbox like everybody, so that there is one order. Without `wake` the
