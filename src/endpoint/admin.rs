@@ -203,10 +203,8 @@ fn disconnect(id: &str, query: &Query, host: &mut dyn Host) -> Response {
                 &format!("reason has {} bytes; a close frame has room for 123", reason.len()),
             ));
         }
-        match host.disconnect(conn, code, reason) {
-            true => Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 }))),
-            false => Err(push_error(&PushError::NoSuchConnection)),
-        }
+        host.disconnect(conn, code, reason).map_err(|e| push_error(&e))?;
+        Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
     })())
 }
 
@@ -242,9 +240,9 @@ mod tests {
             self.0.push(format!("send {conn} {message:?}{plain}"));
             if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
         }
-        fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
+        fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
             self.0.push(format!("disconnect {conn} {} {reason}", code.0));
-            conn.0 != 404
+            if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
         }
         fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {
             assert_eq!((filter.user.as_deref(), after, limit), (Some("u"), Some(ConnId(3)), 9));

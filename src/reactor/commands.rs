@@ -5,13 +5,13 @@ use std::fmt::Display;
 use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::CloseReason;
-use crate::protocol::close::CloseCode;
 use crate::protocol::{Deflater, frame};
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions, Room};
 
+use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::shared::{Command, EndAsked};
-use super::slot::State;
+use super::slot::{Flags, State};
 use super::socket::Socket;
 use crate::tls::{Loaded, TlsError};
 
@@ -68,13 +68,12 @@ impl<S: Socket> Reactor<S> {
                     && let Some(index) = self.find_open(conn)
                 {
                     // The sender has gone on and can't be told; the client must not have a gap without notice.
-                    let code = CloseCode::TRY_AGAIN_LATER;
-                    self.begin_close(index, code, "slow consumer", CloseReason::SlowConsumer);
+                    self.close_slow(index);
                 }
             }
             Command::Close { conn, code, reason } => {
                 if let Some(index) = self.find_open(conn) {
-                    self.begin_close(index, code, &reason, CloseReason::Admin);
+                    self.close_in_order(index, code, &reason, CloseReason::Admin);
                 }
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
@@ -92,14 +91,7 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        let has_room = loop {
-            match self.channels.room_for(id, frame.len()) {
-                Room::Ready => break true,
-                Room::Later => break false,
-                Room::AfterHalving(largest) => self.halve(largest),
-            }
-        };
-        if !has_room {
+        if !self.make_room(id, frame.len()) {
             return Err(Command::Publish { receipt, frame, options });
         }
         self.metrics.publications += 1;
@@ -115,6 +107,24 @@ impl<S: Socket> Reactor<S> {
         }
         self.channels.append(id, &frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
         Ok(())
+    }
+
+    /// Sees to it that a frame can be appended to a channel's log, and that nobody loses the rest of a frame by that.
+    /// False: not now.
+    fn make_room(&mut self, id: ChannelId, len: usize) -> bool {
+        loop {
+            match self.channels.room_for(id, len) {
+                Room::Ready => break,
+                Room::Later => return false,
+                Room::AfterHalving(largest) => {
+                    if !self.save_rests(largest, |reactor| reactor.channels.get(largest).tails_at_half()) {
+                        return false;
+                    }
+                    self.halve(largest);
+                }
+            }
+        }
+        self.save_rests(id, |reactor| reactor.channels.get(id).tails_after(len))
     }
 
     fn halve(&mut self, id: ChannelId) {
@@ -169,14 +179,27 @@ impl<S: Socket> Reactor<S> {
             self.deflater.encode(opcode, payload, bits, &mut deflated);
             frames = &deflated;
         }
-        let max = self.config.outbox_bytes_max;
-        let waiting = self.slots[index].outbox_bytes();
-        // A frame larger than the outbox may still go to a connection for which nothing waits.
-        if waiting > 0 && waiting + frames.len() > max {
-            self.metrics.outbox_overflow += 1;
+        let list = self.channels_behind(index) * ITEM_BYTES;
+        if !self.outbox_has_room(index, list + frames.len()) {
             return Err(PushError::OutboxFull);
         }
-        if self.push_out(index, frames) { Ok(()) } else { Err(PushError::NoSuchConnection) }
+        if self.has_room_to_wait(index, list)
+            && self.bring_up_to_date(index, None)
+            && self.push_out(index, frames)
+        {
+            Ok(())
+        } else {
+            Err(PushError::NoSuchConnection)
+        }
+    }
+
+    /// Whether so many bytes more may wait for a connection. A frame larger than the outbox may still go to one for
+    /// which nothing waits.
+    fn outbox_has_room(&mut self, index: usize, bytes: usize) -> bool {
+        let waiting = self.slots[index].outbox_bytes();
+        let fits = waiting == 0 || waiting + bytes <= self.config.outbox_bytes_max;
+        self.metrics.outbox_overflow += u64::from(!fits);
+        fits
     }
 
     /// Subscribes an open connection to a channel.
@@ -199,15 +222,18 @@ impl<S: Socket> Reactor<S> {
         self.journal.event(self.now, LogLevel::Warn, "not_subscribed", &fields);
     }
 
-    /// Ends an open connection's subscription, after the frame under way.
+    /// Ends an open connection's subscription, behind what was published before.
     pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
         let Some(index) = self.find_open(conn) else { return };
         let Some(id) = self.channels.find(channel) else { return };
-        if self.slots[index].mid_channel() == Some(id) {
-            // The rest of that frame still has to go out, so it moves to the front of the outbox.
-            self.save_frame_under_way(index, id);
+        let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
+        let waits = is_behind && self.slots[index].flags.any(Flags::BLOCKED);
+        if waits && !self.outbox_has_room(index, ITEM_BYTES) {
+            self.close_slow(index);
+            return;
         }
-        if self.slots.contains(index) {
+        let bytes = if waits { ITEM_BYTES } else { 0 };
+        if self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id)) {
             self.leave_channel(index, id);
         }
     }

@@ -21,6 +21,7 @@ use crate::time::Time;
 
 use super::addresses::Addresses;
 use super::rates::RateWindow;
+use super::rest::Saving;
 use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
@@ -119,6 +120,7 @@ pub struct Reactor<S: Socket> {
     pub(super) doomed: Vec<super::flush::Doom>,
     /// Commands taken from the inbox that wait for room in a log.
     pub(super) pending: VecDeque<Command>,
+    pub(super) saving: Saving,
     /// The inbox's other buffer.
     pub(super) spare: Vec<Command>,
     pub(super) draining: Option<super::sweep::Drain>,
@@ -173,6 +175,7 @@ impl<S: Socket> Reactor<S> {
             again: Vec::new(),
             doomed: Vec::new(),
             pending: VecDeque::new(),
+            saving: Saving::default(),
             spare: Vec::new(),
             draining: None,
             handover: None,
@@ -197,6 +200,11 @@ impl<S: Socket> Reactor<S> {
     /// The counters.
     pub fn metrics(&mut self) -> &mut Metrics {
         &mut self.metrics
+    }
+
+    /// The counters, to be looked at.
+    pub fn counters(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Tells the time for everything until it is told again.
@@ -322,6 +330,7 @@ impl<S: Socket> Reactor<S> {
     /// Does what is due: commands, a slice of the flush, timers.
     pub fn turn(&mut self, now: Time) -> Turn {
         self.set_now(now);
+        self.saving.left = self.config.flush_slice;
         let mut again = std::mem::take(&mut self.again);
         // An event may have put one there that was there already; without this the list would grow under a flood.
         again.sort_unstable();
