@@ -195,7 +195,11 @@ impl<S: Socket> Reactor<S> {
             [("conn", &id), ("code", &code.0), ("cause", &cause.name())];
         self.journal.event(self.now, LogLevel::Debug, "closed", &fields);
         match slot.kind {
-            Kind::Push => self.handler.on_close(id, extra.user.as_deref(), code, &reason),
+            Kind::Push => {
+                self.shared.own.begin();
+                self.handler.on_close(id, extra.user.as_deref(), code, &reason);
+                self.shared.own.end();
+            }
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.

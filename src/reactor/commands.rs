@@ -23,14 +23,19 @@ impl<S: Socket> Reactor<S> {
     /// no room for yet: the flush comes first. Then the inbox fills up and pushing threads are told so.
     pub(super) fn carry_out_commands(&mut self) {
         self.begin_asked_end();
-        if !self.carry_out_pending() {
+        self.carry_out_until(u64::MAX);
+    }
+
+    /// The same, up to the command of this number.
+    pub(super) fn carry_out_until(&mut self, number: u64) {
+        if !self.carry_out_pending(number) || self.carried >= number {
             return;
         }
         let mut taken = self.shared.take(std::mem::take(&mut self.spare));
         self.pending.extend(taken.drain(..));
         taken.shrink_to(COMMANDS_AT_REST);
         self.spare = taken;
-        if self.carry_out_pending() {
+        if self.carry_out_pending(number) && self.pending.is_empty() {
             self.pending.shrink_to(COMMANDS_AT_REST);
         }
     }
@@ -50,19 +55,42 @@ impl<S: Socket> Reactor<S> {
         !self.pending.is_empty()
     }
 
-    fn carry_out_pending(&mut self) -> bool {
-        while let Some(command) = self.pending.pop_front() {
-            if let Err(command) = self.carry_out(command) {
-                self.pending.push_front(command);
-                return false;
-            }
-        }
-        true
+    /// Whether the command of this number is carried out.
+    #[inline]
+    pub(super) fn has_carried_out(&self, number: u64) -> bool {
+        self.carried >= number
     }
 
-    fn carry_out(&mut self, command: Command) -> Result<(), Command> {
+    /// False: a log has no room.
+    fn carry_out_pending(&mut self, number: u64) -> bool {
+        loop {
+            // What callbacks have asked for behind what is done now.
+            while self.steps.front().is_some_and(|(after, _)| *after <= self.carried)
+                && let Some((_, step)) = self.steps.pop_front()
+            {
+                self.act(step);
+            }
+            if self.carried >= number {
+                return true;
+            }
+            match self.pending.pop_front() {
+                Some(Command::Publish { receipt, frame, options }) => {
+                    if let Err(publication) = self.append(receipt, frame, options) {
+                        self.pending.push_front(publication);
+                        return false;
+                    }
+                }
+                Some(command) => self.act(command),
+                None => return true,
+            }
+            self.carried += 1;
+        }
+    }
+
+    /// Does what was asked for, if that is no publication: only those may have to wait.
+    pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { receipt, frame, options } => return self.append(receipt, frame, options),
+            Command::Publish { .. } => debug_assert!(false, "publications are appended"),
             Command::Send { conn, frame, options } => {
                 if self.send_to(conn, &frame, options) == Err(PushError::OutboxFull)
                     && let Some(index) = self.find_open(conn)
@@ -76,11 +104,18 @@ impl<S: Socket> Reactor<S> {
                     self.close_in_order(index, code, &reason, CloseReason::Admin);
                 }
             }
+            Command::Reply { conn, frames } => self.reply_to(conn, &frames),
+            Command::BringUpToDate { conn } => {
+                if let Some(index) = self.find_open(conn)
+                    && self.has_room_to_wait(index, self.channels_behind(index) * ITEM_BYTES)
+                {
+                    self.bring_up_to_date(index, None);
+                }
+            }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
             Command::Reload(config, loaded) => self.reload(&config, *loaded),
         }
-        Ok(())
     }
 
     /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
@@ -200,6 +235,15 @@ impl<S: Socket> Reactor<S> {
         let fits = waiting == 0 || waiting + bytes <= self.config.outbox_bytes_max;
         self.metrics.outbox_overflow += u64::from(!fits);
         fits
+    }
+
+    /// Writes a callback's replies to its connection, which is not read while they wait.
+    pub(super) fn reply_to(&mut self, conn: ConnId, frames: &[u8]) {
+        if let Some(index) = self.find_open(conn)
+            && self.push_out(index, frames)
+        {
+            self.pause_if_blocked(index);
+        }
     }
 
     /// Subscribes an open connection to a channel.

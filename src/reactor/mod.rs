@@ -26,6 +26,7 @@ pub mod listener;
 mod order;
 pub mod outbox;
 mod output;
+pub mod own;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;

@@ -5,10 +5,13 @@
 //! If its socket is full, what it still has to get of the logs goes into its outbox: not a copy, but from where to
 //! where.
 
+use crate::endpoint::ConnId;
+use crate::endpoint::handler::{Step, Wish};
 use crate::push::{ChannelId, Cursor, DEFAULT};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;
+use super::shared::Command;
 use super::slot::{Flags, State};
 use super::socket::Socket;
 
@@ -136,5 +139,101 @@ impl<S: Socket> Reactor<S> {
             let outbox = slot.extra_mut().outbox.get_or_insert_default();
             if midway { outbox.put_first(stretch) } else { outbox.push_stretch(stretch) }
         });
+    }
+
+    /// Up to which of the commands that callbacks have given a connection has got what came of them. Exact where it
+    /// costs nothing; else 0, and what is said to it now comes behind all of it.
+    pub(super) fn seen_of_own(&self, index: usize) -> u64 {
+        let last = self.shared.own.last();
+        let is_current = last == 0
+            || last <= self.flushed && !self.slots[index].flags.any(Flags::BLOCKED)
+            || !self.channels.is_dirty() && self.channels_behind(index) == 0;
+        if is_current { last } else { 0 }
+    }
+
+    /// Does what a callback has asked of the connection at hand, in its order: replies, what it has asked for through a
+    /// handle, subscriptions and closes. Replies behind all of these go out with those to come.
+    #[inline]
+    pub(super) fn grant_wishes(&mut self, index: usize) {
+        if !self.wishes.is_empty() {
+            self.grant_in_order(index);
+        }
+    }
+
+    #[cold]
+    fn grant_in_order(&mut self, index: usize) {
+        let conn = self.slots[index].id(index);
+        let mut steps = std::mem::take(&mut self.wishes);
+        let mut replies = std::mem::take(&mut self.replies);
+        let (mut at, mut after) = (0, 0);
+        for Step { replies: until, after: asked, wish } in steps.drain(..) {
+            self.reply_behind(after, conn, &replies[at..until]);
+            (at, after) = (until, asked);
+            self.carry_out_until(after);
+            self.act_behind(
+                after,
+                match wish {
+                    Wish::Close(code, reason) => Command::Close { conn, code, reason },
+                    Wish::Subscribe(channel) => Command::Subscribe { conn, channel },
+                    Wish::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
+                    Wish::Nothing => Command::BringUpToDate { conn },
+                },
+            );
+        }
+        self.wishes = steps;
+        replies.drain(..at);
+        if self.has_carried_out(after) {
+            self.replies = replies;
+        } else {
+            self.reply_behind(after, conn, &replies);
+        }
+        if self.find_open(conn).is_none() {
+            // Nothing is said to whom it is over with.
+            self.replies.clear();
+        }
+    }
+
+    fn reply_behind(&mut self, after: u64, conn: ConnId, frames: &[u8]) {
+        if frames.is_empty() {
+            return;
+        }
+        if self.has_carried_out(after) {
+            self.reply_to(conn, frames);
+        } else {
+            self.steps.push_back((after, Command::Reply { conn, frames: frames.to_vec() }));
+        }
+    }
+
+    fn act_behind(&mut self, after: u64, command: Command) {
+        if self.has_carried_out(after) {
+            self.act(command);
+        } else {
+            self.steps.push_back((after, command));
+        }
+    }
+
+    /// Whether this thread's callbacks may go on: what earlier ones have asked for through a handle is done. If it
+    /// can't be done yet, since a log has no room before the next flush, the connection at hand is looked at again
+    /// then.
+    #[inline]
+    pub(super) fn may_call_back(&mut self, index: usize) -> bool {
+        self.has_carried_out(self.shared.own.last()) || self.carry_out_own(index)
+    }
+
+    #[cold]
+    fn carry_out_own(&mut self, index: usize) -> bool {
+        let asked = self.shared.own.last();
+        // Replies up to here came before it.
+        self.send_replies(index);
+        self.carry_out_until(asked);
+        let done = self.has_carried_out(asked);
+        match self.slots.get(index) {
+            Some(slot) if !done => {
+                self.again.push((index as u32, slot.serial));
+                false
+            }
+            Some(slot) => !slot.flags.any(Flags::PAUSED),
+            None => false,
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::endpoint::Handler;
 #[cfg(doc)]
 use crate::endpoint::Kind;
-use crate::endpoint::handler::Wish;
+use crate::endpoint::handler::Step;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason};
 use crate::protocol::pool::Pool;
@@ -113,13 +113,19 @@ pub struct Reactor<S: Socket> {
     pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
-    pub(super) wishes: Vec<Wish>,
+    pub(super) wishes: Vec<Step>,
     /// Connections that may have more to read than one turn's share.
     pub(super) again: Vec<(u32, u32)>,
     /// Connections whose fate a flush slice has left open.
     pub(super) doomed: Vec<super::flush::Doom>,
     /// Commands taken from the inbox that wait for room in a log.
     pub(super) pending: VecDeque<Command>,
+    /// How many commands from the inbox are carried out: the number of the last one.
+    pub(super) carried: u64,
+    /// So many of them at the least have been offered to everybody whom they concern.
+    pub(super) flushed: u64,
+    /// What callbacks have asked for behind a command that waits, with its number.
+    pub(super) steps: VecDeque<(u64, Command)>,
     pub(super) saving: Saving,
     /// The inbox's other buffer.
     pub(super) spare: Vec<Command>,
@@ -175,6 +181,9 @@ impl<S: Socket> Reactor<S> {
             again: Vec::new(),
             doomed: Vec::new(),
             pending: VecDeque::new(),
+            carried: 0,
+            flushed: 0,
+            steps: VecDeque::new(),
             saving: Saving::default(),
             spare: Vec::new(),
             draining: None,
@@ -342,6 +351,9 @@ impl<S: Socket> Reactor<S> {
         }
         self.carry_out_commands();
         self.flush_slice();
+        if !self.channels.is_dirty() {
+            self.flushed = self.carried;
+        }
         let finished = self.due();
         if finished {
             self.journal.finish(now);

@@ -89,7 +89,10 @@ impl<S: Socket> Reactor<S> {
         let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let subject = || tls.and_then(|session| session.client_subject());
         let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config);
-        match self.handler.on_connect(&connect) {
+        self.shared.own.begin();
+        let decision = self.handler.on_connect(&connect);
+        self.shared.own.end();
+        match decision {
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
                 // A host that leaves it to the configuration is not the one who says no.
@@ -153,10 +156,15 @@ impl<S: Socket> Reactor<S> {
         match kind {
             Kind::Push => {
                 let user = self.slots[index].user().map(str::to_owned);
-                let bits = self.window_bits(index);
+                let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
                 let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits);
+                    .deflating(&mut self.deflater, bits)
+                    .beside(self.shared.own.counter(), noted);
+                self.shared.own.begin();
                 self.handler.on_open(&mut session);
+                self.shared.own.end();
+                // Before anything that the client has said already: its session may be over by now.
+                self.grant_wishes(index);
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));

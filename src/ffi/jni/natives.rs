@@ -193,7 +193,7 @@ pub extern "system" fn Java_io_wspush_Native_reply<'l>(
 ) {
     fenced_raw(env, |raw| {
         let payload = Payload { array: &array, direct: &direct, from, len, kind };
-        payload.read(&raw, |message| replies::leave(conn_id(conn), message))
+        payload.read(&raw, |message| replies::reply(conn_id(conn), message))
     })
 }
 
