@@ -132,7 +132,9 @@ typedef int32_t wspush_status;
 // The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
 // time, and while one runs nothing else does: they must not block. They may call every function of this header
 // but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
-// They must return: no `longjmp`, no C++ exception may leave them.
+// They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
+// Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
+// again.
 //
 // A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
 // only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it.
@@ -447,8 +449,9 @@ wspush_status wspush_session_id(struct wspush_session *session, uint64_t *conn);
 wspush_status wspush_session_user(struct wspush_session *session,
                                   struct wspush_str *user);
 
-// Sends a message to this connection, in the order of the calls and before what is sent to it later in other ways. It
-// is copied, and never refused for want of room.
+// Sends a message to this connection, in the order of the calls: behind what this callback has published and sent
+// before, and before what comes later in other ways. It is copied, and never refused for want of room; behind
+// `wspush_session_close` it is dropped.
 wspush_status wspush_session_reply(struct wspush_session *session,
                                    int32_t kind,
                                    const void *data,
@@ -473,7 +476,7 @@ wspush_status wspush_session_unsubscribe(struct wspush_session *session,
 // Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
 // with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
 //
-// Any thread; what one thread publishes arrives in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
+// Any thread; what one thread asks for happens in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
 // server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,
 // `WSPUSH_EUTF8`, `WSPUSH_ESTOPPED`.
 wspush_status wspush_broadcast(const struct wspush_server *server,
@@ -492,18 +495,19 @@ wspush_status wspush_publish(const struct wspush_server *server,
                              size_t length,
                              struct wspush_receipt *receipt);
 
-// Sends a message to one connection. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the
-// server's thread sees whether the connection is still there: a message to one that has gone is dropped, and a
-// client that lets too much wait (`outbox_bytes_max`) is closed with 1013. `WSPUSH_EINVAL`: 0 is no connection.
+// Sends a message to one connection, behind what this thread has published before. Any thread; never blocks;
+// `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the server's thread sees whether the connection is still there: a
+// message to one that has gone is dropped, and a client that lets too much wait (`outbox_bytes_max`) is closed with
+// 1013. `WSPUSH_EINVAL`: 0 is no connection.
 wspush_status wspush_send(const struct wspush_server *server,
                           uint64_t conn,
                           int32_t kind,
                           const void *data,
                           size_t length);
 
-// Closes a connection with a code (1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason, of which more than 123
-// bytes are cut off; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks;
-// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+// Closes a connection, behind what this thread has published and sent before, with a code (1000 to 1003, 1007 to
+// 1014, 3000 to 4999) and a reason, of which more than 123 bytes are cut off; one that has gone already is no error,
+// but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 wspush_status wspush_close(const struct wspush_server *server,
                            uint64_t conn,
                            uint16_t code,
@@ -517,7 +521,8 @@ wspush_status wspush_subscribe(const struct wspush_server *server,
                                const char *channel,
                                size_t channel_length);
 
-// Lets it receive the channel no more; as `wspush_subscribe` otherwise.
+// Lets it receive the channel no more, but for what this thread has published before; as `wspush_subscribe`
+// otherwise.
 wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  uint64_t conn,
                                  const char *channel,

@@ -266,6 +266,10 @@ fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Resul
 
 /// Pushes into a server, from any thread. Never waits for the network.
 ///
+/// What one thread asks for happens in its order: a publication reaches a connection before a message to it, the end
+/// of a subscription or a close that the thread asks for behind it, and one before a [`subscribe`](Self::subscribe)
+/// doesn't reach it.
+///
 /// Once the server has drained or was dropped, everything answers [`PushError::Stopped`].
 #[derive(Clone)]
 pub struct Handle {

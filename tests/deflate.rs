@@ -4,7 +4,7 @@
 
 mod daemon;
 
-use daemon::websocket::{BINARY, CONTINUATION, PING, TEXT, close_of, masked};
+use daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, TEXT, close_of, masked};
 use daemon::{Daemon, Frame, Http, WebSocket, process};
 
 const FIELD: &str = "Sec-WebSocket-Extensions";
@@ -317,13 +317,10 @@ fn who_falls_off_the_deflated_log_meets_the_policy() {
     for policy in ["close", "skip"] {
         let flags = ["--slow-consumer", policy, "--log-publications", "4"];
         let daemon = Daemon::start(&flags);
-        let (slow, mut fast) = (open_narrow(&daemon), open(&daemon, "/ws"));
+        let (mut slow, mut fast) = (open_narrow(&daemon), open(&daemon, "/ws"));
         let fell = || match policy {
-            "close" => daemon.stats()["counters"]["closed"]["slow_consumer"] == 1,
-            _ => {
-                daemon.counter("slow_skipped") > 0
-                    || daemon.stats()["counters"]["closed"]["slow_consumer"] == 1
-            }
+            "close" => daemon.stats()["closing"] == 1,
+            _ => daemon.counter("slow_skipped") > 0,
         };
         let mut count = 0;
         while !fell() {
@@ -333,6 +330,23 @@ fn who_falls_off_the_deflated_log_meets_the_policy() {
             assert!(count < 2_000, "it never falls");
         }
         let receipt = daemon.push(&noise(count))["receipt"].clone();
+        // Whole deflated frames in order, and then the reason or the newest one.
+        let mut at = 0;
+        loop {
+            let frame = slow.frame();
+            if frame.opcode == CLOSE {
+                assert_eq!((policy, close_of(&frame).0), ("close", 1013));
+                break;
+            }
+            let (text, deflated) = message(&frame);
+            let number = (at..=count).find(|&n| deflated && text == noise(n));
+            let number = number.unwrap_or_else(|| panic!("what is this, behind {at}?"));
+            assert!(number == at || policy == "skip", "{number} for {at}");
+            at = number + 1;
+            if number == count {
+                break;
+            }
+        }
         drop(slow);
         let delivery = daemon.wait_delivered(&receipt);
         assert_eq!(delivery["lagging"], 0, "{delivery}");

@@ -379,7 +379,8 @@ fn narrow(daemon: &Daemon) -> TcpStream {
 fn whoever_does_not_read_costs_little_and_is_closed() {
     const SLEEPERS: usize = 20;
     let authority = Authority::with_localhost();
-    let daemon = authority.daemon(&["one"], &["--demo", "--log-bytes", "2097152"]);
+    let flags = ["--demo", "--log-bytes", "2097152", "--pong-wait-ms", "500"];
+    let daemon = authority.daemon(&["one"], &flags);
     let sleepers: Vec<TlsClient> = (0..SLEEPERS)
         .map(|_| {
             let mut client = TlsClient::over(narrow(&daemon), authority.client().config(), "localhost");

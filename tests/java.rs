@@ -155,6 +155,11 @@ fn exceptions_in_each_callback_close_one_connection() {
 }
 
 #[test]
+fn one_threads_order_and_no_session_behind_its_end() {
+    host(&["OrderHost"], &[]);
+}
+
+#[test]
 fn calls_after_close_are_refused() {
     host(&["UseAfterClose"], &[]);
 }

@@ -5,9 +5,10 @@
 mod sim;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use std::thread;
 
+use sim::Tally;
 use sim::dice::Dice;
 
 /// Runs in `cargo test`.
@@ -25,17 +26,16 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn simulation() {
     if let Some(seed) = number("WSPUSH_SEED") {
-        let deflated = sim::run(Dice::from_seed(seed), STEPS);
-        println!("{deflated} publications came deflated");
+        println!("{:?}", sim::run(Dice::from_seed(seed), STEPS));
         return;
     }
     let first = number("WSPUSH_FIRST_SEED").unwrap_or(0);
     let end = first + number("WSPUSH_SEEDS").unwrap_or(SEEDS);
-    let deflated = AtomicUsize::new(0);
+    let total = Mutex::new(Tally::default());
     let runs = |from: u64| {
         for seed in (first + from..end).step_by(THREADS as usize) {
             match catch_unwind(AssertUnwindSafe(|| sim::run(Dice::from_seed(seed), STEPS))) {
-                Ok(count) => deflated.fetch_add(count, Ordering::Relaxed),
+                Ok(tally) => *total.lock().expect("nobody has panicked") += tally,
                 Err(_) => {
                     panic!(
                         "seed {seed} fails; replay it with WSPUSH_SEED={seed} cargo test --test simulation"
@@ -50,7 +50,8 @@ fn simulation() {
             scope.spawn(move || runs(from));
         }
     });
-    let deflated = deflated.into_inner();
-    println!("{deflated} publications came deflated");
-    assert_eq!(deflated > 0, cfg!(feature = "deflate"), "{deflated} publications came deflated");
+    let total = total.into_inner().expect("nobody has panicked");
+    println!("{total:?}");
+    assert_eq!(total.deflated > 0, cfg!(feature = "deflate"), "{total:?}");
+    assert!(total.rests_saved > 0 && total.slow_cut > 0 && total.goodbyes_unread > 0, "{total:?}");
 }

@@ -30,7 +30,9 @@ pub const WSPUSH_LOG_DEBUG: i32 = 4;
 /// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
 /// time, and while one runs nothing else does: they must not block. They may call every function of this header
 /// but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
-/// They must return: no `longjmp`, no C++ exception may leave them.
+/// They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
+/// Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
+/// again.
 ///
 /// A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
 /// only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it.

@@ -85,7 +85,7 @@ fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
 /// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
 /// with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
 ///
-/// Any thread; what one thread publishes arrives in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
+/// Any thread; what one thread asks for happens in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
 /// server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,
 /// `WSPUSH_EUTF8`, `WSPUSH_ESTOPPED`.
 #[unsafe(no_mangle)]
@@ -126,9 +126,10 @@ pub unsafe extern "C" fn wspush_publish(
     )
 }
 
-/// Sends a message to one connection. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the
-/// server's thread sees whether the connection is still there: a message to one that has gone is dropped, and a
-/// client that lets too much wait (`outbox_bytes_max`) is closed with 1013. `WSPUSH_EINVAL`: 0 is no connection.
+/// Sends a message to one connection, behind what this thread has published before. Any thread; never blocks;
+/// `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the server's thread sees whether the connection is still there: a
+/// message to one that has gone is dropped, and a client that lets too much wait (`outbox_bytes_max`) is closed with
+/// 1013. `WSPUSH_EINVAL`: 0 is no connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_send(
     server: *const wspush_server,
@@ -143,9 +144,9 @@ pub unsafe extern "C" fn wspush_send(
     })
 }
 
-/// Closes a connection with a code (1000 to 1003, 1007 to 1014, 3000 to 4999) and a reason, of which more than 123
-/// bytes are cut off; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks;
-/// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/// Closes a connection, behind what this thread has published and sent before, with a code (1000 to 1003, 1007 to
+/// 1014, 3000 to 4999) and a reason, of which more than 123 bytes are cut off; one that has gone already is no error,
+/// but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_close(
     server: *const wspush_server,
@@ -175,7 +176,8 @@ pub unsafe extern "C" fn wspush_subscribe(
     })
 }
 
-/// Lets it receive the channel no more; as `wspush_subscribe` otherwise.
+/// Lets it receive the channel no more, but for what this thread has published before; as `wspush_subscribe`
+/// otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_unsubscribe(
     server: *const wspush_server,

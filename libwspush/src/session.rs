@@ -52,8 +52,9 @@ pub unsafe extern "C" fn wspush_session_user(
     })
 }
 
-/// Sends a message to this connection, in the order of the calls and before what is sent to it later in other ways. It
-/// is copied, and never refused for want of room.
+/// Sends a message to this connection, in the order of the calls: behind what this callback has published and sent
+/// before, and before what comes later in other ways. It is copied, and never refused for want of room; behind
+/// `wspush_session_close` it is dropped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_session_reply(
     session: *mut wspush_session,

@@ -234,7 +234,7 @@ pub static SETTINGS: &[Setting] = &[
         BACKLOG_BYTES_MAX,
         "bytes",
         reload,
-        "Memory for all outboxes, the input behind them and the demo's request bodies together"
+        "Memory for outboxes, rests of frames for slow consumers, input that waits and the demo's request bodies"
     ),
     integer!(
         outbox_bytes_max,
@@ -283,7 +283,7 @@ pub static SETTINGS: &[Setting] = &[
         PONG_WAIT_MS,
         "ms",
         reload,
-        "A pinged connection that stays silent for this long is dropped"
+        "A connection that is silent for this long after a ping, or takes nothing before its close frame, is dropped"
     ),
     integer!(
         close_wait_ms,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{PushError, PushOptions};
+use crate::push::PushOptions;
 
 use super::host::{Filter, Host, Receipt};
 use super::push_request::{self, Pushed};
@@ -156,10 +156,8 @@ fn disconnect(id: &str, head: &Head<'_>, host: &mut dyn Host) -> Result<Response
         return Err(Refusal::new(400, format!("code={code} is not a close code that may be sent")));
     }
     let reason = query.text("reason").unwrap_or("disconnected by the operator");
-    match host.disconnect(conn, code, reason) {
-        true => Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 }))),
-        false => Err(PushError::NoSuchConnection.into()),
-    }
+    host.disconnect(conn, code, reason)?;
+    Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
 }
 
 #[cfg(test)]
@@ -168,6 +166,7 @@ mod tests {
     use crate::endpoint::guard::Fence;
     use crate::endpoint::host::{Page, Stats};
     use crate::protocol::head;
+    use crate::push::PushError;
     use crate::push::{Delivery, Message};
 
     /// Remembers what was asked of it.
@@ -195,9 +194,9 @@ mod tests {
             self.0.push(format!("send {conn} {message:?}{plain}"));
             if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
         }
-        fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
+        fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
             self.0.push(format!("disconnect {conn} {} {reason}", code.0));
-            conn.0 != 404
+            if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
         }
         fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {
             let all = (None, None, 100);

@@ -1,6 +1,7 @@
 //! What an embedder decides and hears: who may connect, what clients say, who has left.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
 use crate::protocol::Deflater;
@@ -125,15 +126,36 @@ pub enum Wish {
     Unsubscribe(String),
     /// Close the connection.
     Close(CloseCode, String),
+    /// Nothing, but let the connection have what came before.
+    Nothing,
+}
+
+/// A wish, and what comes before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// So many bytes of the replies.
+    pub replies: usize,
+    /// What the callback has asked for through a handle: up to the command of this number.
+    pub after: u64,
+    /// The wish.
+    pub wish: Wish,
 }
 
 /// An open connection inside a callback.
+///
+/// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
+/// included. Once it has closed the connection, nothing more that it asks of it does anything.
 pub struct Session<'a> {
     id: ConnId,
     user: Option<&'a str>,
     replies: &'a mut Vec<u8>,
-    wishes: &'a mut Vec<Wish>,
+    wishes: &'a mut Vec<Step>,
     deflater: Option<(&'a mut Deflater, u8)>,
+    /// Number of the last command that a callback has given through a handle.
+    commands: Option<&'a AtomicU64>,
+    /// Up to which of them the connection has what came of them when the next reply goes out.
+    noted: u64,
+    closed: bool,
 }
 
 impl<'a> Session<'a> {
@@ -142,14 +164,20 @@ impl<'a> Session<'a> {
         id: ConnId,
         user: Option<&'a str>,
         replies: &'a mut Vec<u8>,
-        wishes: &'a mut Vec<Wish>,
+        wishes: &'a mut Vec<Step>,
     ) -> Session<'a> {
-        Session { id, user, replies, wishes, deflater: None }
+        Session { id, user, replies, wishes, deflater: None, commands: None, noted: 0, closed: false }
     }
 
     /// For the reactor: compresses replies where that is worth it, for a client that has agreed on this window.
     pub fn deflating(self, deflater: &'a mut Deflater, window_bits: u8) -> Session<'a> {
         Session { deflater: (window_bits > 0).then_some((deflater, window_bits)), ..self }
+    }
+
+    /// For the reactor: keeps the order with commands that callbacks give through a handle. `commands` is the number of
+    /// the last one, and up to `noted` the connection has seen what came of them.
+    pub fn beside(self, commands: &'a AtomicU64, noted: u64) -> Session<'a> {
+        Session { commands: Some(commands), noted, ..self }
     }
 
     /// The connection's id.
@@ -169,6 +197,13 @@ impl<'a> Session<'a> {
 
     /// As [`reply`](Self::reply), with options.
     pub fn reply_with(&mut self, message: Message<'_>, options: PushOptions) {
+        if self.commands() > self.noted {
+            self.noted = self.commands();
+            self.wish(Wish::Nothing);
+        }
+        if self.closed {
+            return;
+        }
         match &mut self.deflater {
             Some((deflater, bits)) if options.compress => {
                 deflater.encode(message.opcode(), message.bytes(), *bits, self.replies);
@@ -179,22 +214,34 @@ impl<'a> Session<'a> {
 
     /// Closes the connection after what was replied.
     pub fn close(&mut self, code: CloseCode, reason: impl Into<String>) {
-        self.wishes.push(Wish::Close(code, reason.into()));
+        self.wish(Wish::Close(code, reason.into()));
+        self.closed = true;
     }
 
     /// Subscribes the connection to a channel.
     pub fn subscribe(&mut self, channel: impl Into<String>) {
-        self.wishes.push(Wish::Subscribe(channel.into()));
+        self.wish(Wish::Subscribe(channel.into()));
     }
 
     /// Ends a subscription.
     pub fn unsubscribe(&mut self, channel: impl Into<String>) {
-        self.wishes.push(Wish::Unsubscribe(channel.into()));
+        self.wish(Wish::Unsubscribe(channel.into()));
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        if !self.closed {
+            self.wishes.push(Step { replies: self.replies.len(), after: self.commands(), wish });
+        }
+    }
+
+    fn commands(&self) -> u64 {
+        self.commands.map_or(0, |commands| commands.load(Ordering::Relaxed))
     }
 }
 
 /// The embedder's callbacks for `/ws`. They run on the reactor's thread and must not block: while one runs,
-/// nothing else does.
+/// nothing else does. Once the host has closed a session in a callback, only [`on_close`](Self::on_close) hears of it
+/// again.
 pub trait Handler: Send {
     /// Whether there is a host behind it. Then the query's parameters are its own to read, but for `channel` and
     /// `refusals`, and unless `origins` is set only pages of the server's own origin may connect. Only `()` says no.

@@ -41,7 +41,7 @@ pub struct ConnectionInfo {
     pub channels: Vec<String>,
     /// Published bytes that it has still to get.
     pub lag_bytes: u64,
-    /// Bytes that wait for it alone.
+    /// Bytes that wait for it alone, and the list of what it has to get before them.
     pub outbox_bytes: usize,
 }
 
@@ -124,7 +124,7 @@ pub struct Memory {
     pub log_bytes: u64,
     /// Incomplete messages and request heads.
     pub assembly_bytes: u64,
-    /// Outboxes, the input behind them and request bodies.
+    /// Outboxes, rests of frames for slow consumers, the input behind them and request bodies.
     pub backlog_bytes: u64,
 }
 
@@ -158,8 +158,8 @@ pub trait Host {
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;
 
-    /// Closes one connection; false if there is no such.
-    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool;
+    /// Closes one connection, behind what was published before.
+    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError>;
 
     /// Lists at most `limit` connections behind `after`.
     fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page;

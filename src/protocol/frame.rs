@@ -227,6 +227,16 @@ pub fn are_whole(mut bytes: &[u8]) -> bool {
     true
 }
 
+/// Where the frame ends that byte number `at` of some whole server frames belongs to; `at` itself where one begins.
+pub fn boundary_at(frames: &[u8], at: usize) -> Option<usize> {
+    let mut end = 0usize;
+    while end < at {
+        let (header, len) = decode_server_header(frames.get(end..)?)?;
+        end = end.checked_add(header)?.checked_add(usize::try_from(len).ok()?)?;
+    }
+    (end <= frames.len()).then_some(end)
+}
+
 /// Whether the last bytes look like a client's whole close frame. For a stream in which frames can't be told apart any
 /// more, so it may be wrong in both directions.
 pub fn ends_with_close(bytes: &[u8]) -> bool {
@@ -251,6 +261,20 @@ mod tests {
         assert!(!ends_with_close(&[&close[..], &[0]].concat()));
         assert!(!ends_with_close(&[0; 200]) && !ends_with_close(&[]));
     }
+
+    #[test]
+    fn where_a_frame_ends() {
+        let mut frames = Vec::new();
+        for len in [0, 5, 300] {
+            encode(Opcode::Binary, &vec![7; len], &mut frames);
+        }
+        let found: Vec<_> = [0, 1, 2, 3, 8, 9, 10, 312, 313].map(|at| boundary_at(&frames, at)).into();
+        let ends = [0, 2, 2, 9, 9, 9, 313, 313, 313].map(Some);
+        assert_eq!(found, ends);
+        assert_eq!(boundary_at(&frames[..200], 100), None, "the last one is not whole");
+        assert_eq!(boundary_at(b"HTTP/1.1 101 Switching Protocols", 9), None, "no frame");
+    }
+
     use proptest::prelude::*;
 
     const LENGTHS: [usize; 10] = [0, 1, 5, 125, 126, 127, 255, 65535, 65536, 70000];

@@ -6,7 +6,6 @@
 //! being published to, and in the end all that are in use have about the same share. If nobody can give anything up
 //! before the next flush, the publication waits for that, as it does for room in its own log.
 
-use super::channel::Channel;
 use super::channels::{ChannelId, Channels, LogLimits};
 use super::log::RING_BYTES_MIN;
 use crate::limits::{LOG_FORMS, LOG_INDEX_BYTES};
@@ -17,6 +16,17 @@ const ENTRIES_MIN: usize = 8;
 /// How many entries an index or a ledger with so many gets when it is full: twice as many, `max` at the most.
 pub(super) fn grown(entries: usize, max: usize) -> usize {
     (2 * entries).max(ENTRIES_MIN).min(max)
+}
+
+/// Whether there is room for a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    Ready,
+    /// Not before the next flush.
+    Later,
+    /// When this channel, the largest, has given up the older half of its log; then ask again.
+    AfterHalving(ChannelId),
 }
 
 impl LogLimits {
@@ -32,31 +42,27 @@ impl Channels {
         self.log_bytes
     }
 
-    /// Sees to it that a frame of `len` bytes can be appended: in the channel's log, and among all logs. Shows every
-    /// channel that had to give up the older half of its log for that. False: not before the next flush.
-    pub fn make_room(
-        &mut self,
-        id: ChannelId,
-        len: usize,
-        now_us: u64,
-        mut halved: impl FnMut(&Channel),
-    ) -> bool {
+    /// Whether a frame of `len` bytes can be appended: in the channel's log, and among all logs.
+    pub fn room_for(&self, id: ChannelId, len: usize) -> Room {
         if !self.get(id).has_room(len) {
-            return false;
+            return Room::Later;
         }
         // Far from the bound there is nothing to look at more closely.
-        while self.log_bytes + self.limits.whole_bytes() > self.limits.sum_bytes {
-            let growth = self.get(id).log_growth(len);
-            if growth == 0 || self.log_bytes + growth <= self.limits.sum_bytes {
-                break;
-            }
-            let Some(largest) = self.largest_that_can_give() else { return false };
-            self.resize(largest, |channel| channel.give_up_half(now_us));
-            self.queue(largest);
-            self.touch(largest);
-            halved(self.get(largest));
+        if self.log_bytes + self.limits.whole_bytes() <= self.limits.sum_bytes {
+            return Room::Ready;
         }
-        true
+        let growth = self.get(id).log_growth(len);
+        if growth == 0 || self.log_bytes + growth <= self.limits.sum_bytes {
+            return Room::Ready;
+        }
+        self.largest_that_can_give().map_or(Room::Later, Room::AfterHalving)
+    }
+
+    /// Lets a channel give up the older half of its log.
+    pub fn give_up_half(&mut self, id: ChannelId, now_us: u64) {
+        self.resize(id, |channel| channel.give_up_half(now_us));
+        self.queue(id);
+        self.touch(id);
     }
 
     fn largest_that_can_give(&self) -> Option<ChannelId> {
@@ -67,7 +73,7 @@ impl Channels {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DEFAULT, Message, Passage};
+    use super::super::{Channel, DEFAULT, Message, Passage};
     use super::*;
 
     /// Room for one whole log, and half as much again.
@@ -90,9 +96,16 @@ mod tests {
 
         fn publish(&mut self, n: usize, len: usize) -> bool {
             let frame = Message::Binary(&vec![n as u8; len]).to_frame();
-            let (id, halved) = (self.ids[n], &mut self.halved);
-            if !self.channels.make_room(id, frame.len(), 5, |channel| halved.push(channel.name.to_string())) {
-                return false;
+            let id = self.ids[n];
+            loop {
+                match self.channels.room_for(id, frame.len()) {
+                    Room::Ready => break,
+                    Room::Later => return false,
+                    Room::AfterHalving(largest) => {
+                        self.channels.give_up_half(largest, 5);
+                        self.halved.push(self.channels.get(largest).name.to_string());
+                    }
+                }
             }
             let shorter = Message::Binary(&vec![n as u8; len / 3]).to_frame();
             self.channels.append(id, &frame, Some(&shorter), self.next[n], self.next[n], 5);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::deflated::Deflated;
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
+use super::midway::Midway;
 
 /// One subscriber of a named channel: 8 bytes here and 8 ([`Membership`]) at the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,11 @@ pub struct Channel {
     look_again: bool,
     /// What becomes of a subscriber that falls off the log.
     pub fallen: Passage,
+    /// Who stands in the middle of a frame: of the plain form, and of the deflated one.
+    pub midway: [Midway; 2],
+    /// Pieces of these forms that connections are still to get beside what their cursors say, as they have left, or
+    /// something else comes behind it. The channel stays as long.
+    pub owed: [u32; 2],
 }
 
 impl Channel {
@@ -86,6 +92,8 @@ impl Channel {
             unsettled: false,
             look_again: false,
             fallen: Passage::Gone,
+            midway: Default::default(),
+            owed: [0; 2],
         }
     }
 
@@ -124,6 +132,26 @@ impl Channel {
         self.log.growth_from(tail, len) + deflated + self.ledger.growth()
     }
 
+    /// Where the tails of both forms will be once a frame of `len` bytes has been appended.
+    pub fn tails_after(&self, len: usize) -> [u64; 2] {
+        self.tails_at(self.log.tail_after(len))
+    }
+
+    /// Where they will be once the older half is given up.
+    pub fn tails_at_half(&self) -> [u64; 2] {
+        self.tails_at(self.log.half())
+    }
+
+    fn tails_at(&self, tail: u64) -> [u64; 2] {
+        let first = self.log.offset_at(tail).0;
+        [tail, self.deflated.as_ref().map_or(0, |deflated| deflated.log.start_of(first))]
+    }
+
+    /// Whether nobody needs it: no subscriber, and none that has left and is still to get something.
+    pub fn is_deserted(&self) -> bool {
+        self.subscribers == 0 && self.owed == [0; 2]
+    }
+
     /// Whether it has something to give up that every subscriber was offered.
     pub(super) fn can_give_up_half(&self) -> bool {
         self.log.publications() > 0 && (self.subscribers == 0 || self.log.half() <= self.offered)
@@ -145,8 +173,11 @@ impl Channel {
         self.look_again = self.subscribers > 0;
     }
 
-    /// Gives the deflated log back once it has had no subscriber for so long.
+    /// Gives the deflated log back once it has had no subscriber for so long, and nobody is to get more of it.
     pub(super) fn drop_deflated(&mut self, now_ms: u64, unused_ms: u64) {
+        if self.owed[1] > 0 {
+            return;
+        }
         if let Some(deflated) = self.deflated.take_if(|deflated| deflated.is_unused(now_ms, unused_ms)) {
             self.deflated_from = deflated.log.head();
         }

@@ -120,6 +120,11 @@ impl Channels {
         self.all.get(id.0 as usize)
     }
 
+    /// As [`try_get`](Self::try_get), to be changed.
+    pub fn try_get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
+        self.all.get_mut(id.0 as usize)
+    }
+
     /// As [`get`](Self::get), to be changed.
     #[inline]
     pub fn get_mut(&mut self, id: ChannelId) -> &mut Channel {
@@ -227,9 +232,9 @@ impl Channels {
         }
     }
 
-    /// Channels that can be forgotten: without subscribers, and out of use since before `since_ms`.
+    /// Channels that can be forgotten: needed by nobody, and out of use since before `since_ms`.
     pub fn idle_since(&self, since_ms: u64) -> Vec<ChannelId> {
-        let idle = |c: &Channel| c.subscribers == 0 && c.used_ms < since_ms && !c.queued && !c.unsettled;
+        let idle = |c: &Channel| c.is_deserted() && c.used_ms < since_ms && !c.queued && !c.unsettled;
         self.iter().filter(|(id, channel)| *id != DEFAULT && idle(channel)).map(|(id, _)| id).collect()
     }
 

@@ -1,6 +1,6 @@
 //! Who has which publication: the counts behind a push's receipt.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
@@ -55,6 +55,14 @@ impl Tally {
     }
 }
 
+/// Those who are in the middle of a publication that the log no longer has, and have its rest apart.
+#[derive(Debug, Default)]
+struct Apart {
+    count: u32,
+    /// When it was published, and its delivery, once its line is gone.
+    line: Option<(u64, Delivery)>,
+}
+
 #[derive(Debug)]
 struct Line {
     /// What changes at this offset against the one before: the counts are prefix sums over the lines.
@@ -77,6 +85,8 @@ pub struct Ledger {
     unsettled_from: u64,
     /// Lines that were not settled when their time was up, and are to be shown for the last time.
     retired: Vec<Delivery>,
+    /// By offset: those who still get the rest of a publication, though it is lost to everybody else.
+    apart: BTreeMap<u64, Apart>,
     /// The sum of all changes before that offset.
     settled: Tally,
     lines_max: usize,
@@ -84,27 +94,33 @@ pub struct Ledger {
 
 impl Line {
     /// Brings the delivery up to date; `sum` are the counts at its offset. Subscribers that lag although the
-    /// publication is `lost` to them have had a passage over it that nobody could count.
-    fn update(&mut self, sum: Tally, now_us: u64, lost: Option<Passage>) {
+    /// publication is `lost` to them have had a passage over it that nobody could count; but for those who have its
+    /// rest `apart`.
+    fn update(&mut self, sum: Tally, now_us: u64, lost: Option<Passage>, apart: u32) {
         let delivery = &mut self.delivery;
         let [written, mut skipped, mut gone] = sum.0.map(|n| n.max(0) as u32);
-        let lagging = delivery.recipients.saturating_sub(written + skipped + gone);
-        match lost {
-            Some(Passage::Skipped) => skipped += lagging,
-            Some(_) => gone += lagging,
-            None => {}
+        let mut lagging = delivery.recipients.saturating_sub(written + skipped + gone);
+        if let Some(passage) = lost {
+            let missed = lagging.saturating_sub(apart);
+            *if passage == Passage::Skipped { &mut skipped } else { &mut gone } += missed;
+            lagging -= missed;
         }
-        delivery.lagging = if lost.is_some() { 0 } else { lagging };
+        delivery.lagging = lagging;
         (delivery.written, delivery.skipped, delivery.gone) = (written, skipped, gone);
-        let since_us = now_us.saturating_sub(self.published_us);
-        if written > 0 {
-            delivery.first_us.get_or_insert(since_us);
+        delivery.note_times(now_us.saturating_sub(self.published_us));
+    }
+}
+
+impl Delivery {
+    fn note_times(&mut self, since_us: u64) {
+        if self.written > 0 {
+            self.first_us.get_or_insert(since_us);
         }
-        if written > 0 && written >= delivery.recipients.div_ceil(2) {
-            delivery.median_us.get_or_insert(since_us);
+        if self.written > 0 && self.written >= self.recipients.div_ceil(2) {
+            self.median_us.get_or_insert(since_us);
         }
-        if delivery.lagging == 0 {
-            delivery.last_us.get_or_insert(since_us);
+        if self.lagging == 0 {
+            self.last_us.get_or_insert(since_us);
         }
     }
 }
@@ -118,6 +134,7 @@ impl Ledger {
             at_next: Tally::default(),
             unsettled_from: first,
             retired: Vec::new(),
+            apart: BTreeMap::new(),
             settled: Tally::default(),
             lines_max,
         }
@@ -151,10 +168,43 @@ impl Ledger {
         if self.unsettled_from == self.first {
             self.settled.add(line.change);
             self.unsettled_from += 1;
-            line.update(self.settled, now_us, Some(lost));
+            let apart = self.apart.get_mut(&self.first);
+            line.update(self.settled, now_us, Some(lost), apart.as_ref().map_or(0, |apart| apart.count));
+            if let Some(apart) = apart {
+                apart.line = Some((line.published_us, line.delivery.clone()));
+            }
             self.retired.push(line.delivery);
         }
         self.first += 1;
+    }
+
+    /// Notes that one subscriber keeps the rest of a publication apart from the log: to that one it isn't lost when it
+    /// leaves the log.
+    pub fn set_apart(&mut self, offset: u64) {
+        self.apart.entry(offset).or_default().count += 1;
+    }
+
+    /// Notes what became of a publication whose rest a subscriber kept apart.
+    pub fn rejoin(&mut self, offset: u64, passage: Passage, now_us: u64) {
+        let Some(apart) = self.apart.get_mut(&offset) else { return };
+        apart.count -= 1;
+        let is_over = apart.count == 0;
+        match &mut apart.line {
+            Some((published_us, delivery)) => {
+                delivery.lagging -= 1;
+                *match passage {
+                    Passage::Written => &mut delivery.written,
+                    Passage::Skipped => &mut delivery.skipped,
+                    Passage::Gone => &mut delivery.gone,
+                } += 1;
+                delivery.note_times(now_us.saturating_sub(*published_us));
+                self.retired.push(delivery.clone());
+            }
+            None => self.pass(passage, offset, offset + 1),
+        }
+        if is_over {
+            self.apart.remove(&offset);
+        }
     }
 
     /// Forgets the publications before `offset`, which are no longer in the log, and gives back the memory.
@@ -217,7 +267,9 @@ impl Ledger {
         let mut settled = true;
         for line in self.lines.range_mut((self.unsettled_from - self.first) as usize..) {
             sum.add(line.change);
-            line.update(sum, now_us, (line.delivery.offset < logged_from).then_some(lost));
+            let lost = (line.delivery.offset < logged_from).then_some(lost);
+            let apart = if self.apart.is_empty() { None } else { self.apart.get(&line.delivery.offset) };
+            line.update(sum, now_us, lost, apart.map_or(0, |apart| apart.count));
             changed(&line.delivery);
             settled &= line.delivery.lagging == 0;
             if settled {
@@ -300,6 +352,33 @@ mod tests {
         ledger.settle(20, 0, Passage::Gone, |d| seen.push((d.id, d.lagging, d.last_us)));
         assert_eq!(seen, [(1, 0, Some(20)), (2, 0, Some(20))]);
         ledger.settle(30, 0, Passage::Gone, |d| panic!("{d:?} was settled"));
+    }
+
+    #[test]
+    fn who_keeps_the_rest_has_not_lost_it() {
+        let mut ledger = Ledger::new(0, 2);
+        ledger.publish(7, 4, 0, Passage::Skipped);
+        ledger.pass(Passage::Written, 0, 1);
+        // Two of the three others are in the middle of it when it leaves the log; the third has fallen off.
+        ledger.set_apart(0);
+        ledger.set_apart(0);
+        ledger.settle(5, 1, Passage::Skipped, |_| {});
+        assert_eq!(counts(&ledger, 0), [1, 2, 1, 0]);
+        ledger.rejoin(0, Passage::Written, 6);
+        ledger.settle(6, 1, Passage::Skipped, |_| {});
+        assert_eq!(counts(&ledger, 0), [2, 1, 1, 0]);
+        // Its line goes, and what is still open is told all the same.
+        ledger.publish(8, 0, 7, Passage::Skipped);
+        ledger.publish(9, 0, 8, Passage::Skipped);
+        let mut seen = Vec::new();
+        let mut note = |d: &Delivery| seen.push((d.id, d.written, d.lagging, d.skipped, d.gone, d.last_us));
+        ledger.settle(9, 1, Passage::Skipped, &mut note);
+        ledger.rejoin(0, Passage::Gone, 10);
+        ledger.settle(10, 1, Passage::Skipped, &mut note);
+        assert_eq!(seen[0], (7, 2, 1, 1, 0, None));
+        assert_eq!(seen.last(), Some(&(7, 2, 0, 1, 1, Some(10))), "{seen:?}");
+        ledger.settle(11, 1, Passage::Gone, |d| panic!("{d:?} was settled"));
+        assert!(ledger.apart.is_empty());
     }
 
     #[test]

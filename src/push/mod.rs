@@ -16,14 +16,17 @@ pub mod deflated;
 pub mod ledger;
 pub mod log;
 pub mod message;
+pub mod midway;
 pub mod options;
 pub mod push_error;
 
+pub use budget::Room;
 pub use channel::{Channel, Member, Membership, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, LogLimits};
 pub use deflated::Deflated;
 pub use ledger::{Delivery, Ledger, Passage};
 pub use log::{Cursor, Log};
 pub use message::Message;
+pub use midway::Midway;
 pub use options::PushOptions;
 pub use push_error::PushError;

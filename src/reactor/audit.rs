@@ -1,7 +1,11 @@
 //! What must hold between two turns, looked at from inside. For the simulator and the fuzzers: no part of the API.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT};
 
+use super::outbox::Stretch;
 use super::reactor::{Census, Reactor};
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
@@ -79,8 +83,7 @@ impl<S: Socket> Reactor<S> {
             );
         }
         assert_eq!(census, self.census, "the census is wrong");
-        let backlog: usize = self.slots.iter().map(|(_, slot)| slot.backlog_bytes()).sum();
-        assert_eq!(backlog, self.backlog_bytes, "the sum of what waits is wrong");
+        self.audit_backlog();
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
         (audit.open, audit.closing, audit.blocked) = (census.open(), census.closing, census.blocked);
         let logs: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
@@ -96,6 +99,7 @@ impl<S: Socket> Reactor<S> {
             };
             assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
             self.audit_forms(id, channel);
+            self.audit_owed(id, channel);
             for (place, member) in channel.members.iter().enumerate() {
                 let slot = &self.slots[member.slot as usize];
                 let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
@@ -108,6 +112,61 @@ impl<S: Socket> Reactor<S> {
             }
         }
         audit
+    }
+
+    /// What waits is counted, a frame that several share once.
+    fn audit_backlog(&self) {
+        let mut saved = HashMap::new();
+        for (_, slot) in &self.slots {
+            if let Some(rest) = slot.outbox().and_then(|outbox| outbox.rest.as_ref()) {
+                let (_, places) = saved.entry(Arc::as_ptr(&rest.saved)).or_insert((&rest.saved, 0));
+                *places += 1;
+            }
+        }
+        for (saved, places) in saved.values() {
+            assert_eq!(Arc::strong_count(saved), *places, "a saved frame that nobody is to get");
+        }
+        let saved: usize = saved.values().map(|(saved, _)| saved.held_bytes()).sum();
+        let backlog: usize = self.slots.iter().map(|(_, slot)| slot.backlog_bytes()).sum();
+        assert_eq!(backlog + saved, self.backlog_bytes, "the sum of what waits is wrong");
+    }
+
+    /// Who stands in mid-frame is listed, and who is owed something is counted.
+    fn audit_owed(&self, id: ChannelId, channel: &Channel) {
+        let (mut midway, mut owed) = ([Vec::new(), Vec::new()], [0, 0]);
+        for (index, slot) in &self.slots {
+            let form = usize::from(slot.flags.takes_deflated());
+            let log = channel.log_in(form == 1);
+            if slot.mid_channel() == Some(id) {
+                let position = log.zip(self.cursor(index, id)).and_then(|(log, cursor)| log.position(cursor));
+                midway[form].push((position.expect("in the middle of a frame that is gone"), index as u32));
+            }
+            let Some(outbox) = slot.outbox() else { continue };
+            owed[form] += u32::from(outbox.rest.as_ref().is_some_and(|rest| rest.saved.is_of(id)));
+            for stretch in outbox.stretches().filter(|stretch| stretch.channel == id) {
+                owed[form] += 1;
+                let Stretch { midway: in_frame, from, to, .. } = *stretch;
+                let log = log.expect("a log that is owed");
+                assert!(from < to && to <= log.head(), "slot {index}: a stretch of nothing");
+                assert!(log.offset_at(to).1 || to < log.tail(), "slot {index}: a stretch ends in mid-frame");
+                if from >= log.tail() {
+                    assert_eq!(
+                        in_frame,
+                        !log.offset_at(from).1,
+                        "slot {index}: a stretch begins in mid-frame"
+                    );
+                }
+                if in_frame {
+                    midway[form].push((from, index as u32));
+                }
+            }
+        }
+        for (form, mut expected) in midway.into_iter().enumerate() {
+            expected.sort_unstable();
+            let listed: Vec<_> = channel.midway[form].iter().collect();
+            assert_eq!(listed, expected, "who stands in mid-frame of {}", channel.name);
+        }
+        assert_eq!(channel.owed, owed, "what is owed of {}", channel.name);
     }
 
     /// Both forms of a log hold the same, and those who take the deflated one are counted.
@@ -135,8 +194,17 @@ impl<S: Socket> Reactor<S> {
         let has = |flag| slot.flags.any(flag);
         let extra = slot.extra.as_deref();
         let memberships = extra.map_or(&[][..], |extra| &extra.memberships);
-        assert_eq!(has(Flags::OUTBOX), slot.outbox_bytes() > 0, "slot {index}: outbox flag");
-        assert_eq!(has(Flags::OUTBOX), extra.is_some_and(|e| e.outbox.is_some()), "slot {index}: outbox box");
+        assert_eq!(
+            has(Flags::OUTBOX),
+            extra.is_some_and(|e| e.outbox.is_some()),
+            "slot {index}: outbox flag"
+        );
+        assert!(
+            slot.outbox().is_none_or(|outbox| !outbox.is_empty()),
+            "slot {index}: an empty outbox is kept"
+        );
+        let in_frame = slot.outbox().and_then(|outbox| outbox.stretches().position(|stretch| stretch.midway));
+        assert!(in_frame.is_none_or(|at| at == 0 && !has(Flags::MID_FRAME)), "slot {index}: mid-frame twice");
         assert!(!has(Flags::OUTBOX) || has(Flags::BLOCKED), "slot {index}: an outbox waits for nothing");
         let tls = extra.and_then(|extra| extra.tls.as_ref());
         assert!(has(Flags::TLS) || tls.is_none(), "slot {index}: a session without TLS");

@@ -8,37 +8,32 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::message;
 use crate::push::{ChannelId, DEFAULT, Message, Passage, PushOptions};
 
+use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
 use super::reactor::Reactor;
-use super::slot::{Ending, Flags, State, Unfinished};
+use super::slot::{Ending, Flags, State};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
     /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
     pub(super) fn fallen(&mut self, index: usize, id: ChannelId) -> bool {
-        let slot = &self.slots[index];
-        let conn = slot.id(index);
-        let policy = self.config.slow_consumer;
-        // In the middle of a frame there is nothing left to say.
-        let cut_off = slot.mid_channel() == Some(id);
-        let action = match policy {
-            _ if cut_off => "disconnect",
-            SlowConsumer::Close => "close",
-            SlowConsumer::Skip => "skip",
-        };
-        let name = self.channels.get(id).name.clone();
-        let fields: [(&str, &dyn std::fmt::Display); 3] =
-            [("conn", &conn), ("channel", &name), ("action", &action)];
-        self.journal.event(self.now, LogLevel::Warn, "slow_consumer", &fields);
-        match policy {
-            _ if cut_off => self.remove(index, CloseReason::SlowConsumer),
-            SlowConsumer::Close => {
-                let code = CloseCode::TRY_AGAIN_LATER;
-                self.begin_close(index, code, "slow consumer", CloseReason::SlowConsumer);
-            }
-            SlowConsumer::Skip => self.skip(index, id),
+        if self.slots[index].mid_channel() == Some(id) {
+            // What it was in the middle of was not saved in time; nothing is left to say.
+            self.cut_off(index, id);
+            return false;
         }
-        policy == SlowConsumer::Skip && !cut_off
+        match self.config.slow_consumer {
+            SlowConsumer::Close => {
+                self.note_slow(index, id, "close");
+                self.close_slow(index);
+                false
+            }
+            SlowConsumer::Skip => {
+                self.note_slow(index, id, "skip");
+                self.skip(index, id);
+                true
+            }
+        }
     }
 
     /// What becomes of slow consumers is also what the deliveries' counts say of them.
@@ -50,61 +45,46 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn skip(&mut self, index: usize, id: ChannelId) {
-        let channel = self.channels.get_mut(id);
-        let slot = &mut self.slots[index];
-        let (cursor, _) = channel.skip_to_newest(slot.flags.takes_deflated());
-        if id == DEFAULT {
-            slot.cursor = cursor;
-        } else if let Some(extra) = &slot.extra
-            && let Some(membership) = extra.memberships.iter().find(|m| m.channel == id)
-        {
-            channel.members[membership.place as usize].cursor = cursor;
-        }
+        let deflated = self.slots[index].flags.takes_deflated();
+        let (cursor, _) = self.channels.get_mut(id).skip_to_newest(deflated);
+        self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
     }
 
-    /// Says goodbye with a close frame (RFC 6455 section 7.1.2), after the frame under way, and waits for the peer's.
+    /// Closes a connection as somebody has asked for it: behind everything that was published before.
+    pub(super) fn close_in_order(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+        if self.bring_up_to_date(index, None) {
+            self.begin_close(index, code, reason, cause);
+        }
+    }
+
+    /// Says goodbye with a close frame (RFC 6455 section 7.1.2), after the frame under way and what waits for this
+    /// connection, and waits for the peer's.
     pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         if self.slots[index].state != State::Open {
             return;
         }
-        let unfinished = self.unfinished(index);
-        if unfinished.is_none() && self.slots[index].flags.any(Flags::MID_FRAME) {
-            // The log has moved on over the frame's rest; a close frame would be taken for it.
-            self.remove(index, CloseReason::SlowConsumer);
-            return;
-        }
+        self.keep_frame_under_way(index);
         self.leave_channels(index);
+        let until_ms = self.now.mono_ms() + FAREWELL_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.slots[index];
         slot.state = State::Closing;
-        slot.flags.set(Flags::MID_FRAME, false);
-        let serial = slot.serial;
-        let extra = slot.extra_mut();
-        extra.mid = None;
-        extra.ending = Some(Box::new(Ending { code, reason: reason.to_owned(), cause, unfinished }));
+        let bits = slot.flags.window_bits();
+        slot.extra_mut().ending =
+            Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
         self.census.open_by_kind[self.slots[index].kind as usize] -= 1;
-        self.census.deflating -= usize::from(self.slots[index].flags.window_bits() > 0);
+        self.census.deflating -= usize::from(bits > 0);
         self.census.closing += 1;
-        self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
-        self.push_out(index, &goodbye(code, reason));
-    }
-
-    /// The rest of the frame that this connection is in the middle of.
-    fn unfinished(&self, index: usize) -> Option<Unfinished> {
-        let slot = &self.slots[index];
-        let id = slot.mid_channel()?;
-        let channel = self.channels.get(id);
-        let cursor = if id == DEFAULT {
-            slot.cursor
-        } else {
-            let memberships = &slot.extra.as_ref()?.memberships;
-            let place = memberships.iter().find(|m| m.channel == id)?.place;
-            channel.members[place as usize].cursor
-        };
-        let log = channel.log_in(slot.flags.takes_deflated())?;
-        let from = log.position(cursor)?;
-        Some(Unfinished { channel: id, epoch: channel.epoch, from, to: log.frame_end(from) })
+        if self.slots[index].flags.any(Flags::BLOCKED) || self.slots[index].outbox().is_some() {
+            self.hold(index, |slot| {
+                slot.flags.set(Flags::OUTBOX, true);
+                slot.extra_mut().outbox.get_or_insert_default().goodbye = true;
+            });
+        } else if !self.push_out(index, &goodbye(code, reason)) {
+            return;
+        }
+        self.await_farewell(index);
     }
 
     /// Ends all subscriptions of a connection.
@@ -136,29 +116,6 @@ impl<S: Socket> Reactor<S> {
         self.slots[index].tidy();
     }
 
-    /// Moves the rest of the frame under way in front of the outbox, so that its channel can be left.
-    pub(super) fn save_frame_under_way(&mut self, index: usize, id: ChannelId) {
-        let deflated = self.slots[index].flags.takes_deflated();
-        let rest = self.unfinished(index);
-        let log = self.channels.get(id).log_in(deflated);
-        let Some((rest, log)) = rest.zip(log) else {
-            // It is no longer in the log: in the middle of a frame there is nothing left to say.
-            self.remove(index, CloseReason::SlowConsumer);
-            return;
-        };
-        let (first, second) = log.slices_between(rest.from, rest.to);
-        let parts = [first, second].concat();
-        self.hold(index, |slot| {
-            slot.flags.set(Flags::MID_FRAME, false);
-            slot.flags.set(Flags::OUTBOX, true);
-            let extra = slot.extra_mut();
-            extra.mid = None;
-            let outbox = extra.outbox.get_or_insert_default();
-            outbox.bytes = [&parts, outbox.waiting()].concat();
-            outbox.written = 0;
-        });
-    }
-
     /// Takes a member out of a channel and tells those that move up their new places.
     fn leave_place(&mut self, id: ChannelId, place: u32, deflated: bool) {
         let now_ms = self.now.mono_ms();
@@ -188,6 +145,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The connection is gone: its slot is free, its descriptor closed.
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
+        let untold = self.give_up_owed(index);
         self.leave_channels(index);
         self.drop_input(index);
         let mut slot = self.slots.remove(index);
@@ -231,15 +189,21 @@ impl<S: Socket> Reactor<S> {
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();
         let (code, reason, cause) = match extra.ending {
-            Some(ending) => (ending.code, ending.reason, ending.cause),
-            None => (ABNORMAL_CLOSURE, String::new(), cause),
+            Some(ending) if !untold => (ending.code, ending.reason, ending.cause),
+            // It went before it was told why.
+            Some(ending) if cause != CloseReason::Drain => (ABNORMAL_CLOSURE, String::new(), ending.cause),
+            _ => (ABNORMAL_CLOSURE, String::new(), cause),
         };
         self.metrics.closed(cause);
         let fields: [(&str, &dyn std::fmt::Display); 3] =
             [("conn", &id), ("code", &code.0), ("cause", &cause.name())];
         self.journal.event(self.now, LogLevel::Debug, "closed", &fields);
         match slot.kind {
-            Kind::Push => self.handler.on_close(id, extra.user.as_deref(), code, &reason),
+            Kind::Push => {
+                self.shared.own.begin();
+                self.handler.on_close(id, extra.user.as_deref(), code, &reason);
+                self.shared.own.end();
+            }
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.

@@ -5,13 +5,13 @@ use std::fmt::Display;
 use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::CloseReason;
-use crate::protocol::close::CloseCode;
 use crate::protocol::{Deflater, frame};
-use crate::push::{DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions, Room};
 
+use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::shared::{Command, EndAsked};
-use super::slot::State;
+use super::slot::{Flags, State};
 use super::socket::Socket;
 use crate::tls::{Loaded, TlsError};
 
@@ -23,14 +23,19 @@ impl<S: Socket> Reactor<S> {
     /// no room for yet: the flush comes first. Then the inbox fills up and pushing threads are told so.
     pub(super) fn carry_out_commands(&mut self) {
         self.begin_asked_end();
-        if !self.carry_out_pending() {
+        self.carry_out_until(u64::MAX);
+    }
+
+    /// The same, up to the command of this number.
+    pub(super) fn carry_out_until(&mut self, number: u64) {
+        if !self.carry_out_pending(number) || self.carried >= number {
             return;
         }
         let mut taken = self.shared.take(std::mem::take(&mut self.spare));
         self.pending.extend(taken.drain(..));
         taken.shrink_to(COMMANDS_AT_REST);
         self.spare = taken;
-        if self.carry_out_pending() {
+        if self.carry_out_pending(number) && self.pending.is_empty() {
             self.pending.shrink_to(COMMANDS_AT_REST);
         }
     }
@@ -50,38 +55,67 @@ impl<S: Socket> Reactor<S> {
         !self.pending.is_empty()
     }
 
-    fn carry_out_pending(&mut self) -> bool {
-        while let Some(command) = self.pending.pop_front() {
-            if let Err(command) = self.carry_out(command) {
-                self.pending.push_front(command);
-                return false;
-            }
-        }
-        true
+    /// Whether the command of this number is carried out.
+    #[inline]
+    pub(super) fn has_carried_out(&self, number: u64) -> bool {
+        self.carried >= number
     }
 
-    fn carry_out(&mut self, command: Command) -> Result<(), Command> {
+    /// False: a log has no room.
+    fn carry_out_pending(&mut self, number: u64) -> bool {
+        loop {
+            // What callbacks have asked for behind what is done now.
+            while self.steps.front().is_some_and(|(after, _)| *after <= self.carried)
+                && let Some((_, step)) = self.steps.pop_front()
+            {
+                self.act(step);
+            }
+            if self.carried >= number {
+                return true;
+            }
+            match self.pending.pop_front() {
+                Some(Command::Publish { receipt, frame, options }) => {
+                    if let Err(publication) = self.append(receipt, frame, options) {
+                        self.pending.push_front(publication);
+                        return false;
+                    }
+                }
+                Some(command) => self.act(command),
+                None => return true,
+            }
+            self.carried += 1;
+        }
+    }
+
+    /// Does what was asked for, if that is no publication: only those may have to wait.
+    pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { receipt, frame, options } => return self.append(receipt, frame, options),
+            Command::Publish { .. } => debug_assert!(false, "publications are appended"),
             Command::Send { conn, frame, options } => {
                 if self.send_to(conn, &frame, options) == Err(PushError::OutboxFull)
                     && let Some(index) = self.find_open(conn)
                 {
                     // The sender has gone on and can't be told; the client must not have a gap without notice.
-                    let code = CloseCode::TRY_AGAIN_LATER;
-                    self.begin_close(index, code, "slow consumer", CloseReason::SlowConsumer);
+                    self.close_slow(index);
                 }
             }
             Command::Close { conn, code, reason } => {
                 if let Some(index) = self.find_open(conn) {
-                    self.begin_close(index, code, &reason, CloseReason::Admin);
+                    self.close_in_order(index, code, &reason, CloseReason::Admin);
+                }
+            }
+            Command::Reply { conn, frames } => self.reply_to(conn, &frames),
+            Command::BringUpToDate { conn } => {
+                if let Some(index) = self.find_open(conn)
+                    && self.has_room_to_wait(index, self.channels_behind(index) * ITEM_BYTES)
+                {
+                    self.bring_up_to_date(index, None);
                 }
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
             Command::Reload(config, loaded) => self.reload(&config, *loaded),
         }
-        Ok(())
     }
 
     /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
@@ -92,15 +126,7 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        let (journal, metrics, now) = (&mut self.journal, &mut self.metrics, self.now);
-        let has_room = self.channels.make_room(id, frame.len(), now.mono_us, |largest| {
-            metrics.logs_halved += 1;
-            let (name, bytes) = (&largest.name, largest.log_bytes());
-            let fields: [(&str, &dyn Display); 3] =
-                [("channel", name), ("log_bytes", &bytes), ("limit", &"logs_bytes_max")];
-            journal.event(now, LogLevel::Warn, "log_halved", &fields);
-        });
-        if !has_room {
+        if !self.make_room(id, frame.len()) {
             return Err(Command::Publish { receipt, frame, options });
         }
         self.metrics.publications += 1;
@@ -116,6 +142,34 @@ impl<S: Socket> Reactor<S> {
         }
         self.channels.append(id, &frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
         Ok(())
+    }
+
+    /// Sees to it that a frame can be appended to a channel's log, and that nobody loses the rest of a frame by that.
+    /// False: not now.
+    fn make_room(&mut self, id: ChannelId, len: usize) -> bool {
+        loop {
+            match self.channels.room_for(id, len) {
+                Room::Ready => break,
+                Room::Later => return false,
+                Room::AfterHalving(largest) => {
+                    if !self.save_rests(largest, |reactor| reactor.channels.get(largest).tails_at_half()) {
+                        return false;
+                    }
+                    self.halve(largest);
+                }
+            }
+        }
+        self.save_rests(id, |reactor| reactor.channels.get(id).tails_after(len))
+    }
+
+    fn halve(&mut self, id: ChannelId) {
+        self.channels.give_up_half(id, self.now.mono_us);
+        self.metrics.logs_halved += 1;
+        let channel = self.channels.get(id);
+        let (name, bytes) = (&channel.name, channel.log_bytes());
+        let fields: [(&str, &dyn Display); 3] =
+            [("channel", name), ("log_bytes", &bytes), ("limit", &"logs_bytes_max")];
+        self.journal.event(self.now, LogLevel::Warn, "log_halved", &fields);
     }
 
     /// Publishes from this thread: through the inbox like everybody, so that there is one order. Without `wake` the
@@ -160,14 +214,36 @@ impl<S: Socket> Reactor<S> {
             self.deflater.encode(opcode, payload, bits, &mut deflated);
             frames = &deflated;
         }
-        let max = self.config.outbox_bytes_max;
-        let waiting = self.slots[index].outbox_bytes();
-        // A frame larger than the outbox may still go to a connection for which nothing waits.
-        if waiting > 0 && waiting + frames.len() > max {
-            self.metrics.outbox_overflow += 1;
+        let list = self.channels_behind(index) * ITEM_BYTES;
+        if !self.outbox_has_room(index, list + frames.len()) {
             return Err(PushError::OutboxFull);
         }
-        if self.push_out(index, frames) { Ok(()) } else { Err(PushError::NoSuchConnection) }
+        if self.has_room_to_wait(index, list)
+            && self.bring_up_to_date(index, None)
+            && self.push_out(index, frames)
+        {
+            Ok(())
+        } else {
+            Err(PushError::NoSuchConnection)
+        }
+    }
+
+    /// Whether so many bytes more may wait for a connection. A frame larger than the outbox may still go to one for
+    /// which nothing waits.
+    fn outbox_has_room(&mut self, index: usize, bytes: usize) -> bool {
+        let waiting = self.slots[index].outbox_bytes();
+        let fits = waiting == 0 || waiting + bytes <= self.config.outbox_bytes_max;
+        self.metrics.outbox_overflow += u64::from(!fits);
+        fits
+    }
+
+    /// Writes a callback's replies to its connection, which is not read while they wait.
+    pub(super) fn reply_to(&mut self, conn: ConnId, frames: &[u8]) {
+        if let Some(index) = self.find_open(conn)
+            && self.push_out(index, frames)
+        {
+            self.pause_if_blocked(index);
+        }
     }
 
     /// Subscribes an open connection to a channel.
@@ -190,15 +266,18 @@ impl<S: Socket> Reactor<S> {
         self.journal.event(self.now, LogLevel::Warn, "not_subscribed", &fields);
     }
 
-    /// Ends an open connection's subscription, after the frame under way.
+    /// Ends an open connection's subscription, behind what was published before.
     pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
         let Some(index) = self.find_open(conn) else { return };
         let Some(id) = self.channels.find(channel) else { return };
-        if self.slots[index].mid_channel() == Some(id) {
-            // The rest of that frame still has to go out, so it moves to the front of the outbox.
-            self.save_frame_under_way(index, id);
+        let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
+        let waits = is_behind && self.slots[index].flags.any(Flags::BLOCKED);
+        if waits && !self.outbox_has_room(index, ITEM_BYTES) {
+            self.close_slow(index);
+            return;
         }
-        if self.slots.contains(index) {
+        let bytes = if waits { ITEM_BYTES } else { 0 };
+        if self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id)) {
             self.leave_channel(index, id);
         }
     }

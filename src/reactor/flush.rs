@@ -34,6 +34,8 @@ pub(super) enum Doom {
     Fallen { index: u32, serial: u32, channel: ChannelId },
     /// The kernel had no memory for it.
     Short { index: u32, serial: u32 },
+    /// It has stopped in the middle of a frame.
+    Midway { index: u32, serial: u32 },
     /// Its connection is broken.
     Broken { index: u32, serial: u32, cause: CloseReason },
 }
@@ -68,23 +70,31 @@ fn advance(
     cursor: &mut Cursor,
     metrics: &mut Metrics,
 ) -> Offer {
-    let (written, held) = match sent {
-        Sent::Bytes(n) => (n as u64, None),
-        Sent::Held { taken, short } => (taken as u64, Some(short)),
-        Sent::Short => return Offer::Short { mid_frame: !log.offset_at(from).1 },
-        Sent::Broken(cause) => return Offer::Broken(cause),
-    };
-    let reached = from + written;
+    let reached = from + sent.taken() as u64;
     *cursor = Cursor::at(reached);
-    let (from_offset, _) = log.offset_at(from);
-    let (offset, boundary) = log.offset_at(reached);
-    ledger.pass(Passage::Written, from_offset, offset);
-    metrics.deliveries += offset - from_offset;
-    match held {
-        None if reached == to => Offer::Done,
-        None | Some(false) => Offer::Full { mid_frame: !boundary },
-        Some(true) => Offer::Short { mid_frame: !boundary },
+    let boundary = count_written(log, from, reached, ledger, metrics);
+    match sent {
+        Sent::Bytes(_) if reached == to => Offer::Done,
+        Sent::Bytes(_) | Sent::Held { short: false, .. } => Offer::Full { mid_frame: !boundary },
+        Sent::Held { .. } | Sent::Short => Offer::Short { mid_frame: !boundary },
+        Sent::Broken { cause, .. } => Offer::Broken(cause),
     }
+}
+
+/// Counts the publications that a subscriber has in full now that it has got from one position to another; whether
+/// that is a frame's boundary.
+pub(super) fn count_written(
+    log: &Log,
+    from: u64,
+    reached: u64,
+    ledger: &mut Ledger,
+    metrics: &mut Metrics,
+) -> bool {
+    let (first, _) = log.offset_at(from);
+    let (next, boundary) = log.offset_at(reached);
+    ledger.pass(Passage::Written, first, next);
+    metrics.deliveries += next - first;
+    boundary
 }
 
 /// What lies in a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
@@ -216,10 +226,14 @@ fn note<S>(
     let (index, serial) = (index as u32, slot.serial);
     match offered {
         Offer::Nothing | Offer::Done => {}
-        Offer::Full { mid_frame } => set_full(census, slot, channel, mid_frame),
-        Offer::Short { mid_frame } => {
+        Offer::Full { mid_frame } | Offer::Short { mid_frame } => {
             set_full(census, slot, channel, mid_frame);
-            doomed.push(Doom::Short { index, serial });
+            if mid_frame {
+                doomed.push(Doom::Midway { index, serial });
+            }
+            if matches!(offered, Offer::Short { .. }) {
+                doomed.push(Doom::Short { index, serial });
+            }
         }
         Offer::Fallen => doomed.push(Doom::Fallen { index, serial, channel }),
         Offer::Broken(cause) => doomed.push(Doom::Broken { index, serial, cause }),
@@ -355,6 +369,7 @@ impl<S: Socket> Reactor<S> {
             let (index, serial) = match doom {
                 Doom::Fallen { index, serial, .. }
                 | Doom::Short { index, serial }
+                | Doom::Midway { index, serial }
                 | Doom::Broken { index, serial, .. } => (index as usize, serial),
             };
             if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
@@ -364,6 +379,7 @@ impl<S: Socket> Reactor<S> {
                 // One that may stay goes on when its socket takes more, or with the next flush.
                 Doom::Fallen { channel, .. } => drop(self.fallen(index, channel)),
                 Doom::Short { index, serial } => self.timers.retries.push((index, serial)),
+                Doom::Midway { .. } => self.enter_midway(index),
                 Doom::Broken { cause, .. } => self.remove(index, cause),
             }
         }

@@ -8,6 +8,7 @@ use crate::protocol::pool::CHUNK_BYTES;
 use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError, PushOptions};
 
 use super::reactor::Reactor;
+use super::shared::Command;
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
 use super::sys;
@@ -58,7 +59,7 @@ impl<S: Socket> Reactor<S> {
 
     fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
         let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
-        let mut lag_bytes = 0;
+        let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
         let mut channels = Vec::new();
         let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
         let named = memberships
@@ -114,13 +115,21 @@ impl<S: Socket> Host for Reactor<S> {
         if message.bytes().is_empty() {
             return Err(PushError::Empty);
         }
-        self.send_to(conn, &message.to_frame(), options)
+        let frame = message.to_frame();
+        if self.has_pending() && self.find_open(conn).is_some() {
+            // Behind the publications that wait for room in a log.
+            return self.shared.command(Command::Send { conn, frame, options });
+        }
+        self.send_to(conn, &frame, options)
     }
 
-    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
-        let Some(index) = self.find_open(conn) else { return false };
-        self.begin_close(index, code, reason, CloseReason::Admin);
-        true
+    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
+        let index = self.find_open(conn).ok_or(PushError::NoSuchConnection)?;
+        if self.has_pending() {
+            return self.shared.command(Command::Close { conn, code, reason: reason.to_owned() });
+        }
+        self.close_in_order(index, code, reason, CloseReason::Admin);
+        Ok(())
     }
 
     fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {

@@ -3,7 +3,7 @@
 use crate::config::AdminListen;
 use crate::endpoint::guard::Fence;
 use crate::endpoint::public::Route;
-use crate::endpoint::{admin, guard, public};
+use crate::endpoint::{Kind, admin, guard, public};
 use crate::metrics::RefuseReason;
 use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
@@ -22,6 +22,8 @@ enum Progress {
     Upgraded(usize),
     /// The rest is not enough for a request.
     Incomplete,
+    /// The rest has to wait: a callback may not run yet.
+    Later,
     /// Everything is said on this connection.
     Over,
 }
@@ -41,11 +43,7 @@ impl<S: Socket> Reactor<S> {
                 match self.slots.get(index) {
                     None => return,
                     Some(slot) if slot.flags.any(Flags::PAUSED) => {
-                        if self.has_backlog_room(index, input.len() - at) {
-                            self.hold(index, |slot| slot.keep(&input[at..]));
-                        } else {
-                            self.overloaded(index, false);
-                        }
+                        self.keep_for_later(index, &input[at..]);
                         return;
                     }
                     Some(_) => {}
@@ -57,7 +55,14 @@ impl<S: Socket> Reactor<S> {
             match self.http_step(index, &input[at..]) {
                 Progress::Used(n) => at += n,
                 Progress::Upgraded(n) => {
-                    self.websocket_input(index, &mut input[at + n..]);
+                    // The callback may have closed it, and its socket may be broken.
+                    if self.slots.contains(index) {
+                        self.websocket_input(index, &mut input[at + n..]);
+                    }
+                    return;
+                }
+                Progress::Later => {
+                    self.keep_for_later(index, &input[at..]);
                     return;
                 }
                 Progress::Incomplete => {
@@ -74,6 +79,18 @@ impl<S: Socket> Reactor<S> {
             }
         }
         self.send_replies(index);
+    }
+
+    /// Keeps input that can't be taken up now.
+    fn keep_for_later(&mut self, index: usize, rest: &[u8]) {
+        if !self.slots.contains(index) {
+            return;
+        }
+        if self.has_backlog_room(index, rest.len()) {
+            self.hold(index, |slot| slot.keep(rest));
+        } else {
+            self.overloaded(index, false);
+        }
     }
 
     /// Puts the part of a head that came before in front of what came now. None: it still is no whole head.
@@ -129,6 +146,9 @@ impl<S: Socket> Reactor<S> {
             Ok(None) => return Progress::Incomplete,
             Err(refusal) => return self.refuse(index, &refusal),
         };
+        if self.opens_too_soon(index, &head) {
+            return Progress::Later;
+        }
         let takes_body = self.takes_body(index, &head);
         let bytes_max = if takes_body { self.body_bytes_max(index) } else { usize::MAX };
         let framing = match head.body(bytes_max) {
@@ -146,6 +166,14 @@ impl<S: Socket> Reactor<S> {
                 self.begin_body(index, &head, &input[..used], BodyFraming::Chunked(Chunked::default()))
             }
         }
+    }
+
+    /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
+    fn opens_too_soon(&mut self, index: usize, head: &Head<'_>) -> bool {
+        !self.has_carried_out(self.shared.own.last())
+            && self.slots[index].state == State::Http
+            && matches!(public::route(head, &self.config), Route::Socket(Kind::Push))
+            && !self.may_call_back(index)
     }
 
     /// Whether the answer to this request depends on its body.

@@ -9,7 +9,7 @@ use slab::Slab;
 use crate::config::Config;
 #[cfg(doc)]
 use crate::endpoint::Kind;
-use crate::endpoint::handler::Wish;
+use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason};
@@ -22,6 +22,7 @@ use crate::time::Time;
 use super::addresses::Addresses;
 use super::rates::RateWindow;
 use super::refusal;
+use super::rest::Saving;
 use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
@@ -113,13 +114,20 @@ pub struct Reactor<S: Socket> {
     pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
-    pub(super) wishes: Vec<Wish>,
+    pub(super) wishes: Vec<Step>,
     /// Connections that may have more to read than one turn's share.
     pub(super) again: Vec<(u32, u32)>,
     /// Connections whose fate a flush slice has left open.
     pub(super) doomed: Vec<super::flush::Doom>,
     /// Commands taken from the inbox that wait for room in a log.
     pub(super) pending: VecDeque<Command>,
+    /// How many commands from the inbox are carried out: the number of the last one.
+    pub(super) carried: u64,
+    /// So many of them at the least have been offered to everybody whom they concern.
+    pub(super) flushed: u64,
+    /// What callbacks have asked for behind a command that waits, with its number.
+    pub(super) steps: VecDeque<(u64, Command)>,
+    pub(super) saving: Saving,
     /// The inbox's other buffer.
     pub(super) spare: Vec<Command>,
     pub(super) draining: Option<super::sweep::Drain>,
@@ -174,6 +182,10 @@ impl<S: Socket> Reactor<S> {
             again: Vec::new(),
             doomed: Vec::new(),
             pending: VecDeque::new(),
+            carried: 0,
+            flushed: 0,
+            steps: VecDeque::new(),
+            saving: Saving::default(),
             spare: Vec::new(),
             draining: None,
             handover: None,
@@ -198,6 +210,11 @@ impl<S: Socket> Reactor<S> {
     /// The counters.
     pub fn metrics(&mut self) -> &mut Metrics {
         &mut self.metrics
+    }
+
+    /// The counters, to be looked at.
+    pub fn counters(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Tells the time for everything until it is told again.
@@ -336,6 +353,7 @@ impl<S: Socket> Reactor<S> {
     /// Does what is due: commands, a slice of the flush, timers.
     pub fn turn(&mut self, now: Time) -> Turn {
         self.set_now(now);
+        self.saving.left = self.config.flush_slice;
         let mut again = std::mem::take(&mut self.again);
         // An event may have put one there that was there already; without this the list would grow under a flood.
         again.sort_unstable();
@@ -347,6 +365,9 @@ impl<S: Socket> Reactor<S> {
         }
         self.carry_out_commands();
         self.flush_slice();
+        if !self.channels.is_dirty() {
+            self.flushed = self.carried;
+        }
         let finished = self.due();
         if finished {
             self.journal.finish(now);

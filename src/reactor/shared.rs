@@ -9,6 +9,8 @@ use crate::protocol::close::CloseCode;
 use crate::push::{DEFAULT_NAME, Delivery, PushError, PushOptions};
 use crate::tls::{Loaded, TlsError};
 
+use super::own::Own;
+
 /// What another thread asks of the reactor.
 #[derive(Debug)]
 pub enum Command {
@@ -39,6 +41,18 @@ pub enum Command {
         /// And this reason.
         reason: String,
     },
+    /// Write replies of a callback to its connection, which is not read while they wait. Only within the reactor.
+    Reply {
+        /// The connection.
+        conn: ConnId,
+        /// Whole frames.
+        frames: Vec<u8>,
+    },
+    /// Let a connection have what was published before anything else. Only within the reactor.
+    BringUpToDate {
+        /// The connection.
+        conn: ConnId,
+    },
     /// Let a connection receive a channel.
     Subscribe {
         /// The connection.
@@ -63,7 +77,8 @@ impl Command {
             Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Reload(..) => 0,
+            Command::Reply { frames, .. } => frames.len(),
+            Command::BringUpToDate { .. } | Command::Reload(..) => 0,
         };
         size_of::<Command>() + rest
     }
@@ -100,6 +115,8 @@ pub struct EndAsked {
 #[derive(Debug)]
 struct Inbox {
     commands: Vec<Command>,
+    /// How many commands there have ever been: the number of the last one.
+    placed: u64,
     end: EndAsked,
     bytes: usize,
     default: Head,
@@ -116,6 +133,8 @@ pub const RECEIPTS_KEPT: usize = 4_096;
 pub struct Shared {
     inbox: Mutex<Inbox>,
     wake: Box<dyn Fn() + Send + Sync>,
+    /// What the reactor's own callbacks have put into the inbox.
+    pub own: Own,
     stats: Mutex<Stats>,
     deliveries: Mutex<Vec<Delivery>>,
     commands_max: usize,
@@ -136,6 +155,7 @@ impl Shared {
         Shared {
             inbox: Mutex::new(Inbox {
                 commands: Vec::new(),
+                placed: 0,
                 end: EndAsked::default(),
                 bytes: 0,
                 default,
@@ -145,6 +165,7 @@ impl Shared {
                 stopped: false,
             }),
             wake,
+            own: Own::default(),
             stats: Mutex::default(),
             deliveries: Mutex::default(),
             commands_max: config.inbox_commands_max,
@@ -229,6 +250,8 @@ impl Shared {
     fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command, wake: bool) {
         let first = inbox.commands.is_empty();
         inbox.bytes += command.bytes();
+        inbox.placed += 1;
+        self.own.note(inbox.placed);
         inbox.commands.push(command);
         drop(inbox);
         if first && wake {

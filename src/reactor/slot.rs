@@ -1,5 +1,6 @@
 //! What one connection takes: a slot of 48 bytes, and a box for what only few need.
 
+use super::outbox::Outbox;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -31,7 +32,7 @@ impl Flags {
     pub const BROADCAST: Flags = Flags(1);
     /// The socket took less than it was given; the poll will say when it takes more.
     pub const BLOCKED: Flags = Flags(1 << 1);
-    /// A channel's frame has been written in part. Implies BLOCKED.
+    /// A channel's frame has been written in part, up to the cursor. Implies BLOCKED.
     pub const MID_FRAME: Flags = Flags(1 << 2);
     /// The outbox is not empty. Implies BLOCKED.
     pub const OUTBOX: Flags = Flags(1 << 3);
@@ -125,7 +126,7 @@ pub struct Extra {
     pub memberships: Vec<Membership>,
     /// The channel whose frame is under way, if it isn't the default one.
     pub mid: Option<ChannelId>,
-    /// What waits for this connection alone.
+    /// What waits for the socket, but for the logs.
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
     pub user: Option<Box<str>>,
@@ -139,22 +140,6 @@ pub struct Extra {
     pub tls: Option<Box<Session>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
-}
-
-/// Whole frames, or a response, that wait for the socket.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// How many of them are written.
-    pub written: usize,
-}
-
-impl Outbox {
-    /// Bytes still to be written.
-    pub fn waiting(&self) -> &[u8] {
-        &self.bytes[self.written..]
-    }
 }
 
 /// A request of which not everything has come.
@@ -197,21 +182,10 @@ pub struct Ending {
     pub reason: String,
     /// What it counts as.
     pub cause: CloseReason,
-    /// The rest of a frame that was under way when the end was decided.
-    pub unfinished: Option<Unfinished>,
-}
-
-/// Part of a channel's log that must be written before anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unfinished {
-    /// The channel.
-    pub channel: ChannelId,
-    /// Which life of it.
-    pub epoch: u64,
-    /// Logical position of the next byte.
-    pub from: u64,
-    /// Behind the frame's last byte.
-    pub to: u64,
+    /// Bytes that were still to be written when it was looked last whether they become fewer.
+    pub left: u64,
+    /// When it ends at the latest without having taken them.
+    pub until_ms: u64,
 }
 
 impl<S> Slot<S> {
@@ -293,17 +267,21 @@ impl<S> Slot<S> {
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
-        let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.bytes.capacity());
+        let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.held_bytes());
         let stash = extra.stash.as_ref().map_or(0, |stash| stash.len());
         let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
         let tls = extra.tls.as_ref().map_or(0, |session| session.held_bytes());
         outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
+    /// What waits for it.
+    pub fn outbox(&self) -> Option<&Outbox> {
+        self.extra.as_ref()?.outbox.as_deref()
+    }
+
     /// Bytes that wait for it alone.
     pub fn outbox_bytes(&self) -> usize {
-        let outbox = self.extra.as_ref().and_then(|extra| extra.outbox.as_ref());
-        outbox.map_or(0, |outbox| outbox.waiting().len())
+        self.outbox().map_or(0, Outbox::bytes)
     }
 }
 

@@ -22,6 +22,11 @@ pub trait Socket {
     /// The peer's address, where there is one.
     fn peer(&self) -> Option<SocketAddr>;
 
+    /// Bytes written that the peer has not taken yet.
+    fn untaken(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Puts the connection under the kernel's TLS; without keys nothing changes for it.
     fn attach_tls(&mut self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
@@ -94,6 +99,10 @@ impl Socket for Stream {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.0.peer_addr().ok()?.as_socket()
+    }
+
+    fn untaken(&self) -> io::Result<u64> {
+        sys::untaken(&self.0)
     }
 
     fn attach_tls(&mut self) -> io::Result<()> {

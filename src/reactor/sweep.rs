@@ -6,7 +6,6 @@ use crate::config::LogLevel;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
-use crate::push::DEFAULT;
 
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
@@ -60,6 +59,9 @@ impl<S: Socket> Reactor<S> {
                 self.remove(index, CloseReason::Client);
             }
         }
+        while let Some((index, serial)) = self.timers.farewells.pop_due(now_ms) {
+            self.look_at_farewell(index, serial);
+        }
         if now_ms >= self.timers.tick_ms {
             self.timers.tick_ms = now_ms + TICK_MS;
             self.rates.sample(now_ms, &self.metrics);
@@ -84,6 +86,7 @@ impl<S: Socket> Reactor<S> {
         let times = [
             self.timers.handshakes.due_ms(),
             self.timers.goodbyes.due_ms(),
+            self.timers.farewells.due_ms(),
             // An empty server sleeps.
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1 || self.channels.have_deflated()).then_some(self.timers.channels_ms),
@@ -175,10 +178,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
-        // By then nobody who said goodbye in the middle of a frame is left; but for a drain, whose end gives all back.
-        if self.draining.is_none() {
-            self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
-        }
+        self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
         if self.has_pending() {
             // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
             return;
@@ -234,36 +234,6 @@ impl<S: Socket> Reactor<S> {
         self.draining.is_some()
     }
 
-    fn send_away(&mut self, index: usize) {
-        let reason = "the server is going away";
-        self.begin_close(index, CloseCode::GOING_AWAY, reason, CloseReason::GoingAway);
-    }
-
-    /// A connection has caught up. If the drain came by before that, this is its end.
-    pub(super) fn caught_up(&mut self, index: usize) {
-        let open = self.slots.get(index).is_some_and(|slot| slot.state == State::Open);
-        if open && self.draining.is_some_and(|drain| index < drain.next) {
-            self.send_away(index);
-        }
-    }
-
-    /// Whether there are publications that a connection's full socket keeps it from getting.
-    fn is_behind(&self, index: usize) -> bool {
-        let slot = &self.slots[index];
-        let is_behind = |id, cursor| {
-            let log = self.channels.get(id).log_in(slot.flags.takes_deflated());
-            let Some(log) = log else { return false };
-            log.position(cursor).is_some_and(|position| position < log.head())
-        };
-        let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
-        let mut named = memberships
-            .iter()
-            .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
-        slot.flags.any(Flags::BLOCKED)
-            && (slot.flags.any(Flags::BROADCAST) && is_behind(DEFAULT, slot.cursor)
-                || named.any(|(id, cursor)| is_behind(id, cursor)))
-    }
-
     /// Says goodbye to a slice of the connections. True: everyone is gone.
     fn drain(&mut self) -> bool {
         let Some(Drain { deadline_ms, next }) = self.draining else { return false };
@@ -284,9 +254,10 @@ impl<S: Socket> Reactor<S> {
         let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
         for index in next..until {
             match self.slots.get(index).map(|slot| slot.state) {
-                // Whoever is behind gets the rest first, and its goodbye when it has it: see `resume`.
-                Some(State::Open) if self.is_behind(index) => {}
-                Some(State::Open) => self.send_away(index),
+                Some(State::Open) => {
+                    let (code, reason) = (CloseCode::GOING_AWAY, "the server is going away");
+                    self.close_in_order(index, code, reason, CloseReason::GoingAway);
+                }
                 Some(State::Http | State::Admin) => self.finish(index),
                 Some(State::Closing) | None => {}
             }

@@ -85,6 +85,14 @@ pub fn steer_no_more(listener: &impl AsRawFd) {
     }
 }
 
+/// Bytes in a socket's send queue, which the peer has not acknowledged (SIOCOUTQ, as TIOCOUTQ is called for sockets).
+pub fn untaken(socket: &impl AsRawFd) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request takes a pointer to an int that the kernel fills; `bytes` outlives the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
 /// `struct tls_crypto_info` and what follows it, as setsockopt(2) takes and getsockopt(2) gives it (linux/tls.h): the
 /// largest is that of AES-256-GCM and of ChaCha20-Poly1305.
 pub const TLS_KEYS_MAX: usize = 56;
@@ -247,5 +255,26 @@ mod tests {
         assert!(rss_bytes() > 100_000);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         defer_accept(&listener, 1).unwrap();
+    }
+
+    #[test]
+    fn what_a_peer_has_not_taken_is_seen() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_eq!(untaken(&stream).unwrap(), 0);
+        stream.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(n) = stream.write(&[0; 65_536]) {
+            sent += n;
+        }
+        let before = untaken(&stream).unwrap();
+        assert!(before > 0 && before <= sent as u64, "{before} of {sent}");
+        peer.read_exact(&mut vec![0; sent]).unwrap();
+        // The acknowledgement comes in its own time.
+        while untaken(&stream).unwrap() > 0 {
+            std::thread::yield_now();
+        }
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Timers {
     pub handshakes: Deadlines,
     /// From our goodbye to the peer's.
     pub goodbyes: Deadlines,
+    /// Between two looks whether a peer takes what is in front of our goodbye.
+    pub farewells: Deadlines,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
     pub retries: Vec<(u32, u32)>,
     /// The next tick of the sweep.
@@ -58,6 +60,7 @@ impl Timers {
         Timers {
             handshakes: Deadlines::default(),
             goodbyes: Deadlines::default(),
+            farewells: Deadlines::default(),
             retries: Vec::new(),
             tick_ms: now_ms,
             sweep_next: 0,

@@ -58,7 +58,7 @@ pub(super) fn send_sealed<S: Socket>(
 ) -> Sent {
     let exempt = matches!(slot.state, State::Admin | State::Closing);
     let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
-        return Sent::Broken(CloseReason::Internal);
+        return Sent::Broken { taken: 0, cause: CloseReason::Internal };
     };
     debug_assert!(session.unsent().is_empty());
     let (mut parts, mut taken) = ([first, second], 0);
@@ -68,7 +68,7 @@ pub(super) fn send_sealed<S: Socket>(
         for part in &mut parts {
             let (now, later) = part.split_at(part.len().min(room));
             if !now.is_empty() && !session.encrypt(now, &mut tls.records) {
-                return Sent::Broken(CloseReason::Internal);
+                return Sent::Broken { taken, cause: CloseReason::Internal };
             }
             (*part, room, taken) = (later, room - now.len(), taken + now.len());
         }
@@ -76,7 +76,9 @@ pub(super) fn send_sealed<S: Socket>(
         let (written, short) = match send(&mut slot.socket, metrics, records, &[]) {
             Sent::Bytes(n) => (n, false),
             Sent::Short => (0, true),
-            broken => return broken,
+            Sent::Held { .. } | Sent::Broken { .. } => {
+                return Sent::Broken { taken, cause: CloseReason::Reset };
+            }
         };
         if written < records.len() {
             let before = session.held_bytes();
@@ -84,7 +86,7 @@ pub(super) fn send_sealed<S: Socket>(
             *backlog_bytes = *backlog_bytes - before + session.held_bytes();
             if *backlog_bytes > tls.backlog_bytes_max && !exempt {
                 // What is sealed can't be taken back, and nothing else may follow it.
-                return Sent::Broken(CloseReason::Overload);
+                return Sent::Broken { taken, cause: CloseReason::Overload };
             }
             return Sent::Held { taken, short };
         }
@@ -223,7 +225,7 @@ impl<S: Socket> Reactor<S> {
         if let Some(why) = &received.failed {
             self.tls_failed(index, why);
         } else if held > 0 && !self.has_backlog_room(index, 0) {
-            self.overloaded(index, true);
+            self.overloaded(index, false);
         } else if received.ended {
             self.tls_ended(index);
         } else {
@@ -286,7 +288,7 @@ impl<S: Socket> Reactor<S> {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { .. } => {}
                 Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
-                Sent::Broken(cause) => {
+                Sent::Broken { cause, .. } => {
                     self.tls.records = records;
                     self.remove(index, cause);
                     return false;
@@ -311,17 +313,13 @@ impl<S: Socket> Reactor<S> {
             return true;
         }
         let sent = send(&mut slot.socket, &mut self.metrics, session.unsent(), &[]);
-        let Some(n) = self.written(index, sent) else { return false };
         let done = self.hold(index, |slot| {
             self::session(slot).is_none_or(|session| {
-                session.mark_sent(n);
+                session.mark_sent(sent.taken());
                 session.unsent().is_empty()
             })
         });
-        if !done {
-            set_blocked(&mut self.census, &mut self.slots[index].flags, true);
-        }
-        done
+        self.after_write(index, &sent, done)
     }
 
     /// Tells the peer that nothing more will come, before the stream ends (RFC 8446 section 6.1). False: stop here.
@@ -338,7 +336,8 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         self.tls.records.clear();
-        if let Some(session) = session(slot) {
+        // Behind half a record nothing would be understood.
+        if let Some(session) = session(slot).filter(|session| session.unsent().is_empty()) {
             session.close(&mut self.tls.records);
             if !self.tls.records.is_empty() {
                 // Whoever has gone already misses nothing.

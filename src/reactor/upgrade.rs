@@ -122,7 +122,10 @@ impl<S: Socket> Reactor<S> {
         let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let subject = || tls.and_then(|session| session.client_subject());
         let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config);
-        match self.handler.on_connect(&connect) {
+        self.shared.own.begin();
+        let decision = self.handler.on_connect(&connect);
+        self.shared.own.end();
+        match decision {
             Decision::Accept(accept) if accept.user.as_deref() == Some("") => {
                 let text = "the host has let in a user without a name; whoever has none is None";
                 Err((Refusal::fixed(500, text), RefuseReason::Handler))
@@ -190,10 +193,15 @@ impl<S: Socket> Reactor<S> {
         match kind {
             Kind::Push => {
                 let user = self.slots[index].user().map(str::to_owned);
-                let bits = self.window_bits(index);
+                let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
                 let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits);
+                    .deflating(&mut self.deflater, bits)
+                    .beside(self.shared.own.counter(), noted);
+                self.shared.own.begin();
                 self.handler.on_open(&mut session);
+                self.shared.own.end();
+                // Before anything that the client has said already: its session may be over by now.
+                self.grant_wishes(index);
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));

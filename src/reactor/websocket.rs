@@ -1,6 +1,6 @@
 //! Frames from clients: put together, understood, answered.
 
-use crate::endpoint::handler::{NO_STATUS, Wish};
+use crate::endpoint::handler::NO_STATUS;
 use crate::endpoint::{Kind, Session, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::{CloseCode, Violation};
@@ -35,7 +35,9 @@ impl<S: Socket> Reactor<S> {
         let deflate = self.slots[index].flags.window_bits() > 0;
         let mut inflater = deflate.then(|| std::mem::take(&mut self.inflater));
         let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
-        loop {
+        let calls_back = self.slots[index].kind == Kind::Push;
+        // A callback must not see what earlier ones have ended.
+        while !calls_back || self.may_call_back(index) {
             let step = message::next(
                 &mut input[at..],
                 &mut assembly,
@@ -85,13 +87,11 @@ impl<S: Socket> Reactor<S> {
         if !self.slots.contains(index) {
             message::abandon(&mut assembly, &mut self.pool);
             self.replies.clear();
-            self.wishes.clear();
             return;
         }
         if rest.len() > CONTROL_FRAME_MAX && !self.has_backlog_room(index, rest.len()) {
             message::abandon(&mut assembly, &mut self.pool);
             self.replies.clear();
-            self.wishes.clear();
             self.overloaded(index, false);
             return;
         }
@@ -108,7 +108,6 @@ impl<S: Socket> Reactor<S> {
             message::abandon(&mut assembly, &mut self.pool);
         }
         self.send_replies(index);
-        self.grant_wishes(index);
     }
 
     fn event(&mut self, index: usize, event: Event<'_>) -> Next {
@@ -160,15 +159,16 @@ impl<S: Socket> Reactor<S> {
             }
             Kind::Push => {
                 let (user, bits) = (slot.user(), self.window_bits(index));
+                let noted = self.seen_of_own(index);
                 let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits);
+                    .deflating(&mut self.deflater, bits)
+                    .beside(self.shared.own.counter(), noted);
+                self.shared.own.begin();
                 self.handler.on_message(&mut session, message);
-                if !self.wishes.is_empty() {
-                    self.send_replies(index);
-                    self.grant_wishes(index);
-                    if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
-                        return Next::Closing;
-                    }
+                self.shared.own.end();
+                self.grant_wishes(index);
+                if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
+                    return Next::Closing;
                 }
             }
             Kind::Chat => return self.chat_message(index, message),
@@ -221,24 +221,6 @@ impl<S: Socket> Reactor<S> {
             self.finish(index);
         }
         Next::Over
-    }
-
-    /// Does what a callback has asked for beyond its replies.
-    pub(super) fn grant_wishes(&mut self, index: usize) {
-        if self.wishes.is_empty() {
-            return;
-        }
-        for wish in std::mem::take(&mut self.wishes) {
-            if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
-                return;
-            }
-            let id = self.slots[index].id(index);
-            match wish {
-                Wish::Close(code, reason) => self.begin_close(index, code, &reason, CloseReason::Admin),
-                Wish::Subscribe(channel) => self.subscribe(id, &channel),
-                Wish::Unsubscribe(channel) => self.unsubscribe(id, &channel),
-            }
-        }
     }
 }
 

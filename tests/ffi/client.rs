@@ -35,14 +35,30 @@ impl Client {
         (status, String::from_utf8(body).unwrap().trim_end().to_owned())
     }
 
+    /// Connects, and says these texts in the same breath as it asks.
+    pub(crate) fn open_saying(port: u16, path: &str, texts: &[&str]) -> Client {
+        let (client, status, _) = Client::ask_and(port, path, "", &frames(texts));
+        assert_eq!(status, 101, "{path}");
+        client
+    }
+
+    /// Says several texts in one breath.
+    pub(crate) fn say(&mut self, texts: &[&str]) {
+        self.0.get_mut().write_all(&frames(texts)).unwrap();
+    }
+
     fn ask(port: u16, path: &str, fields: &str) -> (Client, u16, usize) {
+        Client::ask_and(port, path, fields, &[])
+    }
+
+    fn ask_and(port: u16, path: &str, fields: &str, more: &[u8]) -> (Client, u16, usize) {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
         );
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(&[request.as_bytes(), more].concat()).unwrap();
         let mut reader = BufReader::new(stream);
         let (mut status, mut length) = (0, 0);
         loop {
@@ -60,22 +76,7 @@ impl Client {
 
     /// Sends one masked frame.
     pub(crate) fn send(&mut self, opcode: u8, payload: &[u8]) {
-        let mut frame = vec![0x80 | opcode];
-        match payload.len() {
-            length @ 0..=125 => frame.push(0x80 | length as u8),
-            length @ 126..=0xffff => {
-                frame.push(0x80 | 126);
-                frame.extend((length as u16).to_be_bytes());
-            }
-            length => {
-                frame.push(0x80 | 127);
-                frame.extend((length as u64).to_be_bytes());
-            }
-        }
-        let mask = [7, 11, 13, 17];
-        frame.extend(mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-        self.0.get_mut().write_all(&frame).unwrap();
+        self.0.get_mut().write_all(&frame(opcode, payload)).unwrap();
     }
 
     /// The next frame.
@@ -117,4 +118,28 @@ impl Client {
             }
         }
     }
+}
+
+/// One masked frame.
+fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match payload.len() {
+        length @ 0..=125 => frame.push(0x80 | length as u8),
+        length @ 126..=0xffff => {
+            frame.push(0x80 | 126);
+            frame.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend((length as u64).to_be_bytes());
+        }
+    }
+    let mask = [7, 11, 13, 17];
+    frame.extend(mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+fn frames(texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(|text| frame(TEXT, text.as_bytes())).collect()
 }

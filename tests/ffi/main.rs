@@ -191,6 +191,65 @@ fn a_host_with_its_own_loop() {
     assert!(ends.iter().all(|end| end == "drained\n"), "{ends:?}");
 }
 
+/// Everything up to the close frame, and that one's code.
+fn rest(client: &mut Client) -> (Vec<String>, u16) {
+    let mut texts = Vec::new();
+    loop {
+        match client.frame() {
+            (CLOSE, payload) => return (texts, u16::from_be_bytes([payload[0], payload[1]])),
+            (_, payload) => texts.push(String::from_utf8(payload).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn one_threads_order() {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let ends = under_each_tool("order.c", |host, port| {
+        for _ in 0..10 {
+            let mut client = Client::open(port, "/ws");
+            host.command("go");
+            assert_eq!(rest(&mut client), (texts(&["one", "two", "three", "four"]), 4002));
+        }
+        for _ in 0..10 {
+            // What comes behind the close, in the same read, nobody hears.
+            let mut client = Client::open(port, "/ws");
+            client.say(&["go", "go", "go"]);
+            assert_eq!(rest(&mut client), (texts(&["1", "2", "3", "4", "5", "6", "7"]), 4000));
+            let mut client = Client::open(port, "/ws");
+            client.say(&["by id", "go", "go"]);
+            assert_eq!(rest(&mut client), (texts(&["1", "2", "3", "4", "5", "6", "7"]), 4000));
+            let mut client = Client::open_saying(port, "/ws?name=x", &["go", "go"]);
+            assert_eq!(rest(&mut client), (texts(&["go away"]), 4001));
+            let mut client = Client::open_saying(port, "/ws?name=id", &["go", "go"]);
+            assert_eq!(rest(&mut client), (texts(&["go away"]), 4001));
+        }
+    });
+    for end in ends {
+        assert_eq!(end, "opened 50 messages 20 closed 50\n");
+    }
+}
+
+#[test]
+fn a_session_that_an_exception_has_ended_is_not_shown_again() {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let ends = under_each_tool("order.cpp", |_, port| {
+        for _ in 0..10 {
+            let mut client = Client::open_saying(port, "/ws?name=x", &["a", "b"]);
+            assert_eq!(rest(&mut client), (texts(&["hello", "somebody has come"]), 1011));
+            let mut client = Client::open(port, "/ws");
+            client.say(&["a", "b", "c"]);
+            assert_eq!(rest(&mut client), (texts(&["a", "said"]), 1011));
+            let mut client = Client::open(port, "/ws");
+            client.say(&["close", "b"]);
+            assert_eq!(rest(&mut client), (texts(&["close", "said"]), 4000));
+        }
+    });
+    for end in ends {
+        assert_eq!(end, "opened 30 messages 20 closed 30\n");
+    }
+}
+
 #[test]
 fn the_rules_between_host_and_library() {
     for tool in TOOLS {

@@ -177,10 +177,10 @@ impl Host for Fake {
         self.changes += 1;
         if conn.0.is_multiple_of(2) { Ok(()) } else { Err(PushError::OutboxFull) }
     }
-    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> bool {
+    fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
         self.changes += 1;
         assert!(code.is_valid_on_wire() && reason.len() <= 123);
-        conn.0.is_multiple_of(2)
+        if conn.0.is_multiple_of(2) { Ok(()) } else { Err(PushError::NoSuchConnection) }
     }
     fn connections(&self, _filter: &Filter, _after: Option<ConnId>, limit: usize) -> Page {
         assert!((1..=1_000).contains(&limit));

@@ -24,6 +24,7 @@ pub fn config(dice: &mut Dice) -> Config {
         channel_idle_ms: dice.pick(&[1_000, 300_000]),
         handshake_bytes_max: dice.pick(&[700, 8 << 10]),
         message_bytes_max: dice.pick(&[500, 64 << 10]),
+        backlog_bytes_max: dice.pick(&[1_000, 20_000, 64 << 20, 64 << 20]),
         assembly_bytes_max: dice.pick(&[66, 90, 400]) * 4096,
         heartbeat_ms: dice.pick(&[0, 1_000, 30_000]),
         pong_wait_ms: dice.pick(&[1_000, 10_000]),

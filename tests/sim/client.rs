@@ -54,6 +54,19 @@ pub struct Span {
     pub left: Option<usize>,
 }
 
+/// What a subscriber has heard, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A publication: its channel and number.
+    Publication(String, usize),
+    /// The answer of this number.
+    Answer(usize),
+    /// The message to it alone of this number.
+    Direct(usize),
+    /// The close frame with this code.
+    Close(u16),
+}
+
 #[derive(Debug)]
 pub struct Client {
     pub n: usize,
@@ -77,6 +90,8 @@ pub struct Client {
     pub close_sent: bool,
     pub close_code: Option<u16>,
     pub status: u16,
+    /// All that it has heard as a subscriber.
+    pub transcript: Vec<Heard>,
     /// Numbers of the publications heard, by channel.
     pub heard: BTreeMap<String, Vec<usize>>,
     pub spans: BTreeMap<String, Vec<Span>>,
@@ -98,7 +113,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(n: usize, role: Role, door: Door, reader: Reader, down_max: usize, now_us: u64) -> Client {
-        let wire = Wire { down_max, drained_us: now_us, heard_us: now_us, ..Wire::default() };
+        let wire =
+            Wire { down_max, drained_us: now_us, taken_us: now_us, heard_us: now_us, ..Wire::default() };
         Client {
             n,
             role,
@@ -117,6 +133,7 @@ impl Client {
             close_sent: false,
             close_code: None,
             status: 0,
+            transcript: Vec::new(),
             heard: BTreeMap::new(),
             spans: BTreeMap::new(),
             echoes: VecDeque::new(),
@@ -311,6 +328,7 @@ impl Client {
         assert!(matches!(code, 1000..=1003 | 1005 | 1007..=1014 | 3000..=4999), "close code {code}");
         assert!(code != 1005 || self.close_sent, "a close frame without a code");
         self.close_code = Some(code);
+        self.transcript.push(Heard::Close(code));
         self.stage = Stage::Closed;
         if !self.close_sent {
             self.close(code);
@@ -326,14 +344,17 @@ impl Client {
                 let heard = self.heard.entry(channel.to_owned()).or_default();
                 assert!(heard.last().is_none_or(|last| *last < number), "{channel} {number} after {heard:?}");
                 heard.push(number);
+                self.transcript.push(Heard::Publication(channel.to_owned(), number));
             }
             ["R", number] => {
                 self.answered += 1;
                 assert_eq!(number, self.answered.to_string(), "an answer is missing");
+                self.transcript.push(Heard::Answer(self.answered));
             }
             ["D", number, conn] => {
                 self.directs_heard += 1;
                 assert_eq!(number, self.directs_heard.to_string(), "a message to one is missing");
+                self.transcript.push(Heard::Direct(self.directs_heard));
                 assert_eq!(
                     Some(conn),
                     self.conn.map(|conn| conn.to_string()).as_deref(),

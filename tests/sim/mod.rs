@@ -21,9 +21,29 @@ pub mod world;
 use dice::Dice;
 use world::World;
 
-/// A whole run: chaos, rest, then an end in one of two ways. Panics where an invariant is broken; returns how many
-/// publications came deflated.
-pub fn run(mut dice: Dice, steps: usize) -> usize {
+/// What has happened in runs, so that nothing is promised of what never does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Publications that came deflated.
+    pub deflated: usize,
+    /// Frames whose rest a slow consumer has kept, and those for which there was no room.
+    pub rests_saved: u64,
+    pub slow_cut: u64,
+    /// Connections that did not take their goodbye.
+    pub goodbyes_unread: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.deflated += other.deflated;
+        self.rests_saved += other.rests_saved;
+        self.slow_cut += other.slow_cut;
+        self.goodbyes_unread += other.goodbyes_unread;
+    }
+}
+
+/// A whole run: chaos, rest, then an end in one of two ways. Panics where an invariant is broken.
+pub fn run(mut dice: Dice, steps: usize) -> Tally {
     let config = chaos::config(&mut dice);
     let start = chaos::log_start(&mut dice);
     let mut world = World::new(dice, config, start);
@@ -46,7 +66,13 @@ pub fn run(mut dice: Dice, steps: usize) -> usize {
         world.part();
     }
     world.check_empty();
-    world.clients.iter().map(|client| client.deflated).sum()
+    let counters = world.reactor.counters();
+    Tally {
+        deflated: world.clients.iter().map(|client| client.deflated).sum(),
+        rests_saved: counters.rests_saved,
+        slow_cut: counters.slow_cut,
+        goodbyes_unread: counters.goodbyes_unread,
+    }
 }
 
 impl World {

@@ -41,6 +41,8 @@ pub struct Wire {
     /// When the server last read something, when the client last had read everything, and when the server closed.
     pub heard_us: u64,
     pub drained_us: u64,
+    /// When the client last took something.
+    pub taken_us: u64,
     pub closed_us: u64,
     /// Bytes moved in either direction, for noticing that nothing moves any more.
     pub moved: u64,
@@ -72,6 +74,9 @@ impl Wire {
     pub fn pull_down(&mut self, n: usize, now_us: u64) -> Vec<u8> {
         let n = n.min(self.down.len());
         self.moved += n as u64;
+        if n > 0 && !self.closed {
+            self.taken_us = now_us;
+        }
         let mut bytes = vec![0; n];
         std::io::Read::read_exact(&mut self.down, &mut bytes).expect("they are there");
         if self.down.is_empty() && !self.closed {
@@ -189,6 +194,10 @@ impl Socket for SimSocket {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    fn untaken(&self) -> io::Result<u64> {
+        Ok(self.wire.borrow().down.len() as u64)
     }
 }
 

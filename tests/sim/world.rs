@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use wspush::endpoint::Receipt;
+use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
 use wspush::reactor::audit::Audit;
 use wspush::reactor::{Door, Reactor, Shared, Turn};
@@ -46,12 +46,22 @@ fn time(now_us: u64) -> Time {
 
 impl World {
     pub fn new(dice: Dice, config: Config, log_start: u64) -> World {
+        World::with_handler(dice, config, log_start, |_, seen| Box::new(Notes(seen)))
+    }
+
+    /// A world whose host is another one. It gets what it pushes with, and where it notes who has come and gone.
+    pub fn with_handler(
+        dice: Dice,
+        config: Config,
+        log_start: u64,
+        handler: impl FnOnce(Arc<Shared>, Arc<Mutex<Seen>>) -> Box<dyn Handler>,
+    ) -> World {
         let now_us = 1_000_000;
         let now = time(now_us);
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
         let seen = Arc::new(Mutex::new(Seen::default()));
         let journal = Journal::new(wspush::config::LogLevel::Debug, Box::new(|_, _| {}));
-        let handler = Box::new(Notes(seen.clone()));
+        let handler = handler(shared.clone(), seen.clone());
         let mut reactor =
             Reactor::new(config.clone(), shared.clone(), handler, journal, config.max_connections, now);
         reactor.start_logs_at(log_start);

@@ -7,7 +7,8 @@ package io.wspush;
  * what takes long belongs to another thread. It may use every method of the server but {@link WsPushServer#close()}.
  *
  * <p>An exception that leaves a callback is logged (to the {@link System.Logger} named {@code io.wspush}) and ends that
- * connection with close code 1011, or the request with status 500; nobody else notices.
+ * connection with close code 1011, or the request with status 500; nobody else notices. A session that was ended so, or
+ * with {@link WsPushSession#close}, no callback but {@link #onClose} sees again.
  */
 public interface WsPushListener {
     /**

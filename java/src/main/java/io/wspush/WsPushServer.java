@@ -18,7 +18,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * {@link #close()}. There may be several in one process.
  *
  * <p>All methods may be called from any thread and, but for {@link #close()} and {@link #awaitTermination}, don't block.
- * A thread's messages to one channel arrive in the order of its calls.
+ * What a thread asks for happens in the order of its calls: a publication reaches a connection before a {@code send}
+ * to it, an {@code unsubscribe} or a {@code close} that comes behind.
  */
 public final class WsPushServer implements AutoCloseable {
     /** The channel that broadcasts go to. */

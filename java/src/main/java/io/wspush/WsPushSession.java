@@ -47,7 +47,8 @@ public final class WsPushSession {
 
     /**
      * Answers with a text, within a callback of this connection only: it goes out as soon as the callback has
-     * returned, ahead of what was sent by other means, and doesn't need room in the inbox.
+     * returned, behind what the callback has published and sent before, and doesn't need room in the inbox. Behind a
+     * {@link #close} it is dropped.
      *
      * @param text the message
      * @throws IllegalStateException outside of a callback of this connection

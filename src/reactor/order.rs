@@ -1,0 +1,239 @@
+//! What one thread asks for happens in its order: a publication reaches a connection before what was asked for behind
+//! it, be it a message to it, the end of a subscription or its close.
+//!
+//! Publications wait for the flush, and the rest would not. So before it is done the connection is brought up to date.
+//! If its socket is full, what it still has to get of the logs goes into its outbox: not a copy, but from where to
+//! where.
+
+use crate::endpoint::ConnId;
+use crate::endpoint::handler::{Step, Wish};
+use crate::push::{ChannelId, Cursor, DEFAULT};
+
+use super::outbox::Stretch;
+use super::reactor::Reactor;
+use super::shared::Command;
+use super::slot::{Flags, State};
+use super::socket::Socket;
+
+impl<S: Socket> Reactor<S> {
+    /// Sees to it that a connection gets everything that was published so far, in one channel or in all, before
+    /// whatever is said to it from now on. False: it is closed, or gone.
+    pub(super) fn bring_up_to_date(&mut self, index: usize, only: Option<ChannelId>) -> bool {
+        let blocked = |reactor: &Self| reactor.slots[index].flags.any(Flags::BLOCKED);
+        if !blocked(self) && !self.channels.is_dirty() {
+            // Whoever can be written to has everything.
+            return true;
+        }
+        let mut at = 0;
+        while let Some((id, cursor)) = self.nth_place(index, at) {
+            at += 1;
+            if only.is_some_and(|only| only != id) || !self.is_behind(index, id, cursor) {
+                continue;
+            }
+            if !blocked(self) && self.catch_up(index, id) {
+                continue;
+            }
+            match self.slots.get(index) {
+                Some(slot) if slot.state == State::Open => {}
+                _ => return false,
+            }
+            if !self.owe_stretch(index, id) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The channels that a connection is subscribed to, one by one, and where it stands in them.
+    fn nth_place(&self, index: usize, n: usize) -> Option<(ChannelId, Cursor)> {
+        let slot = &self.slots[index];
+        let broadcast = usize::from(slot.flags.any(Flags::BROADCAST));
+        if n < broadcast {
+            return Some((DEFAULT, slot.cursor));
+        }
+        let membership = slot.extra.as_ref()?.memberships.get(n - broadcast)?;
+        let member = self.channels.get(membership.channel).members[membership.place as usize];
+        Some((membership.channel, member.cursor))
+    }
+
+    /// Whether a connection that stands there has not got everything of a channel.
+    pub(super) fn is_behind(&self, index: usize, id: ChannelId, cursor: Cursor) -> bool {
+        let log = self.channels.get(id).log_in(self.slots[index].flags.takes_deflated());
+        log.is_some_and(|log| cursor != Cursor::at(log.head()))
+    }
+
+    /// Whether there is room for so many bytes more to wait for a connection; if not, that is closed.
+    pub(super) fn has_room_to_wait(&mut self, index: usize, bytes: usize) -> bool {
+        let has_room = bytes == 0 || self.has_backlog_room(index, bytes);
+        if !has_room {
+            self.overloaded(index, false);
+        }
+        has_room
+    }
+
+    /// How many of its channels a connection is behind in whose socket is full.
+    pub(super) fn channels_behind(&self, index: usize) -> usize {
+        if !self.slots[index].flags.any(Flags::BLOCKED) {
+            return 0;
+        }
+        let places = (0..).map_while(|n| self.nth_place(index, n));
+        places.filter(|&(id, cursor)| self.is_behind(index, id, cursor)).count()
+    }
+
+    /// Puts what a connection, whose socket is full, still has to get of a channel's log behind what waits for it.
+    /// False: it is closed, or gone.
+    fn owe_stretch(&mut self, index: usize, id: ChannelId) -> bool {
+        let slot = &self.slots[index];
+        let Some(cursor) = self.cursor(index, id) else { return true };
+        let Some(log) = self.channels.get(id).log_in(slot.flags.takes_deflated()) else { return true };
+        let Some(from) = log.position(cursor) else {
+            // The walk has not come by yet.
+            return self.fallen(index, id) && self.owe_stretch(index, id);
+        };
+        let (head, frame_end) = (log.head(), log.frame_end(from));
+        if from == head {
+            return true;
+        }
+        let slot = &self.slots[index];
+        let midway = slot.mid_channel() == Some(id);
+        if midway && slot.outbox().is_some() {
+            // The frame under way comes before what waits already.
+            self.owe(index, id, (from, frame_end), true);
+            self.owe(index, id, (frame_end, head), false);
+        } else {
+            self.owe(index, id, (from, head), midway);
+        }
+        self.set_cursor(index, id, Cursor::at(head));
+        if midway {
+            self.clear_midway(index);
+        }
+        true
+    }
+
+    /// Puts the rest of the frame that a connection is in the middle of, if it is, before what waits for it: it gets
+    /// that whatever becomes of its subscription.
+    pub(super) fn keep_frame_under_way(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        let Some(id) = slot.mid_channel() else { return };
+        let log = self.channels.get(id).log_in(slot.flags.takes_deflated());
+        let Some(log) = log else { return };
+        let Some(from) = self.cursor(index, id).and_then(|cursor| log.position(cursor)) else { return };
+        let end = log.frame_end(from);
+        self.owe(index, id, (from, end), true);
+        self.set_cursor(index, id, Cursor::at(end));
+        self.clear_midway(index);
+    }
+
+    /// Puts a stretch of a log into a connection's outbox: one that begins in mid-frame in front, any other behind what
+    /// is there.
+    fn owe(&mut self, index: usize, id: ChannelId, (from, to): (u64, u64), midway: bool) {
+        if from == to {
+            return;
+        }
+        let form = usize::from(self.slots[index].flags.takes_deflated());
+        let channel = self.channels.get_mut(id);
+        channel.owed[form] += 1;
+        let stretch = Stretch { channel: id, midway, epoch: channel.epoch, from, to };
+        self.hold(index, |slot| {
+            slot.flags.set(Flags::OUTBOX, true);
+            let outbox = slot.extra_mut().outbox.get_or_insert_default();
+            if midway { outbox.put_first(stretch) } else { outbox.push_stretch(stretch) }
+        });
+    }
+
+    /// Up to which of the commands that callbacks have given a connection has got what came of them. Exact where it
+    /// costs nothing; else 0, and what is said to it now comes behind all of it.
+    pub(super) fn seen_of_own(&self, index: usize) -> u64 {
+        let last = self.shared.own.last();
+        let is_current = last == 0
+            || last <= self.flushed && !self.slots[index].flags.any(Flags::BLOCKED)
+            || !self.channels.is_dirty() && self.channels_behind(index) == 0;
+        if is_current { last } else { 0 }
+    }
+
+    /// Does what a callback has asked of the connection at hand, in its order: replies, what it has asked for through a
+    /// handle, subscriptions and closes. Replies behind all of these go out with those to come.
+    #[inline]
+    pub(super) fn grant_wishes(&mut self, index: usize) {
+        if !self.wishes.is_empty() {
+            self.grant_in_order(index);
+        }
+    }
+
+    #[cold]
+    fn grant_in_order(&mut self, index: usize) {
+        let conn = self.slots[index].id(index);
+        let mut steps = std::mem::take(&mut self.wishes);
+        let mut replies = std::mem::take(&mut self.replies);
+        let (mut at, mut after) = (0, 0);
+        for Step { replies: until, after: asked, wish } in steps.drain(..) {
+            self.reply_behind(after, conn, &replies[at..until]);
+            (at, after) = (until, asked);
+            self.carry_out_until(after);
+            self.act_behind(
+                after,
+                match wish {
+                    Wish::Close(code, reason) => Command::Close { conn, code, reason },
+                    Wish::Subscribe(channel) => Command::Subscribe { conn, channel },
+                    Wish::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
+                    Wish::Nothing => Command::BringUpToDate { conn },
+                },
+            );
+        }
+        self.wishes = steps;
+        replies.drain(..at);
+        if self.has_carried_out(after) {
+            self.replies = replies;
+        } else {
+            self.reply_behind(after, conn, &replies);
+        }
+        if self.find_open(conn).is_none() {
+            // Nothing is said to whom it is over with.
+            self.replies.clear();
+        }
+    }
+
+    fn reply_behind(&mut self, after: u64, conn: ConnId, frames: &[u8]) {
+        if frames.is_empty() {
+            return;
+        }
+        if self.has_carried_out(after) {
+            self.reply_to(conn, frames);
+        } else {
+            self.steps.push_back((after, Command::Reply { conn, frames: frames.to_vec() }));
+        }
+    }
+
+    fn act_behind(&mut self, after: u64, command: Command) {
+        if self.has_carried_out(after) {
+            self.act(command);
+        } else {
+            self.steps.push_back((after, command));
+        }
+    }
+
+    /// Whether this thread's callbacks may go on: what earlier ones have asked for through a handle is done. If it
+    /// can't be done yet, since a log has no room before the next flush, the connection at hand is looked at again
+    /// then.
+    #[inline]
+    pub(super) fn may_call_back(&mut self, index: usize) -> bool {
+        self.has_carried_out(self.shared.own.last()) || self.carry_out_own(index)
+    }
+
+    #[cold]
+    fn carry_out_own(&mut self, index: usize) -> bool {
+        let asked = self.shared.own.last();
+        // Replies up to here came before it.
+        self.send_replies(index);
+        self.carry_out_until(asked);
+        let done = self.has_carried_out(asked);
+        match self.slots.get(index) {
+            Some(slot) if !done => {
+                self.again.push((index as u32, slot.serial));
+                false
+            }
+            Some(slot) => !slot.flags.any(Flags::PAUSED),
+            None => false,
+        }
+    }
+}

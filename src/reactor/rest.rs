@@ -1,0 +1,288 @@
+//! Frames under way, and what becomes of their rest when the log moves on over it.
+//!
+//! A full socket nearly always stops in the middle of a frame. Nothing else can be said on that connection before the
+//! frame's rest, so that must not go with the log. Each channel knows who stands in mid-frame ([`Midway`]), and before
+//! it evicts anything what these still need of it is copied: once for all who are in the same frame, within
+//! `backlog_bytes_max`. Each of them is at a frame's boundary then, and meets the slow-consumer policy there.
+
+use std::sync::{Arc, Weak};
+
+use crate::config::LogLevel;
+use crate::metrics::CloseReason;
+#[cfg(doc)]
+use crate::push::Midway;
+use crate::push::{ChannelId, Cursor, DEFAULT, Passage};
+
+use super::outbox::Stretch;
+use super::reactor::Reactor;
+use super::slot::Flags;
+use super::socket::Socket;
+
+/// What a saved frame takes beside its bytes: their owner, and its line in the ledger.
+pub(super) const SAVED_BYTES: usize = 256;
+
+/// The bytes of a frame that its log no longer has, from the first place on where somebody stood in it.
+#[derive(Debug)]
+pub struct Saved {
+    channel: ChannelId,
+    epoch: u64,
+    offset: u64,
+    bytes: Box<[u8]>,
+}
+
+impl Saved {
+    /// Whether it is a publication of this channel.
+    pub fn is_of(&self, id: ChannelId) -> bool {
+        self.channel == id
+    }
+
+    /// What comes from one connection's place on.
+    pub fn from(&self, at: u32) -> &[u8] {
+        &self.bytes[at as usize..]
+    }
+
+    /// What it counts for in `backlog_bytes_max`, however many share it.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.len() + SAVED_BYTES
+    }
+}
+
+/// One connection's place in a saved frame.
+#[derive(Debug)]
+pub struct Rest {
+    /// The frame.
+    pub saved: Arc<Saved>,
+    /// How much of it is written.
+    pub at: u32,
+}
+
+impl Rest {
+    /// What is still to be written.
+    pub fn left(&self) -> &[u8] {
+        self.saved.from(self.at)
+    }
+}
+
+/// The saving, which goes on over several turns if there are many.
+#[derive(Debug, Default)]
+pub(super) struct Saving {
+    /// How many more laggards may be dealt with in this turn.
+    pub left: usize,
+    /// The frame saved last: its form, where in the log its copy begins and where it ends, and the copy.
+    last: Option<(usize, u64, u64, Weak<Saved>)>,
+}
+
+impl Saving {
+    /// The copy of the frame that ends there, if it reaches back to `position`.
+    fn copy_of(&self, (id, epoch): (ChannelId, u64), form: usize, position: u64, end: u64) -> Option<Rest> {
+        let (last_form, from, last_end, saved) = self.last.as_ref()?;
+        let saved = saved.upgrade()?;
+        let is_it = (*last_form, *last_end) == (form, end) && (saved.channel, saved.epoch) == (id, epoch);
+        (is_it && *from <= position).then(|| Rest { at: (position - from) as u32, saved })
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// The channel, form and position at which a connection stands in the middle of a frame, with its cursor.
+    fn cursor_in_frame(&self, index: usize) -> Option<(ChannelId, usize, u64)> {
+        let slot = &self.slots[index];
+        let id = slot.mid_channel()?;
+        let deflated = slot.flags.takes_deflated();
+        let position = self.channels.get(id).log_in(deflated)?.position(self.cursor(index, id)?)?;
+        Some((id, usize::from(deflated), position))
+    }
+
+    /// Where a subscriber stands in a channel's log.
+    pub(super) fn cursor(&self, index: usize, id: ChannelId) -> Option<Cursor> {
+        let slot = &self.slots[index];
+        if id == DEFAULT {
+            return slot.flags.any(Flags::BROADCAST).then_some(slot.cursor);
+        }
+        let memberships = &slot.extra.as_ref()?.memberships;
+        let place = memberships.iter().find(|m| m.channel == id)?.place;
+        Some(self.channels.get(id).members[place as usize].cursor)
+    }
+
+    /// Moves a subscriber's cursor.
+    pub(super) fn set_cursor(&mut self, index: usize, id: ChannelId, cursor: Cursor) {
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            slot.cursor = cursor;
+        } else if let Some(extra) = &slot.extra
+            && let Some(membership) = extra.memberships.iter().find(|m| m.channel == id)
+        {
+            self.channels.get_mut(id).members[membership.place as usize].cursor = cursor;
+        }
+    }
+
+    /// A connection's cursor has stopped in the middle of a frame: its channel is told.
+    pub(super) fn enter_midway(&mut self, index: usize) {
+        if let Some((id, form, position)) = self.cursor_in_frame(index) {
+            self.channels.get_mut(id).midway[form].enter(position, index as u32);
+        }
+    }
+
+    /// It goes on, or away.
+    pub(super) fn leave_midway(&mut self, index: usize) {
+        if let Some((id, form, position)) = self.cursor_in_frame(index) {
+            self.channels.get_mut(id).midway[form].leave(position, index as u32);
+        }
+    }
+
+    /// Its cursor is at a boundary.
+    pub(super) fn clear_midway(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        slot.flags.set(Flags::MID_FRAME, false);
+        if let Some(extra) = &mut slot.extra {
+            extra.mid = None;
+        }
+    }
+
+    /// Lets everybody who stands in mid-frame before these positions of a channel's forms have the rest of the frame
+    /// apart from the log. False: there are more than one turn may deal with.
+    #[inline]
+    pub(super) fn save_rests(&mut self, id: ChannelId, tails: impl FnOnce(&Self) -> [u64; 2]) -> bool {
+        let [plain, deflated] = &self.channels.get(id).midway;
+        if plain.is_empty() && deflated.is_empty() {
+            return true;
+        }
+        let tails = tails(self);
+        self.save_rests_before(id, tails)
+    }
+
+    #[cold]
+    fn save_rests_before(&mut self, id: ChannelId, tails: [u64; 2]) -> bool {
+        for (form, tail) in tails.into_iter().enumerate() {
+            while let Some((position, index)) = self.channels.get(id).midway[form].first_before(tail) {
+                if self.saving.left == 0 {
+                    return false;
+                }
+                self.saving.left -= 1;
+                self.save_rest(id, form, position, index);
+            }
+        }
+        self.saving.last = None;
+        true
+    }
+
+    fn save_rest(&mut self, id: ChannelId, form: usize, position: u64, index: u32) {
+        let channel = self.channels.get_mut(id);
+        channel.midway[form].leave(position, index);
+        let Some(log) = channel.log_in(form == 1) else { return };
+        let (end, offset, epoch) = (log.frame_end(position), log.offset_at(position).0, channel.epoch);
+        let rest = self.saving.copy_of((id, epoch), form, position, end).or_else(|| {
+            let bytes = (end - position) as usize + SAVED_BYTES;
+            if self.backlog_bytes.saturating_add(bytes) > self.config.backlog_bytes_max {
+                return None;
+            }
+            let (first, second) = log.slices_between(position, end);
+            let bytes = [first, second].concat().into_boxed_slice();
+            let saved = Arc::new(Saved { channel: id, epoch, offset, bytes });
+            self.backlog_bytes += saved.held_bytes();
+            self.saving.last = Some((form, position, end, Arc::downgrade(&saved)));
+            Some(Rest { saved, at: 0 })
+        });
+        let index = index as usize;
+        let Some(rest) = rest else {
+            self.cut_off(index, id);
+            return;
+        };
+        channel.ledger.set_apart(offset);
+        channel.owed[form] += 1;
+        self.metrics.rests_saved += 1;
+        if self.slots[index].mid_channel() == Some(id) {
+            self.set_cursor(index, id, Cursor::at(end));
+            self.clear_midway(index);
+        } else {
+            self.shorten_first(index, end);
+        }
+        self.hold(index, |slot| {
+            slot.flags.set(Flags::OUTBOX, true);
+            slot.extra_mut().outbox.get_or_insert_default().rest = Some(rest);
+        });
+    }
+
+    /// The stretch that waits first begins behind the frame under way.
+    fn shorten_first(&mut self, index: usize, end: u64) {
+        let outbox = self.slots[index].extra.as_mut().and_then(|extra| extra.outbox.as_mut());
+        let Some(outbox) = outbox else { return };
+        let Some(stretch) = outbox.first_stretch() else { return };
+        (stretch.from, stretch.midway) = (end, false);
+        if stretch.from == stretch.to {
+            let stretch = *stretch;
+            outbox.drop_first();
+            self.end_stretch(index, stretch, Passage::Gone);
+        }
+    }
+
+    /// There is no room for the rest of the frame that a connection is in the middle of: nothing is left to say.
+    pub(super) fn cut_off(&mut self, index: usize, id: ChannelId) {
+        let (conn, name) = (self.slots[index].id(index), self.channel_name(id));
+        let fields: [(&str, &dyn std::fmt::Display); 4] = [
+            ("conn", &conn),
+            ("channel", &name),
+            ("action", &"disconnect"),
+            ("backlog_bytes_max", &self.config.backlog_bytes_max),
+        ];
+        self.journal.event(self.now, LogLevel::Warn, "slow_consumer", &fields);
+        self.metrics.slow_cut += 1;
+        self.remove(index, CloseReason::SlowConsumer);
+    }
+
+    /// A connection has had the rest of a frame, or never will.
+    pub(super) fn end_rest(&mut self, index: usize, rest: Rest, passage: Passage) {
+        let form = usize::from(self.slots[index].flags.takes_deflated());
+        let Saved { channel: id, epoch, offset, .. } = *rest.saved;
+        let now_us = self.now.mono_us;
+        if let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) {
+            channel.owed[form] -= 1;
+            channel.ledger.rejoin(offset, passage, now_us);
+            self.channels.touch(id);
+        }
+        if let Some(saved) = Arc::into_inner(rest.saved) {
+            self.backlog_bytes -= saved.held_bytes();
+        }
+    }
+
+    /// A connection has had a stretch of a log, or never will have what is left of it.
+    pub(super) fn end_stretch(&mut self, index: usize, stretch: Stretch, passage: Passage) {
+        let form = usize::from(self.slots[index].flags.takes_deflated());
+        let Stretch { channel: id, midway, epoch, from, .. } = stretch;
+        let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) else {
+            return;
+        };
+        channel.owed[form] -= 1;
+        if midway {
+            channel.midway[form].leave(from, index as u32);
+        }
+        self.pass_stretch(stretch, form == 1, passage);
+    }
+
+    /// Counts what became of the publications in a stretch.
+    pub(super) fn pass_stretch(&mut self, stretch: Stretch, deflated: bool, passage: Passage) {
+        let Stretch { channel: id, from, to, .. } = stretch;
+        let channel = self.channels.get_mut(id);
+        let Some(log) = channel.log_in(deflated) else { return };
+        // What the log has given up the ledger knows to be lost.
+        let (first, next) = (log.offset_at(from.max(log.tail())).0, log.offset_at(to.max(log.tail())).0);
+        channel.ledger.pass(passage, first, next);
+        self.channels.touch(id);
+    }
+
+    /// Gives up what a connection that goes away was still to get. True: a close frame is among that.
+    pub(super) fn give_up_owed(&mut self, index: usize) -> bool {
+        self.leave_midway(index);
+        let outbox = self.hold(index, |slot| {
+            slot.flags.set(Flags::OUTBOX, false);
+            slot.extra.as_mut()?.outbox.take()
+        });
+        let Some(mut outbox) = outbox else { return false };
+        if let Some(rest) = outbox.rest.take() {
+            self.end_rest(index, rest, Passage::Gone);
+        }
+        for stretch in outbox.stretches() {
+            self.end_stretch(index, *stretch, Passage::Gone);
+        }
+        outbox.goodbye
+    }
+}

@@ -1,0 +1,355 @@
+//! Going on where a full socket stopped: the frame under way, then what waits in the outbox in its order, then the
+//! logs.
+
+use std::sync::Arc;
+
+use crate::config::{LogLevel, SlowConsumer};
+use crate::endpoint::handler::goodbye;
+use crate::metrics::CloseReason;
+use crate::protocol::close::CloseCode;
+use crate::push::{ChannelId, DEFAULT, Passage};
+
+use super::flush::{Offer, count_written, offer, set_blocked, set_full};
+use super::outbox::{Item, Outbox, Stretch};
+use super::output::transmit;
+use super::reactor::Reactor;
+use super::slot::{Flags, Slot, State};
+use super::socket::Socket;
+
+impl<S: Socket> Reactor<S> {
+    /// The socket takes more: goes on where it stopped.
+    pub(super) fn writable(&mut self, index: usize) {
+        let seconds = self.seconds();
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if !slot.flags.any(Flags::BLOCKED) {
+            return;
+        }
+        set_blocked(&mut self.census, &mut slot.flags, false);
+        let (serial, sent) = (slot.serial, self.metrics.send_bytes);
+        self.resume(index);
+        if self.metrics.send_bytes != sent
+            && let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial)
+        {
+            // Whoever reads is alive.
+            slot.seen = seconds;
+            slot.flags.set(Flags::PINGED, false);
+        }
+    }
+
+    /// Goes on with the connections that a shortage of memory has stopped.
+    pub(super) fn retry(&mut self) {
+        for (index, serial) in std::mem::take(&mut self.timers.retries) {
+            let index = index as usize;
+            let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else { continue };
+            if slot.flags.any(Flags::BLOCKED) {
+                set_blocked(&mut self.census, &mut slot.flags, false);
+                self.resume(index);
+            }
+            self.readable(index, true);
+        }
+    }
+
+    /// Writes everything that this connection is behind with, until its socket is full.
+    fn resume(&mut self, index: usize) {
+        let flags = self.slots[index].flags;
+        if flags.any(Flags::TLS) && !self.write_unsent(index)
+            || flags.any(Flags::KERNEL_TLS) && !self.renew_ours(index)
+        {
+            return;
+        }
+        // The frame under way, alone if something waits behind it.
+        if let Some(channel) = self.slots[index].mid_channel()
+            && !self.catch_up(index, channel)
+        {
+            return;
+        }
+        if !self.write_outbox(index) {
+            return;
+        }
+        if self.slots[index].flags.any(Flags::BROADCAST) && !self.catch_up(index, DEFAULT) {
+            return;
+        }
+        let mut at = 0;
+        while let Some(extra) = &self.slots[index].extra
+            && let Some(membership) = extra.memberships.get(at)
+        {
+            let channel = membership.channel;
+            if !self.catch_up(index, channel) {
+                return;
+            }
+            at += 1;
+        }
+        let slot = &mut self.slots[index];
+        slot.tidy();
+        if slot.state == State::Closing {
+            self.await_goodbye(index);
+        }
+        let slot = &mut self.slots[index];
+        if slot.flags.any(Flags::FINISH) {
+            self.finish(index);
+        } else if slot.flags.any(Flags::PAUSED) {
+            slot.flags.set(Flags::PAUSED, false);
+            self.again.push((index as u32, slot.serial));
+        }
+        if flags.any(Flags::TLS) {
+            self.hand_to_kernel(index);
+        }
+    }
+
+    /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
+    pub(super) fn catch_up(&mut self, index: usize, id: ChannelId) -> bool {
+        if self.slots[index].mid_channel() == Some(id) {
+            self.leave_midway(index);
+        }
+        let slot = &mut self.slots[index];
+        let channel = self.channels.get_mut(id);
+        let other = channel.deflated.as_ref().filter(|_| slot.flags.takes_deflated());
+        let log = other.map_or(&channel.log, |deflated| &deflated.log);
+        let outbox_waits = slot.flags.any(Flags::OUTBOX);
+        let mut default_cursor = slot.cursor;
+        let cursor = if id == DEFAULT {
+            &mut default_cursor
+        } else {
+            let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+            let Some(membership) = memberships.iter().find(|m| m.channel == id) else { return true };
+            &mut channel.members[membership.place as usize].cursor
+        };
+        let (tls, backlog_bytes) = (&mut self.tls, &mut self.backlog_bytes);
+        let offered = offer(
+            |metrics, first, second| transmit(slot, tls, backlog_bytes, metrics, first, second),
+            log,
+            &mut channel.ledger,
+            cursor,
+            &mut self.metrics,
+            outbox_waits,
+        );
+        slot.cursor = default_cursor;
+        if offered != Offer::Nothing {
+            self.channels.touch(id);
+        }
+        match offered {
+            Offer::Nothing | Offer::Done => {
+                self.clear_midway(index);
+                true
+            }
+            Offer::Full { mid_frame } | Offer::Short { mid_frame } => {
+                set_full(&mut self.census, slot, id, mid_frame);
+                if matches!(offered, Offer::Short { .. }) {
+                    self.timers.retries.push((index as u32, slot.serial));
+                }
+                self.enter_midway(index);
+                false
+            }
+            Offer::Fallen if self.fallen(index, id) => self.catch_up(index, id),
+            // It was told goodbye and has left its channels: if it heard that, it has caught up with everything.
+            Offer::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
+            Offer::Broken(cause) => {
+                self.remove(index, cause);
+                false
+            }
+        }
+    }
+
+    /// Writes what waits, in its order. False: stop here, the socket is full or the connection gone.
+    fn write_outbox(&mut self, index: usize) -> bool {
+        while let Some(outbox) = self.slots[index].outbox() {
+            let goes_on = match outbox.first() {
+                _ if outbox.rest.is_some() => self.write_rest(index),
+                Some(Item::Frames { .. }) => self.write_frames(index),
+                Some(&Item::Stretch(stretch)) => self.write_stretch(index, stretch),
+                None => self.write_goodbye(index),
+            };
+            if !goes_on {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Changes a connection's outbox, and drops it if that leaves nothing in it.
+    pub(super) fn in_outbox<T: Default>(&mut self, index: usize, change: impl FnOnce(&mut Outbox) -> T) -> T {
+        self.hold(index, |slot| {
+            let Some(extra) = &mut slot.extra else { return T::default() };
+            let Some(outbox) = &mut extra.outbox else { return T::default() };
+            let result = change(outbox);
+            if outbox.is_empty() {
+                extra.outbox = None;
+                slot.flags.set(Flags::OUTBOX, false);
+            }
+            result
+        })
+    }
+
+    /// The rest of a frame that its log no longer has.
+    fn write_rest(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        let Some(rest) = slot.outbox().and_then(|outbox| outbox.rest.as_ref()) else { return true };
+        let (saved, at) = (rest.saved.clone(), rest.at);
+        let bytes = saved.from(at);
+        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]);
+        let (n, done) = (sent.taken(), sent.taken() == bytes.len());
+        // Its owners are counted.
+        drop(saved);
+        let whole = self.in_outbox(index, |outbox| {
+            if let Some(rest) = &mut outbox.rest {
+                rest.at += n as u32;
+            }
+            outbox.rest.take_if(|_| done)
+        });
+        if let Some(rest) = whole {
+            self.metrics.deliveries += 1;
+            self.end_rest(index, rest, Passage::Written);
+        }
+        self.after_write(index, &sent, done)
+    }
+
+    /// Frames for this connection alone.
+    fn write_frames(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        // Taken out while it is written.
+        let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.take()) else { return true };
+        let bytes = outbox.first_frames();
+        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]);
+        slot.extra_mut().outbox = Some(outbox);
+        let done = self.in_outbox(index, |outbox| outbox.frames_written(sent.taken()));
+        self.after_write(index, &sent, done)
+    }
+
+    /// Publications that come before something else.
+    fn write_stretch(&mut self, index: usize, stretch: Stretch) -> bool {
+        let slot = &mut self.slots[index];
+        let form = usize::from(slot.flags.takes_deflated());
+        let Stretch { channel: id, midway, epoch, from, to } = stretch;
+        let channel = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch);
+        let Some(channel) = channel else { return self.lost_stretch(index, stretch) };
+        let other = channel.deflated.as_ref().filter(|_| form == 1);
+        let log = other.map_or(&channel.log, |deflated| &deflated.log);
+        if log.tail() > from {
+            return self.lost_stretch(index, stretch);
+        }
+        let (first, second) = log.slices_between(from, to);
+        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, first, second);
+        let reached = from + sent.taken() as u64;
+        let boundary = count_written(log, from, reached, &mut channel.ledger, &mut self.metrics);
+        if midway {
+            channel.midway[form].leave(from, index as u32);
+        }
+        if reached == to {
+            channel.owed[form] -= 1;
+        } else if !boundary {
+            channel.midway[form].enter(reached, index as u32);
+        }
+        self.channels.touch(id);
+        self.in_outbox(index, |outbox| match outbox.first_stretch() {
+            Some(stretch) if reached < to => (stretch.from, stretch.midway) = (reached, !boundary),
+            _ => outbox.drop_first(),
+        });
+        self.after_write(index, &sent, reached == to)
+    }
+
+    /// A log has moved on over a stretch that this connection was still to get before something else: its policy
+    /// decides, as for whoever falls off with its cursor.
+    fn lost_stretch(&mut self, index: usize, stretch: Stretch) -> bool {
+        if stretch.midway {
+            // Its channel is gone altogether, in the middle of a frame.
+            self.cut_off(index, stretch.channel);
+            return false;
+        }
+        if self.config.slow_consumer == SlowConsumer::Close {
+            self.note_slow(index, stretch.channel, "close");
+            self.close_slow(index);
+            return self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));
+        }
+        self.note_slow(index, stretch.channel, "skip");
+        self.metrics.slow_skipped += 1;
+        let deflated = self.slots[index].flags.takes_deflated();
+        if let Some(newest) = self.skip_within(stretch, deflated) {
+            self.in_outbox(index, |outbox| {
+                if let Some(stretch) = outbox.first_stretch() {
+                    stretch.from = newest;
+                }
+            });
+        } else {
+            self.in_outbox(index, Outbox::drop_first);
+            self.end_stretch(index, stretch, Passage::Skipped);
+        }
+        true
+    }
+
+    /// Where a stretch goes on with the newest publication of its channel, if that one is in it.
+    fn skip_within(&mut self, stretch: Stretch, deflated: bool) -> Option<u64> {
+        let channel = self.channels.try_get_mut(stretch.channel)?;
+        let log = channel.log_in(deflated).filter(|_| channel.epoch == stretch.epoch)?;
+        let newest = log.newest_start();
+        if newest >= stretch.to {
+            return None;
+        }
+        channel.skip_to_newest(deflated);
+        self.channels.touch(stretch.channel);
+        Some(newest)
+    }
+
+    /// A channel's name, for the log; it may be gone.
+    pub(super) fn channel_name(&self, id: ChannelId) -> Arc<str> {
+        self.channels.try_get(id).map(|channel| channel.name.clone()).unwrap_or_default()
+    }
+
+    /// Notes in the log what becomes of a slow consumer.
+    pub(super) fn note_slow(&mut self, index: usize, id: ChannelId, action: &str) {
+        let conn = self.slots[index].id(index);
+        let name = self.channel_name(id);
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("conn", &conn), ("channel", &name), ("action", &action)];
+        self.journal.event(self.now, LogLevel::Warn, "slow_consumer", &fields);
+    }
+
+    /// The close frame, behind all else.
+    fn write_goodbye(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
+        let frame = goodbye(ending.code, &ending.reason);
+        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, &frame, &[]);
+        let (n, done) = (sent.taken(), sent.taken() == frame.len());
+        self.in_outbox(index, |outbox| {
+            outbox.goodbye = n == 0;
+            if n > 0 && !done {
+                outbox.push_frames(&frame[n..]);
+            }
+        });
+        self.after_write(index, &sent, done)
+    }
+
+    /// Closes a slow consumer (1013), or lets one that is being closed already know that it has missed something. It
+    /// gets no more of what was published but the rest of the frame under way.
+    pub(super) fn close_slow(&mut self, index: usize) {
+        let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "slow consumer");
+        self.begin_close(index, code, reason, CloseReason::SlowConsumer);
+        let goodbye_waits = self.slots.get(index).and_then(Slot::outbox).is_some_and(|outbox| outbox.goodbye);
+        if !goodbye_waits {
+            return;
+        }
+        if let Some(ending) = self.slots[index].extra.as_mut().and_then(|extra| extra.ending.as_mut()) {
+            (ending.code, ending.reason) = (code, reason.to_owned());
+            ending.cause = CloseReason::SlowConsumer;
+        }
+        self.end_behind_frame(index);
+        for stretch in self.in_outbox(index, Outbox::give_up_stretches) {
+            self.end_stretch(index, stretch, Passage::Gone);
+        }
+    }
+
+    /// Of a stretch that begins in mid-frame only the frame is left.
+    fn end_behind_frame(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let deflated = slot.flags.takes_deflated();
+        let outbox = slot.extra.as_mut().and_then(|extra| extra.outbox.as_mut());
+        let stretch = outbox.and_then(|outbox| outbox.first_stretch()).filter(|stretch| stretch.midway);
+        let Some(stretch) = stretch else { return };
+        let channel = self.channels.try_get(stretch.channel).filter(|channel| channel.epoch == stretch.epoch);
+        let Some(log) = channel.and_then(|channel| channel.log_in(deflated)) else { return };
+        let end = log.frame_end(stretch.from);
+        let behind = Stretch { midway: false, from: end, ..*stretch };
+        stretch.to = end;
+        self.pass_stretch(behind, deflated, Passage::Gone);
+    }
+}

@@ -1,0 +1,528 @@
+//! What one thread asks for happens in its order: checked exactly, in the simulated world, for a thread beside the
+//! server and for callbacks, with fast readers and slow ones.
+#![allow(clippy::unwrap_used)]
+
+mod sim;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use sim::client::{Heard, Reader, Role, padding};
+use sim::dice::Dice;
+use sim::handler::Seen;
+use sim::world::World;
+use wspush::config::SlowConsumer;
+use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
+use wspush::metrics::CloseReason;
+use wspush::push::LogLimits;
+use wspush::reactor::{Command, Door, Shared};
+use wspush::{CloseCode, Config, ConnId, Message, PushOptions};
+
+const CHANNELS: [&str; 3] = ["broadcast", "public.a", "public.b"];
+
+/// What the thread has done; clients by their number.
+#[derive(Clone, Debug)]
+enum Deed {
+    Publish(String, usize),
+    Answer(usize, usize),
+    Direct(usize, usize),
+    Join(usize, String),
+    Leave(usize, String),
+    Close(usize, u16),
+}
+
+/// Publications of several channels, which have no order among them, and what was said to one client behind them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Segment {
+    publications: BTreeMap<String, Vec<usize>>,
+    then: Option<Heard>,
+}
+
+fn publication(segments: &mut [Segment], channel: &str, number: usize) {
+    let last = segments.last_mut().expect("there is always one");
+    last.publications.entry(channel.to_owned()).or_default().push(number);
+}
+
+fn barrier(segments: &mut Vec<Segment>, heard: Heard) {
+    segments.last_mut().expect("there is always one").then = Some(heard);
+    segments.push(Segment::default());
+}
+
+/// What client `n` is to hear of all that.
+fn expected(n: usize, deeds: &[Deed]) -> Vec<Segment> {
+    let mut segments = vec![Segment::default()];
+    let mut channels = BTreeSet::new();
+    for deed in deeds {
+        match deed {
+            Deed::Publish(channel, number) if channels.contains(channel) => {
+                publication(&mut segments, channel, *number);
+            }
+            Deed::Answer(to, k) if *to == n => barrier(&mut segments, Heard::Answer(*k)),
+            Deed::Direct(to, k) if *to == n => barrier(&mut segments, Heard::Direct(*k)),
+            Deed::Join(who, channel) if *who == n => drop(channels.insert(channel)),
+            Deed::Leave(who, channel) if *who == n => drop(channels.remove(channel)),
+            Deed::Close(who, code) if *who == n => {
+                barrier(&mut segments, Heard::Close(*code));
+                break;
+            }
+            _ => {}
+        }
+    }
+    segments
+}
+
+fn heard(transcript: &[Heard]) -> Vec<Segment> {
+    let mut segments = vec![Segment::default()];
+    for heard in transcript {
+        match heard {
+            Heard::Publication(channel, number) => publication(&mut segments, channel, *number),
+            other => barrier(&mut segments, other.clone()),
+        }
+    }
+    segments
+}
+
+/// Everything, in its place.
+fn check_exact(who: &str, transcript: &[Heard], n: usize, deeds: &[Deed]) {
+    let (heard, expected) = (heard(transcript), expected(n, deeds));
+    for (at, (heard, expected)) in heard.iter().zip(&expected).enumerate() {
+        assert_eq!(heard, expected, "{who}, segment {at}");
+    }
+    assert_eq!(heard.len(), expected.len(), "{who}");
+}
+
+/// A slow one may have missed publications, and may have been closed for that; what it has heard is in order.
+fn check_slow(who: &str, heard: &[Segment], expected: &[Segment], may_skip: bool) {
+    let told = heard.iter().position(|segment| segment.then == Some(Heard::Close(1013)));
+    let mut lost = BTreeSet::new();
+    for (at, segment) in heard.iter().enumerate() {
+        for (channel, all) in &expected[at].publications {
+            let numbers = segment.publications.get(channel).map_or(&[][..], Vec::as_slice);
+            let is_subset = numbers.iter().all(|number| all.contains(number));
+            assert!(is_subset, "{who}: {channel} {numbers:?} of {all:?} in segment {at}");
+            let whole = numbers.is_empty() || numbers[..] == all[..numbers.len()] && !lost.contains(channel);
+            assert!(may_skip || whole, "{who}: a gap in {channel}, segment {at}: {numbers:?} of {all:?}");
+            if numbers.len() < all.len() {
+                lost.insert(channel);
+            }
+        }
+        if Some(at) == told {
+            assert_eq!(heard[at + 1..], [Segment::default()], "{who}: something behind the close frame");
+            return;
+        }
+        assert_eq!(segment.then, expected[at].then, "{who}: segment {at}");
+        assert!(segment.publications.keys().all(|channel| expected[at].publications.contains_key(channel)));
+    }
+    assert_eq!(heard.len(), expected.len(), "{who}");
+    assert!(may_skip || lost.is_empty(), "{who}: a gap that it was not told of: {lost:?}");
+}
+
+fn connect(world: &mut World, count: usize, slow: bool) {
+    for _ in 0..count {
+        let (reader, down_max) = if slow {
+            let reader = world.dice.pick(&[Reader::Fast, Reader::Slow(60), Reader::Slow(400), Reader::Never]);
+            (reader, world.dice.pick(&[130, 600, 3_000]))
+        } else {
+            (Reader::Fast, 1 << 20)
+        };
+        let n = world.connect(Role::Push, Door::Public, reader, down_max);
+        let offers = ["", "permessage-deflate"];
+        world.clients[n].offer = if cfg!(feature = "deflate") { world.dice.pick(&offers) } else { "" };
+        world.clients[n].shake_hands(&format!("/ws?n={n}&channel=public.a"));
+    }
+    // A handshake takes a slow reader a while.
+    for _ in 0..4_000 {
+        if world.audit.open == count {
+            return;
+        }
+        world.pass_time(1_000);
+        for client in &mut world.clients {
+            client.send(usize::MAX);
+            client.read(usize::MAX, world.now_us);
+        }
+        world.turn(true);
+    }
+    panic!("not everybody is open: {:?}", world.audit);
+}
+
+fn config(dice: &mut Dice) -> Config {
+    Config {
+        heartbeat_ms: 0,
+        // Nobody is cut off for taking its time.
+        pong_wait_ms: 3_600_000,
+        close_wait_ms: 600_000,
+        drain_ms: 600_000,
+        flush_slice: dice.pick(&[1, 2, 4_096]),
+        outbox_bytes_max: 1 << 20,
+        deflate: cfg!(feature = "deflate"),
+        deflate_bytes_min: 40,
+        ..Config::default()
+    }
+}
+
+fn initial(count: usize) -> Vec<Deed> {
+    let join = |n| ["broadcast", "public.a"].map(|channel| Deed::Join(n, channel.to_owned()));
+    (0..count).flat_map(join).collect()
+}
+
+/// A thread beside the server does so many things to six clients. Returns what it did.
+fn thread(world: &mut World, steps: usize) -> Vec<Deed> {
+    let mut deeds = initial(world.clients.len());
+    for _ in 0..steps {
+        let n = world.dice.below(world.clients.len());
+        let conn = world.clients[n].conn.expect("it is open");
+        let channel = world.dice.pick(&CHANNELS).to_owned();
+        let command = |command| world.shared.command(command).expect("room in the inbox");
+        match world.dice.below(40) {
+            0..=17 => {
+                let number = world.count(&channel) + 1;
+                let len =
+                    if world.dice.one_in(6) { world.dice.range(100, 900) } else { world.dice.below(60) };
+                let text = format!("P|{channel}|{number}|{}", padding(number, len));
+                let name = (channel != "broadcast").then_some(&*channel);
+                let frame = Message::Text(&text).to_frame();
+                let receipt = world.shared.publish(name, frame, world.unix_us()).expect("room in the inbox");
+                world.published.get_mut(&channel).expect("it is there").push(receipt);
+                deeds.push(Deed::Publish(channel, number));
+            }
+            18..=25 => {
+                world.clients[n].directs_sent += 1;
+                let k = world.clients[n].directs_sent;
+                let frame = Message::Text(&format!("D|{k}|{conn}")).to_frame();
+                command(Command::Send { conn, frame, options: PushOptions::default() });
+                deeds.push(Deed::Direct(n, k));
+            }
+            26..=31 => {
+                command(Command::Subscribe { conn, channel: channel.clone() });
+                deeds.push(Deed::Join(n, channel));
+            }
+            32..=37 => {
+                command(Command::Unsubscribe { conn, channel: channel.clone() });
+                deeds.push(Deed::Leave(n, channel));
+            }
+            38 if world.dice.one_in(4) => {
+                command(Command::Close { conn, code: CloseCode(4002), reason: "enough".to_owned() });
+                deeds.push(Deed::Close(n, 4002));
+            }
+            _ => {
+                world.pass_time(1_000);
+                world.act();
+                world.turn(false);
+            }
+        }
+    }
+    deeds
+}
+
+fn everybody_reads(world: &mut World) {
+    world.calm();
+    for client in &mut world.clients {
+        client.reader = Reader::Fast;
+    }
+    world.settle();
+}
+
+/// How many have heard which publication, against its receipt.
+fn check_receipts(world: &World) {
+    for (channel, receipts) in &world.published {
+        for (at, receipt) in receipts.iter().enumerate() {
+            let number = at + 1;
+            let d = world.shared.delivery(receipt.id).expect("it is among the newest");
+            let heard = |n: &usize| {
+                let what = Heard::Publication(channel.clone(), number);
+                world.clients[*n].transcript.contains(&what)
+            };
+            let heard = (0..world.clients.len()).filter(heard).count() as u32;
+            assert_eq!((d.written, d.lagging), (heard, 0), "{channel} {number}: {d:?}");
+            assert_eq!(d.recipients, d.written + d.skipped + d.gone, "{channel} {number}: {d:?}");
+        }
+    }
+}
+
+#[test]
+fn a_thread_is_taken_at_its_word() {
+    let mut moved = 0;
+    for seed in 0..100 {
+        let mut dice = Dice::from_seed(seed);
+        let config = Config { log_bytes: 1 << 20, ..config(&mut dice) };
+        let mut world = World::new(dice, config, 0);
+        connect(&mut world, 6, true);
+        let deeds = thread(&mut world, 250);
+        everybody_reads(&mut world);
+        for client in &world.clients {
+            check_exact(&format!("seed {seed}, client {}", client.n), &client.transcript, client.n, &deeds);
+        }
+        check_receipts(&world);
+        for d in world.published.values().flatten().filter_map(|receipt| world.shared.delivery(receipt.id)) {
+            assert_eq!((d.skipped, d.gone), (0, 0), "seed {seed}: {d:?}");
+            moved += u64::from(d.written);
+        }
+    }
+    assert!(moved > 10_000, "{moved} deliveries");
+}
+
+#[test]
+fn who_is_too_slow_misses_publications_and_no_order() {
+    let (mut saved, mut skipped, mut closed) = (0, 0, 0);
+    for seed in 0..120 {
+        let mut dice = Dice::from_seed(seed);
+        let skips = dice.one_in(2);
+        let (bytes, publications) = (dice.pick(&[1_000, 3_000]), dice.pick(&[3, 20]));
+        let whole = LogLimits { bytes, publications, sum_bytes: 0 }.whole_bytes();
+        let config = Config {
+            log_bytes: bytes,
+            log_publications: publications,
+            logs_bytes_max: dice.pick(&[whole + 2_000, 1 << 30]),
+            slow_consumer: if skips { SlowConsumer::Skip } else { SlowConsumer::Close },
+            ..config(&mut dice)
+        };
+        let mut world = World::new(dice, config, u64::from(u32::MAX) - 20_000);
+        connect(&mut world, 6, true);
+        let deeds = thread(&mut world, 300);
+        everybody_reads(&mut world);
+        for client in &world.clients {
+            let who = format!("seed {seed}, client {} {:?}", client.n, client.close_code);
+            check_slow(&who, &heard(&client.transcript), &expected(client.n, &deeds), skips);
+            assert!(!client.has_rest(), "{who}: in the middle of a frame");
+            closed += u64::from(client.close_code == Some(1013));
+        }
+        check_receipts(&world);
+        let counters = world.reactor.counters();
+        assert_eq!((counters.slow_cut, counters.goodbyes_unread), (0, 0), "seed {seed}");
+        saved += counters.rests_saved;
+        skipped += counters.slow_skipped;
+    }
+    assert!(saved > 100 && skipped > 100 && closed > 30, "{saved} rests, {skipped} skips, {closed} closed");
+}
+
+/// A host that does what its clients tell it.
+struct Script {
+    shared: Arc<Shared>,
+    seen: Arc<Mutex<Seen>>,
+    deeds: Arc<Mutex<Vec<Deed>>>,
+    conns: HashMap<usize, ConnId>,
+    ended: HashSet<ConnId>,
+    numbers: HashMap<String, usize>,
+    answers: HashMap<usize, usize>,
+    directs: HashMap<usize, usize>,
+}
+
+fn next<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: K) -> usize {
+    let count = counts.entry(key).or_default();
+    *count += 1;
+    *count
+}
+
+impl Script {
+    /// One word of a client's: what, whom it is about, which channel.
+    fn word(&mut self, session: &mut Session<'_>, n: usize, word: &str) {
+        let mut parts = word.split(':');
+        let mut part = || parts.next().unwrap_or_default();
+        let (what, whom, channel) = (part(), part(), part().to_owned());
+        let other = whom.parse().unwrap_or(n);
+        // Nobody has come under that number yet.
+        let Some(&conn) = self.conns.get(&other) else { return };
+        let command = |command| self.shared.command(command).expect("room in the inbox");
+        let deed = match what {
+            "publish" => {
+                let number = next(&mut self.numbers, channel.clone());
+                let text = format!("P|{channel}|{number}|{}", padding(number, number % 50));
+                let name = (channel != "broadcast").then_some(&*channel);
+                let published = self.shared.publish(name, Message::Text(&text).to_frame(), 0);
+                published.expect("room in the inbox");
+                Deed::Publish(channel, number)
+            }
+            "answer" => {
+                // Nothing is said to whom it is over with, so that one is not counted.
+                let k = if self.ended.contains(&conn) { 0 } else { next(&mut self.answers, n) };
+                session.reply(Message::Text(&format!("R|{k}")));
+                Deed::Answer(n, k)
+            }
+            "send" => {
+                let k = next(&mut self.directs, other);
+                let frame = Message::Text(&format!("D|{k}|{conn}")).to_frame();
+                command(Command::Send { conn, frame, options: PushOptions::default() });
+                Deed::Direct(other, k)
+            }
+            "join" if other == n => {
+                session.subscribe(&*channel);
+                Deed::Join(n, channel)
+            }
+            "join" => {
+                command(Command::Subscribe { conn, channel: channel.clone() });
+                Deed::Join(other, channel)
+            }
+            "leave" if other == n => {
+                session.unsubscribe(&*channel);
+                Deed::Leave(n, channel)
+            }
+            "leave" => {
+                command(Command::Unsubscribe { conn, channel: channel.clone() });
+                Deed::Leave(other, channel)
+            }
+            "close" => {
+                self.ended.insert(conn);
+                if other == n && channel.is_empty() {
+                    session.close(CloseCode(4001), "as you wish");
+                    Deed::Close(n, 4001)
+                } else {
+                    command(Command::Close { conn, code: CloseCode(4002), reason: String::new() });
+                    Deed::Close(other, 4002)
+                }
+            }
+            other => panic!("{other}?"),
+        };
+        self.deeds.lock().unwrap().push(deed);
+    }
+}
+
+impl Handler for Script {
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        let channels = connect.channels.clone();
+        Decision::Accept(Accept { user: connect.query("n"), channels, ..Accept::default() })
+    }
+
+    fn on_open(&mut self, session: &mut Session<'_>) {
+        let n: usize = session.user().and_then(|user| user.parse().ok()).expect("a number");
+        self.seen.lock().unwrap().opened.push((n, session.id()));
+        self.conns.insert(n, session.id());
+        let joins = ["broadcast", "public.a"].map(|channel| Deed::Join(n, channel.to_owned()));
+        self.deeds.lock().unwrap().extend(joins);
+        if n >= 100 {
+            session.reply(Message::Text("R|1"));
+            session.close(CloseCode(4003), "not today");
+            session.reply(Message::Text("R|2"));
+            self.ended.insert(session.id());
+        }
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        assert!(!self.ended.contains(&session.id()), "a message of a session that is over");
+        let n: usize = session.user().and_then(|user| user.parse().ok()).expect("a number");
+        let Message::Text(text) = message else { panic!("no text") };
+        for word in text.split(' ') {
+            self.word(session, n, word);
+        }
+    }
+
+    fn on_close(&mut self, conn: ConnId, _user: Option<&str>, code: CloseCode, _reason: &str) {
+        self.ended.insert(conn);
+        self.seen.lock().unwrap().closed.push((conn, code.0));
+    }
+}
+
+fn script_world(dice: Dice, config: Config) -> (World, Arc<Mutex<Vec<Deed>>>) {
+    let deeds = Arc::new(Mutex::new(Vec::new()));
+    let host = deeds.clone();
+    let world = World::with_handler(dice, config, 0, |shared, seen| {
+        Box::new(Script {
+            shared,
+            seen,
+            deeds: host,
+            conns: HashMap::new(),
+            ended: HashSet::new(),
+            numbers: HashMap::new(),
+            answers: HashMap::new(),
+            directs: HashMap::new(),
+        })
+    });
+    (world, deeds)
+}
+
+fn words(dice: &mut Dice, clients: usize) -> String {
+    let word = |dice: &mut Dice| {
+        let (whom, channel) = (dice.below(clients), dice.pick(&CHANNELS));
+        match dice.below(40) {
+            0..=13 => format!("publish::{channel}"),
+            14..=22 => "answer".to_owned(),
+            23..=28 => format!("send:{whom}"),
+            29..=32 => format!("join:{whom}:{channel}"),
+            33..=37 => format!("leave:{whom}:{channel}"),
+            38 if dice.one_in(4) => "close".to_owned(),
+            39 if dice.one_in(4) => format!("close:{whom}:handle"),
+            _ => "answer".to_owned(),
+        }
+    };
+    (0..dice.range(1, 6)).map(|_| word(dice)).collect::<Vec<_>>().join(" ")
+}
+
+/// Callbacks push, reply, subscribe and close, each other's connections among them. `steps` messages come in.
+fn callbacks(seed: u64, slow: bool, log: (usize, usize)) -> u64 {
+    const CLIENTS: usize = 6;
+    let mut dice = Dice::from_seed(seed);
+    let (log_bytes, log_publications) = log;
+    let config = Config { log_bytes, log_publications, ..config(&mut dice) };
+    let (mut world, deeds) = script_world(dice, config);
+    connect(&mut world, CLIENTS - 2, slow);
+    let mut waited = 0;
+    for _ in 0..120 {
+        if world.clients.len() < CLIENTS && world.dice.one_in(30) {
+            // One more, in the middle of it.
+            let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+            world.clients[n].shake_hands(&format!("/ws?n={n}&channel=public.a"));
+        }
+        let n = world.dice.below(world.clients.len());
+        for _ in 0..world.dice.range(1, 4) {
+            if world.clients[n].can_send() {
+                let text = words(&mut world.dice, CLIENTS);
+                let (dice, client) = (&mut world.dice, &mut world.clients[n]);
+                client.say(dice, true, text.as_bytes());
+            }
+        }
+        world.pass_time(1_000);
+        world.act();
+        world.turn(false);
+        waited += u64::from(world.audit.pending > 0);
+    }
+    everybody_reads(&mut world);
+    let deeds = deeds.lock().unwrap();
+    for client in &world.clients {
+        check_exact(&format!("seed {seed}, client {}", client.n), &client.transcript, client.n, &deeds);
+    }
+    waited
+}
+
+#[test]
+fn callbacks_are_taken_at_their_word() {
+    for seed in 0..100 {
+        callbacks(seed, seed % 2 == 0, (1 << 20, 1_024));
+    }
+}
+
+#[test]
+fn callbacks_are_taken_at_their_word_when_a_log_is_full() {
+    // A log of two, visited by one at a time: what a callback publishes has to wait, and so has what it asks for next.
+    let waited: u64 = (0..100).map(|seed| callbacks(seed, false, (4_096, 2))).sum();
+    assert!(waited > 300, "nothing had to wait: {waited}");
+}
+
+#[test]
+fn a_session_that_is_over_is_not_shown_again() {
+    for seed in 0..100 {
+        let mut dice = Dice::from_seed(seed);
+        let config = config(&mut dice);
+        let (mut world, deeds) = script_world(dice, config);
+        for _ in 0..=100 {
+            let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+            world.clients[n].shake_hands(&format!("/ws?n={n}"));
+            // Its messages come right behind the request, or in pieces.
+            let (dice, client) = (&mut world.dice, &mut world.clients[n]);
+            if n >= 98 {
+                for text in ["answer", "close answer", "answer", "answer"] {
+                    client.say(dice, true, text.as_bytes());
+                }
+            }
+        }
+        everybody_reads(&mut world);
+        assert_eq!(world.reactor.counters().closed.get(CloseReason::Admin), 3);
+        let said =
+            |n: usize| heard(&world.clients[n].transcript).into_iter().filter_map(|segment| segment.then);
+        let (answer, closed) = (Heard::Answer, Heard::Close);
+        assert_eq!(said(98).collect::<Vec<_>>(), [answer(1), closed(4001)], "seed {seed}");
+        assert_eq!(said(99).collect::<Vec<_>>(), [answer(1), closed(4001)], "seed {seed}");
+        assert_eq!(said(100).collect::<Vec<_>>(), [answer(1), closed(4003)], "seed {seed}");
+        let answers = deeds.lock().unwrap().iter().filter(|deed| matches!(deed, Deed::Answer(..))).count();
+        assert_eq!(answers, 4, "one before the close and one behind it, of two clients");
+        assert_eq!(world.alive(), 98, "on_close is called once for each on_open");
+    }
+}
