@@ -164,6 +164,7 @@ impl<S: Socket> Reactor<S> {
         set_blocked(&mut self.census, &mut slot.flags, false);
         if slot.state == State::Admin {
             self.census.admin -= 1;
+            self.admin_addresses.leave(index as u32);
         } else {
             self.census.public -= 1;
             self.addresses.leave(index as u32);
@@ -176,7 +177,9 @@ impl<S: Socket> Reactor<S> {
             State::Closing => self.census.closing -= 1,
             State::Http | State::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
-                if matches!(cause, CloseReason::Idle | CloseReason::Unread | CloseReason::Drain) {
+                let ours =
+                    [CloseReason::Idle, CloseReason::Unread, CloseReason::Drain, CloseReason::ShownOut];
+                if ours.contains(&cause) {
                     self.metrics.closed(cause);
                 }
                 return;

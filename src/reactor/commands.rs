@@ -9,7 +9,7 @@ use crate::protocol::{Deflater, frame};
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions, Room};
 
 use super::outbox::ITEM_BYTES;
-use super::reactor::Reactor;
+use super::reactor::{Door, Reactor};
 use super::shared::{Command, EndAsked};
 use super::slot::{Flags, State};
 use super::socket::Socket;
@@ -296,7 +296,10 @@ impl<S: Socket> Reactor<S> {
             Ok(config) => {
                 self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
                 self.config = config;
-                self.addresses.set_max(self.config.connections_per_address_max);
+                for door in [Door::Public, Door::Admin] {
+                    let max = self.config.connections_per_address_max;
+                    self.addresses_of(door).set_max(max);
+                }
                 self.tell_channels_the_policy();
                 self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
                 // Listeners are what they were: whether there are any with TLS doesn't change.

@@ -54,6 +54,9 @@ impl Flags {
     pub const KERNEL_TLS: Flags = Flags(1 << 13);
     /// Its peer was told through the kernel that nothing more will come, or that TLS is broken.
     pub const CLOSE_NOTIFIED: Flags = Flags(1 << 14);
+    /// An admin connection that has passed the fence: with the token, if there is one. Shares its bit with
+    /// CLOSE_NOTIFIED, which only WebSockets have.
+    pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 
