@@ -1,4 +1,4 @@
-//! The settings as the documents show them: README's table, and the lists of the manual pages. The tests hold the
+//! The settings as the documents show them: the book's table, and the lists of the manual pages. The tests hold the
 //! documents to it; `WSPUSH_BLESS=1 cargo test -p wspush
 //! --all-features --lib documents` writes them.
 
@@ -98,7 +98,7 @@ const IN_MDOC: (&str, &str) = (".\\\" settings:begin\n", ".\\\" settings:end");
 
 #[test]
 fn the_documents_have_all_settings() {
-    hold("README.md", IN_MARKDOWN, &markdown());
+    hold("docs/settings.md", IN_MARKDOWN, &markdown());
     hold("docs/man/wspushd.1", IN_MDOC, &mdoc(Named::AsFlag));
     hold("docs/man/wspush.3", IN_MDOC, &mdoc(Named::AsKey));
 }

@@ -3,7 +3,7 @@
 //!
 //! [`SETTINGS`] is the one table from which everything else comes: how text becomes a value ([`Setting`]),
 //! the layers of defaults, file, environment and flags ([`Layers`]), the command line (`cli`), what
-//! `--check` prints, what a reload may change and the table in the README. A value's way is: text ->
+//! `--check` prints, what a reload may change and the tables of the documents. A value's way is: text ->
 //! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
 //! holds between fields.
 
