@@ -1,5 +1,5 @@
 //! The table of everything that can be set, one row for each field of [`Config`](super::Config). The order
-//! here is the order in `--help`, in what `--check` prints and in the README.
+//! here is the order in `--help`, in what `--check` prints and in the documents.
 
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
