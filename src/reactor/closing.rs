@@ -90,11 +90,13 @@ impl<S: Socket> Reactor<S> {
     /// Ends all subscriptions of a connection.
     pub(super) fn leave_channels(&mut self, index: usize) {
         self.leave_channel(index, DEFAULT);
-        while let Some(extra) = &self.slots[index].extra
-            && let Some(membership) = extra.memberships.last()
+        while let Some(extra) = &mut self.slots[index].extra
+            && let Some(membership) = extra.memberships.pop()
         {
-            self.leave_channel(index, membership.channel);
+            let deflated = self.slots[index].flags.takes_deflated();
+            self.leave_place(membership.channel, membership.place, deflated);
         }
+        self.slots[index].tidy();
     }
 
     /// Ends one subscription.
@@ -108,11 +110,9 @@ impl<S: Socket> Reactor<S> {
             }
             return;
         }
-        let Some(extra) = &mut slot.extra else { return };
-        let Some(at) = extra.memberships.iter().position(|m| m.channel == id) else { return };
-        let membership = extra.memberships.swap_remove(at);
+        let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
         let deflated = slot.flags.takes_deflated();
-        self.leave_place(id, membership.place, deflated);
+        self.leave_place(id, place, deflated);
         self.slots[index].tidy();
     }
 
@@ -120,11 +120,9 @@ impl<S: Socket> Reactor<S> {
     fn leave_place(&mut self, id: ChannelId, place: u32, deflated: bool) {
         let now_ms = self.now.mono_ms();
         let slots = &mut self.slots;
-        self.channels.get_mut(id).leave(place, deflated, now_ms, |slot, old, new| {
-            let memberships = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut());
-            let moved = memberships.into_iter().flat_map(|extra| &mut extra.memberships);
-            for membership in moved.filter(|m| m.channel == id && m.place == old) {
-                membership.place = new;
+        self.channels.get_mut(id).leave(place, deflated, now_ms, |slot, _, new| {
+            if let Some(extra) = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut()) {
+                extra.memberships.set_place(id, new);
             }
         });
         self.channels.touch(id);

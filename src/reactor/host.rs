@@ -58,13 +58,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
-        let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
         let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
         let mut channels = Vec::new();
         let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
-        let named = memberships
-            .iter()
-            .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
+        let memberships = slot.extra.iter().flat_map(|extra| extra.memberships.iter());
+        let named =
+            memberships.map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
         for (id, cursor) in default.into_iter().chain(named) {
             let channel = self.channels.get(id);
             let log = channel.log_in(slot.flags.takes_deflated()).unwrap_or(&channel.log);
@@ -87,9 +86,7 @@ impl<S: Socket> Reactor<S> {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
         let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
             Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
-            Some(id) => {
-                slot.extra.as_ref().is_some_and(|extra| extra.memberships.iter().any(|m| m.channel == id))
-            }
+            Some(id) => slot.extra.as_ref().is_some_and(|extra| extra.memberships.place(id).is_some()),
             None => false,
         });
         user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::{Config, channel_name_ok};
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::protocol::close::CloseCode;
-use crate::push::{DEFAULT_NAME, Delivery, Publication, PushError};
+use crate::push::{DEFAULT_NAME, Delivery, Publication, PushError, RECEIPTS_KEPT};
 use crate::tls::{Loaded, TlsError};
 
 use super::own::Own;
@@ -132,9 +132,6 @@ struct Inbox {
     last_epoch: u64,
     stopped: bool,
 }
-
-/// How many receipts can be asked about, the newest ones.
-pub const RECEIPTS_KEPT: usize = 4_096;
 
 /// Shared by the reactor and every `Handle`.
 pub struct Shared {

@@ -7,7 +7,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
-use crate::push::{ChannelId, Cursor, DEFAULT, Membership};
+use crate::push::{ChannelId, Cursor, DEFAULT, Memberships};
 use crate::tls::Session;
 
 /// What a connection is doing.
@@ -123,7 +123,7 @@ pub struct Slot<S> {
 #[derive(Debug, Default)]
 pub struct Extra {
     /// Channels beyond the default one.
-    pub memberships: Vec<Membership>,
+    pub memberships: Memberships,
     /// The channel whose frame is under way, if it isn't the default one.
     pub mid: Option<ChannelId>,
     /// What waits for the socket, but for the logs.
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(slab.capacity(), 100);
         slab.clear();
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
-        assert_eq!(size_of::<Membership>() + size_of::<crate::push::Member>(), 16);
+        assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
         // The allocator hands out 112 bytes for 96 as well.
         assert_eq!(size_of::<Extra>(), 104);
