@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Message, Passage, PushOptions};
+use crate::push::{ChannelId, DEFAULT, Passage};
 
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
@@ -208,12 +208,7 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
-                let _ = self.publish_here(
-                    Some(chat::CHANNEL),
-                    Message::Text(&line),
-                    PushOptions::default(),
-                    true,
-                );
+                let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }
