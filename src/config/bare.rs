@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 
 use super::SETTINGS;
-use super::error::{ConfigError, Problem, Source};
-use super::invocation::{Arguments, Failure};
-use super::layers::unknown;
+use super::error::{ConfigError, Source};
+use super::invocation::{Arguments, Failure, STRAY};
 use super::setting::{Kind, Setting};
 
 /// Reads the arguments; the first one is the program's name.
@@ -32,7 +31,12 @@ pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<Arguments, F
                 let Some(row) = SETTINGS.iter().position(|setting| setting.flag() == name) else {
                     let flags: Vec<String> = SETTINGS.iter().map(Setting::flag).collect();
                     let flags = flags.iter().map(String::as_str);
-                    return Err(unknown(Source::CommandLine, name.to_owned(), flags).into());
+                    // A value that has lost its flag may be a secret.
+                    let error = match name.starts_with("--") {
+                        true => ConfigError::unknown(Source::CommandLine, name.to_owned(), flags),
+                        false => ConfigError::unreadable(Source::CommandLine, STRAY.to_owned()),
+                    };
+                    return Err(error.into());
                 };
                 let value = match (value, &SETTINGS[row].kind) {
                     (Some(value), _) => value,
@@ -59,8 +63,8 @@ fn add(flags: &mut Vec<(usize, OsString)>, row: usize, value: OsString) {
 }
 
 fn missing(flag: &str) -> Failure {
-    let problem = Problem::Unreadable(format!("a value is required for '{flag}' but none was supplied"));
-    Failure::Refused(ConfigError { source: Source::CommandLine, key: String::new(), value: None, problem })
+    let why = format!("a value is required for '{flag}' but none was supplied");
+    ConfigError::unreadable(Source::CommandLine, why).into()
 }
 
 fn help() -> String {
@@ -105,6 +109,8 @@ mod tests {
             flags(&["--max-conections", "1"]).unwrap_err().contains("did you mean \"--max-connections\"?")
         );
         assert!(flags(&["--drain-ms"]).unwrap_err().contains("a value is required for '--drain-ms'"));
+        let error = flags(&["--admin-token=", "hunter2"]).unwrap_err();
+        assert!(error.contains("belongs to no flag") && !error.contains("hunter2"), "{error}");
         assert!(flags(&["--help"]).unwrap_err().contains("--heartbeat-ms"));
     }
 }

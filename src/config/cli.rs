@@ -7,9 +7,9 @@ use clap::builder::ValueParser;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::error::{Problem, Source};
-use super::invocation::{Arguments, Failure};
-use super::layers::{FILE_VARIABLE, unknown};
+use super::error::Source;
+use super::invocation::{Arguments, Failure, STRAY};
+use super::layers::FILE_VARIABLE;
 use super::setting::{Kind, Setting, Value};
 use super::{Config, ConfigError, SETTINGS};
 
@@ -96,11 +96,10 @@ fn flag(setting: &'static Setting, long: &'static str, default: &Value) -> Arg {
         help += &format!("\n[allowed: {}]", setting.allowed());
     }
     let default = match default {
-        Value::Text(text) if text.is_empty() => "none".to_owned(),
         Value::Text(text) => text.clone(),
         Value::List(list) if list.is_empty() => "none".to_owned(),
         Value::List(list) => list.join(","),
-        number_or_boolean => number_or_boolean.to_string(),
+        number_boolean_or_unset => number_boolean_or_unset.to_string(),
     };
     help += &format!("\n[default: {default}] [env: {}]", setting.variable());
     let arg = Arg::new(setting.name)
@@ -146,18 +145,18 @@ fn failure(error: &clap::Error) -> Failure {
             let key = written.split('=').next().unwrap_or_default().to_owned();
             let own = [CONFIG, CHECK, "help", "version"].map(|name| format!("--{name}"));
             let names: Vec<String> = SETTINGS.iter().map(Setting::flag).chain(own).collect();
-            Failure::Refused(unknown(Source::CommandLine, key, names.iter().map(String::as_str)))
+            Failure::Refused(ConfigError::unknown(Source::CommandLine, key, names.iter().map(String::as_str)))
         }
-        _ => {
-            let first = text.lines().next().unwrap_or_default();
-            let why = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-            let problem = Problem::Unreadable(why);
-            Failure::Refused(ConfigError {
-                source: Source::CommandLine,
-                key: String::new(),
-                value: None,
-                problem,
-            })
+        // What stands in the place of a value may be a secret, so nothing of the rest is repeated but our own names.
+        kind => {
+            let arg = context(ContextKind::InvalidArg);
+            let why = match kind {
+                ErrorKind::UnknownArgument => STRAY.to_owned(),
+                ErrorKind::InvalidValue => format!("a value is required for '{arg}' but none was supplied"),
+                ErrorKind::TooManyValues => format!("'{arg}' takes no value"),
+                kind => kind.to_string(),
+            };
+            ConfigError::unreadable(Source::CommandLine, why).into()
         }
     }
 }

@@ -14,7 +14,7 @@ pub fn settings_markdown() -> String {
     let default = Config::default();
     for setting in SETTINGS {
         let shown = match setting.get(&default) {
-            Value::Text(empty) if empty.is_empty() => "none".to_owned(),
+            Value::Unset => Value::Unset.to_string(),
             value => format!("`{value}`"),
         };
         let _ = writeln!(

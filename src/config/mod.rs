@@ -24,6 +24,7 @@ mod nearest;
 mod reload;
 mod setting;
 mod settings;
+mod shown;
 mod text_form;
 mod validate;
 
@@ -34,8 +35,10 @@ pub use layers::Layers;
 pub use markdown::settings_markdown;
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::SETTINGS;
+pub use shown::shown;
 pub use validate::OWN_ORIGIN;
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -112,13 +115,13 @@ pub enum LogLevel {
 }
 
 /// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// Public listeners.
     pub listen: Vec<Listen>,
     /// The admin listener.
     pub admin: AdminListen,
-    /// Bearer token the admin API asks for.
+    /// Bearer token the admin API asks for; an empty one is refused.
     pub admin_token: Option<String>,
     /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for
     /// clients that ask for none of the names in any.
@@ -207,6 +210,20 @@ pub struct Config {
     pub accept_budget: usize,
     /// How much is logged.
     pub log_level: LogLevel,
+}
+
+/// A secret is not in it.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Config");
+        for setting in SETTINGS {
+            match setting.get(self) {
+                value if setting.is_hidden(&value) => fields.field(setting.name, &format_args!("(set)")),
+                value => fields.field(setting.name, &format_args!("{value}")),
+            };
+        }
+        fields.finish()
+    }
 }
 
 impl Default for Config {
