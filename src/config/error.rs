@@ -75,6 +75,7 @@ impl ConfigError {
     }
 
     /// An error about the source as a whole.
+    #[cfg(any(feature = "command-line", feature = "daemon"))]
     pub(super) fn unreadable(source: Source, why: String) -> ConfigError {
         ConfigError::new(source, String::new(), None, Problem::Unreadable(why))
     }

@@ -9,13 +9,7 @@ use super::layers::{FILE_VARIABLE, Layers};
 use super::setting::VARIABLE_PREFIX;
 use super::{Config, ConfigError};
 
-#[cfg(not(feature = "daemon"))]
-use super::bare::parse;
-#[cfg(feature = "daemon")]
 use super::cli::parse;
-
-/// Said of an argument that is no flag and no flag's value. It may be a secret that a space has parted from its flag.
-pub(super) const STRAY: &str = "an argument belongs to no flag (not shown, it may be a secret)";
 
 /// What the arguments say, before anything is made of it.
 #[derive(Default)]
