@@ -201,7 +201,7 @@ pub static SETTINGS: &[Setting] = &[
         ADMIN_CONNECTIONS_MAX,
         "connections",
         restart,
-        "Open connections on the admin listener"
+        "Open connections on the admin listener; beyond it the oldest without the token goes"
     ),
     integer!(
         connections_per_address_max,
@@ -209,7 +209,8 @@ pub static SETTINGS: &[Setting] = &[
         CONNECTIONS_PER_ADDRESS_MAX,
         "connections",
         reload,
-        "Open connections from one address (IPv4 /32, IPv6 /64); 0: no cap"
+        "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
+         listener; 0: no cap"
     ),
     integer!(handshake_bytes_max, Limits, HANDSHAKE_BYTES_MAX, "bytes", restart, "Size of a request head"),
     integer!(
