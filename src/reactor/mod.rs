@@ -36,6 +36,7 @@ mod resume;
 pub mod shared;
 pub mod slot;
 pub mod socket;
+pub mod stamp;
 mod strangers;
 mod sweep;
 pub mod sys;
