@@ -181,14 +181,8 @@ fn describe(text: &mut String, setting: &Setting) {
 }
 
 /// The default as the flag takes it, or `none`.
-<<<<<<< HEAD
-pub(super) fn default_text(setting: &Setting) -> String {
-    match setting.get(&Config::default()) {
-=======
 pub(super) fn default_text(setting: &Setting, defaults: &Config) -> String {
     match setting.get(defaults) {
-        Value::Text(text) if text.is_empty() => "none".to_owned(),
->>>>>>> main
         Value::Text(text) => text,
         Value::List(list) if list.is_empty() => "none".to_owned(),
         Value::List(list) => list.join(","),

@@ -98,12 +98,8 @@ fn the_daemon_has_an_admin_listener_and_a_library_has_none() {
 #[test]
 fn every_setting_has_a_flag_that_takes_its_default() {
     for setting in SETTINGS {
-<<<<<<< HEAD
-        let text = match setting.get(&Config::default()) {
-            Value::Unset => continue,
-=======
         let text = match setting.get(&Config::daemon()) {
->>>>>>> main
+            Value::Unset => continue,
             Value::Text(text) => text,
             Value::List(list) => list.join(","),
             value => value.to_string(),

@@ -17,19 +17,12 @@ fn markdown() -> String {
          |---|---|---|---|---|---|---|\n",
     );
     let shown = |setting: &Setting, defaults: &Config| match setting.get(defaults) {
-        Value::Text(empty) if empty.is_empty() => "none".to_owned(),
+        Value::Unset => Value::Unset.to_string(),
         value => format!("`{value}`"),
     };
     for setting in SETTINGS {
-<<<<<<< HEAD
-        let shown = match setting.get(&default) {
-            Value::Unset => Value::Unset.to_string(),
-            value => format!("`{value}`"),
-        };
-=======
         let (daemon, library) = (shown(setting, &Config::daemon()), shown(setting, &Config::default()));
         let default = if daemon == library { daemon } else { format!("{daemon}; in a library {library}") };
->>>>>>> main
         let _ = writeln!(
             text,
             "| `{}` | `{}` | `{}` | {} | {} | {} | {} |",

@@ -115,14 +115,9 @@ pub enum LogLevel {
     Debug,
 }
 
-<<<<<<< HEAD
-/// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
-#[derive(Clone, PartialEq)]
-=======
 /// Everything that can be set. [`Config::default`] is a server on loopback port 8080, whose host pushes through a
 /// [`Handle`](crate::Handle): a library opens no port that nobody asked for.
-#[derive(Clone, Debug, PartialEq)]
->>>>>>> main
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// Public listeners.
     pub listen: Vec<Listen>,
@@ -219,7 +214,6 @@ pub struct Config {
     pub log_level: LogLevel,
 }
 
-<<<<<<< HEAD
 /// A secret is not in it.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,13 +225,14 @@ impl fmt::Debug for Config {
             };
         }
         fields.finish()
-=======
+    }
+}
+
 impl Config {
     /// What the daemon starts from: nobody could push without the admin API, so that is on loopback port 8081.
     pub fn daemon() -> Config {
         let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
         Config { admin, ..Config::default() }
->>>>>>> main
     }
 }
 
