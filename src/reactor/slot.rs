@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_deflated_form_is_for_the_largest_window() {
-        let mut slot = Slot::new((), 1, State::Open, 0);
+        let mut slot = Slot::new((), 1, State::Open, Stamp::default());
         for (bits, form) in [(15, Form::Deflated), (14, Form::Plain), (0, Form::Plain)] {
             slot.set_window(bits);
             assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
