@@ -109,12 +109,11 @@ pub(super) fn remove(id: i64) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wspush::config::{AdminListen, Config, LogLevel};
+    use wspush::config::{Config, LogLevel};
 
     fn entry() -> Entry {
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            admin: AdminListen::Off,
             log_level: LogLevel::Off,
             ..Config::default()
         };
