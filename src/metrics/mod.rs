@@ -8,6 +8,6 @@ mod table;
 
 pub use label::{Counts, Label};
 pub use table::{
-    CloseReason, ConnectionKind, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage,
-    TlsHandshake,
+    ChannelEnd, ChannelRefusal, CloseReason, ConnectionKind, Gauges, KernelTls, Metrics, PauseReason,
+    RefuseReason, Shortage, TlsHandshake,
 };

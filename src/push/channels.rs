@@ -194,7 +194,10 @@ impl Channels {
     /// Settles the ledgers that have changed; shows every delivery that may have.
     pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) {
         for id in self.unsettled.drain(..) {
-            let channel = &mut self.all[id.0 as usize];
+            // The place of one that was forgotten may be another's.
+            let Some(channel) = self.all.get_mut(id.0 as usize).filter(|channel| channel.unsettled) else {
+                continue;
+            };
             channel.unsettled = false;
             channel.ledger.settle(now_us, channel.log.first_offset(), channel.fallen, &mut changed);
         }
@@ -202,7 +205,13 @@ impl Channels {
 
     /// Takes the next channel to flush out of the queue.
     pub fn next_dirty(&mut self) -> Option<ChannelId> {
-        self.queue.pop_front()
+        while let Some(id) = self.queue.pop_front() {
+            // One that was forgotten may have left its line here.
+            if self.try_get(id).is_some_and(|channel| channel.queued) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Puts a channel whose walk isn't over back into the queue, behind the others; or notes that it is clean.
@@ -232,15 +241,11 @@ impl Channels {
         }
     }
 
-    /// Channels that can be forgotten: needed by nobody, and out of use since before `since_ms`.
-    pub fn idle_since(&self, since_ms: u64) -> Vec<ChannelId> {
-        let idle = |c: &Channel| c.is_deserted() && c.used_ms < since_ms && !c.queued && !c.unsettled;
-        self.iter().filter(|(id, channel)| *id != DEFAULT && idle(channel)).map(|(id, _)| id).collect()
-    }
-
-    /// Forgets a channel that [`idle_since`](Self::idle_since) named.
-    pub fn remove(&mut self, id: ChannelId) {
-        let channel = self.all.remove(id.0 as usize);
+    /// Forgets a channel that nobody needs, and shows what is left to say of its deliveries.
+    pub fn remove(&mut self, id: ChannelId, now_us: u64, changed: impl FnMut(&Delivery)) {
+        let mut channel = self.all.remove(id.0 as usize);
+        debug_assert!(channel.is_deserted() && id != DEFAULT);
+        channel.ledger.settle(now_us, channel.log.first_offset(), channel.fallen, changed);
         self.log_bytes -= channel.log_bytes();
         self.names.remove(&channel.name);
     }
@@ -272,17 +277,36 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_forgotten_in_time() {
+    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_can_go() {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
         channels.append(news, &Message::Text("x").to_frame(), None, 1, 7, 5_000);
         assert!(!channels.is_dirty());
         let mut seen = Vec::new();
-        channels.settle(5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
+        channels.remove(news, 5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
         assert_eq!(seen, [(7, 0, Some(0))]);
-        assert_eq!(channels.idle_since(5), []);
-        assert_eq!(channels.idle_since(6), [news]);
-        channels.remove(news);
-        assert_eq!((channels.find("news"), channels.len()), (None, 1));
+        assert_eq!((channels.find("news"), channels.len(), channels.log_bytes()), (None, 1, 0));
+        channels.settle(6_000, |d| panic!("{d:?} is settled"));
+    }
+
+    #[test]
+    fn who_takes_the_place_of_one_that_has_gone_is_not_taken_for_it() {
+        let mut channels = Channels::new(LIMITS, 1);
+        let frame = Message::Text("x").to_frame();
+        for round in 0..3 {
+            let id = channels.open(&format!("c{round}").into(), 2 + round, 1, 0);
+            channels.get_mut(id).join(0, false, 0);
+            channels.append(id, &frame, None, 1, round, 0);
+            if round < 2 {
+                channels.get_mut(id).leave(0, false, 0, |_, _, _| {});
+                channels.remove(id, 0, |d| assert_eq!((d.id, d.gone), (round, 1)));
+            }
+        }
+        let mut seen = Vec::new();
+        channels.settle(0, |d| seen.push(d.id));
+        assert_eq!((seen, channels.find("c2")), (vec![2], Some(ChannelId(1))));
+        assert_eq!(channels.next_dirty(), Some(ChannelId(1)));
+        channels.requeue(ChannelId(1), false);
+        assert_eq!((channels.next_dirty(), channels.is_dirty()), (None, false));
     }
 }

@@ -114,6 +114,7 @@ impl<S: Socket> Reactor<S> {
         let deflated = slot.flags.takes_deflated();
         self.leave_place(id, membership.place, deflated);
         self.slots[index].tidy();
+        self.vacate(id);
     }
 
     /// Takes a member out of a channel and tells those that move up their new places.

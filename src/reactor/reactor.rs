@@ -373,6 +373,7 @@ impl<S: Socket> Reactor<S> {
             self.journal.finish(now);
         }
         self.metrics.log_lines_lost = self.journal.lost();
+        self.metrics.channels_refused = self.shared.channels_refused();
         let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
     }

@@ -238,6 +238,7 @@ impl<S: Socket> Reactor<S> {
             channel.owed[form] -= 1;
             channel.ledger.rejoin(offset, passage, now_us);
             self.channels.touch(id);
+            self.vacate(id);
         }
         if let Some(saved) = Arc::into_inner(rest.saved) {
             self.backlog_bytes -= saved.held_bytes();
@@ -256,6 +257,7 @@ impl<S: Socket> Reactor<S> {
             channel.midway[form].leave(from, index as u32);
         }
         self.pass_stretch(stretch, form == 1, passage);
+        self.vacate(id);
     }
 
     /// Counts what became of the publications in a stretch.
