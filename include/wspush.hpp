@@ -17,10 +17,12 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -278,16 +280,28 @@ struct Callbacks {
 };
 
 namespace detail {
-/// Calls a host's function; no exception gets out.
-template <typename Call, typename Rescue>
-void guarded(const Callbacks &callbacks, Call call, Rescue rescue) noexcept {
+/// What a server's callbacks are given as their `user_data`: it stays where it is until the server is freed.
+struct Host {
+  Callbacks callbacks;
+  /// Held by a callback that runs; by the same thread again when that destroys its own server.
+  std::recursive_mutex running;
+  /// Whether the owner has gone. No function of the host's is called any more: what it refers to may have gone as well.
+  bool abandoned = false;
+
+  explicit Host(Callbacks callbacks_) : callbacks(std::move(callbacks_)) {}
+};
+
+/// Calls a host's function, unless its server has lost its owner; no exception gets out.
+template <typename Call, typename Rescue> void guarded(Host &host, Call call, Rescue rescue) noexcept {
+  std::lock_guard<std::recursive_mutex> running(host.running);
+  if (host.abandoned) return rescue();
   try {
     try {
-      call();
+      call(host.callbacks);
     } catch (...) {
       rescue();
-      if (!callbacks.on_exception) throw;
-      callbacks.on_exception(std::current_exception());
+      if (!host.callbacks.on_exception) throw;
+      host.callbacks.on_exception(std::current_exception());
     }
   } catch (const std::exception &error) {
     std::fprintf(stderr, "wspush: a callback has thrown: %s\n", error.what());
@@ -298,67 +312,89 @@ void guarded(const Callbacks &callbacks, Call call, Rescue rescue) noexcept {
 
 inline void fail(wspush_session *s) noexcept { wspush_session_close(s, 1011, WSPUSH_STR("internal error")); }
 
-inline wspush_callbacks trampolines(Callbacks &host) noexcept {
+inline wspush_callbacks trampolines(Host &host) noexcept {
   wspush_callbacks c{};
   c.struct_size = sizeof c;
   c.user_data = &host;
-  if (host.on_connect)
+  if (host.callbacks.on_connect)
     c.on_connect = [](void *data, wspush_server *server, wspush_connect *connect) {
-      auto &h = *static_cast<Callbacks *>(data);
       guarded(
-          h, [&] { Connect asked(connect); h.on_connect(Handle(server), asked); },
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Connect asked(connect); h.on_connect(Handle(server), asked); },
           [&] { wspush_connect_refuse(connect, 500, WSPUSH_STR("internal error")); });
     };
-  if (host.on_open)
+  if (host.callbacks.on_open)
     c.on_open = [](void *data, wspush_server *server, wspush_session *session) {
-      auto &h = *static_cast<Callbacks *>(data);
       guarded(
-          h, [&] { Session shown(session); h.on_open(Handle(server), shown); }, [&] { fail(session); });
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_open(Handle(server), shown); }, [&] { fail(session); });
     };
-  if (host.on_message)
+  if (host.callbacks.on_message)
     c.on_message = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, const void *bytes,
                       size_t length) {
-      auto &h = *static_cast<Callbacks *>(data);
       Message message(kind, {static_cast<const char *>(bytes), length});
       guarded(
-          h, [&] { Session shown(session); h.on_message(Handle(server), shown, message); },
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_message(Handle(server), shown, message); },
           [&] { fail(session); });
     };
-  if (host.on_close)
+  if (host.callbacks.on_close)
     c.on_close = [](void *data, wspush_server *server, uint64_t conn, const char *user, size_t user_length,
                     uint16_t code, const char *reason, size_t reason_length) {
-      auto &h = *static_cast<Callbacks *>(data);
       Closed closed{conn, std::nullopt, code, {reason, reason_length}};
       if (user) closed.user = std::string_view(user, user_length);
-      guarded(h, [&] { h.on_close(Handle(server), closed); }, [] {});
+      guarded(
+          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(Handle(server), closed); }, [] {});
     };
-  if (host.on_log)
+  if (host.callbacks.on_log)
     c.on_log = [](void *data, int32_t level, const char *line, size_t length) {
-      auto &h = *static_cast<Callbacks *>(data);
-      guarded(h, [&] { h.on_log(level, {line, length}); }, [] {});
+      guarded(
+          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_log(level, {line, length}); }, [] {});
     };
   return c;
 }
+
+/// Frees a server. In a callback, where nothing may wait for its end, a thread does; what it needs until then, stays.
+inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept {
+  if (wspush_server_free(server) != WSPUSH_EWRONGTHREAD) return;
+  wspush_server_drain(server, 0);
+  {
+    std::lock_guard<std::recursive_mutex> running(host->running);
+    host->abandoned = true;
+  }
+  Host *kept = host.release();
+  try {
+    std::thread([server, kept] {
+      wspush_server_free(server);
+      delete kept;
+    }).detach();
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "wspush: a drained server is never freed: %s\n", error.what());
+  }
+}
 } // namespace detail
-/// Owns a server; moves, does not copy. The destructor stops it at once, so it must not run in a callback.
+/// Owns a server; moves, does not copy. The destructor stops it at once, and so does an assignment to it. Both wait for
+/// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than a callback of
+/// its own that is running on another thread, and leave the rest to a thread. When they return, no callback of it will
+/// be called again, `on_close` included.
 class Server : public Handle {
 public:
   explicit Server(const Config &config = {}, Callbacks callbacks = {})
-      : Server(config, std::make_unique<Callbacks>(std::move(callbacks))) {}
+      : Server(config, std::make_unique<detail::Host>(std::move(callbacks))) {}
 
   Server(Server &&other) noexcept
-      : Handle(std::exchange(static_cast<Handle &>(other), Handle())), callbacks_(std::move(other.callbacks_)) {}
+      : Handle(std::exchange(static_cast<Handle &>(other), Handle())), host_(std::move(other.host_)) {}
   Server &operator=(Server &&other) noexcept {
     if (this != &other) {
-      wspush_server_free(get());
+      detail::release(get(), std::move(host_));
       static_cast<Handle &>(*this) = std::exchange(static_cast<Handle &>(other), Handle());
-      callbacks_ = std::move(other.callbacks_);
+      host_ = std::move(other.host_);
     }
     return *this;
   }
   Server(const Server &) = delete;
   Server &operator=(const Server &) = delete;
-  ~Server() { wspush_server_free(get()); }
+  ~Server() { detail::release(get(), std::move(host_)); }
 
   /// Gives it a thread of its own.
   void start() { check(wspush_server_start(get())); }
@@ -391,17 +427,17 @@ public:
   }
 
 private:
-  Server(const Config &config, std::unique_ptr<Callbacks> callbacks)
-      : Handle(make(config, *callbacks)), callbacks_(std::move(callbacks)) {}
+  Server(const Config &config, std::unique_ptr<detail::Host> host)
+      : Handle(make(config, *host)), host_(std::move(host)) {}
 
-  static wspush_server *make(const Config &config, Callbacks &callbacks) {
-    wspush_callbacks c = detail::trampolines(callbacks);
+  static wspush_server *make(const Config &config, detail::Host &host) {
+    wspush_callbacks c = detail::trampolines(host);
     wspush_server *server = nullptr;
     check(wspush_server_new(config.get(), &c, &server));
     return server;
   }
   /// On the heap, so that it stays where it is when the server moves.
-  std::unique_ptr<Callbacks> callbacks_;
+  std::unique_ptr<detail::Host> host_;
 };
 
 } // namespace wspush

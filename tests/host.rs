@@ -43,13 +43,13 @@ struct Host {
     thread: JoinHandle<std::io::Result<()>>,
 }
 
+fn config() -> Config {
+    Config { listen: vec!["127.0.0.1:0".parse().unwrap()], admin: AdminListen::Off, ..Config::default() }
+}
+
 impl Host {
     fn start(with_handler: bool, origins: &[&str]) -> Host {
-        let mut config = Config {
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            admin: AdminListen::Off,
-            ..Config::default()
-        };
+        let mut config = config();
         if !origins.is_empty() {
             config.origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
         }
@@ -138,4 +138,38 @@ fn nobody_is_not_everybody() {
     assert_eq!(handle.stats().counters.publications, 0);
     drop(ada);
     host.end();
+}
+
+/// Drops another server, and the connections it has, when somebody comes.
+struct Dropper(Option<Server>);
+
+impl Handler for Dropper {
+    fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {
+        self.0 = None;
+    }
+}
+
+#[test]
+fn a_server_dropped_in_anothers_callback_is_gone_at_once() {
+    let (sender, called) = channel();
+    let mut guest = Server::bind_with(config(), |_| Box::new(Gate(sender)), None).unwrap();
+    let (address, handle) = (guest.addresses()[0], guest.handle());
+    let asking = std::thread::spawn(move || WebSocket::ask(address, "/ws?as=ada", &[]));
+    while handle.stats().connections == 0 {
+        assert!(guest.poll_once(None).unwrap());
+    }
+    let mut ada = asking.join().unwrap().unwrap_or_else(|response| panic!("{}", response.status));
+    let host = Server::bind_with(config(), |_| Box::new(Dropper(Some(guest))), None).unwrap();
+    let (door, owner) = (host.addresses()[0], host.handle());
+    let thread = std::thread::spawn(move || host.run());
+    let mut client =
+        WebSocket::ask(door, "/ws", &[]).unwrap_or_else(|response| panic!("{}", response.status));
+    client.send_text("x");
+    assert_eq!(ada.next(), None);
+    // Its handler went with it, and was asked for nothing any more.
+    assert_eq!(called.iter().collect::<Vec<_>>(), ["connect", "open"]);
+    assert_eq!(handle.broadcast(Message::Text("hi")), Err(PushError::Stopped));
+    owner.drain();
+    drop(client);
+    thread.join().unwrap().unwrap();
 }

@@ -175,6 +175,11 @@ fn pages_of_other_origins_are_refused() {
 }
 
 #[test]
+fn everything_can_be_said_uncompressed() {
+    host(&["CompressionHost"], &[]);
+}
+
+#[test]
 fn eight_publishers_keep_their_order_and_lose_nothing() {
     host(&["OrderedPublishers"], &[]);
 }

@@ -1,13 +1,13 @@
-//! What all share, and that nobody uses it up for the others: in the simulated world, where many addresses are to be had.
+//! What all share, and that nobody uses it up for the others: in the simulated world, where there are many addresses.
 
 mod sim;
 
 use sim::client::{Client, Reader, Role, Stage, padding};
 use sim::dice::Dice;
-use sim::world::World;
+use sim::world::{World, text};
 use wspush::metrics::{ChannelEnd, ChannelRefusal, RefuseReason};
-use wspush::reactor::{Command, Door};
-use wspush::{Config, Message, PushError};
+use wspush::reactor::{Command, Door, Wake};
+use wspush::{Config, PushError};
 
 fn world(config: Config) -> World {
     World::new(Dice::from_seed(5), Config { heartbeat_ms: 0, deflate: false, ..config }, 0)
@@ -41,8 +41,7 @@ fn query(numbers: std::ops::Range<usize>) -> String {
 }
 
 fn publish(world: &World, channel: &str) -> Result<u64, PushError> {
-    let frame = Message::Text("x").to_frame();
-    world.shared.publish(Some(channel), frame, world.unix_us()).map(|receipt| receipt.id)
+    world.shared.publish(Some(channel), text("x"), world.unix_us(), Wake::Yes).map(|receipt| receipt.id)
 }
 
 fn forgotten(world: &World, why: ChannelEnd) -> u64 {
@@ -159,8 +158,8 @@ fn who_joins_while_the_channel_is_being_forgotten_gets_the_next_life_of_it() {
         assert_eq!(world.shared.delivery(receipt).map(|d| (d.recipients, d.lagging)), Some((0, 0)));
     }
     world.clients[n].spans.insert("public.a".to_owned(), Vec::new());
-    let text = format!("P|public.a|1|{}", padding(1, 10));
-    let receipt = world.shared.publish(Some("public.a"), Message::Text(&text).to_frame(), world.unix_us());
+    let said = text(&format!("P|public.a|1|{}", padding(1, 10)));
+    let receipt = world.shared.publish(Some("public.a"), said, world.unix_us(), Wake::Yes);
     let heard = receipt.expect("somebody needs it, so it is there").id;
     assert_eq!(publish(&world, "public.b"), Err(PushError::TooManyChannels { max: 2 }));
     everybody_acts(&mut world);
@@ -213,9 +212,8 @@ fn who_is_owed_the_rest_of_a_frame_keeps_the_channel() {
     let client: &mut Client = &mut world.clients[n];
     client.reader = Reader::Never;
     client.wire.borrow_mut().down_max = 1_000;
-    let text = format!("P|public.a|1|{}", padding(1, 50_000));
-    let frame = Message::Text(&text).to_frame();
-    world.shared.publish(Some("public.a"), frame, world.unix_us()).expect("taken");
+    let said = text(&format!("P|public.a|1|{}", padding(1, 50_000)));
+    world.shared.publish(Some("public.a"), said, world.unix_us(), Wake::Yes).expect("taken");
     everybody_acts(&mut world);
     let conn = world.clients[n].conn.expect("open");
     world.shared.command(Command::Unsubscribe { conn, channel: "public.a".to_owned() }).expect("room");

@@ -112,9 +112,8 @@ fn broadcast(publications: usize) -> World {
     for number in 1..=publications {
         for channel in ["broadcast", "public.a"] {
             let text = format!("P|{channel}|{number}|{}", padding(number, number * 37 % 90));
-            let frame = Message::Text(&text).to_frame();
             let name = (channel != "broadcast").then_some(channel);
-            let receipt = world.shared.publish(name, frame, world.unix_us()).expect("room in the inbox");
+            let receipt = world.push(name, Message::Text(&text)).expect("room in the inbox");
             world.published.get_mut(channel).expect("one of the channels").push(receipt);
         }
     }

@@ -106,14 +106,25 @@ fn paths_in_the_documents_exist() {
 }
 
 #[test]
-fn the_readme_shows_the_two_commands_and_every_setting() {
+fn the_readme_is_short_and_shows_the_two_commands() {
     let readme = read("README.md");
     for command in ["cargo run --release -- --demo", "./test"] {
         assert!(readme.contains(command), "README.md: show the command `{command}`");
     }
-    let cells = wspush::config::SETTINGS.iter().map(|setting| format!("| `{}` |", setting.name));
-    let missing: Vec<String> = cells.filter(|cell| !readme.contains(cell)).collect();
-    assert!(missing.is_empty(), "README.md: the table of settings has no row for {missing:?}");
+    assert!(readme.lines().count() <= 130, "README.md: one screen and a bit; the rest is a page of the book");
+}
+
+#[test]
+fn the_book_has_every_page_and_links_lead_to_headings() {
+    let summary = read("docs/SUMMARY.md");
+    let all = files();
+    let pages = all.iter().filter_map(|name| name.strip_prefix("docs/"));
+    let missing: Vec<&str> = pages
+        .filter(|page| page.ends_with(".md") && !page.contains('/') && *page != "SUMMARY.md")
+        .filter(|page| !summary.contains(&format!("({page})")))
+        .collect();
+    assert!(missing.is_empty(), "docs/SUMMARY.md: no line for {missing:?}");
+    check(|name| name.ends_with(".md"), |name, text| prose::anchors(name, text, read));
 }
 
 #[test]

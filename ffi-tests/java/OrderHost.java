@@ -1,15 +1,8 @@
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import io.wspush.ConnectRequest;
 import io.wspush.Decision;
 import io.wspush.WsPushListener;
 import io.wspush.WsPushServer;
 import io.wspush.WsPushSession;
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
-import java.io.IOException;
-import java.net.Socket;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -67,63 +60,11 @@ final class OrderHost implements WsPushListener {
         closed.incrementAndGet();
     }
 
-    /** A client that says everything in one breath: what it asks, and some texts behind it. */
-    private static final class Breath implements AutoCloseable {
-        private final Socket socket;
-        private final DataInputStream in;
-
-        Breath(WsPushServer server, String target, String... texts) throws IOException {
-            socket = new Socket("127.0.0.1", server.port());
-            socket.setSoTimeout((int) Check.PATIENCE.toMillis());
-            in = new DataInputStream(socket.getInputStream());
-            String request = "GET " + target + " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-                    + "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                    + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-            say(request.getBytes(UTF_8), texts);
-            StringBuilder head = new StringBuilder();
-            while (head.indexOf("\r\n\r\n") < 0) {
-                head.append((char) in.readUnsignedByte());
-            }
-            Check.that(head.toString().startsWith("HTTP/1.1 101"), head.toString());
-        }
-
-        /** Texts in frames masked with zeros. */
-        void say(byte[] before, String... texts) throws IOException {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            bytes.write(before);
-            for (String text : texts) {
-                bytes.write(new byte[] {(byte) 0x81, (byte) (0x80 | text.length()), 0, 0, 0, 0});
-                bytes.write(text.getBytes(UTF_8));
-            }
-            socket.getOutputStream().write(bytes.toByteArray());
-        }
-
-        /** All that comes; the close frame as its code. */
-        List<String> rest() throws IOException {
-            List<String> heard = new ArrayList<>();
-            while (true) {
-                int opcode = in.readUnsignedByte() & 15;
-                byte[] payload = new byte[in.readUnsignedByte()];
-                in.readFully(payload);
-                if (opcode == 8) {
-                    heard.add(String.valueOf((payload[0] & 255) << 8 | payload[1] & 255));
-                    return heard;
-                }
-                heard.add(new String(payload, UTF_8));
-            }
-        }
-
-        @Override
-        public void close() throws IOException {
-            socket.close();
-        }
-    }
-
     public static void main(String[] args) throws Exception {
         OrderHost host = new OrderHost();
         try (WsPushServer server = Check.builder().listener(host).start()) {
             for (int round = 0; round < 20; round++) {
-                try (Breath client = new Breath(server, "/ws?name=a")) {
+                try (Breath client = new Breath(server, "/ws?name=a", "")) {
                     WsPushSession session = host.newest;
                     server.publish("news", "one");
                     session.send("two");
@@ -136,18 +77,18 @@ final class OrderHost implements WsPushListener {
                     server.publish("news", "to others");
                     Check.equal(List.of("one", "two", "three", "four", "4002"), client.rest(), "one thread");
                 }
-                try (Breath client = new Breath(server, "/ws?name=b")) {
-                    client.say(new byte[0], "go", "go", "go");
+                try (Breath client = new Breath(server, "/ws?name=b", "")) {
+                    client.say("go", "go", "go");
                     Check.equal(List.of("1", "2", "3", "4", "5", "6", "7", "4000"), client.rest(), "a callback");
                 }
-                try (Breath client = new Breath(server, "/ws?name=b")) {
-                    client.say(new byte[0], "throw", "go", "go");
+                try (Breath client = new Breath(server, "/ws?name=b", "")) {
+                    client.say("throw", "go", "go");
                     Check.equal(List.of("1", "2", "3", "4", "5", "6", "7", "1011"), client.rest(), "one that throws");
                 }
-                try (Breath client = new Breath(server, "/ws?name=close", "go", "go")) {
+                try (Breath client = new Breath(server, "/ws?name=close", "", "go", "go")) {
                     Check.equal(List.of("go away", "4001"), client.rest(), "onOpen");
                 }
-                try (Breath client = new Breath(server, "/ws?name=throw", "go", "go")) {
+                try (Breath client = new Breath(server, "/ws?name=throw", "", "go", "go")) {
                     Check.equal(List.of("hello", "somebody has come", "1011"), client.rest(), "an onOpen that throws");
                 }
             }

@@ -97,6 +97,29 @@ final class UseAfterClose {
         server.close();
     }
 
+    /** Two servers that close each other in their callbacks would wait for ever. */
+    private static void inAnothersCallback() throws Exception {
+        try (WsPushServer other = Check.builder().start()) {
+            AtomicReference<String> said = new AtomicReference<>();
+            WsPushListener closer = new WsPushListener() {
+                @Override
+                public void onText(WsPushSession session, String text) {
+                    Check.thrown(IllegalStateException.class, "close in another's callback", other::close);
+                    Check.thrown(IllegalStateException.class, "waiting in another's callback",
+                            () -> other.awaitTermination(Duration.ofMillis(1)));
+                    other.drain();
+                    said.set(text);
+                }
+            };
+            try (WsPushServer server = Check.builder().listener(closer).start();
+                    Client client = new Client(server, "/ws")) {
+                client.send("x");
+                Check.eventually("onText", () -> said.get() != null);
+            }
+            Check.that(other.awaitTermination(Check.PATIENCE), "what was drained in a callback ends");
+        }
+    }
+
     /** Sixteen threads use it while it closes. */
     private static void whileClosing() throws Exception {
         for (int round = 0; round < 8; round++) {
@@ -136,6 +159,7 @@ final class UseAfterClose {
     public static void main(String[] args) throws Exception {
         afterClose();
         afterDrain();
+        inAnothersCallback();
         whileClosing();
     }
 }

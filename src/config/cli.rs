@@ -1,126 +1,189 @@
-//! The command line of `wspushd`, made from the table of settings; without the feature `daemon` see `bare`.
+//! The command line of `wspushd`: `lexopt` cuts it up, the table of settings says what there is.
 
 use std::ffi::OsString;
-use std::sync::LazyLock;
+use std::fmt::Write as _;
 
-use clap::builder::ValueParser;
-use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use lexopt::{Arg, Parser};
 
 use super::error::{Problem, Source};
 use super::invocation::{Arguments, Failure};
 use super::layers::{FILE_VARIABLE, unknown};
-use super::setting::{Kind, Setting, Value};
+use super::setting::{Group, Kind, Setting, Value};
 use super::{Config, ConfigError, SETTINGS};
 
-/// Flags without their dashes, in the order of [`SETTINGS`]; clap wants names that live for ever.
-static LONG_NAMES: LazyLock<Vec<String>> =
-    LazyLock::new(|| SETTINGS.iter().map(|setting| setting.flag()[2..].to_owned()).collect());
+/// A flag that is no setting.
+struct Own {
+    written: &'static str,
+    name: &'static str,
+    short: Option<char>,
+    help: &'static str,
+    meaning: fn(&mut Parser, &mut Arguments) -> Result<(), Failure>,
+}
 
-const CONFIG: &str = "config";
-const CHECK: &str = "check";
+const OWN: &[Own] = &[
+    Own {
+        written: "--config <FILE>",
+        name: "config",
+        short: None,
+        help: "TOML file with settings [env: WSPUSH_CONFIG]",
+        meaning: |parser, arguments| {
+            arguments.config_file = Some(parser.value().map_err(refused)?);
+            Ok(())
+        },
+    },
+    Own {
+        written: "--check",
+        name: "check",
+        short: None,
+        help: "Print the configuration in effect as TOML, and end",
+        meaning: |_, arguments| {
+            arguments.check = true;
+            Ok(())
+        },
+    },
+    Own {
+        written: "--help",
+        name: "help",
+        short: Some('h'),
+        help: "Print this help",
+        meaning: |_, _| Err(Failure::Shown(help())),
+    },
+    Own {
+        written: "--version",
+        name: "version",
+        short: Some('V'),
+        help: "Print the version",
+        meaning: |_, _| Err(Failure::Shown(concat!("wspushd ", env!("CARGO_PKG_VERSION"), "\n").to_owned())),
+    },
+];
+
+/// Either kind of flag.
+enum Flag {
+    Own(&'static Own),
+    Setting(usize),
+}
 
 /// Reads the arguments; the first one is the program's name.
 pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<Arguments, Failure> {
-    let matches = command().try_get_matches_from(args).map_err(|error| failure(&error))?;
-    Ok(Arguments {
-        config_file: matches.get_one::<OsString>(CONFIG).cloned(),
-        check: matches.get_flag(CHECK),
-        flags: flags(&matches),
+    let mut arguments = Arguments::default();
+    let mut parser = Parser::from_iter(args);
+    let mut previous = None;
+    while let Some(arg) = parser.next().map_err(refused)? {
+        let flag = match arg {
+            Arg::Long(name) => find(name).ok_or_else(|| unknown_flag(format!("--{name}")))?,
+            Arg::Short(letter) => {
+                let own = OWN.iter().find(|own| own.short == Some(letter));
+                Flag::Own(own.ok_or_else(|| unknown_flag(format!("-{letter}")))?)
+            }
+            Arg::Value(_) => return Err(stray(previous)),
+        };
+        match flag {
+            Flag::Own(own) => {
+                (own.meaning)(&mut parser, &mut arguments)?;
+                previous = Some(format!("--{}", own.name));
+            }
+            Flag::Setting(row) => {
+                let value = match SETTINGS[row].kind {
+                    Kind::Boolean => parser.optional_value().unwrap_or_else(|| "true".into()),
+                    _ => parser.value().map_err(refused)?,
+                };
+                add(&mut arguments.flags, row, value);
+                previous = Some(SETTINGS[row].flag());
+            }
+        }
+    }
+    Ok(arguments)
+}
+
+fn find(name: &str) -> Option<Flag> {
+    let own = OWN.iter().find(|own| own.name == name).map(Flag::Own);
+    let is_named = |setting: &Setting| setting.flag().strip_prefix("--") == Some(name);
+    own.or_else(|| SETTINGS.iter().position(is_named).map(Flag::Setting))
+}
+
+/// A list grows with every flag; of anything else the last one counts.
+fn add(flags: &mut Vec<(usize, OsString)>, row: usize, value: OsString) {
+    match flags.iter_mut().find(|(taken, _)| *taken == row) {
+        Some((_, list)) if matches!(SETTINGS[row].kind, Kind::List { .. }) => {
+            list.push(",");
+            list.push(value);
+        }
+        Some((_, last)) => *last = value,
+        None => flags.push((row, value)),
+    }
+}
+
+fn unknown_flag(written: String) -> Failure {
+    let own = OWN.iter().map(|own| format!("--{}", own.name));
+    let names: Vec<String> = SETTINGS.iter().map(Setting::flag).chain(own).collect();
+    unknown(Source::CommandLine, written, names.iter().map(String::as_str)).into()
+}
+
+fn refused(error: lexopt::Error) -> Failure {
+    unreadable(match error {
+        lexopt::Error::MissingValue { option } => {
+            let option = option.unwrap_or_default();
+            format!("{option} needs a value: {option} VALUE or {option}=VALUE")
+        }
+        lexopt::Error::UnexpectedValue { option, .. } => format!("{option} takes no value"),
+        _ => "not understood".to_owned(),
     })
 }
 
-/// The settings among the flags, as text; what a list's flag said each time is one list.
-fn flags(matches: &ArgMatches) -> Vec<(usize, OsString)> {
-    let named = SETTINGS.iter().enumerate();
-    let given = named.filter_map(|(row, setting)| Some((row, matches.get_many::<OsString>(setting.name)?)));
-    given.map(|(row, texts)| (row, texts.cloned().collect::<Vec<_>>().join(&OsString::from(",")))).collect()
+/// An argument that belongs to no flag may be half of a token with a space in it: it is not repeated.
+fn stray(previous: Option<String>) -> Failure {
+    let place = previous
+        .map_or_else(|| "the first argument".to_owned(), |flag| format!("the argument behind {flag}"));
+    unreadable(format!("{place} is no flag; every setting is one: --NAME VALUE or --NAME=VALUE"))
 }
 
-/// The command line.
-pub fn command() -> Command {
-    let own = "Invocation";
-    let mut command = Command::new("wspushd")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A WebSocket push server")
-        .after_help(format!(
-            "A flag is stronger than a variable, a variable stronger than the file. In the file the keys\n\
+fn unreadable(why: String) -> Failure {
+    let (source, problem) = (Source::CommandLine, Problem::Unreadable(why));
+    Failure::Refused(ConfigError { source, key: String::new(), value: None, problem })
+}
+
+fn help() -> String {
+    let mut text = String::from("A WebSocket push server\n\nUsage: wspushd [OPTIONS]\n\nInvocation:\n");
+    for own in OWN {
+        let short = own.short.map_or_else(|| "   ".to_owned(), |letter| format!("-{letter},"));
+        let _ = writeln!(text, "  {short} {}\n          {}", own.written, own.help);
+    }
+    let mut group: Option<Group> = None;
+    for setting in SETTINGS {
+        if group != Some(setting.group) {
+            let _ = writeln!(text, "\n{}:", setting.group.title());
+            group = Some(setting.group);
+        }
+        describe(&mut text, setting);
+    }
+    text += "\nA flag is stronger than a variable, a variable stronger than the file. In the file the keys\n\
              are the flags' names with underscores: max_connections = 1000. A list is a repeated flag, or\n\
-             has commas. HUP reads the file again. {FILE_VARIABLE} names it, as --config does."
-        ))
-        .args_override_self(true)
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .next_line_help(true)
-        .arg(
-            Arg::new(CONFIG)
-                .long(CONFIG)
-                .value_name("FILE")
-                .value_parser(ValueParser::os_string())
-                .help(format!("TOML file with settings [env: {FILE_VARIABLE}]"))
-                .help_heading(own),
-        )
-        .arg(
-            Arg::new(CHECK)
-                .long(CHECK)
-                .action(ArgAction::SetTrue)
-                .help("Print the configuration in effect as TOML, and end")
-                .help_heading(own),
-        )
-        .arg(
-            Arg::new("help")
-                .long("help")
-                .short('h')
-                .action(ArgAction::Help)
-                .help("Print this help")
-                .help_heading(own),
-        )
-        .arg(
-            Arg::new("version")
-                .long("version")
-                .short('V')
-                .action(ArgAction::Version)
-                .help("Print the version")
-                .help_heading(own),
-        );
-    let default = Config::default();
-    for (setting, long) in SETTINGS.iter().zip(LONG_NAMES.iter()) {
-        command = command.arg(flag(setting, long, &setting.get(&default)));
-    }
-    command
+             has commas. HUP reads the file again. ";
+    text + FILE_VARIABLE + " names it, as --config does.\n"
 }
 
-fn flag(setting: &'static Setting, long: &'static str, default: &Value) -> Arg {
-    let mut help = setting.help.to_owned();
+/// A setting's entry in the help: the flag with its value, what it is for, what is allowed, what it is otherwise.
+fn describe(text: &mut String, setting: &Setting) {
+    let flag = setting.flag();
+    let _ = match setting.kind {
+        Kind::Boolean => writeln!(text, "      {flag}[=<BOOL>]"),
+        _ => writeln!(text, "      {flag} <{}>", value_name(setting)),
+    };
+    let _ = writeln!(text, "          {}", setting.help);
     if !matches!(setting.kind, Kind::Boolean) {
-        help += &format!("\n[allowed: {}]", setting.allowed());
+        let _ = writeln!(text, "          [allowed: {}]", setting.allowed());
     }
-    let default = match default {
+    let _ = writeln!(text, "          [default: {}] [env: {}]", default_text(setting), setting.variable());
+}
+
+/// The default as the flag takes it, or `none`.
+pub(super) fn default_text(setting: &Setting) -> String {
+    match setting.get(&Config::default()) {
         Value::Text(text) if text.is_empty() => "none".to_owned(),
-        Value::Text(text) => text.clone(),
+        Value::Text(text) => text,
         Value::List(list) if list.is_empty() => "none".to_owned(),
         Value::List(list) => list.join(","),
         number_or_boolean => number_or_boolean.to_string(),
-    };
-    help += &format!("\n[default: {default}] [env: {}]", setting.variable());
-    let arg = Arg::new(setting.name)
-        .long(long)
-        .help(help)
-        .help_heading(setting.group.title())
-        // Our own errors name the range, whatever the layer.
-        .value_parser(ValueParser::os_string())
-        .allow_negative_numbers(true);
-    match setting.kind {
-        Kind::Boolean => arg
-            .action(ArgAction::Set)
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true")
-            .value_name("BOOL"),
-        Kind::List { .. } => arg.action(ArgAction::Append).value_name(value_name(setting)),
-        Kind::Integer { .. } | Kind::Text(_) | Kind::Choice(_) => {
-            arg.action(ArgAction::Set).value_name(value_name(setting))
-        }
     }
 }
 
@@ -132,33 +195,6 @@ fn value_name(setting: &Setting) -> &'static str {
         Kind::Choice(_) => "CHOICE",
         _ if setting.name == "listen" || setting.name == "admin" => "ADDR",
         _ => "TEXT",
-    }
-}
-
-/// What clap found wrong, in one line and in our words where there are better ones.
-fn failure(error: &clap::Error) -> Failure {
-    let text = error.to_string();
-    let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Failure::Shown(text),
-        ErrorKind::UnknownArgument if context(ContextKind::InvalidArg).starts_with('-') => {
-            let written = context(ContextKind::InvalidArg);
-            let key = written.split('=').next().unwrap_or_default().to_owned();
-            let own = [CONFIG, CHECK, "help", "version"].map(|name| format!("--{name}"));
-            let names: Vec<String> = SETTINGS.iter().map(Setting::flag).chain(own).collect();
-            Failure::Refused(unknown(Source::CommandLine, key, names.iter().map(String::as_str)))
-        }
-        _ => {
-            let first = text.lines().next().unwrap_or_default();
-            let why = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-            let problem = Problem::Unreadable(why);
-            Failure::Refused(ConfigError {
-                source: Source::CommandLine,
-                key: String::new(),
-                value: None,
-                problem,
-            })
-        }
     }
 }
 

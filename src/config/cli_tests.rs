@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::{AdminListen, Invocation, SlowConsumer, from_args};
+use super::super::setting::Value;
+use super::super::{AdminListen, Config, Invocation, SlowConsumer, from_args};
 use super::*;
 
 /// A file in the temporary directory that goes away at the end.
@@ -38,11 +39,6 @@ fn refused(flags: &[&str]) -> String {
     let text = failure.to_string();
     assert!(!text.contains('\n'), "{text}");
     text
-}
-
-#[test]
-fn clap_finds_no_fault() {
-    command().debug_assert();
 }
 
 #[test]
@@ -126,12 +122,20 @@ fn wrong_flags_are_one_clear_line() {
         "wspushd: command line: unknown flag \"--chek\"; did you mean \"--check\"?"
     );
     assert_eq!(refused(&["--demo=maybe"]), "wspushd: command line: --demo = maybe is not true or false");
-    assert!(
-        refused(&["--listen"])
-            .starts_with("wspushd: command line: a value is required for '--listen <ADDR>'")
+    assert_eq!(
+        refused(&["--listen"]),
+        "wspushd: command line: --listen needs a value: --listen VALUE or --listen=VALUE"
     );
+    assert_eq!(refused(&["--check=yes"]), "wspushd: command line: --check takes no value");
+    assert_eq!(refused(&["-x"]), "wspushd: command line: unknown flag \"-x\"");
     assert!(refused(&["--listen="]).contains("at least one address"));
-    assert_eq!(refused(&["stray"]), "wspushd: command line: unexpected argument 'stray' found");
+    assert_eq!(
+        refused(&["stray"]),
+        "wspushd: command line: the first argument is no flag; every setting is one: --NAME VALUE or --NAME=VALUE"
+    );
+    let half_a_token = refused(&["--admin-token=abc", "def"]);
+    assert!(half_a_token.contains("the argument behind --admin-token is no flag"), "{half_a_token}");
+    assert!(!half_a_token.contains("def"), "{half_a_token}");
     assert!(refused(&["--config", "/nonexistent"]).starts_with("wspushd: /nonexistent: cannot be read"));
     assert!(
         refused(&["--admin", "0.0.0.0:1"])

@@ -11,9 +11,6 @@ use super::layers::{FILE_VARIABLE, Layers};
 use super::setting::VARIABLE_PREFIX;
 use super::{Config, ConfigError};
 
-#[cfg(not(feature = "daemon"))]
-use super::bare::parse;
-#[cfg(feature = "daemon")]
 use super::cli::parse;
 
 /// What the arguments say, before anything is made of it.

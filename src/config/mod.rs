@@ -3,23 +3,24 @@
 //!
 //! [`SETTINGS`] is the one table from which everything else comes: how text becomes a value ([`Setting`]),
 //! the layers of defaults, file, environment and flags ([`Layers`]), the command line (`cli`), what
-//! `--check` prints, what a reload may change and the table in the README. A value's way is: text ->
+//! `--check` prints, what a reload may change and the tables of the documents. A value's way is: text ->
 //! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
 //! holds between fields.
 
-#[cfg(any(test, not(feature = "daemon")))]
-mod bare;
 mod channel_name;
 mod check;
-#[cfg(feature = "daemon")]
-pub mod cli;
+#[cfg(feature = "command-line")]
+mod cli;
+#[cfg(all(test, feature = "command-line", feature = "deflate"))]
+// The defaults are those of the default build.
+mod documents;
 mod error;
 mod field;
 #[cfg(feature = "daemon")]
 mod file;
+#[cfg(feature = "command-line")]
 mod invocation;
 mod layers;
-mod markdown;
 mod nearest;
 mod reload;
 mod setting;
@@ -29,9 +30,9 @@ mod validate;
 
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 pub use error::{ConfigError, Problem, Source};
+#[cfg(feature = "command-line")]
 pub use invocation::{Failure, Invocation, from_args};
 pub use layers::Layers;
-pub use markdown::settings_markdown;
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::SETTINGS;
 pub use validate::OWN_ORIGIN;

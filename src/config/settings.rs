@@ -1,5 +1,5 @@
 //! The table of everything that can be set, one row for each field of [`Config`](super::Config). The order
-//! here is the order in `--help`, in what `--check` prints and in the README.
+//! here is the order in `--help`, in what `--check` prints and in the documents.
 
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
@@ -201,7 +201,7 @@ pub static SETTINGS: &[Setting] = &[
         ADMIN_CONNECTIONS_MAX,
         "connections",
         restart,
-        "Open connections on the admin listener"
+        "Open connections on the admin listener; beyond it the oldest without the token goes"
     ),
     integer!(
         connections_per_address_max,
@@ -209,7 +209,8 @@ pub static SETTINGS: &[Setting] = &[
         CONNECTIONS_PER_ADDRESS_MAX,
         "connections",
         reload,
-        "Open connections from one address (IPv4 /32, IPv6 /64); 0: no cap"
+        "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
+         listener; 0: no cap"
     ),
     integer!(handshake_bytes_max, Limits, HANDSHAKE_BYTES_MAX, "bytes", restart, "Size of a request head"),
     integer!(
@@ -311,7 +312,7 @@ pub static SETTINGS: &[Setting] = &[
         "Channels that a client may choose with ?channel=",
         check_pattern
     ),
-    integer!(channels_max, Channels, CHANNELS_MAX, "channels", restart, "Channels alive at once"),
+    integer!(channels_max, Channels, CHANNELS_MAX, "channels", restart, "Channels at once"),
     integer!(
         channels_per_connection_max,
         Channels,
@@ -326,7 +327,7 @@ pub static SETTINGS: &[Setting] = &[
         CHANNEL_IDLE_MS,
         "ms",
         reload,
-        "A channel without subscribers and publications for this long is forgotten"
+        "A channel without subscribers and publications for this long is forgotten, sooner where room is needed"
     ),
     integer!(
         log_publications,

@@ -368,7 +368,7 @@ mod tests {
         channel.end_walk();
         let (cursor, lost) = channel.skip_to_newest(false);
         assert_eq!((channel.log.position(cursor), lost), (Some(channel.log.newest_start()), 2));
-        channel.ledger.settle(1, 0, Passage::Gone, |_| {});
+        channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
         let d = channel.ledger.delivery(0).unwrap();
         assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
         assert_eq!(channel.ledger.delivery(2).unwrap().lagging, 1);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::channel::Channel;
-use super::ledger::{Delivery, Passage};
+use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
 
 /// A channel's place in the server. Valid while the channel has subscribers.
@@ -39,6 +39,8 @@ pub struct Channels {
     queue: VecDeque<ChannelId>,
     /// Channels whose ledger has changed since it was last settled.
     unsettled: Vec<ChannelId>,
+    /// The newest publication's receipt.
+    newest: u64,
     pub(super) limits: LogLimits,
     /// Bytes allocated for all logs: the sum of [`Channel::log_bytes`].
     pub(super) log_bytes: usize,
@@ -63,6 +65,7 @@ impl Channels {
             names: HashMap::new(),
             queue: VecDeque::new(),
             unsettled: Vec::new(),
+            newest: 0,
             limits,
             log_bytes: 0,
             fallen: Passage::Gone,
@@ -179,6 +182,7 @@ impl Channels {
         receipt: u64,
         now_us: u64,
     ) {
+        self.newest = self.newest.max(receipt);
         self.resize(id, |channel| channel.append(frame, deflated, offset, receipt, now_us));
         self.queue(id);
         self.touch(id);
@@ -191,16 +195,25 @@ impl Channels {
         }
     }
 
-    /// Settles the ledgers that have changed; shows every delivery that may have.
-    pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) {
+    /// Settles the ledgers that have changed; shows every delivery that may have. At the most the publications that can
+    /// be asked about are looked at, those that no longer can once more, and how many that was is said.
+    pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) -> usize {
+        let (asked_from, mut looked_at) = (self.asked_from(), 0);
         for id in self.unsettled.drain(..) {
             // The place of one that was forgotten may be another's.
             let Some(channel) = self.all.get_mut(id.0 as usize).filter(|channel| channel.unsettled) else {
                 continue;
             };
             channel.unsettled = false;
-            channel.ledger.settle(now_us, channel.log.first_offset(), channel.fallen, &mut changed);
+            let lost = (channel.log.first_offset(), channel.fallen);
+            looked_at += channel.ledger.settle(now_us, lost, asked_from, &mut changed);
         }
+        looked_at
+    }
+
+    /// The oldest receipt that can still be asked about.
+    fn asked_from(&self) -> u64 {
+        (self.newest + 1).saturating_sub(RECEIPTS_KEPT as u64)
     }
 
     /// Takes the next channel to flush out of the queue.
@@ -245,7 +258,8 @@ impl Channels {
     pub fn remove(&mut self, id: ChannelId, now_us: u64, changed: impl FnMut(&Delivery)) {
         let mut channel = self.all.remove(id.0 as usize);
         debug_assert!(channel.is_deserted() && id != DEFAULT);
-        channel.ledger.settle(now_us, channel.log.first_offset(), channel.fallen, changed);
+        let lost = (channel.log.first_offset(), channel.fallen);
+        channel.ledger.settle(now_us, lost, self.asked_from(), changed);
         self.log_bytes -= channel.log_bytes();
         self.names.remove(&channel.name);
     }

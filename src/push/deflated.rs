@@ -82,7 +82,7 @@ mod tests {
         assert!(channel.log_in(true).unwrap().position(cursor).unwrap() > head, "no position comes twice");
         channel.drop_deflated(9_999, 0);
         assert!(channel.log_in(true).is_some());
-        channel.ledger.settle(1, 0, Passage::Gone, |_| {});
+        channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
         let d = channel.ledger.delivery(1).unwrap();
         assert_eq!((d.recipients, d.lagging, d.gone), (2, 1, 1));
     }

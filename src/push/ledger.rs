@@ -6,6 +6,12 @@ use serde::Serialize;
 
 use super::budget::grown;
 
+#[cfg(test)]
+mod tests;
+
+/// How many receipts can be asked about, the newest ones of the server.
+pub const RECEIPTS_KEPT: usize = 4_096;
+
 /// How far a publication has come.
 ///
 /// `recipients = written + lagging + skipped + gone`; times are microseconds after the publication.
@@ -81,7 +87,8 @@ pub struct Ledger {
     lines: VecDeque<Line>,
     /// What belongs to the offset that the next publication will have.
     at_next: Tally,
-    /// Everything before this offset is settled: nobody lags, and nothing will change any more.
+    /// Everything before this offset is settled: nobody lags, and nothing will change any more. Or nobody can ask any
+    /// more what has become of it.
     unsettled_from: u64,
     /// Lines that were not settled when their time was up, and are to be shown for the last time.
     retired: Vec<Delivery>,
@@ -246,6 +253,9 @@ impl Ledger {
     }
 
     fn change_at(&mut self, offset: u64, passage: Passage, by: i32) {
+        if offset < self.unsettled_from {
+            self.settled.0[passage as usize] += by;
+        }
         let tally = match self.lines.get_mut((offset - self.first) as usize) {
             Some(line) => &mut line.change,
             None => &mut self.at_next,
@@ -253,16 +263,28 @@ impl Ledger {
         tally.0[passage as usize] += by;
     }
 
-    /// Brings the deliveries that are not settled up to date and shows each of them to `changed`. Publications before
-    /// `logged_from` are no longer in the log, so whoever still lags behind them has `lost` them.
+    /// Brings the deliveries that are not settled up to date and shows each of them to `changed`; how many publications
+    /// it has looked at. Those before `logged_from` are no longer in the log, so whoever still lags behind them has
+    /// `lost` them.
+    ///
+    /// Nobody can ask about receipts before `asked_from`. A subscriber that doesn't read would otherwise have
+    /// everything behind it looked at in every turn.
     pub fn settle(
         &mut self,
         now_us: u64,
-        logged_from: u64,
-        lost: Passage,
+        (logged_from, lost): (u64, Passage),
+        asked_from: u64,
         mut changed: impl FnMut(&Delivery),
-    ) {
+    ) -> usize {
+        let mut looked_at = self.retired.len();
         self.retired.drain(..).for_each(|delivery| changed(&delivery));
+        while let Some(line) = self.lines.get((self.unsettled_from - self.first) as usize)
+            && line.delivery.id < asked_from
+        {
+            self.settled.add(line.change);
+            self.unsettled_from += 1;
+            looked_at += 1;
+        }
         let mut sum = self.settled;
         let mut settled = true;
         for line in self.lines.range_mut((self.unsettled_from - self.first) as usize..) {
@@ -276,7 +298,9 @@ impl Ledger {
                 self.unsettled_from = line.delivery.offset + 1;
                 self.settled = sum;
             }
+            looked_at += 1;
         }
+        looked_at
     }
 
     /// The delivery of a publication that is still in the ledger, as of the last [`settle`](Self::settle).
@@ -289,126 +313,3 @@ impl Ledger {
 const _: () = assert!(
     size_of::<Line>() + crate::limits::LOG_FORMS * size_of::<u64>() <= crate::limits::LOG_INDEX_BYTES
 );
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counts(ledger: &Ledger, offset: u64) -> [u32; 4] {
-        let d = ledger.delivery(offset).unwrap();
-        [d.written, d.lagging, d.skipped, d.gone]
-    }
-
-    #[test]
-    fn prefix_sums_count_every_subscriber_once() {
-        let mut ledger = Ledger::new(10, 8);
-        for id in 0..3 {
-            ledger.publish(id, 4, 100, Passage::Gone);
-        }
-        ledger.pass(Passage::Written, 10, 13);
-        ledger.pass(Passage::Written, 10, 11);
-        ledger.pass(Passage::Gone, 11, 13);
-        ledger.pass(Passage::Skipped, 10, 12);
-        ledger.settle(150, 0, Passage::Gone, |_| {});
-        assert_eq!(counts(&ledger, 10), [2, 1, 1, 0]);
-        assert_eq!(counts(&ledger, 11), [1, 1, 1, 1]);
-        assert_eq!(counts(&ledger, 12), [1, 2, 0, 1]);
-        // What has passed the newest publication must not be counted for the next one.
-        ledger.publish(3, 2, 200, Passage::Gone);
-        ledger.settle(210, 0, Passage::Gone, |_| {});
-        assert_eq!(counts(&ledger, 13), [0, 2, 0, 0]);
-        let first = ledger.delivery(10).unwrap();
-        assert_eq!((first.first_us, first.median_us, first.last_us), (Some(50), Some(50), None));
-    }
-
-    #[test]
-    fn nobody_lags_behind_what_is_no_longer_there() {
-        let mut ledger = Ledger::new(0, 2);
-        for id in 0..3 {
-            ledger.publish(id, 2, 0, Passage::Skipped);
-            ledger.pass(Passage::Written, id, id + 1);
-        }
-        let mut seen = Vec::new();
-        ledger.settle(5, 2, Passage::Gone, |d| {
-            seen.push([d.id as u32, d.written, d.lagging, d.skipped, d.gone])
-        });
-        assert_eq!(seen, [[0, 1, 0, 1, 0], [1, 1, 0, 0, 1], [2, 1, 1, 0, 0]]);
-        ledger.settle(6, 2, Passage::Gone, |d| assert_eq!(d.id, 2, "the others are settled"));
-    }
-
-    #[test]
-    fn old_lines_go_and_their_sums_stay_right() {
-        let mut ledger = Ledger::new(0, 2);
-        ledger.publish(0, 1, 0, Passage::Gone);
-        ledger.pass(Passage::Written, 0, 1);
-        ledger.publish(1, 2, 0, Passage::Gone);
-        ledger.publish(2, 2, 0, Passage::Gone);
-        ledger.pass(Passage::Written, 0, 3);
-        ledger.settle(9, 0, Passage::Gone, |_| {});
-        assert_eq!((counts(&ledger, 1), counts(&ledger, 2)), ([1, 1, 0, 0], [1, 1, 0, 0]));
-        assert!(ledger.delivery(0).is_none());
-        ledger.pass(Passage::Written, 1, 3);
-        let mut seen = Vec::new();
-        ledger.settle(20, 0, Passage::Gone, |d| seen.push((d.id, d.lagging, d.last_us)));
-        assert_eq!(seen, [(1, 0, Some(20)), (2, 0, Some(20))]);
-        ledger.settle(30, 0, Passage::Gone, |d| panic!("{d:?} was settled"));
-    }
-
-    #[test]
-    fn who_keeps_the_rest_has_not_lost_it() {
-        let mut ledger = Ledger::new(0, 2);
-        ledger.publish(7, 4, 0, Passage::Skipped);
-        ledger.pass(Passage::Written, 0, 1);
-        // Two of the three others are in the middle of it when it leaves the log; the third has fallen off.
-        ledger.set_apart(0);
-        ledger.set_apart(0);
-        ledger.settle(5, 1, Passage::Skipped, |_| {});
-        assert_eq!(counts(&ledger, 0), [1, 2, 1, 0]);
-        ledger.rejoin(0, Passage::Written, 6);
-        ledger.settle(6, 1, Passage::Skipped, |_| {});
-        assert_eq!(counts(&ledger, 0), [2, 1, 1, 0]);
-        // Its line goes, and what is still open is told all the same.
-        ledger.publish(8, 0, 7, Passage::Skipped);
-        ledger.publish(9, 0, 8, Passage::Skipped);
-        let mut seen = Vec::new();
-        let mut note = |d: &Delivery| seen.push((d.id, d.written, d.lagging, d.skipped, d.gone, d.last_us));
-        ledger.settle(9, 1, Passage::Skipped, &mut note);
-        ledger.rejoin(0, Passage::Gone, 10);
-        ledger.settle(10, 1, Passage::Skipped, &mut note);
-        assert_eq!(seen[0], (7, 2, 1, 1, 0, None));
-        assert_eq!(seen.last(), Some(&(7, 2, 0, 1, 1, Some(10))), "{seen:?}");
-        ledger.settle(11, 1, Passage::Gone, |d| panic!("{d:?} was settled"));
-        assert!(ledger.apart.is_empty());
-    }
-
-    #[test]
-    fn what_is_forgotten_is_told_once_more() {
-        let mut ledger = Ledger::new(5, 100);
-        for id in 5..14 {
-            let growth = ledger.growth();
-            let before = ledger.bytes();
-            ledger.publish(id, 2, 0, Passage::Gone);
-            assert_eq!(ledger.bytes(), before + growth);
-        }
-        ledger.pass(Passage::Written, 5, 7);
-        ledger.pass(Passage::Written, 5, 8);
-        ledger.settle(1, 5, Passage::Gone, |_| {});
-        let before = ledger.bytes();
-        ledger.forget_before(9, 2, Passage::Skipped);
-        assert!(ledger.bytes() < before / 2, "{} of {before} bytes", ledger.bytes());
-        let mut seen = Vec::new();
-        ledger.settle(3, 9, Passage::Skipped, |d| {
-            seen.push([d.offset as u32, d.written, d.lagging, d.skipped])
-        });
-        assert_eq!(seen[..3], [[7, 1, 0, 1], [8, 0, 0, 2], [9, 0, 2, 0]]);
-        ledger.pass(Passage::Written, 5, 14);
-        ledger.settle(4, 9, Passage::Skipped, |_| {});
-        assert_eq!((counts(&ledger, 9), counts(&ledger, 13)), ([1, 1, 0, 0], [1, 1, 0, 0]));
-        // More than there is: nothing is left, and the count goes on.
-        ledger.forget_before(14, 5, Passage::Gone);
-        assert_eq!(ledger.bytes(), 0);
-        ledger.publish(14, 1, 6, Passage::Gone);
-        ledger.settle(6, 14, Passage::Gone, |_| {});
-        assert_eq!(ledger.delivery(14).map(|d| (d.id, d.lagging)), Some((14, 1)));
-    }
-}

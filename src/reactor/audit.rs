@@ -105,9 +105,9 @@ impl<S: Socket> Reactor<S> {
             self.audit_owed(id, channel);
             for (place, member) in channel.members.iter().enumerate() {
                 let slot = &self.slots[member.slot as usize];
-                let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
+                let at = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
                 assert!(
-                    memberships.iter().any(|m| m.channel == id && m.place as usize == place),
+                    at == Some(place as u32),
                     "member {place} of {} is a stranger in slot {}",
                     channel.name,
                     member.slot
@@ -211,7 +211,7 @@ impl<S: Socket> Reactor<S> {
     fn audit_slot(&self, index: usize, slot: &Slot<S>) {
         let has = |flag| slot.flags.any(flag);
         let extra = slot.extra.as_deref();
-        let memberships = extra.map_or(&[][..], |extra| &extra.memberships);
+        let subscribed = extra.is_some_and(|extra| !extra.memberships.is_empty());
         assert_eq!(
             has(Flags::OUTBOX),
             extra.is_some_and(|e| e.outbox.is_some()),
@@ -236,17 +236,14 @@ impl<S: Socket> Reactor<S> {
         assert!(!has(Flags::MID_FRAME) || has(Flags::BLOCKED), "slot {index}: mid-frame for nothing");
         assert!(extra.is_none_or(|extra| !extra.is_empty()), "slot {index}: an empty box is kept");
         if slot.state != State::Open {
-            assert!(
-                memberships.is_empty() && !has(Flags::BROADCAST),
-                "slot {index}: not open, but subscribed"
-            );
+            assert!(!subscribed && !has(Flags::BROADCAST), "slot {index}: not open, but subscribed");
             assert!(!has(Flags::MID_FRAME), "slot {index}: not open, but in mid-frame");
             return;
         }
         if has(Flags::BROADCAST) {
             self.audit_cursor(index, slot, DEFAULT, slot.cursor);
         }
-        for m in memberships {
+        for m in extra.iter().flat_map(|extra| extra.memberships.iter()) {
             let member = self.channels.get(m.channel).members[m.place as usize];
             assert_eq!(member.slot as usize, index, "a member's place is someone else's");
             self.audit_cursor(index, slot, m.channel, member.cursor);

@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Message, Passage, PushOptions};
+use crate::push::{ChannelId, DEFAULT, Passage};
 
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
@@ -90,11 +90,13 @@ impl<S: Socket> Reactor<S> {
     /// Ends all subscriptions of a connection.
     pub(super) fn leave_channels(&mut self, index: usize) {
         self.leave_channel(index, DEFAULT);
-        while let Some(extra) = &self.slots[index].extra
-            && let Some(membership) = extra.memberships.last()
+        while let Some(extra) = &mut self.slots[index].extra
+            && let Some(membership) = extra.memberships.pop()
         {
-            self.leave_channel(index, membership.channel);
+            let deflated = self.slots[index].flags.takes_deflated();
+            self.leave_place(membership.channel, membership.place, deflated);
         }
+        self.slots[index].tidy();
     }
 
     /// Ends one subscription.
@@ -108,27 +110,23 @@ impl<S: Socket> Reactor<S> {
             }
             return;
         }
-        let Some(extra) = &mut slot.extra else { return };
-        let Some(at) = extra.memberships.iter().position(|m| m.channel == id) else { return };
-        let membership = extra.memberships.swap_remove(at);
+        let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
         let deflated = slot.flags.takes_deflated();
-        self.leave_place(id, membership.place, deflated);
+        self.leave_place(id, place, deflated);
         self.slots[index].tidy();
-        self.vacate(id);
     }
 
     /// Takes a member out of a channel and tells those that move up their new places.
     fn leave_place(&mut self, id: ChannelId, place: u32, deflated: bool) {
         let now_ms = self.now.mono_ms();
         let slots = &mut self.slots;
-        self.channels.get_mut(id).leave(place, deflated, now_ms, |slot, old, new| {
-            let memberships = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut());
-            let moved = memberships.into_iter().flat_map(|extra| &mut extra.memberships);
-            for membership in moved.filter(|m| m.channel == id && m.place == old) {
-                membership.place = new;
+        self.channels.get_mut(id).leave(place, deflated, now_ms, |slot, _, new| {
+            if let Some(extra) = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut()) {
+                extra.memberships.set_place(id, new);
             }
         });
         self.channels.touch(id);
+        self.vacate(id);
     }
 
     /// Gives back what half a request or message holds.
@@ -165,6 +163,7 @@ impl<S: Socket> Reactor<S> {
         set_blocked(&mut self.census, &mut slot.flags, false);
         if slot.state == State::Admin {
             self.census.admin -= 1;
+            self.admin_addresses.leave(index as u32);
         } else {
             self.census.public -= 1;
             self.addresses.leave(index as u32);
@@ -177,7 +176,9 @@ impl<S: Socket> Reactor<S> {
             State::Closing => self.census.closing -= 1,
             State::Http | State::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
-                if matches!(cause, CloseReason::Idle | CloseReason::Unread | CloseReason::Drain) {
+                let ours =
+                    [CloseReason::Idle, CloseReason::Unread, CloseReason::Drain, CloseReason::ShownOut];
+                if ours.contains(&cause) {
                     self.metrics.closed(cause);
                 }
                 return;
@@ -208,12 +209,7 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
-                let _ = self.publish_here(
-                    Some(chat::CHANNEL),
-                    Message::Text(&line),
-                    PushOptions::default(),
-                    true,
-                );
+                let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }

@@ -5,10 +5,10 @@ use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Page, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError, PushOptions};
+use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
 
 use super::reactor::Reactor;
-use super::shared::Command;
+use super::shared::{Command, Wake};
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
 use super::sys;
@@ -58,13 +58,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
-        let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
         let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
         let mut channels = Vec::new();
         let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
-        let named = memberships
-            .iter()
-            .map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
+        let memberships = slot.extra.iter().flat_map(|extra| extra.memberships.iter());
+        let named =
+            memberships.map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
         for (id, cursor) in default.into_iter().chain(named) {
             let channel = self.channels.get(id);
             let log = channel.log_in(slot.flags.takes_deflated()).unwrap_or(&channel.log);
@@ -87,9 +86,7 @@ impl<S: Socket> Reactor<S> {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
         let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
             Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
-            Some(id) => {
-                slot.extra.as_ref().is_some_and(|extra| extra.memberships.iter().any(|m| m.channel == id))
-            }
+            Some(id) => slot.extra.as_ref().is_some_and(|extra| extra.memberships.place(id).is_some()),
             None => false,
         });
         user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
@@ -103,7 +100,7 @@ impl<S: Socket> Host for Reactor<S> {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(Receipt, u32), PushError> {
-        let receipt = self.publish_here(channel, message, options, false)?;
+        let receipt = self.publish_here(channel, message, options, Wake::No)?;
         // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
         // is the receipt's.
         self.carry_out_commands();
@@ -112,15 +109,12 @@ impl<S: Socket> Host for Reactor<S> {
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
-        if message.bytes().is_empty() {
-            return Err(PushError::Empty);
-        }
-        let frame = message.to_frame();
+        let publication = Publication::new(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {
             // Behind the publications that wait for room in a log.
-            return self.shared.command(Command::Send { conn, frame, options });
+            return self.shared.command(Command::Send { conn, publication });
         }
-        self.send_to(conn, &frame, options)
+        self.send_to(conn, &publication)
     }
 
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {

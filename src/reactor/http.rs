@@ -118,7 +118,11 @@ impl<S: Socket> Reactor<S> {
     /// Keeps the part of a head that is here, in chunks of the pool.
     fn stash_request(&mut self, index: usize, rest: &[u8]) {
         let slot = &mut self.slots[index];
-        let reserve = if slot.state == State::Admin { 0 } else { POOL_RESERVE };
+        let reserve = match slot.state {
+            State::Admin if slot.flags.any(Flags::KNOWN) => 0,
+            State::Admin => POOL_RESERVE / 2,
+            _ => POOL_RESERVE,
+        };
         let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
         let extra = slot.extra_mut();
         if extra.http.is_none() && served {
@@ -176,10 +180,16 @@ impl<S: Socket> Reactor<S> {
             && !self.may_call_back(index)
     }
 
-    /// Whether the answer to this request depends on its body.
-    fn takes_body(&self, index: usize, head: &Head<'_>) -> bool {
+    /// Whether the answer to this request depends on its body. Who passes the fence is known from here on.
+    fn takes_body(&mut self, index: usize, head: &Head<'_>) -> bool {
         match self.slots[index].state {
-            State::Admin => guard::check(head, &self.fence()).is_ok(),
+            State::Admin => {
+                let passes = guard::check(head, &self.fence()).is_ok();
+                if passes {
+                    self.slots[index].flags.set(Flags::KNOWN, true);
+                }
+                passes
+            }
             _ => matches!(public::route(head, &self.config), Route::DemoPush),
         }
     }
@@ -313,7 +323,8 @@ impl<S: Socket> Reactor<S> {
         used: Option<usize>,
     ) -> Progress {
         debug_assert!(self.slots.contains(index));
-        let used = used.filter(|_| head.keep_alive() && self.draining.is_none());
+        let stays = head.keep_alive() && self.draining.is_none() && self.may_stay(index, response.status);
+        let used = used.filter(|_| stays);
         if self.slots[index].state == State::Admin && response.status >= 400 {
             self.metrics.admin_refused += 1;
         }

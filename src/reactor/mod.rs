@@ -39,6 +39,7 @@ pub mod shared;
 pub mod shares;
 pub mod slot;
 pub mod socket;
+mod strangers;
 mod sweep;
 pub mod sys;
 mod timers;
@@ -48,5 +49,5 @@ mod websocket;
 
 pub use event_loop::EventLoop;
 pub use reactor::{Door, REFUSALS_MAX, Reactor, Turn};
-pub use shared::{Command, Shared};
+pub use shared::{Command, Shared, Wake};
 pub use socket::{Socket, Stream};

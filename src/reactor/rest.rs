@@ -98,8 +98,7 @@ impl<S: Socket> Reactor<S> {
         if id == DEFAULT {
             return slot.flags.any(Flags::BROADCAST).then_some(slot.cursor);
         }
-        let memberships = &slot.extra.as_ref()?.memberships;
-        let place = memberships.iter().find(|m| m.channel == id)?.place;
+        let place = slot.extra.as_ref()?.memberships.place(id)?;
         Some(self.channels.get(id).members[place as usize].cursor)
     }
 
@@ -109,9 +108,9 @@ impl<S: Socket> Reactor<S> {
         if id == DEFAULT {
             slot.cursor = cursor;
         } else if let Some(extra) = &slot.extra
-            && let Some(membership) = extra.memberships.iter().find(|m| m.channel == id)
+            && let Some(place) = extra.memberships.place(id)
         {
-            self.channels.get_mut(id).members[membership.place as usize].cursor = cursor;
+            self.channels.get_mut(id).members[place as usize].cursor = cursor;
         }
     }
 

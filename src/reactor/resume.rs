@@ -110,9 +110,9 @@ impl<S: Socket> Reactor<S> {
         let cursor = if id == DEFAULT {
             &mut default_cursor
         } else {
-            let memberships = slot.extra.as_ref().map_or(&[][..], |extra| &extra.memberships);
-            let Some(membership) = memberships.iter().find(|m| m.channel == id) else { return true };
-            &mut channel.members[membership.place as usize].cursor
+            let place = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
+            let Some(place) = place else { return true };
+            &mut channel.members[place as usize].cursor
         };
         let (tls, backlog_bytes) = (&mut self.tls, &mut self.backlog_bytes);
         let offered = offer(

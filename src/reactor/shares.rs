@@ -1,8 +1,8 @@
 //! How much of what all clients share each address holds, so that one can't use it up for the others.
 //!
 //! There is no fixed quota: an address may hold up to [`FREE_TIMES`] as much as is still free. Alone it may have most
-//! of what there is (behind a proxy all clients are one address); the more of them want much, the less each may have, and
-//! something is always left for one that comes new.
+//! of what there is (behind a proxy all clients are one address); the more of them want much, the less each may have,
+//! and something is always left for one that comes new.
 
 use std::collections::HashMap;
 

@@ -7,7 +7,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
-use crate::push::{ChannelId, Cursor, DEFAULT, Membership};
+use crate::push::{ChannelId, Cursor, DEFAULT, Memberships};
 use crate::tls::Session;
 
 /// What a connection is doing.
@@ -54,6 +54,9 @@ impl Flags {
     pub const KERNEL_TLS: Flags = Flags(1 << 13);
     /// Its peer was told through the kernel that nothing more will come, or that TLS is broken.
     pub const CLOSE_NOTIFIED: Flags = Flags(1 << 14);
+    /// An admin connection that has passed the fence: with the token, if there is one. Shares its bit with
+    /// CLOSE_NOTIFIED, which only WebSockets have.
+    pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 
@@ -123,7 +126,7 @@ pub struct Slot<S> {
 #[derive(Debug, Default)]
 pub struct Extra {
     /// Channels beyond the default one.
-    pub memberships: Vec<Membership>,
+    pub memberships: Memberships,
     /// The channel whose frame is under way, if it isn't the default one.
     pub mid: Option<ChannelId>,
     /// What waits for the socket, but for the logs.
@@ -313,7 +316,7 @@ mod tests {
         assert_eq!(slab.capacity(), 100);
         slab.clear();
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
-        assert_eq!(size_of::<Membership>() + size_of::<crate::push::Member>(), 16);
+        assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
         // The allocator hands out 112 bytes for 96 as well.
         assert_eq!(size_of::<Extra>(), 104);

@@ -1,5 +1,7 @@
 //! From a request to an open WebSocket, or the reason why not.
 
+use std::collections::HashSet;
+
 use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
@@ -9,7 +11,7 @@ use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Membership, Message, PushOptions};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME};
 
 use super::directory::NoChannel;
 use super::reactor::Reactor;
@@ -106,20 +108,7 @@ impl<S: Socket> Reactor<S> {
         upgrade: &Upgrade<'_>,
         query: &Query<'_>,
     ) -> Result<Accept, Refused> {
-        let mut channels: Vec<String> = Vec::new();
-        for name in query.all("channel") {
-            if name != DEFAULT_NAME && !channels.iter().any(|joined| joined == name) {
-                channels.push(name.to_owned());
-            }
-        }
-        let max = self.config.channels_per_connection_max;
-        if channels.len() > max {
-            let text = format!(
-                "{} channels; a connection may join {max} (channels_per_connection_max)",
-                channels.len()
-            );
-            return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
-        }
+        let channels = self.channels_asked_for(query)?;
         let socket = &self.slots[index].socket;
         let peer = || socket.peer();
         let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
@@ -144,6 +133,26 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// The named channels of the query, each once, in order. The maximum comes first: no more than that are ever
+    /// compared, however many there are.
+    fn channels_asked_for(&self, query: &Query<'_>) -> Result<Vec<String>, Refused> {
+        let max = self.config.channels_per_connection_max;
+        let (mut seen, mut channels) = (HashSet::new(), Vec::new());
+        for name in query.all("channel").filter(|&name| name != DEFAULT_NAME) {
+            if !seen.insert(name) {
+                continue;
+            }
+            if channels.len() == max {
+                let text = format!(
+                    "more channels than a connection may join, which is {max} (channels_per_connection_max)"
+                );
+                return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
+            }
+            channels.push(name.to_owned());
+        }
+        Ok(channels)
+    }
+
     /// All of them, or none.
     fn open_channels(&mut self, index: usize, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
         let mut channels = Vec::with_capacity(accept.channels.len());
@@ -160,6 +169,9 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
+        // In their order they are joined without moving those that were joined before.
+        channels.sort_unstable_by_key(|id| id.0);
+        channels.dedup();
         Ok(channels)
     }
 
@@ -175,6 +187,9 @@ impl<S: Socket> Reactor<S> {
         self.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if let Some(user) = &accept.user {
             self.slots[index].extra_mut().user = Some(user.as_str().into());
+        }
+        if !channels.is_empty() {
+            self.slots[index].extra_mut().memberships.reserve(channels.len());
         }
         for &id in channels {
             self.join(index, id);
@@ -202,12 +217,7 @@ impl<S: Socket> Reactor<S> {
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
-                let _ = self.publish_here(
-                    Some(chat::CHANNEL),
-                    Message::Text(&line),
-                    PushOptions::default(),
-                    true,
-                );
+                let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }
@@ -225,13 +235,10 @@ impl<S: Socket> Reactor<S> {
         }
         let deflated = slot.flags.takes_deflated();
         let memberships = &mut slot.extra_mut().memberships;
-        if memberships.iter().any(|m| m.channel == id) {
-            return;
+        if memberships.place(id).is_none() {
+            let place = self.channels.get_mut(id).join(index as u32, deflated, self.now.mono_ms());
+            memberships.insert(id, place);
         }
-        let place = self.channels.get_mut(id).join(index as u32, deflated, self.now.mono_ms());
-        // Most have one channel or two: no spare room.
-        memberships.reserve_exact(1);
-        memberships.push(Membership { channel: id, place });
     }
 
     /// Counts and logs a client that was refused.

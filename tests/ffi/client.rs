@@ -1,6 +1,6 @@
 //! A WebSocket client, just enough of one: blocking, impatient.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -107,6 +107,15 @@ impl Client {
         let (opcode, payload) = self.frame();
         assert_eq!(opcode, TEXT, "{}", String::from_utf8_lossy(&payload));
         String::from_utf8(payload).unwrap()
+    }
+
+    /// Reads until the connection ends, however it does.
+    pub(crate) fn until_cut(&mut self) {
+        let mut rest = Vec::new();
+        match self.0.read_to_end(&mut rest).map_err(|error| error.kind()) {
+            Ok(_) | Err(ErrorKind::ConnectionReset) => {}
+            Err(problem) => panic!("not cut: {problem}"),
+        }
     }
 
     /// Reads until the close frame; its code.

@@ -250,6 +250,46 @@ fn a_session_that_an_exception_has_ended_is_not_shown_again() {
     }
 }
 
+/// Talks to a server, and goes on until it is cut, while `end` has it destroyed.
+fn talk(port: u16, end: impl FnOnce(u16)) {
+    let mut client = Client::open(port, "/ws");
+    client.say(&["hello"]);
+    assert_eq!(client.text(), "hello");
+    client.say(&["a"; 4_000]);
+    end(port);
+    client.until_cut();
+}
+
+/// Has a server destroyed by its own callback, which hears nothing more then.
+fn end_yourself(port: u16) {
+    Client::open(port, "/ws").say(&["end", "a", "a"]);
+}
+
+#[test]
+fn servers_destroyed_in_callbacks() {
+    let ends = under_each_tool("destroy.cpp", |host, port| {
+        let mut owner = Client::open(port, "/ws");
+        let mut tell = |what: &str| {
+            owner.say(&[what]);
+            assert_eq!(owner.text(), what);
+        };
+        let mut command = |line: &str| {
+            host.command(line);
+            host.line()
+        };
+        for _ in 0..3 {
+            talk(command("start").parse().unwrap(), |_| tell("end"));
+            talk(command("start").parse().unwrap(), end_yourself);
+            talk(command("poll").parse().unwrap(), end_yourself);
+            assert_eq!(command("join"), "joined");
+            talk(command("start").parse().unwrap(), |_| tell("replace"));
+            talk(command("start the next").parse().unwrap(), |_| tell("end"));
+            assert_eq!(command("ended"), "ended");
+        }
+    });
+    assert!(ends.iter().all(String::is_empty), "{ends:?}");
+}
+
 #[test]
 fn the_rules_between_host_and_library() {
     for tool in TOOLS {

@@ -8,7 +8,7 @@ use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 use super::client::{Client, Reader, Role, Span, padding};
 use super::deflate;
 use super::dice::Dice;
-use super::world::{CHANNELS, World};
+use super::world::{CHANNELS, World, publish, text};
 
 /// How many channels without subscribers are published to at once.
 const STRANGE: usize = 4;
@@ -166,7 +166,7 @@ impl World {
                 if self.dice.one_in(2) { Message::Text(&text) } else { Message::Binary(text.as_bytes()) };
             let name = (channel != "broadcast").then_some(channel);
             let options = PushOptions::default().compress(!self.dice.one_in(8));
-            let placed = self.shared.place(name, message.to_frame(), options, self.unix_us(), true);
+            let placed = publish(&self.shared, name, message, options, self.unix_us());
             if let Ok(receipt) = placed {
                 self.published.get_mut(channel).unwrap().push(receipt);
             }
@@ -182,8 +182,8 @@ impl World {
         let first = self.dice.below(4) * STRANGE;
         for _ in 0..self.dice.range(1, 8) {
             let name = format!("other.{}", first + self.dice.below(STRANGE));
-            let refused =
-                self.shared.publish(Some(&name), Message::Text("x").to_frame(), self.unix_us()).err();
+            let (message, options) = (Message::Text("x"), PushOptions::default());
+            let refused = publish(&self.shared, Some(&name), message, options, self.unix_us()).err();
             assert!(refused.is_none_or(|e| e == PushError::InboxFull || e == PushError::Stopped), "{name}");
         }
     }
@@ -236,11 +236,9 @@ impl World {
         let Some((n, conn)) = self.conn() else { return };
         for _ in 0..self.dice.range(1, 4) {
             let client = &mut self.clients[n];
-            let text = format!("D|{}|{conn}", client.directs_sent + 1);
-            let frame = Message::Text(&text).to_frame();
-            client.directs_sent += usize::from(
-                self.shared.command(Command::Send { conn, frame, options: PushOptions::default() }).is_ok(),
-            );
+            let publication = text(&format!("D|{}|{conn}", client.directs_sent + 1));
+            let sent = self.shared.command(Command::Send { conn, publication });
+            client.directs_sent += usize::from(sent.is_ok());
         }
     }
 

@@ -31,7 +31,6 @@ pub struct Tree {
     pub packages: Vec<Package>,
     /// Package id -> ids of its normal dependencies.
     normal: BTreeMap<String, Vec<String>>,
-    root: String,
 }
 
 fn text(value: &Value) -> String {
@@ -44,11 +43,10 @@ fn array(value: &Value) -> &[Value] {
 
 impl Tree {
     /// Asks cargo, which asks no one else.
-    pub fn read(options: &[&str]) -> Tree {
+    pub fn read() -> Tree {
         let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         let output = Command::new(env!("CARGO"))
             .args(["metadata", "--offline", "--locked", "--format-version=1", "--filter-platform", &target])
-            .args(options)
             .current_dir(ROOT)
             .output()
             .unwrap();
@@ -62,22 +60,14 @@ impl Tree {
         }
         let mut packages: Vec<Package> = array(&metadata["packages"]).iter().map(package).collect();
         packages.retain(|package| normal.contains_key(&package.id));
-        Tree { packages, normal, root: text(&metadata["resolve"]["root"]) }
+        Tree { packages, normal }
     }
 
     /// What ends up in the files that we ship: normal dependencies of normal dependencies, without those of macros.
     pub fn linked(&self) -> impl Iterator<Item = &Package> {
-        self.linked_by(|package| !package.from_registry)
-    }
-
-    /// What ends up in the library of an embedder.
-    pub fn linked_by_the_library(&self) -> impl Iterator<Item = &Package> {
-        self.linked_by(|package| package.id == self.root)
-    }
-
-    fn linked_by(&self, ours: impl Fn(&Package) -> bool) -> impl Iterator<Item = &Package> {
         let by_id: BTreeMap<&str, &Package> = self.packages.iter().map(|p| (p.id.as_str(), p)).collect();
-        let roots = self.packages.iter().filter(|package| ours(package)).map(|package| package.id.as_str());
+        let ours = self.packages.iter().filter(|package| !package.from_registry);
+        let roots = ours.map(|package| package.id.as_str());
         let (mut seen, mut open) = (BTreeSet::new(), roots.collect::<Vec<_>>());
         while let Some(id) = open.pop() {
             if !by_id[id].is_macro && seen.insert(id) {
@@ -116,6 +106,21 @@ impl Tree {
             (entry["vers"] == locked.version.as_str()).then(|| entry["yanked"] == true)
         })
     }
+}
+
+/// The crates in the library of somebody who embeds it without default features. `cargo metadata` mixes in the features
+/// that the daemon asks of the library; `cargo tree` looks at one package alone.
+pub fn linked_by_the_library() -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--package=wspush", "--no-default-features"])
+        .args(["--edges=normal,no-proc-macro", "--prefix=none", "--format={p}"])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names = names.lines().filter_map(|line| line.split(' ').next());
+    names.filter(|name| *name != "wspush").map(str::to_owned).collect()
 }
 
 fn package(value: &Value) -> Package {

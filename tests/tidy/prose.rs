@@ -87,6 +87,38 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
     markdown.chain(html).filter(|link| !link.is_empty() && !link.contains(':'))
 }
 
+/// Finds links to headings that are not there. `read` gives a file of the repository.
+pub fn anchors(name: &str, text: &str, read: impl Fn(&str) -> String) -> Vec<String> {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut findings = Vec::new();
+    for (n, line) in text.lines().enumerate() {
+        let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+        let inside = targets.filter(|target| !target.contains(':')).filter_map(|t| t.split_once('#'));
+        for (page, anchor) in inside {
+            let page = if page.is_empty() { Some(name.to_owned()) } else { join(folder, page) };
+            let there = page.is_some_and(|page| headings(&read(&page)).any(|heading| heading == anchor));
+            if !there {
+                findings.push(format!("{name}:{}: no heading has the anchor #{anchor}", n + 1));
+            }
+        }
+    }
+    findings
+}
+
+/// The anchors of a document's headings, as mdBook and GitHub make them.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    let titles =
+        text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    titles.map(|title| {
+        let kept = title
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+            .collect::<String>();
+        kept.replace(' ', "-")
+    })
+}
+
 /// Whether the changelog has a heading for the version.
 pub fn version(changelog: &str, version: &str) -> Option<String> {
     let heading =
@@ -111,4 +143,14 @@ fn a_path_to_nowhere_is_found() {
 fn a_missing_version_is_found() {
     assert_eq!(version("# Changelog\n\n## 1.2.3 (2026-01-01)\n", "1.2.3"), None);
     assert!(version("# Changelog\n1.2.3\n## 1.2.30\n", "1.2.3").is_some());
+}
+
+#[test]
+fn a_link_to_no_heading_is_found() {
+    let page = "# One page\n\n## Tokens, and `keys`\n";
+    let read = |name: &str| if name == "docs/a.md" { page.to_owned() } else { String::new() };
+    assert!(anchors("docs/a.md", "[x](#tokens-and-keys) [y](https://example.com/#z)\n", read).is_empty());
+    assert!(anchors("README.md", "[x](docs/a.md#one-page)", read).is_empty());
+    let findings = anchors("README.md", "[x](docs/a.md#two)\n[x](docs/b.md#one-page)", read);
+    assert_eq!(findings.len(), 2, "{findings:?}");
 }

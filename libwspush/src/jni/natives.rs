@@ -198,7 +198,7 @@ pub extern "system" fn Java_io_wspush_Native_reply<'l>(
     fenced_raw(env, |raw| {
         let payload = Payload { array: &array, direct: &direct, from, len, kind };
         let conn = conn_id(conn)?;
-        payload.read(&raw, |message| replies::reply(conn, message))
+        payload.read(&raw, |message| replies::reply(conn, message, payload.options()))
     })
 }
 

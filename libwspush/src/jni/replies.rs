@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use wspush::endpoint::{ConnId, Session};
-use wspush::push::Message;
+use wspush::push::{Message, PushOptions};
 
 use super::failure::Failure;
 
@@ -29,13 +29,13 @@ pub(super) fn during<T>(session: &mut Session<'_>, callback: impl FnOnce() -> T)
 }
 
 /// Replies to the connection whose callback runs on this thread.
-pub(super) fn reply(conn: ConnId, message: Message<'_>) -> Result<(), Failure> {
+pub(super) fn reply(conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), Failure> {
     match PRESENT.get() {
         Some((id, session)) if id == conn => {
             // SAFETY: `during` runs on this thread with a session that outlives it, and nobody else uses that before it
             // returns; the lifetimes in it are not handed out.
             let session: &mut Session<'_> = unsafe { &mut *session.cast() };
-            session.reply(message);
+            session.reply_with(message, options);
             Ok(())
         }
         _ => Err(Failure::State("reply() belongs into a callback of this connection; use send()")),

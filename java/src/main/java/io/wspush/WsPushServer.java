@@ -55,12 +55,19 @@ public final class WsPushServer implements AutoCloseable {
             texts.forEach(text -> all.add(address(text)));
             addresses = Collections.unmodifiableList(all);
             adminAddress = admin.isEmpty() ? null : address(admin);
-            reactor = new Thread(this::run, "wspush-reactor-" + SERVERS.incrementAndGet());
-            reactor.setDaemon(true);
+            reactor = new Reactor(this::run);
             reactor.start();
         } catch (Throwable problem) {
             Native.free(id);
             throw problem;
+        }
+    }
+
+    /** A server's thread, on which callbacks run. */
+    private static final class Reactor extends Thread {
+        Reactor(Runnable run) {
+            super(run, "wspush-reactor-" + SERVERS.incrementAndGet());
+            setDaemon(true);
         }
     }
 
@@ -354,7 +361,7 @@ public final class WsPushServer implements AutoCloseable {
      * @param timeout how long to wait at most
      * @return whether it has ended
      * @throws InterruptedException if the thread is interrupted
-     * @throws IllegalStateException in a callback, which the end would wait for
+     * @throws IllegalStateException in a callback, of whichever server: the end would wait for it, or two for each other
      */
     public boolean awaitTermination(Duration timeout) throws InterruptedException {
         checkOutsideOfCallbacks("awaitTermination()");
@@ -376,7 +383,8 @@ public final class WsPushServer implements AutoCloseable {
      * Drains the server and waits for its end, which the setting {@code drain_ms} bounds as long as no callback blocks.
      * Whatever is called afterwards throws {@link IllegalStateException}, but for a second close, which does nothing.
      *
-     * @throws IllegalStateException in a callback, which the end would wait for; there is {@link #drain()}
+     * @throws IllegalStateException in a callback, of whichever server: the end would wait for it, or two for each other.
+     *     There is {@link #drain()}
      */
     @Override
     public void close() {
@@ -402,8 +410,8 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     private void checkOutsideOfCallbacks(String call) {
-        if (Thread.currentThread() == reactor) {
-            throw new IllegalStateException(call + " in a callback would wait for itself; use drain()");
+        if (Thread.currentThread() instanceof Reactor) {
+            throw new IllegalStateException(call + " in a callback might wait for itself; use drain()");
         }
     }
 

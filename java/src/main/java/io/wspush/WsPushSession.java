@@ -54,7 +54,7 @@ public final class WsPushSession {
      * @throws IllegalStateException outside of a callback of this connection
      */
     public void reply(String text) {
-        reply(Payload.of(text));
+        reply(Payload.of(text), PushOptions.DEFAULT);
     }
 
     /**
@@ -63,7 +63,7 @@ public final class WsPushSession {
      * @param data the message
      */
     public void reply(byte[] data) {
-        reply(Payload.of(data));
+        reply(Payload.of(data), PushOptions.DEFAULT);
     }
 
     /**
@@ -72,11 +72,41 @@ public final class WsPushSession {
      * @param data the message: from the buffer's position to its limit, which stay as they are
      */
     public void reply(ByteBuffer data) {
-        reply(Payload.of(data));
+        reply(Payload.of(data), PushOptions.DEFAULT);
     }
 
-    private void reply(Payload payload) {
-        int kind = PushOptions.DEFAULT.kind(payload.text);
+    /**
+     * As {@link #reply(String)}, with options.
+     *
+     * @param text the message
+     * @param options how
+     */
+    public void reply(String text, PushOptions options) {
+        reply(Payload.of(text), options);
+    }
+
+    /**
+     * As {@link #reply(byte[])}, with options.
+     *
+     * @param data the message
+     * @param options how
+     */
+    public void reply(byte[] data, PushOptions options) {
+        reply(Payload.of(data), options);
+    }
+
+    /**
+     * As {@link #reply(ByteBuffer)}, with options.
+     *
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @param options how
+     */
+    public void reply(ByteBuffer data, PushOptions options) {
+        reply(Payload.of(data), options);
+    }
+
+    private void reply(Payload payload, PushOptions options) {
+        int kind = options.kind(payload.text);
         Native.reply(id, payload.array, payload.direct, payload.from, payload.length, kind);
     }
 
@@ -105,6 +135,36 @@ public final class WsPushSession {
      */
     public void send(ByteBuffer data) {
         server.send(id, data);
+    }
+
+    /**
+     * Sends a text; see {@link WsPushServer#send(long, String, PushOptions)}.
+     *
+     * @param text the message
+     * @param options how
+     */
+    public void send(String text, PushOptions options) {
+        server.send(id, text, options);
+    }
+
+    /**
+     * Sends bytes; see {@link WsPushServer#send(long, byte[], PushOptions)}.
+     *
+     * @param data the message
+     * @param options how
+     */
+    public void send(byte[] data, PushOptions options) {
+        server.send(id, data, options);
+    }
+
+    /**
+     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer, PushOptions)}.
+     *
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @param options how
+     */
+    public void send(ByteBuffer data, PushOptions options) {
+        server.send(id, data, options);
     }
 
     /**

@@ -1,0 +1,142 @@
+use super::*;
+
+fn counts(ledger: &Ledger, offset: u64) -> [u32; 4] {
+    let d = ledger.delivery(offset).unwrap();
+    [d.written, d.lagging, d.skipped, d.gone]
+}
+
+#[test]
+fn prefix_sums_count_every_subscriber_once() {
+    let mut ledger = Ledger::new(10, 8);
+    for id in 0..3 {
+        ledger.publish(id, 4, 100, Passage::Gone);
+    }
+    ledger.pass(Passage::Written, 10, 13);
+    ledger.pass(Passage::Written, 10, 11);
+    ledger.pass(Passage::Gone, 11, 13);
+    ledger.pass(Passage::Skipped, 10, 12);
+    ledger.settle(150, (0, Passage::Gone), 0, |_| {});
+    assert_eq!(counts(&ledger, 10), [2, 1, 1, 0]);
+    assert_eq!(counts(&ledger, 11), [1, 1, 1, 1]);
+    assert_eq!(counts(&ledger, 12), [1, 2, 0, 1]);
+    // What has passed the newest publication must not be counted for the next one.
+    ledger.publish(3, 2, 200, Passage::Gone);
+    ledger.settle(210, (0, Passage::Gone), 0, |_| {});
+    assert_eq!(counts(&ledger, 13), [0, 2, 0, 0]);
+    let first = ledger.delivery(10).unwrap();
+    assert_eq!((first.first_us, first.median_us, first.last_us), (Some(50), Some(50), None));
+}
+
+#[test]
+fn nobody_lags_behind_what_is_no_longer_there() {
+    let mut ledger = Ledger::new(0, 2);
+    for id in 0..3 {
+        ledger.publish(id, 2, 0, Passage::Skipped);
+        ledger.pass(Passage::Written, id, id + 1);
+    }
+    let mut seen = Vec::new();
+    ledger.settle(5, (2, Passage::Gone), 0, |d| {
+        seen.push([d.id as u32, d.written, d.lagging, d.skipped, d.gone])
+    });
+    assert_eq!(seen, [[0, 1, 0, 1, 0], [1, 1, 0, 0, 1], [2, 1, 1, 0, 0]]);
+    ledger.settle(6, (2, Passage::Gone), 0, |d| assert_eq!(d.id, 2, "the others are settled"));
+}
+
+#[test]
+fn old_lines_go_and_their_sums_stay_right() {
+    let mut ledger = Ledger::new(0, 2);
+    ledger.publish(0, 1, 0, Passage::Gone);
+    ledger.pass(Passage::Written, 0, 1);
+    ledger.publish(1, 2, 0, Passage::Gone);
+    ledger.publish(2, 2, 0, Passage::Gone);
+    ledger.pass(Passage::Written, 0, 3);
+    ledger.settle(9, (0, Passage::Gone), 0, |_| {});
+    assert_eq!((counts(&ledger, 1), counts(&ledger, 2)), ([1, 1, 0, 0], [1, 1, 0, 0]));
+    assert!(ledger.delivery(0).is_none());
+    ledger.pass(Passage::Written, 1, 3);
+    let mut seen = Vec::new();
+    ledger.settle(20, (0, Passage::Gone), 0, |d| seen.push((d.id, d.lagging, d.last_us)));
+    assert_eq!(seen, [(1, 0, Some(20)), (2, 0, Some(20))]);
+    ledger.settle(30, (0, Passage::Gone), 0, |d| panic!("{d:?} was settled"));
+}
+
+#[test]
+fn who_keeps_the_rest_has_not_lost_it() {
+    let mut ledger = Ledger::new(0, 2);
+    ledger.publish(7, 4, 0, Passage::Skipped);
+    ledger.pass(Passage::Written, 0, 1);
+    // Two of the three others are in the middle of it when it leaves the log; the third has fallen off.
+    ledger.set_apart(0);
+    ledger.set_apart(0);
+    ledger.settle(5, (1, Passage::Skipped), 0, |_| {});
+    assert_eq!(counts(&ledger, 0), [1, 2, 1, 0]);
+    ledger.rejoin(0, Passage::Written, 6);
+    ledger.settle(6, (1, Passage::Skipped), 0, |_| {});
+    assert_eq!(counts(&ledger, 0), [2, 1, 1, 0]);
+    // Its line goes, and what is still open is told all the same.
+    ledger.publish(8, 0, 7, Passage::Skipped);
+    ledger.publish(9, 0, 8, Passage::Skipped);
+    let mut seen = Vec::new();
+    let mut note = |d: &Delivery| seen.push((d.id, d.written, d.lagging, d.skipped, d.gone, d.last_us));
+    ledger.settle(9, (1, Passage::Skipped), 0, &mut note);
+    ledger.rejoin(0, Passage::Gone, 10);
+    ledger.settle(10, (1, Passage::Skipped), 0, &mut note);
+    assert_eq!(seen[0], (7, 2, 1, 1, 0, None));
+    assert_eq!(seen.last(), Some(&(7, 2, 0, 1, 1, Some(10))), "{seen:?}");
+    ledger.settle(11, (1, Passage::Gone), 0, |d| panic!("{d:?} was settled"));
+    assert!(ledger.apart.is_empty());
+}
+
+#[test]
+fn one_that_does_not_read_is_not_looked_at_for_ever() {
+    let mut ledger = Ledger::new(1, 10_000);
+    let mut looked_at = 0;
+    for id in 1..=5_000_u64 {
+        ledger.publish(id, 2, id, Passage::Gone);
+        // One has it at once, the other one has none.
+        ledger.pass(Passage::Written, id, id + 1);
+        looked_at += ledger.settle(id, (0, Passage::Gone), id.saturating_sub(9), |_| {});
+    }
+    assert!((5_000..=5_000 * 11).contains(&looked_at), "{looked_at}");
+    assert_eq!(counts(&ledger, 5_000), [1, 1, 0, 0]);
+    // It catches up with some, leaves the rest, and the sums are right for those to come.
+    ledger.pass(Passage::Written, 1, 4_000);
+    ledger.pass(Passage::Gone, 4_000, 5_001);
+    ledger.settle(6_000, (0, Passage::Gone), 4_991, |_| {});
+    assert_eq!(counts(&ledger, 4_991), [1, 0, 0, 1]);
+    ledger.publish(5_001, 1, 6_001, Passage::Gone);
+    ledger.pass(Passage::Written, 5_001, 5_002);
+    assert_eq!(ledger.settle(6_002, (0, Passage::Gone), 4_992, |d| assert_eq!(d.id, 5_001)), 1);
+    assert_eq!(counts(&ledger, 5_001), [1, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_forgotten_is_told_once_more() {
+    let mut ledger = Ledger::new(5, 100);
+    for id in 5..14 {
+        let growth = ledger.growth();
+        let before = ledger.bytes();
+        ledger.publish(id, 2, 0, Passage::Gone);
+        assert_eq!(ledger.bytes(), before + growth);
+    }
+    ledger.pass(Passage::Written, 5, 7);
+    ledger.pass(Passage::Written, 5, 8);
+    ledger.settle(1, (5, Passage::Gone), 0, |_| {});
+    let before = ledger.bytes();
+    ledger.forget_before(9, 2, Passage::Skipped);
+    assert!(ledger.bytes() < before / 2, "{} of {before} bytes", ledger.bytes());
+    let mut seen = Vec::new();
+    ledger.settle(3, (9, Passage::Skipped), 0, |d| {
+        seen.push([d.offset as u32, d.written, d.lagging, d.skipped])
+    });
+    assert_eq!(seen[..3], [[7, 1, 0, 1], [8, 0, 0, 2], [9, 0, 2, 0]]);
+    ledger.pass(Passage::Written, 5, 14);
+    ledger.settle(4, (9, Passage::Skipped), 0, |_| {});
+    assert_eq!((counts(&ledger, 9), counts(&ledger, 13)), ([1, 1, 0, 0], [1, 1, 0, 0]));
+    // More than there is: nothing is left, and the count goes on.
+    ledger.forget_before(14, 5, Passage::Gone);
+    assert_eq!(ledger.bytes(), 0);
+    ledger.publish(14, 1, 6, Passage::Gone);
+    ledger.settle(6, (14, Passage::Gone), 0, |_| {});
+    assert_eq!(ledger.delivery(14).map(|d| (d.id, d.lagging)), Some((14, 1)));
+}
