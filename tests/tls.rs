@@ -196,7 +196,6 @@ fn clients_show_certificates_as_they_are_asked_to() {
     for (auth, anonymous_may) in [("off", true), ("optional", true), ("required", false)] {
         let config = Config {
             listen: vec!["tls://127.0.0.1:0".parse().unwrap()],
-            admin: "off".parse().unwrap(),
             tls_cert: vec![authority.file("one.pem")],
             tls_key: vec![authority.file("one.key")],
             tls_client_ca: Some(authority.ca()),

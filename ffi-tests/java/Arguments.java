@@ -26,6 +26,9 @@ final class Arguments {
         Check.thrown(NullPointerException.class, "null", () -> WsPushServer.builder().listener(null));
         try (WsPushServer server = Check.builder().admin("127.0.0.1:0").listen("127.0.0.1:0", "[::1]:0").start()) {
             Check.equal(2, server.addresses().size(), "listeners");
+            try (WsPushServer unasked = Check.builder().start()) {
+                Check.that(unasked.adminAddress().isEmpty(), "a port that nobody asked for");
+            }
             Check.that(server.adminAddress().isPresent(), "admin");
             ListenException taken = Check.thrown(ListenException.class, "a taken port",
                     () -> Check.builder().listen("127.0.0.1:" + server.port()).start());

@@ -173,12 +173,17 @@ fn describe(text: &mut String, setting: &Setting) {
     if !matches!(setting.kind, Kind::Boolean) {
         let _ = writeln!(text, "          [allowed: {}]", setting.allowed());
     }
-    let _ = writeln!(text, "          [default: {}] [env: {}]", default_text(setting), setting.variable());
+    let _ = writeln!(
+        text,
+        "          [default: {}] [env: {}]",
+        default_text(setting, &Config::daemon()),
+        setting.variable()
+    );
 }
 
 /// The default as the flag takes it, or `none`.
-pub(super) fn default_text(setting: &Setting) -> String {
-    match setting.get(&Config::default()) {
+pub(super) fn default_text(setting: &Setting, defaults: &Config) -> String {
+    match setting.get(defaults) {
         Value::Text(text) if text.is_empty() => "none".to_owned(),
         Value::Text(text) => text,
         Value::List(list) if list.is_empty() => "none".to_owned(),

@@ -44,7 +44,7 @@ fn refused(flags: &[&str]) -> String {
 #[test]
 fn nothing_given_is_the_default() {
     let invocation = run(&[], &[]).unwrap();
-    assert_eq!(invocation.config, Config::default());
+    assert_eq!(invocation.config, Config::daemon());
     assert!(!invocation.check && invocation.config_file.is_none());
 }
 
@@ -89,15 +89,22 @@ fn flags_of_every_kind() {
 }
 
 #[test]
+fn the_daemon_has_an_admin_listener_and_a_library_has_none() {
+    let daemon = run(&[], &[]).unwrap().config;
+    assert_eq!(daemon.admin, "127.0.0.1:8081".parse().unwrap());
+    assert_eq!(Config::default(), Config { admin: AdminListen::Off, ..daemon });
+}
+
+#[test]
 fn every_setting_has_a_flag_that_takes_its_default() {
     for setting in SETTINGS {
-        let text = match setting.get(&Config::default()) {
+        let text = match setting.get(&Config::daemon()) {
             Value::Text(text) => text,
             Value::List(list) => list.join(","),
             value => value.to_string(),
         };
         let invocation = run(&[&format!("{}={text}", setting.flag())], &[]).unwrap();
-        assert_eq!(invocation.config, Config::default(), "{}", setting.name);
+        assert_eq!(invocation.config, Config::daemon(), "{}", setting.name);
         let row = SETTINGS.iter().position(|other| other.name == setting.name).unwrap();
         assert_eq!(invocation.layers.sources[row], Source::CommandLine, "{}", setting.name);
     }

@@ -84,7 +84,7 @@ impl Invocation {
     }
 
     fn lay(&self) -> Result<Layers, ConfigError> {
-        let mut layers = Layers::default();
+        let mut layers = Layers::daemon();
         if let Some(path) = &self.config_file {
             add_file(&mut layers, path)?;
         }
@@ -119,10 +119,10 @@ pub fn from_args(
         environment.filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX)).collect();
     let variable = environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, path)| path.clone());
     let mut invocation = Invocation {
-        config: Config::default(),
+        config: Config::daemon(),
         check: arguments.check,
         config_file: arguments.config_file.or(variable).map(PathBuf::from),
-        layers: Layers::default(),
+        layers: Layers::daemon(),
         flags: arguments.flags,
         environment,
     };

@@ -25,11 +25,20 @@ pub struct Layers {
 
 impl Default for Layers {
     fn default() -> Layers {
-        Layers { config: Config::default(), sources: vec![Source::Default; SETTINGS.len()] }
+        Layers::over(Config::default())
     }
 }
 
 impl Layers {
+    /// The daemon's defaults, with nothing laid over them.
+    pub fn daemon() -> Layers {
+        Layers::over(Config::daemon())
+    }
+
+    fn over(defaults: Config) -> Layers {
+        Layers { config: defaults, sources: vec![Source::Default; SETTINGS.len()] }
+    }
+
     /// Lays the `WSPUSH_*` of `variables` over what is there. A name that is no setting's is an error.
     pub fn add_environment<I>(&mut self, variables: I) -> Result<(), ConfigError>
     where

@@ -112,12 +112,13 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
+/// Everything that can be set. [`Config::default`] is a server on loopback port 8080, whose host pushes through a
+/// [`Handle`](crate::Handle): a library opens no port that nobody asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Public listeners.
     pub listen: Vec<Listen>,
-    /// The admin listener.
+    /// The admin listener; the daemon has one unless told otherwise.
     pub admin: AdminListen,
     /// Bearer token the admin API asks for.
     pub admin_token: Option<String>,
@@ -210,11 +211,19 @@ pub struct Config {
     pub log_level: LogLevel,
 }
 
+impl Config {
+    /// What the daemon starts from: nobody could push without the admin API, so that is on loopback port 8081.
+    pub fn daemon() -> Config {
+        let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
+        Config { admin, ..Config::default() }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()],
-            admin: AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+            admin: AdminListen::Off,
             admin_token: None,
             tls_cert: Vec::new(),
             tls_key: Vec::new(),

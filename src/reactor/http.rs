@@ -126,7 +126,7 @@ impl<S: Socket> Reactor<S> {
         let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
         let extra = slot.extra_mut();
         if extra.http.is_none() && served {
-            self.timers.handshakes.push(index, serial, now_ms + self.config.handshake_ms);
+            self.timers.handshakes.push(index, serial, now_ms);
         }
         let request =
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
@@ -214,7 +214,7 @@ impl<S: Socket> Reactor<S> {
         }
         let (now_ms, slot) = (self.now.mono_ms(), &mut self.slots[index]);
         if slot.extra.as_ref().is_none_or(|extra| extra.http.is_none()) {
-            self.timers.handshakes.push(index, slot.serial, now_ms + self.config.handshake_ms);
+            self.timers.handshakes.push(index, slot.serial, now_ms);
         }
         if !self.has_backlog_room(index, bytes.len()) {
             return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");

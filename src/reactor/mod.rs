@@ -39,6 +39,7 @@ pub mod shared;
 pub mod shares;
 pub mod slot;
 pub mod socket;
+pub mod stamp;
 mod strangers;
 mod sweep;
 pub mod sys;

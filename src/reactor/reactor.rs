@@ -26,6 +26,7 @@ use super::rest::Saving;
 use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
+use super::stamp::Stamp;
 use super::strangers::Strangers;
 use super::timers::Timers;
 use super::tls::Tls;
@@ -279,7 +280,7 @@ impl<S: Socket> Reactor<S> {
         // 0 is no serial, so that 0 is no connection's id.
         self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
         let state = if door == Door::Admin { State::Admin } else { State::Http };
-        self.slots.insert(Slot::new(socket, serial, state, self.seconds()));
+        self.slots.insert(Slot::new(socket, serial, state, self.stamp()));
         self.slots_used = self.slots_used.max(index + 1);
         match door {
             Door::Public => self.census.public += 1,
@@ -288,7 +289,7 @@ impl<S: Socket> Reactor<S> {
                 self.note_arrival(index, serial, peer);
             }
         }
-        self.timers.handshakes.push(index, serial, self.now.mono_ms() + self.config.handshake_ms);
+        self.timers.handshakes.push(index, serial, self.now.mono_ms());
         Some(index)
     }
 
@@ -396,9 +397,9 @@ impl<S: Socket> Reactor<S> {
         if self.config.deflate { self.slots[index].flags.window_bits() } else { 0 }
     }
 
-    /// The clock that slots keep: seconds, 16 bits of them.
-    pub(super) fn seconds(&self) -> u16 {
-        (self.now.mono_ms() / 1000) as u16
+    /// The time as slots keep it.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp::at(self.now.mono_ms())
     }
 
     /// Shows counts and deliveries to other threads, as they are after a turn. It tells the time again because the
