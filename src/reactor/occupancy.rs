@@ -61,10 +61,7 @@ impl<S: Socket> Reactor<S> {
         while count > 0 {
             let forgotten = self.shared.forget_oldest(|head| {
                 let channel = self.channels.find(&head.name).map(|id| self.channels.get(id));
-                // What is still on its way to it was published just now.
-                channel.is_some_and(|channel| {
-                    channel.used_ms < since_ms && channel.log.next_offset() == head.next_offset
-                })
+                channel.is_some_and(|channel| channel.used_ms < since_ms)
             });
             let Some(forgotten) = forgotten else { return false };
             if let Some(id) = self.channels.find(&forgotten.name) {

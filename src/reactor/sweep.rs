@@ -182,12 +182,8 @@ impl<S: Socket> Reactor<S> {
 
     fn forget_channels(&mut self) {
         self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
-        if self.has_pending() {
-            // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
-            return;
-        }
         if self.forget_idle(self.config.flush_slice) {
-            self.timers.channels_ms = self.now.mono_ms() + TICK_MS;
+            self.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }
     }
 
