@@ -17,7 +17,7 @@ fn markdown() -> String {
          |---|---|---|---|---|---|---|\n",
     );
     let shown = |setting: &Setting, defaults: &Config| match setting.get(defaults) {
-        Value::Text(empty) if empty.is_empty() => "none".to_owned(),
+        Value::Unset => Value::Unset.to_string(),
         value => format!("`{value}`"),
     };
     for setting in SETTINGS {

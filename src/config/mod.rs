@@ -25,6 +25,7 @@ mod nearest;
 mod reload;
 mod setting;
 mod settings;
+mod shown;
 mod text_form;
 mod validate;
 
@@ -35,8 +36,10 @@ pub use invocation::{Failure, Invocation, from_args};
 pub use layers::Layers;
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::SETTINGS;
+pub use shown::shown;
 pub use validate::OWN_ORIGIN;
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -114,13 +117,13 @@ pub enum LogLevel {
 
 /// Everything that can be set. [`Config::default`] is a server on loopback port 8080, whose host pushes through a
 /// [`Handle`](crate::Handle): a library opens no port that nobody asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// Public listeners.
     pub listen: Vec<Listen>,
     /// The admin listener; the daemon has one unless told otherwise.
     pub admin: AdminListen,
-    /// Bearer token the admin API asks for.
+    /// Bearer token the admin API asks for; an empty one is refused.
     pub admin_token: Option<String>,
     /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for
     /// clients that ask for none of the names in any.
@@ -209,6 +212,20 @@ pub struct Config {
     pub accept_budget: usize,
     /// How much is logged.
     pub log_level: LogLevel,
+}
+
+/// A secret is not in it.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Config");
+        for setting in SETTINGS {
+            match setting.get(self) {
+                value if setting.is_hidden(&value) => fields.field(setting.name, &format_args!("(set)")),
+                value => fields.field(setting.name, &format_args!("{value}")),
+            };
+        }
+        fields.finish()
+    }
 }
 
 impl Config {

@@ -102,10 +102,10 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         admin_token,
         Network,
-        Kind::Text("up to 256 characters: letters, digits and -._~+/="),
+        Kind::Text("1 to 256 characters: letters, digits and -._~+/="),
         reload,
         true,
-        "Bearer token of the admin API; needed unless it is on loopback or a Unix socket; empty: none",
+        "Bearer token of the admin API; needed unless it is on loopback or a Unix socket",
         token,
         shown_optional
     ),
@@ -139,7 +139,7 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         tls_client_ca,
         Network,
-        Kind::Text("a PEM file's name; empty: none"),
+        Kind::Text("a PEM file's name"),
         reload,
         false,
         "Certificates by which clients' certificates are checked",

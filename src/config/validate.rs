@@ -137,13 +137,13 @@ impl Config {
         let problem = Problem::Invalid(why.to_owned());
         match SETTINGS.iter().find(|setting| setting.name == name) {
             Some(setting) => self.refuse(setting, problem),
-            None => ConfigError { source: Source::Default, key: name.to_owned(), value: None, problem },
+            None => ConfigError::new(Source::Default, name.to_owned(), None, problem),
         }
     }
 
     fn refuse(&self, setting: &Setting, problem: Problem) -> ConfigError {
         let value = (!setting.secret).then(|| setting.get(self).to_string());
-        ConfigError { source: Source::Default, key: setting.name.to_owned(), value, problem }
+        ConfigError::new(Source::Default, setting.name.to_owned(), value, problem)
     }
 }
 

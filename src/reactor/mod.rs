@@ -45,6 +45,7 @@ mod sweep;
 pub mod sys;
 mod timers;
 mod tls;
+mod unix_path;
 mod upgrade;
 mod websocket;
 

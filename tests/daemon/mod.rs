@@ -71,7 +71,7 @@ impl Daemon {
     }
 
     /// Spawns the daemon and waits until it listens.
-    fn watch(command: &mut Command, flags: &[&str]) -> Daemon {
+    pub fn watch(command: &mut Command, flags: &[&str]) -> Daemon {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let log = Arc::new(Log::default());
         let (stderr, shared) = (child.stderr.take().expect("a pipe"), log.clone());
@@ -239,6 +239,16 @@ impl Daemon {
     pub fn events(&self, name: &str) -> usize {
         let lines = self.log.lines.lock().expect("lines");
         lines.0.iter().filter(|line| field(line, "event") == Some(name)).count()
+    }
+
+    /// How many lines of what it has said have this in them.
+    pub fn said(&self, part: &str) -> usize {
+        self.log.lines.lock().expect("lines").0.iter().filter(|line| line.contains(part)).count()
+    }
+
+    /// All that it has said.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().expect("lines").0.join("\n")
     }
 
     /// Sends it a signal: `TERM`, `HUP`.
