@@ -39,7 +39,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         // One that a subscriber has opened does not know what is on its way to it, before the first of that comes.
-        let logged = (!self.channels.is_unused(id)).then(|| channel.log.next_offset());
+        let logged = (!self.channels.is_unused(id)).then(|| channel.log().next_offset());
         if self.shared.vacate(&channel.name, channel.epoch, logged) == Vacated::Gone {
             self.metrics.channels_forgotten.bump(ChannelEnd::Unpublished);
             self.remove_channel(id);

@@ -92,7 +92,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
-            (self.channels.len() > 1 || self.channels.have_deflated()).then_some(self.timers.channels_ms),
+            (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
             self.draining.map(|drain| drain.deadline_ms),
             self.handover.map(|handover| handover.until_ms),
         ];
@@ -181,7 +181,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
-        self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
+        self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         if self.forget_idle(self.config.flush_slice) {
             self.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }
