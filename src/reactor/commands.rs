@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt};
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::{Deflater, frame};
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions, Room};
 
@@ -61,7 +61,7 @@ impl<S: Socket> Reactor<S> {
         self.carried >= number
     }
 
-    /// False: a log has no room.
+    /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
             // What callbacks have asked for behind what is done now.
@@ -73,6 +73,11 @@ impl<S: Socket> Reactor<S> {
             if self.carried >= number {
                 return true;
             }
+            if self.work.are_commands_used() && !self.pending.is_empty() {
+                self.work.cut(WorkKind::Commands);
+                return false;
+            }
+            let (before, bytes) = (self.work.total(), self.pending.front().map_or(0, Command::bytes));
             match self.pending.pop_front() {
                 Some(Command::Publish { receipt, frame, options }) => {
                     if let Err(publication) = self.append(receipt, frame, options) {
@@ -84,6 +89,7 @@ impl<S: Socket> Reactor<S> {
                 None => return true,
             }
             self.carried += 1;
+            self.work.charge_command(bytes, before);
         }
     }
 
@@ -141,6 +147,7 @@ impl<S: Socket> Reactor<S> {
             self.metrics.deflate_out_bytes += deflated.len() as u64;
         }
         self.channels.append(id, &frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
+        self.charge_compressed();
         Ok(())
     }
 
@@ -212,6 +219,7 @@ impl<S: Socket> Reactor<S> {
             && let Some((opcode, payload)) = frame::plain_payload(frames)
         {
             self.deflater.encode(opcode, payload, bits, &mut deflated);
+            self.charge_compressed();
             frames = &deflated;
         }
         let list = self.channels_behind(index) * ITEM_BYTES;

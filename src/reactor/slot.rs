@@ -54,6 +54,10 @@ impl Flags {
     pub const KERNEL_TLS: Flags = Flags(1 << 13);
     /// Its peer was told through the kernel that nothing more will come, or that TLS is broken.
     pub const CLOSE_NOTIFIED: Flags = Flags(1 << 14);
+    /// Has used its share of a turn, and goes on in another one.
+    pub const QUEUED: Flags = Flags(1 << 15);
+    /// Is not read for now.
+    pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 
