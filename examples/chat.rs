@@ -3,7 +3,6 @@
 //! With any WebSocket client but a page: where a handler decides, of pages only those of the server's own origin may
 //! connect, unless `Config::origins` names others.
 
-use wspush::config::AdminListen;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, Server, Session,
 };
@@ -47,7 +46,6 @@ impl Handler for Chat {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config { admin: AdminListen::Off, ..Config::default() };
-    let server = Server::bind_with(config, |room| Box::new(Chat { room }), None)?;
+    let server = Server::bind_with(Config::default(), |room| Box::new(Chat { room }), None)?;
     Ok(server.run()?)
 }

@@ -1,6 +1,5 @@
 //! Sends back what it is sent: `cargo run --example echo`, then connect to ws://127.0.0.1:8080/ws.
 
-use wspush::config::AdminListen;
 use wspush::{Config, Handler, Message, Server, Session};
 
 struct Echo;
@@ -12,7 +11,6 @@ impl Handler for Echo {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config { admin: AdminListen::Off, ..Config::default() };
-    let server = Server::bind_with(config, |_handle| Box::new(Echo), None)?;
+    let server = Server::bind_with(Config::default(), |_handle| Box::new(Echo), None)?;
     Ok(server.run()?)
 }

@@ -5,11 +5,10 @@ use std::io::BufRead;
 use std::thread;
 use std::time::Duration;
 
-use wspush::config::AdminListen;
 use wspush::{Config, Message, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::bind(Config { admin: AdminListen::Off, ..Config::default() })?;
+    let server = Server::bind(Config::default())?;
     let handle = server.handle();
     let reactor = thread::spawn(move || server.run());
 

@@ -41,6 +41,34 @@ static void settings(void) {
   wspush_config_free(NULL);
 }
 
+/* Nothing that the library says has a piece of a key in it, nor of a token. */
+static void secrets(void) {
+  static const char key[] = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp\\n-----END PRIVATE KEY-----";
+  char name[] = "/tmp/wspush-rules-XXXXXX";
+  int file = mkstemp(name);
+  wspush_config *config = host_config();
+  wspush_server *server = NULL;
+  HOLDS(file >= 0 && write(file, key, strlen(key)) == (ssize_t)strlen(key) && close(file) == 0);
+  GIVES(WSPUSH_ECONFIG, wspush_config_load(config, name, strlen(name)));
+  HOLDS(strstr(wspush_last_error(), name) != NULL && strstr(wspush_last_error(), "MC4C") == NULL);
+  GIVES(WSPUSH_ECONFIG, wspush_config_set(config, WSPUSH_STR("tls_key"), key, strlen(key)));
+  HOLDS(strstr(wspush_last_error(), "tls_key") != NULL && strstr(wspush_last_error(), "MC4C") == NULL);
+  GIVES(WSPUSH_ECONFIG, wspush_config_set(config, WSPUSH_STR("hunter2"), WSPUSH_STR("admin_token")));
+  HOLDS(strstr(wspush_last_error(), "hunter2") == NULL);
+  GIVES(WSPUSH_ECONFIG, wspush_config_set(config, WSPUSH_STR("admin_token"), WSPUSH_STR("hunter2 ")));
+  HOLDS(strstr(wspush_last_error(), "admin_token") != NULL && strstr(wspush_last_error(), "hunter2") == NULL);
+  /* A variable that was never set is no token, and no token is not meant. */
+  GIVES(WSPUSH_ECONFIG, wspush_config_set(config, WSPUSH_STR("admin_token"), "", 0));
+  MUST(wspush_config_set(config, WSPUSH_STR("listen"), WSPUSH_STR("tls://127.0.0.1:0")));
+  MUST(wspush_config_set(config, WSPUSH_STR("tls_cert"), name, strlen(name)));
+  MUST(wspush_config_set(config, WSPUSH_STR("tls_key"), name, strlen(name)));
+  GIVES(WSPUSH_ECONFIG, wspush_server_new(config, NULL, &server));
+  HOLDS(strstr(wspush_last_error(), name) != NULL && strstr(wspush_last_error(), "MC4C") == NULL);
+  HOLDS(strstr(wspush_last_error(), "77, 67, 52") == NULL);
+  HOLDS(unlink(name) == 0);
+  wspush_config_free(config);
+}
+
 static void sizes(wspush_server *server) {
   struct {
     wspush_stats stats;
@@ -214,6 +242,7 @@ static void signals(void) {
 int main(void) {
   versions();
   settings();
+  secrets();
   wspush_server *server = host_server(NULL);
   sizes(server);
   nobody(server);

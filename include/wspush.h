@@ -279,8 +279,8 @@ const char *wspush_strerror(wspush_status status);
 // success does not clear it.
 const char *wspush_last_error(void);
 
-// Makes a configuration with the defaults, but for one: no admin listener, since a library opens no port that
-// nobody asked for (`"admin"` sets one). Free it with `wspush_config_free`. Any thread.
+// Makes a configuration with the defaults. They have no admin listener, since a library opens no port that nobody
+// asked for (`"admin"` sets one). Free it with `wspush_config_free`. Any thread.
 wspush_status wspush_config_new(struct wspush_config **config);
 
 // Sets one setting by its name, the one it has in the daemon's TOML file, from text: numbers in decimal, `true` or

@@ -15,12 +15,12 @@ use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PushError, PushOptions};
+use crate::push::{Delivery, Message, Publication, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::Offer;
 use crate::reactor::listener::{ListenAddr, Listener};
-use crate::reactor::{Command, Door, Reactor, Shared, sys};
+use crate::reactor::{Command, Door, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
 
@@ -294,11 +294,8 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<Receipt, PushError> {
-        if message.bytes().is_empty() {
-            return Err(PushError::Empty);
-        }
-        // The frame is made here, outside the lock and on the caller's time.
-        self.shared.place(channel, message.to_frame(), options, unix_us(), true)
+        // Copied and encoded here, outside the lock and on the caller's time.
+        self.shared.publish(channel, Publication::new(message, options)?, unix_us(), Wake::Yes)
     }
 
     /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
@@ -315,11 +312,9 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(), PushError> {
-        if message.bytes().is_empty() {
-            return Err(PushError::Empty);
-        }
+        let publication = Publication::new(message, options)?;
         check_conn(conn)?;
-        self.shared.command(Command::Send { conn, frame: message.to_frame(), options })
+        self.shared.command(Command::Send { conn, publication })
     }
 
     /// Closes a connection; nothing happens if it has gone already.

@@ -206,7 +206,6 @@ fn head_tells_the_length_and_no_more() {
 #[test]
 fn the_token_is_asked_for_everywhere_but_at_the_health_check() {
     let daemon = Daemon::start(&["--admin-token", "s3cret"]);
-    let mut http = daemon.admin_http();
     for wrong in [
         None,
         Some("Bearer s3cre"),
@@ -223,14 +222,16 @@ fn the_token_is_asked_for_everywhere_but_at_the_health_check() {
             ("GET", "/connections"),
             ("GET", "/none"),
         ] {
+            let mut http = daemon.admin_http();
             let response = http.ask(method, target, &headers, b"");
             assert_eq!(response.status, 401, "{wrong:?} {target}");
             assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+            http.expect_end();
         }
     }
-    assert_eq!(http.ask("GET", "/healthz", &[], b"").status, 200);
+    assert_eq!(daemon.admin_http().ask("GET", "/healthz", &[], b"").status, 200);
     let right = [("Authorization", "bearer s3cret"), ("Host", "push.example")];
-    assert_eq!(http.ask("POST", "/push", &right, b"x").status, 200);
+    assert_eq!(daemon.admin_http().ask("POST", "/push", &right, b"x").status, 200);
     assert_eq!(daemon.counter("publications"), 1);
 }
 
@@ -256,16 +257,19 @@ fn a_taken_port_is_one_clear_line() {
 fn foreign_names_and_pages_are_refused() {
     let daemon = Daemon::start(&[]);
     let mut client = WebSocket::open(&daemon);
-    let mut http = daemon.admin_http();
-    let own = format!("http://{}", http.host());
+    let own = format!("http://{}", daemon.admin());
     for host in ["evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example"] {
-        assert_eq!(http.ask("POST", "/push", &[("Host", host)], b"x").status, 403, "{host}");
-        assert_eq!(http.ask("GET", "/stats", &[("Host", host)], b"").status, 403, "{host}");
+        for (method, target, body) in [("POST", "/push", &b"x"[..]), ("GET", "/stats", b"")] {
+            let status = daemon.admin_http().ask(method, target, &[("Host", host)], body).status;
+            assert_eq!(status, 403, "{target} {host}");
+        }
     }
     for origin in ["http://evil.example", "null", "https://127.0.0.1"] {
-        assert_eq!(http.ask("POST", "/push", &[("Origin", origin)], b"x").status, 403, "{origin}");
+        let status = daemon.admin_http().ask("POST", "/push", &[("Origin", origin)], b"x").status;
+        assert_eq!(status, 403, "{origin}");
     }
     assert_eq!(client.sync(), []);
+    let mut http = daemon.admin_http();
     assert_eq!(http.ask("POST", "/push", &[("Origin", &own)], b"own").status, 200);
     assert_eq!(http.ask("POST", "/push", &[("Host", "localhost:1")], b"local").status, 200);
     assert_eq!([client.text(), client.text()], ["own", "local"]);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use daemon::websocket::{CLOSE, HANDSHAKE, TEXT, close_of, masked};
 use daemon::{Daemon, Http, WebSocket, wait};
-use wspush::config::{AdminListen, LogLevel};
+use wspush::config::LogLevel;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, Server, Session,
 };
@@ -92,7 +92,6 @@ impl Rig {
     fn start() -> Rig {
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            admin: AdminListen::Off,
             log_level: LogLevel::Off,
             ..Config::default()
         };

@@ -73,3 +73,24 @@ fn an_idle_http_connection_is_closed() {
     }
     assert_eq!(WebSocket::open(&daemon).sync(), []);
 }
+
+#[test]
+fn a_shorter_time_is_in_force_for_those_who_are_there() {
+    let path = std::env::temp_dir().join(format!("wspush-times-{}.toml", std::process::id()));
+    let write = |text: &str| std::fs::write(&path, text).expect("a file");
+    write("handshake_ms = 600000\nclose_wait_ms = 600000\n");
+    let daemon = Daemon::start(&["--config", path.to_str().expect("UTF-8")]);
+    let mut slow = daemon::Http::tcp(daemon.public);
+    slow.send(b"GET /ws HTTP/1.1\r\n");
+    let mut rude = WebSocket::open(&daemon);
+    let id = daemon.id_of(&rude);
+    assert_eq!(daemon.ask("DELETE", &format!("/connections/{id}"), &[], b"").status, 200);
+    assert_eq!(rude.frame().opcode, daemon::websocket::CLOSE);
+    write("handshake_ms = 100\nclose_wait_ms = 100\n");
+    daemon.signal("HUP");
+    daemon.wait_event("reloaded");
+    assert_eq!(slow.response().status, 408);
+    slow.expect_end();
+    assert_eq!(rude.next(), None);
+    std::fs::remove_file(&path).expect("it was there");
+}

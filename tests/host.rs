@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 
 use daemon::WebSocket;
 use daemon::websocket::close_of;
-use wspush::config::AdminListen;
 use wspush::endpoint::Session;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, PushError, Server,
@@ -44,7 +43,7 @@ struct Host {
 }
 
 fn config() -> Config {
-    Config { listen: vec!["127.0.0.1:0".parse().unwrap()], admin: AdminListen::Off, ..Config::default() }
+    Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() }
 }
 
 impl Host {
@@ -72,6 +71,15 @@ impl Host {
         self.thread.join().unwrap().unwrap();
         self.called.iter().collect()
     }
+}
+
+#[test]
+fn a_library_opens_no_port_that_nobody_asked_for() {
+    let server = Server::bind(config()).unwrap();
+    assert_eq!(server.addresses().len(), 1);
+    assert_eq!(server.admin_address(), None);
+    let asked = Config { admin: "127.0.0.1:0".parse().unwrap(), ..config() };
+    assert!(Server::bind(asked).unwrap().admin_address().is_some());
 }
 
 #[test]

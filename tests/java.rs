@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wspush::config::{AdminListen, LogLevel};
+use wspush::config::LogLevel;
 use wspush::{Config, Handle, Message, Server};
 
 /// A host that hasn't ended after this long hangs.
@@ -295,7 +295,6 @@ fn cost_of_a_broadcast() {
 fn rust_nanoseconds() -> (f64, f64) {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
-        admin: AdminListen::Off,
         log_level: LogLevel::Off,
         ..Config::default()
     };

@@ -9,7 +9,7 @@ use sim::world::World;
 use wspush::config::SlowConsumer;
 use wspush::metrics::CloseReason;
 use wspush::reactor::{Command, Door};
-use wspush::{CloseCode, Config, Message, PushOptions};
+use wspush::{CloseCode, Config, Message};
 
 const LARGE: usize = 50_000;
 
@@ -55,7 +55,7 @@ fn publish(world: &mut World, channel: &str, len: usize) {
     let number = world.count(channel) + 1;
     let text = format!("P|{channel}|{number}|{}", padding(number, len));
     let name = (channel != "broadcast").then_some(channel);
-    let receipt = world.shared.publish(name, Message::Text(&text).to_frame(), world.unix_us());
+    let receipt = world.push(name, Message::Text(&text));
     world.published.get_mut(channel).expect("a channel").push(receipt.expect("room in the inbox"));
 }
 
@@ -280,8 +280,8 @@ fn who_has_no_room_for_an_answer_is_told_behind_the_frame_under_way() {
     let conn = world.clients[0].conn.expect("open");
     // Three frames in one go, of which the socket takes one and a half.
     let text = |k: usize| format!("P|broadcast|{k}|{}", padding(k, 480));
-    let frame: Vec<u8> = (1..=3).flat_map(|k| Message::Text(&text(k)).to_frame()).collect();
-    world.shared.command(Command::Send { conn, frame, options: PushOptions::default() }).expect("room");
+    let frames: Vec<u8> = (1..=3).flat_map(|k| Message::Text(&text(k)).to_frame()).collect();
+    world.shared.command(Command::Reply { conn, frames }).expect("room");
     everybody_acts(&mut world);
     assert_eq!(world.audit.closing, 1);
     everybody_reads(&mut world);

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex};
 use sim::client::{Heard, Reader, Role, padding};
 use sim::dice::Dice;
 use sim::handler::Seen;
-use sim::world::World;
+use sim::world::{World, text};
 use wspush::config::SlowConsumer;
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
 use wspush::push::LogLimits;
-use wspush::reactor::{Command, Door, Shared};
-use wspush::{CloseCode, Config, ConnId, Message, PushOptions};
+use wspush::reactor::{Command, Door, Shared, Wake};
+use wspush::{CloseCode, Config, ConnId, Message};
 
 const CHANNELS: [&str; 3] = ["broadcast", "public.a", "public.b"];
 
@@ -180,16 +180,15 @@ fn thread(world: &mut World, steps: usize) -> Vec<Deed> {
                     if world.dice.one_in(6) { world.dice.range(100, 900) } else { world.dice.below(60) };
                 let text = format!("P|{channel}|{number}|{}", padding(number, len));
                 let name = (channel != "broadcast").then_some(&*channel);
-                let frame = Message::Text(&text).to_frame();
-                let receipt = world.shared.publish(name, frame, world.unix_us()).expect("room in the inbox");
+                let receipt = world.push(name, Message::Text(&text)).expect("room in the inbox");
                 world.published.get_mut(&channel).expect("it is there").push(receipt);
                 deeds.push(Deed::Publish(channel, number));
             }
             18..=25 => {
                 world.clients[n].directs_sent += 1;
                 let k = world.clients[n].directs_sent;
-                let frame = Message::Text(&format!("D|{k}|{conn}")).to_frame();
-                command(Command::Send { conn, frame, options: PushOptions::default() });
+                let publication = text(&format!("D|{k}|{conn}"));
+                command(Command::Send { conn, publication });
                 deeds.push(Deed::Direct(n, k));
             }
             26..=31 => {
@@ -326,10 +325,9 @@ impl Script {
         let deed = match what {
             "publish" => {
                 let number = next(&mut self.numbers, channel.clone());
-                let text = format!("P|{channel}|{number}|{}", padding(number, number % 50));
+                let said = format!("P|{channel}|{number}|{}", padding(number, number % 50));
                 let name = (channel != "broadcast").then_some(&*channel);
-                let published = self.shared.publish(name, Message::Text(&text).to_frame(), 0);
-                published.expect("room in the inbox");
+                self.shared.publish(name, text(&said), 0, Wake::No).expect("room in the inbox");
                 Deed::Publish(channel, number)
             }
             "answer" => {
@@ -340,8 +338,8 @@ impl Script {
             }
             "send" => {
                 let k = next(&mut self.directs, other);
-                let frame = Message::Text(&format!("D|{k}|{conn}")).to_frame();
-                command(Command::Send { conn, frame, options: PushOptions::default() });
+                let publication = text(&format!("D|{k}|{conn}"));
+                command(Command::Send { conn, publication });
                 Deed::Direct(other, k)
             }
             "join" if other == n => {

@@ -112,9 +112,8 @@ fn broadcast(publications: usize) -> World {
     for number in 1..=publications {
         for channel in ["broadcast", "public.a"] {
             let text = format!("P|{channel}|{number}|{}", padding(number, number * 37 % 90));
-            let frame = Message::Text(&text).to_frame();
             let name = (channel != "broadcast").then_some(channel);
-            let receipt = world.shared.publish(name, frame, world.unix_us()).expect("room in the inbox");
+            let receipt = world.push(name, Message::Text(&text)).expect("room in the inbox");
             world.published.get_mut(channel).expect("one of the channels").push(receipt);
         }
     }
@@ -224,4 +223,75 @@ fn a_refused_client_that_says_nothing_is_gone_in_time() {
     assert_eq!(world.audit.closing, 0);
     assert_eq!(world.reactor.metrics().closed.sum(), 0, "it was never open");
     assert_eq!(world.reactor.metrics().handshakes_refused.sum(), 1);
+}
+
+/// How long after its last word a client that answers nothing is pinged, and how long after that it is dropped, in
+/// milliseconds. The server has a turn in every `step_ms`.
+fn silence(heartbeat_ms: u64, pong_wait_ms: u64, step_ms: u64) -> (u64, u64) {
+    let config = Config { demo: true, heartbeat_ms, pong_wait_ms, ..Config::default() };
+    let mut world = World::new(Dice::from_seed(7), config, 0);
+    let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1 << 20);
+    world.clients[n].mute = true;
+    #[cfg(feature = "tls")]
+    {
+        world.clients[n].veil = None;
+    }
+    world.clients[n].shake_hands("/echo");
+    world.clients[n].send(usize::MAX);
+    world.turn(true);
+    let heard_ms = world.clients[n].wire.borrow().heard_us / 1000;
+    let (mut pinged_ms, limit_ms) = (None, heard_ms + heartbeat_ms + 2 * pong_wait_ms + 10_000);
+    while !is_closed(&world.clients[n]) {
+        world.pass_time(step_ms * 1000);
+        world.turn(true);
+        let now_ms = world.now_us / 1000;
+        if world.reactor.counters().pings_sent == 1 {
+            pinged_ms.get_or_insert(now_ms);
+        }
+        assert!(now_ms < limit_ms, "it is never dropped");
+        world.clients[n].read(usize::MAX, world.now_us);
+    }
+    assert_eq!(closed(&mut world, CloseReason::Heartbeat), 1);
+    let pinged_ms = pinged_ms.expect("pinged before it was dropped");
+    (pinged_ms - heard_ms, world.now_us / 1000 - pinged_ms)
+}
+
+#[test]
+fn silence_is_noticed_to_the_tick() {
+    for heartbeat_ms in [100, 150, 700, 1_000, 1_999, 30_000] {
+        for pong_wait_ms in [100, 250, 300, 1_000, 1_500, 10_000] {
+            let (pinged, dropped) = silence(heartbeat_ms, pong_wait_ms, 10);
+            let all = format!("{heartbeat_ms} and {pong_wait_ms}: {pinged} and {dropped}");
+            assert!((heartbeat_ms..=heartbeat_ms + 220).contains(&pinged), "{all}");
+            assert!((pong_wait_ms..=pong_wait_ms + 220).contains(&dropped), "{all}");
+        }
+    }
+}
+
+#[test]
+fn the_longest_silence_is_waited_for() {
+    let (four_hours, one_hour) = (4 * 3_600_000, 3_600_000);
+    for (heartbeat_ms, pong_wait_ms) in [(four_hours, one_hour), (four_hours, 100), (100, one_hour)] {
+        let (pinged, dropped) = silence(heartbeat_ms, pong_wait_ms, 1_000);
+        let all = format!("{heartbeat_ms} and {pong_wait_ms}: {pinged} and {dropped}");
+        assert!((heartbeat_ms..=heartbeat_ms + 3_000).contains(&pinged), "{all}");
+        assert!((pong_wait_ms..=pong_wait_ms + 3_000).contains(&dropped), "{all}");
+    }
+}
+
+#[test]
+fn a_channel_out_of_use_is_forgotten_in_time() {
+    for idle_ms in [100, 400, 2_000] {
+        let mut world = world(Config { channel_idle_ms: idle_ms, ..Config::default() });
+        world.push(Some("public.a"), Message::Text("x")).expect("room in the inbox");
+        world.turn(true);
+        assert_eq!(world.audit.channels.len(), 2);
+        let mut waited_ms = 0;
+        while world.audit.channels.len() > 1 {
+            wait(&mut world, 50);
+            waited_ms += 50;
+            assert!(waited_ms <= idle_ms + idle_ms.clamp(100, 1_000) + 100, "{waited_ms} of {idle_ms}");
+        }
+        assert!(waited_ms >= idle_ms, "{waited_ms} of {idle_ms}");
+    }
 }

@@ -196,7 +196,6 @@ fn clients_show_certificates_as_they_are_asked_to() {
     for (auth, anonymous_may) in [("off", true), ("optional", true), ("required", false)] {
         let config = Config {
             listen: vec!["tls://127.0.0.1:0".parse().unwrap()],
-            admin: "off".parse().unwrap(),
             tls_cert: vec![authority.file("one.pem")],
             tls_key: vec![authority.file("one.key")],
             tls_client_ca: Some(authority.ca()),
@@ -280,21 +279,31 @@ fn what_is_wrong_with_a_file_is_one_clear_line() {
     let authority = Authority::with_localhost();
     authority.make("two", &["two.example"]);
     let file = |name: &str| authority.file(name);
+    let read = |name: &str| fs::read_to_string(file(name)).unwrap();
     fs::write(file("empty.pem"), "").unwrap();
     fs::write(file("text.pem"), "hello\n").unwrap();
     fs::write(file("damaged.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     fs::write(file("broken.pem"), "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n").unwrap();
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     fs::write(file("locked.key"), encrypted).unwrap();
+    let encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0\n\nAAAA\n\
+                     -----END RSA PRIVATE KEY-----\n";
+    fs::write(file("old.key"), encrypted).unwrap();
+    let (pem, second_key) = (read("one.pem"), read("one.key"));
+    fs::write(file("glued.pem"), format!("{}{pem}", pem.trim_end())).unwrap();
+    fs::write(file("both.key"), second_key.repeat(2)).unwrap();
     for (cert, key, why) in [
         ("none.pem", "one.key", "tls_cert = \"FOLDER/none.pem\": cannot be read: No such file"),
         ("one.pem", "none.key", "tls_key = \"FOLDER/none.key\": cannot be read: No such file"),
         ("empty.pem", "one.key", "tls_cert = \"FOLDER/empty.pem\": the file is empty"),
         ("text.pem", "one.key", "tls_cert = \"FOLDER/text.pem\": no certificate in it"),
-        ("damaged.pem", "one.key", "tls_cert = \"FOLDER/damaged.pem\": a certificate in it is damaged"),
-        ("broken.pem", "one.key", "tls_cert = \"FOLDER/broken.pem\": not PEM"),
+        ("damaged.pem", "one.key", "tls_cert = \"FOLDER/damaged.pem\": line 1: the certificate is damaged"),
+        ("broken.pem", "one.key", "tls_cert = \"FOLDER/broken.pem\": line 2: not base64"),
+        ("glued.pem", "one.key", "tls_cert = \"FOLDER/glued.pem\": line LINE: more than one BEGIN or END"),
         ("one.pem", "one.pem", "tls_key = \"FOLDER/one.pem\": no private key in it"),
-        ("one.pem", "locked.key", "tls_key = \"FOLDER/locked.key\": the key is encrypted; take"),
+        ("one.pem", "locked.key", "tls_key = \"FOLDER/locked.key\": line 1: the key is encrypted; take"),
+        ("one.pem", "old.key", "tls_key = \"FOLDER/old.key\": line 1: the key is encrypted; take"),
+        ("one.pem", "both.key", "tls_key = \"FOLDER/both.key\": line KEY: a second private key"),
         (
             "one.pem",
             "two.key",
@@ -304,6 +313,8 @@ fn what_is_wrong_with_a_file_is_one_clear_line() {
         let (cert, key) = (file(cert), file(key));
         let flags = ["--listen", "tls://127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
         let why = why.replace("FOLDER", file("").trim_end_matches('/'));
+        let why = why.replace("LINE", &pem.trim_end().lines().count().to_string());
+        let why = why.replace("line KEY", &format!("line {}", second_key.lines().count() + 1));
         for more in [&[][..], &["--check"]] {
             let (status, said) = Daemon::refused(&[&flags[..], more].concat());
             assert_eq!(status.code(), Some(2), "{said}");
@@ -312,6 +323,38 @@ fn what_is_wrong_with_a_file_is_one_clear_line() {
                 "{said}"
             );
         }
+    }
+}
+
+/// Marks of an encoding, ends of lines of other systems, a key beside the certificates, parameters, comments: all of
+/// the chain is shown. What is passed over is told.
+#[test]
+fn the_whole_chain_is_shown_whatever_stands_between() {
+    let authority = Authority::with_localhost();
+    let read = |name: &str| fs::read_to_string(authority.file(name)).unwrap();
+    let (leaf, issuer, key) = (read("one.pem"), read("ca.pem"), read("one.key"));
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let request = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n";
+    for (chain, passed_over) in [
+        (format!("{leaf}{issuer}"), &[][..]),
+        (format!("\u{feff}{leaf}\u{feff}{issuer}"), &[]),
+        (format!("{leaf}{issuer}").replace('\n', "\r\n"), &[]),
+        (format!("{leaf}{issuer}").replace("CERTIFICATE", "X509 CERTIFICATE"), &[]),
+        (format!("{parameters}{key}{leaf}# the issuer\n\n{issuer}"), &[]),
+        (
+            format!("subject=one\n{leaf}issuer=two\n{request}{issuer}"),
+            &["line 1: text", "(2 lines)", "CERTIFICATE REQUEST"],
+        ),
+    ] {
+        fs::write(authority.file("chain.pem"), &chain).unwrap();
+        fs::write(authority.file("chain.key"), format!("\u{feff}{parameters}{key}")).unwrap();
+        let daemon = authority.daemon(&["chain"], &[]);
+        let client = TlsClient::connect(daemon.public, authority.client().config()).unwrap();
+        assert_eq!(client.tls.peer_certificates().unwrap().len(), 2, "{chain}");
+        daemon.wait_connections(0);
+        let warnings = daemon.log();
+        assert!(passed_over.iter().all(|part| warnings.contains(part)), "{warnings}");
+        assert_eq!(daemon.events("certificate"), if passed_over.is_empty() { 0 } else { 2 }, "{warnings}");
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use wspush::config::{Config, LogLevel};
 use wspush::journal::Journal;
-use wspush::reactor::{Door, Reactor, Shared, Socket};
+use wspush::push::{Publication, PushOptions};
+use wspush::reactor::{Door, Reactor, Shared, Socket, Wake};
 use wspush::time::Time;
 use wspush::{Message, PushError};
 
@@ -73,7 +74,8 @@ impl Rig {
     /// Publishes to everybody `burst` times back to back and flushes until all have it.
     pub fn broadcast(&mut self, burst: usize, message: &str) -> Result<(), PushError> {
         for _ in 0..burst {
-            self.shared.publish(None, Message::Text(message).to_frame(), self.now.unix_us)?;
+            let publication = Publication::new(Message::Text(message), PushOptions::default())?;
+            self.shared.publish(None, publication, self.now.unix_us, Wake::Yes)?;
         }
         while self.reactor.turn(self.now).busy {}
         Ok(())

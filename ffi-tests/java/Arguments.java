@@ -9,6 +9,8 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,10 +28,34 @@ final class Arguments {
         Check.thrown(NullPointerException.class, "null", () -> WsPushServer.builder().listener(null));
         try (WsPushServer server = Check.builder().admin("127.0.0.1:0").listen("127.0.0.1:0", "[::1]:0").start()) {
             Check.equal(2, server.addresses().size(), "listeners");
+            try (WsPushServer unasked = Check.builder().start()) {
+                Check.that(unasked.adminAddress().isEmpty(), "a port that nobody asked for");
+            }
             Check.that(server.adminAddress().isPresent(), "admin");
             ListenException taken = Check.thrown(ListenException.class, "a taken port",
                     () -> Check.builder().listen("127.0.0.1:" + server.port()).start());
             Check.that(taken.getMessage().contains(":" + server.port()), taken.getMessage());
+        }
+    }
+
+    /** No exception has a piece of a key in it, nor of a token. */
+    private static void secrets() throws Exception {
+        String body = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp";
+        String key = "-----BEGIN PRIVATE KEY-----\\n" + body + "\\n-----END PRIVATE KEY-----";
+        Path file = Files.createTempFile("wspush", ".pem");
+        try {
+            Files.writeString(file, key);
+            for (String[] wrong : new String[][] {
+                {"tls_key", file.toString()}, {"tls_key", key}, {"tls_key", body}, {"admin_token", body + " "}, {"listen", key},
+                {body, "admin_token"}, {"origins", "https://me:" + body + "@example.com"}, {"admin_token", ""},
+            }) {
+                ConfigException problem = Check.thrown(ConfigException.class, wrong[0], () -> Check.builder()
+                        .listen("tls://127.0.0.1:0").set("tls_cert", file.toString()).set(wrong[0], wrong[1]).start());
+                String said = problem.toString();
+                Check.that(!said.contains(body.substring(0, 8)) && !said.contains("77, 67, 52"), said);
+            }
+        } finally {
+            Files.delete(file);
         }
     }
 
@@ -158,6 +184,7 @@ final class Arguments {
 
     public static void main(String[] args) throws Exception {
         settings();
+        secrets();
         messages();
         natives();
     }

@@ -12,21 +12,14 @@ pub struct wspush_config {
     pub(super) layers: Layers,
 }
 
-/// Makes a configuration with the defaults, but for one: no admin listener, since a library opens no port that
-/// nobody asked for (`"admin"` sets one). Free it with `wspush_config_free`. Any thread.
+/// Makes a configuration with the defaults. They have no admin listener, since a library opens no port that nobody
+/// asked for (`"admin"` sets one). Free it with `wspush_config_free`. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_config_new(config: *mut *mut wspush_config) -> wspush_status {
     call!(config: place => {
-        config.put(Box::into_raw(Box::new(wspush_config { layers: defaults()? })));
+        config.put(Box::into_raw(Box::new(wspush_config { layers: Layers::default() })));
         Ok(WSPUSH_OK)
     })
-}
-
-/// The library's defaults.
-pub(super) fn defaults() -> Result<Layers, Failure> {
-    let mut layers = Layers::default();
-    layers.add_option("admin", "off")?;
-    Ok(layers)
 }
 
 /// Sets one setting by its name, the one it has in the daemon's TOML file, from text: numbers in decimal, `true` or

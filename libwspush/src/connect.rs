@@ -58,10 +58,9 @@ impl wspush_connect {
     }
 
     fn keep(&mut self, text: String) -> wspush_str {
-        let text = text.into_boxed_str();
-        let given = wspush_str::from(&*text);
-        self.kept.push(text);
-        given
+        // The host's pointer comes from where the text stays: one from before a Box moves is not valid behind it.
+        self.kept.push(text.into_boxed_str());
+        self.kept.last().map_or("", |text| text).into()
     }
 }
 

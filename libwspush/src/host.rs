@@ -165,3 +165,6 @@ pub(super) fn log_sink(callbacks: wspush_callbacks) -> Option<Sink> {
         unsafe { on_log(user_data, level, line.as_ptr().cast(), line.len()) };
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,6 @@ pub(super) unsafe fn current_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&
     // SAFETY: it is current, so it lives, and only this thread, which is in this one call, uses it.
     Ok(unsafe { &mut *pointer })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
+use wspush::config::Config;
 use wspush::journal::Journal;
 use wspush::server::{Handle, Server};
 
 use super::callbacks::wspush_callbacks;
-use super::config::{defaults, wspush_config};
+use super::config::wspush_config;
 use super::error::Failure;
 use super::fork;
 use super::host::{Host, is_reactor, log_sink};
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn wspush_server_new(
     call!(config: optional, callbacks: optional_sized, server: place => {
         let config = match config {
             Some(config) => config.layers.finish()?,
-            None => defaults()?.finish()?,
+            None => Config::default(),
         };
         fork::watch();
         let callbacks = callbacks.unwrap_or(wspush_callbacks::NONE);

@@ -11,7 +11,7 @@ const SECRET: &str = "(set)";
 
 impl Layers {
     /// Everything that is in effect as TOML, and in comments where it comes from. A secret is commented out,
-    /// so a file fed back lacks it.
+    /// so a file fed back lacks it, and so is what is not set, for which TOML has no value.
     pub fn to_toml(&self) -> String {
         let mut text = format!("# wspushd {}: the configuration in effect\n", env!("CARGO_PKG_VERSION"));
         let mut group: Option<Group> = None;
@@ -26,8 +26,10 @@ impl Layers {
                 Source::CommandLine => format!("{source} {}", setting.flag()),
                 Source::Default | Source::File { .. } => source.to_string(),
             };
-            let _ = if setting.secret && value != Value::Text(String::new()) {
+            let _ = if setting.is_hidden(&value) {
                 writeln!(text, "# {} = \"{SECRET}\"  # {place}; secret, not shown", setting.name)
+            } else if value == Value::Unset {
+                writeln!(text, "# {} =  # {place}; not set", setting.name)
             } else {
                 writeln!(text, "{} = {value}  # {place}", setting.name)
             };

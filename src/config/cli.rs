@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use lexopt::{Arg, Parser};
 
-use super::error::{Problem, Source};
+use super::error::Source;
 use super::invocation::{Arguments, Failure};
-use super::layers::{FILE_VARIABLE, unknown};
+use super::layers::FILE_VARIABLE;
 use super::setting::{Group, Kind, Setting, Value};
 use super::{Config, ConfigError, SETTINGS};
 
@@ -116,7 +116,7 @@ fn add(flags: &mut Vec<(usize, OsString)>, row: usize, value: OsString) {
 fn unknown_flag(written: String) -> Failure {
     let own = OWN.iter().map(|own| format!("--{}", own.name));
     let names: Vec<String> = SETTINGS.iter().map(Setting::flag).chain(own).collect();
-    unknown(Source::CommandLine, written, names.iter().map(String::as_str)).into()
+    ConfigError::unknown(Source::CommandLine, written, names.iter().map(String::as_str)).into()
 }
 
 fn refused(error: lexopt::Error) -> Failure {
@@ -138,8 +138,7 @@ fn stray(previous: Option<String>) -> Failure {
 }
 
 fn unreadable(why: String) -> Failure {
-    let (source, problem) = (Source::CommandLine, Problem::Unreadable(why));
-    Failure::Refused(ConfigError { source, key: String::new(), value: None, problem })
+    ConfigError::unreadable(Source::CommandLine, why).into()
 }
 
 fn help() -> String {
@@ -173,17 +172,21 @@ fn describe(text: &mut String, setting: &Setting) {
     if !matches!(setting.kind, Kind::Boolean) {
         let _ = writeln!(text, "          [allowed: {}]", setting.allowed());
     }
-    let _ = writeln!(text, "          [default: {}] [env: {}]", default_text(setting), setting.variable());
+    let _ = writeln!(
+        text,
+        "          [default: {}] [env: {}]",
+        default_text(setting, &Config::daemon()),
+        setting.variable()
+    );
 }
 
 /// The default as the flag takes it, or `none`.
-pub(super) fn default_text(setting: &Setting) -> String {
-    match setting.get(&Config::default()) {
-        Value::Text(text) if text.is_empty() => "none".to_owned(),
+pub(super) fn default_text(setting: &Setting, defaults: &Config) -> String {
+    match setting.get(defaults) {
         Value::Text(text) => text,
         Value::List(list) if list.is_empty() => "none".to_owned(),
         Value::List(list) => list.join(","),
-        number_or_boolean => number_or_boolean.to_string(),
+        number_boolean_or_unset => number_boolean_or_unset.to_string(),
     }
 }
 

@@ -44,7 +44,7 @@ fn refused(flags: &[&str]) -> String {
 #[test]
 fn nothing_given_is_the_default() {
     let invocation = run(&[], &[]).unwrap();
-    assert_eq!(invocation.config, Config::default());
+    assert_eq!(invocation.config, Config::daemon());
     assert!(!invocation.check && invocation.config_file.is_none());
 }
 
@@ -89,15 +89,23 @@ fn flags_of_every_kind() {
 }
 
 #[test]
+fn the_daemon_has_an_admin_listener_and_a_library_has_none() {
+    let daemon = run(&[], &[]).unwrap().config;
+    assert_eq!(daemon.admin, "127.0.0.1:8081".parse().unwrap());
+    assert_eq!(Config::default(), Config { admin: AdminListen::Off, ..daemon });
+}
+
+#[test]
 fn every_setting_has_a_flag_that_takes_its_default() {
     for setting in SETTINGS {
-        let text = match setting.get(&Config::default()) {
+        let text = match setting.get(&Config::daemon()) {
+            Value::Unset => continue,
             Value::Text(text) => text,
             Value::List(list) => list.join(","),
             value => value.to_string(),
         };
         let invocation = run(&[&format!("{}={text}", setting.flag())], &[]).unwrap();
-        assert_eq!(invocation.config, Config::default(), "{}", setting.name);
+        assert_eq!(invocation.config, Config::daemon(), "{}", setting.name);
         let row = SETTINGS.iter().position(|other| other.name == setting.name).unwrap();
         assert_eq!(invocation.layers.sources[row], Source::CommandLine, "{}", setting.name);
     }
@@ -142,6 +150,42 @@ fn wrong_flags_are_one_clear_line() {
             .contains("--admin = \"0.0.0.0:1\": an address that is not loopback")
     );
     assert!(refused(&["--ab\nc"]).contains("unknown flag"));
+}
+
+#[test]
+fn no_error_repeats_what_may_be_a_secret() {
+    for (flags, said) in [
+        (&["--admin-token=", "hunter2"][..], "is no flag"),
+        (&["hunter2"], "is no flag"),
+        (&["--check=hunter2"], "--check takes no value"),
+        (&["--admin-tokn", "hunter2"], "did you mean \"--admin-token\""),
+        (&["--admin-tokn=hunter2"], "did you mean \"--admin-token\""),
+        (&["--admin_token=hunter2"], "did you mean \"--admin-token\""),
+        (&["--hunter2"], "unknown flag, not shown"),
+        (&["--admin-token=hunter2 "], "--admin-token: a token has"),
+        (&["--tls-key=-----BEGIN PRIVATE KEY-----\nhunter2"], "the name of its file"),
+        (&["--origins=https://me:hunter2@h"], "https://...@h"),
+        (&["--config=-----BEGIN PRIVATE KEY-----\nhunter2"], "cannot be read"),
+    ] {
+        let text = refused(flags);
+        assert!(text.contains(said) && !text.contains("hunter2"), "{flags:?}: {text}");
+    }
+    let invocation = run(&["--admin-token=hunter2"], &[("WSPUSH_ADMIN_TOKEN", "hunter2")]).unwrap();
+    for text in [invocation.check_text(), format!("{invocation:?}"), format!("{:#?}", invocation.config)] {
+        assert!(text.contains("(set)") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn an_empty_token_is_an_error_in_every_layer() {
+    let error = run(&[], &[("WSPUSH_ADMIN_TOKEN", "")]).unwrap_err().to_string();
+    assert!(error.contains("WSPUSH_ADMIN_TOKEN: a token has 1 to 256"), "{error}");
+    let error = run(&["--admin-token="], &[("WSPUSH_ADMIN_TOKEN", "t0ken")]).unwrap_err().to_string();
+    assert!(error.contains("--admin-token: a token has 1 to 256"), "{error}");
+    let config = Config { admin_token: Some(String::new()), ..Config::default() };
+    assert_eq!(config.validate().unwrap_err().key, "admin_token");
+    let text = run(&[], &[]).unwrap().check_text();
+    assert!(text.contains("\n# admin_token =  # default; not set\n"), "{text}");
 }
 
 #[test]

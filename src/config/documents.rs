@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::cli::default_text;
-use super::setting::{Kind, Value};
+use super::setting::{Kind, Setting, Value};
 use super::{Config, SETTINGS};
 
 /// A Markdown table of all settings.
@@ -16,19 +16,20 @@ fn markdown() -> String {
         "| key | flag | environment | default | allowed | reload | meaning |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    let default = Config::default();
+    let shown = |setting: &Setting, defaults: &Config| match setting.get(defaults) {
+        Value::Unset => Value::Unset.to_string(),
+        value => format!("`{value}`"),
+    };
     for setting in SETTINGS {
-        let shown = match setting.get(&default) {
-            Value::Text(empty) if empty.is_empty() => "none".to_owned(),
-            value => format!("`{value}`"),
-        };
+        let (daemon, library) = (shown(setting, &Config::daemon()), shown(setting, &Config::default()));
+        let default = if daemon == library { daemon } else { format!("{daemon}; in a library {library}") };
         let _ = writeln!(
             text,
             "| `{}` | `{}` | `{}` | {} | {} | {} | {} |",
             setting.name,
             setting.flag(),
             setting.variable(),
-            shown,
+            default,
             setting.allowed(),
             if setting.reloadable { "yes" } else { "no" },
             setting.help,
@@ -44,6 +45,16 @@ enum Named {
     AsFlag,
     /// wspush(3): `listen`, as `wspush_config_set` and the TOML file take it.
     AsKey,
+}
+
+impl Named {
+    /// The defaults of whoever reads that page.
+    fn defaults(self) -> Config {
+        match self {
+            Named::AsFlag => Config::daemon(),
+            Named::AsKey => Config::default(),
+        }
+    }
 }
 
 /// An mdoc(7) list of all settings under the headings of `--help`.
@@ -67,7 +78,7 @@ fn mdoc(named: Named) -> String {
             text,
             "Allowed: {}; default: {}.",
             escaped(&setting.allowed()),
-            escaped(&default_text(setting))
+            escaped(&default_text(setting, &named.defaults()))
         );
     }
     text + ".El\n"

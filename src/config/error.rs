@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::nearest::nearest;
+use super::shown::shown;
 use crate::limits::Bounds;
 
 /// Where a value comes from, weakest first.
@@ -46,18 +48,55 @@ pub enum Problem {
     Unreadable(String),
 }
 
-/// A configuration that is refused. Its text is one line: where, what, and what would be allowed.
+/// A configuration that is refused. Its text is one line: where, what, and what would be allowed. What looks like a
+/// secret is in none of the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where it stands.
     pub source: Source,
-    /// The key, variable or flag as it is written there; empty if the source itself is the problem.
+    /// The key, variable or flag as it is written there; empty if the source itself is the problem, or if it is unknown
+    /// and looks like no name.
     pub key: String,
     /// The value, unless it is missing or secret.
     pub value: Option<String>,
     /// What is wrong with it.
     pub problem: Problem,
 }
+
+impl ConfigError {
+    /// An error about `key`, whose value is given unless the setting is a secret.
+    pub(super) fn new(source: Source, key: String, value: Option<String>, problem: Problem) -> ConfigError {
+        let problem = match problem {
+            Problem::Invalid(why) => Problem::Invalid(shown(&why)),
+            Problem::Unreadable(why) => Problem::Unreadable(shown(&why)),
+            problem => problem,
+        };
+        ConfigError { source, key, value: value.as_deref().map(shown), problem }
+    }
+
+    /// An error about the source as a whole.
+    #[cfg(any(feature = "command-line", feature = "daemon"))]
+    pub(super) fn unreadable(source: Source, why: String) -> ConfigError {
+        ConfigError::new(source, String::new(), None, Problem::Unreadable(why))
+    }
+
+    /// An error about a name that there is not. It is repeated if it can be a name that was mistyped; something else
+    /// got there by another mistake, and may be anything.
+    pub(super) fn unknown<'a>(
+        source: Source,
+        key: String,
+        names: impl Iterator<Item = &'a str>,
+    ) -> ConfigError {
+        let nearest = nearest(&key, names).map(str::to_owned);
+        let is_name = key.len() <= NAME_BYTES_MAX
+            && key.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte));
+        let key = if is_name { key } else { String::new() };
+        ConfigError::new(source, key, None, Problem::Unknown { nearest })
+    }
+}
+
+/// A longer name than any of ours is none.
+const NAME_BYTES_MAX: usize = 48;
 
 /// The longest piece of foreign text that is repeated in an error.
 const SHOWN_CHARS_MAX: usize = 100;
@@ -106,7 +145,10 @@ impl fmt::Display for ConfigError {
                     Source::CommandLine => "flag",
                     Source::Default | Source::File { .. } => "key",
                 };
-                write!(f, "unknown {noun} \"{key}\"")?;
+                match key.as_str() {
+                    "" => write!(f, "unknown {noun}, not shown because it may be a secret")?,
+                    key => write!(f, "unknown {noun} \"{key}\"")?,
+                }
                 return match nearest {
                     Some(nearest) => write!(f, "; did you mean \"{nearest}\"?"),
                     None => Ok(()),

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::setting::Value;
+use super::shown::looks_like_a_key;
 use super::validate::check_token;
 use crate::limits::FILE_NAME_BYTES_MAX;
 
@@ -44,13 +45,13 @@ pub(super) fn shown_boolean(yes: &bool) -> Value {
 }
 
 pub(super) fn shown_optional(token: &Option<String>) -> Value {
-    Value::Text(token.clone().unwrap_or_default())
+    token.clone().map_or(Value::Unset, Value::Text)
 }
 
-/// An empty token is none, so that a stronger layer can take a weaker one's away.
+/// A shell's variable that was never set must not take the token away: an empty one is an error.
 pub(super) fn token(value: Value) -> Result<Option<String>, String> {
     match value {
-        Value::Text(text) if text.is_empty() => Ok(None),
+        Value::Unset => Ok(None),
         Value::Text(text) => check_token(&text).map(|()| Some(text)),
         _ => Err(OTHER_TYPE.to_owned()),
     }
@@ -73,6 +74,11 @@ pub(super) fn entry<T: FromStr<Err = String>>(text: String) -> Result<T, String>
 
 /// A file's name.
 pub(super) fn file(name: String) -> Result<String, String> {
+    if looks_like_a_key(&name) {
+        return Err(
+            "this looks like a key or a certificate itself; here stands the name of its file".to_owned()
+        );
+    }
     let ok = !name.is_empty() && name.len() <= FILE_NAME_BYTES_MAX && !name.contains('\0');
     if ok {
         Ok(name)
@@ -81,10 +87,10 @@ pub(super) fn file(name: String) -> Result<String, String> {
     }
 }
 
-/// No name is no file, so that a stronger layer can take a weaker one's away.
+/// A file's name, or none is set; an empty name is an error.
 pub(super) fn optional_file(value: Value) -> Result<Option<String>, String> {
     match value {
-        Value::Text(text) if text.is_empty() => Ok(None),
+        Value::Unset => Ok(None),
         Value::Text(text) => file(text).map(Some),
         _ => Err(OTHER_TYPE.to_owned()),
     }

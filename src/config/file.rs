@@ -8,8 +8,9 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Problem, Source};
-use super::layers::{Layers, unknown};
+use super::layers::Layers;
 use super::setting::{Kind, Setting, Value};
+use super::shown::shown;
 use super::{ConfigError, SETTINGS};
 
 /// A file larger than this is not a configuration, but a mistake such as a log's name.
@@ -18,30 +19,37 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 impl Layers {
     /// Reads the file at `path` and lays it over what is there.
     pub fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let mut text = String::new();
-        let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
-        let refuse = |why: String| {
-            let source = Source::File { path: path.to_owned(), line: 0 };
-            ConfigError { source, key: String::new(), value: None, problem: Problem::Unreadable(why) }
-        };
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+        let refuse = |why: String| Err(ConfigError::unreadable(place(path, 0), why));
         match read {
-            Err(error) => Err(refuse(format!("cannot be read: {error}"))),
-            Ok(bytes) if bytes as u64 > FILE_BYTES_MAX => {
-                Err(refuse(format!("larger than {FILE_BYTES_MAX} bytes")))
+            Err(error) => return refuse(format!("cannot be read: {error}")),
+            Ok(n) if n as u64 > FILE_BYTES_MAX => {
+                return refuse(format!("larger than {FILE_BYTES_MAX} bytes"));
             }
-            Ok(_) => self.add_toml(path, &text),
+            Ok(_) => {}
+        }
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => self.add_toml(path, text),
+            Err(_) if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") => {
+                refuse("UTF-16; TOML is UTF-8, save it as that".to_owned())
+            }
+            Err(error) => {
+                let line = line_at(&bytes, error.valid_up_to());
+                Err(ConfigError::unreadable(place(path, line), "not UTF-8".to_owned()))
+            }
         }
     }
 
     /// Lays the TOML document `text` over what is there; `path` is its name in errors.
     pub fn add_toml(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
-        let place =
-            |span: Range<usize>| Source::File { path: path.to_owned(), line: line_at(text, span.start) };
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let place = |span: &Range<usize>| place(path, line_at(text.as_bytes(), span.start));
         let table = DeTable::parse(text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
-            let source = place(span.clone());
-            let why = format!("{}{}", error.message(), near(text, span));
-            ConfigError { source, key: String::new(), value: None, problem: Problem::Unreadable(why) }
+            let why = format!("{} ({})", error.message(), near(text, &span));
+            ConfigError::unreadable(place(&span), why)
         })?;
         // The table is sorted by name; a reader expects the first error of the file.
         let mut entries: Vec<_> = table.get_ref().iter().collect();
@@ -50,18 +58,16 @@ impl Layers {
             let name = key.get_ref().as_ref();
             let Some(row) = SETTINGS.iter().position(|setting| setting.name == name) else {
                 let names = SETTINGS.iter().map(|setting| setting.name);
-                return Err(unknown(place(key.span()), name.to_owned(), names));
+                return Err(ConfigError::unknown(place(&key.span()), name.to_owned(), names));
             };
             let setting = &SETTINGS[row];
-            let refuse = |(problem, span): (Problem, Range<usize>)| ConfigError {
-                source: place(span.clone()),
-                key: name.to_owned(),
-                value: (!setting.secret).then(|| text.get(span).unwrap_or_default().to_owned()),
-                problem,
+            let refuse = |(problem, span): (Problem, Range<usize>)| {
+                let value = text.get(span.clone()).filter(|_| !setting.secret).and_then(one_value);
+                ConfigError::new(place(&span), name.to_owned(), value.map(str::to_owned), problem)
             };
             let read = value_of(setting, value.get_ref(), value.span()).map_err(&refuse)?;
             setting.set(&mut self.config, read).map_err(|problem| refuse((problem, value.span())))?;
-            self.sources[row] = place(key.span());
+            self.sources[row] = place(&key.span());
         }
         Ok(())
     }
@@ -93,24 +99,35 @@ fn value_of(
     }
 }
 
-/// The part of the text that is no TOML, or else its line; nothing where a secret may stand.
-fn near(text: &str, span: Range<usize>) -> String {
-    let (before, after) = text.split_at_checked(span.start).unwrap_or_default();
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next().unwrap_or_default().trim();
-    if SETTINGS.iter().any(|setting| setting.secret && line.contains(setting.name)) {
-        return String::new();
-    }
-    let part = after.get(..span.len()).and_then(|part| part.lines().next()).unwrap_or_default().trim();
-    match if part.is_empty() { line } else { part } {
-        "" => String::new(),
-        near => format!(" at \"{near}\""),
+/// Where in its line the error is. The line itself may be that of a secret, whatever stands on it: a key that is
+/// mistyped, the rest of a text that begins in another line, a file that is no TOML at all. Only a setting's name is
+/// none.
+fn near(text: &str, span: &Range<usize>) -> String {
+    let name = text.get(span.clone()).and_then(|part| SETTINGS.iter().find(|setting| setting.name == part));
+    match name {
+        Some(setting) => format!("at \"{}\"", setting.name),
+        None => {
+            let before = text.get(..span.start).unwrap_or(text);
+            let start = before.rfind('\n').map_or(0, |at| at + 1);
+            format!("column {}", 1 + before[start..].chars().count())
+        }
     }
 }
 
+/// A value as it stands there, if it is one and nothing else: there may be a secret in a comment between the entries of
+/// a list, or in a table where none is expected.
+fn one_value(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.contains(['\n', '#', '{']))
+}
+
+/// A line of a file, for errors.
+fn place(path: &Path, line: usize) -> Source {
+    Source::File { path: shown(&path.to_string_lossy()).into(), line }
+}
+
 /// The line, from 1, in which byte `at` stands.
-fn line_at(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count()
+fn line_at(text: &[u8], at: usize) -> usize {
+    1 + text.iter().take(at).filter(|&&byte| byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -178,11 +195,8 @@ mod tests {
                 "demo = true\nws_only = true",
                 "wspushd.toml:2: ws_only = true: demo needs other paths than /ws; one of the two must be off",
             ),
-            ("demo = true\ndemo = false", "wspushd.toml:2: duplicate key at \"demo\""),
-            (
-                "demo = true\n\ndrain_ms 5",
-                "wspushd.toml:3: key with no value, expected `=` at \"drain_ms 5\"",
-            ),
+            ("demo = true\ndemo = false", "wspushd.toml:2: duplicate key (at \"demo\")"),
+            ("demo = true\n\ndrain_ms 5", "wspushd.toml:3: key with no value, expected `=` (column 10)"),
         ] {
             assert_eq!(refused(text), error);
         }
@@ -195,9 +209,73 @@ mod tests {
         assert!(error.starts_with("wspushd.toml:2: admin_token: ") && !error.contains("pass"), "{error}");
         let error = refused("admin_token = 12345678");
         assert!(!error.contains("1234"), "{error}");
-        for text in ["admin_token = \"hunter2", "admin_token = hunter2", "admin_token \"hunter2\""] {
-            assert!(!refused(text).contains("hunter2"), "{}", refused(text));
+    }
+
+    #[test]
+    fn no_error_quotes_what_may_be_a_secret() {
+        for text in [
+            "admin_token = \"hunter2",
+            "admin_token = hunter2",
+            "admin_token \"hunter2\"",
+            "admin_token = \"\"\"\nhunter2",
+            "admin_token = '''\nhunter2\n''' x",
+            "admin_token = \"a\nhunter2\"",
+            "admin_token = \"\\hunter2\"",
+            "admin_token = [\"hunter2\"]",
+            "admin_token = { a = \"hunter2\" }",
+            "admin_token.hunter2 = 1",
+            "admin_tokn = \"hunter2",
+            "admin-token = hunter2",
+            "token: hunter2",
+            "hunter2",
+            "hunter2 = 1",
+            "\"hunter2 \" = 1",
+            "[hunter2]",
+            "demo = true hunter2",
+            "listen = [\"x\", # hunter2\n \"hunter2",
+            "listen = [\"x\" # hunter2\n]",
+            "listen = [[\"a\"], { token = \"hunter2\" }]",
+            "demo = { token = \"hunter2\" }",
+            "tls_key = [\"https://me:hunter2@h\", 7, \"https://hunter2@h\"]",
+            "origins = [\"https://me:hunter2@h\"]",
+            "origins = [\"https://me:hunter2@h\", \"https://me:hunter2@h\"]",
+            "admin = \"tls://me:hunter2@127.0.0.1:1\"",
+            "admin_token = \"hunter2\"\nadmin_token = \"hunter2\"",
+            "admin_token = \"hunter2 \"",
+            "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
+            "tls_key = [\"-----BEGIN PRIVATE KEY-----\\nhunter2\"]",
+            "drain_ms = \"-----BEGIN PRIVATE KEY-----\\nhunter2\"",
+        ] {
+            let error = read(text).expect_err("a wrong file was accepted");
+            for said in [error.to_string(), format!("{error:?}")] {
+                assert!(!said.contains("hunter2"), "{text}: {said}");
+            }
         }
+    }
+
+    #[test]
+    fn a_token_that_is_empty_is_not_none() {
+        assert_eq!(
+            refused("admin_token = \"\""),
+            "wspushd.toml:1: admin_token: a token has 1 to 256 letters, digits and -._~+/="
+        );
+        assert!(refused("tls_client_ca = ''").contains("a file's name has 1 to"));
+    }
+
+    #[test]
+    fn a_mark_of_the_encoding_is_read_over() {
+        assert!(read("\u{feff}demo = true").unwrap().demo);
+        assert_eq!(refused("\u{feff}\nbogus = 1"), "wspushd.toml:2: unknown key \"bogus\"");
+        let path = std::env::temp_dir().join(format!("wspush-{}-utf16.toml", std::process::id()));
+        for (bytes, error) in [
+            (&b"\xff\xfed\0"[..], ": UTF-16; TOML is UTF-8, save it as that"),
+            (b"\n\nx\xff", ":3: not UTF-8"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let refused = Layers::default().add_file(&path).unwrap_err().to_string();
+            assert!(refused.ends_with(error), "{refused}");
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

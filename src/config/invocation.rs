@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-#[cfg(not(feature = "daemon"))]
-use super::error::Problem;
 use super::error::Source;
 use super::layers::{FILE_VARIABLE, Layers};
 use super::setting::VARIABLE_PREFIX;
@@ -14,7 +12,7 @@ use super::{Config, ConfigError};
 use super::cli::parse;
 
 /// What the arguments say, before anything is made of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Arguments {
     /// `--config`.
     pub config_file: Option<OsString>,
@@ -25,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 /// A command line that has been understood, and everything it leads to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Invocation {
     /// The configuration in effect.
     pub config: Config,
@@ -72,6 +70,17 @@ impl From<ConfigError> for Failure {
     }
 }
 
+/// Flags and variables may be secrets.
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invocation")
+            .field("config", &self.config)
+            .field("check", &self.check)
+            .field("config_file", &self.config_file)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Invocation {
     /// What `--check` prints.
     pub fn check_text(&self) -> String {
@@ -84,7 +93,7 @@ impl Invocation {
     }
 
     fn lay(&self) -> Result<Layers, ConfigError> {
-        let mut layers = Layers::default();
+        let mut layers = Layers::daemon();
         if let Some(path) = &self.config_file {
             add_file(&mut layers, path)?;
         }
@@ -104,9 +113,9 @@ fn add_file(layers: &mut Layers, path: &Path) -> Result<(), ConfigError> {
 /// Without the feature `daemon` there is no TOML; a file that is named must not be passed over in silence.
 #[cfg(not(feature = "daemon"))]
 fn add_file(_layers: &mut Layers, path: &Path) -> Result<(), ConfigError> {
+    let source = Source::File { path: path.to_owned(), line: 0 };
     let why = "this build reads no TOML; use flags or WSPUSH_ variables".to_owned();
-    let (key, value) = ("config".to_owned(), Some(path.display().to_string()));
-    Err(ConfigError { source: Source::CommandLine, key, value, problem: Problem::Unreadable(why) })
+    Err(ConfigError::unreadable(source, why))
 }
 
 /// Understands a command line, whose first argument is the program's name, and an environment.
@@ -119,10 +128,10 @@ pub fn from_args(
         environment.filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX)).collect();
     let variable = environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, path)| path.clone());
     let mut invocation = Invocation {
-        config: Config::default(),
+        config: Config::daemon(),
         check: arguments.check,
         config_file: arguments.config_file.or(variable).map(PathBuf::from),
-        layers: Layers::default(),
+        layers: Layers::daemon(),
         flags: arguments.flags,
         environment,
     };

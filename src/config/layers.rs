@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use super::error::{Problem, Source};
-use super::nearest::nearest;
 use super::setting::{Setting, VARIABLE_PREFIX, Value};
 use super::{Config, ConfigError, SETTINGS};
 
@@ -25,11 +24,20 @@ pub struct Layers {
 
 impl Default for Layers {
     fn default() -> Layers {
-        Layers { config: Config::default(), sources: vec![Source::Default; SETTINGS.len()] }
+        Layers::over(Config::default())
     }
 }
 
 impl Layers {
+    /// The daemon's defaults, with nothing laid over them.
+    pub fn daemon() -> Layers {
+        Layers::over(Config::daemon())
+    }
+
+    fn over(defaults: Config) -> Layers {
+        Layers { config: defaults, sources: vec![Source::Default; SETTINGS.len()] }
+    }
+
     /// Lays the `WSPUSH_*` of `variables` over what is there. A name that is no setting's is an error.
     pub fn add_environment<I>(&mut self, variables: I) -> Result<(), ConfigError>
     where
@@ -47,7 +55,11 @@ impl Layers {
                 None if OTHER_VARIABLES.contains(&name.as_str()) || is_service_link(&name) => {}
                 None => {
                     let names: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
-                    return Err(unknown(Source::Environment, name, names.iter().map(String::as_str)));
+                    return Err(ConfigError::unknown(
+                        Source::Environment,
+                        name,
+                        names.iter().map(String::as_str),
+                    ));
                 }
             }
         }
@@ -61,7 +73,7 @@ impl Layers {
             Some(row) => self.add_text(row, OsStr::new(text), Source::Default),
             None => {
                 let names = SETTINGS.iter().map(|setting| setting.name);
-                Err(unknown(Source::Default, name.to_owned(), names))
+                Err(ConfigError::unknown(Source::Default, name.to_owned(), names))
             }
         }
     }
@@ -85,12 +97,7 @@ impl Layers {
     pub(super) fn add_text(&mut self, row: usize, text: &OsStr, source: Source) -> Result<(), ConfigError> {
         let setting = &SETTINGS[row];
         let shown = || (!setting.secret).then(|| shown_text(setting, &text.to_string_lossy()));
-        let refuse = |problem| ConfigError {
-            key: written(setting, &source),
-            value: shown(),
-            problem,
-            source: source.clone(),
-        };
+        let refuse = |problem| ConfigError::new(source.clone(), written(setting, &source), shown(), problem);
         let text = text.to_str().ok_or_else(|| refuse(Problem::Invalid("not UTF-8".to_owned())))?;
         let value = setting.parse(text).map_err(&refuse)?;
         setting.set(&mut self.config, value).map_err(&refuse)?;
@@ -117,12 +124,6 @@ pub(super) fn written(setting: &Setting, source: &Source) -> String {
         Source::Environment => setting.variable(),
         Source::CommandLine => setting.flag(),
     }
-}
-
-/// The error for a name that there is not.
-pub(super) fn unknown<'a>(source: Source, key: String, names: impl Iterator<Item = &'a str>) -> ConfigError {
-    let nearest = nearest(&key, names).map(str::to_owned);
-    ConfigError { source, key, value: None, problem: Problem::Unknown { nearest } }
 }
 
 /// Whether Kubernetes (or Docker's links) put the variable there, because a service is called `wspush` or

@@ -25,6 +25,7 @@ mod nearest;
 mod reload;
 mod setting;
 mod settings;
+mod shown;
 mod text_form;
 mod validate;
 
@@ -35,8 +36,10 @@ pub use invocation::{Failure, Invocation, from_args};
 pub use layers::Layers;
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::SETTINGS;
+pub use shown::shown;
 pub use validate::OWN_ORIGIN;
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -112,14 +115,15 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Everything that can be set. [`Config::default`] is a server on loopback ports 8080 and 8081.
-#[derive(Clone, Debug, PartialEq)]
+/// Everything that can be set. [`Config::default`] is a server on loopback port 8080, whose host pushes through a
+/// [`Handle`](crate::Handle): a library opens no port that nobody asked for.
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// Public listeners.
     pub listen: Vec<Listen>,
-    /// The admin listener.
+    /// The admin listener; the daemon has one unless told otherwise.
     pub admin: AdminListen,
-    /// Bearer token the admin API asks for.
+    /// Bearer token the admin API asks for; an empty one is refused.
     pub admin_token: Option<String>,
     /// PEM files with a certificate and what certifies it, for the listeners that speak TLS. The first one is for
     /// clients that ask for none of the names in any.
@@ -210,11 +214,33 @@ pub struct Config {
     pub log_level: LogLevel,
 }
 
+/// A secret is not in it.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Config");
+        for setting in SETTINGS {
+            match setting.get(self) {
+                value if setting.is_hidden(&value) => fields.field(setting.name, &format_args!("(set)")),
+                value => fields.field(setting.name, &format_args!("{value}")),
+            };
+        }
+        fields.finish()
+    }
+}
+
+impl Config {
+    /// What the daemon starts from: nobody could push without the admin API, so that is on loopback port 8081.
+    pub fn daemon() -> Config {
+        let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
+        Config { admin, ..Config::default() }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()],
-            admin: AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+            admin: AdminListen::Off,
             admin_token: None,
             tls_cert: Vec::new(),
             tls_key: Vec::new(),

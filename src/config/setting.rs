@@ -17,6 +17,8 @@ pub enum Value {
     Text(String),
     /// Several.
     List(Vec<String>),
+    /// Nothing; only some settings may be left unset, and no text means it.
+    Unset,
 }
 
 /// What a setting may be.
@@ -109,6 +111,11 @@ impl Setting {
         (self.get)(config)
     }
 
+    /// Whether the value is a secret, which is shown to nobody.
+    pub(super) fn is_hidden(&self, value: &Value) -> bool {
+        self.secret && *value != Value::Unset
+    }
+
     /// Sets it, if `value` is allowed.
     pub fn set(&self, config: &mut Config, value: Value) -> Result<(), Problem> {
         match (&value, self.kind) {
@@ -126,7 +133,8 @@ impl Setting {
             }
             (Value::Integer(_), Kind::Integer { .. })
             | (Value::Boolean(_), Kind::Boolean)
-            | (Value::Text(_), Kind::Text(_) | Kind::Choice(_)) => {}
+            | (Value::Text(_), Kind::Text(_) | Kind::Choice(_))
+            | (Value::Unset, Kind::Text(_)) => {}
             _ => return Err(self.expected()),
         }
         (self.set)(config, value).map_err(Problem::Invalid)
@@ -209,6 +217,7 @@ impl fmt::Display for Value {
             Value::Integer(number) => write!(f, "{number}"),
             Value::Boolean(yes) => write!(f, "{yes}"),
             Value::Text(text) => write_quoted(f, text),
+            Value::Unset => f.write_str("none"),
             Value::List(list) => {
                 f.write_str("[")?;
                 for (index, entry) in list.iter().enumerate() {

@@ -102,10 +102,10 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         admin_token,
         Network,
-        Kind::Text("up to 256 characters: letters, digits and -._~+/="),
+        Kind::Text("1 to 256 characters: letters, digits and -._~+/="),
         reload,
         true,
-        "Bearer token of the admin API; needed unless it is on loopback or a Unix socket; empty: none",
+        "Bearer token of the admin API; needed unless it is on loopback or a Unix socket",
         token,
         shown_optional
     ),
@@ -139,7 +139,7 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         tls_client_ca,
         Network,
-        Kind::Text("a PEM file's name; empty: none"),
+        Kind::Text("a PEM file's name"),
         reload,
         false,
         "Certificates by which clients' certificates are checked",
@@ -201,7 +201,7 @@ pub static SETTINGS: &[Setting] = &[
         ADMIN_CONNECTIONS_MAX,
         "connections",
         restart,
-        "Open connections on the admin listener"
+        "Open connections on the admin listener; beyond it the oldest without the token goes"
     ),
     integer!(
         connections_per_address_max,
@@ -209,7 +209,8 @@ pub static SETTINGS: &[Setting] = &[
         CONNECTIONS_PER_ADDRESS_MAX,
         "connections",
         reload,
-        "Open connections from one address (IPv4 /32, IPv6 /64); 0: no cap"
+        "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
+         listener; 0: no cap"
     ),
     integer!(handshake_bytes_max, Limits, HANDSHAKE_BYTES_MAX, "bytes", restart, "Size of a request head"),
     integer!(

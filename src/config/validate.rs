@@ -3,8 +3,7 @@
 use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
 use crate::limits::{
-    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, HEARTBEAT_MS_MIN, LOG_FORMS, LOG_INDEX_BYTES,
-    ORIGIN_BYTES_MAX,
+    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, LOG_FORMS, LOG_INDEX_BYTES, ORIGIN_BYTES_MAX, SWEEP_MS,
 };
 
 impl Config {
@@ -27,8 +26,10 @@ impl Config {
                 self.invalid("ws_only", "demo needs other paths than /ws; one of the two must be off")
             );
         }
-        if (1..HEARTBEAT_MS_MIN).contains(&self.heartbeat_ms) {
-            let why = format!("a heartbeat is 0 (never) or at least {HEARTBEAT_MS_MIN} ms");
+        if (1..SWEEP_MS).contains(&self.heartbeat_ms) {
+            let why = format!(
+                "a silence is noticed every {SWEEP_MS} ms; allowed are 0 (never), and {SWEEP_MS} ms or more"
+            );
             return Err(self.invalid("heartbeat_ms", &why));
         }
         for (name, list) in
@@ -136,13 +137,13 @@ impl Config {
         let problem = Problem::Invalid(why.to_owned());
         match SETTINGS.iter().find(|setting| setting.name == name) {
             Some(setting) => self.refuse(setting, problem),
-            None => ConfigError { source: Source::Default, key: name.to_owned(), value: None, problem },
+            None => ConfigError::new(Source::Default, name.to_owned(), None, problem),
         }
     }
 
     fn refuse(&self, setting: &Setting, problem: Problem) -> ConfigError {
         let value = (!setting.secret).then(|| setting.get(self).to_string());
-        ConfigError { source: Source::Default, key: setting.name.to_owned(), value, problem }
+        ConfigError::new(Source::Default, setting.name.to_owned(), value, problem)
     }
 }
 
@@ -342,7 +343,11 @@ mod tests {
     #[test]
     fn contradictions() {
         assert!(refused(|config| (config.ws_only, config.demo) = (true, true)).contains("demo"));
-        assert!(refused(|config| config.heartbeat_ms = 9).contains("at least 10 ms"));
+        let error = refused(|config| config.heartbeat_ms = 99);
+        assert!(error.starts_with("heartbeat_ms = 99: ") && error.contains("100 ms or more"), "{error}");
+        let allowed = "= 99 is out of range; allowed 100..=3600000 ms";
+        assert!(refused(|config| config.pong_wait_ms = 99).contains(allowed));
+        assert!(refused(|config| config.keep_alive_ms = 99).contains(allowed));
         assert!(refused(|config| config.origins = vec!["*".into(); 2]).contains("twice"));
         assert!(refused(|config| config.channels = vec!["a*b".into()]).contains("\"a*b\" is not"));
     }

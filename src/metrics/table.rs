@@ -113,6 +113,7 @@ label! {
         Admin = "admin": "The admin API or the host closed it.",
         Idle = "idle": "An HTTP connection without a request for keep_alive_ms.",
         Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
+        ShownOut = "shown_out": "An admin connection that had not passed the fence, in a newcomer's favour.",
         Drain = "drain": "It was still there when the drain time was over.",
     }
 }

@@ -178,14 +178,6 @@ pub fn encode_deflated_header(opcode: Opcode, len: usize) -> ([u8; SERVER_HEADER
     (header, size)
 }
 
-/// Opcode and payload of a whole server frame that is not deflated; `None` for anything else.
-pub fn plain_payload(frame: &[u8]) -> Option<(Opcode, &[u8])> {
-    let (header, len) = decode_server_header(frame)?;
-    let payload = &frame[header..];
-    let plain = frame[0] & RSV1 == 0 && payload.len() as u64 == len;
-    Opcode::from_nibble(frame[0] & 0x0f).filter(|_| plain).map(|opcode| (opcode, payload))
-}
-
 /// Bytes that [`encode`] appends for a payload of this length.
 pub const fn encoded_len(payload_len: usize) -> usize {
     let header = match payload_len {
@@ -373,15 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_frame_comes_apart() {
-        for len in LENGTHS {
-            let mut out = Vec::new();
-            encode(Opcode::Text, &vec![b'a'; len], &mut out);
-            assert_eq!(plain_payload(&out), Some((Opcode::Text, &vec![b'a'; len][..])));
-            assert_eq!(plain_payload(&out[..out.len() - 1]), None);
-            out[0] |= RSV1;
-            assert_eq!(plain_payload(&out), None);
-        }
+    fn a_deflated_frame_has_its_bit() {
         assert_eq!(encode_deflated_header(Opcode::Binary, 7).0[..2], [0xc2, 7]);
     }
 

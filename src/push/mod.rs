@@ -1,6 +1,6 @@
 //! The push room: channels, their logs, and where every subscriber stands in them.
 //!
-//! A publication is encoded once into wire bytes ([`Message::encode`]) and appended to its channel's
+//! A [`Publication`] is checked and encoded into wire bytes where it enters, and appended to its channel's
 //! [`Log`], a bounded ring. A subscriber owns no queue, only a [`Cursor`] into the ring; what it still
 //! has to get is the bytes from there to the head. The [`Ledger`] counts, for each publication, how many
 //! have it, lag, were skipped or left, at two additions for a write whatever it carried. Once a subscriber
@@ -19,6 +19,7 @@ pub mod memberships;
 pub mod message;
 pub mod midway;
 pub mod options;
+pub mod publication;
 pub mod push_error;
 
 pub use budget::Room;
@@ -31,4 +32,5 @@ pub use memberships::Memberships;
 pub use message::Message;
 pub use midway::Midway;
 pub use options::PushOptions;
+pub use publication::{Kind, Publication};
 pub use push_error::PushError;

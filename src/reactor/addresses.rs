@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
-type Network = u64;
+pub(super) type Network = u64;
 
 /// The counts.
 #[derive(Debug)]
@@ -14,7 +14,8 @@ pub struct Addresses {
     of_slot: HashMap<u32, Network>,
 }
 
-fn network(address: IpAddr) -> Network {
+/// The network that an address counts as.
+pub(super) fn network(address: IpAddr) -> Network {
     match address.to_canonical() {
         // No IPv6 network of the same number is in use: 0::/32 is reserved.
         IpAddr::V4(v4) => u64::from(v4.to_bits()),
@@ -33,17 +34,18 @@ impl Addresses {
         self.max = max;
     }
 
-    /// Counts a new connection; false: there are too many from its address already.
-    pub fn enter(&mut self, slot: u32, peer: Option<SocketAddr>) -> bool {
-        let (Some(peer), true) = (peer, self.max > 0) else { return true };
+    /// Whether there are as many from this address as there may be.
+    pub fn is_full(&self, peer: Option<SocketAddr>) -> bool {
+        let Some(peer) = peer.filter(|_| self.max > 0) else { return false };
+        self.counts.get(&network(peer.ip())).is_some_and(|&count| count >= self.max)
+    }
+
+    /// Counts a new connection.
+    pub fn enter(&mut self, slot: u32, peer: Option<SocketAddr>) {
+        let Some(peer) = peer.filter(|_| self.max > 0) else { return };
         let network = network(peer.ip());
-        let count = self.counts.entry(network).or_insert(0);
-        if *count >= self.max {
-            return false;
-        }
-        *count += 1;
+        *self.counts.entry(network).or_insert(0) += 1;
         self.of_slot.insert(slot, network);
-        true
     }
 
     /// Counts the connection in this slot no more.
@@ -69,18 +71,18 @@ mod tests {
     #[test]
     fn addresses_are_capped_and_freed() {
         let mut addresses = Addresses::new(2);
-        assert!(addresses.enter(0, peer("192.0.2.1")));
-        assert!(addresses.enter(1, peer("::ffff:192.0.2.1")));
-        assert!(!addresses.enter(2, peer("192.0.2.1")));
-        assert!(addresses.enter(2, peer("192.0.2.2")));
-        assert!(addresses.enter(3, peer("2001:db8::1")));
-        assert!(addresses.enter(4, peer("2001:db8::2")));
-        assert!(!addresses.enter(5, peer("2001:db8:0:0:ffff::")));
-        assert!(addresses.enter(5, peer("2001:db8:0:1::")));
+        addresses.enter(0, peer("192.0.2.1"));
+        assert!(!addresses.is_full(peer("::ffff:192.0.2.1")));
+        addresses.enter(1, peer("::ffff:192.0.2.1"));
+        assert!(addresses.is_full(peer("192.0.2.1")) && !addresses.is_full(peer("192.0.2.2")));
+        addresses.enter(2, peer("192.0.2.2"));
+        addresses.enter(3, peer("2001:db8::1"));
+        addresses.enter(4, peer("2001:db8::2"));
+        assert!(addresses.is_full(peer("2001:db8:0:0:ffff::")) && !addresses.is_full(peer("2001:db8:0:1::")));
         addresses.leave(0);
         addresses.leave(0);
-        assert!(addresses.enter(0, peer("192.0.2.1")));
-        for slot in 0..6 {
+        assert!(!addresses.is_full(peer("192.0.2.1")));
+        for slot in 0..5 {
             addresses.leave(slot);
         }
         assert!(addresses.counts.is_empty() && addresses.of_slot.is_empty());
@@ -89,7 +91,9 @@ mod tests {
     #[test]
     fn without_a_bound_nothing_is_kept() {
         let mut addresses = Addresses::new(0);
-        assert!(addresses.enter(0, peer("192.0.2.1")) && addresses.of_slot.is_empty());
-        assert!(addresses.enter(1, None));
+        addresses.enter(0, peer("192.0.2.1"));
+        addresses.enter(1, None);
+        assert!(!addresses.is_full(peer("192.0.2.1")) && !addresses.is_full(None));
+        assert!(addresses.of_slot.is_empty());
     }
 }

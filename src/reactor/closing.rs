@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Message, Passage, PushOptions};
+use crate::push::{ChannelId, DEFAULT, Passage};
 
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
@@ -162,6 +162,7 @@ impl<S: Socket> Reactor<S> {
         set_blocked(&mut self.census, &mut slot.flags, false);
         if slot.state == State::Admin {
             self.census.admin -= 1;
+            self.admin_addresses.leave(index as u32);
         } else {
             self.census.public -= 1;
             self.addresses.leave(index as u32);
@@ -174,7 +175,9 @@ impl<S: Socket> Reactor<S> {
             State::Closing => self.census.closing -= 1,
             State::Http | State::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
-                if matches!(cause, CloseReason::Idle | CloseReason::Unread | CloseReason::Drain) {
+                let ours =
+                    [CloseReason::Idle, CloseReason::Unread, CloseReason::Drain, CloseReason::ShownOut];
+                if ours.contains(&cause) {
                     self.metrics.closed(cause);
                 }
                 return;
@@ -205,12 +208,7 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 let line = chat::left(extra.user.as_deref().unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
-                let _ = self.publish_here(
-                    Some(chat::CHANNEL),
-                    Message::Text(&line),
-                    PushOptions::default(),
-                    true,
-                );
+                let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }

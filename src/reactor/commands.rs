@@ -3,14 +3,14 @@
 use std::fmt::Display;
 
 use crate::config::{Config, LogLevel};
-use crate::endpoint::{ConnId, Receipt};
+use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
-use crate::protocol::{Deflater, frame};
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions, Room};
+use crate::protocol::Deflater;
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, Publication, PushError, PushOptions, Room};
 
 use super::outbox::ITEM_BYTES;
-use super::reactor::Reactor;
-use super::shared::{Command, EndAsked};
+use super::reactor::{Door, Reactor};
+use super::shared::{Command, EndAsked, Wake};
 use super::slot::{Flags, State};
 use super::socket::Socket;
 use crate::tls::{Loaded, TlsError};
@@ -79,9 +79,9 @@ impl<S: Socket> Reactor<S> {
             }
             let (before, bytes) = (self.work.total(), self.pending.front().map_or(0, Command::bytes));
             match self.pending.pop_front() {
-                Some(Command::Publish { receipt, frame, options }) => {
-                    if let Err(publication) = self.append(receipt, frame, options) {
-                        self.pending.push_front(publication);
+                Some(Command::Publish { receipt, publication }) => {
+                    if let Err(waits) = self.append(receipt, publication) {
+                        self.pending.push_front(waits);
                         return false;
                     }
                 }
@@ -97,8 +97,8 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn act(&mut self, command: Command) {
         match command {
             Command::Publish { .. } => debug_assert!(false, "publications are appended"),
-            Command::Send { conn, frame, options } => {
-                if self.send_to(conn, &frame, options) == Err(PushError::OutboxFull)
+            Command::Send { conn, publication } => {
+                if self.send_to(conn, &publication) == Err(PushError::OutboxFull)
                     && let Some(index) = self.find_open(conn)
                 {
                     // The sender has gone on and can't be told; the client must not have a gap without notice.
@@ -126,27 +126,31 @@ impl<S: Socket> Reactor<S> {
 
     /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
     /// log, or among all of them.
-    fn append(&mut self, receipt: Receipt, frame: Vec<u8>, options: PushOptions) -> Result<(), Command> {
+    fn append(&mut self, receipt: Receipt, publication: Publication) -> Result<(), Command> {
+        let frame = publication.plain_frame();
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
         if !self.make_room(id, frame.len()) {
-            return Err(Command::Publish { receipt, frame, options });
+            return Err(Command::Publish { receipt, publication });
         }
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
         // Once for everybody who takes it so, and only if there is somebody.
-        let compress = options.compress && self.config.deflate && self.channels.get(id).wants_deflated();
-        let parts = if compress { frame::plain_payload(&frame) } else { None };
-        let deflated = parts.and_then(|(opcode, payload)| self.deflater.frame(opcode, payload));
+        let compress = publication.options().compress && self.config.deflate;
+        let deflated = if compress && self.channels.get(id).wants_deflated() {
+            self.deflater.frame(publication.opcode(), publication.payload())
+        } else {
+            None
+        };
         if let Some(deflated) = deflated {
             self.metrics.publications_deflated += 1;
             self.metrics.deflate_in_bytes += frame.len() as u64;
             self.metrics.deflate_out_bytes += deflated.len() as u64;
         }
-        self.channels.append(id, &frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
+        self.channels.append(id, frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
         self.charge_compressed();
         Ok(())
     }
@@ -179,23 +183,26 @@ impl<S: Socket> Reactor<S> {
         self.journal.event(self.now, LogLevel::Warn, "log_halved", &fields);
     }
 
-    /// Publishes from this thread: through the inbox like everybody, so that there is one order. Without `wake` the
+    /// Publishes from this thread: through the inbox like everybody, so that there is one order. With [`Wake::No`] the
     /// caller looks at the inbox itself before the next poll.
     pub(super) fn publish_here(
         &mut self,
         channel: Option<&str>,
         message: Message<'_>,
         options: PushOptions,
-        wake: bool,
+        wake: Wake,
     ) -> Result<Receipt, PushError> {
-        if message.bytes().is_empty() {
-            return Err(PushError::Empty);
-        }
-        let published = self.shared.place(channel, message.to_frame(), options, self.now.unix_us, wake);
+        let publication = Publication::new(message, options)?;
+        let published = self.shared.publish(channel, publication, self.now.unix_us, wake);
         if published == Err(PushError::InboxFull) {
             self.metrics.inbox_full += 1;
         }
         published
+    }
+
+    /// Publishes a line to everybody in the demo's chat.
+    pub(super) fn say_in_chat(&mut self, line: &str) -> Result<Receipt, PushError> {
+        self.publish_here(Some(chat::CHANNEL), Message::Text(line), PushOptions::default(), Wake::Yes)
     }
 
     /// The slot of an open WebSocket.
@@ -204,31 +211,25 @@ impl<S: Socket> Reactor<S> {
         (slot.serial == conn.serial() && slot.state == State::Open).then(|| conn.slot())
     }
 
-    /// Sends whole frames to one connection, or lets them wait in its outbox as far as that may grow.
-    pub(super) fn send_to(
-        &mut self,
-        conn: ConnId,
-        frames: &[u8],
-        options: PushOptions,
-    ) -> Result<(), PushError> {
+    /// Sends a message to one connection, or lets it wait in its outbox as far as that may grow.
+    pub(super) fn send_to(&mut self, conn: ConnId, publication: &Publication) -> Result<(), PushError> {
         let index = self.find_open(conn).ok_or(PushError::NoSuchConnection)?;
-        let bits = if options.compress { self.window_bits(index) } else { 0 };
+        let bits = if publication.options().compress { self.window_bits(index) } else { 0 };
         let mut deflated = Vec::new();
-        let mut frames = frames;
-        if bits > 0
-            && let Some((opcode, payload)) = frame::plain_payload(frames)
-        {
-            self.deflater.encode(opcode, payload, bits, &mut deflated);
+        let frame = if bits > 0 {
+            self.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
             self.charge_compressed();
-            frames = &deflated;
-        }
+            &deflated
+        } else {
+            publication.plain_frame()
+        };
         let list = self.channels_behind(index) * ITEM_BYTES;
-        if !self.outbox_has_room(index, list + frames.len()) {
+        if !self.outbox_has_room(index, list + frame.len()) {
             return Err(PushError::OutboxFull);
         }
         if self.has_room_to_wait(index, list)
             && self.bring_up_to_date(index, None)
-            && self.push_out(index, frames)
+            && self.push_out(index, frame)
         {
             Ok(())
         } else {
@@ -304,7 +305,10 @@ impl<S: Socket> Reactor<S> {
             Ok(config) => {
                 self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
                 self.config = config;
-                self.addresses.set_max(self.config.connections_per_address_max);
+                for door in [Door::Public, Door::Admin] {
+                    let max = self.config.connections_per_address_max;
+                    self.addresses_of(door).set_max(max);
+                }
                 self.tell_channels_the_policy();
                 self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
                 // Listeners are what they were: whether there are any with TLS doesn't change.

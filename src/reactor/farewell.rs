@@ -24,13 +24,13 @@ impl<S: Socket> Reactor<S> {
         if let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) {
             ending.left = left;
         }
-        self.timers.farewells.push(index, slot.serial, self.now.mono_ms() + self.config.pong_wait_ms);
+        self.timers.farewells.push(index, slot.serial, self.now.mono_ms());
     }
 
     /// A connection's close frame is written: now it is the peer's turn.
     pub(super) fn await_goodbye(&mut self, index: usize) {
         let serial = self.slots[index].serial;
-        self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
+        self.timers.goodbyes.push(index, serial, self.now.mono_ms());
     }
 
     /// Bytes that the peer has not taken: those that are with us, and those that are with the kernel.
@@ -57,7 +57,7 @@ impl<S: Socket> Reactor<S> {
         // In a drain it may take until the end of that.
         if self.draining.is_some() || left < ending.left && now_ms < ending.until_ms {
             ending.left = left;
-            self.timers.farewells.push(index, serial, now_ms + self.config.pong_wait_ms);
+            self.timers.farewells.push(index, serial, now_ms);
             return;
         }
         self.metrics.goodbyes_unread += 1;

@@ -5,10 +5,10 @@ use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Page, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, PushError, PushOptions};
+use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
 
 use super::reactor::Reactor;
-use super::shared::Command;
+use super::shared::{Command, Wake};
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
 use super::sys;
@@ -100,7 +100,7 @@ impl<S: Socket> Host for Reactor<S> {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(Receipt, u32), PushError> {
-        let receipt = self.publish_here(channel, message, options, false)?;
+        let receipt = self.publish_here(channel, message, options, Wake::No)?;
         // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
         // is the receipt's.
         self.carry_out_commands();
@@ -109,15 +109,12 @@ impl<S: Socket> Host for Reactor<S> {
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
-        if message.bytes().is_empty() {
-            return Err(PushError::Empty);
-        }
-        let frame = message.to_frame();
+        let publication = Publication::new(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {
             // Behind the publications that wait for room in a log.
-            return self.shared.command(Command::Send { conn, frame, options });
+            return self.shared.command(Command::Send { conn, publication });
         }
-        self.send_to(conn, &frame, options)
+        self.send_to(conn, &publication)
     }
 
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {

@@ -124,11 +124,15 @@ impl<S: Socket> Reactor<S> {
     /// Keeps the part of a head that is here, in chunks of the pool.
     fn stash_request(&mut self, index: usize, rest: &[u8]) {
         let slot = &mut self.slots[index];
-        let reserve = if slot.state == State::Admin { 0 } else { POOL_RESERVE };
+        let reserve = match slot.state {
+            State::Admin if slot.flags.any(Flags::KNOWN) => 0,
+            State::Admin => POOL_RESERVE / 2,
+            _ => POOL_RESERVE,
+        };
         let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
         let extra = slot.extra_mut();
         if extra.http.is_none() && served {
-            self.timers.handshakes.push(index, serial, now_ms + self.config.handshake_ms);
+            self.timers.handshakes.push(index, serial, now_ms);
         }
         let request =
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
@@ -188,10 +192,16 @@ impl<S: Socket> Reactor<S> {
             && !self.may_call_back(index)
     }
 
-    /// Whether the answer to this request depends on its body.
-    fn takes_body(&self, index: usize, head: &Head<'_>) -> bool {
+    /// Whether the answer to this request depends on its body. Who passes the fence is known from here on.
+    fn takes_body(&mut self, index: usize, head: &Head<'_>) -> bool {
         match self.slots[index].state {
-            State::Admin => guard::check(head, &self.fence()).is_ok(),
+            State::Admin => {
+                let passes = guard::check(head, &self.fence()).is_ok();
+                if passes {
+                    self.slots[index].flags.set(Flags::KNOWN, true);
+                }
+                passes
+            }
             _ => matches!(public::route(head, &self.config), Route::DemoPush),
         }
     }
@@ -216,7 +226,7 @@ impl<S: Socket> Reactor<S> {
         }
         let (now_ms, slot) = (self.now.mono_ms(), &mut self.slots[index]);
         if slot.extra.as_ref().is_none_or(|extra| extra.http.is_none()) {
-            self.timers.handshakes.push(index, slot.serial, now_ms + self.config.handshake_ms);
+            self.timers.handshakes.push(index, slot.serial, now_ms);
         }
         if !self.has_backlog_room(index, bytes.len()) {
             return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");
@@ -326,7 +336,8 @@ impl<S: Socket> Reactor<S> {
         used: Option<usize>,
     ) -> Progress {
         debug_assert!(self.slots.contains(index));
-        let used = used.filter(|_| head.keep_alive() && self.draining.is_none());
+        let stays = head.keep_alive() && self.draining.is_none() && self.may_stay(index, response.status);
+        let used = used.filter(|_| stays);
         if self.slots[index].state == State::Admin && response.status >= 400 {
             self.metrics.admin_refused += 1;
         }

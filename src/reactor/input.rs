@@ -129,11 +129,11 @@ impl<S: Socket> Reactor<S> {
     /// Notes that so many bytes have come; the serial of who sent them.
     #[inline]
     pub(super) fn heard(&mut self, index: usize, bytes: usize) -> u32 {
-        let seconds = self.seconds();
+        let stamp = self.stamp();
         self.metrics.recv_bytes += bytes as u64;
         self.work.charge(WorkKind::Read, bytes as u64 / BYTES);
         let slot = &mut self.slots[index];
-        slot.seen = seconds;
+        slot.seen = stamp;
         slot.flags.set(Flags::PINGED, false);
         slot.serial
     }

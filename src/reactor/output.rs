@@ -197,7 +197,7 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::PAUSED, false);
         let (serial, state) = (slot.serial, slot.state);
         if matches!(state, State::Http | State::Admin) {
-            self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
+            self.timers.goodbyes.push(index, serial, self.now.mono_ms());
             self.drop_input(index);
         }
         // The peer's end may have come already, behind what was put aside.

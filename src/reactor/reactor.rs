@@ -26,6 +26,8 @@ use super::rest::Saving;
 use super::shared::{Command, Shared};
 use super::slot::{Slot, State};
 use super::socket::Socket;
+use super::stamp::Stamp;
+use super::strangers::Strangers;
 use super::timers::Timers;
 use super::tls::Tls;
 use super::work::{RECEIPT, Work};
@@ -34,7 +36,7 @@ use super::work::{RECEIPT, Work};
 pub(super) const READ_BYTES: usize = 64 << 10;
 
 /// Chunks of the assembly pool that only the admin listener may take: strangers with half a message each
-/// must not lock the operator out.
+/// must not lock the operator out. Half of them are for those whom the admin listener knows.
 pub(super) const POOL_RESERVE: usize = 64;
 
 /// Slots beyond `max_connections`, for connections that are only there to be told that the server is full.
@@ -97,6 +99,9 @@ pub struct Reactor<S: Socket> {
     pub(super) metrics: Metrics,
     pub(super) timers: Timers,
     pub(super) addresses: Addresses,
+    /// The same for the admin listener: a proxy's address must not use up its operator's share.
+    pub(super) admin_addresses: Addresses,
+    pub(super) strangers: Strangers,
     pub(super) rates: RateWindow,
     pub(super) census: Census,
     /// The sum of all slots' [`Slot::backlog_bytes`].
@@ -166,6 +171,8 @@ impl<S: Socket> Reactor<S> {
             metrics: Metrics::default(),
             timers: Timers::new(now.mono_ms()),
             addresses: Addresses::new(config.connections_per_address_max),
+            admin_addresses: Addresses::new(config.connections_per_address_max),
+            strangers: Strangers::default(),
             rates: RateWindow::new(now.mono_ms()),
             census: Census::default(),
             backlog_bytes: 0,
@@ -262,29 +269,27 @@ impl<S: Socket> Reactor<S> {
         tls: bool,
     ) -> Option<usize> {
         self.metrics.accepted += 1;
-        let (count, max, state) = match door {
-            Door::Public => (self.census.public, self.connections_max() + REFUSALS_MAX, State::Http),
-            Door::Admin => (self.census.admin, self.config.admin_connections_max, State::Admin),
+        let index = match self.find_place(door, peer) {
+            Ok(index) => index,
+            Err(reason) => {
+                self.turn_away(socket, door, reason, peer, tls);
+                return None;
+            }
         };
-        if count >= max || self.draining.is_some() {
-            self.turn_away(socket, door, RefuseReason::Full, peer, tls);
-            return None;
-        }
-        let index = self.slots.vacant_key();
-        if door == Door::Public && !self.addresses.enter(index as u32, peer) {
-            self.turn_away(socket, door, RefuseReason::PerAddress, peer, tls);
-            return None;
-        }
         let serial = self.next_serial;
         // 0 is no serial, so that 0 is no connection's id.
         self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
-        self.slots.insert(Slot::new(socket, serial, state, self.seconds()));
+        let state = if door == Door::Admin { State::Admin } else { State::Http };
+        self.slots.insert(Slot::new(socket, serial, state, self.stamp()));
         self.slots_used = self.slots_used.max(index + 1);
         match door {
             Door::Public => self.census.public += 1,
-            Door::Admin => self.census.admin += 1,
+            Door::Admin => {
+                self.census.admin += 1;
+                self.note_arrival(index, serial, peer);
+            }
         }
-        self.timers.handshakes.push(index, serial, self.now.mono_ms() + self.config.handshake_ms);
+        self.timers.handshakes.push(index, serial, self.now.mono_ms());
         Some(index)
     }
 
@@ -303,6 +308,7 @@ impl<S: Socket> Reactor<S> {
                 "too many connections from this address (connections_per_address_max)"
             }
             _ if self.draining.is_some() => "the server is going away",
+            _ if door == Door::Admin => "the admin listener is full (admin_connections_max)",
             _ => "the server is full",
         };
         self.refused(reason, text, peer);
@@ -326,6 +332,14 @@ impl<S: Socket> Reactor<S> {
         // Whoever has gone already misses nothing.
         let _ = socket.send(&answer, &[]);
         let _ = socket.finish();
+    }
+
+    /// The counts by address at a listener.
+    pub(super) fn addresses_of(&mut self, door: Door) -> &mut Addresses {
+        match door {
+            Door::Public => &mut self.addresses,
+            Door::Admin => &mut self.admin_addresses,
+        }
     }
 
     /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
@@ -366,9 +380,9 @@ impl<S: Socket> Reactor<S> {
         if self.config.deflate { self.slots[index].flags.window_bits() } else { 0 }
     }
 
-    /// The clock that slots keep: seconds, 16 bits of them.
-    pub(super) fn seconds(&self) -> u16 {
-        (self.now.mono_ms() / 1000) as u16
+    /// The time as slots keep it.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp::at(self.now.mono_ms())
     }
 
     /// Brings the receipts up to date.

@@ -39,7 +39,7 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::SERVED, false);
         let serial = slot.serial;
         self.census.closing += 1;
-        self.timers.goodbyes.push(index, serial, self.now.mono_ms() + self.config.close_wait_ms);
+        self.timers.goodbyes.push(index, serial, self.now.mono_ms());
         self.send_replies(index);
     }
 }

@@ -20,7 +20,7 @@ use super::work::{BYTES, CALL, NAME, SHARE};
 impl<S: Socket> Reactor<S> {
     /// The socket takes more: goes on where it stopped.
     pub(super) fn writable(&mut self, index: usize) {
-        let seconds = self.seconds();
+        let stamp = self.stamp();
         let Some(slot) = self.slots.get_mut(index) else { return };
         if !slot.flags.any(Flags::BLOCKED) {
             return;
@@ -33,7 +33,7 @@ impl<S: Socket> Reactor<S> {
             && let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial)
         {
             // Whoever reads is alive.
-            slot.seen = seconds;
+            slot.seen = stamp;
             slot.flags.set(Flags::PINGED, false);
         }
     }

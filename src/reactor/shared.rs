@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::{Config, channel_name_ok};
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::protocol::close::CloseCode;
-use crate::push::{DEFAULT_NAME, Delivery, PushError, PushOptions, RECEIPTS_KEPT};
+use crate::push::{DEFAULT_NAME, Delivery, Publication, PushError, RECEIPTS_KEPT};
 use crate::tls::{Loaded, TlsError};
 
 use super::own::Own;
@@ -14,23 +14,19 @@ use super::own::Own;
 /// What another thread asks of the reactor.
 #[derive(Debug)]
 pub enum Command {
-    /// Append a frame to a channel's log. The place in the log is settled already.
+    /// Append a publication to a channel's log. Its place there is settled already.
     Publish {
         /// Channel, epoch, offset and receipt id.
         receipt: Receipt,
-        /// The whole frame.
-        frame: Vec<u8>,
-        /// How.
-        options: PushOptions,
+        /// What is published.
+        publication: Publication,
     },
-    /// Write frames to one connection.
+    /// Write a message to one connection.
     Send {
         /// The connection.
         conn: ConnId,
-        /// Whole frames.
-        frame: Vec<u8>,
-        /// How; only a single frame is compressed.
-        options: PushOptions,
+        /// The message.
+        publication: Publication,
     },
     /// Close one connection.
     Close {
@@ -75,7 +71,9 @@ impl Command {
     /// What it takes of the inbox.
     pub fn bytes(&self) -> usize {
         let rest = match self {
-            Command::Publish { frame, .. } | Command::Send { frame, .. } => frame.len(),
+            Command::Publish { publication, .. } | Command::Send { publication, .. } => {
+                publication.plain_frame().len()
+            }
             Command::Close { reason, .. } => reason.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
@@ -83,6 +81,15 @@ impl Command {
         };
         size_of::<Command>() + rest
     }
+}
+
+/// Whether the reactor is woken for what is put into its inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// From another thread, it may be asleep.
+    Yes,
+    /// The reactor itself asks, and looks at the inbox before it sleeps.
+    No,
 }
 
 /// The next place in a channel's log.
@@ -173,37 +180,32 @@ impl Shared {
         }
     }
 
-    /// Puts a frame on its way to a channel (None: the default one) and says where it will stand.
+    /// Puts a publication on its way to a channel (None: the default one) and says where it will stand.
     ///
     /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
     /// the receipts, whichever threads push.
-    pub fn publish(&self, channel: Option<&str>, frame: Vec<u8>, unix_us: u64) -> Result<Receipt, PushError> {
-        self.place(channel, frame, PushOptions::default(), unix_us, true)
-    }
-
-    /// As [`publish`](Self::publish), with options; for the reactor, which needs no wake-up, with `wake` off.
-    pub fn place(
+    pub fn publish(
         &self,
         channel: Option<&str>,
-        frame: Vec<u8>,
-        options: PushOptions,
+        publication: Publication,
         unix_us: u64,
-        wake: bool,
+        wake: Wake,
     ) -> Result<Receipt, PushError> {
+        let bytes = publication.plain_frame().len();
         // What never fits is another error than what doesn't fit for now.
         for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
-            if frame.len() > max {
-                return Err(PushError::TooLarge { bytes: frame.len(), max, setting });
+            if bytes > max {
+                return Err(PushError::TooLarge { bytes, max, setting });
             }
         }
         let mut inbox = lock(&self.inbox);
-        self.admit(&inbox, frame.len())?;
+        self.admit(&inbox, bytes)?;
         let id = inbox.next_receipt;
         let head = inbox.head(channel, self.channels_max, unix_us)?;
         let receipt = Receipt { channel: head.name.clone(), epoch: head.epoch, offset: head.next_offset, id };
         head.next_offset += 1;
         inbox.next_receipt += 1;
-        self.put(inbox, Command::Publish { receipt: receipt.clone(), frame, options }, wake);
+        self.put(inbox, Command::Publish { receipt: receipt.clone(), publication }, wake);
         Ok(receipt)
     }
 
@@ -211,7 +213,7 @@ impl Shared {
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
         self.admit(&inbox, command.bytes())?;
-        self.put(inbox, command, true);
+        self.put(inbox, command, Wake::Yes);
         Ok(())
     }
 
@@ -245,14 +247,14 @@ impl Shared {
     }
 
     /// One wake-up for many commands: only the first one after the reactor took everything wakes it.
-    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command, wake: bool) {
+    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command, wake: Wake) {
         let first = inbox.commands.is_empty();
         inbox.bytes += command.bytes();
         inbox.placed += 1;
         self.own.note(inbox.placed);
         inbox.commands.push(command);
         drop(inbox);
-        if first && wake {
+        if first && wake == Wake::Yes {
             (self.wake)();
         }
     }
@@ -355,6 +357,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::push::{Message, PushOptions};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
@@ -366,15 +369,21 @@ mod tests {
         (Shared::new(config, 1_000, Box::new(wake)), wakes)
     }
 
+    fn push(shared: &Shared, channel: Option<&str>, payload_bytes: usize) -> Result<Receipt, PushError> {
+        let message = Message::Binary(&vec![0; payload_bytes]);
+        let publication = Publication::new(message, PushOptions::default())?;
+        shared.publish(channel, publication, 5, Wake::Yes)
+    }
+
     #[test]
     fn many_commands_one_wake_up() {
         let (shared, wakes) = shared(&Config::default());
         for n in 1..=100 {
-            assert_eq!(shared.publish(None, vec![0x82, 0], 0).map(|r| (r.offset, r.id)), Ok((n, n)));
+            assert_eq!(push(&shared, None, 1).map(|r| (r.offset, r.id)), Ok((n, n)));
         }
         assert_eq!(wakes.load(Ordering::Relaxed), 1);
         assert_eq!(shared.take(Vec::new()).len(), 100);
-        shared.publish(Some("a"), vec![0x82, 0], 0).unwrap();
+        push(&shared, Some("a"), 1).unwrap();
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }
 
@@ -383,10 +392,10 @@ mod tests {
         let (shared, _) =
             shared(&Config { inbox_commands_max: 2, inbox_bytes_max: 1_000, ..Config::default() });
         let too_large = PushError::TooLarge { bytes: 2_000, max: 1_000, setting: "inbox_bytes_max" };
-        assert_eq!(shared.publish(None, vec![0; 2_000], 0), Err(too_large));
-        shared.publish(None, vec![0; 10], 0).unwrap();
-        shared.publish(None, vec![0; 10], 0).unwrap();
-        assert_eq!(shared.publish(None, vec![0; 10], 0), Err(PushError::InboxFull));
+        assert_eq!(push(&shared, None, 1_996), Err(too_large));
+        push(&shared, None, 10).unwrap();
+        push(&shared, None, 10).unwrap();
+        assert_eq!(push(&shared, None, 10), Err(PushError::InboxFull));
         shared.drain(None);
         shared.drain(Some(7));
         shared.drain(Some(9));
@@ -394,20 +403,20 @@ mod tests {
         assert_eq!(shared.take_end(), EndAsked { by_config: true, within_ms: Some(7) });
         assert_eq!(shared.take_end(), EndAsked::default());
         // What was refused has taken no place in the log.
-        assert_eq!(shared.publish(None, vec![0; 10], 0).unwrap().offset, 3);
+        assert_eq!(push(&shared, None, 10).unwrap().offset, 3);
         shared.stop();
-        assert_eq!(shared.publish(None, vec![0; 10], 0), Err(PushError::Stopped));
+        assert_eq!(push(&shared, None, 10), Err(PushError::Stopped));
     }
 
     #[test]
     fn channels_are_bounded_and_live_once() {
         let (shared, _) = shared(&Config { channels_max: 2, ..Config::default() });
-        let first = shared.publish(Some("a"), vec![0x82, 0], 5).unwrap();
-        assert_eq!(shared.publish(Some("b"), vec![0x82, 0], 5), Err(PushError::TooManyChannels { max: 2 }));
-        assert_eq!(shared.publish(Some("a b"), vec![0x82, 0], 5), Err(PushError::BadChannel));
+        let first = push(&shared, Some("a"), 1).unwrap();
+        assert_eq!(push(&shared, Some("b"), 1), Err(PushError::TooManyChannels { max: 2 }));
+        assert_eq!(push(&shared, Some("a b"), 1), Err(PushError::BadChannel));
         assert!(!shared.forget("a", 1), "a publication is on its way");
         assert!(shared.forget("a", 2));
-        let second = shared.publish(Some("a"), vec![0x82, 0], 5).unwrap();
+        let second = push(&shared, Some("a"), 1).unwrap();
         assert!(second.epoch > first.epoch);
         assert_eq!(second.offset, 1);
         assert_eq!(shared.open(DEFAULT_NAME, 0).unwrap().epoch, 1_000);

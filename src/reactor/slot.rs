@@ -1,6 +1,7 @@
 //! What one connection takes: a slot of 48 bytes, and a box for what only few need.
 
 use super::outbox::Outbox;
+use super::stamp::Stamp;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -54,6 +55,9 @@ impl Flags {
     pub const KERNEL_TLS: Flags = Flags(1 << 13);
     /// Its peer was told through the kernel that nothing more will come, or that TLS is broken.
     pub const CLOSE_NOTIFIED: Flags = Flags(1 << 14);
+    /// An admin connection that has passed the fence: with the token, if there is one. Shares its bit with
+    /// CLOSE_NOTIFIED, which only WebSockets have.
+    pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
     /// Has used its share of a turn, and goes on in another one.
     pub const QUEUED: Flags = Flags(1 << 15);
     /// Is not read for now.
@@ -109,8 +113,8 @@ pub struct Slot<S> {
     pub serial: u32,
     /// Its place in the default channel's log.
     pub cursor: Cursor,
-    /// When it was last heard of, in seconds of the reactor's clock, the low 16 bits.
-    pub seen: u16,
+    /// When it was last heard of.
+    pub seen: Stamp,
     /// See [`Flags`].
     pub flags: Flags,
     /// See [`State`].
@@ -194,7 +198,7 @@ pub struct Ending {
 
 impl<S> Slot<S> {
     /// A connection just accepted.
-    pub fn new(socket: S, serial: u32, state: State, seen: u16) -> Slot<S> {
+    pub fn new(socket: S, serial: u32, state: State, seen: Stamp) -> Slot<S> {
         Slot {
             socket,
             serial,
@@ -337,7 +341,7 @@ mod tests {
 
     #[test]
     fn short_input_is_kept_in_place_and_longer_in_the_box() {
-        let mut slot = Slot::new((), 1, State::Open, 0);
+        let mut slot = Slot::new((), 1, State::Open, Stamp::default());
         slot.keep(&[1; HELD_MAX]);
         assert_eq!((slot.kept(), slot.extra.is_none()), (&[1; HELD_MAX][..], true));
         slot.keep(&[2; HELD_MAX + 1]);

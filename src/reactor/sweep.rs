@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::config::LogLevel;
+use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
@@ -10,13 +11,15 @@ use crate::protocol::response::Refusal;
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
+use super::stamp::{Stamp, UNSEEN_MS_MAX};
 use super::timers::{Deadlines, Timers};
 use super::work::{DEADLINE, SLOT};
 
-/// Between two pieces of the sweep.
-const TICK_MS: u64 = 100;
+/// Slots that each piece of the sweep visits if there are so many: of a server with no more of them everybody is
+/// visited every time. 48 KiB of slots are read in about 10 us.
+const SWEEP_SLOTS_MIN: usize = 1_024;
 
-/// Between two looks for channels out of use.
+/// Between two looks for channels out of use, unless they are to go sooner.
 const CHANNELS_MS: u64 = 1_000;
 
 /// A ping without payload (RFC 6455 section 5.5.2).
@@ -48,9 +51,9 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn due(&mut self) -> bool {
         let now_ms = self.now.mono_ms();
         self.work.begin_part();
-        self.meet_deadlines(now_ms);
+        self.meet_deadlines();
         if now_ms >= self.timers.tick_ms {
-            self.timers.tick_ms = now_ms + TICK_MS;
+            self.timers.tick_ms = now_ms + SWEEP_MS;
             self.rates.sample(now_ms, &self.metrics);
             let retries = std::mem::take(&mut self.timers.retries);
             self.timers.retrying.extend(retries);
@@ -61,7 +64,7 @@ impl<S: Socket> Reactor<S> {
         self.retry();
         self.sweep();
         if now_ms >= self.timers.channels_ms {
-            self.timers.channels_ms = now_ms + CHANNELS_MS;
+            self.timers.channels_ms = now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);
             self.forget_channels();
         }
         if let Some(Handover { deadline_ms, .. }) =
@@ -73,33 +76,40 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Takes out a connection whose deadline has passed, as far as the turn goes.
-    fn pop_due(&mut self, of: fn(&mut Timers) -> &mut Deadlines) -> Option<(usize, u32)> {
+    fn pop_due(&mut self, of: fn(&mut Timers) -> &mut Deadlines, length_ms: u64) -> Option<(usize, u32)> {
         let now_ms = self.now.mono_ms();
-        of(&mut self.timers).due_ms().filter(|&due_ms| due_ms <= now_ms)?;
+        of(&mut self.timers).due_ms(length_ms).filter(|&due_ms| due_ms <= now_ms)?;
         if self.work.is_part_used() {
             self.work.cut(WorkKind::Deadlines);
             return None;
         }
         self.work.charge(WorkKind::Deadlines, DEADLINE);
-        of(&mut self.timers).pop_due(now_ms)
+        of(&mut self.timers).pop_due(now_ms, length_ms)
     }
 
-    fn meet_deadlines(&mut self, now_ms: u64) {
-        while let Some((index, serial)) = self.pop_due(|timers| &mut timers.handshakes) {
+    fn meet_deadlines(&mut self) {
+        let now_ms = self.now.mono_ms();
+        while let Some((index, serial)) =
+            self.pop_due(|timers| &mut timers.handshakes, self.config.handshake_ms)
+        {
             self.request_due(index, serial);
         }
-        while let Some((index, serial)) = self.pop_due(|timers| &mut timers.goodbyes) {
+        while let Some((index, serial)) =
+            self.pop_due(|timers| &mut timers.goodbyes, self.config.close_wait_ms)
+        {
             let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
             if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
                 // It is still being written to; in the drain that may take until its end.
-                self.timers.goodbyes.push(index, serial, now_ms + self.config.close_wait_ms);
+                self.timers.goodbyes.push(index, serial, now_ms);
                 continue;
             }
             if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
                 self.remove(index, CloseReason::Client);
             }
         }
-        while let Some((index, serial)) = self.pop_due(|timers| &mut timers.farewells) {
+        while let Some((index, serial)) =
+            self.pop_due(|timers| &mut timers.farewells, self.config.pong_wait_ms)
+        {
             self.look_at_farewell(index, serial);
         }
     }
@@ -107,9 +117,9 @@ impl<S: Socket> Reactor<S> {
     /// When something will be due.
     pub(super) fn next_due_ms(&self) -> Option<u64> {
         let times = [
-            self.timers.handshakes.due_ms(),
-            self.timers.goodbyes.due_ms(),
-            self.timers.farewells.due_ms(),
+            self.timers.handshakes.due_ms(self.config.handshake_ms),
+            self.timers.goodbyes.due_ms(self.config.close_wait_ms),
+            self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1 || self.channels.have_deflated()).then_some(self.timers.channels_ms),
@@ -149,12 +159,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// A tick has come: its share of the slots is due. Everyone is visited once per period, so a silence is noticed at
-    /// most one period late.
+    /// most one period late; with few slots at the next tick.
     fn begin_sweep(&mut self) {
         let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
-        let period_ms = times.into_iter().filter(|&ms| ms > 0).min().unwrap_or(TICK_MS).max(TICK_MS);
-        let share = (self.slots_used as u64 * TICK_MS).div_ceil(period_ms) as usize;
-        self.timers.sweep_due = (self.timers.sweep_due + share).min(self.slots_used);
+        let period_ms = times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS);
+        let share = (self.slots_used as u64 * SWEEP_MS).div_ceil(period_ms) as usize;
+        self.timers.sweep_due = (self.timers.sweep_due + share.max(SWEEP_SLOTS_MIN)).min(self.slots_used);
     }
 
     /// Visits the slots that are due, as far as the turn goes.
@@ -175,10 +185,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn visit(&mut self, index: usize) {
-        let seconds = self.seconds();
+        let now_ms = self.now.mono_ms();
         let Some(slot) = self.slots.get_mut(index) else { return };
-        // Both are whole seconds: so much it has been at least.
-        let silent_ms = u64::from(seconds.wrapping_sub(slot.seen).saturating_sub(1)) * 1000;
+        let silent_ms = slot.seen.age_ms(now_ms);
+        slot.seen = slot.seen.aged(now_ms);
         match slot.state {
             // Everything is said, and nobody takes it. One that reads, however slowly, is not silent.
             State::Http | State::Admin
@@ -199,7 +209,7 @@ impl<S: Socket> Reactor<S> {
                     }
                 } else if silent_ms >= self.config.heartbeat_ms {
                     slot.flags.set(Flags::PINGED, true);
-                    slot.seen = seconds;
+                    slot.seen = Stamp::at(now_ms);
                     self.metrics.pings_sent += 1;
                     // A full socket already has something to answer for; its silence counts all the same.
                     if !slot.flags.any(Flags::BLOCKED) {

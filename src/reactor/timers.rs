@@ -1,4 +1,5 @@
-//! Deadlines. All of one sort have the same length, so a queue is a timer: the first in is the first due.
+//! Deadlines. All of one sort have the same length, so a queue is a timer: the first in is the first due. That length
+//! may change with a reload, for those under way as well; what is kept is therefore when each began.
 
 use std::collections::VecDeque;
 
@@ -6,7 +7,7 @@ use std::collections::VecDeque;
 struct Entry {
     index: u32,
     serial: u32,
-    due_ms: u64,
+    since_ms: u64,
 }
 
 /// Deadlines of one length. An entry whose connection is long gone is dropped when its time comes.
@@ -14,19 +15,19 @@ struct Entry {
 pub(super) struct Deadlines(VecDeque<Entry>);
 
 impl Deadlines {
-    /// Adds a connection's deadline.
-    pub(super) fn push(&mut self, index: usize, serial: u32, due_ms: u64) {
-        self.0.push_back(Entry { index: index as u32, serial, due_ms });
+    /// Adds a connection whose time begins now.
+    pub(super) fn push(&mut self, index: usize, serial: u32, now_ms: u64) {
+        self.0.push_back(Entry { index: index as u32, serial, since_ms: now_ms });
     }
 
-    /// The next deadline.
-    pub(super) fn due_ms(&self) -> Option<u64> {
-        self.0.front().map(|entry| entry.due_ms)
+    /// The next deadline, if all are of this length.
+    pub(super) fn due_ms(&self, length_ms: u64) -> Option<u64> {
+        self.0.front().map(|entry| entry.since_ms + length_ms)
     }
 
     /// Takes out a connection (slot and serial number) whose deadline has passed.
-    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<(usize, u32)> {
-        let entry = *self.0.front().filter(|entry| entry.due_ms <= now_ms)?;
+    pub(super) fn pop_due(&mut self, now_ms: u64, length_ms: u64) -> Option<(usize, u32)> {
+        let entry = *self.0.front().filter(|entry| entry.since_ms + length_ms <= now_ms)?;
         self.0.pop_front();
         // A storm of connections leaves no memory behind.
         if self.0.capacity() > 4 * self.0.len().max(256) {
@@ -82,12 +83,25 @@ mod tests {
     #[test]
     fn what_comes_first_is_due_first() {
         let mut deadlines = Deadlines::default();
-        deadlines.push(1, 10, 100);
-        deadlines.push(2, 11, 100);
-        deadlines.push(3, 12, 150);
-        assert_eq!((deadlines.due_ms(), deadlines.pop_due(99)), (Some(100), None));
-        assert_eq!((deadlines.pop_due(120), deadlines.pop_due(120)), (Some((1, 10)), Some((2, 11))));
-        assert_eq!((deadlines.pop_due(120), deadlines.pop_due(150)), (None, Some((3, 12))));
-        assert_eq!(deadlines.due_ms(), None);
+        deadlines.push(1, 10, 0);
+        deadlines.push(2, 11, 0);
+        deadlines.push(3, 12, 50);
+        assert_eq!((deadlines.due_ms(100), deadlines.pop_due(99, 100)), (Some(100), None));
+        assert_eq!(
+            (deadlines.pop_due(120, 100), deadlines.pop_due(120, 100)),
+            (Some((1, 10)), Some((2, 11)))
+        );
+        assert_eq!((deadlines.pop_due(120, 100), deadlines.pop_due(150, 100)), (None, Some((3, 12))));
+        assert_eq!(deadlines.due_ms(100), None);
+    }
+
+    #[test]
+    fn another_length_is_in_force_at_once() {
+        let mut deadlines = Deadlines::default();
+        deadlines.push(1, 10, 0);
+        deadlines.push(2, 11, 60);
+        assert_eq!(deadlines.pop_due(100, 600_000), None);
+        assert_eq!((deadlines.due_ms(50), deadlines.pop_due(100, 50)), (Some(50), Some((1, 10))));
+        assert_eq!((deadlines.pop_due(100, 50), deadlines.pop_due(110, 50)), (None, Some((2, 11))));
     }
 }

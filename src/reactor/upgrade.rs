@@ -11,7 +11,7 @@ use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, PushError, PushOptions};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, PushError};
 
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
@@ -220,12 +220,7 @@ impl<S: Socket> Reactor<S> {
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
-                let _ = self.publish_here(
-                    Some(chat::CHANNEL),
-                    Message::Text(&line),
-                    PushOptions::default(),
-                    true,
-                );
+                let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }

@@ -6,7 +6,7 @@ use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
 use crate::protocol::message::{self, Event, Step};
-use crate::push::{Message, PushError, PushOptions};
+use crate::push::{Message, PushError};
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Flags, State};
@@ -201,7 +201,7 @@ impl<S: Socket> Reactor<S> {
             return Next::Closing;
         };
         let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
-        match self.publish_here(Some(chat::CHANNEL), Message::Text(&line), PushOptions::default(), true) {
+        match self.say_in_chat(&line) {
             Ok(_) => Next::Continue,
             Err(problem) => {
                 // What a guest said must not vanish without a word.

@@ -66,7 +66,7 @@ fn client_verifier(
         return Ok(None);
     };
     let mut roots = RootCertStore::empty();
-    for certificate in identity::certificates(SETTING, file)? {
+    for certificate in identity::certificates(SETTING, file, warnings)? {
         identity::warn_of_expiry(SETTING, file, &certificate, unix_s, warnings);
         roots.add(certificate).map_err(|e| TlsError::new(SETTING, file, e))?;
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use super::pem::{self, Block, KeyForm, Kind};
 use super::{TlsError, certificate};
-use crate::config::Config;
+use crate::config::{Config, shown};
 use crate::limits::PEM_BYTES_MAX;
 
 /// In the place of a file's name: there is none.
@@ -21,7 +21,7 @@ const NONE: &str = "-";
 
 impl TlsError {
     pub(super) fn new(setting: &'static str, file: &str, why: impl std::fmt::Display) -> TlsError {
-        TlsError { setting, file: file.to_owned(), why: why.to_string() }
+        TlsError { setting, file: shown(file), why: why.to_string() }
     }
 }
 
@@ -38,15 +38,15 @@ impl Identities {
     ) -> Result<Identities, TlsError> {
         let mut identities = Vec::new();
         for (at, (cert, key)) in config.tls_cert.iter().zip(&config.tls_key).enumerate() {
-            let chain = certificates("tls_cert", cert)?;
+            let chain = certificates("tls_cert", cert, warnings)?;
             warn_of_expiry("tls_cert", cert, &chain[0], unix_s, warnings);
-            let der = private_key(key)?;
+            let der = private_key(key, warnings)?;
             let mut identity = CertifiedKey::from_der(chain, der, provider).map_err(|e| match e {
                 Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                     TlsError::new("tls_key", key, format!("not the key of the certificate in {cert:?}"))
                 }
                 Error::InvalidCertificate(_) => TlsError::new("tls_cert", cert, e),
-                _ => TlsError::new("tls_key", key, e),
+                _ => TlsError::new("tls_key", key, "not a key that is understood (RSA, ECDSA or Ed25519)"),
             })?;
             if let Some(file) = config.tls_ocsp.get(at).filter(|file| *file != NONE) {
                 identity.ocsp = Some(read("tls_ocsp", file)?);
@@ -86,36 +86,68 @@ fn read(setting: &'static str, file: &str) -> Result<Vec<u8>, TlsError> {
     }
 }
 
-/// The certificates in a PEM file, at least one.
+/// The blocks of a PEM file; noted is what is passed over.
+fn blocks(setting: &'static str, file: &str, warnings: &mut Vec<String>) -> Result<Vec<Block>, TlsError> {
+    let pem = pem::read(&read(setting, file)?).map_err(|problem| TlsError::new(setting, file, problem))?;
+    let mut warn = |why: String| warnings.push(TlsError::new(setting, file, why).to_string());
+    if let Some((line, count)) = pem.text {
+        warn(format!("line {line}: text outside of the blocks is passed over ({count} lines)"));
+    }
+    for Block { kind, line, .. } in &pem.blocks {
+        if let Kind::Other(name) = kind {
+            warn(format!("line {line}: a block is passed over ({name})"));
+        }
+    }
+    Ok(pem.blocks)
+}
+
+/// The certificates in a PEM file, at least one. Keys may stand beside them.
 pub(super) fn certificates(
     setting: &'static str,
     file: &str,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let refuse = |why: String| TlsError::new(setting, file, why);
-    let bytes = read(setting, file)?;
-    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&bytes).collect();
-    let found = found.map_err(|e| refuse(format!("not PEM: {e}")))?;
-    if found.is_empty() {
-        return Err(refuse("no certificate in it (-----BEGIN CERTIFICATE-----)".to_owned()));
-    }
-    for der in &found {
-        if ParsedCertificate::try_from(der).is_err() {
-            return Err(refuse("a certificate in it is damaged (X.509 version 3 is expected)".to_owned()));
+    let mut found = Vec::new();
+    for Block { kind, line, der } in blocks(setting, file, warnings)? {
+        if kind != Kind::Certificate {
+            continue;
         }
+        let der = CertificateDer::from(der);
+        if ParsedCertificate::try_from(&der).is_err() {
+            let why = format!("line {line}: the certificate is damaged (X.509 version 3 is expected)");
+            return Err(TlsError::new(setting, file, why));
+        }
+        found.push(der);
     }
-    Ok(found)
+    match found.is_empty() {
+        true => Err(TlsError::new(setting, file, "no certificate in it (-----BEGIN CERTIFICATE-----)")),
+        false => Ok(found),
+    }
 }
 
-fn private_key(file: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let refuse = |why: String| TlsError::new("tls_key", file, why);
-    let bytes = read("tls_key", file)?;
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|e| match e {
-        pem::Error::NoItemsFound if bytes.windows(9).any(|part| part == b"ENCRYPTED") => refuse(
-            "the key is encrypted; take its passphrase away: openssl pkey -in FILE -out FILE".to_owned(),
-        ),
-        pem::Error::NoItemsFound => refuse("no private key in it (-----BEGIN PRIVATE KEY-----)".to_owned()),
-        e => refuse(format!("not PEM: {e}")),
-    })
+/// The private key in a PEM file. Certificates may stand beside it.
+fn private_key(file: &str, warnings: &mut Vec<String>) -> Result<PrivateKeyDer<'static>, TlsError> {
+    const SETTING: &str = "tls_key";
+    let mut found = None;
+    for Block { kind, line, der } in blocks(SETTING, file, warnings)? {
+        let key = match kind {
+            Kind::EncryptedKey => {
+                let way_out = "take its passphrase away: openssl pkey -in FILE -out FILE";
+                let why = format!("line {line}: the key is encrypted; {way_out}");
+                return Err(TlsError::new(SETTING, file, why));
+            }
+            Kind::Key(KeyForm::Pkcs8) => PrivateKeyDer::Pkcs8(der.into()),
+            Kind::Key(KeyForm::Pkcs1) => PrivateKeyDer::Pkcs1(der.into()),
+            Kind::Key(KeyForm::Sec1) => PrivateKeyDer::Sec1(der.into()),
+            Kind::Certificate | Kind::Parameters | Kind::Other(_) => continue,
+        };
+        if found.is_some() {
+            // Which one is meant cannot be known.
+            return Err(TlsError::new(SETTING, file, format!("line {line}: a second private key")));
+        }
+        found = Some(key);
+    }
+    found.ok_or_else(|| TlsError::new(SETTING, file, "no private key in it (-----BEGIN PRIVATE KEY-----)"))
 }
 
 /// Notes a certificate that clients will not accept at this time.

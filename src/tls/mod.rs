@@ -21,6 +21,8 @@ mod error;
 mod handover;
 #[cfg(feature = "tls")]
 mod identity;
+#[cfg(feature = "tls")]
+mod pem;
 mod records;
 #[cfg(feature = "tls")]
 mod renewal;

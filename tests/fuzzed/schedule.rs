@@ -66,7 +66,7 @@ fn step(world: &mut World) {
         8 => {
             let (len, channel) = (world.dice.below(300), world.dice.one_in(2).then_some("public.a"));
             let payload = vec![b'x'; len + 1];
-            let _ = world.shared.publish(channel, Message::Binary(&payload).to_frame(), world.unix_us());
+            let _ = world.push(channel, Message::Binary(&payload));
         }
         9 => world.pass_time(200_000),
         10 if world.dice.one_in(8) => world.pass_time(6_000_000),

@@ -8,7 +8,7 @@ use wspush::{CloseCode, Config, ConnId, PushOptions};
 use super::client::{Client, Reader, Role, Span, padding};
 use super::deflate;
 use super::dice::Dice;
-use super::world::{CHANNELS, World};
+use super::world::{CHANNELS, World, publish, text};
 
 /// A configuration with bounds small enough to be met.
 pub fn config(dice: &mut Dice) -> Config {
@@ -161,7 +161,7 @@ impl World {
                 if self.dice.one_in(2) { Message::Text(&text) } else { Message::Binary(text.as_bytes()) };
             let name = (channel != "broadcast").then_some(channel);
             let options = PushOptions::default().compress(!self.dice.one_in(8));
-            let placed = self.shared.place(name, message.to_frame(), options, self.unix_us(), true);
+            let placed = publish(&self.shared, name, message, options, self.unix_us());
             if let Ok(receipt) = placed {
                 self.published.get_mut(channel).unwrap().push(receipt);
             }
@@ -216,11 +216,9 @@ impl World {
         let Some((n, conn)) = self.conn() else { return };
         for _ in 0..self.dice.range(1, 4) {
             let client = &mut self.clients[n];
-            let text = format!("D|{}|{conn}", client.directs_sent + 1);
-            let frame = Message::Text(&text).to_frame();
-            client.directs_sent += usize::from(
-                self.shared.command(Command::Send { conn, frame, options: PushOptions::default() }).is_ok(),
-            );
+            let publication = text(&format!("D|{}|{conn}", client.directs_sent + 1));
+            let sent = self.shared.command(Command::Send { conn, publication });
+            client.directs_sent += usize::from(sent.is_ok());
         }
     }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
+use wspush::push::{Publication, PushError, PushOptions};
 use wspush::reactor::audit::Audit;
-use wspush::reactor::{Door, Reactor, Readiness, Shared, Turn};
+use wspush::reactor::{Door, Reactor, Readiness, Shared, Turn, Wake};
 use wspush::time::Time;
-use wspush::{Config, ConnId};
+use wspush::{Config, ConnId, Message};
 
 use super::client::{Client, Reader, Role, Span, Stage};
 use super::dice::Dice;
@@ -19,6 +20,22 @@ use super::net::{Faults, SimSocket};
 
 /// Channels with publishers of their own.
 pub const CHANNELS: [&str; 4] = ["broadcast", "public.a", "public.b", "side"];
+
+/// As a publisher's thread does it.
+pub fn publish(
+    shared: &Shared,
+    channel: Option<&str>,
+    message: Message<'_>,
+    options: PushOptions,
+    unix_us: u64,
+) -> Result<Receipt, PushError> {
+    shared.publish(channel, Publication::new(message, options)?, unix_us, Wake::Yes)
+}
+
+/// A text as publishers give it.
+pub fn text(text: &str) -> Publication {
+    Publication::new(Message::Text(text), PushOptions::default()).expect("a text has bytes")
+}
 
 pub struct World {
     pub dice: Dice,
@@ -89,6 +106,11 @@ impl World {
 
     pub fn unix_us(&self) -> u64 {
         time(self.now_us).unix_us
+    }
+
+    /// As a publisher's thread does it.
+    pub fn push(&self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
+        publish(&self.shared, channel, message, PushOptions::default(), self.unix_us())
     }
 
     /// How many publications a channel has, in the inbox or the log.

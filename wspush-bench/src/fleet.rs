@@ -2,6 +2,7 @@
 //! descriptors. A child is this program again; jobs, orders and events cross its pipes as lines of JSON.
 
 use crate::job::{Event, Job, Order};
+use crate::redact;
 use crate::sys;
 use crate::tally::Tally;
 use crate::worker::Worker;
@@ -170,7 +171,8 @@ pub(crate) fn serve_parent() -> Result<(), String> {
     sys::raise_descriptor_limit().map_err(|error| format!("descriptor limit: {error}"))?;
     let mut lines = BufReader::new(std::io::stdin()).lines().map_while(Result::ok);
     let jobs = lines.next().ok_or("a worker is started by wspush-bench itself, not by hand")?;
-    let jobs: Vec<Job> = serde_json::from_str(&jobs).map_err(|error| format!("unreadable job: {error}"))?;
+    let jobs: Vec<Job> =
+        serde_json::from_str(&jobs).map_err(|error| format!("unreadable job: {}", redact::json(&error)))?;
     let workers = jobs.len();
     let Fleet { hands, events, .. } = Fleet::in_threads(jobs)?;
     let mut fleet = Fleet { hands, workers, events: mpsc::channel().1 };
@@ -199,8 +201,9 @@ pub(crate) fn serve_parent() -> Result<(), String> {
 fn relay(output: impl BufRead, workers: usize, events: &Sender<(usize, Event)>) {
     let mut finished = 0;
     for line in output.lines().map_while(Result::ok) {
-        let event: (usize, Event) = serde_json::from_str(&line)
-            .unwrap_or_else(|error| (0, Event::Fault(format!("a child spoke nonsense: {error}"))));
+        let event: (usize, Event) = serde_json::from_str(&line).unwrap_or_else(|error| {
+            (0, Event::Fault(format!("a child spoke nonsense: {}", redact::json(&error))))
+        });
         finished += usize::from(matches!(event.1, Event::Finished(_)));
         if events.send(event).is_err() {
             return;

@@ -1,6 +1,7 @@
 //! TLS for the load (RFC 8446, RFC 5246): one configuration per worker, one session per connection. A session
 //! keeps keys and no bytes: records are opened in the worker's buffer and sealed into its scratch.
 
+use crate::redact;
 use crate::tickets::Tickets;
 use clap::ValueEnum;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,12 +17,17 @@ use rustls::{
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where distributions keep the certificates of the authorities that everybody trusts.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Many times the bytes of that file.
+const CA_BYTES_MAX: u64 = 16 << 20;
+/// Begin a certificate; the reader passes over the last two, and over what does not begin its line.
+const BEGINNINGS: [&str; 3] = ["BEGIN CERTIFICATE-", "BEGIN X509 CERTIFICATE-", "BEGIN TRUSTED CERTIFICATE-"];
 /// Bytes of a record beside its plaintext, at most: header, explicit nonce or type byte, tag, padding.
 const RECORD_OVERHEAD_MAX: usize = 64;
 const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
@@ -131,17 +137,51 @@ pub(crate) fn secure<S: Read + Write>(
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
     let file = ca.unwrap_or(Path::new(SYSTEM_CA));
     let way_out = "name the certificate of the server's issuer with --ca FILE, or check none with --insecure";
-    let failed = |error: &dyn Display| format!("{}: {error}; {way_out}", file.display());
+    let failed = |error: &dyn Display| {
+        let name = file.to_string_lossy();
+        // A certificate itself, or even a key, in the place of its file's name.
+        let name = if name.contains("-----") { "--ca" } else { &name };
+        format!("{name}: {error}; {way_out}")
+    };
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|open| open.take(CA_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > CA_BYTES_MAX {
+        return Err(failed(&format!("longer than the {CA_BYTES_MAX} bytes of certificates")));
+    }
+    let text = without_marks(&bytes);
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
-        let certificate = certificate.map_err(|error| failed(&error))?;
+    let mut found = 0;
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|error| failed(&redact::pem(&error)))?;
+        found += 1;
         match roots.add(certificate) {
             Err(error) if ca.is_some() => return Err(failed(&error)),
             // One odd certificate among the system's hundred is the system's affair.
             _ => {}
         }
     }
+    let count = |begin: &str| text.windows(begin.len()).filter(|part| *part == begin.as_bytes()).count();
+    let meant: usize = BEGINNINGS.into_iter().map(count).sum();
+    if ca.is_some() && meant != found {
+        return Err(failed(&format!(
+            "only {found} of {meant} certificates can be read; every BEGIN and END needs a line of its own"
+        )));
+    }
     if roots.is_empty() { Err(failed(&"holds no certificate")) } else { Ok(roots) }
+}
+
+/// Without the marks of an encoding that editors put in front of a text, and `cat` between two.
+fn without_marks(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(3).position(|part| part == "\u{feff}".as_bytes()) {
+        text.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 3..];
+    }
+    text.extend_from_slice(rest);
+    text
 }
 
 impl Session {
@@ -293,6 +333,36 @@ mod tests {
             assert!(insecure(host).is_ok(), "{host}");
         }
         assert!(insecure("no good:1").is_err());
+    }
+
+    #[test]
+    fn no_certificate_is_passed_over_and_nothing_quoted() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        let file = std::env::temp_dir().join(format!("wspush-bench-{}-ca.pem", std::process::id()));
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            roots(Some(&file)).map(|roots| roots.len())
+        };
+        for text in [pem.clone(), format!("\u{feff}{pem}"), pem.replace('\n', "\r\n")] {
+            assert_eq!(read(&text), Ok(1));
+            assert_eq!(read(&format!("{text}{text}")), Ok(2));
+        }
+        let glued = format!("{}{pem}", pem.trim_end());
+        assert!(read(&glued).unwrap_err().contains("only 1 of 2 certificates can be read"));
+        let piece = &pem[40..56];
+        for text in [pem.replace('\n', " "), pem.replace('\n', "\\n"), pem.replace("-----END", "---"), glued]
+        {
+            let error = read(&text).unwrap_err();
+            assert!(
+                error.contains("--ca FILE") && !error.contains(piece) && !error.contains(", 45"),
+                "{error}"
+            );
+        }
+        std::fs::remove_file(&file).unwrap();
+        let error = roots(Some(Path::new(&pem))).err().unwrap();
+        assert!(error.starts_with("--ca: ") && !error.contains(piece), "{error}");
     }
 
     #[test]

@@ -41,3 +41,23 @@ pub(super) fn reply(conn: ConnId, message: Message<'_>, options: PushOptions) ->
         _ => Err(Failure::State("reply() belongs into a callback of this connection; use send()")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_reached_while_its_callback_runs() {
+        let (mut replies, mut wishes) = (Vec::new(), Vec::new());
+        let mut session = Session::new(ConnId(7), None, &mut replies, &mut wishes);
+        let say = |conn, text| reply(ConnId(conn), Message::Text(text), PushOptions::default());
+        for text in ["a", "b"] {
+            let said =
+                during(&mut session, || [say(7, text).is_ok(), say(8, text).is_ok(), say(7, text).is_ok()]);
+            assert_eq!(said, [true, false, true]);
+            session.reply(Message::Text("c"));
+        }
+        assert!(matches!(say(7, "d"), Err(Failure::State(_))), "no callback runs");
+        assert_eq!(replies, b"\x81\x01a\x81\x01a\x81\x01c\x81\x01b\x81\x01b\x81\x01c");
+    }
+}

@@ -11,6 +11,7 @@ use super::super::input::{Read, is_shortage};
 use super::super::reactor::Reactor;
 use super::super::slot::{Flags, State};
 use super::super::socket::Socket;
+use super::super::stamp::Stamp;
 use super::super::sys::Direction;
 use super::Keys;
 use super::handover::ALERT;
@@ -83,7 +84,7 @@ impl<S: Socket> Reactor<S> {
             }
         };
         self.metrics.recv_bytes += n as u64;
-        slot.seen = (self.now.mono_ms() / 1000) as u16;
+        slot.seen = Stamp::at(self.now.mono_ms());
         match (content_type, &buffer[kept..kept + n]) {
             (Some(ALERT), [_, CLOSE_NOTIFY]) => {
                 self.end_of_stream(index);

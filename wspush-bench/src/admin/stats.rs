@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::client::{self, Access, Client};
+use crate::redact;
 use serde::{Deserialize, Serialize};
 
 /// The counters that say what a campaign cost in writes.
@@ -55,7 +56,7 @@ impl Stats {
             return Err(failed(client::refusal(answer.status)));
         }
         let document: Document = serde_json::from_slice(&answer.body)
-            .map_err(|error| failed(format!("not the statistics of wspushd: {error}")))?;
+            .map_err(|error| failed(format!("not the statistics of wspushd: {}", redact::json(&error))))?;
         Ok(document.counters)
     }
 }

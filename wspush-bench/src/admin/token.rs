@@ -19,7 +19,7 @@ impl Token {
         let Some(file) = file else {
             return match std::env::var_os(VARIABLE) {
                 None => Ok(None),
-                Some(value) if value.is_empty() => Ok(None),
+                // Empty is not unset: then the variable that it was made of was.
                 Some(value) => Self::new(&value.to_string_lossy())
                     .map(Some)
                     .map_err(|error| format!("{VARIABLE}: {error}")),
@@ -34,7 +34,8 @@ impl Token {
     }
 
     fn new(text: &str) -> Result<Self, String> {
-        let text = text.trim_ascii_end();
+        // Some editors begin a file with a mark of its encoding.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii_end();
         if text.len() as u64 >= TOKEN_BYTES_MAX {
             return Err(format!("longer than the {TOKEN_BYTES_MAX} bytes that a token may have"));
         }
@@ -57,6 +58,10 @@ mod tests {
     #[test]
     fn a_token_is_one_line_that_no_error_quotes() {
         assert_eq!(Token::new("hunter2\n").ok().unwrap().header(), "Authorization: Bearer hunter2\r\n");
+        assert_eq!(
+            Token::new("\u{feff}hunter2\r\n").ok().unwrap().header(),
+            "Authorization: Bearer hunter2\r\n"
+        );
         for bad in ["", "\n", "hunter2\r\nX: y", "hunter2 hunter3", "hunter\u{e4}", &"hunter2".repeat(600)] {
             let error = Token::new(bad).err().unwrap();
             assert!(!error.contains("hunter"), "{error}");

@@ -174,9 +174,20 @@ pub(crate) fn parse() -> Action {
 /// An error that does not quote the secrets in a value.
 fn redacted(mut error: clap::Error) -> clap::Error {
     let option = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if !option.starts_with('-') && matches!(error.kind(), ErrorKind::UnknownArgument) {
+        // The rest of something that had a blank in it.
+        error.insert(ContextKind::InvalidArg, ContextValue::String("...".to_owned()));
+    }
+    if error.get(ContextKind::InvalidSubcommand).is_some() {
+        error.insert(ContextKind::InvalidSubcommand, ContextValue::String("...".to_owned()));
+    }
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
-        let shown =
-            if option.starts_with("--header") { redact::header(value) } else { redact::address(value) };
+        let shown = match error.kind() {
+            // It belongs elsewhere.
+            ErrorKind::TooManyValues => "...".to_owned(),
+            _ if option.starts_with("--header") => redact::header(value),
+            _ => redact::address(value),
+        };
         error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
     error
@@ -264,6 +275,18 @@ mod tests {
             let error = CommandLine::try_parse_from(line).err().unwrap();
             let text = redacted(error).to_string();
             assert!(text.contains(args[0]) && !text.contains("hunter2"), "{text}");
+        }
+        for (args, words) in [
+            (&["connect", "hunter2"][..], "unexpected argument"),
+            (&["connect", "--header", "Cookie: a", "hunter2"], "unexpected argument"),
+            (&["connect", "--admin-token", "hunter2"], "--admin-token"),
+            (&["connect", "--admin-token=hunter2"], "--admin-token"),
+            (&["connect", "--insecure=hunter2"], "--insecure"),
+            (&["hunter2", "connect"], "unrecognized subcommand"),
+        ] {
+            let line = ["wspush-bench"].iter().chain(args);
+            let text = redacted(CommandLine::try_parse_from(line).err().unwrap()).to_string();
+            assert!(text.contains(words) && !text.contains("hunter2"), "{text}");
         }
     }
 }

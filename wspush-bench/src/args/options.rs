@@ -134,7 +134,7 @@ pub(crate) struct Server {
     /// The statistics of wspushd, to read its counters: http://, https:// or unix:/SOCKET, as for --push
     #[arg(long, value_name = "ADDRESS", value_parser = Address::stats)]
     pub(crate) stats: Option<Address>,
-    /// File with the bearer token for --push and --stats [default: what WSPUSH_ADMIN_TOKEN holds, if anything]
+    /// File with the bearer token for --push and --stats [default: what WSPUSH_ADMIN_TOKEN holds, if it is set]
     #[arg(long, value_name = "FILE")]
     pub(crate) admin_token_file: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 use super::bars::{self, Bar, Place};
 use super::canvas::{escape, put};
 use super::{PALETTE, STYLE};
+use crate::redact;
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -70,7 +71,8 @@ struct Panel {
 impl Document {
     /// Reads a document and checks its bounds.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let document: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let document: Self = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
+            .map_err(|error| problem(&error))?;
         at_most("panels", document.panels.len(), PANELS_MAX)?;
         for (number, panel) in document.panels.iter().enumerate() {
             panel.check().map_err(|error| format!("panel {}, {:?}: {error}", number + 1, panel.title))?;
@@ -95,6 +97,16 @@ impl Document {
              aria-label=\"{label}\">\n<style>\n{PALETTE}{STYLE}</style>\n\
              <rect fill=\"var(--card)\" width=\"{WIDTH}\" height=\"{height}\" rx=\"10\"/>\n{body}</svg>\n"
         )
+    }
+}
+
+/// Names of fields and of tones help who writes a document. Values it may have from anywhere: a file that is none may
+/// be somebody's key.
+fn problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.starts_with("unknown") || text.starts_with("missing") || error.is_syntax() || error.is_eof() {
+        true => text,
+        false => redact::json(error),
     }
 }
 
@@ -169,5 +181,16 @@ mod tests {
             let error = Document::parse(&DOCUMENT.replace(from, to)).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
+        for text in [
+            "\"hunter2\"",
+            "hunter2",
+            "[\"hunter2\"]",
+            "{\"label\":[\"hunter2\"]}",
+            "{\"panels\":\"hunter2\"}",
+        ] {
+            let error = Document::parse(text).unwrap_err();
+            assert!(error.contains("column") && !error.contains("hunter2"), "{error}");
+        }
+        assert!(Document::parse(&format!("\u{feff}{DOCUMENT}")).is_ok());
     }
 }

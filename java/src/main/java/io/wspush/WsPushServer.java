@@ -36,7 +36,7 @@ public final class WsPushServer implements AutoCloseable {
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
-     * A server with the default settings but for the admin listener, which is off.
+     * A server with the default settings; the admin listener is off.
      *
      * @return a builder
      */

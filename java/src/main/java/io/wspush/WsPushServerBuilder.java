@@ -13,9 +13,7 @@ public final class WsPushServerBuilder {
     private final Map<String, String> settings = new LinkedHashMap<>();
     private WsPushListener listener;
 
-    WsPushServerBuilder() {
-        set("admin", "off");
-    }
+    WsPushServerBuilder() {}
 
     /**
      * Any setting.

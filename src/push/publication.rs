@@ -1,0 +1,107 @@
+//! A publication: what is pushed, checked where it enters and carried as one value from there to the log.
+
+use crate::protocol::frame::{self, Opcode};
+
+use super::message::Message;
+use super::options::PushOptions;
+use super::push_error::PushError;
+
+/// What a payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// A message on its way to a channel's log or to one connection, and how it is to be pushed. It is never empty.
+///
+/// Payload and frame header lie in one allocation: most subscribers take the plain frame (RFC 6455 section 5.2), and
+/// that is a slice of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The plain frame.
+    frame: Box<[u8]>,
+    header_bytes: u8,
+    kind: Kind,
+    options: PushOptions,
+}
+
+impl Publication {
+    /// Copies a message.
+    ///
+    /// # Errors
+    /// [`PushError::Empty`]
+    pub fn new(message: Message<'_>, options: PushOptions) -> Result<Publication, PushError> {
+        let payload_bytes = message.bytes().len();
+        if payload_bytes == 0 {
+            return Err(PushError::Empty);
+        }
+        let mut frame = Vec::with_capacity(frame::encoded_len(payload_bytes));
+        message.encode(&mut frame);
+        let header_bytes = (frame.len() - payload_bytes) as u8;
+        let kind = match message {
+            Message::Text(_) => Kind::Text,
+            Message::Binary(_) => Kind::Binary,
+        };
+        Ok(Publication { frame: frame.into_boxed_slice(), header_bytes, kind, options })
+    }
+
+    /// What the payload is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The message's bytes.
+    pub fn payload(&self) -> &[u8] {
+        &self.frame[usize::from(self.header_bytes)..]
+    }
+
+    /// How it is to be pushed.
+    pub fn options(&self) -> PushOptions {
+        self.options
+    }
+
+    /// The opcode of its frames.
+    pub fn opcode(&self) -> Opcode {
+        match self.kind {
+            Kind::Text => Opcode::Text,
+            Kind::Binary => Opcode::Binary,
+        }
+    }
+
+    /// The whole message as one unmasked frame, not compressed.
+    pub fn plain_frame(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_and_frame_are_one_allocation() {
+        for len in [1, 125, 126, 0xffff, 0x1_0000] {
+            let bytes = vec![b'x'; len];
+            let publication = Publication::new(Message::Binary(&bytes), PushOptions::default()).unwrap();
+            assert_eq!(publication.payload(), bytes);
+            assert_eq!(
+                publication.plain_frame().as_ptr_range().end,
+                publication.payload().as_ptr_range().end
+            );
+            let mut frame = Vec::new();
+            frame::encode(Opcode::Binary, &bytes, &mut frame);
+            assert_eq!(publication.plain_frame(), frame);
+            assert_eq!((publication.kind(), publication.opcode()), (Kind::Binary, Opcode::Binary));
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_publication() {
+        let refused = Publication::new(Message::Text(""), PushOptions::default());
+        assert_eq!(refused, Err(PushError::Empty));
+        assert_eq!(size_of::<Publication>(), 24);
+    }
+}

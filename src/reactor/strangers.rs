@@ -1,0 +1,136 @@
+//! Who gets a place on the admin listener. Strangers reach it where it listens on a network, and they must not hold
+//! what the operator needs: a connection that has not passed the fence yet goes when somebody else wants its place.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use crate::metrics::{CloseReason, RefuseReason};
+
+use super::addresses::{Network, network};
+use super::reactor::{Door, REFUSALS_MAX, Reactor};
+use super::slot::{Flags, State};
+use super::socket::Socket;
+
+/// An admin connection, as it came.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    index: u32,
+    serial: u32,
+    network: Option<Network>,
+}
+
+/// Admin connections that had shown nothing when they came, the oldest first. Some are gone by now, or known.
+#[derive(Debug, Default)]
+pub(super) struct Strangers(VecDeque<Arrival>);
+
+impl Strangers {
+    /// Adds a newcomer. Of the others only those stay that are strangers still; that is looked at once in `max` times.
+    fn push(&mut self, arrival: Arrival, max: usize, is_stranger: impl Fn(&Arrival) -> bool) {
+        if self.0.len() >= 2 * max {
+            self.0.retain(is_stranger);
+        }
+        self.0.push_back(arrival);
+    }
+
+    /// Takes out the oldest, or the oldest from this network.
+    fn take_oldest(
+        &mut self,
+        of: Option<Network>,
+        is_stranger: impl Fn(&Arrival) -> bool,
+    ) -> Option<Arrival> {
+        let wanted = |arrival: &Arrival| (of.is_none() || arrival.network == of) && is_stranger(arrival);
+        let at = self.0.iter().position(wanted)?;
+        self.0.remove(at)
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// The slot for a newcomer, who is counted by its address from now on; or why there is none.
+    pub(super) fn find_place(&mut self, door: Door, peer: Option<SocketAddr>) -> Result<usize, RefuseReason> {
+        if self.draining.is_some() {
+            return Err(RefuseReason::Full);
+        }
+        match door {
+            Door::Public if self.census.public >= self.connections_max() + REFUSALS_MAX => {
+                return Err(RefuseReason::Full);
+            }
+            Door::Admin if self.census.admin >= self.config.admin_connections_max => {
+                if !self.show_out_stranger(None) {
+                    return Err(RefuseReason::Full);
+                }
+            }
+            Door::Public | Door::Admin => {}
+        }
+        if self.addresses_of(door).is_full(peer) {
+            let network = peer.map(|peer| network(peer.ip()));
+            if door == Door::Public || !self.show_out_stranger(network) {
+                return Err(RefuseReason::PerAddress);
+            }
+        }
+        let index = self.slots.vacant_key();
+        self.addresses_of(door).enter(index as u32, peer);
+        Ok(index)
+    }
+
+    /// Notes who has come in by the admin listener.
+    pub(super) fn note_arrival(&mut self, index: usize, serial: u32, peer: Option<SocketAddr>) {
+        let arrival = Arrival { index: index as u32, serial, network: peer.map(|peer| network(peer.ip())) };
+        let (slots, max) = (&self.slots, self.config.admin_connections_max);
+        self.strangers.push(arrival, max, |arrival| is_stranger(slots, arrival));
+    }
+
+    /// Ends the admin connection that has been a stranger the longest, among all or in one network. False: there is
+    /// none.
+    fn show_out_stranger(&mut self, of: Option<Network>) -> bool {
+        let slots = &self.slots;
+        let oldest = self.strangers.take_oldest(of, |arrival| is_stranger(slots, arrival));
+        let Some(Arrival { index, .. }) = oldest else { return false };
+        self.remove(index as usize, CloseReason::ShownOut);
+        true
+    }
+
+    /// Whether a connection may go on after an answer with this status. On the admin listener only those may that have
+    /// passed the fence, and not behind a request that it has stopped.
+    pub(super) fn may_stay(&self, index: usize, status: u16) -> bool {
+        let slot = &self.slots[index];
+        slot.state != State::Admin || slot.flags.any(Flags::KNOWN) && !matches!(status, 401 | 403)
+    }
+}
+
+fn is_stranger<S>(slots: &slab::Slab<super::slot::Slot<S>>, arrival: &Arrival) -> bool {
+    slots
+        .get(arrival.index as usize)
+        .is_some_and(|slot| slot.serial == arrival.serial && !slot.flags.any(Flags::KNOWN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(serial: u32) -> Arrival {
+        Arrival { index: 7, serial, network: Some(u64::from(serial % 2)) }
+    }
+
+    #[test]
+    fn the_oldest_goes_first() {
+        let mut strangers = Strangers::default();
+        for serial in 1..=5 {
+            strangers.push(arrival(serial), 10, |_| true);
+        }
+        let mut oldest = |of, known: u32| strangers.take_oldest(of, |a| a.serial != known).map(|a| a.serial);
+        assert_eq!(oldest(None, 1), Some(2));
+        assert_eq!(oldest(Some(0), 0), Some(4));
+        assert_eq!(oldest(Some(0), 0), None);
+        assert_eq!(oldest(None, 0), Some(1));
+        assert_eq!((oldest(Some(1), 3), oldest(None, 0), oldest(None, 0)), (Some(5), Some(3), None));
+    }
+
+    #[test]
+    fn those_that_are_gone_leave_nothing_behind() {
+        let mut strangers = Strangers::default();
+        for serial in 1..=10_000 {
+            strangers.push(arrival(serial), 8, |a| a.serial + 8 > serial);
+            assert!(strangers.0.len() <= 16);
+        }
+    }
+}
