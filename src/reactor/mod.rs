@@ -43,6 +43,7 @@ mod sweep;
 pub mod sys;
 mod timers;
 mod tls;
+mod unix_path;
 mod upgrade;
 mod websocket;
 mod work;
