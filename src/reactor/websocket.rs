@@ -164,14 +164,14 @@ impl<S: Socket> Reactor<S> {
         match slot.kind {
             Kind::Echo => {
                 let bits = self.window_bits(index);
-                self.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
+                self.encoder.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
                 self.charge_compressed();
             }
             Kind::Push => {
                 let (user, bits) = (slot.user(), self.window_bits(index));
                 let noted = self.seen_of_own(index);
                 let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits)
+                    .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_message(&mut session, message);
@@ -191,7 +191,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Counts what was compressed for one connection alone.
     pub(super) fn charge_compressed(&mut self) {
-        self.work.charge(WorkKind::Compress, self.deflater.take_work() * COMPRESSED);
+        self.work.charge(WorkKind::Compress, self.encoder.deflater.take_work() * COMPRESSED);
     }
 
     fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
