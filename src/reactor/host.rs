@@ -60,11 +60,7 @@ impl<S: Socket> Reactor<S> {
     fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
         let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
         let mut channels = Vec::new();
-        let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
-        let memberships = slot.extra.iter().flat_map(|extra| extra.memberships.iter());
-        let named =
-            memberships.map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
-        for (id, cursor) in default.into_iter().chain(named) {
+        for (id, cursor) in self.subscriptions(slot) {
             let channel = self.channels.get(id);
             let log = channel.log_in(slot.form).unwrap_or(channel.log());
             lag_bytes += log.head() - log.position(cursor).unwrap_or(log.tail());
@@ -84,10 +80,8 @@ impl<S: Socket> Reactor<S> {
 
     fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
-        let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
-            Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
-            Some(id) => slot.extra.as_ref().is_some_and(|extra| extra.memberships.place(id).is_some()),
-            None => false,
+        let channel = filter.channel.as_deref().is_none_or(|name| {
+            self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id))
         });
         user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
     }

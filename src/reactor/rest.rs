@@ -91,28 +91,6 @@ impl<S: Socket> Reactor<S> {
         Some((id, slot.form, position))
     }
 
-    /// Where a subscriber stands in a channel's log.
-    pub(super) fn cursor(&self, index: usize, id: ChannelId) -> Option<Cursor> {
-        let slot = &self.slots[index];
-        if id == DEFAULT {
-            return slot.flags.any(Flags::BROADCAST).then_some(slot.cursor);
-        }
-        let place = slot.extra.as_ref()?.memberships.place(id)?;
-        Some(self.channels.get(id).members[place as usize].cursor)
-    }
-
-    /// Moves a subscriber's cursor.
-    pub(super) fn set_cursor(&mut self, index: usize, id: ChannelId, cursor: Cursor) {
-        let slot = &mut self.slots[index];
-        if id == DEFAULT {
-            slot.cursor = cursor;
-        } else if let Some(extra) = &slot.extra
-            && let Some(place) = extra.memberships.place(id)
-        {
-            self.channels.get_mut(id).members[place as usize].cursor = cursor;
-        }
-    }
-
     /// A connection's cursor has stopped in the middle of a frame: its channel is told.
     pub(super) fn enter_midway(&mut self, index: usize) {
         if let Some((id, form, position)) = self.cursor_in_frame(index)
