@@ -221,7 +221,7 @@ fn handshakes_and_records() {
     let bystander = open(&mut world, "/ws", "");
     for _ in 0..ATTACKERS {
         let n = world.connect(Role::Raw, Door::Public, Reader::Never, 64 << 20);
-        world.clients[n].veil = Some(Box::new(Veil::new(n % 2 == 0)));
+        world.clients[n].veil = Some(Box::new(Veil::new(n.is_multiple_of(2))));
         world.clients[n].shake_hands("/ws");
     }
     let (mut most, mut turns) = (0, 0);
