@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Form, Passage};
+use crate::push::{ChannelId, Passage};
 
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;

@@ -13,8 +13,9 @@ use crate::push::{
 use super::outbox::ITEM_BYTES;
 use super::reactor::{Door, Reactor, encoder};
 use super::shared::{Command, EndAsked, Wake};
-use super::slot::{Flags, State};
+use super::slot::State;
 use super::socket::Socket;
+use super::subscriptions::NotSubscribed;
 use crate::tls::{Loaded, TlsError};
 
 /// Commands whose place is kept when the queue is empty again.

@@ -5,11 +5,11 @@ use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Page, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
+use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
 
 use super::reactor::Reactor;
 use super::shared::{Command, Wake};
-use super::slot::{Flags, Slot, State};
+use super::slot::{Slot, State};
 use super::socket::Socket;
 use super::sys;
 
@@ -80,9 +80,10 @@ impl<S: Socket> Reactor<S> {
 
     fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
-        let channel = filter.channel.as_deref().is_none_or(|name| {
-            self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id))
-        });
+        let channel = filter
+            .channel
+            .as_deref()
+            .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
         user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
     }
 }

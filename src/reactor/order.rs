@@ -7,7 +7,7 @@
 
 use crate::endpoint::ConnId;
 use crate::endpoint::handler::{Step, Wish};
-use crate::push::{ChannelId, Cursor, DEFAULT};
+use crate::push::{ChannelId, Cursor};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;
@@ -28,7 +28,9 @@ impl<S: Socket> Reactor<S> {
         while let Some(id) = Self::nth_channel(&self.slots[index], at) {
             at += 1;
             let is_asked_for = only.is_none_or(|only| only == id);
-            if !is_asked_for || !self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor)) {
+            if !is_asked_for
+                || !self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor))
+            {
                 continue;
             }
             if !blocked(self) && self.catch_up(index, id) {

@@ -11,7 +11,7 @@ use crate::config::LogLevel;
 use crate::metrics::CloseReason;
 #[cfg(doc)]
 use crate::push::Midway;
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Passage};
+use crate::push::{Channel, ChannelId, Cursor, Form, Passage};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::endpoint::ConnId;
+use crate::metrics::WorkKind;
 use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Form, Membership};
 
 use super::directory::NoChannel;
@@ -13,7 +14,7 @@ use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::work::{NAME, WorkKind};
+use super::work::NAME;
 
 /// Why there is no subscription.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +62,8 @@ impl<S: Socket> Reactor<S> {
     ) -> impl Iterator<Item = (ChannelId, Cursor)> + 'a {
         let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
         let memberships = slot.extra.iter().flat_map(|extra| extra.memberships.iter());
-        let member = |m: &Membership| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor);
+        let member =
+            |m: &Membership| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor);
         default.into_iter().chain(memberships.map(member))
     }
 
