@@ -5,11 +5,13 @@ use std::fmt::Display;
 use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::CloseReason;
-use crate::protocol::Deflater;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, Publication, PushError, PushOptions, Room};
+use crate::push::{
+    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Form, Message, Place, Publication, PushError, PushOptions,
+    Room,
+};
 
 use super::outbox::ITEM_BYTES;
-use super::reactor::{Door, Reactor};
+use super::reactor::{Door, Reactor, encoder};
 use super::shared::{Command, EndAsked, Wake};
 use super::slot::{Flags, State};
 use super::socket::Socket;
@@ -133,18 +135,15 @@ impl<S: Socket> Reactor<S> {
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
         // Once for everybody who takes it so, and only if there is somebody.
-        let compress = publication.options().compress && self.config.deflate;
-        let deflated = if compress && self.channels.get(id).wants_deflated() {
-            self.deflater.frame(publication.opcode(), publication.payload())
-        } else {
-            None
-        };
-        if let Some(deflated) = deflated {
+        let channel = self.channels.get(id);
+        let encoded = self.encoder.encode(&publication, |form| channel.wants(form));
+        if let Some(deflated) = encoded.apart(Form::Deflated) {
             self.metrics.publications_deflated += 1;
             self.metrics.deflate_in_bytes += frame.len() as u64;
             self.metrics.deflate_out_bytes += deflated.len() as u64;
         }
-        self.channels.append(id, frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
+        let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
+        self.channels.append(id, &encoded, place);
         Ok(())
     }
 
@@ -156,14 +155,14 @@ impl<S: Socket> Reactor<S> {
                 Room::Ready => break,
                 Room::Later => return false,
                 Room::AfterHalving(largest) => {
-                    if !self.save_rests(largest, |reactor| reactor.channels.get(largest).tails_at_half()) {
+                    if !self.save_rests(largest, Channel::first_at_half) {
                         return false;
                     }
                     self.halve(largest);
                 }
             }
         }
-        self.save_rests(id, |reactor| reactor.channels.get(id).tails_after(len))
+        self.save_rests(id, |channel| channel.first_after(len))
     }
 
     fn halve(&mut self, id: ChannelId) {
@@ -210,7 +209,7 @@ impl<S: Socket> Reactor<S> {
         let bits = if publication.options().compress { self.window_bits(index) } else { 0 };
         let mut deflated = Vec::new();
         let frame = if bits > 0 {
-            self.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
+            self.encoder.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
             &deflated
         } else {
             publication.plain_frame()
@@ -295,7 +294,7 @@ impl<S: Socket> Reactor<S> {
         let (applied, need_restart) = self.config.reloadable_changes(new);
         match self.config.reloaded(new) {
             Ok(config) => {
-                self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
+                self.encoder = encoder(&config);
                 self.config = config;
                 for door in [Door::Public, Door::Admin] {
                     let max = self.config.connections_per_address_max;

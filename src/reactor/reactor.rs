@@ -16,7 +16,7 @@ use crate::metrics::{Metrics, RefuseReason};
 use crate::protocol::pool::Pool;
 use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater};
-use crate::push::{Channels, LogLimits};
+use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
 use super::addresses::Addresses;
@@ -115,7 +115,7 @@ pub struct Reactor<S: Socket> {
     /// A message that had to be put together.
     pub(super) scratch: Vec<u8>,
     /// What compresses, and what undoes it; one for all connections.
-    pub(super) deflater: Deflater,
+    pub(super) encoder: Encoder,
     pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
@@ -139,6 +139,11 @@ pub struct Reactor<S: Socket> {
     pub(super) handover: Option<super::sweep::Handover>,
     pub(super) guests: u64,
     pub(super) removed: u64,
+}
+
+/// What makes the forms, as the configuration wants it.
+pub(super) fn encoder(config: &Config) -> Encoder {
+    Encoder::new(Deflater::new(config.deflate_level, config.deflate_bytes_min), config.deflate)
 }
 
 impl<S: Socket> Reactor<S> {
@@ -182,7 +187,7 @@ impl<S: Socket> Reactor<S> {
             descriptors,
             buffer: vec![0; READ_BYTES],
             scratch: Vec::new(),
-            deflater: Deflater::new(config.deflate_level, config.deflate_bytes_min),
+            encoder: encoder(&config),
             inflater: Inflater::default(),
             replies: Vec::new(),
             wishes: Vec::new(),

@@ -92,7 +92,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
-            (self.channels.len() > 1 || self.channels.have_deflated()).then_some(self.timers.channels_ms),
+            (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
             self.draining.map(|drain| drain.deadline_ms),
             self.handover.map(|handover| handover.until_ms),
         ];
@@ -181,7 +181,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
-        self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
+        self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         if self.has_pending() {
             // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
             return;
@@ -189,7 +189,7 @@ impl<S: Socket> Reactor<S> {
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         for id in self.channels.idle_since(since_ms) {
             let channel = self.channels.get(id);
-            if self.shared.forget(&channel.name, channel.log.next_offset()) {
+            if self.shared.forget(&channel.name, channel.log().next_offset()) {
                 self.channels.remove(id);
             }
         }

@@ -62,7 +62,7 @@ impl<S: Socket> Reactor<S> {
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
         handshake::respond(upgrade.key, chosen, deflate, &mut self.replies);
-        self.slots[index].flags.set_window_bits(deflate.map_or(0, Agreement::window_bits));
+        self.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, accept, &channels);
         Ok(())
     }
@@ -181,7 +181,7 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::SERVED, false);
         if accept.broadcast {
             slot.flags.set(Flags::BROADCAST, true);
-            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
+            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
         }
         self.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if let Some(user) = &accept.user {
@@ -206,7 +206,7 @@ impl<S: Socket> Reactor<S> {
                 let user = self.slots[index].user().map(str::to_owned);
                 let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
                 let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits)
+                    .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_open(&mut session);
@@ -227,15 +227,15 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.slots[index];
         if id == DEFAULT {
             if !slot.flags.any(Flags::BROADCAST) {
-                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
+                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
                 slot.flags.set(Flags::BROADCAST, true);
             }
             return;
         }
-        let deflated = slot.flags.takes_deflated();
+        let form = slot.form;
         let memberships = &mut slot.extra_mut().memberships;
         if memberships.place(id).is_none() {
-            let place = self.channels.get_mut(id).join(index as u32, deflated, self.now.mono_ms());
+            let place = self.channels.get_mut(id).join(index as u32, form, self.now.mono_ms());
             memberships.insert(id, place);
         }
     }

@@ -155,13 +155,13 @@ impl<S: Socket> Reactor<S> {
         match slot.kind {
             Kind::Echo => {
                 let bits = self.window_bits(index);
-                self.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
+                self.encoder.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
             }
             Kind::Push => {
                 let (user, bits) = (slot.user(), self.window_bits(index));
                 let noted = self.seen_of_own(index);
                 let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits)
+                    .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_message(&mut session, message);
