@@ -52,8 +52,8 @@ impl Warning {
     }
 }
 
-/// Opens all listeners of a configuration. An address for which there is a listening socket among `sockets` isn't bound;
-/// that socket is used. A socket for which there is no address is an error.
+/// Opens all listeners of a configuration. An address for which there is a listening socket among `sockets` isn't
+/// bound; that socket is used. A socket for which there is no address is an error.
 pub(super) fn open(
     config: &Config,
     sockets: Vec<OwnedFd>,
