@@ -55,6 +55,13 @@ impl<S: Socket> Reactor<S> {
         };
         let mut census = Census::default();
         let mut partial_input = false;
+        let queued = self.work.queue().filter(|&(index, serial)| {
+            self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial)
+        });
+        let mut queued: Vec<u32> = queued.map(|(index, _)| index).collect();
+        queued.sort_unstable();
+        let flagged = self.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
+        assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
         for (index, slot) in &self.slots {
             self.audit_slot(index, slot);
             match slot.state {

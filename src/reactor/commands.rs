@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt, chat};
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
     Channel, ChannelId, DEFAULT, DEFAULT_NAME, Form, Message, Place, Publication, PushError, PushOptions,
     Room,
@@ -63,7 +63,7 @@ impl<S: Socket> Reactor<S> {
         self.carried >= number
     }
 
-    /// False: a log has no room.
+    /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
             // What callbacks have asked for behind what is done now.
@@ -75,6 +75,11 @@ impl<S: Socket> Reactor<S> {
             if self.carried >= number {
                 return true;
             }
+            if self.work.are_commands_used() && !self.pending.is_empty() {
+                self.work.cut(WorkKind::Commands);
+                return false;
+            }
+            let (before, bytes) = (self.work.total(), self.pending.front().map_or(0, Command::bytes));
             match self.pending.pop_front() {
                 Some(Command::Publish { receipt, publication }) => {
                     if let Err(waits) = self.append(receipt, publication) {
@@ -86,6 +91,7 @@ impl<S: Socket> Reactor<S> {
                 None => return true,
             }
             self.carried += 1;
+            self.work.charge_command(bytes, before);
         }
     }
 
@@ -144,6 +150,7 @@ impl<S: Socket> Reactor<S> {
         }
         let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
         self.channels.append(id, &encoded, place);
+        self.charge_compressed();
         Ok(())
     }
 
@@ -210,6 +217,7 @@ impl<S: Socket> Reactor<S> {
         let mut deflated = Vec::new();
         let frame = if bits > 0 {
             self.encoder.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
+            self.charge_compressed();
             &deflated
         } else {
             publication.plain_frame()

@@ -230,8 +230,8 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_until(asked);
         let done = self.has_carried_out(asked);
         match self.slots.get(index) {
-            Some(slot) if !done => {
-                self.again.push((index as u32, slot.serial));
+            Some(_) if !done => {
+                self.go_on_later(index);
                 false
             }
             Some(slot) => !slot.flags.any(Flags::PAUSED),

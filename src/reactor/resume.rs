@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{LogLevel, SlowConsumer};
 use crate::endpoint::handler::goodbye;
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
 
@@ -15,6 +15,7 @@ use super::output::transmit;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
+use super::work::{BYTES, CALL, NAME, SHARE};
 
 impl<S: Socket> Reactor<S> {
     /// The socket takes more: goes on where it stopped.
@@ -27,6 +28,7 @@ impl<S: Socket> Reactor<S> {
         set_blocked(&mut self.census, &mut slot.flags, false);
         let (serial, sent) = (slot.serial, self.metrics.send_bytes);
         self.resume(index);
+        self.work.charge(WorkKind::Send, CALL + (self.metrics.send_bytes - sent) / BYTES);
         if self.metrics.send_bytes != sent
             && let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial)
         {
@@ -36,16 +38,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Goes on with the connections that a shortage of memory has stopped.
+    /// Goes on with the connections that a shortage of memory has stopped, as far as the turn goes.
     pub(super) fn retry(&mut self) {
-        for (index, serial) in std::mem::take(&mut self.timers.retries) {
+        while !self.work.is_part_used()
+            && let Some((index, serial)) = self.timers.retrying.pop_front()
+        {
             let index = index as usize;
+            self.work.charge(WorkKind::Send, CALL);
             let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else { continue };
             if slot.flags.any(Flags::BLOCKED) {
                 set_blocked(&mut self.census, &mut slot.flags, false);
                 self.resume(index);
             }
-            self.readable(index, true);
+            self.readable(index, true, SHARE);
         }
     }
 
@@ -74,6 +79,7 @@ impl<S: Socket> Reactor<S> {
             && let Some(membership) = extra.memberships.get(at)
         {
             let channel = membership.channel;
+            self.work.charge(WorkKind::Names, NAME);
             if !self.catch_up(index, channel) {
                 return;
             }
@@ -89,7 +95,7 @@ impl<S: Socket> Reactor<S> {
             self.finish(index);
         } else if slot.flags.any(Flags::PAUSED) {
             slot.flags.set(Flags::PAUSED, false);
-            self.again.push((index as u32, slot.serial));
+            self.go_on_later(index);
         }
         if flags.any(Flags::TLS) {
             self.hand_to_kernel(index);

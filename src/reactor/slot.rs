@@ -61,6 +61,10 @@ impl Flags {
     /// An admin connection that has passed the fence: with the token, if there is one. Shares its bit with
     /// CLOSE_NOTIFIED, which only WebSockets have.
     pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
+    /// Has used its share of a turn, and goes on in another one.
+    pub const QUEUED: Flags = Flags(1 << 15);
+    /// Is not read for now.
+    pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 

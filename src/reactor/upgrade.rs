@@ -6,7 +6,7 @@ use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
 use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat, refusals, requests};
-use crate::metrics::RefuseReason;
+use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
@@ -16,6 +16,7 @@ use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, PushError};
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
+use super::work::NAME;
 
 /// A refusal and what it counts as.
 type Refused = (Refusal, RefuseReason);
@@ -106,6 +107,8 @@ impl<S: Socket> Reactor<S> {
         query: &Query<'_>,
     ) -> Result<Accept, Refused> {
         let channels = self.channels_asked_for(query)?;
+        let comparisons = channels.len() * (1 + self.config.channels.len());
+        self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
         let socket = &self.slots[index].socket;
         let peer = || socket.peer();
         let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
@@ -211,6 +214,7 @@ impl<S: Socket> Reactor<S> {
                 self.shared.own.begin();
                 self.handler.on_open(&mut session);
                 self.shared.own.end();
+                self.charge_compressed();
                 // Before anything that the client has said already: its session may be over by now.
                 self.grant_wishes(index);
             }
@@ -232,6 +236,7 @@ impl<S: Socket> Reactor<S> {
             }
             return;
         }
+        self.work.charge(WorkKind::Names, NAME);
         let form = slot.form;
         let memberships = &mut slot.extra_mut().memberships;
         if memberships.place(id).is_none() {
