@@ -9,7 +9,7 @@ use crate::protocol::head::Head;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
-use super::work::{CALL, NAME, SLOT};
+use super::work::{CALL, FIRST, NAME, SLOT};
 
 /// A list that is being made.
 #[derive(Debug)]
@@ -99,6 +99,11 @@ impl<S: Socket> Reactor<S> {
         if !self.slots.contains(index) {
             return;
         }
-        if goes_on { self.go_on_later(index) } else { self.finish(index) }
+        if goes_on {
+            // What it has said meanwhile has had its edge.
+            self.readable(index, true, FIRST);
+        } else {
+            self.finish(index);
+        }
     }
 }
