@@ -1,9 +1,7 @@
 //! The end of the daemon, and changes of its settings while it runs.
 
-mod daemon;
-
-use daemon::websocket::{CLOSE, close_of};
-use daemon::{Daemon, Http, WebSocket, process};
+use crate::daemon::websocket::{CLOSE, close_of};
+use crate::daemon::{self, Daemon, Http, WebSocket, process};
 
 const GOODBYE: (u16, &str) = (1001, "the server is going away");
 
