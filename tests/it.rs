@@ -11,6 +11,7 @@ mod sim;
 mod corpus;
 mod laggards;
 mod order;
+mod shares;
 mod simulated;
 mod simulation;
 mod supply_chain;

@@ -38,3 +38,4 @@ mod slow_consumers;
 mod stats;
 mod syscalls;
 mod tls;
+mod unix_admin;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::exposition::{Exposition, MetricType};
+use super::histogram::Histogram;
 use super::label::{Counts, Label};
 
 /// An enum of label values. Its length is the `N` of [`Counts`].
@@ -43,12 +44,15 @@ macro_rules! numbers {
         $($field:ident: $help:literal,)+
     } by {
         $($by_field:ident[$label:ident]: $by_help:literal,)+
+    } lasting {
+        $($lasting:ident: $lasting_help:literal,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct $name {
             $(#[doc = $help] pub $field: u64,)+
             $(#[doc = $by_help] pub $by_field: Counts<$label, { $label::COUNT }>,)+
+            $(#[doc = $lasting_help] pub $lasting: Histogram,)*
         }
 
         impl $name {
@@ -65,6 +69,7 @@ macro_rules! numbers {
                         out.sample_with($label::NAME, value, count);
                     }
                 )+
+                $(out.histogram(concat!("wspush_", stringify!($lasting)), $lasting_help, &self.$lasting);)*
             }
         }
     };
@@ -84,6 +89,7 @@ label! {
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
+        Channels = "channels": "No more channels may be made for it (channels_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
         TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",
     }
@@ -110,6 +116,24 @@ label! {
         Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
         ShownOut = "shown_out": "An admin connection that had not passed the fence, in a newcomer's favour.",
         Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// Who was refused a channel that doesn't exist yet.
+    ChannelRefusal = "reason" {
+        Full = "full": "There are channels_max, and each has subscribers.",
+        Clients = "clients": "Clients have their share of channels_max open, and nobody has published to those.",
+        Address = "address": "Clients from this address have their share of that open.",
+    }
+}
+
+label! {
+    /// Why a channel was forgotten.
+    ChannelEnd = "reason" {
+        Unpublished = "unpublished": "Its last subscriber has left, and nobody has ever published to it.",
+        Idle = "idle": "Nobody has published to it or subscribed to it for channel_idle_ms.",
+        Room = "room": "It had no subscribers, was idle longest, and another one needed its place (channels_max).",
     }
 }
 
@@ -146,6 +170,28 @@ label! {
     Shortage = "call" {
         Recv = "recv": "Reading from a socket.",
         Send = "send": "Writing to a socket.",
+    }
+}
+
+label! {
+    /// A kind of work of which a turn leaves the rest for the next one.
+    WorkKind = "work" {
+        Events = "events": "Events of the poll.",
+        Read = "read": "Bytes read.",
+        Inflate = "inflate": "Messages inflated.",
+        Frames = "frames": "Frames from clients.",
+        Heads = "heads": "Requests.",
+        Names = "names": "Names of channels compared, and channels looked after.",
+        Records = "records": "Records of TLS opened.",
+        Handshakes = "handshakes": "Handshakes of TLS.",
+        Send = "send": "Bytes written to single connections.",
+        Compress = "compress": "Messages compressed.",
+        Commands = "commands": "Commands from other threads, and publications.",
+        Flush = "flush": "Subscribers to write publications to (flush_slice).",
+        Receipts = "receipts": "Publications looked at for their receipts.",
+        Deadlines = "deadlines": "Deadlines that have passed.",
+        Sweep = "sweep": "Connections looked at for their heartbeat.",
+        Listing = "listing": "Connections looked at for a list.",
     }
 }
 
@@ -189,10 +235,15 @@ numbers! {
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
+        channels_forgotten[ChannelEnd]: "Channels forgotten, with what they have logged, by reason.",
+        channels_refused[ChannelRefusal]: "New channels refused, by reason.",
         tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
+        turns_cut[WorkKind]: "Turns that left work for the next one, by the kind that was left or took most of it.",
+    } lasting {
+        turn_seconds: "Time that each turn took, without waiting.",
     }
 }
 
@@ -217,6 +268,7 @@ numbers! {
         uptime_seconds: "Seconds since the start.",
     } by {
         connections[ConnectionKind]: "Open WebSockets, by kind.",
+    } lasting {
     }
 }
 
@@ -270,10 +322,13 @@ mod tests {
         check(RefuseReason::ALL, RefuseReason::name);
         check(CloseReason::ALL, CloseReason::name);
         check(ConnectionKind::ALL, ConnectionKind::name);
+        check(ChannelRefusal::ALL, ChannelRefusal::name);
+        check(ChannelEnd::ALL, ChannelEnd::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);
         check(KernelTls::ALL, KernelTls::name);
+        check(WorkKind::ALL, WorkKind::name);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use super::channel::Channel;
+use super::channel::{Channel, Place};
+use super::form::Encoded;
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
 
@@ -92,7 +93,7 @@ impl Channels {
     #[doc(hidden)]
     pub fn start_at(&mut self, position: u64) {
         let default = self.get(DEFAULT);
-        assert!(self.len() == 1 && default.subscribers == 0 && default.log.head() == default.log.tail());
+        assert!(self.len() == 1 && default.subscribers == 0 && default.log().head() == default.log().tail());
         let epoch = default.epoch;
         *self = Channels { start: position, fallen: self.fallen, ..Channels::empty(self.limits) };
         self.open(&Arc::from(DEFAULT_NAME), epoch, 1, 0);
@@ -151,7 +152,7 @@ impl Channels {
 
     /// Whether nothing was ever published in a channel, as far as it knows.
     pub fn is_unused(&self, id: ChannelId) -> bool {
-        self.get(id).log.head() == self.start
+        self.get(id).log().head() == self.start
     }
 
     /// Changes a channel's log, and counts the bytes that this takes or gives back.
@@ -171,19 +172,10 @@ impl Channels {
         }
     }
 
-    /// Appends a frame, and its shorter `deflated` form if it has one, to a channel as its publication number `offset`,
-    /// and queues the channel for the flush.
-    pub fn append(
-        &mut self,
-        id: ChannelId,
-        frame: &[u8],
-        deflated: Option<&[u8]>,
-        offset: u64,
-        receipt: u64,
-        now_us: u64,
-    ) {
-        self.newest = self.newest.max(receipt);
-        self.resize(id, |channel| channel.append(frame, deflated, offset, receipt, now_us));
+    /// Appends a publication to a channel, and queues the channel for the flush.
+    pub fn append(&mut self, id: ChannelId, publication: &Encoded<'_>, place: Place) {
+        self.newest = self.newest.max(place.receipt);
+        self.resize(id, |channel| channel.append(publication, place));
         self.queue(id);
         self.touch(id);
     }
@@ -198,19 +190,33 @@ impl Channels {
     /// Settles the ledgers that have changed; shows every delivery that may have. At the most the publications that can
     /// be asked about are looked at, those that no longer can once more, and how many that was is said.
     pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) -> usize {
-        let (asked_from, mut looked_at) = ((self.newest + 1).saturating_sub(RECEIPTS_KEPT as u64), 0);
+        let (asked_from, mut looked_at) = (self.asked_from(), 0);
         for id in self.unsettled.drain(..) {
-            let channel = &mut self.all[id.0 as usize];
+            // The place of one that was forgotten may be another's.
+            let Some(channel) = self.all.get_mut(id.0 as usize).filter(|channel| channel.unsettled) else {
+                continue;
+            };
             channel.unsettled = false;
-            let lost = (channel.log.first_offset(), channel.fallen);
+            let lost = (channel.log().first_offset(), channel.fallen);
             looked_at += channel.ledger.settle(now_us, lost, asked_from, &mut changed);
         }
         looked_at
     }
 
+    /// The oldest receipt that can still be asked about.
+    fn asked_from(&self) -> u64 {
+        (self.newest + 1).saturating_sub(RECEIPTS_KEPT as u64)
+    }
+
     /// Takes the next channel to flush out of the queue.
     pub fn next_dirty(&mut self) -> Option<ChannelId> {
-        self.queue.pop_front()
+        while let Some(id) = self.queue.pop_front() {
+            // One that was forgotten may have left its line here.
+            if self.try_get(id).is_some_and(|channel| channel.queued) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Puts a channel whose walk isn't over back into the queue, behind the others; or notes that it is clean.
@@ -226,29 +232,26 @@ impl Channels {
         !self.queue.is_empty()
     }
 
-    /// Whether any channel has a deflated log.
-    pub fn have_deflated(&self) -> bool {
-        self.all.iter().any(|(_, channel)| channel.deflated.is_some())
+    /// Whether any channel has another form than the plain one.
+    pub fn have_other_forms(&self) -> bool {
+        self.all.iter().any(|(_, channel)| channel.has_other_forms())
     }
 
-    /// Gives deflated logs back that have had no subscriber for so long.
-    pub fn drop_deflated(&mut self, now_ms: u64, unused_ms: u64) {
+    /// Gives back forms that have had no subscriber for so long.
+    pub fn drop_unused_rings(&mut self, now_ms: u64, unused_ms: u64) {
         for (_, channel) in &mut self.all {
             let before = channel.log_bytes();
-            channel.drop_deflated(now_ms, unused_ms);
+            channel.drop_unused_rings(now_ms, unused_ms);
             self.log_bytes -= before - channel.log_bytes();
         }
     }
 
-    /// Channels that can be forgotten: needed by nobody, and out of use since before `since_ms`.
-    pub fn idle_since(&self, since_ms: u64) -> Vec<ChannelId> {
-        let idle = |c: &Channel| c.is_deserted() && c.used_ms < since_ms && !c.queued && !c.unsettled;
-        self.iter().filter(|(id, channel)| *id != DEFAULT && idle(channel)).map(|(id, _)| id).collect()
-    }
-
-    /// Forgets a channel that [`idle_since`](Self::idle_since) named.
-    pub fn remove(&mut self, id: ChannelId) {
-        let channel = self.all.remove(id.0 as usize);
+    /// Forgets a channel that nobody needs, and shows what is left to say of its deliveries.
+    pub fn remove(&mut self, id: ChannelId, now_us: u64, changed: impl FnMut(&Delivery)) {
+        let mut channel = self.all.remove(id.0 as usize);
+        debug_assert!(channel.is_deserted() && id != DEFAULT);
+        let lost = (channel.log().first_offset(), channel.fallen);
+        channel.ledger.settle(now_us, lost, self.asked_from(), changed);
         self.log_bytes -= channel.log_bytes();
         self.names.remove(&channel.name);
     }
@@ -257,7 +260,7 @@ impl Channels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::push::Message;
+    use crate::push::{Form, Message};
 
     const LIMITS: LogLimits = LogLimits { bytes: 1 << 12, publications: 8, sum_bytes: 1 << 20 };
 
@@ -266,11 +269,11 @@ mod tests {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
         assert_eq!(channels.open(&"news".into(), 9, 9, 0), news);
-        channels.get_mut(news).join(0, false, 0);
+        channels.get_mut(news).join(0, Form::Plain, 0);
         channels.get_mut(DEFAULT).subscribers = 1;
         let frame = Message::Text("x").to_frame();
         for (id, offset) in [(news, 1), (DEFAULT, 1), (news, 2)] {
-            channels.append(id, &frame, None, offset, 0, 0);
+            channels.append(id, &Encoded::plain(&frame), Place { offset, receipt: 0, now_us: 0 });
         }
         assert_eq!((channels.next_dirty(), channels.is_dirty()), (Some(news), true));
         channels.requeue(news, true);
@@ -280,17 +283,37 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_forgotten_in_time() {
+    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_can_go() {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
-        channels.append(news, &Message::Text("x").to_frame(), None, 1, 7, 5_000);
+        let place = Place { offset: 1, receipt: 7, now_us: 5_000 };
+        channels.append(news, &Encoded::plain(&Message::Text("x").to_frame()), place);
         assert!(!channels.is_dirty());
         let mut seen = Vec::new();
-        channels.settle(5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
+        channels.remove(news, 5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
         assert_eq!(seen, [(7, 0, Some(0))]);
-        assert_eq!(channels.idle_since(5), []);
-        assert_eq!(channels.idle_since(6), [news]);
-        channels.remove(news);
-        assert_eq!((channels.find("news"), channels.len()), (None, 1));
+        assert_eq!((channels.find("news"), channels.len(), channels.log_bytes()), (None, 1, 0));
+        channels.settle(6_000, |d| panic!("{d:?} is settled"));
+    }
+
+    #[test]
+    fn who_takes_the_place_of_one_that_has_gone_is_not_taken_for_it() {
+        let mut channels = Channels::new(LIMITS, 1);
+        let frame = Message::Text("x").to_frame();
+        for round in 0..3 {
+            let id = channels.open(&format!("c{round}").into(), 2 + round, 1, 0);
+            channels.get_mut(id).join(0, Form::Plain, 0);
+            channels.append(id, &Encoded::plain(&frame), Place { offset: 1, receipt: round, now_us: 0 });
+            if round < 2 {
+                channels.get_mut(id).leave(0, Form::Plain, 0, |_, _, _| {});
+                channels.remove(id, 0, |d| assert_eq!((d.id, d.gone), (round, 1)));
+            }
+        }
+        let mut seen = Vec::new();
+        channels.settle(0, |d| seen.push(d.id));
+        assert_eq!((seen, channels.find("c2")), (vec![2], Some(ChannelId(1))));
+        assert_eq!(channels.next_dirty(), Some(ChannelId(1)));
+        channels.requeue(ChannelId(1), false);
+        assert_eq!((channels.next_dirty(), channels.is_dirty()), (None, false));
     }
 }

@@ -4,12 +4,14 @@ use std::fmt::Display;
 
 use crate::config::{Config, LogLevel};
 use crate::endpoint::{ConnId, Receipt, chat};
-use crate::metrics::CloseReason;
-use crate::protocol::Deflater;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, Publication, PushError, PushOptions, Room};
+use crate::metrics::{CloseReason, WorkKind};
+use crate::push::{
+    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Form, Message, Place, Publication, PushError, PushOptions,
+    Room,
+};
 
 use super::outbox::ITEM_BYTES;
-use super::reactor::{Door, Reactor};
+use super::reactor::{Door, Reactor, encoder};
 use super::shared::{Command, EndAsked, Wake};
 use super::slot::{Flags, State};
 use super::socket::Socket;
@@ -61,7 +63,7 @@ impl<S: Socket> Reactor<S> {
         self.carried >= number
     }
 
-    /// False: a log has no room.
+    /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
             // What callbacks have asked for behind what is done now.
@@ -73,6 +75,11 @@ impl<S: Socket> Reactor<S> {
             if self.carried >= number {
                 return true;
             }
+            if self.work.are_commands_used() && !self.pending.is_empty() {
+                self.work.cut(WorkKind::Commands);
+                return false;
+            }
+            let (before, bytes) = (self.work.total(), self.pending.front().map_or(0, Command::bytes));
             match self.pending.pop_front() {
                 Some(Command::Publish { receipt, publication }) => {
                     if let Err(waits) = self.append(receipt, publication) {
@@ -84,6 +91,7 @@ impl<S: Socket> Reactor<S> {
                 None => return true,
             }
             self.carried += 1;
+            self.work.charge_command(bytes, before);
         }
     }
 
@@ -91,6 +99,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn act(&mut self, command: Command) {
         match command {
             Command::Publish { .. } => debug_assert!(false, "publications are appended"),
+            Command::Forget(forgotten) => self.forgotten(&forgotten),
             Command::Send { conn, publication } => {
                 if self.send_to(conn, &publication) == Err(PushError::OutboxFull)
                     && let Some(index) = self.find_open(conn)
@@ -133,18 +142,16 @@ impl<S: Socket> Reactor<S> {
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
         // Once for everybody who takes it so, and only if there is somebody.
-        let compress = publication.options().compress && self.config.deflate;
-        let deflated = if compress && self.channels.get(id).wants_deflated() {
-            self.deflater.frame(publication.opcode(), publication.payload())
-        } else {
-            None
-        };
-        if let Some(deflated) = deflated {
+        let channel = self.channels.get(id);
+        let encoded = self.encoder.encode(&publication, |form| channel.wants(form));
+        if let Some(deflated) = encoded.apart(Form::Deflated) {
             self.metrics.publications_deflated += 1;
             self.metrics.deflate_in_bytes += frame.len() as u64;
             self.metrics.deflate_out_bytes += deflated.len() as u64;
         }
-        self.channels.append(id, frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
+        let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
+        self.channels.append(id, &encoded, place);
+        self.charge_compressed();
         Ok(())
     }
 
@@ -156,14 +163,14 @@ impl<S: Socket> Reactor<S> {
                 Room::Ready => break,
                 Room::Later => return false,
                 Room::AfterHalving(largest) => {
-                    if !self.save_rests(largest, |reactor| reactor.channels.get(largest).tails_at_half()) {
+                    if !self.save_rests(largest, Channel::first_at_half) {
                         return false;
                     }
                     self.halve(largest);
                 }
             }
         }
-        self.save_rests(id, |reactor| reactor.channels.get(id).tails_after(len))
+        self.save_rests(id, |channel| channel.first_after(len))
     }
 
     fn halve(&mut self, id: ChannelId) {
@@ -210,7 +217,8 @@ impl<S: Socket> Reactor<S> {
         let bits = if publication.options().compress { self.window_bits(index) } else { 0 };
         let mut deflated = Vec::new();
         let frame = if bits > 0 {
-            self.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
+            self.encoder.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
+            self.charge_compressed();
             &deflated
         } else {
             publication.plain_frame()
@@ -250,13 +258,15 @@ impl<S: Socket> Reactor<S> {
     /// Subscribes an open connection to a channel.
     pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) {
         let Some(index) = self.find_open(conn) else { return };
-        let id = if channel == DEFAULT_NAME { Ok(DEFAULT) } else { self.open_channel(channel) };
+        if channel == DEFAULT_NAME {
+            return self.join(index, DEFAULT);
+        }
         let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
-        match id {
-            Ok(id) if id == DEFAULT || joined < self.config.channels_per_connection_max => {
-                self.join(index, id)
-            }
-            Ok(_) => self.not_subscribed(conn, channel, &"channels_per_connection_max"),
+        if joined >= self.config.channels_per_connection_max {
+            return self.not_subscribed(conn, channel, &"channels_per_connection_max");
+        }
+        match self.open_channel(index, channel) {
+            Ok(id) => self.join(index, id),
             Err(problem) => self.not_subscribed(conn, channel, &problem),
         }
     }
@@ -295,7 +305,7 @@ impl<S: Socket> Reactor<S> {
         let (applied, need_restart) = self.config.reloadable_changes(new);
         match self.config.reloaded(new) {
             Ok(config) => {
-                self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
+                self.encoder = encoder(&config);
                 self.config = config;
                 for door in [Door::Public, Door::Admin] {
                     let max = self.config.connections_per_address_max;

@@ -6,16 +6,18 @@ use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
 use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat, refusals, requests};
-use crate::metrics::RefuseReason;
+use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, PushError};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME};
 
+use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
+use super::work::NAME;
 
 /// A refusal and what it counts as.
 type Refused = (Refusal, RefuseReason);
@@ -55,14 +57,16 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
             }
         };
-        let channels = self.open_channels(&accept)?;
+        // What other threads have pushed by now came before the join. Nobody comes or goes between that and the next.
+        self.carry_out_commands();
+        let channels = self.open_channels(index, &accept)?;
         let chosen = match &accept.protocol {
             Some(own) => upgrade.protocols().find(|offered| offered == own),
             None => upgrade.choose(&self.config.subprotocols),
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
         handshake::respond(upgrade.key, chosen, deflate, &mut self.replies);
-        self.slots[index].flags.set_window_bits(deflate.map_or(0, Agreement::window_bits));
+        self.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, accept, &channels);
         Ok(())
     }
@@ -106,6 +110,8 @@ impl<S: Socket> Reactor<S> {
         query: &Query<'_>,
     ) -> Result<Accept, Refused> {
         let channels = self.channels_asked_for(query)?;
+        let comparisons = channels.len() * (1 + self.config.channels.len());
+        self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
         let socket = &self.slots[index].socket;
         let peer = || socket.peer();
         let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
@@ -150,38 +156,36 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
-    fn open_channels(&mut self, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
-        let open = |name: &String| self.open_channel(name);
-        let named = accept.channels.iter().filter(|name| *name != DEFAULT_NAME);
-        let mut channels = named.map(open).collect::<Result<Vec<_>, _>>().map_err(|e| {
-            let status = if e == PushError::BadChannel { 400 } else { 503 };
-            (Refusal::new(status, e.to_string()), RefuseReason::ForbiddenChannel)
-        })?;
+    /// All of them, or none.
+    fn open_channels(&mut self, index: usize, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
+        let mut channels = Vec::with_capacity(accept.channels.len());
+        for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
+            match self.open_channel(index, name) {
+                Ok(id) => channels.push(id),
+                Err(problem) => {
+                    channels.into_iter().for_each(|id| self.vacate(id));
+                    let (status, reason) = match problem {
+                        NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
+                        _ => (503, RefuseReason::Channels),
+                    };
+                    return Err((Refusal::new(status, problem.to_string()), reason));
+                }
+            }
+        }
         // In their order they are joined without moving those that were joined before.
         channels.sort_unstable_by_key(|id| id.0);
         channels.dedup();
         Ok(channels)
     }
 
-    /// The channel of this name, made if need be.
-    pub(super) fn open_channel(&mut self, name: &str) -> Result<ChannelId, PushError> {
-        if let Some(id) = self.channels.find(name) {
-            return Ok(id);
-        }
-        let opened = self.shared.open(name, self.now.unix_us)?;
-        Ok(self.channels.open(&opened.name, opened.epoch, opened.next_offset, self.now.mono_ms()))
-    }
-
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
-        // What other threads have pushed by now came before the join.
-        self.carry_out_commands();
         let slot = &mut self.slots[index];
         slot.state = State::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
         if accept.broadcast {
             slot.flags.set(Flags::BROADCAST, true);
-            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
+            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
         }
         self.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if let Some(user) = &accept.user {
@@ -206,11 +210,12 @@ impl<S: Socket> Reactor<S> {
                 let user = self.slots[index].user().map(str::to_owned);
                 let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
                 let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits)
+                    .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_open(&mut session);
                 self.shared.own.end();
+                self.charge_compressed();
                 // Before anything that the client has said already: its session may be over by now.
                 self.grant_wishes(index);
             }
@@ -227,15 +232,16 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.slots[index];
         if id == DEFAULT {
             if !slot.flags.any(Flags::BROADCAST) {
-                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
+                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
                 slot.flags.set(Flags::BROADCAST, true);
             }
             return;
         }
-        let deflated = slot.flags.takes_deflated();
+        self.work.charge(WorkKind::Names, NAME);
+        let form = slot.form;
         let memberships = &mut slot.extra_mut().memberships;
         if memberships.place(id).is_none() {
-            let place = self.channels.get_mut(id).join(index as u32, deflated, self.now.mono_ms());
+            let place = self.channels.get_mut(id).join(index as u32, form, self.now.mono_ms());
             memberships.insert(id, place);
         }
     }

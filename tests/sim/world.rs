@@ -9,7 +9,7 @@ use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushError, PushOptions};
 use wspush::reactor::audit::Audit;
-use wspush::reactor::{Door, Reactor, Shared, Turn, Wake};
+use wspush::reactor::{Door, Reactor, Readiness, Shared, Turn, Wake};
 use wspush::time::Time;
 use wspush::{Config, ConnId, Message};
 
@@ -147,22 +147,21 @@ impl World {
             if wire.edge && (all || !self.dice.one_in(3)) {
                 wire.edge = false;
                 let (readable, writable) = wire.readiness();
-                events.push((slot, readable, writable, wire.up_ended || wire.reset));
+                let ended = wire.up_ended || wire.reset;
+                events.push((slot, Readiness { readable, writable, ended }));
             }
         }
         if self.dice.one_in(4) {
             let slot = self.dice.below(self.clients.len() + 2);
-            events.push((slot, self.dice.one_in(2), self.dice.one_in(2), self.dice.one_in(8)));
+            let (readable, writable) = (self.dice.one_in(2), self.dice.one_in(2));
+            events.push((slot, Readiness { readable, writable, ended: self.dice.one_in(8) }));
         }
         for left in (1..events.len()).rev() {
             events.swap(left, self.dice.below(left + 1));
         }
         self.reactor.set_now(now);
-        for (slot, readable, writable, ended) in events {
-            self.reactor.ready(slot, readable && !ended, writable);
-            if ended {
-                self.reactor.ended(slot);
-            }
+        for (slot, event) in events {
+            self.reactor.take_event(slot, event);
         }
         let budget = if all { usize::MAX } else { self.dice.below(8) };
         for n in self.waiting.drain(..budget.min(self.waiting.len())).collect::<Vec<_>>() {
@@ -176,7 +175,8 @@ impl World {
 
     fn admit(&mut self, n: usize) {
         let client = &mut self.clients[n];
-        let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
+        let host = client.host.unwrap_or((n % 250 + 1) as u8);
+        let address = format!("192.0.2.{host}:{}", 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
         client.began_us = self.now_us;
         client.slot = match client.veil {
@@ -185,7 +185,7 @@ impl World {
         };
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
-            self.reactor.ready(slot, true, false);
+            self.reactor.take_event(slot, Readiness::NEW);
         }
     }
 
