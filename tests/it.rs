@@ -16,4 +16,5 @@ mod simulated;
 mod simulation;
 mod supply_chain;
 mod tidy;
+mod turns;
 mod unsafe_list;
