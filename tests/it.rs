@@ -1,5 +1,5 @@
-//! The tests of the library in the simulator, and of the repository itself, as one program. `cargo test -p wspush --test
-//! it tidy::` runs those of `tests/tidy.rs`. With real sockets it is `tests/it_wspushd.rs`.
+//! The tests of the library in the simulator, and of the repository itself, as one program. With real sockets it is
+//! `tests/it_wspushd.rs`. `cargo test -p wspush --test it tidy::` runs those of `tests/tidy.rs`.
 #![allow(clippy::unwrap_used)]
 
 // The configuration as text is part of it.
