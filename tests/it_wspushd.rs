@@ -34,6 +34,7 @@ mod limits;
 mod push;
 mod refusals;
 mod secrets;
+mod signals;
 mod slow_consumers;
 mod stats;
 mod syscalls;

@@ -39,8 +39,8 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_share(share);
         loop {
             let serial = match self.slots.get(index) {
-                // It may have to wait for something else: see `may_call_back`.
-                Some(slot) if !slot.flags.any(Flags::PAUSED_OR_QUEUED) => slot.serial,
+                // It may have to wait for something else: see `may_call_back`, `begin_listing`.
+                Some(slot) if slot.is_read() => slot.serial,
                 _ => return,
             };
             let may_have_more = match self.read_once(index) {
