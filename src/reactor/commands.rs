@@ -2,18 +2,16 @@
 
 use std::fmt::Display;
 
-use crate::config::{Config, LogLevel};
+use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::CloseReason;
-use crate::protocol::Deflater;
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, Publication, PushError, PushOptions, Room};
 
 use super::outbox::ITEM_BYTES;
-use super::reactor::{Door, Reactor};
+use super::reactor::Reactor;
 use super::shared::{Command, EndAsked, Wake};
 use super::slot::{Flags, State};
 use super::socket::Socket;
-use crate::tls::{Loaded, TlsError};
 
 /// Commands whose place is kept when the queue is empty again.
 const COMMANDS_AT_REST: usize = 1_024;
@@ -114,7 +112,7 @@ impl<S: Socket> Reactor<S> {
             }
             Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
-            Command::Reload(config, loaded) => self.reload(&config, *loaded),
+            Command::Reload(renewal) => self.reload(*renewal),
         }
     }
 
@@ -280,44 +278,6 @@ impl<S: Socket> Reactor<S> {
         let bytes = if waits { ITEM_BYTES } else { 0 };
         if self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id)) {
             self.leave_channel(index, id);
-        }
-    }
-
-    /// Takes over what can be changed while running.
-    fn reload(&mut self, new: &Config, loaded: Result<Loaded, TlsError>) {
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(problem) => {
-                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
-                return;
-            }
-        };
-        let (applied, need_restart) = self.config.reloadable_changes(new);
-        match self.config.reloaded(new) {
-            Ok(config) => {
-                self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
-                self.config = config;
-                for door in [Door::Public, Door::Admin] {
-                    let max = self.config.connections_per_address_max;
-                    self.addresses_of(door).set_max(max);
-                }
-                self.tell_channels_the_policy();
-                self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
-                // Listeners are what they were: whether there are any with TLS doesn't change.
-                if self.tls.acceptor.is_some() && loaded.acceptor.is_some() {
-                    self.set_acceptor(loaded.acceptor);
-                }
-                for warning in &loaded.warnings {
-                    self.journal.event(self.now, LogLevel::Warn, "certificate", &[("problem", warning)]);
-                }
-                self.journal.set_level(self.config.log_level);
-                let fields: [(&str, &dyn Display); 2] =
-                    [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
-                self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
-            }
-            Err(problem) => {
-                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)])
-            }
         }
     }
 }

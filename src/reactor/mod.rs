@@ -31,6 +31,7 @@ mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;
 mod refusal;
+pub mod reload;
 pub mod rest;
 mod resume;
 pub mod shared;

@@ -7,9 +7,9 @@ use crate::config::{Config, channel_name_ok};
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::protocol::close::CloseCode;
 use crate::push::{DEFAULT_NAME, Delivery, Publication, PushError, RECEIPTS_KEPT};
-use crate::tls::{Loaded, TlsError};
 
 use super::own::Own;
+use super::reload::Renewal;
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub enum Command {
         channel: String,
     },
     /// Take over what can be changed while running, and the certificates that were read with it.
-    Reload(Box<Config>, Box<Result<Loaded, TlsError>>),
+    Reload(Box<Renewal>),
 }
 
 impl Command {

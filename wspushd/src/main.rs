@@ -71,7 +71,7 @@ fn obey(mut signals: Signals, handle: &Handle, invocation: &Invocation) {
         match signal {
             SIGHUP => match invocation.reload() {
                 Ok(config) => drop(handle.reload(config)),
-                Err(error) => eprintln!("wspushd: not reloaded: {error}"),
+                Err(error) => drop(handle.not_reloaded(&error)),
             },
             _ if draining => std::process::exit(128 + signal),
             _ => {
