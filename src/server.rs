@@ -21,7 +21,7 @@ use crate::push::{Delivery, Message, Publication, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::Offer;
-use crate::reactor::listener::{ListenAddr, Listener};
+use crate::reactor::listener::{ListenAddr, Listener, Sharing};
 use crate::reactor::{Command, Door, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
@@ -121,6 +121,7 @@ impl Server {
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
         let room = Room { descriptors: limit, aside, connections: descriptors };
         start::announce(&mut journal, now, &config, &listeners, &room);
+        warn_of_modes(&listeners, &mut journal, now);
         for warning in &tls.warnings {
             journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
         }
@@ -215,6 +216,39 @@ fn kernel_tls(journal: &mut Journal, now: Time) -> Offer {
     }
 }
 
+/// Bits of a path's mode by which others than its owner may connect.
+const OTHERS: u32 = 0o002;
+const GROUP: u32 = 0o020;
+
+/// A Unix-domain socket that somebody else has bound has the mode that somebody else has given it: systemd's default
+/// lets everybody on the machine in.
+fn check_mode(config: &Config, listener: Listener) -> io::Result<Listener> {
+    match listener.inherited_mode() {
+        Some(mode) if mode & OTHERS != 0 && config.admin_token.is_none() => Err(io::Error::other(format!(
+            "everybody on this machine may connect there (mode {mode:04o}): set SocketMode=0600 in its unit, or \
+             admin_token"
+        ))),
+        _ => Ok(listener),
+    }
+}
+
+fn warn_of_modes(listeners: &[Listener], journal: &mut Journal, now: Time) {
+    for listener in listeners {
+        let Some(mode) = listener.inherited_mode().filter(|mode| mode & (OTHERS | GROUP) != 0) else {
+            continue;
+        };
+        let who = if mode & OTHERS != 0 { "everybody on this machine" } else { "its whole group" };
+        let mode = format!("{mode:04o}");
+        let fields: [(&str, &dyn fmt::Display); 4] = [
+            ("address", listener.address()),
+            ("mode", &mode),
+            ("connects", &who),
+            ("fix", &"SocketMode=0600 in its unit"),
+        ];
+        journal.event(now, LogLevel::Warn, "loose_mode", &fields);
+    }
+}
+
 fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {
     let public = config.listen.iter().map(|on| (ListenAddr::Tcp(on.address), Door::Public, on.tls));
     let admin = match &config.admin {
@@ -224,10 +258,12 @@ fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Resul
         AdminListen::Unix(path) => Some((ListenAddr::Unix(path.clone()), Door::Admin, false)),
     };
     let all = public.chain(admin);
+    let sharing = if config.reuseport { Sharing::WithSuccessor } else { Sharing::Alone };
     let listen = |(address, door, tls): (ListenAddr, Door, bool)| {
         match inherited.iter().position(|(bound, _)| *bound == address) {
-            Some(at) => Listener::inherit(inherited.swap_remove(at).1, &address, door),
-            None => Listener::bind(&address, door, config.reuseport),
+            Some(at) => Listener::inherit(inherited.swap_remove(at).1, &address, door)
+                .and_then(|listener| check_mode(config, listener)),
+            None => Listener::bind(&address, door, sharing),
         }
         .map(|listener| listener.with_tls(tls))
         .map_err(|error| StartError::Listen { address: address.to_string(), error })

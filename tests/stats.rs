@@ -20,12 +20,14 @@ fn samples(text: &str) -> HashMap<String, f64> {
             family.0 = name.to_owned();
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').expect("a name and a type");
-            assert!(name == family.0 && matches!(kind, "counter" | "gauge"), "{line}");
+            assert!(name == family.0 && matches!(kind, "counter" | "gauge" | "histogram"), "{line}");
             assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
             family.1 = kind.to_owned();
         } else {
             let (name, value) = line.rsplit_once(' ').expect("a name and a value");
-            assert_eq!(name.split('{').next(), Some(family.0.as_str()), "{line}");
+            let part = name.split('{').next().and_then(|name| name.strip_prefix(&family.0));
+            let parts: &[_] = if family.1 == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+            assert!(part.is_some_and(|part| parts.contains(&part)), "{line}");
             if let Some((_, labels)) = name.split_once('{') {
                 let label = labels.strip_suffix("\"}").and_then(|label| label.split_once("=\""));
                 assert!(label.is_some_and(|(key, value)| !key.is_empty() && !value.contains('"')), "{line}");

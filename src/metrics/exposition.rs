@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::histogram::Histogram;
+
 /// The type of a metric.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum MetricType {
@@ -9,6 +11,8 @@ pub(super) enum MetricType {
     Counter,
     /// Rises and falls.
     Gauge,
+    /// Counts by class.
+    Histogram,
 }
 
 /// Writes metrics; one `family` and then its samples.
@@ -28,9 +32,21 @@ impl<'a> Exposition<'a> {
         let metric_type = match metric_type {
             MetricType::Counter => "counter",
             MetricType::Gauge => "gauge",
+            MetricType::Histogram => "histogram",
         };
         // Writing into a String does not fail.
         let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {metric_type}\n");
+    }
+
+    /// A metric in classes, with its sum in seconds.
+    pub(super) fn histogram(&mut self, name: &'static str, help: &str, histogram: &Histogram) {
+        self.family(name, help, MetricType::Histogram);
+        for (bound, count) in histogram.buckets() {
+            let _ = writeln!(self.out, "{name}_bucket{{le=\"{bound}\"}} {count}");
+        }
+        let (seconds, us) = (histogram.sum_us() / 1_000_000, histogram.sum_us() % 1_000_000);
+        let _ = writeln!(self.out, "{name}_sum {seconds}.{us:06}");
+        let _ = writeln!(self.out, "{name}_count {}", histogram.count());
     }
 
     pub(super) fn sample(&mut self, value: u64) {
@@ -56,13 +72,16 @@ mod tests {
     /// Name, label and value of a sample line, strictly.
     fn sample(line: &str) -> (&str, Option<(&str, &str)>, u64) {
         let (series, value) = line.split_once(' ').expect("no value");
-        let value = value.parse().expect("no integer");
+        let value = match series.strip_suffix("_sum") {
+            None => value.parse().expect("no integer"),
+            Some(_) => (value.parse::<f64>().expect("no number") * 1e6) as u64,
+        };
         match series.split_once('{') {
             None => (series, None, value),
             Some((name, labels)) => {
                 let (label, quoted) = labels.strip_suffix('}').unwrap().split_once('=').unwrap();
                 let text = quoted.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
-                assert!(is_name(label) && is_name(text), "{line}");
+                assert!(is_name(label) && (is_name(text) || label == "le"), "{line}");
                 (name, Some((label, text)), value)
             }
         }
@@ -79,13 +98,17 @@ mod tests {
             assert!(!help.contains(['\\', '\n']), "{line}");
             assert!(families.insert(name), "{name} is there twice");
             let metric_type = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).unwrap();
-            assert!(["counter", "gauge"].contains(&metric_type));
+            assert!(["counter", "gauge", "histogram"].contains(&metric_type));
             assert_eq!(metric_type == "counter", name.ends_with("_total"), "{name}");
             assert!(lines.peek().is_some_and(|line| !line.starts_with('#')), "{name} has no sample");
             while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
                 let (sample_name, label, value) = sample(line);
-                assert_eq!(sample_name, name);
-                let key = label.map_or(name.to_owned(), |(label, text)| format!("{name} {label}={text}"));
+                let part = sample_name.strip_prefix(name).expect(line);
+                let parts: &[&str] =
+                    if metric_type == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+                assert!(parts.contains(&part), "{line}");
+                let key = label
+                    .map_or(sample_name.to_owned(), |(label, text)| format!("{sample_name} {label}={text}"));
                 assert!(series.insert(key, value).is_none(), "{line} is there twice");
             }
         }
@@ -97,6 +120,7 @@ mod tests {
         let mut metrics = Metrics { accepted: 3, send_bytes: u64::MAX, ..Metrics::default() };
         metrics.closed(CloseReason::GoingAway);
         metrics.refused(RefuseReason::PerAddress);
+        metrics.turn_seconds.note(1_500_000);
         let mut gauges = Gauges { uptime_seconds: 9, channels: 2, ..Gauges::default() };
         gauges.connections.set(ConnectionKind::Push, 2);
         let mut text = String::new();
@@ -108,6 +132,11 @@ mod tests {
         assert_eq!(series["wspush_closed_total reason=client"], 0);
         assert_eq!(series["wspush_handshakes_refused_total reason=per_address"], 1);
         assert_eq!(series["wspush_connections kind=ws"], 2);
+        assert_eq!((series["wspush_turn_seconds_sum"], series["wspush_turn_seconds_count"]), (1_500_000, 1));
+        assert_eq!(
+            (series["wspush_turn_seconds_bucket le=1"], series["wspush_turn_seconds_bucket le=+Inf"]),
+            (0, 1)
+        );
         assert_eq!((series["wspush_channels"], series["wspush_uptime_seconds"]), (2, 9));
 
         // As many series as there are numbers in the JSON.

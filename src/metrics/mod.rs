@@ -3,11 +3,13 @@
 //! `/stats` (through serde) and the Prometheus text of `/metrics`.
 
 mod exposition;
+mod histogram;
 mod label;
 mod table;
 
+pub use histogram::Histogram;
 pub use label::{Counts, Label};
 pub use table::{
     CloseReason, ConnectionKind, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage,
-    TlsHandshake,
+    TlsHandshake, WorkKind,
 };

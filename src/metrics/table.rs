@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::exposition::{Exposition, MetricType};
+use super::histogram::Histogram;
 use super::label::{Counts, Label};
 
 /// An enum of label values. Its length is the `N` of [`Counts`].
@@ -43,12 +44,15 @@ macro_rules! numbers {
         $($field:ident: $help:literal,)+
     } by {
         $($by_field:ident[$label:ident]: $by_help:literal,)+
+    } lasting {
+        $($lasting:ident: $lasting_help:literal,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct $name {
             $(#[doc = $help] pub $field: u64,)+
             $(#[doc = $by_help] pub $by_field: Counts<$label, { $label::COUNT }>,)+
+            $(#[doc = $lasting_help] pub $lasting: Histogram,)*
         }
 
         impl $name {
@@ -65,6 +69,7 @@ macro_rules! numbers {
                         out.sample_with($label::NAME, value, count);
                     }
                 )+
+                $(out.histogram(concat!("wspush_", stringify!($lasting)), $lasting_help, &self.$lasting);)*
             }
         }
     };
@@ -150,6 +155,28 @@ label! {
 }
 
 label! {
+    /// A kind of work of which a turn leaves the rest for the next one.
+    WorkKind = "work" {
+        Events = "events": "Events of the poll.",
+        Read = "read": "Bytes read.",
+        Inflate = "inflate": "Messages inflated.",
+        Frames = "frames": "Frames from clients.",
+        Heads = "heads": "Requests.",
+        Names = "names": "Names of channels compared, and channels looked after.",
+        Records = "records": "Records of TLS opened.",
+        Handshakes = "handshakes": "Handshakes of TLS.",
+        Send = "send": "Bytes written to single connections.",
+        Compress = "compress": "Messages compressed.",
+        Commands = "commands": "Commands from other threads, and publications.",
+        Flush = "flush": "Subscribers to write publications to (flush_slice).",
+        Receipts = "receipts": "Publications looked at for their receipts.",
+        Deadlines = "deadlines": "Deadlines that have passed.",
+        Sweep = "sweep": "Connections looked at for their heartbeat.",
+        Listing = "listing": "Connections looked at for a list.",
+    }
+}
+
+label! {
     /// What an open WebSocket is used for.
     ConnectionKind = "kind" {
         Push = "ws": "On /ws.",
@@ -193,6 +220,9 @@ numbers! {
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
+        turns_cut[WorkKind]: "Turns that left work for the next one, by the kind that was left or took most of it.",
+    } lasting {
+        turn_seconds: "Time that each turn took, without waiting.",
     }
 }
 
@@ -217,6 +247,7 @@ numbers! {
         uptime_seconds: "Seconds since the start.",
     } by {
         connections[ConnectionKind]: "Open WebSockets, by kind.",
+    } lasting {
     }
 }
 
@@ -274,6 +305,7 @@ mod tests {
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);
         check(KernelTls::ALL, KernelTls::name);
+        check(WorkKind::ALL, WorkKind::name);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Deflater {
     bytes_min: usize,
     stream: Option<Box<zlib_rs::Deflate>>,
     buffer: Vec<u8>,
+    /// Bytes compressed since somebody asked.
+    taken: u64,
 }
 
 impl Deflater {
@@ -34,6 +36,11 @@ impl Deflater {
     /// before its first message.
     pub fn new(level: u8, bytes_min: usize) -> Deflater {
         Deflater { level, bytes_min, ..Deflater::default() }
+    }
+
+    /// How many bytes it has compressed since the last call.
+    pub fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.taken)
     }
 
     /// The message as one deflated frame; `None` if it is too short for that, or wouldn't become shorter.
@@ -68,6 +75,7 @@ impl Deflater {
             self.buffer.resize(SERVER_HEADER_MAX + room, 0);
         }
         stream.reset();
+        self.taken += payload.len() as u64;
         let out = &mut self.buffer[SERVER_HEADER_MAX..SERVER_HEADER_MAX + room];
         stream.compress(payload, out, zlib_rs::DeflateFlush::SyncFlush).ok()?;
         let written = usize::try_from(stream.total_out()).ok()?;

@@ -22,9 +22,16 @@ pub struct Inflater {
     len: usize,
     /// Nothing has come since the beginning, or since a final block.
     between: bool,
+    /// Bytes that have come in and gone out since somebody asked, also of messages that were none.
+    done: u64,
 }
 
 impl Inflater {
+    /// How many bytes it has taken in and given out since the last call.
+    pub fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.done)
+    }
+
     /// Inflates a message that lies in pieces.
     ///
     /// # Errors
@@ -72,6 +79,7 @@ impl Inflater {
             let used = (stream.total_in() - read) as usize;
             let made = (stream.total_out() - written) as usize;
             self.len += made;
+            self.done += (used + made) as u64;
             // First, since it may be that it is corrupt behind the limit: in which pieces it came makes no difference.
             if self.len > bytes_max {
                 return Err(Violation::too_big());
@@ -163,6 +171,11 @@ mod tests {
         for bytes_max in [125, len / 160, len - 1] {
             let result = inflater.message(bomb.chunks(100), bytes_max).map(<[u8]>::len);
             assert_eq!(result, Err(Violation::too_big()));
+            let done = inflater.take_work();
+            assert!(
+                (bytes_max as u64..(bytes_max + deflated_bytes_max + 2) as u64).contains(&done),
+                "{done}"
+            );
             assert!(inflater.room.len() <= (bytes_max + 1).max(ROOM_AT_REST));
         }
         assert_eq!(inflater.message(bomb.chunks(100), len).map(<[u8]>::len), Ok(len));

@@ -232,6 +232,11 @@ fn absorb<'a>(
 }
 
 impl Assembly {
+    /// Bytes of the current frame's payload that are still to come.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Turns to a new data frame.
     fn begin(&mut self, header: &Header) {
         if header.opcode != Opcode::Continuation {

@@ -73,7 +73,7 @@ impl Channels {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Channel, DEFAULT, Message, Passage};
+    use super::super::{Channel, DEFAULT, Encoded, Form, Message, Passage, Place};
     use super::*;
 
     /// Room for one whole log, and half as much again.
@@ -108,7 +108,8 @@ mod tests {
                 }
             }
             let shorter = Message::Binary(&vec![n as u8; len / 3]).to_frame();
-            self.channels.append(id, &frame, Some(&shorter), self.next[n], self.next[n], 5);
+            let place = Place { offset: self.next[n], receipt: self.next[n], now_us: 5 };
+            self.channels.append(id, &Encoded::plain(&frame).with_deflated(Some(&shorter)), place);
             self.next[n] += 1;
             let recount: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
             assert_eq!(recount, self.channels.log_bytes());
@@ -152,20 +153,20 @@ mod tests {
         }
         assert_eq!(bench.halved[0], "c0", "it had the most");
         for n in 0..12 {
-            let log = &bench.channel(n).log;
+            let log = bench.channel(n).log();
             assert!(log.next_offset() - log.first_offset() >= 1, "channel {n} has nothing left");
             assert!(bench.channel(n).log_bytes() <= 3 * LIMITS.sum_bytes / 12, "channel {n} has too much");
         }
         // As large as it gets: everybody else may have to go, but it is taken.
         assert!(bench.publish(7, LIMITS.bytes - 10));
-        assert_eq!(bench.channel(7).log.next_offset(), bench.next[7]);
+        assert_eq!(bench.channel(7).log().next_offset(), bench.next[7]);
     }
 
     #[test]
     fn what_somebody_was_not_offered_stays() {
         let mut bench = Bench::new(20);
         for n in 0..20 {
-            bench.channels.get_mut(bench.ids[n]).join(n as u32, n % 2 == 1, 0);
+            bench.channels.get_mut(bench.ids[n]).join(n as u32, Form::ALL[n % 2], 0);
         }
         let mut taken = 0;
         while bench.publish(taken % 20, 1_000) {
@@ -173,7 +174,7 @@ mod tests {
             assert!(taken < 1_000, "there is a bound");
         }
         assert!(bench.halved.is_empty() && taken > 20, "{taken}: {:?}", bench.halved);
-        assert!((0..20).all(|n| bench.channel(n).log.first_offset() == 1), "nothing is lost");
+        assert!((0..20).all(|n| bench.channel(n).log().first_offset() == 1), "nothing is lost");
         bench.flush();
         assert!(bench.publish(taken % 20, 1_000), "everybody was offered everything");
         assert!(!bench.halved.is_empty());
@@ -183,7 +184,7 @@ mod tests {
     fn whoever_was_behind_is_looked_after_and_counted() {
         let mut bench = Bench::new(3);
         bench.channels.set_fallen(Passage::Skipped);
-        bench.channels.get_mut(bench.ids[0]).join(0, true, 0);
+        bench.channels.get_mut(bench.ids[0]).join(0, Form::Deflated, 0);
         for _ in 0..10 {
             assert!(bench.publish(0, 1_500));
         }
@@ -196,7 +197,10 @@ mod tests {
         assert_eq!(bench.halved, ["c0"]);
         let channel = bench.channel(0);
         assert_eq!(
-            (channel.log.first_offset(), channel.log_in(true).unwrap().position(channel.members[0].cursor)),
+            (
+                channel.log().first_offset(),
+                channel.log_in(Form::Deflated).unwrap().position(channel.members[0].cursor)
+            ),
             (6, None)
         );
         assert_eq!(bench.channels.next_dirty(), Some(bench.ids[0]), "a walk finds who has fallen off");

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::deflated::Deflated;
+use super::form::{Encoded, Form};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
-use super::midway::Midway;
+use super::ring::Ring;
 
 /// One subscriber of a named channel: 8 bytes here and 8 ([`Membership`]) at the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,17 @@ pub struct Walk {
     pub head: u64,
 }
 
+/// Where a publication belongs, and when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its number in the channel.
+    pub offset: u64,
+    /// Its receipt's id.
+    pub receipt: u64,
+    /// The reactor's clock, in microseconds.
+    pub now_us: u64,
+}
+
 /// A channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -41,12 +52,12 @@ pub struct Channel {
     pub name: Arc<str>,
     /// Which life of this name it is: microseconds since 1970 at its creation.
     pub epoch: u64,
-    /// The publications.
-    pub log: Log,
-    /// The publications deflated, while there is a subscriber who takes them so.
-    pub deflated: Option<Box<Deflated>>,
-    /// Logical position of the next deflated log's first byte: none is ever used twice.
-    deflated_from: u64,
+    /// The publications, which every channel keeps in this form.
+    pub plain: Ring,
+    /// The publications in other forms, while there are subscribers who take them so.
+    pub others: [Option<Box<Ring>>; Form::LAZY.len()],
+    /// Logical position of the first byte of these rings when they are made next: none is ever used twice.
+    others_from: [u64; Form::LAZY.len()],
     /// Who has them.
     pub ledger: Ledger,
     /// Subscribers of a named channel. The default channel has none here: its subscribers are the slots themselves.
@@ -67,11 +78,6 @@ pub struct Channel {
     look_again: bool,
     /// What becomes of a subscriber that falls off the log.
     pub fallen: Passage,
-    /// Who stands in the middle of a frame: of the plain form, and of the deflated one.
-    pub midway: [Midway; 2],
-    /// Pieces of these forms that connections are still to get beside what their cursors say, as they have left, or
-    /// something else comes behind it. The channel stays as long.
-    pub owed: [u32; 2],
 }
 
 impl Channel {
@@ -81,9 +87,9 @@ impl Channel {
             epoch,
             ledger: Ledger::new(log.next_offset(), lines_max),
             offered: log.head(),
-            deflated: None,
-            deflated_from: log.head(),
-            log,
+            others: Default::default(),
+            others_from: [log.head(); Form::LAZY.len()],
+            plain: Ring::new(Form::Plain, log),
             members: Vec::new(),
             subscribers: 0,
             walk: None,
@@ -92,9 +98,45 @@ impl Channel {
             unsettled: false,
             look_again: false,
             fallen: Passage::Gone,
-            midway: Default::default(),
-            owed: [0; 2],
         }
+    }
+
+    /// The publications in their plain form.
+    #[inline]
+    pub fn log(&self) -> &Log {
+        &self.plain.log
+    }
+
+    /// A form; `None`: nobody has taken it for a while.
+    pub fn ring(&self, form: Form) -> Option<&Ring> {
+        match form.index() {
+            0 => Some(&self.plain),
+            n => self.others[n - 1].as_deref(),
+        }
+    }
+
+    /// As [`ring`](Self::ring), to be changed.
+    pub fn ring_mut(&mut self, form: Form) -> Option<&mut Ring> {
+        match form.index() {
+            0 => Some(&mut self.plain),
+            n => self.others[n - 1].as_deref_mut(),
+        }
+    }
+
+    /// What a subscriber of this form reads from, what counts it, and where the members stand.
+    pub fn parts(&mut self, form: Form) -> (&mut Ring, &mut Ledger, &mut [Member]) {
+        let other = form.index().checked_sub(1).and_then(|n| self.others[n].as_deref_mut());
+        (other.unwrap_or(&mut self.plain), &mut self.ledger, &mut self.members)
+    }
+
+    /// The forms that are kept.
+    pub fn rings(&self) -> impl Iterator<Item = &Ring> {
+        std::iter::once(&self.plain).chain(self.others.iter().flatten().map(|ring| &**ring))
+    }
+
+    /// Whether there is another form than the plain one.
+    pub fn has_other_forms(&self) -> bool {
+        self.others.iter().any(Option::is_some)
     }
 
     /// Whether a frame of `len` bytes can be appended without evicting what some subscriber was not yet offered.
@@ -102,126 +144,115 @@ impl Channel {
     /// This is what makes a burst larger than the log wait for the flush instead of turning everybody into a
     /// slow consumer. It also keeps cursors resolvable: see [`Cursor`].
     pub fn has_room(&self, len: usize) -> bool {
-        self.subscribers == 0 || self.log.tail_after(len) <= self.offered
+        self.subscribers == 0 || self.log().tail_after(len) <= self.offered
     }
 
-    /// The log in the form that a subscriber takes; `None`: nobody has taken deflated frames for a while.
-    pub fn log_in(&self, deflated: bool) -> Option<&Log> {
-        if deflated { self.deflated.as_ref().map(|deflated| &deflated.log) } else { Some(&self.log) }
+    /// The log in the form that a subscriber takes; `None`: nobody has taken that for a while.
+    pub fn log_in(&self, form: Form) -> Option<&Log> {
+        self.ring(form).map(|ring| &ring.log)
     }
 
-    /// Whether there are subscribers who take deflated frames.
-    pub fn wants_deflated(&self) -> bool {
-        self.deflated.as_ref().is_some_and(|deflated| deflated.subscribers > 0)
+    /// Whether there are subscribers who take this form.
+    pub fn wants(&self, form: Form) -> bool {
+        self.ring(form).is_some_and(|ring| ring.subscribers > 0)
     }
 
     /// Bytes allocated for what was published: rings, their indexes and the deliveries' counts. Whatever else is kept
     /// for each publication is added here, in `log_growth` and in
     /// `give_up_half`, and `logs_bytes_max` bounds it.
     pub fn log_bytes(&self) -> usize {
-        let deflated = self.deflated.as_ref().map_or(0, |deflated| deflated.log.bytes());
-        self.log.bytes() + deflated + self.ledger.bytes()
+        self.rings().map(|ring| ring.log.bytes()).sum::<usize>() + self.ledger.bytes()
     }
 
     /// By how much that grows, at the most, if a frame of `len` bytes is appended.
     pub(super) fn log_growth(&self, len: usize) -> usize {
-        let tail = self.log.tail_after(len);
-        let first = self.log.offset_at(tail).0;
-        let deflated = self.deflated.as_ref().map(|deflated| &deflated.log);
-        let deflated = deflated.map_or(0, |log| log.growth_from(log.start_of(first), len));
-        self.log.growth_from(tail, len) + deflated + self.ledger.growth()
+        let first = self.first_after(len);
+        let growth = |ring: &Ring| ring.log.growth_from(ring.log.start_of(first), len);
+        self.rings().map(growth).sum::<usize>() + self.ledger.growth()
     }
 
-    /// Where the tails of both forms will be once a frame of `len` bytes has been appended.
-    pub fn tails_after(&self, len: usize) -> [u64; 2] {
-        self.tails_at(self.log.tail_after(len))
+    /// Offset of the oldest publication that is left once a frame of `len` bytes has been appended.
+    pub fn first_after(&self, len: usize) -> u64 {
+        let log = self.log();
+        log.offset_at(log.tail_after(len)).0
     }
 
-    /// Where they will be once the older half is given up.
-    pub fn tails_at_half(&self) -> [u64; 2] {
-        self.tails_at(self.log.half())
+    /// Offset of the oldest publication that is left once the older half is given up.
+    pub fn first_at_half(&self) -> u64 {
+        let log = self.log();
+        log.offset_at(log.half()).0
     }
 
-    fn tails_at(&self, tail: u64) -> [u64; 2] {
-        let first = self.log.offset_at(tail).0;
-        [tail, self.deflated.as_ref().map_or(0, |deflated| deflated.log.start_of(first))]
+    /// Whether somebody stands in the middle of a frame.
+    pub fn has_midway(&self) -> bool {
+        self.rings().any(|ring| !ring.midway.is_empty())
     }
 
     /// Whether nobody needs it: no subscriber, and none that has left and is still to get something.
     pub fn is_deserted(&self) -> bool {
-        self.subscribers == 0 && self.owed == [0; 2]
+        self.subscribers == 0 && self.rings().all(|ring| ring.owed == 0)
     }
 
     /// Whether it has something to give up that every subscriber was offered.
     pub(super) fn can_give_up_half(&self) -> bool {
-        self.log.publications() > 0 && (self.subscribers == 0 || self.log.half() <= self.offered)
+        self.log().publications() > 0 && (self.subscribers == 0 || self.log().half() <= self.offered)
     }
 
     /// Whether the newest publication would go, though somebody may still have to skip to it.
     pub(super) fn gives_up_newest(&self) -> bool {
-        self.subscribers > 0 && self.log.publications() == 1
+        self.subscribers > 0 && self.log().publications() == 1
     }
 
     /// Gives up the older half of what was published. Whoever has not read it yet has fallen off the log then; the
     /// next walk goes and sees, as it does after a publication that evicts others.
     pub(super) fn give_up_half(&mut self, now_us: u64) {
-        self.log.give_up_before(self.log.half());
-        if let Some(other) = &mut self.deflated {
-            other.log.give_up_before(other.log.start_of(self.log.first_offset()));
+        let first = self.first_at_half();
+        let others = self.others.iter_mut().flatten().map(|ring| &mut **ring);
+        for ring in std::iter::once(&mut self.plain).chain(others) {
+            ring.log.give_up_before(ring.log.start_of(first));
         }
-        self.ledger.forget_before(self.log.first_offset(), now_us, self.fallen);
+        self.ledger.forget_before(first, now_us, self.fallen);
         self.look_again = self.subscribers > 0;
     }
 
-    /// Gives the deflated log back once it has had no subscriber for so long, and nobody is to get more of it.
-    pub(super) fn drop_deflated(&mut self, now_ms: u64, unused_ms: u64) {
-        if self.owed[1] > 0 {
-            return;
-        }
-        if let Some(deflated) = self.deflated.take_if(|deflated| deflated.is_unused(now_ms, unused_ms)) {
-            self.deflated_from = deflated.log.head();
+    /// Gives back the forms that have had no subscriber for so long, and of which nobody is to get more.
+    pub(super) fn drop_unused_rings(&mut self, now_ms: u64, unused_ms: u64) {
+        for (ring, from) in self.others.iter_mut().zip(&mut self.others_from) {
+            if let Some(ring) = ring.take_if(|ring| ring.is_unused(now_ms, unused_ms)) {
+                *from = ring.log.head();
+            }
         }
     }
 
-    /// Appends a frame for all present subscribers as publication number `offset`, with its `deflated` form if it has
-    /// a shorter one.
+    /// Appends a publication for all present subscribers.
     ///
     /// A channel that a subscriber has opened does not know how many publications are on their way to it; the
     /// first one that arrives says where the count begins.
-    pub(super) fn append(
-        &mut self,
-        frame: &[u8],
-        deflated: Option<&[u8]>,
-        offset: u64,
-        id: u64,
-        now_us: u64,
-    ) {
-        if self.log.head() == self.log.tail() && self.log.next_offset() != offset {
-            self.log.begin_at(offset);
+    pub(super) fn append(&mut self, publication: &Encoded<'_>, place: Place) {
+        let Place { offset, receipt, now_us } = place;
+        if self.log().head() == self.log().tail() && self.log().next_offset() != offset {
+            self.plain.log.begin_at(offset);
             self.ledger.begin_at(offset);
-            if let Some(other) = &mut self.deflated {
-                other.log.begin_at(offset);
-            }
+            self.others.iter_mut().flatten().for_each(|ring| ring.log.begin_at(offset));
         }
         self.used_ms = now_us / 1000;
-        self.ledger.publish(id, self.subscribers, now_us, self.fallen);
-        let appended = self.log.append(frame);
+        self.ledger.publish(receipt, self.subscribers, now_us, self.fallen);
+        let appended = self.plain.append(publication);
         assert_eq!(appended, offset, "the inbox gives out places in the order in which they are appended");
-        if let Some(other) = &mut self.deflated {
-            let shorter = deflated.filter(|deflated| deflated.len() < frame.len()).unwrap_or(frame);
-            other.log.evict_before(self.log.first_offset());
-            other.log.append(shorter);
+        for ring in self.others.iter_mut().flatten() {
+            ring.log.evict_before(self.plain.log.first_offset());
+            ring.append(publication);
         }
         if self.subscribers == 0 {
-            self.offered = self.log.head();
+            self.offered = self.plain.log.head();
         }
     }
 
     /// Starts a walk, or goes on with the one under way. None: everybody was offered everything.
     pub fn resume_walk(&mut self) -> Option<Walk> {
-        if self.walk.is_none() && (self.offered < self.log.head() || std::mem::take(&mut self.look_again)) {
+        if self.walk.is_none() && (self.offered < self.log().head() || std::mem::take(&mut self.look_again)) {
             self.look_again = false;
-            self.walk = Some(Walk { next: 0, head: self.log.head() });
+            self.walk = Some(Walk { next: 0, head: self.log().head() });
         }
         self.walk
     }
@@ -234,20 +265,22 @@ impl Channel {
     }
 
     /// Adds a subscriber, who gets what is published from now on; returns its cursor, into the form it takes.
-    pub fn enter(&mut self, deflated: bool) -> Cursor {
+    pub fn enter(&mut self, form: Form) -> Cursor {
         self.subscribers += 1;
-        if deflated {
-            let new = || Box::new(Deflated::beside(&self.log, self.deflated_from));
-            self.deflated.get_or_insert_with(new).join()
-        } else {
-            Cursor::at(self.log.head())
+        match form.index() {
+            0 => self.plain.join(),
+            n => {
+                let log = &self.plain.log;
+                let new = || Box::new(Ring::new(form, log.beside(self.others_from[n - 1])));
+                self.others[n - 1].get_or_insert_with(new).join()
+            }
         }
     }
 
     /// Adds a member, who gets what is published from now on; returns its place.
-    pub fn join(&mut self, slot: u32, deflated: bool, now_ms: u64) -> u32 {
+    pub fn join(&mut self, slot: u32, form: Form, now_ms: u64) -> u32 {
         self.used_ms = now_ms;
-        let cursor = self.enter(deflated);
+        let cursor = self.enter(form);
         self.members.push(Member { slot, cursor });
         (self.members.len() - 1) as u32
     }
@@ -256,10 +289,10 @@ impl Channel {
     /// `moved(slot, old, new)` for each.
     ///
     /// A member that the walk has still to visit is never moved in front of it.
-    pub fn leave(&mut self, place: u32, deflated: bool, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {
+    pub fn leave(&mut self, place: u32, form: Form, now_ms: u64, mut moved: impl FnMut(u32, u32, u32)) {
         self.used_ms = now_ms;
         let mut gap = place as usize;
-        self.depart(self.members[gap].cursor, deflated);
+        self.depart(self.members[gap].cursor, form);
         let last = self.members.len() - 1;
         if let Some(walk) = &mut self.walk
             && gap < walk.next
@@ -283,23 +316,23 @@ impl Channel {
     }
 
     /// Accounts for a subscriber that leaves with its cursor there, in the form that it took.
-    pub fn depart(&mut self, cursor: Cursor, deflated: bool) {
+    pub fn depart(&mut self, cursor: Cursor, form: Form) {
         self.subscribers -= 1;
-        if let Some(other) = self.deflated.as_mut().filter(|_| deflated) {
-            other.subscribers -= 1;
+        if let Some(ring) = self.ring_mut(form) {
+            ring.subscribers -= 1;
         }
-        let log = self.log_in(deflated).unwrap_or(&self.log);
+        let log = self.log_in(form).unwrap_or(self.log());
         let offset = match log.position(cursor) {
             Some(position) => log.offset_at(position).0,
             None => log.first_offset(),
         };
-        self.ledger.pass(Passage::Gone, offset, self.log.next_offset());
+        self.ledger.pass(Passage::Gone, offset, self.plain.log.next_offset());
     }
 
     /// Moves a fallen subscriber on to the newest publication; returns its new cursor, in the form that it takes, and
     /// how many it lost of those the log still has.
-    pub fn skip_to_newest(&mut self, deflated: bool) -> (Cursor, u64) {
-        let log = self.log_in(deflated).unwrap_or(&self.log);
+    pub fn skip_to_newest(&mut self, form: Form) -> (Cursor, u64) {
+        let log = self.log_in(form).unwrap_or(self.log());
         let position = log.newest_start();
         let (offset, _) = log.offset_at(position);
         let first = log.first_offset();
@@ -317,6 +350,10 @@ mod tests {
         Channel::new("c".into(), 1, Log::new(0, 1 << 16, publications_max), publications_max, 0)
     }
 
+    fn append(channel: &mut Channel, frame: &[u8], offset: u64) {
+        channel.append(&Encoded::plain(frame), Place { offset, receipt: offset, now_us: 0 });
+    }
+
     fn slots(channel: &Channel) -> Vec<u32> {
         channel.members.iter().map(|m| m.slot).collect()
     }
@@ -325,33 +362,33 @@ mod tests {
     fn a_burst_waits_for_the_flush_not_for_the_slow() {
         let mut channel = channel(2);
         let frame = Message::Text("x").to_frame();
-        channel.join(7, false, 0);
-        channel.append(&frame, None, 0, 0, 0);
-        channel.append(&frame, None, 1, 1, 0);
+        channel.join(7, Form::Plain, 0);
+        append(&mut channel, &frame, 0);
+        append(&mut channel, &frame, 1);
         assert!(!channel.has_room(frame.len()), "the first one was not offered yet");
         let walk = channel.resume_walk().unwrap();
-        assert_eq!(walk.head, channel.log.head());
+        assert_eq!(walk.head, channel.log().head());
         channel.end_walk();
         assert!(channel.has_room(frame.len()));
         assert_eq!(channel.resume_walk(), None);
-        assert_eq!(channel.log.position(channel.members[0].cursor), Some(0), "an unwritten cursor stays");
+        assert_eq!(channel.log().position(channel.members[0].cursor), Some(0), "an unwritten cursor stays");
     }
 
     #[test]
     fn leaving_during_a_walk_hides_nobody_from_it() {
         let mut channel = channel(8);
         for slot in 0..6 {
-            channel.join(slot, false, 0);
+            channel.join(slot, Form::Plain, 0);
         }
-        channel.append(&Message::Text("x").to_frame(), None, 0, 0, 0);
+        append(&mut channel, &Message::Text("x").to_frame(), 0);
         channel.resume_walk();
         channel.walk.as_mut().unwrap().next = 3;
         let mut moves = Vec::new();
-        channel.leave(0, false, 0, |slot, old, new| moves.push((slot, old, new)));
+        channel.leave(0, Form::Plain, 0, |slot, old, new| moves.push((slot, old, new)));
         assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 1, 5, 3, 4], 2));
         assert_eq!(moves, [(2, 2, 0), (5, 5, 2)]);
-        channel.leave(4, false, 0, |_, _, _| panic!("the last one leaves no gap"));
-        channel.leave(1, false, 0, |_, _, _| {});
+        channel.leave(4, Form::Plain, 0, |_, _, _| panic!("the last one leaves no gap"));
+        channel.leave(1, Form::Plain, 0, |_, _, _| {});
         assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 3, 5], 1));
     }
 
@@ -359,15 +396,15 @@ mod tests {
     fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
         let mut channel = channel(3);
         let frame = Message::Text("x").to_frame();
-        channel.join(0, false, 0);
-        channel.join(1, false, 0);
+        channel.join(0, Form::Plain, 0);
+        channel.join(1, Form::Plain, 0);
         for id in 0..3 {
-            channel.append(&frame, None, id, id, 0);
+            append(&mut channel, &frame, id);
         }
-        channel.leave(0, false, 0, |_, _, _| {});
+        channel.leave(0, Form::Plain, 0, |_, _, _| {});
         channel.end_walk();
-        let (cursor, lost) = channel.skip_to_newest(false);
-        assert_eq!((channel.log.position(cursor), lost), (Some(channel.log.newest_start()), 2));
+        let (cursor, lost) = channel.skip_to_newest(Form::Plain);
+        assert_eq!((channel.log().position(cursor), lost), (Some(channel.log().newest_start()), 2));
         channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
         let d = channel.ledger.delivery(0).unwrap();
         assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use super::channel::Channel;
+use super::channel::{Channel, Place};
+use super::form::Encoded;
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
 
@@ -92,7 +93,7 @@ impl Channels {
     #[doc(hidden)]
     pub fn start_at(&mut self, position: u64) {
         let default = self.get(DEFAULT);
-        assert!(self.len() == 1 && default.subscribers == 0 && default.log.head() == default.log.tail());
+        assert!(self.len() == 1 && default.subscribers == 0 && default.log().head() == default.log().tail());
         let epoch = default.epoch;
         *self = Channels { start: position, fallen: self.fallen, ..Channels::empty(self.limits) };
         self.open(&Arc::from(DEFAULT_NAME), epoch, 1, 0);
@@ -151,7 +152,7 @@ impl Channels {
 
     /// Whether nothing was ever published in a channel, as far as it knows.
     pub fn is_unused(&self, id: ChannelId) -> bool {
-        self.get(id).log.head() == self.start
+        self.get(id).log().head() == self.start
     }
 
     /// Changes a channel's log, and counts the bytes that this takes or gives back.
@@ -171,19 +172,10 @@ impl Channels {
         }
     }
 
-    /// Appends a frame, and its shorter `deflated` form if it has one, to a channel as its publication number `offset`,
-    /// and queues the channel for the flush.
-    pub fn append(
-        &mut self,
-        id: ChannelId,
-        frame: &[u8],
-        deflated: Option<&[u8]>,
-        offset: u64,
-        receipt: u64,
-        now_us: u64,
-    ) {
-        self.newest = self.newest.max(receipt);
-        self.resize(id, |channel| channel.append(frame, deflated, offset, receipt, now_us));
+    /// Appends a publication to a channel, and queues the channel for the flush.
+    pub fn append(&mut self, id: ChannelId, publication: &Encoded<'_>, place: Place) {
+        self.newest = self.newest.max(place.receipt);
+        self.resize(id, |channel| channel.append(publication, place));
         self.queue(id);
         self.touch(id);
     }
@@ -202,7 +194,7 @@ impl Channels {
         for id in self.unsettled.drain(..) {
             let channel = &mut self.all[id.0 as usize];
             channel.unsettled = false;
-            let lost = (channel.log.first_offset(), channel.fallen);
+            let lost = (channel.log().first_offset(), channel.fallen);
             looked_at += channel.ledger.settle(now_us, lost, asked_from, &mut changed);
         }
         looked_at
@@ -226,16 +218,16 @@ impl Channels {
         !self.queue.is_empty()
     }
 
-    /// Whether any channel has a deflated log.
-    pub fn have_deflated(&self) -> bool {
-        self.all.iter().any(|(_, channel)| channel.deflated.is_some())
+    /// Whether any channel has another form than the plain one.
+    pub fn have_other_forms(&self) -> bool {
+        self.all.iter().any(|(_, channel)| channel.has_other_forms())
     }
 
-    /// Gives deflated logs back that have had no subscriber for so long.
-    pub fn drop_deflated(&mut self, now_ms: u64, unused_ms: u64) {
+    /// Gives back forms that have had no subscriber for so long.
+    pub fn drop_unused_rings(&mut self, now_ms: u64, unused_ms: u64) {
         for (_, channel) in &mut self.all {
             let before = channel.log_bytes();
-            channel.drop_deflated(now_ms, unused_ms);
+            channel.drop_unused_rings(now_ms, unused_ms);
             self.log_bytes -= before - channel.log_bytes();
         }
     }
@@ -257,7 +249,7 @@ impl Channels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::push::Message;
+    use crate::push::{Form, Message};
 
     const LIMITS: LogLimits = LogLimits { bytes: 1 << 12, publications: 8, sum_bytes: 1 << 20 };
 
@@ -266,11 +258,11 @@ mod tests {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
         assert_eq!(channels.open(&"news".into(), 9, 9, 0), news);
-        channels.get_mut(news).join(0, false, 0);
+        channels.get_mut(news).join(0, Form::Plain, 0);
         channels.get_mut(DEFAULT).subscribers = 1;
         let frame = Message::Text("x").to_frame();
         for (id, offset) in [(news, 1), (DEFAULT, 1), (news, 2)] {
-            channels.append(id, &frame, None, offset, 0, 0);
+            channels.append(id, &Encoded::plain(&frame), Place { offset, receipt: 0, now_us: 0 });
         }
         assert_eq!((channels.next_dirty(), channels.is_dirty()), (Some(news), true));
         channels.requeue(news, true);
@@ -283,7 +275,8 @@ mod tests {
     fn a_channel_nobody_listens_to_is_logged_not_flushed_and_forgotten_in_time() {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
-        channels.append(news, &Message::Text("x").to_frame(), None, 1, 7, 5_000);
+        let place = Place { offset: 1, receipt: 7, now_us: 5_000 };
+        channels.append(news, &Encoded::plain(&Message::Text("x").to_frame()), place);
         assert!(!channels.is_dirty());
         let mut seen = Vec::new();
         channels.settle(5_000, |d| seen.push((d.id, d.recipients, d.last_us)));

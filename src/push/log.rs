@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::budget::grown;
-use crate::protocol::frame;
 
 /// A place in a log: the low half of a logical byte position.
 ///
@@ -148,13 +147,12 @@ impl Log {
         tail
     }
 
-    /// Appends one publication, a whole frame, and evicts the oldest ones that no longer fit.
+    /// Appends the bytes of one publication, and evicts the oldest ones that no longer fit.
     ///
     /// # Panics
-    /// If the frame alone is larger than the log; callers check that where the message enters.
+    /// If it alone is larger than the log; callers check that where the message enters.
     pub fn append(&mut self, frame: &[u8]) -> u64 {
         assert!(!frame.is_empty() && frame.len() <= self.bytes_max, "a frame that no log can hold");
-        debug_assert!(frame::are_whole(frame), "the log holds whole frames only");
         self.evict_to(self.tail_after(frame.len()));
         let ring = self.ring_for((self.head - self.tail) as usize + frame.len());
         if ring != self.ring.len() {

@@ -3,16 +3,16 @@
 //! A [`Publication`] is checked and encoded into wire bytes where it enters, and appended to its channel's
 //! [`Log`], a bounded ring. A subscriber owns no queue, only a [`Cursor`] into the ring; what it still
 //! has to get is the bytes from there to the head. The [`Ledger`] counts, for each publication, how many
-//! have it, lag, were skipped or left, at two additions for a write whatever it carried. Once a subscriber
-//! takes deflated frames, the channel keeps each publication in that form as well ([`Deflated`]), under the
-//! same offsets.
+//! have it, lag, were skipped or left, at two additions for a write whatever it carried. A subscriber may
+//! take publications in another [`Form`], deflated; while somebody does the channel has a [`Ring`] of that
+//! form as well, under the same offsets, and each publication is encoded for it once.
 //!
 //! May import: protocol, limits, error. It knows no socket and no clock.
 
 pub mod budget;
 pub mod channel;
 pub mod channels;
-pub mod deflated;
+pub mod form;
 pub mod ledger;
 pub mod log;
 pub mod memberships;
@@ -21,11 +21,12 @@ pub mod midway;
 pub mod options;
 pub mod publication;
 pub mod push_error;
+pub mod ring;
 
 pub use budget::Room;
-pub use channel::{Channel, Member, Membership, Walk};
+pub use channel::{Channel, Member, Membership, Place, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, LogLimits};
-pub use deflated::Deflated;
+pub use form::{Encoded, Encoder, Form};
 pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT};
 pub use log::{Cursor, Log};
 pub use memberships::Memberships;
@@ -34,3 +35,4 @@ pub use midway::Midway;
 pub use options::PushOptions;
 pub use publication::{Kind, Publication};
 pub use push_error::PushError;
+pub use ring::Ring;

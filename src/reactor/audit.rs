@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
 use super::outbox::Stretch;
 use super::reactor::{Census, Reactor};
@@ -55,6 +55,13 @@ impl<S: Socket> Reactor<S> {
         };
         let mut census = Census::default();
         let mut partial_input = false;
+        let queued = self.work.queue().filter(|&(index, serial)| {
+            self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial)
+        });
+        let mut queued: Vec<u32> = queued.map(|(index, _)| index).collect();
+        queued.sort_unstable();
+        let flagged = self.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
+        assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
         for (index, slot) in &self.slots {
             self.audit_slot(index, slot);
             match slot.state {
@@ -90,9 +97,9 @@ impl<S: Socket> Reactor<S> {
         assert_eq!(logs, self.channels.log_bytes(), "the sum of the logs is wrong");
         assert!(logs <= self.config.logs_bytes_max, "{logs} bytes of logs are more than there may be");
         for (id, channel) in self.channels.iter() {
-            let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log.next_offset() };
+            let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
-            assert!(channel.log.tail() <= channel.log.head());
+            assert!(channel.log().tail() <= channel.log().head());
             let subscribers = match id {
                 DEFAULT => self.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::BROADCAST)).count(),
                 _ => channel.members.len(),
@@ -133,10 +140,10 @@ impl<S: Socket> Reactor<S> {
 
     /// Who stands in mid-frame is listed, and who is owed something is counted.
     fn audit_owed(&self, id: ChannelId, channel: &Channel) {
-        let (mut midway, mut owed) = ([Vec::new(), Vec::new()], [0, 0]);
+        let (mut midway, mut owed) = ([const { Vec::new() }; Form::COUNT], [0; Form::COUNT]);
         for (index, slot) in &self.slots {
-            let form = usize::from(slot.flags.takes_deflated());
-            let log = channel.log_in(form == 1);
+            let form = slot.form.index();
+            let log = channel.log_in(slot.form);
             if slot.mid_channel() == Some(id) {
                 let position = log.zip(self.cursor(index, id)).and_then(|(log, cursor)| log.position(cursor));
                 midway[form].push((position.expect("in the middle of a frame that is gone"), index as u32));
@@ -161,33 +168,38 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
-        for (form, mut expected) in midway.into_iter().enumerate() {
+        for form in Form::ALL {
+            let (mut expected, owed) = (std::mem::take(&mut midway[form.index()]), owed[form.index()]);
             expected.sort_unstable();
-            let listed: Vec<_> = channel.midway[form].iter().collect();
+            let ring = channel.ring(form);
+            let listed: Vec<_> = ring.iter().flat_map(|ring| ring.midway.iter()).collect();
             assert_eq!(listed, expected, "who stands in mid-frame of {}", channel.name);
+            assert_eq!(ring.map_or(0, |ring| ring.owed), owed, "what is owed of {}", channel.name);
         }
-        assert_eq!(channel.owed, owed, "what is owed of {}", channel.name);
     }
 
-    /// Both forms of a log hold the same, and those who take the deflated one are counted.
+    /// All forms of a log hold the same, and those who take each are counted.
     fn audit_forms(&self, id: ChannelId, channel: &Channel) {
-        let takers = match id {
-            DEFAULT => {
-                let takes = |slot: &Slot<S>| slot.flags.any(Flags::BROADCAST) && slot.flags.takes_deflated();
-                self.slots.iter().filter(|(_, slot)| takes(slot)).count()
-            }
-            _ => {
-                let takes = |slot: u32| self.slots[slot as usize].flags.takes_deflated();
-                channel.members.iter().filter(|member| takes(member.slot)).count()
-            }
-        };
-        assert_eq!(channel.wants_deflated(), takers > 0, "who takes {} deflated", channel.name);
-        let Some(deflated) = &channel.deflated else { return };
-        assert_eq!(deflated.subscribers() as usize, takers, "who takes {} deflated", channel.name);
-        let (plain, other) = (&channel.log, &deflated.log);
-        assert_eq!(plain.next_offset(), other.next_offset(), "{}: two forms, two lengths", channel.name);
-        assert!(plain.first_offset() <= other.first_offset(), "{}: evicted too late", channel.name);
-        assert!(other.head() - other.tail() <= plain.head() - plain.tail(), "{}: larger", channel.name);
+        for form in Form::ALL {
+            let takers = match id {
+                DEFAULT => {
+                    let takes = |slot: &Slot<S>| slot.flags.any(Flags::BROADCAST) && slot.form == form;
+                    self.slots.iter().filter(|(_, slot)| takes(slot)).count()
+                }
+                _ => {
+                    let takes = |slot: u32| self.slots[slot as usize].form == form;
+                    channel.members.iter().filter(|member| takes(member.slot)).count()
+                }
+            };
+            let counted = channel.ring(form).map_or(0, |ring| ring.subscribers());
+            assert_eq!(counted as usize, takers, "who takes {} as {form:?}", channel.name);
+        }
+        let plain = channel.log();
+        for other in channel.rings().skip(1).map(|ring| &ring.log) {
+            assert_eq!(plain.next_offset(), other.next_offset(), "{}: forms of two lengths", channel.name);
+            assert!(plain.first_offset() <= other.first_offset(), "{}: evicted too late", channel.name);
+            assert!(other.head() - other.tail() <= plain.head() - plain.tail(), "{}: larger", channel.name);
+        }
     }
 
     fn audit_slot(&self, index: usize, slot: &Slot<S>) {
@@ -233,8 +245,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn audit_cursor(&self, index: usize, slot: &Slot<S>, id: ChannelId, cursor: Cursor) {
-        let log = self.channels.get(id).log_in(slot.flags.takes_deflated());
-        let log = log.unwrap_or_else(|| panic!("slot {index}: no deflated log of {id:?}"));
+        let log = self.channels.get(id).log_in(slot.form);
+        let log = log.unwrap_or_else(|| panic!("slot {index}: not in the form that it takes: {id:?}"));
         let Some(position) = log.position(cursor) else {
             // Whoever can be written to is written to before the log moves on over it.
             assert!(slot.flags.any(Flags::BLOCKED), "slot {index} fell off though its socket had room");

@@ -29,6 +29,13 @@ impl<S: Socket> Reactor<S> {
             || self.backlog_bytes.saturating_add(bytes) <= self.config.backlog_bytes_max
     }
 
+    /// The same for input that waits. It has no exemption in a close: its sum is not bounded by the number of
+    /// connections.
+    pub(super) fn has_input_room(&self, index: usize, bytes: usize) -> bool {
+        self.slots[index].state == State::Admin
+            || self.backlog_bytes.saturating_add(bytes) <= self.config.backlog_bytes_max
+    }
+
     /// There is no room for what would have to wait at this connection: says so if a frame boundary allows it, and
     /// closes it. False: it is gone.
     pub(super) fn overloaded(&mut self, index: usize, mid_frame: bool) -> bool {

@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Passage};
+use crate::push::{ChannelId, DEFAULT, Form, Passage};
 
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
@@ -45,8 +45,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn skip(&mut self, index: usize, id: ChannelId) {
-        let deflated = self.slots[index].flags.takes_deflated();
-        let (cursor, _) = self.channels.get_mut(id).skip_to_newest(deflated);
+        let form = self.slots[index].form;
+        let (cursor, _) = self.channels.get_mut(id).skip_to_newest(form);
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
@@ -93,8 +93,8 @@ impl<S: Socket> Reactor<S> {
         while let Some(extra) = &mut self.slots[index].extra
             && let Some(membership) = extra.memberships.pop()
         {
-            let deflated = self.slots[index].flags.takes_deflated();
-            self.leave_place(membership.channel, membership.place, deflated);
+            let form = self.slots[index].form;
+            self.leave_place(membership.channel, membership.place, form);
         }
         self.slots[index].tidy();
     }
@@ -105,22 +105,22 @@ impl<S: Socket> Reactor<S> {
         if id == DEFAULT {
             if slot.flags.any(Flags::BROADCAST) {
                 slot.flags.set(Flags::BROADCAST, false);
-                self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.flags.takes_deflated());
+                self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.form);
                 self.channels.touch(DEFAULT);
             }
             return;
         }
         let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
-        let deflated = slot.flags.takes_deflated();
-        self.leave_place(id, place, deflated);
+        let form = slot.form;
+        self.leave_place(id, place, form);
         self.slots[index].tidy();
     }
 
     /// Takes a member out of a channel and tells those that move up their new places.
-    fn leave_place(&mut self, id: ChannelId, place: u32, deflated: bool) {
+    fn leave_place(&mut self, id: ChannelId, place: u32, form: Form) {
         let now_ms = self.now.mono_ms();
         let slots = &mut self.slots;
-        self.channels.get_mut(id).leave(place, deflated, now_ms, |slot, _, new| {
+        self.channels.get_mut(id).leave(place, form, now_ms, |slot, _, new| {
             if let Some(extra) = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut()) {
                 extra.memberships.set_place(id, new);
             }

@@ -4,8 +4,11 @@ use std::fmt::Display;
 
 use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
-use crate::metrics::CloseReason;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Message, Publication, PushError, PushOptions, Room};
+use crate::metrics::{CloseReason, WorkKind};
+use crate::push::{
+    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Form, Message, Place, Publication, PushError, PushOptions,
+    Room,
+};
 
 use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
@@ -59,7 +62,7 @@ impl<S: Socket> Reactor<S> {
         self.carried >= number
     }
 
-    /// False: a log has no room.
+    /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
             // What callbacks have asked for behind what is done now.
@@ -71,6 +74,11 @@ impl<S: Socket> Reactor<S> {
             if self.carried >= number {
                 return true;
             }
+            if self.work.are_commands_used() && !self.pending.is_empty() {
+                self.work.cut(WorkKind::Commands);
+                return false;
+            }
+            let (before, bytes) = (self.work.total(), self.pending.front().map_or(0, Command::bytes));
             match self.pending.pop_front() {
                 Some(Command::Publish { receipt, publication }) => {
                     if let Err(waits) = self.append(receipt, publication) {
@@ -82,6 +90,7 @@ impl<S: Socket> Reactor<S> {
                 None => return true,
             }
             self.carried += 1;
+            self.work.charge_command(bytes, before);
         }
     }
 
@@ -131,18 +140,16 @@ impl<S: Socket> Reactor<S> {
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
         // Once for everybody who takes it so, and only if there is somebody.
-        let compress = publication.options().compress && self.config.deflate;
-        let deflated = if compress && self.channels.get(id).wants_deflated() {
-            self.deflater.frame(publication.opcode(), publication.payload())
-        } else {
-            None
-        };
-        if let Some(deflated) = deflated {
+        let channel = self.channels.get(id);
+        let encoded = self.encoder.encode(&publication, |form| channel.wants(form));
+        if let Some(deflated) = encoded.apart(Form::Deflated) {
             self.metrics.publications_deflated += 1;
             self.metrics.deflate_in_bytes += frame.len() as u64;
             self.metrics.deflate_out_bytes += deflated.len() as u64;
         }
-        self.channels.append(id, frame, deflated, receipt.offset, receipt.id, self.now.mono_us);
+        let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
+        self.channels.append(id, &encoded, place);
+        self.charge_compressed();
         Ok(())
     }
 
@@ -154,14 +161,14 @@ impl<S: Socket> Reactor<S> {
                 Room::Ready => break,
                 Room::Later => return false,
                 Room::AfterHalving(largest) => {
-                    if !self.save_rests(largest, |reactor| reactor.channels.get(largest).tails_at_half()) {
+                    if !self.save_rests(largest, Channel::first_at_half) {
                         return false;
                     }
                     self.halve(largest);
                 }
             }
         }
-        self.save_rests(id, |reactor| reactor.channels.get(id).tails_after(len))
+        self.save_rests(id, |channel| channel.first_after(len))
     }
 
     fn halve(&mut self, id: ChannelId) {
@@ -208,7 +215,8 @@ impl<S: Socket> Reactor<S> {
         let bits = if publication.options().compress { self.window_bits(index) } else { 0 };
         let mut deflated = Vec::new();
         let frame = if bits > 0 {
-            self.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
+            self.encoder.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
+            self.charge_compressed();
             &deflated
         } else {
             publication.plain_frame()

@@ -12,6 +12,7 @@ use crate::config::LogLevel;
 use crate::metrics::PauseReason;
 use crate::time::Time;
 
+use super::events::Readiness;
 use super::listener::Listener;
 use super::reactor::{Reactor, Turn};
 use super::socket::Stream;
@@ -53,6 +54,8 @@ pub struct EventLoop {
     last: Turn,
     removed: u64,
     handed_over: bool,
+    /// How many of the events are handled already.
+    handled: usize,
 }
 
 impl EventLoop {
@@ -77,6 +80,7 @@ impl EventLoop {
             last,
             removed: 0,
             handed_over: false,
+            handled: 0,
         })
     }
 
@@ -97,7 +101,10 @@ impl EventLoop {
 
     /// How long the reactor can wait before it must be polled again even if nothing happens.
     pub fn time_to_next(&self) -> Option<Duration> {
-        if self.last.busy || self.listeners.iter().any(|l| l.waiting && l.retry_ms.is_none()) {
+        if self.last.busy
+            || self.has_events()
+            || self.listeners.iter().any(|l| l.waiting && l.retry_ms.is_none())
+        {
             return Some(Duration::ZERO);
         }
         let retry = self.listeners.iter().filter_map(|l| l.retry_ms).min();
@@ -109,28 +116,17 @@ impl EventLoop {
     /// Waits for something to happen, at most `timeout` (None: as long as it takes), and does one turn.
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
-        let timeout = [self.time_to_next(), timeout].into_iter().flatten().min();
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
-            _ => {}
+        if !self.has_events() {
+            let timeout = [self.time_to_next(), timeout].into_iter().flatten().min();
+            self.handled = 0;
+            match self.poll.poll(&mut self.events, timeout) {
+                Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+                _ => {}
+            }
         }
         let now = self.clock.now();
         self.reactor.set_now(now);
-        for event in &self.events {
-            let Token(token) = event.token();
-            if event.token() == WAKER {
-                continue;
-            }
-            if let Some(listener) = self.listeners.get_mut(usize::MAX - 1 - token) {
-                listener.waiting = true;
-                continue;
-            }
-            let ended = event.is_read_closed() || event.is_error();
-            self.reactor.ready(token, event.is_readable() && !ended, event.is_writable());
-            if ended {
-                self.reactor.ended(token);
-            }
-        }
+        self.take_events();
         self.accept(now.mono_ms());
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
@@ -142,6 +138,34 @@ impl EventLoop {
             self.close_listeners();
         }
         Ok(!self.last.finished)
+    }
+
+    /// Whether events are left from the turn before.
+    fn has_events(&self) -> bool {
+        self.events.iter().nth(self.handled).is_some()
+    }
+
+    /// Handles events as far as the turn goes; the others come first in the next one. That they are about somebody who
+    /// is gone by then does no harm.
+    fn take_events(&mut self) {
+        for event in self.events.iter().skip(self.handled) {
+            if !self.reactor.has_time() {
+                self.reactor.leave_events();
+                return;
+            }
+            self.handled += 1;
+            let Token(token) = event.token();
+            if event.token() == WAKER {
+                continue;
+            }
+            if let Some(listener) = self.listeners.get_mut(usize::MAX - 1 - token) {
+                listener.waiting = true;
+                continue;
+            }
+            let ended = event.is_read_closed() || event.is_error();
+            let (readable, writable) = (event.is_readable(), event.is_writable());
+            self.reactor.take_event(token, Readiness { readable, writable, ended });
+        }
     }
 
     /// From now on newcomers go to the successor. What is on its way to us is still taken in.
@@ -224,7 +248,7 @@ fn register(poll: &Poll, reactor: &mut Reactor<Stream>, index: usize) {
     let Some(fd) = reactor.socket(index).map(|stream| stream.0.as_raw_fd()) else { return };
     let interest = Interest::READABLE | Interest::WRITABLE;
     match poll.registry().register(&mut SourceFd(&fd), Token(index), interest) {
-        Ok(()) => reactor.ready(index, true, false),
+        Ok(()) => reactor.take_event(index, Readiness::NEW),
         Err(e) => {
             let now = reactor.now();
             let fields: [(&str, &dyn Display); 1] = [("problem", &e)];

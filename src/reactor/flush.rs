@@ -2,7 +2,7 @@
 //! slices so that accepting, reading and heartbeats go on meanwhile.
 
 use crate::metrics::{CloseReason, Metrics};
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Ledger, Log, Passage};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
 
 use super::output::{Sent, send};
 use super::reactor::{Census, Reactor};
@@ -260,6 +260,17 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
+/// What lies before the head in each form. One that is not kept is nobody's.
+fn stretches<'l>(
+    plain: &'l Ring,
+    others: &'l [Option<Box<Ring>>; Form::LAZY.len()],
+) -> [Stretch<'l>; Form::COUNT] {
+    std::array::from_fn(|form| {
+        let other = form.checked_sub(1).and_then(|n| others[n].as_deref());
+        Stretch::before_head(&other.unwrap_or(plain).log)
+    })
+}
+
 impl<S: Socket> Reactor<S> {
     /// Visits at most a slice of subscribers, channel after channel in turn.
     pub(super) fn flush_slice(&mut self) {
@@ -298,22 +309,21 @@ impl<S: Socket> Reactor<S> {
 
     /// The default channel's subscribers are the slots, in their order in memory.
     fn walk_slots(&mut self, from: usize, until: usize) {
-        // As long as nobody takes deflated frames nobody is asked.
-        match self.channels.get(DEFAULT).deflated {
-            None => self.walk_slots_in::<false>(from, until),
-            Some(_) => self.walk_slots_in::<true>(from, until),
+        // As long as everybody takes the plain form nobody is asked.
+        if self.channels.get(DEFAULT).has_other_forms() {
+            self.walk_slots_in::<true>(from, until);
+        } else {
+            self.walk_slots_in::<false>(from, until);
         }
     }
 
-    fn walk_slots_in<const TWO_FORMS: bool>(&mut self, from: usize, until: usize) {
-        let Channel { log, deflated, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let deflated = deflated.as_deref().map_or(&*log, |deflated| &deflated.log);
-        let mut plain = Stretch::before_head(log);
-        let mut deflated = Stretch::before_head(deflated);
+    fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
+        let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
+        let mut stretches = stretches(plain, others);
         for index in from..until {
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let takes_deflated = TWO_FORMS && slot.flags.takes_deflated();
-            let stretch = if takes_deflated { &mut deflated } else { &mut plain };
+            let form = if SEVERAL_FORMS { slot.form } else { Form::Plain };
+            let stretch = &mut stretches[form.index()];
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
@@ -330,20 +340,17 @@ impl<S: Socket> Reactor<S> {
             slot.cursor = cursor;
             note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
         }
-        plain.count(ledger, &mut self.metrics);
-        deflated.count(ledger, &mut self.metrics);
+        stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
     }
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
-        let Channel { log, deflated, ledger, members, .. } = self.channels.get_mut(id);
-        let deflated = deflated.as_deref().map_or(&*log, |deflated| &deflated.log);
-        let mut plain = Stretch::before_head(log);
-        let mut deflated = Stretch::before_head(deflated);
+        let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
+        let mut stretches = stretches(plain, others);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let stretch = if slot.flags.takes_deflated() { &mut deflated } else { &mut plain };
+            let stretch = &mut stretches[slot.form.index()];
             if member.cursor == stretch.head {
                 continue;
             }
@@ -358,8 +365,7 @@ impl<S: Socket> Reactor<S> {
             );
             note(&mut self.census, &mut self.doomed, slot, index, id, offered);
         }
-        plain.count(ledger, &mut self.metrics);
-        deflated.count(ledger, &mut self.metrics);
+        stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
     }
 
     /// Deals with the subscribers that a slice has put aside.

@@ -66,7 +66,7 @@ impl<S: Socket> Reactor<S> {
             memberships.map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
         for (id, cursor) in default.into_iter().chain(named) {
             let channel = self.channels.get(id);
-            let log = channel.log_in(slot.flags.takes_deflated()).unwrap_or(&channel.log);
+            let log = channel.log_in(slot.form).unwrap_or(channel.log());
             lag_bytes += log.head() - log.position(cursor).unwrap_or(log.tail());
             channels.push(channel.name.to_string());
         }

@@ -4,7 +4,7 @@ use crate::config::AdminListen;
 use crate::endpoint::guard::Fence;
 use crate::endpoint::public::Route;
 use crate::endpoint::{Kind, admin, guard, public};
-use crate::metrics::RefuseReason;
+use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
@@ -13,6 +13,7 @@ use super::reactor::{Door, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
 use super::socket::Socket;
+use super::work::{BYTES, HEAD};
 
 /// Where a piece of input has led.
 enum Progress {
@@ -51,6 +52,11 @@ impl<S: Socket> Reactor<S> {
             }
             if at == input.len() {
                 break;
+            }
+            if at > 0 && self.work.postpones(&input[at..]) {
+                self.send_replies(index);
+                self.keep_for_later(index, &input[at..]);
+                return;
             }
             match self.http_step(index, &input[at..]) {
                 Progress::Used(n) => at += n,
@@ -145,7 +151,13 @@ impl<S: Socket> Reactor<S> {
         if body.is_some() {
             return self.body_step(index, input);
         }
-        let (head, used) = match head::parse(input, self.config.handshake_bytes_max) {
+        let parsed = head::parse(input, self.config.handshake_bytes_max);
+        let bytes = match &parsed {
+            Ok(Some((_, used))) => *used,
+            _ => input.len().min(self.config.handshake_bytes_max),
+        };
+        self.work.charge(WorkKind::Heads, HEAD + bytes as u64);
+        let (head, used) = match parsed {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return Progress::Incomplete,
             Err(refusal) => return self.refuse(index, &refusal),
@@ -229,6 +241,7 @@ impl<S: Socket> Reactor<S> {
 
     fn body_step(&mut self, index: usize, input: &[u8]) -> Progress {
         let bytes_max = self.body_bytes_max(index);
+        self.work.charge(WorkKind::Heads, input.len() as u64 / BYTES);
         if !self.has_backlog_room(index, input.len()) {
             return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");
         }
@@ -256,7 +269,7 @@ impl<S: Socket> Reactor<S> {
             if head.method != "POST" {
                 // Whoever has pushed and then looks must see it, though the flush has not come to it yet.
                 self.carry_out_commands();
-                self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+                self.settle();
             }
             let token = self.config.admin_token.clone();
             let fence = Fence { token: token.as_deref(), is_unix: self.fence().is_unix };
@@ -328,6 +341,7 @@ impl<S: Socket> Reactor<S> {
         if self.slots[index].state == State::Admin && response.status >= 400 {
             self.metrics.admin_refused += 1;
         }
+        self.work.charge(WorkKind::Heads, response.body.len() as u64 / BYTES);
         response.write(&mut self.replies, used.is_some(), head.method == "HEAD");
         used.map_or(Progress::Over, Progress::Used)
     }

@@ -2,14 +2,19 @@
 
 use std::io;
 
-use crate::metrics::{CloseReason, Shortage};
+use crate::metrics::{CloseReason, Shortage, WorkKind};
 
-use super::reactor::Reactor;
+use super::reactor::{READ_BYTES, Reactor};
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
+use super::work::{BYTES, CALL};
 
-/// Reads of one connection in a turn; the others want their turn as well.
-const READS_PER_TURN: usize = 4;
+/// Read from a stranger at once, unless it is in the middle of a message that has more to come. If it can't all be
+/// taken up in this turn the rest is memory of ours.
+const INPUT_BYTES: usize = 16 << 10;
+
+/// The same of a connection that speaks TLS: more than one record.
+const RECORDS_BYTES: usize = 20 << 10;
 
 /// What a connection's read led to.
 pub(super) enum Read {
@@ -24,26 +29,50 @@ pub(super) enum Read {
 }
 
 impl<S: Socket> Reactor<S> {
-    /// Reads what is there, up to a turn's share.
+    /// Reads what is there, up to a share of the turn.
     ///
     /// A short read has emptied the socket, and whatever comes later makes a new edge. The end of the stream is
     /// different: if it was there before the read it has shared the edge of the bytes in front of it. With `to_end`
     /// it is therefore looked for.
-    pub(super) fn readable(&mut self, index: usize, to_end: bool) {
-        for _ in 0..READS_PER_TURN {
-            match self.slots.get(index) {
-                Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
+    pub(super) fn readable(&mut self, index: usize, to_end: bool, share: u64) {
+        self.work.begin_share(share);
+        loop {
+            let serial = match self.slots.get(index) {
+                // It may have to wait for something else: see `may_call_back`.
+                Some(slot) if !slot.flags.any(Flags::PAUSED_OR_QUEUED) => slot.serial,
                 _ => return,
+            };
+            let may_have_more = match self.read_once(index) {
+                Read::More => true,
+                Read::Short => to_end || self.work.has_postponed(),
+                Read::Drained | Read::Gone => self.work.has_postponed(),
+            };
+            if !may_have_more {
+                return;
             }
-            match self.read_once(index) {
-                Read::More => {}
-                Read::Short if to_end => {}
-                Read::Drained | Read::Short | Read::Gone => return,
+            if self.work.is_share_used() {
+                if self.slots.get(index).is_some_and(|slot| slot.serial == serial) {
+                    self.go_on_later(index);
+                }
+                return;
             }
         }
-        if let Some(slot) = self.slots.get(index) {
-            self.again.push((index as u32, slot.serial));
+    }
+
+    /// How much is read from a connection at once.
+    fn input_bytes(&self, index: usize) -> usize {
+        let slot = &self.slots[index];
+        if slot.state == State::Admin || slot.flags.any(Flags::FINISH) {
+            return READ_BYTES;
         }
+        let assembly = slot.extra.as_ref().and_then(|extra| extra.assembly.as_ref());
+        let left = assembly.map_or(0, |assembly| assembly.left());
+        usize::try_from(left).unwrap_or(READ_BYTES).clamp(INPUT_BYTES, READ_BYTES)
+    }
+
+    /// The same of one that speaks TLS.
+    pub(super) fn records_bytes(&self, index: usize) -> usize {
+        self.input_bytes(index).max(RECORDS_BYTES)
     }
 
     fn read_once(&mut self, index: usize) -> Read {
@@ -67,12 +96,13 @@ impl<S: Socket> Reactor<S> {
         let kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
         let kept = slot.kept().len();
         buffer[..kept].copy_from_slice(slot.kept());
-        let room = buffer.len() - kept;
+        let room = self.input_bytes(index).min(buffer.len() - kept);
         self.metrics.recvs += 1;
-        match slot.socket.recv(&mut buffer[kept..]) {
+        self.work.charge(WorkKind::Read, CALL);
+        match self.slots[index].socket.recv(&mut buffer[kept..kept + room]) {
             Ok(0) => {
                 self.put_aside(index, &mut buffer[..kept]);
-                self.read_end(index)
+                if self.work.has_postponed() { Read::More } else { self.read_end(index) }
             }
             Ok(n) => {
                 let serial = self.heard(index, n);
@@ -101,6 +131,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn heard(&mut self, index: usize, bytes: usize) -> u32 {
         let stamp = self.stamp();
         self.metrics.recv_bytes += bytes as u64;
+        self.work.charge(WorkKind::Read, bytes as u64 / BYTES);
         let slot = &mut self.slots[index];
         slot.seen = stamp;
         slot.flags.set(Flags::PINGED, false);

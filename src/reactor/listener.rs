@@ -3,17 +3,18 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::reactor::Door;
 use super::socket::Stream;
 use super::sys;
+use super::unix_path::Place;
 
 /// Connections that the kernel keeps ready for us; it takes the smaller of this and net.core.somaxconn.
-const BACKLOG: i32 = 65_535;
+pub(super) const BACKLOG: i32 = 65_535;
 
 /// How long the kernel may hold back a connection that says nothing.
 const DEFER_SECONDS: i32 = 1;
@@ -36,9 +37,11 @@ impl fmt::Display for ListenAddr {
     }
 }
 
-/// A listener. Its Unix-domain path is removed with it.
+/// A listener. Its Unix-domain path goes with it.
 #[derive(Debug)]
 pub struct Listener {
+    /// The path, if it is ours. It goes first: as long as the socket is there no other file has its inode.
+    _place: Option<Place>,
     pub(super) socket: Socket,
     address: ListenAddr,
     pub(super) door: Door,
@@ -52,8 +55,15 @@ pub struct Listener {
     pub(super) paused: bool,
     /// Where its socket came from.
     origin: Origin,
-    /// Device and inode of the path, to remove only what is ours.
-    inode: Option<(u64, u64)>,
+}
+
+/// Whether others may listen on the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// They may not.
+    Alone,
+    /// A predecessor and a successor may (`reuseport`).
+    WithSuccessor,
 }
 
 /// Where a listener's socket came from.
@@ -78,22 +88,22 @@ impl fmt::Display for Origin {
 }
 
 impl Listener {
-    /// Listens. Port 0 takes a free port, which [`address`](Self::address) then tells. With `reuseport` a
-    /// predecessor that was started with it as well may still be listening there.
-    pub fn bind(address: &ListenAddr, door: Door, reuseport: bool) -> io::Result<Listener> {
-        let origin = if reuseport { Origin::Shared } else { Origin::Bound };
-        let (socket, address, inode) = match address {
+    /// Listens. Port 0 takes a free port, which [`address`](Self::address) then tells. If the address may be shared, a
+    /// predecessor that was started so as well may still be listening there.
+    pub fn bind(address: &ListenAddr, door: Door, sharing: Sharing) -> io::Result<Listener> {
+        let origin = if sharing == Sharing::Alone { Origin::Bound } else { Origin::Shared };
+        let (socket, address, place) = match address {
             ListenAddr::Tcp(address) => {
-                let socket = bind_tcp(*address, reuseport)?;
+                let socket = bind_tcp(*address, sharing)?;
                 let bound = socket.local_addr()?.as_socket().unwrap_or(*address);
                 (socket, ListenAddr::Tcp(bound), None)
             }
             ListenAddr::Unix(path) => {
-                let socket = if reuseport { take_over_unix(path)? } else { bind_unix(path)? };
-                (socket, address.clone(), inode(path))
+                let (socket, place) = Place::take(path, sharing)?;
+                (socket, address.clone(), Some(place))
             }
         };
-        Ok(Listener::new(socket, address, door, origin, inode))
+        Ok(Listener::new(socket, address, door, origin, place))
     }
 
     fn new(
@@ -101,9 +111,10 @@ impl Listener {
         address: ListenAddr,
         door: Door,
         origin: Origin,
-        inode: Option<(u64, u64)>,
+        place: Option<Place>,
     ) -> Listener {
         Listener {
+            _place: place,
             socket,
             address,
             door,
@@ -112,7 +123,6 @@ impl Listener {
             retry_ms: None,
             paused: false,
             origin,
-            inode,
         }
     }
 
@@ -156,6 +166,17 @@ impl Listener {
         &self.address
     }
 
+    /// The mode of the path that it was bound to by whoever started the process.
+    pub fn inherited_mode(&self) -> Option<u32> {
+        match &self.address {
+            ListenAddr::Unix(path) if self.origin == Origin::Inherited => {
+                let metadata = std::fs::metadata(path).ok()?;
+                Some(metadata.permissions().mode() & 0o777)
+            }
+            _ => None,
+        }
+    }
+
     /// Its address, if it is a TCP one.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         match self.address {
@@ -187,22 +208,10 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        match &self.address {
-            // If somebody else has removed it already, so much the better; a successor's is not ours to remove.
-            ListenAddr::Unix(path) if self.inode.is_some() && self.inode == inode(path) => {
-                let _ = std::fs::remove_file(path);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn bind_tcp(address: SocketAddr, reuseport: bool) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(reuseport)?;
+    socket.set_reuse_port(sharing == Sharing::WithSuccessor)?;
     if address.is_ipv6() {
         // [::] and 0.0.0.0 are two listeners, whatever net.ipv6.bindv6only says.
         socket.set_only_v6(true)?;
@@ -215,75 +224,18 @@ fn bind_tcp(address: SocketAddr, reuseport: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Device and inode of a path.
-fn inode(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-/// Binds a path beside the one that is wanted and moves it there: at no moment is nobody listening.
-fn take_over_unix(path: &Path) -> io::Result<Socket> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let socket = bind_unix(&beside)?;
-    if let Err(e) = std::fs::rename(&beside, path) {
-        let _ = std::fs::remove_file(&beside);
-        return Err(e);
-    }
-    Ok(socket)
-}
-
-/// Binds a path that only its owner may connect to. What a crashed predecessor has left there is removed.
-fn bind_unix(path: &Path) -> io::Result<Socket> {
-    let address = SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-    let mut bound = socket.bind(&address);
-    if bound.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse) {
-        let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        let refused = probe.connect(&address).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
-        if refused {
-            std::fs::remove_file(path)?;
-            bound = socket.bind(&address);
-        }
-    }
-    bound?;
-    // Nobody can connect before listen(), so there is no moment in which others may.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_stale_path_is_taken_over_and_a_live_one_is_not() {
-        let path = std::env::temp_dir().join(format!("wspush-listener-{}.sock", std::process::id()));
-        let address = ListenAddr::Unix(path.clone());
-        let first = Listener::bind(&address, Door::Admin, false).unwrap();
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(
-            Listener::bind(&address, Door::Admin, false).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
-        assert!(path.exists());
-        drop(first);
-        assert!(!path.exists());
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        assert!(path.exists(), "left behind");
-        drop(Listener::bind(&address, Door::Admin, false).unwrap());
-    }
-
-    #[test]
     fn a_free_port_is_told() {
         let listener =
-            Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public, false).unwrap();
+            Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public, Sharing::Alone)
+                .unwrap();
         let ListenAddr::Tcp(address) = *listener.address() else { panic!("not TCP") };
         assert_ne!(address.port(), 0);
-        let again = Listener::bind(listener.address(), Door::Public, false);
+        let again = Listener::bind(listener.address(), Door::Public, Sharing::Alone);
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -4,7 +4,7 @@
 //! time; it is generic over [`Socket`] and gets the time as an argument, so that a simulator can drive it.
 //! [`EventLoop`] drives it on Linux: mio's poll, the listeners, the clock.
 //!
-//! The path of a byte in: `EventLoop` -> [`Reactor::ready`] -> `input` -> `http` or `websocket` -> endpoint.
+//! The path of a byte in: `EventLoop` -> [`Reactor::take_event`] -> `input` -> `http` or `websocket` -> endpoint.
 //! The path of a publication out: [`Shared::publish`] -> `commands` -> the channel's log -> `flush` -> sockets.
 //!
 //! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
@@ -16,6 +16,7 @@ mod backlog;
 mod closing;
 mod commands;
 pub mod event_loop;
+mod events;
 mod farewell;
 mod flush;
 mod host;
@@ -43,10 +44,13 @@ mod sweep;
 pub mod sys;
 mod timers;
 mod tls;
+mod unix_path;
 mod upgrade;
 mod websocket;
+mod work;
 
 pub use event_loop::EventLoop;
+pub use events::Readiness;
 pub use reactor::{Door, REFUSALS_MAX, Reactor, Turn};
 pub use shared::{Command, Shared, Wake};
 pub use socket::{Socket, Stream};

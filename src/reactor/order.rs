@@ -58,7 +58,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether a connection that stands there has not got everything of a channel.
     pub(super) fn is_behind(&self, index: usize, id: ChannelId, cursor: Cursor) -> bool {
-        let log = self.channels.get(id).log_in(self.slots[index].flags.takes_deflated());
+        let log = self.channels.get(id).log_in(self.slots[index].form);
         log.is_some_and(|log| cursor != Cursor::at(log.head()))
     }
 
@@ -85,7 +85,7 @@ impl<S: Socket> Reactor<S> {
     fn owe_stretch(&mut self, index: usize, id: ChannelId) -> bool {
         let slot = &self.slots[index];
         let Some(cursor) = self.cursor(index, id) else { return true };
-        let Some(log) = self.channels.get(id).log_in(slot.flags.takes_deflated()) else { return true };
+        let Some(log) = self.channels.get(id).log_in(slot.form) else { return true };
         let Some(from) = log.position(cursor) else {
             // The walk has not come by yet.
             return self.fallen(index, id) && self.owe_stretch(index, id);
@@ -115,7 +115,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn keep_frame_under_way(&mut self, index: usize) {
         let slot = &self.slots[index];
         let Some(id) = slot.mid_channel() else { return };
-        let log = self.channels.get(id).log_in(slot.flags.takes_deflated());
+        let log = self.channels.get(id).log_in(slot.form);
         let Some(log) = log else { return };
         let Some(from) = self.cursor(index, id).and_then(|cursor| log.position(cursor)) else { return };
         let end = log.frame_end(from);
@@ -130,9 +130,11 @@ impl<S: Socket> Reactor<S> {
         if from == to {
             return;
         }
-        let form = usize::from(self.slots[index].flags.takes_deflated());
+        let form = self.slots[index].form;
         let channel = self.channels.get_mut(id);
-        channel.owed[form] += 1;
+        if let Some(ring) = channel.ring_mut(form) {
+            ring.owed += 1;
+        }
         let stretch = Stretch { channel: id, midway, epoch: channel.epoch, from, to };
         self.hold(index, |slot| {
             slot.flags.set(Flags::OUTBOX, true);
@@ -228,8 +230,8 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_until(asked);
         let done = self.has_carried_out(asked);
         match self.slots.get(index) {
-            Some(slot) if !done => {
-                self.again.push((index as u32, slot.serial));
+            Some(_) if !done => {
+                self.go_on_later(index);
                 false
             }
             Some(slot) => !slot.flags.any(Flags::PAUSED),

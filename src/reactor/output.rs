@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::metrics::{CloseReason, Shortage};
+use crate::metrics::{CloseReason, Shortage, WorkKind};
 use crate::protocol::frame;
 
 use super::flush::set_blocked;
@@ -11,6 +11,7 @@ use super::reactor::Reactor;
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
 use super::tls::{Tls, send_sealed};
+use super::work::{BYTES, CALL};
 
 /// How a write to a socket went.
 pub(super) enum Sent {
@@ -103,6 +104,7 @@ impl<S: Socket> Reactor<S> {
     /// Writes whole frames to one connection, or lets them wait in its outbox. False: the connection was broken
     /// and is gone.
     pub(super) fn push_out(&mut self, index: usize, bytes: &[u8]) -> bool {
+        self.work.charge(WorkKind::Send, CALL + bytes.len() as u64 / BYTES);
         let slot = &mut self.slots[index];
         let mut written = 0;
         if !slot.flags.any(Flags::BLOCKED) {
@@ -199,6 +201,6 @@ impl<S: Socket> Reactor<S> {
             self.drop_input(index);
         }
         // The peer's end may have come already, behind what was put aside.
-        self.again.push((index as u32, serial));
+        self.go_on_later(index);
     }
 }

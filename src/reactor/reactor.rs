@@ -12,11 +12,11 @@ use crate::endpoint::Kind;
 use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
-use crate::metrics::{Metrics, RefuseReason};
+use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
 use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater};
-use crate::push::{Channels, LogLimits};
+use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
 use super::addresses::Addresses;
@@ -30,6 +30,7 @@ use super::stamp::Stamp;
 use super::strangers::Strangers;
 use super::timers::Timers;
 use super::tls::Tls;
+use super::work::{RECEIPT, Work};
 
 /// Bytes read from a socket at once. One buffer serves all connections.
 pub(super) const READ_BYTES: usize = 64 << 10;
@@ -115,13 +116,12 @@ pub struct Reactor<S: Socket> {
     /// A message that had to be put together.
     pub(super) scratch: Vec<u8>,
     /// What compresses, and what undoes it; one for all connections.
-    pub(super) deflater: Deflater,
+    pub(super) encoder: Encoder,
     pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
     pub(super) wishes: Vec<Step>,
-    /// Connections that may have more to read than one turn's share.
-    pub(super) again: Vec<(u32, u32)>,
+    pub(super) work: Work,
     /// Connections whose fate a flush slice has left open.
     pub(super) doomed: Vec<super::flush::Doom>,
     /// Commands taken from the inbox that wait for room in a log.
@@ -139,6 +139,11 @@ pub struct Reactor<S: Socket> {
     pub(super) handover: Option<super::sweep::Handover>,
     pub(super) guests: u64,
     pub(super) removed: u64,
+}
+
+/// What makes the forms, as the configuration wants it.
+pub(super) fn encoder(config: &Config) -> Encoder {
+    Encoder::new(Deflater::new(config.deflate_level, config.deflate_bytes_min), config.deflate)
 }
 
 impl<S: Socket> Reactor<S> {
@@ -182,11 +187,11 @@ impl<S: Socket> Reactor<S> {
             descriptors,
             buffer: vec![0; READ_BYTES],
             scratch: Vec::new(),
-            deflater: Deflater::new(config.deflate_level, config.deflate_bytes_min),
+            encoder: encoder(&config),
             inflater: Inflater::default(),
             replies: Vec::new(),
             wishes: Vec::new(),
-            again: Vec::new(),
+            work: Work::default(),
             doomed: Vec::new(),
             pending: VecDeque::new(),
             carried: 0,
@@ -347,38 +352,19 @@ impl<S: Socket> Reactor<S> {
         self.config.max_connections.min(self.descriptors)
     }
 
-    /// The poll says that a connection can be read or written. A word about a slot that is someone else's by
-    /// now does no harm: it is looked at, and nothing is there.
-    pub fn ready(&mut self, index: usize, readable: bool, writable: bool) {
-        if writable {
-            self.writable(index);
-        }
-        if readable {
-            self.readable(index, false);
-        }
-    }
-
-    /// The poll says that a connection's peer has closed its side or broken off. That is found out by reading, behind
-    /// what came before.
-    pub fn ended(&mut self, index: usize) {
-        self.readable(index, true);
-    }
-
-    /// Does what is due: commands, a slice of the flush, timers.
+    /// Does what is due: connections that wait, commands, a slice of the flush, timers.
     pub fn turn(&mut self, now: Time) -> Turn {
         self.set_now(now);
         self.saving.left = self.config.flush_slice;
-        let mut again = std::mem::take(&mut self.again);
-        // An event may have put one there that was there already; without this the list would grow under a flood.
-        again.sort_unstable();
-        again.dedup();
-        for (index, serial) in again {
-            if self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial) {
-                self.readable(index as usize, true);
-            }
-        }
+        self.work.begin_part();
+        self.serve_queue();
+        self.work.begin_part();
+        self.work.begin_commands();
         self.carry_out_commands();
         self.flush_slice();
+        if self.channels.is_dirty() {
+            self.work.cut(WorkKind::Flush);
+        }
         if !self.channels.is_dirty() {
             self.flushed = self.carried;
         }
@@ -387,8 +373,11 @@ impl<S: Socket> Reactor<S> {
             self.journal.finish(now);
         }
         self.metrics.log_lines_lost = self.journal.lost();
-        let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
-        Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
+        // Events come next.
+        self.work.begin_part();
+        let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.pending.is_empty();
+        let is_due = self.timers.sweep_due > 0 || !self.timers.retrying.is_empty();
+        Turn { busy: busy || is_due || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
     }
 
     /// The window for what is sent to this connection alone; 0: nothing is to be compressed.
@@ -401,11 +390,21 @@ impl<S: Socket> Reactor<S> {
         Stamp::at(self.now.mono_ms())
     }
 
+    /// Brings the receipts up to date.
+    pub(super) fn settle(&mut self) {
+        let looked_at = self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+        self.work.charge(WorkKind::Receipts, looked_at as u64 * RECEIPT);
+    }
+
     /// Shows counts and deliveries to other threads, as they are after a turn. It tells the time again because the
     /// turn took some: that is how long the subscribers had to wait.
     pub fn show(&mut self, now: Time) {
+        self.metrics.turn_seconds.note(now.mono_us.saturating_sub(self.now.mono_us));
         self.set_now(now);
-        self.channels.settle(now.mono_us, self.shared.keep_deliveries());
+        self.settle();
+        for kind in self.work.end_turn() {
+            self.metrics.turns_cut.bump(kind);
+        }
         let stats = self.light_stats();
         self.shared.update_stats(|shown| *shown = stats);
     }

@@ -3,10 +3,9 @@
 use std::fmt::Display;
 
 use crate::config::{Config, LogLevel};
-use crate::protocol::Deflater;
 use crate::tls::Loaded;
 
-use super::reactor::{Door, Reactor};
+use super::reactor::{Door, Reactor, encoder};
 use super::socket::Socket;
 
 /// The settings that were read again, and the certificates that they name; or why they could not be.
@@ -36,7 +35,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn take_over(&mut self, config: Config) {
-        self.deflater = Deflater::new(config.deflate_level, config.deflate_bytes_min);
+        self.encoder = encoder(&config);
         self.config = config;
         for door in [Door::Public, Door::Admin] {
             let max = self.config.connections_per_address_max;

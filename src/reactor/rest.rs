@@ -11,7 +11,7 @@ use crate::config::LogLevel;
 use crate::metrics::CloseReason;
 #[cfg(doc)]
 use crate::push::Midway;
-use crate::push::{ChannelId, Cursor, DEFAULT, Passage};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Passage};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;
@@ -69,12 +69,12 @@ pub(super) struct Saving {
     /// How many more laggards may be dealt with in this turn.
     pub left: usize,
     /// The frame saved last: its form, where in the log its copy begins and where it ends, and the copy.
-    last: Option<(usize, u64, u64, Weak<Saved>)>,
+    last: Option<(Form, u64, u64, Weak<Saved>)>,
 }
 
 impl Saving {
     /// The copy of the frame that ends there, if it reaches back to `position`.
-    fn copy_of(&self, (id, epoch): (ChannelId, u64), form: usize, position: u64, end: u64) -> Option<Rest> {
+    fn copy_of(&self, (id, epoch): (ChannelId, u64), form: Form, position: u64, end: u64) -> Option<Rest> {
         let (last_form, from, last_end, saved) = self.last.as_ref()?;
         let saved = saved.upgrade()?;
         let is_it = (*last_form, *last_end) == (form, end) && (saved.channel, saved.epoch) == (id, epoch);
@@ -84,12 +84,11 @@ impl Saving {
 
 impl<S: Socket> Reactor<S> {
     /// The channel, form and position at which a connection stands in the middle of a frame, with its cursor.
-    fn cursor_in_frame(&self, index: usize) -> Option<(ChannelId, usize, u64)> {
+    fn cursor_in_frame(&self, index: usize) -> Option<(ChannelId, Form, u64)> {
         let slot = &self.slots[index];
         let id = slot.mid_channel()?;
-        let deflated = slot.flags.takes_deflated();
-        let position = self.channels.get(id).log_in(deflated)?.position(self.cursor(index, id)?)?;
-        Some((id, usize::from(deflated), position))
+        let position = self.channels.get(id).log_in(slot.form)?.position(self.cursor(index, id)?)?;
+        Some((id, slot.form, position))
     }
 
     /// Where a subscriber stands in a channel's log.
@@ -116,15 +115,19 @@ impl<S: Socket> Reactor<S> {
 
     /// A connection's cursor has stopped in the middle of a frame: its channel is told.
     pub(super) fn enter_midway(&mut self, index: usize) {
-        if let Some((id, form, position)) = self.cursor_in_frame(index) {
-            self.channels.get_mut(id).midway[form].enter(position, index as u32);
+        if let Some((id, form, position)) = self.cursor_in_frame(index)
+            && let Some(ring) = self.channels.get_mut(id).ring_mut(form)
+        {
+            ring.midway.enter(position, index as u32);
         }
     }
 
     /// It goes on, or away.
     pub(super) fn leave_midway(&mut self, index: usize) {
-        if let Some((id, form, position)) = self.cursor_in_frame(index) {
-            self.channels.get_mut(id).midway[form].leave(position, index as u32);
+        if let Some((id, form, position)) = self.cursor_in_frame(index)
+            && let Some(ring) = self.channels.get_mut(id).ring_mut(form)
+        {
+            ring.midway.leave(position, index as u32);
         }
     }
 
@@ -137,22 +140,24 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Lets everybody who stands in mid-frame before these positions of a channel's forms have the rest of the frame
-    /// apart from the log. False: there are more than one turn may deal with.
+    /// Lets everybody who stands in the middle of a publication before `first_kept` have the rest of it apart from the
+    /// log. False: there are more than one turn may deal with.
     #[inline]
-    pub(super) fn save_rests(&mut self, id: ChannelId, tails: impl FnOnce(&Self) -> [u64; 2]) -> bool {
-        let [plain, deflated] = &self.channels.get(id).midway;
-        if plain.is_empty() && deflated.is_empty() {
+    pub(super) fn save_rests(&mut self, id: ChannelId, first_kept: impl FnOnce(&Channel) -> u64) -> bool {
+        let channel = self.channels.get(id);
+        if !channel.has_midway() {
             return true;
         }
-        let tails = tails(self);
-        self.save_rests_before(id, tails)
+        let first_kept = first_kept(channel);
+        self.save_rests_before(id, first_kept)
     }
 
     #[cold]
-    fn save_rests_before(&mut self, id: ChannelId, tails: [u64; 2]) -> bool {
-        for (form, tail) in tails.into_iter().enumerate() {
-            while let Some((position, index)) = self.channels.get(id).midway[form].first_before(tail) {
+    fn save_rests_before(&mut self, id: ChannelId, first_kept: u64) -> bool {
+        for form in Form::ALL {
+            while let Some(ring) = self.channels.get(id).ring(form)
+                && let Some((position, index)) = ring.midway.first_before(ring.log.start_of(first_kept))
+            {
                 if self.saving.left == 0 {
                     return false;
                 }
@@ -164,10 +169,11 @@ impl<S: Socket> Reactor<S> {
         true
     }
 
-    fn save_rest(&mut self, id: ChannelId, form: usize, position: u64, index: u32) {
+    fn save_rest(&mut self, id: ChannelId, form: Form, position: u64, index: u32) {
         let channel = self.channels.get_mut(id);
-        channel.midway[form].leave(position, index);
-        let Some(log) = channel.log_in(form == 1) else { return };
+        let Some(ring) = channel.ring_mut(form) else { return };
+        ring.midway.leave(position, index);
+        let Some(log) = channel.log_in(form) else { return };
         let (end, offset, epoch) = (log.frame_end(position), log.offset_at(position).0, channel.epoch);
         let rest = self.saving.copy_of((id, epoch), form, position, end).or_else(|| {
             let bytes = (end - position) as usize + SAVED_BYTES;
@@ -187,7 +193,9 @@ impl<S: Socket> Reactor<S> {
             return;
         };
         channel.ledger.set_apart(offset);
-        channel.owed[form] += 1;
+        if let Some(ring) = channel.ring_mut(form) {
+            ring.owed += 1;
+        }
         self.metrics.rests_saved += 1;
         if self.slots[index].mid_channel() == Some(id) {
             self.set_cursor(index, id, Cursor::at(end));
@@ -230,11 +238,13 @@ impl<S: Socket> Reactor<S> {
 
     /// A connection has had the rest of a frame, or never will.
     pub(super) fn end_rest(&mut self, index: usize, rest: Rest, passage: Passage) {
-        let form = usize::from(self.slots[index].flags.takes_deflated());
+        let form = self.slots[index].form;
         let Saved { channel: id, epoch, offset, .. } = *rest.saved;
         let now_us = self.now.mono_us;
         if let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) {
-            channel.owed[form] -= 1;
+            if let Some(ring) = channel.ring_mut(form) {
+                ring.owed -= 1;
+            }
             channel.ledger.rejoin(offset, passage, now_us);
             self.channels.touch(id);
         }
@@ -245,23 +255,25 @@ impl<S: Socket> Reactor<S> {
 
     /// A connection has had a stretch of a log, or never will have what is left of it.
     pub(super) fn end_stretch(&mut self, index: usize, stretch: Stretch, passage: Passage) {
-        let form = usize::from(self.slots[index].flags.takes_deflated());
+        let form = self.slots[index].form;
         let Stretch { channel: id, midway, epoch, from, .. } = stretch;
         let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) else {
             return;
         };
-        channel.owed[form] -= 1;
-        if midway {
-            channel.midway[form].leave(from, index as u32);
+        if let Some(ring) = channel.ring_mut(form) {
+            ring.owed -= 1;
+            if midway {
+                ring.midway.leave(from, index as u32);
+            }
         }
-        self.pass_stretch(stretch, form == 1, passage);
+        self.pass_stretch(stretch, form, passage);
     }
 
     /// Counts what became of the publications in a stretch.
-    pub(super) fn pass_stretch(&mut self, stretch: Stretch, deflated: bool, passage: Passage) {
+    pub(super) fn pass_stretch(&mut self, stretch: Stretch, form: Form, passage: Passage) {
         let Stretch { channel: id, from, to, .. } = stretch;
         let channel = self.channels.get_mut(id);
-        let Some(log) = channel.log_in(deflated) else { return };
+        let Some(log) = channel.log_in(form) else { return };
         // What the log has given up the ledger knows to be lost.
         let (first, next) = (log.offset_at(from.max(log.tail())).0, log.offset_at(to.max(log.tail())).0);
         channel.ledger.pass(passage, first, next);

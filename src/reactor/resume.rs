@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::config::{LogLevel, SlowConsumer};
 use crate::endpoint::handler::goodbye;
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
-use crate::push::{ChannelId, DEFAULT, Passage};
+use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
 
 use super::flush::{Offer, count_written, offer, set_blocked, set_full};
 use super::outbox::{Item, Outbox, Stretch};
@@ -15,6 +15,7 @@ use super::output::transmit;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
+use super::work::{BYTES, CALL, NAME, SHARE};
 
 impl<S: Socket> Reactor<S> {
     /// The socket takes more: goes on where it stopped.
@@ -27,6 +28,7 @@ impl<S: Socket> Reactor<S> {
         set_blocked(&mut self.census, &mut slot.flags, false);
         let (serial, sent) = (slot.serial, self.metrics.send_bytes);
         self.resume(index);
+        self.work.charge(WorkKind::Send, CALL + (self.metrics.send_bytes - sent) / BYTES);
         if self.metrics.send_bytes != sent
             && let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial)
         {
@@ -36,16 +38,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Goes on with the connections that a shortage of memory has stopped.
+    /// Goes on with the connections that a shortage of memory has stopped, as far as the turn goes.
     pub(super) fn retry(&mut self) {
-        for (index, serial) in std::mem::take(&mut self.timers.retries) {
+        while !self.work.is_part_used()
+            && let Some((index, serial)) = self.timers.retrying.pop_front()
+        {
             let index = index as usize;
+            self.work.charge(WorkKind::Send, CALL);
             let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else { continue };
             if slot.flags.any(Flags::BLOCKED) {
                 set_blocked(&mut self.census, &mut slot.flags, false);
                 self.resume(index);
             }
-            self.readable(index, true);
+            self.readable(index, true, SHARE);
         }
     }
 
@@ -74,6 +79,7 @@ impl<S: Socket> Reactor<S> {
             && let Some(membership) = extra.memberships.get(at)
         {
             let channel = membership.channel;
+            self.work.charge(WorkKind::Names, NAME);
             if !self.catch_up(index, channel) {
                 return;
             }
@@ -89,7 +95,7 @@ impl<S: Socket> Reactor<S> {
             self.finish(index);
         } else if slot.flags.any(Flags::PAUSED) {
             slot.flags.set(Flags::PAUSED, false);
-            self.again.push((index as u32, slot.serial));
+            self.go_on_later(index);
         }
         if flags.any(Flags::TLS) {
             self.hand_to_kernel(index);
@@ -103,8 +109,7 @@ impl<S: Socket> Reactor<S> {
         }
         let slot = &mut self.slots[index];
         let channel = self.channels.get_mut(id);
-        let other = channel.deflated.as_ref().filter(|_| slot.flags.takes_deflated());
-        let log = other.map_or(&channel.log, |deflated| &deflated.log);
+        let (ring, ledger, members) = channel.parts(slot.form);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
         let mut default_cursor = slot.cursor;
         let cursor = if id == DEFAULT {
@@ -112,13 +117,13 @@ impl<S: Socket> Reactor<S> {
         } else {
             let place = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
             let Some(place) = place else { return true };
-            &mut channel.members[place as usize].cursor
+            &mut members[place as usize].cursor
         };
         let (tls, backlog_bytes) = (&mut self.tls, &mut self.backlog_bytes);
         let offered = offer(
             |metrics, first, second| transmit(slot, tls, backlog_bytes, metrics, first, second),
-            log,
-            &mut channel.ledger,
+            &ring.log,
+            ledger,
             cursor,
             &mut self.metrics,
             outbox_waits,
@@ -218,26 +223,25 @@ impl<S: Socket> Reactor<S> {
     /// Publications that come before something else.
     fn write_stretch(&mut self, index: usize, stretch: Stretch) -> bool {
         let slot = &mut self.slots[index];
-        let form = usize::from(slot.flags.takes_deflated());
+        let form = slot.form;
         let Stretch { channel: id, midway, epoch, from, to } = stretch;
         let channel = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch);
         let Some(channel) = channel else { return self.lost_stretch(index, stretch) };
-        let other = channel.deflated.as_ref().filter(|_| form == 1);
-        let log = other.map_or(&channel.log, |deflated| &deflated.log);
+        let (Ring { log, midway: in_frame, owed, .. }, ledger, _) = channel.parts(form);
         if log.tail() > from {
             return self.lost_stretch(index, stretch);
         }
         let (first, second) = log.slices_between(from, to);
         let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, first, second);
         let reached = from + sent.taken() as u64;
-        let boundary = count_written(log, from, reached, &mut channel.ledger, &mut self.metrics);
+        let boundary = count_written(log, from, reached, ledger, &mut self.metrics);
         if midway {
-            channel.midway[form].leave(from, index as u32);
+            in_frame.leave(from, index as u32);
         }
         if reached == to {
-            channel.owed[form] -= 1;
+            *owed -= 1;
         } else if !boundary {
-            channel.midway[form].enter(reached, index as u32);
+            in_frame.enter(reached, index as u32);
         }
         self.channels.touch(id);
         self.in_outbox(index, |outbox| match outbox.first_stretch() {
@@ -262,8 +266,8 @@ impl<S: Socket> Reactor<S> {
         }
         self.note_slow(index, stretch.channel, "skip");
         self.metrics.slow_skipped += 1;
-        let deflated = self.slots[index].flags.takes_deflated();
-        if let Some(newest) = self.skip_within(stretch, deflated) {
+        let form = self.slots[index].form;
+        if let Some(newest) = self.skip_within(stretch, form) {
             self.in_outbox(index, |outbox| {
                 if let Some(stretch) = outbox.first_stretch() {
                     stretch.from = newest;
@@ -277,14 +281,14 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Where a stretch goes on with the newest publication of its channel, if that one is in it.
-    fn skip_within(&mut self, stretch: Stretch, deflated: bool) -> Option<u64> {
+    fn skip_within(&mut self, stretch: Stretch, form: Form) -> Option<u64> {
         let channel = self.channels.try_get_mut(stretch.channel)?;
-        let log = channel.log_in(deflated).filter(|_| channel.epoch == stretch.epoch)?;
+        let log = channel.log_in(form).filter(|_| channel.epoch == stretch.epoch)?;
         let newest = log.newest_start();
         if newest >= stretch.to {
             return None;
         }
-        channel.skip_to_newest(deflated);
+        channel.skip_to_newest(form);
         self.channels.touch(stretch.channel);
         Some(newest)
     }
@@ -341,15 +345,15 @@ impl<S: Socket> Reactor<S> {
     /// Of a stretch that begins in mid-frame only the frame is left.
     fn end_behind_frame(&mut self, index: usize) {
         let slot = &mut self.slots[index];
-        let deflated = slot.flags.takes_deflated();
+        let form = slot.form;
         let outbox = slot.extra.as_mut().and_then(|extra| extra.outbox.as_mut());
         let stretch = outbox.and_then(|outbox| outbox.first_stretch()).filter(|stretch| stretch.midway);
         let Some(stretch) = stretch else { return };
         let channel = self.channels.try_get(stretch.channel).filter(|channel| channel.epoch == stretch.epoch);
-        let Some(log) = channel.and_then(|channel| channel.log_in(deflated)) else { return };
+        let Some(log) = channel.and_then(|channel| channel.log_in(form)) else { return };
         let end = log.frame_end(stretch.from);
         let behind = Stretch { midway: false, from: end, ..*stretch };
         stretch.to = end;
-        self.pass_stretch(behind, deflated, Passage::Gone);
+        self.pass_stretch(behind, form, Passage::Gone);
     }
 }

@@ -68,7 +68,8 @@ pub enum Command {
 }
 
 impl Command {
-    fn bytes(&self) -> usize {
+    /// What it takes of the inbox.
+    pub fn bytes(&self) -> usize {
         let rest = match self {
             Command::Publish { publication, .. } | Command::Send { publication, .. } => {
                 publication.plain_frame().len()

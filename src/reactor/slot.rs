@@ -8,7 +8,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
-use crate::push::{ChannelId, Cursor, DEFAULT, Memberships};
+use crate::push::{ChannelId, Cursor, DEFAULT, Form, Memberships};
 use crate::tls::Session;
 
 /// What a connection is doing.
@@ -23,6 +23,9 @@ pub enum State {
     /// Our close frame is sent or queued; the peer's is awaited.
     Closing,
 }
+
+/// The largest window of deflate, as an exponent of 2 (RFC 7692 section 7.1.2).
+const WINDOW_BITS_MAX: u8 = 15;
 
 /// A set of yes-or-no facts about a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +61,10 @@ impl Flags {
     /// An admin connection that has passed the fence: with the token, if there is one. Shares its bit with
     /// CLOSE_NOTIFIED, which only WebSockets have.
     pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
+    /// Has used its share of a turn, and goes on in another one.
+    pub const QUEUED: Flags = Flags(1 << 15);
+    /// Is not read for now.
+    pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 
@@ -72,16 +79,9 @@ impl Flags {
     }
 
     /// Sets the window agreed on.
-    pub fn set_window_bits(&mut self, bits: u8) {
-        debug_assert!(bits == 0 || (8..=15).contains(&bits));
+    fn set_window_bits(&mut self, bits: u8) {
+        debug_assert!(bits == 0 || (8..=WINDOW_BITS_MAX).contains(&bits));
         self.0 = self.0 & !Flags::WINDOW.0 | u16::from(bits) << 8;
-    }
-
-    /// Whether it gets publications in their deflated form: those are made for everybody, so only whose window is the
-    /// largest can take them.
-    #[inline]
-    pub fn takes_deflated(self) -> bool {
-        self.0 & Flags::WINDOW.0 == Flags::WINDOW.0
     }
 
     /// Whether any of these is set.
@@ -98,7 +98,7 @@ impl Flags {
 }
 
 /// Bytes of an incomplete frame header or short control frame that fit into the slot itself.
-pub const HELD_MAX: usize = 21;
+pub const HELD_MAX: usize = 20;
 
 /// A connection. Everything an idle open one needs is in here.
 #[derive(Debug)]
@@ -117,6 +117,8 @@ pub struct Slot<S> {
     pub state: State,
     /// Which endpoint an open connection is at.
     pub kind: Kind,
+    /// In which form it takes publications.
+    pub form: Form,
     held_len: u8,
     held: [u8; HELD_MAX],
     /// What only few connections need, while they need it.
@@ -203,6 +205,7 @@ impl<S> Slot<S> {
             flags: Flags::default(),
             state,
             kind: Kind::Push,
+            form: Form::Plain,
             held_len: 0,
             held: [0; HELD_MAX],
             extra: None,
@@ -212,6 +215,13 @@ impl<S> Slot<S> {
     /// The id of the connection in slot `index`.
     pub fn id(&self, index: usize) -> ConnId {
         ConnId::new(index as u32, self.serial)
+    }
+
+    /// Sets the window agreed on for permessage-deflate, see [`Flags::window_bits`]. The deflated form is made for
+    /// everybody, so only those take it whose window is the largest.
+    pub fn set_window(&mut self, bits: u8) {
+        self.flags.set_window_bits(bits);
+        self.form = if bits == WINDOW_BITS_MAX { Form::Deflated } else { Form::Plain };
     }
 
     /// Input that was kept from the last read and comes before the next one.
@@ -330,8 +340,17 @@ mod tests {
             flags.set(Flags::BLOCKED, true);
             flags.set_window_bits(12);
             flags.set_window_bits(bits);
-            assert_eq!((flags.window_bits(), flags.takes_deflated()), (bits, bits == 15));
+            assert_eq!(flags.window_bits(), bits);
             assert!(flags.any(Flags::BLOCKED) && !flags.any(Flags::SERVED) && !flags.any(Flags::BROADCAST));
+        }
+    }
+
+    #[test]
+    fn the_deflated_form_is_for_the_largest_window() {
+        let mut slot = Slot::new((), 1, State::Open, Stamp::default());
+        for (bits, form) in [(15, Form::Deflated), (14, Form::Plain), (0, Form::Plain)] {
+            slot.set_window(bits);
+            assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::config::LogLevel;
 use crate::limits::SWEEP_MS;
-use crate::metrics::{CloseReason, RefuseReason};
+use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
 
@@ -12,6 +12,8 @@ use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
 use super::stamp::{Stamp, UNSEEN_MS_MAX};
+use super::timers::{Deadlines, Timers};
+use super::work::{DEADLINE, SLOT};
 
 /// Slots that each piece of the sweep visits if there are so many: of a server with no more of them everybody is
 /// visited every time. 48 KiB of slots are read in about 10 us.
@@ -48,30 +50,19 @@ impl<S: Socket> Reactor<S> {
     /// Does what is due by now. True: the server has drained.
     pub(super) fn due(&mut self) -> bool {
         let now_ms = self.now.mono_ms();
-        while let Some((index, serial)) = self.timers.handshakes.pop_due(now_ms, self.config.handshake_ms) {
-            self.request_due(index, serial);
-        }
-        while let Some((index, serial)) = self.timers.goodbyes.pop_due(now_ms, self.config.close_wait_ms) {
-            let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
-            if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
-                // It is still being written to; in the drain that may take until its end.
-                self.timers.goodbyes.push(index, serial, now_ms);
-                continue;
-            }
-            if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
-                self.remove(index, CloseReason::Client);
-            }
-        }
-        while let Some((index, serial)) = self.timers.farewells.pop_due(now_ms, self.config.pong_wait_ms) {
-            self.look_at_farewell(index, serial);
-        }
+        self.work.begin_part();
+        self.meet_deadlines();
         if now_ms >= self.timers.tick_ms {
             self.timers.tick_ms = now_ms + SWEEP_MS;
             self.rates.sample(now_ms, &self.metrics);
-            self.retry();
-            self.sweep();
+            let retries = std::mem::take(&mut self.timers.retries);
+            self.timers.retrying.extend(retries);
+            self.begin_sweep();
             self.look_at_keys();
         }
+        self.work.begin_part();
+        self.retry();
+        self.sweep();
         if now_ms >= self.timers.channels_ms {
             self.timers.channels_ms = now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);
             self.forget_channels();
@@ -84,6 +75,45 @@ impl<S: Socket> Reactor<S> {
         self.drain()
     }
 
+    /// Takes out a connection whose deadline has passed, as far as the turn goes.
+    fn pop_due(&mut self, of: fn(&mut Timers) -> &mut Deadlines, length_ms: u64) -> Option<(usize, u32)> {
+        let now_ms = self.now.mono_ms();
+        of(&mut self.timers).due_ms(length_ms).filter(|&due_ms| due_ms <= now_ms)?;
+        if self.work.is_part_used() {
+            self.work.cut(WorkKind::Deadlines);
+            return None;
+        }
+        self.work.charge(WorkKind::Deadlines, DEADLINE);
+        of(&mut self.timers).pop_due(now_ms, length_ms)
+    }
+
+    fn meet_deadlines(&mut self) {
+        let now_ms = self.now.mono_ms();
+        while let Some((index, serial)) =
+            self.pop_due(|timers| &mut timers.handshakes, self.config.handshake_ms)
+        {
+            self.request_due(index, serial);
+        }
+        while let Some((index, serial)) =
+            self.pop_due(|timers| &mut timers.goodbyes, self.config.close_wait_ms)
+        {
+            let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
+            if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
+                // It is still being written to; in the drain that may take until its end.
+                self.timers.goodbyes.push(index, serial, now_ms);
+                continue;
+            }
+            if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
+                self.remove(index, CloseReason::Client);
+            }
+        }
+        while let Some((index, serial)) =
+            self.pop_due(|timers| &mut timers.farewells, self.config.pong_wait_ms)
+        {
+            self.look_at_farewell(index, serial);
+        }
+    }
+
     /// When something will be due.
     pub(super) fn next_due_ms(&self) -> Option<u64> {
         let times = [
@@ -92,7 +122,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
             (!self.slots.is_empty()).then_some(self.timers.tick_ms),
-            (self.channels.len() > 1 || self.channels.have_deflated()).then_some(self.timers.channels_ms),
+            (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
             self.draining.map(|drain| drain.deadline_ms),
             self.handover.map(|handover| handover.until_ms),
         ];
@@ -128,13 +158,24 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Visits the tick's share of the slots. Everyone is visited once per period, so a silence is noticed at most
-    /// one period late; with few slots at the next tick.
-    fn sweep(&mut self) {
+    /// A tick has come: its share of the slots is due. Everyone is visited once per period, so a silence is noticed at
+    /// most one period late; with few slots at the next tick.
+    fn begin_sweep(&mut self) {
         let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
         let period_ms = times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS);
         let share = (self.slots_used as u64 * SWEEP_MS).div_ceil(period_ms) as usize;
-        for _ in 0..share.max(SWEEP_SLOTS_MIN).min(self.slots_used) {
+        self.timers.sweep_due = (self.timers.sweep_due + share.max(SWEEP_SLOTS_MIN)).min(self.slots_used);
+    }
+
+    /// Visits the slots that are due, as far as the turn goes.
+    fn sweep(&mut self) {
+        while self.timers.sweep_due > 0 {
+            if self.work.is_part_used() {
+                self.work.cut(WorkKind::Sweep);
+                return;
+            }
+            self.work.charge(WorkKind::Sweep, SLOT);
+            self.timers.sweep_due -= 1;
             if self.timers.sweep_next >= self.slots_used {
                 self.timers.sweep_next = 0;
             }
@@ -181,7 +222,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
-        self.channels.drop_deflated(self.now.mono_ms(), self.config.close_wait_ms);
+        self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         if self.has_pending() {
             // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
             return;
@@ -189,7 +230,7 @@ impl<S: Socket> Reactor<S> {
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         for id in self.channels.idle_since(since_ms) {
             let channel = self.channels.get(id);
-            if self.shared.forget(&channel.name, channel.log.next_offset()) {
+            if self.shared.forget(&channel.name, channel.log().next_offset()) {
                 self.channels.remove(id);
             }
         }

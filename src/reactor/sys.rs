@@ -236,6 +236,42 @@ fn copy(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
+/// The user that files made by this process belong to.
+pub fn user() -> u32 {
+    // SAFETY: geteuid takes nothing and can't fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Bytes of a file that can be locked are below this one, wherever the file ends.
+pub const LOCK_BYTE_MAX: u64 = libc::off_t::MAX as u64;
+
+/// Locks one byte of a file that is open for writing, for this open file and its copies (F_OFD_SETLK). False: another
+/// has it. The kernel unlocks it with the last copy.
+pub fn lock_byte(file: &impl AsRawFd, byte: u64) -> io::Result<bool> {
+    match set_lock(file, byte, libc::F_WRLCK) {
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// Unlocks one.
+pub fn unlock_byte(file: &impl AsRawFd, byte: u64) -> io::Result<()> {
+    set_lock(file, byte, libc::F_UNLCK)
+}
+
+fn set_lock(file: &impl AsRawFd, byte: u64, kind: i32) -> io::Result<()> {
+    debug_assert!(byte < LOCK_BYTE_MAX);
+    // SAFETY: a flock is numbers, for all of which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind as _;
+    lock.l_whence = libc::SEEK_SET as _;
+    lock.l_start = byte as libc::off_t;
+    lock.l_len = 1;
+    // SAFETY: the command takes a flock that the kernel only reads, and `lock` outlives the call.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// The process's resident set, in bytes; 0 if /proc does not say.
 pub fn rss_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();

@@ -48,8 +48,12 @@ pub(super) struct Timers {
     pub farewells: Deadlines,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
     pub retries: Vec<(u32, u32)>,
+    /// Those of them whose tick has come.
+    pub retrying: VecDeque<(u32, u32)>,
     /// The next tick of the sweep.
     pub tick_ms: u64,
+    /// How many slots the sweep has still to visit by now.
+    pub sweep_due: usize,
     /// Which slot the sweep visits next.
     pub sweep_next: usize,
     /// When unused channels are looked for next.
@@ -63,6 +67,8 @@ impl Timers {
             goodbyes: Deadlines::default(),
             farewells: Deadlines::default(),
             retries: Vec::new(),
+            retrying: VecDeque::new(),
+            sweep_due: 0,
             tick_ms: now_ms,
             sweep_next: 0,
             channels_ms: now_ms,

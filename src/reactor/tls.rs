@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::config::LogLevel;
-use crate::metrics::{CloseReason, Metrics, RefuseReason, TlsHandshake};
+use crate::metrics::{CloseReason, Metrics, RefuseReason, TlsHandshake, WorkKind};
 use crate::protocol::response::Refusal;
 use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, Session};
 
@@ -20,6 +20,7 @@ use super::output::{Sent, send};
 use super::reactor::{Door, READ_BYTES, Reactor};
 use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
+use super::work::{CALL, HANDSHAKE, RECORD};
 
 /// What connections that speak TLS have in common.
 pub(super) struct Tls {
@@ -133,9 +134,10 @@ impl<S: Socket> Reactor<S> {
         };
         let held = partial.len();
         buffer[..held].copy_from_slice(partial);
-        let room = buffer.len() - held;
+        let room = self.records_bytes(index).min(buffer.len() - held);
         self.metrics.recvs += 1;
-        match slot.socket.recv(&mut buffer[held..]) {
+        self.work.charge(WorkKind::Read, CALL);
+        match self.slots[index].socket.recv(&mut buffer[held..held + room]) {
             Ok(0) => self.tls_ended(index),
             Ok(n) => {
                 let serial = self.heard(index, n);
@@ -159,6 +161,9 @@ impl<S: Socket> Reactor<S> {
     /// Nothing more will come: the peer has said so, or closed its side.
     fn tls_ended(&mut self, index: usize) -> Read {
         self.take_up_kept(index);
+        if self.work.has_postponed() {
+            return Read::More;
+        }
         if self
             .slots
             .get(index)
@@ -195,10 +200,15 @@ impl<S: Socket> Reactor<S> {
         plain.clear();
         records.clear();
         plain.extend_from_slice(self.slots[index].kept());
+        let handshaking = session(&mut self.slots[index]).is_none_or(|session| !session.is_established());
         let received = self.hold(index, |slot| {
             session(slot).map(|session| session.receive(input, &mut plain, &mut records)).unwrap_or_default()
         });
         let serial = self.slots[index].serial;
+        self.work.charge(WorkKind::Records, received.records as u64 * RECORD);
+        if handshaking && !records.is_empty() {
+            self.work.charge(WorkKind::Handshakes, HANDSHAKE);
+        }
         self.tls.records = records;
         let goes_on = self.send_records(index);
         if let Some(established) = received.established {

@@ -6,7 +6,7 @@ use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
 use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat, refusals, requests};
-use crate::metrics::RefuseReason;
+use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
@@ -16,6 +16,7 @@ use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, PushError};
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
+use super::work::NAME;
 
 /// A refusal and what it counts as.
 type Refused = (Refusal, RefuseReason);
@@ -62,7 +63,7 @@ impl<S: Socket> Reactor<S> {
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
         handshake::respond(upgrade.key, chosen, deflate, &mut self.replies);
-        self.slots[index].flags.set_window_bits(deflate.map_or(0, Agreement::window_bits));
+        self.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, accept, &channels);
         Ok(())
     }
@@ -106,6 +107,8 @@ impl<S: Socket> Reactor<S> {
         query: &Query<'_>,
     ) -> Result<Accept, Refused> {
         let channels = self.channels_asked_for(query)?;
+        let comparisons = channels.len() * (1 + self.config.channels.len());
+        self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
         let socket = &self.slots[index].socket;
         let peer = || socket.peer();
         let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
@@ -181,7 +184,7 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::SERVED, false);
         if accept.broadcast {
             slot.flags.set(Flags::BROADCAST, true);
-            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
+            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
         }
         self.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if let Some(user) = &accept.user {
@@ -206,11 +209,12 @@ impl<S: Socket> Reactor<S> {
                 let user = self.slots[index].user().map(str::to_owned);
                 let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
                 let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits)
+                    .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_open(&mut session);
                 self.shared.own.end();
+                self.charge_compressed();
                 // Before anything that the client has said already: its session may be over by now.
                 self.grant_wishes(index);
             }
@@ -227,15 +231,16 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.slots[index];
         if id == DEFAULT {
             if !slot.flags.any(Flags::BROADCAST) {
-                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.flags.takes_deflated());
+                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
                 slot.flags.set(Flags::BROADCAST, true);
             }
             return;
         }
-        let deflated = slot.flags.takes_deflated();
+        self.work.charge(WorkKind::Names, NAME);
+        let form = slot.form;
         let memberships = &mut slot.extra_mut().memberships;
         if memberships.place(id).is_none() {
-            let place = self.channels.get_mut(id).join(index as u32, deflated, self.now.mono_ms());
+            let place = self.channels.get_mut(id).join(index as u32, form, self.now.mono_ms());
             memberships.insert(id, place);
         }
     }

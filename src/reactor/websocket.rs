@@ -2,7 +2,7 @@
 
 use crate::endpoint::handler::NO_STATUS;
 use crate::endpoint::{Kind, Session, chat};
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
 use crate::protocol::message::{self, Event, Step};
@@ -11,6 +11,7 @@ use crate::push::{Message, PushError};
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Flags, State};
 use super::socket::Socket;
+use super::work::{COMPRESSED, FRAME, INFLATED, MESSAGE};
 
 /// What an event from a client leads to.
 enum Next {
@@ -59,8 +60,12 @@ impl<S: Socket> Reactor<S> {
                 }
                 Err(violation) => self.violation(index, violation),
             };
+            self.work.charge(WorkKind::Frames, FRAME);
+            if let Some(inflater) = &mut inflater {
+                self.work.charge(WorkKind::Inflate, inflater.take_work() * INFLATED);
+            }
             match next {
-                Next::Continue if self.replies.len() <= READ_BYTES => continue,
+                Next::Continue if self.replies.len() <= READ_BYTES => {}
                 Next::Continue => self.send_replies(index),
                 Next::Closing => {}
                 Next::Over => {
@@ -72,6 +77,9 @@ impl<S: Socket> Reactor<S> {
                 Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
                 // Gone, or not to be listened to before it has listened.
                 _ => break,
+            }
+            if self.work.postpones(&input[at..]) {
+                break;
             }
         }
         scratch.shrink_to(READ_BYTES);
@@ -89,7 +97,7 @@ impl<S: Socket> Reactor<S> {
             self.replies.clear();
             return;
         }
-        if rest.len() > CONTROL_FRAME_MAX && !self.has_backlog_room(index, rest.len()) {
+        if rest.len() > CONTROL_FRAME_MAX && !self.has_input_room(index, rest.len()) {
             message::abandon(&mut assembly, &mut self.pool);
             self.replies.clear();
             self.overloaded(index, false);
@@ -150,22 +158,25 @@ impl<S: Socket> Reactor<S> {
 
     fn message(&mut self, index: usize, message: Message<'_>) -> Next {
         self.metrics.messages_in += 1;
+        self.work.charge(WorkKind::Frames, MESSAGE);
         let slot = &self.slots[index];
         let id = slot.id(index);
         match slot.kind {
             Kind::Echo => {
                 let bits = self.window_bits(index);
-                self.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
+                self.encoder.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
+                self.charge_compressed();
             }
             Kind::Push => {
                 let (user, bits) = (slot.user(), self.window_bits(index));
                 let noted = self.seen_of_own(index);
                 let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes)
-                    .deflating(&mut self.deflater, bits)
+                    .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_message(&mut session, message);
                 self.shared.own.end();
+                self.charge_compressed();
                 self.grant_wishes(index);
                 if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
                     return Next::Closing;
@@ -176,6 +187,11 @@ impl<S: Socket> Reactor<S> {
             Kind::Refused => {}
         }
         Next::Continue
+    }
+
+    /// Counts what was compressed for one connection alone.
+    pub(super) fn charge_compressed(&mut self) {
+        self.work.charge(WorkKind::Compress, self.encoder.deflater.take_work() * COMPRESSED);
     }
 
     fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {

@@ -63,6 +63,10 @@ impl Session {
         match *self {}
     }
 
+    pub fn is_established(&self) -> bool {
+        match *self {}
+    }
+
     pub fn has_ended(&self) -> bool {
         match *self {}
     }

@@ -67,6 +67,8 @@ pub struct Established {
 /// What [`Session::receive`] has led to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
+    /// How many whole records it was.
+    pub records: usize,
     /// The handshake has ended with this input.
     pub established: Option<Established>,
     /// The peer has said that nothing more will come (close_notify).

@@ -94,6 +94,11 @@ impl Session {
         })
     }
 
+    /// Whether the handshake has ended.
+    pub fn is_established(&self) -> bool {
+        self.established
+    }
+
     /// The peer has said that nothing more will come.
     pub fn has_ended(&self) -> bool {
         self.ended
@@ -168,6 +173,7 @@ impl Session {
                 break;
             }
         }
+        received.records = records;
         self.may_owe_notice |= records != data_records;
         if !self.established || received.established.is_some() {
             self.secrets = renewal::take_told().or(self.secrets.take());

@@ -2,7 +2,7 @@
 //! whatever the daemon says, and they outlive it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, Stdio};
 
 /// A public and an admin one.
@@ -36,16 +36,16 @@ impl Sockets {
     }
 
     /// The same without telling the daemon any address.
-    pub fn command_with(third: &TcpListener, fourth: &TcpListener, redirections: &str) -> Command {
+    pub fn command_with(third: &impl AsFd, fourth: &impl AsFd, redirections: &str) -> Command {
         let script = format!(
             "export LISTEN_PID=$$ LISTEN_FDS=2; exec \"$@\" 3<&0 4<&1 </dev/null >/dev/null {redirections}"
         );
         let mut command = Command::new("sh");
-        let copy = |listener: &TcpListener| OwnedFd::from(listener.try_clone().expect("a descriptor"));
+        let copy = |listener: BorrowedFd<'_>| listener.try_clone_to_owned().expect("a descriptor");
         command
             .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_wspushd")])
-            .stdin(Stdio::from(copy(third)))
-            .stdout(Stdio::from(copy(fourth)));
+            .stdin(Stdio::from(copy(third.as_fd())))
+            .stdout(Stdio::from(copy(fourth.as_fd())));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WSPUSH_")) {
             command.env_remove(name);
         }

@@ -71,7 +71,7 @@ impl Daemon {
     }
 
     /// Spawns the daemon and waits until it listens.
-    fn watch(command: &mut Command, flags: &[&str]) -> Daemon {
+    pub fn watch(command: &mut Command, flags: &[&str]) -> Daemon {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let log = Arc::new(Log::default());
         let (stderr, shared) = (child.stderr.take().expect("a pipe"), log.clone());

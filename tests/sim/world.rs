@@ -9,7 +9,7 @@ use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushError, PushOptions};
 use wspush::reactor::audit::Audit;
-use wspush::reactor::{Door, Reactor, Shared, Turn, Wake};
+use wspush::reactor::{Door, Reactor, Readiness, Shared, Turn, Wake};
 use wspush::time::Time;
 use wspush::{Config, ConnId, Message};
 
@@ -147,22 +147,21 @@ impl World {
             if wire.edge && (all || !self.dice.one_in(3)) {
                 wire.edge = false;
                 let (readable, writable) = wire.readiness();
-                events.push((slot, readable, writable, wire.up_ended || wire.reset));
+                let ended = wire.up_ended || wire.reset;
+                events.push((slot, Readiness { readable, writable, ended }));
             }
         }
         if self.dice.one_in(4) {
             let slot = self.dice.below(self.clients.len() + 2);
-            events.push((slot, self.dice.one_in(2), self.dice.one_in(2), self.dice.one_in(8)));
+            let (readable, writable) = (self.dice.one_in(2), self.dice.one_in(2));
+            events.push((slot, Readiness { readable, writable, ended: self.dice.one_in(8) }));
         }
         for left in (1..events.len()).rev() {
             events.swap(left, self.dice.below(left + 1));
         }
         self.reactor.set_now(now);
-        for (slot, readable, writable, ended) in events {
-            self.reactor.ready(slot, readable && !ended, writable);
-            if ended {
-                self.reactor.ended(slot);
-            }
+        for (slot, event) in events {
+            self.reactor.take_event(slot, event);
         }
         let budget = if all { usize::MAX } else { self.dice.below(8) };
         for n in self.waiting.drain(..budget.min(self.waiting.len())).collect::<Vec<_>>() {
@@ -185,7 +184,7 @@ impl World {
         };
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
-            self.reactor.ready(slot, true, false);
+            self.reactor.take_event(slot, Readiness::NEW);
         }
     }
 

@@ -85,7 +85,7 @@ impl<S: Socket> Reactor<S> {
                 self.census.kernel_tls += 1;
                 self.metrics.kernel_tls.bump(KernelTls::HandedOver);
                 // What the kernel has of it already may have made its edge before.
-                self.again.push((index as u32, self.slots[index].serial));
+                self.go_on_later(index);
             }
             Err(e) => {
                 // The session is used up. It had been tried out, so this is for want of memory.

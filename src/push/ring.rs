@@ -1,0 +1,139 @@
+//! A channel's publications in one form, and those who take them so.
+
+use super::form::{Encoded, Form};
+use super::log::{Cursor, Log};
+use super::midway::Midway;
+
+/// One form of a channel's log.
+///
+/// All forms of a channel hold the same publications under the same offsets, each from its creation on. They are
+/// appended to and evicted from in step with the plain one, so whoever falls off one of them has lost the same
+/// publications as on any other, and none takes more bytes than the plain one.
+#[derive(Debug)]
+pub struct Ring {
+    form: Form,
+    /// The bytes.
+    pub log: Log,
+    /// Subscribers with a cursor into it.
+    pub(super) subscribers: u32,
+    /// Since when it has none.
+    unused_since_ms: Option<u64>,
+    /// Who stands in the middle of a frame.
+    pub midway: Midway,
+    /// Pieces of it that connections are still to get beside what their cursors say, as they have left, or something
+    /// else comes behind it. It stays as long, and so does the channel.
+    pub owed: u32,
+}
+
+impl Ring {
+    /// A form in an empty log.
+    pub(super) fn new(form: Form, log: Log) -> Ring {
+        Ring { form, log, subscribers: 0, unused_since_ms: None, midway: Midway::default(), owed: 0 }
+    }
+
+    /// Subscribers with a cursor into it.
+    pub fn subscribers(&self) -> u32 {
+        self.subscribers
+    }
+
+    /// A subscriber joins; its cursor.
+    pub(super) fn join(&mut self) -> Cursor {
+        self.subscribers += 1;
+        self.unused_since_ms = None;
+        Cursor::at(self.log.head())
+    }
+
+    /// Appends a publication; its offset.
+    pub(super) fn append(&mut self, publication: &Encoded<'_>) -> u64 {
+        let bytes = publication.bytes(self.form);
+        debug_assert!(self.form.are_whole(bytes), "a log holds whole publications only");
+        self.log.append(bytes)
+    }
+
+    /// Whether nobody has used it for so long, nor will: one that closes may still have to get the rest of a frame.
+    pub(super) fn is_unused(&mut self, now_ms: u64, for_ms: u64) -> bool {
+        let in_use = self.subscribers > 0 || self.owed > 0;
+        !in_use && *self.unused_since_ms.get_or_insert(now_ms) + for_ms <= now_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::channel::{Channel, Place};
+    use super::super::ledger::Passage;
+    use super::*;
+    use crate::push::Message;
+    use proptest::prelude::*;
+
+    fn joined((a, b): (&[u8], &[u8])) -> Vec<u8> {
+        [a, b].concat()
+    }
+
+    fn append(channel: &mut Channel, (frame, deflated): (&[u8], Option<&[u8]>), offset: u64) {
+        let place = Place { offset, receipt: offset + 1, now_us: 0 };
+        channel.append(&Encoded::plain(frame).with_deflated(deflated), place);
+    }
+
+    #[test]
+    fn it_is_there_while_somebody_takes_it_and_a_while_longer() {
+        let mut channel = Channel::new("c".into(), 1, Log::new(0, 1 << 16, 8), 8, 0);
+        let plain = channel.enter(Form::Plain);
+        assert!(channel.ring(Form::Deflated).is_none() && !channel.wants(Form::Deflated));
+        let long = Message::Text("a long one").to_frame();
+        append(&mut channel, (&long, None), 0);
+        let other = channel.enter(Form::Deflated);
+        append(&mut channel, (&long, Some(b"\xc1\x01x")), 1);
+        append(&mut channel, (&long, None), 2);
+        let log = channel.log_in(Form::Deflated).unwrap();
+        assert_eq!((log.first_offset(), log.next_offset()), (1, 3), "the same offsets");
+        let position = log.position(other).unwrap();
+        assert_eq!(joined(log.slices(position)), [b"\xc1\x01x", &long[..]].concat());
+        let log = channel.log();
+        assert_eq!(joined(log.slices(log.position(plain).unwrap())), long.repeat(3));
+        let head = channel.log_in(Form::Deflated).unwrap().head();
+        channel.depart(other, Form::Deflated);
+        assert!(!channel.wants(Form::Deflated));
+        append(&mut channel, (&long, None), 3);
+        channel.drop_unused_rings(1_000, 500);
+        channel.drop_unused_rings(1_499, 500);
+        assert!(channel.log_in(Form::Deflated).is_some(), "one that closes may have a rest to get");
+        channel.drop_unused_rings(1_500, 500);
+        assert!(channel.log_in(Form::Deflated).is_none());
+        let cursor = channel.enter(Form::Deflated);
+        let position = channel.log_in(Form::Deflated).unwrap().position(cursor).unwrap();
+        assert!(position > head, "no position comes twice");
+        channel.drop_unused_rings(9_999, 0);
+        assert!(channel.log_in(Form::Deflated).is_some());
+        channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
+        let d = channel.ledger.delivery(2).unwrap();
+        assert_eq!((d.recipients, d.lagging, d.gone), (2, 1, 1));
+    }
+
+    proptest! {
+        /// All forms hold the same publications, and a cursor at a publication finds it in each.
+        #[test]
+        fn in_step_with_the_plain_log(
+            publications_max in 1usize..10,
+            bytes_max in 300usize..2_000,
+            late in 0usize..20,
+            lens in proptest::collection::vec((1usize..200, proptest::option::of(1usize..250)), 1..60),
+        ) {
+            let mut channel = Channel::new("c".into(), 1, Log::new(7, bytes_max, publications_max), 64, 0);
+            for (n, (len, other)) in lens.into_iter().enumerate() {
+                if n == late {
+                    channel.enter(Form::Deflated);
+                }
+                let frame = Message::Binary(&vec![n as u8; len]).to_frame();
+                let deflated = other.map(|len| Message::Binary(&vec![!(n as u8); len]).to_frame());
+                append(&mut channel, (&frame, deflated.as_deref()), 7 + n as u64);
+                let Some(other) = channel.log_in(Form::Deflated) else { continue };
+                prop_assert_eq!(other.next_offset(), channel.log().next_offset());
+                let first = channel.log().first_offset().max(7 + late as u64);
+                prop_assert_eq!(other.first_offset(), first, "evicted in step");
+                prop_assert!(other.head() - other.tail() <= channel.log().head() - channel.log().tail());
+                let shorter = deflated.filter(|deflated| deflated.len() < frame.len()).unwrap_or(frame);
+                prop_assert_eq!(joined(other.slices(other.newest_start())), shorter);
+            }
+        }
+    }
+}
