@@ -486,7 +486,8 @@ wspush_status wspush_broadcast(const struct wspush_server *server,
                                struct wspush_receipt *receipt);
 
 // As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
-// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: there are `channels_max` channels, and each has
+// subscribers.
 wspush_status wspush_publish(const struct wspush_server *server,
                              const char *channel,
                              size_t channel_length,

@@ -2,7 +2,7 @@
 
 mod daemon;
 
-use daemon::{Daemon, WebSocket};
+use daemon::{Daemon, Http, WebSocket};
 
 fn refused(daemon: &Daemon, target: &str) -> u16 {
     WebSocket::ask(daemon.public, target, &[]).err().map_or(101, |response| response.status)
@@ -80,10 +80,69 @@ fn a_connection_has_a_bound_of_channels_and_so_has_the_server() {
     };
     let _two = WebSocket::open_at(&daemon, &format!("/ws?{}", query(0, 2)));
     assert_eq!(refused(&daemon, &format!("/ws?{}", query(0, 3))), 400);
+    // The third is the publishers', as long as nobody has published to one of the others.
+    assert_eq!(refused(&daemon, &format!("/ws?{}", query(2, 3))), 503);
+    assert_eq!(daemon.push_to("/push?channel=public.1", "x")["recipients"], 1);
     let _more = WebSocket::open_at(&daemon, &format!("/ws?{}", query(2, 3)));
     assert_eq!(refused(&daemon, &format!("/ws?{}", query(3, 4))), 503);
     assert_eq!(daemon.ask("POST", "/push?channel=public.9", &[], b"x").status, 503);
     assert_eq!(daemon.push_to("/push?channel=public.2", "x")["recipients"], 1);
+}
+
+#[test]
+fn pushes_to_users_who_are_away_and_visitors_find_room() {
+    let daemon = Daemon::start(&["--channels-max", "50"]);
+    let mut there = WebSocket::open_at(&daemon, "/ws?channel=public.there");
+    let first = daemon.push_to("/push?channel=user.0", "x");
+    for n in 1..200 {
+        let answer = daemon.push_to(&format!("/push?channel=user.{n}"), "x");
+        assert_eq!((&answer["offset"], &answer["recipients"]), (&1.into(), &0.into()), "{n}");
+    }
+    assert_eq!(daemon.push_to("/push?channel=user.199", "x")["offset"], 2, "one of the newest");
+    let again = daemon.push_to("/push?channel=user.0", "x");
+    assert_eq!(again["offset"], 1);
+    assert!(again["epoch"].as_u64() > first["epoch"].as_u64(), "{again} after {first}");
+    let _visitor = WebSocket::open_at(&daemon, "/ws?channel=public.me");
+    assert_eq!(daemon.push_to("/push?channel=public.there", "here")["recipients"], 1);
+    assert_eq!(there.text(), "here");
+    let stats = daemon.stats();
+    assert_eq!(
+        (&stats["channels"], &stats["counters"]["channels_forgotten"]["room"]),
+        (&50.into(), &154.into())
+    );
+}
+
+#[test]
+fn strangers_do_not_use_up_the_channels() {
+    let daemon = Daemon::start(&["--channels-max", "101"]);
+    let query =
+        |from: usize| (from..from + 16).map(|n| format!("channel=public.{n}")).collect::<Vec<_>>().join("&");
+    // Those who come and go leave nothing.
+    for n in 0..20 {
+        WebSocket::open_at(&daemon, &format!("/ws?{}", query(16 * n))).close(1000);
+        daemon.wait_connections(0);
+    }
+    assert_eq!(daemon.stats()["channels"], 1);
+    // Those who stay have four fifths of three quarters.
+    let strangers: Vec<_> =
+        (0..3).map(|n| WebSocket::open_at(&daemon, &format!("/ws?{}", query(16 * n)))).collect();
+    let answer = WebSocket::ask(daemon.public, &format!("/ws?{}", query(48)), &[]).err().expect("refused");
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("this address"), "{}", answer.text());
+    assert_eq!(daemon.stats()["channels"], 49, "what was opened for the one refused is closed");
+    // Another address has room, and so have publishers.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 2], 0)).into()).expect("any address of loopback");
+    socket.connect(&daemon.public.into()).expect("the listener is there");
+    let _other = WebSocket::ask_over(Http::over(socket.into()), &format!("/ws?{}", query(64)), &[])
+        .unwrap_or_else(|answer| panic!("{}: {}", answer.status, answer.text()));
+    for n in 0..60 {
+        daemon.push_to(&format!("/push?channel=orders.{n}"), "x");
+    }
+    let counters = daemon.stats()["counters"].clone();
+    assert_eq!(counters["channels_refused"]["address"], 1);
+    assert_eq!(counters["handshakes_refused"]["channels"], 1);
+    drop(strangers);
 }
 
 #[test]

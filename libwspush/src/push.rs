@@ -103,7 +103,8 @@ pub unsafe extern "C" fn wspush_broadcast(
 }
 
 /// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
-/// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: no more channels may be made (`channels_max`).
+/// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: there are `channels_max` channels, and each has
+/// subscribers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_publish(
     server: *const wspush_server,

@@ -312,7 +312,7 @@ pub static SETTINGS: &[Setting] = &[
         "Channels that a client may choose with ?channel=",
         check_pattern
     ),
-    integer!(channels_max, Channels, CHANNELS_MAX, "channels", restart, "Channels alive at once"),
+    integer!(channels_max, Channels, CHANNELS_MAX, "channels", restart, "Channels at once"),
     integer!(
         channels_per_connection_max,
         Channels,
@@ -327,7 +327,7 @@ pub static SETTINGS: &[Setting] = &[
         CHANNEL_IDLE_MS,
         "ms",
         reload,
-        "A channel without subscribers and publications for this long is forgotten"
+        "A channel without subscribers and publications for this long is forgotten, sooner where room is needed"
     ),
     integer!(
         log_publications,

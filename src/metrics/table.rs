@@ -89,6 +89,7 @@ label! {
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
+        Channels = "channels": "No more channels may be made for it (channels_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
         TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",
     }
@@ -115,6 +116,24 @@ label! {
         Unread = "unread": "An HTTP connection whose last answer was not read for close_wait_ms.",
         ShownOut = "shown_out": "An admin connection that had not passed the fence, in a newcomer's favour.",
         Drain = "drain": "It was still there when the drain time was over.",
+    }
+}
+
+label! {
+    /// Who was refused a channel that doesn't exist yet.
+    ChannelRefusal = "reason" {
+        Full = "full": "There are channels_max, and each has subscribers.",
+        Clients = "clients": "Clients have their share of channels_max open, and nobody has published to those.",
+        Address = "address": "Clients from this address have their share of that open.",
+    }
+}
+
+label! {
+    /// Why a channel was forgotten.
+    ChannelEnd = "reason" {
+        Unpublished = "unpublished": "Its last subscriber has left, and nobody has ever published to it.",
+        Idle = "idle": "Nobody has published to it or subscribed to it for channel_idle_ms.",
+        Room = "room": "It had no subscribers, was idle longest, and another one needed its place (channels_max).",
     }
 }
 
@@ -216,6 +235,8 @@ numbers! {
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
         closed[CloseReason]: "Connections that ended, by reason.",
+        channels_forgotten[ChannelEnd]: "Channels forgotten, with what they have logged, by reason.",
+        channels_refused[ChannelRefusal]: "New channels refused, by reason.",
         tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
@@ -301,6 +322,8 @@ mod tests {
         check(RefuseReason::ALL, RefuseReason::name);
         check(CloseReason::ALL, CloseReason::name);
         check(ConnectionKind::ALL, ConnectionKind::name);
+        check(ChannelRefusal::ALL, ChannelRefusal::name);
+        check(ChannelEnd::ALL, ChannelEnd::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);

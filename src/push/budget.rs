@@ -220,7 +220,7 @@ mod tests {
         bench.publish(0, 100);
         bench.channels.settle(0, |_| {});
         assert!(bench.channels.log_bytes() > 0);
-        bench.channels.remove(bench.ids[0]);
+        bench.channels.remove(bench.ids[0], 0, |_| {});
         assert_eq!(bench.channels.log_bytes(), 0);
         assert_eq!(bench.channels.get(DEFAULT).log_bytes(), 0);
     }

@@ -190,9 +190,12 @@ impl Channels {
     /// Settles the ledgers that have changed; shows every delivery that may have. At the most the publications that can
     /// be asked about are looked at, those that no longer can once more, and how many that was is said.
     pub fn settle(&mut self, now_us: u64, mut changed: impl FnMut(&Delivery)) -> usize {
-        let (asked_from, mut looked_at) = ((self.newest + 1).saturating_sub(RECEIPTS_KEPT as u64), 0);
+        let (asked_from, mut looked_at) = (self.asked_from(), 0);
         for id in self.unsettled.drain(..) {
-            let channel = &mut self.all[id.0 as usize];
+            // The place of one that was forgotten may be another's.
+            let Some(channel) = self.all.get_mut(id.0 as usize).filter(|channel| channel.unsettled) else {
+                continue;
+            };
             channel.unsettled = false;
             let lost = (channel.log().first_offset(), channel.fallen);
             looked_at += channel.ledger.settle(now_us, lost, asked_from, &mut changed);
@@ -200,9 +203,20 @@ impl Channels {
         looked_at
     }
 
+    /// The oldest receipt that can still be asked about.
+    fn asked_from(&self) -> u64 {
+        (self.newest + 1).saturating_sub(RECEIPTS_KEPT as u64)
+    }
+
     /// Takes the next channel to flush out of the queue.
     pub fn next_dirty(&mut self) -> Option<ChannelId> {
-        self.queue.pop_front()
+        while let Some(id) = self.queue.pop_front() {
+            // One that was forgotten may have left its line here.
+            if self.try_get(id).is_some_and(|channel| channel.queued) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Puts a channel whose walk isn't over back into the queue, behind the others; or notes that it is clean.
@@ -232,15 +246,12 @@ impl Channels {
         }
     }
 
-    /// Channels that can be forgotten: needed by nobody, and out of use since before `since_ms`.
-    pub fn idle_since(&self, since_ms: u64) -> Vec<ChannelId> {
-        let idle = |c: &Channel| c.is_deserted() && c.used_ms < since_ms && !c.queued && !c.unsettled;
-        self.iter().filter(|(id, channel)| *id != DEFAULT && idle(channel)).map(|(id, _)| id).collect()
-    }
-
-    /// Forgets a channel that [`idle_since`](Self::idle_since) named.
-    pub fn remove(&mut self, id: ChannelId) {
-        let channel = self.all.remove(id.0 as usize);
+    /// Forgets a channel that nobody needs, and shows what is left to say of its deliveries.
+    pub fn remove(&mut self, id: ChannelId, now_us: u64, changed: impl FnMut(&Delivery)) {
+        let mut channel = self.all.remove(id.0 as usize);
+        debug_assert!(channel.is_deserted() && id != DEFAULT);
+        let lost = (channel.log().first_offset(), channel.fallen);
+        channel.ledger.settle(now_us, lost, self.asked_from(), changed);
         self.log_bytes -= channel.log_bytes();
         self.names.remove(&channel.name);
     }
@@ -272,18 +283,37 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_forgotten_in_time() {
+    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_can_go() {
         let mut channels = Channels::new(LIMITS, 1);
         let news = channels.open(&"news".into(), 2, 1, 0);
         let place = Place { offset: 1, receipt: 7, now_us: 5_000 };
         channels.append(news, &Encoded::plain(&Message::Text("x").to_frame()), place);
         assert!(!channels.is_dirty());
         let mut seen = Vec::new();
-        channels.settle(5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
+        channels.remove(news, 5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
         assert_eq!(seen, [(7, 0, Some(0))]);
-        assert_eq!(channels.idle_since(5), []);
-        assert_eq!(channels.idle_since(6), [news]);
-        channels.remove(news);
-        assert_eq!((channels.find("news"), channels.len()), (None, 1));
+        assert_eq!((channels.find("news"), channels.len(), channels.log_bytes()), (None, 1, 0));
+        channels.settle(6_000, |d| panic!("{d:?} is settled"));
+    }
+
+    #[test]
+    fn who_takes_the_place_of_one_that_has_gone_is_not_taken_for_it() {
+        let mut channels = Channels::new(LIMITS, 1);
+        let frame = Message::Text("x").to_frame();
+        for round in 0..3 {
+            let id = channels.open(&format!("c{round}").into(), 2 + round, 1, 0);
+            channels.get_mut(id).join(0, Form::Plain, 0);
+            channels.append(id, &Encoded::plain(&frame), Place { offset: 1, receipt: round, now_us: 0 });
+            if round < 2 {
+                channels.get_mut(id).leave(0, Form::Plain, 0, |_, _, _| {});
+                channels.remove(id, 0, |d| assert_eq!((d.id, d.gone), (round, 1)));
+            }
+        }
+        let mut seen = Vec::new();
+        channels.settle(0, |d| seen.push(d.id));
+        assert_eq!((seen, channels.find("c2")), (vec![2], Some(ChannelId(1))));
+        assert_eq!(channels.next_dirty(), Some(ChannelId(1)));
+        channels.requeue(ChannelId(1), false);
+        assert_eq!((channels.next_dirty(), channels.is_dirty()), (None, false));
     }
 }

@@ -20,7 +20,7 @@ pub enum PushError {
     },
     /// The name is empty, too long, or has characters that channel names don't have.
     BadChannel,
-    /// The channel doesn't exist yet, and there are as many as there may be.
+    /// The channel doesn't exist yet, and there are as many as there may be, each with subscribers.
     TooManyChannels {
         /// The bound (`channels_max`).
         max: usize,
@@ -49,7 +49,7 @@ impl fmt::Display for PushError {
                 "a channel name has 1 to 128 letters, digits and punctuation, without spaces and '*'",
             ),
             PushError::TooManyChannels { max } => {
-                write!(f, "there are {max} channels already (channels_max)")
+                write!(f, "there are {max} channels with subscribers already (channels_max)")
             }
             PushError::InboxFull => {
                 f.write_str("the inbox is full (inbox_commands_max, inbox_bytes_max); try again later")

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
-pub(super) type Network = u64;
+pub type Network = u64;
+
+/// Where a client comes from whose address nobody knows. As a network of IPv6 it would be one of multicast.
+const NOWHERE: Network = u64::MAX;
 
 /// The counts.
 #[derive(Debug)]
@@ -12,6 +15,11 @@ pub struct Addresses {
     max: u32,
     counts: HashMap<Network, u32>,
     of_slot: HashMap<u32, Network>,
+}
+
+/// Where a client with this address comes from.
+pub(super) fn network_of(peer: Option<SocketAddr>) -> Network {
+    peer.map_or(NOWHERE, |peer| network(peer.ip()))
 }
 
 /// The network that an address counts as.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
+use super::directory::Directory;
 use super::outbox::Stretch;
 use super::reactor::{Census, Reactor};
 use super::slot::{Flags, Slot, State};
@@ -96,6 +97,7 @@ impl<S: Socket> Reactor<S> {
         let logs: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
         assert_eq!(logs, self.channels.log_bytes(), "the sum of the logs is wrong");
         assert!(logs <= self.config.logs_bytes_max, "{logs} bytes of logs are more than there may be");
+        self.shared.with_directory(Directory::audit);
         for (id, channel) in self.channels.iter() {
             let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
@@ -105,6 +107,7 @@ impl<S: Socket> Reactor<S> {
                 _ => channel.members.len(),
             };
             assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
+            self.audit_need(id, channel);
             self.audit_forms(id, channel);
             self.audit_owed(id, channel);
             for (place, member) in channel.members.iter().enumerate() {
@@ -175,6 +178,21 @@ impl<S: Socket> Reactor<S> {
             let listed: Vec<_> = ring.iter().flat_map(|ring| ring.midway.iter()).collect();
             assert_eq!(listed, expected, "who stands in mid-frame of {}", channel.name);
             assert_eq!(ring.map_or(0, |ring| ring.owed), owed, "what is owed of {}", channel.name);
+        }
+    }
+
+    /// A channel that somebody needs is known as such, so that no publisher takes its place.
+    fn audit_need(&self, id: ChannelId, channel: &Channel) {
+        if id == DEFAULT {
+            return;
+        }
+        let needed =
+            self.shared.with_directory(|directory| directory.is_needed(&channel.name, channel.epoch));
+        let is_behind = self.has_pending() || self.shared.waiting() > 0;
+        match needed {
+            Some(true) => assert!(!channel.is_deserted() || is_behind, "nobody needs {}", channel.name),
+            Some(false) => assert!(channel.is_deserted(), "{} may be forgotten", channel.name),
+            None => assert!(channel.is_deserted() && is_behind, "{} is not known", channel.name),
         }
     }
 

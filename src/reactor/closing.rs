@@ -126,6 +126,7 @@ impl<S: Socket> Reactor<S> {
             }
         });
         self.channels.touch(id);
+        self.vacate(id);
     }
 
     /// Gives back what half a request or message holds.

@@ -98,6 +98,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn act(&mut self, command: Command) {
         match command {
             Command::Publish { .. } => debug_assert!(false, "publications are appended"),
+            Command::Forget(forgotten) => self.forgotten(&forgotten),
             Command::Send { conn, publication } => {
                 if self.send_to(conn, &publication) == Err(PushError::OutboxFull)
                     && let Some(index) = self.find_open(conn)
@@ -256,13 +257,15 @@ impl<S: Socket> Reactor<S> {
     /// Subscribes an open connection to a channel.
     pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) {
         let Some(index) = self.find_open(conn) else { return };
-        let id = if channel == DEFAULT_NAME { Ok(DEFAULT) } else { self.open_channel(channel) };
+        if channel == DEFAULT_NAME {
+            return self.join(index, DEFAULT);
+        }
         let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
-        match id {
-            Ok(id) if id == DEFAULT || joined < self.config.channels_per_connection_max => {
-                self.join(index, id)
-            }
-            Ok(_) => self.not_subscribed(conn, channel, &"channels_per_connection_max"),
+        if joined >= self.config.channels_per_connection_max {
+            return self.not_subscribed(conn, channel, &"channels_per_connection_max");
+        }
+        match self.open_channel(index, channel) {
+            Ok(id) => self.join(index, id),
             Err(problem) => self.not_subscribed(conn, channel, &problem),
         }
     }

@@ -247,6 +247,7 @@ impl<S: Socket> Reactor<S> {
             }
             channel.ledger.rejoin(offset, passage, now_us);
             self.channels.touch(id);
+            self.vacate(id);
         }
         if let Some(saved) = Arc::into_inner(rest.saved) {
             self.backlog_bytes -= saved.held_bytes();
@@ -267,6 +268,7 @@ impl<S: Socket> Reactor<S> {
             }
         }
         self.pass_stretch(stretch, form, passage);
+        self.vacate(id);
     }
 
     /// Counts what became of the publications in a stretch.

@@ -244,6 +244,7 @@ impl<S: Socket> Reactor<S> {
             in_frame.enter(reached, index as u32);
         }
         self.channels.touch(id);
+        self.vacate(id);
         self.in_outbox(index, |outbox| match outbox.first_stretch() {
             Some(stretch) if reached < to => (stretch.from, stretch.midway) = (reached, !boundary),
             _ => outbox.drop_first(),

@@ -1,13 +1,15 @@
 //! What other threads share with the reactor: the inbox, and what they may look at.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::config::{Config, channel_name_ok};
+use crate::config::Config;
 use crate::endpoint::{ConnId, Receipt, Stats};
+use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
-use crate::push::{DEFAULT_NAME, Delivery, Publication, PushError, RECEIPTS_KEPT};
+use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT};
 
+use super::addresses::Network;
+use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::reload::Renewal;
 
@@ -21,6 +23,8 @@ pub enum Command {
         /// What is published.
         publication: Publication,
     },
+    /// A channel is over: its place was needed for the next one.
+    Forget(Forgotten),
     /// Write a message to one connection.
     Send {
         /// The connection.
@@ -75,6 +79,7 @@ impl Command {
                 publication.plain_frame().len()
             }
             Command::Close { reason, .. } => reason.len(),
+            Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
             Command::BringUpToDate { .. } | Command::Reload(..) => 0,
@@ -90,25 +95,6 @@ pub enum Wake {
     Yes,
     /// The reactor itself asks, and looks at the inbox before it sleeps.
     No,
-}
-
-/// The next place in a channel's log.
-#[derive(Clone, Debug)]
-struct Head {
-    name: Arc<str>,
-    epoch: u64,
-    next_offset: u64,
-}
-
-/// A channel as the inbox knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Which life of it.
-    pub epoch: u64,
-    /// Offset of its next publication.
-    pub next_offset: u64,
 }
 
 /// What was asked about the end. It does not wait in line: its time counts from when it was asked.
@@ -127,10 +113,8 @@ struct Inbox {
     placed: u64,
     end: EndAsked,
     bytes: usize,
-    default: Head,
-    heads: HashMap<Arc<str>, Head>,
+    directory: Directory,
     next_receipt: u64,
-    last_epoch: u64,
     stopped: bool,
 }
 
@@ -144,7 +128,6 @@ pub struct Shared {
     deliveries: Mutex<Vec<Delivery>>,
     commands_max: usize,
     bytes_max: usize,
-    channels_max: usize,
     log_bytes: usize,
 }
 
@@ -156,17 +139,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     /// An empty inbox; `wake` makes a sleeping reactor look at it.
     pub fn new(config: &Config, unix_us: u64, wake: Box<dyn Fn() + Send + Sync>) -> Shared {
-        let default = Head { name: Arc::from(DEFAULT_NAME), epoch: unix_us, next_offset: 1 };
         Shared {
             inbox: Mutex::new(Inbox {
                 commands: Vec::new(),
                 placed: 0,
                 end: EndAsked::default(),
                 bytes: 0,
-                default,
-                heads: HashMap::new(),
+                directory: Directory::new(config.channels_max, unix_us),
                 next_receipt: 1,
-                last_epoch: unix_us,
                 stopped: false,
             }),
             wake,
@@ -175,7 +155,6 @@ impl Shared {
             deliveries: Mutex::default(),
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
-            channels_max: config.channels_max,
             log_bytes: config.log_bytes,
         }
     }
@@ -200,12 +179,13 @@ impl Shared {
         }
         let mut inbox = lock(&self.inbox);
         self.admit(&inbox, bytes)?;
+        let (place, forgotten) = inbox.directory.publish(channel, unix_us)?;
         let id = inbox.next_receipt;
-        let head = inbox.head(channel, self.channels_max, unix_us)?;
-        let receipt = Receipt { channel: head.name.clone(), epoch: head.epoch, offset: head.next_offset, id };
-        head.next_offset += 1;
         inbox.next_receipt += 1;
-        self.put(inbox, Command::Publish { receipt: receipt.clone(), publication }, wake);
+        let receipt = Receipt { channel: place.name, epoch: place.epoch, offset: place.next_offset, id };
+        let publication = Command::Publish { receipt: receipt.clone(), publication };
+        // One command more than there may be, at the most: the next one finds the inbox full.
+        self.put(inbox, forgotten.map(Command::Forget).into_iter().chain([publication]), wake);
         Ok(receipt)
     }
 
@@ -213,7 +193,7 @@ impl Shared {
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
         self.admit(&inbox, command.bytes())?;
-        self.put(inbox, command, Wake::Yes);
+        self.put(inbox, [command], Wake::Yes);
         Ok(())
     }
 
@@ -247,12 +227,14 @@ impl Shared {
     }
 
     /// One wake-up for many commands: only the first one after the reactor took everything wakes it.
-    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command, wake: Wake) {
+    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, commands: impl IntoIterator<Item = Command>, wake: Wake) {
         let first = inbox.commands.is_empty();
-        inbox.bytes += command.bytes();
-        inbox.placed += 1;
+        for command in commands {
+            inbox.bytes += command.bytes();
+            inbox.placed += 1;
+            inbox.commands.push(command);
+        }
         self.own.note(inbox.placed);
-        inbox.commands.push(command);
         drop(inbox);
         if first && wake == Wake::Yes {
             (self.wake)();
@@ -272,26 +254,39 @@ impl Shared {
         lock(&self.inbox).commands.len()
     }
 
-    /// For the reactor: the channel of this name, made if need be, for a subscriber.
-    pub fn open(&self, channel: &str, unix_us: u64) -> Result<Opened, PushError> {
+    /// For the reactor: the channel of this name for a subscriber from an address, made if need be.
+    pub fn occupy(&self, channel: &str, from: Network, unix_us: u64) -> Result<Opened, NoChannel> {
         let mut inbox = lock(&self.inbox);
-        let head = inbox.head(Some(channel), self.channels_max, unix_us)?;
-        Ok(Opened { name: head.name.clone(), epoch: head.epoch, next_offset: head.next_offset })
+        let (opened, forgotten) = inbox.directory.occupy(channel, from, unix_us)?;
+        if let Some(forgotten) = forgotten {
+            self.put(inbox, [Command::Forget(forgotten)], Wake::Yes);
+        }
+        Ok(opened)
+    }
+
+    /// For the reactor: nobody is subscribed to this channel, of which so much is logged.
+    pub fn vacate(&self, channel: &str, epoch: u64, logged: Option<u64>) -> Vacated {
+        lock(&self.inbox).directory.vacate(channel, epoch, logged)
+    }
+
+    /// For the reactor: forgets the channel that has been idle longest, if it is `old` enough.
+    pub fn forget_oldest(&self, old: impl FnOnce(&Opened) -> bool) -> Option<Forgotten> {
+        lock(&self.inbox).directory.forget_oldest(old)
     }
 
     /// For the reactor: the default channel's epoch.
     pub fn default_epoch(&self) -> u64 {
-        lock(&self.inbox).default.epoch
+        lock(&self.inbox).directory.default_epoch()
     }
 
-    /// For the reactor: forgets a channel unless a publication for it is on its way.
-    pub fn forget(&self, channel: &str, next_offset: u64) -> bool {
-        let mut inbox = lock(&self.inbox);
-        let idle = inbox.heads.get(channel).is_some_and(|head| head.next_offset == next_offset);
-        if idle {
-            inbox.heads.remove(channel);
-        }
-        idle
+    /// For the reactor: who was refused a new channel.
+    pub fn channels_refused(&self) -> Counts<ChannelRefusal, { ChannelRefusal::COUNT }> {
+        lock(&self.inbox).directory.refused.clone()
+    }
+
+    /// For the reactor's audit: lets it look at the directory.
+    pub(super) fn with_directory<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
+        look(&lock(&self.inbox).directory)
     }
 
     /// For the reactor: nothing more is taken.
@@ -332,32 +327,11 @@ impl Shared {
     }
 }
 
-impl Inbox {
-    fn head(&mut self, channel: Option<&str>, max: usize, unix_us: u64) -> Result<&mut Head, PushError> {
-        let name = match channel {
-            None | Some(DEFAULT_NAME) => return Ok(&mut self.default),
-            Some(name) => name,
-        };
-        if !self.heads.contains_key(name) {
-            if !channel_name_ok(name) {
-                return Err(PushError::BadChannel);
-            }
-            if self.heads.len() + 1 >= max {
-                return Err(PushError::TooManyChannels { max });
-            }
-            // A channel that comes back after it was forgotten must not be taken for its former self.
-            self.last_epoch = unix_us.max(self.last_epoch + 1);
-            let name: Arc<str> = Arc::from(name);
-            self.heads.insert(name.clone(), Head { name, epoch: self.last_epoch, next_offset: 1 });
-        }
-        self.heads.get_mut(name).ok_or(PushError::BadChannel)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::push::{Message, PushOptions};
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
@@ -409,17 +383,24 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_bounded_and_live_once() {
-        let (shared, _) = shared(&Config { channels_max: 2, ..Config::default() });
+    fn a_channel_that_goes_is_announced_before_the_one_that_comes() {
+        let (shared, wakes) = shared(&Config { channels_max: 2, ..Config::default() });
         let first = push(&shared, Some("a"), 1).unwrap();
-        assert_eq!(push(&shared, Some("b"), 1), Err(PushError::TooManyChannels { max: 2 }));
+        assert_eq!(push(&shared, Some("b"), 1), Err(PushError::InboxFull), "not logged yet");
         assert_eq!(push(&shared, Some("a b"), 1), Err(PushError::BadChannel));
-        assert!(!shared.forget("a", 1), "a publication is on its way");
-        assert!(shared.forget("a", 2));
-        let second = push(&shared, Some("a"), 1).unwrap();
-        assert!(second.epoch > first.epoch);
-        assert_eq!(second.offset, 1);
-        assert_eq!(shared.open(DEFAULT_NAME, 0).unwrap().epoch, 1_000);
+        assert_eq!(shared.take(Vec::new()).len(), 1);
+        assert_eq!(shared.vacate("a", first.epoch, Some(2)), Vacated::Kept);
+        let second = push(&shared, Some("b"), 1).unwrap();
+        assert_eq!((second.epoch > first.epoch, second.id, wakes.load(Ordering::Relaxed)), (true, 2, 2));
+        match &shared.take(Vec::new())[..] {
+            [Command::Forget(gone), Command::Publish { receipt, .. }] => {
+                assert_eq!((&*gone.name, gone.epoch, receipt), ("a", first.epoch, &second));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(shared.occupy("b", 1, 5).map(|opened| opened.epoch), Ok(second.epoch));
+        assert_eq!(push(&shared, Some("c"), 1), Err(PushError::TooManyChannels { max: 2 }));
+        assert_eq!(shared.channels_refused().get(ChannelRefusal::Full), 2);
     }
 
     #[test]

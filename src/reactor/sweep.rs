@@ -223,16 +223,8 @@ impl<S: Socket> Reactor<S> {
 
     fn forget_channels(&mut self) {
         self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
-        if self.has_pending() {
-            // A channel that a subscriber has opened counts publications as logged that are still on their way to it.
-            return;
-        }
-        let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
-        for id in self.channels.idle_since(since_ms) {
-            let channel = self.channels.get(id);
-            if self.shared.forget(&channel.name, channel.log().next_offset()) {
-                self.channels.remove(id);
-            }
+        if self.forget_idle(self.config.flush_slice) {
+            self.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }
     }
 

@@ -11,8 +11,9 @@ use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, PushError};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME};
 
+use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
@@ -56,7 +57,9 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
             }
         };
-        let channels = self.open_channels(&accept)?;
+        // What other threads have pushed by now came before the join. Nobody comes or goes between that and the next.
+        self.carry_out_commands();
+        let channels = self.open_channels(index, &accept)?;
         let chosen = match &accept.protocol {
             Some(own) => upgrade.protocols().find(|offered| offered == own),
             None => upgrade.choose(&self.config.subprotocols),
@@ -153,31 +156,29 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
-    fn open_channels(&mut self, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
-        let open = |name: &String| self.open_channel(name);
-        let named = accept.channels.iter().filter(|name| *name != DEFAULT_NAME);
-        let mut channels = named.map(open).collect::<Result<Vec<_>, _>>().map_err(|e| {
-            let status = if e == PushError::BadChannel { 400 } else { 503 };
-            (Refusal::new(status, e.to_string()), RefuseReason::ForbiddenChannel)
-        })?;
+    /// All of them, or none.
+    fn open_channels(&mut self, index: usize, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
+        let mut channels = Vec::with_capacity(accept.channels.len());
+        for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
+            match self.open_channel(index, name) {
+                Ok(id) => channels.push(id),
+                Err(problem) => {
+                    channels.into_iter().for_each(|id| self.vacate(id));
+                    let (status, reason) = match problem {
+                        NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
+                        _ => (503, RefuseReason::Channels),
+                    };
+                    return Err((Refusal::new(status, problem.to_string()), reason));
+                }
+            }
+        }
         // In their order they are joined without moving those that were joined before.
         channels.sort_unstable_by_key(|id| id.0);
         channels.dedup();
         Ok(channels)
     }
 
-    /// The channel of this name, made if need be.
-    pub(super) fn open_channel(&mut self, name: &str) -> Result<ChannelId, PushError> {
-        if let Some(id) = self.channels.find(name) {
-            return Ok(id);
-        }
-        let opened = self.shared.open(name, self.now.unix_us)?;
-        Ok(self.channels.open(&opened.name, opened.epoch, opened.next_offset, self.now.mono_ms()))
-    }
-
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
-        // What other threads have pushed by now came before the join.
-        self.carry_out_commands();
         let slot = &mut self.slots[index];
         slot.state = State::Open;
         slot.kind = kind;

@@ -3,12 +3,15 @@
 use wspush::config::SlowConsumer;
 use wspush::push::{LogLimits, Message};
 use wspush::reactor::{Command, Door};
-use wspush::{CloseCode, Config, ConnId, PushOptions};
+use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 
 use super::client::{Client, Reader, Role, Span, padding};
 use super::deflate;
 use super::dice::Dice;
 use super::world::{CHANNELS, World, publish, text};
+
+/// How many channels without subscribers are published to at once.
+const STRANGE: usize = 4;
 
 /// A configuration with bounds small enough to be met.
 pub fn config(dice: &mut Dice) -> Config {
@@ -20,7 +23,8 @@ pub fn config(dice: &mut Dice) -> Config {
         max_connections: dice.pick(&[3, 10, 1000]),
         admin_connections_max: 4,
         connections_per_address_max: dice.pick(&[0, 0, 1]),
-        channels_max: 100,
+        // Room for those that clients know, and for as many as come at once to nobody; or for all there ever are.
+        channels_max: dice.pick(&[CHANNELS.len() + 1 + STRANGE, 100]),
         channel_idle_ms: dice.pick(&[1_000, 300_000]),
         handshake_bytes_max: dice.pick(&[700, 8 << 10]),
         message_bytes_max: dice.pick(&[500, 64 << 10]),
@@ -54,7 +58,8 @@ pub fn log_start(dice: &mut Dice) -> u64 {
 impl World {
     /// One thing that happens.
     pub fn happen(&mut self) {
-        match self.dice.below(22) {
+        match self.dice.below(23) {
+            22 => self.publish_to_nobody(),
             0..=2 => self.newcomer(),
             3..=6 => self.publish(),
             7..=10 => self.client_speaks(),
@@ -165,6 +170,21 @@ impl World {
             if let Ok(receipt) = placed {
                 self.published.get_mut(channel).unwrap().push(receipt);
             }
+        }
+    }
+
+    /// Publications to channels without subscribers. There are more of those than there may be.
+    fn publish_to_nobody(&mut self) {
+        // As long as they are on their way they need their channels, and somebody's might find no room.
+        if self.shared.waiting() > 0 || self.audit.pending > 0 {
+            return;
+        }
+        let first = self.dice.below(4) * STRANGE;
+        for _ in 0..self.dice.range(1, 8) {
+            let name = format!("other.{}", first + self.dice.below(STRANGE));
+            let (message, options) = (Message::Text("x"), PushOptions::default());
+            let refused = publish(&self.shared, Some(&name), message, options, self.unix_us()).err();
+            assert!(refused.is_none_or(|e| e == PushError::InboxFull || e == PushError::Stopped), "{name}");
         }
     }
 

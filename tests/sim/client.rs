@@ -74,6 +74,8 @@ pub struct Client {
     pub door: Door,
     pub wire: Rc<RefCell<Wire>>,
     pub slot: Option<usize>,
+    /// Last number of its address, if it isn't its own.
+    pub host: Option<u8>,
     pub conn: Option<wspush::ConnId>,
     pub reader: Reader,
     /// Never answers a ping.
@@ -121,6 +123,7 @@ impl Client {
             door,
             wire: Rc::new(RefCell::new(wire)),
             slot: None,
+            host: None,
             conn: None,
             reader,
             mute: false,

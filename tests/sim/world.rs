@@ -175,7 +175,8 @@ impl World {
 
     fn admit(&mut self, n: usize) {
         let client = &mut self.clients[n];
-        let address = format!("192.0.2.{}:{}", n % 250 + 1, 1000 + n).parse().ok();
+        let host = client.host.unwrap_or((n % 250 + 1) as u8);
+        let address = format!("192.0.2.{host}:{}", 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
         client.began_us = self.now_us;
         client.slot = match client.veil {

@@ -1,0 +1,79 @@
+//! Which channels are in use: opened for who comes, and forgotten when nobody needs them any more. The
+//! [`Directory`](super::directory::Directory) knows them first, as publishers of all threads find their places there.
+
+use crate::metrics::ChannelEnd;
+use crate::push::{ChannelId, DEFAULT};
+
+use super::addresses::network_of;
+use super::directory::{Forgotten, NoChannel, Vacated};
+use super::reactor::Reactor;
+use super::socket::Socket;
+
+impl<S: Socket> Reactor<S> {
+    /// The channel of this name for a connection that is about to join it, made if need be.
+    ///
+    /// Nobody else may come and go before it has: see [`vacate`](Self::vacate).
+    pub(super) fn open_channel(&mut self, index: usize, name: &str) -> Result<ChannelId, NoChannel> {
+        let known = self.channels.find(name);
+        if let Some(id) = known.filter(|&id| !self.channels.get(id).is_deserted()) {
+            return Ok(id);
+        }
+        // Another thread may need the place of one that nobody has needed until now.
+        let from = network_of(self.slots[index].socket.peer());
+        let opened = self.shared.occupy(name, from, self.now.unix_us)?;
+        if let Some(id) = known {
+            if self.channels.get(id).epoch == opened.epoch {
+                return Ok(id);
+            }
+            // It was forgotten for another one, and the word of it is still on its way.
+            self.remove_channel(id);
+        }
+        Ok(self.channels.open(&opened.name, opened.epoch, opened.next_offset, self.now.mono_ms()))
+    }
+
+    /// Nobody may be subscribed to a channel any more, or to what was just logged there: if so, it is left to those who
+    /// need its place. One that nobody has published to is gone at once.
+    pub(super) fn vacate(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.try_get(id).filter(|channel| channel.is_deserted()) else { return };
+        if id == DEFAULT {
+            return;
+        }
+        // One that a subscriber has opened does not know what is on its way to it, before the first of that comes.
+        let logged = (!self.channels.is_unused(id)).then(|| channel.log().next_offset());
+        if self.shared.vacate(&channel.name, channel.epoch, logged) == Vacated::Gone {
+            self.metrics.channels_forgotten.bump(ChannelEnd::Unpublished);
+            self.remove_channel(id);
+        }
+    }
+
+    /// A channel has gone because another one needed its place. It may have come back since, as another.
+    pub(super) fn forgotten(&mut self, forgotten: &Forgotten) {
+        self.metrics.channels_forgotten.bump(ChannelEnd::Room);
+        let id = self.channels.find(&forgotten.name);
+        if let Some(id) = id.filter(|&id| self.channels.get(id).epoch == forgotten.epoch) {
+            self.remove_channel(id);
+        }
+    }
+
+    /// Forgets the channels that have been out of use for too long, at most so many. True: there may be more.
+    pub(super) fn forget_idle(&mut self, mut count: usize) -> bool {
+        let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
+        while count > 0 {
+            let forgotten = self.shared.forget_oldest(|head| {
+                let channel = self.channels.find(&head.name).map(|id| self.channels.get(id));
+                channel.is_some_and(|channel| channel.used_ms < since_ms)
+            });
+            let Some(forgotten) = forgotten else { return false };
+            if let Some(id) = self.channels.find(&forgotten.name) {
+                self.remove_channel(id);
+            }
+            self.metrics.channels_forgotten.bump(ChannelEnd::Idle);
+            count -= 1;
+        }
+        true
+    }
+
+    fn remove_channel(&mut self, id: ChannelId) {
+        self.channels.remove(id, self.now.mono_us, self.shared.keep_deliveries());
+    }
+}
