@@ -10,11 +10,6 @@ mod table;
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
 pub use table::{
-<<<<<<< HEAD
     ChannelEnd, ChannelRefusal, CloseReason, ConnectionKind, Gauges, KernelTls, Metrics, PauseReason,
-    RefuseReason, Shortage, TlsHandshake,
-=======
-    CloseReason, ConnectionKind, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage,
-    TlsHandshake, WorkKind,
->>>>>>> main
+    RefuseReason, Shortage, TlsHandshake, WorkKind,
 };

@@ -5,7 +5,7 @@ use crate::metrics::WorkKind;
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
 use super::socket::Socket;
-use super::work::{EVENT, SHARE};
+use super::work::{EVENT, FIRST, SHARE};
 
 /// What the poll says about a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl<S: Socket> Reactor<S> {
         if slot.state == State::Http || slot.flags.any(Flags::TLS) && is_handshaking() {
             self.go_on_later(index);
         } else {
-            self.readable(index, event.ended, SHARE);
+            self.readable(index, event.ended, FIRST);
         }
     }
 

@@ -213,8 +213,8 @@ fn visit_special<S: Socket>(
     }
 }
 
-/// Remembers what a visit has led to.
-#[inline]
+/// Remembers what a visit has led to. A call would cost half as much again as a delivery.
+#[inline(always)]
 fn note<S>(
     census: &mut Census,
     doomed: &mut Vec<Doom>,
@@ -260,15 +260,12 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
-/// What lies before the head in each form. One that is not kept is nobody's.
-fn stretches<'l>(
+/// What lies before the head in the forms beside the plain one. One that is not kept is nobody's.
+fn before_heads<'l>(
     plain: &'l Ring,
     others: &'l [Option<Box<Ring>>; Form::LAZY.len()],
-) -> [Stretch<'l>; Form::COUNT] {
-    std::array::from_fn(|form| {
-        let other = form.checked_sub(1).and_then(|n| others[n].as_deref());
-        Stretch::before_head(&other.unwrap_or(plain).log)
-    })
+) -> [Stretch<'l>; Form::LAZY.len()] {
+    std::array::from_fn(|n| Stretch::before_head(&others[n].as_deref().unwrap_or(plain).log))
 }
 
 impl<S: Socket> Reactor<S> {
@@ -319,11 +316,15 @@ impl<S: Socket> Reactor<S> {
 
     fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let mut stretches = stretches(plain, others);
+        // Apart from the others, so that nearly always it can be held in registers.
+        let mut plain_stretch = Stretch::before_head(&plain.log);
+        let mut stretches = before_heads(plain, others);
         for index in from..until {
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let form = if SEVERAL_FORMS { slot.form } else { Form::Plain };
-            let stretch = &mut stretches[form.index()];
+            let stretch = match slot.form.index() {
+                n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
+                _ => &mut plain_stretch,
+            };
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
@@ -340,17 +341,22 @@ impl<S: Socket> Reactor<S> {
             slot.cursor = cursor;
             note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
         }
+        plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
     }
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
-        let mut stretches = stretches(plain, others);
+        let mut plain_stretch = Stretch::before_head(&plain.log);
+        let mut stretches = before_heads(plain, others);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = self.slots.get_mut(index) else { continue };
-            let stretch = &mut stretches[slot.form.index()];
+            let stretch = match slot.form.index() {
+                0 => &mut plain_stretch,
+                n => &mut stretches[n - 1],
+            };
             if member.cursor == stretch.head {
                 continue;
             }
@@ -365,6 +371,7 @@ impl<S: Socket> Reactor<S> {
             );
             note(&mut self.census, &mut self.doomed, slot, index, id, offered);
         }
+        plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
     }
 

@@ -13,8 +13,9 @@ use super::work::{BYTES, CALL};
 /// taken up in this turn the rest is memory of ours.
 const INPUT_BYTES: usize = 16 << 10;
 
-/// The same of a connection that speaks TLS: more than one record.
-const RECORDS_BYTES: usize = 20 << 10;
+/// The same of a connection that speaks TLS, unless a longer record is under way. There may be a record in each 23 bytes,
+/// and what was read is opened as a whole.
+const RECORDS_BYTES: usize = 4 << 10;
 
 /// What a connection's read led to.
 pub(super) enum Read {
@@ -72,7 +73,8 @@ impl<S: Socket> Reactor<S> {
 
     /// The same of one that speaks TLS.
     pub(super) fn records_bytes(&self, index: usize) -> usize {
-        self.input_bytes(index).max(RECORDS_BYTES)
+        let session = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        session.map_or(0, |session| session.record_left()).clamp(RECORDS_BYTES, READ_BYTES)
     }
 
     fn read_once(&mut self, index: usize) -> Read {

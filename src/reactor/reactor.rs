@@ -373,17 +373,12 @@ impl<S: Socket> Reactor<S> {
             self.journal.finish(now);
         }
         self.metrics.log_lines_lost = self.journal.lost();
-<<<<<<< HEAD
         self.metrics.channels_refused = self.shared.channels_refused();
-        let busy = !self.again.is_empty() || self.channels.is_dirty() || !self.pending.is_empty();
-        Turn { busy: busy || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
-=======
         // Events come next.
         self.work.begin_part();
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         let is_due = self.timers.sweep_due > 0 || !self.timers.retrying.is_empty();
         Turn { busy: busy || is_due || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
->>>>>>> main
     }
 
     /// The window for what is sent to this connection alone; 0: nothing is to be compressed.

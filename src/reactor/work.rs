@@ -12,7 +12,10 @@ use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
 
-/// What a connection may take when it has something to say.
+/// What a connection may take at once when it has something to say: of twenty floods that begin at the same time each
+/// has had this before anybody else has waited for a turn.
+pub(super) const FIRST: u64 = 16_384;
+/// What it may take in each turn after that.
 pub(super) const SHARE: u64 = 65_536;
 /// What the events of one poll, the connections that wait, commands, and what is due may each take in a turn. A share
 /// and a single step beyond it is what comes on top.

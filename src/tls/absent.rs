@@ -63,6 +63,10 @@ impl Session {
         match *self {}
     }
 
+    pub fn record_left(&self) -> usize {
+        match *self {}
+    }
+
     pub fn is_established(&self) -> bool {
         match *self {}
     }

@@ -11,12 +11,19 @@ const HEADER_BYTES: usize = 5;
 #[cfg(feature = "tls")]
 pub(super) fn count(mut input: &[u8]) -> usize {
     let mut count = 0;
-    while let Some(header) = input.first_chunk::<HEADER_BYTES>() {
-        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        let Some(rest) = input.get(HEADER_BYTES + length..) else { break };
+    while let Some(bytes) = first_bytes(input)
+        && let Some(rest) = input.get(bytes..)
+    {
         (input, count) = (rest, count + 1);
     }
     count
+}
+
+/// How long the record is that `input` begins with; None: that is not known yet.
+#[cfg(feature = "tls")]
+pub(super) fn first_bytes(input: &[u8]) -> Option<usize> {
+    let header = input.first_chunk::<HEADER_BYTES>()?;
+    Some(HEADER_BYTES + usize::from(u16::from_be_bytes([header[3], header[4]])))
 }
 
 /// Records on their way to a socket.

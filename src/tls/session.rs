@@ -60,6 +60,11 @@ impl Session {
         &self.partial
     }
 
+    /// How many bytes are missing of the record of which a part is kept, if its length is known.
+    pub fn record_left(&self) -> usize {
+        records::first_bytes(&self.partial).map_or(0, |bytes| bytes.saturating_sub(self.partial.len()))
+    }
+
     /// Records that the socket has still to take.
     pub fn unsent(&self) -> &[u8] {
         &self.unsent[self.sent..]

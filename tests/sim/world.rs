@@ -141,27 +141,35 @@ impl World {
     pub fn turn(&mut self, all: bool) {
         let now = time(self.now_us);
         let mut events = Vec::new();
-        for client in &self.clients {
+        for (n, client) in self.clients.iter().enumerate() {
             let mut wire = client.wire.borrow_mut();
             let Some(slot) = client.slot.filter(|_| !wire.closed) else { continue };
             if wire.edge && (all || !self.dice.one_in(3)) {
                 wire.edge = false;
                 let (readable, writable) = wire.readiness();
                 let ended = wire.up_ended || wire.reset;
-                events.push((slot, Readiness { readable, writable, ended }));
+                events.push((n, slot, Readiness { readable, writable, ended }));
             }
         }
         if self.dice.one_in(4) {
             let slot = self.dice.below(self.clients.len() + 2);
             let (readable, writable) = (self.dice.one_in(2), self.dice.one_in(2));
-            events.push((slot, Readiness { readable, writable, ended: self.dice.one_in(8) }));
+            let ended = self.dice.one_in(8);
+            events.push((usize::MAX, slot, Readiness { readable, writable, ended }));
         }
         for left in (1..events.len()).rev() {
             events.swap(left, self.dice.below(left + 1));
         }
         self.reactor.set_now(now);
-        for (slot, event) in events {
-            self.reactor.take_event(slot, event);
+        for (n, slot, event) in events {
+            if self.reactor.has_time() {
+                self.reactor.take_event(slot, event);
+                continue;
+            }
+            self.reactor.leave_events();
+            if let Some(client) = self.clients.get(n) {
+                client.wire.borrow_mut().edge = true;
+            }
         }
         let budget = if all { usize::MAX } else { self.dice.below(8) };
         for n in self.waiting.drain(..budget.min(self.waiting.len())).collect::<Vec<_>>() {
