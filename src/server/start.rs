@@ -99,6 +99,7 @@ mod tests {
 
     use super::*;
     use crate::reactor::Door;
+    use crate::reactor::listener::Sharing;
 
     fn said(config: &Config, connections: usize) -> Vec<String> {
         let lines = Arc::new(Mutex::new(Vec::new()));
@@ -106,8 +107,8 @@ mod tests {
         let sink = Box::new(move |_, line: &str| into.lock().unwrap().push(line.to_owned()));
         let mut journal = Journal::new(LogLevel::Info, sink);
         let address = ListenAddr::Tcp("127.0.0.1:0".parse().unwrap());
-        let public = Listener::bind(&address, Door::Public, false).unwrap();
-        let admin = Listener::bind(&address, Door::Admin, false).unwrap();
+        let public = Listener::bind(&address, Door::Public, Sharing::Alone).unwrap();
+        let admin = Listener::bind(&address, Door::Admin, Sharing::Alone).unwrap();
         let room = Room { descriptors: 1_024, aside: 128, connections };
         announce(&mut journal, Time::default(), config, &[public, admin], &room);
         drop(journal);
