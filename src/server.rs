@@ -1,5 +1,6 @@
 //! What an embedder holds: a [`Server`] to run and a [`Handle`] to push with.
 
+mod listeners;
 mod start;
 
 use std::fmt;
@@ -10,9 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Poll, Waker};
-use socket2::Socket;
 
-use crate::config::{AdminListen, Config, ConfigError, KernelTls, LogLevel};
+use crate::config::{Config, ConfigError, KernelTls, LogLevel};
 use crate::endpoint::{ConnId, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
@@ -21,8 +21,7 @@ use crate::push::{Delivery, Message, Publication, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::Offer;
-use crate::reactor::listener::{ListenAddr, Listener, Sharing};
-use crate::reactor::{Command, Door, Reactor, Shared, Wake, sys};
+use crate::reactor::{Command, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
 
@@ -115,16 +114,19 @@ impl Server {
         let wake = move || drop(waker.wake());
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
-        let listeners = listeners(&config, inherited(sockets)?)?;
+        let (listeners, warnings) = listeners::open(&config, sockets)?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
         let room = Room { descriptors: limit, aside, connections: descriptors };
         start::announce(&mut journal, now, &config, &listeners, &room);
-        warn_of_modes(&listeners, &mut journal, now);
+        for warning in &warnings {
+            warning.log(&mut journal, now);
+        }
         for warning in &tls.warnings {
             journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
         }
+        start::announce_url(&mut journal, now, &config, &listeners);
         let offer = match config.kernel_tls {
             KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
             KernelTls::Auto | KernelTls::Off => Offer::NONE,
@@ -183,24 +185,6 @@ impl Drop for Server {
     }
 }
 
-/// Listening sockets and the addresses that they are bound to.
-fn inherited(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartError> {
-    let count = sockets.len();
-    let known = |(n, fd): (usize, OwnedFd)| {
-        let name = || format!("inherited socket {} of {count}", n + 1);
-        let unknown = |error| StartError::Listen { address: name(), error };
-        let socket = Socket::from(fd);
-        let listens = socket.is_listener().map_err(unknown)?;
-        let address = socket.local_addr().map_err(unknown)?;
-        let path = || Some(ListenAddr::Unix(address.as_pathname()?.to_owned()));
-        match address.as_socket().map(ListenAddr::Tcp).or_else(path) {
-            Some(address) if listens => Ok((address, socket)),
-            _ => Err(unknown(io::Error::other("it is not a listening TCP or Unix-domain socket"))),
-        }
-    };
-    sockets.into_iter().enumerate().map(known).collect()
-}
-
 /// What the kernel offers to do for TLS connections. Most don't have the module loaded, and all works without.
 fn kernel_tls(journal: &mut Journal, now: Time) -> Offer {
     match Offer::probe() {
@@ -213,68 +197,6 @@ fn kernel_tls(journal: &mut Journal, now: Time) -> Offer {
             journal.event(now, LogLevel::Debug, "no_kernel_tls", &[("problem", &e)]);
             Offer::NONE
         }
-    }
-}
-
-/// Bits of a path's mode by which others than its owner may connect.
-const OTHERS: u32 = 0o002;
-const GROUP: u32 = 0o020;
-
-/// A Unix-domain socket that somebody else has bound has the mode that somebody else has given it: systemd's default
-/// lets everybody on the machine in.
-fn check_mode(config: &Config, listener: Listener) -> io::Result<Listener> {
-    match listener.inherited_mode() {
-        Some(mode) if mode & OTHERS != 0 && config.admin_token.is_none() => Err(io::Error::other(format!(
-            "everybody on this machine may connect there (mode {mode:04o}): set SocketMode=0600 in its unit, or \
-             admin_token"
-        ))),
-        _ => Ok(listener),
-    }
-}
-
-fn warn_of_modes(listeners: &[Listener], journal: &mut Journal, now: Time) {
-    for listener in listeners {
-        let Some(mode) = listener.inherited_mode().filter(|mode| mode & (OTHERS | GROUP) != 0) else {
-            continue;
-        };
-        let who = if mode & OTHERS != 0 { "everybody on this machine" } else { "its whole group" };
-        let mode = format!("{mode:04o}");
-        let fields: [(&str, &dyn fmt::Display); 4] = [
-            ("address", listener.address()),
-            ("mode", &mode),
-            ("connects", &who),
-            ("fix", &"SocketMode=0600 in its unit"),
-        ];
-        journal.event(now, LogLevel::Warn, "loose_mode", &fields);
-    }
-}
-
-fn listeners(config: &Config, mut inherited: Vec<(ListenAddr, Socket)>) -> Result<Vec<Listener>, StartError> {
-    let public = config.listen.iter().map(|on| (ListenAddr::Tcp(on.address), Door::Public, on.tls));
-    let admin = match &config.admin {
-        AdminListen::Off => None,
-        AdminListen::Tcp(address) => Some((ListenAddr::Tcp(*address), Door::Admin, false)),
-        AdminListen::Tls(address) => Some((ListenAddr::Tcp(*address), Door::Admin, true)),
-        AdminListen::Unix(path) => Some((ListenAddr::Unix(path.clone()), Door::Admin, false)),
-    };
-    let all = public.chain(admin);
-    let sharing = if config.reuseport { Sharing::WithSuccessor } else { Sharing::Alone };
-    let listen = |(address, door, tls): (ListenAddr, Door, bool)| {
-        match inherited.iter().position(|(bound, _)| *bound == address) {
-            Some(at) => Listener::inherit(inherited.swap_remove(at).1, &address, door)
-                .and_then(|listener| check_mode(config, listener)),
-            None => Listener::bind(&address, door, sharing),
-        }
-        .map(|listener| listener.with_tls(tls))
-        .map_err(|error| StartError::Listen { address: address.to_string(), error })
-    };
-    let listeners = all.map(listen).collect::<Result<_, _>>()?;
-    match inherited.first() {
-        Some((address, _)) => Err(StartError::Listen {
-            address: format!("the inherited socket {address}"),
-            error: io::Error::other("it is none of the addresses in listen and admin"),
-        }),
-        None => Ok(listeners),
     }
 }
 

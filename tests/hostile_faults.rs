@@ -188,3 +188,47 @@ fn really_no_descriptors() {
     assert!(paused(&daemon, "process_descriptors") > 0);
     assert!(open.iter_mut().all(|client| client.sync().is_empty()));
 }
+
+/// A daemon whose `nth` call of socket() says that there is no such family, as for IPv6 on a machine where it is off.
+fn without_ipv6(nth: u32, flags: &[&str]) -> Daemon {
+    let mut command = std::process::Command::new("strace");
+    let inject = format!("inject=socket:error=EAFNOSUPPORT:when={nth}");
+    // With -D the daemon is this test's child, and strace goes with it.
+    command.args(["-D", "-o", "/dev/null", "-e", "trace=socket", "-e", &inject, "--"]);
+    command.arg(env!("CARGO_BIN_EXE_wspushd"));
+    Daemon::start_by(command, flags)
+}
+
+#[test]
+fn without_ipv6_it_serves_ipv4() {
+    let daemon = without_ipv6(1, &["--listen", "[::]:0"]);
+    let line = daemon.wait_event("no_ipv6");
+    assert_eq!((field(&line, "address"), field(&line, "listens_at")), (Some("[::]:0"), Some("0.0.0.0:0")));
+    assert!(daemon.public.ip().is_unspecified() && daemon.public.is_ipv4(), "{}", daemon.public);
+    let here = ([127, 0, 0, 1], daemon.public.port()).into();
+    assert!(WebSocket::ask(here, "/ws", &[]).is_ok());
+}
+
+#[test]
+fn without_ipv6_the_admin_listener_is_on_loopback_as_well() {
+    let daemon = without_ipv6(2, &["--admin", "[::1]:0"]);
+    assert_eq!(field(&daemon.wait_event("no_ipv6"), "address"), Some("[::1]:0"));
+    assert!(daemon.admin().is_ipv4() && daemon.admin().ip().is_loopback());
+    let mut client = WebSocket::open(&daemon);
+    daemon.push("hello");
+    assert_eq!(client.text(), "hello");
+}
+
+#[test]
+fn both_families_are_one_listener_without_ipv6() {
+    // The port is free while nobody else takes it in between; the daemon says so if somebody has.
+    let free = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let listen = format!("0.0.0.0:{port},[::]:{port}");
+    let daemon = without_ipv6(2, &["--listen", &listen]);
+    let line = daemon.wait_event("no_ipv6");
+    assert_eq!(field(&line, "listens_at"), Some(format!("0.0.0.0:{port}").as_str()));
+    assert_eq!(daemon.public_addresses(), [([0, 0, 0, 0], port).into()]);
+    assert!(WebSocket::ask(([127, 0, 0, 1], port).into(), "/ws", &[]).is_ok());
+}

@@ -13,7 +13,7 @@ use super::work::{BYTES, CALL};
 /// taken up in this turn the rest is memory of ours.
 const INPUT_BYTES: usize = 16 << 10;
 
-/// The same of a connection that speaks TLS, unless a longer record is under way. There may be a record in each 23 bytes,
+/// The same of a connection that speaks TLS, unless a longer record is under way. There may be a record in 23 bytes,
 /// and what was read is opened as a whole.
 const RECORDS_BYTES: usize = 4 << 10;
 

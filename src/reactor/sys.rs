@@ -272,6 +272,11 @@ fn set_lock(file: &impl AsRawFd, byte: u64, kind: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Whether this machine has any IPv6 address, be it ::1. If /proc does not say, it may have.
+pub fn has_ipv6_addresses() -> bool {
+    std::fs::read("/proc/net/if_inet6").map_or(true, |list| !list.is_empty())
+}
+
 /// The process's resident set, in bytes; 0 if /proc does not say.
 pub fn rss_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();

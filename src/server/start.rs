@@ -18,7 +18,7 @@ pub(super) struct Room {
     pub connections: usize,
 }
 
-/// Writes the lines.
+/// Says where the server listens, and for how many.
 pub(super) fn announce(
     journal: &mut Journal,
     now: Time,
@@ -37,6 +37,10 @@ pub(super) fn announce(
         journal.event(now, LogLevel::Info, "listening", &fields);
     }
     announce_capacity(journal, now, config, room);
+}
+
+/// Says what to open: the last line of the start.
+pub(super) fn announce_url(journal: &mut Journal, now: Time, config: &Config, listeners: &[Listener]) {
     let Some(public) = listeners.iter().find(|listener| !listener.is_admin()) else { return };
     let (scheme, path) = if config.demo { ("http", "/") } else { ("ws", "/ws") };
     let url = url(public, scheme).unwrap_or_default() + path;
@@ -110,7 +114,9 @@ mod tests {
         let public = Listener::bind(&address, Door::Public, Sharing::Alone).unwrap();
         let admin = Listener::bind(&address, Door::Admin, Sharing::Alone).unwrap();
         let room = Room { descriptors: 1_024, aside: 128, connections };
-        announce(&mut journal, Time::default(), config, &[public, admin], &room);
+        let listeners = [public, admin];
+        announce(&mut journal, Time::default(), config, &listeners, &room);
+        announce_url(&mut journal, Time::default(), config, &listeners);
         drop(journal);
         Arc::try_unwrap(lines).unwrap().into_inner().unwrap()
     }
