@@ -65,9 +65,9 @@ fn cuts(world: &World, kind: WorkKind) -> u64 {
     world.reactor.counters().turns_cut.get(kind)
 }
 
-/// Lets turns pass until everything is done, with a bystander who asks again and again. It is answered in the turn
-/// in which it asks, but when attacks begin: of these all may be in front of it. The turns that it took, and the most units
-/// that one of them took.
+/// Lets turns pass until everything is done, with a bystander who asks again and again. It is answered in the turn in
+/// which it asks, but when attacks begin: of these all may be in front of it. The turns that it took, and the most
+/// units that one of them took.
 fn stand(world: &mut World, bystander: usize, kind: WorkKind) -> (usize, u64) {
     let (mut turns, mut most) = (0, 0);
     loop {
