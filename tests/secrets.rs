@@ -167,7 +167,7 @@ fn a_token_on_a_broken_line_is_not_quoted() {
         assert!(code == Some(2) && said.starts_with(&place) && said.lines().count() == 1, "{line}: {said}");
         assert_kept(TOKEN, &said, line);
         daemon.signal("HUP");
-        daemon::wait("a refused reload", || daemon.said("not reloaded") > 0);
+        daemon.wait_event("not_reloaded");
         assert_kept(TOKEN, &daemon.log(), line);
     }
     let (code, said) = end(&["--check"], &[("WSPUSH_ADMIN_TOKEN", TOKEN)]);

@@ -118,6 +118,20 @@ fn the_readme_is_short_and_shows_the_two_commands() {
     assert!(readme.lines().count() <= 130, "README.md: one screen and a bit; the rest is a page of the book");
 }
 
+/// What an operator finds in the log is explained.
+#[test]
+fn the_book_has_every_event_of_the_log() {
+    let table = read("docs/service.md");
+    let missing = |name: &str, text: &str| {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default().replace("journal()", "journal");
+        let events = code.split("journal.event(").skip(1).filter_map(|rest| rest.split('"').nth(1));
+        let missing = events.filter(|event| !table.contains(&format!("`{event}`")));
+        missing.map(|event| format!("{name}: the event {event:?} is not in docs/service.md")).collect()
+    };
+    check(|name| name.starts_with("src/") && name.ends_with(".rs"), missing);
+    assert_eq!(missing("x.rs", "journal.event(now, Info, \"unheard_of\", &[])").len(), 1);
+}
+
 #[test]
 fn the_book_has_every_page_and_links_lead_to_headings() {
     let summary = read("docs/SUMMARY.md");

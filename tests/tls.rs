@@ -154,7 +154,8 @@ fn certificates_are_exchanged_while_everybody_stays() {
     let mut early = connect();
     authority.make("one", &["localhost"]);
     daemon.signal("HUP");
-    daemon.wait_event("reloaded");
+    let line = daemon.wait_event("reloaded");
+    assert!(line.ends_with("applied=tls_cert,tls_key need_restart=\"\""), "{line}");
     let mut late = connect();
     assert_ne!(shown(&early), shown(&late));
     // A bad one changes nothing.

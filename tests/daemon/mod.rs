@@ -240,11 +240,6 @@ impl Daemon {
         lines.0.iter().filter(|line| field(line, "event") == Some(name)).count()
     }
 
-    /// How many lines of what it has said have this in them.
-    pub fn said(&self, part: &str) -> usize {
-        self.log.lines.lock().expect("lines").0.iter().filter(|line| line.contains(part)).count()
-    }
-
     /// All that it has said.
     pub fn log(&self) -> String {
         self.log.lines.lock().expect("lines").0.join("\n")
