@@ -66,8 +66,8 @@ fn cuts(world: &World, kind: WorkKind) -> u64 {
 }
 
 /// Lets turns pass until everything is done, with a bystander who asks again and again. It is answered in the turn in
-/// which it asks, but when attacks begin: of these all may be in front of it. The turns that it took, and the most units
-/// that one of them took.
+/// which it asks, but when attacks begin: all of those may be in front of it. The turns that it took, and the most
+/// units that one of them took.
 fn stand(world: &mut World, bystander: usize, kind: WorkKind) -> (usize, u64) {
     let (mut turns, mut most) = (0, 0);
     loop {
@@ -380,4 +380,52 @@ fn events() {
     // Each is 200 for its event, 1,000 to read and 6,400 for its frames.
     assert!((6..=10).contains(&turns) && most <= PART, "{turns} turns, {most} units");
     assert!(cuts(&world, WorkKind::Frames) >= 5);
+}
+
+#[test]
+fn lists_of_connections() {
+    let mut world = world(Config::default());
+    let bystander = open(&mut world, "/ws", "");
+    for _ in 0..1_500 {
+        let n = connect(&mut world);
+        world.clients[n].shake_hands(if n == 700 { "/ws?channel=public.a" } else { "/ws" });
+        world.clients[n].send(usize::MAX);
+    }
+    while turn_is_busy(&mut world) {}
+    let ask = |world: &mut World, targets: &[&str]| {
+        let n = world.connect(Role::Raw, Door::Admin, Reader::Never, 64 << 20);
+        world.clients[n].veil = None;
+        let request = |target: &&str| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        say(world, n, targets.iter().map(request).collect::<String>().as_bytes());
+        n
+    };
+    // All of them are looked at for the one. The answers keep their order.
+    let admins: Vec<usize> = (0..ATTACKERS)
+        .map(|_| ask(&mut world, &["/connections?channel=public.a", "/healthz", "/connections?limit=1000"]))
+        .collect();
+    let (mut answers, mut most) = (vec![Vec::new(); ATTACKERS], 0);
+    while world.turn.busy || most == 0 {
+        say(&mut world, bystander, &client_frame(true, 9, b"x", MASK));
+        turn(&mut world);
+        assert_eq!(take(&mut world, bystander), [0x8a, 1, b'x']);
+        most = most.max(world.reactor.units(WorkKind::Listing));
+        for (answer, &n) in answers.iter_mut().zip(&admins) {
+            answer.extend(take(&mut world, n));
+        }
+    }
+    assert!((PART - 1_100..=PART + 1_100).contains(&most), "{most} units in a turn");
+    assert!(cuts(&world, WorkKind::Listing) > ATTACKERS as u64);
+    for answer in answers {
+        let text = String::from_utf8(answer).expect("text");
+        let answers: Vec<&str> = text.split("HTTP/1.1 200 OK\r\n").skip(1).collect();
+        let counts: Vec<usize> = answers.iter().map(|text| text.matches("\"endpoint\":").count()).collect();
+        assert_eq!(counts, [1, 0, 1_000]);
+        assert!(answers[0].contains("\"next\":null") && answers[1].ends_with("ok\n"));
+    }
+    // Whoever goes meanwhile leaves nothing behind.
+    let n = ask(&mut world, &["/connections?channel=public.a", "/connections?channel=public.a"]);
+    turn(&mut world);
+    world.clients[n].wire.borrow_mut().cut();
+    while turn_is_busy(&mut world) {}
+    assert!(world.clients[n].wire.borrow().closed);
 }

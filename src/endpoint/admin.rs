@@ -7,15 +7,34 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::PushOptions;
 
-use super::host::{Filter, Host, Receipt};
+use super::host::{Filter, Host, List, Page, Receipt};
 use super::push_request::{self, Pushed};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::{ConnId, guard};
 
+/// What comes of a request.
+pub enum Answer {
+    /// This, at once.
+    Now(Response),
+    /// A page of connections: see [`page`]. With many of them looking for those that are asked for takes a while.
+    List(List),
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Answer {
+        Answer::Now(response)
+    }
+}
+
 /// Answers a whole request.
-pub fn answer(head: &Head<'_>, body: &[u8], fence: &guard::Fence<'_>, host: &mut dyn Host) -> Response {
-    route(head, body, fence, host).unwrap_or_else(|refusal| refused(&refusal))
+pub fn answer(head: &Head<'_>, body: &[u8], fence: &guard::Fence<'_>, host: &mut dyn Host) -> Answer {
+    route(head, body, fence, host).unwrap_or_else(|refusal| refused(&refusal).into())
+}
+
+/// The answer to a request for connections.
+pub fn page(page: &Page) -> Response {
+    json(200, page)
 }
 
 fn route(
@@ -23,18 +42,18 @@ fn route(
     body: &[u8],
     fence: &guard::Fence<'_>,
     host: &mut dyn Host,
-) -> Result<Response, Refusal> {
+) -> Result<Answer, Refusal> {
     let path = requests::path(head);
     if path == requests::HEALTH.path {
-        return super::public::health(head);
+        return super::public::health(head).map(Answer::Now);
     }
     guard::check(head, fence)?;
-    match (path, head.method) {
+    let response = match (path, head.method) {
         ("/push", "POST") => push(head, body, host),
         ("/push", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, host),
         ("/metrics", "GET" | "HEAD") => metrics(head, host),
-        ("/connections", "GET" | "HEAD") => connections(head, host),
+        ("/connections", "GET" | "HEAD") => return connections(head).map(Answer::List),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, host),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
@@ -46,7 +65,8 @@ fn route(
                 Err(Refusal::fixed(404, paths))
             }
         },
-    }
+    };
+    response.map(Answer::Now)
 }
 
 /// A refusal as this listener says it: JSON.
@@ -136,12 +156,12 @@ fn metrics(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
     Ok(response)
 }
 
-fn connections(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+fn connections(head: &Head<'_>) -> Result<List, Refusal> {
     let query = query(head, &requests::CONNECTIONS)?;
     let text = |name| query.text(name).map(str::to_owned);
     let filter = Filter { user: text("user"), channel: text("channel") };
     let limit = query.number("limit").unwrap_or(requests::PAGE_DEFAULT) as usize;
-    Ok(json(200, &host.connections(&filter, query.number("after").map(ConnId), limit)))
+    Ok(List { filter, after: query.number("after").map(ConnId), limit })
 }
 
 fn disconnect(id: &str, head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
@@ -164,7 +184,7 @@ fn disconnect(id: &str, head: &Head<'_>, host: &mut dyn Host) -> Result<Response
 mod tests {
     use super::*;
     use crate::endpoint::guard::Fence;
-    use crate::endpoint::host::{Page, Stats};
+    use crate::endpoint::host::Stats;
     use crate::protocol::head;
     use crate::push::PushError;
     use crate::push::{Delivery, Message};
@@ -198,12 +218,6 @@ mod tests {
             self.0.push(format!("disconnect {conn} {} {reason}", code.0));
             if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
         }
-        fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {
-            let all = (None, None, 100);
-            let some = (Some("u"), Some(ConnId(3)), 9);
-            assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
-            Page::default()
-        }
         fn stats(&self) -> Stats {
             Stats::default()
         }
@@ -219,7 +233,15 @@ mod tests {
         let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
         let mut host = Fake::default();
-        let response = answer(&head, body, &Fence { token: None, is_unix: false }, &mut host);
+        let response = match answer(&head, body, &Fence { token: None, is_unix: false }, &mut host) {
+            Answer::Now(response) => response,
+            Answer::List(List { filter, after, limit }) => {
+                let all = (None, None, 100);
+                let some = (Some("u"), Some(ConnId(3)), 9);
+                assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
+                page(&Page::default())
+            }
+        };
         (response.status, String::from_utf8(response.body.to_vec()).unwrap(), host.0)
     }
 
@@ -242,7 +264,9 @@ mod tests {
         let (head, _) = head::parse(form.as_bytes(), 8192).unwrap().unwrap();
         for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
             let fence = Fence { token: None, is_unix: false };
-            let response = answer(&head, body, &fence, &mut Fake::default());
+            let Answer::Now(response) = answer(&head, body, &fence, &mut Fake::default()) else {
+                panic!("a list")
+            };
             let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
             assert_eq!(json.get("taken_as").and_then(|text| text.as_str()), taken_as);
         }

@@ -63,6 +63,17 @@ pub struct Filter {
     pub channel: Option<String>,
 }
 
+/// What `GET /connections` asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// Which connections.
+    pub filter: Filter,
+    /// Those behind this one.
+    pub after: Option<ConnId>,
+    /// So many at the most.
+    pub limit: usize,
+}
+
 /// The server's state in numbers.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Stats {
@@ -160,9 +171,6 @@ pub trait Host {
 
     /// Closes one connection, behind what was published before.
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError>;
-
-    /// Lists at most `limit` connections behind `after`.
-    fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page;
 
     /// The state in numbers.
     fn stats(&self) -> Stats;

@@ -1,7 +1,7 @@
 //! What the admin API and the demo ask of the reactor.
 
 use crate::endpoint::host::{Bounds, Filter, Memory};
-use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Page, Receipt, Stats};
+use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
@@ -57,7 +57,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
+    pub(super) fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
         let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
         let mut channels = Vec::new();
         let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
@@ -82,7 +82,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
+    pub(super) fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
         let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
             Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
@@ -124,22 +124,6 @@ impl<S: Socket> Host for Reactor<S> {
         }
         self.close_in_order(index, code, reason, CloseReason::Admin);
         Ok(())
-    }
-
-    fn connections(&self, filter: &Filter, after: Option<ConnId>, limit: usize) -> Page {
-        let mut page = Page::default();
-        let first = after.map_or(0, |id| id.slot() + 1);
-        for index in first..self.slots_used {
-            let Some(slot) = self.slots.get(index).filter(|slot| self.matches(slot, filter)) else {
-                continue;
-            };
-            if page.connections.len() == limit {
-                page.next = page.connections.last().map(|last| last.id.clone());
-                break;
-            }
-            page.connections.push(self.info(index, slot));
-        }
-        page
     }
 
     fn stats(&self) -> Stats {

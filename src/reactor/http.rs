@@ -1,6 +1,7 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
 use crate::config::AdminListen;
+use crate::endpoint::admin::Answer;
 use crate::endpoint::guard::Fence;
 use crate::endpoint::public::Route;
 use crate::endpoint::{Kind, admin, guard, public};
@@ -25,6 +26,8 @@ enum Progress {
     Incomplete,
     /// The rest has to wait: a callback may not run yet.
     Later,
+    /// So many bytes are used; the answer and the rest have to wait.
+    Listing(usize),
     /// Everything is said on this connection.
     Over,
 }
@@ -65,6 +68,11 @@ impl<S: Socket> Reactor<S> {
                     if self.slots.contains(index) {
                         self.websocket_input(index, &mut input[at + n..]);
                     }
+                    return;
+                }
+                Progress::Listing(n) => {
+                    self.send_replies(index);
+                    self.keep_for_later(index, &input[at + n..]);
                     return;
                 }
                 Progress::Later => {
@@ -273,8 +281,13 @@ impl<S: Socket> Reactor<S> {
             }
             let token = self.config.admin_token.clone();
             let fence = Fence { token: token.as_deref(), is_unix: self.fence().is_unix };
-            let response = admin::answer(head, body, &fence, self);
-            return self.respond(index, head, &response, used);
+            return match admin::answer(head, body, &fence, self) {
+                Answer::Now(response) => self.respond(index, head, &response, used),
+                Answer::List(list) => {
+                    self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
+                    Progress::Listing(used.unwrap_or(0))
+                }
+            };
         }
         match public::route(head, &self.config) {
             Route::Respond(response) => self.respond(index, head, &response, used),

@@ -13,8 +13,8 @@ use super::work::{BYTES, CALL};
 /// taken up in this turn the rest is memory of ours.
 const INPUT_BYTES: usize = 16 << 10;
 
-/// The same of a connection that speaks TLS, unless a longer record is under way. There may be a record in each 23 bytes,
-/// and what was read is opened as a whole.
+/// The same of a connection that speaks TLS, unless a longer record is under way. There may be a record in each 23
+/// bytes, and what was read is opened as a whole.
 const RECORDS_BYTES: usize = 4 << 10;
 
 /// What a connection's read led to.
@@ -39,8 +39,8 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_share(share);
         loop {
             let serial = match self.slots.get(index) {
-                // It may have to wait for something else: see `may_call_back`.
-                Some(slot) if !slot.flags.any(Flags::PAUSED_OR_QUEUED) => slot.serial,
+                // It may have to wait for something else: see `may_call_back`, `begin_listing`.
+                Some(slot) if slot.is_read() => slot.serial,
                 _ => return,
             };
             let may_have_more = match self.read_once(index) {

@@ -25,6 +25,7 @@ mod http;
 mod input;
 pub mod ktls;
 pub mod listener;
+mod listing;
 mod memory;
 mod occupancy;
 mod order;

@@ -122,6 +122,7 @@ pub struct Reactor<S: Socket> {
     pub(super) replies: Vec<u8>,
     pub(super) wishes: Vec<Step>,
     pub(super) work: Work,
+    pub(super) listings: VecDeque<super::listing::Listing>,
     /// Connections whose fate a flush slice has left open.
     pub(super) doomed: Vec<super::flush::Doom>,
     /// Commands taken from the inbox that wait for room in a log.
@@ -192,6 +193,7 @@ impl<S: Socket> Reactor<S> {
             replies: Vec::new(),
             wishes: Vec::new(),
             work: Work::default(),
+            listings: VecDeque::new(),
             doomed: Vec::new(),
             pending: VecDeque::new(),
             carried: 0,
@@ -369,6 +371,8 @@ impl<S: Socket> Reactor<S> {
             self.flushed = self.carried;
         }
         let finished = self.due();
+        self.work.begin_part();
+        self.go_on_listing();
         if finished {
             self.journal.finish(now);
         }
@@ -378,7 +382,11 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_part();
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.pending.is_empty();
         let is_due = self.timers.sweep_due > 0 || !self.timers.retrying.is_empty();
-        Turn { busy: busy || is_due || self.is_closing_all(), due_ms: self.next_due_ms(), finished }
+        Turn {
+            busy: busy || is_due || !self.listings.is_empty() || self.is_closing_all(),
+            due_ms: self.next_due_ms(),
+            finished,
+        }
     }
 
     /// The window for what is sent to this connection alone; 0: nothing is to be compressed.

@@ -63,6 +63,8 @@ impl Flags {
     pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
     /// Has used its share of a turn, and goes on in another one.
     pub const QUEUED: Flags = Flags(1 << 15);
+    /// An admin connection that waits for a list. Shares its bit with the window, which only WebSockets have.
+    pub const LISTING: Flags = Flags(1 << 8);
     /// Is not read for now.
     pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
@@ -286,6 +288,12 @@ impl<S> Slot<S> {
         let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
         let tls = extra.tls.as_ref().map_or(0, |session| session.held_bytes());
         outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
+    }
+
+    /// Whether it is read for now, if it has something to say.
+    pub fn is_read(&self) -> bool {
+        let is_listing = self.state == State::Admin && self.flags.any(Flags::LISTING);
+        !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
     /// What waits for it.

@@ -277,15 +277,15 @@ pub fn has_ipv6_addresses() -> bool {
     std::fs::read("/proc/net/if_inet6").map_or(true, |list| !list.is_empty())
 }
 
-/// Gives the memory behind these bytes back to the kernel, as far as it is whole pages (MADV_DONTNEED). What they are then
-/// is not said: zeros, or what they were.
+/// Gives the memory behind these bytes back to the kernel, as far as it is whole pages (MADV_DONTNEED). What they are
+/// then is not said: zeros, or what they were.
 pub fn discard(bytes: &mut [u8]) {
     let page_bytes = page_bytes();
     let skipped = bytes.as_ptr().align_offset(page_bytes).min(bytes.len());
     let pages = &mut bytes[skipped..];
     let len = pages.len() / page_bytes * page_bytes;
-    // SAFETY: the pages lie within a slice that is borrowed for writing, so nobody else looks at them, and any byte that
-    // the kernel puts there is a value. If it refuses, nothing has happened.
+    // SAFETY: the pages lie within a slice that is borrowed for writing, so nobody else looks at them, and any byte
+    // that the kernel puts there is a value. If it refuses, nothing has happened.
     unsafe { libc::madvise(pages.as_mut_ptr().cast(), len, libc::MADV_DONTNEED) };
 }
 

@@ -31,6 +31,13 @@ pub fn cpu_ticks(pid: u32) -> u64 {
     fields.iter().sum()
 }
 
+/// Signals that were sent to it and have not arrived yet, as a mask.
+pub fn pending_signals(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("/proc");
+    let mask = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).expect("the key");
+    u64::from_str_radix(mask.trim(), 16).expect("a number")
+}
+
 fn status(pid: u32, key: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("/proc");
     let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("the key");

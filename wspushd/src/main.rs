@@ -1,22 +1,28 @@
 //! The daemon: settings in, signals in, a [`Server`] in between.
 
+mod signals;
+
 use std::env;
 use std::io::Write;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signals::Remembered;
 use wspush::config::{Failure, Invocation, from_args};
 use wspush::reactor::sys;
-use wspush::{Handle, Server, tls};
+use wspush::{Server, tls};
 
 /// A bad setting, or an address that can't be listened on.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    // First of all: nothing else has taken their numbers yet.
+    // First of all: one that comes while the settings are read must not end the process.
+    let signals = match Remembered::begin() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error, 1),
+    };
+    // Then at once, before anything else takes their numbers.
     let sockets = match sys::inherited_sockets() {
         Ok(sockets) => sockets,
         Err(error) => {
@@ -28,12 +34,11 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         Err(Failure::Shown(text)) => return print(&text, 0),
         Err(failure) => {
-            eprintln!("{failure}");
+            say(&failure);
             return ExitCode::from(failure.exit_code());
         }
     };
-    // Signals are taken before the server starts: none that comes meanwhile ends us in the old way.
-    let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+    let signals = match signals.wait() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, 1),
     };
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, EXIT_USAGE),
     };
     let handle = server.handle();
-    thread::spawn(move || obey(signals, &handle, &invocation));
+    thread::spawn(move || signals.obey(&handle, &invocation));
     match server.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
@@ -56,29 +61,11 @@ fn check(invocation: &Invocation) -> ExitCode {
     match tls::load(&invocation.config, unix.as_secs()) {
         Ok(loaded) => {
             for warning in loaded.warnings {
-                eprintln!("wspushd: {warning}");
+                say(&format_args!("wspushd: {warning}"));
             }
             print(&invocation.check_text(), 0)
         }
         Err(error) => fail(&error, EXIT_USAGE),
-    }
-}
-
-/// TERM and INT drain, the second one ends at once; HUP reads the settings again.
-fn obey(mut signals: Signals, handle: &Handle, invocation: &Invocation) {
-    let mut draining = false;
-    for signal in signals.forever() {
-        match signal {
-            SIGHUP => match invocation.reload() {
-                Ok(config) => drop(handle.reload(config)),
-                Err(error) => eprintln!("wspushd: not reloaded: {error}"),
-            },
-            _ if draining => std::process::exit(128 + signal),
-            _ => {
-                draining = true;
-                handle.drain();
-            }
-        }
     }
 }
 
@@ -89,6 +76,11 @@ fn print(text: &str, code: u8) -> ExitCode {
 }
 
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("wspushd: {error}");
+    say(&format_args!("wspushd: {error}"));
     ExitCode::from(code)
+}
+
+fn say(line: &dyn std::fmt::Display) {
+    // Nor, if so, our standard error; the exit code stays what it is.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
