@@ -4,8 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use crate::daemon::Daemon;
 use crate::daemon::tls::Authority;
-use crate::daemon::{self, Daemon};
 
 /// So many characters of a secret are a piece of it.
 const PIECE: usize = 8;
