@@ -16,6 +16,7 @@ mod backlog;
 mod closing;
 mod commands;
 pub mod directory;
+mod drain;
 pub mod event_loop;
 mod events;
 mod farewell;
