@@ -329,15 +329,13 @@ impl Channel {
         self.ledger.pass(Passage::Gone, offset, self.plain.log.next_offset());
     }
 
-    /// Moves a fallen subscriber on to the newest publication; returns its new cursor, in the form that it takes, and
-    /// how many it lost of those the log still has.
-    pub fn skip_to_newest(&mut self, form: Form) -> (Cursor, u64) {
+    /// Moves a fallen subscriber on to the newest publication; returns its new cursor, in the form that it takes.
+    pub fn skip_to_newest(&mut self, form: Form) -> Cursor {
         let log = self.log_in(form).unwrap_or(self.log());
         let position = log.newest_start();
-        let (offset, _) = log.offset_at(position);
-        let first = log.first_offset();
+        let (offset, first) = (log.offset_at(position).0, log.first_offset());
         self.ledger.pass(Passage::Skipped, first, offset);
-        (Cursor::at(position), offset - first)
+        Cursor::at(position)
     }
 }
 
@@ -403,8 +401,8 @@ mod tests {
         }
         channel.leave(0, Form::Plain, 0, |_, _, _| {});
         channel.end_walk();
-        let (cursor, lost) = channel.skip_to_newest(Form::Plain);
-        assert_eq!((channel.log().position(cursor), lost), (Some(channel.log().newest_start()), 2));
+        let cursor = channel.skip_to_newest(Form::Plain);
+        assert_eq!(channel.log().position(cursor), Some(channel.log().newest_start()));
         channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
         let d = channel.ledger.delivery(0).unwrap();
         assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));

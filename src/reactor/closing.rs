@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, DEFAULT, Form, Passage};
+use crate::push::{ChannelId, Passage};
 
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
@@ -44,14 +44,6 @@ impl<S: Socket> Reactor<S> {
         });
     }
 
-    fn skip(&mut self, index: usize, id: ChannelId) {
-        let form = self.slots[index].form;
-        let (cursor, _) = self.channels.get_mut(id).skip_to_newest(form);
-        self.set_cursor(index, id, cursor);
-        self.metrics.slow_skipped += 1;
-        self.channels.touch(id);
-    }
-
     /// Closes a connection as somebody has asked for it: behind everything that was published before.
     pub(super) fn close_in_order(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         if self.bring_up_to_date(index, None) {
@@ -85,48 +77,6 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         self.await_farewell(index);
-    }
-
-    /// Ends all subscriptions of a connection.
-    pub(super) fn leave_channels(&mut self, index: usize) {
-        self.leave_channel(index, DEFAULT);
-        while let Some(extra) = &mut self.slots[index].extra
-            && let Some(membership) = extra.memberships.pop()
-        {
-            let form = self.slots[index].form;
-            self.leave_place(membership.channel, membership.place, form);
-        }
-        self.slots[index].tidy();
-    }
-
-    /// Ends one subscription.
-    pub(super) fn leave_channel(&mut self, index: usize, id: ChannelId) {
-        let slot = &mut self.slots[index];
-        if id == DEFAULT {
-            if slot.flags.any(Flags::BROADCAST) {
-                slot.flags.set(Flags::BROADCAST, false);
-                self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.form);
-                self.channels.touch(DEFAULT);
-            }
-            return;
-        }
-        let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
-        let form = slot.form;
-        self.leave_place(id, place, form);
-        self.slots[index].tidy();
-    }
-
-    /// Takes a member out of a channel and tells those that move up their new places.
-    fn leave_place(&mut self, id: ChannelId, place: u32, form: Form) {
-        let now_ms = self.now.mono_ms();
-        let slots = &mut self.slots;
-        self.channels.get_mut(id).leave(place, form, now_ms, |slot, _, new| {
-            if let Some(extra) = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut()) {
-                extra.memberships.set_place(id, new);
-            }
-        });
-        self.channels.touch(id);
-        self.vacate(id);
     }
 
     /// Gives back what half a request or message holds.

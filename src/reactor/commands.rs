@@ -13,8 +13,9 @@ use crate::push::{
 use super::outbox::ITEM_BYTES;
 use super::reactor::{Door, Reactor, encoder};
 use super::shared::{Command, EndAsked, Wake};
-use super::slot::{Flags, State};
+use super::slot::State;
 use super::socket::Socket;
+use super::subscriptions::NotSubscribed;
 use crate::tls::{Loaded, TlsError};
 
 /// Commands whose place is kept when the queue is empty again.
@@ -121,7 +122,11 @@ impl<S: Socket> Reactor<S> {
                     self.bring_up_to_date(index, None);
                 }
             }
-            Command::Subscribe { conn, channel } => self.subscribe(conn, &channel),
+            Command::Subscribe { conn, channel } => match self.subscribe(conn, &channel) {
+                // Who has gone meanwhile needs nothing.
+                Ok(()) | Err(NotSubscribed::NoSuchConnection) => {}
+                Err(problem) => self.not_subscribed(conn, &channel, &problem),
+            },
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
             Command::Reload(config, loaded) => self.reload(&config, *loaded),
         }
@@ -240,7 +245,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether so many bytes more may wait for a connection. A frame larger than the outbox may still go to one for
     /// which nothing waits.
-    fn outbox_has_room(&mut self, index: usize, bytes: usize) -> bool {
+    pub(super) fn outbox_has_room(&mut self, index: usize, bytes: usize) -> bool {
         let waiting = self.slots[index].outbox_bytes();
         let fits = waiting == 0 || waiting + bytes <= self.config.outbox_bytes_max;
         self.metrics.outbox_overflow += u64::from(!fits);
@@ -256,42 +261,10 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Subscribes an open connection to a channel.
-    pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) {
-        let Some(index) = self.find_open(conn) else { return };
-        if channel == DEFAULT_NAME {
-            return self.join(index, DEFAULT);
-        }
-        let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
-        if joined >= self.config.channels_per_connection_max {
-            return self.not_subscribed(conn, channel, &"channels_per_connection_max");
-        }
-        match self.open_channel(index, channel) {
-            Ok(id) => self.join(index, id),
-            Err(problem) => self.not_subscribed(conn, channel, &problem),
-        }
-    }
-
     fn not_subscribed(&mut self, conn: ConnId, channel: &str, problem: &dyn Display) {
         let fields: [(&str, &dyn Display); 3] =
             [("conn", &conn), ("channel", &channel), ("problem", problem)];
         self.journal.event(self.now, LogLevel::Warn, "not_subscribed", &fields);
-    }
-
-    /// Ends an open connection's subscription, behind what was published before.
-    pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
-        let Some(index) = self.find_open(conn) else { return };
-        let Some(id) = self.channels.find(channel) else { return };
-        let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
-        let waits = is_behind && self.slots[index].flags.any(Flags::BLOCKED);
-        if waits && !self.outbox_has_room(index, ITEM_BYTES) {
-            self.close_slow(index);
-            return;
-        }
-        let bytes = if waits { ITEM_BYTES } else { 0 };
-        if self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id)) {
-            self.leave_channel(index, id);
-        }
     }
 
     /// Takes over what can be changed while running.

@@ -5,11 +5,11 @@ use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT, DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
+use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
 
 use super::reactor::Reactor;
 use super::shared::{Command, Wake};
-use super::slot::{Flags, Slot, State};
+use super::slot::{Slot, State};
 use super::socket::Socket;
 use super::sys;
 
@@ -60,11 +60,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
         let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
         let mut channels = Vec::new();
-        let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
-        let memberships = slot.extra.iter().flat_map(|extra| extra.memberships.iter());
-        let named =
-            memberships.map(|m| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor));
-        for (id, cursor) in default.into_iter().chain(named) {
+        for (id, cursor) in self.subscriptions(slot) {
             let channel = self.channels.get(id);
             let log = channel.log_in(slot.form).unwrap_or(channel.log());
             lag_bytes += log.head() - log.position(cursor).unwrap_or(log.tail());
@@ -84,11 +80,10 @@ impl<S: Socket> Reactor<S> {
 
     pub(super) fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
-        let channel = filter.channel.as_deref().is_none_or(|name| match self.channels.find(name) {
-            Some(DEFAULT) => slot.flags.any(Flags::BROADCAST),
-            Some(id) => slot.extra.as_ref().is_some_and(|extra| extra.memberships.place(id).is_some()),
-            None => false,
-        });
+        let channel = filter
+            .channel
+            .as_deref()
+            .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
         user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
     }
 }

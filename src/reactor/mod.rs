@@ -43,6 +43,7 @@ pub mod slot;
 pub mod socket;
 pub mod stamp;
 mod strangers;
+mod subscriptions;
 mod sweep;
 pub mod sys;
 mod timers;

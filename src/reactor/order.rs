@@ -7,7 +7,7 @@
 
 use crate::endpoint::ConnId;
 use crate::endpoint::handler::{Step, Wish};
-use crate::push::{ChannelId, Cursor, DEFAULT};
+use crate::push::{ChannelId, Cursor};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;
@@ -25,9 +25,12 @@ impl<S: Socket> Reactor<S> {
             return true;
         }
         let mut at = 0;
-        while let Some((id, cursor)) = self.nth_place(index, at) {
+        while let Some(id) = Self::nth_channel(&self.slots[index], at) {
             at += 1;
-            if only.is_some_and(|only| only != id) || !self.is_behind(index, id, cursor) {
+            let is_asked_for = only.is_none_or(|only| only == id);
+            if !is_asked_for
+                || !self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor))
+            {
                 continue;
             }
             if !blocked(self) && self.catch_up(index, id) {
@@ -44,24 +47,6 @@ impl<S: Socket> Reactor<S> {
         true
     }
 
-    /// The channels that a connection is subscribed to, one by one, and where it stands in them.
-    fn nth_place(&self, index: usize, n: usize) -> Option<(ChannelId, Cursor)> {
-        let slot = &self.slots[index];
-        let broadcast = usize::from(slot.flags.any(Flags::BROADCAST));
-        if n < broadcast {
-            return Some((DEFAULT, slot.cursor));
-        }
-        let membership = slot.extra.as_ref()?.memberships.get(n - broadcast)?;
-        let member = self.channels.get(membership.channel).members[membership.place as usize];
-        Some((membership.channel, member.cursor))
-    }
-
-    /// Whether a connection that stands there has not got everything of a channel.
-    pub(super) fn is_behind(&self, index: usize, id: ChannelId, cursor: Cursor) -> bool {
-        let log = self.channels.get(id).log_in(self.slots[index].form);
-        log.is_some_and(|log| cursor != Cursor::at(log.head()))
-    }
-
     /// Whether there is room for so many bytes more to wait for a connection; if not, that is closed.
     pub(super) fn has_room_to_wait(&mut self, index: usize, bytes: usize) -> bool {
         let has_room = bytes == 0 || self.has_backlog_room(index, bytes);
@@ -69,15 +54,6 @@ impl<S: Socket> Reactor<S> {
             self.overloaded(index, false);
         }
         has_room
-    }
-
-    /// How many of its channels a connection is behind in whose socket is full.
-    pub(super) fn channels_behind(&self, index: usize) -> usize {
-        if !self.slots[index].flags.any(Flags::BLOCKED) {
-            return 0;
-        }
-        let places = (0..).map_while(|n| self.nth_place(index, n));
-        places.filter(|&(id, cursor)| self.is_behind(index, id, cursor)).count()
     }
 
     /// Puts what a connection, whose socket is full, still has to get of a channel's log behind what waits for it.

@@ -11,7 +11,7 @@ use crate::config::LogLevel;
 use crate::metrics::CloseReason;
 #[cfg(doc)]
 use crate::push::Midway;
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Passage};
+use crate::push::{Channel, ChannelId, Cursor, Form, Passage};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;
@@ -89,28 +89,6 @@ impl<S: Socket> Reactor<S> {
         let id = slot.mid_channel()?;
         let position = self.channels.get(id).log_in(slot.form)?.position(self.cursor(index, id)?)?;
         Some((id, slot.form, position))
-    }
-
-    /// Where a subscriber stands in a channel's log.
-    pub(super) fn cursor(&self, index: usize, id: ChannelId) -> Option<Cursor> {
-        let slot = &self.slots[index];
-        if id == DEFAULT {
-            return slot.flags.any(Flags::BROADCAST).then_some(slot.cursor);
-        }
-        let place = slot.extra.as_ref()?.memberships.place(id)?;
-        Some(self.channels.get(id).members[place as usize].cursor)
-    }
-
-    /// Moves a subscriber's cursor.
-    pub(super) fn set_cursor(&mut self, index: usize, id: ChannelId, cursor: Cursor) {
-        let slot = &mut self.slots[index];
-        if id == DEFAULT {
-            slot.cursor = cursor;
-        } else if let Some(extra) = &slot.extra
-            && let Some(place) = extra.memberships.place(id)
-        {
-            self.channels.get_mut(id).members[place as usize].cursor = cursor;
-        }
     }
 
     /// A connection's cursor has stopped in the middle of a frame: its channel is told.

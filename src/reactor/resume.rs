@@ -71,14 +71,8 @@ impl<S: Socket> Reactor<S> {
         if !self.write_outbox(index) {
             return;
         }
-        if self.slots[index].flags.any(Flags::BROADCAST) && !self.catch_up(index, DEFAULT) {
-            return;
-        }
         let mut at = 0;
-        while let Some(extra) = &self.slots[index].extra
-            && let Some(membership) = extra.memberships.get(at)
-        {
-            let channel = membership.channel;
+        while let Some(channel) = Self::nth_channel(&self.slots[index], at) {
             self.work.charge(WorkKind::Names, NAME);
             if !self.catch_up(index, channel) {
                 return;

@@ -183,11 +183,10 @@ impl<S: Socket> Reactor<S> {
         slot.state = State::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
-        if accept.broadcast {
-            slot.flags.set(Flags::BROADCAST, true);
-            slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
-        }
         self.census.deflating += usize::from(slot.flags.window_bits() > 0);
+        if accept.broadcast {
+            self.join(index, DEFAULT);
+        }
         if let Some(user) = &accept.user {
             self.slots[index].extra_mut().user = Some(user.as_str().into());
         }
@@ -224,25 +223,6 @@ impl<S: Socket> Reactor<S> {
                 let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
-        }
-    }
-
-    /// Subscribes a connection to a channel, from the next publication on.
-    pub(super) fn join(&mut self, index: usize, id: ChannelId) {
-        let slot = &mut self.slots[index];
-        if id == DEFAULT {
-            if !slot.flags.any(Flags::BROADCAST) {
-                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
-                slot.flags.set(Flags::BROADCAST, true);
-            }
-            return;
-        }
-        self.work.charge(WorkKind::Names, NAME);
-        let form = slot.form;
-        let memberships = &mut slot.extra_mut().memberships;
-        if memberships.place(id).is_none() {
-            let place = self.channels.get_mut(id).join(index as u32, form, self.now.mono_ms());
-            memberships.insert(id, place);
         }
     }
 

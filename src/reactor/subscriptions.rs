@@ -1,0 +1,207 @@
+//! Who receives which channel, and where it stands there: the only place that knows how that is kept.
+//!
+//! A subscriber of the default channel has a flag and a cursor in its slot. One of a named channel has a membership in
+//! its box, which names a place in the channel's list; the cursor is there.
+
+use std::fmt;
+
+use crate::endpoint::ConnId;
+use crate::metrics::WorkKind;
+use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Form, Membership};
+
+use super::directory::NoChannel;
+use super::outbox::ITEM_BYTES;
+use super::reactor::Reactor;
+use super::slot::{Flags, Slot};
+use super::socket::Socket;
+use super::work::NAME;
+
+/// Why there is no subscription.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotSubscribed {
+    /// The connection is gone, or closing.
+    NoSuchConnection,
+    /// It has as many channels as it may have.
+    TooMany,
+    /// There is no such channel, and none can be made.
+    NoChannel(NoChannel),
+}
+
+impl fmt::Display for NotSubscribed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotSubscribed::NoSuchConnection => f.write_str("no such connection"),
+            NotSubscribed::TooMany => f.write_str("channels_per_connection_max"),
+            NotSubscribed::NoChannel(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Whether a connection receives a channel.
+    pub(super) fn is_subscribed(slot: &Slot<S>, id: ChannelId) -> bool {
+        match id {
+            DEFAULT => slot.flags.any(Flags::BROADCAST),
+            id => slot.extra.as_ref().is_some_and(|extra| extra.memberships.place(id).is_some()),
+        }
+    }
+
+    /// The channels that a connection receives, one by one in a fixed order: the default channel comes first.
+    pub(super) fn nth_channel(slot: &Slot<S>, n: usize) -> Option<ChannelId> {
+        let broadcast = usize::from(slot.flags.any(Flags::BROADCAST));
+        if n < broadcast {
+            return Some(DEFAULT);
+        }
+        slot.extra.as_ref()?.memberships.get(n - broadcast).map(|membership| membership.channel)
+    }
+
+    /// All of them, and where it stands in their logs.
+    pub(super) fn subscriptions<'a>(
+        &'a self,
+        slot: &'a Slot<S>,
+    ) -> impl Iterator<Item = (ChannelId, Cursor)> + 'a {
+        let default = slot.flags.any(Flags::BROADCAST).then_some((DEFAULT, slot.cursor));
+        let memberships = slot.extra.iter().flat_map(|extra| extra.memberships.iter());
+        let member =
+            |m: &Membership| (m.channel, self.channels.get(m.channel).members[m.place as usize].cursor);
+        default.into_iter().chain(memberships.map(member))
+    }
+
+    /// Where a subscriber stands in a channel's log.
+    pub(super) fn cursor(&self, index: usize, id: ChannelId) -> Option<Cursor> {
+        let slot = &self.slots[index];
+        if id == DEFAULT {
+            return slot.flags.any(Flags::BROADCAST).then_some(slot.cursor);
+        }
+        let place = slot.extra.as_ref()?.memberships.place(id)?;
+        Some(self.channels.get(id).members[place as usize].cursor)
+    }
+
+    /// Moves a subscriber's cursor.
+    pub(super) fn set_cursor(&mut self, index: usize, id: ChannelId, cursor: Cursor) {
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            slot.cursor = cursor;
+        } else if let Some(extra) = &slot.extra
+            && let Some(place) = extra.memberships.place(id)
+        {
+            self.channels.get_mut(id).members[place as usize].cursor = cursor;
+        }
+    }
+
+    /// Whether a connection that stands there has not got everything of a channel.
+    pub(super) fn is_behind(&self, index: usize, id: ChannelId, cursor: Cursor) -> bool {
+        let log = self.channels.get(id).log_in(self.slots[index].form);
+        log.is_some_and(|log| cursor != Cursor::at(log.head()))
+    }
+
+    /// How many of its channels a connection is behind in whose socket is full.
+    pub(super) fn channels_behind(&self, index: usize) -> usize {
+        let slot = &self.slots[index];
+        if !slot.flags.any(Flags::BLOCKED) {
+            return 0;
+        }
+        self.subscriptions(slot).filter(|&(id, cursor)| self.is_behind(index, id, cursor)).count()
+    }
+
+    /// Subscribes an open connection to a channel by its name, which is made if need be.
+    pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) -> Result<(), NotSubscribed> {
+        let index = self.find_open(conn).ok_or(NotSubscribed::NoSuchConnection)?;
+        if channel == DEFAULT_NAME {
+            self.join(index, DEFAULT);
+            return Ok(());
+        }
+        let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
+        if joined >= self.config.channels_per_connection_max {
+            return Err(NotSubscribed::TooMany);
+        }
+        let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
+        self.join(index, id);
+        Ok(())
+    }
+
+    /// Ends an open connection's subscription, behind what was published before.
+    pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
+        let Some(index) = self.find_open(conn) else { return };
+        let Some(id) = self.channels.find(channel) else { return };
+        let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
+        let waits = is_behind && self.slots[index].flags.any(Flags::BLOCKED);
+        if waits && !self.outbox_has_room(index, ITEM_BYTES) {
+            self.close_slow(index);
+            return;
+        }
+        let bytes = if waits { ITEM_BYTES } else { 0 };
+        if self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id)) {
+            self.leave_channel(index, id);
+        }
+    }
+
+    /// Subscribes a connection to a channel, from the next publication on. Nothing happens if it is already.
+    pub(super) fn join(&mut self, index: usize, id: ChannelId) {
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            if !slot.flags.any(Flags::BROADCAST) {
+                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
+                slot.flags.set(Flags::BROADCAST, true);
+            }
+            return;
+        }
+        self.work.charge(WorkKind::Names, NAME);
+        let form = slot.form;
+        let memberships = &mut slot.extra_mut().memberships;
+        if memberships.place(id).is_none() {
+            let place = self.channels.get_mut(id).join(index as u32, form, self.now.mono_ms());
+            memberships.insert(id, place);
+        }
+    }
+
+    /// Moves a subscriber that has fallen off a log on to the newest publication.
+    pub(super) fn skip(&mut self, index: usize, id: ChannelId) {
+        let cursor = self.channels.get_mut(id).skip_to_newest(self.slots[index].form);
+        self.set_cursor(index, id, cursor);
+        self.metrics.slow_skipped += 1;
+        self.channels.touch(id);
+    }
+
+    /// Ends all subscriptions of a connection.
+    pub(super) fn leave_channels(&mut self, index: usize) {
+        self.leave_channel(index, DEFAULT);
+        while let Some(extra) = &mut self.slots[index].extra
+            && let Some(membership) = extra.memberships.pop()
+        {
+            let form = self.slots[index].form;
+            self.leave_place(membership.channel, membership.place, form);
+        }
+        self.slots[index].tidy();
+    }
+
+    /// Ends one subscription.
+    pub(super) fn leave_channel(&mut self, index: usize, id: ChannelId) {
+        let slot = &mut self.slots[index];
+        if id == DEFAULT {
+            if slot.flags.any(Flags::BROADCAST) {
+                slot.flags.set(Flags::BROADCAST, false);
+                self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.form);
+                self.channels.touch(DEFAULT);
+            }
+            return;
+        }
+        let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
+        let form = slot.form;
+        self.leave_place(id, place, form);
+        self.slots[index].tidy();
+    }
+
+    /// Takes a member out of a channel and tells those that move up their new places.
+    fn leave_place(&mut self, id: ChannelId, place: u32, form: Form) {
+        let now_ms = self.now.mono_ms();
+        let slots = &mut self.slots;
+        self.channels.get_mut(id).leave(place, form, now_ms, |slot, _, new| {
+            if let Some(extra) = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut()) {
+                extra.memberships.set_place(id, new);
+            }
+        });
+        self.channels.touch(id);
+        self.vacate(id);
+    }
+}
