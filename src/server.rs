@@ -1,6 +1,7 @@
 //! What an embedder holds: a [`Server`] to run and a [`Handle`] to push with.
 
 mod listeners;
+mod start;
 
 use std::fmt;
 use std::io;
@@ -23,6 +24,8 @@ use crate::reactor::ktls::Offer;
 use crate::reactor::{Command, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
+
+use start::Room;
 
 /// Descriptors that the process needs for other things than connections, those that are only there to be refused
 /// among them: strangers must not take what the admin listener needs.
@@ -115,40 +118,15 @@ impl Server {
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
-        for listener in &listeners {
-            let door = if listener.is_admin() { "admin" } else { "public" };
-            journal.event(
-                now,
-                LogLevel::Info,
-                "listening",
-                &[
-                    ("address", listener.address()),
-                    ("door", &door),
-                    ("socket", &listener.origin()),
-                    ("tls", &listener.speaks_tls()),
-                ],
-            );
-        }
+        let room = Room { descriptors: limit, aside, connections: descriptors };
+        start::announce(&mut journal, now, &config, &listeners, &room);
         for warning in &warnings {
             warning.log(&mut journal, now);
         }
         for warning in &tls.warnings {
             journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
         }
-        if descriptors < config.max_connections {
-            let fix = format!(
-                "raise the limit (ulimit -n {0}, LimitNOFILE={0}) or set max_connections to {1} or less",
-                config.max_connections + aside,
-                descriptors
-            );
-            let fields: [(&str, &dyn fmt::Display); 4] = [
-                ("descriptors", &limit),
-                ("max_connections", &config.max_connections),
-                ("connections_possible", &descriptors),
-                ("fix", &fix),
-            ];
-            journal.event(now, LogLevel::Warn, "descriptor_limit", &fields);
-        }
+        start::announce_url(&mut journal, now, &config, &listeners);
         let offer = match config.kernel_tls {
             KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
             KernelTls::Auto | KernelTls::Off => Offer::NONE,
@@ -327,8 +305,13 @@ impl Handle {
     /// and keys are read again, on the caller's time; with one that is not what it should be nothing changes at all,
     /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
-        let loaded = Box::new(tls::load(&config, unix_us() / 1_000_000));
-        self.shared.command(Command::Reload(Box::new(config), loaded))
+        let loaded = tls::load(&config, unix_us() / 1_000_000).map_err(|problem| problem.to_string());
+        self.shared.command(Command::Reload(Box::new(loaded.map(|loaded| (config, loaded)))))
+    }
+
+    /// Has the log say that there was no [`reload`](Self::reload), because the settings could not be read.
+    pub fn not_reloaded(&self, problem: &ConfigError) -> Result<(), PushError> {
+        self.shared.command(Command::Reload(Box::new(Err(problem.to_string()))))
     }
 }
 

@@ -1,9 +1,7 @@
 //! The demo: page, echo, chat, and the push form.
 
-mod daemon;
-
-use daemon::websocket::{BINARY, TEXT};
-use daemon::{Daemon, Frame, Http, WebSocket};
+use crate::daemon::websocket::{BINARY, TEXT};
+use crate::daemon::{self, Daemon, Frame, Http, WebSocket};
 
 #[test]
 fn the_page_is_whole_and_brings_its_own_rules() {

@@ -1,9 +1,7 @@
 //! The end of the daemon, and changes of its settings while it runs.
 
-mod daemon;
-
-use daemon::websocket::{CLOSE, close_of};
-use daemon::{Daemon, Http, WebSocket, process};
+use crate::daemon::websocket::{CLOSE, close_of};
+use crate::daemon::{self, Daemon, Http, WebSocket, process};
 
 const GOODBYE: (u16, &str) = (1001, "the server is going away");
 
@@ -127,7 +125,7 @@ fn hup_reloads_what_can_be_reloaded() {
     // A mistake changes nothing.
     write("message_bytes_max = \"many\"\n");
     daemon.signal("HUP");
-    let line = daemon.wait_log(|line| line.contains("not reloaded"));
+    let line = daemon.wait_event("not_reloaded");
     assert!(line.contains("message_bytes_max"), "{line}");
     assert_eq!(daemon.stats()["limits"]["message_bytes_max"], 200);
     assert_eq!(from("https://b.example"), 101);

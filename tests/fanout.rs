@@ -1,13 +1,11 @@
 //! Broadcasts to many: everyone gets everything once and in order, whatever others do.
 
-mod daemon;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use daemon::process::raise_own_limit;
-use daemon::websocket::{CLOSE, PING};
-use daemon::{Daemon, WebSocket};
+use crate::daemon::process::raise_own_limit;
+use crate::daemon::websocket::{CLOSE, PING};
+use crate::daemon::{self, Daemon, WebSocket};
 use serde_json::Value;
 
 const CLIENTS: usize = 500;

@@ -1,12 +1,10 @@
 //! Clients that have got as far as a WebSocket and abuse it.
 
-mod daemon;
-
 use std::io::Write;
 
-use daemon::process::{cpu_ticks, raise_own_limit, rss_bytes};
-use daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
-use daemon::{Daemon, WebSocket, wait};
+use crate::daemon::process::{cpu_ticks, raise_own_limit, rss_bytes};
+use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
+use crate::daemon::{self, Daemon, WebSocket, wait};
 
 /// What allocator and page slack may add to a bound.
 const SLACK_BYTES: u64 = 12 << 20;

@@ -1,8 +1,6 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod library;
-
+use crate::library;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -189,7 +187,7 @@ fn churn_leaves_heap_and_global_references_flat() {
     host(&["Churn"], &[]);
 }
 
-/// As the targets have it: `cargo test --release --test java -- --ignored --nocapture churn_of_200_000`.
+/// As the targets have it: `cargo test --release --test it -- --ignored --nocapture churn_of_200_000`.
 #[test]
 #[ignore = "takes minutes"]
 fn churn_of_200_000() {
@@ -273,7 +271,7 @@ fn online_notification() {
 }
 
 /// What publishing 64 bytes costs the calling thread, in Java and in Rust, in one run:
-/// `cargo test --release --test java -- --ignored --nocapture cost_of_a_broadcast`.
+/// `cargo test --release --test it -- --ignored --nocapture cost_of_a_broadcast`.
 #[test]
 #[ignore = "measures; means nothing without --release"]
 fn cost_of_a_broadcast() {

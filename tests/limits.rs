@@ -1,9 +1,7 @@
 //! What happens at the bounds of descriptors and memory, and that everything comes back afterwards.
 
-mod daemon;
-
-use daemon::websocket::{BINARY, TEXT, masked};
-use daemon::{Daemon, Http, WebSocket, process, wait};
+use crate::daemon::websocket::{BINARY, TEXT, masked};
+use crate::daemon::{Daemon, Http, WebSocket, process, wait};
 
 /// A connection that has begun a request.
 fn half(daemon: &Daemon) -> Http {
@@ -23,8 +21,11 @@ fn without_descriptors_newcomers_wait_and_nobody_spins() {
     let mut admin = daemon.admin_http();
     // Taken in before it gets tight: a connection that has said nothing waits in the kernel.
     assert_eq!(admin.ask("GET", "/healthz", &[], b"").status, 200);
-    let warning = daemon.wait_event("descriptor_limit");
-    assert!(warning.contains("descriptors=32") && warning.contains("ulimit -n"), "{warning}");
+    let line = daemon.wait_event("capacity");
+    assert!(
+        line.contains("level=info") && line.contains("descriptors=32") && line.contains("ulimit -n"),
+        "{line}"
+    );
     // More than there are descriptors; the rest waits in the kernel.
     let mut clients: Vec<_> = (0..100).map(|_| half(&daemon)).collect();
     let mut paused = 0;

@@ -1,14 +1,11 @@
 //! Nothing that the daemon says has a piece of a secret in it, in whatever place and form the secret is given.
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::fs;
 use std::process::Command;
 
-use daemon::Daemon;
-use daemon::tls::Authority;
+use crate::daemon::Daemon;
+use crate::daemon::tls::Authority;
 
 /// So many characters of a secret are a piece of it.
 const PIECE: usize = 8;
@@ -170,7 +167,7 @@ fn a_token_on_a_broken_line_is_not_quoted() {
         assert!(code == Some(2) && said.starts_with(&place) && said.lines().count() == 1, "{line}: {said}");
         assert_kept(TOKEN, &said, line);
         daemon.signal("HUP");
-        daemon::wait("a refused reload", || daemon.said("not reloaded") > 0);
+        daemon.wait_event("not_reloaded");
         assert_kept(TOKEN, &daemon.log(), line);
     }
     let (code, said) = end(&["--check"], &[("WSPUSH_ADMIN_TOKEN", TOKEN)]);

@@ -1,10 +1,8 @@
 //! What all share, and that nobody uses it up for the others: in the simulated world, where there are many addresses.
 
-mod sim;
-
-use sim::client::{Client, Reader, Role, Stage, padding};
-use sim::dice::Dice;
-use sim::world::{World, text};
+use crate::sim::client::{Client, Reader, Role, Stage, padding};
+use crate::sim::dice::Dice;
+use crate::sim::world::{World, text};
 use wspush::metrics::{ChannelEnd, ChannelRefusal, RefuseReason};
 use wspush::reactor::{Command, Door, Wake};
 use wspush::{Config, PushError};

@@ -1,10 +1,8 @@
 //! `GET /stats` and `GET /metrics`: that the numbers are there, and that they are right.
 
-mod daemon;
-
 use std::collections::HashMap;
 
-use daemon::{Daemon, WebSocket};
+use crate::daemon::{self, Daemon, WebSocket};
 use serde_json::Value;
 
 /// The samples of a Prometheus exposition, after it was checked line by line.

@@ -1,21 +1,17 @@
 //! Holds the repository to its own rules: DESIGN section 3 and CONTRIBUTING.md. Each finding says what to do.
 //!
 //! The checks are functions from a file's text to findings, and their own tests show that they find something.
-#![allow(clippy::unwrap_used)]
 
-mod tidy {
-    pub mod prose;
-    pub mod rooms;
-    pub mod source;
-    pub mod text;
-}
+mod programs;
+mod prose;
+mod rooms;
+pub(crate) mod source;
+mod text;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-
-use tidy::{prose, rooms, text};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -79,6 +75,14 @@ fn lines_and_files_are_short() {
 }
 
 #[test]
+fn every_file_of_tests_is_run() {
+    let all = files();
+    let programs = all.iter().filter(|name| name.starts_with("tests/it")).map(|name| read(name));
+    let findings = programs::left_out(all.iter().map(String::as_str), &programs.collect::<String>());
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     check(|name| is_code(name) || name.ends_with(".md"), text::unfinished);
 }
@@ -112,6 +116,20 @@ fn the_readme_is_short_and_shows_the_two_commands() {
         assert!(readme.contains(command), "README.md: show the command `{command}`");
     }
     assert!(readme.lines().count() <= 130, "README.md: one screen and a bit; the rest is a page of the book");
+}
+
+/// What an operator finds in the log is explained.
+#[test]
+fn the_book_has_every_event_of_the_log() {
+    let table = read("docs/service.md");
+    let missing = |name: &str, text: &str| {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default().replace("journal()", "journal");
+        let events = code.split("journal.event(").skip(1).filter_map(|rest| rest.split('"').nth(1));
+        let missing = events.filter(|event| !table.contains(&format!("`{event}`")));
+        missing.map(|event| format!("{name}: the event {event:?} is not in docs/service.md")).collect()
+    };
+    check(|name| name.starts_with("src/") && name.ends_with(".rs"), missing);
+    assert_eq!(missing("x.rs", "journal.event(now, Info, \"unheard_of\", &[])").len(), 1);
 }
 
 #[test]

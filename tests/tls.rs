@@ -1,16 +1,13 @@
 //! TLS over real sockets: versions, certificates, resumption, clients' certificates, and a start that fails.
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::fs;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use daemon::tls::{Authority, ClientOptions, TlsClient};
-use daemon::websocket::{CLOSE, TEXT};
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::tls::{Authority, ClientOptions, TlsClient};
+use crate::daemon::websocket::{CLOSE, TEXT};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
@@ -157,7 +154,8 @@ fn certificates_are_exchanged_while_everybody_stays() {
     let mut early = connect();
     authority.make("one", &["localhost"]);
     daemon.signal("HUP");
-    daemon.wait_event("reloaded");
+    let line = daemon.wait_event("reloaded");
+    assert!(line.ends_with("applied=tls_cert,tls_key need_restart=\"\""), "{line}");
     let mut late = connect();
     assert_ne!(shown(&early), shown(&late));
     // A bad one changes nothing.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::config::{Config, LogLevel};
+use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
@@ -11,12 +11,11 @@ use crate::push::{
 };
 
 use super::outbox::ITEM_BYTES;
-use super::reactor::{Door, Reactor, encoder};
+use super::reactor::Reactor;
 use super::shared::{Command, EndAsked, Wake};
 use super::slot::State;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
-use crate::tls::{Loaded, TlsError};
 
 /// Commands whose place is kept when the queue is empty again.
 const COMMANDS_AT_REST: usize = 1_024;
@@ -128,7 +127,7 @@ impl<S: Socket> Reactor<S> {
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
-            Command::Reload(config, loaded) => self.reload(&config, *loaded),
+            Command::Reload(renewal) => self.reload(*renewal),
         }
     }
 
@@ -265,43 +264,5 @@ impl<S: Socket> Reactor<S> {
         let fields: [(&str, &dyn Display); 3] =
             [("conn", &conn), ("channel", &channel), ("problem", problem)];
         self.journal.event(self.now, LogLevel::Warn, "not_subscribed", &fields);
-    }
-
-    /// Takes over what can be changed while running.
-    fn reload(&mut self, new: &Config, loaded: Result<Loaded, TlsError>) {
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(problem) => {
-                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
-                return;
-            }
-        };
-        let (applied, need_restart) = self.config.reloadable_changes(new);
-        match self.config.reloaded(new) {
-            Ok(config) => {
-                self.encoder = encoder(&config);
-                self.config = config;
-                for door in [Door::Public, Door::Admin] {
-                    let max = self.config.connections_per_address_max;
-                    self.addresses_of(door).set_max(max);
-                }
-                self.tell_channels_the_policy();
-                self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
-                // Listeners are what they were: whether there are any with TLS doesn't change.
-                if self.tls.acceptor.is_some() && loaded.acceptor.is_some() {
-                    self.set_acceptor(loaded.acceptor);
-                }
-                for warning in &loaded.warnings {
-                    self.journal.event(self.now, LogLevel::Warn, "certificate", &[("problem", warning)]);
-                }
-                self.journal.set_level(self.config.log_level);
-                let fields: [(&str, &dyn Display); 2] =
-                    [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
-                self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
-            }
-            Err(problem) => {
-                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)])
-            }
-        }
     }
 }

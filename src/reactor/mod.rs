@@ -35,6 +35,7 @@ mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;
 mod refusal;
+pub mod reload;
 pub mod rest;
 mod resume;
 pub mod shared;

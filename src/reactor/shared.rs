@@ -7,11 +7,11 @@ use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT};
-use crate::tls::{Loaded, TlsError};
 
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
+use super::reload::Renewal;
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub enum Command {
         channel: String,
     },
     /// Take over what can be changed while running, and the certificates that were read with it.
-    Reload(Box<Config>, Box<Result<Loaded, TlsError>>),
+    Reload(Box<Renewal>),
 }
 
 impl Command {

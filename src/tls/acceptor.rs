@@ -7,6 +7,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier, danger::Clien
 use rustls::{RootCertStore, ServerConfig};
 
 use super::TlsError;
+use super::contents::Contents;
 use super::identity::{self, Identities};
 use crate::config::{ClientAuth, Config};
 
@@ -18,19 +19,20 @@ const ALPN: &[u8] = b"http/1.1";
 pub struct Acceptor {
     pub(super) config: Arc<ServerConfig>,
     client_auth: ClientAuth,
+    contents: Contents,
 }
 
 impl Acceptor {
     /// Reads the files that `config` names. Beside it: what an operator should look at.
     pub(super) fn load(config: &Config, unix_s: u64) -> Result<(Acceptor, Vec<String>), TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut warnings = Vec::new();
-        let identities = Identities::load(config, &provider, unix_s, &mut warnings)?;
+        let (mut warnings, mut contents) = (Vec::new(), Contents::default());
+        let identities = Identities::load(config, &provider, unix_s, &mut warnings, &mut contents)?;
         let setup = |e: rustls::Error| TlsError::new("tls_cert", "", e);
         let builder = ServerConfig::builder_with_provider(provider.clone());
         // 1.3 and 1.2; nothing older is in the library.
         let builder = builder.with_safe_default_protocol_versions().map_err(setup)?;
-        let builder = match client_verifier(config, &provider, unix_s, &mut warnings)? {
+        let builder = match client_verifier(config, &provider, unix_s, &mut warnings, &mut contents)? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
         };
@@ -42,7 +44,12 @@ impl Acceptor {
         server.send_tls13_tickets = 1;
         server.max_early_data_size = 0;
         let client_auth = config.tls_client_auth;
-        Ok((Acceptor { config: Arc::new(server), client_auth }, warnings))
+        Ok((Acceptor { config: Arc::new(server), client_auth, contents }, warnings))
+    }
+
+    /// The settings whose files have other contents than `old`'s.
+    pub fn changes_since(&self, old: &Acceptor) -> Vec<&'static str> {
+        self.contents.changes_since(&old.contents)
     }
 
     /// Takes over what opens the tickets that `old` has given out, so that its clients can resume their sessions. Where
@@ -59,6 +66,7 @@ fn client_verifier(
     provider: &Arc<CryptoProvider>,
     unix_s: u64,
     warnings: &mut Vec<String>,
+    contents: &mut Contents,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
     const SETTING: &str = "tls_client_ca";
     let Some(file) = config.tls_client_ca.as_deref().filter(|_| config.tls_client_auth != ClientAuth::Off)
@@ -67,6 +75,7 @@ fn client_verifier(
     };
     let mut roots = RootCertStore::empty();
     for certificate in identity::certificates(SETTING, file, warnings)? {
+        contents.add(SETTING, &certificate);
         identity::warn_of_expiry(SETTING, file, &certificate, unix_s, warnings);
         roots.add(certificate).map_err(|e| TlsError::new(SETTING, file, e))?;
     }

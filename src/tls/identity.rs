@@ -11,6 +11,7 @@ use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use super::contents::Contents;
 use super::pem::{self, Block, KeyForm, Kind};
 use super::{TlsError, certificate};
 use crate::config::{Config, shown};
@@ -35,12 +36,15 @@ impl Identities {
         provider: &CryptoProvider,
         unix_s: u64,
         warnings: &mut Vec<String>,
+        contents: &mut Contents,
     ) -> Result<Identities, TlsError> {
         let mut identities = Vec::new();
         for (at, (cert, key)) in config.tls_cert.iter().zip(&config.tls_key).enumerate() {
             let chain = certificates("tls_cert", cert, warnings)?;
             warn_of_expiry("tls_cert", cert, &chain[0], unix_s, warnings);
             let der = private_key(key, warnings)?;
+            chain.iter().for_each(|certificate| contents.add("tls_cert", certificate));
+            contents.add("tls_key", der.secret_der());
             let mut identity = CertifiedKey::from_der(chain, der, provider).map_err(|e| match e {
                 Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                     TlsError::new("tls_key", key, format!("not the key of the certificate in {cert:?}"))
@@ -49,7 +53,9 @@ impl Identities {
                 _ => TlsError::new("tls_key", key, "not a key that is understood (RSA, ECDSA or Ed25519)"),
             })?;
             if let Some(file) = config.tls_ocsp.get(at).filter(|file| *file != NONE) {
-                identity.ocsp = Some(read("tls_ocsp", file)?);
+                let response = read("tls_ocsp", file)?;
+                contents.add("tls_ocsp", &response);
+                identity.ocsp = Some(response);
             }
             identities.push(Arc::new(identity));
         }

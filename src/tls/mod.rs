@@ -16,6 +16,8 @@ mod absent;
 mod acceptor;
 #[cfg(feature = "certificate")]
 mod certificate;
+#[cfg(feature = "tls")]
+mod contents;
 mod error;
 #[cfg(feature = "tls")]
 mod handover;

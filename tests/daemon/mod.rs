@@ -2,7 +2,6 @@
 //!
 //! Tests never assert how long something takes. They wait until a state is reached, and give up after
 //! [`PATIENCE`], which is only there so that a broken server ends a test instead of hanging it.
-#![allow(dead_code, unreachable_pub, unused_imports)] // Every test file uses a part of it.
 
 pub mod fault;
 pub mod http;
@@ -239,11 +238,6 @@ impl Daemon {
     pub fn events(&self, name: &str) -> usize {
         let lines = self.log.lines.lock().expect("lines");
         lines.0.iter().filter(|line| field(line, "event") == Some(name)).count()
-    }
-
-    /// How many lines of what it has said have this in them.
-    pub fn said(&self, part: &str) -> usize {
-        self.log.lines.lock().expect("lines").0.iter().filter(|line| line.contains(part)).count()
     }
 
     /// All that it has said.

@@ -71,14 +71,16 @@ impl Waiting {
 }
 
 fn reload(handle: &Handle, invocation: &Invocation) {
-    match invocation.reload() {
-        Ok(config) => match handle.reload(config) {
-            Ok(()) => {}
-            Err(PushError::InboxFull) => {
-                say(&format_args!("not reloaded: {}; send HUP again", PushError::InboxFull));
-            }
-            Err(error) => say(&format_args!("not reloaded: {error}")),
-        },
+    let taken = match invocation.reload() {
+        Ok(config) => handle.reload(config),
+        Err(problem) => handle.not_reloaded(&problem),
+    };
+    match taken {
+        Ok(()) => {}
+        // The log is the reactor's, and that can't be reached now.
+        Err(PushError::InboxFull) => {
+            say(&format_args!("not reloaded: {}; send HUP again", PushError::InboxFull));
+        }
         Err(error) => say(&format_args!("not reloaded: {error}")),
     }
 }

@@ -1,0 +1,61 @@
+//! New settings and certificates for a server that runs.
+
+use std::fmt::Display;
+
+use crate::config::{Config, LogLevel};
+use crate::tls::Loaded;
+
+use super::reactor::{Door, Reactor, encoder};
+use super::socket::Socket;
+
+/// The settings that were read again, and the certificates that they name; or why they could not be.
+pub type Renewal = Result<(Config, Loaded), String>;
+
+impl<S: Socket> Reactor<S> {
+    /// Takes over what can be changed while running: all of it, or nothing.
+    pub(super) fn reload(&mut self, renewal: Renewal) {
+        let taken = renewal.and_then(|(new, loaded)| {
+            let mixed = self.config.reloaded(&new).map_err(|problem| problem.to_string())?;
+            Ok((self.config.reloadable_changes(&new), mixed, loaded))
+        });
+        let ((mut applied, need_restart), config, loaded) = match taken {
+            Ok(taken) => taken,
+            Err(problem) => {
+                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
+                return;
+            }
+        };
+        self.take_over(config);
+        let changed = self.renew_tls(loaded);
+        applied.extend(changed.into_iter().filter(|name| !applied.contains(name)).collect::<Vec<_>>());
+        self.journal.set_level(self.config.log_level);
+        let fields: [(&str, &dyn Display); 2] =
+            [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
+        self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
+    }
+
+    fn take_over(&mut self, config: Config) {
+        self.encoder = encoder(&config);
+        self.config = config;
+        for door in [Door::Public, Door::Admin] {
+            let max = self.config.connections_per_address_max;
+            self.addresses_of(door).set_max(max);
+        }
+        self.tell_channels_the_policy();
+        self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
+    }
+
+    /// The settings whose files have other contents than before.
+    fn renew_tls(&mut self, loaded: Loaded) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        // Listeners are what they were: whether there are any with TLS doesn't change.
+        if let (Some(old), Some(new)) = (&self.tls.acceptor, loaded.acceptor) {
+            changed = new.changes_since(old);
+            self.set_acceptor(Some(new));
+        }
+        for warning in &loaded.warnings {
+            self.journal.event(self.now, LogLevel::Warn, "certificate", &[("problem", warning)]);
+        }
+        changed
+    }
+}
