@@ -84,6 +84,8 @@ pub const BACKLOG_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB)
 pub const HEARTBEAT_MS: Bounds = Bounds::new(0, 4 * HOUR_MS);
 /// Bounds of `pong_wait_ms`.
 pub const PONG_WAIT_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
+/// Bounds of `message_ms`.
+pub const MESSAGE_MS: Bounds = Bounds::new(100, HOUR_MS);
 /// Bounds of `close_wait_ms`.
 pub const CLOSE_WAIT_MS: Bounds = Bounds::new(1, 600 * SECOND_MS);
 /// Bounds of `keep_alive_ms`.

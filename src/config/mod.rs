@@ -178,6 +178,8 @@ pub struct Config {
     pub heartbeat_ms: u64,
     /// A pinged connection that stays silent for this long is dropped.
     pub pong_wait_ms: u64,
+    /// A message has so long from its first byte to its last.
+    pub message_ms: u64,
     /// After a close frame or a last response: how long the peer may take to close its side.
     pub close_wait_ms: u64,
     /// An HTTP connection without a request for this long is closed.
@@ -267,6 +269,7 @@ impl Default for Config {
             backlog_bytes_max: 64 << 20,
             heartbeat_ms: 30_000,
             pong_wait_ms: 10_000,
+            message_ms: 60_000,
             close_wait_ms: 2_000,
             keep_alive_ms: 75_000,
             log_publications: 1_024,

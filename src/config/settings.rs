@@ -287,6 +287,14 @@ pub static SETTINGS: &[Setting] = &[
         "A connection that is silent for this long after a ping, or takes nothing before its close frame, is dropped"
     ),
     integer!(
+        message_ms,
+        Timeouts,
+        MESSAGE_MS,
+        "ms",
+        reload,
+        "From a client's message's first byte to its last"
+    ),
+    integer!(
         close_wait_ms,
         Timeouts,
         CLOSE_WAIT_MS,

@@ -44,6 +44,9 @@ pub enum Step<'a> {
     Need,
     /// Bytes went into the assembly; call again with the rest.
     Absorbed,
+    /// Before more of a message can be kept there must be so many more free chunks in the pool. Call again with the
+    /// rest when there are, or [`give_up`].
+    NoRoom(usize),
     /// Something to act upon; then call again with the rest.
     Event(Event<'a>),
 }
@@ -52,6 +55,8 @@ pub enum Step<'a> {
 /// to be given up through [`abandon`] only: its chunks belong to the pool.
 #[derive(Debug, Default)]
 pub struct Assembly {
+    /// When it began, for a caller who limits its time and knows a clock.
+    pub since_ms: Option<u64>,
     chain: Chain,
     /// Bytes of the current frame's payload that are still to come; 0 between two fragments.
     left: u64,
@@ -102,6 +107,12 @@ pub fn abandon(assembly: &mut Option<Box<Assembly>>, pool: &mut Pool) {
 /// compressed grows by a few bytes for each block, and senders choose how long theirs are.
 pub const fn deflated_bytes_max(message_bytes_max: usize) -> usize {
     message_bytes_max.saturating_add(message_bytes_max / 8 + 64)
+}
+
+/// Drops an assembly for which there is no room.
+pub fn give_up(assembly: &mut Option<Box<Assembly>>, pool: &mut Pool) -> Violation {
+    abandon(assembly, pool);
+    Violation { code: CloseCode::TRY_AGAIN_LATER, reason: "out of assembly memory" }
 }
 
 fn step<'a>(
@@ -202,6 +213,12 @@ fn absorb<'a>(
     let Some(state) = assembly.as_deref_mut() else { return Ok((from, Step::Absorbed)) };
     let here = input.len() - from;
     let end = from + usize::try_from(state.left).map_or(here, |left| left.min(here));
+    if !state.fin || state.left > here as u64 {
+        let missing = pool.chunks_missing(&state.chain, end - from, reserve);
+        if missing > 0 {
+            return Ok((from, Step::NoRoom(missing)));
+        }
+    }
     let piece = &mut input[from..end];
     unmask(piece, state.mask, usize::from(state.phase));
     state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
@@ -225,9 +242,8 @@ fn absorb<'a>(
     if state.text && !state.deflated && !state.utf8.push(piece) {
         return Err(Violation::not_utf8());
     }
-    if !pool.append(&mut state.chain, piece, reserve) {
-        return Err(Violation { code: CloseCode::TRY_AGAIN_LATER, reason: "out of assembly memory" });
-    }
+    let appended = pool.append(&mut state.chain, piece, reserve);
+    debug_assert!(appended, "there was room");
     Ok((end, Step::Absorbed))
 }
 
@@ -235,6 +251,11 @@ impl Assembly {
     /// Bytes of the current frame's payload that are still to come.
     pub fn left(&self) -> u64 {
         self.left
+    }
+
+    /// Chunks of the pool that it holds.
+    pub fn chunks(&self) -> usize {
+        self.chain.chunks()
     }
 
     /// Turns to a new data frame.

@@ -27,6 +27,11 @@ impl Chain {
         self.len == 0
     }
 
+    /// Chunks in it.
+    pub fn chunks(&self) -> usize {
+        self.len.div_ceil(CHUNK_BYTES)
+    }
+
     /// Room behind the last byte in the last chunk.
     fn slack(&self) -> usize {
         self.len.next_multiple_of(CHUNK_BYTES) - self.len
@@ -119,15 +124,22 @@ impl Pool {
         self.start + chunk as usize * CHUNK_BYTES
     }
 
+    /// How many more chunks would have to be free for so many bytes to be appended to a chain.
+    pub fn chunks_missing(&self, chain: &Chain, bytes: usize, reserve: usize) -> usize {
+        match bytes.saturating_sub(chain.slack()).div_ceil(CHUNK_BYTES) {
+            0 => 0,
+            chunks => (chunks + reserve).saturating_sub(self.chunks_free()),
+        }
+    }
+
     /// Appends `bytes` to a chain. `false`, and nothing is appended, if that would leave fewer than `reserve`
     /// chunks free; what fits into the chain's last chunk always succeeds.
     #[must_use]
     pub fn append(&mut self, chain: &mut Chain, bytes: &[u8], reserve: usize) -> bool {
-        let (head, rest) = bytes.split_at(chain.slack().min(bytes.len()));
-        let chunks = rest.len().div_ceil(CHUNK_BYTES);
-        if chunks > 0 && chunks > self.chunks_free().saturating_sub(reserve) {
+        if self.chunks_missing(chain, bytes.len(), reserve) > 0 {
             return false;
         }
+        let (head, rest) = bytes.split_at(chain.slack().min(bytes.len()));
         if !head.is_empty() {
             let at = self.at(chain.last) + chain.len % CHUNK_BYTES;
             self.bytes[at..at + head.len()].copy_from_slice(head);

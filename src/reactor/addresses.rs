@@ -9,7 +9,7 @@ use super::memory::shrink_sparse;
 pub type Network = u64;
 
 /// Where a client comes from whose address nobody knows. As a network of IPv6 it would be one of multicast.
-const NOWHERE: Network = u64::MAX;
+pub(super) const NOWHERE: Network = u64::MAX;
 
 /// The counts.
 #[derive(Debug)]

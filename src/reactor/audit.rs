@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
+use super::assembling::chunks_of;
 use super::directory::Directory;
 use super::outbox::Stretch;
 use super::reactor::{Census, Reactor};
@@ -98,6 +99,7 @@ impl<S: Socket> Reactor<S> {
         }
         assert_eq!(census, self.census, "the census is wrong");
         self.audit_backlog();
+        self.audit_chunks();
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
         (audit.open, audit.closing, audit.blocked) = (census.open(), census.closing, census.blocked);
         let logs: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
@@ -128,6 +130,21 @@ impl<S: Socket> Reactor<S> {
             }
         }
         audit
+    }
+
+    /// The pool's chunks are counted where they are held.
+    fn audit_chunks(&self) {
+        let mut sum = 0;
+        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.state != State::Admin) {
+            let chunks = chunks_of(slot);
+            assert_eq!(self.shares.chunks.held_by(index as u32), chunks, "slot {index}: chunks");
+            sum += chunks;
+        }
+        assert_eq!(self.shares.chunks.audit(), sum);
+        for (index, slot) in &self.slots {
+            let assembly = slot.extra.as_ref().and_then(|extra| extra.assembly.as_ref());
+            assert!(assembly.is_none_or(|assembly| assembly.since_ms.is_some()), "slot {index}: no deadline");
+        }
     }
 
     /// What waits is counted, a frame that several share once.

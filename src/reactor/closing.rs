@@ -8,6 +8,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::message;
 use crate::push::{ChannelId, Passage};
 
+use super::addresses::NOWHERE;
 use super::farewell::FAREWELL_WAITS;
 use super::flush::set_blocked;
 use super::reactor::Reactor;
@@ -81,6 +82,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Gives back what half a request or message holds.
     pub(super) fn drop_input(&mut self, index: usize) {
+        self.shares.chunks.set(index as u32, 0, || NOWHERE);
         let before = self.slots[index].backlog_bytes();
         let Some(extra) = &mut self.slots[index].extra else { return };
         message::abandon(&mut extra.assembly, &mut self.pool);

@@ -10,6 +10,7 @@ use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
 
+use super::addresses::NOWHERE;
 use super::reactor::{Door, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
@@ -125,6 +126,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.pool.gather(&request.chain, gathered);
         self.pool.release(&mut request.chain);
+        self.count_chunks(index);
         gathered.extend_from_slice(input);
         Some(gathered)
     }
@@ -137,6 +139,7 @@ impl<S: Socket> Reactor<S> {
             State::Admin => POOL_RESERVE / 2,
             _ => POOL_RESERVE,
         };
+        let is_admin = slot.state == State::Admin;
         let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
         let extra = slot.extra_mut();
         if extra.http.is_none() && served {
@@ -144,12 +147,24 @@ impl<S: Socket> Reactor<S> {
         }
         let request =
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
-        if !self.pool.append(&mut request.chain, rest, reserve) {
-            self.refuse_for_memory(index, "no memory left for incomplete requests (assembly_bytes_max)");
-            self.send_replies(index);
-            if self.slots.contains(index) {
-                self.finish(index);
-            }
+        let missing = self.pool.chunks_missing(&request.chain, rest.len(), reserve);
+        if missing > 0 && (is_admin || !self.make_chunks_free(index, missing)) {
+            self.refuse_unfinished(index);
+            return;
+        }
+        if let Some(request) = self.slots[index].extra_mut().http.as_mut() {
+            let appended = self.pool.append(&mut request.chain, rest, reserve);
+            debug_assert!(appended, "there is room");
+        }
+        self.count_chunks(index);
+    }
+
+    /// There is no room for a head that is not whole yet.
+    pub(super) fn refuse_unfinished(&mut self, index: usize) {
+        self.refuse_for_memory(index, "no memory left for incomplete requests (assembly_bytes_max)");
+        self.send_replies(index);
+        if self.slots.contains(index) {
+            self.finish(index);
         }
     }
 
@@ -336,6 +351,7 @@ impl<S: Socket> Reactor<S> {
             && let Some(mut request) = extra.http.take()
         {
             self.pool.release(&mut request.chain);
+            self.shares.chunks.set(index as u32, 0, || NOWHERE);
         }
         slot.tidy();
         self.backlog_bytes = self.backlog_bytes - before + slot.backlog_bytes();

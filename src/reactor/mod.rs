@@ -10,6 +10,7 @@
 //! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
 
 pub mod addresses;
+mod assembling;
 #[doc(hidden)]
 pub mod audit;
 mod backlog;
@@ -21,6 +22,7 @@ pub mod event_loop;
 mod events;
 mod farewell;
 mod flush;
+pub mod holdings;
 mod host;
 mod http;
 mod input;

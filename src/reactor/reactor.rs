@@ -24,6 +24,7 @@ use super::rates::RateWindow;
 use super::refusal;
 use super::rest::Saving;
 use super::shared::{Command, Shared};
+use super::shares::Shares;
 use super::slot::{Slot, State};
 use super::socket::Socket;
 use super::stamp::Stamp;
@@ -93,6 +94,7 @@ pub struct Reactor<S: Socket> {
     pub(super) next_serial: u32,
     pub(super) channels: Channels,
     pub(super) pool: Pool,
+    pub(super) shares: Shares,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Box<dyn Handler>,
     pub(super) journal: Journal,
@@ -171,6 +173,7 @@ impl<S: Socket> Reactor<S> {
             next_serial: 1,
             channels: Channels::new(limits, default_epoch),
             pool: Pool::new(config.assembly_bytes_max),
+            shares: Shares::default(),
             shared,
             handler,
             journal,

@@ -1,13 +1,23 @@
 //! How much of what all clients share each address holds, so that one can't use it up for the others.
 //!
-//! There is no fixed quota: an address may hold up to [`FREE_TIMES`] as much as is still free. Alone it may have most
-//! of what there is (behind a proxy all clients are one address); the more of them want much, the less each may have,
-//! and something is always left for one that comes new.
+//! What can be taken away again, as memory can, goes from the address that holds most: see [`Holdings`]. Of what can't
+//! be, as channels, no address gets more than a [`Share`]. There is no fixed quota for that either: an address may hold
+//! up to [`FREE_TIMES`] as much as is still free. Alone it may have most of what there is (behind a proxy all clients
+//! are one address); the more of them want much, the less each may have, and something is always left for one that
+//! comes new.
 
 use std::collections::HashMap;
 
 use super::addresses::Network;
+use super::holdings::Holdings;
 use super::memory::shrink_sparse;
+
+/// What is taken away from those who hold most when others need it.
+#[derive(Debug, Default)]
+pub struct Shares {
+    /// Chunks of the assembly pool.
+    pub chunks: Holdings,
+}
 
 /// How many times what is free one address may hold: alone four fifths of all, two of them four ninths each.
 const FREE_TIMES: usize = 4;

@@ -66,6 +66,10 @@ impl<S: Socket> Reactor<S> {
         {
             self.request_due(index, serial);
         }
+        while let Some((index, serial)) = self.pop_due(|timers| &mut timers.messages, self.config.message_ms)
+        {
+            self.message_due(index, serial);
+        }
         while let Some((index, serial)) =
             self.pop_due(|timers| &mut timers.goodbyes, self.config.close_wait_ms)
         {
@@ -90,6 +94,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn next_due_ms(&self) -> Option<u64> {
         let times = [
             self.timers.handshakes.due_ms(self.config.handshake_ms),
+            self.timers.messages.due_ms(self.config.message_ms),
             self.timers.goodbyes.due_ms(self.config.close_wait_ms),
             self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.

@@ -10,6 +10,9 @@ struct Entry {
     since_ms: u64,
 }
 
+/// Entries from which on it is looked whether they are still awaited.
+const AMONG_MIN: usize = 256;
+
 /// Deadlines of one length. An entry whose connection is long gone is dropped when its time comes.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines(VecDeque<Entry>);
@@ -18,6 +21,25 @@ impl Deadlines {
     /// Adds a connection whose time begins now.
     pub(super) fn push(&mut self, index: usize, serial: u32, now_ms: u64) {
         self.0.push_back(Entry { index: index as u32, serial, since_ms: now_ms });
+    }
+
+    /// As [`push`](Self::push), where more may begin and end than their time lets pass: before there is room for more
+    /// entries, those go that are not `awaited` any more.
+    pub(super) fn push_among(
+        &mut self,
+        index: usize,
+        serial: u32,
+        now_ms: u64,
+        awaited: impl Fn(usize, u32, u64) -> bool,
+    ) {
+        let capacity = self.0.capacity();
+        if self.0.len() == capacity && capacity >= AMONG_MIN {
+            self.0.retain(|entry| awaited(entry.index as usize, entry.serial, entry.since_ms));
+            if self.0.len() > capacity / 2 {
+                self.0.reserve_exact(2 * capacity - self.0.len());
+            }
+        }
+        self.push(index, serial, now_ms);
     }
 
     /// The next deadline, if all are of this length.
@@ -42,6 +64,8 @@ impl Deadlines {
 pub(super) struct Timers {
     /// From accept, or a request's first byte, to the request's end.
     pub handshakes: Deadlines,
+    /// From a message's first byte to its last.
+    pub messages: Deadlines,
     /// From our goodbye to the peer's.
     pub goodbyes: Deadlines,
     /// Between two looks whether a peer takes what is in front of our goodbye.
@@ -64,6 +88,7 @@ impl Timers {
     pub(super) fn new(now_ms: u64) -> Timers {
         Timers {
             handshakes: Deadlines::default(),
+            messages: Deadlines::default(),
             goodbyes: Deadlines::default(),
             farewells: Deadlines::default(),
             retries: Vec::new(),
@@ -93,6 +118,23 @@ mod tests {
         );
         assert_eq!((deadlines.pop_due(120, 100), deadlines.pop_due(150, 100)), (None, Some((3, 12))));
         assert_eq!(deadlines.due_ms(100), None);
+    }
+
+    #[test]
+    fn what_is_not_awaited_any_more_takes_no_room() {
+        let mut deadlines = Deadlines::default();
+        for n in 0..100_000 {
+            // Every hundredth message is never finished.
+            deadlines.push_among(n, 1, n as u64, |index, _, since_ms| {
+                index as u64 == since_ms && index % 100 == 0
+            });
+        }
+        assert!(deadlines.0.capacity() <= 4_096, "{}", deadlines.0.capacity());
+        let mut due = 0;
+        while let Some((index, _)) = deadlines.pop_due(100_000, 0) {
+            due += usize::from(index % 100 == 0);
+        }
+        assert_eq!(due, 1_000);
     }
 
     #[test]

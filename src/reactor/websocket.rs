@@ -32,6 +32,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let mut assembly = self.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
+        let was_unfinished = assembly.is_some();
         let mut scratch = std::mem::take(&mut self.scratch);
         let deflate = self.slots[index].flags.window_bits() > 0;
         let mut inflater = deflate.then(|| std::mem::take(&mut self.inflater));
@@ -53,6 +54,14 @@ impl<S: Socket> Reactor<S> {
                 Ok((used, Step::Absorbed)) => {
                     at += used;
                     continue;
+                }
+                Ok((used, Step::NoRoom(chunks))) => {
+                    at += used;
+                    if self.make_chunks_free(index, chunks) {
+                        continue;
+                    }
+                    let violation = message::give_up(&mut assembly, &mut self.pool);
+                    self.violation(index, violation)
                 }
                 Ok((used, Step::Event(event))) => {
                     at += used;
@@ -87,7 +96,11 @@ impl<S: Socket> Reactor<S> {
         if let Some(inflater) = inflater {
             self.inflater = inflater;
         }
+        let is_unfinished = assembly.is_some();
         self.after_input(index, assembly, &input[at..]);
+        if (was_unfinished || is_unfinished) && self.slots.contains(index) {
+            self.count_chunks(index);
+        }
     }
 
     /// Puts away what is left of an input, and sends what it led to.
@@ -106,8 +119,9 @@ impl<S: Socket> Reactor<S> {
         self.hold(index, |slot| slot.keep(rest));
         let slot = &mut self.slots[index];
         if slot.state == State::Open || assembly.is_none() {
-            if assembly.is_some() {
-                slot.extra_mut().assembly = assembly;
+            if let Some(mut unfinished) = assembly {
+                self.time_message(index, &mut unfinished);
+                self.slots[index].extra_mut().assembly = Some(unfinished);
             } else {
                 slot.tidy();
             }

@@ -70,6 +70,7 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize, deflate: bool) -> Heard {
                     break;
                 }
                 Ok((used, Step::Absorbed)) => at += used,
+                Ok((_, Step::NoRoom(chunks))) => panic!("{chunks} chunks are missing"),
                 Ok((used, Step::Event(event))) => {
                     assert!(used > 0);
                     at += used;

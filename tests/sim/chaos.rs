@@ -32,6 +32,7 @@ pub fn config(dice: &mut Dice) -> Config {
         assembly_bytes_max: dice.pick(&[66, 90, 400]) * 4096,
         heartbeat_ms: dice.pick(&[0, 1_000, 30_000]),
         pong_wait_ms: dice.pick(&[1_000, 10_000]),
+        message_ms: dice.pick(&[1_000, 60_000]),
         close_wait_ms: 2_000,
         keep_alive_ms: 75_000,
         log_publications: publications,

@@ -69,6 +69,10 @@ impl Peer {
             match step {
                 Step::Need => break,
                 Step::Absorbed => assert!(consumed > 0),
+                Step::NoRoom(chunks) => {
+                    assert!(chunks > 0 && self.assembly.is_some());
+                    return Err(give_up(&mut self.assembly, &mut self.pool));
+                }
                 Step::Event(event) => self.said.push(event.into()),
             }
         }

@@ -1,0 +1,100 @@
+//! Messages and request heads that are not whole yet: the time that they have, and who gives way when the pool that
+//! holds them is used up.
+
+use crate::metrics::{CloseReason, WorkKind};
+use crate::protocol::close::CloseCode;
+use crate::protocol::message::Assembly;
+
+use super::addresses::network_of;
+use super::reactor::Reactor;
+use super::slot::{Flags, Slot, State};
+use super::socket::Socket;
+use super::work::DEADLINE;
+
+/// Chunks of the pool that a connection holds.
+pub(super) fn chunks_of<S>(slot: &Slot<S>) -> usize {
+    let Some(extra) = &slot.extra else { return 0 };
+    let message = extra.assembly.as_ref().map_or(0, |assembly| assembly.chunks());
+    message + extra.http.as_ref().map_or(0, |request| request.chain.chunks())
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Counts what a connection holds of the pool by now. The admin listener's have a reserve of their own.
+    pub(super) fn count_chunks(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        if slot.state != State::Admin {
+            let from = || network_of(slot.socket.peer());
+            self.shares.chunks.set(index as u32, chunks_of(slot), from);
+        }
+    }
+
+    /// A connection needs so many more chunks of the pool than are free: whoever's address holds most gives way. False:
+    /// that is its own.
+    #[cold]
+    pub(super) fn make_chunks_free(&mut self, index: usize, chunks: usize) -> bool {
+        let free = self.pool.chunks_free() + chunks;
+        while self.pool.chunks_free() < free {
+            let slot = &self.slots[index];
+            let from = || network_of(slot.socket.peer());
+            let Some(victim) = self.shares.chunks.victim(index as u32, chunks, from) else { return false };
+            self.work.charge(WorkKind::Frames, DEADLINE);
+            self.metrics.gave_way += 1;
+            self.lose_what_is_unfinished(victim);
+        }
+        true
+    }
+
+    /// The pool needs what a connection holds of it.
+    fn lose_what_is_unfinished(&mut self, index: usize) {
+        // Those of the connection at hand are not for this one.
+        let replies = std::mem::take(&mut self.replies);
+        if self.slots[index].state == State::Http {
+            self.drop_input(index);
+            self.refuse_unfinished(index);
+        } else {
+            let code = CloseCode::TRY_AGAIN_LATER;
+            self.end_message(index, code, "out of assembly memory", CloseReason::Overload);
+        }
+        self.replies = replies;
+        debug_assert_eq!(self.shares.chunks.held_by(index as u32), 0);
+    }
+
+    /// A message that has begun has `message_ms` for the rest.
+    pub(super) fn time_message(&mut self, index: usize, assembly: &mut Assembly) {
+        if assembly.since_ms.is_some() {
+            return;
+        }
+        let (now_ms, slots) = (self.now.mono_ms(), &self.slots);
+        assembly.since_ms = Some(now_ms);
+        let is_unfinished = |index: usize, serial: u32, since_ms: u64| {
+            let slot = slots.get(index).filter(|slot| slot.serial == serial);
+            slot.is_some_and(|slot| begun_ms(slot) == Some(since_ms))
+        };
+        self.timers.messages.push_among(index, slots[index].serial, now_ms, is_unfinished);
+    }
+
+    /// A message's time is up, unless it was another one that the connection has finished since.
+    pub(super) fn message_due(&mut self, index: usize, serial: u32) {
+        let Some(slot) = self.slots.get(index).filter(|slot| slot.serial == serial) else { return };
+        let is_late = |since_ms| since_ms + self.config.message_ms <= self.now.mono_ms();
+        if begun_ms(slot).is_some_and(is_late) {
+            let code = CloseCode::POLICY_VIOLATION;
+            let reason = "the message did not arrive in time (message_ms)";
+            self.end_message(index, code, reason, CloseReason::Unfinished);
+        }
+    }
+
+    /// Ends a connection in the middle of a message: what still comes of that is not understood any more.
+    fn end_message(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+        self.drop_input(index);
+        self.begin_close(index, code, reason, cause);
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.flags.set(Flags::DEAF, true);
+        }
+    }
+}
+
+/// When the message that a connection is in the middle of began.
+fn begun_ms<S>(slot: &Slot<S>) -> Option<u64> {
+    slot.extra.as_ref()?.assembly.as_ref()?.since_ms
+}
