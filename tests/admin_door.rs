@@ -1,11 +1,9 @@
 //! The operator's door when strangers reach it: they get one answer, hold no place that anybody else wants, and not for
 //! long.
 
-mod daemon;
-
 use std::net::{SocketAddr, TcpStream};
 
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 
 const TOKEN: (&str, &str) = ("Authorization", "Bearer s3cret");
 const HALF: &[u8] = b"GET /stats HTTP/1.1\r\nHost: localhost\r\nX: ";

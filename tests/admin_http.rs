@@ -1,10 +1,8 @@
 //! The admin listener as an HTTP server: framing, keep-alive, pipelining, and who may use it.
 
-mod daemon;
-
 use std::os::unix::fs::PermissionsExt;
 
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 
 /// Sends a request as it stands, but for `HOST`.
 fn raw(daemon: &Daemon, request: &str) -> Http {

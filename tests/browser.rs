@@ -1,15 +1,12 @@
 //! The demo page in a real browser: what is pushed is seen in every tab.
 //!
 //! Pictures of it are left in target/browser for whoever wants to look.
-#![allow(clippy::unwrap_used)]
 
-mod browser {
-    pub mod chromium;
-    pub mod daemon;
-}
+mod chromium;
+mod daemon;
 
-use browser::chromium::{Chromium, Tab};
-use browser::daemon::Daemon;
+use self::chromium::{Chromium, Tab};
+use self::daemon::Daemon;
 
 const CONNECTED: &str = "document.getElementById('state').textContent === 'connected'";
 

@@ -1,8 +1,6 @@
 //! Named channels: who may join, who receives, and in which order.
 
-mod daemon;
-
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::{Daemon, Http, WebSocket};
 
 fn refused(daemon: &Daemon, target: &str) -> u16 {
     WebSocket::ask(daemon.public, target, &[]).err().map_or(101, |response| response.status)

@@ -1,9 +1,7 @@
 //! How connections end: close codes, violations, half-closed and broken streams.
 
-mod daemon;
-
-use daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, masked};
-use daemon::{Daemon, WebSocket};
+use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, masked};
+use crate::daemon::{self, Daemon, WebSocket};
 
 #[test]
 fn a_close_code_is_echoed() {

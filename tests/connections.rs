@@ -1,10 +1,8 @@
 //! `GET /connections` and `DELETE /connections/ID`.
 
-mod daemon;
-
 use std::collections::HashSet;
 
-use daemon::{Daemon, WebSocket};
+use crate::daemon::{self, Daemon, WebSocket};
 use serde_json::Value;
 
 fn list(daemon: &Daemon, query: &str) -> Value {

@@ -4,12 +4,11 @@
 
 #![cfg(feature = "daemon")] // The configuration as text is part of it.
 
-mod fuzzed;
-
+use crate::fuzzed;
 use std::fs;
 use std::path::Path;
 
-use fuzzed::sim::dice::Dice;
+use crate::sim::dice::Dice;
 
 #[test]
 fn corpora() {

@@ -2,10 +2,8 @@
 
 #![cfg(feature = "deflate")]
 
-mod daemon;
-
-use daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, TEXT, close_of, masked};
-use daemon::{Daemon, Frame, Http, WebSocket, process};
+use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, TEXT, close_of, masked};
+use crate::daemon::{self, Daemon, Frame, Http, WebSocket, process};
 
 const FIELD: &str = "Sec-WebSocket-Extensions";
 const RSV1: u8 = 0x40;

@@ -1,9 +1,7 @@
 //! The demo: page, echo, chat, and the push form.
 
-mod daemon;
-
-use daemon::websocket::{BINARY, TEXT};
-use daemon::{Daemon, Frame, Http, WebSocket};
+use crate::daemon::websocket::{BINARY, TEXT};
+use crate::daemon::{self, Daemon, Frame, Http, WebSocket};
 use serde_json::{Value, json};
 
 #[test]
@@ -117,25 +115,28 @@ fn everyone_in_the_chat_hears_everyone() {
     assert_eq!(first.text(), "* maintenance");
 }
 
+fn facts(connections: u64, needs_token: bool, admin: Value) -> Value {
+    json!({ "connections": connections, "admin": admin, "needs_token": needs_token })
+}
+
 #[test]
 fn the_page_is_told_what_to_show() {
     let info = |daemon: &Daemon| Http::tcp(daemon.public).ask("GET", "/demo/info", &[], b"").json();
     let daemon = Daemon::start(&["--demo"]);
     let admin = format!("http://{}", daemon.admin());
-    let expected = |connections: u64, needs_token: bool, admin: Value| json!({ "connections": connections, "admin": admin, "needs_token": needs_token });
-    assert_eq!(info(&daemon), expected(0, false, admin.clone().into()));
+    assert_eq!(info(&daemon), facts(0, false, admin.clone().into()));
     let clients = [WebSocket::open(&daemon), WebSocket::open_at(&daemon, "/echo")];
-    assert_eq!(info(&daemon), expected(2, false, admin.into()));
+    assert_eq!(info(&daemon), facts(2, false, admin.into()));
     drop(clients);
     let ready = daemon.wait_event("ready");
     assert!(ready.contains(&format!("url=http://{}/ ", daemon.public)), "{ready}");
     assert!(ready.ends_with(&format!("push=http://{}/push", daemon.admin())), "{ready}");
     let daemon = Daemon::start(&["--demo", "--admin", "off"]);
-    assert_eq!(info(&daemon), expected(0, false, Value::Null));
+    assert_eq!(info(&daemon), facts(0, false, Value::Null));
     let path = std::env::temp_dir().join(format!("wspush-demo-{}.sock", std::process::id()));
     let unix = format!("unix:{}", path.display());
     let daemon = Daemon::start(&["--demo", "--admin", &unix, "--admin-token", "t0ken"]);
-    assert_eq!(info(&daemon), expected(0, true, unix.into()));
+    assert_eq!(info(&daemon), facts(0, true, unix.into()));
 }
 
 #[test]

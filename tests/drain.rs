@@ -1,9 +1,7 @@
 //! The end of the daemon, and changes of its settings while it runs.
 
-mod daemon;
-
-use daemon::websocket::{CLOSE, close_of};
-use daemon::{Daemon, Http, WebSocket, process};
+use crate::daemon::websocket::{CLOSE, close_of};
+use crate::daemon::{self, Daemon, Http, WebSocket, process};
 
 const GOODBYE: (u16, &str) = (1001, "the server is going away");
 
@@ -58,6 +56,100 @@ fn the_doors_are_shut_while_it_drains() {
     slow.send_close(1001, "");
     assert_eq!(slow.next(), None);
     drop((slow, admin));
+    assert!(daemon.wait_exit().success());
+}
+
+/// Asks on a connection of its own while the server drains: the answer, which must be the connection's last.
+fn ask_last(daemon: &Daemon, method: &str, target: &str) -> daemon::Response {
+    let mut http = daemon.admin_http();
+    let answer = http.ask(method, target, &[], if method == "POST" { b"late" } else { b"" });
+    assert_eq!(answer.header("connection"), Some("close"), "{target}");
+    http.expect_end();
+    answer
+}
+
+#[test]
+fn the_operator_and_the_publishers_are_answered_while_it_drains() {
+    let path = std::env::temp_dir().join(format!("wspush-drain-{}.sock", std::process::id()));
+    for admin in ["127.0.0.1:0".to_owned(), format!("unix:{}", path.display())] {
+        let mut daemon =
+            Daemon::start(&["--drain-ms", "600000", "--close-wait-ms", "600000", "--admin", &admin]);
+        let [mut publisher, mut scraper] = [daemon.admin_http(), daemon.admin_http()];
+        assert_eq!(publisher.ask("POST", "/push", &[], b"before").status, 200);
+        assert_eq!(scraper.ask("GET", "/metrics", &[], b"").status, 200);
+        let mut slow = WebSocket::open(&daemon);
+        daemon.signal("TERM");
+        daemon.wait_event("draining");
+        daemon::wait("the listener's end", || std::net::TcpStream::connect(daemon.public).is_err());
+        for _ in 0..2 {
+            assert_eq!(ask_last(&daemon, "GET", "/stats").json()["draining"], true);
+            assert!(ask_last(&daemon, "GET", "/metrics").text().contains("wspush_connections_closing 1"));
+            assert_eq!(ask_last(&daemon, "GET", "/healthz").text(), "ok\n");
+            let refused = ask_last(&daemon, "POST", "/push");
+            assert_eq!((refused.status, &refused.json()["error"]), (503, &"the server is stopping".into()));
+        }
+        assert_eq!(publisher.ask("POST", "/push", &[], b"late").status, 503);
+        publisher.expect_end();
+        assert!(scraper.ask("GET", "/metrics", &[], b"").text().contains("wspush_connections_closing 1"));
+        scraper.expect_end();
+        assert_eq!(close_of(&slow.frame()).0, 1001);
+        slow.send_close(1001, "");
+        assert_eq!(slow.next(), None);
+        drop((slow, publisher, scraper));
+        assert!(daemon.wait_exit().success());
+        assert_eq!(daemon::field(&daemon.wait_event("drained"), "cut_off"), Some("0"));
+    }
+    assert!(!path.exists());
+}
+
+#[test]
+fn no_request_on_a_kept_connection_goes_unanswered() {
+    let mut daemon = Daemon::start(&[]);
+    // Each asks without a pause until it is told to go.
+    let ask = |mut http: Http, method: &'static str, target: &'static str| {
+        std::thread::spawn(move || {
+            let mut count = 0;
+            loop {
+                let answer = http.ask(method, target, &[], if method == "POST" { b"x" } else { b"" });
+                count += 1;
+                if answer.header("connection") == Some("close") {
+                    http.expect_end();
+                    return (count, answer.status);
+                }
+                assert_eq!(answer.status, 200);
+            }
+        })
+    };
+    let publishers: Vec<_> = (0..6).map(|_| ask(daemon.admin_http(), "POST", "/push")).collect();
+    let others: Vec<_> = (0..3).map(|_| ask(Http::tcp(daemon.public), "GET", "/healthz")).collect();
+    daemon::wait("some of each", || daemon.counter("publications") > 50);
+    daemon.signal("TERM");
+    for publisher in publishers {
+        let (count, status) = publisher.join().expect("every request was answered");
+        assert!(count > 1 && status == 503, "{count} answers, the last one {status}");
+    }
+    for other in others {
+        assert_eq!(other.join().expect("every request was answered").1, 200);
+    }
+    assert!(daemon.wait_exit().success());
+}
+
+#[test]
+fn a_push_that_has_begun_is_answered_and_an_idle_connection_keeps_nobody() {
+    let mut daemon = Daemon::start(&["--drain-ms", "600000", "--handshake-ms", "600000"]);
+    let mut idle = daemon.admin_http();
+    assert_eq!(idle.ask("GET", "/healthz", &[], b"").status, 200);
+    let mut publisher = daemon.admin_http();
+    let push = publisher.request("POST", "/push", &[], b"in two pieces");
+    publisher.send(&push[..push.len() - 3]);
+    daemon.wait_stats("the first piece", |stats| stats["memory"]["backlog_bytes"] != 0);
+    daemon.signal("TERM");
+    idle.expect_end();
+    daemon::wait("the listener's end", || std::net::TcpStream::connect(daemon.admin()).is_err());
+    publisher.send(&push[push.len() - 3..]);
+    assert_eq!(publisher.response().status, 503);
+    publisher.expect_end();
+    drop((idle, publisher));
     assert!(daemon.wait_exit().success());
 }
 

@@ -1,13 +1,11 @@
 //! Broadcasts to many: everyone gets everything once and in order, whatever others do.
 
-mod daemon;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use daemon::process::raise_own_limit;
-use daemon::websocket::{CLOSE, PING};
-use daemon::{Daemon, WebSocket};
+use crate::daemon::process::raise_own_limit;
+use crate::daemon::websocket::{CLOSE, PING};
+use crate::daemon::{self, Daemon, WebSocket};
 use serde_json::Value;
 
 const CLIENTS: usize = 500;
@@ -43,7 +41,7 @@ fn everyone_gets_everything_once_and_in_order() {
     assert_eq!((&stats["connections"], &stats["blocked"]), (&CLIENTS.into(), &0.into()));
 }
 
-/// DESIGN section 2: what was published meanwhile is one write.
+/// What was published meanwhile is one write.
 #[test]
 fn a_burst_is_few_writes() {
     raise_own_limit();

@@ -1,14 +1,11 @@
 //! What one thread asks for happens in its order: through a `Handle`, in a handler's callbacks, and in the requests of
 //! one admin connection. And no callback sees a session that the host has ended.
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
-use daemon::websocket::{CLOSE, HANDSHAKE, TEXT, close_of, masked};
-use daemon::{Daemon, Http, WebSocket, wait};
+use crate::daemon::websocket::{CLOSE, HANDSHAKE, TEXT, close_of, masked};
+use crate::daemon::{Daemon, Http, WebSocket, wait};
 use wspush::config::LogLevel;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, Server, Session,

@@ -1,9 +1,7 @@
 //! The opening handshake, right and wrong.
 
-mod daemon;
-
-use daemon::websocket::{HANDSHAKE, KEY};
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::websocket::{HANDSHAKE, KEY};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 
 /// The handshake without one field, or with another value for it.
 fn altered<'a>(name: &str, value: Option<&'a str>) -> Vec<(&'a str, &'a str)> {

@@ -1,11 +1,9 @@
 //! `include/wspush.h` is what cbindgen writes from `libwspush/src`, and it promises what the library exports.
 //!
-//! `WSPUSH_BLESS=1 cargo test --test header` writes the header and the list anew. cbindgen is a dev-dependency, so
+//! `WSPUSH_BLESS=1 cargo test --test it header::` writes the header and the list anew. cbindgen is a dev-dependency, so
 //! that an ordinary build neither downloads nor compiles it, and every `cargo test` notices drift.
-#![allow(clippy::unwrap_used)]
 
-mod library;
-
+use crate::library;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -49,7 +47,7 @@ fn check(path: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "{} has drifted: WSPUSH_BLESS=1 cargo test --test header", path.display());
+    assert!(kept == text, "{} has drifted: WSPUSH_BLESS=1 cargo test --test it header::", path.display());
 }
 
 #[test]

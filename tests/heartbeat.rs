@@ -1,9 +1,7 @@
 //! Heartbeats: silence is asked about, an answer keeps the connection, no answer ends it.
 
-mod daemon;
-
-use daemon::websocket::{PING, PONG, TEXT};
-use daemon::{Daemon, WebSocket};
+use crate::daemon::websocket::{PING, PONG, TEXT};
+use crate::daemon::{self, Daemon, WebSocket};
 
 #[test]
 fn who_answers_stays_and_who_does_not_is_dropped() {

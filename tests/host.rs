@@ -1,14 +1,11 @@
 //! What a host in Rust may rely on about those who come, and what it is told of a slip of its own.
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use daemon::WebSocket;
-use daemon::websocket::close_of;
+use crate::daemon::WebSocket;
+use crate::daemon::websocket::close_of;
 use wspush::endpoint::Session;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, PushError, Server,

@@ -1,16 +1,14 @@
 //! Processes that end: in the middle of a broadcast, without warning, and while a successor takes over.
 
-mod daemon;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use daemon::process::raise_own_limit;
-use daemon::websocket::{CLOSE, TEXT, close_of};
-use daemon::{Daemon, Http, PATIENCE, Sockets, WebSocket, field};
+use crate::daemon::process::raise_own_limit;
+use crate::daemon::websocket::{CLOSE, TEXT, close_of};
+use crate::daemon::{self, Daemon, Http, PATIENCE, Sockets, WebSocket, field};
 
 /// Asks for the health check again and again on new connections, which must all succeed.
 struct Visitors {

@@ -1,11 +1,9 @@
 //! A kernel that has run out of something: descriptors, buffers, memory. The server keeps those it has, says what is
 //! wrong, and goes on by itself when it is over.
 
-mod daemon;
-
-use daemon::fault::Fault;
-use daemon::process::{cpu_ticks, raise_own_limit};
-use daemon::{Daemon, Http, WebSocket, field};
+use crate::daemon::fault::Fault;
+use crate::daemon::process::{cpu_ticks, raise_own_limit};
+use crate::daemon::{Daemon, Http, WebSocket, field};
 
 fn paused(daemon: &Daemon, reason: &str) -> u64 {
     daemon.stats()["counters"]["accept_paused"][reason].as_u64().expect("a counter")

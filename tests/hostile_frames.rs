@@ -1,12 +1,10 @@
 //! Clients that have got as far as a WebSocket and abuse it.
 
-mod daemon;
-
 use std::io::Write;
 
-use daemon::process::{cpu_ticks, raise_own_limit, rss_bytes};
-use daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
-use daemon::{Daemon, WebSocket, wait};
+use crate::daemon::process::{cpu_ticks, raise_own_limit, rss_bytes};
+use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
+use crate::daemon::{self, Daemon, WebSocket, wait};
 
 /// What allocator and page slack may add to a bound.
 const SLACK_BYTES: u64 = 12 << 20;
@@ -161,6 +159,25 @@ fn messages_that_never_end_share_one_bound() {
     let mut client = WebSocket::open(&daemon);
     client.send_raw(&first);
     assert_eq!(client.sync(), []);
+}
+
+#[test]
+fn after_a_storm_of_half_messages_memory_is_as_before() {
+    const CLIENTS: usize = 800;
+    raise_own_limit();
+    let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
+    let before = rss_bytes(daemon.pid());
+    let half = &masked(true, BINARY, &[1; 60_000])[..50_000];
+    let clients: Vec<WebSocket> = (0..CLIENTS).map(|_| WebSocket::open(&daemon)).collect();
+    for client in &clients {
+        client.stream().write_all(half).expect("half a message");
+    }
+    let held = (CLIENTS * 50_000) as u64;
+    daemon.wait_stats("all of it", |s| s["memory"]["assembly_bytes"].as_u64() > Some(held));
+    assert!(rss_bytes(daemon.pid()) > before + held);
+    drop(clients);
+    daemon.wait_connections(0);
+    wait("the memory's return", || rss_bytes(daemon.pid()) < before + SLACK_BYTES / 2);
 }
 
 #[test]

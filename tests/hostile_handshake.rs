@@ -1,12 +1,10 @@
 //! Strangers who don't get as far as a WebSocket, and what they cost everybody else: nothing.
 
-mod daemon;
-
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use daemon::process::{raise_own_limit, rss_bytes};
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::process::{raise_own_limit, rss_bytes};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 use socket2::{Domain, Socket, Type};
 
 /// What the daemon may have grown by when everything hostile is gone: allocator slack, a touched page here and there.

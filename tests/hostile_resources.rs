@@ -1,7 +1,5 @@
 //! Our own bounds, reached: a full inbox, a full log, a log of events that nobody takes, a clock that jumps.
 
-mod daemon;
-
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
@@ -10,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use daemon::process::signal;
-use daemon::websocket::{PONG, TEXT};
-use daemon::{Daemon, Http, Sockets, WebSocket};
+use crate::daemon::process::signal;
+use crate::daemon::websocket::{PONG, TEXT};
+use crate::daemon::{Daemon, Http, Sockets, WebSocket};
 
 #[test]
 fn a_full_log_and_a_full_inbox_lose_nothing_that_was_taken() {

@@ -1,13 +1,11 @@
 //! More connections than there is room for, and connections that break off at every moment.
 
-mod daemon;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use daemon::process::{descriptors, raise_own_limit, rss_bytes};
-use daemon::websocket::{HANDSHAKE, TEXT, masked};
-use daemon::{Daemon, Http, PATIENCE, WebSocket};
+use crate::daemon::process::{descriptors, raise_own_limit, rss_bytes};
+use crate::daemon::websocket::{HANDSHAKE, TEXT, masked};
+use crate::daemon::{self, Daemon, Http, PATIENCE, WebSocket};
 
 /// How a stream ended.
 #[derive(Debug, PartialEq)]

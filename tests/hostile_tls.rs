@@ -1,8 +1,5 @@
 //! What peers may do to TLS: bytes one by one, records torn apart, garbage, silence, and ends in the wrong place.
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
@@ -10,10 +7,10 @@ use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use daemon::process::rss_bytes;
-use daemon::tls::{Authority, ClientOptions, TlsClient};
-use daemon::websocket::{BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, close_of, masked};
-use daemon::{Daemon, Http, PATIENCE, wait};
+use crate::daemon::process::rss_bytes;
+use crate::daemon::tls::{Authority, ClientOptions, TlsClient};
+use crate::daemon::websocket::{BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, close_of, masked};
+use crate::daemon::{Daemon, Http, PATIENCE, wait};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use socket2::{Domain, Socket, Type};

@@ -1,8 +1,6 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod library;
-
+use crate::library;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -189,7 +187,7 @@ fn churn_leaves_heap_and_global_references_flat() {
     host(&["Churn"], &[]);
 }
 
-/// As the targets have it: `cargo test --release --test java -- --ignored --nocapture churn_of_200_000`.
+/// As the targets have it: `cargo test --release --test it -- --ignored --nocapture churn_of_200_000`.
 #[test]
 #[ignore = "takes minutes"]
 fn churn_of_200_000() {
@@ -208,6 +206,8 @@ fn the_library_is_found() {
     let no_directory = "-Djava.io.tmpdir=/nonexistent";
     host(&["ChatHost"], &[no_directory, &path]);
     host(&["ChatHost"], &[no_directory, &file]);
+    host(&["TwoLoaders"], &[no_directory, &path]);
+    host(&["TwoLoaders"], &[no_directory, &file]);
     for (option, said) in [
         (no_directory, "can't be unpacked into java.io.tmpdir"),
         ("-Dos.arch=pdp11", "no native/linux-pdp11/libwspush.so in the jar"),
@@ -273,7 +273,7 @@ fn online_notification() {
 }
 
 /// What publishing 64 bytes costs the calling thread, in Java and in Rust, in one run:
-/// `cargo test --release --test java -- --ignored --nocapture cost_of_a_broadcast`.
+/// `cargo test --release --test it -- --ignored --nocapture cost_of_a_broadcast`.
 #[test]
 #[ignore = "measures; means nothing without --release"]
 fn cost_of_a_broadcast() {

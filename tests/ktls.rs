@@ -1,10 +1,7 @@
 //! Kernel TLS, where the kernel has it: `tests/ktls/run` runs this in a guest that does.
 #![cfg(feature = "tls")]
 
-mod daemon;
-#[path = "ktls/kernel.rs"]
 mod kernel;
-#[path = "ktls/wss.rs"]
 mod wss;
 
 use wspush::reactor::ktls::Offer;

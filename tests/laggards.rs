@@ -1,11 +1,9 @@
 //! What a slow consumer costs and what it is told, in the simulated world: the rest of the frame that it is in the
 //! middle of, and the time that it has for its goodbye.
 
-mod sim;
-
-use sim::client::{Reader, Role, padding};
-use sim::dice::Dice;
-use sim::world::World;
+use crate::sim::client::{Reader, Role, padding};
+use crate::sim::dice::Dice;
+use crate::sim::world::World;
 use wspush::config::SlowConsumer;
 use wspush::metrics::CloseReason;
 use wspush::reactor::{Command, Door};

@@ -1,9 +1,7 @@
 //! Messages at the borders of the length classes and of the limits, in both directions.
 
-mod daemon;
-
-use daemon::websocket::{BINARY, CONTINUATION, TEXT, masked};
-use daemon::{Daemon, Frame, WebSocket};
+use crate::daemon::websocket::{BINARY, CONTINUATION, TEXT, masked};
+use crate::daemon::{self, Daemon, Frame, WebSocket};
 
 /// Bytes that tell their place.
 fn pattern(len: usize) -> Vec<u8> {

@@ -1,16 +1,13 @@
 //! What one thread asks for happens in its order: checked exactly, in the simulated world, for a thread beside the
 //! server and for callbacks, with fast readers and slow ones.
-#![allow(clippy::unwrap_used)]
-
-mod sim;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use sim::client::{Heard, Reader, Role, padding};
-use sim::dice::Dice;
-use sim::handler::Seen;
-use sim::world::{World, text};
+use crate::sim::client::{Heard, Reader, Role, padding};
+use crate::sim::dice::Dice;
+use crate::sim::handler::Seen;
+use crate::sim::world::{World, text};
 use wspush::config::SlowConsumer;
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;

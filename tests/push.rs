@@ -1,9 +1,7 @@
 //! `POST /push`: what is taken, what is refused, and the receipt.
 
-mod daemon;
-
-use daemon::websocket::{BINARY, TEXT};
-use daemon::{Daemon, Frame, WebSocket};
+use crate::daemon::websocket::{BINARY, TEXT};
+use crate::daemon::{self, Daemon, Frame, WebSocket};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

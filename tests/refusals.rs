@@ -1,10 +1,8 @@
 //! `?refusals=close`: a client that can't see a status is told by a close frame, and costs no more than any other that
 //! is refused.
 
-mod daemon;
-
-use daemon::websocket::close_of;
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::websocket::close_of;
+use crate::daemon::{self, Daemon, Http, WebSocket};
 
 /// Asks for this; the close frame that comes behind the 101.
 fn told(daemon: &Daemon, target: &str, more: &[(&str, &str)]) -> (u16, String) {

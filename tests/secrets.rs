@@ -1,14 +1,11 @@
 //! Nothing that the daemon says has a piece of a secret in it, in whatever place and form the secret is given.
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::fs;
 use std::process::Command;
 
-use daemon::Daemon;
-use daemon::tls::Authority;
+use crate::daemon::Daemon;
+use crate::daemon::tls::Authority;
 
 /// So many characters of a secret are a piece of it.
 const PIECE: usize = 8;

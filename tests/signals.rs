@@ -1,11 +1,9 @@
 //! Signals: those that mean something are obeyed whenever they come, and the others end nothing.
 
-mod daemon;
-
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use daemon::{Daemon, WebSocket};
+use crate::daemon::{self, Daemon, WebSocket};
 
 /// A file of settings that goes with the test.
 struct Settings(PathBuf);

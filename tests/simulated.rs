@@ -1,10 +1,8 @@
 //! Single situations in the simulated world, where time and the network do as they are told.
 
-mod sim;
-
-use sim::client::{Client, Reader, Role, padding};
-use sim::dice::Dice;
-use sim::world::World;
+use crate::sim::client::{Client, Reader, Role, padding};
+use crate::sim::dice::Dice;
+use crate::sim::world::World;
 use wspush::metrics::CloseReason;
 use wspush::push::Message;
 use wspush::reactor::Door;

@@ -1,15 +1,13 @@
 //! The server in a simulated world, thousands of times.
 //!
-//! `WSPUSH_SEED=n cargo test --test simulation` replays one run; `WSPUSH_SEEDS=n` sets how many there are.
-
-mod sim;
+//! `WSPUSH_SEED=n cargo test --test it simulation::` replays one run; `WSPUSH_SEEDS=n` sets how many there are.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 
-use sim::Tally;
-use sim::dice::Dice;
+use crate::sim::dice::Dice;
+use crate::sim::{self, Tally};
 
 /// Runs in `cargo test`.
 const SEEDS: u64 = 2_000;
@@ -38,7 +36,7 @@ fn simulation() {
                 Ok(tally) => *total.lock().expect("nobody has panicked") += tally,
                 Err(_) => {
                     panic!(
-                        "seed {seed} fails; replay it with WSPUSH_SEED={seed} cargo test --test simulation"
+                        "seed {seed} fails; replay it with WSPUSH_SEED={seed} cargo test --test it simulation::"
                     )
                 }
             };

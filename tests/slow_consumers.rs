@@ -1,16 +1,14 @@
 //! Slow consumers are told, not cut: 180 readers that are too slow, on plain connections and over TLS, with both
 //! policies, small logs and default ones, publications of 100 to 8,000 bytes.
 
-mod daemon;
-
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use daemon::websocket::{BINARY, CLOSE, Frame, close_of};
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::websocket::{BINARY, CLOSE, Frame, close_of};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 

@@ -1,16 +1,13 @@
 //! What is built from others, without a network: licences, counts, versions, and what may run at build time. Every list
 //! here is a decision; a change of the tree is one too, and the finding says which line to write.
-#![allow(clippy::unwrap_used)]
 
-mod supply_chain {
-    pub mod licence;
-    pub mod tree;
-}
+mod licence;
+mod tree;
 
 use std::collections::BTreeSet;
 
-use supply_chain::licence::is_satisfied;
-use supply_chain::tree::{Package, Tree, linked_by_the_library};
+use self::licence::is_satisfied;
+use self::tree::{Package, Tree, linked_by_the_library};
 
 /// Licences of which one must be offered.
 const LICENCES: &[&str] =

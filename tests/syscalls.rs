@@ -1,13 +1,11 @@
 //! What a broadcast costs in system calls, as strace counts them: one send for each connection, and nothing else
 //! that grows with their number.
 
-mod daemon;
-
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use daemon::{Daemon, WebSocket, process};
+use crate::daemon::{Daemon, WebSocket, process};
 
 /// An strace at a daemon.
 struct Strace {

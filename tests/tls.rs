@@ -1,16 +1,13 @@
 //! TLS over real sockets: versions, certificates, resumption, clients' certificates, and a start that fails.
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used)]
-
-mod daemon;
 
 use std::fs;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use daemon::tls::{Authority, ClientOptions, TlsClient};
-use daemon::websocket::{CLOSE, TEXT};
-use daemon::{Daemon, Http, WebSocket};
+use crate::daemon::tls::{Authority, ClientOptions, TlsClient};
+use crate::daemon::websocket::{CLOSE, TEXT};
+use crate::daemon::{self, Daemon, Http, WebSocket};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};

@@ -1,13 +1,12 @@
 //! Time per turn in units of work, in the simulated world: whatever strangers send, a turn stays within its bound, the
 //! rest is done in the next ones, and whoever asks for little is answered in the turn in which it asks.
 
-mod sim;
-
-use sim::client::{Reader, Role};
-use sim::deflate::deflated;
-use sim::dice::Dice;
-use sim::parse::client_frame;
-use sim::world::World;
+use crate::sim;
+use crate::sim::client::{Reader, Role};
+use crate::sim::deflate::deflated;
+use crate::sim::dice::Dice;
+use crate::sim::parse::client_frame;
+use crate::sim::world::World;
 use wspush::config::Config;
 use wspush::metrics::WorkKind;
 use wspush::push::Message;

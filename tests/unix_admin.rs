@@ -1,7 +1,5 @@
 //! The admin API at a path: what is there already is left alone, and nobody else gets in.
 
-mod daemon;
-
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -9,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use daemon::{Daemon, Http, Sockets, WebSocket, field};
+use crate::daemon::{Daemon, Http, Sockets, WebSocket, field};
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);

@@ -1,15 +1,10 @@
 //! docs/unsafe.md lists every use of `unsafe` in the sources, with its count and its reason.
-#![allow(clippy::unwrap_used)]
-
-mod tidy {
-    pub mod source;
-}
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use tidy::source::{code_of, line_of, words};
+use crate::tidy::source::{code_of, line_of, words};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -13,7 +13,7 @@ use crate::metrics::PauseReason;
 use crate::time::Time;
 
 use super::events::Readiness;
-use super::listener::Listener;
+use super::listener::{Listener, Origin};
 use super::reactor::{Reactor, Turn};
 use super::socket::Stream;
 
@@ -133,9 +133,8 @@ impl EventLoop {
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
         }
-        if self.reactor.is_draining() && !self.listeners.is_empty() {
-            // Closing them tells newcomers at once, and lets a successor have the addresses.
-            self.close_listeners();
+        if self.reactor.is_draining() {
+            self.shut_listeners();
         }
         Ok(!self.last.finished)
     }
@@ -180,16 +179,31 @@ impl EventLoop {
         }
     }
 
+    /// Closes the listeners that let nobody in any more, and those that a successor may have: that tells newcomers at
+    /// once, and lets it have the addresses.
+    ///
     /// An inherited socket, or one that a forked child has a copy of, lives on when ours is closed. So it is taken out
     /// of the poll, which would go on reporting it, and what is ours stops to listen whoever has a copy.
-    fn close_listeners(&mut self) {
-        for listener in &self.listeners {
+    fn shut_listeners(&mut self) {
+        let (reactor, registry) = (&self.reactor, self.poll.registry());
+        let is_shut =
+            |listener: &mut Listener| reactor.is_shut(listener.door) || listener.origin() != Origin::Bound;
+        let shut: Vec<Listener> = self.listeners.extract_if(.., is_shut).collect();
+        for listener in &shut {
             listener.stop();
             let fd = listener.socket.as_raw_fd();
             // It is there; and if it weren't, there would be nothing to take out.
-            let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+            let _ = registry.deregister(&mut SourceFd(&fd));
         }
-        self.listeners.clear();
+        if shut.is_empty() {
+            return;
+        }
+        // The places of the others are their tokens. One that could not be told so would hear of nobody any more, and
+        // that is soon to come anyway.
+        for (n, listener) in self.listeners.iter().enumerate() {
+            let fd = listener.socket.as_raw_fd();
+            let _ = registry.reregister(&mut SourceFd(&fd), listener_token(n), Interest::READABLE);
+        }
     }
 
     /// Takes waiting connections, a listener's budget at most: the others want their turn as well.

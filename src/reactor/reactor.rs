@@ -138,8 +138,8 @@ pub struct Reactor<S: Socket> {
     pub(super) saving: Saving,
     /// The inbox's other buffer.
     pub(super) spare: Vec<Command>,
-    pub(super) draining: Option<super::sweep::Drain>,
-    pub(super) handover: Option<super::sweep::Handover>,
+    pub(super) draining: Option<super::drain::Drain>,
+    pub(super) handover: Option<super::drain::Handover>,
     pub(super) guests: u64,
     pub(super) removed: u64,
 }

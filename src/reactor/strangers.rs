@@ -47,7 +47,7 @@ impl Strangers {
 impl<S: Socket> Reactor<S> {
     /// The slot for a newcomer, who is counted by its address from now on; or why there is none.
     pub(super) fn find_place(&mut self, door: Door, peer: Option<SocketAddr>) -> Result<usize, RefuseReason> {
-        if self.draining.is_some() {
+        if self.is_shut(door) {
             return Err(RefuseReason::Full);
         }
         match door {

@@ -1,11 +1,7 @@
-//! What time brings: deadlines, heartbeats, channels out of use, and the end of the server.
+//! What time brings: deadlines, heartbeats, and channels out of use.
 
-use std::fmt::Display;
-
-use crate::config::LogLevel;
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
-use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
 
 use super::reactor::Reactor;
@@ -25,27 +21,6 @@ const CHANNELS_MS: u64 = 1_000;
 /// A ping without payload (RFC 6455 section 5.5.2).
 const PING: [u8; 2] = [0x89, 0];
 
-/// How long a server with `reuseport` goes on serving after it was told to end: connections that are on their way to
-/// its listeners would be reset if it closed them at once. The kernel holds them back for about a second at the most
-/// (TCP_DEFER_ACCEPT).
-const HANDOVER_MS: u64 = 1_500;
-
-/// The time before the end, in which newcomers go to the successor.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Handover {
-    until_ms: u64,
-    deadline_ms: u64,
-}
-
-/// The end of the server, under way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Drain {
-    /// When whoever is left is cut off.
-    deadline_ms: u64,
-    /// The slot to say goodbye to next.
-    next: usize,
-}
-
 impl<S: Socket> Reactor<S> {
     /// Does what is due by now. True: the server has drained.
     pub(super) fn due(&mut self) -> bool {
@@ -59,6 +34,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.retrying.extend(retries);
             self.begin_sweep();
             self.look_at_keys();
+            self.give_memory_back();
         }
         self.work.begin_part();
         self.retry();
@@ -67,11 +43,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.channels_ms = now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);
             self.forget_channels();
         }
-        if let Some(Handover { deadline_ms, .. }) =
-            self.handover.take_if(|handover| now_ms >= handover.until_ms)
-        {
-            self.drain_until(deadline_ms);
-        }
+        self.end_handover();
         self.drain()
     }
 
@@ -121,10 +93,9 @@ impl<S: Socket> Reactor<S> {
             self.timers.goodbyes.due_ms(self.config.close_wait_ms),
             self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
-            (!self.slots.is_empty()).then_some(self.timers.tick_ms),
+            (!self.slots.is_empty() || self.has_memory_to_give()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
-            self.draining.map(|drain| drain.deadline_ms),
-            self.handover.map(|handover| handover.until_ms),
+            self.end_due_ms(),
         ];
         times.into_iter().flatten().min()
     }
@@ -226,83 +197,5 @@ impl<S: Socket> Reactor<S> {
         if self.forget_idle(self.config.flush_slice) {
             self.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }
-    }
-
-    /// Begins the end: nothing more is taken in, what is published still goes out. Asked for again it can only
-    /// come sooner.
-    pub(super) fn begin_drain(&mut self, within_ms: Option<u64>) {
-        let (now_ms, drain_ms) = (self.now.mono_ms(), within_ms.unwrap_or(self.config.drain_ms));
-        let deadline_ms = now_ms.saturating_add(drain_ms);
-        let until_ms = now_ms + HANDOVER_MS.min(drain_ms / 2);
-        if let Some(drain) = &mut self.draining {
-            drain.deadline_ms = drain.deadline_ms.min(deadline_ms);
-        } else if let Some(handover) = &mut self.handover {
-            handover.until_ms = handover.until_ms.min(until_ms);
-            handover.deadline_ms = handover.deadline_ms.min(deadline_ms);
-        } else if self.config.reuseport {
-            self.handover = Some(Handover { until_ms, deadline_ms });
-            self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
-        } else {
-            self.drain_until(deadline_ms);
-        }
-    }
-
-    fn drain_until(&mut self, deadline_ms: u64) {
-        self.shared.stop();
-        self.draining = Some(Drain { deadline_ms, next: 0 });
-        let (count, drain_ms) = (self.slots.len(), deadline_ms.saturating_sub(self.now.mono_ms()));
-        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
-        self.journal.event(self.now, LogLevel::Info, "draining", &fields);
-    }
-
-    /// Whether goodbyes are still to be said.
-    pub(super) fn is_closing_all(&self) -> bool {
-        self.draining.is_some_and(|drain| drain.next < self.slots_used)
-    }
-
-    /// Whether newcomers are the successor's already.
-    pub fn is_handing_over(&self) -> bool {
-        self.handover.is_some()
-    }
-
-    /// Whether the end has begun.
-    pub fn is_draining(&self) -> bool {
-        self.draining.is_some()
-    }
-
-    /// Says goodbye to a slice of the connections. True: everyone is gone.
-    fn drain(&mut self) -> bool {
-        let Some(Drain { deadline_ms, next }) = self.draining else { return false };
-        if self.now.mono_ms() >= deadline_ms {
-            let left = self.slots.len();
-            for index in 0..self.slots_used {
-                if self.slots.contains(index) {
-                    self.remove(index, CloseReason::Drain);
-                }
-            }
-            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
-            return true;
-        }
-        // What was published before the end goes out before the goodbyes.
-        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
-            return false;
-        }
-        let until = self.slots_used.min(next.saturating_add(self.config.flush_slice));
-        for index in next..until {
-            match self.slots.get(index).map(|slot| slot.state) {
-                Some(State::Open) => {
-                    let (code, reason) = (CloseCode::GOING_AWAY, "the server is going away");
-                    self.close_in_order(index, code, reason, CloseReason::GoingAway);
-                }
-                Some(State::Http | State::Admin) => self.finish(index),
-                Some(State::Closing) | None => {}
-            }
-        }
-        self.draining = Some(Drain { deadline_ms, next: until });
-        let done = self.slots.is_empty();
-        if done {
-            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &0)]);
-        }
-        done
     }
 }

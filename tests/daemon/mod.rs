@@ -2,7 +2,6 @@
 //!
 //! Tests never assert how long something takes. They wait until a state is reached, and give up after
 //! [`PATIENCE`], which is only there so that a broken server ends a test instead of hanging it.
-#![allow(dead_code, unreachable_pub, unused_imports)] // Every test file uses a part of it.
 
 pub mod fault;
 pub mod http;

@@ -10,8 +10,6 @@ mod deflated;
 mod frames;
 mod http;
 mod schedule;
-#[path = "../sim/mod.rs"]
-pub mod sim;
 
 #[cfg(feature = "certificate")]
 pub use certificate::certificate;

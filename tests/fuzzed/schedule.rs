@@ -3,12 +3,12 @@
 use wspush::push::Message;
 use wspush::reactor::Door;
 
-use super::sim::client::{Reader, Role};
-use super::sim::deflate;
-use super::sim::dice::Dice;
-use super::sim::parse::client_frame;
-use super::sim::world::World;
-use super::sim::{self, chaos};
+use crate::sim::client::{Reader, Role};
+use crate::sim::deflate;
+use crate::sim::dice::Dice;
+use crate::sim::parse::client_frame;
+use crate::sim::world::World;
+use crate::sim::{self, chaos};
 
 const HANDSHAKES: [&str; 4] = ["/ws", "/echo", "/chat", "/ws?channel=public.a"];
 

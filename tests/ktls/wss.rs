@@ -8,10 +8,10 @@ use rustls::{ClientConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use wspush::reactor::ktls::Offer;
 use wspush::tls::{Cipher, Suite, Version};
 
-use super::daemon::tls::{Authority, TlsClient};
-use super::daemon::websocket::{BINARY, CLOSE, TEXT, close_of};
-use super::daemon::{Daemon, process, wait};
 use super::offer;
+use crate::daemon::tls::{Authority, TlsClient};
+use crate::daemon::websocket::{BINARY, CLOSE, TEXT, close_of};
+use crate::daemon::{Daemon, process, wait};
 
 const ONLY_12: &[&SupportedProtocolVersion] = &[&TLS12];
 const ONLY_13: &[&SupportedProtocolVersion] = &[&TLS13];

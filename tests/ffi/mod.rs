@@ -3,14 +3,11 @@
 //! There is no run under ThreadSanitizer: the library's locks are futexes that only an instrumented standard library
 //! would show it, so it reports races where there are none. What threads share is checked by the compiler, and
 //! `walk` calls everything from 16 threads at once.
-#![allow(clippy::unwrap_used)]
 
 mod client;
 mod embedding;
 mod host;
 mod install;
-#[path = "../library/mod.rs"]
-mod library;
 mod walk;
 
 use std::collections::HashMap;

@@ -1,0 +1,188 @@
+//! The end of the server. Newcomers are turned away, what is published still goes out, and then everybody is told. The
+//! operator can look, and a publisher is answered, until the others are gone.
+
+use std::fmt::Display;
+
+use crate::config::LogLevel;
+use crate::metrics::CloseReason;
+use crate::protocol::close::CloseCode;
+
+use super::reactor::{Door, Reactor};
+use super::slot::{Flags, Slot, State};
+use super::socket::Socket;
+
+/// How long a server with `reuseport` goes on serving after it was told to end: connections that are on their way to
+/// its listeners would be reset if it closed them at once. The kernel holds them back for about a second at the most
+/// (TCP_DEFER_ACCEPT).
+const HANDOVER_MS: u64 = 1_500;
+
+/// How long an HTTP connection on which nothing is asked is kept at the beginning of the end, unless the whole end is
+/// short: a request that is on its way gets its answer.
+const LINGER_MS: u64 = 500;
+
+/// The time before the end, in which newcomers go to the successor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handover {
+    until_ms: u64,
+    deadline_ms: u64,
+}
+
+/// The end of the server, under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drain {
+    /// When whoever is left is cut off.
+    deadline_ms: u64,
+    /// Until when requests are waited for.
+    linger_until_ms: u64,
+    /// Who is told now.
+    round: Round,
+    /// The slot to look at next.
+    next: usize,
+}
+
+/// Those who are told one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    WebSockets,
+    /// HTTP connections on the public listeners.
+    Http,
+    /// Those on the admin listener.
+    Admin,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Begins the end: nothing more is taken in, what is published still goes out. Asked for again it can only
+    /// come sooner.
+    pub(super) fn begin_drain(&mut self, within_ms: Option<u64>) {
+        let (now_ms, drain_ms) = (self.now.mono_ms(), within_ms.unwrap_or(self.config.drain_ms));
+        let deadline_ms = now_ms.saturating_add(drain_ms);
+        let until_ms = now_ms + HANDOVER_MS.min(drain_ms / 2);
+        if let Some(drain) = &mut self.draining {
+            drain.deadline_ms = drain.deadline_ms.min(deadline_ms);
+        } else if let Some(handover) = &mut self.handover {
+            handover.until_ms = handover.until_ms.min(until_ms);
+            handover.deadline_ms = handover.deadline_ms.min(deadline_ms);
+        } else if self.config.reuseport {
+            self.handover = Some(Handover { until_ms, deadline_ms });
+            self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
+        } else {
+            self.drain_until(deadline_ms);
+        }
+    }
+
+    /// Begins the drain if the time before it is over.
+    pub(super) fn end_handover(&mut self) {
+        let now_ms = self.now.mono_ms();
+        if let Some(Handover { deadline_ms, .. }) =
+            self.handover.take_if(|handover| now_ms >= handover.until_ms)
+        {
+            self.drain_until(deadline_ms);
+        }
+    }
+
+    fn drain_until(&mut self, deadline_ms: u64) {
+        self.shared.stop();
+        let now_ms = self.now.mono_ms();
+        let drain_ms = deadline_ms.saturating_sub(now_ms);
+        let linger_until_ms = now_ms + LINGER_MS.min(drain_ms / 4);
+        self.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::WebSockets, next: 0 });
+        let count = self.slots.len();
+        let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
+        self.journal.event(self.now, LogLevel::Info, "draining", &fields);
+    }
+
+    /// When the end goes on by itself.
+    pub(super) fn end_due_ms(&self) -> Option<u64> {
+        let now_ms = self.now.mono_ms();
+        let drain = self.draining.map(|drain| match drain.linger_until_ms {
+            until_ms if until_ms > now_ms => until_ms.min(drain.deadline_ms),
+            _ => drain.deadline_ms,
+        });
+        drain.or(self.handover.map(|handover| handover.until_ms))
+    }
+
+    /// Whether goodbyes are still to be said.
+    pub(super) fn is_closing_all(&self) -> bool {
+        self.draining.is_some_and(|drain| drain.next < self.slots_used)
+    }
+
+    /// Whether newcomers are the successor's already.
+    pub fn is_handing_over(&self) -> bool {
+        self.handover.is_some()
+    }
+
+    /// Whether the end has begun.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// Whether the end has come so far that nobody is let in by this listener any more.
+    pub fn is_shut(&self, door: Door) -> bool {
+        self.draining.is_some_and(|drain| door == Door::Public || drain.round == Round::Admin)
+    }
+
+    /// Says goodbye to a slice of the connections. True: everyone is gone.
+    pub(super) fn drain(&mut self) -> bool {
+        let Some(drain) = self.draining else { return false };
+        if self.now.mono_ms() >= drain.deadline_ms {
+            let left = self.slots.len();
+            for index in 0..self.slots_used {
+                if self.slots.contains(index) {
+                    self.remove(index, CloseReason::Drain);
+                }
+            }
+            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
+            return true;
+        }
+        // What was published before the end goes out before the goodbyes.
+        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
+            return false;
+        }
+        let until = self.slots_used.min(drain.next.saturating_add(self.config.flush_slice));
+        for index in drain.next..until {
+            if self.slots.get(index).is_some_and(|slot| is_told(slot, drain.round)) {
+                self.tell_the_end(index);
+            }
+        }
+        self.draining = Some(self.after_slice(Drain { next: until, ..drain }));
+        let done = self.slots.is_empty();
+        if done {
+            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &0)]);
+        }
+        done
+    }
+
+    fn tell_the_end(&mut self, index: usize) {
+        if self.slots[index].state == State::Open {
+            let (code, reason) = (CloseCode::GOING_AWAY, "the server is going away");
+            self.close_in_order(index, code, reason, CloseReason::GoingAway);
+        } else {
+            self.finish(index);
+        }
+    }
+
+    /// Goes on to the next round when it is time for that.
+    fn after_slice(&self, drain: Drain) -> Drain {
+        let lingers = self.now.mono_ms() < drain.linger_until_ms;
+        let round = match drain.round {
+            _ if drain.next < self.slots_used || lingers => return drain,
+            Round::WebSockets => Round::Http,
+            Round::Http if self.census.public == 0 => Round::Admin,
+            Round::Http | Round::Admin => return drain,
+        };
+        Drain { round, next: 0, ..drain }
+    }
+}
+
+/// Whether it is this connection's turn to be told. A request of the operator's that has begun is still answered, and
+/// with that the connection ends.
+fn is_told<S>(slot: &Slot<S>, round: Round) -> bool {
+    let asks = || slot.extra.as_ref().is_some_and(|extra| extra.http.is_some());
+    match slot.state {
+        State::Http | State::Admin if slot.flags.any(Flags::FINISH) => false,
+        State::Open => round == Round::WebSockets,
+        State::Http => round == Round::Http,
+        State::Admin => round == Round::Admin && !(slot.flags.any(Flags::KNOWN) && asks()),
+        State::Closing => false,
+    }
+}

@@ -1,0 +1,20 @@
+//! The tests of the library in the simulator, and of the repository itself, as one program. With real sockets it is
+//! `tests/it_wspushd.rs`. `cargo test -p wspush --test it tidy::` runs those of `tests/tidy.rs`.
+#![allow(clippy::unwrap_used)]
+
+// The configuration as text is part of it.
+#[cfg(feature = "daemon")]
+mod fuzzed;
+mod sim;
+
+#[cfg(feature = "daemon")]
+mod corpus;
+mod laggards;
+mod order;
+mod shares;
+mod simulated;
+mod simulation;
+mod supply_chain;
+mod tidy;
+mod turns;
+mod unsafe_list;

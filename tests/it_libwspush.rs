@@ -1,0 +1,9 @@
+//! The tests of the library for C, C++ and Java, as one program: `cargo test -p libwspush --test it java::` runs those
+//! of `tests/java.rs`. Hosts of all languages use one `library`, which is built once.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod library;
+
+mod ffi;
+mod header;
+mod java;

@@ -1,0 +1,42 @@
+//! The tests of the daemon, over real sockets, as one program: `cargo test -p wspushd --test it push::` runs those of
+//! `tests/push.rs`. Every file of tests is a module here, and `daemon` is what they share.
+//!
+//! They run side by side, so none may change what belongs to the whole process (variables, the working directory,
+//! signals). One that must is a program of its own: a `[[test]]` in wspushd/Cargo.toml that says why.
+#![allow(clippy::unwrap_used)]
+
+mod daemon;
+
+mod admin_door;
+mod admin_http;
+mod browser;
+mod channels;
+mod close;
+mod connections;
+mod deflate;
+mod demo;
+mod drain;
+mod fanout;
+mod handle;
+mod handshake;
+mod heartbeat;
+mod host;
+mod hostile_death;
+mod hostile_faults;
+mod hostile_frames;
+mod hostile_handshake;
+mod hostile_resources;
+mod hostile_storm;
+mod hostile_tls;
+mod ktls;
+mod large_frames;
+mod limits;
+mod push;
+mod refusals;
+mod secrets;
+mod signals;
+mod slow_consumers;
+mod stats;
+mod syscalls;
+mod tls;
+mod unix_admin;
