@@ -305,7 +305,7 @@ mod tests {
         assert!(lines.lock().unwrap()[11].ends_with("event=flood suppressed=4990"));
 
         // Rest fills the bucket again, but no further than the burst.
-        let much_later = START.plus_ms(3_600_000);
+        let much_later = START.plus_us(3_600_000_000);
         for _ in 0..20 {
             journal.event(much_later, LogLevel::Info, "flood", &[]);
         }
@@ -321,7 +321,7 @@ mod tests {
     fn the_rate_holds_over_a_long_flood() {
         let (mut journal, lines) = journal(LogLevel::Debug);
         for ms in 0..60_000 {
-            journal.event(START.plus_ms(ms), LogLevel::Info, "flood", &[]);
+            journal.event(START.plus_us(ms * 1_000), LogLevel::Info, "flood", &[]);
         }
         assert_eq!(lines.lock().unwrap().len(), BURST_LINES as usize + 59);
     }

@@ -41,7 +41,7 @@ fn everyone_gets_everything_once_and_in_order() {
     assert_eq!((&stats["connections"], &stats["blocked"]), (&CLIENTS.into(), &0.into()));
 }
 
-/// DESIGN section 2: what was published meanwhile is one write.
+/// What was published meanwhile is one write.
 #[test]
 fn a_burst_is_few_writes() {
     raise_own_limit();

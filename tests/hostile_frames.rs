@@ -162,6 +162,25 @@ fn messages_that_never_end_share_one_bound() {
 }
 
 #[test]
+fn after_a_storm_of_half_messages_memory_is_as_before() {
+    const CLIENTS: usize = 800;
+    raise_own_limit();
+    let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
+    let before = rss_bytes(daemon.pid());
+    let half = &masked(true, BINARY, &[1; 60_000])[..50_000];
+    let clients: Vec<WebSocket> = (0..CLIENTS).map(|_| WebSocket::open(&daemon)).collect();
+    for client in &clients {
+        client.stream().write_all(half).expect("half a message");
+    }
+    let held = (CLIENTS * 50_000) as u64;
+    daemon.wait_stats("all of it", |s| s["memory"]["assembly_bytes"].as_u64() > Some(held));
+    assert!(rss_bytes(daemon.pid()) > before + held);
+    drop(clients);
+    daemon.wait_connections(0);
+    wait("the memory's return", || rss_bytes(daemon.pid()) < before + SLACK_BYTES / 2);
+}
+
+#[test]
 fn whoever_asks_without_listening_shares_one_bound() {
     const CLIENTS: usize = 200;
     const BACKLOG: u64 = 512 << 10;

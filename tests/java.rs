@@ -206,6 +206,8 @@ fn the_library_is_found() {
     let no_directory = "-Djava.io.tmpdir=/nonexistent";
     host(&["ChatHost"], &[no_directory, &path]);
     host(&["ChatHost"], &[no_directory, &file]);
+    host(&["TwoLoaders"], &[no_directory, &path]);
+    host(&["TwoLoaders"], &[no_directory, &file]);
     for (option, said) in [
         (no_directory, "can't be unpacked into java.io.tmpdir"),
         ("-Dos.arch=pdp11", "no native/linux-pdp11/libwspush.so in the jar"),

@@ -245,3 +245,49 @@ fn the_idle_go_in_time_a_slice_at_once() {
     assert!(has_channel(&world, "user.7"));
     assert_eq!(forgotten(&world, ChannelEnd::Idle), 44);
 }
+
+#[test]
+fn after_a_storm_of_half_messages_the_memory_goes_back() {
+    const STORM: usize = 1_100;
+    let config = Config { max_connections: 2_000, accept_budget: 2_000, ..Config::default() };
+    let mut world = world(config);
+    for n in 0..STORM {
+        asks(&mut world, n as u8, "/ws?quiet=1");
+    }
+    // Handshakes take their turns.
+    (0..10).for_each(|_| everybody_acts(&mut world));
+    assert_eq!(world.audit.open, STORM);
+    for client in &mut world.clients {
+        client.outgoing.extend([0x82, 0xfe, 0x10, 0, 0, 0, 0, 0, 1, 2, 3]);
+    }
+    everybody_acts(&mut world);
+    let audit = &world.audit;
+    assert_eq!((audit.chunks, audit.chunks_backed, audit.slots_used), (STORM, STORM, STORM));
+    // All but ten of them go; what those ten hold is all that is held a second later.
+    for client in &mut world.clients[10..] {
+        client.gone = true;
+        client.wire.borrow_mut().cut();
+    }
+    for _ in 0..10 {
+        world.pass_time(100_000);
+        world.turn(true);
+    }
+    assert_eq!((world.audit.connections, world.audit.chunks, world.audit.chunks_backed), (10, 10, 10));
+    // The table's memory goes with its last connection, and the server sleeps then.
+    for client in &mut world.clients {
+        client.wire.borrow_mut().cut();
+    }
+    for _ in 0..5 {
+        world.pass_time(100_000);
+        world.turn(true);
+    }
+    let audit = &world.audit;
+    assert_eq!((audit.connections, audit.chunks_backed, audit.slots_used), (0, 0, 0));
+    world.pass_time(20_000_000);
+    (0..20).for_each(|_| world.turn(true));
+    assert_eq!(world.turn.due_ms, None);
+    // And all of it is there again.
+    let newcomer = asks(&mut world, 1, "/ws?quiet=1");
+    everybody_acts(&mut world);
+    assert_eq!((world.clients[newcomer].stage, world.audit.slots_used), (Stage::Open, 1));
+}

@@ -57,7 +57,7 @@ fn a_new_server_has_everything_at_zero() {
     assert_eq!((&limits["max_connections"], &limits["log_bytes"]), (&1000.into(), &2_000_000.into()));
     assert_eq!((&limits["message_bytes_max"], &limits["log_publications"]), (&65_536.into(), &1024.into()));
     assert!(stats["memory"]["rss_bytes"].as_u64() > Some(100_000));
-    assert!(stats["memory"]["slot_bytes"].as_u64() <= Some(64), "DESIGN section 4");
+    assert!(stats["memory"]["slot_bytes"].as_u64() <= Some(48), "an idle connection has 48 bytes");
     assert_eq!(daemon.ask("GET", "/stats?recipt=1", &[], b"").status, 400);
 }
 

@@ -257,6 +257,7 @@ numbers! {
         connections_blocked: "Connections whose socket takes nothing more for now.",
         connections_deflating: "Open WebSockets with permessage-deflate.",
         pool_chunks_used: "Assembly chunks lent to incomplete messages and request heads.",
+        pool_chunks_backed: "Assembly chunks that have memory: those lent, and those that were until a while ago.",
         pool_chunks_max: "Assembly chunks there are.",
         backlog_bytes: "Bytes in outboxes, rests of frames for slow consumers, input that waits and request bodies.",
         backlog_bytes_max: "Bytes that there may be.",

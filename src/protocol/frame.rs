@@ -78,17 +78,11 @@ pub struct Header {
 
 /// Decodes the header of a client's frame (RFC 6455 section 5.2); `None`: more bytes are needed.
 ///
-/// It fails on the earliest byte that proves the violation, so that nobody waits for the rest of a frame that
-/// can't become a valid one.
+/// With `deflate` RSV1 is allowed where RFC 7692 section 6 puts it: on the first frame of a message, never on a
+/// continuation or a control frame. It fails on the earliest byte that proves the violation, so that nobody waits for
+/// the rest of a frame that can't become a valid one.
 #[inline]
-pub fn decode_header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
-    decode_header_with(bytes, false)
-}
-
-/// As [`decode_header`]; with `deflate` RSV1 is allowed where RFC 7692 section 6 puts it: on the first frame of a
-/// message, never on a continuation or a control frame.
-#[inline]
-pub fn decode_header_with(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Violation> {
+pub fn decode_header(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Violation> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     let deflated = deflate && first & RSV == RSV1 && matches!(first & 0x0f, 1 | 2);
     if first & RSV != 0 && !deflated {
@@ -286,7 +280,7 @@ mod tests {
         for len in LENGTHS {
             let bytes = client_header(0x82, len);
             for cut in 0..bytes.len() {
-                assert_eq!(decode_header(&bytes[..cut]), Ok(None), "{len} cut at {cut}");
+                assert_eq!(decode_header(&bytes[..cut], false), Ok(None), "{len} cut at {cut}");
             }
             let size = bytes.len();
             let header = Header {
@@ -297,8 +291,8 @@ mod tests {
                 len: len as u64,
                 size,
             };
-            assert_eq!(decode_header(&bytes), Ok(Some(header)));
-            assert_eq!(decode_header(&[&bytes[..], b"payload"].concat()), Ok(Some(header)));
+            assert_eq!(decode_header(&bytes, false), Ok(Some(header)));
+            assert_eq!(decode_header(&[&bytes[..], b"payload"].concat(), false), Ok(Some(header)));
         }
     }
 
@@ -311,7 +305,7 @@ mod tests {
             assert_eq!(decode_server_header(&out), Some((out.len() - len, len as u64)));
             assert!(are_whole(&out) && are_whole(&out.repeat(3)));
             assert!(!are_whole(&out[..out.len() - 1]));
-            assert_eq!(decode_header(&out).unwrap_err().reason, "frame not masked");
+            assert_eq!(decode_header(&out, false).unwrap_err().reason, "frame not masked");
         }
     }
 
@@ -320,7 +314,7 @@ mod tests {
         let mut out = Vec::new();
         encode(Opcode::Text, b"Hello", &mut out);
         assert_eq!(out, b"\x81\x05Hello");
-        let header = decode_header(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58").unwrap().unwrap();
+        let header = decode_header(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", false).unwrap().unwrap();
         assert_eq!((header.len, header.size, header.mask), (5, 6, [0x37, 0xfa, 0x21, 0x3d]));
         assert_eq!(encode_header(Opcode::Binary, 256).0[..4], [0x82, 0x7e, 0x01, 0x00]);
         assert_eq!(encode_header(Opcode::Binary, 65536).0, [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
@@ -345,23 +339,23 @@ mod tests {
             (b"\x81\xff\0\0\0\0\0\0", "length not in its shortest form"),
         ];
         for (bytes, reason) in cases {
-            assert_eq!(decode_header(bytes), Err(Violation::protocol(reason)), "{bytes:x?}");
-            assert_eq!(decode_header(&bytes[..bytes.len() - 1]), Ok(None), "{bytes:x?}");
+            assert_eq!(decode_header(bytes, false), Err(Violation::protocol(reason)), "{bytes:x?}");
+            assert_eq!(decode_header(&bytes[..bytes.len() - 1], false), Ok(None), "{bytes:x?}");
         }
     }
 
     #[test]
     fn rsv1_stands_on_the_first_frame_of_a_message_only() {
         for first in [0xc1, 0xc2, 0x41, 0x42] {
-            let header = decode_header_with(&client_header(first, 3), true).unwrap().unwrap();
+            let header = decode_header(&client_header(first, 3), true).unwrap().unwrap();
             assert_eq!((header.deflated, header.fin), (true, first & FIN != 0));
-            assert!(decode_header(&[first]).is_err());
+            assert!(decode_header(&[first], false).is_err());
         }
         for first in [0xc0, 0x40, 0xc8, 0xc9, 0xca, 0xe1, 0xd1, 0xf1, 0xa1, 0x91] {
             let violation = Violation::protocol("reserved bit set");
-            assert_eq!(decode_header_with(&[first], true), Err(violation), "{first:x}");
+            assert_eq!(decode_header(&[first], true), Err(violation), "{first:x}");
         }
-        assert!(!decode_header_with(&client_header(0x81, 3), true).unwrap().unwrap().deflated);
+        assert!(!decode_header(&client_header(0x81, 3), true).unwrap().unwrap().deflated);
     }
 
     #[test]
@@ -383,7 +377,7 @@ mod tests {
         fn a_verdict_never_changes_with_more_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
             let mut verdict = Ok(None);
             for cut in 0..=bytes.len() {
-                let now = decode_header(&bytes[..cut]);
+                let now = decode_header(&bytes[..cut], false);
                 if verdict != Ok(None) {
                     prop_assert_eq!(now, verdict);
                 }

@@ -58,27 +58,8 @@ pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Option<(Head<'_>, usize)>
     Ok(Some((head, size)))
 }
 
-/// Where the head that `bytes` begin with ends. `from` is how many of the bytes an earlier call has seen, so
-/// that a head which arrives byte by byte is not scanned from its beginning each time.
-///
-/// Like `httparse`, it takes a bare line feed for a line's end and skips empty lines in front (RFC 9112
-/// section 2.2).
-pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
-    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-    // Two bytes may follow the line feed that ends the last field, and may have been missing before.
-    let mut at = start.max(from.saturating_sub(2));
-    loop {
-        at += bytes.get(at..)?.iter().position(|&byte| byte == b'\n')? + 1;
-        match &bytes[at..] {
-            [b'\n', ..] => return Some(at + 1),
-            [b'\r', b'\n', ..] => return Some(at + 2),
-            _ => {}
-        }
-    }
-}
-
 impl<'a> Head<'a> {
-    /// The target's path, not decoded (see [`target::percent_decode`]); `/` for an absolute target without
+    /// The target's path, not decoded; `/` for an absolute target without
     /// one.
     pub fn path(&self) -> &'a str {
         self.parts.path

@@ -119,7 +119,7 @@ fn step<'a>(
     if assembly.as_ref().is_some_and(|assembly| assembly.left > 0) {
         return absorb(input, 0, assembly, pool, (scratch, message_bytes_max, inflater), reserve);
     }
-    let Some(header) = frame::decode_header_with(input, inflater.is_some())? else {
+    let Some(header) = frame::decode_header(input, inflater.is_some())? else {
         return Ok((0, Step::Need));
     };
     let end = header.size as u64 + header.len;

@@ -35,16 +35,24 @@ impl Chain {
 
 /// A bounded pool of chunks of [`CHUNK_BYTES`].
 ///
-/// Both tables are zeroed allocations, which the kernel backs with pages only once they are written to, and a
-/// chunk that was never used is taken only when no used one is free: a pool costs what was in use at its
-/// peak.
+/// Both tables are zeroed allocations, which the kernel backs with pages only once they are written to. A chunk without
+/// a page is taken only when none with one is free, and the pages of those that were free for a while go
+/// [back](Self::give_back) to the kernel: a pool costs what is in use.
 #[derive(Debug)]
 pub struct Pool {
     bytes: Vec<u8>,
-    /// The chunk behind each chunk, in its chain or in the free list.
+    /// Where the first chunk begins: at a page's boundary, so that a chunk is a page.
+    start: usize,
+    /// The chunk behind each chunk, in its chain or in a list of free ones.
     next: Vec<u32>,
     /// The chunk released last: its memory is the warmest.
     free: u32,
+    /// How many free chunks have memory.
+    warm: u32,
+    /// The least that were, since memory was given back last: so many were not needed.
+    spare: u32,
+    /// A chunk whose memory was given back, the first in the list of those.
+    bare: u32,
     /// Chunks from here on have never been used.
     fresh: u32,
     in_use: u32,
@@ -54,7 +62,20 @@ impl Pool {
     /// A pool of at most `bytes_max` bytes (rounded down to whole chunks).
     pub fn new(bytes_max: usize) -> Self {
         let chunks = (bytes_max / CHUNK_BYTES).min(NONE as usize);
-        Self { bytes: vec![0; chunks * CHUNK_BYTES], next: vec![0; chunks], free: NONE, fresh: 0, in_use: 0 }
+        let bytes = vec![0_u8; if chunks == 0 { 0 } else { (chunks + 1) * CHUNK_BYTES }];
+        // Where it can't be known the pool is as good, and gives less back.
+        let start = Some(bytes.as_ptr().align_offset(CHUNK_BYTES)).filter(|&start| start < CHUNK_BYTES);
+        Self {
+            bytes,
+            start: start.unwrap_or(0),
+            next: vec![0; chunks],
+            free: NONE,
+            warm: 0,
+            spare: 0,
+            bare: NONE,
+            fresh: 0,
+            in_use: 0,
+        }
     }
 
     /// Chunks that nobody holds.
@@ -67,6 +88,37 @@ impl Pool {
         self.in_use as usize
     }
 
+    /// Chunks that have memory: those in chains, and those that were until a while ago.
+    pub fn chunks_backed(&self) -> usize {
+        (self.in_use + self.warm) as usize
+    }
+
+    /// Gives memory back: of at most so many chunks, which nobody has needed since this was asked the last time.
+    /// `discard` gets their bytes, in as few pieces as there are; whatever they are after it, nobody will look at them.
+    pub fn give_back(&mut self, chunks_max: usize, mut discard: impl FnMut(&mut [u8])) {
+        let count = (self.spare as usize).min(chunks_max);
+        let mut chunks = Vec::with_capacity(count);
+        for _ in 0..count {
+            chunks.push(self.free);
+            self.free = self.next[self.free as usize];
+        }
+        self.warm -= count as u32;
+        self.spare = self.warm;
+        chunks.sort_unstable();
+        for run in chunks.chunk_by(|&chunk, &behind| chunk + 1 == behind) {
+            let at = self.at(run[0]);
+            discard(&mut self.bytes[at..at + run.len() * CHUNK_BYTES]);
+        }
+        for chunk in chunks.into_iter().rev() {
+            self.next[chunk as usize] = std::mem::replace(&mut self.bare, chunk);
+        }
+    }
+
+    /// Where a chunk begins.
+    fn at(&self, chunk: u32) -> usize {
+        self.start + chunk as usize * CHUNK_BYTES
+    }
+
     /// Appends `bytes` to a chain. `false`, and nothing is appended, if that would leave fewer than `reserve`
     /// chunks free; what fits into the chain's last chunk always succeeds.
     #[must_use]
@@ -77,7 +129,7 @@ impl Pool {
             return false;
         }
         if !head.is_empty() {
-            let at = chain.last as usize * CHUNK_BYTES + chain.len % CHUNK_BYTES;
+            let at = self.at(chain.last) + chain.len % CHUNK_BYTES;
             self.bytes[at..at + head.len()].copy_from_slice(head);
             chain.len += head.len();
         }
@@ -89,7 +141,7 @@ impl Pool {
                 self.next[chain.last as usize] = chunk;
             }
             chain.last = chunk;
-            let at = chunk as usize * CHUNK_BYTES;
+            let at = self.at(chunk);
             self.bytes[at..at + piece.len()].copy_from_slice(piece);
             chain.len += piece.len();
         }
@@ -102,6 +154,13 @@ impl Pool {
         if self.free != NONE {
             let chunk = self.free;
             self.free = self.next[chunk as usize];
+            self.warm -= 1;
+            self.spare = self.spare.min(self.warm);
+            return chunk;
+        }
+        if self.bare != NONE {
+            let chunk = self.bare;
+            self.bare = self.next[chunk as usize];
             return chunk;
         }
         let chunk = self.fresh;
@@ -115,10 +174,10 @@ impl Pool {
         let (mut left, mut chunk) = (chain.len, chain.first);
         std::iter::from_fn(move || {
             let len = left.min(CHUNK_BYTES);
-            let at = (len > 0).then_some(chunk as usize)?;
+            let this = (len > 0).then_some(chunk)?;
             left -= len;
-            chunk = self.next[at];
-            Some(&self.bytes[at * CHUNK_BYTES..][..len])
+            chunk = self.next[this as usize];
+            Some(&self.bytes[self.at(this)..][..len])
         })
     }
 
@@ -138,6 +197,7 @@ impl Pool {
         self.next[chain.last as usize] = self.free;
         self.free = chain.first;
         self.in_use -= chunks;
+        self.warm += chunks;
         *chain = Chain::default();
     }
 }
@@ -199,6 +259,44 @@ mod tests {
         assert_eq!(pool.fresh, 3);
     }
 
+    #[test]
+    fn what_is_not_needed_goes_back_and_what_is_stays() {
+        let mut pool = Pool::new(100 * CHUNK_BYTES);
+        let mut chains: Vec<_> = (0..50).map(|_| Chain::default()).collect();
+        for chain in &mut chains {
+            assert!(pool.append(chain, b"half a message", 0));
+        }
+        for chain in &mut chains[..40] {
+            pool.release(chain);
+        }
+        let back = |pool: &mut Pool, max| {
+            let mut pieces = Vec::new();
+            pool.give_back(max, |bytes| {
+                assert_eq!(bytes.as_ptr().align_offset(CHUNK_BYTES), 0);
+                bytes.fill(0xee);
+                pieces.push(bytes.len() / CHUNK_BYTES);
+            });
+            pieces
+        };
+        assert!(back(&mut pool, 99).is_empty(), "it was needed until now");
+        assert_eq!((back(&mut pool, 15), pool.chunks_backed()), (vec![15], 35));
+        // Ten of the 25 that are left are needed now and then.
+        for _ in 0..3 {
+            let mut needed: Vec<_> = (0..10).map(|_| Chain::default()).collect();
+            needed.iter_mut().for_each(|chain| assert!(pool.append(chain, b"x", 0)));
+            needed.iter_mut().for_each(|chain| pool.release(chain));
+            back(&mut pool, 99);
+        }
+        assert_eq!((pool.chunks_backed(), pool.chunks_in_use()), (20, 10));
+        back(&mut pool, 99);
+        assert_eq!((pool.chunks_backed(), pool.chunks_free()), (10, 90));
+        assert!(chains[40..].iter().all(|chain| gathered(&pool, chain) == b"half a message"));
+        // Those without memory come before those that never had any.
+        let mut all = Chain::default();
+        assert!(pool.append(&mut all, &[7; 90 * CHUNK_BYTES], 0));
+        assert_eq!((pool.fresh, gathered(&pool, &all)), (100, vec![7; 90 * CHUNK_BYTES]));
+    }
+
     proptest! {
         /// Eight chains over a pool that is too small for them, against plain vectors.
         #[test]
@@ -216,6 +314,8 @@ mod tests {
                 if byte < 50 {
                     pool.release(&mut chains[i]);
                     model[i].clear();
+                } else if byte < 80 {
+                    pool.give_back(len, |bytes| bytes.fill(byte));
                 } else {
                     let mut longer = model[i].clone();
                     longer.extend((0..len).map(|j| byte.wrapping_add(j as u8)));

@@ -1,7 +1,6 @@
 //! Request targets (RFC 9112 section 3.2).
 
 use super::response::Refusal;
-use std::borrow::Cow;
 
 /// A request target taken apart; nothing is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,25 +47,6 @@ pub(super) fn is_authority(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
 }
 
-/// Decodes the `%` escapes of a path or of one segment of it (RFC 3986 section 2.1); `+` is just a plus
-/// there. `None`: a broken escape, or the result isn't UTF-8.
-pub fn percent_decode(raw: &str) -> Option<Cow<'_, str>> {
-    if !raw.contains('%') {
-        return Some(Cow::Borrowed(raw));
-    }
-    let mut out = Vec::with_capacity(raw.len());
-    let mut bytes = raw.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(bytes.next()?).to_digit(16);
-        out.push((digit()? << 4 | digit()?) as u8);
-    }
-    String::from_utf8(out).ok().map(Cow::Owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,15 +68,6 @@ mod tests {
         assert_eq!(Target::parse("OPTIONS", "*").unwrap().path, "*");
         for raw in ["*", "host:80", "ws", "ftp://host/", "http:///x", "http://u@host/", "/a#b", "?a", "://"] {
             assert_eq!(Target::parse("GET", raw).unwrap_err().status, 400, "{raw}");
-        }
-    }
-
-    #[test]
-    fn escapes() {
-        assert!(matches!(percent_decode("plain+"), Some(Cow::Borrowed("plain+"))));
-        assert_eq!(percent_decode("a%2Fb%c3%A9").as_deref(), Some("a/bé"));
-        for bad in ["%", "%2", "%2g", "%+1", "%ff", "%%41"] {
-            assert_eq!(percent_decode(bad), None, "{bad}");
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
+use super::memory::shrink_sparse;
+
 /// An IPv4 address, or an IPv6 network of 64 bits: what one customer of a provider has.
 pub type Network = u64;
 
@@ -65,6 +67,8 @@ impl Addresses {
                 self.counts.remove(&network);
             }
         }
+        shrink_sparse(&mut self.counts);
+        shrink_sparse(&mut self.of_slot);
     }
 }
 

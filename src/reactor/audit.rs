@@ -26,6 +26,10 @@ pub struct Audit {
     pub extras: usize,
     /// Chunks of the assembly pool in use.
     pub chunks: usize,
+    /// Those, and free ones whose memory was not given back yet.
+    pub chunks_backed: usize,
+    /// Slots that were ever in use since the server was empty last.
+    pub slots_used: usize,
     /// Bytes in outboxes.
     pub outbox_bytes: usize,
     /// Commands that wait for room in a log.
@@ -50,6 +54,8 @@ impl<S: Socket> Reactor<S> {
         let mut audit = Audit {
             connections: self.slots.len(),
             chunks: self.pool.chunks_in_use(),
+            chunks_backed: self.pool.chunks_backed(),
+            slots_used: self.slots_used,
             pending: self.pending.len(),
             logs_halved: self.metrics.logs_halved,
             ..Audit::default()

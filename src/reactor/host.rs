@@ -138,6 +138,7 @@ impl<S: Socket> Host for Reactor<S> {
             connections_kernel_tls: self.census.kernel_tls as u64,
             connections_deflating: stats.deflating,
             pool_chunks_used: self.pool.chunks_in_use() as u64,
+            pool_chunks_backed: self.pool.chunks_backed() as u64,
             pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,
             backlog_bytes: stats.memory.backlog_bytes,
             backlog_bytes_max: self.config.backlog_bytes_max as u64,

@@ -27,6 +27,7 @@ mod input;
 pub mod ktls;
 pub mod listener;
 mod listing;
+mod memory;
 mod occupancy;
 mod order;
 pub mod outbox;

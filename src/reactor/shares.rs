@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::addresses::Network;
+use super::memory::shrink_sparse;
 
 /// How many times what is free one address may hold: alone four fifths of all, two of them four ninths each.
 const FREE_TIMES: usize = 4;
@@ -52,6 +53,7 @@ impl Share {
         self.held -= amount;
         if *held == 0 {
             self.by_address.remove(&address);
+            shrink_sparse(&mut self.by_address);
         }
     }
 }

@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_slot_keeps_to_its_budget() {
-        // DESIGN section 4 allows 64; slab's own mark for a free slot must fit into the slot's spare values.
+        // The budget of docs/decisions.md; slab's own mark for a free slot must fit into the slot's spare values.
         assert_eq!(size_of::<Slot<Stream>>(), 48);
         let mut slab = slab::Slab::<Slot<Stream>>::with_capacity(100);
         assert_eq!(slab.capacity(), 100);

@@ -34,6 +34,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.retrying.extend(retries);
             self.begin_sweep();
             self.look_at_keys();
+            self.give_memory_back();
         }
         self.work.begin_part();
         self.retry();
@@ -92,7 +93,7 @@ impl<S: Socket> Reactor<S> {
             self.timers.goodbyes.due_ms(self.config.close_wait_ms),
             self.timers.farewells.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
-            (!self.slots.is_empty()).then_some(self.timers.tick_ms),
+            (!self.slots.is_empty() || self.has_memory_to_give()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
             self.end_due_ms(),
         ];

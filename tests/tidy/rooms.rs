@@ -71,7 +71,7 @@ pub fn imports(name: &str, text: &str, has: impl Fn(&str) -> bool) -> Vec<String
             // What lib.rs defines for all, macros say, has no room; what it re-exports belongs to one.
             if ROOMS[imported] != room && imported <= rank && room != "lib" {
                 findings.push(format!(
-                    "{name}:{}: {room} imports from {module}, which is not below it (DESIGN section 3): \
+                    "{name}:{}: {room} imports from {module}, which is not below it (docs/ARCHITECTURE.md): \
                      pass what it needs as an argument, or move it down",
                     line_of(&code, at)
                 ));

@@ -44,14 +44,9 @@ fn a_head_needs_every_byte_and_no_more() {
     let text = "\r\nGET / HTTP/1.1\r\nHost: a\r\nB: c\r\n\r\n";
     for cut in 0..text.len() {
         assert!(parse(&text.as_bytes()[..cut], MAX).unwrap().is_none(), "{cut}");
-        assert_eq!(end(&text.as_bytes()[..cut], cut.saturating_sub(1)), None, "{cut}");
     }
     let more = format!("{text}body\r\n\r\n");
     assert_eq!(parse(more.as_bytes(), MAX).unwrap().map(|(_, size)| size), Some(text.len()));
-    for from in 0..=text.len() {
-        assert_eq!(end(text.as_bytes(), from.min(text.len() - 1)), Some(text.len()));
-    }
-    assert_eq!(end(more.as_bytes(), 0), Some(text.len()));
 }
 
 #[test]
@@ -91,7 +86,6 @@ fn malformed() {
 fn bare_line_feeds_end_lines() {
     let text = "GET / HTTP/1.1\nHost: a\nB: c\n\n";
     assert_eq!(head(text).header("b"), Some(&b"c"[..]));
-    assert_eq!(end(text.as_bytes(), 0), Some(text.len()));
 }
 
 #[test]
@@ -149,20 +143,16 @@ fn near() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// In whatever pieces a head comes, it is the same one, and ends where it ends.
     #[test]
-    fn the_end_is_where_the_parser_ends(text in near(), lead in any::<bool>()) {
+    fn more_bytes_never_change_an_answer(text in near(), lead in any::<bool>()) {
         let text = if lead { format!("GET / HTTP/1.1\r\nHost: a\r\n{text}") } else { text };
-        let bytes = text.as_bytes();
         let mut seen = None;
-        for cut in 0..=bytes.len() {
-            // Resumed at the last call's length, whole, and from anywhere before: one answer.
-            let resumed = seen.or_else(|| end(&bytes[..cut], cut.saturating_sub(1)));
-            prop_assert_eq!(resumed, end(&bytes[..cut], 0));
-            seen = resumed;
-            match parse(&bytes[..cut], MAX) {
-                Ok(Some((_, size))) => prop_assert_eq!(seen, Some(size)),
+        for cut in 0..=text.len() {
+            match parse(&text.as_bytes()[..cut], MAX) {
+                Ok(Some((_, size))) => prop_assert_eq!(*seen.get_or_insert(size), size),
                 Ok(None) => prop_assert_eq!(seen, None),
-                Err(_) => {}
+                Err(_) => break,
             }
         }
     }
@@ -170,6 +160,5 @@ proptest! {
     #[test]
     fn noise_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300), bytes_max in 0usize..400) {
         let _ = parse(&bytes, bytes_max);
-        let _ = end(&bytes, bytes_max);
     }
 }

@@ -16,14 +16,26 @@ final class NativeLibrary {
 
     static void load() {
         String file = System.getProperty(FILE_PROPERTY);
-        if (file != null) {
-            System.load(Path.of(file).toAbsolutePath().toString());
-            return;
-        }
         try {
-            System.loadLibrary("wspush");
-        } catch (UnsatisfiedLinkError notInThePath) {
-            unpack(notInThePath);
+            if (file != null) {
+                System.load(Path.of(file).toAbsolutePath().toString());
+            } else {
+                System.loadLibrary("wspush");
+            }
+        } catch (UnsatisfiedLinkError problem) {
+            // The JVM lets one class loader have a library.
+            if (String.valueOf(problem.getMessage()).contains("already loaded in another classloader")) {
+                UnsatisfiedLinkError error =
+                        new UnsatisfiedLinkError(
+                                "wspush: another class loader of this JVM has loaded libwspush.so already; put wspush.jar"
+                                        + " where all of them find it (in a servlet container: its own lib folder)");
+                error.addSuppressed(problem);
+                throw error;
+            }
+            if (file != null) {
+                throw problem;
+            }
+            unpack(problem);
         }
     }
 
