@@ -14,7 +14,7 @@ use super::reactor::{Door, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
 use super::socket::Socket;
-use super::work::{BYTES, HEAD};
+use super::work::{BYTES, HEAD, HEAD_BYTE};
 
 /// Where a piece of input has led.
 enum Progress {
@@ -164,7 +164,7 @@ impl<S: Socket> Reactor<S> {
             Ok(Some((_, used))) => *used,
             _ => input.len().min(self.config.handshake_bytes_max),
         };
-        self.work.charge(WorkKind::Heads, HEAD + bytes as u64);
+        self.work.charge(WorkKind::Heads, HEAD + bytes as u64 * HEAD_BYTE);
         let (head, used) = match parsed {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return Progress::Incomplete,

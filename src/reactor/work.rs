@@ -37,6 +37,8 @@ pub(super) const INFLATED: u64 = 2;
 pub(super) const COMPRESSED: u64 = 16;
 /// A request beside its bytes.
 pub(super) const HEAD: u64 = 3_000;
+/// A byte of a request's head: of one with many parameters each is looked at several times.
+pub(super) const HEAD_BYTE: u64 = 8;
 /// A channel's name compared with a pattern, or found and joined.
 pub(super) const NAME: u64 = 50;
 /// A record of TLS opened, beside its bytes.
