@@ -1,4 +1,5 @@
-//! Holds the repository to its own rules: the rooms of docs/ARCHITECTURE.md and CONTRIBUTING.md. Each finding says what to do.
+//! Holds the repository to its own rules: the rooms of docs/ARCHITECTURE.md and CONTRIBUTING.md. Each finding says
+//! what to do.
 //!
 //! The checks are functions from a file's text to findings, and their own tests show that they find something.
 
