@@ -135,6 +135,7 @@ impl Server {
         let mut reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
+        reactor.set_admin_url(start::admin_url(&listeners));
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })
     }

@@ -131,6 +131,61 @@ fn tabs_come_back_after_a_restart() {
     }
 }
 
+#[test]
+fn the_page_shows_connections_latency_and_how_to_push_from_a_shell() {
+    let (daemon, chromium) = (Daemon::start(), Chromium::start("facts"));
+    let tabs = two_tabs(&chromium, &daemon);
+    for tab in &tabs {
+        tab.until("document.getElementById('connections').textContent === '2'");
+        tab.until(r"/^[\d.]+ ms$/.test(document.getElementById('latency').textContent)");
+        let command = format!("curl -d hello {}/push", daemon.admin);
+        tab.until(&format!("document.getElementById('curl').textContent === '{command}'"));
+        tab.assert_no_errors();
+    }
+    let guarded = Daemon::start_with(&["--admin-token", "t0ken"]);
+    let tab = chromium.open(&format!("http://{}/", guarded.public));
+    let command =
+        format!("curl -H \"Authorization: Bearer $WSPUSH_ADMIN_TOKEN\" -d hello {}/push", guarded.admin);
+    tab.until(&format!("document.getElementById('curl').textContent === '{command}'"));
+}
+
+#[test]
+fn a_channel_is_chosen_in_its_field() {
+    let (daemon, chromium) = (Daemon::start(), Chromium::start("channel"));
+    let tabs = two_tabs(&chromium, &daemon);
+    let choose = |tab: &Tab, name: &str| {
+        tab.value("document.getElementById('channel').value = ''");
+        tab.click("#channel");
+        tab.type_text(name);
+        tab.value("document.getElementById('channel').blur()");
+    };
+    choose(&tabs[0], "public.news");
+    tabs[0].until(CONNECTED);
+    tabs[0].until("document.getElementById('whom').textContent === 'Push to public.news'");
+    let command = format!("curl -d hello '{}/push?channel=public.news'", daemon.admin);
+    tabs[0].until(&format!("document.getElementById('curl').textContent === \"{command}\""));
+    let answer = "document.getElementById('answer').textContent";
+    tabs[0].click("#message");
+    tabs[0].type_text("to some");
+    tabs[0].press_enter();
+    tabs[0].until(&shown("to some"));
+    tabs[0].until(&format!("{answer} === 'Publication 1, to 1 subscriber.'"));
+    assert_eq!(tabs[1].value("document.querySelectorAll('#feed li').length"), 0);
+    daemon.push("text/plain", b"to all");
+    for tab in &tabs {
+        tab.until(&shown("to all"));
+    }
+    choose(&tabs[1], "private");
+    tabs[1].until(&format!("{answer} === 'channel \"private\" is not open to clients (channels)'"));
+    tabs[1].until("document.getElementById('state').className === 'closed'");
+    tabs[1].value(
+        "(() => { const field = document.getElementById('channel'); field.value = ''; \
+         field.dispatchEvent(new Event('change')) })()",
+    );
+    tabs[1].until(CONNECTED);
+    tabs[1].until("document.getElementById('answer').hidden");
+}
+
 /// What a page learns of the end of a WebSocket to this URL: code, reason, and whether it was a proper goodbye.
 fn end_of(tab: &Tab, url: &str) -> (u64, String, bool) {
     let ended = format!(

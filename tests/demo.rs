@@ -2,6 +2,7 @@
 
 use crate::daemon::websocket::{BINARY, TEXT};
 use crate::daemon::{self, Daemon, Frame, Http, WebSocket};
+use serde_json::{Value, json};
 
 #[test]
 fn the_page_is_whole_and_brings_its_own_rules() {
@@ -112,6 +113,52 @@ fn everyone_in_the_chat_hears_everyone() {
     // An operator may speak in it.
     daemon.push_to("/push?channel=demo.chat", "* maintenance");
     assert_eq!(first.text(), "* maintenance");
+}
+
+fn facts(connections: u64, needs_token: bool, admin: Value) -> Value {
+    json!({ "connections": connections, "admin": admin, "needs_token": needs_token })
+}
+
+#[test]
+fn the_page_is_told_what_to_show() {
+    let info = |daemon: &Daemon| Http::tcp(daemon.public).ask("GET", "/demo/info", &[], b"").json();
+    let daemon = Daemon::start(&["--demo"]);
+    let admin = format!("http://{}", daemon.admin());
+    assert_eq!(info(&daemon), facts(0, false, admin.clone().into()));
+    let clients = [WebSocket::open(&daemon), WebSocket::open_at(&daemon, "/echo")];
+    assert_eq!(info(&daemon), facts(2, false, admin.into()));
+    drop(clients);
+    let ready = daemon.wait_event("ready");
+    assert!(ready.contains(&format!("url=http://{}/ ", daemon.public)), "{ready}");
+    assert!(ready.ends_with(&format!("push=http://{}/push", daemon.admin())), "{ready}");
+    let daemon = Daemon::start(&["--demo", "--admin", "off"]);
+    assert_eq!(info(&daemon), facts(0, false, Value::Null));
+    let path = std::env::temp_dir().join(format!("wspush-demo-{}.sock", std::process::id()));
+    let unix = format!("unix:{}", path.display());
+    let daemon = Daemon::start(&["--demo", "--admin", &unix, "--admin-token", "t0ken"]);
+    assert_eq!(info(&daemon), facts(0, true, unix.into()));
+}
+
+#[test]
+fn the_form_pushes_to_a_channel_that_is_open_to_clients() {
+    let daemon = Daemon::start(&["--demo"]);
+    let mut member = WebSocket::open_at(&daemon, "/ws?channel=public.a");
+    let mut other = WebSocket::open(&daemon);
+    let mut http = Http::tcp(daemon.public);
+    let mut push = |target: &str| http.ask("POST", target, &[("Content-Type", "text/plain")], b"to some");
+    assert_eq!(push("/demo/push?channel=public.a").json()["recipients"], 1);
+    assert_eq!(member.text(), "to some");
+    for (target, status) in [
+        ("/demo/push?channel=private", 403),
+        ("/demo/push?channel=", 400),
+        ("/demo/push?channel=public.a&channel=public.b", 400),
+        ("/demo/push?chanel=public.a", 400),
+    ] {
+        assert_eq!(push(target).status, status, "{target}");
+    }
+    assert_eq!((member.sync(), other.sync()), (vec![], vec![]));
+    let refused = daemon.stats()["counters"]["handshakes_refused"].clone();
+    assert_eq!((&refused["forbidden_channel"], &refused["bad_request"]), (&1.into(), &3.into()));
 }
 
 #[test]

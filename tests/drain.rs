@@ -126,7 +126,8 @@ fn no_request_on_a_kept_connection_goes_unanswered() {
     daemon.signal("TERM");
     for publisher in publishers {
         let (count, status) = publisher.join().expect("every request was answered");
-        assert!(count > 1 && status == 503, "{count} answers, the last one {status}");
+        // The one in the middle of which the end begins is the last that is taken.
+        assert!(count > 1 && [200, 503].contains(&status), "{count} answers, the last one {status}");
     }
     for other in others {
         assert_eq!(other.join().expect("every request was answered").1, 200);

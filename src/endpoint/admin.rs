@@ -76,7 +76,7 @@ pub fn refused(refusal: &Refusal) -> Response {
     response
 }
 
-fn json(status: u16, value: &impl Serialize) -> Response {
+pub(super) fn json(status: u16, value: &impl Serialize) -> Response {
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     Response::json(status, body)

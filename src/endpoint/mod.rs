@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod chat;
 pub mod conn_id;
+pub mod demo;
 pub mod guard;
 pub mod handler;
 pub mod host;

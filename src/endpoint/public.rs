@@ -3,12 +3,10 @@
 use crate::config::Config;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::PushOptions;
 
-use super::host::Host;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
-use super::{admin, guard, push_request};
+use super::{admin, demo};
 
 /// Which endpoint an open WebSocket connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +37,15 @@ impl Kind {
 pub enum Route {
     /// A WebSocket.
     Socket(Kind),
-    /// The demo page's form: a push to everyone.
+    /// What the demo's page shows of the server.
+    DemoInfo,
+    /// The demo's form: a push.
     DemoPush,
     /// This.
     Respond(Response),
     /// Nothing that there is.
     Refuse(Refusal),
 }
-
-const PAGE: &str = include_str!("page.html");
 
 /// Finds what a request asks for.
 pub fn route(head: &Head<'_>, config: &Config) -> Route {
@@ -59,7 +57,11 @@ pub fn route(head: &Head<'_>, config: &Config) -> Route {
         _ if !config.demo => not_found(),
         "/echo" => Route::Socket(Kind::Echo),
         "/chat" => Route::Socket(Kind::Chat),
-        "/" => answered(get_only(head, &requests::PAGE, page)),
+        "/" => answered(get_only(head, &requests::PAGE, demo::page)),
+        "/demo/info" => match get_only(head, &requests::DEMO_INFO, || ()) {
+            Ok(()) => Route::DemoInfo,
+            Err(refusal) => Route::Refuse(refusal),
+        },
         "/demo/push" if head.method == "POST" => Route::DemoPush,
         "/demo/push" => Route::Refuse(admin::takes(&requests::DEMO_PUSH)),
         _ => not_found(),
@@ -71,32 +73,7 @@ pub fn health(head: &Head<'_>) -> Result<Response, Refusal> {
     get_only(head, &requests::HEALTH, || Response::text(200, "ok\n"))
 }
 
-/// The demo's form: it pushes to everybody, if it comes from where it may come from.
-pub fn demo_push(
-    head: &Head<'_>,
-    body: &[u8],
-    origins: &[String],
-    host: &mut dyn Host,
-) -> Result<Response, Refusal> {
-    guard::check_demo(head, origins)?;
-    Query::read(head, requests::DEMO_PUSH.query, Others::Refused)?;
-    admin::publish(None, &push_request::read(head, body)?, PushOptions::default(), host)
-}
-
-fn page() -> Response {
-    let mut response = Response::html(200, PAGE);
-    // The page's own script and style only, and sockets back to where it came from.
-    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
-                  connect-src 'self' ws: wss:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    response.headers.push(("Content-Security-Policy", policy.to_owned()));
-    response
-}
-
-fn get_only(
-    head: &Head<'_>,
-    request: &'static Request,
-    answer: impl FnOnce() -> Response,
-) -> Result<Response, Refusal> {
+fn get_only<T>(head: &Head<'_>, request: &'static Request, answer: impl FnOnce() -> T) -> Result<T, Refusal> {
     if !matches!(head.method, "GET" | "HEAD") {
         return Err(admin::takes(request));
     }
@@ -118,6 +95,7 @@ mod tests {
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
         match route(&head, config) {
             Route::Socket(_) => 101,
+            Route::DemoInfo => 201,
             Route::DemoPush => 202,
             Route::Respond(response) => response.status,
             Route::Refuse(refusal) => refusal.status,
@@ -138,6 +116,9 @@ mod tests {
             ("GET /chat", 404, 101),
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
+            ("GET /demo/info", 404, 201),
+            ("POST /demo/info", 404, 405),
+            ("GET /demo/info?x=1", 404, 400),
             ("GET /wsx", 404, 404),
             ("GET /ws/", 101, 101),
             ("GET /ws/?channel=a", 101, 101),

@@ -74,8 +74,16 @@ pub static CHAT: Request =
 pub static PAGE: Request = Request { listener: Listener::Public, method: "GET", path: "/", query: &[] };
 
 /// The demo's form.
-pub static DEMO_PUSH: Request =
-    Request { listener: Listener::Public, method: "POST", path: "/demo/push", query: &[] };
+pub static DEMO_PUSH: Request = Request {
+    listener: Listener::Public,
+    method: "POST",
+    path: "/demo/push",
+    query: &[optional("channel", Value::Channel, "to this one channel; without it, to everybody")],
+};
+
+/// What the demo's page shows of the server.
+pub static DEMO_INFO: Request =
+    Request { listener: Listener::Public, method: "GET", path: "/demo/info", query: &[] };
 
 /// Whether the server is there.
 pub static HEALTH: Request =
@@ -146,8 +154,20 @@ pub static DISCONNECT: Request = Request {
 };
 
 /// All of them.
-pub static ALL: &[&Request] =
-    &[&WS, &PAGE, &ECHO, &CHAT, &DEMO_PUSH, &PUSH, &STATS, &METRICS, &CONNECTIONS, &DISCONNECT, &HEALTH];
+pub static ALL: &[&Request] = &[
+    &WS,
+    &PAGE,
+    &ECHO,
+    &CHAT,
+    &DEMO_PUSH,
+    &DEMO_INFO,
+    &PUSH,
+    &STATS,
+    &METRICS,
+    &CONNECTIONS,
+    &DISCONNECT,
+    &HEALTH,
+];
 
 /// The field of a push's form, in either kind of form.
 pub static PUSH_FORM: &[Parameter] = &[Parameter {

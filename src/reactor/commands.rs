@@ -155,7 +155,9 @@ impl<S: Socket> Reactor<S> {
         }
         let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
         self.channels.append(id, &encoded, place);
-        self.vacate(id);
+        if self.channels.get(id).subscribers == 0 {
+            self.vacate(id);
+        }
         self.charge_compressed();
         Ok(())
     }

@@ -314,6 +314,8 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    // Within the turn, which is large, it would have fewer registers.
+    #[inline(never)]
     fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
         // Apart from the others, so that nearly always it can be held in registers.

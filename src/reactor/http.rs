@@ -310,15 +310,10 @@ impl<S: Socket> Reactor<S> {
                 self.note_refusal(index, refusal.status, &refusal.reason);
                 self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
             }
+            Route::DemoInfo => self.respond(index, head, &self.demo_info(), used),
             Route::DemoPush => {
-                let origins = self.config.origins.clone();
-                match public::demo_push(head, body, &origins, self) {
-                    Ok(response) => self.respond(index, head, &response, used),
-                    Err(refusal) => {
-                        self.note_demo_refusal(index, &refusal);
-                        self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
-                    }
-                }
+                let response = self.demo_push(index, head, body);
+                self.respond(index, head, &response, used)
             }
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
                 Ok(()) if self.slots.contains(index) => used.map_or(Progress::Over, Progress::Upgraded),
@@ -329,16 +324,6 @@ impl<S: Socket> Reactor<S> {
                     self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
                 }
             },
-        }
-    }
-
-    fn note_demo_refusal(&mut self, index: usize, refusal: &Refusal) {
-        let peer = self.slots[index].socket.peer();
-        match refusal.status {
-            403 => self.refused(RefuseReason::Origin, &refusal.reason, peer),
-            // What the inbox has no room for is counted there.
-            503 => {}
-            status => self.note_refusal(index, status, &refusal.reason),
         }
     }
 

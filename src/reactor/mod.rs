@@ -16,6 +16,7 @@ pub mod audit;
 mod backlog;
 mod closing;
 mod commands;
+mod demo;
 pub mod directory;
 mod drain;
 pub mod event_loop;

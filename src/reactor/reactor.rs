@@ -111,6 +111,8 @@ pub struct Reactor<S: Socket> {
     pub(super) tls: Tls,
     pub(super) now: Time,
     pub(super) started: Time,
+    /// Where the admin API is reached, for the demo's page.
+    pub(super) admin_url: Option<String>,
     /// Connections that the descriptor limit leaves room for.
     pub(super) descriptors: usize,
     /// All reads go here.
@@ -188,6 +190,7 @@ impl<S: Socket> Reactor<S> {
             tls: Tls::new(config.backlog_bytes_max),
             now,
             started: now,
+            admin_url: None,
             descriptors,
             buffer: vec![0; READ_BYTES],
             scratch: Vec::new(),

@@ -10,7 +10,8 @@ pub struct Daemon {
     child: Child,
     /// Where the page is.
     pub public: SocketAddr,
-    admin: SocketAddr,
+    /// Where pushes are taken.
+    pub admin: SocketAddr,
 }
 
 /// A daemon that was stopped.

@@ -1,0 +1,72 @@
+//! The demo: a page that receives pushes and makes them.
+
+use serde::Serialize;
+
+use crate::config::pattern_matches;
+use crate::metrics::RefuseReason;
+use crate::protocol::head::Head;
+use crate::protocol::response::{Refusal, Response};
+use crate::push::PushOptions;
+
+use super::host::Host;
+use super::query::{Others, Query};
+use super::{admin, guard, push_request, requests};
+
+const PAGE: &str = include_str!("page.html");
+
+/// What the page shows of the server.
+#[derive(Clone, Debug, Serialize)]
+pub struct Facts<'a> {
+    /// Open WebSocket connections.
+    pub connections: usize,
+    /// Where pushes are taken from programs: `http://127.0.0.1:8081`, or `unix:/path`.
+    pub admin: Option<&'a str>,
+    /// Whether that asks for a token.
+    pub needs_token: bool,
+}
+
+/// What the form may do.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Pages that are as good as the server's own.
+    pub origins: Vec<String>,
+    /// Channels that are open to clients.
+    pub channels: Vec<String>,
+}
+
+/// The page.
+pub fn page() -> Response {
+    let mut response = Response::html(200, PAGE);
+    // The page's own script and style only, and sockets back to where it came from.
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+                  connect-src 'self' ws: wss:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    response.headers.push(("Content-Security-Policy", policy.to_owned()));
+    response
+}
+
+/// `GET /demo/info`.
+pub fn info(facts: &Facts<'_>) -> Response {
+    admin::json(200, facts)
+}
+
+/// `POST /demo/push`: to everybody or to a channel, if it comes from where it may come from. Beside a refusal: what it
+/// counts as, if not as its status says.
+pub fn push(
+    head: &Head<'_>,
+    body: &[u8],
+    rules: &Rules,
+    host: &mut dyn Host,
+) -> Result<Response, (Refusal, Option<RefuseReason>)> {
+    let plain = |refusal| (refusal, None);
+    guard::check_demo(head, &rules.origins).map_err(|refusal| (refusal, Some(RefuseReason::Origin)))?;
+    let query = Query::read(head, requests::DEMO_PUSH.query, Others::Refused).map_err(plain)?;
+    let channel = query.text("channel");
+    if let Some(name) = channel
+        && !rules.channels.iter().any(|pattern| pattern_matches(pattern, name))
+    {
+        let refusal = Refusal::new(403, format!("channel {name:?} is not open to clients (channels)"));
+        return Err((refusal, Some(RefuseReason::ForbiddenChannel)));
+    }
+    let pushed = push_request::read(head, body).map_err(plain)?;
+    admin::publish(channel, &pushed, PushOptions::default(), host).map_err(plain)
+}

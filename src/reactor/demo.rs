@@ -1,0 +1,43 @@
+//! What the demo's page asks for.
+
+use crate::endpoint::demo::{self, Facts, Rules};
+use crate::metrics::RefuseReason;
+use crate::protocol::head::Head;
+use crate::protocol::response::{Refusal, Response};
+
+use super::reactor::{Door, Reactor};
+use super::refusal;
+use super::socket::Socket;
+
+impl<S: Socket> Reactor<S> {
+    /// Where the admin API is reached from this machine, for the page to show.
+    pub fn set_admin_url(&mut self, url: Option<String>) {
+        self.admin_url = url;
+    }
+
+    pub(super) fn demo_info(&self) -> Response {
+        demo::info(&Facts {
+            connections: self.census.open(),
+            admin: self.admin_url.as_deref(),
+            needs_token: self.config.admin_token.is_some(),
+        })
+    }
+
+    pub(super) fn demo_push(&mut self, index: usize, head: &Head<'_>, body: &[u8]) -> Response {
+        let rules = Rules { origins: self.config.origins.clone(), channels: self.config.channels.clone() };
+        demo::push(head, body, &rules, self).unwrap_or_else(|(refusal, reason)| {
+            self.note_demo_refusal(index, &refusal, reason);
+            refusal::response(Door::Public, &refusal)
+        })
+    }
+
+    fn note_demo_refusal(&mut self, index: usize, refusal: &Refusal, reason: Option<RefuseReason>) {
+        let peer = self.slots[index].socket.peer();
+        match (reason, refusal.status) {
+            (Some(reason), _) => self.refused(reason, &refusal.reason, peer),
+            // What the inbox has no room for is counted there.
+            (None, 503) => {}
+            (None, status) => self.note_refusal(index, status, &refusal.reason),
+        }
+    }
+}
