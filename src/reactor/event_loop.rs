@@ -10,7 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::config::LogLevel;
 use crate::metrics::PauseReason;
-use crate::time::Time;
+use crate::time::{Time, earliest};
 
 use super::events::Readiness;
 use super::listener::{Listener, Origin};
@@ -107,8 +107,8 @@ impl EventLoop {
         {
             return Some(Duration::ZERO);
         }
-        let retry = self.listeners.iter().filter_map(|l| l.retry_ms).min();
-        let due_ms = [self.last.due_ms, retry].into_iter().flatten().min()?;
+        let retries = self.listeners.iter().map(|listener| listener.retry_ms);
+        let due_ms = earliest(retries.chain([self.last.due_ms]))?;
         let now_us = self.clock.now().mono_us;
         Some(Duration::from_micros((due_ms * 1000).saturating_sub(now_us)))
     }
@@ -117,7 +117,10 @@ impl EventLoop {
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         if !self.has_events() {
-            let timeout = [self.time_to_next(), timeout].into_iter().flatten().min();
+            let timeout = match (self.time_to_next(), timeout) {
+                (Some(own), Some(timeout)) => Some(own.min(timeout)),
+                (own, timeout) => own.or(timeout),
+            };
             self.handled = 0;
             match self.poll.poll(&mut self.events, timeout) {
                 Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),

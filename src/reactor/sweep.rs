@@ -3,6 +3,7 @@
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::protocol::response::Refusal;
+use crate::time::earliest;
 
 use super::reactor::Reactor;
 use super::slot::{Flags, State};
@@ -102,7 +103,7 @@ impl<S: Socket> Reactor<S> {
             (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
             self.end_due_ms(),
         ];
-        times.into_iter().flatten().min()
+        earliest(times)
     }
 
     /// A request's time is up. The deadline may belong to an earlier request of the same connection.
