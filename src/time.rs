@@ -49,8 +49,9 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
-/// The earliest of several times, of which any may not be set. Comparing `Option`s does as well, but the optimiser has it
-/// look at the number before it looks whether there is one, and valgrind reports that to every embedder, each turn.
+/// The earliest of several times, of which any may not be set. Comparing `Option`s does as well, but the optimiser
+/// has it look at the number before it looks whether there is one, and valgrind reports that to every embedder, each
+/// turn.
 pub fn earliest(times: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
     const NEVER: u64 = u64::MAX;
     let first = times.into_iter().fold(NEVER, |first, time| first.min(time.unwrap_or(NEVER)));
