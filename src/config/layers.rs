@@ -11,8 +11,8 @@ use super::{Config, ConfigError, SETTINGS};
 /// The variable that names the TOML file, as `--config` does.
 pub(super) const FILE_VARIABLE: &str = "WSPUSH_CONFIG";
 
-/// Variables that are ours and no settings: the file's name, what the tests read, and where scripts look for the library
-/// and the source.
+/// Variables that are ours and no settings: the file's name, what the tests read, and where scripts look for the
+/// library and the source.
 const OTHER_VARIABLES: &[&str] = &[FILE_VARIABLE, "WSPUSH_BLESS", "WSPUSH_LIB", "WSPUSH_SOURCE"];
 
 /// A configuration under construction, weakest layer first.
