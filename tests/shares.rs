@@ -404,3 +404,87 @@ fn a_message_has_its_time() {
     assert_eq!((counters.closed.get(CloseReason::Unfinished), world.audit.chunks), (2, 0));
     assert_eq!((world.clients[slow].answered, world.clients[often].answered), (1, 20));
 }
+
+/// Clients of `/echo` from an address that ask for more than they take.
+fn greedy(world: &mut World, host: u8, count: usize) {
+    let first = world.clients.len();
+    for _ in 0..count {
+        let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1 << 20);
+        let client = &mut world.clients[n];
+        (client.veil, client.host) = (None, Some(host));
+        client.shake_hands("/echo");
+    }
+    everybody_acts(world);
+    for n in first..first + count {
+        let client = &mut world.clients[n];
+        client.reader = Reader::Never;
+        client.wire.borrow_mut().down_max = 300;
+        begin_message(client, 20_000, 20_000);
+        everybody_acts(world);
+    }
+}
+
+fn backlog(world: &World) -> usize {
+    world.shared.stats().memory.backlog_bytes as usize
+}
+
+#[test]
+fn who_has_most_of_the_backlog_gives_way() {
+    let config = Config { demo: true, backlog_bytes_max: 100_000, ..Config::default() };
+    let mut world = world(config);
+    greedy(&mut world, 66, 5);
+    assert!(backlog(&world) > 70_000, "{}", backlog(&world));
+    let (open, gave_way) = (world.audit.open, world.reactor.counters().gave_way);
+    // One that takes its answer, but not all at once.
+    let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1_000);
+    world.clients[n].veil = None;
+    world.clients[n].shake_hands("/echo");
+    everybody_acts(&mut world);
+    world.clients[n].reader = Reader::Never;
+    let mut dice = Dice::from_seed(1);
+    world.clients[n].say(&mut dice, false, &[5; 30_000]);
+    everybody_acts(&mut world);
+    assert!(backlog(&world) > 60_000 && backlog(&world) <= 100_000, "{}", backlog(&world));
+    assert_eq!((world.reactor.counters().gave_way, world.audit.open), (gave_way + 2, open - 2 + 1));
+    world.clients[n].reader = Reader::Fast;
+    world.settle();
+    assert!(world.clients[n].echoes.is_empty() && world.clients[n].close_code.is_none());
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn records_that_come_in_pieces_find_room() {
+    let config = Config { demo: true, backlog_bytes_max: 100_000, ..Config::default() };
+    let mut world = world(config);
+    greedy(&mut world, 66, 5);
+    assert!(backlog(&world) > 70_000, "{}", backlog(&world));
+    for tls13 in [false, true] {
+        let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1 << 20);
+        world.clients[n].veil = Some(Box::new(crate::sim::veil::Veil::new(tls13)));
+        world.clients[n].shake_hands("/echo");
+        let mut dice = Dice::from_seed(1);
+        let mut said = false;
+        for _ in 0..2_000 {
+            let client = &mut world.clients[n];
+            if client.stage == Stage::Open && !said {
+                client.say(&mut dice, false, &[5; 10_000]);
+                said = true;
+            }
+            client.send(usize::MAX);
+            // What it sends comes by fifty bytes.
+            let later: Vec<u8> = {
+                let mut wire = client.wire.borrow_mut();
+                let now = wire.up.len().min(50);
+                wire.up.split_off(now).into()
+            };
+            world.turn(true);
+            world.pass_time(1_000);
+            let now_us = world.now_us;
+            world.clients[n].wire.borrow_mut().push_up(&later);
+            world.clients[n].read(usize::MAX, now_us);
+        }
+        let client = &world.clients[n];
+        assert!(said && client.echoes.is_empty() && client.stage == Stage::Open, "{:?}", client.stage);
+    }
+    assert!(world.reactor.counters().gave_way > 0);
+}

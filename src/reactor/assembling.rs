@@ -39,24 +39,23 @@ impl<S: Socket> Reactor<S> {
             let Some(victim) = self.shares.chunks.victim(index as u32, chunks, from) else { return false };
             self.work.charge(WorkKind::Frames, DEADLINE);
             self.metrics.gave_way += 1;
-            self.lose_what_is_unfinished(victim);
+            self.lose_input(victim, "out of assembly memory");
+            debug_assert_eq!(self.shares.chunks.held_by(victim as u32), 0);
         }
         true
     }
 
-    /// The pool needs what a connection holds of it.
-    fn lose_what_is_unfinished(&mut self, index: usize) {
+    /// Others need what has come from a connection in part, or waits: it gets 503, or is closed.
+    pub(super) fn lose_input(&mut self, index: usize, reason: &'static str) {
         // Those of the connection at hand are not for this one.
         let replies = std::mem::take(&mut self.replies);
         if self.slots[index].state == State::Http {
             self.drop_input(index);
-            self.refuse_unfinished(index);
+            self.refuse_unfinished(index, reason);
         } else {
-            let code = CloseCode::TRY_AGAIN_LATER;
-            self.end_message(index, code, "out of assembly memory", CloseReason::Overload);
+            self.end_message(index, CloseCode::TRY_AGAIN_LATER, reason, CloseReason::Overload);
         }
         self.replies = replies;
-        debug_assert_eq!(self.shares.chunks.held_by(index as u32), 0);
     }
 
     /// A message that has begun has `message_ms` for the rest.

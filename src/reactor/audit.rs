@@ -141,6 +141,11 @@ impl<S: Socket> Reactor<S> {
             sum += chunks;
         }
         assert_eq!(self.shares.chunks.audit(), sum);
+        self.shares.backlog.audit();
+        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.state != State::Admin) {
+            let held = self.shares.backlog.held_by(index as u32);
+            assert_eq!(held, slot.backlog_bytes(), "slot {index}: what waits");
+        }
         for (index, slot) in &self.slots {
             let assembly = slot.extra.as_ref().and_then(|extra| extra.assembly.as_ref());
             assert!(assembly.is_none_or(|assembly| assembly.since_ms.is_some()), "slot {index}: no deadline");

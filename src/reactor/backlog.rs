@@ -1,39 +1,98 @@
 //! What waits at single connections, and the bound of all of it together.
 //!
 //! Each connection has bounds of its own: it isn't read before its outbox is empty. A million of them that ask
-//! and don't listen to the answers would still be a million outboxes, so there is one more for the sum.
+//! and don't listen to the answers would still be a million outboxes, so there is one more for the sum. When that is
+//! reached the one that holds most gives way, and not the one who comes next: see [`Shares`](super::shares::Shares).
 
 use crate::config::LogLevel;
-use crate::metrics::{CloseReason, RefuseReason};
+use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 
+use super::addresses::network_of;
 use super::reactor::Reactor;
-use super::slot::{Slot, State};
+use super::slot::{Flags, Slot, State};
 use super::socket::Socket;
+use super::work::DEADLINE;
 
 impl<S: Socket> Reactor<S> {
-    /// Changes what a connection holds, and keeps the sum right.
+    /// Changes what a connection holds, and keeps the sums right.
     #[inline]
     pub(super) fn hold<R>(&mut self, index: usize, change: impl FnOnce(&mut Slot<S>) -> R) -> R {
         let slot = &mut self.slots[index];
         let before = slot.backlog_bytes();
         let result = change(slot);
-        self.backlog_bytes = self.backlog_bytes - before + slot.backlog_bytes();
+        let after = slot.backlog_bytes();
+        if after != before {
+            self.backlog_bytes = self.backlog_bytes - before + after;
+            self.count_backlog(index);
+        }
         result
     }
 
-    /// Whether so many more bytes may wait at a connection. The admin listener's few always may, and so may a close
-    /// frame: both have a bound in the number of connections.
-    pub(super) fn has_backlog_room(&self, index: usize, bytes: usize) -> bool {
-        matches!(self.slots[index].state, State::Admin | State::Closing)
-            || self.backlog_bytes.saturating_add(bytes) <= self.config.backlog_bytes_max
+    /// Counts what waits at a connection by now. The admin listener's few have no share.
+    pub(super) fn count_backlog(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        if slot.state != State::Admin {
+            let from = || network_of(slot.socket.peer());
+            self.shares.backlog.set(index as u32, slot.backlog_bytes(), from);
+        }
+    }
+
+    /// Bytes that may wait at single connections. Where TLS is spoken the last eighth is for what a flush seals, as who
+    /// could give way is not looked for before its slice is over.
+    fn backlog_limit(&self) -> usize {
+        let max = self.config.backlog_bytes_max;
+        if self.tls.acceptor.is_some() { max - max / 8 } else { max }
+    }
+
+    /// Whether so many more bytes may wait at a connection; if it takes that, whoever's address holds most gives way.
+    /// The admin listener's few always may, and so may a close frame: both have a bound in the number of connections.
+    pub(super) fn has_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
+        self.slots[index].state == State::Closing || self.has_input_room(index, bytes)
     }
 
     /// The same for input that waits. It has no exemption in a close: its sum is not bounded by the number of
     /// connections.
-    pub(super) fn has_input_room(&self, index: usize, bytes: usize) -> bool {
+    pub(super) fn has_input_room(&mut self, index: usize, bytes: usize) -> bool {
         self.slots[index].state == State::Admin
-            || self.backlog_bytes.saturating_add(bytes) <= self.config.backlog_bytes_max
+            || self.backlog_bytes.saturating_add(bytes) <= self.backlog_limit()
+            || self.make_backlog_room(index, bytes)
+    }
+
+    #[cold]
+    fn make_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
+        while self.backlog_bytes.saturating_add(bytes) > self.backlog_limit() {
+            let slot = &self.slots[index];
+            let from = || network_of(slot.socket.peer());
+            let Some(victim) = self.shares.backlog.victim(index as u32, bytes, from) else { return false };
+            self.lose_what_waits(victim);
+        }
+        true
+    }
+
+    /// Lets those give way who hold most, if a flush has left more than there may be.
+    pub(super) fn shed_backlog(&mut self) {
+        while self.backlog_bytes > self.backlog_limit()
+            && let Some(victim) = self.shares.backlog.any_victim()
+        {
+            self.lose_what_waits(victim);
+        }
+    }
+
+    /// Others need what a connection holds. It is told so if its socket is free and it has no half records.
+    fn lose_what_waits(&mut self, index: usize) {
+        self.work.charge(WorkKind::Send, DEADLINE);
+        self.metrics.gave_way += 1;
+        let slot = &self.slots[index];
+        let serial = slot.serial;
+        if slot.flags.any(Flags::BLOCKED_OR_TLS) {
+            self.overloaded(index, true);
+            return;
+        }
+        self.lose_input(index, "no memory left for what waits (backlog_bytes_max)");
+        if self.slots.get(index).is_some_and(|slot| slot.serial == serial && slot.backlog_bytes() > 0) {
+            self.remove(index, CloseReason::Overload);
+        }
     }
 
     /// There is no room for what would have to wait at this connection: says so if a frame boundary allows it, and

@@ -92,6 +92,7 @@ impl<S: Socket> Reactor<S> {
         extra.stash = None;
         self.slots[index].tidy();
         self.backlog_bytes = self.backlog_bytes - before + self.slots[index].backlog_bytes();
+        self.count_backlog(index);
     }
 
     /// The connection is gone: its slot is free, its descriptor closed.
@@ -101,6 +102,7 @@ impl<S: Socket> Reactor<S> {
         self.drop_input(index);
         let mut slot = self.slots.remove(index);
         self.backlog_bytes -= slot.backlog_bytes();
+        self.shares.backlog.set(index as u32, 0, || NOWHERE);
         self.removed += 1;
         if slot.flags.any(Flags::KERNEL_TLS) {
             self.leave_kernel_tls(index, &mut slot);

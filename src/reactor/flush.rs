@@ -1,6 +1,8 @@
 //! The flush: one pass over a channel's subscribers for everything that was published since the last, cut into
 //! slices so that accepting, reading and heartbeats go on meanwhile.
 
+use std::ops::Range;
+
 use crate::metrics::{CloseReason, Metrics};
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
 
@@ -282,10 +284,15 @@ impl<S: Socket> Reactor<S> {
             let end = if id == DEFAULT { self.slots_used } else { self.channels.get(id).members.len() };
             let until = end.min(walk.next.saturating_add(budget));
             budget -= until.saturating_sub(walk.next);
+            let before = self.backlog_bytes;
             if id == DEFAULT {
                 self.walk_slots(walk.next, until);
             } else {
                 self.walk_members(id, walk.next, until);
+            }
+            let has_sealed = self.backlog_bytes != before;
+            if has_sealed {
+                self.count_sealed(id, walk.next..until);
             }
             let channel = self.channels.get_mut(id);
             if until == end {
@@ -297,9 +304,26 @@ impl<S: Socket> Reactor<S> {
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
             self.meet_doom();
+            if has_sealed {
+                self.shed_backlog();
+            }
             if !dirty && self.has_pending() {
                 // Room in the log: the commands that waited for it come before the next slice.
                 self.carry_out_commands();
+            }
+        }
+    }
+
+    /// Some of those that a walk has visited speak TLS, and their sockets have not taken all that was sealed.
+    #[cold]
+    fn count_sealed(&mut self, id: ChannelId, visited: Range<usize>) {
+        for at in visited {
+            let index = match id {
+                DEFAULT => at,
+                _ => self.channels.get(id).members[at].slot as usize,
+            };
+            if self.slots.get(index).is_some_and(|slot| slot.flags.any(Flags::TLS)) {
+                self.count_backlog(index);
             }
         }
     }

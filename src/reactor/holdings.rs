@@ -3,149 +3,130 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use slab::Slab;
-
 use super::addresses::Network;
 use super::memory::shrink_sparse;
 
-/// No holder.
-const NONE: u32 = u32::MAX;
+/// Who of the connections of one address gives way first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// The one that has begun last to hold something: those before it come to their end.
+    Newest,
+    /// The one that holds most, of several the newest.
+    Largest,
+}
 
 /// One connection's part.
 #[derive(Debug)]
 struct Holder {
-    slot: u32,
     network: Network,
     amount: usize,
-    /// Its neighbours among the holders of its address.
-    older: u32,
-    newer: u32,
+    /// A number that grows: when it began.
+    since: u64,
 }
 
 /// An address's part.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Account {
     amount: usize,
-    /// Of its connections the one that has begun to hold something last.
-    newest: u32,
+    /// Its connections in the order in which they stay: (by what, since when, slot). The last one gives way first.
+    parts: BTreeSet<(usize, u64, u32)>,
 }
 
 /// Who holds how much. Nothing is kept of connections that hold nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Holdings {
-    holders: Slab<Holder>,
-    by_slot: HashMap<u32, u32>,
+    first: First,
+    holders: HashMap<u32, Holder>,
     accounts: HashMap<Network, Account>,
     /// The accounts, the largest last.
     order: BTreeSet<(usize, Network)>,
+    next: u64,
 }
 
 impl Holdings {
+    /// Nobody holds anything.
+    pub fn new(first: First) -> Holdings {
+        Holdings { first, holders: HashMap::new(), accounts: HashMap::new(), order: BTreeSet::new(), next: 0 }
+    }
+
     /// Notes what the connection in a slot holds now, and where it is `from`.
     pub fn set(&mut self, slot: u32, amount: usize, from: impl FnOnce() -> Network) {
-        let key = match self.by_slot.get(&slot) {
-            Some(&key) => key,
-            None if amount == 0 => return,
-            None => self.insert(slot, from()),
+        let (network, before, since) = match self.holders.get(&slot) {
+            Some(holder) => (holder.network, holder.amount, holder.since),
+            None => (if amount > 0 { from() } else { return }, 0, self.next),
         };
-        let holder = &mut self.holders[key as usize];
-        let (network, before) = (holder.network, std::mem::replace(&mut holder.amount, amount));
-        if amount == 0 {
-            self.remove(key);
-        }
-        self.change_account(network, before, amount);
-    }
-
-    /// Whose part is to go so that somebody else can have `more`: of the address that holds most the connection that
-    /// has begun last. `None`: those who ask, or the others of their address, hold as much as anybody.
-    pub fn victim(&self, asking: u32, more: usize, from: impl FnOnce() -> Network) -> Option<usize> {
-        let holder = self.by_slot.get(&asking).map(|&key| &self.holders[key as usize]);
-        let network = holder.map_or_else(from, |holder| holder.network);
-        let &(most, largest) = self.order.last()?;
-        let newest = self.accounts.get(&largest)?.newest;
-        let is_fair = if largest == network {
-            // Among themselves who has begun later gives way.
-            holder.is_some() && self.holders[newest as usize].slot != asking
-        } else {
-            self.accounts.get(&network).map_or(0, |account| account.amount) + more < most
-        };
-        is_fair.then(|| self.holders[newest as usize].slot as usize)
-    }
-
-    fn insert(&mut self, slot: u32, network: Network) -> u32 {
-        let account = self.accounts.entry(network).or_insert(Account { amount: 0, newest: NONE });
-        let older = account.newest;
-        let key = self.holders.insert(Holder { slot, network, amount: 0, older, newer: NONE }) as u32;
-        account.newest = key;
-        if let Some(older) = self.holders.get_mut(older as usize) {
-            older.newer = key;
-        }
-        self.by_slot.insert(slot, key);
-        key
-    }
-
-    fn remove(&mut self, key: u32) {
-        let Holder { slot, network, older, newer, .. } = self.holders.remove(key as usize);
-        if let Some(older) = self.holders.get_mut(older as usize) {
-            older.newer = newer;
-        }
-        match self.holders.get_mut(newer as usize) {
-            Some(newer) => newer.older = older,
-            None => {
-                if let Some(account) = self.accounts.get_mut(&network) {
-                    account.newest = older;
-                }
-            }
-        }
-        self.by_slot.remove(&slot);
-        shrink_sparse(&mut self.by_slot);
-        if self.holders.is_empty() {
-            self.holders = Slab::new();
-        }
-    }
-
-    fn change_account(&mut self, network: Network, before: usize, after: usize) {
-        let Some(account) = self.accounts.get_mut(&network) else { return };
-        let amount = account.amount - before + after;
-        if amount == account.amount && amount > 0 {
+        if amount == before {
             return;
         }
-        self.order.remove(&(account.amount, network));
-        account.amount = amount;
+        self.next = self.next.max(since + 1);
+        let account = self.accounts.entry(network).or_default();
+        let total = account.amount;
+        account.amount = total - before + amount;
+        let rank = |amount| if self.first == First::Largest { amount } else { 0 };
+        account.parts.remove(&(rank(before), since, slot));
         if amount > 0 {
-            self.order.insert((amount, network));
+            account.parts.insert((rank(amount), since, slot));
+            self.holders.insert(slot, Holder { network, amount, since });
         } else {
-            self.accounts.remove(&network);
-            shrink_sparse(&mut self.accounts);
+            self.holders.remove(&slot);
+            shrink_sparse(&mut self.holders);
         }
+        self.order.remove(&(total, network));
+        match account.amount {
+            0 => {
+                self.accounts.remove(&network);
+                shrink_sparse(&mut self.accounts);
+            }
+            total => drop(self.order.insert((total, network))),
+        }
+    }
+
+    /// Whose part is to go so that somebody else can have `more`: one of the address that holds most. `None`: those who
+    /// ask hold as much as anybody, or the others of their address come first.
+    pub fn victim(&self, asking: u32, more: usize, from: impl FnOnce() -> Network) -> Option<usize> {
+        let holder = self.holders.get(&asking);
+        let network = holder.map_or_else(from, |holder| holder.network);
+        let (most, largest) = *self.order.last()?;
+        let (rank, _, slot) = *self.accounts.get(&largest)?.parts.last()?;
+        let is_fair = if largest != network {
+            self.accounts.get(&network).map_or(0, |account| account.amount) + more < most
+        } else {
+            match self.first {
+                First::Newest => holder.is_some() && slot != asking,
+                First::Largest => holder.map_or(0, |holder| holder.amount) + more < rank,
+            }
+        };
+        is_fair.then_some(slot as usize)
+    }
+
+    /// Whose part is to go if nobody in particular asks.
+    pub fn any_victim(&self) -> Option<usize> {
+        let (_, largest) = self.order.last()?;
+        self.accounts.get(largest)?.parts.last().map(|&(_, _, slot)| slot as usize)
     }
 
     /// What the connection in a slot holds, as far as is known here.
     pub(super) fn held_by(&self, slot: u32) -> usize {
-        self.by_slot.get(&slot).map_or(0, |&key| self.holders[key as usize].amount)
+        self.holders.get(&slot).map_or(0, |holder| holder.amount)
     }
 
     /// Panics where this contradicts itself; what all hold together.
     pub(super) fn audit(&self) -> usize {
-        assert_eq!(self.by_slot.len(), self.holders.len());
         assert_eq!(self.order.len(), self.accounts.len());
-        let mut holders = 0;
+        let (mut holders, mut total) = (0, 0);
         for (&network, account) in &self.accounts {
-            let (mut key, mut newer, mut sum) = (account.newest, NONE, 0);
-            while key != NONE {
-                let holder = &self.holders[key as usize];
-                assert_eq!((holder.network, holder.newer), (network, newer), "a list of holders is torn");
-                assert_eq!(self.by_slot.get(&holder.slot), Some(&key));
-                assert!(holder.amount > 0, "slot {} holds nothing", holder.slot);
-                sum += holder.amount;
-                holders += 1;
-                (newer, key) = (key, holder.older);
-            }
-            assert_eq!(sum, account.amount, "what an address holds is wrong");
-            assert!(self.order.contains(&(sum, network)));
+            assert!(self.order.contains(&(account.amount, network)));
+            let parts = account.parts.iter().map(|(_, since, slot)| {
+                let holder = &self.holders[slot];
+                assert_eq!((holder.network, holder.since), (network, *since), "slot {slot} is another's");
+                assert!(holder.amount > 0, "slot {slot} holds nothing");
+                holder.amount
+            });
+            assert_eq!(parts.sum::<usize>(), account.amount, "what an address holds is wrong");
+            (holders, total) = (holders + account.parts.len(), total + account.amount);
         }
         assert_eq!(holders, self.holders.len());
-        self.accounts.values().map(|account| account.amount).sum()
+        total
     }
 }
 
@@ -157,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_the_largest_gives_way() {
-        let mut holdings = Holdings::default();
+        let mut holdings = Holdings::new(First::Newest);
         assert_eq!(holdings.victim(9, 1, || 1), None, "nobody holds anything");
         for (slot, amount, network) in [(1, 5, 10), (2, 2, 10), (3, 6, 20), (4, 1, 10)] {
             holdings.set(slot, amount, || network);
@@ -180,10 +161,27 @@ mod tests {
         assert_eq!((holdings.audit(), holdings.accounts.len(), holdings.victim(9, 1, || 1)), (0, 0, None));
     }
 
+    #[test]
+    fn the_largest_of_the_largest_gives_way() {
+        let mut holdings = Holdings::new(First::Largest);
+        for (slot, amount, network) in [(1, 5, 10), (2, 5, 10), (3, 6, 20), (4, 1, 10)] {
+            holdings.set(slot, amount, || network);
+        }
+        assert_eq!((holdings.victim(9, 1, || 30), holdings.any_victim()), (Some(2), Some(2)));
+        assert_eq!((holdings.victim(9, 4, || 10), holdings.victim(9, 5, || 10)), (Some(2), None));
+        assert_eq!(holdings.victim(4, 3, || panic!("known")), Some(2));
+        assert_eq!(holdings.victim(1, 0, || panic!("known")), None, "it holds as much");
+        holdings.set(1, 7, || panic!("known"));
+        assert_eq!(holdings.any_victim(), Some(1));
+    }
+
     proptest! {
         #[test]
-        fn sums_are_right(steps in proptest::collection::vec((0_u32..12, 0_usize..5), 0..120)) {
-            let mut holdings = Holdings::default();
+        fn sums_are_right(
+            steps in proptest::collection::vec((0_u32..12, 0_usize..5), 0..120),
+            by_age in any::<bool>(),
+        ) {
+            let mut holdings = Holdings::new(if by_age { First::Newest } else { First::Largest });
             let mut model: BTreeMap<u32, usize> = BTreeMap::new();
             for (slot, amount) in steps {
                 let network = u64::from(slot % 3);
@@ -196,6 +194,7 @@ mod tests {
                 prop_assert_eq!(victim.is_some(), most > 1);
                 if let Some(victim) = victim {
                     prop_assert_eq!(of(victim as u32 % 3), most);
+                    prop_assert_eq!(holdings.any_victim(), Some(victim));
                 }
             }
         }

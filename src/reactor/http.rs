@@ -149,7 +149,8 @@ impl<S: Socket> Reactor<S> {
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
         let missing = self.pool.chunks_missing(&request.chain, rest.len(), reserve);
         if missing > 0 && (is_admin || !self.make_chunks_free(index, missing)) {
-            self.refuse_unfinished(index);
+            let reason = "no memory left for incomplete requests (assembly_bytes_max)";
+            self.refuse_unfinished(index, reason);
             return;
         }
         if let Some(request) = self.slots[index].extra_mut().http.as_mut() {
@@ -159,9 +160,9 @@ impl<S: Socket> Reactor<S> {
         self.count_chunks(index);
     }
 
-    /// There is no room for a head that is not whole yet.
-    pub(super) fn refuse_unfinished(&mut self, index: usize) {
-        self.refuse_for_memory(index, "no memory left for incomplete requests (assembly_bytes_max)");
+    /// There is no room for a request that is not whole yet.
+    pub(super) fn refuse_unfinished(&mut self, index: usize, reason: &'static str) {
+        self.refuse_for_memory(index, reason);
         self.send_replies(index);
         if self.slots.contains(index) {
             self.finish(index);
@@ -339,7 +340,11 @@ impl<S: Socket> Reactor<S> {
             self.shares.chunks.set(index as u32, 0, || NOWHERE);
         }
         slot.tidy();
-        self.backlog_bytes = self.backlog_bytes - before + slot.backlog_bytes();
+        let after = slot.backlog_bytes();
+        if after != before {
+            self.backlog_bytes = self.backlog_bytes - before + after;
+            self.count_backlog(index);
+        }
     }
 
     fn respond(

@@ -116,6 +116,7 @@ impl<S: Socket> Reactor<S> {
                     if short {
                         self.timers.retries.push((index as u32, slot.serial));
                     }
+                    self.count_backlog(index);
                 }
                 Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
                 Sent::Broken { cause, .. } => {
@@ -146,9 +147,10 @@ impl<S: Socket> Reactor<S> {
     /// is wrong behind it. False: it is gone.
     fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> bool {
         let end = frame::boundary_at(frames, written).filter(|_| self.slots[index].state == State::Open);
-        let Some(end) = end.filter(|end| self.has_backlog_room(index, end - written)) else {
+        let Some(end) = end else { return self.overloaded(index, written > 0) };
+        if !self.has_backlog_room(index, end - written) {
             return self.overloaded(index, written > 0);
-        };
+        }
         if end > written {
             self.wait_in_outbox(index, &frames[written..end]);
         }
@@ -167,6 +169,9 @@ impl<S: Socket> Reactor<S> {
                 return false;
             }
         };
+        if matches!(sent, Sent::Held { .. }) {
+            self.count_backlog(index);
+        }
         let slot = &mut self.slots[index];
         if blocked {
             set_blocked(&mut self.census, &mut slot.flags, true);

@@ -5,6 +5,7 @@
 //! it evicts anything what these still need of it is copied: once for all who are in the same frame, within
 //! `backlog_bytes_max`. Each of them is at a frame's boundary then, and meets the slow-consumer policy there.
 
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use crate::config::LogLevel;
@@ -153,23 +154,16 @@ impl<S: Socket> Reactor<S> {
         ring.midway.leave(position, index);
         let Some(log) = channel.log_in(form) else { return };
         let (end, offset, epoch) = (log.frame_end(position), log.offset_at(position).0, channel.epoch);
-        let rest = self.saving.copy_of((id, epoch), form, position, end).or_else(|| {
-            let bytes = (end - position) as usize + SAVED_BYTES;
-            if self.backlog_bytes.saturating_add(bytes) > self.config.backlog_bytes_max {
-                return None;
-            }
-            let (first, second) = log.slices_between(position, end);
-            let bytes = [first, second].concat().into_boxed_slice();
-            let saved = Arc::new(Saved { channel: id, epoch, offset, bytes });
-            self.backlog_bytes += saved.held_bytes();
-            self.saving.last = Some((form, position, end, Arc::downgrade(&saved)));
-            Some(Rest { saved, at: 0 })
-        });
-        let index = index as usize;
+        let (index, bytes) = (index as usize, (end - position) as usize + SAVED_BYTES);
+        let mut rest = self.saving.copy_of((id, epoch), form, position, end);
+        if rest.is_none() && self.has_input_room(index, bytes) {
+            rest = self.copy_rest(id, form, position..end);
+        }
         let Some(rest) = rest else {
             self.cut_off(index, id);
             return;
         };
+        let channel = self.channels.get_mut(id);
         channel.ledger.set_apart(offset);
         if let Some(ring) = channel.ring_mut(form) {
             ring.owed += 1;
@@ -185,6 +179,19 @@ impl<S: Socket> Reactor<S> {
             slot.flags.set(Flags::OUTBOX, true);
             slot.extra_mut().outbox.get_or_insert_default().rest = Some(rest);
         });
+    }
+
+    /// A copy of the end of a frame, for the first who needs it.
+    fn copy_rest(&mut self, id: ChannelId, form: Form, Range { start, end }: Range<u64>) -> Option<Rest> {
+        let channel = self.channels.get(id);
+        let log = channel.log_in(form)?;
+        let (first, second) = log.slices_between(start, end);
+        let bytes = [first, second].concat().into_boxed_slice();
+        let (epoch, offset) = (channel.epoch, log.offset_at(start).0);
+        let saved = Arc::new(Saved { channel: id, epoch, offset, bytes });
+        self.backlog_bytes += saved.held_bytes();
+        self.saving.last = Some((form, start, end, Arc::downgrade(&saved)));
+        Some(Rest { saved, at: 0 })
     }
 
     /// The stretch that waits first begins behind the frame under way.

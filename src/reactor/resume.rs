@@ -137,6 +137,7 @@ impl<S: Socket> Reactor<S> {
                     self.timers.retries.push((index as u32, slot.serial));
                 }
                 self.enter_midway(index);
+                self.count_backlog(index);
                 false
             }
             Offer::Fallen if self.fallen(index, id) => self.catch_up(index, id),

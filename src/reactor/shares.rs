@@ -9,14 +9,22 @@
 use std::collections::HashMap;
 
 use super::addresses::Network;
-use super::holdings::Holdings;
+use super::holdings::{First, Holdings};
 use super::memory::shrink_sparse;
 
 /// What is taken away from those who hold most when others need it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shares {
-    /// Chunks of the assembly pool.
+    /// Chunks of the assembly pool. A message that has begun is to come to its end.
     pub chunks: Holdings,
+    /// Bytes of the backlog.
+    pub backlog: Holdings,
+}
+
+impl Default for Shares {
+    fn default() -> Shares {
+        Shares { chunks: Holdings::new(First::Newest), backlog: Holdings::new(First::Largest) }
+    }
 }
 
 /// How many times what is free one address may hold: alone four fifths of all, two of them four ninths each.
