@@ -165,7 +165,8 @@ proptest! {
 
 #[test]
 fn debug_shows_no_credentials() {
-    let request = b"GET /ws?token=hunter2 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hunter2\r\nCookie: a=hunter2\r\n\r\n";
+    let request = b"GET /ws?token=hunter2 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hunter2\r\n\
+                    Cookie: a=hunter2\r\n\r\n";
     let (head, _) = parse(request, 8192).unwrap().unwrap();
     let shown = format!("{head:?}");
     assert!(
