@@ -44,7 +44,7 @@ impl fmt::Debug for Head<'_> {
 /// Parses a head and says how many bytes it takes; `None`: more bytes are needed.
 ///
 /// A head over `bytes_max` bytes or with too many fields is refused with 431, complete or not, everything
-/// else that is wrong with 400. Each call starts anew, so where a head arrives in crumbs, ask [`end`] before.
+/// else that is wrong with 400. Each call starts anew.
 pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Option<(Head<'_>, usize)>, Refusal> {
     let mut headers = [EMPTY_HEADER; HEADERS_MAX];
     let mut request = Request::new(&mut headers);
