@@ -37,16 +37,7 @@ fn world(config: Config, rooms: &[usize]) -> World {
 }
 
 fn everybody_acts(world: &mut World) {
-    for _ in 0..8 {
-        world.pass_time(1_000);
-        for client in &mut world.clients {
-            client.send(usize::MAX);
-            if client.reader != Reader::Never {
-                client.read(usize::MAX, world.now_us);
-            }
-        }
-        world.turn(true);
-    }
+    world.everybody_acts(8, 1_000);
 }
 
 fn publish(world: &mut World, channel: &str, len: usize) {

@@ -18,16 +18,7 @@ fn closed(world: &mut World, reason: CloseReason) -> u64 {
 
 /// Lets so many milliseconds pass, a turn in every 50 of them.
 fn wait(world: &mut World, ms: u64) {
-    for _ in 0..ms / 50 {
-        world.pass_time(50_000);
-        for client in &mut world.clients {
-            client.send(usize::MAX);
-            if client.reader != Reader::Never {
-                client.read(usize::MAX, world.now_us);
-            }
-        }
-        world.turn(true);
-    }
+    world.everybody_acts(ms / 50, 50_000);
 }
 
 fn is_closed(client: &Client) -> bool {

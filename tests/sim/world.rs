@@ -108,6 +108,20 @@ impl World {
         time(self.now_us).unix_us
     }
 
+    /// So many turns, before each of which everybody sends what it has to say and reads, but those that never do.
+    pub fn everybody_acts(&mut self, turns: u64, us_between: u64) {
+        for _ in 0..turns {
+            self.pass_time(us_between);
+            for client in &mut self.clients {
+                client.send(usize::MAX);
+                if client.reader != Reader::Never {
+                    client.read(usize::MAX, self.now_us);
+                }
+            }
+            self.turn(true);
+        }
+    }
+
     /// As a publisher's thread does it.
     pub fn push(&self, channel: Option<&str>, message: Message<'_>) -> Result<Receipt, PushError> {
         publish(&self.shared, channel, message, PushOptions::default(), self.unix_us())
