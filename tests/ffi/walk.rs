@@ -16,8 +16,10 @@ struct Function {
 }
 
 fn functions(header: &str) -> Vec<Function> {
-    let code: Vec<&str> = header.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let code = code.join(" ");
+    // What stands between comments.
+    let code: Vec<&str> =
+        header.split("/*").map(|part| part.split_once("*/").map_or(part, |(_, code)| code)).collect();
+    let code = code.join(" ").replace('\n', " ");
     let (_, code) = code.split_once("extern \"C\" {").unwrap();
     let declarations = code.split(';').filter_map(|text| text.trim().strip_suffix(')'));
     declarations.map(function).collect()
