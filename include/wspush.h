@@ -18,146 +18,146 @@
 /* The pointer and the length of a NUL-terminated string, for two parameters: the argument is evaluated twice. */
 #define WSPUSH_STR(text) (text), strlen(text)
 
-// The ABI that this header describes; compare it with `wspush_abi_version()` when the library is loaded. It grows
-// when something is added, and what was there keeps working: a host built for 1 runs with every later one that
-// has the same SONAME.
+/* The ABI that this header describes; compare it with `wspush_abi_version()` when the library is loaded. It grows
+ * when something is added, and what was there keeps working: a host built for 1 runs with every later one that
+ * has the same SONAME. */
 #define WSPUSH_ABI_VERSION 1
 
-// Done.
+/* Done. */
 #define WSPUSH_OK 0
 
-// Done, and there is nothing more to do: the server has drained.
+/* Done, and there is nothing more to do: the server has drained. */
 #define WSPUSH_DONE 1
 
-// A pointer that must not be NULL is NULL.
+/* A pointer that must not be NULL is NULL. */
 #define WSPUSH_ENULL -1
 
-// A number is out of range: a length, a kind, a close code.
+/* A number is out of range: a length, a kind, a close code. */
 #define WSPUSH_EINVAL -2
 
-// A text is not UTF-8.
+/* A text is not UTF-8. */
 #define WSPUSH_EUTF8 -3
 
-// `struct_size` is none that this library knows.
+/* `struct_size` is none that this library knows. */
 #define WSPUSH_ESIZE -4
 
-// The inbox is full: the server's thread is behind. Try again later, or drop the message.
+/* The inbox is full: the server's thread is behind. Try again later, or drop the message. */
 #define WSPUSH_EAGAIN -5
 
-// The server has stopped, or is draining.
+/* The server has stopped, or is draining. */
 #define WSPUSH_ESTOPPED -6
 
-// Not from inside a callback, or only there.
+/* Not from inside a callback, or only there. */
 #define WSPUSH_EWRONGTHREAD -7
 
-// Not now: the server has been started, or another thread is polling it.
+/* Not now: the server has been started, or another thread is polling it. */
 #define WSPUSH_ESTATE -8
 
-// There is no such thing: header, parameter, address, receipt.
+/* There is no such thing: header, parameter, address, receipt. */
 #define WSPUSH_ENOTFOUND -9
 
-// The message is empty.
+/* The message is empty. */
 #define WSPUSH_EEMPTY -10
 
-// The message is larger than a channel's log.
+/* The message is larger than a channel's log. */
 #define WSPUSH_ETOOLARGE -11
 
-// Not a channel's name: 1 to 128 ASCII letters, digits and punctuation, without spaces and `*`.
+/* Not a channel's name: 1 to 128 ASCII letters, digits and punctuation, without spaces and `*`. */
 #define WSPUSH_ECHANNEL -12
 
-// There are as many channels as there may be.
+/* There are as many channels as there may be. */
 #define WSPUSH_ECHANNELS -13
 
-// A setting's name or value is wrong, or two don't go together.
+/* A setting's name or value is wrong, or two don't go together. */
 #define WSPUSH_ECONFIG -14
 
-// An address could not be listened on.
+/* An address could not be listened on. */
 #define WSPUSH_ELISTEN -15
 
-// The operating system refused something.
+/* The operating system refused something. */
 #define WSPUSH_ESYSTEM -16
 
-// This build of the library does not have it.
+/* This build of the library does not have it. */
 #define WSPUSH_EUNSUPPORTED -17
 
-// The server belongs to the process that this one was forked from.
+/* The server belongs to the process that this one was forked from. */
 #define WSPUSH_EFORK -18
 
-// A defect in the library; it was caught, and the call has no effect that can be relied on.
+/* A defect in the library; it was caught, and the call has no effect that can be relied on. */
 #define WSPUSH_EPANIC -19
 
-// A text message: UTF-8, checked.
+/* A text message: UTF-8, checked. */
 #define WSPUSH_TEXT 1
 
-// A binary message: any bytes.
+/* A binary message: any bytes. */
 #define WSPUSH_BINARY 2
 
-// Beside the kind of a message that is pushed, as in `WSPUSH_TEXT | WSPUSH_UNCOMPRESSED`: it is not compressed for
-// clients that negotiated that (RFC 7692). For a secret beside something that a stranger chose.
+/* Beside the kind of a message that is pushed, as in `WSPUSH_TEXT | WSPUSH_UNCOMPRESSED`: it is not compressed for
+ * clients that negotiated that (RFC 7692). For a secret beside something that a stranger chose. */
 #define WSPUSH_UNCOMPRESSED 256
 
-// Log level: what ends or endangers the service.
+/* Log level: what ends or endangers the service. */
 #define WSPUSH_LOG_ERROR 1
 
-// Log level: what an operator should look at.
+/* Log level: what an operator should look at. */
 #define WSPUSH_LOG_WARN 2
 
-// Log level: start, limits, drain.
+/* Log level: start, limits, drain. */
 #define WSPUSH_LOG_INFO 3
 
-// Log level: every connection.
+/* Log level: every connection. */
 #define WSPUSH_LOG_DEBUG 4
 
-// Settings for servers; one thread at a time.
+/* Settings for servers; one thread at a time. */
 typedef struct wspush_config wspush_config;
 
-// A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
-// function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long.
+/* A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
+ * function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long. */
 typedef struct wspush_connect wspush_connect;
 
-// A push server. Its functions may be called from any thread unless they say otherwise, until it is freed.
+/* A push server. Its functions may be called from any thread unless they say otherwise, until it is freed. */
 typedef struct wspush_server wspush_server;
 
-// An open connection. It is there while its callback runs; outside of it, and on other threads, every function that
-// takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. To reach a connection later keep its id.
+/* An open connection. It is there while its callback runs; outside of it, and on other threads, every function that
+ * takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. To reach a connection later keep its id. */
 typedef struct wspush_session wspush_session;
 
-// What every function that can fail returns: 0 or more is success, less than 0 is an error, and then nothing has
-// been done and no output was written. New codes may be added; no code ever changes.
+/* What every function that can fail returns: 0 or more is success, less than 0 is an error, and then nothing has
+ * been done and no output was written. New codes may be added; no code ever changes. */
 typedef int32_t wspush_status;
 
-// What the host wants to hear. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then what is wanted:
-// every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
-//
-// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
-// time, and while one runs nothing else does: they must not block. They may call every function of this header
-// but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
-// They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
-// Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
-// again.
-//
-// A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
-// only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it.
+/* What the host wants to hear. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then what is wanted:
+ * every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
+ *
+ * The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
+ * time, and while one runs nothing else does: they must not block. They may call every function of this header
+ * but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
+ * They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
+ * Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
+ * again.
+ *
+ * A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
+ * only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it. */
 typedef struct wspush_callbacks {
-  // `sizeof(wspush_callbacks)`.
+  /* `sizeof(wspush_callbacks)`. */
   size_t struct_size;
-  // Given back to every callback.
+  /* Given back to every callback. */
   void *user_data;
-  // A client asks for `/ws`: `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
-  // this callback, and where it decides nothing, the configuration does.
+  /* A client asks for `/ws`: `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
+   * this callback, and where it decides nothing, the configuration does. */
   void (*on_connect)(void *user_data, struct wspush_server *server, struct wspush_connect *connect);
-  // A connection is open and receives what is published from now on.
+  /* A connection is open and receives what is published from now on. */
   void (*on_open)(void *user_data, struct wspush_server *server, struct wspush_session *session);
-  // A whole message has come in; `kind` is `WSPUSH_TEXT` (`data` is valid UTF-8) or `WSPUSH_BINARY`. `data` is not
-  // NULL, and nothing follows its `length` bytes.
+  /* A whole message has come in; `kind` is `WSPUSH_TEXT` (`data` is valid UTF-8) or `WSPUSH_BINARY`. `data` is not
+   * NULL, and nothing follows its `length` bytes. */
   void (*on_message)(void *user_data,
                      struct wspush_server *server,
                      struct wspush_session *session,
                      int32_t kind,
                      const void *data,
                      size_t length);
-  // A connection is gone; called once for each `on_open`. `user` is NULL if it had none. `code` is that of the
-  // close frame, 1005 if that had none, 1006 if there was no close frame.
+  /* A connection is gone; called once for each `on_open`. `user` is NULL if it had none. `code` is that of the
+   * close frame, 1005 if that had none, 1006 if there was no close frame. */
   void (*on_close)(void *user_data,
                    struct wspush_server *server,
                    uint64_t conn,
@@ -166,328 +166,328 @@ typedef struct wspush_callbacks {
                    uint16_t code,
                    const char *reason,
                    size_t reason_length);
-  // A line for the operator, without a newline. Without this callback lines go to standard error. It is also called
-  // by `wspush_server_new`, on that thread.
+  /* A line for the operator, without a newline. Without this callback lines go to standard error. It is also called
+   * by `wspush_server_new`, on that thread. */
   void (*on_log)(void *user_data, int32_t level, const char *line, size_t length);
 } wspush_callbacks;
 
-// A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
-// `printf("%.*s", (int)text.length, text.data)`. How long it lives stands at the function that gives it.
+/* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
+ * `printf("%.*s", (int)text.length, text.data)`. How long it lives stands at the function that gives it. */
 typedef struct wspush_str {
-  // The first byte; not NULL, even where `length` is 0.
+  /* The first byte; not NULL, even where `length` is 0. */
   const char *data;
-  // How many bytes.
+  /* How many bytes. */
   size_t length;
 } wspush_str;
 
-// Where a publication stands. Set `struct_size` to `sizeof(wspush_receipt)` before the call.
+/* Where a publication stands. Set `struct_size` to `sizeof(wspush_receipt)` before the call. */
 typedef struct wspush_receipt {
-  // `sizeof(wspush_receipt)`.
+  /* `sizeof(wspush_receipt)`. */
   size_t struct_size;
-  // For `wspush_server_delivery`; 1 for the server's first publication.
+  /* For `wspush_server_delivery`; 1 for the server's first publication. */
   uint64_t id;
-  // Which life of the channel; offsets start anew with each.
+  /* Which life of the channel; offsets start anew with each. */
   uint64_t epoch;
-  // The publication's place in the channel: one more than the one before it.
+  /* The publication's place in the channel: one more than the one before it. */
   uint64_t offset;
 } wspush_receipt;
 
-// A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
-// what an older library doesn't know stays zero.
+/* A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
+ * what an older library doesn't know stays zero. */
 typedef struct wspush_stats {
-  // `sizeof(wspush_stats)`.
+  /* `sizeof(wspush_stats)`. */
   size_t struct_size;
-  // Milliseconds since the start.
+  /* Milliseconds since the start. */
   uint64_t uptime_ms;
-  // Open WebSocket connections.
+  /* Open WebSocket connections. */
   uint64_t connections;
-  // Connections that have not finished their handshake, or speak plain HTTP.
+  /* Connections that have not finished their handshake, or speak plain HTTP. */
   uint64_t handshaking;
-  // Connections that are saying goodbye.
+  /* Connections that are saying goodbye. */
   uint64_t closing;
-  // Connections on the admin listener.
+  /* Connections on the admin listener. */
   uint64_t admin_connections;
-  // Connections whose socket takes nothing more for now.
+  /* Connections whose socket takes nothing more for now. */
   uint64_t blocked;
-  // Channels alive.
+  /* Channels alive. */
   uint64_t channels;
-  // Commands from other threads that wait for room in a log.
+  /* Commands from other threads that wait for room in a log. */
   uint64_t inbox_commands;
-  // 1 while the server drains, else 0.
+  /* 1 while the server drains, else 0. */
   uint64_t draining;
-  // Connections that may be open: `max_connections`, or what the descriptor limit leaves.
+  /* Connections that may be open: `max_connections`, or what the descriptor limit leaves. */
   uint64_t connections_max;
-  // Since the start: connections accepted.
+  /* Since the start: connections accepted. */
   uint64_t accepted;
-  // Since the start: WebSockets opened.
+  /* Since the start: WebSockets opened. */
   uint64_t handshakes_ok;
-  // Since the start: publications.
+  /* Since the start: publications. */
   uint64_t publications;
-  // Since the start: publications written to subscribers, one for each.
+  /* Since the start: publications written to subscribers, one for each. */
   uint64_t deliveries;
-  // Since the start: messages from clients.
+  /* Since the start: messages from clients. */
   uint64_t messages_in;
-  // Since the start: bytes written to sockets.
+  /* Since the start: bytes written to sockets. */
   uint64_t send_bytes;
-  // Since the start: bytes read from sockets.
+  /* Since the start: bytes read from sockets. */
   uint64_t recv_bytes;
-  // Since the start: times that a slow consumer was moved on to the newest publication.
+  /* Since the start: times that a slow consumer was moved on to the newest publication. */
   uint64_t slow_skipped;
 } wspush_stats;
 
-// How far a publication has come, as of the server's last turn:
-// `recipients = written + lagging + skipped + gone`. Set `struct_size` to `sizeof(wspush_delivery)` before the call.
+/* How far a publication has come, as of the server's last turn:
+ * `recipients = written + lagging + skipped + gone`. Set `struct_size` to `sizeof(wspush_delivery)` before the call. */
 typedef struct wspush_delivery {
-  // `sizeof(wspush_delivery)`.
+  /* `sizeof(wspush_delivery)`. */
   size_t struct_size;
-  // The publication's offset in its channel.
+  /* The publication's offset in its channel. */
   uint64_t offset;
-  // Subscribers at the time of the publication.
+  /* Subscribers at the time of the publication. */
   uint64_t recipients;
-  // Subscribers for whom all its bytes have been handed to the kernel.
+  /* Subscribers for whom all its bytes have been handed to the kernel. */
   uint64_t written;
-  // Subscribers that still have to get it.
+  /* Subscribers that still have to get it. */
   uint64_t lagging;
-  // Slow consumers that were moved past it.
+  /* Slow consumers that were moved past it. */
   uint64_t skipped;
-  // Subscribers that left, or were closed, before they had it.
+  /* Subscribers that left, or were closed, before they had it. */
   uint64_t gone;
-  // Microseconds from the publication until the first subscriber had it; -1: none has.
+  /* Microseconds from the publication until the first subscriber had it; -1: none has. */
   int64_t first_us;
-  // Microseconds until half of the recipients had it; -1: they have not.
+  /* Microseconds until half of the recipients had it; -1: they have not. */
   int64_t median_us;
-  // Microseconds until nobody lagged any more; -1: somebody does.
+  /* Microseconds until nobody lagged any more; -1: somebody does. */
   int64_t last_us;
 } wspush_delivery;
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
-// The ABI of the library that is loaded. Not less than `WSPUSH_ABI_VERSION`: everything in this header is there.
-// Any thread.
+/* The ABI of the library that is loaded. Not less than `WSPUSH_ABI_VERSION`: everything in this header is there.
+ * Any thread. */
 uint32_t wspush_abi_version(void);
 
-// The library's version, such as "0.1.0"; static, NUL-terminated. Any thread.
+/* The library's version, such as "0.1.0"; static, NUL-terminated. Any thread. */
 const char *wspush_version(void);
 
-// What a status code means, in a few words; never NULL. The text is static. Any thread.
+/* What a status code means, in a few words; never NULL. The text is static. Any thread. */
 const char *wspush_strerror(wspush_status status);
 
-// What the last failed call of this thread has to say: which argument, which setting, what the system said. One
-// line, NUL-terminated, never NULL; "" if nothing has failed yet. It stays until this thread's next failure; a
-// success does not clear it.
+/* What the last failed call of this thread has to say: which argument, which setting, what the system said. One
+ * line, NUL-terminated, never NULL; "" if nothing has failed yet. It stays until this thread's next failure; a
+ * success does not clear it. */
 const char *wspush_last_error(void);
 
-// Makes a configuration with the defaults. They have no admin listener, since a library opens no port that nobody
-// asked for (`"admin"` sets one). Free it with `wspush_config_free`. Any thread.
+/* Makes a configuration with the defaults. They have no admin listener, since a library opens no port that nobody
+ * asked for (`"admin"` sets one). Free it with `wspush_config_free`. Any thread. */
 wspush_status wspush_config_new(struct wspush_config **config);
 
-// Sets one setting by its name, the one it has in the daemon's TOML file, from text: numbers in decimal, `true` or
-// `false`, a list's entries separated by commas. `WSPUSH_ECONFIG`: no such name, or not such a value;
-// `wspush_last_error` says what would be allowed. Nothing is kept of either text.
+/* Sets one setting by its name, the one it has in the daemon's TOML file, from text: numbers in decimal, `true` or
+ * `false`, a list's entries separated by commas. `WSPUSH_ECONFIG`: no such name, or not such a value;
+ * `wspush_last_error` says what would be allowed. Nothing is kept of either text. */
 wspush_status wspush_config_set(struct wspush_config *config,
                                 const char *name,
                                 size_t name_length,
                                 const char *value,
                                 size_t value_length);
 
-// As `wspush_config_set`, for numbers, and for booleans with 1 and 0.
+/* As `wspush_config_set`, for numbers, and for booleans with 1 and 0. */
 wspush_status wspush_config_set_int(struct wspush_config *config,
                                     const char *name,
                                     size_t name_length,
                                     int64_t value);
 
-// Lays the settings of a TOML file over those that are there: the daemon's file will do. `WSPUSH_ECONFIG`: it can't be
-// read or has an error, and `wspush_last_error` says in which line. `WSPUSH_EUNSUPPORTED`: the library was built
-// without the cargo feature `daemon`. Reads the file, so it may block.
+/* Lays the settings of a TOML file over those that are there: the daemon's file will do. `WSPUSH_ECONFIG`: it can't be
+ * read or has an error, and `wspush_last_error` says in which line. `WSPUSH_EUNSUPPORTED`: the library was built
+ * without the cargo feature `daemon`. Reads the file, so it may block. */
 wspush_status wspush_config_load(struct wspush_config *config,
                                  const char *path,
                                  size_t path_length);
 
-// Checks what only shows in the whole; `wspush_server_new` does it as well. `WSPUSH_ECONFIG` as in
-// `wspush_config_set`.
+/* Checks what only shows in the whole; `wspush_server_new` does it as well. `WSPUSH_ECONFIG` as in
+ * `wspush_config_set`. */
 wspush_status wspush_config_check(const struct wspush_config *config);
 
-// Frees a configuration; servers that were made with it are not concerned. NULL is allowed.
+/* Frees a configuration; servers that were made with it are not concerned. NULL is allowed. */
 void wspush_config_free(struct wspush_config *config);
 
-// Makes a server and binds its addresses; clients wait until it is started or polled. `config` may be NULL: the
-// defaults of `wspush_config_new`. `callbacks` may be NULL: the server pushes and ignores what clients say. Both are
-// copied. Raises the process's soft limit of descriptors to the hard one.
-//
-// Free the server with `wspush_server_free`. `WSPUSH_ECONFIG`, `WSPUSH_ELISTEN`, `WSPUSH_ESYSTEM`:
-// `wspush_last_error` names the setting or the address. Any thread; a process may have several servers.
+/* Makes a server and binds its addresses; clients wait until it is started or polled. `config` may be NULL: the
+ * defaults of `wspush_config_new`. `callbacks` may be NULL: the server pushes and ignores what clients say. Both are
+ * copied. Raises the process's soft limit of descriptors to the hard one.
+ *
+ * Free the server with `wspush_server_free`. `WSPUSH_ECONFIG`, `WSPUSH_ELISTEN`, `WSPUSH_ESYSTEM`:
+ * `wspush_last_error` names the setting or the address. Any thread; a process may have several servers. */
 wspush_status wspush_server_new(const struct wspush_config *config,
                                 const struct wspush_callbacks *callbacks,
                                 struct wspush_server **server);
 
-// Gives the server a thread of its own, on which callbacks run and which blocks all signals. `WSPUSH_ESTATE`: it has
-// one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback.
+/* Gives the server a thread of its own, on which callbacks run and which blocks all signals. `WSPUSH_ESTATE`: it has
+ * one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback. */
 wspush_status wspush_server_start(struct wspush_server *server);
 
-// Instead of starting it: does one turn of the server on this thread, and waits at most `timeout_ms` for something to
-// do (0: not at all; negative: as long as it takes). Callbacks run inside. `WSPUSH_DONE`: the server has drained, and
-// need not be polled again. `WSPUSH_ESTATE`: it was started, or another thread is polling it.
-// `WSPUSH_EWRONGTHREAD` inside a callback.
+/* Instead of starting it: does one turn of the server on this thread, and waits at most `timeout_ms` for something to
+ * do (0: not at all; negative: as long as it takes). Callbacks run inside. `WSPUSH_DONE`: the server has drained, and
+ * need not be polled again. `WSPUSH_ESTATE`: it was started, or another thread is polling it.
+ * `WSPUSH_EWRONGTHREAD` inside a callback. */
 wspush_status wspush_server_poll(struct wspush_server *server,
                                  int32_t timeout_ms);
 
-// A descriptor that is readable when `wspush_server_poll` has something to do, for a host that waits in its own epoll
-// or poll. It stays the server's: don't read, don't close it. It is the same for the server's whole life.
+/* A descriptor that is readable when `wspush_server_poll` has something to do, for a host that waits in its own epoll
+ * or poll. It stays the server's: don't read, don't close it. It is the same for the server's whole life. */
 wspush_status wspush_server_fd(const struct wspush_server *server,
                                int32_t *fd);
 
-// After how many milliseconds the server must be polled even if its descriptor is not readable; -1: it need not. Ask
-// again after every poll. `WSPUSH_ESTATE` and `WSPUSH_ESTOPPED` as for `wspush_server_poll`; inside a callback 0.
+/* After how many milliseconds the server must be polled even if its descriptor is not readable; -1: it need not. Ask
+ * again after every poll. `WSPUSH_ESTATE` and `WSPUSH_ESTOPPED` as for `wspush_server_poll`; inside a callback 0. */
 wspush_status wspush_server_timeout(const struct wspush_server *server,
                                     int32_t *timeout_ms);
 
-// The address of a public listener, by index from 0, with the port that port 0 has become: "127.0.0.1:8080".
-// `WSPUSH_ENOTFOUND`: there are no more. The text lives as long as the server.
+/* The address of a public listener, by index from 0, with the port that port 0 has become: "127.0.0.1:8080".
+ * `WSPUSH_ENOTFOUND`: there are no more. The text lives as long as the server. */
 wspush_status wspush_server_address(const struct wspush_server *server,
                                     size_t index,
                                     struct wspush_str *address);
 
-// The address of the admin listener. `WSPUSH_ENOTFOUND`: it has none, or a Unix-domain socket. The text lives as long
-// as the server.
+/* The address of the admin listener. `WSPUSH_ENOTFOUND`: it has none, or a Unix-domain socket. The text lives as long
+ * as the server. */
 wspush_status wspush_server_admin_address(const struct wspush_server *server,
                                           struct wspush_str *address);
 
-// The port of the first public listener.
+/* The port of the first public listener. */
 wspush_status wspush_server_port(const struct wspush_server *server, uint16_t *port);
 
-// Takes over those settings that can change while the server runs; the log says which could not. Never blocks;
-// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/* Takes over those settings that can change while the server runs; the log says which could not. Never blocks;
+ * `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
 wspush_status wspush_server_reload(const struct wspush_server *server,
                                    const struct wspush_config *config);
 
-// Begins the end and returns at once: no more connections and pushes; what was pushed still goes out, then everybody
-// gets a close frame with 1001, and after `drain_ms` (negative: the setting of that name) whoever is left is cut
-// off. Said again it can only shorten the time. Allowed in callbacks; a polled server must be polled on.
+/* Begins the end and returns at once: no more connections and pushes; what was pushed still goes out, then everybody
+ * gets a close frame with 1001, and after `drain_ms` (negative: the setting of that name) whoever is left is cut
+ * off. Said again it can only shorten the time. Allowed in callbacks; a polled server must be polled on. */
 wspush_status wspush_server_drain(const struct wspush_server *server,
                                   int64_t drain_ms);
 
-// Drains the server and **blocks** until that is done, `drain_ms` at most (negative: the setting of that name).
-// Callbacks are still called meanwhile: on this thread, if the server was not started. Afterwards everything
-// answers `WSPUSH_ESTOPPED`; a second stop is no error. Other errors tell how the server's thread came to its end.
-// `WSPUSH_EWRONGTHREAD` inside a callback, of whichever server.
+/* Drains the server and **blocks** until that is done, `drain_ms` at most (negative: the setting of that name).
+ * Callbacks are still called meanwhile: on this thread, if the server was not started. Afterwards everything
+ * answers `WSPUSH_ESTOPPED`; a second stop is no error. Other errors tell how the server's thread came to its end.
+ * `WSPUSH_EWRONGTHREAD` inside a callback, of whichever server. */
 wspush_status wspush_server_stop(struct wspush_server *server,
                                  int64_t drain_ms);
 
-// Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread
-// may be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
-// `WSPUSH_EWRONGTHREAD` inside a callback; `WSPUSH_EFORK` in a child process. It is not freed then.
+/* Frees a server. One that has not been stopped is stopped first, and everybody is cut off at once. No other thread
+ * may be using it: a server that was freed is the one thing that must never be used again. NULL is allowed.
+ * `WSPUSH_EWRONGTHREAD` inside a callback; `WSPUSH_EFORK` in a child process. It is not freed then. */
 wspush_status wspush_server_free(struct wspush_server *server);
 
-// The request's path, without the query.
+/* The request's path, without the query. */
 wspush_status wspush_connect_path(const struct wspush_connect *connect, struct wspush_str *path);
 
-// The first value of a query parameter, decoded. `WSPUSH_ENOTFOUND`: there is none.
+/* The first value of a query parameter, decoded. `WSPUSH_ENOTFOUND`: there is none. */
 wspush_status wspush_connect_query(struct wspush_connect *connect,
                                    const char *name,
                                    size_t name_length,
                                    struct wspush_str *value);
 
-// The first value of a header, whose name is compared without regard to case. `WSPUSH_ENOTFOUND`: there is none, or it
-// is not UTF-8. `Authorization` is there once at the most; a client may send any other one several times.
+/* The first value of a header, whose name is compared without regard to case. `WSPUSH_ENOTFOUND`: there is none, or it
+ * is not UTF-8. `Authorization` is there once at the most; a client may send any other one several times. */
 wspush_status wspush_connect_header(const struct wspush_connect *connect,
                                     const char *name,
                                     size_t name_length,
                                     struct wspush_str *value);
 
-// Where the client comes from: `192.0.2.1:50000` or `[2001:db8::1]:50000`. `WSPUSH_ENOTFOUND`: it has gone already.
+/* Where the client comes from: `192.0.2.1:50000` or `[2001:db8::1]:50000`. `WSPUSH_ENOTFOUND`: it has gone already. */
 wspush_status wspush_connect_peer(struct wspush_connect *connect,
                                   struct wspush_str *peer);
 
-// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
-// `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`).
+/* Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
+ * `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`). */
 wspush_status wspush_connect_client_subject(struct wspush_connect *connect, struct wspush_str *subject);
 
-// The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more.
+/* The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
 wspush_status wspush_connect_channel(const struct wspush_connect *connect,
                                      size_t index,
                                      struct wspush_str *channel);
 
-// Lets it in, whatever the configuration says: with the default channel and those of `wspush_connect_add_channel`,
-// but not those that it asks for. The last one of accept and refuse counts.
+/* Lets it in, whatever the configuration says: with the default channel and those of `wspush_connect_add_channel`,
+ * but not those that it asks for. The last one of accept and refuse counts. */
 wspush_status wspush_connect_accept(struct wspush_connect *connect);
 
-// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
-// client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status.
+/* Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
+ * client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status. */
 wspush_status wspush_connect_refuse(struct wspush_connect *connect,
                                     uint16_t status,
                                     const char *reason,
                                     size_t reason_length);
 
-// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
-// empty name; who has none is not named.
+/* Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
+ * empty name; who has none is not named. */
 wspush_status wspush_connect_set_user(struct wspush_connect *connect,
                                       const char *user,
                                       size_t user_length);
 
-// Lets it receive a channel, beside those it is let in with.
+/* Lets it receive a channel, beside those it is let in with. */
 wspush_status wspush_connect_add_channel(struct wspush_connect *connect,
                                          const char *channel,
                                          size_t channel_length);
 
-// Whether it receives the default channel, what `wspush_broadcast` sends: it does, unless told otherwise by 0.
+/* Whether it receives the default channel, what `wspush_broadcast` sends: it does, unless told otherwise by 0. */
 wspush_status wspush_connect_set_broadcast(struct wspush_connect *connect,
                                            int32_t broadcast);
 
-// Chooses the subprotocol, which must be one that the client offers (`Sec-WebSocket-Protocol`), or else none is
-// chosen. Without it the configuration chooses.
+/* Chooses the subprotocol, which must be one that the client offers (`Sec-WebSocket-Protocol`), or else none is
+ * chosen. Without it the configuration chooses. */
 wspush_status wspush_connect_set_protocol(struct wspush_connect *connect,
                                           const char *protocol,
                                           size_t protocol_length);
 
-// The connection's id, for `wspush_send` and the like: never 0, and never used twice while the process lives.
+/* The connection's id, for `wspush_send` and the like: never 0, and never used twice while the process lives. */
 wspush_status wspush_session_id(struct wspush_session *session, uint64_t *conn);
 
-// The name that `wspush_connect_set_user` gave it; `WSPUSH_ENOTFOUND` if it has none. The text lives while the
-// callback runs.
+/* The name that `wspush_connect_set_user` gave it; `WSPUSH_ENOTFOUND` if it has none. The text lives while the
+ * callback runs. */
 wspush_status wspush_session_user(struct wspush_session *session,
                                   struct wspush_str *user);
 
-// Sends a message to this connection, in the order of the calls: behind what this callback has published and sent
-// before, and before what comes later in other ways. It is copied, and never refused for want of room; behind
-// `wspush_session_close` it is dropped.
+/* Sends a message to this connection, in the order of the calls: behind what this callback has published and sent
+ * before, and before what comes later in other ways. It is copied, and never refused for want of room; behind
+ * `wspush_session_close` it is dropped. */
 wspush_status wspush_session_reply(struct wspush_session *session,
                                    int32_t kind,
                                    const void *data,
                                    size_t length);
 
-// Closes this connection after what was replied; code and reason as in `wspush_close`.
+/* Closes this connection after what was replied; code and reason as in `wspush_close`. */
 wspush_status wspush_session_close(struct wspush_session *session,
                                    uint16_t code,
                                    const char *reason,
                                    size_t reason_length);
 
-// Lets this connection receive a channel from now on.
+/* Lets this connection receive a channel from now on. */
 wspush_status wspush_session_subscribe(struct wspush_session *session,
                                        const char *channel,
                                        size_t channel_length);
 
-// Lets it receive the channel no more.
+/* Lets it receive the channel no more. */
 wspush_status wspush_session_unsubscribe(struct wspush_session *session,
                                          const char *channel,
                                          size_t channel_length);
 
-// Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
-// with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
-//
-// Any thread; what one thread asks for happens in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
-// server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,
-// `WSPUSH_EUTF8`, `WSPUSH_ESTOPPED`.
+/* Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
+ * with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
+ *
+ * Any thread; what one thread asks for happens in its order. Never blocks on the network. `WSPUSH_EAGAIN`: the
+ * server's thread is behind, and nothing was published. Others: `WSPUSH_EEMPTY`, `WSPUSH_ETOOLARGE`,
+ * `WSPUSH_EUTF8`, `WSPUSH_ESTOPPED`. */
 wspush_status wspush_broadcast(const struct wspush_server *server,
                                int32_t kind,
                                const void *data,
                                size_t length,
                                struct wspush_receipt *receipt);
 
-// As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
-// for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: there are `channels_max` channels, and each has
-// subscribers.
+/* As `wspush_broadcast`, to the subscribers of a channel, which is made if need be. `WSPUSH_ECHANNEL`: not a name
+ * for a channel, as an empty one is not; `WSPUSH_ECHANNELS`: there are `channels_max` channels, and each has
+ * subscribers. */
 wspush_status wspush_publish(const struct wspush_server *server,
                              const char *channel,
                              size_t channel_length,
@@ -496,50 +496,50 @@ wspush_status wspush_publish(const struct wspush_server *server,
                              size_t length,
                              struct wspush_receipt *receipt);
 
-// Sends a message to one connection, behind what this thread has published before. Any thread; never blocks;
-// `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the server's thread sees whether the connection is still there: a
-// message to one that has gone is dropped, and a client that lets too much wait (`outbox_bytes_max`) is closed with
-// 1013. `WSPUSH_EINVAL`: 0 is no connection.
+/* Sends a message to one connection, behind what this thread has published before. Any thread; never blocks;
+ * `WSPUSH_EAGAIN` as for `wspush_broadcast`. Only the server's thread sees whether the connection is still there: a
+ * message to one that has gone is dropped, and a client that lets too much wait (`outbox_bytes_max`) is closed with
+ * 1013. `WSPUSH_EINVAL`: 0 is no connection. */
 wspush_status wspush_send(const struct wspush_server *server,
                           uint64_t conn,
                           int32_t kind,
                           const void *data,
                           size_t length);
 
-// Closes a connection, behind what this thread has published and sent before, with a code (1000 to 1003, 1007 to
-// 1014, 3000 to 4999) and a reason, of which more than 123 bytes are cut off; one that has gone already is no error,
-// but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/* Closes a connection, behind what this thread has published and sent before, with a code (1000 to 1003, 1007 to
+ * 1014, 3000 to 4999) and a reason, of which more than 123 bytes are cut off; one that has gone already is no error,
+ * but 0 is (`WSPUSH_EINVAL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
 wspush_status wspush_close(const struct wspush_server *server,
                            uint64_t conn,
                            uint16_t code,
                            const char *reason,
                            size_t reason_length);
 
-// Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
-// and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/* Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
+ * and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
 wspush_status wspush_subscribe(const struct wspush_server *server,
                                uint64_t conn,
                                const char *channel,
                                size_t channel_length);
 
-// Lets it receive the channel no more, but for what this thread has published before; as `wspush_subscribe`
-// otherwise.
+/* Lets it receive the channel no more, but for what this thread has published before; as `wspush_subscribe`
+ * otherwise. */
 wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  uint64_t conn,
                                  const char *channel,
                                  size_t channel_length);
 
-// The server's numbers as of its last turn. Any thread; also after the server has stopped.
+/* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);
 
-// How far the publication with this receipt's `id` has come. `WSPUSH_ENOTFOUND`: the server's thread has not seen it
-// yet, or it is not among the newest 4,096. Any thread; also after the server has stopped.
+/* How far the publication with this receipt's `id` has come. `WSPUSH_ENOTFOUND`: the server's thread has not seen it
+ * yet, or it is not among the newest 4,096. Any thread; also after the server has stopped. */
 wspush_status wspush_server_delivery(const struct wspush_server *server,
                                      uint64_t receipt_id,
                                      struct wspush_delivery *delivery);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}  /* extern "C" */
+#endif  /* __cplusplus */
 
 #endif  /* WSPUSH_H */

@@ -10,6 +10,10 @@
 #ifndef WSPUSH_HPP
 #define WSPUSH_HPP
 
+#if __cplusplus < 201703L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 201703L)
+#error "wspush.hpp needs C++17 (-std=c++17); wspush.h has the same for C and every C++"
+#else
+
 #include "wspush.h"
 
 #include <cstdint>
@@ -442,4 +446,6 @@ private:
 
 } // namespace wspush
 
-#endif
+#endif // C++17
+
+#endif // WSPUSH_HPP

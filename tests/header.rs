@@ -37,7 +37,29 @@ fn generated() -> String {
     }
     let mut text = Vec::new();
     builder.generate().expect("cbindgen reads libwspush/src").write(&mut text);
-    String::from_utf8(text).unwrap()
+    in_c89(&String::from_utf8(text).unwrap())
+}
+
+/// The comments in the one form that C89 knows. cbindgen's own puts every sentence of it on lines of its own.
+fn in_c89(header: &str) -> String {
+    let mut text = String::new();
+    let mut lines = header.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((before, comment)) = line.split_once("//") else {
+            text += line;
+            text.push('\n');
+            continue;
+        };
+        text += &format!("{before}/*{comment}");
+        let begins = format!("{before}//");
+        while before.trim().is_empty()
+            && let Some(next) = lines.next_if(|next| next.starts_with(&begins))
+        {
+            text += &format!("\n{before} *{}", &next[begins.len()..]);
+        }
+        text += " */\n";
+    }
+    text
 }
 
 /// Compares with the checked-in file, or writes it.

@@ -1,14 +1,16 @@
-//! The table of everything that can be set, one row for each field of [`Config`](super::Config). The order
-//! here is the order in `--help`, in what `--check` prints and in the documents.
+//! Everything that can be set: the fields of [`Config`] with their defaults, and the table. The order here is the order
+//! in `--help`, in what `--check` prints and in the documents.
 
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
     shown_optional, shown_text, token,
 };
 use super::setting::{Group, Kind, Setting};
-use super::validate::{check_origin, check_pattern, check_subprotocol};
-use super::{ClientAuth, KernelTls, LogLevel, SlowConsumer};
+use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
+use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer};
 use crate::limits;
+
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// `restart` and `reload` in the table.
 macro_rules! reloadable {
@@ -21,7 +23,7 @@ macro_rules! reloadable {
 }
 
 macro_rules! row {
-    ($field:ident, $group:ident, $kind:expr, $reload:ident, $secret:literal, $help:literal, $set:expr,
+    ($field:ident, $help:literal, $group:ident, $kind:expr, $reload:ident, $secret:literal, $set:expr,
      $get:expr) => {
         Setting {
             name: stringify!($field),
@@ -40,14 +42,14 @@ macro_rules! row {
 }
 
 macro_rules! integer {
-    ($field:ident, $group:ident, $bounds:ident, $unit:literal, $reload:ident, $help:literal) => {
+    ($field:ident, $help:literal, $group:ident, $bounds:ident, $unit:literal, $reload:ident) => {
         row!(
             $field,
+            $help,
             $group,
             Kind::Integer { bounds: limits::$bounds, unit: $unit },
             $reload,
             false,
-            $help,
             number,
             shown_number
         )
@@ -55,20 +57,20 @@ macro_rules! integer {
 }
 
 macro_rules! boolean {
-    ($field:ident, $group:ident, $reload:ident, $help:literal) => {
-        row!($field, $group, Kind::Boolean, $reload, false, $help, boolean, shown_boolean)
+    ($field:ident, $help:literal, $group:ident, $reload:ident) => {
+        row!($field, $help, $group, Kind::Boolean, $reload, false, boolean, shown_boolean)
     };
 }
 
 macro_rules! list {
-    ($field:ident, $group:ident, $max:ident, $of:literal, $reload:ident, $help:literal, $entry:expr) => {
+    ($field:ident, $help:literal, $group:ident, $max:ident, $of:literal, $reload:ident, $entry:expr) => {
         row!(
             $field,
+            $help,
             $group,
             Kind::List { max: limits::$max, of: $of },
             $reload,
             false,
-            $help,
             |value| entries(value, $entry),
             shown_entries
         )
@@ -76,326 +78,167 @@ macro_rules! list {
 }
 
 macro_rules! text {
-    ($field:ident, $group:ident, $kind:expr, $reload:ident, $help:literal) => {
-        row!($field, $group, $kind, $reload, false, $help, parsed, shown_text)
+    ($field:ident, $help:literal, $group:ident, $kind:expr, $reload:ident) => {
+        row!($field, $help, $group, $kind, $reload, false, parsed, shown_text)
     };
 }
 
-/// Everything that can be set.
-pub static SETTINGS: &[Setting] = &[
-    list!(
-        listen,
-        Network,
-        LISTEN_MAX,
-        "an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443",
-        restart,
-        "Addresses of the public listeners; with tls:// it speaks TLS",
-        entry
-    ),
-    text!(
-        admin,
-        Network,
-        Kind::Text("off, an address with its port (tls:// before it for TLS), or unix:/path"),
-        restart,
-        "Where the admin API listens"
-    ),
-    row!(
-        admin_token,
-        Network,
-        Kind::Text("1 to 256 characters: letters, digits and -._~+/="),
-        reload,
-        true,
-        "Bearer token of the admin API; needed unless it is on loopback or a Unix socket",
-        token,
-        shown_optional
-    ),
-    list!(
-        tls_cert,
-        Network,
-        CERTIFICATES_MAX,
-        "a PEM file's name",
-        reload,
-        "Certificates for TLS, each with its chain; chosen by the name asked for, else the first one",
-        file
-    ),
-    list!(
-        tls_key,
-        Network,
-        CERTIFICATES_MAX,
-        "a PEM file's name",
-        reload,
-        "Private keys of the certificates, in the same order",
-        file
-    ),
-    list!(
-        tls_ocsp,
-        Network,
-        CERTIFICATES_MAX,
-        "a DER file's name, or - for none",
-        reload,
-        "OCSP responses for the certificates, in the same order",
-        file
-    ),
-    row!(
-        tls_client_ca,
-        Network,
-        Kind::Text("a PEM file's name"),
-        reload,
-        false,
-        "Certificates by which clients' certificates are checked",
-        optional_file,
-        shown_optional
-    ),
-    text!(
-        tls_client_auth,
-        Network,
-        Kind::Choice(ClientAuth::NAMES),
-        reload,
-        "Whether TLS clients are asked for a certificate, and let in without one"
-    ),
-    text!(
-        kernel_tls,
-        Network,
-        Kind::Choice(KernelTls::NAMES),
-        restart,
-        "Whether Linux encrypts open wss connections, where it has the module tls"
-    ),
-    boolean!(demo, Network, restart, "Serve the demo page, /echo and /chat"),
-    boolean!(ws_only, Network, restart, "Serve nothing but /ws on the public listeners"),
-    boolean!(
-        reuseport,
-        Network,
-        restart,
-        "Let a successor listen on the same addresses while this server still runs (SO_REUSEPORT)"
-    ),
-    list!(
-        origins,
-        Network,
-        LIST_MAX,
-        "auto, *, null or an origin like https://example.com:8443",
-        reload,
+/// A setting's field with its default, its row in the table, and the text that describes it in both.
+macro_rules! settings {
+    ($(
+        $(#[$doc:meta])* $field:ident: $type:ty = $default:expr, $row:ident($($arg:tt)*), $help:literal;
+    )*) => {
+        /// Everything that can be set. [`Config::default`] is a server on loopback port 8080, whose host pushes through
+        /// a [`Handle`](crate::Handle): a library opens no port that nobody asked for.
+        #[derive(Clone, PartialEq)]
+        pub struct Config {
+            $(#[doc = concat!($help, ".")] $(#[$doc])* pub $field: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Config {
+                Config { $($field: $default,)* }
+            }
+        }
+
+        /// The table of all settings.
+        pub static SETTINGS: &[Setting] = &[$($row!($field, $help, $($arg)*),)*];
+    };
+}
+
+settings! {
+    listen: Vec<Listen> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()],
+        list(
+            Network,
+            LISTEN_MAX,
+            "an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443",
+            restart,
+            entry
+        ),
+        "Addresses of the public listeners; with tls:// it speaks TLS";
+    admin: AdminListen = AdminListen::Off,
+        text(
+            Network,
+            Kind::Text("off, an address with its port (tls:// before it for TLS), or unix:/path"),
+            restart
+        ),
+        "Where the admin API listens";
+    admin_token: Option<String> = None,
+        row(
+            Network,
+            Kind::Text("1 to 256 characters: letters, digits and -._~+/="),
+            reload,
+            true,
+            token,
+            shown_optional
+        ),
+        "Bearer token of the admin API; needed unless it is on loopback or a Unix socket";
+    /// The first one is for clients that ask for none of the names in any.
+    tls_cert: Vec<String> = Vec::new(), list(Network, CERTIFICATES_MAX, "a PEM file's name", reload, file),
+        "Certificates for TLS, each with its chain; chosen by the name asked for, else the first one";
+    tls_key: Vec<String> = Vec::new(), list(Network, CERTIFICATES_MAX, "a PEM file's name", reload, file),
+        "Private keys of the certificates, in the same order";
+    /// None, or one for each (`-`: it has none).
+    tls_ocsp: Vec<String> = Vec::new(),
+        list(Network, CERTIFICATES_MAX, "a DER file's name, or - for none", reload, file),
+        "OCSP responses for the certificates, in the same order";
+    tls_client_ca: Option<String> = None,
+        row(Network, Kind::Text("a PEM file's name"), reload, false, optional_file, shown_optional),
+        "Certificates by which clients' certificates are checked";
+    tls_client_auth: ClientAuth = ClientAuth::Off, text(Network, Kind::Choice(ClientAuth::NAMES), reload),
+        "Whether TLS clients are asked for a certificate, and let in without one";
+    kernel_tls: KernelTls = KernelTls::Auto, text(Network, Kind::Choice(KernelTls::NAMES), restart),
+        "Whether Linux encrypts open wss connections, where it has the module tls";
+    demo: bool = false, boolean(Network, restart),
+        "Serve the demo page, /echo and /chat";
+    ws_only: bool = false, boolean(Network, restart),
+        "Serve nothing but /ws on the public listeners";
+    /// The successor has to be of the same user.
+    reuseport: bool = false, boolean(Network, restart),
+        "Let a successor listen on the same addresses while this server still runs (SO_REUSEPORT)";
+    /// `auto` is [`OWN_ORIGIN`].
+    origins: Vec<String> = vec![OWN_ORIGIN.to_owned()],
+        list(
+            Network,
+            LIST_MAX,
+            "auto, *, null or an origin like https://example.com:8443",
+            reload,
+            check_origin
+        ),
         "Pages that may connect, by their Origin; a request without one always passes; * is any; auto is any, but \
-         with a cookie or to a host's handler only those of the Host asked for",
-        check_origin
-    ),
-    list!(
-        subprotocols,
-        Network,
-        LIST_MAX,
-        "a token as in RFC 6455",
-        reload,
-        "Subprotocols offered; the client's first match is chosen",
-        check_subprotocol
-    ),
-    integer!(
-        max_connections,
-        Limits,
-        MAX_CONNECTIONS,
-        "connections",
-        restart,
-        "Open connections on the public listeners; one more is answered 503"
-    ),
-    integer!(
-        admin_connections_max,
-        Limits,
-        ADMIN_CONNECTIONS_MAX,
-        "connections",
-        restart,
-        "Open connections on the admin listener; beyond it the oldest without the token goes"
-    ),
-    integer!(
-        connections_per_address_max,
-        Limits,
-        CONNECTIONS_PER_ADDRESS_MAX,
-        "connections",
-        reload,
+         with a cookie or to a host's handler only those of the Host asked for";
+    subprotocols: Vec<String> = Vec::new(),
+        list(Network, LIST_MAX, "a token as in RFC 6455", reload, check_subprotocol),
+        "Subprotocols offered; the client's first match is chosen";
+    max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
+        "Open connections on the public listeners; one more is answered 503";
+    admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),
+        "Open connections on the admin listener; beyond it the oldest without the token goes";
+    connections_per_address_max: u32 = 0, integer(Limits, CONNECTIONS_PER_ADDRESS_MAX, "connections", reload),
         "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
-         listener; 0: no cap"
-    ),
-    integer!(handshake_bytes_max, Limits, HANDSHAKE_BYTES_MAX, "bytes", restart, "Size of a request head"),
-    integer!(
-        message_bytes_max,
-        Limits,
-        MESSAGE_BYTES_MAX,
-        "bytes",
-        reload,
-        "A message from a client, all fragments together"
-    ),
-    integer!(
-        assembly_bytes_max,
-        Limits,
-        ASSEMBLY_BYTES_MAX,
-        "bytes",
-        restart,
-        "Memory for all incomplete messages and request heads together"
-    ),
-    integer!(
-        backlog_bytes_max,
-        Limits,
-        BACKLOG_BYTES_MAX,
-        "bytes",
-        reload,
-        "Memory for outboxes, rests of frames for slow consumers, input that waits and the demo's request bodies"
-    ),
-    integer!(
-        outbox_bytes_max,
-        Limits,
-        OUTBOX_BYTES_MAX,
-        "bytes",
-        reload,
-        "Bytes waiting for one connection outside the logs"
-    ),
-    integer!(
-        admin_body_bytes_max,
-        Limits,
-        ADMIN_BODY_BYTES_MAX,
-        "bytes",
-        reload,
-        "Body of an admin request; as one publication it must fit the log"
-    ),
-    integer!(
-        inbox_commands_max,
-        Limits,
-        INBOX_COMMANDS_MAX,
-        "commands",
-        restart,
-        "Commands from other threads waiting for the reactor"
-    ),
-    integer!(inbox_bytes_max, Limits, INBOX_BYTES_MAX, "bytes", restart, "Bytes of those commands"),
-    integer!(
-        handshake_ms,
-        Timeouts,
-        HANDSHAKE_MS,
-        "ms",
-        reload,
-        "From accept to the end of the request head"
-    ),
-    integer!(
-        heartbeat_ms,
-        Timeouts,
-        HEARTBEAT_MS,
-        "ms",
-        reload,
-        "A connection silent for this long is pinged; 0: never"
-    ),
-    integer!(
-        pong_wait_ms,
-        Timeouts,
-        PONG_WAIT_MS,
-        "ms",
-        reload,
-        "A connection that is silent for this long after a ping, or takes nothing before its close frame, is dropped"
-    ),
-    integer!(
-        message_ms,
-        Timeouts,
-        MESSAGE_MS,
-        "ms",
-        reload,
-        "From a client's message's first byte to its last"
-    ),
-    integer!(
-        close_wait_ms,
-        Timeouts,
-        CLOSE_WAIT_MS,
-        "ms",
-        reload,
-        "How long a peer may take to close its side after a close frame or a last response"
-    ),
-    integer!(
-        keep_alive_ms,
-        Timeouts,
-        KEEP_ALIVE_MS,
-        "ms",
-        reload,
-        "An HTTP connection without a request for this long is closed"
-    ),
-    integer!(drain_ms, Timeouts, DRAIN_MS, "ms", reload, "From the first TERM or INT to the end"),
-    list!(
-        channels,
-        Channels,
-        LIST_MAX,
-        "a channel's name, or the beginning of one and *",
-        reload,
-        "Channels that a client may choose with ?channel=",
-        check_pattern
-    ),
-    integer!(channels_max, Channels, CHANNELS_MAX, "channels", restart, "Channels at once"),
-    integer!(
-        channels_per_connection_max,
-        Channels,
-        CHANNELS_PER_CONNECTION_MAX,
-        "channels",
-        reload,
-        "Channels that one connection may join beyond the default one"
-    ),
-    integer!(
-        channel_idle_ms,
-        Channels,
-        CHANNEL_IDLE_MS,
-        "ms",
-        reload,
-        "A channel without subscribers and publications for this long is forgotten, sooner where room is needed"
-    ),
-    integer!(
-        log_publications,
-        Channels,
-        LOG_PUBLICATIONS,
-        "publications",
-        restart,
-        "Publications that a channel's log keeps"
-    ),
-    integer!(log_bytes, Channels, LOG_BYTES, "bytes", restart, "Bytes that a channel's log keeps"),
-    integer!(
-        logs_bytes_max,
-        Channels,
-        LOGS_BYTES_MAX,
-        "bytes",
-        restart,
-        "Memory for all logs together; beyond it the largest gives up its older half"
-    ),
-    text!(
-        slow_consumer,
-        Channels,
-        Kind::Choice(SlowConsumer::NAMES),
-        reload,
-        "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication"
-    ),
-    boolean!(deflate, Compression, reload, "Offer permessage-deflate (RFC 7692) to clients that ask for it"),
-    integer!(
-        deflate_bytes_min,
-        Compression,
-        DEFLATE_BYTES_MIN,
-        "bytes",
-        reload,
-        "Messages below this size are not compressed"
-    ),
-    integer!(
-        deflate_level,
-        Compression,
-        DEFLATE_LEVEL,
-        "level",
-        reload,
-        "How hard the compressor tries: 1 is the fastest, 9 the smallest"
-    ),
-    integer!(
-        flush_slice,
-        Running,
-        FLUSH_SLICE,
-        "subscribers",
-        reload,
-        "Subscribers visited by the flush between two looks at the poll"
-    ),
-    integer!(
-        accept_budget,
-        Running,
-        ACCEPT_BUDGET,
-        "connections",
-        reload,
-        "Connections accepted per listener between two looks at the poll"
-    ),
-    text!(log_level, Running, Kind::Choice(LogLevel::NAMES), reload, "How much is logged"),
-];
+         listener; 0: no cap";
+    handshake_bytes_max: usize = 8 << 10, integer(Limits, HANDSHAKE_BYTES_MAX, "bytes", restart),
+        "Size of a request head";
+    message_bytes_max: usize = 64 << 10, integer(Limits, MESSAGE_BYTES_MAX, "bytes", reload),
+        "A message from a client, all fragments together";
+    assembly_bytes_max: usize = 64 << 20, integer(Limits, ASSEMBLY_BYTES_MAX, "bytes", restart),
+        "Memory for all incomplete messages and request heads together";
+    backlog_bytes_max: usize = 64 << 20, integer(Limits, BACKLOG_BYTES_MAX, "bytes", reload),
+        "Memory for outboxes, rests of frames for slow consumers, input that waits and the demo's request bodies";
+    outbox_bytes_max: usize = 64 << 10, integer(Limits, OUTBOX_BYTES_MAX, "bytes", reload),
+        "Bytes waiting for one connection outside the logs";
+    admin_body_bytes_max: usize = 1 << 20, integer(Limits, ADMIN_BODY_BYTES_MAX, "bytes", reload),
+        "Body of an admin request; as one publication it must fit the log";
+    inbox_commands_max: usize = 65_536, integer(Limits, INBOX_COMMANDS_MAX, "commands", restart),
+        "Commands from other threads waiting for the reactor";
+    inbox_bytes_max: usize = 64 << 20, integer(Limits, INBOX_BYTES_MAX, "bytes", restart),
+        "Bytes of those commands";
+    /// Also from a later request's first byte to its end.
+    handshake_ms: u64 = 5_000, integer(Timeouts, HANDSHAKE_MS, "ms", reload),
+        "From accept to the end of the request head";
+    heartbeat_ms: u64 = 30_000, integer(Timeouts, HEARTBEAT_MS, "ms", reload),
+        "A connection silent for this long is pinged; 0: never";
+    pong_wait_ms: u64 = 10_000, integer(Timeouts, PONG_WAIT_MS, "ms", reload),
+        "A connection that is silent for this long after a ping, or takes nothing before its close frame, is dropped";
+    message_ms: u64 = 60_000, integer(Timeouts, MESSAGE_MS, "ms", reload),
+        "From a client's message's first byte to its last";
+    close_wait_ms: u64 = 2_000, integer(Timeouts, CLOSE_WAIT_MS, "ms", reload),
+        "How long a peer may take to close its side after a close frame or a last response";
+    keep_alive_ms: u64 = 75_000, integer(Timeouts, KEEP_ALIVE_MS, "ms", reload),
+        "An HTTP connection without a request for this long is closed";
+    drain_ms: u64 = 5_000, integer(Timeouts, DRAIN_MS, "ms", reload),
+        "From the first TERM or INT to the end";
+    channels: Vec<String> = vec!["public.*".to_owned()],
+        list(Channels, LIST_MAX, "a channel's name, or the beginning of one and *", reload, check_pattern),
+        "Channels that a client may choose with ?channel=";
+    channels_max: usize = 10_000, integer(Channels, CHANNELS_MAX, "channels", restart),
+        "Channels at once";
+    channels_per_connection_max: usize = 16, integer(Channels, CHANNELS_PER_CONNECTION_MAX, "channels", reload),
+        "Channels that one connection may join beyond the default one";
+    channel_idle_ms: u64 = 300_000, integer(Channels, CHANNEL_IDLE_MS, "ms", reload),
+        "A channel without subscribers and publications for this long is forgotten, sooner where room is needed";
+    log_publications: usize = 1_024, integer(Channels, LOG_PUBLICATIONS, "publications", restart),
+        "Publications that a channel's log keeps";
+    log_bytes: usize = 4 << 20, integer(Channels, LOG_BYTES, "bytes", restart),
+        "Bytes that a channel's log keeps";
+    logs_bytes_max: usize = 1 << 30, integer(Channels, LOGS_BYTES_MAX, "bytes", restart),
+        "Memory for all logs together; beyond it the largest gives up its older half";
+    slow_consumer: SlowConsumer = SlowConsumer::Close,
+        text(Channels, Kind::Choice(SlowConsumer::NAMES), reload),
+        "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication";
+    deflate: bool = cfg!(feature = "deflate"), boolean(Compression, reload),
+        "Offer permessage-deflate (RFC 7692) to clients that ask for it";
+    deflate_bytes_min: usize = 128, integer(Compression, DEFLATE_BYTES_MIN, "bytes", reload),
+        "Messages below this size are not compressed";
+    deflate_level: u8 = 3, integer(Compression, DEFLATE_LEVEL, "level", reload),
+        "How hard the compressor tries: 1 is the fastest, 9 the smallest";
+    flush_slice: usize = 4_096, integer(Running, FLUSH_SLICE, "subscribers", reload),
+        "Subscribers visited by the flush between two looks at the poll";
+    accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),
+        "Connections accepted per listener between two looks at the poll";
+    log_level: LogLevel = LogLevel::Info, text(Running, Kind::Choice(LogLevel::NAMES), reload),
+        "How much is logged";
+}
 
 #[cfg(test)]
 mod tests {

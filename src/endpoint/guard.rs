@@ -13,7 +13,7 @@ use crate::protocol::origin::{self, Origin};
 use crate::protocol::response::Refusal;
 
 /// What the admin listener asks of whoever comes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Fence<'a> {
     /// The bearer token.
     pub token: Option<&'a str>,

@@ -2,7 +2,7 @@
 //!
 //! What can be taken away again, as memory can, goes from the address that holds most: see [`Holdings`]. Of what can't
 //! be, as channels, no address gets more than a [`Share`]. There is no fixed quota for that either: an address may hold
-//! up to [`FREE_TIMES`] as much as is still free. Alone it may have most of what there is (behind a proxy all clients
+//! up to four times as much as is still free. Alone it may have most of what there is (behind a proxy all clients
 //! are one address); the more of them want much, the less each may have, and something is always left for one that
 //! comes new.
 

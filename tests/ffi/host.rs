@@ -95,8 +95,20 @@ pub(crate) fn check_header(language: Language, standard: &str, header: &str) {
     }
     let kind = if language == Language::C { "c" } else { "c++" };
     let mut compiler = language.compiler();
-    compiler.arg(format!("-std={standard}")).args(["-fsyntax-only", "-x", kind]);
+    compiler.arg(format!("-std={standard}")).args(["-fsyntax-only", "-pedantic-errors", "-x", kind]);
     run(compiler.arg(root().join("include").join(header)));
+}
+
+/// What a compiler says of a header that is not for this standard of C++; None: there is no compiler.
+pub(crate) fn refused_header(standard: &str, header: &str) -> Option<String> {
+    if !has_compiler(Language::Cpp) {
+        return None;
+    }
+    let mut compiler = Language::Cpp.compiler();
+    compiler.arg(format!("-std={standard}")).args(["-fsyntax-only", "-x", "c++"]);
+    let output = compiler.arg(root().join("include").join(header)).output().unwrap();
+    assert!(!output.status.success(), "{header} compiles as {standard}");
+    Some(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Compiles a program against the library; None: a tool is missing.

@@ -30,12 +30,19 @@ fn under_each_tool(program: &str, drive: impl Fn(&mut Host, u16)) -> Vec<String>
 
 #[test]
 fn headers_compile_alone() {
-    for standard in ["c99", "c11", "c17"] {
+    for standard in ["c89", "c99", "c11", "c17"] {
         host::check_header(Language::C, standard, "wspush.h");
     }
     for standard in ["c++17", "c++20"] {
         host::check_header(Language::Cpp, standard, "wspush.h");
         host::check_header(Language::Cpp, standard, "wspush.hpp");
+    }
+    for standard in ["c++11", "c++14"] {
+        host::check_header(Language::Cpp, standard, "wspush.h");
+        if let Some(said) = host::refused_header(standard, "wspush.hpp") {
+            assert_eq!(said.matches("error:").count(), 1, "{said}");
+            assert!(said.contains("wspush.hpp needs C++17"), "{said}");
+        }
     }
 }
 

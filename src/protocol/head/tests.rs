@@ -162,3 +162,15 @@ proptest! {
         let _ = parse(&bytes, bytes_max);
     }
 }
+
+#[test]
+fn debug_shows_no_credentials() {
+    let request = b"GET /ws?token=hunter2 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hunter2\r\n\
+                    Cookie: a=hunter2\r\n\r\n";
+    let (head, _) = parse(request, 8192).unwrap().unwrap();
+    let shown = format!("{head:?}");
+    assert!(
+        shown.contains("/ws") && shown.contains("Authorization") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}
