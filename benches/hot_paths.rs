@@ -7,7 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
 use wspush::Message;
-use wspush::protocol::message::{self, Step};
+use wspush::protocol::message::{Assembler, Step};
 use wspush::protocol::pool::Pool;
 use wspush::protocol::{frame, handshake, head, mask, utf8};
 use wspush::push::Log;
@@ -31,7 +31,14 @@ fn codec(c: &mut Criterion) {
             let (mut pool, mut scratch, mut input) = (Pool::new(1 << 20), Vec::new(), frame.clone());
             b.iter(|| {
                 input.copy_from_slice(&frame);
-                let step = message::next(&mut input, &mut None, &mut pool, &mut scratch, 1 << 20, 0, None);
+                let assembler = Assembler {
+                    pool: &mut pool,
+                    scratch: &mut scratch,
+                    inflater: None,
+                    message_bytes_max: 1 << 20,
+                    reserve: 0,
+                };
+                let step = assembler.next(&mut input, &mut None);
                 assert!(matches!(black_box(step), Ok((_, Step::Event(_)))));
             });
         });

@@ -35,7 +35,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What a call of [`next`] came to.
+/// What a call of [`Assembler::next`] came to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// The input is used up, but for what isn't consumed: the beginning of a header or of a control frame,
@@ -71,29 +71,19 @@ pub struct Assembly {
     fin: bool,
 }
 
-/// Decodes the next thing in `input` and says how many bytes it took; unmasks in place.
-///
-/// `reserve` is how many chunks the assembly has to leave in the pool for others, `message_bytes_max` bounds
-/// the sum of a message's fragments and is held against every header, before its payload arrives. After a
-/// violation the assembly is gone and its chunks are free. Complete unfragmented frames allocate nothing.
-///
-/// With an `inflater` permessage-deflate is agreed on: deflated messages are collected as they come, inflated when they
-/// are whole, and bounded by `message_bytes_max` on both sides of it (see [`deflated_bytes_max`]).
-#[inline]
-pub fn next<'a>(
-    input: &'a mut [u8],
-    assembly: &mut Option<Box<Assembly>>,
-    pool: &mut Pool,
-    scratch: &'a mut Vec<u8>,
-    message_bytes_max: usize,
-    reserve: usize,
-    inflater: Option<&'a mut Inflater>,
-) -> Result<(usize, Step<'a>), Violation> {
-    let result = step(input, assembly, pool, scratch, message_bytes_max, reserve, inflater);
-    if result.is_err() {
-        abandon(assembly, pool);
-    }
-    result
+/// Puts messages together: what every connection shares, and what is allowed on this one.
+pub struct Assembler<'a, 'p> {
+    /// Where pieces are kept.
+    pub pool: &'p mut Pool,
+    /// Where a message in pieces is put together.
+    pub scratch: &'a mut Vec<u8>,
+    /// With one, permessage-deflate is agreed on: deflated messages are collected as they come, inflated when they are
+    /// whole, and bounded by `message_bytes_max` on both sides of it (see [`deflated_bytes_max`]).
+    pub inflater: Option<&'a mut Inflater>,
+    /// Bounds the sum of a message's fragments, and is held against every header, before its payload arrives.
+    pub message_bytes_max: usize,
+    /// How many chunks have to be left in the pool for others.
+    pub reserve: usize,
 }
 
 /// Drops an assembly and gives its chunks back.
@@ -115,49 +105,112 @@ pub fn give_up(assembly: &mut Option<Box<Assembly>>, pool: &mut Pool) -> Violati
     Violation { code: CloseCode::TRY_AGAIN_LATER, reason: "out of assembly memory" }
 }
 
-fn step<'a>(
-    input: &'a mut [u8],
-    assembly: &mut Option<Box<Assembly>>,
-    pool: &mut Pool,
-    scratch: &'a mut Vec<u8>,
-    message_bytes_max: usize,
-    reserve: usize,
-    inflater: Option<&'a mut Inflater>,
-) -> Result<(usize, Step<'a>), Violation> {
-    if input.is_empty() {
-        return Ok((0, Step::Need));
+impl<'a> Assembler<'a, '_> {
+    /// Decodes the next thing in `input` and says how many bytes it took; unmasks in place.
+    ///
+    /// After a violation the assembly is gone and its chunks are free. Complete unfragmented frames allocate nothing.
+    #[inline]
+    pub fn next(
+        self,
+        input: &'a mut [u8],
+        assembly: &mut Option<Box<Assembly>>,
+    ) -> Result<(usize, Step<'a>), Violation> {
+        // Its bytes are borrowed for the step's, the pool only for this call.
+        let pool = &mut *self.pool;
+        let this = Assembler { pool, ..self };
+        let result = this.step(input, assembly);
+        if result.is_err() {
+            abandon(assembly, self.pool);
+        }
+        result
     }
-    if assembly.as_ref().is_some_and(|assembly| assembly.left > 0) {
-        return absorb(input, 0, assembly, pool, (scratch, message_bytes_max, inflater), reserve);
-    }
-    let Some(header) = frame::decode_header(input, inflater.is_some())? else {
-        return Ok((0, Step::Need));
-    };
-    let end = header.size as u64 + header.len;
-    let whole = end <= input.len() as u64;
-    if header.opcode.is_control() {
-        if !whole {
+
+    fn step(
+        self,
+        input: &'a mut [u8],
+        assembly: &mut Option<Box<Assembly>>,
+    ) -> Result<(usize, Step<'a>), Violation> {
+        if input.is_empty() {
             return Ok((0, Step::Need));
         }
-        let (end, payload) = take(input, &header);
-        return Ok((end, Step::Event(control(header.opcode, payload)?)));
-    }
-    check_order(&header, assembly.is_some())?;
-    let buffered = assembly.as_ref().map_or(0, |assembly| assembly.chain.len());
-    let deflated = header.deflated || assembly.as_ref().is_some_and(|assembly| assembly.deflated);
-    let bytes_max = if deflated { deflated_bytes_max(message_bytes_max) } else { message_bytes_max };
-    if buffered as u64 + header.len > bytes_max as u64 {
-        return Err(Violation::too_big());
-    }
-    if whole && header.fin && assembly.is_none() {
-        let (end, mut payload) = take(input, &header);
-        if let Some(inflater) = inflater.filter(|_| deflated) {
-            payload = inflater.message(std::iter::once(payload), message_bytes_max)?;
+        if assembly.as_ref().is_some_and(|assembly| assembly.left > 0) {
+            return self.absorb(input, 0, assembly);
         }
-        return Ok((end, Step::Event(data(header.opcode == Opcode::Text, payload)?)));
+        let Some(header) = frame::decode_header(input, self.inflater.is_some())? else {
+            return Ok((0, Step::Need));
+        };
+        let end = header.size as u64 + header.len;
+        let whole = end <= input.len() as u64;
+        if header.opcode.is_control() {
+            if !whole {
+                return Ok((0, Step::Need));
+            }
+            let (end, payload) = take(input, &header);
+            return Ok((end, Step::Event(control(header.opcode, payload)?)));
+        }
+        check_order(&header, assembly.is_some())?;
+        let buffered = assembly.as_ref().map_or(0, |assembly| assembly.chain.len());
+        let deflated = header.deflated || assembly.as_ref().is_some_and(|assembly| assembly.deflated);
+        let bytes_max =
+            if deflated { deflated_bytes_max(self.message_bytes_max) } else { self.message_bytes_max };
+        if buffered as u64 + header.len > bytes_max as u64 {
+            return Err(Violation::too_big());
+        }
+        if whole && header.fin && assembly.is_none() {
+            let (end, mut payload) = take(input, &header);
+            if let Some(inflater) = self.inflater.filter(|_| deflated) {
+                payload = inflater.message(std::iter::once(payload), self.message_bytes_max)?;
+            }
+            return Ok((end, Step::Event(data(header.opcode == Opcode::Text, payload)?)));
+        }
+        assembly.get_or_insert_default().begin(&header);
+        self.absorb(input, header.size, assembly)
     }
-    assembly.get_or_insert_default().begin(&header);
-    absorb(input, header.size, assembly, pool, (scratch, message_bytes_max, inflater), reserve)
+
+    /// Takes what is there of the current frame's payload, which begins at `from`.
+    fn absorb(
+        self,
+        input: &'a mut [u8],
+        from: usize,
+        assembly: &mut Option<Box<Assembly>>,
+    ) -> Result<(usize, Step<'a>), Violation> {
+        let Some(state) = assembly.as_deref_mut() else { return Ok((from, Step::Absorbed)) };
+        let here = input.len() - from;
+        let end = from + usize::try_from(state.left).map_or(here, |left| left.min(here));
+        if !state.fin || state.left > here as u64 {
+            let missing = self.pool.chunks_missing(&state.chain, end - from, self.reserve);
+            if missing > 0 {
+                return Ok((from, Step::NoRoom(missing)));
+            }
+        }
+        let piece = &mut input[from..end];
+        unmask(piece, state.mask, usize::from(state.phase));
+        state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
+        state.left -= piece.len() as u64;
+        if state.left == 0 && state.fin {
+            let text = state.text;
+            if let Some(inflater) = self.inflater.filter(|_| state.deflated) {
+                let pieces = self.pool.pieces(&state.chain).chain(std::iter::once(&*piece));
+                let message = inflater.message(pieces, self.message_bytes_max)?;
+                abandon(assembly, self.pool);
+                return Ok((end, Step::Event(data(text, message)?)));
+            }
+            // The last piece goes straight behind the others; the whole text is checked once more, which costs
+            // less than keeping a promise that the compiler can't see.
+            let scratch = self.scratch;
+            scratch.clear();
+            self.pool.gather(&state.chain, scratch);
+            scratch.extend_from_slice(piece);
+            abandon(assembly, self.pool);
+            return Ok((end, Step::Event(data(text, scratch)?)));
+        }
+        if state.text && !state.deflated && !state.utf8.push(piece) {
+            return Err(Violation::not_utf8());
+        }
+        let appended = self.pool.append(&mut state.chain, piece, self.reserve);
+        debug_assert!(appended, "there was room");
+        Ok((end, Step::Absorbed))
+    }
 }
 
 /// Unmasks a frame that lies in `input` as a whole; where it ends, and its payload.
@@ -196,55 +249,6 @@ fn data(text: bool, message: &[u8]) -> Result<Event<'_>, Violation> {
         return Ok(Event::Binary(message));
     }
     simdutf8::basic::from_utf8(message).map(Event::Text).map_err(|_| Violation::not_utf8())
-}
-
-/// What a message's end needs: where to put it together, how long it may be, and what inflates it.
-type Ending<'a> = (&'a mut Vec<u8>, usize, Option<&'a mut Inflater>);
-
-/// Takes what is there of the current frame's payload, which begins at `from`.
-fn absorb<'a>(
-    input: &'a mut [u8],
-    from: usize,
-    assembly: &mut Option<Box<Assembly>>,
-    pool: &mut Pool,
-    (scratch, message_bytes_max, inflater): Ending<'a>,
-    reserve: usize,
-) -> Result<(usize, Step<'a>), Violation> {
-    let Some(state) = assembly.as_deref_mut() else { return Ok((from, Step::Absorbed)) };
-    let here = input.len() - from;
-    let end = from + usize::try_from(state.left).map_or(here, |left| left.min(here));
-    if !state.fin || state.left > here as u64 {
-        let missing = pool.chunks_missing(&state.chain, end - from, reserve);
-        if missing > 0 {
-            return Ok((from, Step::NoRoom(missing)));
-        }
-    }
-    let piece = &mut input[from..end];
-    unmask(piece, state.mask, usize::from(state.phase));
-    state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
-    state.left -= piece.len() as u64;
-    if state.left == 0 && state.fin {
-        let text = state.text;
-        if let Some(inflater) = inflater.filter(|_| state.deflated) {
-            let pieces = pool.pieces(&state.chain).chain(std::iter::once(&*piece));
-            let message = inflater.message(pieces, message_bytes_max)?;
-            abandon(assembly, pool);
-            return Ok((end, Step::Event(data(text, message)?)));
-        }
-        // The last piece goes straight behind the others; the whole text is checked once more, which costs
-        // less than keeping a promise that the compiler can't see.
-        scratch.clear();
-        pool.gather(&state.chain, scratch);
-        scratch.extend_from_slice(piece);
-        abandon(assembly, pool);
-        return Ok((end, Step::Event(data(text, scratch)?)));
-    }
-    if state.text && !state.deflated && !state.utf8.push(piece) {
-        return Err(Violation::not_utf8());
-    }
-    let appended = pool.append(&mut state.chain, piece, reserve);
-    debug_assert!(appended, "there was room");
-    Ok((end, Step::Absorbed))
 }
 
 impl Assembly {

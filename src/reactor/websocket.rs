@@ -5,7 +5,7 @@ use crate::endpoint::{Kind, Session, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
-use crate::protocol::message::{self, Event, Step};
+use crate::protocol::message::{self, Assembler, Event, Step};
 use crate::push::{Message, PushError};
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
@@ -40,16 +40,14 @@ impl<S: Socket> Reactor<S> {
         let calls_back = self.slots[index].kind == Kind::Push;
         // A callback must not see what earlier ones have ended.
         while !calls_back || self.may_call_back(index) {
-            let step = message::next(
-                &mut input[at..],
-                &mut assembly,
-                &mut self.pool,
-                &mut scratch,
-                bytes_max,
-                POOL_RESERVE,
-                inflater.as_mut(),
-            );
-            let next = match step {
+            let assembler = Assembler {
+                pool: &mut self.pool,
+                scratch: &mut scratch,
+                inflater: inflater.as_mut(),
+                message_bytes_max: bytes_max,
+                reserve: POOL_RESERVE,
+            };
+            let next = match assembler.next(&mut input[at..], &mut assembly) {
                 Ok((_, Step::Need)) => break,
                 Ok((used, Step::Absorbed)) => {
                     at += used;

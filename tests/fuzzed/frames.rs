@@ -1,7 +1,7 @@
 //! Frames, messages and chunked bodies: any split of the same bytes means the same.
 
 use wspush::protocol::frame::{self, Opcode};
-use wspush::protocol::message::{self, Event, Step};
+use wspush::protocol::message::{self, Assembler, Event, Step};
 use wspush::protocol::{Chunked, Inflater, Pool};
 
 use super::{choice, pieces};
@@ -56,15 +56,14 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize, deflate: bool) -> Heard {
         input.extend_from_slice(piece);
         let mut at = 0;
         loop {
-            match message::next(
-                &mut input[at..],
-                &mut assembly,
-                &mut pool,
-                &mut scratch,
-                bytes_max,
-                0,
-                deflate.then_some(&mut inflater),
-            ) {
+            let assembler = Assembler {
+                pool: &mut pool,
+                scratch: &mut scratch,
+                inflater: deflate.then_some(&mut inflater),
+                message_bytes_max: bytes_max,
+                reserve: 0,
+            };
+            match assembler.next(&mut input[at..], &mut assembly) {
                 Ok((used, Step::Need)) => {
                     assert_eq!(used, 0);
                     break;

@@ -58,9 +58,14 @@ impl Peer {
         buffer.extend_from_slice(piece);
         let mut at = 0;
         loop {
-            let (input, assembly, scratch) = (&mut buffer[at..], &mut self.assembly, &mut self.scratch);
-            let result =
-                next(input, assembly, &mut self.pool, scratch, self.message_bytes_max, self.reserve, None);
+            let assembler = Assembler {
+                pool: &mut self.pool,
+                scratch: &mut self.scratch,
+                inflater: None,
+                message_bytes_max: self.message_bytes_max,
+                reserve: self.reserve,
+            };
+            let result = assembler.next(&mut buffer[at..], &mut self.assembly);
             if result.is_err() {
                 assert!(self.assembly.is_none());
             }
@@ -146,7 +151,14 @@ fn a_whole_frame_is_handed_out_of_the_input_itself() {
     let mut stream = [masked(0x82, &[9; 300]), masked(0x81, b"next")].concat();
     let (range, mut assembly, mut pool, mut scratch) =
         (stream.as_ptr_range(), None, Pool::new(0), Vec::new());
-    let (consumed, step) = next(&mut stream, &mut assembly, &mut pool, &mut scratch, 300, 0, None).unwrap();
+    let assembler = Assembler {
+        pool: &mut pool,
+        scratch: &mut scratch,
+        inflater: None,
+        message_bytes_max: 300,
+        reserve: 0,
+    };
+    let (consumed, step) = assembler.next(&mut stream, &mut assembly).unwrap();
     let Step::Event(Event::Binary(bytes)) = step else { panic!("{step:?}") };
     assert!(range.contains(&bytes.as_ptr()) && bytes == [9; 300]);
     assert_eq!(consumed, 308);
