@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use crate::daemon::process::rss_bytes;
 use crate::daemon::tls::{Authority, ClientOptions, TlsClient};
-use crate::daemon::websocket::{BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, close_of, masked};
+use crate::daemon::websocket::{BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, close_of, masked, narrow_socket};
 use crate::daemon::{Daemon, Http, PATIENCE, wait};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
-use socket2::{Domain, Socket, Type};
 
 const BOTH: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
 
@@ -363,15 +362,6 @@ fn half_a_handshake_is_given_its_time_and_no_more() {
     daemon.wait_stats("four time-outs", |s| s["counters"]["handshakes_refused"]["timeout"] == 4);
 }
 
-/// A connection that holds as little as can be had: small segments, a small receive buffer.
-fn narrow(daemon: &Daemon) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.set_tcp_mss(536).unwrap();
-    socket.connect(&daemon.public.into()).unwrap();
-    socket.into()
-}
-
 #[test]
 fn whoever_does_not_read_costs_little_and_is_closed() {
     const SLEEPERS: usize = 20;
@@ -380,7 +370,8 @@ fn whoever_does_not_read_costs_little_and_is_closed() {
     let daemon = authority.daemon(&["one"], &flags);
     let sleepers: Vec<TlsClient> = (0..SLEEPERS)
         .map(|_| {
-            let mut client = TlsClient::over(narrow(&daemon), authority.client().config(), "localhost");
+            let mut client =
+                TlsClient::over(narrow_socket(&daemon), authority.client().config(), "localhost");
             client.shake().unwrap();
             client.upgrade("/ws");
             client
@@ -414,7 +405,7 @@ fn whoever_does_not_read_costs_little_and_is_closed() {
 fn an_asker_that_does_not_listen_is_not_read() {
     let authority = Authority::with_localhost();
     let daemon = authority.daemon(&["one"], &["--demo"]);
-    let mut asker = TlsClient::over(narrow(&daemon), authority.client().config(), "localhost");
+    let mut asker = TlsClient::over(narrow_socket(&daemon), authority.client().config(), "localhost");
     asker.shake().unwrap();
     asker.upgrade("/echo");
     asker.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();

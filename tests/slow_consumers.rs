@@ -2,15 +2,13 @@
 //! policies, small logs and default ones, publications of 100 to 8,000 bytes.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::daemon::websocket::{BINARY, CLOSE, Frame, close_of};
+use crate::daemon::websocket::{BINARY, CLOSE, Frame, close_of, narrow_socket};
 use crate::daemon::{self, Daemon, Http, WebSocket};
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
 
 const SIZES: [usize; 3] = [100, 1_000, 8_000];
 const EACH: usize = 15;
@@ -188,19 +186,10 @@ fn all(start: impl Fn(&[&str]) -> Daemon, open: impl Fn(&Daemon, &str) -> Line, 
     assert!(saved > 0, "nobody was in the middle of a frame");
 }
 
-/// A socket that holds as little as can be had.
-fn narrow(daemon: &Daemon) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(4096).expect("a small buffer");
-    socket.set_tcp_mss(536).expect("small segments");
-    socket.connect(&daemon.public.into()).expect("the listener is there");
-    socket.into()
-}
-
 #[test]
 fn on_plain_connections() {
     let open = |daemon: &Daemon, target: &str| {
-        let client = WebSocket::ask_over(Http::over(narrow(daemon)), target, &[]);
+        let client = WebSocket::ask_over(Http::over(narrow_socket(daemon)), target, &[]);
         Line::Plain(client.unwrap_or_else(|response| panic!("{}", response.status)))
     };
     all(Daemon::start, open, "plain");
@@ -212,7 +201,7 @@ fn over_tls() {
     let authority = daemon::tls::Authority::with_localhost();
     let open = |daemon: &Daemon, target: &str| {
         let config = authority.client().config();
-        let mut client = daemon::tls::TlsClient::over(narrow(daemon), config, "localhost");
+        let mut client = daemon::tls::TlsClient::over(narrow_socket(daemon), config, "localhost");
         client.shake().expect("a handshake");
         client.upgrade(target);
         Line::Tls(Box::new(client))

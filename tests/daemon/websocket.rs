@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
@@ -44,6 +45,25 @@ pub const HANDSHAKE: [(&str, &str); 4] = [
     ("Sec-WebSocket-Version", "13"),
 ];
 
+/// A connection that holds as little as can be had: small segments, a small receive buffer.
+pub fn narrow_socket(daemon: &Daemon) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.set_tcp_mss(536).expect("small segments");
+    socket.bind(&fresh_source().into()).expect("an address of the loopback");
+    socket.connect(&daemon.public.into()).expect("the listener is there");
+    socket.into()
+}
+
+/// An address of this machine that the kernel has no memory of. What it has learnt of one (a large window, segments out
+/// of order) it goes by in later connections, and after a hostile test a send buffer may then take megabytes.
+fn fresh_source() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let [a, b] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let process = std::process::id().to_be_bytes()[3];
+    SocketAddr::from(([127, 64 | process >> 2, process << 6 | a & 0x3f, b], 0))
+}
+
 impl WebSocket {
     /// Opens `/ws`.
     pub fn open(daemon: &Daemon) -> WebSocket {
@@ -64,12 +84,8 @@ impl WebSocket {
 
     /// The same, with more header fields.
     pub fn open_narrow_with(daemon: &Daemon, target: &str, more: &[(&str, &str)]) -> WebSocket {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a small buffer");
-        socket.set_tcp_mss(536).expect("small segments");
-        socket.connect(&daemon.public.into()).expect("the listener is there");
         let refused = |response: Response| panic!("{}: {}", response.status, response.text());
-        WebSocket::ask_over(Http::over(socket.into()), target, more).unwrap_or_else(refused)
+        WebSocket::ask_over(Http::over(narrow_socket(daemon)), target, more).unwrap_or_else(refused)
     }
 
     /// Asks for a WebSocket; the answer if it is refused.
