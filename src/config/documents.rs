@@ -1,11 +1,9 @@
 //! The settings as the documents show them: the book's table, and the lists of the manual pages. The tests hold the
-//! documents to it; `WSPUSH_BLESS=1 cargo test -p wspush
-//! --all-features --lib documents` writes them.
+//! documents to it; `WSPUSH_BLESS=1 cargo test -p wspush --all-features --lib documents` writes them.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
+use super::blessed::hold;
 use super::cli::default_text;
 use super::setting::{Kind, Setting, Value};
 use super::{Config, SETTINGS};
@@ -86,22 +84,6 @@ fn mdoc(named: Named) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\e").replace("--", "\\-\\-")
-}
-
-/// Holds what stands in `document` between the two markers to `expected`, or writes it there.
-fn hold(document: &str, (begin, end): (&str, &str), expected: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
-    let whole = fs::read_to_string(&path).expect(document);
-    let (before, rest) = whole.split_once(begin).unwrap_or_else(|| panic!("no {begin:?} in {document}"));
-    let (found, after) = rest.split_once(end).unwrap_or_else(|| panic!("no {end:?} in {document}"));
-    if std::env::var_os("WSPUSH_BLESS").is_some_and(|bless| bless == "1") {
-        fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).expect(document);
-    } else {
-        assert_eq!(
-            found, expected,
-            "run: WSPUSH_BLESS=1 cargo test -p wspush --all-features --lib documents"
-        );
-    }
 }
 
 const IN_MARKDOWN: (&str, &str) = ("<!-- settings:begin -->\n", "<!-- settings:end -->");

@@ -7,6 +7,8 @@
 //! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
 //! holds between fields.
 
+#[cfg(test)]
+pub(crate) mod blessed;
 mod channel_name;
 mod check;
 #[cfg(feature = "command-line")]

@@ -48,21 +48,13 @@ fn row(parameter: &Parameter) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::blessed::hold;
 
     /// `WSPUSH_BLESS=1 cargo test parameters_table` writes the table instead.
     #[test]
     fn the_book_has_the_parameters_table() {
-        const BEGIN: &str = "<!-- parameters:begin -->\n";
-        const END: &str = "<!-- parameters:end -->";
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/http.md");
-        let book = std::fs::read_to_string(path).unwrap();
-        let (before, rest) = book.split_once(BEGIN).expect("no parameters:begin in docs/http.md");
-        let (table, after) = rest.split_once(END).expect("no parameters:end in docs/http.md");
-        if std::env::var_os("WSPUSH_BLESS").is_some_and(|bless| bless == "1") {
-            std::fs::write(path, format!("{before}{BEGIN}{}{END}{after}", parameters_markdown())).unwrap();
-        } else {
-            assert_eq!(table, parameters_markdown(), "run: WSPUSH_BLESS=1 cargo test parameters_table");
-        }
+        let markers = ("<!-- parameters:begin -->\n", "<!-- parameters:end -->");
+        hold("docs/http.md", markers, &parameters_markdown());
     }
 
     #[test]

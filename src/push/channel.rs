@@ -134,6 +134,10 @@ impl Channel {
         std::iter::once(&self.plain).chain(self.others.iter().flatten().map(|ring| &**ring))
     }
 
+    fn rings_mut(&mut self) -> impl Iterator<Item = &mut Ring> {
+        std::iter::once(&mut self.plain).chain(self.others.iter_mut().flatten().map(|ring| &mut **ring))
+    }
+
     /// Whether there is another form than the plain one.
     pub fn has_other_forms(&self) -> bool {
         self.others.iter().any(Option::is_some)
@@ -207,8 +211,7 @@ impl Channel {
     /// next walk goes and sees, as it does after a publication that evicts others.
     pub(super) fn give_up_half(&mut self, now_us: u64) {
         let first = self.first_at_half();
-        let others = self.others.iter_mut().flatten().map(|ring| &mut **ring);
-        for ring in std::iter::once(&mut self.plain).chain(others) {
+        for ring in self.rings_mut() {
             ring.log.give_up_before(ring.log.start_of(first));
         }
         self.ledger.forget_before(first, now_us, self.fallen);
@@ -231,9 +234,8 @@ impl Channel {
     pub(super) fn append(&mut self, publication: &Encoded<'_>, place: Place) {
         let Place { offset, receipt, now_us } = place;
         if self.log().head() == self.log().tail() && self.log().next_offset() != offset {
-            self.plain.log.begin_at(offset);
             self.ledger.begin_at(offset);
-            self.others.iter_mut().flatten().for_each(|ring| ring.log.begin_at(offset));
+            self.rings_mut().for_each(|ring| ring.log.begin_at(offset));
         }
         self.used_ms = now_us / 1000;
         self.ledger.publish(receipt, self.subscribers, now_us, self.fallen);

@@ -2,6 +2,25 @@
 
 use crate::protocol::frame::{self, Opcode};
 
+/// What a payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl Kind {
+    /// The opcode of its frames (RFC 6455 section 11.8).
+    pub fn opcode(self) -> Opcode {
+        match self {
+            Kind::Text => Opcode::Text,
+            Kind::Binary => Opcode::Binary,
+        }
+    }
+}
+
 /// A message's payload, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
@@ -20,12 +39,17 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// What the payload is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Message::Text(_) => Kind::Text,
+            Message::Binary(_) => Kind::Binary,
+        }
+    }
+
     /// The opcode of its frame.
     pub fn opcode(&self) -> Opcode {
-        match self {
-            Message::Text(_) => Opcode::Text,
-            Message::Binary(_) => Opcode::Binary,
-        }
+        self.kind().opcode()
     }
 
     /// Appends the message as one unmasked frame (RFC 6455 section 5.2), the form in which it is logged and sent.

@@ -1,19 +1,10 @@
 //! A publication: what is pushed, checked where it enters and carried as one value from there to the log.
 
-use crate::protocol::frame::{self, Opcode};
+use crate::protocol::frame::Opcode;
 
-use super::message::Message;
+use super::message::{Kind, Message};
 use super::options::PushOptions;
 use super::push_error::PushError;
-
-/// What a payload is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// UTF-8 text.
-    Text,
-    /// Any bytes.
-    Binary,
-}
 
 /// A message on its way to a channel's log or to one connection, and how it is to be pushed. It is never empty.
 ///
@@ -38,14 +29,9 @@ impl Publication {
         if payload_bytes == 0 {
             return Err(PushError::Empty);
         }
-        let mut frame = Vec::with_capacity(frame::encoded_len(payload_bytes));
-        message.encode(&mut frame);
+        let frame = message.to_frame().into_boxed_slice();
         let header_bytes = (frame.len() - payload_bytes) as u8;
-        let kind = match message {
-            Message::Text(_) => Kind::Text,
-            Message::Binary(_) => Kind::Binary,
-        };
-        Ok(Publication { frame: frame.into_boxed_slice(), header_bytes, kind, options })
+        Ok(Publication { frame, header_bytes, kind: message.kind(), options })
     }
 
     /// What the payload is.
@@ -65,10 +51,7 @@ impl Publication {
 
     /// The opcode of its frames.
     pub fn opcode(&self) -> Opcode {
-        match self.kind {
-            Kind::Text => Opcode::Text,
-            Kind::Binary => Opcode::Binary,
-        }
+        self.kind.opcode()
     }
 
     /// The whole message as one unmasked frame, not compressed.
@@ -80,6 +63,7 @@ impl Publication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::frame;
 
     #[test]
     fn payload_and_frame_are_one_allocation() {

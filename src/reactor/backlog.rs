@@ -21,12 +21,18 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.slots[index];
         let before = slot.backlog_bytes();
         let result = change(slot);
-        let after = slot.backlog_bytes();
+        self.recount_backlog(index, before);
+        result
+    }
+
+    /// Keeps the sums right for a connection that held `before` until now.
+    #[inline]
+    pub(super) fn recount_backlog(&mut self, index: usize, before: usize) {
+        let after = self.slots[index].backlog_bytes();
         if after != before {
             self.backlog_bytes = self.backlog_bytes - before + after;
             self.count_backlog(index);
         }
-        result
     }
 
     /// Counts what waits at a connection by now. The admin listener's few have no share.

@@ -91,8 +91,7 @@ impl<S: Socket> Reactor<S> {
         }
         extra.stash = None;
         self.slots[index].tidy();
-        self.backlog_bytes = self.backlog_bytes - before + self.slots[index].backlog_bytes();
-        self.count_backlog(index);
+        self.recount_backlog(index, before);
     }
 
     /// The connection is gone: its slot is free, its descriptor closed.

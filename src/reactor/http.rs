@@ -340,11 +340,7 @@ impl<S: Socket> Reactor<S> {
             self.shares.chunks.set(index as u32, 0, || NOWHERE);
         }
         slot.tidy();
-        let after = slot.backlog_bytes();
-        if after != before {
-            self.backlog_bytes = self.backlog_bytes - before + after;
-            self.count_backlog(index);
-        }
+        self.recount_backlog(index, before);
     }
 
     fn respond(

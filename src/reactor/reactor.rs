@@ -372,8 +372,7 @@ impl<S: Socket> Reactor<S> {
         self.flush_slice();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);
-        }
-        if !self.channels.is_dirty() {
+        } else {
             self.flushed = self.carried;
         }
         let finished = self.due();
