@@ -16,6 +16,8 @@ pub mod veil;
 #[cfg(not(feature = "tls"))]
 #[path = "no_veil.rs"]
 pub mod veil;
+#[path = "../wire.rs"]
+pub mod wire;
 pub mod world;
 
 use dice::Dice;
