@@ -235,7 +235,7 @@ fn http(address: &str, request_line: &str, body: &str) -> String {
     answer
 }
 
-/// The example: a form posts, who is online gets it, and SIGTERM says goodbye.
+/// The example: a form posts, who is online gets it, and SIGTERM closes.
 #[test]
 fn online_notification() {
     let Some(built) = built() else { return };
