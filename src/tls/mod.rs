@@ -23,8 +23,8 @@ mod error;
 mod handover;
 #[cfg(feature = "tls")]
 mod identity;
-#[cfg(feature = "tls")]
-mod pem;
+#[cfg(any(feature = "auth", feature = "tls"))]
+pub(crate) mod pem;
 mod records;
 #[cfg(feature = "tls")]
 mod renewal;

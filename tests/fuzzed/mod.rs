@@ -10,6 +10,8 @@ mod deflated;
 mod frames;
 mod http;
 mod schedule;
+#[cfg(feature = "auth")]
+mod token;
 
 #[cfg(feature = "certificate")]
 pub use certificate::certificate;
@@ -18,6 +20,8 @@ pub use deflated::inflate;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use schedule::{connection, world};
+#[cfg(feature = "auth")]
+pub use token::token;
 
 /// What is called with some bytes.
 type Target = fn(&[u8]);
@@ -39,6 +43,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("push_request", push_request),
+    #[cfg(feature = "auth")]
+    ("token", token),
     ("world", world),
 ];
 
