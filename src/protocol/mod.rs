@@ -1,7 +1,7 @@
 //! Bytes in, values out: everything that a peer's bytes mean, and what ours must look like.
 //!
 //! Nothing here knows a socket, a clock or a log; bytes and limits come in as arguments, so the reactor, the
-//! simulator and the fuzzers drive the same code. It imports no other room of the crate.
+//! simulator and the fuzzers drive the same code. May import: limits, alphabet.
 //!
 //! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
 //! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
@@ -16,6 +16,8 @@ pub mod body;
 pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+#[cfg(not(feature = "deflate"))]
+pub mod deflate_disabled;
 pub mod extensions;
 pub mod form;
 pub mod frame;
@@ -23,6 +25,7 @@ pub mod handshake;
 pub mod head;
 #[cfg(feature = "deflate")]
 pub mod inflate;
+pub mod list;
 pub mod mask;
 pub mod media_type;
 pub mod message;
@@ -31,15 +34,14 @@ pub mod origin;
 pub mod pool;
 pub mod response;
 pub mod target;
-pub mod token;
-#[cfg(not(feature = "deflate"))]
-pub mod undeflated;
 pub mod utf8;
 
 pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
 #[cfg(feature = "deflate")]
 pub use deflate::Deflater;
+#[cfg(not(feature = "deflate"))]
+pub use deflate_disabled::{Deflater, Inflater};
 pub use extensions::Agreement;
 pub use frame::Opcode;
 pub use head::Head;
@@ -50,5 +52,3 @@ pub use message::{Assembly, Event, Step};
 pub use origin::Origin;
 pub use pool::{Chain, Pool};
 pub use response::{Refusal, Response};
-#[cfg(not(feature = "deflate"))]
-pub use undeflated::{Deflater, Inflater};

@@ -5,7 +5,7 @@ use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
-use super::reactor::{Door, Reactor};
+use super::reactor::{ListenerRole, Reactor};
 use super::refusal;
 use super::socket::Socket;
 
@@ -17,7 +17,7 @@ impl<S: Socket> Reactor<S> {
 
     pub(super) fn demo_info(&self) -> Response {
         demo::info(&Facts {
-            connections: self.census.open(),
+            connections: self.connections.census.open(),
             admin: self.admin_url.as_deref(),
             needs_token: self.config.admin_token.is_some(),
         })
@@ -27,12 +27,12 @@ impl<S: Socket> Reactor<S> {
         let rules = Rules { origins: self.config.origins.clone(), channels: self.config.channels.clone() };
         demo::push(head, body, &rules, self).unwrap_or_else(|(refusal, reason)| {
             self.note_demo_refusal(index, &refusal, reason);
-            refusal::response(Door::Public, &refusal)
+            refusal::response(ListenerRole::Public, &refusal)
         })
     }
 
     fn note_demo_refusal(&mut self, index: usize, refusal: &Refusal, reason: Option<RefuseReason>) {
-        let peer = self.slots[index].socket.peer();
+        let peer = self.connections.slots[index].socket.peer();
         match (reason, refusal.status) {
             (Some(reason), _) => self.refused(reason, &refusal.reason, peer),
             // What the inbox has no room for is counted there.

@@ -6,15 +6,16 @@ use std::ops::Range;
 use crate::metrics::{CloseReason, Metrics};
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
 
+use super::connections::Census;
 use super::output::{Sent, send};
-use super::reactor::{Census, Reactor};
+use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
 use super::tls::{Tls, send_sealed};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(super) enum Offered {
     /// It had everything.
     Nothing,
     /// It has everything now.
@@ -31,7 +32,7 @@ pub(super) enum Offer {
 
 /// A subscriber that the walk could not deal with on its way.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Doom {
+pub(super) enum WalkFailure {
     /// It has fallen off the channel's log.
     Fallen { index: u32, serial: u32, channel: ChannelId },
     /// The kernel had no memory for it.
@@ -51,11 +52,11 @@ pub(super) fn offer(
     cursor: &mut Cursor,
     metrics: &mut Metrics,
     frame_only: bool,
-) -> Offer {
-    let Some(from) = log.position(*cursor) else { return Offer::Fallen };
+) -> Offered {
+    let Some(from) = log.position(*cursor) else { return Offered::Fallen };
     let to = if frame_only { log.frame_end(from) } else { log.head() };
     if from == to {
-        return Offer::Nothing;
+        return Offered::Nothing;
     }
     let (first, second) = log.slices_between(from, to);
     let sent = write(metrics, first, second);
@@ -71,15 +72,15 @@ fn advance(
     ledger: &mut Ledger,
     cursor: &mut Cursor,
     metrics: &mut Metrics,
-) -> Offer {
+) -> Offered {
     let reached = from + sent.taken() as u64;
     *cursor = Cursor::at(reached);
     let boundary = count_written(log, from, reached, ledger, metrics);
     match sent {
-        Sent::Bytes(_) if reached == to => Offer::Done,
-        Sent::Bytes(_) | Sent::Held { short: false, .. } => Offer::Full { mid_frame: !boundary },
-        Sent::Held { .. } | Sent::Short => Offer::Short { mid_frame: !boundary },
-        Sent::Broken { cause, .. } => Offer::Broken(cause),
+        Sent::Bytes(_) if reached == to => Offered::Done,
+        Sent::Bytes(_) | Sent::Held { short: false, .. } => Offered::Full { mid_frame: !boundary },
+        Sent::Held { .. } | Sent::Short => Offered::Short { mid_frame: !boundary },
+        Sent::Broken { cause, .. } => Offered::Broken(cause),
     }
 }
 
@@ -125,15 +126,15 @@ impl<'l> Stretch<'l> {
         ledger: &mut Ledger,
         cursor: &mut Cursor,
         metrics: &mut Metrics,
-    ) -> Offer {
+    ) -> Offered {
         if *cursor != self.from && !self.move_to(*cursor, ledger, metrics) {
-            return Offer::Fallen;
+            return Offered::Fallen;
         }
         match send(socket, metrics, self.first, self.second) {
             Sent::Bytes(n) if n == self.len() => {
                 *cursor = self.head;
                 self.takers += 1;
-                Offer::Done
+                Offered::Done
             }
             sent => self.partly(sent, ledger, cursor, metrics),
         }
@@ -150,7 +151,7 @@ impl<'l> Stretch<'l> {
     }
 
     #[cold]
-    fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offer {
+    fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offered {
         advance(sent, self.log, self.start(), self.log.head(), ledger, cursor, metrics)
     }
 
@@ -183,7 +184,7 @@ fn visit<S: Socket>(
     metrics: &mut Metrics,
     tls: &mut Tls,
     backlog_bytes: &mut usize,
-) -> Offer {
+) -> Offered {
     if slot.flags.any(Flags::BLOCKED_OR_TLS) {
         return visit_special(slot, stretch.log, ledger, cursor, metrics, tls, backlog_bytes);
     }
@@ -202,16 +203,16 @@ fn visit_special<S: Socket>(
     metrics: &mut Metrics,
     tls: &mut Tls,
     backlog_bytes: &mut usize,
-) -> Offer {
+) -> Offered {
     if !slot.flags.any(Flags::BLOCKED) {
         let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| {
             send_sealed(slot, tls, backlog_bytes, metrics, first, second)
         };
         offer(write, log, ledger, cursor, metrics, false)
     } else if log.position(*cursor).is_none() {
-        Offer::Fallen
+        Offered::Fallen
     } else {
-        Offer::Nothing
+        Offered::Nothing
     }
 }
 
@@ -219,26 +220,26 @@ fn visit_special<S: Socket>(
 #[inline(always)]
 fn note<S>(
     census: &mut Census,
-    doomed: &mut Vec<Doom>,
+    failures: &mut Vec<WalkFailure>,
     slot: &mut Slot<S>,
     index: usize,
     channel: ChannelId,
-    offered: Offer,
+    offered: Offered,
 ) {
     let (index, serial) = (index as u32, slot.serial);
     match offered {
-        Offer::Nothing | Offer::Done => {}
-        Offer::Full { mid_frame } | Offer::Short { mid_frame } => {
+        Offered::Nothing | Offered::Done => {}
+        Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
             set_full(census, slot, channel, mid_frame);
             if mid_frame {
-                doomed.push(Doom::Midway { index, serial });
+                failures.push(WalkFailure::Midway { index, serial });
             }
-            if matches!(offered, Offer::Short { .. }) {
-                doomed.push(Doom::Short { index, serial });
+            if matches!(offered, Offered::Short { .. }) {
+                failures.push(WalkFailure::Short { index, serial });
             }
         }
-        Offer::Fallen => doomed.push(Doom::Fallen { index, serial, channel }),
-        Offer::Broken(cause) => doomed.push(Doom::Broken { index, serial, cause }),
+        Offered::Fallen => failures.push(WalkFailure::Fallen { index, serial, channel }),
+        Offered::Broken(cause) => failures.push(WalkFailure::Broken { index, serial, cause }),
     }
 }
 
@@ -281,16 +282,16 @@ impl<S: Socket> Reactor<S> {
                 self.channels.requeue(id, false);
                 continue;
             };
-            let end = if id == DEFAULT { self.slots_used } else { self.channels.get(id).members.len() };
+            let end = if id == DEFAULT { self.connections.used } else { self.channels.get(id).members.len() };
             let until = end.min(walk.next.saturating_add(budget));
             budget -= until.saturating_sub(walk.next);
-            let before = self.backlog_bytes;
+            let before = self.wire.backlog_bytes;
             if id == DEFAULT {
                 self.walk_slots(walk.next, until);
             } else {
                 self.walk_members(id, walk.next, until);
             }
-            let has_sealed = self.backlog_bytes != before;
+            let has_sealed = self.wire.backlog_bytes != before;
             if has_sealed {
                 self.count_sealed(id, walk.next..until);
             }
@@ -303,7 +304,7 @@ impl<S: Socket> Reactor<S> {
             let dirty = channel.resume_walk().is_some();
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
-            self.meet_doom();
+            self.settle_failures();
             if has_sealed {
                 self.shed_backlog();
             }
@@ -322,7 +323,7 @@ impl<S: Socket> Reactor<S> {
                 DEFAULT => at,
                 _ => self.channels.get(id).members[at].slot as usize,
             };
-            if self.slots.get(index).is_some_and(|slot| slot.flags.any(Flags::TLS)) {
+            if self.connections.slots.get(index).is_some_and(|slot| slot.flags.any(Flags::TLS)) {
                 self.count_backlog(index);
             }
         }
@@ -346,7 +347,7 @@ impl<S: Socket> Reactor<S> {
         let mut plain_stretch = Stretch::before_head(&plain.log);
         let mut stretches = before_heads(plain, others);
         for index in from..until {
-            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
                 n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
                 _ => &mut plain_stretch,
@@ -361,11 +362,11 @@ impl<S: Socket> Reactor<S> {
                 ledger,
                 &mut cursor,
                 &mut self.metrics,
-                &mut self.tls,
-                &mut self.backlog_bytes,
+                &mut self.wire.tls,
+                &mut self.wire.backlog_bytes,
             );
             slot.cursor = cursor;
-            note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
+            note(&mut self.connections.census, &mut self.walk.failures, slot, index, DEFAULT, offered);
         }
         plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
@@ -378,7 +379,7 @@ impl<S: Socket> Reactor<S> {
         let mut stretches = before_heads(plain, others);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
-            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
                 0 => &mut plain_stretch,
                 n => &mut stretches[n - 1],
@@ -392,36 +393,36 @@ impl<S: Socket> Reactor<S> {
                 ledger,
                 &mut member.cursor,
                 &mut self.metrics,
-                &mut self.tls,
-                &mut self.backlog_bytes,
+                &mut self.wire.tls,
+                &mut self.wire.backlog_bytes,
             );
-            note(&mut self.census, &mut self.doomed, slot, index, id, offered);
+            note(&mut self.connections.census, &mut self.walk.failures, slot, index, id, offered);
         }
         plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
     }
 
     /// Deals with the subscribers that a slice has put aside.
-    fn meet_doom(&mut self) {
-        let mut doomed = std::mem::take(&mut self.doomed);
-        for doom in doomed.drain(..) {
-            let (index, serial) = match doom {
-                Doom::Fallen { index, serial, .. }
-                | Doom::Short { index, serial }
-                | Doom::Midway { index, serial }
-                | Doom::Broken { index, serial, .. } => (index as usize, serial),
+    fn settle_failures(&mut self) {
+        let mut failures = std::mem::take(&mut self.walk.failures);
+        for failure in failures.drain(..) {
+            let (index, serial) = match failure {
+                WalkFailure::Fallen { index, serial, .. }
+                | WalkFailure::Short { index, serial }
+                | WalkFailure::Midway { index, serial }
+                | WalkFailure::Broken { index, serial, .. } => (index as usize, serial),
             };
-            if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
+            if !self.connections.has(index, serial) {
                 continue;
             }
-            match doom {
+            match failure {
                 // One that may stay goes on when its socket takes more, or with the next flush.
-                Doom::Fallen { channel, .. } => drop(self.fallen(index, channel)),
-                Doom::Short { index, serial } => self.timers.retries.push((index, serial)),
-                Doom::Midway { .. } => self.enter_midway(index),
-                Doom::Broken { cause, .. } => self.remove(index, cause),
+                WalkFailure::Fallen { channel, .. } => drop(self.fallen(index, channel)),
+                WalkFailure::Short { index, serial } => self.connections.timers.retries.push((index, serial)),
+                WalkFailure::Midway { .. } => self.enter_midway(index),
+                WalkFailure::Broken { cause, .. } => self.remove(index, cause),
             }
         }
-        self.doomed = doomed;
+        self.walk.failures = failures;
     }
 }

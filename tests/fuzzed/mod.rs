@@ -9,6 +9,7 @@ mod certificate;
 mod deflated;
 mod frames;
 mod http;
+mod positions;
 mod schedule;
 #[cfg(feature = "auth")]
 mod token;
@@ -19,6 +20,7 @@ pub use certificate::certificate;
 pub use deflated::inflate;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
+pub use positions::since;
 pub use schedule::{connection, world};
 #[cfg(feature = "auth")]
 pub use token::token;
@@ -43,6 +45,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("push_request", push_request),
+    ("since", since),
     #[cfg(feature = "auth")]
     ("token", token),
     ("world", world),

@@ -215,7 +215,7 @@ fn check_order(who: &str, channel: &str, heard: &[usize], spans: &[Span]) -> usi
 }
 
 impl World {
-    /// Whether this is a subscriber that reads what comes and has not said goodbye.
+    /// Whether this is a subscriber that reads what comes and has not closed.
     pub fn listens(&self, n: usize) -> bool {
         let client = &self.clients[n];
         let wire = client.wire.borrow();
@@ -226,7 +226,7 @@ impl World {
 
     /// Who was there to hear it was told that the server goes away, behind everything published before.
     /// Only the drain's deadline may come before it.
-    pub fn check_goodbye(&mut self, n: usize, deadline_us: u64) {
+    pub fn check_close(&mut self, n: usize, deadline_us: u64) {
         self.check_client(n);
         let client = &self.clients[n];
         let who = format!("client {n} ({:?} {:?})", client.stage, client.reader);
@@ -237,7 +237,7 @@ impl World {
             None => {
                 let wire = client.wire.borrow();
                 let cut_off = wire.was_full || self.was_silent(&wire) || wire.closed_us >= deadline_us;
-                assert!(cut_off && wire.closed, "{who}: no goodbye within the drain: {wire:?}");
+                assert!(cut_off && wire.closed, "{who}: no close frame within the drain: {wire:?}");
             }
         }
     }

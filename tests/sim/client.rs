@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use wspush::reactor::Door;
+use wspush::reactor::ListenerRole;
 
 use super::deflate;
 use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
-use super::veil::Veil;
+use super::tls_client::TlsClient;
+use super::wire::{self, CLOSE, PONG, masked};
 
 /// What a client is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub enum Heard {
 pub struct Client {
     pub n: usize,
     pub role: Role,
-    pub door: Door,
+    pub listener: ListenerRole,
     pub wire: Rc<RefCell<Wire>>,
     pub slot: Option<usize>,
     /// Last number of its address, if it isn't its own.
@@ -86,7 +87,7 @@ pub struct Client {
     pub began_us: u64,
     buf: Vec<u8>,
     /// Speaks TLS.
-    pub veil: Option<Box<Veil>>,
+    pub tls: Option<Box<TlsClient>>,
     /// Cut the connection, or closed its side in the middle of something.
     pub gone: bool,
     pub close_sent: bool,
@@ -114,13 +115,20 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(n: usize, role: Role, door: Door, reader: Reader, down_max: usize, now_us: u64) -> Client {
+    pub fn new(
+        n: usize,
+        role: Role,
+        listener: ListenerRole,
+        reader: Reader,
+        down_max: usize,
+        now_us: u64,
+    ) -> Client {
         let wire =
             Wire { down_max, drained_us: now_us, taken_us: now_us, heard_us: now_us, ..Wire::default() };
         Client {
             n,
             role,
-            door,
+            listener,
             wire: Rc::new(RefCell::new(wire)),
             slot: None,
             host: None,
@@ -131,7 +139,7 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
-            veil: None,
+            tls: None,
             gone: false,
             close_sent: false,
             close_code: None,
@@ -155,15 +163,9 @@ impl Client {
 
     /// Queues the opening handshake.
     pub fn shake_hands(&mut self, target: &str) {
-        let offer = match self.offer {
-            "" => String::new(),
-            offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
-        };
-        let request = format!(
-            "GET {target} HTTP/1.1\r\nHost: sim\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
-        );
-        self.outgoing.extend(request.bytes());
+        let offer = ("Sec-WebSocket-Extensions", self.offer);
+        let fields = if self.offer.is_empty() { &[][..] } else { &[offer] };
+        self.outgoing.extend(wire::upgrade(target, "sim", fields));
     }
 
     /// Whether it can still say something.
@@ -185,7 +187,7 @@ impl Client {
 
     /// Queues a close frame.
     pub fn close(&mut self, code: u16) {
-        self.outgoing.extend(parse::client_frame(true, 8, &code.to_be_bytes(), [1, 2, 3, 4]));
+        self.outgoing.extend(masked(true, CLOSE, &code.to_be_bytes()));
         self.close_sent = true;
     }
 
@@ -202,10 +204,10 @@ impl Client {
             return;
         }
         let n = n.min(self.outgoing.len()).min((256_usize << 10).saturating_sub(wire.up.len()));
-        let bytes = match &mut self.veil {
+        let bytes = match &mut self.tls {
             None => self.outgoing.drain(..n).collect(),
-            Some(veil) if veil.is_open() => veil.seal(&self.outgoing.drain(..n).collect::<Vec<u8>>()),
-            Some(veil) => veil.seal(&[]),
+            Some(tls) if tls.is_open() => tls.seal(&self.outgoing.drain(..n).collect::<Vec<u8>>()),
+            Some(tls) => tls.seal(&[]),
         };
         if !bytes.is_empty() {
             wire.push_up(&bytes);
@@ -218,9 +220,9 @@ impl Client {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
-        match &mut self.veil {
+        match &mut self.tls {
             None => self.buf.extend(bytes),
-            Some(veil) => match veil.unseal(&bytes) {
+            Some(tls) => match tls.unseal(&bytes) {
                 Some(plain) => self.buf.extend(plain),
                 None => {
                     // An alert is all that it is told, without a request that could be answered.
@@ -243,7 +245,7 @@ impl Client {
 
     /// Whether the stream stopped inside of a frame or response, or without TLS's own end.
     pub fn is_cut_off(&self) -> bool {
-        self.has_rest() || self.veil.as_ref().is_some_and(|veil| !veil.has_ended())
+        self.has_rest() || self.tls.as_ref().is_some_and(|tls| !tls.has_ended())
     }
 
     fn understand(&mut self) -> bool {
@@ -302,7 +304,7 @@ impl Client {
         assert!(self.deflated == 0 || self.window_bits == 15, "a publication deflated for a small window");
         match (frame.opcode, self.role) {
             (9, _) if self.mute || self.close_sent => {}
-            (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),
+            (9, _) => self.outgoing.extend(masked(true, PONG, &frame.payload)),
             (8, Role::Raw) => {
                 self.close_code = Some(1005);
                 self.stage = Stage::Closed;

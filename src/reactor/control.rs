@@ -1,7 +1,7 @@
 //! What the admin API and the demo ask of the reactor.
 
-use crate::endpoint::host::{Bounds, Filter, Memory};
-use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Receipt, Stats};
+use crate::endpoint::control::{Filter, Memory, StatsLimits};
+use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
@@ -9,7 +9,7 @@ use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushO
 
 use super::reactor::Reactor;
 use super::shared::{Command, Wake};
-use super::slot::{Slot, State};
+use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
 
@@ -23,7 +23,7 @@ const KINDS: [(Kind, ConnectionKind); 3] = [
 impl<S: Socket> Reactor<S> {
     /// The numbers that cost nothing to have.
     pub(super) fn light_stats(&self) -> Stats {
-        let census = &self.census;
+        let census = &self.connections.census;
         Stats {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: self.now.mono_ms() - self.started.mono_ms(),
@@ -34,20 +34,20 @@ impl<S: Socket> Reactor<S> {
             blocked: census.blocked as u64,
             deflating: census.deflating as u64,
             channels: self.channels.len() as u64,
-            inbox_commands: self.pending.len() as u64,
-            draining: self.draining.is_some(),
+            inbox_commands: self.inbox.pending.len() as u64,
+            draining: self.exit.draining.is_some(),
             rates: self.rates.rates(self.now.mono_ms(), &self.metrics),
             memory: Memory {
                 rss_bytes: 0,
                 slot_bytes: size_of::<Slot<S>>() as u64,
-                slots_bytes: (self.slots_used * size_of::<Slot<S>>()) as u64,
+                slots_bytes: (self.connections.used * size_of::<Slot<S>>()) as u64,
                 log_bytes: self.channels.log_bytes() as u64,
                 assembly_bytes: (self.pool.chunks_in_use() * CHUNK_BYTES) as u64,
-                backlog_bytes: self.backlog_bytes as u64,
+                backlog_bytes: self.wire.backlog_bytes as u64,
             },
-            limits: Bounds {
+            limits: StatsLimits {
                 max_connections: self.config.max_connections as u64,
-                connections_by_descriptors: self.descriptors as u64,
+                connections_by_descriptors: self.connections.descriptors as u64,
                 message_bytes_max: self.config.message_bytes_max as u64,
                 log_bytes: self.config.log_bytes as u64,
                 log_publications: self.config.log_publications as u64,
@@ -69,7 +69,7 @@ impl<S: Socket> Reactor<S> {
         ConnectionInfo {
             id: slot.id(index).to_string(),
             endpoint: slot.kind.name(),
-            state: if slot.state == State::Open { "open" } else { "closing" },
+            state: if slot.phase == Phase::Open { "open" } else { "closing" },
             peer: slot.socket.peer().map(|peer| peer.to_string()),
             user: slot.user().map(str::to_owned),
             channels,
@@ -84,11 +84,11 @@ impl<S: Socket> Reactor<S> {
             .channel
             .as_deref()
             .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
-        user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
+        user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::Refused
     }
 }
 
-impl<S: Socket> Host for Reactor<S> {
+impl<S: Socket> Control for Reactor<S> {
     fn publish(
         &mut self,
         channel: Option<&str>,
@@ -135,7 +135,7 @@ impl<S: Socket> Host for Reactor<S> {
             connections_closing: stats.closing,
             connections_admin: stats.admin_connections,
             connections_blocked: stats.blocked,
-            connections_kernel_tls: self.census.kernel_tls as u64,
+            connections_kernel_tls: self.connections.census.kernel_tls as u64,
             connections_deflating: stats.deflating,
             pool_chunks_used: self.pool.chunks_in_use() as u64,
             pool_chunks_backed: self.pool.chunks_backed() as u64,
@@ -151,7 +151,7 @@ impl<S: Socket> Host for Reactor<S> {
             ..Gauges::default()
         };
         for (kind, label) in KINDS {
-            gauges.connections.set(label, self.census.open_by_kind[kind as usize] as u64);
+            gauges.connections.set(label, self.connections.census.open_by_kind[kind as usize] as u64);
         }
         let mut text = String::new();
         self.metrics.write_prometheus(&gauges, &mut text);
