@@ -22,5 +22,5 @@ pub mod tls;
 pub use config::Config;
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, PushError, PushOptions};
+pub use push::{Delivery, Message, Position, PushError, PushOptions, Since};
 pub use server::{Handle, Server, StartError};

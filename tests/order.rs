@@ -11,7 +11,7 @@ use crate::sim::world::{World, text};
 use wspush::config::SlowConsumer;
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
-use wspush::push::LogLimits;
+use wspush::push::{LogLimits, Since};
 use wspush::reactor::{Command, ListenerRole, Shared, Wake};
 use wspush::{CloseCode, Config, ConnId, Message};
 
@@ -189,7 +189,7 @@ fn thread(world: &mut World, steps: usize) -> Vec<Deed> {
                 deeds.push(Deed::Direct(n, k));
             }
             26..=31 => {
-                command(Command::Subscribe { conn, channel: channel.clone() });
+                command(Command::Subscribe { conn, channel: channel.clone(), since: Since::Head });
                 deeds.push(Deed::Join(n, channel));
             }
             32..=37 => {
@@ -344,7 +344,7 @@ impl Script {
                 Deed::Join(n, channel)
             }
             "join" => {
-                command(Command::Subscribe { conn, channel: channel.clone() });
+                command(Command::Subscribe { conn, channel: channel.clone(), since: Since::Head });
                 Deed::Join(other, channel)
             }
             "leave" if other == n => {
