@@ -49,6 +49,30 @@ pub const CERTIFICATES_MAX: usize = 64;
 pub const PEM_BYTES_MAX: u64 = 1 << 20;
 /// The admin token in bytes.
 pub const ADMIN_TOKEN_BYTES_MAX: usize = 256;
+/// A secret that tokens are signed with, in bytes: at least as many as HS256 gives (RFC 7518 section 3.2).
+pub const AUTH_SECRET_BYTES_MIN: usize = 32;
+/// The same at the most.
+pub const AUTH_SECRET_BYTES_MAX: usize = 256;
+/// Secrets, and files of public keys, for tokens.
+pub const AUTH_KEYS_MAX: usize = 8;
+/// Keys that a token is tried with, where it names none.
+pub const TOKEN_TRIES_MAX: usize = 16;
+/// A token in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8 << 10;
+/// Channels that a token joins.
+pub const TOKEN_CHANNELS_MAX: usize = 256;
+/// Patterns of channels in each of a token's lists: each is compared when a client subscribes or publishes.
+pub const TOKEN_PATTERNS_MAX: usize = 64;
+/// What a token shows of its user, as JSON.
+pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
+/// Clocks of those who sign tokens may differ by so much from ours.
+pub const TOKEN_LEEWAY_S: u64 = 5;
+/// A user's name in a token.
+pub const USER_BYTES_MAX: usize = 256;
+/// A document of public keys.
+pub const JWKS_BYTES_MAX: usize = 64 << 10;
+/// Keys in such a document.
+pub const JWKS_KEYS_MAX: usize = 64;
 /// One `Origin` value or subprotocol in bytes.
 pub const ORIGIN_BYTES_MAX: usize = 256;
 /// Addresses to listen on.
@@ -100,6 +124,17 @@ pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 pub const LOG_FORMS: usize = 2;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
 pub const LOG_INDEX_BYTES: usize = 128;
+/// A log's ring before it has to grow; most channels never need more.
+pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
+
+/// Bytes of memory that the log of one channel takes at the most, in all its forms.
+pub const fn log_memory_bytes(log_bytes: usize, publications: usize) -> usize {
+    // A ring doubles as it fills.
+    let whole = log_bytes.next_power_of_two();
+    let ring = if whole < LOG_RING_BYTES_MIN { LOG_RING_BYTES_MIN } else { whole };
+    ring.saturating_mul(LOG_FORMS).saturating_add(publications.saturating_mul(LOG_INDEX_BYTES))
+}
+
 /// Bounds of `logs_bytes_max`. It must hold one whole log in all its forms at the least, which only the configuration
 /// knows.
 pub const LOGS_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(1024 * GIB));
@@ -129,6 +164,8 @@ const fn addressable(bytes: u64) -> u64 {
 }
 
 const _: () = {
+    // A secret and a file of keys for each place in the lists can be tried.
+    assert!(2 * AUTH_KEYS_MAX <= TOKEN_TRIES_MAX);
     assert!(MAX_CONNECTIONS.max + ADMIN_CONNECTIONS_MAX.max <= SLOTS_MAX);
     assert!(CONNECTIONS_PER_ADDRESS_MAX.max <= u32::MAX as u64);
     assert!(SWEEP_MS < HEARTBEAT_MS.max);

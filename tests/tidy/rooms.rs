@@ -12,6 +12,7 @@ const ROOMS: &[&str] = &[
     "server",
     "reactor",
     "endpoint",
+    "auth",
     "push",
     "protocol",
     "tls",
@@ -20,6 +21,7 @@ const ROOMS: &[&str] = &[
     "metrics",
     "error",
     "limits",
+    "alphabet",
     "time",
 ];
 
