@@ -262,7 +262,8 @@ impl Shared {
         }
     }
 
-    /// For the reactor: takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing is.
+    /// For the reactor: takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing
+    /// is.
     pub fn take(&self, spare: &mut Vec<Command>) -> Option<News> {
         debug_assert!(spare.is_empty());
         if !self.has_news.load(Ordering::Acquire) {
