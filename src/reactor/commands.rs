@@ -24,7 +24,6 @@ impl<S: Socket> Reactor<S> {
     /// Carries out what waits, and then once what is in the inbox. Stops before a publication that the log has
     /// no room for yet: the flush comes first. Then the inbox fills up and pushing threads are told so.
     pub(super) fn carry_out_commands(&mut self) {
-        self.take_news();
         self.begin_asked_end();
         self.carry_out_until(u64::MAX);
     }
@@ -46,12 +45,11 @@ impl<S: Socket> Reactor<S> {
         self.inbox.pending.extend(news.commands.drain(..));
         news.commands.shrink_to(COMMANDS_AT_REST);
         self.inbox.spare = news.commands;
-        self.inbox.end.merge(news.end);
         self.metrics.channels_refused = news.channels_refused;
     }
 
     fn begin_asked_end(&mut self) {
-        let EndAsked { by_config, within_ms } = std::mem::take(&mut self.inbox.end);
+        let EndAsked { by_config, within_ms } = self.shared.take_end();
         if by_config {
             self.begin_drain(None);
         }

@@ -19,7 +19,7 @@ use super::connections::Connections;
 use super::rates::RateWindow;
 use super::refusal;
 use super::rest::Saving;
-use super::shared::{Command, EndAsked, Shared};
+use super::shared::{Command, Shared};
 use super::shares::Shares;
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
@@ -136,8 +136,6 @@ pub(super) struct InboxState {
     pub flushed: u64,
     /// Steps that callbacks have asked for behind a command that waits, with its number.
     pub steps: VecDeque<(u64, Command)>,
-    /// What was asked about the end and is not begun.
-    pub end: EndAsked,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
 }

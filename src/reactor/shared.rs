@@ -132,8 +132,6 @@ struct Inbox {
 pub struct News {
     /// The commands, in their order.
     pub commands: Vec<Command>,
-    /// What was asked about the end.
-    pub end: EndAsked,
     /// All new channels ever refused, by reason.
     pub channels_refused: Counts<ChannelRefusal, { ChannelRefusal::COUNT }>,
 }
@@ -144,6 +142,8 @@ pub struct Shared {
     /// Whether the inbox has something that the reactor has not seen. Set under the lock, so that a turn in which
     /// nobody asked for anything doesn't take it.
     has_news: AtomicBool,
+    /// The same for what was asked about the end.
+    has_end: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
     /// What the reactor's own callbacks have put into the inbox.
     pub own: Own,
@@ -173,6 +173,7 @@ impl Shared {
                 stopped: false,
             }),
             has_news: AtomicBool::new(false),
+            has_end: AtomicBool::new(false),
             wake,
             own: Own::default(),
             stats: Mutex::default(),
@@ -229,7 +230,7 @@ impl Shared {
     pub fn drain(&self, within_ms: Option<u64>) {
         let mut inbox = lock(&self.inbox);
         inbox.end.merge(EndAsked { by_config: within_ms.is_none(), within_ms });
-        self.has_news.store(true, Ordering::Release);
+        self.has_end.store(true, Ordering::Release);
         drop(inbox);
         (self.wake)();
     }
@@ -262,6 +263,14 @@ impl Shared {
         }
     }
 
+    /// For the reactor: what was asked about the end since it last looked.
+    pub fn take_end(&self) -> EndAsked {
+        if !self.has_end.swap(false, Ordering::Acquire) {
+            return EndAsked::default();
+        }
+        std::mem::take(&mut lock(&self.inbox).end)
+    }
+
     /// For the reactor: takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing
     /// is.
     pub fn take(&self, spare: &mut Vec<Command>) -> Option<News> {
@@ -273,8 +282,7 @@ impl Shared {
         self.has_news.store(false, Ordering::Relaxed);
         inbox.bytes = 0;
         let commands = std::mem::replace(&mut inbox.commands, std::mem::take(spare));
-        let end = std::mem::take(&mut inbox.end);
-        Some(News { commands, end, channels_refused: inbox.directory.refused.clone() })
+        Some(News { commands, channels_refused: inbox.directory.refused.clone() })
     }
 
     /// For the reactor: how many commands wait.
@@ -402,8 +410,9 @@ mod tests {
         shared.drain(None);
         shared.drain(Some(7));
         shared.drain(Some(9));
-        let news = taken(&shared);
-        assert_eq!((news.commands.len(), news.end), (2, EndAsked { by_config: true, within_ms: Some(7) }));
+        assert_eq!(taken(&shared).commands.len(), 2);
+        assert_eq!(shared.take_end(), EndAsked { by_config: true, within_ms: Some(7) });
+        assert_eq!(shared.take_end(), EndAsked::default());
         assert!(shared.take(&mut Vec::new()).is_none(), "there is nothing new");
         // What was refused has taken no place in the log.
         assert_eq!(push(&shared, None, 10).unwrap().offset, 3);
