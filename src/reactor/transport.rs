@@ -124,3 +124,41 @@ impl<S: Socket> Reactor<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_to_one_connection_is_made_only_if_it_must_be() {
+        let publication = |options| Publication::new(Message::Text(&"a".repeat(500)), options).unwrap();
+        let (default, mut deflater) = (PushOptions::default(), Deflater::new(3, 1));
+        for (options, window_bits, is_made) in [
+            (default, 0, false),
+            (default.compress(false), 15, false),
+            (default, 15, cfg!(feature = "deflate")),
+        ] {
+            let publication = publication(options);
+            let mut made = Vec::new();
+            let mut framing = Transport::WebSocket.framing(&mut deflater, window_bits);
+            let framed = framing.publication(&publication, &mut made).to_vec();
+            assert_eq!(framed.len() < publication.plain_frame().len(), is_made, "{options:?}, {window_bits}");
+            assert_eq!(framed == publication.plain_frame(), !is_made, "{options:?}, {window_bits}");
+            let mut reply = Vec::new();
+            framing.frame(publication.kind(), publication.payload(), options, &mut reply);
+            assert_eq!(reply, framed, "a reply is framed in the same way");
+        }
+    }
+
+    #[test]
+    fn something_else_can_be_said_only_between_two_frames() {
+        let transport = Transport::WebSocket;
+        let mut said = transport.close(CloseCode::GOING_AWAY, "away");
+        assert_eq!(said, b"\x88\x06\x03\xe9away");
+        said.extend_from_slice(b"\x89\0");
+        for (at, end) in [(0, Some(0)), (1, Some(8)), (8, Some(8)), (9, Some(10)), (10, Some(10)), (11, None)]
+        {
+            assert_eq!(transport.boundary_at(&said, at), end, "{at}");
+        }
+    }
+}
