@@ -7,8 +7,7 @@
 //! before the next flush, the publication waits for that, as it does for room in its own log.
 
 use super::channels::{ChannelId, Channels, LogLimits};
-use super::log::RING_BYTES_MIN;
-use crate::limits::{LOG_FORMS, LOG_INDEX_BYTES};
+use crate::limits::log_memory_bytes;
 
 /// The entries that an index or a ledger has first.
 const ENTRIES_MIN: usize = 8;
@@ -32,7 +31,7 @@ pub enum Room {
 impl LogLimits {
     /// Bytes that one channel's log takes at the most, in all its forms.
     pub fn whole_bytes(&self) -> usize {
-        LOG_FORMS * self.bytes.next_power_of_two().max(RING_BYTES_MIN) + self.publications * LOG_INDEX_BYTES
+        log_memory_bytes(self.bytes, self.publications)
     }
 }
 
