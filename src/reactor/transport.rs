@@ -32,8 +32,8 @@ impl Transport {
         }
     }
 
-    /// Where the piece ends that byte number `at` of `said` belongs to; `at` itself where one begins. Something else can
-    /// be said only there. None: it can't be made out.
+    /// Where the piece ends that byte number `at` of `said` belongs to; `at` itself where one begins. Something else
+    /// can be said only there. None: it can't be made out.
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
             Transport::WebSocket => frame::boundary_at(said, at),
