@@ -17,24 +17,24 @@ use super::timers::Timers;
 pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
-    /// Open WebSockets, by [`Kind`].
+    /// Open connections, by [`Kind`].
     pub open_by_kind: [usize; 3],
     pub closing: usize,
     /// Connections whose TLS is the kernel's.
     pub kernel_tls: usize,
-    /// Open WebSockets with permessage-deflate.
+    /// Those of the open ones with permessage-deflate.
     pub deflating: usize,
     pub blocked: usize,
 }
 
 impl Census {
-    /// An open WebSocket closes.
+    /// An open connection closes.
     pub(super) fn leave_open(&mut self, kind: Kind, deflates: bool) {
         self.open_by_kind[kind as usize] -= 1;
         self.deflating -= usize::from(deflates);
     }
 
-    /// Open WebSockets.
+    /// Open connections.
     pub(super) fn open(&self) -> usize {
         self.open_by_kind.iter().sum()
     }
