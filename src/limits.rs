@@ -129,7 +129,7 @@ pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 /// Forms in which a channel may hold what was published: plain, and deflated, which never takes more bytes.
 pub const LOG_FORMS: usize = 2;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
-pub const LOG_INDEX_BYTES: usize = 128;
+pub const LOG_INDEX_BYTES: usize = 136;
 /// A log's ring before it has to grow; most channels never need more.
 pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
 

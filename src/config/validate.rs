@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();
         assert!(
-            error.starts_with("logs_bytes_max = 8519679: ") && error.contains("8519680 bytes"),
+            error.starts_with("logs_bytes_max = 8527871: ") && error.contains("8527872 bytes"),
             "{error}"
         );
         let config = Config { message_bytes_max: 8 << 20, ..Config::default() };
