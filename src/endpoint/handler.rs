@@ -4,11 +4,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
-use crate::protocol::Deflater;
-use crate::protocol::close::{CloseCode, encode_close};
-use crate::protocol::frame::{self, Opcode};
+use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::Upgrade;
-use crate::push::{Message, PushOptions};
+use crate::push::{Kind, Message, PushOptions};
 
 use super::ConnId;
 
@@ -173,6 +171,12 @@ pub struct Step {
     pub action: Action,
 }
 
+/// How a transport frames a message to one connection.
+pub trait Framing {
+    /// Appends the message to what is said to the connection. A text's payload is UTF-8.
+    fn frame(&mut self, kind: Kind, payload: &[u8], options: PushOptions, out: &mut Vec<u8>);
+}
+
 /// An open connection inside a callback.
 ///
 /// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
@@ -194,7 +198,7 @@ pub struct Session<'a> {
     user: Option<&'a str>,
     replies: &'a mut Vec<u8>,
     actions: &'a mut Vec<Step>,
-    deflater: Option<(&'a mut Deflater, u8)>,
+    framing: Option<&'a mut dyn Framing>,
     /// Number of the last command that a callback has given through a handle.
     commands: Option<&'a AtomicU64>,
     /// Up to which of them the connection has what came of them when the next reply goes out.
@@ -203,7 +207,8 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// For the reactor: frames are appended to `replies`, everything else to `actions`.
+    /// For the reactor: frames are appended to `replies`, everything else to `actions`. A reply is one plain WebSocket
+    /// frame, unless [`framed_by`](Self::framed_by) says otherwise.
     #[doc(hidden)]
     pub fn new(
         id: ConnId,
@@ -211,13 +216,13 @@ impl<'a> Session<'a> {
         replies: &'a mut Vec<u8>,
         actions: &'a mut Vec<Step>,
     ) -> Session<'a> {
-        Session { id, user, replies, actions, deflater: None, commands: None, noted: 0, closed: false }
+        Session { id, user, replies, actions, framing: None, commands: None, noted: 0, closed: false }
     }
 
-    /// For the reactor: compresses replies where that is worth it, for a client that has agreed on this window.
+    /// For the reactor: replies are framed as the connection's transport does.
     #[doc(hidden)]
-    pub fn deflating(self, deflater: &'a mut Deflater, window_bits: u8) -> Session<'a> {
-        Session { deflater: (window_bits > 0).then_some((deflater, window_bits)), ..self }
+    pub fn framed_by(self, framing: &'a mut dyn Framing) -> Session<'a> {
+        Session { framing: Some(framing), ..self }
     }
 
     /// For the reactor: keeps the order with commands that callbacks give through a handle. `commands` is the number of
@@ -251,11 +256,9 @@ impl<'a> Session<'a> {
         if self.closed {
             return;
         }
-        match &mut self.deflater {
-            Some((deflater, bits)) if options.compress => {
-                deflater.encode(message.opcode(), message.bytes(), *bits, self.replies);
-            }
-            _ => message.encode(self.replies),
+        match &mut self.framing {
+            Some(framing) => framing.frame(message.kind(), message.bytes(), options, self.replies),
+            None => message.encode(self.replies),
         }
     }
 
@@ -339,14 +342,3 @@ pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
 
 /// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
 pub const NO_STATUS: CloseCode = CloseCode(1005);
-
-/// The close frame (RFC 6455 section 5.5.1).
-pub fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(4 + reason.len());
-    if code == NO_STATUS {
-        frame::encode(Opcode::Close, &[], &mut frame);
-    } else {
-        encode_close(code, reason, &mut frame);
-    }
-    frame
-}

@@ -18,7 +18,7 @@ use super::socket::Socket;
 pub struct Audit {
     /// Connections of every state.
     pub connections: usize,
-    /// Open WebSockets.
+    /// Open connections.
     pub open: usize,
     /// Connections that are closing.
     pub closing: usize,

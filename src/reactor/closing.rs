@@ -1,7 +1,7 @@
 //! How connections end: slow consumers, close frames, and the slot's last moment.
 
 use crate::config::{LogLevel, SlowConsumer};
-use crate::endpoint::handler::{ABNORMAL_CLOSURE, close_frame};
+use crate::endpoint::handler::ABNORMAL_CLOSURE;
 use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -52,8 +52,8 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Sends a close frame (RFC 6455 section 7.1.2), after the frame under way and what waits for this
-    /// connection, and waits for the peer's.
+    /// Says the end as the transport does, after the frame under way and what waits for this connection, and lets
+    /// the peer answer if that is its turn.
     pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         if self.connections.slots[index].phase != Phase::Open {
             return;
@@ -63,7 +63,7 @@ impl<S: Socket> Reactor<S> {
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
-        let bits = slot.flags.window_bits();
+        let (bits, transport) = (slot.flags.window_bits(), slot.transport);
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
         self.connections.census.open_by_kind[self.connections.slots[index].kind as usize] -= 1;
@@ -76,7 +76,7 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::OUTBOX, true);
                 slot.extra_mut().outbox.get_or_insert_default().close = true;
             });
-        } else if !self.push_out(index, &close_frame(code, reason)) {
+        } else if !self.push_out(index, &transport.close(code, reason)) {
             return;
         }
         self.await_close_written(index);

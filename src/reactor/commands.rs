@@ -222,7 +222,7 @@ impl<S: Socket> Reactor<S> {
         self.publish_here(Some(chat::CHANNEL), Message::Text(line), PushOptions::default(), Wake::Yes)
     }
 
-    /// The slot of an open WebSocket.
+    /// The slot of an open connection.
     pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
         let slot = self.connections.slots.get(conn.slot())?;
         (slot.serial == conn.serial() && slot.phase == Phase::Open).then(|| conn.slot())
@@ -231,15 +231,10 @@ impl<S: Socket> Reactor<S> {
     /// Sends a message to one connection, or lets it wait in its outbox as far as that may grow.
     pub(super) fn send_to(&mut self, conn: ConnId, publication: &Publication) -> Result<(), PushError> {
         let index = self.find_open(conn).ok_or(PushError::NoSuchConnection)?;
-        let bits = if publication.options().compress { self.window_bits(index) } else { 0 };
-        let mut deflated = Vec::new();
-        let frame = if bits > 0 {
-            self.encoder.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
-            self.charge_compressed();
-            &deflated
-        } else {
-            publication.plain_frame()
-        };
+        let (transport, bits) = (self.connections.slots[index].transport, self.window_bits(index));
+        let mut made = Vec::new();
+        let frame = transport.framing(&mut self.encoder.deflater, bits).publication(publication, &mut made);
+        self.charge_compressed();
         let list = self.channels_behind(index) * ITEM_BYTES;
         if !self.outbox_has_room(index, list + frame.len()) {
             return Err(PushError::OutboxFull);

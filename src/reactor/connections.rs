@@ -17,18 +17,18 @@ use super::timers::Timers;
 pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
-    /// Open WebSockets, by [`Kind`].
+    /// Open connections, by [`Kind`].
     pub open_by_kind: [usize; Kind::OPEN.len()],
     pub closing: usize,
     /// Connections whose TLS is the kernel's.
     pub kernel_tls: usize,
-    /// Open WebSockets with permessage-deflate.
+    /// Those of the open ones with permessage-deflate.
     pub deflating: usize,
     pub blocked: usize,
 }
 
 impl Census {
-    /// Open WebSockets.
+    /// Open connections.
     pub(super) fn open(&self) -> usize {
         self.open_by_kind.iter().sum()
     }

@@ -21,7 +21,7 @@ use super::work::{BYTES, HEAD, HEAD_BYTE};
 enum Progress {
     /// So many bytes are used; go on with the rest.
     Used(usize),
-    /// So many are used, and what follows are WebSocket frames.
+    /// So many are used, and what follows is for the transport that the connection has now.
     Upgraded(usize),
     /// The rest is not enough for a request.
     Incomplete,
@@ -90,7 +90,7 @@ impl<S: Socket> Reactor<S> {
                 Progress::Upgraded(n) => {
                     // The callback may have closed it, and its socket may be broken.
                     if self.connections.slots.contains(index) {
-                        self.websocket_input(index, &mut input[at + n..]);
+                        self.open_input(index, &mut input[at + n..]);
                     }
                     return;
                 }

@@ -3,7 +3,6 @@
 use std::io;
 
 use crate::metrics::{CloseReason, Shortage, WorkKind};
-use crate::protocol::frame;
 
 use super::flush::set_blocked;
 use super::input::is_shortage;
@@ -153,8 +152,8 @@ impl<S: Socket> Reactor<S> {
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
     /// is wrong behind it. False: it is gone.
     fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> bool {
-        let end = frame::boundary_at(frames, written)
-            .filter(|_| self.connections.slots[index].phase == Phase::Open);
+        let slot = &self.connections.slots[index];
+        let end = slot.transport.boundary_at(frames, written).filter(|_| slot.phase == Phase::Open);
         let Some(end) = end else { return self.overloaded(index, written > 0) };
         if !self.has_backlog_room(index, end - written) {
             return self.overloaded(index, written > 0);

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use crate::config::{LogLevel, SlowConsumer};
-use crate::endpoint::handler::close_frame;
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
@@ -81,8 +80,8 @@ impl<S: Socket> Reactor<S> {
         }
         let slot = &mut self.connections.slots[index];
         slot.tidy();
-        if slot.phase == Phase::Closing {
-            self.await_peer_close(index);
+        if slot.phase == Phase::Closing && !self.close_is_written(index) {
+            return;
         }
         let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::FINISH) {
@@ -314,11 +313,11 @@ impl<S: Socket> Reactor<S> {
         self.journal.event(self.now, LogLevel::Warn, "slow_consumer", &fields);
     }
 
-    /// The close frame, behind all else.
+    /// The close, behind all else.
     fn write_close(&mut self, index: usize) -> bool {
         let slot = &mut self.connections.slots[index];
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
-        let frame = close_frame(ending.code, &ending.reason);
+        let frame = slot.transport.close(ending.code, &ending.reason);
         let sent =
             transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, &frame, &[]);
         let (n, done) = (sent.taken(), sent.taken() == frame.len());
