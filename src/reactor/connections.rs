@@ -18,7 +18,7 @@ pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
     /// Open connections, by [`Kind`].
-    pub open_by_kind: [usize; 3],
+    pub open_by_kind: [usize; Kind::OPEN.len()],
     pub closing: usize,
     /// Connections whose TLS is the kernel's.
     pub kernel_tls: usize,
