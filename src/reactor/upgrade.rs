@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
-use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, Session, chat, refusals, requests};
+use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat, refusals};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -17,6 +17,7 @@ use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
+use super::transport::Transport;
 use super::work::NAME;
 
 /// A refusal and what it counts as.
@@ -64,7 +65,9 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         let channels = self.open_channels(index, &accept, &beginnings)?;
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
-        self.connections.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
+        let slot = &mut self.connections.slots[index];
+        slot.transport = Transport::WebSocket;
+        slot.set_window(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, &accept, &channels);
         let mut replies = std::mem::take(&mut self.scratch.replies);
         let chosen = match &accept.protocol {
@@ -77,7 +80,7 @@ impl<S: Socket> Reactor<S> {
         };
         handshake::respond(upgrade.key, chosen, deflate, positions, &mut replies);
         self.scratch.replies = replies;
-        self.greet(index, kind, accept);
+        self.greet(index, kind, &accept);
         if channels.iter().any(|(_, since)| *since != Since::Head) {
             self.offer_all_missed(index, &channels);
         }
@@ -95,11 +98,7 @@ impl<S: Socket> Reactor<S> {
     /// What the query may say. Where a host decides, the rest of it is the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
-        let parameters = match kind {
-            Kind::Push => requests::WS.query,
-            Kind::Echo | Kind::Refused => requests::ECHO.query,
-            Kind::Chat => requests::CHAT.query,
-        };
+        let parameters = kind.request().map_or(&[][..], |request| request.query);
         Query::read(upgrade.head, parameters, others).map_err(|refusal| (refusal, RefuseReason::BadRequest))
     }
 
@@ -240,23 +239,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Lets the host, or the demo, say something to a connection that has opened.
-    fn greet(&mut self, index: usize, kind: Kind, accept: Accept) {
-        let id = self.connections.slots[index].id(index);
+    fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) {
         match kind {
-            Kind::Push => {
-                let user = self.connections.slots[index].user().map(str::to_owned);
-                let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
-                let mut session =
-                    Session::new(id, user.as_deref(), &mut self.scratch.replies, &mut self.scratch.actions)
-                        .deflating(&mut self.encoder.deflater, bits)
-                        .beside(self.shared.own.counter(), noted);
-                self.shared.own.begin();
-                self.handler.on_open(&mut session);
-                self.shared.own.end();
-                self.charge_compressed();
-                // Before anything that the client has said already: its session may be over by now.
-                self.apply_actions(index);
-            }
+            // Before anything that the client has said already: its session may be over by now.
+            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);
