@@ -21,7 +21,7 @@ use crate::push::{Delivery, Message, Publication, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
-use crate::reactor::{Command, Reactor, Shared, Wake, sys};
+use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
 
@@ -153,7 +153,7 @@ impl Server {
             KernelTls::Auto | KernelTls::Off => KernelSupport::NONE,
         };
         let handler = handler(Handle { shared: shared.clone() });
-        let mut reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
+        let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
         reactor.set_admin_url(start::admin_url(&listeners));
