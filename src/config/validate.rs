@@ -111,7 +111,7 @@ impl Config {
         let one_log = rings.saturating_add(index);
         if self.logs_bytes_max < one_log {
             let why = format!(
-                "one log of log_bytes and log_publications, plain and deflated, needs {one_log} bytes"
+                "one log of log_bytes and log_publications, in all {LOG_FORMS} forms, needs {one_log} bytes"
             );
             return Err(self.invalid("logs_bytes_max", &why));
         }
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();
         assert!(
-            error.starts_with("logs_bytes_max = 8519679: ") && error.contains("8519680 bytes"),
+            error.starts_with("logs_bytes_max = 16941055: ") && error.contains("16941056 bytes"),
             "{error}"
         );
         let config = Config { message_bytes_max: 8 << 20, ..Config::default() };

@@ -7,7 +7,8 @@
 //! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
 //! it); from then on [`message`] walks every read, with
 //! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
-//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it. Only what
+//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1` it is in an
+//! [`envelope`]. Only what
 //! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod body;
 pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+pub mod envelope;
 pub mod extensions;
 pub mod form;
 pub mod frame;
@@ -23,6 +25,7 @@ pub mod handshake;
 pub mod head;
 #[cfg(feature = "deflate")]
 pub mod inflate;
+pub mod json;
 pub mod mask;
 pub mod media_type;
 pub mod message;
@@ -40,6 +43,7 @@ pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
 #[cfg(feature = "deflate")]
 pub use deflate::Deflater;
+pub use envelope::Enveloper;
 pub use extensions::Agreement;
 pub use frame::Opcode;
 pub use head::Head;

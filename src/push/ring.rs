@@ -6,9 +6,9 @@ use super::midway::Midway;
 
 /// One form of a channel's log.
 ///
-/// All forms of a channel hold the same publications under the same offsets, each from its creation on. They are
-/// appended to and evicted from in step with the plain one, so whoever falls off one of them has lost the same
-/// publications as on any other, and none takes more bytes than the plain one.
+/// All forms of a channel hold the same publications under the same offsets, each from its creation on. They have the
+/// same bounds, and are appended to and evicted from in step, as soon as one of them has to: whoever falls off one of
+/// them has lost the same publications as on any other.
 #[derive(Debug)]
 pub struct Ring {
     form: Form,
@@ -29,6 +29,11 @@ impl Ring {
     /// A form in an empty log.
     pub(super) fn new(form: Form, log: Log) -> Ring {
         Ring { form, log, subscribers: 0, unused_since_ms: None, midway: Midway::default(), owed: 0 }
+    }
+
+    /// Which form it is.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// Subscribers with a cursor into it.
@@ -71,7 +76,7 @@ mod tests {
 
     fn append(channel: &mut Channel, (frame, deflated): (&[u8], Option<&[u8]>), offset: u64) {
         let place = Place { offset, receipt: offset + 1, now_us: 0 };
-        channel.append(&Encoded::plain(frame).with_deflated(deflated), place);
+        channel.append(&Encoded::plain(frame).with(Form::Deflated, deflated), place);
     }
 
     #[test]
@@ -133,6 +138,48 @@ mod tests {
                 prop_assert!(other.head() - other.tail() <= channel.log().head() - channel.log().tail());
                 let shorter = deflated.filter(|deflated| deflated.len() < frame.len()).unwrap_or(frame);
                 prop_assert_eq!(joined(other.slices(other.newest_start())), shorter);
+            }
+        }
+
+        /// Envelopes are longer: the form that takes the most bytes decides what is evicted, and nobody is evicted
+        /// before being offered everything.
+        #[test]
+        fn the_longest_form_decides(
+            bytes_max in 300usize..2_000,
+            late in 0usize..20,
+            lens in proptest::collection::vec((1usize..200, 0usize..100, 0usize..10), 1..60),
+        ) {
+            let mut channel = Channel::new("c".into(), 1, Log::new(7, bytes_max, 100), 64, 0);
+            channel.join(1, Form::Plain, 0);
+            let mut model: Vec<(usize, usize)> = Vec::new();
+            for (n, (len, more, flush)) in lens.into_iter().enumerate() {
+                if n == late {
+                    channel.enter(Form::Envelope);
+                }
+                let frame = Message::Binary(&vec![n as u8; len]).to_frame();
+                let envelope = Message::Binary(&vec![!(n as u8); len + more]).to_frame();
+                let encoded = Encoded::plain(&frame).with(Form::Envelope, Some(&envelope));
+                if flush == 0 || !channel.has_room(encoded.lens()) {
+                    channel.resume_walk();
+                    channel.end_walk();
+                }
+                prop_assert!(channel.has_room(encoded.lens()));
+                model.push((frame.len(), if n < late { 0 } else { envelope.len() }));
+                let sums = |model: &[(usize, usize)]| model.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+                while sums(&model).0.max(sums(&model).1) > bytes_max || model.len() > 100 {
+                    model.remove(0);
+                }
+                let (first, growth) = (channel.first_after(encoded.lens()), channel.log_growth(encoded.lens()));
+                let bytes = channel.log_bytes();
+                let offset = 7 + n as u64;
+                channel.append(&encoded, Place { offset, receipt: offset, now_us: 0 });
+                prop_assert_eq!(channel.log_bytes(), bytes + growth);
+                prop_assert_eq!((channel.log().first_offset(), first), (first, offset + 1 - model.len() as u64));
+                let Some(other) = channel.log_in(Form::Envelope) else { continue };
+                prop_assert_eq!(other.next_offset(), channel.log().next_offset());
+                prop_assert_eq!(other.first_offset(), first.max(7 + late as u64), "evicted in step");
+                prop_assert!(other.head() - other.tail() <= bytes_max as u64);
+                prop_assert_eq!(joined(other.slices(other.newest_start())), envelope);
             }
         }
     }

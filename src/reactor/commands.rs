@@ -6,7 +6,7 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Form, Message, Place, Publication, PushError, PushOptions,
+    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Lens, Message, Place, Publication, PushError, PushOptions,
     Room,
 };
 
@@ -140,33 +140,38 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        if !self.make_room(id, frame.len()) {
+        let channel = self.channels.get(id);
+        // While the plain frame has no room the other forms need not be made.
+        if !channel.has_room(Lens::plain(frame.len())) {
+            return Err(Command::Publish { receipt, publication });
+        }
+        // Once for everybody who takes it so, and only if there is somebody.
+        let origin = channel.origin(receipt.offset);
+        let lens = self.encoder.encode(&publication, origin, |form| channel.wants(form));
+        self.charge_compressed();
+        if !self.make_room(id, lens) {
             return Err(Command::Publish { receipt, publication });
         }
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
-        // Once for everybody who takes it so, and only if there is somebody.
-        let channel = self.channels.get(id);
-        let encoded = self.encoder.encode(&publication, |form| channel.wants(form));
-        if let Some(deflated) = encoded.apart(Form::Deflated) {
-            self.metrics.publications_deflated += 1;
-            self.metrics.deflate_in_bytes += frame.len() as u64;
-            self.metrics.deflate_out_bytes += deflated.len() as u64;
-        }
+        let encoded = self.encoder.encoded(&publication);
+        let (from, to) = encoded.deflated_bytes();
+        self.metrics.publications_deflated += u64::from(to > 0);
+        self.metrics.deflate_in_bytes += from as u64;
+        self.metrics.deflate_out_bytes += to as u64;
         let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
         self.channels.append(id, &encoded, place);
         if self.channels.get(id).subscribers == 0 {
             self.vacate(id);
         }
-        self.charge_compressed();
         Ok(())
     }
 
-    /// Sees to it that a frame can be appended to a channel's log, and that nobody loses the rest of a frame by that.
-    /// False: not now.
-    fn make_room(&mut self, id: ChannelId, len: usize) -> bool {
+    /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by
+    /// that. False: not now.
+    fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
         loop {
-            match self.channels.room_for(id, len) {
+            match self.channels.room_for(id, lens) {
                 Room::Ready => break,
                 Room::Later => return false,
                 Room::AfterHalving(largest) => {
@@ -177,7 +182,7 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
-        self.save_rests(id, |channel| channel.first_after(len))
+        self.save_rests(id, |channel| channel.first_after(lens))
     }
 
     fn halve(&mut self, id: ChannelId) {
