@@ -203,7 +203,7 @@ typedef struct wspush_stats {
   uint64_t connections;
   /* Connections that have not finished their handshake, or speak plain HTTP. */
   uint64_t handshaking;
-  /* Connections that are saying goodbye. */
+  /* Connections that are closing. */
   uint64_t closing;
   /* Connections on the admin listener. */
   uint64_t admin_connections;

@@ -55,6 +55,8 @@ pub const ORIGIN_BYTES_MAX: usize = 256;
 pub const LISTEN_MAX: usize = 64;
 /// Entries in a list of origins, channel patterns or subprotocols: each is compared at a handshake.
 pub const LIST_MAX: usize = 256;
+/// The last millisecond that RFC 3339 can write, since 1970: a larger number is a time in another unit.
+pub const UNIX_MS_MAX: u64 = 253_402_300_799_999;
 /// Between two pieces of the sweep: no silence is measured finer than that, so none that is waited for is shorter.
 pub const SWEEP_MS: u64 = 100;
 

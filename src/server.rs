@@ -20,7 +20,7 @@ use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Message, Publication, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
-use crate::reactor::ktls::Offer;
+use crate::reactor::ktls::KernelSupport;
 use crate::reactor::{Command, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
@@ -129,7 +129,7 @@ impl Server {
         start::announce_url(&mut journal, now, &config, &listeners);
         let offer = match config.kernel_tls {
             KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
-            KernelTls::Auto | KernelTls::Off => Offer::NONE,
+            KernelTls::Auto | KernelTls::Off => KernelSupport::NONE,
         };
         let handler = handler(Handle { shared: shared.clone() });
         let mut reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
@@ -187,8 +187,8 @@ impl Drop for Server {
 }
 
 /// What the kernel offers to do for TLS connections. Most don't have the module loaded, and all works without.
-fn kernel_tls(journal: &mut Journal, now: Time) -> Offer {
-    match Offer::probe() {
+fn kernel_tls(journal: &mut Journal, now: Time) -> KernelSupport {
+    match KernelSupport::probe() {
         Ok(offer) => {
             let fields: [(&str, &dyn fmt::Display); 2] = [("suites", &offer), ("new_keys", &offer.new_keys)];
             journal.event(now, LogLevel::Debug, "kernel_tls", &fields);
@@ -196,7 +196,7 @@ fn kernel_tls(journal: &mut Journal, now: Time) -> Offer {
         }
         Err(e) => {
             journal.event(now, LogLevel::Debug, "no_kernel_tls", &[("problem", &e)]);
-            Offer::NONE
+            KernelSupport::NONE
         }
     }
 }

@@ -3,10 +3,10 @@
 use crate::daemon::websocket::{CLOSE, close_of};
 use crate::daemon::{self, Daemon, Http, WebSocket, process};
 
-const GOODBYE: (u16, &str) = (1001, "the server is going away");
+const GOING_AWAY: (u16, &str) = (1001, "the server is going away");
 
 #[test]
-fn term_says_goodbye_to_everyone_behind_what_was_pushed() {
+fn term_closes_everyone_behind_what_was_pushed() {
     process::raise_own_limit();
     const PUSHES: u64 = 50;
     let mut daemon = Daemon::start(&["--demo"]);
@@ -29,7 +29,7 @@ fn term_says_goodbye_to_everyone_behind_what_was_pushed() {
             assert_eq!(client.text(), body(n), "whole, and in order");
         }
         let frame = client.frame();
-        assert_eq!(close_of(&frame), (GOODBYE.0, GOODBYE.1.to_owned()));
+        assert_eq!(close_of(&frame), (GOING_AWAY.0, GOING_AWAY.1.to_owned()));
         client.send(CLOSE, &frame.payload);
         assert_eq!(client.next(), None);
     }
@@ -51,7 +51,7 @@ fn the_doors_are_shut_while_it_drains() {
     daemon.signal("TERM");
     daemon.wait_event("draining");
     assert_eq!(close_of(&slow.frame()).0, 1001);
-    // It waits for the last one's goodbye, but nobody comes in any more.
+    // It waits for the last one's close frame, but nobody comes in any more.
     daemon::wait("the listener's end", || std::net::TcpStream::connect(daemon.public).is_err());
     slow.send_close(1001, "");
     assert_eq!(slow.next(), None);
@@ -186,7 +186,7 @@ fn a_second_term_ends_it_at_once() {
     let mut daemon = Daemon::start(&["--drain-ms", "600000", "--close-wait-ms", "600000"]);
     let mut client = WebSocket::open(&daemon);
     daemon.signal("TERM");
-    // The second one must not come before the goodbye has left.
+    // The second one must not come before the close frame has left.
     assert_eq!(close_of(&client.frame()).0, 1001);
     daemon.signal("TERM");
     assert_eq!(daemon.wait_exit().code(), Some(143));

@@ -59,8 +59,8 @@ impl Visitors {
     }
 }
 
-/// Takes a goodbye, gives it back, and sees the stream end.
-fn say_goodbye(mut client: WebSocket) {
+/// Takes a close frame, gives it back, and sees the stream end.
+fn close_properly(mut client: WebSocket) {
     assert_eq!(close_of(&client.frame()).0, 1001);
     client.send_close(1001, "");
     assert_eq!(client.next(), None);
@@ -90,7 +90,7 @@ fn term_in_the_middle_of_a_broadcast() {
         for text in &texts {
             assert!(client.text() == *text, "every publication that was taken, whole and in order");
         }
-        say_goodbye(client);
+        close_properly(client);
     }
     drop(admin);
     assert!(daemon.wait_exit().success());
@@ -107,7 +107,7 @@ fn whoever_does_not_read_is_cut_off_when_the_drain_is_over() {
     daemon.push(&text);
     assert!(awake.text() == text);
     daemon.signal("TERM");
-    say_goodbye(awake);
+    close_properly(awake);
     assert!(daemon.wait_exit().success());
     assert_eq!(field(&daemon.wait_event("drained"), "cut_off"), Some("10"));
     // What they read now is the beginning of the frame that they were in, and no garbage behind it.

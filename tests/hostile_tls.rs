@@ -452,8 +452,8 @@ fn the_drain_says_1001_and_close_notify() {
         daemon.push("last words");
         daemon.signal("TERM");
         assert_eq!(open.text(), "last words");
-        let goodbye = open.next().unwrap();
-        assert_eq!((goodbye.opcode, close_of(&goodbye).0), (CLOSE, 1001));
+        let close = open.next().unwrap();
+        assert_eq!((close.opcode, close_of(&close).0), (CLOSE, 1001));
         open.send_frame(CLOSE, &1001_u16.to_be_bytes());
         assert!(open.wait_end() && quiet.wait_end(), "a close_notify comes before the end");
         drop((open, quiet, half));
@@ -462,7 +462,7 @@ fn the_drain_says_1001_and_close_notify() {
 }
 
 #[test]
-fn goodbyes_are_said_whoever_begins() {
+fn both_close_whoever_begins() {
     let authority = Authority::with_localhost();
     let daemon = authority.daemon(&["one"], &["--demo"]);
     for versions in BOTH {

@@ -233,7 +233,7 @@ fn http(address: &str, request_line: &str, body: &str) -> String {
     answer
 }
 
-/// The example: a form posts, who is online gets it, and SIGTERM says goodbye.
+/// The example: a form posts, who is online gets it, and SIGTERM closes.
 #[test]
 fn online_notification() {
     let Some(built) = built() else { return };
@@ -262,9 +262,9 @@ fn online_notification() {
     assert_eq!(&frame, b"\x81\x0c<b>hello you");
     let terminated = Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert!(terminated.success());
-    let mut goodbye = [0; 4];
-    socket.read_exact(&mut goodbye).unwrap();
-    assert_eq!((goodbye[0], &goodbye[2..]), (0x88, &b"\x03\xe9"[..]));
+    let mut close = [0; 4];
+    socket.read_exact(&mut close).unwrap();
+    assert_eq!((close[0], &close[2..]), (0x88, &b"\x03\xe9"[..]));
     drop(socket);
     wait(&mut child);
     for line in lines.map_while(Result::ok) {

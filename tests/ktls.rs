@@ -4,11 +4,11 @@
 mod kernel;
 mod wss;
 
-use wspush::reactor::ktls::Offer;
+use wspush::reactor::ktls::KernelSupport;
 
 /// What the kernel offers; None, said aloud, where it offers nothing. In the rig that is a failure.
-fn offer() -> Option<Offer> {
-    match Offer::probe() {
+fn offer() -> Option<KernelSupport> {
+    match KernelSupport::probe() {
         Ok(offer) => Some(offer),
         Err(e) => {
             assert!(std::env::var_os("WSPUSH_KTLS_RIG").is_none(), "the rig's kernel has no TLS: {e}");

@@ -1,12 +1,12 @@
 //! What a slow consumer costs and what it is told, in the simulated world: the rest of the frame that it is in the
-//! middle of, and the time that it has for its goodbye.
+//! middle of, and the time that it has to take its close frame.
 
 use crate::sim::client::{Reader, Role, padding};
 use crate::sim::dice::Dice;
 use crate::sim::world::World;
 use wspush::config::SlowConsumer;
 use wspush::metrics::CloseReason;
-use wspush::reactor::{Command, Door};
+use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, Message};
 
 const LARGE: usize = 50_000;
@@ -20,8 +20,8 @@ fn small() -> Config {
 fn world(config: Config, rooms: &[usize]) -> World {
     let mut world = World::new(Dice::from_seed(3), config, 0);
     for &room in rooms {
-        let n = world.connect(Role::Push, Door::Public, Reader::Fast, room.max(300));
-        world.clients[n].veil = None;
+        let n = world.connect(Role::Push, ListenerRole::Public, Reader::Fast, room.max(300));
+        world.clients[n].tls = None;
         for channel in ["broadcast", "public.a"] {
             world.clients[n].spans.insert(channel.to_owned(), Vec::new());
         }
@@ -184,9 +184,9 @@ fn a_channel_stays_until_who_has_left_it_has_the_rest() {
     assert!(!world.audit.channels.iter().any(|(name, ..)| name == "public.a"), "{:?}", world.audit.channels);
 }
 
-/// A laggard that has been told goodbye behind the rest of a frame, and takes so many bytes each second. How many
+/// A laggard that has been sent a close frame behind the rest of a frame, and takes so many bytes each second. How many
 /// seconds pass until its connection is closed.
-fn farewell(bytes_each_second: usize, seconds_max: usize) -> (World, usize) {
+fn close_in_time(bytes_each_second: usize, seconds_max: usize) -> (World, usize) {
     let config = Config { pong_wait_ms: 2_000, close_wait_ms: 500, ..small() };
     let mut world = world(config, &[1_000]);
     overrun(&mut world);
@@ -208,7 +208,7 @@ fn farewell(bytes_each_second: usize, seconds_max: usize) -> (World, usize) {
 
 #[test]
 fn who_takes_nothing_has_one_wait() {
-    let (world, seconds) = farewell(0, 100);
+    let (world, seconds) = close_in_time(0, 100);
     assert_eq!(seconds, 2, "pong_wait_ms");
     let counters = world.reactor.counters();
     assert_eq!((counters.goodbyes_unread, counters.closed.get(CloseReason::SlowConsumer)), (1, 1));
@@ -218,7 +218,7 @@ fn who_takes_nothing_has_one_wait() {
 #[test]
 fn who_takes_something_has_the_time_for_all_of_it() {
     // Twenty times as long as who takes nothing, and longer than a peer may take to answer a close frame.
-    let (mut world, seconds) = farewell(LARGE / 40, 100);
+    let (mut world, seconds) = close_in_time(LARGE / 40, 100);
     assert!((30..55).contains(&seconds), "{seconds}");
     let now_us = world.now_us;
     world.clients[0].read(usize::MAX, now_us);
@@ -228,7 +228,7 @@ fn who_takes_something_has_the_time_for_all_of_it() {
 
 #[test]
 fn who_takes_a_byte_now_and_then_comes_to_an_end_too() {
-    let (world, seconds) = farewell(1, 200);
+    let (world, seconds) = close_in_time(1, 200);
     assert_eq!(seconds, 60, "thirty times pong_wait_ms");
     assert_eq!(world.reactor.counters().goodbyes_unread, 1);
 }

@@ -12,7 +12,7 @@ use wspush::config::SlowConsumer;
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
 use wspush::push::LogLimits;
-use wspush::reactor::{Command, Door, Shared, Wake};
+use wspush::reactor::{Command, ListenerRole, Shared, Wake};
 use wspush::{CloseCode, Config, ConnId, Message};
 
 const CHANNELS: [&str; 3] = ["broadcast", "public.a", "public.b"];
@@ -122,7 +122,7 @@ fn connect(world: &mut World, count: usize, slow: bool) {
         } else {
             (Reader::Fast, 1 << 20)
         };
-        let n = world.connect(Role::Push, Door::Public, reader, down_max);
+        let n = world.connect(Role::Push, ListenerRole::Public, reader, down_max);
         let offers = ["", "permessage-deflate"];
         world.clients[n].offer = if cfg!(feature = "deflate") { world.dice.pick(&offers) } else { "" };
         world.clients[n].shake_hands(&format!("/ws?n={n}&channel=public.a"));
@@ -453,7 +453,7 @@ fn callbacks(seed: u64, slow: bool, log: (usize, usize)) -> u64 {
     for _ in 0..120 {
         if world.clients.len() < CLIENTS && world.dice.one_in(30) {
             // One more, in the middle of it.
-            let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+            let n = world.connect(Role::Push, ListenerRole::Public, Reader::Fast, 1 << 20);
             world.clients[n].shake_hands(&format!("/ws?n={n}&channel=public.a"));
         }
         let n = world.dice.below(world.clients.len());
@@ -498,7 +498,7 @@ fn a_session_that_is_over_is_not_shown_again() {
         let config = config(&mut dice);
         let (mut world, deeds) = script_world(dice, config);
         for _ in 0..=100 {
-            let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+            let n = world.connect(Role::Push, ListenerRole::Public, Reader::Fast, 1 << 20);
             world.clients[n].shake_hands(&format!("/ws?n={n}"));
             // Its messages come right behind the request, or in pieces.
             let (dice, client) = (&mut world.dice, &mut world.clients[n]);

@@ -4,7 +4,7 @@ use crate::sim::client::{Client, Reader, Role, Stage, padding};
 use crate::sim::dice::Dice;
 use crate::sim::world::{World, text};
 use wspush::metrics::{ChannelEnd, ChannelRefusal, CloseReason, RefuseReason};
-use wspush::reactor::{Command, Door, Wake};
+use wspush::reactor::{Command, ListenerRole, Wake};
 use wspush::{Config, PushError};
 
 fn world(config: Config) -> World {
@@ -17,9 +17,9 @@ fn everybody_acts(world: &mut World) {
 
 /// A client from an address that asks for a target.
 fn asks(world: &mut World, host: u8, target: &str) -> usize {
-    let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+    let n = world.connect(Role::Push, ListenerRole::Public, Reader::Fast, 1 << 20);
     let client = &mut world.clients[n];
-    (client.veil, client.host) = (None, Some(host));
+    (client.tls, client.host) = (None, Some(host));
     client.shake_hands(target);
     n
 }
@@ -355,8 +355,8 @@ fn the_operator_has_chunks_that_no_stranger_gets() {
         begin_message(&mut world.clients[n], 9_000, 1);
         everybody_acts(&mut world);
     }
-    let n = world.connect(Role::Http, Door::Admin, Reader::Fast, 1 << 20);
-    world.clients[n].veil = None;
+    let n = world.connect(Role::Http, ListenerRole::Admin, Reader::Fast, 1 << 20);
+    world.clients[n].tls = None;
     world.clients[n].ask("ok", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ");
     everybody_acts(&mut world);
     assert_eq!((world.audit.chunks, world.reactor.counters().gave_way), (2 + 1, 0));
@@ -400,9 +400,9 @@ fn a_message_has_its_time() {
 fn greedy(world: &mut World, host: u8, count: usize) {
     let first = world.clients.len();
     for _ in 0..count {
-        let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1 << 20);
+        let n = world.connect(Role::Echo, ListenerRole::Public, Reader::Fast, 1 << 20);
         let client = &mut world.clients[n];
-        (client.veil, client.host) = (None, Some(host));
+        (client.tls, client.host) = (None, Some(host));
         client.shake_hands("/echo");
     }
     everybody_acts(world);
@@ -427,8 +427,8 @@ fn who_has_most_of_the_backlog_gives_way() {
     assert!(backlog(&world) > 70_000, "{}", backlog(&world));
     let (open, gave_way) = (world.audit.open, world.reactor.counters().gave_way);
     // One that takes its answer, but not all at once.
-    let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1_000);
-    world.clients[n].veil = None;
+    let n = world.connect(Role::Echo, ListenerRole::Public, Reader::Fast, 1_000);
+    world.clients[n].tls = None;
     world.clients[n].shake_hands("/echo");
     everybody_acts(&mut world);
     world.clients[n].reader = Reader::Never;
@@ -450,8 +450,8 @@ fn records_that_come_in_pieces_find_room() {
     greedy(&mut world, 66, 5);
     assert!(backlog(&world) > 70_000, "{}", backlog(&world));
     for tls13 in [false, true] {
-        let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1 << 20);
-        world.clients[n].veil = Some(Box::new(crate::sim::veil::Veil::new(tls13)));
+        let n = world.connect(Role::Echo, ListenerRole::Public, Reader::Fast, 1 << 20);
+        world.clients[n].tls = Some(Box::new(crate::sim::tls_client::TlsClient::new(tls13)));
         world.clients[n].shake_hands("/echo");
         let mut dice = Dice::from_seed(1);
         let mut said = false;

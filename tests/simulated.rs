@@ -5,7 +5,7 @@ use crate::sim::dice::Dice;
 use crate::sim::world::World;
 use wspush::metrics::CloseReason;
 use wspush::push::Message;
-use wspush::reactor::Door;
+use wspush::reactor::ListenerRole;
 use wspush::{CloseCode, Config};
 
 fn world(config: Config) -> World {
@@ -28,7 +28,7 @@ fn is_closed(client: &Client) -> bool {
 #[test]
 fn an_idle_http_connection_ends_and_is_counted() {
     let mut world = world(Config { keep_alive_ms: 3_000, ..Config::default() });
-    for door in [Door::Public, Door::Admin] {
+    for door in [ListenerRole::Public, ListenerRole::Admin] {
         let n = world.connect(Role::Http, door, Reader::Fast, 1 << 20);
         world.clients[n].ask("ok", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
@@ -46,8 +46,8 @@ fn a_last_answer_that_nobody_reads_is_not_kept_for_long() {
     let mut world = world(config);
     let last = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     // The page is larger than what the network takes: one never reads, one reads a little now and then.
-    let never = world.connect(Role::Http, Door::Public, Reader::Never, 1_000);
-    let slow = world.connect(Role::Http, Door::Public, Reader::Never, 1_000);
+    let never = world.connect(Role::Http, ListenerRole::Public, Reader::Never, 1_000);
+    let slow = world.connect(Role::Http, ListenerRole::Public, Reader::Never, 1_000);
     for n in [never, slow] {
         world.clients[n].ask("any", last);
     }
@@ -81,7 +81,7 @@ fn broadcast(publications: usize) -> World {
     });
     for n in 0..24 {
         let reader = [Reader::Fast, Reader::Slow(40), Reader::Slow(7)][n % 3];
-        let n = world.connect(Role::Push, Door::Public, reader, [130, 1_000, 1 << 20][n / 3 % 3]);
+        let n = world.connect(Role::Push, ListenerRole::Public, reader, [130, 1_000, 1 << 20][n / 3 % 3]);
         let channel = ["", "&channel=public.a"][n % 2];
         for name in ["broadcast", "public.a"].iter().take(1 + n % 2) {
             world.clients[n].spans.insert((*name).to_owned(), Vec::new());
@@ -180,10 +180,10 @@ fn whoever_comes_to_a_server_that_goes_is_told() {
     world.turn(true);
     let (with, without) = ("/ws?refusals=close", "/ws");
     let clients = [with, without].map(|target| {
-        let n = world.connect(Role::Push, Door::Public, Reader::Fast, 1 << 20);
+        let n = world.connect(Role::Push, ListenerRole::Public, Reader::Fast, 1 << 20);
         #[cfg(feature = "tls")]
         {
-            world.clients[n].veil = None;
+            world.clients[n].tls = None;
         }
         world.clients[n].shake_hands(target);
         world.clients[n].send(usize::MAX);
@@ -198,10 +198,10 @@ fn whoever_comes_to_a_server_that_goes_is_told() {
 #[test]
 fn a_refused_client_that_says_nothing_is_gone_in_time() {
     let mut world = world(Config { close_wait_ms: 2_000, ..Config::default() });
-    let mute = world.connect(Role::Raw, Door::Public, Reader::Fast, 1 << 20);
+    let mute = world.connect(Role::Raw, ListenerRole::Public, Reader::Fast, 1 << 20);
     #[cfg(feature = "tls")]
     {
-        world.clients[mute].veil = None;
+        world.clients[mute].tls = None;
     }
     world.clients[mute].shake_hands("/echo?refusals=close&x=1");
     wait(&mut world, 500);
@@ -219,11 +219,11 @@ fn a_refused_client_that_says_nothing_is_gone_in_time() {
 fn silence(heartbeat_ms: u64, pong_wait_ms: u64, step_ms: u64) -> (u64, u64) {
     let config = Config { demo: true, heartbeat_ms, pong_wait_ms, ..Config::default() };
     let mut world = World::new(Dice::from_seed(7), config, 0);
-    let n = world.connect(Role::Echo, Door::Public, Reader::Fast, 1 << 20);
+    let n = world.connect(Role::Echo, ListenerRole::Public, Reader::Fast, 1 << 20);
     world.clients[n].mute = true;
     #[cfg(feature = "tls")]
     {
-        world.clients[n].veil = None;
+        world.clients[n].tls = None;
     }
     world.clients[n].shake_hands("/echo");
     world.clients[n].send(usize::MAX);

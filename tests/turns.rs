@@ -10,7 +10,7 @@ use crate::sim::world::World;
 use wspush::config::Config;
 use wspush::metrics::WorkKind;
 use wspush::push::Message;
-use wspush::reactor::Door;
+use wspush::reactor::ListenerRole;
 
 /// What a part of a turn may take, and one connection of it.
 const PART: u64 = 524_288;
@@ -28,8 +28,8 @@ fn world(config: Config) -> World {
 
 /// A client without TLS that has said nothing yet.
 fn connect(world: &mut World) -> usize {
-    let n = world.connect(Role::Raw, Door::Public, Reader::Never, 64 << 20);
-    world.clients[n].veil = None;
+    let n = world.connect(Role::Raw, ListenerRole::Public, Reader::Never, 64 << 20);
+    world.clients[n].tls = None;
     n
 }
 
@@ -215,12 +215,12 @@ fn names() {
 #[test]
 #[cfg(feature = "tls")]
 fn handshakes_and_records() {
-    use sim::veil::Veil;
+    use sim::tls_client::TlsClient;
     let mut world = world(Config::default());
     let bystander = open(&mut world, "/ws", "");
     for _ in 0..ATTACKERS {
-        let n = world.connect(Role::Raw, Door::Public, Reader::Never, 64 << 20);
-        world.clients[n].veil = Some(Box::new(Veil::new(n.is_multiple_of(2))));
+        let n = world.connect(Role::Raw, ListenerRole::Public, Reader::Never, 64 << 20);
+        world.clients[n].tls = Some(Box::new(TlsClient::new(n.is_multiple_of(2))));
         world.clients[n].shake_hands("/ws");
     }
     let (mut most, mut turns) = (0, 0);
@@ -242,8 +242,8 @@ fn handshakes_and_records() {
     // Each of these frames is a record of its own.
     let pong = client_frame(true, 10, b"", MASK);
     for n in (0..world.clients.len()).filter(|&n| n != bystander) {
-        let mut veil = world.clients[n].veil.take().expect("a veil");
-        let bytes: Vec<u8> = (0..3_000).flat_map(|_| veil.seal(&pong)).collect();
+        let mut tls = world.clients[n].tls.take().expect("a tls");
+        let bytes: Vec<u8> = (0..3_000).flat_map(|_| tls.seal(&pong)).collect();
         say(&mut world, n, &bytes);
     }
     let (turns, most) = stand(&mut world, bystander, WorkKind::Records);
@@ -392,8 +392,8 @@ fn lists_of_connections() {
     }
     while turn_is_busy(&mut world) {}
     let ask = |world: &mut World, targets: &[&str]| {
-        let n = world.connect(Role::Raw, Door::Admin, Reader::Never, 64 << 20);
-        world.clients[n].veil = None;
+        let n = world.connect(Role::Raw, ListenerRole::Admin, Reader::Never, 64 << 20);
+        world.clients[n].tls = None;
         let request = |target: &&str| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         say(world, n, targets.iter().map(request).collect::<String>().as_bytes());
         n

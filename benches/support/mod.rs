@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wspush::config::{Config, LogLevel};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushOptions};
-use wspush::reactor::{Door, Reactor, Shared, Socket, Wake};
+use wspush::reactor::{ListenerRole, Reactor, Shared, Socket, Wake};
 use wspush::time::Time;
 use wspush::{Message, PushError};
 
@@ -66,7 +66,8 @@ impl Rig {
     /// Lets so many clients connect; each handshake is answered.
     pub fn connect(&mut self, count: usize) {
         for _ in 0..count {
-            let index = self.reactor.admit(Sink::default(), Door::Public, None).expect("there is room");
+            let index =
+                self.reactor.admit(Sink::default(), ListenerRole::Public, None).expect("there is room");
             self.reactor.ready(index, true, true);
         }
     }

@@ -68,7 +68,7 @@ final class Client implements WebSocket.Listener, AutoCloseable {
         return closeCode;
     }
 
-    /** Says goodbye and waits for the answer. */
+    /** Closes, and waits for the answer. */
     @Override
     public void close() {
         if (!socket.isOutputClosed()) {

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use wspush::config::Layers;
 
-use super::error::Failure;
+use super::error::CallError;
 use super::status::*;
 
 /// Settings for servers; one thread at a time.
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn wspush_config_load(
 }
 
 #[cfg(feature = "daemon")]
-fn load(layers: &mut Layers, path: &str) -> Result<wspush_status, Failure> {
+fn load(layers: &mut Layers, path: &str) -> Result<wspush_status, CallError> {
     // A file that is refused in its middle must not leave the settings before it behind.
     let mut loaded = layers.clone();
     loaded.add_file(path.as_ref())?;
@@ -75,8 +75,8 @@ fn load(layers: &mut Layers, path: &str) -> Result<wspush_status, Failure> {
 }
 
 #[cfg(not(feature = "daemon"))]
-fn load(_layers: &mut Layers, _path: &str) -> Result<wspush_status, Failure> {
-    Err(Failure::new(WSPUSH_EUNSUPPORTED, "this library was built without TOML files (feature `daemon`)"))
+fn load(_layers: &mut Layers, _path: &str) -> Result<wspush_status, CallError> {
+    Err(CallError::new(WSPUSH_EUNSUPPORTED, "this library was built without TOML files (feature `daemon`)"))
 }
 
 /// Checks what only shows in the whole; `wspush_server_new` does it as well. `WSPUSH_ECONFIG` as in

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use wspush::endpoint::{Accept, Connect, Decision};
 
-use super::error::Failure;
+use super::error::CallError;
 use super::status::*;
 use super::text::wspush_str;
 
@@ -64,8 +64,8 @@ impl wspush_connect {
     }
 }
 
-fn none(what: &str) -> Failure {
-    Failure::new(WSPUSH_ENOTFOUND, format!("the request has no such {what}"))
+fn none(what: &str) -> CallError {
+    CallError::new(WSPUSH_ENOTFOUND, format!("the request has no such {what}"))
 }
 
 /// The request's path, without the query.
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn wspush_connect_refuse(
 ) -> wspush_status {
     call!(connect: current_mut, reason: text(reason_length) => {
         if !(400..600).contains(&status) {
-            return Err(Failure::new(WSPUSH_EINVAL, format!("{status} is not an HTTP status from 400 to 599")));
+            return Err(CallError::new(WSPUSH_EINVAL, format!("{status} is not an HTTP status from 400 to 599")));
         }
         connect.verdict = Verdict::Refuse { status, reason: reason.to_owned() };
         Ok(WSPUSH_OK)
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn wspush_connect_set_user(
 ) -> wspush_status {
     call!(connect: current_mut, user: text(user_length) => {
         if user.is_empty() {
-            return Err(Failure::new(WSPUSH_EINVAL, "user is empty; who has no name is not named"));
+            return Err(CallError::new(WSPUSH_EINVAL, "user is empty; who has no name is not named"));
         }
         connect.accept.user = Some(user.to_owned());
         Ok(WSPUSH_OK)

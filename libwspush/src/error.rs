@@ -10,20 +10,20 @@ use super::status::*;
 
 /// A status and the details that `wspush_last_error` gives.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct CallError {
     pub(super) status: wspush_status,
     pub(super) text: Cow<'static, str>,
 }
 
-impl Failure {
+impl CallError {
     /// A failure with its details.
-    pub(super) fn new(status: wspush_status, text: impl Into<Cow<'static, str>>) -> Failure {
-        Failure { status, text: text.into() }
+    pub(super) fn new(status: wspush_status, text: impl Into<Cow<'static, str>>) -> CallError {
+        CallError { status, text: text.into() }
     }
 }
 
-impl From<PushError> for Failure {
-    fn from(error: PushError) -> Failure {
+impl From<PushError> for CallError {
+    fn from(error: PushError) -> CallError {
         let status = match error {
             PushError::Empty => WSPUSH_EEMPTY,
             PushError::NotUtf8 => WSPUSH_EUTF8,
@@ -36,31 +36,31 @@ impl From<PushError> for Failure {
         };
         // A full inbox is hit in a loop, so it must not cost an allocation.
         if error == PushError::InboxFull {
-            return Failure::new(status, "the inbox is full (inbox_commands_max, inbox_bytes_max)");
+            return CallError::new(status, "the inbox is full (inbox_commands_max, inbox_bytes_max)");
         }
-        Failure::new(status, error.to_string())
+        CallError::new(status, error.to_string())
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::new(WSPUSH_ECONFIG, error.to_string())
+impl From<ConfigError> for CallError {
+    fn from(error: ConfigError) -> CallError {
+        CallError::new(WSPUSH_ECONFIG, error.to_string())
     }
 }
 
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Failure {
+impl From<StartError> for CallError {
+    fn from(error: StartError) -> CallError {
         let status = match error {
             StartError::Config(_) | StartError::Tls(_) => WSPUSH_ECONFIG,
             StartError::Listen { .. } => WSPUSH_ELISTEN,
             StartError::System(_) => WSPUSH_ESYSTEM,
         };
-        Failure::new(status, error.to_string())
+        CallError::new(status, error.to_string())
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Failure {
-        Failure::new(WSPUSH_ESYSTEM, error.to_string())
+impl From<std::io::Error> for CallError {
+    fn from(error: std::io::Error) -> CallError {
+        CallError::new(WSPUSH_ESYSTEM, error.to_string())
     }
 }

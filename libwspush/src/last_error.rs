@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::c_char;
 
-use super::error::Failure;
+use super::error::CallError;
 
 thread_local! {
     /// A text and its NUL. The buffer is kept, so that a thread that fails often allocates once.
@@ -24,7 +24,7 @@ pub extern "C" fn wspush_last_error() -> *const c_char {
 }
 
 /// Keeps a failure's text for [`wspush_last_error`].
-pub(super) fn keep(failure: &Failure) {
+pub(super) fn keep(failure: &CallError) {
     let _ = LAST.try_with(|last| {
         let mut last = last.borrow_mut();
         last.clear();

@@ -1,7 +1,7 @@
 //! `libwspush`: the C ABI that `include/wspush.h` declares, and the Java binding; thin and without logic of their own.
 //!
 //! A call comes in through an export in the file of its noun. The body of every one is `call!` (guard.rs), the only
-//! way in: it fences panics, checks what it was given (pointer.rs), and turns a `Failure` into a
+//! way in: it fences panics, checks what it was given (pointer.rs), and turns a `CallError` into a
 //! status and this thread's last error. What is left goes to [`wspush::server`]. The other way goes through
 //! `host`, the reactor's `Handler`, which calls the host's functions with a `connect` or a `session`.
 //!

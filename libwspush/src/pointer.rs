@@ -5,29 +5,29 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::error::Failure;
+use super::error::CallError;
 use super::host::is_current;
 use super::server::wspush_server;
 use super::status::*;
 
-fn null(name: &str) -> Failure {
-    Failure::new(WSPUSH_ENULL, format!("{name} is NULL"))
+fn null(name: &str) -> CallError {
+    CallError::new(WSPUSH_ENULL, format!("{name} is NULL"))
 }
 
 /// A handle, not NULL.
-pub(super) unsafe fn given<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Failure> {
+pub(super) unsafe fn given<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, CallError> {
     // SAFETY: the caller's: NULL or valid.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
 /// A handle to be changed, not NULL.
-pub(super) unsafe fn given_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, Failure> {
+pub(super) unsafe fn given_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, CallError> {
     // SAFETY: the caller's: NULL or valid, and used by one thread at a time.
     unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
 }
 
 /// A handle or nothing.
-pub(super) unsafe fn optional<'a, T>(pointer: *const T, _name: &str) -> Result<Option<&'a T>, Failure> {
+pub(super) unsafe fn optional<'a, T>(pointer: *const T, _name: &str) -> Result<Option<&'a T>, CallError> {
     // SAFETY: the caller's: NULL or valid.
     Ok(unsafe { pointer.as_ref() })
 }
@@ -36,7 +36,7 @@ pub(super) unsafe fn optional<'a, T>(pointer: *const T, _name: &str) -> Result<O
 pub(super) unsafe fn server<'a>(
     pointer: *const wspush_server,
     name: &str,
-) -> Result<&'a wspush_server, Failure> {
+) -> Result<&'a wspush_server, CallError> {
     // SAFETY: as `given`.
     let server = unsafe { given(pointer, name) }?;
     server.check_process()?;
@@ -55,7 +55,7 @@ impl<T> Place<T> {
 }
 
 /// A place for a result, not NULL.
-pub(super) unsafe fn place<T>(pointer: *mut T, name: &str) -> Result<Place<T>, Failure> {
+pub(super) unsafe fn place<T>(pointer: *mut T, name: &str) -> Result<Place<T>, CallError> {
     if pointer.is_null() { Err(null(name)) } else { Ok(Place(pointer)) }
 }
 
@@ -91,13 +91,13 @@ impl<T: Versioned> SizedPlace<T> {
     }
 }
 
-unsafe fn struct_size<T: Versioned>(pointer: *const T, name: &str) -> Result<usize, Failure> {
+unsafe fn struct_size<T: Versioned>(pointer: *const T, name: &str) -> Result<usize, CallError> {
     // SAFETY: the caller's: `pointer` is valid, and a Versioned begins with its size.
     let size = unsafe { pointer.cast::<usize>().read() };
     if (T::SIZE_MIN..=STRUCT_SIZE_MAX).contains(&size) {
         Ok(size)
     } else {
-        Err(Failure::new(WSPUSH_ESIZE, format!("{name}->struct_size is {size}: set it to sizeof *{name}")))
+        Err(CallError::new(WSPUSH_ESIZE, format!("{name}->struct_size is {size}: set it to sizeof *{name}")))
     }
 }
 
@@ -105,7 +105,7 @@ unsafe fn struct_size<T: Versioned>(pointer: *const T, name: &str) -> Result<usi
 pub(super) unsafe fn sized_place<T: Versioned>(
     pointer: *mut T,
     name: &str,
-) -> Result<SizedPlace<T>, Failure> {
+) -> Result<SizedPlace<T>, CallError> {
     if pointer.is_null() {
         return Err(null(name));
     }
@@ -118,7 +118,7 @@ pub(super) unsafe fn sized_place<T: Versioned>(
 pub(super) unsafe fn optional_sized_place<T: Versioned>(
     pointer: *mut T,
     name: &str,
-) -> Result<Option<SizedPlace<T>>, Failure> {
+) -> Result<Option<SizedPlace<T>>, CallError> {
     if pointer.is_null() {
         return Ok(None);
     }
@@ -131,7 +131,7 @@ pub(super) unsafe fn optional_sized_place<T: Versioned>(
 pub(super) unsafe fn optional_sized<T: Versioned>(
     pointer: *const T,
     name: &str,
-) -> Result<Option<T>, Failure> {
+) -> Result<Option<T>, CallError> {
     if pointer.is_null() {
         return Ok(None);
     }
@@ -144,7 +144,7 @@ pub(super) unsafe fn optional_sized<T: Versioned>(
         (&raw mut value).cast::<u8>().copy_from_nonoverlapping(bytes, size.min(size_of::<T>()));
         if (size_of::<T>()..size).any(|at| bytes.add(at).read() != 0) {
             let text = format!("{name} has members that this library does not know");
-            return Err(Failure::new(WSPUSH_ESIZE, text));
+            return Err(CallError::new(WSPUSH_ESIZE, text));
         }
         Ok(Some(value))
     }
@@ -155,12 +155,12 @@ pub(super) unsafe fn bytes<'a>(
     pointer: *const c_void,
     length: usize,
     name: &str,
-) -> Result<&'a [u8], Failure> {
+) -> Result<&'a [u8], CallError> {
     match (pointer.is_null(), length) {
         (_, 0) => Ok(&[]),
         (true, _) => Err(null(name)),
         (false, length) if length > isize::MAX as usize => {
-            Err(Failure::new(WSPUSH_EINVAL, format!("the length of {name} is {length}")))
+            Err(CallError::new(WSPUSH_EINVAL, format!("the length of {name} is {length}")))
         }
         // SAFETY: not NULL, so it has `length` bytes, which is no more than an object may have.
         (false, length) => Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) }),
@@ -168,33 +168,37 @@ pub(super) unsafe fn bytes<'a>(
 }
 
 /// UTF-8 text; NULL is allowed where there is none.
-pub(super) unsafe fn text<'a>(pointer: *const c_char, length: usize, name: &str) -> Result<&'a str, Failure> {
+pub(super) unsafe fn text<'a>(
+    pointer: *const c_char,
+    length: usize,
+    name: &str,
+) -> Result<&'a str, CallError> {
     // SAFETY: as `bytes`.
     let bytes = unsafe { bytes(pointer.cast(), length, name) }?;
     simdutf8::basic::from_utf8(bytes)
-        .map_err(|_| Failure::new(WSPUSH_EUTF8, format!("{name} is not valid UTF-8")))
+        .map_err(|_| CallError::new(WSPUSH_EUTF8, format!("{name} is not valid UTF-8")))
 }
 
-fn check_current(pointer: *const c_void, name: &str) -> Result<(), Failure> {
+fn check_current(pointer: *const c_void, name: &str) -> Result<(), CallError> {
     if pointer.is_null() {
         Err(null(name))
     } else if is_current(pointer) {
         Ok(())
     } else {
         let text = format!("{name} is not what the callback running on this thread was given");
-        Err(Failure::new(WSPUSH_EWRONGTHREAD, text))
+        Err(CallError::new(WSPUSH_EWRONGTHREAD, text))
     }
 }
 
 /// What the running callback of this thread was given.
-pub(super) unsafe fn current<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Failure> {
+pub(super) unsafe fn current<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, CallError> {
     check_current(pointer.cast(), name)?;
     // SAFETY: it is current, so it lives.
     Ok(unsafe { &*pointer })
 }
 
 /// What the running callback of this thread was given, to be changed.
-pub(super) unsafe fn current_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, Failure> {
+pub(super) unsafe fn current_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, CallError> {
     check_current(pointer.cast_const().cast(), name)?;
     // SAFETY: it is current, so it lives, and only this thread, which is in this one call, uses it.
     Ok(unsafe { &mut *pointer })

@@ -8,7 +8,7 @@ use wspush::protocol::close::CloseCode;
 use wspush::push::{Message, PushError, PushOptions};
 
 use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
-use super::error::Failure;
+use super::error::CallError;
 use super::pointer::{SizedPlace, Versioned};
 use super::server::wspush_server;
 use super::status::*;
@@ -38,40 +38,40 @@ pub(super) fn options(kind: i32) -> PushOptions {
 }
 
 /// The message of this kind, with or without options; text is checked.
-pub(super) fn message(kind: i32, bytes: &[u8]) -> Result<Message<'_>, Failure> {
+pub(super) fn message(kind: i32, bytes: &[u8]) -> Result<Message<'_>, CallError> {
     if bytes.is_empty() {
         return Err(PushError::Empty.into());
     }
     match kind & !WSPUSH_UNCOMPRESSED {
         WSPUSH_TEXT => {
             let text = simdutf8::basic::from_utf8(bytes);
-            Ok(Message::Text(text.map_err(|_| Failure::new(WSPUSH_EUTF8, "the text is not valid UTF-8"))?))
+            Ok(Message::Text(text.map_err(|_| CallError::new(WSPUSH_EUTF8, "the text is not valid UTF-8"))?))
         }
         WSPUSH_BINARY => Ok(Message::Binary(bytes)),
         _ => {
             let text = format!("kind is {kind}, neither WSPUSH_TEXT nor WSPUSH_BINARY");
-            Err(Failure::new(WSPUSH_EINVAL, text))
+            Err(CallError::new(WSPUSH_EINVAL, text))
         }
     }
 }
 
 /// A code that a close frame may carry.
-pub(super) fn close_code(code: u16) -> Result<CloseCode, Failure> {
+pub(super) fn close_code(code: u16) -> Result<CloseCode, CallError> {
     let code = CloseCode(code);
     if code.is_valid_on_wire() {
         Ok(code)
     } else {
-        Err(Failure::new(WSPUSH_EINVAL, format!("a close frame can't carry the code {code}")))
+        Err(CallError::new(WSPUSH_EINVAL, format!("a close frame can't carry the code {code}")))
     }
 }
 
 /// A connection's id. 0 is none: a variable that was never set must not pass for a connection that has gone.
-fn conn_id(conn: u64) -> Result<ConnId, Failure> {
-    if conn == 0 { Err(Failure::new(WSPUSH_EINVAL, "0 is no connection's id")) } else { Ok(ConnId(conn)) }
+fn conn_id(conn: u64) -> Result<ConnId, CallError> {
+    if conn == 0 { Err(CallError::new(WSPUSH_EINVAL, "0 is no connection's id")) } else { Ok(ConnId(conn)) }
 }
 
 /// A channel's name.
-pub(super) fn channel_name(name: &str) -> Result<&str, Failure> {
+pub(super) fn channel_name(name: &str) -> Result<&str, CallError> {
     if channel_name_ok(name) { Ok(name) } else { Err(PushError::BadChannel.into()) }
 }
 

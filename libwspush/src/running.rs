@@ -8,87 +8,87 @@ use std::time::Duration;
 
 use wspush::server::{Handle, Server};
 
-use super::error::Failure;
+use super::error::CallError;
 use super::host::OnReactor;
 use super::status::*;
 
-enum State {
+enum RunState {
     /// To be polled, or to be started.
     Idle(Box<Server>),
     /// A thread of ours has it.
-    Started(JoinHandle<Result<(), Failure>>),
+    Started(JoinHandle<Result<(), CallError>>),
     Stopped,
 }
 
 /// A server's driver. The lock is held while the host polls and while somebody stops it.
-pub(super) struct Running(Mutex<State>);
+pub(super) struct Running(Mutex<RunState>);
 
 impl Running {
     /// A server that nobody drives yet.
     pub(super) fn new(server: Server) -> Running {
-        Running(Mutex::new(State::Idle(Box::new(server))))
+        Running(Mutex::new(RunState::Idle(Box::new(server))))
     }
 
     /// The state, unless another thread is using it.
-    fn try_lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
+    fn try_lock(&self) -> Result<MutexGuard<'_, RunState>, CallError> {
         match self.0.try_lock() {
             Ok(state) => Ok(state),
             // Every panic in here has left a whole state behind: see `poll`.
             Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
             Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(WSPUSH_ESTATE, "another thread is polling or stopping the server"))
+                Err(CallError::new(WSPUSH_ESTATE, "another thread is polling or stopping the server"))
             }
         }
     }
 
     /// Gives the server a thread of its own.
-    pub(super) fn start(&self) -> Result<(), Failure> {
+    pub(super) fn start(&self) -> Result<(), CallError> {
         let mut state = self.try_lock()?;
-        match std::mem::replace(&mut *state, State::Stopped) {
-            State::Idle(server) => {
-                *state = State::Started(spawn(server)?);
+        match std::mem::replace(&mut *state, RunState::Stopped) {
+            RunState::Idle(server) => {
+                *state = RunState::Started(spawn(server)?);
                 Ok(())
             }
-            State::Started(thread) => {
-                *state = State::Started(thread);
-                Err(Failure::new(WSPUSH_ESTATE, "the server has been started already"))
+            RunState::Started(thread) => {
+                *state = RunState::Started(thread);
+                Err(CallError::new(WSPUSH_ESTATE, "the server has been started already"))
             }
-            State::Stopped => Err(stopped()),
+            RunState::Stopped => Err(stopped()),
         }
     }
 
     /// One turn on this thread. False: the server has drained.
-    pub(super) fn poll(&self, timeout: Option<Duration>) -> Result<bool, Failure> {
+    pub(super) fn poll(&self, timeout: Option<Duration>) -> Result<bool, CallError> {
         let mut state = self.try_lock()?;
         // A server that panics is dropped, and what is left is a stopped one.
-        match std::mem::replace(&mut *state, State::Stopped) {
-            State::Idle(mut server) => {
+        match std::mem::replace(&mut *state, RunState::Stopped) {
+            RunState::Idle(mut server) => {
                 let _on_reactor = OnReactor::enter();
                 let goes_on = server.poll_once(timeout)?;
                 if goes_on {
-                    *state = State::Idle(server);
+                    *state = RunState::Idle(server);
                 }
                 Ok(goes_on)
             }
-            State::Started(thread) => {
-                *state = State::Started(thread);
+            RunState::Started(thread) => {
+                *state = RunState::Started(thread);
                 Err(started())
             }
-            State::Stopped => Err(stopped()),
+            RunState::Stopped => Err(stopped()),
         }
     }
 
     /// How long the host may leave the server alone. None: until its descriptor is readable.
-    pub(super) fn timeout(&self) -> Result<Option<Duration>, Failure> {
+    pub(super) fn timeout(&self) -> Result<Option<Duration>, CallError> {
         match &*self.try_lock()? {
-            State::Idle(server) => Ok(server.time_to_next()),
-            State::Started(_) => Err(started()),
-            State::Stopped => Err(stopped()),
+            RunState::Idle(server) => Ok(server.time_to_next()),
+            RunState::Started(_) => Err(started()),
+            RunState::Stopped => Err(stopped()),
         }
     }
 
     /// Waits for the end of a server that was told to drain; drives it there if nobody else does.
-    pub(super) fn stop(&self, handle: &Handle, within: Option<Duration>) -> Result<(), Failure> {
+    pub(super) fn stop(&self, handle: &Handle, within: Option<Duration>) -> Result<(), CallError> {
         let tell = || match within {
             Some(time) => handle.drain_within(time),
             None => handle.drain(),
@@ -98,46 +98,46 @@ impl Running {
             tell();
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::Stopped) {
-            State::Idle(mut server) => {
+        match std::mem::replace(&mut *state, RunState::Stopped) {
+            RunState::Idle(mut server) => {
                 let _on_reactor = OnReactor::enter();
                 while server.poll_once(None)? {}
                 Ok(())
             }
-            State::Started(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),
-            State::Stopped => Ok(()),
+            RunState::Started(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),
+            RunState::Stopped => Ok(()),
         }
     }
 
     /// Whether nobody will take a command any more.
     pub(super) fn has_ended(&self) -> bool {
         match self.try_lock().as_deref() {
-            Ok(State::Stopped) => true,
-            Ok(State::Started(thread)) => thread.is_finished(),
+            Ok(RunState::Stopped) => true,
+            Ok(RunState::Started(thread)) => thread.is_finished(),
             _ => false,
         }
     }
 }
 
-fn stopped() -> Failure {
-    Failure::new(WSPUSH_ESTOPPED, "the server has stopped")
+fn stopped() -> CallError {
+    CallError::new(WSPUSH_ESTOPPED, "the server has stopped")
 }
 
-fn started() -> Failure {
-    Failure::new(WSPUSH_ESTATE, "the server has a thread of its own (wspush_server_start)")
+fn started() -> CallError {
+    CallError::new(WSPUSH_ESTATE, "the server has a thread of its own (wspush_server_start)")
 }
 
-fn panicked() -> Failure {
-    Failure::new(WSPUSH_EPANIC, "the server's thread has panicked; its message is on standard error")
+fn panicked() -> CallError {
+    CallError::new(WSPUSH_EPANIC, "the server's thread has panicked; its message is on standard error")
 }
 
 /// The thread blocks all signals: they belong to the host's threads.
-fn spawn(server: Box<Server>) -> io::Result<JoinHandle<Result<(), Failure>>> {
+fn spawn(server: Box<Server>) -> io::Result<JoinHandle<Result<(), CallError>>> {
     let before = block_signals()?;
     let run = move || {
         let _on_reactor = OnReactor::enter();
         let result = catch_unwind(AssertUnwindSafe(|| server.run()));
-        result.map_err(|_| panicked())?.map_err(Failure::from)
+        result.map_err(|_| panicked())?.map_err(CallError::from)
     };
     let thread = thread::Builder::new().name("wspush".to_owned()).spawn(run);
     // SAFETY: `before` is a set that pthread_sigmask has filled.

@@ -10,7 +10,7 @@ use wspush::server::{Handle, Server};
 
 use super::callbacks::wspush_callbacks;
 use super::config::wspush_config;
-use super::error::Failure;
+use super::error::CallError;
 use super::fork;
 use super::host::{Host, is_reactor, log_sink};
 use super::running::Running;
@@ -31,19 +31,19 @@ pub struct wspush_server {
 
 impl wspush_server {
     /// Refuses a server that fork has copied.
-    pub(super) fn check_process(&self) -> Result<(), Failure> {
+    pub(super) fn check_process(&self) -> Result<(), CallError> {
         if self.generation == fork::generation() {
             Ok(())
         } else {
-            Err(Failure::new(WSPUSH_EFORK, "the server belongs to the process this one was forked from"))
+            Err(CallError::new(WSPUSH_EFORK, "the server belongs to the process this one was forked from"))
         }
     }
 }
 
 /// Refuses what would wait for itself.
-fn not_in_callback() -> Result<(), Failure> {
+fn not_in_callback() -> Result<(), CallError> {
     if is_reactor() {
-        Err(Failure::new(WSPUSH_EWRONGTHREAD, "this cannot be done inside a callback"))
+        Err(CallError::new(WSPUSH_EWRONGTHREAD, "this cannot be done inside a callback"))
     } else {
         Ok(())
     }
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn wspush_server_address(
     address: *mut wspush_str,
 ) -> wspush_status {
     call!(server: server, address: place => {
-        let none = || Failure::new(WSPUSH_ENOTFOUND, format!("there is no listener {index}"));
+        let none = || CallError::new(WSPUSH_ENOTFOUND, format!("there is no listener {index}"));
         address.put(server.addresses.get(index).ok_or_else(none)?.as_str().into());
         Ok(WSPUSH_OK)
     })
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn wspush_server_admin_address(
     address: *mut wspush_str,
 ) -> wspush_status {
     call!(server: server, address: place => {
-        let none = || Failure::new(WSPUSH_ENOTFOUND, "there is no admin listener with an address");
+        let none = || CallError::new(WSPUSH_ENOTFOUND, "there is no admin listener with an address");
         address.put(server.admin_address.as_deref().ok_or_else(none)?.into());
         Ok(WSPUSH_OK)
     })
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn wspush_server_admin_address(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_server_port(server: *const wspush_server, port: *mut u16) -> wspush_status {
     call!(server: server, port: place => {
-        port.put(server.port.ok_or_else(|| Failure::new(WSPUSH_ENOTFOUND, "there is no public listener"))?);
+        port.put(server.port.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "there is no public listener"))?);
         Ok(WSPUSH_OK)
     })
 }

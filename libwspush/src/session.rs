@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 
 use wspush::endpoint::Session;
 
-use super::error::Failure;
+use super::error::CallError;
 use super::push::{channel_name, close_code, message, options};
 use super::status::*;
 use super::text::wspush_str;
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn wspush_session_user(
 ) -> wspush_status {
     call!(session: current_mut, user: place => {
         let name = session.get().user().map(wspush_str::from);
-        user.put(name.ok_or_else(|| Failure::new(WSPUSH_ENOTFOUND, "the connection has no user"))?);
+        user.put(name.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "the connection has no user"))?);
         Ok(WSPUSH_OK)
     })
 }

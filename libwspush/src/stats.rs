@@ -1,6 +1,6 @@
 //! The server's numbers, and how far a publication has come.
 
-use super::error::Failure;
+use super::error::CallError;
 use super::pointer::Versioned;
 use super::server::wspush_server;
 use super::status::*;
@@ -18,7 +18,7 @@ pub struct wspush_stats {
     pub connections: u64,
     /// Connections that have not finished their handshake, or speak plain HTTP.
     pub handshaking: u64,
-    /// Connections that are saying goodbye.
+    /// Connections that are closing.
     pub closing: u64,
     /// Connections on the admin listener.
     pub admin_connections: u64,
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn wspush_server_delivery(
     delivery: *mut wspush_delivery,
 ) -> wspush_status {
     call!(server: server, delivery: sized_place => {
-        let none = || Failure::new(WSPUSH_ENOTFOUND, format!("no delivery is known for receipt {receipt_id}"));
+        let none = || CallError::new(WSPUSH_ENOTFOUND, format!("no delivery is known for receipt {receipt_id}"));
         let now = server.handle.delivery_of(receipt_id).ok_or_else(none)?;
         let or_not_yet = |time_us: Option<u64>| time_us.map_or(-1, |us| us.min(i64::MAX as u64) as i64);
         delivery.put(wspush_delivery {

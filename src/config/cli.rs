@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use lexopt::{Arg, Parser};
 
 use super::error::Source;
-use super::invocation::{Arguments, Failure};
+use super::invocation::{Arguments, InvocationEnd};
 use super::layers::FILE_VARIABLE;
 use super::setting::{Group, Kind, Setting, Value};
 use super::{Config, ConfigError, SETTINGS};
@@ -17,7 +17,7 @@ struct Own {
     name: &'static str,
     short: Option<char>,
     help: &'static str,
-    meaning: fn(&mut Parser, &mut Arguments) -> Result<(), Failure>,
+    meaning: fn(&mut Parser, &mut Arguments) -> Result<(), InvocationEnd>,
 }
 
 const OWN: &[Own] = &[
@@ -46,14 +46,16 @@ const OWN: &[Own] = &[
         name: "help",
         short: Some('h'),
         help: "Print this help",
-        meaning: |_, _| Err(Failure::Shown(help())),
+        meaning: |_, _| Err(InvocationEnd::Shown(help())),
     },
     Own {
         written: "--version",
         name: "version",
         short: Some('V'),
         help: "Print the version",
-        meaning: |_, _| Err(Failure::Shown(concat!("wspushd ", env!("CARGO_PKG_VERSION"), "\n").to_owned())),
+        meaning: |_, _| {
+            Err(InvocationEnd::Shown(concat!("wspushd ", env!("CARGO_PKG_VERSION"), "\n").to_owned()))
+        },
     },
 ];
 
@@ -64,7 +66,7 @@ enum Flag {
 }
 
 /// Reads the arguments; the first one is the program's name.
-pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<Arguments, Failure> {
+pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<Arguments, InvocationEnd> {
     let mut arguments = Arguments::default();
     let mut parser = Parser::from_iter(args);
     let mut previous = None;
@@ -113,13 +115,13 @@ fn add(flags: &mut Vec<(usize, OsString)>, row: usize, value: OsString) {
     }
 }
 
-fn unknown_flag(written: String) -> Failure {
+fn unknown_flag(written: String) -> InvocationEnd {
     let own = OWN.iter().map(|own| format!("--{}", own.name));
     let names: Vec<String> = SETTINGS.iter().map(Setting::flag).chain(own).collect();
     ConfigError::unknown(Source::CommandLine, written, names.iter().map(String::as_str)).into()
 }
 
-fn refused(error: lexopt::Error) -> Failure {
+fn refused(error: lexopt::Error) -> InvocationEnd {
     unreadable(match error {
         lexopt::Error::MissingValue { option } => {
             let option = option.unwrap_or_default();
@@ -131,13 +133,13 @@ fn refused(error: lexopt::Error) -> Failure {
 }
 
 /// An argument that belongs to no flag may be half of a token with a space in it: it is not repeated.
-fn stray(previous: Option<String>) -> Failure {
+fn stray(previous: Option<String>) -> InvocationEnd {
     let place = previous
         .map_or_else(|| "the first argument".to_owned(), |flag| format!("the argument behind {flag}"));
     unreadable(format!("{place} is no flag; every setting is one: --NAME VALUE or --NAME=VALUE"))
 }
 
-fn unreadable(why: String) -> Failure {
+fn unreadable(why: String) -> InvocationEnd {
     ConfigError::unreadable(Source::CommandLine, why).into()
 }
 

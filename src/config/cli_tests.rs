@@ -28,7 +28,7 @@ impl Drop for TomlFile {
     }
 }
 
-fn run(flags: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Failure> {
+fn run(flags: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, InvocationEnd> {
     let args = std::iter::once("wspushd").chain(flags.iter().copied()).map(OsString::from);
     from_args(args, environment.iter().map(|(name, text)| (name.into(), text.into())))
 }
@@ -200,7 +200,7 @@ fn help_shows_every_setting_under_its_heading() {
     }
     assert!(text.contains("[default: 1000000] [env: WSPUSH_MAX_CONNECTIONS]"), "{text}");
     let version = run(&["--version"], &[]).unwrap_err();
-    assert_eq!(version, Failure::Shown(format!("wspushd {}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(version, InvocationEnd::Shown(format!("wspushd {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]

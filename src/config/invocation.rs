@@ -38,35 +38,35 @@ pub struct Invocation {
 
 /// Why there is no [`Invocation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum InvocationEnd {
     /// Help or the version was asked for: the text for standard output.
     Shown(String),
     /// Something is wrong with the configuration.
     Refused(ConfigError),
 }
 
-impl Failure {
+impl InvocationEnd {
     /// The exit code of a process that ends with this.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Shown(_) => 0,
-            Failure::Refused(_) => 2,
+            InvocationEnd::Shown(_) => 0,
+            InvocationEnd::Refused(_) => 2,
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for InvocationEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Shown(text) => f.write_str(text.trim_end()),
-            Failure::Refused(error) => write!(f, "wspushd: {error}"),
+            InvocationEnd::Shown(text) => f.write_str(text.trim_end()),
+            InvocationEnd::Refused(error) => write!(f, "wspushd: {error}"),
         }
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::Refused(error)
+impl From<ConfigError> for InvocationEnd {
+    fn from(error: ConfigError) -> InvocationEnd {
+        InvocationEnd::Refused(error)
     }
 }
 
@@ -122,7 +122,7 @@ fn add_file(_layers: &mut Layers, path: &Path) -> Result<(), ConfigError> {
 pub fn from_args(
     args: impl Iterator<Item = OsString>,
     environment: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Invocation, Failure> {
+) -> Result<Invocation, InvocationEnd> {
     let arguments = parse(args)?;
     let environment: Vec<_> =
         environment.filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX)).collect();

@@ -34,7 +34,7 @@ mod validate;
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 pub use error::{ConfigError, Problem, Source};
 #[cfg(feature = "command-line")]
-pub use invocation::{Failure, Invocation, from_args};
+pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::{Config, SETTINGS};

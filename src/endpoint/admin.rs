@@ -7,7 +7,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::PushOptions;
 
-use super::host::{Filter, Host, List, Page, Receipt};
+use super::control::{Control, Filter, List, Page, Receipt};
 use super::push_request::{self, Pushed};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
@@ -28,8 +28,8 @@ impl From<Response> for Answer {
 }
 
 /// Answers a whole request.
-pub fn answer(head: &Head<'_>, body: &[u8], fence: &guard::Fence<'_>, host: &mut dyn Host) -> Answer {
-    route(head, body, fence, host).unwrap_or_else(|refusal| refused(&refusal).into())
+pub fn answer(head: &Head<'_>, body: &[u8], fence: &guard::Fence<'_>, server: &mut dyn Control) -> Answer {
+    route(head, body, fence, server).unwrap_or_else(|refusal| refused(&refusal).into())
 }
 
 /// The answer to a request for connections.
@@ -41,7 +41,7 @@ fn route(
     head: &Head<'_>,
     body: &[u8],
     fence: &guard::Fence<'_>,
-    host: &mut dyn Host,
+    server: &mut dyn Control,
 ) -> Result<Answer, Refusal> {
     let path = requests::path(head);
     if path == requests::HEALTH.path {
@@ -49,16 +49,16 @@ fn route(
     }
     guard::check(head, fence)?;
     let response = match (path, head.method) {
-        ("/push", "POST") => push(head, body, host),
+        ("/push", "POST") => push(head, body, server),
         ("/push", _) => Err(takes(&requests::PUSH)),
-        ("/stats", "GET" | "HEAD") => stats(head, host),
-        ("/metrics", "GET" | "HEAD") => metrics(head, host),
+        ("/stats", "GET" | "HEAD") => stats(head, server),
+        ("/metrics", "GET" | "HEAD") => metrics(head, server),
         ("/connections", "GET" | "HEAD") => return connections(head).map(Answer::List),
         // Without an id it ends nobody's, and everybody's even less.
-        ("/connections", "DELETE") => disconnect("", head, host),
+        ("/connections", "DELETE") => disconnect("", head, server),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, method) => match path.strip_prefix("/connections/") {
-            Some(id) if method == "DELETE" => disconnect(id, head, host),
+            Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths = "no such path; there are /push, /stats, /metrics, /connections and /healthz";
@@ -96,17 +96,17 @@ fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Re
     Query::read(head, request.query, Others::Refused)
 }
 
-fn push(head: &Head<'_>, body: &[u8], host: &mut dyn Host) -> Result<Response, Refusal> {
+fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<Response, Refusal> {
     let query = query(head, &requests::PUSH)?;
     let options = PushOptions::default().compress(query.text("compress") != Some("no"));
     let pushed = push_request::read(head, body)?;
     match (query.text("channel"), query.number("conn").map(ConnId)) {
         (Some(_), Some(_)) => Err(Refusal::fixed(400, "channel and conn exclude each other")),
         (None, Some(conn)) => {
-            host.send(conn, pushed.message(), options)?;
+            server.send(conn, pushed.message(), options)?;
             Ok(json(200, &Sent { conn: conn.to_string(), recipients: 1, taken_as: pushed.taken_as }))
         }
-        (channel, None) => publish(channel, &pushed, options, host),
+        (channel, None) => publish(channel, &pushed, options, server),
     }
 }
 
@@ -115,9 +115,9 @@ pub fn publish(
     channel: Option<&str>,
     pushed: &Pushed<'_>,
     options: PushOptions,
-    host: &mut dyn Host,
+    server: &mut dyn Control,
 ) -> Result<Response, Refusal> {
-    let (receipt, recipients) = host.publish(channel, pushed.message(), options)?;
+    let (receipt, recipients) = server.publish(channel, pushed.message(), options)?;
     Ok(json(200, &Published { receipt, recipients, taken_as: pushed.taken_as }))
 }
 
@@ -139,19 +139,19 @@ struct Sent {
     taken_as: Option<&'static str>,
 }
 
-fn stats(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+fn stats(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     let Some(receipt) = query(head, &requests::STATS)?.number("receipt") else {
-        return Ok(json(200, &host.stats()));
+        return Ok(json(200, &server.stats()));
     };
-    match host.delivery(receipt) {
+    match server.delivery(receipt) {
         Some(delivery) => Ok(json(200, &delivery)),
         None => Err(Refusal::fixed(404, "no such receipt, or too old to be remembered")),
     }
 }
 
-fn metrics(head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+fn metrics(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     query(head, &requests::METRICS)?;
-    let mut response = Response::text(200, host.prometheus());
+    let mut response = Response::text(200, server.prometheus());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(response)
 }
@@ -164,7 +164,7 @@ fn connections(head: &Head<'_>) -> Result<List, Refusal> {
     Ok(List { filter, after: query.number("after").map(ConnId), limit })
 }
 
-fn disconnect(id: &str, head: &Head<'_>, host: &mut dyn Host) -> Result<Response, Refusal> {
+fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     let query = query(head, &requests::DISCONNECT)?;
     let conn = id.parse::<ConnId>().ok().filter(|conn| conn.0 != 0);
     let Some(conn) = conn else {
@@ -176,15 +176,15 @@ fn disconnect(id: &str, head: &Head<'_>, host: &mut dyn Host) -> Result<Response
         return Err(Refusal::new(400, format!("code={code} is not a close code that may be sent")));
     }
     let reason = query.text("reason").unwrap_or("disconnected by the operator");
-    host.disconnect(conn, code, reason)?;
+    server.disconnect(conn, code, reason)?;
     Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::control::Stats;
     use crate::endpoint::guard::Fence;
-    use crate::endpoint::host::Stats;
     use crate::protocol::head;
     use crate::push::PushError;
     use crate::push::{Delivery, Message};
@@ -193,7 +193,7 @@ mod tests {
     #[derive(Default)]
     struct Fake(Vec<String>);
 
-    impl Host for Fake {
+    impl Control for Fake {
         fn publish(
             &mut self,
             channel: Option<&str>,
@@ -276,8 +276,8 @@ mod tests {
     #[test]
     fn every_request_refuses_what_its_row_does_not_say() {
         use crate::endpoint::query::Times;
-        use crate::endpoint::requests::Listener;
-        let admin = requests::ALL.iter().filter(|request| request.listener != Listener::Public);
+        use crate::endpoint::requests::Listeners;
+        let admin = requests::ALL.iter().filter(|request| request.listener != Listeners::Public);
         for request in admin {
             let line = format!("{} {}", request.method, request.path.replace("ID", "12"));
             let plain = ask(&line, b"hi");

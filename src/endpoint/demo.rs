@@ -8,7 +8,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::PushOptions;
 
-use super::host::Host;
+use super::control::Control;
 use super::query::{Others, Query};
 use super::{admin, guard, push_request, requests};
 
@@ -55,7 +55,7 @@ pub fn push(
     head: &Head<'_>,
     body: &[u8],
     rules: &Rules,
-    host: &mut dyn Host,
+    server: &mut dyn Control,
 ) -> Result<Response, (Refusal, Option<RefuseReason>)> {
     let plain = |refusal| (refusal, None);
     guard::check_demo(head, &rules.origins).map_err(|refusal| (refusal, Some(RefuseReason::Origin)))?;
@@ -68,5 +68,5 @@ pub fn push(
         return Err((refusal, Some(RefuseReason::ForbiddenChannel)));
     }
     let pushed = push_request::read(head, body).map_err(plain)?;
-    admin::publish(channel, &pushed, PushOptions::default(), host).map_err(plain)
+    admin::publish(channel, &pushed, PushOptions::default(), server).map_err(plain)
 }

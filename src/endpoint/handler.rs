@@ -119,7 +119,7 @@ impl Default for Accept {
 
 /// What a callback asks for beyond its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Action {
     /// Receive this channel from now on.
     Subscribe(String),
     /// Receive it no more.
@@ -130,15 +130,15 @@ pub enum Wish {
     Nothing,
 }
 
-/// A wish, and what comes before it.
+/// A action, and what comes before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// So many bytes of the replies.
     pub replies: usize,
     /// What the callback has asked for through a handle: up to the command of this number.
     pub after: u64,
-    /// The wish.
-    pub wish: Wish,
+    /// The action.
+    pub action: Action,
 }
 
 /// An open connection inside a callback.
@@ -149,7 +149,7 @@ pub struct Session<'a> {
     id: ConnId,
     user: Option<&'a str>,
     replies: &'a mut Vec<u8>,
-    wishes: &'a mut Vec<Step>,
+    actions: &'a mut Vec<Step>,
     deflater: Option<(&'a mut Deflater, u8)>,
     /// Number of the last command that a callback has given through a handle.
     commands: Option<&'a AtomicU64>,
@@ -159,14 +159,14 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// For the reactor: frames are appended to `replies`, everything else to `wishes`.
+    /// For the reactor: frames are appended to `replies`, everything else to `actions`.
     pub fn new(
         id: ConnId,
         user: Option<&'a str>,
         replies: &'a mut Vec<u8>,
-        wishes: &'a mut Vec<Step>,
+        actions: &'a mut Vec<Step>,
     ) -> Session<'a> {
-        Session { id, user, replies, wishes, deflater: None, commands: None, noted: 0, closed: false }
+        Session { id, user, replies, actions, deflater: None, commands: None, noted: 0, closed: false }
     }
 
     /// For the reactor: compresses replies where that is worth it, for a client that has agreed on this window.
@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
     pub fn reply_with(&mut self, message: Message<'_>, options: PushOptions) {
         if self.commands() > self.noted {
             self.noted = self.commands();
-            self.wish(Wish::Nothing);
+            self.action(Action::Nothing);
         }
         if self.closed {
             return;
@@ -214,23 +214,23 @@ impl<'a> Session<'a> {
 
     /// Closes the connection after what was replied.
     pub fn close(&mut self, code: CloseCode, reason: impl Into<String>) {
-        self.wish(Wish::Close(code, reason.into()));
+        self.action(Action::Close(code, reason.into()));
         self.closed = true;
     }
 
     /// Subscribes the connection to a channel.
     pub fn subscribe(&mut self, channel: impl Into<String>) {
-        self.wish(Wish::Subscribe(channel.into()));
+        self.action(Action::Subscribe(channel.into()));
     }
 
     /// Ends a subscription.
     pub fn unsubscribe(&mut self, channel: impl Into<String>) {
-        self.wish(Wish::Unsubscribe(channel.into()));
+        self.action(Action::Unsubscribe(channel.into()));
     }
 
-    fn wish(&mut self, wish: Wish) {
+    fn action(&mut self, action: Action) {
         if !self.closed {
-            self.wishes.push(Step { replies: self.replies.len(), after: self.commands(), wish });
+            self.actions.push(Step { replies: self.replies.len(), after: self.commands(), action });
         }
     }
 
@@ -277,8 +277,8 @@ pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
 /// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
 pub const NO_STATUS: CloseCode = CloseCode(1005);
 
-/// The frame that says goodbye.
-pub fn goodbye(code: CloseCode, reason: &str) -> Vec<u8> {
+/// The close frame (RFC 6455 section 5.5.1).
+pub fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
     let mut frame = Vec::with_capacity(4 + reason.len());
     if code == NO_STATUS {
         frame::encode(Opcode::Close, &[], &mut frame);

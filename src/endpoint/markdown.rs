@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::query::{Parameter, Times, Value};
-use super::requests::{ALL, Listener};
+use super::requests::{ALL, Listeners};
 
 /// A Markdown table of all requests and their parameters, to stand between `<!-- parameters:begin -->` and
 /// `<!-- parameters:end -->`.
@@ -13,9 +13,9 @@ pub fn parameters_markdown() -> String {
     );
     for request in ALL {
         let listener = match request.listener {
-            Listener::Public => "public",
-            Listener::Admin => "admin",
-            Listener::Both => "both",
+            Listeners::Public => "public",
+            Listeners::Admin => "admin",
+            Listeners::Both => "both",
         };
         let line = format!("| {listener} | `{} {}`", request.method, request.path);
         if request.query.is_empty() {

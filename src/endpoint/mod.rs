@@ -1,19 +1,19 @@
 //! The endpoint room: what a path does.
 //!
 //! A request head that the reactor has read is routed by [`public::route`] or answered by [`admin::answer`];
-//! what it may say is in [`requests`] and read by [`query`]; what it needs done goes through the [`Host`] trait, which
-//! the reactor implements. Connections on `/ws`
-//! are decided on by the embedder's [`Handler`]; `/echo` and `/chat` belong to the demo.
+//! what it may say is in [`requests`] and read by [`query`]; what it needs done goes through the [`Control`] trait,
+//! which the reactor implements. Connections on `/ws` are decided on by the embedder's [`Handler`]; `/echo` and `/chat`
+//! belong to the demo.
 //!
 //! May import: push, protocol, config, metrics, limits, error. It knows no socket and no clock.
 
 pub mod admin;
 pub mod chat;
 pub mod conn_id;
+pub mod control;
 pub mod demo;
 pub mod guard;
 pub mod handler;
-pub mod host;
 mod markdown;
 pub mod origins;
 pub mod public;
@@ -23,7 +23,7 @@ pub mod refusals;
 pub mod requests;
 
 pub use conn_id::ConnId;
+pub use control::{ConnectionInfo, Control, Page, Receipt, Stats};
 pub use handler::{Accept, Connect, Decision, Handler, Session};
-pub use host::{ConnectionInfo, Host, Page, Receipt, Stats};
 pub use markdown::parameters_markdown;
 pub use public::{Kind, Route};

@@ -6,7 +6,7 @@ use crate::protocol::head::Head;
 
 /// Which listener takes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listener {
+pub enum Listeners {
     /// The public ones.
     Public,
     /// The admin listener.
@@ -19,7 +19,7 @@ pub enum Listener {
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// Who takes it.
-    pub listener: Listener,
+    pub listener: Listeners,
     /// Its method; `HEAD` goes with `GET`.
     pub method: &'static str,
     /// Its path; what is in capitals differs.
@@ -48,7 +48,7 @@ const REFUSALS_ONLY: &[Parameter] = &[REFUSALS];
 
 /// A WebSocket that is pushed to.
 pub static WS: Request = Request {
-    listener: Listener::Public,
+    listener: Listeners::Public,
     method: "GET",
     path: "/ws",
     query: &[
@@ -64,18 +64,18 @@ pub static WS: Request = Request {
 
 /// The demo's WebSocket that gives back what it gets.
 pub static ECHO: Request =
-    Request { listener: Listener::Public, method: "GET", path: "/echo", query: REFUSALS_ONLY };
+    Request { listener: Listeners::Public, method: "GET", path: "/echo", query: REFUSALS_ONLY };
 
 /// The demo's WebSocket for all who are there.
 pub static CHAT: Request =
-    Request { listener: Listener::Public, method: "GET", path: "/chat", query: REFUSALS_ONLY };
+    Request { listener: Listeners::Public, method: "GET", path: "/chat", query: REFUSALS_ONLY };
 
 /// The demo's page.
-pub static PAGE: Request = Request { listener: Listener::Public, method: "GET", path: "/", query: &[] };
+pub static PAGE: Request = Request { listener: Listeners::Public, method: "GET", path: "/", query: &[] };
 
 /// The demo's form.
 pub static DEMO_PUSH: Request = Request {
-    listener: Listener::Public,
+    listener: Listeners::Public,
     method: "POST",
     path: "/demo/push",
     query: &[optional("channel", Value::Channel, "to this one channel; without it, to everybody")],
@@ -83,15 +83,15 @@ pub static DEMO_PUSH: Request = Request {
 
 /// What the demo's page shows of the server.
 pub static DEMO_INFO: Request =
-    Request { listener: Listener::Public, method: "GET", path: "/demo/info", query: &[] };
+    Request { listener: Listeners::Public, method: "GET", path: "/demo/info", query: &[] };
 
 /// Whether the server is there.
 pub static HEALTH: Request =
-    Request { listener: Listener::Both, method: "GET", path: "/healthz", query: &[] };
+    Request { listener: Listeners::Both, method: "GET", path: "/healthz", query: &[] };
 
 /// A push.
 pub static PUSH: Request = Request {
-    listener: Listener::Admin,
+    listener: Listeners::Admin,
     method: "POST",
     path: "/push",
     query: &[
@@ -107,7 +107,7 @@ pub static PUSH: Request = Request {
 
 /// Numbers.
 pub static STATS: Request = Request {
-    listener: Listener::Admin,
+    listener: Listeners::Admin,
     method: "GET",
     path: "/stats",
     query: &[optional(
@@ -119,11 +119,11 @@ pub static STATS: Request = Request {
 
 /// Numbers for Prometheus.
 pub static METRICS: Request =
-    Request { listener: Listener::Admin, method: "GET", path: "/metrics", query: &[] };
+    Request { listener: Listeners::Admin, method: "GET", path: "/metrics", query: &[] };
 
 /// A page of the connections.
 pub static CONNECTIONS: Request = Request {
-    listener: Listener::Admin,
+    listener: Listeners::Admin,
     method: "GET",
     path: "/connections",
     query: &[
@@ -140,7 +140,7 @@ pub static CONNECTIONS: Request = Request {
 
 /// The end of one connection.
 pub static DISCONNECT: Request = Request {
-    listener: Listener::Admin,
+    listener: Listeners::Admin,
     method: "DELETE",
     path: "/connections/ID",
     query: &[

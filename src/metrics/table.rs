@@ -253,7 +253,7 @@ numbers! {
     /// What rises and falls; collected when somebody asks.
     Gauges, Gauge, "" {
         connections_handshaking: "Public connections that speak HTTP, or have not said anything yet.",
-        connections_closing: "WebSockets that are saying goodbye.",
+        connections_closing: "WebSockets that are closing.",
         connections_admin: "Connections on the admin listener.",
         connections_kernel_tls: "Connections whose TLS the kernel has taken over.",
         connections_blocked: "Connections whose socket takes nothing more for now.",

@@ -17,6 +17,8 @@ pub mod body;
 pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+#[cfg(not(feature = "deflate"))]
+pub mod deflate_disabled;
 pub mod envelope;
 pub mod extensions;
 pub mod form;
@@ -35,14 +37,14 @@ pub mod pool;
 pub mod response;
 pub mod target;
 pub mod token;
-#[cfg(not(feature = "deflate"))]
-pub mod undeflated;
 pub mod utf8;
 
 pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
 #[cfg(feature = "deflate")]
 pub use deflate::Deflater;
+#[cfg(not(feature = "deflate"))]
+pub use deflate_disabled::{Deflater, Inflater};
 pub use envelope::Enveloper;
 pub use extensions::Agreement;
 pub use frame::Opcode;
@@ -54,5 +56,3 @@ pub use message::{Assembly, Event, Step};
 pub use origin::Origin;
 pub use pool::{Chain, Pool};
 pub use response::{Refusal, Response};
-#[cfg(not(feature = "deflate"))]
-pub use undeflated::{Deflater, Inflater};

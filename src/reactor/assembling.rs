@@ -7,7 +7,7 @@ use crate::protocol::message::Assembly;
 
 use super::addresses::network_of;
 use super::reactor::Reactor;
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::work::DEADLINE;
 
@@ -22,7 +22,7 @@ impl<S: Socket> Reactor<S> {
     /// Counts what a connection holds of the pool by now. The admin listener's have a reserve of their own.
     pub(super) fn count_chunks(&mut self, index: usize) {
         let slot = &self.slots[index];
-        if slot.state != State::Admin {
+        if slot.phase != Phase::Admin {
             let from = || network_of(slot.socket.peer());
             self.shares.chunks.set(index as u32, chunks_of(slot), from);
         }
@@ -49,7 +49,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn lose_input(&mut self, index: usize, reason: &'static str) {
         // Those of the connection at hand are not for this one.
         let replies = std::mem::take(&mut self.replies);
-        if self.slots[index].state == State::Http {
+        if self.slots[index].phase == Phase::Http {
             self.drop_input(index);
             self.refuse_unfinished(index, reason);
         } else {
@@ -88,7 +88,7 @@ impl<S: Socket> Reactor<S> {
         self.drop_input(index);
         self.begin_close(index, code, reason, cause);
         if let Some(slot) = self.slots.get_mut(index) {
-            slot.flags.set(Flags::DEAF, true);
+            slot.flags.set(Flags::IGNORE_INPUT, true);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::assembling::chunks_of;
 use super::directory::Directory;
 use super::outbox::Stretch;
 use super::reactor::{Census, Reactor};
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
 /// What a reactor holds at the moment.
@@ -19,7 +19,7 @@ pub struct Audit {
     pub connections: usize,
     /// Open WebSockets.
     pub open: usize,
-    /// Connections saying goodbye.
+    /// Connections that are closing.
     pub closing: usize,
     /// Connections whose socket is full.
     pub blocked: usize,
@@ -72,16 +72,16 @@ impl<S: Socket> Reactor<S> {
         assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
         for (index, slot) in &self.slots {
             self.audit_slot(index, slot);
-            match slot.state {
-                State::Admin => census.admin += 1,
+            match slot.phase {
+                Phase::Admin => census.admin += 1,
                 _ => census.public += 1,
             }
-            if slot.state == State::Open {
+            if slot.phase == Phase::Open {
                 census.open_by_kind[slot.kind as usize] += 1;
             }
-            let deflating = slot.state == State::Open && slot.flags.window_bits() > 0;
+            let deflating = slot.phase == Phase::Open && slot.flags.window_bits() > 0;
             census.deflating += usize::from(deflating);
-            census.closing += usize::from(slot.state == State::Closing);
+            census.closing += usize::from(slot.phase == Phase::Closing);
             census.kernel_tls += usize::from(slot.flags.any(Flags::KERNEL_TLS));
             census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
             audit.outbox_bytes += slot.outbox_bytes();
@@ -135,14 +135,14 @@ impl<S: Socket> Reactor<S> {
     /// The pool's chunks are counted where they are held.
     fn audit_chunks(&self) {
         let mut sum = 0;
-        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.state != State::Admin) {
+        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
             let chunks = chunks_of(slot);
             assert_eq!(self.shares.chunks.held_by(index as u32), chunks, "slot {index}: chunks");
             sum += chunks;
         }
         assert_eq!(self.shares.chunks.audit(), sum);
         self.shares.backlog.audit();
-        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.state != State::Admin) {
+        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
             let held = self.shares.backlog.held_by(index as u32);
             assert_eq!(held, slot.backlog_bytes(), "slot {index}: what waits");
         }
@@ -278,7 +278,7 @@ impl<S: Socket> Reactor<S> {
         assert!(!has(Flags::PAUSED) || has(Flags::BLOCKED), "slot {index}: paused for nothing");
         assert!(!has(Flags::MID_FRAME) || has(Flags::BLOCKED), "slot {index}: mid-frame for nothing");
         assert!(extra.is_none_or(|extra| !extra.is_empty()), "slot {index}: an empty box is kept");
-        if slot.state != State::Open {
+        if slot.phase != Phase::Open {
             assert!(!subscribed && !has(Flags::BROADCAST), "slot {index}: not open, but subscribed");
             assert!(!has(Flags::MID_FRAME), "slot {index}: not open, but in mid-frame");
             return;

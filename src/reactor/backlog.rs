@@ -10,7 +10,7 @@ use crate::protocol::close::CloseCode;
 
 use super::addresses::network_of;
 use super::reactor::Reactor;
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::work::DEADLINE;
 
@@ -38,7 +38,7 @@ impl<S: Socket> Reactor<S> {
     /// Counts what waits at a connection by now. The admin listener's few have no share.
     pub(super) fn count_backlog(&mut self, index: usize) {
         let slot = &self.slots[index];
-        if slot.state != State::Admin {
+        if slot.phase != Phase::Admin {
             let from = || network_of(slot.socket.peer());
             self.shares.backlog.set(index as u32, slot.backlog_bytes(), from);
         }
@@ -54,13 +54,13 @@ impl<S: Socket> Reactor<S> {
     /// Whether so many more bytes may wait at a connection; if it takes that, whoever's address holds most gives way.
     /// The admin listener's few always may, and so may a close frame: both have a bound in the number of connections.
     pub(super) fn has_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
-        self.slots[index].state == State::Closing || self.has_input_room(index, bytes)
+        self.slots[index].phase == Phase::Closing || self.has_input_room(index, bytes)
     }
 
     /// The same for input that waits. It has no exemption in a close: its sum is not bounded by the number of
     /// connections.
     pub(super) fn has_input_room(&mut self, index: usize, bytes: usize) -> bool {
-        self.slots[index].state == State::Admin
+        self.slots[index].phase == Phase::Admin
             || self.backlog_bytes.saturating_add(bytes) <= self.backlog_limit()
             || self.make_backlog_room(index, bytes)
     }
@@ -108,13 +108,13 @@ impl<S: Socket> Reactor<S> {
         let fields: [(&str, &dyn std::fmt::Display); 2] =
             [("conn", &id), ("backlog_bytes_max", &self.config.backlog_bytes_max)];
         self.journal.event(self.now, LogLevel::Warn, "overloaded", &fields);
-        match self.slots[index].state {
-            State::Open if !mid_frame => {
+        match self.slots[index].phase {
+            Phase::Open if !mid_frame => {
                 let code = CloseCode::TRY_AGAIN_LATER;
                 self.begin_close(index, code, "the server is short of memory", CloseReason::Overload);
             }
-            State::Open | State::Closing => self.remove(index, CloseReason::Overload),
-            State::Http | State::Admin => {
+            Phase::Open | Phase::Closing => self.remove(index, CloseReason::Overload),
+            Phase::Http | Phase::Admin => {
                 let peer = self.slots[index].socket.peer();
                 self.refused(RefuseReason::Overload, "its answers wait (backlog_bytes_max)", peer);
                 self.remove(index, CloseReason::Overload);

@@ -1,7 +1,7 @@
 //! How connections end: slow consumers, close frames, and the slot's last moment.
 
 use crate::config::{LogLevel, SlowConsumer};
-use crate::endpoint::handler::{ABNORMAL_CLOSURE, goodbye};
+use crate::endpoint::handler::{ABNORMAL_CLOSURE, close_frame};
 use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -9,10 +9,10 @@ use crate::protocol::message;
 use crate::push::{ChannelId, Passage};
 
 use super::addresses::NOWHERE;
-use super::farewell::FAREWELL_WAITS;
+use super::ending::CLOSE_WAITS;
 use super::flush::set_blocked;
 use super::reactor::Reactor;
-use super::slot::{Ending, Flags, State};
+use super::slot::{Ending, Flags, Phase};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
@@ -52,17 +52,17 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Says goodbye with a close frame (RFC 6455 section 7.1.2), after the frame under way and what waits for this
+    /// Sends a close frame (RFC 6455 section 7.1.2), after the frame under way and what waits for this
     /// connection, and waits for the peer's.
     pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
-        if self.slots[index].state != State::Open {
+        if self.slots[index].phase != Phase::Open {
             return;
         }
         self.keep_frame_under_way(index);
         self.leave_channels(index);
-        let until_ms = self.now.mono_ms() + FAREWELL_WAITS * self.config.pong_wait_ms;
+        let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.slots[index];
-        slot.state = State::Closing;
+        slot.phase = Phase::Closing;
         let bits = slot.flags.window_bits();
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
@@ -72,12 +72,12 @@ impl<S: Socket> Reactor<S> {
         if self.slots[index].flags.any(Flags::BLOCKED) || self.slots[index].outbox().is_some() {
             self.hold(index, |slot| {
                 slot.flags.set(Flags::OUTBOX, true);
-                slot.extra_mut().outbox.get_or_insert_default().goodbye = true;
+                slot.extra_mut().outbox.get_or_insert_default().close = true;
             });
-        } else if !self.push_out(index, &goodbye(code, reason)) {
+        } else if !self.push_out(index, &close_frame(code, reason)) {
             return;
         }
-        self.await_farewell(index);
+        self.await_close_written(index);
     }
 
     /// Gives back what half a request or message holds.
@@ -114,20 +114,20 @@ impl<S: Socket> Reactor<S> {
             let _ = slot.socket.finish();
         }
         set_blocked(&mut self.census, &mut slot.flags, false);
-        if slot.state == State::Admin {
+        if slot.phase == Phase::Admin {
             self.census.admin -= 1;
             self.admin_addresses.leave(index as u32);
         } else {
             self.census.public -= 1;
             self.addresses.leave(index as u32);
         }
-        match slot.state {
-            State::Open => {
+        match slot.phase {
+            Phase::Open => {
                 self.census.open_by_kind[slot.kind as usize] -= 1;
                 self.census.deflating -= usize::from(slot.flags.window_bits() > 0);
             }
-            State::Closing => self.census.closing -= 1,
-            State::Http | State::Admin => {
+            Phase::Closing => self.census.closing -= 1,
+            Phase::Http | Phase::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
                 let ours =
                     [CloseReason::Idle, CloseReason::Unread, CloseReason::Drain, CloseReason::ShownOut];

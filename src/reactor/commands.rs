@@ -13,7 +13,7 @@ use crate::push::{
 use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::shared::{Command, EndAsked, Wake};
-use super::slot::State;
+use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
 
@@ -220,7 +220,7 @@ impl<S: Socket> Reactor<S> {
     /// The slot of an open WebSocket.
     pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
         let slot = self.slots.get(conn.slot())?;
-        (slot.serial == conn.serial() && slot.state == State::Open).then(|| conn.slot())
+        (slot.serial == conn.serial() && slot.phase == Phase::Open).then(|| conn.slot())
     }
 
     /// Sends a message to one connection, or lets it wait in its outbox as far as that may grow.

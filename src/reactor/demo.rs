@@ -5,7 +5,7 @@ use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
-use super::reactor::{Door, Reactor};
+use super::reactor::{ListenerRole, Reactor};
 use super::refusal;
 use super::socket::Socket;
 
@@ -27,7 +27,7 @@ impl<S: Socket> Reactor<S> {
         let rules = Rules { origins: self.config.origins.clone(), channels: self.config.channels.clone() };
         demo::push(head, body, &rules, self).unwrap_or_else(|(refusal, reason)| {
             self.note_demo_refusal(index, &refusal, reason);
-            refusal::response(Door::Public, &refusal)
+            refusal::response(ListenerRole::Public, &refusal)
         })
     }
 

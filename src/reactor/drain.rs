@@ -7,8 +7,8 @@ use crate::config::LogLevel;
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 
-use super::reactor::{Door, Reactor};
-use super::slot::{Flags, Slot, State};
+use super::reactor::{ListenerRole, Reactor};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
 /// How long a server with `reuseport` goes on serving after it was told to end: connections that are on their way to
@@ -101,7 +101,7 @@ impl<S: Socket> Reactor<S> {
         drain.or(self.handover.map(|handover| handover.until_ms))
     }
 
-    /// Whether goodbyes are still to be said.
+    /// Whether connections are still to be closed.
     pub(super) fn is_closing_all(&self) -> bool {
         self.draining.is_some_and(|drain| drain.next < self.slots_used)
     }
@@ -117,11 +117,11 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Whether the end has come so far that nobody is let in by this listener any more.
-    pub fn is_shut(&self, door: Door) -> bool {
-        self.draining.is_some_and(|drain| door == Door::Public || drain.round == Round::Admin)
+    pub fn is_shut(&self, role: ListenerRole) -> bool {
+        self.draining.is_some_and(|drain| role == ListenerRole::Public || drain.round == Round::Admin)
     }
 
-    /// Says goodbye to a slice of the connections. True: everyone is gone.
+    /// Closes a slice of the connections. True: everyone is gone.
     pub(super) fn drain(&mut self) -> bool {
         let Some(drain) = self.draining else { return false };
         if self.now.mono_ms() >= drain.deadline_ms {
@@ -134,7 +134,7 @@ impl<S: Socket> Reactor<S> {
             self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
             return true;
         }
-        // What was published before the end goes out before the goodbyes.
+        // What was published before the end goes out before the close frames.
         if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }
@@ -153,7 +153,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn tell_the_end(&mut self, index: usize) {
-        if self.slots[index].state == State::Open {
+        if self.slots[index].phase == Phase::Open {
             let (code, reason) = (CloseCode::GOING_AWAY, "the server is going away");
             self.close_in_order(index, code, reason, CloseReason::GoingAway);
         } else {
@@ -178,11 +178,11 @@ impl<S: Socket> Reactor<S> {
 /// with that the connection ends.
 fn is_told<S>(slot: &Slot<S>, round: Round) -> bool {
     let asks = || slot.extra.as_ref().is_some_and(|extra| extra.http.is_some());
-    match slot.state {
-        State::Http | State::Admin if slot.flags.any(Flags::FINISH) => false,
-        State::Open => round == Round::WebSockets,
-        State::Http => round == Round::Http,
-        State::Admin => round == Round::Admin && !(slot.flags.any(Flags::KNOWN) && asks()),
-        State::Closing => false,
+    match slot.phase {
+        Phase::Http | Phase::Admin if slot.flags.any(Flags::FINISH) => false,
+        Phase::Open => round == Round::WebSockets,
+        Phase::Http => round == Round::Http,
+        Phase::Admin => round == Round::Admin && !(slot.flags.any(Flags::KNOWN) && asks()),
+        Phase::Closing => false,
     }
 }

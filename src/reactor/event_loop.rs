@@ -190,7 +190,7 @@ impl EventLoop {
     fn shut_listeners(&mut self) {
         let (reactor, registry) = (&self.reactor, self.poll.registry());
         let is_shut =
-            |listener: &mut Listener| reactor.is_shut(listener.door) || listener.origin() != Origin::Bound;
+            |listener: &mut Listener| reactor.is_shut(listener.role) || listener.origin() != Origin::Bound;
         let shut: Vec<Listener> = self.listeners.extract_if(.., is_shut).collect();
         for listener in &shut {
             listener.stop();
@@ -230,8 +230,8 @@ impl EventLoop {
                             self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
                         }
                         let admitted = match listener.tls {
-                            true => self.reactor.admit_tls(stream, listener.door, peer),
-                            false => self.reactor.admit(stream, listener.door, peer),
+                            true => self.reactor.admit_tls(stream, listener.role, peer),
+                            false => self.reactor.admit(stream, listener.role, peer),
                         };
                         if let Some(index) = admitted {
                             register(&self.poll, &mut self.reactor, index);

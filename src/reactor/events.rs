@@ -3,7 +3,7 @@
 use crate::metrics::WorkKind;
 
 use super::reactor::Reactor;
-use super::slot::{Flags, State};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::work::{EVENT, FIRST, SHARE};
 
@@ -52,7 +52,7 @@ impl<S: Socket> Reactor<S> {
             let session = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
             session.is_none_or(|session| !session.is_established())
         };
-        if slot.state == State::Http || slot.flags.any(Flags::TLS) && is_handshaking() {
+        if slot.phase == Phase::Http || slot.flags.any(Flags::TLS) && is_handshaking() {
             self.go_on_later(index);
         } else {
             self.readable(index, event.ended, FIRST);

@@ -14,7 +14,7 @@ use super::tls::{Tls, send_sealed};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(super) enum Offered {
     /// It had everything.
     Nothing,
     /// It has everything now.
@@ -31,7 +31,7 @@ pub(super) enum Offer {
 
 /// A subscriber that the walk could not deal with on its way.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Doom {
+pub(super) enum WalkFailure {
     /// It has fallen off the channel's log.
     Fallen { index: u32, serial: u32, channel: ChannelId },
     /// The kernel had no memory for it.
@@ -51,11 +51,11 @@ pub(super) fn offer(
     cursor: &mut Cursor,
     metrics: &mut Metrics,
     frame_only: bool,
-) -> Offer {
-    let Some(from) = log.position(*cursor) else { return Offer::Fallen };
+) -> Offered {
+    let Some(from) = log.position(*cursor) else { return Offered::Fallen };
     let to = if frame_only { log.frame_end(from) } else { log.head() };
     if from == to {
-        return Offer::Nothing;
+        return Offered::Nothing;
     }
     let (first, second) = log.slices_between(from, to);
     let sent = write(metrics, first, second);
@@ -71,15 +71,15 @@ fn advance(
     ledger: &mut Ledger,
     cursor: &mut Cursor,
     metrics: &mut Metrics,
-) -> Offer {
+) -> Offered {
     let reached = from + sent.taken() as u64;
     *cursor = Cursor::at(reached);
     let boundary = count_written(log, from, reached, ledger, metrics);
     match sent {
-        Sent::Bytes(_) if reached == to => Offer::Done,
-        Sent::Bytes(_) | Sent::Held { short: false, .. } => Offer::Full { mid_frame: !boundary },
-        Sent::Held { .. } | Sent::Short => Offer::Short { mid_frame: !boundary },
-        Sent::Broken { cause, .. } => Offer::Broken(cause),
+        Sent::Bytes(_) if reached == to => Offered::Done,
+        Sent::Bytes(_) | Sent::Held { short: false, .. } => Offered::Full { mid_frame: !boundary },
+        Sent::Held { .. } | Sent::Short => Offered::Short { mid_frame: !boundary },
+        Sent::Broken { cause, .. } => Offered::Broken(cause),
     }
 }
 
@@ -125,15 +125,15 @@ impl<'l> Stretch<'l> {
         ledger: &mut Ledger,
         cursor: &mut Cursor,
         metrics: &mut Metrics,
-    ) -> Offer {
+    ) -> Offered {
         if *cursor != self.from && !self.move_to(*cursor, ledger, metrics) {
-            return Offer::Fallen;
+            return Offered::Fallen;
         }
         match send(socket, metrics, self.first, self.second) {
             Sent::Bytes(n) if n == self.len() => {
                 *cursor = self.head;
                 self.takers += 1;
-                Offer::Done
+                Offered::Done
             }
             sent => self.partly(sent, ledger, cursor, metrics),
         }
@@ -150,7 +150,7 @@ impl<'l> Stretch<'l> {
     }
 
     #[cold]
-    fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offer {
+    fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offered {
         advance(sent, self.log, self.start(), self.log.head(), ledger, cursor, metrics)
     }
 
@@ -183,7 +183,7 @@ fn visit<S: Socket>(
     metrics: &mut Metrics,
     tls: &mut Tls,
     backlog_bytes: &mut usize,
-) -> Offer {
+) -> Offered {
     if slot.flags.any(Flags::BLOCKED_OR_TLS) {
         return visit_special(slot, stretch.log, ledger, cursor, metrics, tls, backlog_bytes);
     }
@@ -202,16 +202,16 @@ fn visit_special<S: Socket>(
     metrics: &mut Metrics,
     tls: &mut Tls,
     backlog_bytes: &mut usize,
-) -> Offer {
+) -> Offered {
     if !slot.flags.any(Flags::BLOCKED) {
         let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| {
             send_sealed(slot, tls, backlog_bytes, metrics, first, second)
         };
         offer(write, log, ledger, cursor, metrics, false)
     } else if log.position(*cursor).is_none() {
-        Offer::Fallen
+        Offered::Fallen
     } else {
-        Offer::Nothing
+        Offered::Nothing
     }
 }
 
@@ -219,26 +219,26 @@ fn visit_special<S: Socket>(
 #[inline(always)]
 fn note<S>(
     census: &mut Census,
-    doomed: &mut Vec<Doom>,
+    failures: &mut Vec<WalkFailure>,
     slot: &mut Slot<S>,
     index: usize,
     channel: ChannelId,
-    offered: Offer,
+    offered: Offered,
 ) {
     let (index, serial) = (index as u32, slot.serial);
     match offered {
-        Offer::Nothing | Offer::Done => {}
-        Offer::Full { mid_frame } | Offer::Short { mid_frame } => {
+        Offered::Nothing | Offered::Done => {}
+        Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
             set_full(census, slot, channel, mid_frame);
             if mid_frame {
-                doomed.push(Doom::Midway { index, serial });
+                failures.push(WalkFailure::Midway { index, serial });
             }
-            if matches!(offered, Offer::Short { .. }) {
-                doomed.push(Doom::Short { index, serial });
+            if matches!(offered, Offered::Short { .. }) {
+                failures.push(WalkFailure::Short { index, serial });
             }
         }
-        Offer::Fallen => doomed.push(Doom::Fallen { index, serial, channel }),
-        Offer::Broken(cause) => doomed.push(Doom::Broken { index, serial, cause }),
+        Offered::Fallen => failures.push(WalkFailure::Fallen { index, serial, channel }),
+        Offered::Broken(cause) => failures.push(WalkFailure::Broken { index, serial, cause }),
     }
 }
 
@@ -303,7 +303,7 @@ impl<S: Socket> Reactor<S> {
             let dirty = channel.resume_walk().is_some();
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
-            self.meet_doom();
+            self.settle_failures();
             if has_sealed {
                 self.shed_backlog();
             }
@@ -365,7 +365,7 @@ impl<S: Socket> Reactor<S> {
                 &mut self.backlog_bytes,
             );
             slot.cursor = cursor;
-            note(&mut self.census, &mut self.doomed, slot, index, DEFAULT, offered);
+            note(&mut self.census, &mut self.failures, slot, index, DEFAULT, offered);
         }
         plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
@@ -395,33 +395,33 @@ impl<S: Socket> Reactor<S> {
                 &mut self.tls,
                 &mut self.backlog_bytes,
             );
-            note(&mut self.census, &mut self.doomed, slot, index, id, offered);
+            note(&mut self.census, &mut self.failures, slot, index, id, offered);
         }
         plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
     }
 
     /// Deals with the subscribers that a slice has put aside.
-    fn meet_doom(&mut self) {
-        let mut doomed = std::mem::take(&mut self.doomed);
-        for doom in doomed.drain(..) {
-            let (index, serial) = match doom {
-                Doom::Fallen { index, serial, .. }
-                | Doom::Short { index, serial }
-                | Doom::Midway { index, serial }
-                | Doom::Broken { index, serial, .. } => (index as usize, serial),
+    fn settle_failures(&mut self) {
+        let mut failures = std::mem::take(&mut self.failures);
+        for failure in failures.drain(..) {
+            let (index, serial) = match failure {
+                WalkFailure::Fallen { index, serial, .. }
+                | WalkFailure::Short { index, serial }
+                | WalkFailure::Midway { index, serial }
+                | WalkFailure::Broken { index, serial, .. } => (index as usize, serial),
             };
             if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
                 continue;
             }
-            match doom {
+            match failure {
                 // One that may stay goes on when its socket takes more, or with the next flush.
-                Doom::Fallen { channel, .. } => drop(self.fallen(index, channel)),
-                Doom::Short { index, serial } => self.timers.retries.push((index, serial)),
-                Doom::Midway { .. } => self.enter_midway(index),
-                Doom::Broken { cause, .. } => self.remove(index, cause),
+                WalkFailure::Fallen { channel, .. } => drop(self.fallen(index, channel)),
+                WalkFailure::Short { index, serial } => self.timers.retries.push((index, serial)),
+                WalkFailure::Midway { .. } => self.enter_midway(index),
+                WalkFailure::Broken { cause, .. } => self.remove(index, cause),
             }
         }
-        self.doomed = doomed;
+        self.failures = failures;
     }
 }

@@ -11,9 +11,9 @@ use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
 
 use super::addresses::NOWHERE;
-use super::reactor::{Door, POOL_RESERVE, READ_BYTES, Reactor};
+use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
-use super::slot::{Body, BodyFraming, Flags, Request, Slot, State};
+use super::slot::{Body, BodyFraming, Flags, Phase, Request, Slot};
 use super::socket::Socket;
 use super::work::{BYTES, HEAD, HEAD_BYTE};
 
@@ -134,12 +134,12 @@ impl<S: Socket> Reactor<S> {
     /// Keeps the part of a head that is here, in chunks of the pool.
     fn stash_request(&mut self, index: usize, rest: &[u8]) {
         let slot = &mut self.slots[index];
-        let reserve = match slot.state {
-            State::Admin if slot.flags.any(Flags::KNOWN) => 0,
-            State::Admin => POOL_RESERVE / 2,
+        let reserve = match slot.phase {
+            Phase::Admin if slot.flags.any(Flags::KNOWN) => 0,
+            Phase::Admin => POOL_RESERVE / 2,
             _ => POOL_RESERVE,
         };
-        let is_admin = slot.state == State::Admin;
+        let is_admin = slot.phase == Phase::Admin;
         let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
         let extra = slot.extra_mut();
         if extra.http.is_none() && served {
@@ -211,15 +211,15 @@ impl<S: Socket> Reactor<S> {
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
     fn opens_too_soon(&mut self, index: usize, head: &Head<'_>) -> bool {
         !self.has_carried_out(self.shared.own.last())
-            && self.slots[index].state == State::Http
+            && self.slots[index].phase == Phase::Http
             && matches!(public::route(head, &self.config), Route::Socket(Kind::Push))
             && !self.may_call_back(index)
     }
 
     /// Whether the answer to this request depends on its body. Who passes the fence is known from here on.
     fn takes_body(&mut self, index: usize, head: &Head<'_>) -> bool {
-        match self.slots[index].state {
-            State::Admin => {
+        match self.slots[index].phase {
+            Phase::Admin => {
                 let passes = guard::check(head, &self.fence()).is_ok();
                 if passes {
                     self.slots[index].flags.set(Flags::KNOWN, true);
@@ -238,8 +238,8 @@ impl<S: Socket> Reactor<S> {
 
     /// A body on this connection's listener may have so many bytes.
     fn body_bytes_max(&self, index: usize) -> usize {
-        match self.slots[index].state {
-            State::Admin => self.config.admin_body_bytes_max,
+        match self.slots[index].phase {
+            Phase::Admin => self.config.admin_body_bytes_max,
             _ => self.config.message_bytes_max,
         }
     }
@@ -288,7 +288,7 @@ impl<S: Socket> Reactor<S> {
     /// Answers a request that took `used` bytes of the input; None: what follows is of no use.
     fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: Option<usize>) -> Progress {
         self.end_request(index);
-        if self.slots[index].state == State::Admin {
+        if self.slots[index].phase == Phase::Admin {
             self.metrics.admin_requests += 1;
             if head.method != "POST" {
                 // Whoever has pushed and then looks must see it, though the flush has not come to it yet.
@@ -309,7 +309,7 @@ impl<S: Socket> Reactor<S> {
             Route::Respond(response) => self.respond(index, head, &response, used),
             Route::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
+                self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
             }
             Route::DemoInfo => self.respond(index, head, &self.demo_info(), used),
             Route::DemoPush => {
@@ -322,7 +322,7 @@ impl<S: Socket> Reactor<S> {
                 Err(refusal) => {
                     // Whoever is refused for want of room must not keep the little there is.
                     let used = used.filter(|_| refusal.status != 503);
-                    self.respond(index, head, &refusal::response(Door::Public, &refusal), used)
+                    self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
                 }
             },
         }
@@ -353,7 +353,7 @@ impl<S: Socket> Reactor<S> {
         debug_assert!(self.slots.contains(index));
         let stays = head.keep_alive() && self.draining.is_none() && self.may_stay(index, response.status);
         let used = used.filter(|_| stays);
-        if self.slots[index].state == State::Admin && response.status >= 400 {
+        if self.slots[index].phase == Phase::Admin && response.status >= 400 {
             self.metrics.admin_refused += 1;
         }
         self.work.charge(WorkKind::Heads, response.body.len() as u64 / BYTES);
@@ -363,7 +363,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Answers what is no proper request. Where the next one would begin nobody knows, so this is the last answer.
     fn refuse(&mut self, index: usize, refusal: &Refusal) -> Progress {
-        if self.slots[index].state == State::Http {
+        if self.slots[index].phase == Phase::Http {
             self.note_refusal(index, refusal.status, &refusal.reason);
         } else {
             self.metrics.admin_refused += 1;

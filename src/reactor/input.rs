@@ -5,7 +5,7 @@ use std::io;
 use crate::metrics::{CloseReason, Shortage, WorkKind};
 
 use super::reactor::{READ_BYTES, Reactor};
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::work::{BYTES, CALL};
 
@@ -63,7 +63,7 @@ impl<S: Socket> Reactor<S> {
     /// How much is read from a connection at once.
     fn input_bytes(&self, index: usize) -> usize {
         let slot = &self.slots[index];
-        if slot.state == State::Admin || slot.flags.any(Flags::FINISH) {
+        if slot.phase == Phase::Admin || slot.flags.any(Flags::FINISH) {
             return READ_BYTES;
         }
         let assembly = slot.extra.as_ref().and_then(|extra| extra.assembly.as_ref());
@@ -175,24 +175,24 @@ impl<S: Socket> Reactor<S> {
     /// Hands input to whoever the connection's state says.
     pub(super) fn input(&mut self, index: usize, input: &mut [u8]) {
         let slot = &self.slots[index];
-        match slot.state {
+        match slot.phase {
             _ if slot.flags.any(Flags::FINISH) => {}
-            State::Http | State::Admin => self.http_input(index, input),
-            State::Open | State::Closing => self.websocket_input(index, input),
+            Phase::Http | Phase::Admin => self.http_input(index, input),
+            Phase::Open | Phase::Closing => self.websocket_input(index, input),
         }
     }
 
     /// The peer has closed its side.
     pub(super) fn end_of_stream(&mut self, index: usize) {
         let slot = &mut self.slots[index];
-        match slot.state {
-            // A client may close its side as soon as it has asked, or said goodbye; it still gets its answer.
-            State::Http | State::Admin | State::Closing if slot.flags.any(Flags::BLOCKED) => {
+        match slot.phase {
+            // A client may close its side as soon as it has asked, or sent its close frame; it still gets its answer.
+            Phase::Http | Phase::Admin | Phase::Closing if slot.flags.any(Flags::BLOCKED) => {
                 slot.flags.set(Flags::FINISH, true);
                 slot.flags.set(Flags::PAUSED, true);
             }
-            State::Open => self.remove(index, CloseReason::Reset),
-            State::Http | State::Admin | State::Closing => self.remove(index, CloseReason::Client),
+            Phase::Open => self.remove(index, CloseReason::Reset),
+            Phase::Http | Phase::Admin | Phase::Closing => self.remove(index, CloseReason::Client),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use socket2::{Domain, Socket, Type};
 
-use super::reactor::Door;
+use super::reactor::ListenerRole;
 use super::socket::Stream;
 use super::sys;
 use super::unix_path::Place;
@@ -44,7 +44,7 @@ pub struct Listener {
     _place: Option<Place>,
     pub(super) socket: Socket,
     address: ListenAddr,
-    pub(super) door: Door,
+    pub(super) role: ListenerRole,
     /// Whether those who come in speak TLS.
     pub(super) tls: bool,
     /// The poll has reported connections, and they were not all taken yet.
@@ -90,7 +90,7 @@ impl fmt::Display for Origin {
 impl Listener {
     /// Listens. Port 0 takes a free port, which [`address`](Self::address) then tells. If the address may be shared, a
     /// predecessor that was started so as well may still be listening there.
-    pub fn bind(address: &ListenAddr, door: Door, sharing: Sharing) -> io::Result<Listener> {
+    pub fn bind(address: &ListenAddr, role: ListenerRole, sharing: Sharing) -> io::Result<Listener> {
         let origin = if sharing == Sharing::Alone { Origin::Bound } else { Origin::Shared };
         let (socket, address, place) = match address {
             ListenAddr::Tcp(address) => {
@@ -103,13 +103,13 @@ impl Listener {
                 (socket, address.clone(), Some(place))
             }
         };
-        Ok(Listener::new(socket, address, door, origin, place))
+        Ok(Listener::new(socket, address, role, origin, place))
     }
 
     fn new(
         socket: Socket,
         address: ListenAddr,
-        door: Door,
+        role: ListenerRole,
         origin: Origin,
         place: Option<Place>,
     ) -> Listener {
@@ -117,7 +117,7 @@ impl Listener {
             _place: place,
             socket,
             address,
-            door,
+            role,
             tls: false,
             waiting: false,
             retry_ms: None,
@@ -127,13 +127,13 @@ impl Listener {
     }
 
     /// Listens on a socket that was there when the process started.
-    pub fn inherit(socket: Socket, address: &ListenAddr, door: Door) -> io::Result<Listener> {
+    pub fn inherit(socket: Socket, address: &ListenAddr, role: ListenerRole) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
         if let ListenAddr::Tcp(_) = address {
             socket.set_tcp_nodelay(true)?;
             sys::defer_accept(&socket, DEFER_SECONDS)?;
         }
-        Ok(Listener::new(socket, address.clone(), door, Origin::Inherited, None))
+        Ok(Listener::new(socket, address.clone(), role, Origin::Inherited, None))
     }
 
     /// Listens no more, even if a forked child has a copy of the socket; an inherited one is not ours to end.
@@ -187,7 +187,7 @@ impl Listener {
 
     /// Whether it is the admin listener.
     pub fn is_admin(&self) -> bool {
-        self.door == Door::Admin
+        self.role == ListenerRole::Admin
     }
 
     /// Lets those who come in speak TLS.
@@ -230,12 +230,15 @@ mod tests {
 
     #[test]
     fn a_free_port_is_told() {
-        let listener =
-            Listener::bind(&ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()), Door::Public, Sharing::Alone)
-                .unwrap();
+        let listener = Listener::bind(
+            &ListenAddr::Tcp("127.0.0.1:0".parse().unwrap()),
+            ListenerRole::Public,
+            Sharing::Alone,
+        )
+        .unwrap();
         let ListenAddr::Tcp(address) = *listener.address() else { panic!("not TCP") };
         assert_ne!(address.port(), 0);
-        let again = Listener::bind(listener.address(), Door::Public, Sharing::Alone);
+        let again = Listener::bind(listener.address(), ListenerRole::Public, Sharing::Alone);
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

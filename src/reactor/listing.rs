@@ -2,7 +2,7 @@
 //! made over several of them. Whoever has asked is not read meanwhile.
 
 use crate::endpoint::admin;
-use crate::endpoint::host::{List, Page};
+use crate::endpoint::control::{List, Page};
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
 

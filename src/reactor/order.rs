@@ -6,13 +6,13 @@
 //! where.
 
 use crate::endpoint::ConnId;
-use crate::endpoint::handler::{Step, Wish};
+use crate::endpoint::handler::{Action, Step};
 use crate::push::{ChannelId, Cursor};
 
 use super::outbox::Stretch;
 use super::reactor::Reactor;
 use super::shared::Command;
-use super::slot::{Flags, State};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
@@ -37,7 +37,7 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             match self.slots.get(index) {
-                Some(slot) if slot.state == State::Open => {}
+                Some(slot) if slot.phase == Phase::Open => {}
                 _ => return false,
             }
             if !self.owe_stretch(index, id) {
@@ -132,8 +132,8 @@ impl<S: Socket> Reactor<S> {
     /// Does what a callback has asked of the connection at hand, in its order: replies, what it has asked for through a
     /// handle, subscriptions and closes. Replies behind all of these go out with those to come.
     #[inline]
-    pub(super) fn grant_wishes(&mut self, index: usize) {
-        if !self.wishes.is_empty() {
+    pub(super) fn apply_actions(&mut self, index: usize) {
+        if !self.actions.is_empty() {
             self.grant_in_order(index);
         }
     }
@@ -141,24 +141,24 @@ impl<S: Socket> Reactor<S> {
     #[cold]
     fn grant_in_order(&mut self, index: usize) {
         let conn = self.slots[index].id(index);
-        let mut steps = std::mem::take(&mut self.wishes);
+        let mut steps = std::mem::take(&mut self.actions);
         let mut replies = std::mem::take(&mut self.replies);
         let (mut at, mut after) = (0, 0);
-        for Step { replies: until, after: asked, wish } in steps.drain(..) {
+        for Step { replies: until, after: asked, action } in steps.drain(..) {
             self.reply_behind(after, conn, &replies[at..until]);
             (at, after) = (until, asked);
             self.carry_out_until(after);
             self.act_behind(
                 after,
-                match wish {
-                    Wish::Close(code, reason) => Command::Close { conn, code, reason },
-                    Wish::Subscribe(channel) => Command::Subscribe { conn, channel },
-                    Wish::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
-                    Wish::Nothing => Command::BringUpToDate { conn },
+                match action {
+                    Action::Close(code, reason) => Command::Close { conn, code, reason },
+                    Action::Subscribe(channel) => Command::Subscribe { conn, channel },
+                    Action::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
+                    Action::Nothing => Command::BringUpToDate { conn },
                 },
             );
         }
-        self.wishes = steps;
+        self.actions = steps;
         replies.drain(..at);
         if self.has_carried_out(after) {
             self.replies = replies;

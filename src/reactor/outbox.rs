@@ -17,7 +17,7 @@ pub struct Outbox {
     /// The rest of the frame under way, if its log no longer has it. It comes before everything.
     pub rest: Option<Rest>,
     /// A close frame comes behind everything, made when it is its turn.
-    pub goodbye: bool,
+    pub close: bool,
     items: VecDeque<Item>,
     /// Bytes of frames that are not written.
     frames_left: usize,
@@ -60,7 +60,7 @@ pub const ITEM_BYTES: usize = size_of::<Item>();
 impl Outbox {
     /// Puts frames behind everything.
     pub fn push_frames(&mut self, frames: &[u8]) {
-        debug_assert!(!self.goodbye, "nothing comes behind a close frame");
+        debug_assert!(!self.close, "nothing comes behind a close frame");
         self.frames_left += frames.len();
         if let Some(Item::Frames { bytes, .. }) = self.items.back_mut() {
             let before = bytes.capacity();
@@ -157,7 +157,7 @@ impl Outbox {
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.rest.is_none() && !self.goodbye && self.items.is_empty()
+        self.rest.is_none() && !self.close && self.items.is_empty()
     }
 
     /// Number of items.
@@ -178,7 +178,7 @@ impl Outbox {
 
     /// Bytes that are still to be written, wherever they lie.
     pub fn left(&self) -> u64 {
-        self.published() + (self.frames_left + usize::from(self.goodbye)) as u64
+        self.published() + (self.frames_left + usize::from(self.close)) as u64
     }
 
     /// Memory that it holds.
@@ -222,7 +222,7 @@ mod tests {
         assert!(outbox.frames_written(2));
         assert_eq!(outbox.stretches().count(), 1);
         outbox.drop_first();
-        outbox.goodbye = true;
+        outbox.close = true;
         assert!(outbox.frames_written(5) && !outbox.is_empty());
         assert_eq!((outbox.frames_left, outbox.frames_held), (0, 0));
     }

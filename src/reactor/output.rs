@@ -8,7 +8,7 @@ use crate::protocol::frame;
 use super::flush::set_blocked;
 use super::input::is_shortage;
 use super::reactor::Reactor;
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::tls::{Tls, send_sealed};
 use super::work::{BYTES, CALL};
@@ -146,7 +146,7 @@ impl<S: Socket> Reactor<S> {
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
     /// is wrong behind it. False: it is gone.
     fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> bool {
-        let end = frame::boundary_at(frames, written).filter(|_| self.slots[index].state == State::Open);
+        let end = frame::boundary_at(frames, written).filter(|_| self.slots[index].phase == Phase::Open);
         let Some(end) = end else { return self.overloaded(index, written > 0) };
         if !self.has_backlog_room(index, end - written) {
             return self.overloaded(index, written > 0);
@@ -200,9 +200,9 @@ impl<S: Socket> Reactor<S> {
         }
         let slot = &mut self.slots[index];
         slot.flags.set(Flags::PAUSED, false);
-        let (serial, state) = (slot.serial, slot.state);
-        if matches!(state, State::Http | State::Admin) {
-            self.timers.goodbyes.push(index, serial, self.now.mono_ms());
+        let (serial, phase) = (slot.serial, slot.phase);
+        if matches!(phase, Phase::Http | Phase::Admin) {
+            self.timers.closes.push(index, serial, self.now.mono_ms());
             self.drop_input(index);
         }
         // The peer's end may have come already, behind what was put aside.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::endpoint::host::Rates;
+use crate::endpoint::control::Rates;
 use crate::metrics::Metrics;
 
 const SECONDS: usize = 10;

@@ -25,7 +25,7 @@ use super::refusal;
 use super::rest::Saving;
 use super::shared::{Command, Shared};
 use super::shares::Shares;
-use super::slot::{Slot, State};
+use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::strangers::Strangers;
@@ -45,7 +45,7 @@ pub const REFUSALS_MAX: usize = 32;
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum ListenerRole {
     /// A public one.
     Public,
     /// The admin listener.
@@ -124,11 +124,11 @@ pub struct Reactor<S: Socket> {
     pub(super) inflater: Inflater,
     /// What the connection at hand is being answered.
     pub(super) replies: Vec<u8>,
-    pub(super) wishes: Vec<Step>,
+    pub(super) actions: Vec<Step>,
     pub(super) work: Work,
     pub(super) listings: VecDeque<super::listing::Listing>,
     /// Connections whose fate a flush slice has left open.
-    pub(super) doomed: Vec<super::flush::Doom>,
+    pub(super) failures: Vec<super::flush::WalkFailure>,
     /// Commands taken from the inbox that wait for room in a log.
     pub(super) pending: VecDeque<Command>,
     /// How many commands from the inbox are carried out: the number of the last one.
@@ -197,10 +197,10 @@ impl<S: Socket> Reactor<S> {
             encoder: encoder(&config),
             inflater: Inflater::default(),
             replies: Vec::new(),
-            wishes: Vec::new(),
+            actions: Vec::new(),
             work: Work::default(),
             listings: VecDeque::new(),
-            doomed: Vec::new(),
+            failures: Vec::new(),
             pending: VecDeque::new(),
             carried: 0,
             flushed: 0,
@@ -270,34 +270,34 @@ impl<S: Socket> Reactor<S> {
     /// Takes in a socket that was just accepted; returns its slot, the token of its events.
     ///
     /// None: there is no slot for it, or its address has too many already; it is told so and closed.
-    pub fn admit(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
-        self.admit_by(socket, door, peer, false)
+    pub fn admit(&mut self, socket: S, role: ListenerRole, peer: Option<SocketAddr>) -> Option<usize> {
+        self.admit_by(socket, role, peer, false)
     }
 
     pub(super) fn admit_by(
         &mut self,
         socket: S,
-        door: Door,
+        role: ListenerRole,
         peer: Option<SocketAddr>,
         tls: bool,
     ) -> Option<usize> {
         self.metrics.accepted += 1;
-        let index = match self.find_place(door, peer) {
+        let index = match self.find_place(role, peer) {
             Ok(index) => index,
             Err(reason) => {
-                self.turn_away(socket, door, reason, peer, tls);
+                self.turn_away(socket, role, reason, peer, tls);
                 return None;
             }
         };
         let serial = self.next_serial;
         // 0 is no serial, so that 0 is no connection's id.
         self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
-        let state = if door == Door::Admin { State::Admin } else { State::Http };
-        self.slots.insert(Slot::new(socket, serial, state, self.stamp()));
+        let phase = if role == ListenerRole::Admin { Phase::Admin } else { Phase::Http };
+        self.slots.insert(Slot::new(socket, serial, phase, self.stamp()));
         self.slots_used = self.slots_used.max(index + 1);
-        match door {
-            Door::Public => self.census.public += 1,
-            Door::Admin => {
+        match role {
+            ListenerRole::Public => self.census.public += 1,
+            ListenerRole::Admin => {
                 self.census.admin += 1;
                 self.note_arrival(index, serial, peer);
             }
@@ -311,7 +311,7 @@ impl<S: Socket> Reactor<S> {
     fn turn_away(
         &mut self,
         mut socket: S,
-        door: Door,
+        role: ListenerRole,
         reason: RefuseReason,
         peer: Option<SocketAddr>,
         tls: bool,
@@ -321,7 +321,7 @@ impl<S: Socket> Reactor<S> {
                 "too many connections from this address (connections_per_address_max)"
             }
             _ if self.draining.is_some() => "the server is going away",
-            _ if door == Door::Admin => "the admin listener is full (admin_connections_max)",
+            _ if role == ListenerRole::Admin => "the admin listener is full (admin_connections_max)",
             _ => "the server is full",
         };
         self.refused(reason, text, peer);
@@ -332,13 +332,13 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let refusal = Refusal::fixed(503, text);
-        let told = match door {
-            Door::Public => refusals::unread(&self.buffer[..n], &refusal, &self.config),
-            Door::Admin => None,
+        let told = match role {
+            ListenerRole::Public => refusals::unread(&self.buffer[..n], &refusal, &self.config),
+            ListenerRole::Admin => None,
         };
         let answer = told.unwrap_or_else(|| {
             let mut answer = Vec::new();
-            refusal::response(door, &refusal).write(&mut answer, false, false);
+            refusal::response(role, &refusal).write(&mut answer, false, false);
             answer
         });
         self.metrics.sends += 1;
@@ -348,10 +348,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// The counts by address at a listener.
-    pub(super) fn addresses_of(&mut self, door: Door) -> &mut Addresses {
-        match door {
-            Door::Public => &mut self.addresses,
-            Door::Admin => &mut self.admin_addresses,
+    pub(super) fn addresses_of(&mut self, role: ListenerRole) -> &mut Addresses {
+        match role {
+            ListenerRole::Public => &mut self.addresses,
+            ListenerRole::Admin => &mut self.admin_addresses,
         }
     }
 

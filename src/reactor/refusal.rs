@@ -4,42 +4,42 @@ use crate::endpoint::{Kind, admin, refusals};
 use crate::protocol::handshake::Upgrade;
 use crate::protocol::response::{Refusal, Response};
 
-use super::reactor::{Door, Reactor};
-use super::slot::{Flags, State};
+use super::reactor::{ListenerRole, Reactor};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 
 /// A refusal as the listener says it.
-pub(super) fn response(door: Door, refusal: &Refusal) -> Response {
-    match door {
-        Door::Admin => admin::refused(refusal),
-        Door::Public => Response::from(refusal.clone()),
+pub(super) fn response(role: ListenerRole, refusal: &Refusal) -> Response {
+    match role {
+        ListenerRole::Admin => admin::refused(refusal),
+        ListenerRole::Public => Response::from(refusal.clone()),
     }
 }
 
 impl<S: Socket> Reactor<S> {
     /// The listener that a connection which speaks HTTP came in by.
-    pub(super) fn door(&self, index: usize) -> Door {
-        if self.slots[index].state == State::Admin { Door::Admin } else { Door::Public }
+    pub(super) fn role(&self, index: usize) -> ListenerRole {
+        if self.slots[index].phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public }
     }
 
     /// Puts a refusal into `replies`, as the last answer on this connection.
     pub(super) fn say_no(&mut self, index: usize, refusal: &Refusal) {
-        response(self.door(index), refusal).write(&mut self.replies, false, false);
+        response(self.role(index), refusal).write(&mut self.replies, false, false);
     }
 
-    /// Answers 101 and a close frame that says why, and waits for the peer's like behind any goodbye. To everybody else
+    /// Answers 101 and a close frame that says why, and waits for the peer's close frame. To everybody else
     /// such a connection has never been open: no callback hears of it, and it counts as refused. Afterwards it may
     /// be gone.
     pub(super) fn refuse_by_close(&mut self, index: usize, upgrade: &Upgrade<'_>, refusal: &Refusal) {
         refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.replies);
         let slot = &mut self.slots[index];
-        slot.state = State::Closing;
+        slot.phase = Phase::Closing;
         slot.kind = Kind::Refused;
         // The bit means something else on a WebSocket.
         slot.flags.set(Flags::SERVED, false);
         let serial = slot.serial;
         self.census.closing += 1;
-        self.timers.goodbyes.push(index, serial, self.now.mono_ms());
+        self.timers.closes.push(index, serial, self.now.mono_ms());
         self.send_replies(index);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::config::{Config, LogLevel};
 use crate::tls::Loaded;
 
-use super::reactor::{Door, Reactor, encoder};
+use super::reactor::{ListenerRole, Reactor, encoder};
 use super::socket::Socket;
 
 /// The settings that were read again, and the certificates that they name; or why they could not be.
@@ -37,9 +37,9 @@ impl<S: Socket> Reactor<S> {
     fn take_over(&mut self, config: Config) {
         self.encoder = encoder(&config);
         self.config = config;
-        for door in [Door::Public, Door::Admin] {
+        for role in [ListenerRole::Public, ListenerRole::Admin] {
             let max = self.config.connections_per_address_max;
-            self.addresses_of(door).set_max(max);
+            self.addresses_of(role).set_max(max);
         }
         self.tell_channels_the_policy();
         self.tls.backlog_bytes_max = self.config.backlog_bytes_max;

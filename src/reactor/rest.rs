@@ -281,6 +281,6 @@ impl<S: Socket> Reactor<S> {
         for stretch in outbox.stretches() {
             self.end_stretch(index, *stretch, Passage::Gone);
         }
-        outbox.goodbye
+        outbox.close
     }
 }

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use crate::config::{LogLevel, SlowConsumer};
-use crate::endpoint::handler::goodbye;
+use crate::endpoint::handler::close_frame;
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
 
-use super::flush::{Offer, count_written, offer, set_blocked, set_full};
+use super::flush::{Offered, count_written, offer, set_blocked, set_full};
 use super::outbox::{Item, Outbox, Stretch};
 use super::output::transmit;
 use super::reactor::Reactor;
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::work::{BYTES, CALL, NAME, SHARE};
 
@@ -81,8 +81,8 @@ impl<S: Socket> Reactor<S> {
         }
         let slot = &mut self.slots[index];
         slot.tidy();
-        if slot.state == State::Closing {
-            self.await_goodbye(index);
+        if slot.phase == Phase::Closing {
+            self.await_peer_close(index);
         }
         let slot = &mut self.slots[index];
         if slot.flags.any(Flags::FINISH) {
@@ -123,27 +123,27 @@ impl<S: Socket> Reactor<S> {
             outbox_waits,
         );
         slot.cursor = default_cursor;
-        if offered != Offer::Nothing {
+        if offered != Offered::Nothing {
             self.channels.touch(id);
         }
         match offered {
-            Offer::Nothing | Offer::Done => {
+            Offered::Nothing | Offered::Done => {
                 self.clear_midway(index);
                 true
             }
-            Offer::Full { mid_frame } | Offer::Short { mid_frame } => {
+            Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
                 set_full(&mut self.census, slot, id, mid_frame);
-                if matches!(offered, Offer::Short { .. }) {
+                if matches!(offered, Offered::Short { .. }) {
                     self.timers.retries.push((index as u32, slot.serial));
                 }
                 self.enter_midway(index);
                 self.count_backlog(index);
                 false
             }
-            Offer::Fallen if self.fallen(index, id) => self.catch_up(index, id),
-            // It was told goodbye and has left its channels: if it heard that, it has caught up with everything.
-            Offer::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
-            Offer::Broken(cause) => {
+            Offered::Fallen if self.fallen(index, id) => self.catch_up(index, id),
+            // It was sent a close frame and has left its channels: if it heard that, it has caught up with everything.
+            Offered::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
+            Offered::Broken(cause) => {
                 self.remove(index, cause);
                 false
             }
@@ -157,7 +157,7 @@ impl<S: Socket> Reactor<S> {
                 _ if outbox.rest.is_some() => self.write_rest(index),
                 Some(Item::Frames { .. }) => self.write_frames(index),
                 Some(&Item::Stretch(stretch)) => self.write_stretch(index, stretch),
-                None => self.write_goodbye(index),
+                None => self.write_close(index),
             };
             if !goes_on {
                 return false;
@@ -304,14 +304,14 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// The close frame, behind all else.
-    fn write_goodbye(&mut self, index: usize) -> bool {
+    fn write_close(&mut self, index: usize) -> bool {
         let slot = &mut self.slots[index];
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
-        let frame = goodbye(ending.code, &ending.reason);
+        let frame = close_frame(ending.code, &ending.reason);
         let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, &frame, &[]);
         let (n, done) = (sent.taken(), sent.taken() == frame.len());
         self.in_outbox(index, |outbox| {
-            outbox.goodbye = n == 0;
+            outbox.close = n == 0;
             if n > 0 && !done {
                 outbox.push_frames(&frame[n..]);
             }
@@ -324,8 +324,8 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn close_slow(&mut self, index: usize) {
         let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "slow consumer");
         self.begin_close(index, code, reason, CloseReason::SlowConsumer);
-        let goodbye_waits = self.slots.get(index).and_then(Slot::outbox).is_some_and(|outbox| outbox.goodbye);
-        if !goodbye_waits {
+        let close_waits = self.slots.get(index).and_then(Slot::outbox).is_some_and(|outbox| outbox.close);
+        if !close_waits {
             return;
         }
         if let Some(ending) = self.slots[index].extra.as_mut().and_then(|extra| extra.ending.as_mut()) {

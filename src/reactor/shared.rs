@@ -198,7 +198,7 @@ impl Shared {
     }
 
     /// Asks for the end: all connections are closed with 1001, within so many milliseconds (None: `drain_ms`). It gets
-    /// through however full the inbox is, and what is in there still goes out before the goodbyes.
+    /// through however full the inbox is, and what is in there still goes out before the close frames.
     pub fn drain(&self, within_ms: Option<u64>) {
         let mut inbox = lock(&self.inbox);
         match within_ms {

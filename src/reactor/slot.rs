@@ -9,11 +9,11 @@ use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
 use crate::push::{ChannelId, Cursor, DEFAULT, Form, Memberships};
-use crate::tls::Session;
+use crate::tls::TlsSession;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum Phase {
     /// Speaks HTTP on a public listener; the handshake may come out of it.
     Http,
     /// Speaks HTTP on the admin listener.
@@ -51,7 +51,7 @@ impl Flags {
     pub const SERVED: Flags = Flags(1 << 7);
     /// A WebSocket whose peer has broken the protocol: what it says can't be understood any more. Shares its bit with
     /// SERVED, which only HTTP connections have.
-    pub const DEAF: Flags = Flags::SERVED;
+    pub const IGNORE_INPUT: Flags = Flags::SERVED;
     /// Speaks TLS.
     pub const TLS: Flags = Flags(1 << 12);
     /// Spoke TLS with us and now does with the kernel: to us what is said is plain.
@@ -115,8 +115,8 @@ pub struct Slot<S> {
     pub seen: Stamp,
     /// See [`Flags`].
     pub flags: Flags,
-    /// See [`State`].
-    pub state: State,
+    /// See [`Phase`].
+    pub phase: Phase,
     /// Which endpoint an open connection is at.
     pub kind: Kind,
     /// In which form it takes publications.
@@ -127,7 +127,7 @@ pub struct Slot<S> {
     pub extra: Option<Box<Extra>>,
 }
 
-/// State that an idle connection on the default channel does without. Dropped as soon as it is empty.
+/// Phase that an idle connection on the default channel does without. Dropped as soon as it is empty.
 #[derive(Debug, Default)]
 pub struct Extra {
     /// Channels beyond the default one.
@@ -145,7 +145,7 @@ pub struct Extra {
     /// Input that was read but can't be used yet.
     pub stash: Option<Box<[u8]>>,
     /// Its side of TLS, from the first byte on.
-    pub tls: Option<Box<Session>>,
+    pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
 }
@@ -198,14 +198,14 @@ pub struct Ending {
 
 impl<S> Slot<S> {
     /// A connection just accepted.
-    pub fn new(socket: S, serial: u32, state: State, seen: Stamp) -> Slot<S> {
+    pub fn new(socket: S, serial: u32, phase: Phase, seen: Stamp) -> Slot<S> {
         Slot {
             socket,
             serial,
             cursor: Cursor::default(),
             seen,
             flags: Flags::default(),
-            state,
+            phase,
             kind: Kind::Push,
             form: Form::Plain,
             held_len: 0,
@@ -292,7 +292,7 @@ impl<S> Slot<S> {
 
     /// Whether it is read for now, if it has something to say.
     pub fn is_read(&self) -> bool {
-        let is_listing = self.state == State::Admin && self.flags.any(Flags::LISTING);
+        let is_listing = self.phase == Phase::Admin && self.flags.any(Flags::LISTING);
         !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn the_deflated_form_is_for_the_largest_window() {
-        let mut slot = Slot::new((), 1, State::Open, Stamp::default());
+        let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
         for (bits, form) in [(15, Form::Deflated), (14, Form::Plain), (0, Form::Plain)] {
             slot.set_window(bits);
             assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn short_input_is_kept_in_place_and_longer_in_the_box() {
-        let mut slot = Slot::new((), 1, State::Open, Stamp::default());
+        let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
         slot.keep(&[1; HELD_MAX]);
         assert_eq!((slot.kept(), slot.extra.is_none()), (&[1; HELD_MAX][..], true));
         slot.keep(&[2; HELD_MAX + 1]);

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use crate::metrics::{CloseReason, RefuseReason};
 
 use super::addresses::{Network, network};
-use super::reactor::{Door, REFUSALS_MAX, Reactor};
-use super::slot::{Flags, State};
+use super::reactor::{ListenerRole, REFUSALS_MAX, Reactor};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 
 /// An admin connection, as it came.
@@ -46,29 +46,33 @@ impl Strangers {
 
 impl<S: Socket> Reactor<S> {
     /// The slot for a newcomer, who is counted by its address from now on; or why there is none.
-    pub(super) fn find_place(&mut self, door: Door, peer: Option<SocketAddr>) -> Result<usize, RefuseReason> {
-        if self.is_shut(door) {
+    pub(super) fn find_place(
+        &mut self,
+        role: ListenerRole,
+        peer: Option<SocketAddr>,
+    ) -> Result<usize, RefuseReason> {
+        if self.is_shut(role) {
             return Err(RefuseReason::Full);
         }
-        match door {
-            Door::Public if self.census.public >= self.connections_max() + REFUSALS_MAX => {
+        match role {
+            ListenerRole::Public if self.census.public >= self.connections_max() + REFUSALS_MAX => {
                 return Err(RefuseReason::Full);
             }
-            Door::Admin if self.census.admin >= self.config.admin_connections_max => {
+            ListenerRole::Admin if self.census.admin >= self.config.admin_connections_max => {
                 if !self.show_out_stranger(None) {
                     return Err(RefuseReason::Full);
                 }
             }
-            Door::Public | Door::Admin => {}
+            ListenerRole::Public | ListenerRole::Admin => {}
         }
-        if self.addresses_of(door).is_full(peer) {
+        if self.addresses_of(role).is_full(peer) {
             let network = peer.map(|peer| network(peer.ip()));
-            if door == Door::Public || !self.show_out_stranger(network) {
+            if role == ListenerRole::Public || !self.show_out_stranger(network) {
                 return Err(RefuseReason::PerAddress);
             }
         }
         let index = self.slots.vacant_key();
-        self.addresses_of(door).enter(index as u32, peer);
+        self.addresses_of(role).enter(index as u32, peer);
         Ok(index)
     }
 
@@ -93,7 +97,7 @@ impl<S: Socket> Reactor<S> {
     /// passed the fence, and not behind a request that it has stopped.
     pub(super) fn may_stay(&self, index: usize, status: u16) -> bool {
         let slot = &self.slots[index];
-        slot.state != State::Admin || slot.flags.any(Flags::KNOWN) && !matches!(status, 401 | 403)
+        slot.phase != Phase::Admin || slot.flags.any(Flags::KNOWN) && !matches!(status, 401 | 403)
     }
 }
 

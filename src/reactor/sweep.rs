@@ -6,7 +6,7 @@ use crate::protocol::response::Refusal;
 use crate::time::earliest;
 
 use super::reactor::Reactor;
-use super::slot::{Flags, State};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::stamp::{Stamp, UNSEEN_MS_MAX};
 use super::timers::{Deadlines, Timers};
@@ -71,23 +71,22 @@ impl<S: Socket> Reactor<S> {
         {
             self.message_due(index, serial);
         }
-        while let Some((index, serial)) =
-            self.pop_due(|timers| &mut timers.goodbyes, self.config.close_wait_ms)
+        while let Some((index, serial)) = self.pop_due(|timers| &mut timers.closes, self.config.close_wait_ms)
         {
             let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
             if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
                 // It is still being written to; in the drain that may take until its end.
-                self.timers.goodbyes.push(index, serial, now_ms);
+                self.timers.closes.push(index, serial, now_ms);
                 continue;
             }
-            if slot.is_some_and(|slot| slot.state == State::Closing || slot.flags.any(Flags::FINISH)) {
+            if slot.is_some_and(|slot| slot.phase == Phase::Closing || slot.flags.any(Flags::FINISH)) {
                 self.remove(index, CloseReason::Client);
             }
         }
         while let Some((index, serial)) =
-            self.pop_due(|timers| &mut timers.farewells, self.config.pong_wait_ms)
+            self.pop_due(|timers| &mut timers.close_progress, self.config.pong_wait_ms)
         {
-            self.look_at_farewell(index, serial);
+            self.check_close_progress(index, serial);
         }
     }
 
@@ -96,8 +95,8 @@ impl<S: Socket> Reactor<S> {
         let times = [
             self.timers.handshakes.due_ms(self.config.handshake_ms),
             self.timers.messages.due_ms(self.config.message_ms),
-            self.timers.goodbyes.due_ms(self.config.close_wait_ms),
-            self.timers.farewells.due_ms(self.config.pong_wait_ms),
+            self.timers.closes.due_ms(self.config.close_wait_ms),
+            self.timers.close_progress.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
             (!self.slots.is_empty() || self.has_memory_to_give()).then_some(self.timers.tick_ms),
             (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
@@ -110,7 +109,7 @@ impl<S: Socket> Reactor<S> {
     fn request_due(&mut self, index: usize, serial: u32) {
         let now_ms = self.now.mono_ms();
         let Some(slot) = self.slots.get(index).filter(|slot| slot.serial == serial) else { return };
-        if !matches!(slot.state, State::Http | State::Admin) || slot.flags.any(Flags::FINISH) {
+        if !matches!(slot.phase, Phase::Http | Phase::Admin) || slot.flags.any(Flags::FINISH) {
             return;
         }
         let request = slot.extra.as_ref().and_then(|extra| extra.http.as_ref());
@@ -166,9 +165,9 @@ impl<S: Socket> Reactor<S> {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let silent_ms = slot.seen.age_ms(now_ms);
         slot.seen = slot.seen.aged(now_ms);
-        match slot.state {
+        match slot.phase {
             // Everything is said, and nobody takes it. One that reads, however slowly, is not silent.
-            State::Http | State::Admin
+            Phase::Http | Phase::Admin
                 if slot.flags.any(Flags::FINISH)
                     && slot.flags.any(Flags::BLOCKED)
                     && silent_ms >= self.config.close_wait_ms
@@ -176,10 +175,10 @@ impl<S: Socket> Reactor<S> {
             {
                 self.remove(index, CloseReason::Unread);
             }
-            State::Http | State::Admin if silent_ms >= self.config.keep_alive_ms => {
+            Phase::Http | Phase::Admin if silent_ms >= self.config.keep_alive_ms => {
                 self.remove(index, CloseReason::Idle);
             }
-            State::Open if self.config.heartbeat_ms > 0 => {
+            Phase::Open if self.config.heartbeat_ms > 0 => {
                 if slot.flags.any(Flags::PINGED) {
                     if silent_ms >= self.config.pong_wait_ms {
                         self.remove(index, CloseReason::Heartbeat);

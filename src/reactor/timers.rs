@@ -66,10 +66,10 @@ pub(super) struct Timers {
     pub handshakes: Deadlines,
     /// From a message's first byte to its last.
     pub messages: Deadlines,
-    /// From our goodbye to the peer's.
-    pub goodbyes: Deadlines,
-    /// Between two looks whether a peer takes what is in front of our goodbye.
-    pub farewells: Deadlines,
+    /// From our close frame to the peer's.
+    pub closes: Deadlines,
+    /// Between two looks whether a peer takes what is in front of our close frame.
+    pub close_progress: Deadlines,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
     pub retries: Vec<(u32, u32)>,
     /// Those of them whose tick has come.
@@ -89,8 +89,8 @@ impl Timers {
         Timers {
             handshakes: Deadlines::default(),
             messages: Deadlines::default(),
-            goodbyes: Deadlines::default(),
-            farewells: Deadlines::default(),
+            closes: Deadlines::default(),
+            close_progress: Deadlines::default(),
             retries: Vec::new(),
             retrying: VecDeque::new(),
             sweep_due: 0,

@@ -11,14 +11,16 @@ use std::net::SocketAddr;
 use crate::config::LogLevel;
 use crate::metrics::{CloseReason, Metrics, RefuseReason, TlsHandshake, WorkKind};
 use crate::protocol::response::Refusal;
-use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, Session};
+use crate::tls::{
+    self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, TlsSession,
+};
 
 use super::flush::set_blocked;
 use super::input::Read;
-use super::ktls::{KernelTlsState, Offer};
+use super::ktls::{KernelSupport, KernelTlsState};
 use super::output::{Sent, send};
-use super::reactor::{Door, READ_BYTES, Reactor};
-use super::slot::{Flags, Slot, State};
+use super::reactor::{ListenerRole, READ_BYTES, Reactor};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::work::{CALL, HANDSHAKE, RECORD};
 
@@ -44,7 +46,7 @@ impl Tls {
 }
 
 /// The session of a connection, if it has begun.
-fn session<S>(slot: &mut Slot<S>) -> Option<&mut Session> {
+fn session<S>(slot: &mut Slot<S>) -> Option<&mut TlsSession> {
     slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut())
 }
 
@@ -57,7 +59,7 @@ pub(super) fn send_sealed<S: Socket>(
     first: &[u8],
     second: &[u8],
 ) -> Sent {
-    let exempt = matches!(slot.state, State::Admin | State::Closing);
+    let exempt = matches!(slot.phase, Phase::Admin | Phase::Closing);
     let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
         return Sent::Broken { taken: 0, cause: CloseReason::Internal };
     };
@@ -101,7 +103,7 @@ impl<S: Socket> Reactor<S> {
         let old = self.tls.acceptor.take();
         self.tls.acceptor = acceptor;
         let offer = self.tls.kernel.offer;
-        if let Some(new) = self.tls.acceptor.as_mut().filter(|_| offer != Offer::NONE) {
+        if let Some(new) = self.tls.acceptor.as_mut().filter(|_| offer != KernelSupport::NONE) {
             new.allow_release(offer.new_keys);
         }
         if let (Some(new), Some(old)) = (&mut self.tls.acceptor, &old) {
@@ -110,8 +112,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// As [`admit`](Self::admit), for a listener that speaks TLS. There is no session before the first byte.
-    pub fn admit_tls(&mut self, socket: S, door: Door, peer: Option<SocketAddr>) -> Option<usize> {
-        let index = self.admit_by(socket, door, peer, true)?;
+    pub fn admit_tls(&mut self, socket: S, role: ListenerRole, peer: Option<SocketAddr>) -> Option<usize> {
+        let index = self.admit_by(socket, role, peer, true)?;
         self.slots[index].flags.set(Flags::TLS, true);
         Some(index)
     }
@@ -167,9 +169,9 @@ impl<S: Socket> Reactor<S> {
         if self
             .slots
             .get(index)
-            .is_some_and(|slot| slot.state == State::Open && !slot.flags.any(Flags::BLOCKED))
+            .is_some_and(|slot| slot.phase == Phase::Open && !slot.flags.any(Flags::BLOCKED))
         {
-            // Without a goodbye of the WebSocket this counts as a reset, but a close_notify is owed (RFC 8446, 6.1).
+            // Without a close frame this counts as a reset, but a close_notify is owed (RFC 8446, 6.1).
             self.close_tls(index);
         }
         self.read_end(index)
@@ -187,7 +189,7 @@ impl<S: Socket> Reactor<S> {
                 self.refuse_plain(index);
                 return;
             }
-            let begun = self.tls.acceptor.as_ref().and_then(Session::new);
+            let begun = self.tls.acceptor.as_ref().and_then(TlsSession::new);
             let Some(begun) = begun else {
                 // The library has no randomness, or the server never had certificates.
                 self.remove(index, CloseReason::Internal);
@@ -246,10 +248,10 @@ impl<S: Socket> Reactor<S> {
     /// The peer has broken the protocol, or the two have nothing in common. It was sent an alert.
     fn tls_failed(&mut self, index: usize, why: &str) {
         let slot = &mut self.slots[index];
-        let (id, state, peer) = (slot.id(index), slot.state, slot.socket.peer());
+        let (id, phase, peer) = (slot.id(index), slot.phase, slot.socket.peer());
         let handshaking = session(slot).is_none_or(|session| session.established().is_none());
-        match state {
-            State::Http | State::Admin => {
+        match phase {
+            Phase::Http | Phase::Admin => {
                 if handshaking {
                     self.refused(RefuseReason::TlsHandshake, why, peer);
                 } else {
@@ -258,7 +260,7 @@ impl<S: Socket> Reactor<S> {
                 // Closing with something unread would be a reset, and the alert might be lost to it.
                 self.finish(index);
             }
-            State::Open | State::Closing => {
+            Phase::Open | Phase::Closing => {
                 let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", &why)];
                 self.journal.event(self.now, LogLevel::Info, "tls_broken", &fields);
                 self.remove(index, CloseReason::ProtocolError);

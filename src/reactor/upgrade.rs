@@ -15,7 +15,7 @@ use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME};
 
 use super::directory::NoChannel;
 use super::reactor::Reactor;
-use super::slot::{Flags, State};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::work::NAME;
 
@@ -180,7 +180,7 @@ impl<S: Socket> Reactor<S> {
 
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
         let slot = &mut self.slots[index];
-        slot.state = State::Open;
+        slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
         self.census.deflating += usize::from(slot.flags.window_bits() > 0);
@@ -208,7 +208,7 @@ impl<S: Socket> Reactor<S> {
             Kind::Push => {
                 let user = self.slots[index].user().map(str::to_owned);
                 let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
-                let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.wishes)
+                let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.actions)
                     .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
@@ -216,7 +216,7 @@ impl<S: Socket> Reactor<S> {
                 self.shared.own.end();
                 self.charge_compressed();
                 // Before anything that the client has said already: its session may be over by now.
-                self.grant_wishes(index);
+                self.apply_actions(index);
             }
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));

@@ -9,7 +9,7 @@ use crate::protocol::message::{self, Assembler, Event, Step};
 use crate::push::{Message, PushError};
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
-use super::slot::{Flags, State};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::work::{COMPRESSED, FRAME, INFLATED, MESSAGE};
 
@@ -18,14 +18,14 @@ enum Next {
     Continue,
     /// The connection's close has begun; what still comes is only looked through for the peer's close frame.
     Closing,
-    /// Both have said goodbye.
+    /// Both have sent their close frame.
     Over,
 }
 
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a WebSocket.
     pub(super) fn websocket_input(&mut self, index: usize, input: &mut [u8]) {
-        if self.slots[index].flags.any(Flags::DEAF) {
+        if self.slots[index].flags.any(Flags::IGNORE_INPUT) {
             if frame::ends_with_close(input) {
                 self.finish(index);
             }
@@ -116,7 +116,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.hold(index, |slot| slot.keep(rest));
         let slot = &mut self.slots[index];
-        if slot.state == State::Open || assembly.is_none() {
+        if slot.phase == Phase::Open || assembly.is_none() {
             if let Some(mut unfinished) = assembly {
                 self.time_message(index, &mut unfinished);
                 self.slots[index].extra_mut().assembly = Some(unfinished);
@@ -131,7 +131,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn event(&mut self, index: usize, event: Event<'_>) -> Next {
-        if self.slots[index].state == State::Closing {
+        if self.slots[index].phase == Phase::Closing {
             return match event {
                 Event::Close { .. } => {
                     self.finish(index);
@@ -182,15 +182,15 @@ impl<S: Socket> Reactor<S> {
             Kind::Push => {
                 let (user, bits) = (slot.user(), self.window_bits(index));
                 let noted = self.seen_of_own(index);
-                let mut session = Session::new(id, user, &mut self.replies, &mut self.wishes)
+                let mut session = Session::new(id, user, &mut self.replies, &mut self.actions)
                     .deflating(&mut self.encoder.deflater, bits)
                     .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_message(&mut session, message);
                 self.shared.own.end();
                 self.charge_compressed();
-                self.grant_wishes(index);
-                if self.slots.get(index).is_none_or(|slot| slot.state != State::Open) {
+                self.apply_actions(index);
+                if self.slots.get(index).is_none_or(|slot| slot.phase != Phase::Open) {
                     return Next::Closing;
                 }
             }
@@ -227,7 +227,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Says goodbye, behind the answers to what came before: nothing may follow a close frame.
+    /// Sends a close frame, behind the answers to what came before: nothing may follow a close frame.
     fn answer_and_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         self.send_replies(index);
         if self.slots.contains(index) {
@@ -237,13 +237,13 @@ impl<S: Socket> Reactor<S> {
 
     /// The peer has broken the protocol: says so, and hears nothing more.
     fn violation(&mut self, index: usize, violation: Violation) -> Next {
-        if self.slots[index].state == State::Open {
+        if self.slots[index].phase == Phase::Open {
             let cause = cause_of(violation.code);
             self.answer_and_close(index, violation.code, violation.reason, cause);
-            // Clients that are told goodbye and the end of the stream in one breath may fail to say it too, and then
-            // know of no code. So their goodbye is waited for, as far as one can be made out.
+            // Clients that get a close frame and the end of the stream at once may fail to answer it, and then
+            // know of no code. So their close frame is waited for, as far as one can be made out.
             if let Some(slot) = self.slots.get_mut(index) {
-                slot.flags.set(Flags::DEAF, true);
+                slot.flags.set(Flags::IGNORE_INPUT, true);
             }
         } else {
             self.finish(index);

@@ -11,7 +11,7 @@ use super::StartError;
 use crate::config::{AdminListen, Config, LogLevel};
 use crate::journal::Journal;
 use crate::reactor::listener::{ListenAddr, Listener, Sharing};
-use crate::reactor::{Door, sys};
+use crate::reactor::{ListenerRole, sys};
 use crate::time::Time;
 
 /// Bits of a path's mode by which others than its owner may connect.
@@ -60,16 +60,16 @@ pub(super) fn open(
 ) -> Result<(Vec<Listener>, Vec<Warning>), StartError> {
     let mut inherited = addresses(sockets)?;
     let (mut listeners, mut warnings) = (Vec::new(), Vec::new());
-    for (address, door, tls) in wanted(config) {
+    for (address, role, tls) in wanted(config) {
         let fails = |error| StartError::Listen { address: address.to_string(), error };
         if let Some(at) = inherited.iter().position(|(bound, _)| *bound == address) {
-            let listener = Listener::inherit(inherited.swap_remove(at).1, &address, door).map_err(fails)?;
+            let listener = Listener::inherit(inherited.swap_remove(at).1, &address, role).map_err(fails)?;
             warnings.extend(check_mode(config, &listener).map_err(fails)?);
             listeners.push(listener.with_tls(tls));
             continue;
         }
         let bound =
-            bind_or_instead(&address, config, |address| bind(address, door, config)).map_err(fails)?;
+            bind_or_instead(&address, config, |address| bind(address, role, config)).map_err(fails)?;
         listeners.extend(bound.0.map(|listener| listener.with_tls(tls)));
         warnings.extend(bound.1);
     }
@@ -101,25 +101,25 @@ fn addresses(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartEr
 }
 
 /// Every address of a configuration, and whether TLS is spoken there.
-fn wanted(config: &Config) -> impl Iterator<Item = (ListenAddr, Door, bool)> {
-    let public = config.listen.iter().map(|on| (ListenAddr::Tcp(on.address), Door::Public, on.tls));
+fn wanted(config: &Config) -> impl Iterator<Item = (ListenAddr, ListenerRole, bool)> {
+    let public = config.listen.iter().map(|on| (ListenAddr::Tcp(on.address), ListenerRole::Public, on.tls));
     let admin = match &config.admin {
         AdminListen::Off => None,
-        AdminListen::Tcp(address) => Some((ListenAddr::Tcp(*address), Door::Admin, false)),
-        AdminListen::Tls(address) => Some((ListenAddr::Tcp(*address), Door::Admin, true)),
-        AdminListen::Unix(path) => Some((ListenAddr::Unix(path.clone()), Door::Admin, false)),
+        AdminListen::Tcp(address) => Some((ListenAddr::Tcp(*address), ListenerRole::Admin, false)),
+        AdminListen::Tls(address) => Some((ListenAddr::Tcp(*address), ListenerRole::Admin, true)),
+        AdminListen::Unix(path) => Some((ListenAddr::Unix(path.clone()), ListenerRole::Admin, false)),
     };
     public.chain(admin)
 }
 
-fn bind(address: &ListenAddr, door: Door, config: &Config) -> io::Result<Listener> {
+fn bind(address: &ListenAddr, role: ListenerRole, config: &Config) -> io::Result<Listener> {
     // With IPv6 switched off on all interfaces the kernel still binds [::], where nobody can ever connect.
     let is_all = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
     if matches!(address, ListenAddr::Tcp(address) if is_all(address)) && !sys::has_ipv6_addresses() {
         return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
     }
     let sharing = if config.reuseport { Sharing::WithSuccessor } else { Sharing::Alone };
-    Listener::bind(address, door, sharing)
+    Listener::bind(address, role, sharing)
 }
 
 /// Listens at an address. Where there is no IPv6, all its addresses are all of IPv4, and its loopback is that of IPv4;

@@ -27,10 +27,10 @@ pub(super) fn announce(
     room: &Room,
 ) {
     for listener in listeners {
-        let door = if listener.is_admin() { "admin" } else { "public" };
+        let role = if listener.is_admin() { "admin" } else { "public" };
         let fields: [(&str, &dyn Display); 4] = [
             ("address", listener.address()),
-            ("door", &door),
+            ("door", &role),
             ("socket", &listener.origin()),
             ("tls", &listener.speaks_tls()),
         ];
@@ -102,7 +102,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::reactor::Door;
+    use crate::reactor::ListenerRole;
     use crate::reactor::listener::Sharing;
 
     fn said(config: &Config, connections: usize) -> Vec<String> {
@@ -111,8 +111,8 @@ mod tests {
         let sink = Box::new(move |_, line: &str| into.lock().unwrap().push(line.to_owned()));
         let mut journal = Journal::new(LogLevel::Info, sink);
         let address = ListenAddr::Tcp("127.0.0.1:0".parse().unwrap());
-        let public = Listener::bind(&address, Door::Public, Sharing::Alone).unwrap();
-        let admin = Listener::bind(&address, Door::Admin, Sharing::Alone).unwrap();
+        let public = Listener::bind(&address, ListenerRole::Public, Sharing::Alone).unwrap();
+        let admin = Listener::bind(&address, ListenerRole::Admin, Sharing::Alone).unwrap();
         let room = Room { descriptors: 1_024, aside: 128, connections };
         let listeners = [public, admin];
         announce(&mut journal, Time::default(), config, &listeners, &room);

@@ -1,53 +1,54 @@
 //! TLS for listeners whose address begins with `tls://`: certificates and keys ([`Acceptor`]), and one connection's
-//! side of the protocol ([`Session`]).
+//! side of the protocol ([`TlsSession`]).
 //!
-//! A session gets ciphertext and gives plaintext and back; it knows no socket. While a connection is idle it holds keys
-//! and nothing else: whoever reads and writes brings the buffers. The path of a byte in: the reactor's read buffer ->
-//! [`Session::receive`] -> plaintext, as if it had come from the socket. Out: plaintext -> [`Session::encrypt`] ->
-//! records in the [`Records`] that all connections share -> the socket; what that does not take the session keeps.
+//! A session gets ciphertext and gives plaintext and back; it knows no socket. While a connection is idle it holds
+//! keys and nothing else: whoever reads and writes brings the buffers. The path of a byte in: the reactor's read
+//! buffer -> [`TlsSession::receive`] -> plaintext, as if it had come from the socket. Out: plaintext ->
+//! [`TlsSession::encrypt`] -> records in the [`Records`] that all connections share -> the socket; what that does not
+//! take the session keeps.
 //!
 //! Without the feature `tls` there are the same types, of which there can be no value.
 //!
 //! May import: config, limits.
 
-#[cfg(not(feature = "tls"))]
-mod absent;
 #[cfg(feature = "tls")]
 mod acceptor;
 #[cfg(feature = "certificate")]
 mod certificate;
 #[cfg(feature = "tls")]
 mod contents;
+#[cfg(not(feature = "tls"))]
+mod disabled;
 mod error;
-#[cfg(feature = "tls")]
-mod handover;
 #[cfg(feature = "tls")]
 mod identity;
 #[cfg(feature = "tls")]
 mod pem;
 mod records;
 #[cfg(feature = "tls")]
+mod release;
+#[cfg(feature = "tls")]
 mod renewal;
 #[cfg(feature = "tls")]
 mod session;
-mod traffic;
 #[cfg(all(test, feature = "tls"))]
-pub mod trial;
+pub mod test_pair;
+mod traffic;
 
-#[cfg(not(feature = "tls"))]
-pub use absent::{Acceptor, Released, Renewal, Session};
 #[cfg(feature = "tls")]
 pub use acceptor::Acceptor;
 #[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
+#[cfg(not(feature = "tls"))]
+pub use disabled::{Acceptor, Released, Renewal, TlsSession};
 pub use error::TlsError;
-#[cfg(feature = "tls")]
-pub use handover::Released;
 pub use records::Records;
+#[cfg(feature = "tls")]
+pub use release::Released;
 #[cfg(feature = "tls")]
 pub use renewal::Renewal;
 #[cfg(feature = "tls")]
-pub use session::Session;
+pub use session::TlsSession;
 pub use traffic::{Cipher, KEY_BYTES_MAX, NONCE_BYTES, Suite, TrafficKeys, Version, wipe};
 
 use crate::config::Config;
@@ -64,7 +65,7 @@ pub struct Established {
     pub resumed: bool,
 }
 
-/// What [`Session::receive`] has led to.
+/// What [`TlsSession::receive`] has led to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     /// How many whole records it was.

@@ -44,12 +44,12 @@ thread_local! {
 
 /// Listens to the library's log of keys: it is told both secrets as soon as the server's first answer is made.
 #[derive(Debug)]
-pub(super) struct Listener;
+pub(super) struct KeyObserver;
 
 const CLIENT: &str = "CLIENT_TRAFFIC_SECRET_0";
 const SERVER: &str = "SERVER_TRAFFIC_SECRET_0";
 
-impl KeyLog for Listener {
+impl KeyLog for KeyObserver {
     fn log(&self, label: &str, _client_random: &[u8], secret: &[u8]) {
         TOLD.with_borrow_mut(|told| {
             let told = &mut **told.get_or_insert_default();

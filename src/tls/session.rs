@@ -15,7 +15,7 @@ use super::{Acceptor, Established, Received, Records, certificate, records};
 const PARTIAL_BYTES_MAX: usize = 40 << 10;
 
 /// TLS on one connection (RFC 8446, RFC 5246), the server's side.
-pub struct Session {
+pub struct TlsSession {
     pub(super) connection: UnbufferedServerConnection,
     /// What new keys can be derived from, where somebody may want to.
     secrets: Option<Box<Secrets>>,
@@ -32,17 +32,17 @@ pub struct Session {
     failed: bool,
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("established", &self.established()).finish_non_exhaustive()
+        f.debug_struct("TlsSession").field("established", &self.established()).finish_non_exhaustive()
     }
 }
 
-impl Session {
+impl TlsSession {
     /// A session of which nothing is known yet.
-    pub fn new(acceptor: &Acceptor) -> Option<Session> {
+    pub fn new(acceptor: &Acceptor) -> Option<TlsSession> {
         let connection = UnbufferedServerConnection::new(Arc::clone(&acceptor.config)).ok()?;
-        Some(Session {
+        Some(TlsSession {
             connection,
             secrets: None,
             partial: Vec::new(),

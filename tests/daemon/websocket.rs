@@ -190,7 +190,7 @@ impl WebSocket {
         self.received.len() - self.at
     }
 
-    /// Says goodbye and waits for the answer.
+    /// Closes, and waits for the answer.
     pub fn close(mut self, code: u16) {
         self.send_close(code, "");
         assert_eq!(self.closed(), (code, String::new()));

@@ -5,7 +5,9 @@ use std::path::Path;
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
 use wspush::endpoint::guard::Fence;
-use wspush::endpoint::{ConnId, Host, Page, Receipt, Stats, admin as admin_api, push_request as push_body};
+use wspush::endpoint::{
+    ConnId, Control, Page, Receipt, Stats, admin as admin_api, push_request as push_body,
+};
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
 use wspush::{Config, Delivery, Message, PushError, PushOptions};
@@ -159,7 +161,7 @@ struct Fake {
     changes: usize,
 }
 
-impl Host for Fake {
+impl Control for Fake {
     fn publish(
         &mut self,
         channel: Option<&str>,

@@ -9,6 +9,7 @@ mod certificate;
 mod deflated;
 mod frames;
 mod http;
+mod positions;
 mod schedule;
 
 #[cfg(feature = "certificate")]
@@ -17,6 +18,7 @@ pub use certificate::certificate;
 pub use deflated::inflate;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
+pub use positions::since;
 pub use schedule::{connection, world};
 
 /// What is called with some bytes.
@@ -39,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("push_request", push_request),
+    ("since", since),
     ("world", world),
 ];
 

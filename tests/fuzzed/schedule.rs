@@ -1,7 +1,7 @@
 //! Whole servers: connections that say anything at any moment, and the simulator with the fuzzer's dice.
 
 use wspush::push::Message;
-use wspush::reactor::Door;
+use wspush::reactor::ListenerRole;
 
 use crate::sim::client::{Reader, Role};
 use crate::sim::deflate;
@@ -31,12 +31,12 @@ pub fn connection(data: &[u8]) {
 fn step(world: &mut World) {
     let what = world.dice.below(16);
     if what == 0 || world.clients.is_empty() {
-        let door = if world.dice.one_in(3) { Door::Admin } else { Door::Public };
+        let listener = if world.dice.one_in(3) { ListenerRole::Admin } else { ListenerRole::Public };
         let reader = [Reader::Fast, Reader::Slow(50), Reader::Never][world.dice.below(3)];
         let down_max = [130, 1_000, 1 << 20][world.dice.below(3)];
-        let n = world.connect(Role::Raw, door, reader, down_max);
+        let n = world.connect(Role::Raw, listener, reader, down_max);
         let target = n + world.dice.below(6);
-        if let Some(target) = HANDSHAKES.get(target % 6).filter(|_| door == Door::Public) {
+        if let Some(target) = HANDSHAKES.get(target % 6).filter(|_| listener == ListenerRole::Public) {
             world.clients[n].offer = deflate::OFFERS[n % deflate::OFFERS.len()].0;
             let separator = if target.contains('?') { '&' } else { '?' };
             world.clients[n].shake_hands(&format!("{target}{separator}n={n}"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedCipherSuite, SupportedProtocolVersion};
-use wspush::reactor::ktls::Offer;
+use wspush::reactor::ktls::KernelSupport;
 use wspush::tls::{Cipher, Suite, Version};
 
 use super::offer;
@@ -30,7 +30,7 @@ impl Rig {
         authority.make("one", &["localhost"]);
         let flags = authority.flags(&["one"]);
         let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
-        let offer = Offer::probe().unwrap_or(Offer::NONE);
+        let offer = KernelSupport::probe().unwrap_or(KernelSupport::NONE);
         let best = [Cipher::Aes128Gcm, Cipher::Chacha20Poly1305]
             .map(|cipher| Suite { version: Version::Tls13, cipher });
         let suite = best.into_iter().find(|suite| offer.has(*suite)).unwrap_or(best[0]);
@@ -147,7 +147,7 @@ fn a_broadcast_is_one_plain_send_for_each() {
 #[test]
 fn the_end_is_said_both_ways() {
     let Some(rig) = Rig::start_if_offered(&["--demo"]) else { return };
-    // The client says goodbye.
+    // The client closes.
     let mut client = rig.open("/echo");
     client.send_frame(CLOSE, &1000u16.to_be_bytes());
     assert_eq!(close_of(&client.next().expect("an answer")).0, 1000);
@@ -177,7 +177,7 @@ fn the_end_is_said_both_ways() {
     rig.daemon.signal("TERM");
     for client in [&mut client, &mut more] {
         let code = 1001u16.to_be_bytes();
-        assert_eq!(close_of(&client.next().expect("a goodbye")).0, 1001);
+        assert_eq!(close_of(&client.next().expect("a close frame")).0, 1001);
         client.send_frame(CLOSE, &code);
         assert!(client.wait_end());
     }
@@ -203,7 +203,7 @@ fn new_keys_of_the_client() {
     }
     // It may have said more already: that is under keys that the kernel can't be given.
     client.send_frame(TEXT, b"lost");
-    assert_eq!(close_of(&client.next().expect("a goodbye")).0, 1012);
+    assert_eq!(close_of(&client.next().expect("a close frame")).0, 1012);
     assert!(client.wait_end());
     drop(client);
     rig.daemon.wait_connections(0);

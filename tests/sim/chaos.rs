@@ -2,7 +2,7 @@
 
 use wspush::config::SlowConsumer;
 use wspush::push::{LogLimits, Message};
-use wspush::reactor::{Command, Door};
+use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 
 use super::client::{Client, Reader, Role, Span, padding};
@@ -107,8 +107,12 @@ impl World {
             Role::Garbage,
             Role::Http,
         ][self.dice.below(8)];
-        let door = if role == Role::Http && self.dice.one_in(2) { Door::Admin } else { Door::Public };
-        let n = self.connect(role, door, reader, down_max);
+        let listener = if role == Role::Http && self.dice.one_in(2) {
+            ListenerRole::Admin
+        } else {
+            ListenerRole::Public
+        };
+        let n = self.connect(role, listener, reader, down_max);
         let dice = &mut self.dice;
         let client = &mut self.clients[n];
         client.mute = dice.one_in(10);
@@ -304,7 +308,7 @@ impl World {
 
     fn admin_request(&mut self) {
         let Some(conn) = self.conn().map(|(_, conn)| conn) else { return };
-        let Some(n) = self.any_client(|c| c.door == Door::Admin && c.can_send()) else { return };
+        let Some(n) = self.any_client(|c| c.listener == ListenerRole::Admin && c.can_send()) else { return };
         let request = match self.dice.below(3) {
             0 => format!(
                 "GET /connections?limit={} HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -330,14 +334,14 @@ fn garbage(dice: &mut Dice, client: &mut Client) {
 
 fn requests(dice: &mut Dice, client: &mut Client) {
     for _ in 0..if dice.one_in(3) { dice.range(1, 200) } else { 1 } {
-        match (client.door, dice.below(4)) {
-            (Door::Admin, 0) => client.ask("any", b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-            (Door::Admin, 1) => {
+        match (client.listener, dice.below(4)) {
+            (ListenerRole::Admin, 0) => client.ask("any", b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            (ListenerRole::Admin, 1) => {
                 let request = "POST /push?channel=public.adm HTTP/1.1\r\nHost: localhost\r\n\
                                Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
                 client.ask("push", request.as_bytes());
             }
-            (Door::Public, 0) if dice.one_in(10) => {
+            (ListenerRole::Public, 0) if dice.one_in(10) => {
                 client.ask("any", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             }
             _ => client.ask("ok", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),

@@ -136,7 +136,8 @@ impl World {
             Role::Push | Role::Echo | Role::Chat if client.status == 101 => {
                 // One that was closing when there was no room left counts as what it was closing for.
                 let no_room = client.close_sent && self.config.backlog_bytes_max < 1 << 20;
-                let told = client.close_code.is_some() || wire.was_full && (no_room || self.could_not_tell(&wire));
+                let told =
+                    client.close_code.is_some() || wire.was_full && (no_room || self.could_not_tell(&wire));
                 assert!(told, "{who}: the end without a close frame: {wire:?}");
             }
             Role::Http if client.slot.is_some() => {
@@ -217,7 +218,7 @@ fn check_order(who: &str, channel: &str, heard: &[usize], spans: &[Span]) -> usi
 }
 
 impl World {
-    /// Whether this is a subscriber that reads what comes and has not said goodbye.
+    /// Whether this is a subscriber that reads what comes and has not closed.
     pub fn listens(&self, n: usize) -> bool {
         let client = &self.clients[n];
         let wire = client.wire.borrow();
@@ -228,7 +229,7 @@ impl World {
 
     /// Who was there to hear it was told that the server goes away, behind everything published before.
     /// Only the drain's deadline may come before it.
-    pub fn check_goodbye(&mut self, n: usize, deadline_us: u64) {
+    pub fn check_close(&mut self, n: usize, deadline_us: u64) {
         self.check_client(n);
         let client = &self.clients[n];
         let who = format!("client {n} ({:?} {:?})", client.stage, client.reader);
@@ -239,7 +240,7 @@ impl World {
             None => {
                 let wire = client.wire.borrow();
                 let cut_off = wire.was_full || self.was_silent(&wire) || wire.closed_us >= deadline_us;
-                assert!(cut_off && wire.closed, "{who}: no goodbye within the drain: {wire:?}");
+                assert!(cut_off && wire.closed, "{who}: no close frame within the drain: {wire:?}");
             }
         }
     }

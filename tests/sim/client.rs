@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use wspush::reactor::Door;
+use wspush::reactor::ListenerRole;
 
 use super::deflate;
 use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
-use super::veil::Veil;
+use super::tls_client::TlsClient;
 
 /// What a client is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum Heard {
 pub struct Client {
     pub n: usize,
     pub role: Role,
-    pub door: Door,
+    pub listener: ListenerRole,
     pub wire: Rc<RefCell<Wire>>,
     pub slot: Option<usize>,
     /// Last number of its address, if it isn't its own.
@@ -86,7 +86,7 @@ pub struct Client {
     pub began_us: u64,
     buf: Vec<u8>,
     /// Speaks TLS.
-    pub veil: Option<Box<Veil>>,
+    pub tls: Option<Box<TlsClient>>,
     /// Cut the connection, or closed its side in the middle of something.
     pub gone: bool,
     pub close_sent: bool,
@@ -114,13 +114,20 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(n: usize, role: Role, door: Door, reader: Reader, down_max: usize, now_us: u64) -> Client {
+    pub fn new(
+        n: usize,
+        role: Role,
+        listener: ListenerRole,
+        reader: Reader,
+        down_max: usize,
+        now_us: u64,
+    ) -> Client {
         let wire =
             Wire { down_max, drained_us: now_us, taken_us: now_us, heard_us: now_us, ..Wire::default() };
         Client {
             n,
             role,
-            door,
+            listener,
             wire: Rc::new(RefCell::new(wire)),
             slot: None,
             host: None,
@@ -131,7 +138,7 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
-            veil: None,
+            tls: None,
             gone: false,
             close_sent: false,
             close_code: None,
@@ -202,10 +209,10 @@ impl Client {
             return;
         }
         let n = n.min(self.outgoing.len()).min((256_usize << 10).saturating_sub(wire.up.len()));
-        let bytes = match &mut self.veil {
+        let bytes = match &mut self.tls {
             None => self.outgoing.drain(..n).collect(),
-            Some(veil) if veil.is_open() => veil.seal(&self.outgoing.drain(..n).collect::<Vec<u8>>()),
-            Some(veil) => veil.seal(&[]),
+            Some(tls) if tls.is_open() => tls.seal(&self.outgoing.drain(..n).collect::<Vec<u8>>()),
+            Some(tls) => tls.seal(&[]),
         };
         if !bytes.is_empty() {
             wire.push_up(&bytes);
@@ -218,9 +225,9 @@ impl Client {
             return;
         }
         let bytes = self.wire.borrow_mut().pull_down(n, now_us);
-        match &mut self.veil {
+        match &mut self.tls {
             None => self.buf.extend(bytes),
-            Some(veil) => match veil.unseal(&bytes) {
+            Some(tls) => match tls.unseal(&bytes) {
                 Some(plain) => self.buf.extend(plain),
                 None => {
                     // An alert is all that it is told, without a request that could be answered.
@@ -243,7 +250,7 @@ impl Client {
 
     /// Whether the stream stopped inside of a frame or response, or without TLS's own end.
     pub fn is_cut_off(&self) -> bool {
-        self.has_rest() || self.veil.as_ref().is_some_and(|veil| !veil.has_ended())
+        self.has_rest() || self.tls.as_ref().is_some_and(|tls| !tls.has_ended())
     }
 
     fn understand(&mut self) -> bool {

@@ -12,10 +12,10 @@ pub mod handler;
 pub mod net;
 pub mod parse;
 #[cfg(feature = "tls")]
-pub mod veil;
+pub mod tls_client;
 #[cfg(not(feature = "tls"))]
-#[path = "no_veil.rs"]
-pub mod veil;
+#[path = "tls_disabled.rs"]
+pub mod tls_client;
 pub mod world;
 
 use dice::Dice;
@@ -29,7 +29,7 @@ pub struct Tally {
     /// Frames whose rest a slow consumer has kept, and those for which there was no room.
     pub rests_saved: u64,
     pub slow_cut: u64,
-    /// Connections that did not take their goodbye.
+    /// Connections that did not take their close frame.
     pub goodbyes_unread: u64,
 }
 
@@ -92,7 +92,7 @@ impl World {
         let deadline_us = began_us + self.config.drain_ms * 1000;
         assert!(self.now_us <= deadline_us + 20_000, "{began_us} to {} is more than drain_ms", self.now_us);
         for n in listeners {
-            self.check_goodbye(n, deadline_us);
+            self.check_close(n, deadline_us);
         }
         for _ in 0..3 {
             if !self.turn.finished {

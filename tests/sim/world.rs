@@ -9,7 +9,7 @@ use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushError, PushOptions};
 use wspush::reactor::audit::Audit;
-use wspush::reactor::{Door, Reactor, Readiness, Shared, Turn, Wake};
+use wspush::reactor::{ListenerRole, Reactor, Readiness, Shared, Turn, Wake};
 use wspush::time::Time;
 use wspush::{Config, ConnId, Message};
 
@@ -83,7 +83,7 @@ impl World {
             Reactor::new(config.clone(), shared.clone(), handler, journal, config.max_connections, now);
         reactor.start_logs_at(log_start);
         #[cfg(feature = "tls")]
-        reactor.set_acceptor(Some(super::veil::acceptor()));
+        reactor.set_acceptor(Some(super::tls_client::acceptor()));
         let faults = Faults { dice: dice.clone(), now_us, shortage: 0, short_write: 0 };
         World {
             dice,
@@ -133,13 +133,13 @@ impl World {
     }
 
     /// A client that will be accepted with the next turn.
-    pub fn connect(&mut self, role: Role, door: Door, reader: Reader, down_max: usize) -> usize {
+    pub fn connect(&mut self, role: Role, listener: ListenerRole, reader: Reader, down_max: usize) -> usize {
         let n = self.clients.len();
         #[allow(unused_mut)] // Without TLS nothing is changed.
-        let mut client = Client::new(n, role, door, reader, down_max, self.now_us);
+        let mut client = Client::new(n, role, listener, reader, down_max, self.now_us);
         #[cfg(feature = "tls")]
         if self.dice.one_in(4) {
-            client.veil = Some(Box::new(super::veil::Veil::new(self.dice.one_in(2))));
+            client.tls = Some(Box::new(super::tls_client::TlsClient::new(self.dice.one_in(2))));
         }
         self.clients.push(client);
         self.waiting.push(n);
@@ -201,9 +201,9 @@ impl World {
         let address = format!("192.0.2.{host}:{}", 1000 + n).parse().ok();
         let socket = SimSocket { wire: client.wire.clone(), faults: self.faults.clone(), peer: address };
         client.began_us = self.now_us;
-        client.slot = match client.veil {
-            None => self.reactor.admit(socket, client.door, address),
-            Some(_) => self.reactor.admit_tls(socket, client.door, address),
+        client.slot = match client.tls {
+            None => self.reactor.admit(socket, client.listener, address),
+            Some(_) => self.reactor.admit_tls(socket, client.listener, address),
         };
         if let Some(slot) = client.slot {
             client.wire.borrow_mut().edge = true;
@@ -257,10 +257,10 @@ impl World {
     pub fn act(&mut self) {
         for client in &mut self.clients {
             let n = if self.dice.one_in(3) { self.dice.range(1, 20) } else { 1 << 20 };
-            if let Some(veil) = &mut client.veil
+            if let Some(tls) = &mut client.tls
                 && self.dice.one_in(100)
             {
-                veil.change_keys();
+                tls.change_keys();
             }
             client.send(n);
             match client.reader {

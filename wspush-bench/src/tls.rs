@@ -83,7 +83,7 @@ pub(crate) struct Client {
 }
 
 /// One connection's keys.
-pub(crate) struct Session(UnbufferedClientConnection);
+pub(crate) struct TlsSession(UnbufferedClientConnection);
 
 /// How far a session got with the bytes that it was given.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,9 +105,9 @@ impl Client {
         Ok(Self { config: Arc::new(config), tickets, name: server_name(host)? })
     }
 
-    pub(crate) fn session(&self) -> Result<Box<Session>, Error> {
+    pub(crate) fn session(&self) -> Result<Box<TlsSession>, Error> {
         let session = UnbufferedClientConnection::new(Arc::clone(&self.config), self.name.clone())?;
-        Ok(Box::new(Session(session)))
+        Ok(Box::new(TlsSession(session)))
     }
 }
 
@@ -184,7 +184,7 @@ fn without_marks(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-impl Session {
+impl TlsSession {
     /// Opens the records in `incoming`, in place: their plaintext goes to `plain`, what the protocol has to
     /// say to `out`.
     pub(crate) fn advance(

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use signals::Remembered;
-use wspush::config::{Failure, Invocation, from_args};
+use wspush::config::{Invocation, InvocationEnd, from_args};
 use wspush::reactor::sys;
 use wspush::{Server, tls};
 
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let invocation = match from_args(env::args_os(), env::vars_os()) {
         Ok(invocation) if invocation.check => return check(&invocation),
         Ok(invocation) => invocation,
-        Err(Failure::Shown(text)) => return print(&text, 0),
+        Err(InvocationEnd::Shown(text)) => return print(&text, 0),
         Err(failure) => {
             say(&failure);
             return ExitCode::from(failure.exit_code());

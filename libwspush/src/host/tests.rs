@@ -206,10 +206,10 @@ fn text_that_the_host_was_given_stays_while_its_callback_runs() {
 fn a_session_is_used_while_it_is_lent() {
     let (mut host, seen) = host();
     ask(&mut host);
-    let (mut replies, mut wishes) = (Vec::new(), Vec::new());
-    host.on_open(&mut Session::new(ConnId(7), Some("Ada"), &mut replies, &mut wishes));
-    assert_eq!(wishes.len(), 3, "{wishes:?}");
-    let mut session = Session::new(ConnId(7), Some("Ada"), &mut replies, &mut wishes);
+    let (mut replies, mut actions) = (Vec::new(), Vec::new());
+    host.on_open(&mut Session::new(ConnId(7), Some("Ada"), &mut replies, &mut actions));
+    assert_eq!(actions.len(), 3, "{actions:?}");
+    let mut session = Session::new(ConnId(7), Some("Ada"), &mut replies, &mut actions);
     for _ in 0..3 {
         host.on_message(&mut session, Message::Text("hello"));
     }

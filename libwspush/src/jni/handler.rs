@@ -14,8 +14,8 @@ use wspush::journal::Journal;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
 
-use super::failure::panic_text;
 use super::ids::Ids;
+use super::native_error::panic_text;
 use super::payload::new_array;
 use super::{packed, replies};
 

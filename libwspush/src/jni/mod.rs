@@ -13,9 +13,9 @@
 //! May import: server and what it exports.
 #![allow(unsafe_code)]
 
-mod failure;
 mod handler;
 mod ids;
+mod native_error;
 pub mod natives;
 mod packed;
 mod payload;

@@ -15,9 +15,9 @@ use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
 use wspush::server::{Server, StartError};
 
-use super::failure::{Failure, Raise};
 use super::handler::{Callbacks, JavaHandler};
 use super::ids::Ids;
+use super::native_error::{NativeError, Raise};
 use super::payload::{ChannelName, Payload, new_array, read_array};
 use super::raw::Raw;
 use super::registry::{self, Entry};
@@ -26,7 +26,7 @@ use super::{packed, replies, stats};
 /// The fence around every native method: no panic and no error gets past it but as an exception.
 fn fenced<'local, T: Default>(
     mut env: EnvUnowned<'local>,
-    body: impl FnOnce(&mut Env<'local>) -> Result<T, Failure>,
+    body: impl FnOnce(&mut Env<'local>) -> Result<T, NativeError>,
 ) -> T {
     env.with_env(body).resolve::<Raise>()
 }
@@ -34,12 +34,12 @@ fn fenced<'local, T: Default>(
 /// The same fence where each call into the JVM counts: only what goes wrong meets the `jni` crate.
 fn fenced_raw<'local, T: Default>(
     env: EnvUnowned<'local>,
-    body: impl FnOnce(Raw<'_>) -> Result<T, Failure>,
+    body: impl FnOnce(Raw<'_>) -> Result<T, NativeError>,
 ) -> T {
     match catch_unwind(AssertUnwindSafe(|| body(Raw::of(&env)))) {
         Ok(Ok(result)) => result,
         // Thrown already.
-        Ok(Err(Failure::Java(Error::JavaException))) => T::default(),
+        Ok(Err(NativeError::Java(Error::JavaException))) => T::default(),
         Ok(Err(failure)) => fenced(env, |_| Err(failure)),
         Err(panic) => fenced(env, |_| resume_unwind(panic)),
     }
@@ -66,7 +66,7 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
 ) -> jlong {
     fenced(env, |env| {
         if callbacks.is_null() {
-            return Err(Failure::Argument("no callbacks"));
+            return Err(NativeError::Argument("no callbacks"));
         }
         let config = config(&read_array(env, &settings)?)?;
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
@@ -78,11 +78,11 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
     })
 }
 
-fn config(settings: &[u8]) -> Result<Config, Failure> {
-    let parts = packed::unpack(settings).ok_or(Failure::Argument("settings that are not packed"))?;
+fn config(settings: &[u8]) -> Result<Config, NativeError> {
+    let parts = packed::unpack(settings).ok_or(NativeError::Argument("settings that are not packed"))?;
     let mut layers = Layers::default();
     for pair in parts.chunks(2) {
-        let &[name, value] = pair else { return Err(Failure::Argument("a setting without a value")) };
+        let &[name, value] = pair else { return Err(NativeError::Argument("a setting without a value")) };
         layers.add_option(name, value).map_err(StartError::Config)?;
     }
     Ok(layers.finish().map_err(StartError::Config)?)
@@ -99,16 +99,16 @@ fn addresses(server: &Server) -> Vec<u8> {
 pub extern "system" fn Java_io_wspush_Native_run<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
     fenced(env, |_| {
         let server = registry::with(server, |entry| {
-            entry.take_server().ok_or(Failure::State("the server has been run already"))
+            entry.take_server().ok_or(NativeError::State("the server has been run already"))
         })?;
-        server.run().map_err(Failure::System)
+        server.run().map_err(NativeError::System)
     })
 }
 
 /// `void free(long server)`: the id is no longer valid. The server goes on until it has drained.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_free<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
-    fenced(env, |_| registry::remove(server).map(drop).ok_or(Failure::Closed))
+    fenced(env, |_| registry::remove(server).map(drop).ok_or(NativeError::Closed))
 }
 
 /// `byte[] addresses(long server)`: the public listeners and then the admin one, packed.
@@ -141,7 +141,7 @@ pub extern "system" fn Java_io_wspush_Native_publish<'l>(
 ) {
     fenced_raw(env, |raw| {
         if receipt.is_null() {
-            return Err(Failure::Argument("no place for the receipt"));
+            return Err(NativeError::Argument("no place for the receipt"));
         }
         let payload = Payload { array: &array, direct: &direct, from, len, kind };
         let Receipt { epoch, offset, id, .. } = registry::with(server, |entry| {
@@ -215,10 +215,11 @@ pub extern "system" fn Java_io_wspush_Native_disconnect<'l>(
     fenced(env, |env| {
         let conn = conn_id(conn)?;
         let reason = read_array(env, &reason)?;
-        let reason = str::from_utf8(&reason).map_err(|_| Failure::Argument("a reason that is not UTF-8"))?;
+        let reason =
+            str::from_utf8(&reason).map_err(|_| NativeError::Argument("a reason that is not UTF-8"))?;
         let code = u16::try_from(code).map(CloseCode).ok().filter(|code| code.is_valid_on_wire());
         let code =
-            code.ok_or(Failure::Argument("a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999"))?;
+            code.ok_or(NativeError::Argument("a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999"))?;
         registry::with(server, |entry| Ok(entry.handle.close(conn, code, reason)?))
     })
 }
@@ -288,7 +289,7 @@ pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
         let times = [delivery.first_us, delivery.median_us, delivery.last_us];
         let times = times.map(|time| time.map_or(-1, u64::cast_signed));
         if numbers.is_null() {
-            return Err(Failure::Argument("no place for the numbers"));
+            return Err(NativeError::Argument("no place for the numbers"));
         }
         numbers.set_region(env, 0, &counts.map(jlong::from))?;
         numbers.set_region(env, counts.len() as jint, &times)?;
@@ -297,9 +298,9 @@ pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
 }
 
 /// 0 is none: a field that was never set must not pass for a connection that has gone.
-fn conn_id(conn: jlong) -> Result<ConnId, Failure> {
+fn conn_id(conn: jlong) -> Result<ConnId, NativeError> {
     match conn.cast_unsigned() {
-        0 => Err(Failure::Argument("0 is no connection's id")),
+        0 => Err(NativeError::Argument("0 is no connection's id")),
         conn => Ok(ConnId(conn)),
     }
 }

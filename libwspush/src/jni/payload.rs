@@ -7,7 +7,7 @@ use jni::sys::jint;
 use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
 use wspush::push::{Message, PushError, PushOptions};
 
-use super::failure::Failure;
+use super::native_error::NativeError;
 use super::raw::Raw;
 
 /// What is copied to the stack rather than to the heap; most messages are no longer.
@@ -33,10 +33,10 @@ impl Payload<'_, '_> {
     pub(super) fn read<T>(
         &self,
         raw: &Raw<'_>,
-        use_it: impl FnOnce(Message<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        use_it: impl FnOnce(Message<'_>) -> Result<T, NativeError>,
+    ) -> Result<T, NativeError> {
         let Ok(len) = usize::try_from(self.len) else {
-            return Err(Failure::Argument("a negative length"));
+            return Err(NativeError::Argument("a negative length"));
         };
         let use_it = |bytes: &[u8]| use_it(self.message(bytes)?);
         if self.array.is_null() {
@@ -49,7 +49,7 @@ impl Payload<'_, '_> {
         } else {
             // The JVM checks the bounds before it copies, but the memory is taken before that.
             if len > raw.len(self.array)? {
-                return Err(Failure::Argument("a length beyond the array's end"));
+                return Err(NativeError::Argument("a length beyond the array's end"));
             }
             let mut copy = vec![0; len];
             raw.copy(self.array, self.from, &mut copy)?;
@@ -76,12 +76,12 @@ fn direct<'a>(
     buffer: &'a JByteBuffer<'_>,
     from: jint,
     len: usize,
-) -> Result<&'a [u8], Failure> {
-    const NOT_DIRECT: Failure = Failure::Argument("neither an array nor a direct buffer");
+) -> Result<&'a [u8], NativeError> {
+    const NOT_DIRECT: NativeError = NativeError::Argument("neither an array nor a direct buffer");
     let (address, capacity) = raw.direct(buffer).ok_or(NOT_DIRECT)?;
-    let from = usize::try_from(from).map_err(|_| Failure::Argument("a negative position"))?;
+    let from = usize::try_from(from).map_err(|_| NativeError::Argument("a negative position"))?;
     if from.checked_add(len).is_none_or(|end| end > capacity) {
-        return Err(Failure::Argument("a limit beyond the buffer's end"));
+        return Err(NativeError::Argument("a limit beyond the buffer's end"));
     }
     // SAFETY: the JVM says that `capacity` bytes begin at `address`, and `from + len` is not more. The buffer's memory
     // lives as long as the object, which the caller's reference keeps for `'a`. That nobody writes to it meanwhile
@@ -112,9 +112,9 @@ pub(super) fn new_array<'local>(
 }
 
 /// A whole Java array.
-pub(super) fn read_array(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_array(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, NativeError> {
     if array.is_null() {
-        return Err(Failure::Argument("null"));
+        return Err(NativeError::Argument("null"));
     }
     Ok(env.convert_byte_array(array)?)
 }
@@ -129,7 +129,7 @@ impl ChannelName {
     /// Longer than any name that is allowed, so that too long a one is still seen to be.
     const BYTES_MAX: usize = 129;
 
-    pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<ChannelName, Failure> {
+    pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<ChannelName, NativeError> {
         let mut name = ChannelName { bytes: [0; ChannelName::BYTES_MAX], len: 0 };
         name.len = raw.copy_head(array, &mut name.bytes)?;
         Ok(name)

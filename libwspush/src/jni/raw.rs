@@ -10,7 +10,7 @@ use jni::errors::Error;
 use jni::objects::{JByteArray, JByteBuffer, JLongArray};
 use jni::sys::{self, jint, jlong, jsize};
 
-use super::failure::Failure;
+use super::native_error::NativeError;
 
 /// The environment of a native method that is running.
 pub(super) struct Raw<'env> {
@@ -33,9 +33,9 @@ impl<'env> Raw<'env> {
     }
 
     /// An array's length.
-    pub(super) fn len(&self, array: &JByteArray<'_>) -> Result<usize, Failure> {
+    pub(super) fn len(&self, array: &JByteArray<'_>) -> Result<usize, NativeError> {
         if array.is_null() {
-            return Err(Failure::Argument("no array"));
+            return Err(NativeError::Argument("no array"));
         }
         // SAFETY: `env` is this thread's while its native method runs; `array` is a live reference, and not null.
         let len = unsafe { jvm!(self, v1_1, GetArrayLength, array.as_raw()) };
@@ -43,23 +43,28 @@ impl<'env> Raw<'env> {
     }
 
     /// Fills `copy` from an array. If that isn't long enough there is an exception afterwards.
-    pub(super) fn copy(&self, array: &JByteArray<'_>, from: jint, copy: &mut [i8]) -> Result<(), Failure> {
-        let len = jsize::try_from(copy.len()).map_err(|_| Failure::Argument("too long"))?;
+    pub(super) fn copy(
+        &self,
+        array: &JByteArray<'_>,
+        from: jint,
+        copy: &mut [i8],
+    ) -> Result<(), NativeError> {
+        let len = jsize::try_from(copy.len()).map_err(|_| NativeError::Argument("too long"))?;
         if array.is_null() {
-            return Err(Failure::Argument("no array"));
+            return Err(NativeError::Argument("no array"));
         }
         // SAFETY: as in `len`; the JVM writes `len` bytes, which `copy` has, or none.
         let failed = unsafe {
             jvm!(self, v1_1, GetByteArrayRegion, array.as_raw(), from, len, copy.as_mut_ptr());
             jvm!(self, v1_2, ExceptionCheck)
         };
-        if failed { Err(Failure::Java(Error::JavaException)) } else { Ok(()) }
+        if failed { Err(NativeError::Java(Error::JavaException)) } else { Ok(()) }
     }
 
     /// Fills `copy` from an array's beginning, as far as both go; how far that is.
-    pub(super) fn copy_head(&self, array: &JByteArray<'_>, copy: &mut [i8]) -> Result<usize, Failure> {
+    pub(super) fn copy_head(&self, array: &JByteArray<'_>, copy: &mut [i8]) -> Result<usize, NativeError> {
         let len = self.len(array)?.min(copy.len());
-        let bytes = jsize::try_from(len).map_err(|_| Failure::Argument("too long"))?;
+        let bytes = jsize::try_from(len).map_err(|_| NativeError::Argument("too long"))?;
         // SAFETY: as in `len`; the JVM writes `bytes` bytes, which both have, so there is no exception to ask for.
         unsafe { jvm!(self, v1_1, GetByteArrayRegion, array.as_raw(), 0, bytes, copy.as_mut_ptr()) };
         Ok(len)

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 
 use wspush::server::{Handle, Server};
 
-use super::failure::Failure;
+use super::native_error::NativeError;
 
 /// A server that Java has started and not yet closed.
 pub(super) struct Entry {
@@ -70,10 +70,14 @@ impl Registry {
         u64::from(place.generation) << 32 | index as u64
     }
 
-    fn with<T>(&self, id: u64, use_it: impl FnOnce(&Entry) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn with<T>(
+        &self,
+        id: u64,
+        use_it: impl FnOnce(&Entry) -> Result<T, NativeError>,
+    ) -> Result<T, NativeError> {
         let places = self.read();
         let place = places.get(index(id)).filter(|place| place.generation == generation(id));
-        use_it(place.and_then(|place| place.entry.as_ref()).ok_or(Failure::Closed)?)
+        use_it(place.and_then(|place| place.entry.as_ref()).ok_or(NativeError::Closed)?)
     }
 
     fn remove(&self, id: u64) -> Option<Entry> {
@@ -97,7 +101,10 @@ pub(super) fn insert(entry: Entry) -> i64 {
 }
 
 /// Uses a server, if the id still names one. `use_it` must not come back here: closing waits for it.
-pub(super) fn with<T>(id: i64, use_it: impl FnOnce(&Entry) -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn with<T>(
+    id: i64,
+    use_it: impl FnOnce(&Entry) -> Result<T, NativeError>,
+) -> Result<T, NativeError> {
     REGISTRY.with(id.cast_unsigned(), use_it)
 }
 
@@ -132,7 +139,7 @@ mod tests {
         let second = registry.insert(entry());
         assert_eq!(index(first), index(second));
         for wrong in [0, first, second + 1, second ^ 1 << 63, u64::MAX] {
-            assert!(matches!(registry.with(wrong, |_| Ok(())), Err(Failure::Closed)), "{wrong:x}");
+            assert!(matches!(registry.with(wrong, |_| Ok(())), Err(NativeError::Closed)), "{wrong:x}");
             assert!(registry.remove(wrong).is_none());
         }
         assert!(registry.with(second, |_| Ok(())).is_ok());

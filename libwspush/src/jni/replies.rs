@@ -5,7 +5,7 @@ use std::cell::Cell;
 use wspush::endpoint::{ConnId, Session};
 use wspush::push::{Message, PushOptions};
 
-use super::failure::Failure;
+use super::native_error::NativeError;
 
 thread_local! {
     /// The session of the callback that runs on this thread.
@@ -29,7 +29,7 @@ pub(super) fn during<T>(session: &mut Session<'_>, callback: impl FnOnce() -> T)
 }
 
 /// Replies to the connection whose callback runs on this thread.
-pub(super) fn reply(conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), Failure> {
+pub(super) fn reply(conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), NativeError> {
     match PRESENT.get() {
         Some((id, session)) if id == conn => {
             // SAFETY: `during` runs on this thread with a session that outlives it, and nobody else uses that before it
@@ -38,7 +38,7 @@ pub(super) fn reply(conn: ConnId, message: Message<'_>, options: PushOptions) ->
             session.reply_with(message, options);
             Ok(())
         }
-        _ => Err(Failure::State("reply() belongs into a callback of this connection; use send()")),
+        _ => Err(NativeError::State("reply() belongs into a callback of this connection; use send()")),
     }
 }
 
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn a_session_is_reached_while_its_callback_runs() {
-        let (mut replies, mut wishes) = (Vec::new(), Vec::new());
-        let mut session = Session::new(ConnId(7), None, &mut replies, &mut wishes);
+        let (mut replies, mut actions) = (Vec::new(), Vec::new());
+        let mut session = Session::new(ConnId(7), None, &mut replies, &mut actions);
         let say = |conn, text| reply(ConnId(conn), Message::Text(text), PushOptions::default());
         for text in ["a", "b"] {
             let said =
@@ -57,7 +57,7 @@ mod tests {
             assert_eq!(said, [true, false, true]);
             session.reply(Message::Text("c"));
         }
-        assert!(matches!(say(7, "d"), Err(Failure::State(_))), "no callback runs");
+        assert!(matches!(say(7, "d"), Err(NativeError::State(_))), "no callback runs");
         assert_eq!(replies, b"\x81\x01a\x81\x01a\x81\x01c\x81\x01b\x81\x01b\x81\x01c");
     }
 }

@@ -9,12 +9,12 @@ use crate::protocol::close::CloseCode;
 
 use super::super::input::{Read, is_shortage};
 use super::super::reactor::Reactor;
-use super::super::slot::{Flags, State};
+use super::super::slot::{Flags, Phase};
 use super::super::socket::Socket;
 use super::super::stamp::Stamp;
 use super::super::sys::Direction;
 use super::Keys;
-use super::handover::ALERT;
+use super::takeover::ALERT;
 
 /// Content types (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 22;
@@ -159,10 +159,10 @@ impl<S: Socket> Reactor<S> {
         false
     }
 
-    /// New keys are due, and the kernel takes none: says goodbye under the old ones. The client can come back at
+    /// New keys are due, and the kernel takes none: closes under the old ones. The client can come back at
     /// once.
     pub(super) fn no_new_keys(&mut self, index: usize) {
-        if self.slots[index].state == State::Open {
+        if self.slots[index].phase == Phase::Open {
             let reason = "new TLS keys are due: connect again";
             self.begin_close(index, CloseCode::SERVICE_RESTART, reason, CloseReason::TlsKeys);
         }

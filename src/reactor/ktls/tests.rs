@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 
-use super::super::reactor::Door;
+use super::super::reactor::ListenerRole;
 use super::super::reactor::Reactor;
 use super::super::shared::Shared;
 use super::super::socket::Socket;
 use super::super::sys::Direction;
-use super::{Keys, Offer};
+use super::{KernelSupport, Keys};
 use crate::config::{Config, LogLevel};
 use crate::journal::Journal;
 use crate::metrics::{CloseReason, KernelTls};
 use crate::time::Time;
-use crate::tls::{Cipher, Suite, Version, trial};
+use crate::tls::{Cipher, Suite, Version, test_pair};
 
 const SUITE: Suite = Suite { version: Version::Tls13, cipher: Cipher::Aes128Gcm };
 const ALERT: u8 = 21;
@@ -149,16 +149,16 @@ impl World {
     }
 
     fn with(new_keys: bool, kernel: Kernel) -> World {
-        let (acceptor, client) = trial::pair(SUITE);
+        let (acceptor, client) = test_pair::pair(SUITE);
         let config = Config { demo: true, ..Config::default() };
         let now = Time { mono_us: 1_000_000, unix_us: 1_000_000 };
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
         let journal = Journal::new(LogLevel::Off, Box::new(|_, _| {}));
         let mut reactor = Reactor::new(config, shared, Box::new(()), journal, 100, now);
-        reactor.set_kernel_tls(Offer::of(&[SUITE], new_keys));
+        reactor.set_kernel_tls(KernelSupport::of(&[SUITE], new_keys));
         reactor.set_acceptor(Some(acceptor));
         let wire = Wire(Rc::new(RefCell::new(kernel)));
-        reactor.admit_tls(wire.clone(), Door::Public, None).unwrap();
+        reactor.admit_tls(wire.clone(), ListenerRole::Public, None).unwrap();
         let mut world = World { reactor, wire, client, now };
         while world.client.is_handshaking() {
             world.exchange();
@@ -274,7 +274,7 @@ fn our_notice_of_new_keys_waits_for_a_full_socket() {
 }
 
 #[test]
-fn without_new_keys_it_says_goodbye() {
+fn without_new_keys_it_says_close_frame() {
     let mut world = World::new(false, 2);
     world.receive(HANDSHAKE, &KEY_UPDATE_ASKED);
     let said = world.said();

@@ -50,7 +50,7 @@ static SIDES: LazyLock<Sides> = LazyLock::new(|| {
 
 /// A session and its client, and what the session has made of everything.
 struct Pair {
-    session: Session,
+    session: TlsSession,
     client: ClientConnection,
     plain: Vec<u8>,
     failed: Option<String>,
@@ -60,7 +60,7 @@ impl Pair {
     fn new(tls13: bool) -> Pair {
         let config = SIDES.clients[usize::from(tls13)].clone();
         let client = ClientConnection::new(config, "a.example".try_into().unwrap()).unwrap();
-        let session = Session::new(&SIDES.acceptor).unwrap();
+        let session = TlsSession::new(&SIDES.acceptor).unwrap();
         Pair { session, client, plain: Vec::new(), failed: None }
     }
 
@@ -186,7 +186,7 @@ fn the_end_is_said_once_and_understood() {
 
 #[test]
 fn without_keys_nothing_is_sealed() {
-    let mut session = Session::new(&SIDES.acceptor).unwrap();
+    let mut session = TlsSession::new(&SIDES.acceptor).unwrap();
     let mut out = Records::default();
     session.close(&mut out);
     assert!(!session.encrypt(b"too soon", &mut out) && out.is_empty());
@@ -194,7 +194,7 @@ fn without_keys_nothing_is_sealed() {
 
 #[test]
 fn unsent_records_stay_in_order() {
-    let mut session = Session::new(&SIDES.acceptor).unwrap();
+    let mut session = TlsSession::new(&SIDES.acceptor).unwrap();
     session.keep_unsent(&[1, 2, 3]);
     session.mark_sent(2);
     session.keep_unsent(&[4, 5]);

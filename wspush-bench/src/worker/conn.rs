@@ -1,7 +1,7 @@
 //! One connection of the load. A client with a million of them must not need more memory than the server it
 //! measures.
 
-use crate::tls::Session;
+use crate::tls::TlsSession;
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 
@@ -38,7 +38,7 @@ pub(crate) struct Conn {
     /// permessage-deflate was negotiated.
     pub(crate) may_deflate: bool,
     pub(crate) rare: Option<Box<Rare>>,
-    pub(crate) tls: Option<Box<Session>>,
+    pub(crate) tls: Option<Box<TlsSession>>,
 }
 
 const _: () = assert!(size_of::<Conn>() <= 32, "a million connections have to stay cheap");

@@ -56,18 +56,18 @@ pub fn acceptor() -> Acceptor {
 
 /// TLS over one client's wire.
 #[derive(Debug)]
-pub struct Veil {
+pub struct TlsClient {
     connection: ClientConnection,
     ended: bool,
 }
 
-impl Veil {
-    pub fn new(tls13: bool) -> Veil {
+impl TlsClient {
+    pub fn new(tls13: bool) -> TlsClient {
         let config = SIDES.clients[usize::from(tls13)].clone();
         let name = "sim.example".try_into().unwrap();
         let mut connection = ClientConnection::new(config, name).unwrap();
         connection.set_buffer_limit(None);
-        Veil { connection, ended: false }
+        TlsClient { connection, ended: false }
     }
 
     /// Whether something may be said inside.

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::{Acceptor, Suite, Version, handover};
+use super::{Acceptor, Suite, Version, release};
 use crate::config::Config;
 
 /// What takes in clients, and a client for it that speaks nothing but this suite.
@@ -20,7 +20,7 @@ pub fn pair(suite: Suite) -> (Acceptor, ClientConnection) {
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
     let files = ["pem", "key"].map(|end| {
-        let name = format!("wspush-trial-{}-{number}.{end}", std::process::id());
+        let name = format!("wspush-test-pair-{}-{number}.{end}", std::process::id());
         std::env::temp_dir().join(name).to_str().unwrap().to_owned()
     });
     std::fs::write(&files[0], certificate.pem()).unwrap();
@@ -31,7 +31,7 @@ pub fn pair(suite: Suite) -> (Acceptor, ClientConnection) {
     files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
 
     let mut provider = CryptoProvider { ..aws_lc_rs::default_provider() };
-    provider.cipher_suites.retain(|library| handover::cipher(*library) == Some(suite.cipher));
+    provider.cipher_suites.retain(|library| release::cipher(*library) == Some(suite.cipher));
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
     let versions = match suite.version {

@@ -31,11 +31,11 @@ impl Acceptor {
 
 /// One connection's side of TLS.
 #[derive(Debug)]
-pub enum Session {}
+pub enum TlsSession {}
 
 #[allow(missing_docs)]
-impl Session {
-    pub fn new(acceptor: &Acceptor) -> Option<Session> {
+impl TlsSession {
+    pub fn new(acceptor: &Acceptor) -> Option<TlsSession> {
         match *acceptor {}
     }
 

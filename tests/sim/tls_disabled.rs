@@ -1,9 +1,9 @@
 //! In place of TLS where it is not built in: no client has any.
 
 #[derive(Debug)]
-pub enum Veil {}
+pub enum TlsClient {}
 
-impl Veil {
+impl TlsClient {
     pub fn is_open(&self) -> bool {
         match *self {}
     }

@@ -85,7 +85,7 @@ pub struct Stats {
     pub connections: u64,
     /// Connections that have not finished their handshake, or speak plain HTTP.
     pub handshaking: u64,
-    /// Connections that are saying goodbye.
+    /// Connections that are closing.
     pub closing: u64,
     /// Connections on the admin listener.
     pub admin_connections: u64,
@@ -104,7 +104,7 @@ pub struct Stats {
     /// Our own memory.
     pub memory: Memory,
     /// The bounds.
-    pub limits: Bounds,
+    pub limits: StatsLimits,
     /// Everything counted since the start.
     pub counters: Metrics,
 }
@@ -141,7 +141,7 @@ pub struct Memory {
 
 /// The bounds that an operator runs into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Bounds {
+pub struct StatsLimits {
     /// Connections, as configured.
     pub max_connections: u64,
     /// Connections that the descriptor limit leaves room for; what counts is the smaller one.
@@ -157,7 +157,7 @@ pub struct Bounds {
 }
 
 /// What the admin API and the demo can do to the server.
-pub trait Host {
+pub trait Control {
     /// Publishes to a channel (None: the default one). The number is that of its present subscribers.
     fn publish(
         &mut self,

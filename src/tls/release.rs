@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rustls::{ConnectionTrafficSecrets, ProtocolVersion, SupportedCipherSuite};
 
-use super::renewal::{Listener, Renewal};
+use super::renewal::{KeyObserver, Renewal};
 use super::traffic::{Cipher, NONCE_BYTES, Suite, TrafficKeys, Version};
-use super::{Acceptor, Session};
+use super::{Acceptor, TlsSession};
 
 /// What a session leaves behind.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ impl Acceptor {
         let config = Arc::make_mut(&mut self.config);
         config.enable_secret_extraction = true;
         if renewal {
-            config.key_log = Arc::new(Listener);
+            config.key_log = Arc::new(KeyObserver);
         }
     }
 }
 
-impl Session {
+impl TlsSession {
     /// What the records are protected by, if the session can be released now: the handshake is over, nothing has come
     /// in part, nothing waits to be sent, the library's own notices among it.
     pub fn releasable(&self) -> Option<Suite> {
@@ -94,20 +94,20 @@ mod tests {
     use rustls::ClientConnection;
 
     use super::*;
-    use crate::tls::{Records, trial};
+    use crate::tls::{Records, test_pair};
 
     /// A session and its client behind the handshake.
     struct Pair {
-        session: Session,
+        session: TlsSession,
         client: ClientConnection,
         suite: Suite,
     }
 
     impl Pair {
         fn new(suite: Suite) -> Pair {
-            let (mut acceptor, client) = trial::pair(suite);
+            let (mut acceptor, client) = test_pair::pair(suite);
             acceptor.allow_release(true);
-            let mut pair = Pair { session: Session::new(&acceptor).unwrap(), client, suite };
+            let mut pair = Pair { session: TlsSession::new(&acceptor).unwrap(), client, suite };
             while pair.client.is_handshaking() {
                 pair.exchange();
             }

@@ -1,7 +1,7 @@
 //! What the admin API and the demo ask of the reactor.
 
-use crate::endpoint::host::{Bounds, Filter, Memory};
-use crate::endpoint::{ConnId, ConnectionInfo, Host, Kind, Receipt, Stats};
+use crate::endpoint::control::{Filter, Memory, StatsLimits};
+use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Receipt, Stats};
 use crate::metrics::{CloseReason, ConnectionKind, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
@@ -9,7 +9,7 @@ use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushO
 
 use super::reactor::Reactor;
 use super::shared::{Command, Wake};
-use super::slot::{Slot, State};
+use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
 
@@ -45,7 +45,7 @@ impl<S: Socket> Reactor<S> {
                 assembly_bytes: (self.pool.chunks_in_use() * CHUNK_BYTES) as u64,
                 backlog_bytes: self.backlog_bytes as u64,
             },
-            limits: Bounds {
+            limits: StatsLimits {
                 max_connections: self.config.max_connections as u64,
                 connections_by_descriptors: self.descriptors as u64,
                 message_bytes_max: self.config.message_bytes_max as u64,
@@ -69,7 +69,7 @@ impl<S: Socket> Reactor<S> {
         ConnectionInfo {
             id: slot.id(index).to_string(),
             endpoint: slot.kind.name(),
-            state: if slot.state == State::Open { "open" } else { "closing" },
+            state: if slot.phase == Phase::Open { "open" } else { "closing" },
             peer: slot.socket.peer().map(|peer| peer.to_string()),
             user: slot.user().map(str::to_owned),
             channels,
@@ -84,11 +84,11 @@ impl<S: Socket> Reactor<S> {
             .channel
             .as_deref()
             .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
-        user && channel && matches!(slot.state, State::Open | State::Closing) && slot.kind != Kind::Refused
+        user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::Refused
     }
 }
 
-impl<S: Socket> Host for Reactor<S> {
+impl<S: Socket> Control for Reactor<S> {
     fn publish(
         &mut self,
         channel: Option<&str>,

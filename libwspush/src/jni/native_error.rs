@@ -14,7 +14,7 @@ use super::ids::{Ids, Throw};
 
 /// Why a native method has no result.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum NativeError {
     /// The JVM said no; mostly there is an exception already.
     Java(Error),
     /// The server didn't take a push.
@@ -31,10 +31,10 @@ pub(super) enum Failure {
     System(std::io::Error),
 }
 
-impl Failure {
+impl NativeError {
     fn class(&self) -> Throw {
         match self {
-            Failure::Push(problem) => match problem {
+            NativeError::Push(problem) => match problem {
                 PushError::Empty | PushError::NotUtf8 | PushError::BadChannel => Throw::Argument,
                 PushError::InboxFull => Throw::InboxFull,
                 PushError::TooLarge { .. } => Throw::TooLarge,
@@ -42,56 +42,58 @@ impl Failure {
                 PushError::Stopped => Throw::Stopped,
                 PushError::NoSuchConnection | PushError::OutboxFull => Throw::Other,
             },
-            Failure::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
-            Failure::Start(StartError::Listen { .. }) => Throw::Listen,
-            Failure::Closed | Failure::State(_) => Throw::State,
-            Failure::Argument(_) => Throw::Argument,
-            Failure::Java(_) | Failure::Start(StartError::System(_)) | Failure::System(_) => Throw::Other,
+            NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
+            NativeError::Start(StartError::Listen { .. }) => Throw::Listen,
+            NativeError::Closed | NativeError::State(_) => Throw::State,
+            NativeError::Argument(_) => Throw::Argument,
+            NativeError::Java(_) | NativeError::Start(StartError::System(_)) | NativeError::System(_) => {
+                Throw::Other
+            }
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for NativeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Java(error) => error.fmt(f),
-            Failure::Push(problem) => problem.fmt(f),
-            Failure::Start(problem) => problem.fmt(f),
-            Failure::Closed => f.write_str("the server is closed"),
-            Failure::State(text) | Failure::Argument(text) => f.write_str(text),
-            Failure::System(error) => error.fmt(f),
+            NativeError::Java(error) => error.fmt(f),
+            NativeError::Push(problem) => problem.fmt(f),
+            NativeError::Start(problem) => problem.fmt(f),
+            NativeError::Closed => f.write_str("the server is closed"),
+            NativeError::State(text) | NativeError::Argument(text) => f.write_str(text),
+            NativeError::System(error) => error.fmt(f),
         }
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Java(error)
+impl From<Error> for NativeError {
+    fn from(error: Error) -> NativeError {
+        NativeError::Java(error)
     }
 }
 
-impl From<PushError> for Failure {
-    fn from(problem: PushError) -> Failure {
-        Failure::Push(problem)
+impl From<PushError> for NativeError {
+    fn from(problem: PushError) -> NativeError {
+        NativeError::Push(problem)
     }
 }
 
-impl From<StartError> for Failure {
-    fn from(problem: StartError) -> Failure {
-        Failure::Start(problem)
+impl From<StartError> for NativeError {
+    fn from(problem: StartError) -> NativeError {
+        NativeError::Start(problem)
     }
 }
 
 /// Throws what a native method failed with; the method returns a zero that nobody sees.
 pub(super) struct Raise;
 
-impl<T: Default> ErrorPolicy<T, Failure> for Raise {
+impl<T: Default> ErrorPolicy<T, NativeError> for Raise {
     type Captures<'local: 'method, 'method> = ();
 
     fn on_error<'local: 'method, 'method>(
         env: &mut Env<'local>,
         _: &mut (),
-        failure: Failure,
+        failure: NativeError,
     ) -> Result<T, Error> {
         throw(env, failure.class(), &failure.to_string());
         Ok(T::default())

@@ -9,10 +9,10 @@ use crate::tls::{Renewal, Suite};
 use super::super::flush::set_blocked;
 use super::super::input::is_shortage;
 use super::super::reactor::Reactor;
-use super::super::slot::{Flags, Slot, State};
+use super::super::slot::{Flags, Phase, Slot};
 use super::super::socket::Socket;
 use super::super::sys::Direction;
-use super::{Keys, Offer};
+use super::{KernelSupport, Keys};
 
 /// The content type of alerts (RFC 8446 section 5.1).
 pub(super) const ALERT: u8 = 21;
@@ -24,7 +24,7 @@ const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 #[derive(Debug, Default)]
 pub(in super::super) struct KernelTlsState {
     /// What the kernel offers; nothing if it is not to be asked.
-    pub offer: Offer,
+    pub offer: KernelSupport,
     /// See [`limit`](super::limit).
     pub rounds: super::limit::Rounds,
     /// What makes new keys for the connections in these slots, where the kernel can use them.
@@ -59,7 +59,7 @@ impl KernelTlsState {
 impl<S: Socket> Reactor<S> {
     /// Hands open connections that speak TLS over to the kernel, as far as that offers it. Before the certificates
     /// are set: sessions are made for it.
-    pub fn set_kernel_tls(&mut self, offer: Offer) {
+    pub fn set_kernel_tls(&mut self, offer: KernelSupport) {
         self.tls.kernel.offer = offer;
     }
 
@@ -67,7 +67,7 @@ impl<S: Socket> Reactor<S> {
     /// nothing waits to be written. From then on it is to us as a plain one. Whoever calls this has the connection
     /// read or written afterwards no more.
     pub(in super::super) fn hand_to_kernel(&mut self, index: usize) {
-        if self.tls.kernel.offer == Offer::NONE {
+        if self.tls.kernel.offer == KernelSupport::NONE {
             return;
         }
         let Some(suite) = self.suite_to_hand_over(index) else { return };
@@ -101,7 +101,7 @@ impl<S: Socket> Reactor<S> {
     /// What protects the connection's records, if it can be handed over now.
     fn suite_to_hand_over(&self, index: usize) -> Option<Suite> {
         let slot = self.slots.get(index)?;
-        if slot.state != State::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
+        if slot.phase != Phase::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
             return None;
         }
         let session = slot.extra.as_ref().and_then(|extra| extra.tls.as_deref())?;
@@ -118,7 +118,7 @@ impl<S: Socket> Reactor<S> {
         let id = self.slots[index].id(index);
         let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", e)];
         self.journal.event(self.now, LogLevel::Warn, "kernel_tls_gone", &fields);
-        self.tls.kernel.offer = Offer::NONE;
+        self.tls.kernel.offer = KernelSupport::NONE;
     }
 
     fn install(&mut self, index: usize, suite: Suite) -> io::Result<()> {

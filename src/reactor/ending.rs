@@ -4,19 +4,19 @@
 use crate::metrics::CloseReason;
 
 use super::reactor::Reactor;
-use super::slot::{Flags, Slot, State};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
 /// Who takes something in each `pong_wait_ms` has so many of them to take all that is in front of its close frame, and
 /// the close frame.
-pub(super) const FAREWELL_WAITS: u64 = 30;
+pub(super) const CLOSE_WAITS: u64 = 30;
 
 impl<S: Socket> Reactor<S> {
     /// A connection's end has begun: it is looked after until its close frame is written, and then until the peer's
     /// has come.
-    pub(super) fn await_farewell(&mut self, index: usize) {
+    pub(super) fn await_close_written(&mut self, index: usize) {
         if !self.slots[index].flags.any(Flags::BLOCKED) && self.slots[index].outbox().is_none() {
-            self.await_goodbye(index);
+            self.await_peer_close(index);
             return;
         }
         let left = self.left(index);
@@ -24,13 +24,13 @@ impl<S: Socket> Reactor<S> {
         if let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) {
             ending.left = left;
         }
-        self.timers.farewells.push(index, slot.serial, self.now.mono_ms());
+        self.timers.close_progress.push(index, slot.serial, self.now.mono_ms());
     }
 
     /// A connection's close frame is written: now it is the peer's turn.
-    pub(super) fn await_goodbye(&mut self, index: usize) {
+    pub(super) fn await_peer_close(&mut self, index: usize) {
         let serial = self.slots[index].serial;
-        self.timers.goodbyes.push(index, serial, self.now.mono_ms());
+        self.timers.closes.push(index, serial, self.now.mono_ms());
     }
 
     /// Bytes that the peer has not taken: those that are with us, and those that are with the kernel.
@@ -44,9 +44,9 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Looks whether a connection takes what is in front of its close frame, and cuts it off if it doesn't.
-    pub(super) fn look_at_farewell(&mut self, index: usize, serial: u32) {
+    pub(super) fn check_close_progress(&mut self, index: usize, serial: u32) {
         let waits = |slot: &&Slot<S>| {
-            slot.serial == serial && slot.state == State::Closing && slot.flags.any(Flags::BLOCKED)
+            slot.serial == serial && slot.phase == Phase::Closing && slot.flags.any(Flags::BLOCKED)
         };
         if self.slots.get(index).filter(waits).is_none() {
             return;
@@ -57,7 +57,7 @@ impl<S: Socket> Reactor<S> {
         // In a drain it may take until the end of that.
         if self.draining.is_some() || left < ending.left && now_ms < ending.until_ms {
             ending.left = left;
-            self.timers.farewells.push(index, serial, now_ms);
+            self.timers.close_progress.push(index, serial, now_ms);
             return;
         }
         self.metrics.goodbyes_unread += 1;

@@ -14,26 +14,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the kernel can do for TLS connections. A cipher may be missing because its own module is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offer {
+pub struct KernelSupport {
     suites: u8,
     /// A TLS 1.3 connection can get new keys (Linux 6.14).
     pub new_keys: bool,
 }
 
-impl Offer {
+impl KernelSupport {
     /// Nothing.
-    pub const NONE: Offer = Offer { suites: 0, new_keys: false };
+    pub const NONE: KernelSupport = KernelSupport { suites: 0, new_keys: false };
 
     /// An offer of these suites.
     #[cfg(test)]
-    pub(super) fn of(suites: &[Suite], new_keys: bool) -> Offer {
-        Offer { suites: suites.iter().fold(0, |all, suite| all | 1 << suite.number()), new_keys }
+    pub(super) fn of(suites: &[Suite], new_keys: bool) -> KernelSupport {
+        KernelSupport { suites: suites.iter().fold(0, |all, suite| all | 1 << suite.number()), new_keys }
     }
 
     /// Tries each suite in both directions on connections over the loopback. An error says why there is nothing at all.
-    pub fn probe() -> io::Result<Offer> {
+    pub fn probe() -> io::Result<KernelSupport> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let mut offer = Offer::NONE;
+        let mut offer = KernelSupport::NONE;
         let mut why = None;
         for suite in Suite::all() {
             let near = TcpStream::connect(listener.local_addr()?)?;
@@ -58,7 +58,7 @@ impl Offer {
     }
 }
 
-impl fmt::Display for Offer {
+impl fmt::Display for KernelSupport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut between = "";
         for suite in Suite::all().filter(|suite| self.has(*suite)) {
@@ -95,16 +95,16 @@ mod tests {
     fn an_offer_names_what_it_has() {
         let suite = Suite { version: Version::Tls13, cipher: Cipher::Aes256Gcm };
         let first = Suite::all().next().unwrap();
-        let offer = Offer::of(&[first, suite], false);
+        let offer = KernelSupport::of(&[first, suite], false);
         assert!(offer.has(suite));
         assert_eq!(offer.to_string(), "1.2-aes-128-gcm,1.3-aes-256-gcm");
-        assert!(Suite::all().all(|suite| !Offer::NONE.has(suite)));
+        assert!(Suite::all().all(|suite| !KernelSupport::NONE.has(suite)));
     }
 
     #[test]
     fn probing_tells_or_says_why_not() {
         // Which of the two is the kernel's choice; tests/ktls/run has one that offers it.
-        match Offer::probe() {
+        match KernelSupport::probe() {
             Ok(offer) => assert!(Suite::all().any(|suite| offer.has(suite))),
             Err(e) => assert!(e.raw_os_error().is_some(), "{e}"),
         }
