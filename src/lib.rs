@@ -4,6 +4,7 @@
 //! connect and hears what clients say. What is pushed lies once in a log of wire bytes, and every subscriber has
 //! only a cursor into it: see `docs/ARCHITECTURE.md`.
 
+mod alphabet;
 pub mod config;
 pub mod endpoint;
 pub mod journal;

@@ -101,6 +101,17 @@ pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 pub const LOG_FORMS: usize = 4;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
 pub const LOG_INDEX_BYTES: usize = 160;
+/// A log's ring before it has to grow; most channels never need more.
+pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
+
+/// Bytes of memory that the log of one channel takes at the most, in all its forms.
+pub const fn log_memory_bytes(log_bytes: usize, publications: usize) -> usize {
+    // A ring doubles as it fills.
+    let whole = log_bytes.next_power_of_two();
+    let ring = if whole < LOG_RING_BYTES_MIN { LOG_RING_BYTES_MIN } else { whole };
+    ring.saturating_mul(LOG_FORMS).saturating_add(publications.saturating_mul(LOG_INDEX_BYTES))
+}
+
 /// Bounds of `logs_bytes_max`. It must hold one whole log in all its forms at the least, which only the configuration
 /// knows.
 pub const LOGS_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(1024 * GIB));

@@ -3,10 +3,9 @@
 //! Pictures of it are left in target/browser for whoever wants to look.
 
 mod chromium;
-mod daemon;
 
 use self::chromium::{Chromium, Tab};
-use self::daemon::Daemon;
+use crate::daemon::Daemon;
 
 const CONNECTED: &str = "document.getElementById('state').textContent === 'connected'";
 
@@ -19,6 +18,18 @@ fn shown(text: &str) -> String {
     )
 }
 
+/// A daemon with the demo.
+fn start(more: &[&str]) -> Daemon {
+    Daemon::start(&[&["--demo", "--max-connections", "100"], more].concat())
+}
+
+/// Pushes to everyone; the answer.
+fn push(daemon: &Daemon, content_type: &str, message: &[u8]) -> String {
+    let response = daemon.ask("POST", "/push", &[("Content-Type", content_type)], message);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.text()
+}
+
 fn two_tabs(chromium: &Chromium, daemon: &Daemon) -> [Tab; 2] {
     let tabs = [0, 1].map(|_| chromium.open(&format!("http://{}/", daemon.public)));
     for tab in &tabs {
@@ -29,11 +40,11 @@ fn two_tabs(chromium: &Chromium, daemon: &Daemon) -> [Tab; 2] {
 
 #[test]
 fn a_push_reaches_every_tab() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("push"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("push"));
     let tabs = two_tabs(&chromium, &daemon);
 
     // As `curl -d hello 127.0.0.1:8081/push` sends it.
-    let answer = daemon.push("application/x-www-form-urlencoded", b"hello");
+    let answer = push(&daemon, "application/x-www-form-urlencoded", b"hello");
     assert!(answer.contains("\"recipients\":2"), "{answer}");
     for tab in &tabs {
         tab.until(&shown("hello"));
@@ -42,7 +53,7 @@ fn a_push_reaches_every_tab() {
         assert_eq!(tab.value(corner), true, "the pop-up is in the corner");
     }
 
-    daemon.push("application/octet-stream", &[0, 1, 2]);
+    push(&daemon, "application/octet-stream", &[0, 1, 2]);
     tabs[1].until(&shown("3 bytes of binary data"));
     for tab in &tabs {
         tab.until("document.querySelectorAll('.popup').length === 0");
@@ -52,7 +63,7 @@ fn a_push_reaches_every_tab() {
 
 #[test]
 fn the_form_pushes_to_every_tab() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("form"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("form"));
     let tabs = two_tabs(&chromium, &daemon);
 
     tabs[0].click("#push input");
@@ -81,7 +92,7 @@ fn the_form_pushes_to_every_tab() {
 
 #[test]
 fn what_is_pushed_is_text_and_never_markup() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("hostile"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("hostile"));
     let tabs = two_tabs(&chromium, &daemon);
     for hostile in [
         "<script>window.taken = true</script>",
@@ -89,7 +100,7 @@ fn what_is_pushed_is_text_and_never_markup() {
         "</span><svg onload=alert(1)>",
         "\u{202e}javascript:alert(1)\u{0}",
     ] {
-        daemon.push("text/plain", hostile.as_bytes());
+        push(&daemon, "text/plain", hostile.as_bytes());
         for tab in &tabs {
             tab.until(&shown(hostile));
         }
@@ -104,14 +115,15 @@ fn what_is_pushed_is_text_and_never_markup() {
 
 #[test]
 fn tabs_come_back_after_a_restart() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("restart"));
+    let (mut daemon, chromium) = (start(&[]), Chromium::start("restart"));
     let tabs = two_tabs(&chromium, &daemon);
-    daemon.push("text/plain", b"before");
+    push(&daemon, "text/plain", b"before");
     for tab in &tabs {
         tab.until(&shown("before"));
     }
 
-    let down = daemon.stop();
+    daemon.signal("TERM");
+    assert!(daemon.wait_exit().success(), "drained");
     for tab in &tabs {
         tab.until("document.getElementById('state').className === 'closed'");
     }
@@ -120,11 +132,12 @@ fn tabs_come_back_after_a_restart() {
     tabs[0].press_enter();
     tabs[0].until("document.getElementById('answer').className === 'wrong'");
 
-    let daemon = down.start_again();
+    let (public, admin) = (daemon.public.to_string(), daemon.admin().to_string());
+    let daemon = start(&["--listen", &public, "--admin", &admin]);
     for tab in &tabs {
         tab.until(CONNECTED);
     }
-    daemon.push("text/plain", b"after");
+    push(&daemon, "text/plain", b"after");
     for tab in &tabs {
         tab.until(&shown("after"));
         assert_eq!(tab.value("document.querySelectorAll('#feed li').length"), 2, "the feed is kept");
@@ -133,25 +146,25 @@ fn tabs_come_back_after_a_restart() {
 
 #[test]
 fn the_page_shows_connections_latency_and_how_to_push_from_a_shell() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("facts"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("facts"));
     let tabs = two_tabs(&chromium, &daemon);
     for tab in &tabs {
         tab.until("document.getElementById('connections').textContent === '2'");
         tab.until(r"/^[\d.]+ ms$/.test(document.getElementById('latency').textContent)");
-        let command = format!("curl -d hello {}/push", daemon.admin);
+        let command = format!("curl -d hello {}/push", daemon.admin());
         tab.until(&format!("document.getElementById('curl').textContent === '{command}'"));
         tab.assert_no_errors();
     }
-    let guarded = Daemon::start_with(&["--admin-token", "t0ken"]);
+    let guarded = start(&["--admin-token", "t0ken"]);
     let tab = chromium.open(&format!("http://{}/", guarded.public));
     let command =
-        format!("curl -H \"Authorization: Bearer $WSPUSH_ADMIN_TOKEN\" -d hello {}/push", guarded.admin);
+        format!("curl -H \"Authorization: Bearer $WSPUSH_ADMIN_TOKEN\" -d hello {}/push", guarded.admin());
     tab.until(&format!("document.getElementById('curl').textContent === '{command}'"));
 }
 
 #[test]
 fn a_channel_is_chosen_in_its_field() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("channel"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("channel"));
     let tabs = two_tabs(&chromium, &daemon);
     let choose = |tab: &Tab, name: &str| {
         tab.value("document.getElementById('channel').value = ''");
@@ -162,7 +175,7 @@ fn a_channel_is_chosen_in_its_field() {
     choose(&tabs[0], "public.news");
     tabs[0].until(CONNECTED);
     tabs[0].until("document.getElementById('whom').textContent === 'Push to public.news'");
-    let command = format!("curl -d hello '{}/push?channel=public.news'", daemon.admin);
+    let command = format!("curl -d hello '{}/push?channel=public.news'", daemon.admin());
     tabs[0].until(&format!("document.getElementById('curl').textContent === \"{command}\""));
     let answer = "document.getElementById('answer').textContent";
     tabs[0].click("#message");
@@ -171,7 +184,7 @@ fn a_channel_is_chosen_in_its_field() {
     tabs[0].until(&shown("to some"));
     tabs[0].until(&format!("{answer} === 'Publication 1, to 1 subscriber.'"));
     assert_eq!(tabs[1].value("document.querySelectorAll('#feed li').length"), 0);
-    daemon.push("text/plain", b"to all");
+    push(&daemon, "text/plain", b"to all");
     for tab in &tabs {
         tab.until(&shown("to all"));
     }
@@ -199,7 +212,7 @@ fn end_of(tab: &Tab, url: &str) -> (u64, String, bool) {
 
 #[test]
 fn a_page_is_told_why_it_is_refused() {
-    let (daemon, other) = (Daemon::start(), Daemon::start());
+    let (daemon, other) = (start(&[]), start(&[]));
     let chromium = Chromium::start("refused");
     let tab = chromium.open(&format!("http://{}/", daemon.public));
     tab.until(CONNECTED);
@@ -227,7 +240,7 @@ fn a_page_is_told_why_it_is_refused() {
     assert_eq!((code, clean), (4403, true));
     assert!(reason.starts_with("set origins to the pages that may connect: there is a cookie"), "{reason}");
     // One that gets no slot is told as well, though the server closes the connection at once.
-    let small = Daemon::start_with(&["--connections-per-address-max", "1", "--origins", "*"]);
+    let small = start(&["--connections-per-address-max", "1", "--origins", "*"]);
     let full = format!("ws://{}/ws?refusals=close", small.public);
     tab.value(&format!(
         "new Promise(done => {{ window.first = new WebSocket('{full}'); first.onopen = done }}).then(() => 0)"
@@ -241,7 +254,7 @@ fn a_page_is_told_why_it_is_refused() {
 
 #[test]
 fn form_data_is_pushed_as_the_field_says() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("form-data"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("form-data"));
     let tab = chromium.open(&format!("http://{}/", daemon.public));
     tab.until(CONNECTED);
     let post = |fill: &str| {
@@ -273,18 +286,18 @@ fn form_data_is_pushed_as_the_field_says() {
             "{answer}"
         );
     }
-    let answer = daemon.push("text/plain", b"the last one");
+    let answer = push(&daemon, "text/plain", b"the last one");
     assert!(answer.contains("\"offset\":4"), "{answer}");
 }
 
 #[test]
 fn the_page_fits_every_screen() {
-    let (daemon, chromium) = (Daemon::start(), Chromium::start("screens"));
+    let (daemon, chromium) = (start(&[]), Chromium::start("screens"));
     let tab = chromium.open(&format!("http://{}/", daemon.public));
     tab.until(CONNECTED);
     tab.picture("empty", 1100, 700, "light");
     for message in ["Deployment 4127 has finished.", "The build is green again."] {
-        daemon.push("text/plain", message.as_bytes());
+        push(&daemon, "text/plain", message.as_bytes());
         tab.until(&shown(message));
     }
     tab.click("#push input");
@@ -298,7 +311,7 @@ fn the_page_fits_every_screen() {
         tab.picture(&format!("demo-{scheme}"), 960, 680, scheme);
     }
     let long = format!("No place to break: https://example.com/{}\nLines are kept.", "x".repeat(120));
-    daemon.push("text/plain", long.as_bytes());
+    push(&daemon, "text/plain", long.as_bytes());
     tab.until(&shown(&long));
     for (name, width, height) in [("desktop", 1100, 860), ("phone", 390, 844), ("narrow", 320, 568)] {
         for scheme in ["light", "dark"] {

@@ -1,7 +1,7 @@
 //! How connections end: close codes, violations, half-closed and broken streams.
 
-use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, masked};
 use crate::daemon::{self, Daemon, WebSocket};
+use crate::wire::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
 
 #[test]
 fn a_close_code_is_echoed() {
@@ -81,7 +81,7 @@ fn violations_are_told_and_end_the_connection() {
     let mut binary = WebSocket::open_at(&daemon, "/chat");
     binary.text();
     binary.send(BINARY, b"x");
-    assert_eq!(daemon::websocket::close_of(&binary.frame()).0, 1003);
+    assert_eq!(close_of(&binary.frame()).0, 1003);
     drop(binary);
     daemon.wait_connections(0);
     let stats = daemon.stats();

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::daemon::{self, Daemon, WebSocket};
+use crate::daemon::{Daemon, WebSocket};
+use crate::wire::{CLOSE, close_of};
 use serde_json::Value;
 
 fn list(daemon: &Daemon, query: &str) -> Value {
@@ -116,7 +117,7 @@ fn delete_closes_with_a_code() {
         let response = daemon.ask("DELETE", &format!("{target}{query}"), &[], b"");
         assert_eq!((response.status, response.json()["code"].as_u64()), (200, Some(code)));
         let frame = client.frame();
-        assert_eq!(daemon::websocket::close_of(&frame), (code as u16, reason.to_owned()));
+        assert_eq!(close_of(&frame), (code as u16, reason.to_owned()));
         // Until it has answered it is on its way out, and can't be closed again.
         assert_eq!(daemon.ask("DELETE", &target, &[], b"").status, 404);
         client.send(frame.opcode, &frame.payload);
@@ -147,5 +148,5 @@ fn a_stale_id_names_nobody() {
     }
     assert_eq!(next.sync(), []);
     assert_eq!(daemon.ask("DELETE", &format!("/connections/{new}"), &[], b"").status, 200);
-    assert_eq!(next.frame().opcode, daemon::websocket::CLOSE);
+    assert_eq!(next.frame().opcode, CLOSE);
 }

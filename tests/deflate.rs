@@ -2,8 +2,8 @@
 
 #![cfg(feature = "deflate")]
 
-use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, TEXT, close_of, masked};
 use crate::daemon::{self, Daemon, Frame, Http, WebSocket, process};
+use crate::wire::{BINARY, CLOSE, CONTINUATION, HANDSHAKE, PING, TEXT, close_of, masked};
 
 const FIELD: &str = "Sec-WebSocket-Extensions";
 const RSV1: u8 = 0x40;
@@ -63,7 +63,7 @@ fn it_is_agreed_on_as_asked() {
     let daemon = Daemon::start(&[]);
     let always = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     let ask = |offer: &str| {
-        let fields = [&daemon::websocket::HANDSHAKE[..], &[(FIELD, offer)]].concat();
+        let fields = [&HANDSHAKE[..], &[(FIELD, offer)]].concat();
         let response = Http::tcp(daemon.public).ask("GET", "/ws", &fields, b"");
         (response.status, response.header(FIELD).map(str::to_owned))
     };
@@ -74,7 +74,7 @@ fn it_is_agreed_on_as_asked() {
     assert_eq!(ask("permessage-deflate; server_max_window_bits=\"1"), (400, None));
     drop(daemon);
     let daemon = Daemon::start(&["--deflate=false"]);
-    let fields = [&daemon::websocket::HANDSHAKE[..], &[(FIELD, "permessage-deflate")]].concat();
+    let fields = [&HANDSHAKE[..], &[(FIELD, "permessage-deflate")]].concat();
     let response = Http::tcp(daemon.public).ask("GET", "/ws", &fields, b"");
     assert_eq!((response.status, response.header(FIELD)), (101, None));
 }

@@ -1,7 +1,7 @@
 //! The demo: page, echo, chat, and the push form.
 
-use crate::daemon::websocket::{BINARY, TEXT};
-use crate::daemon::{self, Daemon, Frame, Http, WebSocket};
+use crate::daemon::{Daemon, Frame, Http, WebSocket};
+use crate::wire::{BINARY, TEXT, masked};
 use serde_json::{Value, json};
 
 #[test]
@@ -68,7 +68,7 @@ fn echo_gives_back_what_it_gets() {
 fn an_echo_that_is_not_listened_to_stops_listening() {
     let daemon = Daemon::start(&["--demo"]);
     let mut client = WebSocket::open_at(&daemon, "/echo");
-    let message = daemon::websocket::masked(true, BINARY, &[7; 60_000]);
+    let message = masked(true, BINARY, &[7; 60_000]);
     let mut writer = client.stream().try_clone().expect("a second handle");
     const COUNT: usize = 400;
     let writing = std::thread::spawn(move || {

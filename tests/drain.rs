@@ -1,7 +1,7 @@
 //! The end of the daemon, and changes of its settings while it runs.
 
-use crate::daemon::websocket::{CLOSE, close_of};
 use crate::daemon::{self, Daemon, Http, WebSocket, process};
+use crate::wire::{CLOSE, close_of};
 
 const GOING_AWAY: (u16, &str) = (1001, "the server is going away");
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::daemon::process::raise_own_limit;
-use crate::daemon::websocket::{CLOSE, PING};
 use crate::daemon::{self, Daemon, WebSocket};
+use crate::wire::{BINARY, CLOSE, PING, close_of};
 use serde_json::Value;
 
 const CLIENTS: usize = 500;
@@ -224,7 +224,7 @@ fn a_slow_consumer_is_closed_with_1013() {
         // Whole frames in order, then the reason, whether it was in the middle of a frame or not.
         while let Some(frame) = client.next() {
             if frame.opcode == CLOSE {
-                assert_eq!(daemon::websocket::close_of(&frame), (1013, "slow consumer".to_owned()));
+                assert_eq!(close_of(&frame), (1013, "slow consumer".to_owned()));
                 told += 1;
                 client.send(CLOSE, &frame.payload);
                 continue;
@@ -257,7 +257,7 @@ fn a_slow_consumer_may_skip_instead() {
         client.send(PING, b"end");
         let (mut next, mut gaps) = (1, 0);
         while let Some(frame) = client.next() {
-            if frame.opcode != daemon::websocket::BINARY {
+            if frame.opcode != BINARY {
                 // The answer to the ping stands between frames; what comes after it goes on in order.
                 if next > pushed { break } else { continue }
             }

@@ -4,8 +4,8 @@
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
-use crate::daemon::websocket::{CLOSE, HANDSHAKE, TEXT, close_of, masked};
 use crate::daemon::{Daemon, Http, WebSocket, wait};
+use crate::wire::{CLOSE, HANDSHAKE, TEXT, close_of, masked};
 use wspush::config::LogLevel;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, Server, Session,

@@ -1,7 +1,7 @@
 //! The opening handshake, right and wrong.
 
-use crate::daemon::websocket::{HANDSHAKE, KEY};
-use crate::daemon::{self, Daemon, Http, WebSocket};
+use crate::daemon::{Daemon, Http, WebSocket};
+use crate::wire::{HANDSHAKE, KEY, TEXT, masked};
 
 /// The handshake without one field, or with another value for it.
 fn altered<'a>(name: &str, value: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
@@ -117,7 +117,7 @@ fn frames_may_follow_in_the_same_segment() {
     let daemon = Daemon::start(&["--demo"]);
     let mut http = Http::tcp(daemon.public);
     let request = http.request("GET", "/echo", &HANDSHAKE, b"");
-    let early = daemon::websocket::masked(true, daemon::websocket::TEXT, b"early");
+    let early = masked(true, TEXT, b"early");
     http.send(&[request, early].concat());
     let response = http.response();
     assert_eq!(WebSocket::from_upgrade(http, &response).text(), "early");

@@ -1,7 +1,7 @@
 //! Heartbeats: silence is asked about, an answer keeps the connection, no answer ends it.
 
-use crate::daemon::websocket::{PING, PONG, TEXT};
 use crate::daemon::{self, Daemon, WebSocket};
+use crate::wire::{CLOSE, PING, PONG, TEXT};
 
 #[test]
 fn who_answers_stays_and_who_does_not_is_dropped() {
@@ -83,7 +83,7 @@ fn a_shorter_time_is_in_force_for_those_who_are_there() {
     let mut rude = WebSocket::open(&daemon);
     let id = daemon.id_of(&rude);
     assert_eq!(daemon.ask("DELETE", &format!("/connections/{id}"), &[], b"").status, 200);
-    assert_eq!(rude.frame().opcode, daemon::websocket::CLOSE);
+    assert_eq!(rude.frame().opcode, CLOSE);
     write("handshake_ms = 100\nclose_wait_ms = 100\n");
     daemon.signal("HUP");
     daemon.wait_event("reloaded");

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use crate::daemon::WebSocket;
-use crate::daemon::websocket::close_of;
+use crate::wire::close_of;
 use wspush::endpoint::Session;
 use wspush::{
     Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, PushError, Server,

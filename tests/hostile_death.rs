@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use crate::daemon::process::raise_own_limit;
-use crate::daemon::websocket::{CLOSE, TEXT, close_of};
 use crate::daemon::{self, Daemon, Http, PATIENCE, Sockets, WebSocket, field};
+use crate::wire::{CLOSE, TEXT, close_of};
 
 /// Asks for the health check again and again on new connections, which must all succeed.
 struct Visitors {

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use crate::daemon::process::{cpu_ticks, raise_own_limit, rss_bytes};
-use crate::daemon::websocket::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
 use crate::daemon::{self, Daemon, WebSocket, wait};
+use crate::wire::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
 
 /// What allocator and page slack may add to a bound.
 const SLACK_BYTES: u64 = 12 << 20;

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::daemon::process::{raise_own_limit, rss_bytes};
-use crate::daemon::{self, Daemon, Http, WebSocket};
+use crate::daemon::{Daemon, Http, WebSocket};
+use crate::wire::HANDSHAKE;
 use socket2::{Domain, Socket, Type};
 
 /// What the daemon may have grown by when everything hostile is gone: allocator slack, a touched page here and there.
@@ -21,7 +22,7 @@ fn a_trickle_of_bytes_is_no_request() {
     let mut subscriber = WebSocket::open(&daemon);
     let mut slow: Vec<Http> = (0..SLOW).map(|_| Http::tcp(daemon.public)).collect();
     // Each byte is a sign of life, and none moves the deadline.
-    let request = slow[0].request("GET", "/ws", &daemon::websocket::HANDSHAKE, b"");
+    let request = slow[0].request("GET", "/ws", &HANDSHAKE, b"");
     for (n, byte) in request.iter().take(request.len() - 1).enumerate() {
         for http in &mut slow {
             http.send(&[*byte]);
@@ -183,7 +184,7 @@ fn addresses_have_their_share_each() {
             open.push(WebSocket::ask_over(from(source, to), "/ws", &[]).expect("within the share"));
         }
         let mut fourth = from(source, to);
-        let response = fourth.ask("GET", "/ws", &daemon::websocket::HANDSHAKE, b"");
+        let response = fourth.ask("GET", "/ws", &HANDSHAKE, b"");
         assert_eq!(response.status, 503);
         assert!(response.text().contains("connections_per_address_max"));
         fourth.expect_end();

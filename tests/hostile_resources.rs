@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::daemon::process::signal;
-use crate::daemon::websocket::{PONG, TEXT};
 use crate::daemon::{Daemon, Http, Sockets, WebSocket};
+use crate::wire::{PONG, TEXT};
 
 #[test]
 fn a_full_log_and_a_full_inbox_lose_nothing_that_was_taken() {

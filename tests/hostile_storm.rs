@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use crate::daemon::process::{descriptors, raise_own_limit, rss_bytes};
-use crate::daemon::websocket::{HANDSHAKE, TEXT, masked};
 use crate::daemon::{self, Daemon, Http, PATIENCE, WebSocket};
+use crate::wire::{HANDSHAKE, TEXT, masked};
 
 /// How a stream ended.
 #[derive(Debug, PartialEq)]

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::daemon::process::rss_bytes;
 use crate::daemon::tls::{Authority, ClientOptions, TlsClient};
-use crate::daemon::websocket::{BINARY, CLOSE, HANDSHAKE, PING, PONG, TEXT, close_of, masked, narrow_socket};
+use crate::daemon::websocket::narrow_socket;
 use crate::daemon::{Daemon, Http, PATIENCE, wait};
+use crate::wire::{BINARY, CLOSE, PING, PONG, TEXT, close_of, masked, upgrade};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
@@ -70,11 +71,7 @@ fn bytes_come_one_by_one() {
                 slow.receive().unwrap();
             }
         }
-        let mut request = "GET /echo HTTP/1.1\r\nHost: a\r\n".to_owned();
-        for (name, value) in HANDSHAKE {
-            request += &format!("{name}: {value}\r\n");
-        }
-        slow.tls.writer().write_all(format!("{request}\r\n").as_bytes()).unwrap();
+        slow.tls.writer().write_all(&upgrade("/echo", "a", &[])).unwrap();
         drip(&mut slow);
         assert!(slow.head().starts_with("HTTP/1.1 101 "));
         slow.tls.writer().write_all(&masked(true, TEXT, &[b'x'; 300])).unwrap();

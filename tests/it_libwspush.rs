@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod library;
+mod wire;
 
 mod ffi;
 mod header;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod daemon;
+mod wire;
 
 mod admin_door;
 mod admin_http;

@@ -1,6 +1,8 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
 
+use crate::ffi::client::Client;
 use crate::library;
+use crate::wire;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -225,9 +227,9 @@ fn the_library_is_found() {
 /// One HTTP request and its answer.
 fn http(address: &str, request_line: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    let head = format!("{request_line} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close");
-    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+    let (method, target) = request_line.split_once(' ').unwrap();
+    let request = wire::request(method, target, "a", &[("Connection", "close")], body.as_bytes());
+    stream.write_all(&request).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -243,29 +245,14 @@ fn online_notification() {
     let address = line.strip_prefix("open http://").and_then(|rest| rest.split('/').next()).expect(&line);
     let page = http(address, "GET /", "");
     let port = page.split("location.hostname + ':").nth(1).and_then(|rest| rest.split('/').next());
-    let mut socket = TcpStream::connect(format!("127.0.0.1:{}", port.expect(&page))).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let request = "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        socket.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    let mut client = Client::open(port.expect(&page).parse().expect(&page), "/ws");
     assert!(http(address, "POST /notify", "message=").starts_with("HTTP/1.1 400"));
     assert!(http(address, "POST /notify", "message=%3Cb%3Ehello+you").starts_with("HTTP/1.1 200"));
-    let mut frame = [0; 14];
-    socket.read_exact(&mut frame).unwrap();
-    assert_eq!(&frame, b"\x81\x0c<b>hello you");
+    assert_eq!(client.text(), "<b>hello you");
     let terminated = Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert!(terminated.success());
-    let mut close = [0; 4];
-    socket.read_exact(&mut close).unwrap();
-    assert_eq!((close[0], &close[2..]), (0x88, &b"\x03\xe9"[..]));
-    drop(socket);
+    assert_eq!(client.until_closed(), 1001);
+    drop(client);
     wait(&mut child);
     for line in lines.map_while(Result::ok) {
         assert!(!jni_complaint(&line), "{line}");

@@ -1,7 +1,7 @@
 //! Messages at the borders of the length classes and of the limits, in both directions.
 
-use crate::daemon::websocket::{BINARY, CONTINUATION, TEXT, masked};
-use crate::daemon::{self, Daemon, Frame, WebSocket};
+use crate::daemon::{Daemon, Frame, WebSocket};
+use crate::wire::{BINARY, CONTINUATION, PING, PONG, TEXT, masked};
 
 /// Bytes that tell their place.
 fn pattern(len: usize) -> Vec<u8> {
@@ -101,7 +101,7 @@ fn replies_and_pushes_mix_only_at_frame_boundaries() {
     for n in 0..20_usize {
         let target = if n % 2 == 0 { "/push" } else { "/push?channel=public.a" };
         assert_eq!(daemon.ask("POST", target, &bytes, &pattern(300_000 + n)).status, 200);
-        client.send(daemon::websocket::PING, format!("ping {n}").as_bytes());
+        client.send(PING, format!("ping {n}").as_bytes());
         if n % 5 == 0 {
             daemon.push_to(&format!("/push?conn={id}"), "own");
         }
@@ -114,7 +114,7 @@ fn replies_and_pushes_mix_only_at_frame_boundaries() {
                 assert_eq!(frame.payload, pattern(frame.payload.len()));
                 lengths.push(frame.payload.len() - 300_000);
             }
-            daemon::websocket::PONG => pongs += 1,
+            PONG => pongs += 1,
             _ => {
                 assert_eq!(frame.payload, b"own");
                 own += 1;

@@ -1,7 +1,7 @@
 //! What happens at the bounds of descriptors and memory, and that everything comes back afterwards.
 
-use crate::daemon::websocket::{BINARY, TEXT, masked};
 use crate::daemon::{Daemon, Http, WebSocket, process, wait};
+use crate::wire::{BINARY, TEXT, masked};
 
 /// A connection that has begun a request.
 fn half(daemon: &Daemon) -> Http {

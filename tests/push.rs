@@ -1,7 +1,7 @@
 //! `POST /push`: what is taken, what is refused, and the receipt.
 
-use crate::daemon::websocket::{BINARY, TEXT};
 use crate::daemon::{self, Daemon, Frame, WebSocket};
+use crate::wire::{BINARY, TEXT};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

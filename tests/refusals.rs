@@ -1,8 +1,8 @@
 //! `?refusals=close`: a client that can't see a status is told by a close frame, and costs no more than any other that
 //! is refused.
 
-use crate::daemon::websocket::close_of;
-use crate::daemon::{self, Daemon, Http, WebSocket};
+use crate::daemon::{Daemon, Http, WebSocket};
+use crate::wire::{HANDSHAKE, close_of};
 
 /// Asks for this; the close frame that comes behind the 101.
 fn told(daemon: &Daemon, target: &str, more: &[(&str, &str)]) -> (u16, String) {
@@ -128,7 +128,7 @@ fn offered_subprotocols_get_an_answer() {
     for (offered, chosen) in [("one, two", "two"), ("one, three", "one")] {
         let mut http = Http::tcp(daemon.public);
         let more = [("Sec-WebSocket-Protocol", offered), ("Sec-WebSocket-Extensions", "permessage-deflate")];
-        let headers = [&daemon::websocket::HANDSHAKE, &more[..]].concat();
+        let headers = [&HANDSHAKE, &more[..]].concat();
         let response = http.ask("GET", "/ws?refusals=close&x=1", &headers, b"");
         assert_eq!((response.status, response.header("sec-websocket-protocol")), (101, Some(chosen)));
         assert_eq!(response.header("sec-websocket-extensions"), None);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::daemon::{self, Daemon, WebSocket};
+use crate::wire::close_of;
 
 /// A file of settings that goes with the test.
 struct Settings(PathBuf);
@@ -85,7 +86,7 @@ fn a_hup_that_can_not_be_taken_says_so() {
     daemon.signal("HUP");
     let line = daemon.wait_log(|line| line.contains("not reloaded"));
     assert!(line.contains("the server is stopping"), "{line}");
-    assert_eq!(daemon::websocket::close_of(&client.frame()).0, 1001);
+    assert_eq!(close_of(&client.frame()).0, 1001);
     client.send_close(1001, "");
     drop(client);
     assert!(daemon.wait_exit().success());

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::daemon::websocket::{BINARY, CLOSE, Frame, close_of, narrow_socket};
+use crate::daemon::websocket::narrow_socket;
 use crate::daemon::{self, Daemon, Http, WebSocket};
+use crate::wire::{BINARY, CLOSE, Frame, close_of};
 use serde_json::Value;
 
 const SIZES: [usize; 3] = [100, 1_000, 8_000];

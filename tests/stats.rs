@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::daemon::{self, Daemon, WebSocket};
+use crate::wire::{BINARY, HANDSHAKE, masked};
 use serde_json::Value;
 
 /// The samples of a Prometheus exposition, after it was checked line by line.
@@ -159,7 +160,7 @@ fn every_refusal_is_counted_under_its_reason() {
     ask("/ws", &[("Origin", "https://b.example")]);
     ask("/ws?channel=private", &[]);
     daemon::Http::tcp(daemon.public).ask("GET", "/ws", &[("Upgrade", "websocket")], b"");
-    daemon::Http::tcp(daemon.public).ask("POST", "/ws", &daemon::websocket::HANDSHAKE, b"");
+    daemon::Http::tcp(daemon.public).ask("POST", "/ws", &HANDSHAKE, b"");
     ask("/nowhere", &[]);
     let long = "x".repeat(9000);
     daemon::Http::tcp(daemon.public).ask("GET", "/ws", &[("X", &long)], b"");
@@ -182,7 +183,7 @@ fn every_refusal_is_counted_under_its_reason() {
 fn memory_is_told() {
     let daemon = Daemon::start(&[]);
     let mut client = WebSocket::open(&daemon);
-    client.send_raw(&daemon::websocket::masked(true, daemon::websocket::BINARY, &[0; 50_000])[..40_000]);
+    client.send_raw(&masked(true, BINARY, &[0; 50_000])[..40_000]);
     daemon.wait_stats("half a message", |s| s["memory"]["assembly_bytes"].as_u64() > Some(30_000));
     let receipt = daemon.push(&"x".repeat(100_000))["receipt"].clone();
     daemon.wait_delivered(&receipt);

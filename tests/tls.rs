@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use crate::daemon::tls::{Authority, ClientOptions, TlsClient};
-use crate::daemon::websocket::{CLOSE, TEXT};
 use crate::daemon::{self, Daemon, Http, WebSocket};
+use crate::wire::{CLOSE, HANDSHAKE, TEXT};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
@@ -212,7 +212,7 @@ fn clients_show_certificates_as_they_are_asked_to() {
             // In TLS 1.3 the client learns of a refusal only when it listens.
             let outcome = |config| {
                 TlsClient::connect(address, config).and_then(|mut client| {
-                    client.ask("/ws", &daemon::websocket::HANDSHAKE);
+                    client.ask("/ws", &HANDSHAKE);
                     client.try_head()
                 })
             };
@@ -266,7 +266,7 @@ fn a_certificate_comes_from_the_servers_own_pages() {
         let options = ClientOptions { own, ..in_version(&authority, BOTH[1]) };
         let mut client = TlsClient::connect(daemon.public, options.config()).unwrap();
         let more = [("Origin", origin)];
-        client.ask("/ws", &[&daemon::websocket::HANDSHAKE[..], &more].concat());
+        client.ask("/ws", &[&HANDSHAKE[..], &more].concat());
         let head = client.try_head().unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {expected} ")), "{own:?} {origin}: {head}");
     }

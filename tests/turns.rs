@@ -5,7 +5,7 @@ use crate::sim;
 use crate::sim::client::{Reader, Role};
 use crate::sim::deflate::deflated;
 use crate::sim::dice::Dice;
-use crate::sim::parse::client_frame;
+use crate::sim::wire::{self, BINARY, PING, PONG, masked};
 use crate::sim::world::World;
 use wspush::config::Config;
 use wspush::metrics::WorkKind;
@@ -19,7 +19,6 @@ const SHARE: u64 = 65_536;
 const CLIENTS: u64 = 2 * PART;
 
 const ATTACKERS: usize = 20;
-const MASK: [u8; 4] = [1, 2, 3, 4];
 
 fn world(config: Config) -> World {
     let config = Config { heartbeat_ms: 0, demo: true, ..config };
@@ -70,7 +69,7 @@ fn cuts(world: &World, kind: WorkKind) -> u64 {
 fn stand(world: &mut World, bystander: usize, kind: WorkKind) -> (usize, u64) {
     let (mut turns, mut most) = (0, 0);
     loop {
-        say(world, bystander, &client_frame(true, 9, b"x", MASK));
+        say(world, bystander, &masked(true, PING, b"x"));
         turns += 1;
         turn(world);
         while turns <= ATTACKERS / 2 && world.clients[bystander].wire.borrow().edge {
@@ -110,7 +109,7 @@ fn attack(world: &mut World, offer: &'static str, bytes: &[u8], (kind, step): (W
 #[test]
 #[cfg(feature = "deflate")]
 fn bombs() {
-    let mut bomb = client_frame(true, 2, &deflated(&vec![0; 65_536]), MASK);
+    let mut bomb = masked(true, BINARY, &deflated(&vec![0; 65_536]));
     bomb[0] |= 0x40;
     let mut world = world(Config::default());
     let step = (65_536 + bomb.len() as u64) * 2;
@@ -123,14 +122,14 @@ fn bombs() {
 #[test]
 fn tiny_frames() {
     let mut world = world(Config::default());
-    let pongs = client_frame(true, 10, b"", MASK).repeat(10_000);
+    let pongs = masked(true, PONG, b"").repeat(10_000);
     attack(&mut world, "", &pongs, (WorkKind::Frames, 64));
 }
 
 #[test]
 fn plain_floods() {
     let mut world = world(Config::default());
-    let message = client_frame(true, 2, &[0; 60_000], MASK);
+    let message = masked(true, BINARY, &[0; 60_000]);
     attack(&mut world, "", &message.repeat(15), (WorkKind::Read, 64 << 10));
     assert_eq!(world.reactor.counters().messages_in, 15 * ATTACKERS as u64);
 }
@@ -138,7 +137,7 @@ fn plain_floods() {
 #[test]
 fn floods_are_served_in_turn() {
     let mut world = world(Config::default());
-    let flood = client_frame(true, 10, b"", MASK).repeat(10_000);
+    let flood = masked(true, PONG, b"").repeat(10_000);
     let clients: Vec<usize> = (0..ATTACKERS).map(|_| open(&mut world, "/ws", "")).collect();
     // The first one comes long before the others.
     say(&mut world, clients[0], &flood.repeat(3));
@@ -175,11 +174,7 @@ fn requests() {
 fn names() {
     let request = |names: usize| {
         let names: Vec<String> = (0..names).map(|n| format!("channel=a{n}")).collect();
-        format!(
-            "GET /ws?{} HTTP/1.1\r\nHost: sim\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            names.join("&")
-        )
+        wire::upgrade(&format!("/ws?{}", names.join("&")), "sim", &[])
     };
     let config = |max| Config {
         handshake_bytes_max: 65_536,
@@ -192,7 +187,7 @@ fn names() {
     let bystander = open(&mut world, "/ws", "");
     for _ in 0..4 {
         let n = connect(&mut world);
-        say(&mut world, n, request(4_000).as_bytes());
+        say(&mut world, n, &request(4_000));
     }
     let (turns, most) = stand(&mut world, bystander, WorkKind::Names);
     assert!((400_000..=PART + 700_000).contains(&most), "{turns} turns, {most} units");
@@ -204,7 +199,7 @@ fn names() {
     let mut world = self::world(config(16));
     let bystander = open(&mut world, "/ws", "");
     let n = connect(&mut world);
-    say(&mut world, n, request(4_000).as_bytes());
+    say(&mut world, n, &request(4_000));
     turn(&mut world);
     let answer = String::from_utf8(take(&mut world, n)).expect("text");
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("channels_per_connection_max"), "{answer}");
@@ -230,7 +225,7 @@ fn handshakes_and_records() {
             world.clients[n].send(usize::MAX);
             world.clients[n].read(usize::MAX, now_us);
         }
-        say(&mut world, bystander, &client_frame(true, 9, b"x", MASK));
+        say(&mut world, bystander, &masked(true, PING, b"x"));
         turn(&mut world);
         assert_eq!(take(&mut world, bystander), [0x8a, 1, b'x'], "newcomers come behind it");
         most = most.max(world.reactor.units(WorkKind::Handshakes));
@@ -240,7 +235,7 @@ fn handshakes_and_records() {
     assert!((1..=2 * 262_144).contains(&most), "{most} units in a turn");
     assert!(cuts(&world, WorkKind::Handshakes) > 5);
     // Each of these frames is a record of its own.
-    let pong = client_frame(true, 10, b"", MASK);
+    let pong = masked(true, PONG, b"");
     for n in (0..world.clients.len()).filter(|&n| n != bystander) {
         let mut tls = world.clients[n].tls.take().expect("a tls");
         let bytes: Vec<u8> = (0..3_000).flat_map(|_| tls.seal(&pong)).collect();
@@ -373,7 +368,7 @@ fn events() {
     let mut world = world(Config::default());
     let clients: Vec<usize> = (0..400).map(|_| open(&mut world, "/ws", "")).collect();
     for &n in &clients {
-        say(&mut world, n, &client_frame(true, 10, b"", MASK).repeat(100));
+        say(&mut world, n, &masked(true, PONG, b"").repeat(100));
     }
     let (turns, most) = stand_without_asking(&mut world, WorkKind::Frames);
     // Each is 200 for its event, 1,000 to read and 6,400 for its frames.
@@ -404,7 +399,7 @@ fn lists_of_connections() {
         .collect();
     let (mut answers, mut most) = (vec![Vec::new(); ATTACKERS], 0);
     while world.turn.busy || most == 0 {
-        say(&mut world, bystander, &client_frame(true, 9, b"x", MASK));
+        say(&mut world, bystander, &masked(true, PING, b"x"));
         turn(&mut world);
         assert_eq!(take(&mut world, bystander), [0x8a, 1, b'x']);
         most = most.max(world.reactor.units(WorkKind::Listing));

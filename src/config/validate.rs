@@ -2,8 +2,9 @@
 
 use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
+use crate::alphabet::is_token;
 use crate::limits::{
-    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, LOG_FORMS, LOG_INDEX_BYTES, ORIGIN_BYTES_MAX, SWEEP_MS,
+    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, LOG_FORMS, ORIGIN_BYTES_MAX, SWEEP_MS, log_memory_bytes,
 };
 
 impl Config {
@@ -106,9 +107,7 @@ impl Config {
             return Err(self.invalid("assembly_bytes_max", &why));
         }
         // Whatever the other logs give up, one must have room.
-        let index = self.log_publications.saturating_mul(LOG_INDEX_BYTES);
-        let rings = self.log_bytes.next_power_of_two().saturating_mul(LOG_FORMS);
-        let one_log = rings.saturating_add(index);
+        let one_log = log_memory_bytes(self.log_bytes, self.log_publications);
         if self.logs_bytes_max < one_log {
             let why = format!(
                 "one log of log_bytes and log_publications, in all {LOG_FORMS} forms, needs {one_log} bytes"
@@ -153,9 +152,9 @@ fn duplicate<T: PartialEq>(list: &[T]) -> Option<&T> {
 
 /// A bearer token as in RFC 6750, 2.1.
 pub(super) fn check_token(token: &str) -> Result<(), String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let in_bearer = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     match token.len() {
-        1..=ADMIN_TOKEN_BYTES_MAX if token.bytes().all(is_token) => Ok(()),
+        1..=ADMIN_TOKEN_BYTES_MAX if token.bytes().all(in_bearer) => Ok(()),
         _ => Err(format!("a token has 1 to {ADMIN_TOKEN_BYTES_MAX} letters, digits and -._~+/=")),
     }
 }
@@ -212,10 +211,9 @@ pub(super) fn check_pattern(pattern: String) -> Result<String, String> {
     Err(format!("{pattern:?} is not a channel's name (letters, digits and ._-:/@+~!$), or a prefix and *"))
 }
 
-/// A token as in RFC 6455, 4.1 (RFC 7230, 3.2.6).
+/// A token as in RFC 6455, 4.1.
 pub(super) fn check_subprotocol(name: String) -> Result<String, String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.is_empty() && name.len() <= ORIGIN_BYTES_MAX && name.bytes().all(is_token) {
+    if name.len() <= ORIGIN_BYTES_MAX && is_token(name.as_bytes()) {
         return Ok(name);
     }
     Err(format!("{name:?} is not a subprotocol's name"))
@@ -326,7 +324,7 @@ mod tests {
         assert_eq!(config.validate().unwrap_err().key, "admin_body_bytes_max");
         config.assembly_bytes_max -= 1;
         assert_eq!(config.validate().unwrap_err().key, "assembly_bytes_max");
-        let one_log = LOG_FORMS * (4 << 20) + 1024 * LOG_INDEX_BYTES;
+        let one_log = log_memory_bytes(4 << 20, 1024);
         let config = Config { logs_bytes_max: one_log, ..Config::default() };
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();

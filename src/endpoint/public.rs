@@ -4,34 +4,10 @@ use crate::config::Config;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
+use super::kind::Kind;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::{admin, demo};
-
-/// Which endpoint an open WebSocket connection is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `/ws`: receives pushes.
-    Push,
-    /// `/echo`: gets back what it sends.
-    Echo,
-    /// `/chat`: everyone hears everyone.
-    Chat,
-    /// Was never let in, and only hears why (`?refusals=close`).
-    Refused,
-}
-
-impl Kind {
-    /// Its name in `/connections`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Push => "ws",
-            Kind::Echo => "echo",
-            Kind::Chat => "chat",
-            Kind::Refused => "refused",
-        }
-    }
-}
 
 /// What a request asks for.
 pub enum Route {
@@ -50,20 +26,20 @@ pub enum Route {
 /// Finds what a request asks for.
 pub fn route(head: &Head<'_>, config: &Config) -> Route {
     let answered = |answer: Result<Response, Refusal>| answer.map_or_else(Route::Refuse, Route::Respond);
-    match requests::path(head) {
-        "/ws" => Route::Socket(Kind::Push),
+    let path = requests::path(head);
+    match (path, Kind::at(path)) {
+        (_, Some(Kind::Push)) => Route::Socket(Kind::Push),
         _ if config.ws_only => not_found(),
-        "/healthz" => answered(health(head)),
+        ("/healthz", _) => answered(health(head)),
         _ if !config.demo => not_found(),
-        "/echo" => Route::Socket(Kind::Echo),
-        "/chat" => Route::Socket(Kind::Chat),
-        "/" => answered(get_only(head, &requests::PAGE, demo::page)),
-        "/demo/info" => match get_only(head, &requests::DEMO_INFO, || ()) {
+        (_, Some(kind)) => Route::Socket(kind),
+        ("/", _) => answered(get_only(head, &requests::PAGE, demo::page)),
+        ("/demo/info", _) => match get_only(head, &requests::DEMO_INFO, || ()) {
             Ok(()) => Route::DemoInfo,
             Err(refusal) => Route::Refuse(refusal),
         },
-        "/demo/push" if head.method == "POST" => Route::DemoPush,
-        "/demo/push" => Route::Refuse(admin::takes(&requests::DEMO_PUSH)),
+        ("/demo/push", _) if head.method == "POST" => Route::DemoPush,
+        ("/demo/push", _) => Route::Refuse(admin::takes(&requests::DEMO_PUSH)),
         _ => not_found(),
     }
 }

@@ -6,7 +6,7 @@ use crate::protocol::head::Head;
 use crate::protocol::media_type::MediaType;
 use crate::protocol::multipart::Parts;
 use crate::protocol::response::Refusal;
-use crate::protocol::{form, token};
+use crate::protocol::{form, list};
 use crate::push::{Message, PushError};
 
 use super::query::{Tally, shown};
@@ -123,7 +123,7 @@ fn part<'a>(media_type: &MediaType<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Re
 
 /// Nothing is unpacked here (RFC 9110 section 8.4).
 fn check_codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
-    let mut codings = values.flat_map(token::elements);
+    let mut codings = values.flat_map(list::elements);
     match codings.find(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         None => Ok(()),
         Some(coding) => {

@@ -1,10 +1,13 @@
 //! Close codes (RFC 6455 section 7.4), and the violations that lead to them.
 
-use super::frame::{self, Opcode};
 use std::fmt;
 
+use crate::limits::CONTROL_PAYLOAD_BYTES_MAX;
+
+use super::frame::{self, Opcode};
+
 /// Longest reason of a close frame: a control frame's 125 bytes less the code.
-pub const REASON_MAX: usize = 123;
+pub const REASON_MAX: usize = CONTROL_PAYLOAD_BYTES_MAX - 2;
 
 /// The status code of a close frame (RFC 6455 section 7.4.1).
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]

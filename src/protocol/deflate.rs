@@ -8,8 +8,10 @@
 //! that is no longer than a smaller window has no reference that reaches further back, and a longer one isn't
 //! compressed for a client with that window. So zlib's own trouble with a window of 2^8 never shows.
 
+use crate::limits::FRAME_HEADER_BYTES_MAX;
+
 use super::extensions::WINDOW_BITS_MAX;
-use super::frame::{self, Opcode, SERVER_HEADER_MAX};
+use super::frame::{self, Opcode};
 
 /// What a sync flush ends with; it isn't sent (RFC 7692 section 7.2.1).
 pub(super) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -56,9 +58,9 @@ impl Deflater {
         }
         let len = self.compress(payload)?;
         let (header, size) = frame::encode_deflated_header(opcode, len);
-        let start = SERVER_HEADER_MAX - size;
-        self.buffer[start..SERVER_HEADER_MAX].copy_from_slice(&header[..size]);
-        Some(&self.buffer[start..SERVER_HEADER_MAX + len])
+        let start = FRAME_HEADER_BYTES_MAX - size;
+        self.buffer[start..FRAME_HEADER_BYTES_MAX].copy_from_slice(&header[..size]);
+        Some(&self.buffer[start..FRAME_HEADER_BYTES_MAX + len])
     }
 
     /// Compresses into the buffer, behind the room for the header; how many bytes it became, always fewer.
@@ -69,14 +71,14 @@ impl Deflater {
         // A flush that has filled its room may not be over (zlib's manual on deflate()); one that has filled this much
         // was not worth it anyway.
         let room = payload.len() + TAIL.len();
-        self.buffer.truncate(BUFFER_AT_REST.max(SERVER_HEADER_MAX + room));
+        self.buffer.truncate(BUFFER_AT_REST.max(FRAME_HEADER_BYTES_MAX + room));
         self.buffer.shrink_to(BUFFER_AT_REST);
-        if self.buffer.len() < SERVER_HEADER_MAX + room {
-            self.buffer.resize(SERVER_HEADER_MAX + room, 0);
+        if self.buffer.len() < FRAME_HEADER_BYTES_MAX + room {
+            self.buffer.resize(FRAME_HEADER_BYTES_MAX + room, 0);
         }
         stream.reset();
         self.taken += payload.len() as u64;
-        let out = &mut self.buffer[SERVER_HEADER_MAX..SERVER_HEADER_MAX + room];
+        let out = &mut self.buffer[FRAME_HEADER_BYTES_MAX..FRAME_HEADER_BYTES_MAX + room];
         stream.compress(payload, out, zlib_rs::DeflateFlush::SyncFlush).ok()?;
         let written = usize::try_from(stream.total_out()).ok()?;
         let whole = written < room && stream.total_in() == payload.len() as u64;
@@ -123,7 +125,7 @@ mod tests {
         let mut picture = noise(SAMPLE_BYTES);
         picture.resize(100_000, 0);
         assert_eq!(deflater.frame(Opcode::Binary, &picture), None, "its beginning says enough");
-        assert!(deflater.buffer.len() <= BUFFER_AT_REST.max(SERVER_HEADER_MAX + 4 + SAMPLE_BYTES));
+        assert!(deflater.buffer.len() <= BUFFER_AT_REST.max(FRAME_HEADER_BYTES_MAX + 4 + SAMPLE_BYTES));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The envelope in which `wspush.v1` says a publication: its channel, where it lies there, and its payload, as one JSON
 //! object in a text frame. It is the same for every subscriber, so it is made once.
 
-use super::frame::{self, Opcode, SERVER_HEADER_MAX};
+use super::frame::{self, Opcode};
 use super::json;
+use crate::limits::FRAME_HEADER_BYTES_MAX;
 
 /// Whose publication it is, and which number it has there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +44,19 @@ impl Enveloper {
             push_missed(origin.channel, origin.epoch, (origin.offset, origin.offset), &mut self.buffer);
         }
         let (header, size) = frame::encode_header(Opcode::Text, self.object().len());
-        self.start = SERVER_HEADER_MAX - size;
-        self.buffer[self.start..SERVER_HEADER_MAX].copy_from_slice(&header[..size]);
+        self.start = FRAME_HEADER_BYTES_MAX - size;
+        self.buffer[self.start..FRAME_HEADER_BYTES_MAX].copy_from_slice(&header[..size]);
     }
 
     /// Leaves room for the longest header.
     fn begin(&mut self) {
         self.buffer.clear();
-        self.buffer.resize(SERVER_HEADER_MAX, 0);
+        self.buffer.resize(FRAME_HEADER_BYTES_MAX, 0);
     }
 
     /// The envelope that was made last.
     pub fn object(&self) -> &[u8] {
-        self.buffer.get(SERVER_HEADER_MAX..).unwrap_or_default()
+        self.buffer.get(FRAME_HEADER_BYTES_MAX..).unwrap_or_default()
     }
 
     /// The same as a frame.

@@ -6,9 +6,10 @@
 //! `client_no_context_takeover`, which spares the server a window for each connection; both may be answered without
 //! having been asked for (sections 7.1.1.1 and 7.1.1.2).
 
+use crate::alphabet::is_token;
+
 use super::head::Head;
 use super::response::Refusal;
-use super::token::is_token;
 
 /// Most extensions that a client may offer.
 pub const OFFERS_MAX: usize = 32;

@@ -1,15 +1,15 @@
 //! The frame codec (RFC 6455 section 5.2): headers from clients in, whole frames from the server out.
 
+use crate::limits::{CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX};
+
 use super::close::Violation;
 
-/// Longest header of a frame that the server sends: it is never masked.
-pub const SERVER_HEADER_MAX: usize = 10;
+/// A frame from a client has its mask behind the length.
+const MASK_BYTES: usize = 4;
 /// Longest header of a frame from a client.
-pub const CLIENT_HEADER_MAX: usize = 14;
-/// Longest payload of a control frame (RFC 6455 section 5.5).
-pub const CONTROL_PAYLOAD_MAX: usize = 125;
+const CLIENT_HEADER_MAX: usize = FRAME_HEADER_BYTES_MAX + MASK_BYTES;
 /// Longest control frame from a client, and so one more than what may have to be kept between two reads.
-pub const CONTROL_FRAME_MAX: usize = 6 + CONTROL_PAYLOAD_MAX;
+pub const CONTROL_FRAME_MAX: usize = 2 + MASK_BYTES + CONTROL_PAYLOAD_BYTES_MAX;
 
 const _: () = assert!(CLIENT_HEADER_MAX < CONTROL_FRAME_MAX);
 
@@ -100,7 +100,7 @@ pub fn decode_header(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Viol
         return Err(Violation::protocol("frame not masked"));
     }
     let short = second & !MASKED;
-    if opcode.is_control() && short > CONTROL_PAYLOAD_MAX as u8 {
+    if opcode.is_control() && short > CONTROL_PAYLOAD_BYTES_MAX as u8 {
         return Err(Violation::protocol("control frame over 125 bytes"));
     }
     let Some((len, at)) = (match short {
@@ -138,9 +138,9 @@ fn extended_64(bytes: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
 
 /// The header of an unfragmented server frame, and how many of the bytes count.
 #[inline]
-pub fn encode_header(opcode: Opcode, len: usize) -> ([u8; SERVER_HEADER_MAX], usize) {
-    debug_assert!(!opcode.is_control() || len <= CONTROL_PAYLOAD_MAX);
-    let mut header = [0; SERVER_HEADER_MAX];
+pub fn encode_header(opcode: Opcode, len: usize) -> ([u8; FRAME_HEADER_BYTES_MAX], usize) {
+    debug_assert!(!opcode.is_control() || len <= CONTROL_PAYLOAD_BYTES_MAX);
+    let mut header = [0; FRAME_HEADER_BYTES_MAX];
     header[0] = FIN | opcode as u8;
     if len < usize::from(LEN_16) {
         header[1] = len as u8;
@@ -166,7 +166,7 @@ pub fn encode(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
 
 /// The header of an unfragmented server frame with a deflated payload (RFC 7692 section 6), and how many of the bytes
 /// count.
-pub fn encode_deflated_header(opcode: Opcode, len: usize) -> ([u8; SERVER_HEADER_MAX], usize) {
+pub fn encode_deflated_header(opcode: Opcode, len: usize) -> ([u8; FRAME_HEADER_BYTES_MAX], usize) {
     let (mut header, size) = encode_header(opcode, len);
     header[0] |= RSV1;
     (header, size)
@@ -191,7 +191,7 @@ pub fn decode_server_header(bytes: &[u8]) -> Option<(usize, u64)> {
         return None;
     }
     let opcode = Opcode::from_nibble(first & 0x0f)?;
-    if opcode.is_control() && (first & FIN == 0 || short > CONTROL_PAYLOAD_MAX as u8) {
+    if opcode.is_control() && (first & FIN == 0 || short > CONTROL_PAYLOAD_BYTES_MAX as u8) {
         return None;
     }
     match short {
@@ -227,7 +227,7 @@ pub fn boundary_at(frames: &[u8], at: usize) -> Option<usize> {
 /// more, so it may be wrong in both directions.
 pub fn ends_with_close(bytes: &[u8]) -> bool {
     let close = 0x80 | Opcode::Close as u8;
-    (0..=CONTROL_PAYLOAD_MAX.min(bytes.len().saturating_sub(6))).any(|len| {
+    (0..=CONTROL_PAYLOAD_BYTES_MAX.min(bytes.len().saturating_sub(6))).any(|len| {
         let frame = bytes.len().checked_sub(6 + len).map(|start| &bytes[start..]);
         frame.is_some_and(|frame| frame[0] == close && usize::from(frame[1]) == 0x80 | len)
     })

@@ -1,10 +1,12 @@
 //! The opening handshake, server side (RFC 6455 section 4.2).
 
+use crate::alphabet::is_token;
+
 use super::body::Framing;
 use super::extensions::{self, Agreement};
 use super::head::Head;
+use super::list;
 use super::response::Refusal;
-use super::token;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
@@ -49,7 +51,7 @@ impl<'a> Upgrade<'a> {
 }
 
 fn protocols<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a [u8]> {
-    head.headers("sec-websocket-protocol").flat_map(token::elements)
+    head.headers("sec-websocket-protocol").flat_map(list::elements)
 }
 
 /// Whether a request wants to become a WebSocket; it may still be wrong in every other way.
@@ -99,7 +101,7 @@ fn is_version_13(head: &Head<'_>) -> Result<bool, Refusal> {
         // What nearly everybody sends.
         return Ok(true);
     }
-    let fields = head.headers("sec-websocket-version").map(token::elements);
+    let fields = head.headers("sec-websocket-version").map(list::elements);
     let mut fields =
         fields.map(|mut elements| (elements.next(), elements.next())).filter(|(first, _)| first.is_some());
     match (fields.next(), fields.next()) {
@@ -117,7 +119,7 @@ fn is_key(key: &str) -> bool {
 fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
     let mut seen = [&[][..]; PROTOCOLS_MAX];
     for (i, protocol) in protocols(head).enumerate() {
-        if !token::is_token(protocol) {
+        if !is_token(protocol) {
             return Err(Refusal::fixed(400, "malformed subprotocol"));
         }
         if i == PROTOCOLS_MAX {
@@ -148,7 +150,7 @@ pub fn respond(key: &str, protocol: Option<&str>, deflate: Option<Agreement>, ou
     const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                           Sec-WebSocket-Accept: ";
     let protocol = protocol.filter(|protocol| {
-        let token = token::is_token(protocol.as_bytes());
+        let token = is_token(protocol.as_bytes());
         debug_assert!(token, "subprotocol {protocol:?}");
         token
     });

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::body::Framing;
+use super::list;
 use super::response::Refusal;
 use super::target::{self, Target};
-use super::token;
 use httparse::{EMPTY_HEADER, Error, Header, Request, Status};
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ impl<'a> Head<'a> {
 
     /// Whether the comma-separated list in all fields of this name has this token, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        let mut elements = self.headers(name).flat_map(token::elements);
+        let mut elements = self.headers(name).flat_map(list::elements);
         elements.any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
     }
 

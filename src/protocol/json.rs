@@ -1,8 +1,5 @@
 //! JSON as far as it is written for every publication (RFC 8259): strings, and bytes as base64. What is said seldom is
 //! written by `serde_json`.
-//!
-//! A kilobyte of text with few quotes takes about 0.1 microseconds here; `serde_json`, which looks at one byte after
-//! the other, takes about 0.7.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -28,34 +25,32 @@ pub fn push_string(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text;
-    loop {
-        let (plain, behind) = rest.split_at(plain_bytes(rest));
-        out.extend_from_slice(plain);
-        let Some((&byte, behind)) = behind.split_first() else { break };
-        match short_escape(byte) {
-            0 => {
-                let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
-            }
-            short => out.extend_from_slice(&[b'\\', short]),
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        out.extend_from_slice(word);
+        let marks = special_bytes(u64::from_le_bytes(*word));
+        if marks == 0 {
+            rest = behind;
+            continue;
         }
-        rest = behind;
+        // The lowest byte that is marked is marked rightly: what is borrowed goes upwards.
+        let plain = marks.trailing_zeros() as usize / 8;
+        out.truncate(out.len() - word.len() + plain);
+        push_escaped(word[plain], out);
+        rest = &rest[plain + 1..];
+    }
+    for &byte in rest {
+        if byte < 0x20 || byte == b'"' || byte == b'\\' { push_escaped(byte, out) } else { out.push(byte) }
     }
     out.push(b'"');
 }
 
-/// How many bytes come before the first one that must be escaped: a quote, a backslash or a control character.
-fn plain_bytes(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks::<8>();
-    for (n, word) in words.iter().enumerate() {
-        // The lowest byte that is marked is marked rightly: what is borrowed goes upwards.
-        let marks = special_bytes(u64::from_le_bytes(*word));
-        if marks != 0 {
-            return 8 * n + marks.trailing_zeros() as usize / 8;
-        }
+/// Appends a byte that can't stand for itself.
+fn push_escaped(byte: u8, out: &mut Vec<u8>) {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+    match short_escape(byte) {
+        0 => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]),
+        short => out.extend_from_slice(&[b'\\', short]),
     }
-    let special = |&byte: &u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    8 * words.len() + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 /// Marks the bytes of a word that must be escaped by their highest bits, and maybe some above the lowest of them.

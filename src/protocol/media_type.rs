@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::token::is_token;
+use crate::alphabet::is_token;
 
 /// White space in fields (RFC 9110 section 5.6.3).
 const WHITE: [char; 2] = [' ', '\t'];

@@ -1,7 +1,7 @@
 //! Bytes in, values out: everything that a peer's bytes mean, and what ours must look like.
 //!
 //! Nothing here knows a socket, a clock or a log; bytes and limits come in as arguments, so the reactor, the
-//! simulator and the fuzzers drive the same code. It imports no other room of the crate.
+//! simulator and the fuzzers drive the same code. May import: limits, alphabet.
 //!
 //! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
 //! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
@@ -28,6 +28,7 @@ pub mod head;
 #[cfg(feature = "deflate")]
 pub mod inflate;
 pub mod json;
+pub mod list;
 pub mod mask;
 pub mod media_type;
 pub mod message;
@@ -36,7 +37,6 @@ pub mod origin;
 pub mod pool;
 pub mod response;
 pub mod target;
-pub mod token;
 pub mod utf8;
 
 pub use body::{Chunked, Framing};

@@ -8,8 +8,7 @@
 
 use super::channels::{ChannelId, Channels, LogLimits};
 use super::form::Lens;
-use super::log::RING_BYTES_MIN;
-use crate::limits::{LOG_FORMS, LOG_INDEX_BYTES};
+use crate::limits::log_memory_bytes;
 
 /// The entries that an index or a ledger has first.
 const ENTRIES_MIN: usize = 8;
@@ -33,7 +32,7 @@ pub enum Room {
 impl LogLimits {
     /// Bytes that one channel's log takes at the most, in all its forms.
     pub fn whole_bytes(&self) -> usize {
-        LOG_FORMS * self.bytes.next_power_of_two().max(RING_BYTES_MIN) + self.publications * LOG_INDEX_BYTES
+        log_memory_bytes(self.bytes, self.publications)
     }
 }
 

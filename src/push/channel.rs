@@ -149,12 +149,14 @@ impl Channel {
     ///
     /// This is what makes a burst larger than the log wait for the flush instead of turning everybody into a
     /// slow consumer. It also keeps cursors resolvable: see [`Cursor`].
+    #[inline]
     pub fn has_room(&self, lens: Lens) -> bool {
         self.subscribers == 0 || self.tail_after(lens) <= self.offered
     }
 
     /// Where the plain ring's tail will be once a publication of this size has been appended. All forms have the same
     /// bounds and are evicted in step, so the one that takes the most bytes decides.
+    #[inline]
     fn tail_after(&self, lens: Lens) -> u64 {
         let plain = &self.plain.log;
         let others =

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::limits::LOG_RING_BYTES_MIN;
+
 use super::budget::grown;
 
 /// A place in a log: the low half of a logical byte position.
@@ -33,9 +35,6 @@ pub struct Log {
     bytes_max: usize,
     publications_max: usize,
 }
-
-/// The ring's size before it has to grow; most channels never need more.
-pub(super) const RING_BYTES_MIN: usize = 1 << 10;
 
 impl Log {
     /// An empty log whose first publication will have offset `first_offset`.
@@ -126,7 +125,7 @@ impl Log {
         self.ends.shrink_to_fit();
         match (self.head - self.tail) as usize {
             0 => self.ring = Vec::new(),
-            live => self.move_to(live.next_power_of_two().max(RING_BYTES_MIN)),
+            live => self.move_to(live.next_power_of_two().max(LOG_RING_BYTES_MIN)),
         }
     }
 
@@ -250,7 +249,11 @@ impl Log {
     /// The ring's size when so many bytes are to lie in it. It doubles while it is below the bound: a channel of few,
     /// small publications stays within a page or two however long it lives.
     fn ring_for(&self, live: usize) -> usize {
-        if live <= self.ring.len() { self.ring.len() } else { live.next_power_of_two().max(RING_BYTES_MIN) }
+        if live <= self.ring.len() {
+            self.ring.len()
+        } else {
+            live.next_power_of_two().max(LOG_RING_BYTES_MIN)
+        }
     }
 
     /// Entries of the index when there is no room for one more.

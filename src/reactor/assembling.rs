@@ -21,7 +21,7 @@ pub(super) fn chunks_of<S>(slot: &Slot<S>) -> usize {
 impl<S: Socket> Reactor<S> {
     /// Counts what a connection holds of the pool by now. The admin listener's have a reserve of their own.
     pub(super) fn count_chunks(&mut self, index: usize) {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         if slot.phase != Phase::Admin {
             let from = || network_of(slot.socket.peer());
             self.shares.chunks.set(index as u32, chunks_of(slot), from);
@@ -34,7 +34,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn make_chunks_free(&mut self, index: usize, chunks: usize) -> bool {
         let free = self.pool.chunks_free() + chunks;
         while self.pool.chunks_free() < free {
-            let slot = &self.slots[index];
+            let slot = &self.connections.slots[index];
             let from = || network_of(slot.socket.peer());
             let Some(victim) = self.shares.chunks.victim(index as u32, chunks, from) else { return false };
             self.work.charge(WorkKind::Frames, DEADLINE);
@@ -48,14 +48,14 @@ impl<S: Socket> Reactor<S> {
     /// Others need what has come from a connection in part, or waits: it gets 503, or is closed.
     pub(super) fn lose_input(&mut self, index: usize, reason: &'static str) {
         // Those of the connection at hand are not for this one.
-        let replies = std::mem::take(&mut self.replies);
-        if self.slots[index].phase == Phase::Http {
+        let replies = std::mem::take(&mut self.scratch.replies);
+        if self.connections.slots[index].phase == Phase::Http {
             self.drop_input(index);
             self.refuse_unfinished(index, reason);
         } else {
             self.end_message(index, CloseCode::TRY_AGAIN_LATER, reason, CloseReason::Overload);
         }
-        self.replies = replies;
+        self.scratch.replies = replies;
     }
 
     /// A message that has begun has `message_ms` for the rest.
@@ -63,18 +63,20 @@ impl<S: Socket> Reactor<S> {
         if assembly.since_ms.is_some() {
             return;
         }
-        let (now_ms, slots) = (self.now.mono_ms(), &self.slots);
+        let (now_ms, slots) = (self.now.mono_ms(), &self.connections.slots);
         assembly.since_ms = Some(now_ms);
         let is_unfinished = |index: usize, serial: u32, since_ms: u64| {
             let slot = slots.get(index).filter(|slot| slot.serial == serial);
             slot.is_some_and(|slot| begun_ms(slot) == Some(since_ms))
         };
-        self.timers.messages.push_among(index, slots[index].serial, now_ms, is_unfinished);
+        self.connections.timers.messages.push_among(index, slots[index].serial, now_ms, is_unfinished);
     }
 
     /// A message's time is up, unless it was another one that the connection has finished since.
     pub(super) fn message_due(&mut self, index: usize, serial: u32) {
-        let Some(slot) = self.slots.get(index).filter(|slot| slot.serial == serial) else { return };
+        let Some(slot) = self.connections.get(index, serial) else {
+            return;
+        };
         let is_late = |since_ms| since_ms + self.config.message_ms <= self.now.mono_ms();
         if begun_ms(slot).is_some_and(is_late) {
             let code = CloseCode::POLICY_VIOLATION;
@@ -87,7 +89,7 @@ impl<S: Socket> Reactor<S> {
     fn end_message(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         self.drop_input(index);
         self.begin_close(index, code, reason, cause);
-        if let Some(slot) = self.slots.get_mut(index) {
+        if let Some(slot) = self.connections.slots.get_mut(index) {
             slot.flags.set(Flags::IGNORE_INPUT, true);
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
 use super::assembling::chunks_of;
+use super::connections::Census;
 use super::directory::Directory;
 use super::outbox::Stretch;
-use super::reactor::{Census, Reactor};
+use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
@@ -45,7 +46,7 @@ impl<S: Socket> Reactor<S> {
     /// Lets all logs begin at this logical position; only before there are connections and publications.
     #[doc(hidden)]
     pub fn start_logs_at(&mut self, position: u64) {
-        assert!(self.slots.is_empty());
+        assert!(self.connections.slots.is_empty());
         self.channels.start_at(position);
     }
 
@@ -53,24 +54,23 @@ impl<S: Socket> Reactor<S> {
     #[doc(hidden)]
     pub fn audit(&self) -> Audit {
         let mut audit = Audit {
-            connections: self.slots.len(),
+            connections: self.connections.slots.len(),
             chunks: self.pool.chunks_in_use(),
             chunks_backed: self.pool.chunks_backed(),
-            slots_used: self.slots_used,
-            pending: self.pending.len(),
+            slots_used: self.connections.used,
+            pending: self.inbox.pending.len(),
             logs_halved: self.metrics.logs_halved,
             ..Audit::default()
         };
         let mut census = Census::default();
         let mut partial_input = false;
-        let queued = self.work.queue().filter(|&(index, serial)| {
-            self.slots.get(index as usize).is_some_and(|slot| slot.serial == serial)
-        });
+        let queued =
+            self.work.queue().filter(|&(index, serial)| self.connections.has(index as usize, serial));
         let mut queued: Vec<u32> = queued.map(|(index, _)| index).collect();
         queued.sort_unstable();
-        let flagged = self.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
+        let flagged = self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
         assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
-        for (index, slot) in &self.slots {
+        for (index, slot) in &self.connections.slots {
             self.audit_slot(index, slot);
             match slot.phase {
                 Phase::Admin => census.admin += 1,
@@ -90,14 +90,14 @@ impl<S: Socket> Reactor<S> {
                 partial_input |= extra.assembly.is_some() || extra.http.is_some();
             }
         }
-        for index in self.tls.kernel.renewable() {
-            let slot = self.slots.get(index);
+        for index in self.wire.tls.kernel.renewable() {
+            let slot = self.connections.slots.get(index);
             assert!(
                 slot.is_some_and(|slot| slot.flags.any(Flags::KERNEL_TLS)),
                 "slot {index}: keys for nobody"
             );
         }
-        assert_eq!(census, self.census, "the census is wrong");
+        assert_eq!(census, self.connections.census, "the census is wrong");
         self.audit_backlog();
         self.audit_chunks();
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
@@ -111,7 +111,9 @@ impl<S: Socket> Reactor<S> {
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
             assert!(channel.log().tail() <= channel.log().head());
             let subscribers = match id {
-                DEFAULT => self.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::BROADCAST)).count(),
+                DEFAULT => {
+                    self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::BROADCAST)).count()
+                }
                 _ => channel.members.len(),
             };
             assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
@@ -119,7 +121,7 @@ impl<S: Socket> Reactor<S> {
             self.audit_forms(id, channel);
             self.audit_owed(id, channel);
             for (place, member) in channel.members.iter().enumerate() {
-                let slot = &self.slots[member.slot as usize];
+                let slot = &self.connections.slots[member.slot as usize];
                 let at = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
                 assert!(
                     at == Some(place as u32),
@@ -135,18 +137,18 @@ impl<S: Socket> Reactor<S> {
     /// The pool's chunks are counted where they are held.
     fn audit_chunks(&self) {
         let mut sum = 0;
-        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
+        for (index, slot) in self.connections.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
             let chunks = chunks_of(slot);
             assert_eq!(self.shares.chunks.held_by(index as u32), chunks, "slot {index}: chunks");
             sum += chunks;
         }
         assert_eq!(self.shares.chunks.audit(), sum);
         self.shares.backlog.audit();
-        for (index, slot) in self.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
+        for (index, slot) in self.connections.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
             let held = self.shares.backlog.held_by(index as u32);
             assert_eq!(held, slot.backlog_bytes(), "slot {index}: what waits");
         }
-        for (index, slot) in &self.slots {
+        for (index, slot) in &self.connections.slots {
             let assembly = slot.extra.as_ref().and_then(|extra| extra.assembly.as_ref());
             assert!(assembly.is_none_or(|assembly| assembly.since_ms.is_some()), "slot {index}: no deadline");
         }
@@ -155,7 +157,7 @@ impl<S: Socket> Reactor<S> {
     /// What waits is counted, a frame that several share once.
     fn audit_backlog(&self) {
         let mut saved = HashMap::new();
-        for (_, slot) in &self.slots {
+        for (_, slot) in &self.connections.slots {
             if let Some(rest) = slot.outbox().and_then(|outbox| outbox.rest.as_ref()) {
                 let (_, places) = saved.entry(Arc::as_ptr(&rest.saved)).or_insert((&rest.saved, 0));
                 *places += 1;
@@ -165,14 +167,14 @@ impl<S: Socket> Reactor<S> {
             assert_eq!(Arc::strong_count(saved), *places, "a saved frame that nobody is to get");
         }
         let saved: usize = saved.values().map(|(saved, _)| saved.held_bytes()).sum();
-        let backlog: usize = self.slots.iter().map(|(_, slot)| slot.backlog_bytes()).sum();
-        assert_eq!(backlog + saved, self.backlog_bytes, "the sum of what waits is wrong");
+        let backlog: usize = self.connections.slots.iter().map(|(_, slot)| slot.backlog_bytes()).sum();
+        assert_eq!(backlog + saved, self.wire.backlog_bytes, "the sum of what waits is wrong");
     }
 
     /// Who stands in mid-frame is listed, and who is owed something is counted.
     fn audit_owed(&self, id: ChannelId, channel: &Channel) {
         let (mut midway, mut owed) = ([const { Vec::new() }; Form::COUNT], [0; Form::COUNT]);
-        for (index, slot) in &self.slots {
+        for (index, slot) in &self.connections.slots {
             let form = slot.form.index();
             let log = channel.log_in(slot.form);
             if slot.mid_channel() == Some(id) {
@@ -230,10 +232,10 @@ impl<S: Socket> Reactor<S> {
             let takers = match id {
                 DEFAULT => {
                     let takes = |slot: &Slot<S>| slot.flags.any(Flags::BROADCAST) && slot.form == form;
-                    self.slots.iter().filter(|(_, slot)| takes(slot)).count()
+                    self.connections.slots.iter().filter(|(_, slot)| takes(slot)).count()
                 }
                 _ => {
-                    let takes = |slot: u32| self.slots[slot as usize].form == form;
+                    let takes = |slot: u32| self.connections.slots[slot as usize].form == form;
                     channel.members.iter().filter(|member| takes(member.slot)).count()
                 }
             };

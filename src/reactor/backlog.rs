@@ -18,7 +18,7 @@ impl<S: Socket> Reactor<S> {
     /// Changes what a connection holds, and keeps the sums right.
     #[inline]
     pub(super) fn hold<R>(&mut self, index: usize, change: impl FnOnce(&mut Slot<S>) -> R) -> R {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let before = slot.backlog_bytes();
         let result = change(slot);
         self.recount_backlog(index, before);
@@ -28,16 +28,16 @@ impl<S: Socket> Reactor<S> {
     /// Keeps the sums right for a connection that held `before` until now.
     #[inline]
     pub(super) fn recount_backlog(&mut self, index: usize, before: usize) {
-        let after = self.slots[index].backlog_bytes();
+        let after = self.connections.slots[index].backlog_bytes();
         if after != before {
-            self.backlog_bytes = self.backlog_bytes - before + after;
+            self.wire.backlog_bytes = self.wire.backlog_bytes - before + after;
             self.count_backlog(index);
         }
     }
 
     /// Counts what waits at a connection by now. The admin listener's few have no share.
     pub(super) fn count_backlog(&mut self, index: usize) {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         if slot.phase != Phase::Admin {
             let from = || network_of(slot.socket.peer());
             self.shares.backlog.set(index as u32, slot.backlog_bytes(), from);
@@ -48,27 +48,27 @@ impl<S: Socket> Reactor<S> {
     /// could give way is not looked for before its slice is over.
     fn backlog_limit(&self) -> usize {
         let max = self.config.backlog_bytes_max;
-        if self.tls.acceptor.is_some() { max - max / 8 } else { max }
+        if self.wire.tls.acceptor.is_some() { max - max / 8 } else { max }
     }
 
     /// Whether so many more bytes may wait at a connection; if it takes that, whoever's address holds most gives way.
     /// The admin listener's few always may, and so may a close frame: both have a bound in the number of connections.
     pub(super) fn has_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
-        self.slots[index].phase == Phase::Closing || self.has_input_room(index, bytes)
+        self.connections.slots[index].phase == Phase::Closing || self.has_input_room(index, bytes)
     }
 
     /// The same for input that waits. It has no exemption in a close: its sum is not bounded by the number of
     /// connections.
     pub(super) fn has_input_room(&mut self, index: usize, bytes: usize) -> bool {
-        self.slots[index].phase == Phase::Admin
-            || self.backlog_bytes.saturating_add(bytes) <= self.backlog_limit()
+        self.connections.slots[index].phase == Phase::Admin
+            || self.wire.backlog_bytes.saturating_add(bytes) <= self.backlog_limit()
             || self.make_backlog_room(index, bytes)
     }
 
     #[cold]
     fn make_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
-        while self.backlog_bytes.saturating_add(bytes) > self.backlog_limit() {
-            let slot = &self.slots[index];
+        while self.wire.backlog_bytes.saturating_add(bytes) > self.backlog_limit() {
+            let slot = &self.connections.slots[index];
             let from = || network_of(slot.socket.peer());
             let Some(victim) = self.shares.backlog.victim(index as u32, bytes, from) else { return false };
             self.lose_what_waits(victim);
@@ -78,7 +78,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Lets those give way who hold most, if a flush has left more than there may be.
     pub(super) fn shed_backlog(&mut self) {
-        while self.backlog_bytes > self.backlog_limit()
+        while self.wire.backlog_bytes > self.backlog_limit()
             && let Some(victim) = self.shares.backlog.any_victim()
         {
             self.lose_what_waits(victim);
@@ -89,14 +89,19 @@ impl<S: Socket> Reactor<S> {
     fn lose_what_waits(&mut self, index: usize) {
         self.work.charge(WorkKind::Send, DEADLINE);
         self.metrics.gave_way += 1;
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let serial = slot.serial;
         if slot.flags.any(Flags::BLOCKED_OR_TLS) {
             self.overloaded(index, true);
             return;
         }
         self.lose_input(index, "no memory left for what waits (backlog_bytes_max)");
-        if self.slots.get(index).is_some_and(|slot| slot.serial == serial && slot.backlog_bytes() > 0) {
+        if self
+            .connections
+            .slots
+            .get(index)
+            .is_some_and(|slot| slot.serial == serial && slot.backlog_bytes() > 0)
+        {
             self.remove(index, CloseReason::Overload);
         }
     }
@@ -104,22 +109,22 @@ impl<S: Socket> Reactor<S> {
     /// There is no room for what would have to wait at this connection: says so if a frame boundary allows it, and
     /// closes it. False: it is gone.
     pub(super) fn overloaded(&mut self, index: usize, mid_frame: bool) -> bool {
-        let id = self.slots[index].id(index);
+        let id = self.connections.slots[index].id(index);
         let fields: [(&str, &dyn std::fmt::Display); 2] =
             [("conn", &id), ("backlog_bytes_max", &self.config.backlog_bytes_max)];
         self.journal.event(self.now, LogLevel::Warn, "overloaded", &fields);
-        match self.slots[index].phase {
+        match self.connections.slots[index].phase {
             Phase::Open if !mid_frame => {
                 let code = CloseCode::TRY_AGAIN_LATER;
                 self.begin_close(index, code, "the server is short of memory", CloseReason::Overload);
             }
             Phase::Open | Phase::Closing => self.remove(index, CloseReason::Overload),
             Phase::Http | Phase::Admin => {
-                let peer = self.slots[index].socket.peer();
+                let peer = self.connections.slots[index].socket.peer();
                 self.refused(RefuseReason::Overload, "its answers wait (backlog_bytes_max)", peer);
                 self.remove(index, CloseReason::Overload);
             }
         }
-        self.slots.contains(index)
+        self.connections.slots.contains(index)
     }
 }

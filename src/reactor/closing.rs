@@ -18,7 +18,7 @@ use super::socket::Socket;
 impl<S: Socket> Reactor<S> {
     /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
     pub(super) fn fallen(&mut self, index: usize, id: ChannelId) -> bool {
-        if self.slots[index].mid_channel() == Some(id) {
+        if self.connections.slots[index].mid_channel() == Some(id) {
             // What it was in the middle of was not saved in time; nothing is left to say.
             self.cut_off(index, id);
             return false;
@@ -55,21 +55,23 @@ impl<S: Socket> Reactor<S> {
     /// Sends a close frame (RFC 6455 section 7.1.2), after the frame under way and what waits for this
     /// connection, and waits for the peer's.
     pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
-        if self.slots[index].phase != Phase::Open {
+        if self.connections.slots[index].phase != Phase::Open {
             return;
         }
         self.keep_frame_under_way(index);
         self.leave_channels(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         let bits = slot.flags.window_bits();
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
-        self.census.open_by_kind[self.slots[index].kind as usize] -= 1;
-        self.census.deflating -= usize::from(bits > 0);
-        self.census.closing += 1;
-        if self.slots[index].flags.any(Flags::BLOCKED) || self.slots[index].outbox().is_some() {
+        self.connections.census.open_by_kind[self.connections.slots[index].kind as usize] -= 1;
+        self.connections.census.deflating -= usize::from(bits > 0);
+        self.connections.census.closing += 1;
+        if self.connections.slots[index].flags.any(Flags::BLOCKED)
+            || self.connections.slots[index].outbox().is_some()
+        {
             self.hold(index, |slot| {
                 slot.flags.set(Flags::OUTBOX, true);
                 slot.extra_mut().outbox.get_or_insert_default().close = true;
@@ -83,14 +85,14 @@ impl<S: Socket> Reactor<S> {
     /// Gives back what half a request or message holds.
     pub(super) fn drop_input(&mut self, index: usize) {
         self.shares.chunks.set(index as u32, 0, || NOWHERE);
-        let before = self.slots[index].backlog_bytes();
-        let Some(extra) = &mut self.slots[index].extra else { return };
+        let before = self.connections.slots[index].backlog_bytes();
+        let Some(extra) = &mut self.connections.slots[index].extra else { return };
         message::abandon(&mut extra.assembly, &mut self.pool);
         if let Some(mut request) = extra.http.take() {
             self.pool.release(&mut request.chain);
         }
         extra.stash = None;
-        self.slots[index].tidy();
+        self.connections.slots[index].tidy();
         self.recount_backlog(index, before);
     }
 
@@ -99,10 +101,10 @@ impl<S: Socket> Reactor<S> {
         let untold = self.give_up_owed(index);
         self.leave_channels(index);
         self.drop_input(index);
-        let mut slot = self.slots.remove(index);
-        self.backlog_bytes -= slot.backlog_bytes();
+        let mut slot = self.connections.slots.remove(index);
+        self.wire.backlog_bytes -= slot.backlog_bytes();
         self.shares.backlog.set(index as u32, 0, || NOWHERE);
-        self.removed += 1;
+        self.connections.removed += 1;
         if slot.flags.any(Flags::KERNEL_TLS) {
             self.leave_kernel_tls(index, &mut slot);
         }
@@ -113,20 +115,20 @@ impl<S: Socket> Reactor<S> {
             }
             let _ = slot.socket.finish();
         }
-        set_blocked(&mut self.census, &mut slot.flags, false);
+        set_blocked(&mut self.connections.census, &mut slot.flags, false);
         if slot.phase == Phase::Admin {
-            self.census.admin -= 1;
-            self.admin_addresses.leave(index as u32);
+            self.connections.census.admin -= 1;
+            self.connections.admin_addresses.leave(index as u32);
         } else {
-            self.census.public -= 1;
-            self.addresses.leave(index as u32);
+            self.connections.census.public -= 1;
+            self.connections.addresses.leave(index as u32);
         }
         match slot.phase {
             Phase::Open => {
-                self.census.open_by_kind[slot.kind as usize] -= 1;
-                self.census.deflating -= usize::from(slot.flags.window_bits() > 0);
+                self.connections.census.open_by_kind[slot.kind as usize] -= 1;
+                self.connections.census.deflating -= usize::from(slot.flags.window_bits() > 0);
             }
-            Phase::Closing => self.census.closing -= 1,
+            Phase::Closing => self.connections.census.closing -= 1,
             Phase::Http | Phase::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
                 let ours =

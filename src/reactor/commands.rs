@@ -6,8 +6,8 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Lens, Message, Place, Publication, PushError, PushOptions,
-    Room,
+    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication, PushError,
+    PushOptions, Room,
 };
 
 use super::outbox::ITEM_BYTES;
@@ -30,15 +30,15 @@ impl<S: Socket> Reactor<S> {
 
     /// The same, up to the command of this number.
     pub(super) fn carry_out_until(&mut self, number: u64) {
-        if !self.carry_out_pending(number) || self.carried >= number {
+        if !self.carry_out_pending(number) || self.inbox.carried >= number {
             return;
         }
-        let mut taken = self.shared.take(std::mem::take(&mut self.spare));
-        self.pending.extend(taken.drain(..));
+        let mut taken = self.shared.take(std::mem::take(&mut self.inbox.spare));
+        self.inbox.pending.extend(taken.drain(..));
         taken.shrink_to(COMMANDS_AT_REST);
-        self.spare = taken;
-        if self.carry_out_pending(number) && self.pending.is_empty() {
-            self.pending.shrink_to(COMMANDS_AT_REST);
+        self.inbox.spare = taken;
+        if self.carry_out_pending(number) && self.inbox.pending.is_empty() {
+            self.inbox.pending.shrink_to(COMMANDS_AT_REST);
         }
     }
 
@@ -54,43 +54,43 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether commands wait for room in a log.
     pub(super) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+        !self.inbox.pending.is_empty()
     }
 
     /// Whether the command of this number is carried out.
     #[inline]
     pub(super) fn has_carried_out(&self, number: u64) -> bool {
-        self.carried >= number
+        self.inbox.carried >= number
     }
 
     /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
             // What callbacks have asked for behind what is done now.
-            while self.steps.front().is_some_and(|(after, _)| *after <= self.carried)
-                && let Some((_, step)) = self.steps.pop_front()
+            while self.inbox.steps.front().is_some_and(|(after, _)| *after <= self.inbox.carried)
+                && let Some((_, step)) = self.inbox.steps.pop_front()
             {
                 self.act(step);
             }
-            if self.carried >= number {
+            if self.inbox.carried >= number {
                 return true;
             }
-            if self.work.are_commands_used() && !self.pending.is_empty() {
+            if self.work.are_commands_used() && !self.inbox.pending.is_empty() {
                 self.work.cut(WorkKind::Commands);
                 return false;
             }
-            let (before, bytes) = (self.work.total(), self.pending.front().map_or(0, Command::bytes));
-            match self.pending.pop_front() {
+            let (before, bytes) = (self.work.total(), self.inbox.pending.front().map_or(0, Command::bytes));
+            match self.inbox.pending.pop_front() {
                 Some(Command::Publish { receipt, publication }) => {
                     if let Err(waits) = self.append(receipt, publication) {
-                        self.pending.push_front(waits);
+                        self.inbox.pending.push_front(waits);
                         return false;
                     }
                 }
                 Some(command) => self.act(command),
                 None => return true,
             }
-            self.carried += 1;
+            self.inbox.carried += 1;
             self.work.charge_command(bytes, before);
         }
     }
@@ -140,25 +140,31 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
         };
-        let channel = self.channels.get(id);
-        // While the plain frame has no room the other forms need not be made.
-        if !channel.has_room(Lens::plain(frame.len())) {
-            return Err(Command::Publish { receipt, publication });
+        let several = self.channels.get(id).has_other_forms();
+        let mut lens = Lens::plain(frame.len());
+        if several {
+            let channel = self.channels.get(id);
+            // While the plain frame has no room the other forms need not be made.
+            if !channel.has_room(lens) {
+                return Err(Command::Publish { receipt, publication });
+            }
+            // Once for everybody who takes it so, and only if there is somebody.
+            let origin = channel.origin(receipt.offset);
+            lens = self.encoder.encode(&publication, origin, |form| channel.wants(form));
+            self.charge_compressed();
         }
-        // Once for everybody who takes it so, and only if there is somebody.
-        let origin = channel.origin(receipt.offset);
-        let lens = self.encoder.encode(&publication, origin, |form| channel.wants(form));
-        self.charge_compressed();
         if !self.make_room(id, lens) {
             return Err(Command::Publish { receipt, publication });
         }
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
-        let encoded = self.encoder.encoded(&publication);
-        let (from, to) = encoded.deflated_bytes();
-        self.metrics.publications_deflated += u64::from(to > 0);
-        self.metrics.deflate_in_bytes += from as u64;
-        self.metrics.deflate_out_bytes += to as u64;
+        let encoded = if several { self.encoder.encoded(&publication) } else { Encoded::plain(frame) };
+        if several {
+            let (from, to) = encoded.deflated_bytes();
+            self.metrics.publications_deflated += u64::from(to > 0);
+            self.metrics.deflate_in_bytes += from as u64;
+            self.metrics.deflate_out_bytes += to as u64;
+        }
         let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
         self.channels.append(id, &encoded, place);
         if self.channels.get(id).subscribers == 0 {
@@ -219,7 +225,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The slot of an open WebSocket.
     pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
-        let slot = self.slots.get(conn.slot())?;
+        let slot = self.connections.slots.get(conn.slot())?;
         (slot.serial == conn.serial() && slot.phase == Phase::Open).then(|| conn.slot())
     }
 
@@ -252,7 +258,7 @@ impl<S: Socket> Reactor<S> {
     /// Whether so many bytes more may wait for a connection. A frame larger than the outbox may still go to one for
     /// which nothing waits.
     pub(super) fn outbox_has_room(&mut self, index: usize, bytes: usize) -> bool {
-        let waiting = self.slots[index].outbox_bytes();
+        let waiting = self.connections.slots[index].outbox_bytes();
         let fits = waiting == 0 || waiting + bytes <= self.config.outbox_bytes_max;
         self.metrics.outbox_overflow += u64::from(!fits);
         fits

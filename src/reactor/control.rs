@@ -23,7 +23,7 @@ const KINDS: [(Kind, ConnectionKind); 3] = [
 impl<S: Socket> Reactor<S> {
     /// The numbers that cost nothing to have.
     pub(super) fn light_stats(&self) -> Stats {
-        let census = &self.census;
+        let census = &self.connections.census;
         Stats {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: self.now.mono_ms() - self.started.mono_ms(),
@@ -34,20 +34,20 @@ impl<S: Socket> Reactor<S> {
             blocked: census.blocked as u64,
             deflating: census.deflating as u64,
             channels: self.channels.len() as u64,
-            inbox_commands: self.pending.len() as u64,
-            draining: self.draining.is_some(),
+            inbox_commands: self.inbox.pending.len() as u64,
+            draining: self.exit.draining.is_some(),
             rates: self.rates.rates(self.now.mono_ms(), &self.metrics),
             memory: Memory {
                 rss_bytes: 0,
                 slot_bytes: size_of::<Slot<S>>() as u64,
-                slots_bytes: (self.slots_used * size_of::<Slot<S>>()) as u64,
+                slots_bytes: (self.connections.used * size_of::<Slot<S>>()) as u64,
                 log_bytes: self.channels.log_bytes() as u64,
                 assembly_bytes: (self.pool.chunks_in_use() * CHUNK_BYTES) as u64,
-                backlog_bytes: self.backlog_bytes as u64,
+                backlog_bytes: self.wire.backlog_bytes as u64,
             },
             limits: StatsLimits {
                 max_connections: self.config.max_connections as u64,
-                connections_by_descriptors: self.descriptors as u64,
+                connections_by_descriptors: self.connections.descriptors as u64,
                 message_bytes_max: self.config.message_bytes_max as u64,
                 log_bytes: self.config.log_bytes as u64,
                 log_publications: self.config.log_publications as u64,
@@ -135,7 +135,7 @@ impl<S: Socket> Control for Reactor<S> {
             connections_closing: stats.closing,
             connections_admin: stats.admin_connections,
             connections_blocked: stats.blocked,
-            connections_kernel_tls: self.census.kernel_tls as u64,
+            connections_kernel_tls: self.connections.census.kernel_tls as u64,
             connections_deflating: stats.deflating,
             pool_chunks_used: self.pool.chunks_in_use() as u64,
             pool_chunks_backed: self.pool.chunks_backed() as u64,
@@ -151,7 +151,7 @@ impl<S: Socket> Control for Reactor<S> {
             ..Gauges::default()
         };
         for (kind, label) in KINDS {
-            gauges.connections.set(label, self.census.open_by_kind[kind as usize] as u64);
+            gauges.connections.set(label, self.connections.census.open_by_kind[kind as usize] as u64);
         }
         let mut text = String::new();
         self.metrics.write_prometheus(&gauges, &mut text);

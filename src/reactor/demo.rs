@@ -17,7 +17,7 @@ impl<S: Socket> Reactor<S> {
 
     pub(super) fn demo_info(&self) -> Response {
         demo::info(&Facts {
-            connections: self.census.open(),
+            connections: self.connections.census.open(),
             admin: self.admin_url.as_deref(),
             needs_token: self.config.admin_token.is_some(),
         })
@@ -32,7 +32,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn note_demo_refusal(&mut self, index: usize, refusal: &Refusal, reason: Option<RefuseReason>) {
-        let peer = self.slots[index].socket.peer();
+        let peer = self.connections.slots[index].socket.peer();
         match (reason, refusal.status) {
             (Some(reason), _) => self.refused(reason, &refusal.reason, peer),
             // What the inbox has no room for is counted there.

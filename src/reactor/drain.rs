@@ -57,13 +57,13 @@ impl<S: Socket> Reactor<S> {
         let (now_ms, drain_ms) = (self.now.mono_ms(), within_ms.unwrap_or(self.config.drain_ms));
         let deadline_ms = now_ms.saturating_add(drain_ms);
         let until_ms = now_ms + HANDOVER_MS.min(drain_ms / 2);
-        if let Some(drain) = &mut self.draining {
+        if let Some(drain) = &mut self.exit.draining {
             drain.deadline_ms = drain.deadline_ms.min(deadline_ms);
-        } else if let Some(handover) = &mut self.handover {
+        } else if let Some(handover) = &mut self.exit.handover {
             handover.until_ms = handover.until_ms.min(until_ms);
             handover.deadline_ms = handover.deadline_ms.min(deadline_ms);
         } else if self.config.reuseport {
-            self.handover = Some(Handover { until_ms, deadline_ms });
+            self.exit.handover = Some(Handover { until_ms, deadline_ms });
             self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
         } else {
             self.drain_until(deadline_ms);
@@ -74,7 +74,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn end_handover(&mut self) {
         let now_ms = self.now.mono_ms();
         if let Some(Handover { deadline_ms, .. }) =
-            self.handover.take_if(|handover| now_ms >= handover.until_ms)
+            self.exit.handover.take_if(|handover| now_ms >= handover.until_ms)
         {
             self.drain_until(deadline_ms);
         }
@@ -85,8 +85,8 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         let drain_ms = deadline_ms.saturating_sub(now_ms);
         let linger_until_ms = now_ms + LINGER_MS.min(drain_ms / 4);
-        self.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::WebSockets, next: 0 });
-        let count = self.slots.len();
+        self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::WebSockets, next: 0 });
+        let count = self.connections.slots.len();
         let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);
     }
@@ -94,40 +94,40 @@ impl<S: Socket> Reactor<S> {
     /// When the end goes on by itself.
     pub(super) fn end_due_ms(&self) -> Option<u64> {
         let now_ms = self.now.mono_ms();
-        let drain = self.draining.map(|drain| match drain.linger_until_ms {
+        let drain = self.exit.draining.map(|drain| match drain.linger_until_ms {
             until_ms if until_ms > now_ms => until_ms.min(drain.deadline_ms),
             _ => drain.deadline_ms,
         });
-        drain.or(self.handover.map(|handover| handover.until_ms))
+        drain.or(self.exit.handover.map(|handover| handover.until_ms))
     }
 
     /// Whether connections are still to be closed.
     pub(super) fn is_closing_all(&self) -> bool {
-        self.draining.is_some_and(|drain| drain.next < self.slots_used)
+        self.exit.draining.is_some_and(|drain| drain.next < self.connections.used)
     }
 
     /// Whether newcomers are the successor's already.
     pub fn is_handing_over(&self) -> bool {
-        self.handover.is_some()
+        self.exit.handover.is_some()
     }
 
     /// Whether the end has begun.
     pub fn is_draining(&self) -> bool {
-        self.draining.is_some()
+        self.exit.draining.is_some()
     }
 
     /// Whether the end has come so far that nobody is let in by this listener any more.
     pub fn is_shut(&self, role: ListenerRole) -> bool {
-        self.draining.is_some_and(|drain| role == ListenerRole::Public || drain.round == Round::Admin)
+        self.exit.draining.is_some_and(|drain| role == ListenerRole::Public || drain.round == Round::Admin)
     }
 
     /// Closes a slice of the connections. True: everyone is gone.
     pub(super) fn drain(&mut self) -> bool {
-        let Some(drain) = self.draining else { return false };
+        let Some(drain) = self.exit.draining else { return false };
         if self.now.mono_ms() >= drain.deadline_ms {
-            let left = self.slots.len();
-            for index in 0..self.slots_used {
-                if self.slots.contains(index) {
+            let left = self.connections.slots.len();
+            for index in 0..self.connections.used {
+                if self.connections.slots.contains(index) {
                     self.remove(index, CloseReason::Drain);
                 }
             }
@@ -138,14 +138,14 @@ impl<S: Socket> Reactor<S> {
         if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }
-        let until = self.slots_used.min(drain.next.saturating_add(self.config.flush_slice));
+        let until = self.connections.used.min(drain.next.saturating_add(self.config.flush_slice));
         for index in drain.next..until {
-            if self.slots.get(index).is_some_and(|slot| is_told(slot, drain.round)) {
+            if self.connections.slots.get(index).is_some_and(|slot| is_told(slot, drain.round)) {
                 self.tell_the_end(index);
             }
         }
-        self.draining = Some(self.after_slice(Drain { next: until, ..drain }));
-        let done = self.slots.is_empty();
+        self.exit.draining = Some(self.after_slice(Drain { next: until, ..drain }));
+        let done = self.connections.slots.is_empty();
         if done {
             self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &0)]);
         }
@@ -153,7 +153,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn tell_the_end(&mut self, index: usize) {
-        if self.slots[index].phase == Phase::Open {
+        if self.connections.slots[index].phase == Phase::Open {
             let (code, reason) = (CloseCode::GOING_AWAY, "the server is going away");
             self.close_in_order(index, code, reason, CloseReason::GoingAway);
         } else {
@@ -165,9 +165,9 @@ impl<S: Socket> Reactor<S> {
     fn after_slice(&self, drain: Drain) -> Drain {
         let lingers = self.now.mono_ms() < drain.linger_until_ms;
         let round = match drain.round {
-            _ if drain.next < self.slots_used || lingers => return drain,
+            _ if drain.next < self.connections.used || lingers => return drain,
             Round::WebSockets => Round::Http,
-            Round::Http if self.census.public == 0 => Round::Admin,
+            Round::Http if self.connections.census.public == 0 => Round::Admin,
             Round::Http | Round::Admin => return drain,
         };
         Drain { round, next: 0, ..drain }

@@ -15,27 +15,29 @@ impl<S: Socket> Reactor<S> {
     /// A connection's end has begun: it is looked after until its close frame is written, and then until the peer's
     /// has come.
     pub(super) fn await_close_written(&mut self, index: usize) {
-        if !self.slots[index].flags.any(Flags::BLOCKED) && self.slots[index].outbox().is_none() {
+        if !self.connections.slots[index].flags.any(Flags::BLOCKED)
+            && self.connections.slots[index].outbox().is_none()
+        {
             self.await_peer_close(index);
             return;
         }
         let left = self.left(index);
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) {
             ending.left = left;
         }
-        self.timers.close_progress.push(index, slot.serial, self.now.mono_ms());
+        self.connections.timers.close_progress.push(index, slot.serial, self.now.mono_ms());
     }
 
     /// A connection's close frame is written: now it is the peer's turn.
     pub(super) fn await_peer_close(&mut self, index: usize) {
-        let serial = self.slots[index].serial;
-        self.timers.closes.push(index, serial, self.now.mono_ms());
+        let serial = self.connections.slots[index].serial;
+        self.connections.timers.closes.push(index, serial, self.now.mono_ms());
     }
 
     /// Bytes that the peer has not taken: those that are with us, and those that are with the kernel.
     fn left(&self, index: usize) -> u64 {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let sealed = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let sealed = sealed.map_or(0, |session| session.unsent().len() as u64);
         let waiting = slot.outbox().map_or(0, |outbox| outbox.left());
@@ -48,16 +50,16 @@ impl<S: Socket> Reactor<S> {
         let waits = |slot: &&Slot<S>| {
             slot.serial == serial && slot.phase == Phase::Closing && slot.flags.any(Flags::BLOCKED)
         };
-        if self.slots.get(index).filter(waits).is_none() {
+        if self.connections.slots.get(index).filter(waits).is_none() {
             return;
         }
         let (left, now_ms) = (self.left(index), self.now.mono_ms());
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let Some(ending) = slot.extra.as_mut().and_then(|extra| extra.ending.as_mut()) else { return };
         // In a drain it may take until the end of that.
-        if self.draining.is_some() || left < ending.left && now_ms < ending.until_ms {
+        if self.exit.draining.is_some() || left < ending.left && now_ms < ending.until_ms {
             ending.left = left;
-            self.timers.close_progress.push(index, serial, now_ms);
+            self.connections.timers.close_progress.push(index, serial, now_ms);
             return;
         }
         self.metrics.goodbyes_unread += 1;

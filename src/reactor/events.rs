@@ -44,7 +44,7 @@ impl<S: Socket> Reactor<S> {
         if event.writable {
             self.writable(index);
         }
-        let Some(slot) = self.slots.get(index) else { return };
+        let Some(slot) = self.connections.slots.get(index) else { return };
         if !(event.readable || event.ended) || slot.flags.any(Flags::QUEUED) {
             return;
         }

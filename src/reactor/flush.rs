@@ -6,8 +6,9 @@ use std::ops::Range;
 use crate::metrics::{CloseReason, Metrics};
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
 
+use super::connections::Census;
 use super::output::{Sent, send};
-use super::reactor::{Census, Reactor};
+use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
 use super::tls::{Tls, send_sealed};
@@ -281,16 +282,16 @@ impl<S: Socket> Reactor<S> {
                 self.channels.requeue(id, false);
                 continue;
             };
-            let end = if id == DEFAULT { self.slots_used } else { self.channels.get(id).members.len() };
+            let end = if id == DEFAULT { self.connections.used } else { self.channels.get(id).members.len() };
             let until = end.min(walk.next.saturating_add(budget));
             budget -= until.saturating_sub(walk.next);
-            let before = self.backlog_bytes;
+            let before = self.wire.backlog_bytes;
             if id == DEFAULT {
                 self.walk_slots(walk.next, until);
             } else {
                 self.walk_members(id, walk.next, until);
             }
-            let has_sealed = self.backlog_bytes != before;
+            let has_sealed = self.wire.backlog_bytes != before;
             if has_sealed {
                 self.count_sealed(id, walk.next..until);
             }
@@ -322,7 +323,7 @@ impl<S: Socket> Reactor<S> {
                 DEFAULT => at,
                 _ => self.channels.get(id).members[at].slot as usize,
             };
-            if self.slots.get(index).is_some_and(|slot| slot.flags.any(Flags::TLS)) {
+            if self.connections.slots.get(index).is_some_and(|slot| slot.flags.any(Flags::TLS)) {
                 self.count_backlog(index);
             }
         }
@@ -346,7 +347,7 @@ impl<S: Socket> Reactor<S> {
         let mut plain_stretch = Stretch::before_head(&plain.log);
         let mut stretches = before_heads(plain, others);
         for index in from..until {
-            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
                 n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
                 _ => &mut plain_stretch,
@@ -361,11 +362,11 @@ impl<S: Socket> Reactor<S> {
                 ledger,
                 &mut cursor,
                 &mut self.metrics,
-                &mut self.tls,
-                &mut self.backlog_bytes,
+                &mut self.wire.tls,
+                &mut self.wire.backlog_bytes,
             );
             slot.cursor = cursor;
-            note(&mut self.census, &mut self.failures, slot, index, DEFAULT, offered);
+            note(&mut self.connections.census, &mut self.walk.failures, slot, index, DEFAULT, offered);
         }
         plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
@@ -378,7 +379,7 @@ impl<S: Socket> Reactor<S> {
         let mut stretches = before_heads(plain, others);
         for member in &mut members[from..until] {
             let index = member.slot as usize;
-            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
                 0 => &mut plain_stretch,
                 n => &mut stretches[n - 1],
@@ -392,10 +393,10 @@ impl<S: Socket> Reactor<S> {
                 ledger,
                 &mut member.cursor,
                 &mut self.metrics,
-                &mut self.tls,
-                &mut self.backlog_bytes,
+                &mut self.wire.tls,
+                &mut self.wire.backlog_bytes,
             );
-            note(&mut self.census, &mut self.failures, slot, index, id, offered);
+            note(&mut self.connections.census, &mut self.walk.failures, slot, index, id, offered);
         }
         plain_stretch.count(ledger, &mut self.metrics);
         stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
@@ -403,7 +404,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Deals with the subscribers that a slice has put aside.
     fn settle_failures(&mut self) {
-        let mut failures = std::mem::take(&mut self.failures);
+        let mut failures = std::mem::take(&mut self.walk.failures);
         for failure in failures.drain(..) {
             let (index, serial) = match failure {
                 WalkFailure::Fallen { index, serial, .. }
@@ -411,17 +412,17 @@ impl<S: Socket> Reactor<S> {
                 | WalkFailure::Midway { index, serial }
                 | WalkFailure::Broken { index, serial, .. } => (index as usize, serial),
             };
-            if self.slots.get(index).is_none_or(|slot| slot.serial != serial) {
+            if !self.connections.has(index, serial) {
                 continue;
             }
             match failure {
                 // One that may stay goes on when its socket takes more, or with the next flush.
                 WalkFailure::Fallen { channel, .. } => drop(self.fallen(index, channel)),
-                WalkFailure::Short { index, serial } => self.timers.retries.push((index, serial)),
+                WalkFailure::Short { index, serial } => self.connections.timers.retries.push((index, serial)),
                 WalkFailure::Midway { .. } => self.enter_midway(index),
                 WalkFailure::Broken { cause, .. } => self.remove(index, cause),
             }
         }
-        self.failures = failures;
+        self.walk.failures = failures;
     }
 }

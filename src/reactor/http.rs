@@ -43,9 +43,9 @@ impl<S: Socket> Reactor<S> {
         };
         let mut at = 0;
         loop {
-            if self.replies.len() > READ_BYTES {
+            if self.scratch.replies.len() > READ_BYTES {
                 self.send_replies(index);
-                match self.slots.get(index) {
+                match self.connections.slots.get(index) {
                     None => return,
                     Some(slot) if slot.flags.any(Flags::PAUSED) => {
                         self.keep_for_later(index, &input[at..]);
@@ -66,7 +66,7 @@ impl<S: Socket> Reactor<S> {
                 Progress::Used(n) => at += n,
                 Progress::Upgraded(n) => {
                     // The callback may have closed it, and its socket may be broken.
-                    if self.slots.contains(index) {
+                    if self.connections.slots.contains(index) {
                         self.websocket_input(index, &mut input[at + n..]);
                     }
                     return;
@@ -86,7 +86,7 @@ impl<S: Socket> Reactor<S> {
                 }
                 Progress::Over => {
                     self.send_replies(index);
-                    if self.slots.contains(index) {
+                    if self.connections.slots.contains(index) {
                         self.finish(index);
                     }
                     return;
@@ -98,7 +98,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Keeps input that can't be taken up now.
     fn keep_for_later(&mut self, index: usize, rest: &[u8]) {
-        if !self.slots.contains(index) {
+        if !self.connections.slots.contains(index) {
             return;
         }
         if self.has_backlog_room(index, rest.len()) {
@@ -115,7 +115,7 @@ impl<S: Socket> Reactor<S> {
         input: &'a mut [u8],
         gathered: &'a mut Vec<u8>,
     ) -> Option<&'a mut [u8]> {
-        let request = self.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut());
+        let request = self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut());
         let Some(request) = request.filter(|request| !request.chain.is_empty()) else { return Some(input) };
         let whole =
             input.contains(&b'\n') || request.chain.len() + input.len() > self.config.handshake_bytes_max;
@@ -133,7 +133,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Keeps the part of a head that is here, in chunks of the pool.
     fn stash_request(&mut self, index: usize, rest: &[u8]) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let reserve = match slot.phase {
             Phase::Admin if slot.flags.any(Flags::KNOWN) => 0,
             Phase::Admin => POOL_RESERVE / 2,
@@ -143,7 +143,7 @@ impl<S: Socket> Reactor<S> {
         let (now_ms, serial, served) = (self.now.mono_ms(), slot.serial, slot.flags.any(Flags::SERVED));
         let extra = slot.extra_mut();
         if extra.http.is_none() && served {
-            self.timers.handshakes.push(index, serial, now_ms);
+            self.connections.timers.handshakes.push(index, serial, now_ms);
         }
         let request =
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
@@ -153,7 +153,7 @@ impl<S: Socket> Reactor<S> {
             self.refuse_unfinished(index, reason);
             return;
         }
-        if let Some(request) = self.slots[index].extra_mut().http.as_mut() {
+        if let Some(request) = self.connections.slots[index].extra_mut().http.as_mut() {
             let appended = self.pool.append(&mut request.chain, rest, reserve);
             debug_assert!(appended, "there is room");
         }
@@ -164,14 +164,15 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn refuse_unfinished(&mut self, index: usize, reason: &'static str) {
         self.refuse_for_memory(index, reason);
         self.send_replies(index);
-        if self.slots.contains(index) {
+        if self.connections.slots.contains(index) {
             self.finish(index);
         }
     }
 
     /// Takes one request, or a piece of a body.
     fn http_step(&mut self, index: usize, input: &[u8]) -> Progress {
-        let body = self.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut()?.body.as_mut());
+        let body =
+            self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut()?.body.as_mut());
         if body.is_some() {
             return self.body_step(index, input);
         }
@@ -211,18 +212,18 @@ impl<S: Socket> Reactor<S> {
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
     fn opens_too_soon(&mut self, index: usize, head: &Head<'_>) -> bool {
         !self.has_carried_out(self.shared.own.last())
-            && self.slots[index].phase == Phase::Http
+            && self.connections.slots[index].phase == Phase::Http
             && matches!(public::route(head, &self.config), Route::Socket(Kind::Push))
             && !self.may_call_back(index)
     }
 
     /// Whether the answer to this request depends on its body. Who passes the fence is known from here on.
     fn takes_body(&mut self, index: usize, head: &Head<'_>) -> bool {
-        match self.slots[index].phase {
+        match self.connections.slots[index].phase {
             Phase::Admin => {
                 let passes = guard::check(head, &self.fence()).is_ok();
                 if passes {
-                    self.slots[index].flags.set(Flags::KNOWN, true);
+                    self.connections.slots[index].flags.set(Flags::KNOWN, true);
                 }
                 passes
             }
@@ -238,7 +239,7 @@ impl<S: Socket> Reactor<S> {
 
     /// A body on this connection's listener may have so many bytes.
     fn body_bytes_max(&self, index: usize) -> usize {
-        match self.slots[index].phase {
+        match self.connections.slots[index].phase {
             Phase::Admin => self.config.admin_body_bytes_max,
             _ => self.config.message_bytes_max,
         }
@@ -246,11 +247,11 @@ impl<S: Socket> Reactor<S> {
 
     fn begin_body(&mut self, index: usize, head: &Head<'_>, bytes: &[u8], framing: BodyFraming) -> Progress {
         if head.expects_continue() {
-            self.replies.extend_from_slice(response::CONTINUE);
+            self.scratch.replies.extend_from_slice(response::CONTINUE);
         }
-        let (now_ms, slot) = (self.now.mono_ms(), &mut self.slots[index]);
+        let (now_ms, slot) = (self.now.mono_ms(), &mut self.connections.slots[index]);
         if slot.extra.as_ref().is_none_or(|extra| extra.http.is_none()) {
-            self.timers.handshakes.push(index, slot.serial, now_ms);
+            self.connections.timers.handshakes.push(index, slot.serial, now_ms);
         }
         if !self.has_backlog_room(index, bytes.len()) {
             return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");
@@ -288,7 +289,7 @@ impl<S: Socket> Reactor<S> {
     /// Answers a request that took `used` bytes of the input; None: what follows is of no use.
     fn dispatch(&mut self, index: usize, head: &Head<'_>, body: &[u8], used: Option<usize>) -> Progress {
         self.end_request(index);
-        if self.slots[index].phase == Phase::Admin {
+        if self.connections.slots[index].phase == Phase::Admin {
             self.metrics.admin_requests += 1;
             if head.method != "POST" {
                 // Whoever has pushed and then looks must see it, though the flush has not come to it yet.
@@ -317,7 +318,9 @@ impl<S: Socket> Reactor<S> {
                 self.respond(index, head, &response, used)
             }
             Route::Socket(kind) => match self.upgrade(index, head, kind) {
-                Ok(()) if self.slots.contains(index) => used.map_or(Progress::Over, Progress::Upgraded),
+                Ok(()) if self.connections.slots.contains(index) => {
+                    used.map_or(Progress::Over, Progress::Upgraded)
+                }
                 Ok(()) => Progress::Over,
                 Err(refusal) => {
                     // Whoever is refused for want of room must not keep the little there is.
@@ -330,8 +333,8 @@ impl<S: Socket> Reactor<S> {
 
     /// The request at hand has been read whole.
     fn end_request(&mut self, index: usize) {
-        let before = self.slots[index].backlog_bytes();
-        let slot = &mut self.slots[index];
+        let before = self.connections.slots[index].backlog_bytes();
+        let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::SERVED, true);
         if let Some(extra) = &mut slot.extra
             && let Some(mut request) = extra.http.take()
@@ -350,20 +353,21 @@ impl<S: Socket> Reactor<S> {
         response: &Response,
         used: Option<usize>,
     ) -> Progress {
-        debug_assert!(self.slots.contains(index));
-        let stays = head.keep_alive() && self.draining.is_none() && self.may_stay(index, response.status);
+        debug_assert!(self.connections.slots.contains(index));
+        let stays =
+            head.keep_alive() && self.exit.draining.is_none() && self.may_stay(index, response.status);
         let used = used.filter(|_| stays);
-        if self.slots[index].phase == Phase::Admin && response.status >= 400 {
+        if self.connections.slots[index].phase == Phase::Admin && response.status >= 400 {
             self.metrics.admin_refused += 1;
         }
         self.work.charge(WorkKind::Heads, response.body.len() as u64 / BYTES);
-        response.write(&mut self.replies, used.is_some(), head.method == "HEAD");
+        response.write(&mut self.scratch.replies, used.is_some(), head.method == "HEAD");
         used.map_or(Progress::Over, Progress::Used)
     }
 
     /// Answers what is no proper request. Where the next one would begin nobody knows, so this is the last answer.
     fn refuse(&mut self, index: usize, refusal: &Refusal) -> Progress {
-        if self.slots[index].phase == Phase::Http {
+        if self.connections.slots[index].phase == Phase::Http {
             self.note_refusal(index, refusal.status, &refusal.reason);
         } else {
             self.metrics.admin_refused += 1;
@@ -374,7 +378,7 @@ impl<S: Socket> Reactor<S> {
 
     /// As [`refuse`](Self::refuse), for want of memory.
     fn refuse_for_memory(&mut self, index: usize, text: &'static str) -> Progress {
-        let peer = self.slots[index].socket.peer();
+        let peer = self.connections.slots[index].socket.peer();
         self.refused(RefuseReason::Overload, text, peer);
         self.say_no(index, &Refusal::fixed(503, text));
         Progress::Over

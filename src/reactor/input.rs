@@ -38,7 +38,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn readable(&mut self, index: usize, to_end: bool, share: u64) {
         self.work.begin_share(share);
         loop {
-            let serial = match self.slots.get(index) {
+            let serial = match self.connections.slots.get(index) {
                 // It may have to wait for something else: see `may_call_back`, `begin_listing`.
                 Some(slot) if slot.is_read() => slot.serial,
                 _ => return,
@@ -52,7 +52,7 @@ impl<S: Socket> Reactor<S> {
                 return;
             }
             if self.work.is_share_used() {
-                if self.slots.get(index).is_some_and(|slot| slot.serial == serial) {
+                if self.connections.has(index, serial) {
                     self.go_on_later(index);
                 }
                 return;
@@ -62,7 +62,7 @@ impl<S: Socket> Reactor<S> {
 
     /// How much is read from a connection at once.
     fn input_bytes(&self, index: usize) -> usize {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         if slot.phase == Phase::Admin || slot.flags.any(Flags::FINISH) {
             return READ_BYTES;
         }
@@ -73,15 +73,15 @@ impl<S: Socket> Reactor<S> {
 
     /// The same of one that speaks TLS.
     pub(super) fn records_bytes(&self, index: usize) -> usize {
-        let session = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let session = self.connections.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
         session.map_or(0, |session| session.record_left()).clamp(RECORDS_BYTES, READ_BYTES)
     }
 
     fn read_once(&mut self, index: usize) -> Read {
         // The buffer is taken out so that what lies in it can be used while the reactor is changed.
-        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = std::mem::take(&mut self.scratch.input);
         let read = self.read_into(index, &mut buffer);
-        self.buffer = buffer;
+        self.scratch.input = buffer;
         read
     }
 
@@ -89,9 +89,9 @@ impl<S: Socket> Reactor<S> {
         if let Some(mut stash) = self.hold(index, Slot::take_large_stash) {
             // Input that had to wait for the outbox; it comes before anything new.
             self.input(index, &mut stash);
-            return if self.slots.contains(index) { Read::More } else { Read::Gone };
+            return if self.connections.slots.contains(index) { Read::More } else { Read::Gone };
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::TLS) {
             return self.read_tls(index, buffer);
         }
@@ -101,7 +101,7 @@ impl<S: Socket> Reactor<S> {
         let room = self.input_bytes(index).min(buffer.len() - kept);
         self.metrics.recvs += 1;
         self.work.charge(WorkKind::Read, CALL);
-        match self.slots[index].socket.recv(&mut buffer[kept..kept + room]) {
+        match self.connections.slots[index].socket.recv(&mut buffer[kept..kept + room]) {
             Ok(0) => {
                 self.put_aside(index, &mut buffer[..kept]);
                 if self.work.has_postponed() { Read::More } else { self.read_end(index) }
@@ -112,7 +112,7 @@ impl<S: Socket> Reactor<S> {
                     self.hold(index, |slot| slot.keep(&[]));
                 }
                 self.input(index, &mut buffer[..kept + n]);
-                match self.slots.get(index) {
+                match self.connections.slots.get(index) {
                     Some(slot) if slot.serial == serial => {}
                     _ => return Read::Gone,
                 }
@@ -134,7 +134,7 @@ impl<S: Socket> Reactor<S> {
         let stamp = self.stamp();
         self.metrics.recv_bytes += bytes as u64;
         self.work.charge(WorkKind::Read, bytes as u64 / BYTES);
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.seen = stamp;
         slot.flags.set(Flags::PINGED, false);
         slot.serial
@@ -142,7 +142,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Nothing more will come, and what came before is taken up.
     pub(super) fn read_end(&mut self, index: usize) -> Read {
-        match self.slots.get(index) {
+        match self.connections.slots.get(index) {
             // The end is still there when the answers to what came before it are written.
             Some(slot) if slot.flags.any(Flags::PAUSED) => {}
             Some(_) => self.end_of_stream(index),
@@ -158,7 +158,7 @@ impl<S: Socket> Reactor<S> {
             return Read::Gone;
         }
         // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
-        self.timers.retries.push((index as u32, self.slots[index].serial));
+        self.connections.timers.retries.push((index as u32, self.connections.slots[index].serial));
         self.metrics.kernel_shortages.bump(Shortage::Recv);
         Read::Drained
     }
@@ -174,7 +174,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Hands input to whoever the connection's state says.
     pub(super) fn input(&mut self, index: usize, input: &mut [u8]) {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         match slot.phase {
             _ if slot.flags.any(Flags::FINISH) => {}
             Phase::Http | Phase::Admin => self.http_input(index, input),
@@ -184,7 +184,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The peer has closed its side.
     pub(super) fn end_of_stream(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         match slot.phase {
             // A client may close its side as soon as it has asked, or sent its close frame; it still gets its answer.
             Phase::Http | Phase::Admin | Phase::Closing if slot.flags.any(Flags::BLOCKED) => {

@@ -29,7 +29,7 @@ pub(super) struct Listing {
 impl<S: Socket> Reactor<S> {
     /// Begins a list for a connection, which waits for it.
     pub(super) fn begin_listing(&mut self, index: usize, head: &Head<'_>, asked: List, goes_on: bool) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::LISTING, true);
         let next = asked.after.map_or(0, |id| id.slot() + 1);
         self.listings.push_back(Listing {
@@ -46,7 +46,7 @@ impl<S: Socket> Reactor<S> {
     /// Goes on with the lists, one after the other, as far as the turn goes.
     pub(super) fn go_on_listing(&mut self) {
         while let Some(mut listing) = self.listings.pop_front() {
-            if self.slots.get(listing.index).is_none_or(|slot| slot.serial != listing.serial) {
+            if self.connections.slots.get(listing.index).is_none_or(|slot| slot.serial != listing.serial) {
                 continue;
             }
             if self.look_for(&mut listing) {
@@ -63,14 +63,16 @@ impl<S: Socket> Reactor<S> {
     /// Looks at further slots. False: the rest is for the next turn.
     fn look_for(&mut self, listing: &mut Listing) -> bool {
         let Listing { asked, next, page, .. } = listing;
-        while *next < self.slots_used {
+        while *next < self.connections.used {
             if self.work.is_part_used() {
                 return false;
             }
             self.work.charge(WorkKind::Listing, SLOT);
             let index = *next;
             *next += 1;
-            let Some(slot) = self.slots.get(index).filter(|slot| self.matches(slot, &asked.filter)) else {
+            let Some(slot) =
+                self.connections.slots.get(index).filter(|slot| self.matches(slot, &asked.filter))
+            else {
                 continue;
             };
             if page.connections.len() == asked.limit {
@@ -86,17 +88,17 @@ impl<S: Socket> Reactor<S> {
 
     fn answer_listing(&mut self, listing: Listing) {
         let Listing { index, page, is_head, goes_on, .. } = listing;
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::LISTING, false);
         if slot.flags.any(Flags::FINISH) {
             // It was told to go meanwhile; its end is awaited.
             self.go_on_later(index);
             return;
         }
-        let goes_on = goes_on && self.draining.is_none();
-        admin::page(&page).write(&mut self.replies, goes_on, is_head);
+        let goes_on = goes_on && self.exit.draining.is_none();
+        admin::page(&page).write(&mut self.scratch.replies, goes_on, is_head);
         self.send_replies(index);
-        if !self.slots.contains(index) {
+        if !self.connections.slots.contains(index) {
             return;
         }
         if goes_on {

@@ -27,15 +27,16 @@ impl<S: Socket> Reactor<S> {
     /// Gives back what was not needed since the last tick: the kernel clears it and hands it out again when it is.
     pub(super) fn give_memory_back(&mut self) {
         self.pool.give_back(CHUNKS_PER_TICK, sys::discard);
-        if self.slots.is_empty() && self.slots_used > SLOTS_AT_REST {
+        if self.connections.slots.is_empty() && self.connections.used > SLOTS_AT_REST {
             // As at the start: reserved, and a page costs nothing before its first connection.
-            self.slots = Slab::with_capacity(self.slots.capacity());
-            (self.slots_used, self.timers.sweep_next, self.timers.sweep_due) = (0, 0, 0);
+            self.connections.slots = Slab::with_capacity(self.connections.slots.capacity());
+            (self.connections.used, self.connections.timers.sweep_next, self.connections.timers.sweep_due) =
+                (0, 0, 0);
         }
     }
 
     /// Whether there will be something to give back, though nobody is connected.
     pub(super) fn has_memory_to_give(&self) -> bool {
-        self.pool.chunks_backed() > self.pool.chunks_in_use() || self.slots_used > SLOTS_AT_REST
+        self.pool.chunks_backed() > self.pool.chunks_in_use() || self.connections.used > SLOTS_AT_REST
     }
 }

@@ -16,6 +16,7 @@ pub mod audit;
 mod backlog;
 mod closing;
 mod commands;
+mod connections;
 mod control;
 mod demo;
 pub mod directory;

@@ -19,13 +19,13 @@ impl<S: Socket> Reactor<S> {
     /// Sees to it that a connection gets everything that was published so far, in one channel or in all, before
     /// whatever is said to it from now on. False: it is closed, or gone.
     pub(super) fn bring_up_to_date(&mut self, index: usize, only: Option<ChannelId>) -> bool {
-        let blocked = |reactor: &Self| reactor.slots[index].flags.any(Flags::BLOCKED);
+        let blocked = |reactor: &Self| reactor.connections.slots[index].flags.any(Flags::BLOCKED);
         if !blocked(self) && !self.channels.is_dirty() {
             // Whoever can be written to has everything.
             return true;
         }
         let mut at = 0;
-        while let Some(id) = Self::nth_channel(&self.slots[index], at) {
+        while let Some(id) = Self::nth_channel(&self.connections.slots[index], at) {
             at += 1;
             let is_asked_for = only.is_none_or(|only| only == id);
             if !is_asked_for
@@ -36,7 +36,7 @@ impl<S: Socket> Reactor<S> {
             if !blocked(self) && self.catch_up(index, id) {
                 continue;
             }
-            match self.slots.get(index) {
+            match self.connections.slots.get(index) {
                 Some(slot) if slot.phase == Phase::Open => {}
                 _ => return false,
             }
@@ -59,7 +59,7 @@ impl<S: Socket> Reactor<S> {
     /// Puts what a connection, whose socket is full, still has to get of a channel's log behind what waits for it.
     /// False: it is closed, or gone.
     fn owe_stretch(&mut self, index: usize, id: ChannelId) -> bool {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let Some(cursor) = self.cursor(index, id) else { return true };
         let Some(log) = self.channels.get(id).log_in(slot.form) else { return true };
         let Some(from) = log.position(cursor) else {
@@ -70,7 +70,7 @@ impl<S: Socket> Reactor<S> {
         if from == head {
             return true;
         }
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let midway = slot.mid_channel() == Some(id);
         if midway && slot.outbox().is_some() {
             // The frame under way comes before what waits already.
@@ -89,7 +89,7 @@ impl<S: Socket> Reactor<S> {
     /// Puts the rest of the frame that a connection is in the middle of, if it is, before what waits for it: it gets
     /// that whatever becomes of its subscription.
     pub(super) fn keep_frame_under_way(&mut self, index: usize) {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let Some(id) = slot.mid_channel() else { return };
         let log = self.channels.get(id).log_in(slot.form);
         let Some(log) = log else { return };
@@ -106,7 +106,7 @@ impl<S: Socket> Reactor<S> {
         if from == to {
             return;
         }
-        let form = self.slots[index].form;
+        let form = self.connections.slots[index].form;
         let channel = self.channels.get_mut(id);
         if let Some(ring) = channel.ring_mut(form) {
             ring.owed += 1;
@@ -124,7 +124,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn seen_of_own(&self, index: usize) -> u64 {
         let last = self.shared.own.last();
         let is_current = last == 0
-            || last <= self.flushed && !self.slots[index].flags.any(Flags::BLOCKED)
+            || last <= self.inbox.flushed && !self.connections.slots[index].flags.any(Flags::BLOCKED)
             || !self.channels.is_dirty() && self.channels_behind(index) == 0;
         if is_current { last } else { 0 }
     }
@@ -133,16 +133,16 @@ impl<S: Socket> Reactor<S> {
     /// handle, subscriptions and closes. Replies behind all of these go out with those to come.
     #[inline]
     pub(super) fn apply_actions(&mut self, index: usize) {
-        if !self.actions.is_empty() {
+        if !self.scratch.actions.is_empty() {
             self.grant_in_order(index);
         }
     }
 
     #[cold]
     fn grant_in_order(&mut self, index: usize) {
-        let conn = self.slots[index].id(index);
-        let mut steps = std::mem::take(&mut self.actions);
-        let mut replies = std::mem::take(&mut self.replies);
+        let conn = self.connections.slots[index].id(index);
+        let mut steps = std::mem::take(&mut self.scratch.actions);
+        let mut replies = std::mem::take(&mut self.scratch.replies);
         let (mut at, mut after) = (0, 0);
         for Step { replies: until, after: asked, action } in steps.drain(..) {
             self.reply_behind(after, conn, &replies[at..until]);
@@ -158,16 +158,16 @@ impl<S: Socket> Reactor<S> {
                 },
             );
         }
-        self.actions = steps;
+        self.scratch.actions = steps;
         replies.drain(..at);
         if self.has_carried_out(after) {
-            self.replies = replies;
+            self.scratch.replies = replies;
         } else {
             self.reply_behind(after, conn, &replies);
         }
         if self.find_open(conn).is_none() {
             // Nothing is said to whom it is over with.
-            self.replies.clear();
+            self.scratch.replies.clear();
         }
     }
 
@@ -178,7 +178,7 @@ impl<S: Socket> Reactor<S> {
         if self.has_carried_out(after) {
             self.reply_to(conn, frames);
         } else {
-            self.steps.push_back((after, Command::Reply { conn, frames: frames.to_vec() }));
+            self.inbox.steps.push_back((after, Command::Reply { conn, frames: frames.to_vec() }));
         }
     }
 
@@ -186,7 +186,7 @@ impl<S: Socket> Reactor<S> {
         if self.has_carried_out(after) {
             self.act(command);
         } else {
-            self.steps.push_back((after, command));
+            self.inbox.steps.push_back((after, command));
         }
     }
 
@@ -205,7 +205,7 @@ impl<S: Socket> Reactor<S> {
         self.send_replies(index);
         self.carry_out_until(asked);
         let done = self.has_carried_out(asked);
-        match self.slots.get(index) {
+        match self.connections.slots.get(index) {
             Some(_) if !done => {
                 self.go_on_later(index);
                 false

@@ -80,21 +80,21 @@ impl<S: Socket> Reactor<S> {
     /// What it doesn't take waits in the outbox, and the connection isn't read before that is gone: whoever
     /// asks without listening to the answers can't make us keep more than one buffer of them.
     pub(super) fn send_replies(&mut self, index: usize) {
-        if self.replies.is_empty() {
+        if self.scratch.replies.is_empty() {
             return;
         }
-        let replies = std::mem::take(&mut self.replies);
+        let replies = std::mem::take(&mut self.scratch.replies);
         if self.push_out(index, &replies) {
             self.pause_if_blocked(index);
         }
-        self.replies = replies;
-        self.replies.clear();
-        self.replies.shrink_to(super::reactor::READ_BYTES);
+        self.scratch.replies = replies;
+        self.scratch.replies.clear();
+        self.scratch.replies.shrink_to(super::reactor::READ_BYTES);
     }
 
     /// A connection that doesn't take its answers is not read before it has.
     pub(super) fn pause_if_blocked(&mut self, index: usize) {
-        if let Some(slot) = self.slots.get_mut(index)
+        if let Some(slot) = self.connections.slots.get_mut(index)
             && slot.flags.any(Flags::BLOCKED)
         {
             slot.flags.set(Flags::PAUSED, true);
@@ -105,20 +105,27 @@ impl<S: Socket> Reactor<S> {
     /// and is gone.
     pub(super) fn push_out(&mut self, index: usize, bytes: &[u8]) -> bool {
         self.work.charge(WorkKind::Send, CALL + bytes.len() as u64 / BYTES);
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let mut written = 0;
         if !slot.flags.any(Flags::BLOCKED) {
-            match transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]) {
+            match transmit(
+                slot,
+                &mut self.wire.tls,
+                &mut self.wire.backlog_bytes,
+                &mut self.metrics,
+                bytes,
+                &[],
+            ) {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { taken, short } => {
                     written = taken;
-                    set_blocked(&mut self.census, &mut slot.flags, true);
+                    set_blocked(&mut self.connections.census, &mut slot.flags, true);
                     if short {
-                        self.timers.retries.push((index as u32, slot.serial));
+                        self.connections.timers.retries.push((index as u32, slot.serial));
                     }
                     self.count_backlog(index);
                 }
-                Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
+                Sent::Short => self.connections.timers.retries.push((index as u32, slot.serial)),
                 Sent::Broken { cause, .. } => {
                     self.remove(index, cause);
                     return false;
@@ -137,8 +144,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn wait_in_outbox(&mut self, index: usize, bytes: &[u8]) {
-        let slot = &mut self.slots[index];
-        set_blocked(&mut self.census, &mut slot.flags, true);
+        let slot = &mut self.connections.slots[index];
+        set_blocked(&mut self.connections.census, &mut slot.flags, true);
         slot.flags.set(Flags::OUTBOX, true);
         self.hold(index, |slot| slot.extra_mut().outbox.get_or_insert_default().push_frames(bytes));
     }
@@ -146,7 +153,8 @@ impl<S: Socket> Reactor<S> {
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
     /// is wrong behind it. False: it is gone.
     fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> bool {
-        let end = frame::boundary_at(frames, written).filter(|_| self.slots[index].phase == Phase::Open);
+        let end = frame::boundary_at(frames, written)
+            .filter(|_| self.connections.slots[index].phase == Phase::Open);
         let Some(end) = end else { return self.overloaded(index, written > 0) };
         if !self.has_backlog_room(index, end - written) {
             return self.overloaded(index, written > 0);
@@ -172,24 +180,24 @@ impl<S: Socket> Reactor<S> {
         if matches!(sent, Sent::Held { .. }) {
             self.count_backlog(index);
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if blocked {
-            set_blocked(&mut self.census, &mut slot.flags, true);
+            set_blocked(&mut self.connections.census, &mut slot.flags, true);
         }
         if short {
-            self.timers.retries.push((index as u32, slot.serial));
+            self.connections.timers.retries.push((index as u32, slot.serial));
         }
         !slot.flags.any(Flags::BLOCKED)
     }
 
     /// Ends the stream: what was written arrives, then its end. The slot waits for the peer to do the same.
     pub(super) fn finish(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::FINISH, true);
         if slot.flags.any(Flags::BLOCKED) || slot.flags.any(Flags::TLS) && !self.close_tls(index) {
             return;
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::KERNEL_TLS) {
             if !self.finish_kernel_tls(index) {
                 return;
@@ -198,11 +206,11 @@ impl<S: Socket> Reactor<S> {
             self.remove(index, CloseReason::Reset);
             return;
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::PAUSED, false);
         let (serial, phase) = (slot.serial, slot.phase);
         if matches!(phase, Phase::Http | Phase::Admin) {
-            self.timers.closes.push(index, serial, self.now.mono_ms());
+            self.connections.timers.closes.push(index, serial, self.now.mono_ms());
             self.drop_input(index);
         }
         // The peer's end may have come already, behind what was put aside.

@@ -4,11 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use slab::Slab;
-
 use crate::config::Config;
-#[cfg(doc)]
-use crate::endpoint::Kind;
 use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
@@ -19,7 +15,7 @@ use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
-use super::addresses::Addresses;
+use super::connections::Connections;
 use super::rates::RateWindow;
 use super::refusal;
 use super::rest::Saving;
@@ -28,8 +24,6 @@ use super::shares::Shares;
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
-use super::strangers::Strangers;
-use super::timers::Timers;
 use super::tls::Tls;
 use super::work::{RECEIPT, Work};
 
@@ -63,87 +57,82 @@ pub struct Turn {
     pub finished: bool,
 }
 
-/// Numbers of connections by what they do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Census {
-    pub public: usize,
-    pub admin: usize,
-    /// Open WebSockets, by [`Kind`].
-    pub open_by_kind: [usize; 3],
-    pub closing: usize,
-    /// Connections whose TLS is the kernel's.
-    pub kernel_tls: usize,
-    /// Open WebSockets with permessage-deflate.
-    pub deflating: usize,
-    pub blocked: usize,
-}
-
-impl Census {
-    /// Open WebSockets.
-    pub(super) fn open(&self) -> usize {
-        self.open_by_kind.iter().sum()
-    }
-}
-
 /// A server without its sockets' origin: see the room's introduction.
 pub struct Reactor<S: Socket> {
     pub(super) config: Config,
-    pub(super) slots: Slab<Slot<S>>,
-    /// Slots that were ever in use: where a walk over all of them ends.
-    pub(super) slots_used: usize,
-    pub(super) next_serial: u32,
-    pub(super) channels: Channels,
-    pub(super) pool: Pool,
-    pub(super) shares: Shares,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Box<dyn Handler>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
-    pub(super) timers: Timers,
-    pub(super) addresses: Addresses,
-    /// The same for the admin listener: a proxy's address must not use up its operator's share.
-    pub(super) admin_addresses: Addresses,
-    pub(super) strangers: Strangers,
-    pub(super) rates: RateWindow,
-    pub(super) census: Census,
-    /// The sum of all slots' [`Slot::backlog_bytes`].
-    pub(super) backlog_bytes: usize,
-    pub(super) tls: Tls,
     pub(super) now: Time,
     pub(super) started: Time,
     /// Where the admin API is reached, for the demo's page.
     pub(super) admin_url: Option<String>,
-    /// Connections that the descriptor limit leaves room for.
-    pub(super) descriptors: usize,
-    /// All reads go here.
-    pub(super) buffer: Vec<u8>,
-    /// A message that had to be put together.
-    pub(super) scratch: Vec<u8>,
-    /// What compresses, and what undoes it; one for all connections.
+    pub(super) connections: Connections<S>,
+    pub(super) wire: Wire,
+    pub(super) channels: Channels,
+    /// Compresses publications; one for all channels.
     pub(super) encoder: Encoder,
-    pub(super) inflater: Inflater,
-    /// What the connection at hand is being answered.
-    pub(super) replies: Vec<u8>,
-    pub(super) actions: Vec<Step>,
+    pub(super) walk: WalkState,
+    pub(super) inbox: InboxState,
+    pub(super) pool: Pool,
+    pub(super) shares: Shares,
+    pub(super) scratch: Scratch,
     pub(super) work: Work,
+    pub(super) rates: RateWindow,
     pub(super) listings: VecDeque<super::listing::Listing>,
-    /// Connections whose fate a flush slice has left open.
-    pub(super) failures: Vec<super::flush::WalkFailure>,
+    pub(super) exit: Exit,
+}
+
+/// Whatever a write needs beside the slot.
+pub(super) struct Wire {
+    pub tls: Tls,
+    /// The sum of all slots' [`Slot::backlog_bytes`](super::slot::Slot::backlog_bytes).
+    pub backlog_bytes: usize,
+}
+
+/// Buffers that the connection at hand uses, and nobody after it: one of each for all connections.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// All reads go here.
+    pub input: Vec<u8>,
+    /// A message that had to be put together.
+    pub message: Vec<u8>,
+    /// The answers to the connection.
+    pub replies: Vec<u8>,
+    /// The steps that a callback has asked for.
+    pub actions: Vec<Step>,
+    pub inflater: Inflater,
+}
+
+/// How far the commands from the inbox have come.
+#[derive(Default)]
+pub(super) struct InboxState {
     /// Commands taken from the inbox that wait for room in a log.
-    pub(super) pending: VecDeque<Command>,
+    pub pending: VecDeque<Command>,
     /// How many commands from the inbox are carried out: the number of the last one.
-    pub(super) carried: u64,
+    pub carried: u64,
     /// So many of them at the least have been offered to everybody whom they concern.
-    pub(super) flushed: u64,
-    /// What callbacks have asked for behind a command that waits, with its number.
-    pub(super) steps: VecDeque<(u64, Command)>,
-    pub(super) saving: Saving,
+    pub flushed: u64,
+    /// Steps that callbacks have asked for behind a command that waits, with its number.
+    pub steps: VecDeque<(u64, Command)>,
     /// The inbox's other buffer.
-    pub(super) spare: Vec<Command>,
-    pub(super) draining: Option<super::drain::Drain>,
-    pub(super) handover: Option<super::drain::Handover>,
-    pub(super) guests: u64,
-    pub(super) removed: u64,
+    pub spare: Vec<Command>,
+}
+
+/// What a slice of the flush leaves behind.
+#[derive(Default)]
+pub(super) struct WalkState {
+    /// Connections that need more than the walk can do.
+    pub failures: Vec<super::flush::WalkFailure>,
+    pub saving: Saving,
+}
+
+/// The end of the server, and the handing over of its listeners.
+#[derive(Default)]
+pub(super) struct Exit {
+    pub draining: Option<super::drain::Drain>,
+    pub handover: Option<super::drain::Handover>,
 }
 
 /// What makes the forms, as the configuration wants it.
@@ -161,7 +150,6 @@ impl<S: Socket> Reactor<S> {
         descriptors: usize,
         now: Time,
     ) -> Reactor<S> {
-        let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
         let limits = LogLimits {
             bytes: config.log_bytes,
             publications: config.log_publications,
@@ -169,48 +157,26 @@ impl<S: Socket> Reactor<S> {
         };
         let default_epoch = shared.default_epoch();
         let mut reactor = Reactor {
-            // Reserved at once and never moved; a page costs nothing before its first connection.
-            slots: Slab::with_capacity(slots),
-            slots_used: 0,
-            next_serial: 1,
-            channels: Channels::new(limits, default_epoch),
-            pool: Pool::new(config.assembly_bytes_max),
-            shares: Shares::default(),
             shared,
             handler,
             journal,
             metrics: Metrics::default(),
-            timers: Timers::new(now.mono_ms()),
-            addresses: Addresses::new(config.connections_per_address_max),
-            admin_addresses: Addresses::new(config.connections_per_address_max),
-            strangers: Strangers::default(),
-            rates: RateWindow::new(now.mono_ms()),
-            census: Census::default(),
-            backlog_bytes: 0,
-            tls: Tls::new(config.backlog_bytes_max),
             now,
             started: now,
             admin_url: None,
-            descriptors,
-            buffer: vec![0; READ_BYTES],
-            scratch: Vec::new(),
+            connections: Connections::new(&config, descriptors, now.mono_ms()),
+            wire: Wire { tls: Tls::new(config.backlog_bytes_max), backlog_bytes: 0 },
+            channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
-            inflater: Inflater::default(),
-            replies: Vec::new(),
-            actions: Vec::new(),
+            walk: WalkState::default(),
+            inbox: InboxState::default(),
+            pool: Pool::new(config.assembly_bytes_max),
+            shares: Shares::default(),
+            scratch: Scratch { input: vec![0; READ_BYTES], ..Scratch::default() },
             work: Work::default(),
+            rates: RateWindow::new(now.mono_ms()),
             listings: VecDeque::new(),
-            failures: Vec::new(),
-            pending: VecDeque::new(),
-            carried: 0,
-            flushed: 0,
-            steps: VecDeque::new(),
-            saving: Saving::default(),
-            spare: Vec::new(),
-            draining: None,
-            handover: None,
-            guests: 0,
-            removed: 0,
+            exit: Exit::default(),
             config,
         };
         reactor.tell_channels_the_policy();
@@ -254,17 +220,17 @@ impl<S: Socket> Reactor<S> {
 
     /// Connections of every state.
     pub fn connections(&self) -> usize {
-        self.slots.len()
+        self.connections.slots.len()
     }
 
     /// How many connections were ever removed: descriptors that have come back.
     pub fn removed(&self) -> u64 {
-        self.removed
+        self.connections.removed
     }
 
     /// A connection's socket.
     pub fn socket(&self, index: usize) -> Option<&S> {
-        self.slots.get(index).map(|slot| &slot.socket)
+        self.connections.slots.get(index).map(|slot| &slot.socket)
     }
 
     /// Takes in a socket that was just accepted; returns its slot, the token of its events.
@@ -289,20 +255,18 @@ impl<S: Socket> Reactor<S> {
                 return None;
             }
         };
-        let serial = self.next_serial;
-        // 0 is no serial, so that 0 is no connection's id.
-        self.next_serial = self.next_serial.checked_add(1).unwrap_or(1);
+        let serial = self.connections.take_serial();
         let phase = if role == ListenerRole::Admin { Phase::Admin } else { Phase::Http };
-        self.slots.insert(Slot::new(socket, serial, phase, self.stamp()));
-        self.slots_used = self.slots_used.max(index + 1);
+        self.connections.slots.insert(Slot::new(socket, serial, phase, self.stamp()));
+        self.connections.used = self.connections.used.max(index + 1);
         match role {
-            ListenerRole::Public => self.census.public += 1,
+            ListenerRole::Public => self.connections.census.public += 1,
             ListenerRole::Admin => {
-                self.census.admin += 1;
+                self.connections.census.admin += 1;
                 self.note_arrival(index, serial, peer);
             }
         }
-        self.timers.handshakes.push(index, serial, self.now.mono_ms());
+        self.connections.timers.handshakes.push(index, serial, self.now.mono_ms());
         Some(index)
     }
 
@@ -320,20 +284,20 @@ impl<S: Socket> Reactor<S> {
             RefuseReason::PerAddress => {
                 "too many connections from this address (connections_per_address_max)"
             }
-            _ if self.draining.is_some() => "the server is going away",
+            _ if self.exit.draining.is_some() => "the server is going away",
             _ if role == ListenerRole::Admin => "the admin listener is full (admin_connections_max)",
             _ => "the server is full",
         };
         self.refused(reason, text, peer);
         self.metrics.recvs += 1;
-        let Ok(n @ 1..) = socket.recv(&mut self.buffer) else { return };
+        let Ok(n @ 1..) = socket.recv(&mut self.scratch.input) else { return };
         if tls {
             self.turn_away_tls(&mut socket);
             return;
         }
         let refusal = Refusal::fixed(503, text);
         let told = match role {
-            ListenerRole::Public => refusals::unread(&self.buffer[..n], &refusal, &self.config),
+            ListenerRole::Public => refusals::unread(&self.scratch.input[..n], &refusal, &self.config),
             ListenerRole::Admin => None,
         };
         let answer = told.unwrap_or_else(|| {
@@ -347,23 +311,15 @@ impl<S: Socket> Reactor<S> {
         let _ = socket.finish();
     }
 
-    /// The counts by address at a listener.
-    pub(super) fn addresses_of(&mut self, role: ListenerRole) -> &mut Addresses {
-        match role {
-            ListenerRole::Public => &mut self.addresses,
-            ListenerRole::Admin => &mut self.admin_addresses,
-        }
-    }
-
     /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
     pub(super) fn connections_max(&self) -> usize {
-        self.config.max_connections.min(self.descriptors)
+        self.config.max_connections.min(self.connections.descriptors)
     }
 
     /// Does what is due: connections that wait, commands, a slice of the flush, timers.
     pub fn turn(&mut self, now: Time) -> Turn {
         self.set_now(now);
-        self.saving.left = self.config.flush_slice;
+        self.walk.saving.left = self.config.flush_slice;
         self.work.begin_part();
         self.serve_queue();
         self.work.begin_part();
@@ -373,7 +329,7 @@ impl<S: Socket> Reactor<S> {
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);
         } else {
-            self.flushed = self.carried;
+            self.inbox.flushed = self.inbox.carried;
         }
         let finished = self.due();
         self.work.begin_part();
@@ -385,8 +341,8 @@ impl<S: Socket> Reactor<S> {
         self.metrics.channels_refused = self.shared.channels_refused();
         // Events come next.
         self.work.begin_part();
-        let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.pending.is_empty();
-        let is_due = self.timers.sweep_due > 0 || !self.timers.retrying.is_empty();
+        let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();
+        let is_due = self.connections.timers.sweep_due > 0 || !self.connections.timers.retrying.is_empty();
         Turn {
             busy: busy || is_due || !self.listings.is_empty() || self.is_closing_all(),
             due_ms: self.next_due_ms(),
@@ -396,7 +352,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The window for what is sent to this connection alone; 0: nothing is to be compressed.
     pub(super) fn window_bits(&self, index: usize) -> u8 {
-        if self.config.deflate { self.slots[index].flags.window_bits() } else { 0 }
+        if self.config.deflate { self.connections.slots[index].flags.window_bits() } else { 0 }
     }
 
     /// The time as slots keep it.

@@ -19,27 +19,31 @@ pub(super) fn response(role: ListenerRole, refusal: &Refusal) -> Response {
 impl<S: Socket> Reactor<S> {
     /// The listener that a connection which speaks HTTP came in by.
     pub(super) fn role(&self, index: usize) -> ListenerRole {
-        if self.slots[index].phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public }
+        if self.connections.slots[index].phase == Phase::Admin {
+            ListenerRole::Admin
+        } else {
+            ListenerRole::Public
+        }
     }
 
     /// Puts a refusal into `replies`, as the last answer on this connection.
     pub(super) fn say_no(&mut self, index: usize, refusal: &Refusal) {
-        response(self.role(index), refusal).write(&mut self.replies, false, false);
+        response(self.role(index), refusal).write(&mut self.scratch.replies, false, false);
     }
 
     /// Answers 101 and a close frame that says why, and waits for the peer's close frame. To everybody else
     /// such a connection has never been open: no callback hears of it, and it counts as refused. Afterwards it may
     /// be gone.
     pub(super) fn refuse_by_close(&mut self, index: usize, upgrade: &Upgrade<'_>, refusal: &Refusal) {
-        refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.replies);
-        let slot = &mut self.slots[index];
+        refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.scratch.replies);
+        let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         slot.kind = Kind::Refused;
         // The bit means something else on a WebSocket.
         slot.flags.set(Flags::SERVED, false);
         let serial = slot.serial;
-        self.census.closing += 1;
-        self.timers.closes.push(index, serial, self.now.mono_ms());
+        self.connections.census.closing += 1;
+        self.connections.timers.closes.push(index, serial, self.now.mono_ms());
         self.send_replies(index);
     }
 }

@@ -39,17 +39,17 @@ impl<S: Socket> Reactor<S> {
         self.config = config;
         for role in [ListenerRole::Public, ListenerRole::Admin] {
             let max = self.config.connections_per_address_max;
-            self.addresses_of(role).set_max(max);
+            self.connections.addresses_of(role).set_max(max);
         }
         self.tell_channels_the_policy();
-        self.tls.backlog_bytes_max = self.config.backlog_bytes_max;
+        self.wire.tls.backlog_bytes_max = self.config.backlog_bytes_max;
     }
 
     /// The settings whose files have other contents than before.
     fn renew_tls(&mut self, loaded: Loaded) -> Vec<&'static str> {
         let mut changed = Vec::new();
         // Listeners are what they were: whether there are any with TLS doesn't change.
-        if let (Some(old), Some(new)) = (&self.tls.acceptor, loaded.acceptor) {
+        if let (Some(old), Some(new)) = (&self.wire.tls.acceptor, loaded.acceptor) {
             changed = new.changes_since(old);
             self.set_acceptor(Some(new));
         }

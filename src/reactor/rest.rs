@@ -86,7 +86,7 @@ impl Saving {
 impl<S: Socket> Reactor<S> {
     /// The channel, form and position at which a connection stands in the middle of a frame, with its cursor.
     fn cursor_in_frame(&self, index: usize) -> Option<(ChannelId, Form, u64)> {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let id = slot.mid_channel()?;
         let position = self.channels.get(id).log_in(slot.form)?.position(self.cursor(index, id)?)?;
         Some((id, slot.form, position))
@@ -112,7 +112,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Its cursor is at a boundary.
     pub(super) fn clear_midway(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::MID_FRAME, false);
         if let Some(extra) = &mut slot.extra {
             extra.mid = None;
@@ -137,14 +137,14 @@ impl<S: Socket> Reactor<S> {
             while let Some(ring) = self.channels.get(id).ring(form)
                 && let Some((position, index)) = ring.midway.first_before(ring.log.start_of(first_kept))
             {
-                if self.saving.left == 0 {
+                if self.walk.saving.left == 0 {
                     return false;
                 }
-                self.saving.left -= 1;
+                self.walk.saving.left -= 1;
                 self.save_rest(id, form, position, index);
             }
         }
-        self.saving.last = None;
+        self.walk.saving.last = None;
         true
     }
 
@@ -155,7 +155,7 @@ impl<S: Socket> Reactor<S> {
         let Some(log) = channel.log_in(form) else { return };
         let (end, offset, epoch) = (log.frame_end(position), log.offset_at(position).0, channel.epoch);
         let (index, bytes) = (index as usize, (end - position) as usize + SAVED_BYTES);
-        let mut rest = self.saving.copy_of((id, epoch), form, position, end);
+        let mut rest = self.walk.saving.copy_of((id, epoch), form, position, end);
         if rest.is_none() && self.has_input_room(index, bytes) {
             rest = self.copy_rest(id, form, position..end);
         }
@@ -169,7 +169,7 @@ impl<S: Socket> Reactor<S> {
             ring.owed += 1;
         }
         self.metrics.rests_saved += 1;
-        if self.slots[index].mid_channel() == Some(id) {
+        if self.connections.slots[index].mid_channel() == Some(id) {
             self.set_cursor(index, id, Cursor::at(end));
             self.clear_midway(index);
         } else {
@@ -189,14 +189,14 @@ impl<S: Socket> Reactor<S> {
         let bytes = [first, second].concat().into_boxed_slice();
         let (epoch, offset) = (channel.epoch, log.offset_at(start).0);
         let saved = Arc::new(Saved { channel: id, epoch, offset, bytes });
-        self.backlog_bytes += saved.held_bytes();
-        self.saving.last = Some((form, start, end, Arc::downgrade(&saved)));
+        self.wire.backlog_bytes += saved.held_bytes();
+        self.walk.saving.last = Some((form, start, end, Arc::downgrade(&saved)));
         Some(Rest { saved, at: 0 })
     }
 
     /// The stretch that waits first begins behind the frame under way.
     fn shorten_first(&mut self, index: usize, end: u64) {
-        let outbox = self.slots[index].extra.as_mut().and_then(|extra| extra.outbox.as_mut());
+        let outbox = self.connections.slots[index].extra.as_mut().and_then(|extra| extra.outbox.as_mut());
         let Some(outbox) = outbox else { return };
         let Some(stretch) = outbox.first_stretch() else { return };
         (stretch.from, stretch.midway) = (end, false);
@@ -209,7 +209,7 @@ impl<S: Socket> Reactor<S> {
 
     /// There is no room for the rest of the frame that a connection is in the middle of: nothing is left to say.
     pub(super) fn cut_off(&mut self, index: usize, id: ChannelId) {
-        let (conn, name) = (self.slots[index].id(index), self.channel_name(id));
+        let (conn, name) = (self.connections.slots[index].id(index), self.channel_name(id));
         let fields: [(&str, &dyn std::fmt::Display); 4] = [
             ("conn", &conn),
             ("channel", &name),
@@ -223,7 +223,7 @@ impl<S: Socket> Reactor<S> {
 
     /// A connection has had the rest of a frame, or never will.
     pub(super) fn end_rest(&mut self, index: usize, rest: Rest, passage: Passage) {
-        let form = self.slots[index].form;
+        let form = self.connections.slots[index].form;
         let Saved { channel: id, epoch, offset, .. } = *rest.saved;
         let now_us = self.now.mono_us;
         if let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) {
@@ -235,13 +235,13 @@ impl<S: Socket> Reactor<S> {
             self.vacate(id);
         }
         if let Some(saved) = Arc::into_inner(rest.saved) {
-            self.backlog_bytes -= saved.held_bytes();
+            self.wire.backlog_bytes -= saved.held_bytes();
         }
     }
 
     /// A connection has had a stretch of a log, or never will have what is left of it.
     pub(super) fn end_stretch(&mut self, index: usize, stretch: Stretch, passage: Passage) {
-        let form = self.slots[index].form;
+        let form = self.connections.slots[index].form;
         let Stretch { channel: id, midway, epoch, from, .. } = stretch;
         let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) else {
             return;

@@ -21,16 +21,16 @@ impl<S: Socket> Reactor<S> {
     /// The socket takes more: goes on where it stopped.
     pub(super) fn writable(&mut self, index: usize) {
         let stamp = self.stamp();
-        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.connections.slots.get_mut(index) else { return };
         if !slot.flags.any(Flags::BLOCKED) {
             return;
         }
-        set_blocked(&mut self.census, &mut slot.flags, false);
+        set_blocked(&mut self.connections.census, &mut slot.flags, false);
         let (serial, sent) = (slot.serial, self.metrics.send_bytes);
         self.resume(index);
         self.work.charge(WorkKind::Send, CALL + (self.metrics.send_bytes - sent) / BYTES);
         if self.metrics.send_bytes != sent
-            && let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial)
+            && let Some(slot) = self.connections.get(index, serial)
         {
             // Whoever reads is alive.
             slot.seen = stamp;
@@ -41,13 +41,13 @@ impl<S: Socket> Reactor<S> {
     /// Goes on with the connections that a shortage of memory has stopped, as far as the turn goes.
     pub(super) fn retry(&mut self) {
         while !self.work.is_part_used()
-            && let Some((index, serial)) = self.timers.retrying.pop_front()
+            && let Some((index, serial)) = self.connections.timers.retrying.pop_front()
         {
             let index = index as usize;
             self.work.charge(WorkKind::Send, CALL);
-            let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else { continue };
+            let Some(slot) = self.connections.get(index, serial) else { continue };
             if slot.flags.any(Flags::BLOCKED) {
-                set_blocked(&mut self.census, &mut slot.flags, false);
+                self.connections.set_blocked(index, false);
                 self.resume(index);
             }
             self.readable(index, true, SHARE);
@@ -56,14 +56,14 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes everything that this connection is behind with, until its socket is full.
     fn resume(&mut self, index: usize) {
-        let flags = self.slots[index].flags;
+        let flags = self.connections.slots[index].flags;
         if flags.any(Flags::TLS) && !self.write_unsent(index)
             || flags.any(Flags::KERNEL_TLS) && !self.renew_ours(index)
         {
             return;
         }
         // The frame under way, alone if something waits behind it.
-        if let Some(channel) = self.slots[index].mid_channel()
+        if let Some(channel) = self.connections.slots[index].mid_channel()
             && !self.catch_up(index, channel)
         {
             return;
@@ -72,19 +72,19 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let mut at = 0;
-        while let Some(channel) = Self::nth_channel(&self.slots[index], at) {
+        while let Some(channel) = Self::nth_channel(&self.connections.slots[index], at) {
             self.work.charge(WorkKind::Names, NAME);
             if !self.catch_up(index, channel) {
                 return;
             }
             at += 1;
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.tidy();
         if slot.phase == Phase::Closing {
             self.await_peer_close(index);
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::FINISH) {
             self.finish(index);
         } else if slot.flags.any(Flags::PAUSED) {
@@ -98,10 +98,10 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
     pub(super) fn catch_up(&mut self, index: usize, id: ChannelId) -> bool {
-        if self.slots[index].mid_channel() == Some(id) {
+        if self.connections.slots[index].mid_channel() == Some(id) {
             self.leave_midway(index);
         }
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let channel = self.channels.get_mut(id);
         let (ring, ledger, members) = channel.parts(slot.form);
         let outbox_waits = slot.flags.any(Flags::OUTBOX);
@@ -113,7 +113,7 @@ impl<S: Socket> Reactor<S> {
             let Some(place) = place else { return true };
             &mut members[place as usize].cursor
         };
-        let (tls, backlog_bytes) = (&mut self.tls, &mut self.backlog_bytes);
+        let (tls, backlog_bytes) = (&mut self.wire.tls, &mut self.wire.backlog_bytes);
         let offered = offer(
             |metrics, first, second| transmit(slot, tls, backlog_bytes, metrics, first, second),
             &ring.log,
@@ -132,9 +132,9 @@ impl<S: Socket> Reactor<S> {
                 true
             }
             Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
-                set_full(&mut self.census, slot, id, mid_frame);
+                set_full(&mut self.connections.census, slot, id, mid_frame);
                 if matches!(offered, Offered::Short { .. }) {
-                    self.timers.retries.push((index as u32, slot.serial));
+                    self.connections.timers.retries.push((index as u32, slot.serial));
                 }
                 self.enter_midway(index);
                 self.count_backlog(index);
@@ -142,7 +142,9 @@ impl<S: Socket> Reactor<S> {
             }
             Offered::Fallen if self.fallen(index, id) => self.catch_up(index, id),
             // It was sent a close frame and has left its channels: if it heard that, it has caught up with everything.
-            Offered::Fallen => self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED)),
+            Offered::Fallen => {
+                self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED))
+            }
             Offered::Broken(cause) => {
                 self.remove(index, cause);
                 false
@@ -152,7 +154,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes what waits, in its order. False: stop here, the socket is full or the connection gone.
     fn write_outbox(&mut self, index: usize) -> bool {
-        while let Some(outbox) = self.slots[index].outbox() {
+        while let Some(outbox) = self.connections.slots[index].outbox() {
             let goes_on = match outbox.first() {
                 _ if outbox.rest.is_some() => self.write_rest(index),
                 Some(Item::Frames { .. }) => self.write_frames(index),
@@ -182,11 +184,12 @@ impl<S: Socket> Reactor<S> {
 
     /// The rest of a frame that its log no longer has.
     fn write_rest(&mut self, index: usize) -> bool {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let Some(rest) = slot.outbox().and_then(|outbox| outbox.rest.as_ref()) else { return true };
         let (saved, at) = (rest.saved.clone(), rest.at);
         let bytes = saved.from(at);
-        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]);
+        let sent =
+            transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, bytes, &[]);
         let (n, done) = (sent.taken(), sent.taken() == bytes.len());
         // Its owners are counted.
         drop(saved);
@@ -205,11 +208,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Frames for this connection alone.
     fn write_frames(&mut self, index: usize) -> bool {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         // Taken out while it is written.
         let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.take()) else { return true };
         let bytes = outbox.first_frames();
-        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, bytes, &[]);
+        let sent =
+            transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, bytes, &[]);
         slot.extra_mut().outbox = Some(outbox);
         let done = self.in_outbox(index, |outbox| outbox.frames_written(sent.taken()));
         self.after_write(index, &sent, done)
@@ -217,7 +221,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Publications that come before something else.
     fn write_stretch(&mut self, index: usize, stretch: Stretch) -> bool {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let form = slot.form;
         let Stretch { channel: id, midway, epoch, from, to } = stretch;
         let channel = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch);
@@ -227,7 +231,14 @@ impl<S: Socket> Reactor<S> {
             return self.lost_stretch(index, stretch);
         }
         let (first, second) = log.slices_between(from, to);
-        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, first, second);
+        let sent = transmit(
+            slot,
+            &mut self.wire.tls,
+            &mut self.wire.backlog_bytes,
+            &mut self.metrics,
+            first,
+            second,
+        );
         let reached = from + sent.taken() as u64;
         let boundary = count_written(log, from, reached, ledger, &mut self.metrics);
         if midway {
@@ -258,11 +269,11 @@ impl<S: Socket> Reactor<S> {
         if self.config.slow_consumer == SlowConsumer::Close {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
-            return self.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));
+            return self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));
         }
         self.note_slow(index, stretch.channel, "skip");
         self.metrics.slow_skipped += 1;
-        let form = self.slots[index].form;
+        let form = self.connections.slots[index].form;
         if let Some(newest) = self.skip_within(stretch, form) {
             self.in_outbox(index, |outbox| {
                 if let Some(stretch) = outbox.first_stretch() {
@@ -296,7 +307,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Notes in the log what becomes of a slow consumer.
     pub(super) fn note_slow(&mut self, index: usize, id: ChannelId, action: &str) {
-        let conn = self.slots[index].id(index);
+        let conn = self.connections.slots[index].id(index);
         let name = self.channel_name(id);
         let fields: [(&str, &dyn std::fmt::Display); 3] =
             [("conn", &conn), ("channel", &name), ("action", &action)];
@@ -305,10 +316,11 @@ impl<S: Socket> Reactor<S> {
 
     /// The close frame, behind all else.
     fn write_close(&mut self, index: usize) -> bool {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
         let frame = close_frame(ending.code, &ending.reason);
-        let sent = transmit(slot, &mut self.tls, &mut self.backlog_bytes, &mut self.metrics, &frame, &[]);
+        let sent =
+            transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, &frame, &[]);
         let (n, done) = (sent.taken(), sent.taken() == frame.len());
         self.in_outbox(index, |outbox| {
             outbox.close = n == 0;
@@ -324,11 +336,14 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn close_slow(&mut self, index: usize) {
         let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "slow consumer");
         self.begin_close(index, code, reason, CloseReason::SlowConsumer);
-        let close_waits = self.slots.get(index).and_then(Slot::outbox).is_some_and(|outbox| outbox.close);
+        let close_waits =
+            self.connections.slots.get(index).and_then(Slot::outbox).is_some_and(|outbox| outbox.close);
         if !close_waits {
             return;
         }
-        if let Some(ending) = self.slots[index].extra.as_mut().and_then(|extra| extra.ending.as_mut()) {
+        if let Some(ending) =
+            self.connections.slots[index].extra.as_mut().and_then(|extra| extra.ending.as_mut())
+        {
             (ending.code, ending.reason) = (code, reason.to_owned());
             ending.cause = CloseReason::SlowConsumer;
         }
@@ -340,7 +355,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Of a stretch that begins in mid-frame only the frame is left.
     fn end_behind_frame(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let form = slot.form;
         let outbox = slot.extra.as_mut().and_then(|extra| extra.outbox.as_mut());
         let stretch = outbox.and_then(|outbox| outbox.first_stretch()).filter(|stretch| stretch.midway);

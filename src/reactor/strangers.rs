@@ -55,39 +55,41 @@ impl<S: Socket> Reactor<S> {
             return Err(RefuseReason::Full);
         }
         match role {
-            ListenerRole::Public if self.census.public >= self.connections_max() + REFUSALS_MAX => {
+            ListenerRole::Public
+                if self.connections.census.public >= self.connections_max() + REFUSALS_MAX =>
+            {
                 return Err(RefuseReason::Full);
             }
-            ListenerRole::Admin if self.census.admin >= self.config.admin_connections_max => {
+            ListenerRole::Admin if self.connections.census.admin >= self.config.admin_connections_max => {
                 if !self.show_out_stranger(None) {
                     return Err(RefuseReason::Full);
                 }
             }
             ListenerRole::Public | ListenerRole::Admin => {}
         }
-        if self.addresses_of(role).is_full(peer) {
+        if self.connections.addresses_of(role).is_full(peer) {
             let network = peer.map(|peer| network(peer.ip()));
             if role == ListenerRole::Public || !self.show_out_stranger(network) {
                 return Err(RefuseReason::PerAddress);
             }
         }
-        let index = self.slots.vacant_key();
-        self.addresses_of(role).enter(index as u32, peer);
+        let index = self.connections.slots.vacant_key();
+        self.connections.addresses_of(role).enter(index as u32, peer);
         Ok(index)
     }
 
     /// Notes who has come in by the admin listener.
     pub(super) fn note_arrival(&mut self, index: usize, serial: u32, peer: Option<SocketAddr>) {
         let arrival = Arrival { index: index as u32, serial, network: peer.map(|peer| network(peer.ip())) };
-        let (slots, max) = (&self.slots, self.config.admin_connections_max);
-        self.strangers.push(arrival, max, |arrival| is_stranger(slots, arrival));
+        let (slots, max) = (&self.connections.slots, self.config.admin_connections_max);
+        self.connections.strangers.push(arrival, max, |arrival| is_stranger(slots, arrival));
     }
 
     /// Ends the admin connection that has been a stranger the longest, among all or in one network. False: there is
     /// none.
     fn show_out_stranger(&mut self, of: Option<Network>) -> bool {
-        let slots = &self.slots;
-        let oldest = self.strangers.take_oldest(of, |arrival| is_stranger(slots, arrival));
+        let slots = &self.connections.slots;
+        let oldest = self.connections.strangers.take_oldest(of, |arrival| is_stranger(slots, arrival));
         let Some(Arrival { index, .. }) = oldest else { return false };
         self.remove(index as usize, CloseReason::ShownOut);
         true
@@ -96,7 +98,7 @@ impl<S: Socket> Reactor<S> {
     /// Whether a connection may go on after an answer with this status. On the admin listener only those may that have
     /// passed the fence, and not behind a request that it has stopped.
     pub(super) fn may_stay(&self, index: usize, status: u16) -> bool {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         slot.phase != Phase::Admin || slot.flags.any(Flags::KNOWN) && !matches!(status, 401 | 403)
     }
 }

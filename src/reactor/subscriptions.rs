@@ -69,7 +69,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Where a subscriber stands in a channel's log.
     pub(super) fn cursor(&self, index: usize, id: ChannelId) -> Option<Cursor> {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         if id == DEFAULT {
             return slot.flags.any(Flags::BROADCAST).then_some(slot.cursor);
         }
@@ -79,7 +79,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Moves a subscriber's cursor.
     pub(super) fn set_cursor(&mut self, index: usize, id: ChannelId, cursor: Cursor) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if id == DEFAULT {
             slot.cursor = cursor;
         } else if let Some(extra) = &slot.extra
@@ -91,13 +91,13 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether a connection that stands there has not got everything of a channel.
     pub(super) fn is_behind(&self, index: usize, id: ChannelId, cursor: Cursor) -> bool {
-        let log = self.channels.get(id).log_in(self.slots[index].form);
+        let log = self.channels.get(id).log_in(self.connections.slots[index].form);
         log.is_some_and(|log| cursor != Cursor::at(log.head()))
     }
 
     /// How many of its channels a connection is behind in whose socket is full.
     pub(super) fn channels_behind(&self, index: usize) -> usize {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         if !slot.flags.any(Flags::BLOCKED) {
             return 0;
         }
@@ -111,7 +111,7 @@ impl<S: Socket> Reactor<S> {
             self.join(index, DEFAULT);
             return Ok(());
         }
-        let joined = self.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
+        let joined = self.connections.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
         if joined >= self.config.channels_per_connection_max {
             return Err(NotSubscribed::TooMany);
         }
@@ -125,7 +125,7 @@ impl<S: Socket> Reactor<S> {
         let Some(index) = self.find_open(conn) else { return };
         let Some(id) = self.channels.find(channel) else { return };
         let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
-        let waits = is_behind && self.slots[index].flags.any(Flags::BLOCKED);
+        let waits = is_behind && self.connections.slots[index].flags.any(Flags::BLOCKED);
         if waits && !self.outbox_has_room(index, ITEM_BYTES) {
             self.close_slow(index);
             return;
@@ -138,7 +138,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Subscribes a connection to a channel, from the next publication on. Nothing happens if it is already.
     pub(super) fn join(&mut self, index: usize, id: ChannelId) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if id == DEFAULT {
             if !slot.flags.any(Flags::BROADCAST) {
                 slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
@@ -157,7 +157,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Moves a subscriber that has fallen off a log on to the newest publication.
     pub(super) fn skip(&mut self, index: usize, id: ChannelId) {
-        let cursor = self.channels.get_mut(id).skip_to_newest(self.slots[index].form);
+        let cursor = self.channels.get_mut(id).skip_to_newest(self.connections.slots[index].form);
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
@@ -166,18 +166,18 @@ impl<S: Socket> Reactor<S> {
     /// Ends all subscriptions of a connection.
     pub(super) fn leave_channels(&mut self, index: usize) {
         self.leave_channel(index, DEFAULT);
-        while let Some(extra) = &mut self.slots[index].extra
+        while let Some(extra) = &mut self.connections.slots[index].extra
             && let Some(membership) = extra.memberships.pop()
         {
-            let form = self.slots[index].form;
+            let form = self.connections.slots[index].form;
             self.leave_place(membership.channel, membership.place, form);
         }
-        self.slots[index].tidy();
+        self.connections.slots[index].tidy();
     }
 
     /// Ends one subscription.
     pub(super) fn leave_channel(&mut self, index: usize, id: ChannelId) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if id == DEFAULT {
             if slot.flags.any(Flags::BROADCAST) {
                 slot.flags.set(Flags::BROADCAST, false);
@@ -189,13 +189,13 @@ impl<S: Socket> Reactor<S> {
         let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
         let form = slot.form;
         self.leave_place(id, place, form);
-        self.slots[index].tidy();
+        self.connections.slots[index].tidy();
     }
 
     /// Takes a member out of a channel and tells those that move up their new places.
     fn leave_place(&mut self, id: ChannelId, place: u32, form: Form) {
         let now_ms = self.now.mono_ms();
-        let slots = &mut self.slots;
+        let slots = &mut self.connections.slots;
         self.channels.get_mut(id).leave(place, form, now_ms, |slot, _, new| {
             if let Some(extra) = slots.get_mut(slot as usize).and_then(|slot| slot.extra.as_mut()) {
                 extra.memberships.set_place(id, new);

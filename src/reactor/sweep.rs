@@ -28,11 +28,11 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         self.work.begin_part();
         self.meet_deadlines();
-        if now_ms >= self.timers.tick_ms {
-            self.timers.tick_ms = now_ms + SWEEP_MS;
+        if now_ms >= self.connections.timers.tick_ms {
+            self.connections.timers.tick_ms = now_ms + SWEEP_MS;
             self.rates.sample(now_ms, &self.metrics);
-            let retries = std::mem::take(&mut self.timers.retries);
-            self.timers.retrying.extend(retries);
+            let retries = std::mem::take(&mut self.connections.timers.retries);
+            self.connections.timers.retrying.extend(retries);
             self.begin_sweep();
             self.look_at_keys();
             self.give_memory_back();
@@ -40,8 +40,9 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_part();
         self.retry();
         self.sweep();
-        if now_ms >= self.timers.channels_ms {
-            self.timers.channels_ms = now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);
+        if now_ms >= self.connections.timers.channels_ms {
+            self.connections.timers.channels_ms =
+                now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);
             self.forget_channels();
         }
         self.end_handover();
@@ -51,13 +52,13 @@ impl<S: Socket> Reactor<S> {
     /// Takes out a connection whose deadline has passed, as far as the turn goes.
     fn pop_due(&mut self, of: fn(&mut Timers) -> &mut Deadlines, length_ms: u64) -> Option<(usize, u32)> {
         let now_ms = self.now.mono_ms();
-        of(&mut self.timers).due_ms(length_ms).filter(|&due_ms| due_ms <= now_ms)?;
+        of(&mut self.connections.timers).due_ms(length_ms).filter(|&due_ms| due_ms <= now_ms)?;
         if self.work.is_part_used() {
             self.work.cut(WorkKind::Deadlines);
             return None;
         }
         self.work.charge(WorkKind::Deadlines, DEADLINE);
-        of(&mut self.timers).pop_due(now_ms, length_ms)
+        of(&mut self.connections.timers).pop_due(now_ms, length_ms)
     }
 
     fn meet_deadlines(&mut self) {
@@ -73,10 +74,10 @@ impl<S: Socket> Reactor<S> {
         }
         while let Some((index, serial)) = self.pop_due(|timers| &mut timers.closes, self.config.close_wait_ms)
         {
-            let slot = self.slots.get(index).filter(|slot| slot.serial == serial);
-            if self.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
+            let slot = self.connections.get(index, serial).map(|slot| &*slot);
+            if self.exit.draining.is_some() && slot.is_some_and(|slot| slot.flags.any(Flags::BLOCKED)) {
                 // It is still being written to; in the drain that may take until its end.
-                self.timers.closes.push(index, serial, now_ms);
+                self.connections.timers.closes.push(index, serial, now_ms);
                 continue;
             }
             if slot.is_some_and(|slot| slot.phase == Phase::Closing || slot.flags.any(Flags::FINISH)) {
@@ -93,13 +94,15 @@ impl<S: Socket> Reactor<S> {
     /// When something will be due.
     pub(super) fn next_due_ms(&self) -> Option<u64> {
         let times = [
-            self.timers.handshakes.due_ms(self.config.handshake_ms),
-            self.timers.messages.due_ms(self.config.message_ms),
-            self.timers.closes.due_ms(self.config.close_wait_ms),
-            self.timers.close_progress.due_ms(self.config.pong_wait_ms),
+            self.connections.timers.handshakes.due_ms(self.config.handshake_ms),
+            self.connections.timers.messages.due_ms(self.config.message_ms),
+            self.connections.timers.closes.due_ms(self.config.close_wait_ms),
+            self.connections.timers.close_progress.due_ms(self.config.pong_wait_ms),
             // An empty server sleeps.
-            (!self.slots.is_empty() || self.has_memory_to_give()).then_some(self.timers.tick_ms),
-            (self.channels.len() > 1 || self.channels.have_other_forms()).then_some(self.timers.channels_ms),
+            (!self.connections.slots.is_empty() || self.has_memory_to_give())
+                .then_some(self.connections.timers.tick_ms),
+            (self.channels.len() > 1 || self.channels.have_other_forms())
+                .then_some(self.connections.timers.channels_ms),
             self.end_due_ms(),
         ];
         earliest(times)
@@ -108,7 +111,9 @@ impl<S: Socket> Reactor<S> {
     /// A request's time is up. The deadline may belong to an earlier request of the same connection.
     fn request_due(&mut self, index: usize, serial: u32) {
         let now_ms = self.now.mono_ms();
-        let Some(slot) = self.slots.get(index).filter(|slot| slot.serial == serial) else { return };
+        let Some(slot) = self.connections.get(index, serial) else {
+            return;
+        };
         if !matches!(slot.phase, Phase::Http | Phase::Admin) || slot.flags.any(Flags::FINISH) {
             return;
         }
@@ -129,7 +134,7 @@ impl<S: Socket> Reactor<S> {
         let refusal = Refusal::fixed(408, "the request did not arrive in time (handshake_ms)");
         self.say_no(index, &refusal);
         self.send_replies(index);
-        if self.slots.contains(index) {
+        if self.connections.slots.contains(index) {
             self.finish(index);
         }
     }
@@ -139,30 +144,31 @@ impl<S: Socket> Reactor<S> {
     fn begin_sweep(&mut self) {
         let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
         let period_ms = times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS);
-        let share = (self.slots_used as u64 * SWEEP_MS).div_ceil(period_ms) as usize;
-        self.timers.sweep_due = (self.timers.sweep_due + share.max(SWEEP_SLOTS_MIN)).min(self.slots_used);
+        let share = (self.connections.used as u64 * SWEEP_MS).div_ceil(period_ms) as usize;
+        self.connections.timers.sweep_due =
+            (self.connections.timers.sweep_due + share.max(SWEEP_SLOTS_MIN)).min(self.connections.used);
     }
 
     /// Visits the slots that are due, as far as the turn goes.
     fn sweep(&mut self) {
-        while self.timers.sweep_due > 0 {
+        while self.connections.timers.sweep_due > 0 {
             if self.work.is_part_used() {
                 self.work.cut(WorkKind::Sweep);
                 return;
             }
             self.work.charge(WorkKind::Sweep, SLOT);
-            self.timers.sweep_due -= 1;
-            if self.timers.sweep_next >= self.slots_used {
-                self.timers.sweep_next = 0;
+            self.connections.timers.sweep_due -= 1;
+            if self.connections.timers.sweep_next >= self.connections.used {
+                self.connections.timers.sweep_next = 0;
             }
-            self.visit(self.timers.sweep_next);
-            self.timers.sweep_next += 1;
+            self.visit(self.connections.timers.sweep_next);
+            self.connections.timers.sweep_next += 1;
         }
     }
 
     fn visit(&mut self, index: usize) {
         let now_ms = self.now.mono_ms();
-        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.connections.slots.get_mut(index) else { return };
         let silent_ms = slot.seen.age_ms(now_ms);
         slot.seen = slot.seen.aged(now_ms);
         match slot.phase {
@@ -171,7 +177,7 @@ impl<S: Socket> Reactor<S> {
                 if slot.flags.any(Flags::FINISH)
                     && slot.flags.any(Flags::BLOCKED)
                     && silent_ms >= self.config.close_wait_ms
-                    && self.draining.is_none() =>
+                    && self.exit.draining.is_none() =>
             {
                 self.remove(index, CloseReason::Unread);
             }
@@ -200,7 +206,7 @@ impl<S: Socket> Reactor<S> {
     fn forget_channels(&mut self) {
         self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         if self.forget_idle(self.config.flush_slice) {
-            self.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
+            self.connections.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }
     }
 }

@@ -100,13 +100,13 @@ pub(super) fn send_sealed<S: Socket>(
 impl<S: Socket> Reactor<S> {
     /// Certificates and keys for the listeners that speak TLS; sessions that there are go on with theirs.
     pub fn set_acceptor(&mut self, acceptor: Option<Acceptor>) {
-        let old = self.tls.acceptor.take();
-        self.tls.acceptor = acceptor;
-        let offer = self.tls.kernel.offer;
-        if let Some(new) = self.tls.acceptor.as_mut().filter(|_| offer != KernelSupport::NONE) {
+        let old = self.wire.tls.acceptor.take();
+        self.wire.tls.acceptor = acceptor;
+        let offer = self.wire.tls.kernel.offer;
+        if let Some(new) = self.wire.tls.acceptor.as_mut().filter(|_| offer != KernelSupport::NONE) {
             new.allow_release(offer.new_keys);
         }
-        if let (Some(new), Some(old)) = (&mut self.tls.acceptor, &old) {
+        if let (Some(new), Some(old)) = (&mut self.wire.tls.acceptor, &old) {
             new.inherit_tickets(old);
         }
     }
@@ -114,7 +114,7 @@ impl<S: Socket> Reactor<S> {
     /// As [`admit`](Self::admit), for a listener that speaks TLS. There is no session before the first byte.
     pub fn admit_tls(&mut self, socket: S, role: ListenerRole, peer: Option<SocketAddr>) -> Option<usize> {
         let index = self.admit_by(socket, role, peer, true)?;
-        self.slots[index].flags.set(Flags::TLS, true);
+        self.connections.slots[index].flags.set(Flags::TLS, true);
         Some(index)
     }
 
@@ -127,7 +127,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Reads from a connection that speaks TLS.
     pub(super) fn read_tls(&mut self, index: usize, buffer: &mut [u8]) -> Read {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let finishing = slot.flags.any(Flags::FINISH);
         let partial = match session(slot) {
             Some(session) if session.has_ended() => return self.tls_ended(index),
@@ -139,14 +139,14 @@ impl<S: Socket> Reactor<S> {
         let room = self.records_bytes(index).min(buffer.len() - held);
         self.metrics.recvs += 1;
         self.work.charge(WorkKind::Read, CALL);
-        match self.slots[index].socket.recv(&mut buffer[held..held + room]) {
+        match self.connections.slots[index].socket.recv(&mut buffer[held..held + room]) {
             Ok(0) => self.tls_ended(index),
             Ok(n) => {
                 let serial = self.heard(index, n);
                 if !finishing {
                     self.unseal(index, &mut buffer[..held + n]);
                 }
-                match self.slots.get(index) {
+                match self.connections.slots.get(index) {
                     Some(slot) if slot.serial == serial => {}
                     _ => return Read::Gone,
                 }
@@ -167,6 +167,7 @@ impl<S: Socket> Reactor<S> {
             return Read::More;
         }
         if self
+            .connections
             .slots
             .get(index)
             .is_some_and(|slot| slot.phase == Phase::Open && !slot.flags.any(Flags::BLOCKED))
@@ -178,40 +179,41 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn take_up_kept(&mut self, index: usize) {
-        let mut kept = self.slots[index].kept().to_vec();
+        let mut kept = self.connections.slots[index].kept().to_vec();
         self.put_aside(index, &mut kept);
     }
 
     /// Takes ciphertext, in front of which is what was kept of it.
     fn unseal(&mut self, index: usize, input: &mut [u8]) {
-        if self.slots[index].extra.as_ref().is_none_or(|extra| extra.tls.is_none()) {
+        if self.connections.slots[index].extra.as_ref().is_none_or(|extra| extra.tls.is_none()) {
             if input[0].is_ascii_uppercase() && !tls::is_handshake(input[0]) {
                 self.refuse_plain(index);
                 return;
             }
-            let begun = self.tls.acceptor.as_ref().and_then(TlsSession::new);
+            let begun = self.wire.tls.acceptor.as_ref().and_then(TlsSession::new);
             let Some(begun) = begun else {
                 // The library has no randomness, or the server never had certificates.
                 self.remove(index, CloseReason::Internal);
                 return;
             };
-            self.slots[index].extra_mut().tls = Some(Box::new(begun));
+            self.connections.slots[index].extra_mut().tls = Some(Box::new(begun));
         }
         let (mut plain, mut records) =
-            (std::mem::take(&mut self.tls.plain), std::mem::take(&mut self.tls.records));
+            (std::mem::take(&mut self.wire.tls.plain), std::mem::take(&mut self.wire.tls.records));
         plain.clear();
         records.clear();
-        plain.extend_from_slice(self.slots[index].kept());
-        let handshaking = session(&mut self.slots[index]).is_none_or(|session| !session.is_established());
+        plain.extend_from_slice(self.connections.slots[index].kept());
+        let handshaking =
+            session(&mut self.connections.slots[index]).is_none_or(|session| !session.is_established());
         let received = self.hold(index, |slot| {
             session(slot).map(|session| session.receive(input, &mut plain, &mut records)).unwrap_or_default()
         });
-        let serial = self.slots[index].serial;
+        let serial = self.connections.slots[index].serial;
         self.work.charge(WorkKind::Records, received.records as u64 * RECORD);
         if handshaking && !records.is_empty() {
             self.work.charge(WorkKind::Handshakes, HANDSHAKE);
         }
-        self.tls.records = records;
+        self.wire.tls.records = records;
         let goes_on = self.send_records(index);
         if let Some(established) = received.established {
             self.note_established(established);
@@ -222,14 +224,14 @@ impl<S: Socket> Reactor<S> {
             self.input(index, &mut plain);
         }
         plain.shrink_to(2 * READ_BYTES);
-        self.tls.plain = plain;
-        if self.slots.get(index).is_some_and(|slot| slot.serial == serial) {
+        self.wire.tls.plain = plain;
+        if self.connections.has(index, serial) {
             self.after_unsealing(index, &received);
         }
     }
 
     fn after_unsealing(&mut self, index: usize, received: &Received) {
-        let held = self.slots[index]
+        let held = self.connections.slots[index]
             .extra
             .as_ref()
             .and_then(|extra| extra.tls.as_ref())
@@ -247,7 +249,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The peer has broken the protocol, or the two have nothing in common. It was sent an alert.
     fn tls_failed(&mut self, index: usize, why: &str) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let (id, phase, peer) = (slot.id(index), slot.phase, slot.socket.peer());
         let handshaking = session(slot).is_none_or(|session| session.established().is_none());
         match phase {
@@ -271,12 +273,12 @@ impl<S: Socket> Reactor<S> {
     /// Whoever asks without TLS is told so, in words that it understands.
     fn refuse_plain(&mut self, index: usize) {
         let text = "this port speaks TLS: use https:// or wss://";
-        let peer = self.slots[index].socket.peer();
+        let peer = self.connections.slots[index].socket.peer();
         self.refused(RefuseReason::TlsHandshake, text, peer);
-        self.slots[index].flags.set(Flags::TLS, false);
+        self.connections.slots[index].flags.set(Flags::TLS, false);
         self.say_no(index, &Refusal::fixed(400, text));
         self.send_replies(index);
-        if self.slots.contains(index) {
+        if self.connections.slots.contains(index) {
             self.finish(index);
         }
     }
@@ -292,32 +294,32 @@ impl<S: Socket> Reactor<S> {
 
     /// Sends what the protocol itself has to say, behind what is unsent. False: the connection was broken and is gone.
     fn send_records(&mut self, index: usize) -> bool {
-        let records = std::mem::take(&mut self.tls.records);
-        let (slot, bytes) = (&mut self.slots[index], records.bytes());
+        let records = std::mem::take(&mut self.wire.tls.records);
+        let (slot, bytes) = (&mut self.connections.slots[index], records.bytes());
         let mut written = 0;
         if !bytes.is_empty() && !slot.flags.any(Flags::BLOCKED) {
             match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { .. } => {}
-                Sent::Short => self.timers.retries.push((index as u32, slot.serial)),
+                Sent::Short => self.connections.timers.retries.push((index as u32, slot.serial)),
                 Sent::Broken { cause, .. } => {
-                    self.tls.records = records;
+                    self.wire.tls.records = records;
                     self.remove(index, cause);
                     return false;
                 }
             }
         }
         if written < bytes.len() {
-            set_blocked(&mut self.census, &mut slot.flags, true);
+            set_blocked(&mut self.connections.census, &mut slot.flags, true);
             self.hold(index, |slot| session(slot).map(|session| session.keep_unsent(&bytes[written..])));
         }
-        self.tls.records = records;
+        self.wire.tls.records = records;
         true
     }
 
     /// Writes the records that the socket has not taken. False: stop here.
     pub(super) fn write_unsent(&mut self, index: usize) -> bool {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
             return true;
         };
@@ -336,10 +338,10 @@ impl<S: Socket> Reactor<S> {
 
     /// Tells the peer that nothing more will come, before the stream ends (RFC 8446 section 6.1). False: stop here.
     pub(super) fn close_tls(&mut self, index: usize) -> bool {
-        self.tls.records.clear();
-        let Some(session) = session(&mut self.slots[index]) else { return true };
-        session.close(&mut self.tls.records);
-        self.send_records(index) && !self.slots[index].flags.any(Flags::BLOCKED)
+        self.wire.tls.records.clear();
+        let Some(session) = session(&mut self.connections.slots[index]) else { return true };
+        session.close(&mut self.wire.tls.records);
+        self.send_records(index) && !self.connections.slots[index].flags.any(Flags::BLOCKED)
     }
 
     /// As [`close_tls`](Self::close_tls), for a connection that goes without waiting for anything.
@@ -347,13 +349,13 @@ impl<S: Socket> Reactor<S> {
         if slot.flags.any(Flags::BLOCKED) {
             return;
         }
-        self.tls.records.clear();
+        self.wire.tls.records.clear();
         // Behind half a record nothing would be understood.
         if let Some(session) = session(slot).filter(|session| session.unsent().is_empty()) {
-            session.close(&mut self.tls.records);
-            if !self.tls.records.is_empty() {
+            session.close(&mut self.wire.tls.records);
+            if !self.wire.tls.records.is_empty() {
                 // Whoever has gone already misses nothing.
-                let _ = send(&mut slot.socket, &mut self.metrics, self.tls.records.bytes(), &[]);
+                let _ = send(&mut slot.socket, &mut self.metrics, self.wire.tls.records.bytes(), &[]);
             }
         }
     }

@@ -34,7 +34,7 @@ impl<S: Socket> Reactor<S> {
             }
         };
         let Err((refusal, reason)) = self.decide(index, &upgrade, kind) else { return Ok(()) };
-        let peer = self.slots[index].socket.peer();
+        let peer = self.connections.slots[index].socket.peer();
         self.refused(reason, &refusal.reason, peer);
         if !refusals::asks_for_close(head) {
             return Err(refusal);
@@ -52,8 +52,8 @@ impl<S: Socket> Reactor<S> {
             Kind::Push => self.ask_handler(index, upgrade, &query)?,
             Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
             Kind::Chat => {
-                self.guests += 1;
-                let user = Some(chat::guest_name(self.guests));
+                self.connections.guests += 1;
+                let user = Some(chat::guest_name(self.connections.guests));
                 Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
             }
         };
@@ -65,8 +65,8 @@ impl<S: Socket> Reactor<S> {
             None => upgrade.choose(&self.config.subprotocols),
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
-        handshake::respond(upgrade.key, chosen, deflate, &mut self.replies);
-        self.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
+        handshake::respond(upgrade.key, chosen, deflate, &mut self.scratch.replies);
+        self.connections.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, accept, &channels);
         Ok(())
     }
@@ -83,7 +83,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn check_origin(&self, index: usize, upgrade: &Upgrade<'_>, has_host: bool) -> Result<(), Refused> {
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let has_certificate = || tls.is_some_and(|session| session.has_client_certificate());
         let facts = Facts { has_host, is_tls: slot.flags.any(Flags::TLS), has_certificate: &has_certificate };
@@ -93,10 +93,10 @@ impl<S: Socket> Reactor<S> {
 
     fn check_room(&self) -> Result<(), Refused> {
         let max = self.connections_max();
-        if self.draining.is_some() {
+        if self.exit.draining.is_some() {
             return Err((Refusal::fixed(503, "the server is going away"), RefuseReason::Full));
         }
-        if self.census.open() >= max {
+        if self.connections.census.open() >= max {
             let text = format!("the server is full: {max} connections (max_connections)");
             return Err((Refusal::new(503, text), RefuseReason::Full));
         }
@@ -112,9 +112,9 @@ impl<S: Socket> Reactor<S> {
         let channels = self.channels_asked_for(query)?;
         let comparisons = channels.len() * (1 + self.config.channels.len());
         self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
-        let socket = &self.slots[index].socket;
+        let socket = &self.connections.slots[index].socket;
         let peer = || socket.peer();
-        let tls = self.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let tls = self.connections.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let subject = || tls.and_then(|session| session.client_subject());
         let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config);
         self.shared.own.begin();
@@ -179,38 +179,39 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
-        self.census.deflating += usize::from(slot.flags.window_bits() > 0);
+        self.connections.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if accept.broadcast {
             self.join(index, DEFAULT);
         }
         if let Some(user) = &accept.user {
-            self.slots[index].extra_mut().user = Some(user.as_str().into());
+            self.connections.slots[index].extra_mut().user = Some(user.as_str().into());
         }
         if !channels.is_empty() {
-            self.slots[index].extra_mut().memberships.reserve(channels.len());
+            self.connections.slots[index].extra_mut().memberships.reserve(channels.len());
         }
         for &id in channels {
             self.join(index, id);
         }
-        self.census.open_by_kind[kind as usize] += 1;
+        self.connections.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;
-        let id = self.slots[index].id(index);
+        let id = self.connections.slots[index].id(index);
         if self.journal.is_on(LogLevel::Debug) {
-            let peer = Peer(self.slots[index].socket.peer());
+            let peer = Peer(self.connections.slots[index].socket.peer());
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }
         match kind {
             Kind::Push => {
-                let user = self.slots[index].user().map(str::to_owned);
+                let user = self.connections.slots[index].user().map(str::to_owned);
                 let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
-                let mut session = Session::new(id, user.as_deref(), &mut self.replies, &mut self.actions)
-                    .deflating(&mut self.encoder.deflater, bits)
-                    .beside(self.shared.own.counter(), noted);
+                let mut session =
+                    Session::new(id, user.as_deref(), &mut self.scratch.replies, &mut self.scratch.actions)
+                        .deflating(&mut self.encoder.deflater, bits)
+                        .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_open(&mut session);
                 self.shared.own.end();
@@ -238,7 +239,7 @@ impl<S: Socket> Reactor<S> {
 
     /// As [`refused`](Self::refused), for a request that was none.
     pub(super) fn note_refusal(&mut self, index: usize, status: u16, text: &str) {
-        let peer = self.slots[index].socket.peer();
+        let peer = self.connections.slots[index].socket.peer();
         self.refused(reason_of(status), text, peer);
     }
 }

@@ -25,19 +25,20 @@ enum Next {
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a WebSocket.
     pub(super) fn websocket_input(&mut self, index: usize, input: &mut [u8]) {
-        if self.slots[index].flags.any(Flags::IGNORE_INPUT) {
+        if self.connections.slots[index].flags.any(Flags::IGNORE_INPUT) {
             if frame::ends_with_close(input) {
                 self.finish(index);
             }
             return;
         }
-        let mut assembly = self.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
+        let mut assembly =
+            self.connections.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
         let was_unfinished = assembly.is_some();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let deflate = self.slots[index].flags.window_bits() > 0;
-        let mut inflater = deflate.then(|| std::mem::take(&mut self.inflater));
+        let mut scratch = std::mem::take(&mut self.scratch.message);
+        let deflate = self.connections.slots[index].flags.window_bits() > 0;
+        let mut inflater = deflate.then(|| std::mem::take(&mut self.scratch.inflater));
         let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
-        let calls_back = self.slots[index].kind == Kind::Push;
+        let calls_back = self.connections.slots[index].kind == Kind::Push;
         // A callback must not see what earlier ones have ended.
         while !calls_back || self.may_call_back(index) {
             let assembler = Assembler {
@@ -72,7 +73,7 @@ impl<S: Socket> Reactor<S> {
                 self.work.charge(WorkKind::Inflate, inflater.take_work() * INFLATED);
             }
             match next {
-                Next::Continue if self.replies.len() <= READ_BYTES => {}
+                Next::Continue if self.scratch.replies.len() <= READ_BYTES => {}
                 Next::Continue => self.send_replies(index),
                 Next::Closing => {}
                 Next::Over => {
@@ -80,7 +81,7 @@ impl<S: Socket> Reactor<S> {
                     break;
                 }
             }
-            match self.slots.get(index) {
+            match self.connections.slots.get(index) {
                 Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
                 // Gone, or not to be listened to before it has listened.
                 _ => break,
@@ -90,36 +91,36 @@ impl<S: Socket> Reactor<S> {
             }
         }
         scratch.shrink_to(READ_BYTES);
-        self.scratch = scratch;
+        self.scratch.message = scratch;
         if let Some(inflater) = inflater {
-            self.inflater = inflater;
+            self.scratch.inflater = inflater;
         }
         let is_unfinished = assembly.is_some();
         self.after_input(index, assembly, &input[at..]);
-        if (was_unfinished || is_unfinished) && self.slots.contains(index) {
+        if (was_unfinished || is_unfinished) && self.connections.slots.contains(index) {
             self.count_chunks(index);
         }
     }
 
     /// Puts away what is left of an input, and sends what it led to.
     fn after_input(&mut self, index: usize, mut assembly: Option<Box<message::Assembly>>, rest: &[u8]) {
-        if !self.slots.contains(index) {
+        if !self.connections.slots.contains(index) {
             message::abandon(&mut assembly, &mut self.pool);
-            self.replies.clear();
+            self.scratch.replies.clear();
             return;
         }
         if rest.len() > CONTROL_FRAME_MAX && !self.has_input_room(index, rest.len()) {
             message::abandon(&mut assembly, &mut self.pool);
-            self.replies.clear();
+            self.scratch.replies.clear();
             self.overloaded(index, false);
             return;
         }
         self.hold(index, |slot| slot.keep(rest));
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if slot.phase == Phase::Open || assembly.is_none() {
             if let Some(mut unfinished) = assembly {
                 self.time_message(index, &mut unfinished);
-                self.slots[index].extra_mut().assembly = Some(unfinished);
+                self.connections.slots[index].extra_mut().assembly = Some(unfinished);
             } else {
                 slot.tidy();
             }
@@ -131,7 +132,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn event(&mut self, index: usize, event: Event<'_>) -> Next {
-        if self.slots[index].phase == Phase::Closing {
+        if self.connections.slots[index].phase == Phase::Closing {
             return match event {
                 Event::Close { .. } => {
                     self.finish(index);
@@ -144,13 +145,13 @@ impl<S: Socket> Reactor<S> {
             Event::Text(text) => self.message(index, Message::Text(text)),
             Event::Binary(bytes) => self.message(index, Message::Binary(bytes)),
             Event::Ping(payload) => {
-                frame::encode(Opcode::Pong, payload, &mut self.replies);
+                frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
                 Next::Continue
             }
             Event::Pong(_) => Next::Continue,
             Event::Close { code, reason } => {
                 self.send_replies(index);
-                if self.slots.contains(index) {
+                if self.connections.slots.contains(index) {
                     self.echo_close(index, code, reason);
                 }
                 Next::Over
@@ -163,7 +164,7 @@ impl<S: Socket> Reactor<S> {
         let cause =
             if code == Some(CloseCode::GOING_AWAY) { CloseReason::GoingAway } else { CloseReason::Client };
         self.begin_close(index, code.unwrap_or(NO_STATUS), reason, cause);
-        if self.slots.contains(index) {
+        if self.connections.slots.contains(index) {
             self.finish(index);
         }
     }
@@ -171,26 +172,32 @@ impl<S: Socket> Reactor<S> {
     fn message(&mut self, index: usize, message: Message<'_>) -> Next {
         self.metrics.messages_in += 1;
         self.work.charge(WorkKind::Frames, MESSAGE);
-        let slot = &self.slots[index];
+        let slot = &self.connections.slots[index];
         let id = slot.id(index);
         match slot.kind {
             Kind::Echo => {
                 let bits = self.window_bits(index);
-                self.encoder.deflater.encode(message.opcode(), message.bytes(), bits, &mut self.replies);
+                self.encoder.deflater.encode(
+                    message.opcode(),
+                    message.bytes(),
+                    bits,
+                    &mut self.scratch.replies,
+                );
                 self.charge_compressed();
             }
             Kind::Push => {
                 let (user, bits) = (slot.user(), self.window_bits(index));
                 let noted = self.seen_of_own(index);
-                let mut session = Session::new(id, user, &mut self.replies, &mut self.actions)
-                    .deflating(&mut self.encoder.deflater, bits)
-                    .beside(self.shared.own.counter(), noted);
+                let mut session =
+                    Session::new(id, user, &mut self.scratch.replies, &mut self.scratch.actions)
+                        .deflating(&mut self.encoder.deflater, bits)
+                        .beside(self.shared.own.counter(), noted);
                 self.shared.own.begin();
                 self.handler.on_message(&mut session, message);
                 self.shared.own.end();
                 self.charge_compressed();
                 self.apply_actions(index);
-                if self.slots.get(index).is_none_or(|slot| slot.phase != Phase::Open) {
+                if self.connections.slots.get(index).is_none_or(|slot| slot.phase != Phase::Open) {
                     return Next::Closing;
                 }
             }
@@ -212,7 +219,7 @@ impl<S: Socket> Reactor<S> {
             self.answer_and_close(index, code, "the chat is text", cause);
             return Next::Closing;
         };
-        let line = chat::said(self.slots[index].user().unwrap_or("?"), text);
+        let line = chat::said(self.connections.slots[index].user().unwrap_or("?"), text);
         match self.say_in_chat(&line) {
             Ok(_) => Next::Continue,
             Err(problem) => {
@@ -230,19 +237,19 @@ impl<S: Socket> Reactor<S> {
     /// Sends a close frame, behind the answers to what came before: nothing may follow a close frame.
     fn answer_and_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         self.send_replies(index);
-        if self.slots.contains(index) {
+        if self.connections.slots.contains(index) {
             self.begin_close(index, code, reason, cause);
         }
     }
 
     /// The peer has broken the protocol: says so, and hears nothing more.
     fn violation(&mut self, index: usize, violation: Violation) -> Next {
-        if self.slots[index].phase == Phase::Open {
+        if self.connections.slots[index].phase == Phase::Open {
             let cause = cause_of(violation.code);
             self.answer_and_close(index, violation.code, violation.reason, cause);
             // Clients that get a close frame and the end of the stream at once may fail to answer it, and then
             // know of no code. So their close frame is waited for, as far as one can be made out.
-            if let Some(slot) = self.slots.get_mut(index) {
+            if let Some(slot) = self.connections.slots.get_mut(index) {
                 slot.flags.set(Flags::IGNORE_INPUT, true);
             }
         } else {

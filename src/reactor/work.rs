@@ -190,7 +190,7 @@ impl Work {
 impl<S: Socket> Reactor<S> {
     /// Lets a connection go on in another turn, or in this one's next part.
     pub(super) fn go_on_later(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if !slot.flags.any(Flags::QUEUED) {
             slot.flags.set(Flags::QUEUED, true);
             self.work.queue.push_back((index as u32, slot.serial));
@@ -208,7 +208,7 @@ impl<S: Socket> Reactor<S> {
                 break;
             }
             let Some((index, serial)) = self.work.queue.pop_front() else { break };
-            let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.serial == serial) else {
+            let Some(slot) = self.connections.get(index as usize, serial) else {
                 continue;
             };
             slot.flags.set(Flags::QUEUED, false);

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use serde_json::Value;
 
 use super::PATIENCE;
+use crate::wire::{self, Response};
 
 enum Stream {
     Tcp(TcpStream),
@@ -20,25 +21,7 @@ pub struct Http {
     received: Vec<u8>,
 }
 
-/// An answer.
-#[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
 impl Response {
-    /// The first field of this name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).expect("UTF-8")
-    }
-
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
@@ -93,17 +76,7 @@ impl Http {
 
     /// A whole request's bytes.
     pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-        let mut head = format!("{method} {target} HTTP/1.1\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head += &format!("Host: {}\r\n", self.host);
-        }
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        if !body.is_empty() || method == "POST" {
-            head += &format!("Content-Length: {}\r\n", body.len());
-        }
-        [head.as_bytes(), b"\r\n", body].concat()
+        wire::request(method, target, &self.host, headers, body)
     }
 
     /// Sends a request and waits for its answer.
@@ -120,28 +93,13 @@ impl Http {
 
     /// The next answer, to this method: the one to HEAD has no body.
     pub fn response_to(&mut self, method: &str) -> Response {
-        let end = loop {
-            if let Some(at) = self.received.windows(4).position(|w| w == b"\r\n\r\n") {
-                break at + 4;
+        loop {
+            if let Some((response, size)) = wire::response(&self.received, method) {
+                self.received.drain(..size);
+                return response;
             }
             assert!(self.receive(), "the end came instead of an answer: {:?}", self.leftover());
-        };
-        let head = String::from_utf8(self.received.drain(..end).collect()).expect("an ASCII head");
-        let mut lines = head.trim_end().split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
-        let split = |line: &str| {
-            let (name, value) = line.split_once(':').expect("a header field");
-            (name.to_owned(), value.trim().to_owned())
-        };
-        let mut response = Response { status, headers: lines.map(split).collect(), body: Vec::new() };
-        if status >= 200 && status != 204 && method != "HEAD" {
-            let length = response.header("content-length").and_then(|n| n.parse().ok()).expect("a length");
-            while self.received.len() < length {
-                assert!(self.receive(), "the end came inside a body");
-            }
-            response.body = self.received.drain(..length).collect();
         }
-        response
     }
 
     /// Asserts that the server ends the stream and says nothing more.

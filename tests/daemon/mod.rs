@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-pub use http::{Http, Response};
+pub use crate::wire::{Frame, Response};
+pub use http::Http;
 pub use inherit::Sockets;
-pub use websocket::{Frame, WebSocket};
+pub use websocket::WebSocket;
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(30);

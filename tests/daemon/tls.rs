@@ -17,8 +17,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::websocket::{Frame, HANDSHAKE, masked, parse};
 use super::{Daemon, PATIENCE};
+use crate::wire::{self, Frame, HANDSHAKE, masked};
 
 /// An authority and files that it has made, in a folder that goes with it.
 pub struct Authority {
@@ -266,11 +266,7 @@ impl TlsClient {
 
     /// Sends a request.
     pub fn ask(&mut self, target: &str, fields: &[(&str, &str)]) {
-        let mut head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n");
-        for (name, value) in fields {
-            head += &format!("{name}: {value}\r\n");
-        }
-        self.send(format!("{head}\r\n").as_bytes());
+        self.send(&wire::request("GET", target, "localhost", fields, b""));
     }
 
     /// The head of an answer.
@@ -365,7 +361,7 @@ impl TlsClient {
     /// The next frame; None: the stream has ended.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some((frame, size)) = parse(&self.received, false) {
+            if let Some((frame, size)) = wire::frame(&self.received, false) {
                 self.received.drain(..size);
                 return Some(frame);
             }

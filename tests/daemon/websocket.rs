@@ -6,27 +6,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{Daemon, Http, PATIENCE, Response};
-
-/// The key and the accept of RFC 6455 section 1.3.
-pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-
-pub const CONTINUATION: u8 = 0;
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-pub const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-pub const PONG: u8 = 10;
-
-/// A frame from the server: never fragmented, never masked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    pub opcode: u8,
-    pub payload: Vec<u8>,
-    /// Deflated: only where permessage-deflate was agreed on (RFC 7692 section 6).
-    pub rsv1: bool,
-}
+use super::{Daemon, Http, PATIENCE};
+use crate::wire::{self, ACCEPT, CLOSE, Frame, HANDSHAKE, PING, PONG, Response, TEXT, close_of, masked};
 
 /// An open connection.
 pub struct WebSocket {
@@ -36,14 +17,6 @@ pub struct WebSocket {
     pings: u32,
     deflate: bool,
 }
-
-/// The handshake's fields.
-pub const HANDSHAKE: [(&str, &str); 4] = [
-    ("Upgrade", "websocket"),
-    ("Connection", "Upgrade"),
-    ("Sec-WebSocket-Key", KEY),
-    ("Sec-WebSocket-Version", "13"),
-];
 
 /// A connection that holds as little as can be had: small segments, a small receive buffer.
 pub fn narrow_socket(daemon: &Daemon) -> TcpStream {
@@ -135,7 +108,7 @@ impl WebSocket {
     /// The next frame; None: the stream has ended at a frame's boundary, or was reset.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
-            if let Some((frame, size)) = parse(&self.received[self.at..], self.deflate) {
+            if let Some((frame, size)) = wire::frame(&self.received[self.at..], self.deflate) {
                 self.at += size;
                 if self.at == self.received.len() {
                     self.received.clear();
@@ -226,62 +199,4 @@ impl WebSocket {
         self.received.truncate(start + read);
         read
     }
-}
-
-/// Code and reason of a close frame.
-pub fn close_of(frame: &Frame) -> (u16, String) {
-    assert_eq!(frame.opcode, CLOSE, "{frame:?}");
-    match frame.payload.split_first_chunk::<2>() {
-        Some((code, reason)) => {
-            (u16::from_be_bytes(*code), String::from_utf8(reason.to_vec()).expect("UTF-8"))
-        }
-        None => (0, String::new()),
-    }
-}
-
-/// A client's frame. The mask is always the same: only the server has to be surprised by masks, in its own tests.
-pub fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
-    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-    let mut frame = vec![u8::from(fin) << 7 | opcode];
-    match payload.len() {
-        len @ 0..126 => frame.push(0x80 | len as u8),
-        len @ 126..65_536 => {
-            frame.push(0x80 | 126);
-            frame.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(0x80 | 127);
-            frame.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(&MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-    frame
-}
-
-/// The first frame in `bytes` and its size. Panics at what a server must not send.
-pub fn parse(bytes: &[u8], deflate: bool) -> Option<(Frame, usize)> {
-    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    let rsv1 = first & 0x40 != 0;
-    assert_eq!(first & 0x30, 0, "a reserved bit is set");
-    assert!(!rsv1 || deflate && matches!(first & 0x0f, TEXT | BINARY), "deflated, and should not be");
-    assert_eq!(first & 0x80, 0x80, "the server never fragments");
-    assert_eq!(second & 0x80, 0, "the server never masks");
-    let (len, at) = match second {
-        126 => (usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)), 4),
-        127 => (u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?) as usize, 10),
-        len => (usize::from(len), 2),
-    };
-    let shortest = if len < 126 {
-        2
-    } else if len < 65_536 {
-        4
-    } else {
-        10
-    };
-    assert_eq!(at, shortest, "a length of {len} in its shortest form");
-    let payload = bytes.get(at..at + len)?.to_vec();
-    let opcode = first & 0x0f;
-    assert!(matches!(opcode, TEXT | BINARY) || ((CLOSE..=PONG).contains(&opcode) && len <= 125));
-    Some((Frame { opcode, payload, rsv1 }, at + len))
 }

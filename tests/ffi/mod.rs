@@ -4,7 +4,7 @@
 //! would show it, so it reports races where there are none. What threads share is checked by the compiler, and
 //! `walk` calls everything from 16 threads at once.
 
-mod client;
+pub(crate) mod client;
 mod embedding;
 mod host;
 mod install;
@@ -77,8 +77,7 @@ fn chat_in_c() {
         assert_eq!(Client::refusal(port, "/ws?name=Ada"), (400, "which room?".to_owned()));
         assert_eq!(Client::refusal(port, "/ws?name=A&room=a%20b"), (400, "not a room's name".to_owned()));
         // Who decides about visitors has to name the pages that may speak for them.
-        let ask =
-            |origin: &str| Client::status(port, "/ws?name=Ada&room=r0", &format!("Origin: {origin}\r\n"));
+        let ask = |origin: &str| Client::status(port, "/ws?name=Ada&room=r0", &[("Origin", origin)]);
         assert_eq!([ask("http://evil.example"), ask("null"), ask("http://localhost")], [403, 403, 101]);
         let mut told = Client::open(port, "/ws?refusals=close");
         assert_eq!(told.frame(), (CLOSE, b"\x11\x31who are you?".to_vec()));
@@ -132,9 +131,9 @@ fn chat_in_cpp() {
 fn eight_threads_lose_nothing_and_keep_their_order() {
     const POSTS: usize = 250;
     let ends = under_each_tool("notify.c", |host, port| {
-        let ask =
-            |fields: &str| Client::status(port, "/ws", &format!("Origin: http://evil.example\r\n{fields}"));
-        assert_eq!([ask(""), ask("Cookie: a=b\r\n")], [101, 403], "nobody decides here");
+        let foreign = [("Origin", "http://evil.example"), ("Cookie", "a=b")];
+        let ask = |fields: &[(&str, &str)]| Client::status(port, "/ws", fields);
+        assert_eq!([ask(&foreign[..1]), ask(&foreign)], [101, 403], "nobody decides here");
         assert_eq!(Client::refusal(port, "/ws?chan=a").0, 400, "and nobody reads other parameters");
         let mut staying: Vec<Client> = (0..4).map(|_| Client::open(port, "/ws")).collect();
         host.command(&format!("post {POSTS}"));

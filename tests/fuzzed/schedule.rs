@@ -6,7 +6,7 @@ use wspush::reactor::ListenerRole;
 use crate::sim::client::{Reader, Role};
 use crate::sim::deflate;
 use crate::sim::dice::Dice;
-use crate::sim::parse::client_frame;
+use crate::sim::wire::masked;
 use crate::sim::world::World;
 use crate::sim::{self, chaos};
 
@@ -52,12 +52,7 @@ fn step(world: &mut World) {
         4..=6 => {
             let (first, len) = (world.dice.below(256) as u8, world.dice.below(256));
             let fill = vec![world.dice.below(256) as u8; len];
-            world.clients[n].outgoing.extend(client_frame(
-                first & 0x80 != 0,
-                first & 0x0f,
-                &fill,
-                [1, 2, 3, 4],
-            ));
+            world.clients[n].outgoing.extend(masked(first & 0x80 != 0, first & 0x0f, &fill));
         }
         7 => {
             let bytes = world.dice.below(40);

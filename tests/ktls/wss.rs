@@ -10,8 +10,8 @@ use wspush::tls::{Cipher, Suite, Version};
 
 use super::offer;
 use crate::daemon::tls::{Authority, TlsClient};
-use crate::daemon::websocket::{BINARY, CLOSE, TEXT, close_of};
 use crate::daemon::{Daemon, process, wait};
+use crate::wire::{BINARY, CLOSE, TEXT, close_of};
 
 const ONLY_12: &[&SupportedProtocolVersion] = &[&TLS12];
 const ONLY_13: &[&SupportedProtocolVersion] = &[&TLS13];

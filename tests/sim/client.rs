@@ -11,6 +11,7 @@ use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
 use super::tls_client::TlsClient;
+use super::wire::{self, CLOSE, PONG, masked};
 
 /// What a client is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,15 +163,9 @@ impl Client {
 
     /// Queues the opening handshake.
     pub fn shake_hands(&mut self, target: &str) {
-        let offer = match self.offer {
-            "" => String::new(),
-            offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
-        };
-        let request = format!(
-            "GET {target} HTTP/1.1\r\nHost: sim\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
-        );
-        self.outgoing.extend(request.bytes());
+        let offer = ("Sec-WebSocket-Extensions", self.offer);
+        let fields = if self.offer.is_empty() { &[][..] } else { &[offer] };
+        self.outgoing.extend(wire::upgrade(target, "sim", fields));
     }
 
     /// Whether it can still say something.
@@ -192,7 +187,7 @@ impl Client {
 
     /// Queues a close frame.
     pub fn close(&mut self, code: u16) {
-        self.outgoing.extend(parse::client_frame(true, 8, &code.to_be_bytes(), [1, 2, 3, 4]));
+        self.outgoing.extend(masked(true, CLOSE, &code.to_be_bytes()));
         self.close_sent = true;
     }
 
@@ -309,7 +304,7 @@ impl Client {
         assert!(self.deflated == 0 || self.window_bits == 15, "a publication deflated for a small window");
         match (frame.opcode, self.role) {
             (9, _) if self.mute || self.close_sent => {}
-            (9, _) => self.outgoing.extend(parse::client_frame(true, 10, &frame.payload, [9, 8, 7, 6])),
+            (9, _) => self.outgoing.extend(masked(true, PONG, &frame.payload)),
             (8, Role::Raw) => {
                 self.close_code = Some(1005);
                 self.stage = Stage::Closed;

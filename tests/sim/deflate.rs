@@ -11,11 +11,8 @@ pub const OFFERS: [(&str, u8); 7] = [
     ("permessage-deflate; server_max_window_bits=7", 0),
 ];
 
-/// The window that an answer agrees on; 0: none.
-pub fn agreed_on(head: &str) -> u8 {
-    let Some(line) = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: ")) else {
-        return 0;
-    };
+/// The window that an answer's Sec-WebSocket-Extensions agree on.
+pub fn agreed_on(line: &str) -> u8 {
     let mut parts = line.split("; ");
     assert_eq!(parts.next(), Some("permessage-deflate"), "{line}");
     assert_eq!(parts.next(), Some("server_no_context_takeover"), "{line}");

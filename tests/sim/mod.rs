@@ -16,6 +16,8 @@ pub mod tls_client;
 #[cfg(not(feature = "tls"))]
 #[path = "tls_disabled.rs"]
 pub mod tls_client;
+#[path = "../wire.rs"]
+pub mod wire;
 pub mod world;
 
 use dice::Dice;

@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "metrics",
     "error",
     "limits",
+    "alphabet",
     "time",
 ];
 

@@ -43,7 +43,7 @@ impl<S: Socket> Reactor<S> {
             Some(libc::EIO) => {
                 // What came before it is dealt with first.
                 self.put_aside(index, &mut buffer[..kept]);
-                match self.slots.get(index) {
+                match self.connections.slots.get(index) {
                     // The record is still there when the answers are written.
                     Some(slot) if slot.flags.any(Flags::PAUSED) => Read::Drained,
                     Some(_) => self.read_record(index, buffer),
@@ -52,7 +52,7 @@ impl<S: Socket> Reactor<S> {
             }
             // Not of this connection: forged, or under keys that we don't have any more.
             Some(libc::EBADMSG | libc::EMSGSIZE | libc::EINVAL) => {
-                if self.slots[index].flags.any(Flags::FINISH) {
+                if self.connections.slots[index].flags.any(Flags::FINISH) {
                     // Everything was said, and the peer shall have the time to hear it.
                     return Read::Drained;
                 }
@@ -67,7 +67,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Reads a record that is no application data.
     fn read_record(&mut self, index: usize, buffer: &mut [u8]) -> Read {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let kept = slot.kept().len();
         buffer[..kept].copy_from_slice(slot.kept());
         self.metrics.recvs += 1;
@@ -75,7 +75,7 @@ impl<S: Socket> Reactor<S> {
             Ok(record) => record,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Read::Drained,
             Err(e) if is_shortage(&e) => {
-                self.timers.retries.push((index as u32, slot.serial));
+                self.connections.timers.retries.push((index as u32, slot.serial));
                 return Read::Drained;
             }
             Err(_) => {
@@ -111,13 +111,13 @@ impl<S: Socket> Reactor<S> {
                 return self.break_off(index, UNEXPECTED_MESSAGE, &e);
             }
         }
-        if self.slots.contains(index) { Read::More } else { Read::Gone }
+        if self.connections.slots.contains(index) { Read::More } else { Read::Gone }
     }
 
     /// The peer's records are under new keys from now on; it may have asked for new ones of ours.
     fn new_keys(&mut self, index: usize, asked: bool) -> Read {
-        let slot = &mut self.slots[index];
-        let installed = self.tls.kernel.renewal(index).and_then(|renewal| {
+        let slot = &mut self.connections.slots[index];
+        let installed = self.wire.tls.kernel.renewal(index).and_then(|renewal| {
             let keys = Keys::new(&renewal.next_to_receive()?);
             slot.socket.install_keys(Direction::Receive, &keys).ok()?;
             renewal.owed |= asked;
@@ -131,13 +131,13 @@ impl<S: Socket> Reactor<S> {
         if asked && !slot.flags.any(Flags::BLOCKED) {
             self.renew_ours(index);
         }
-        if self.slots.contains(index) { Read::More } else { Read::Gone }
+        if self.connections.slots.contains(index) { Read::More } else { Read::Gone }
     }
 
     /// Sends our notice of new keys if it is owed, and goes on with those. False: stop here.
     pub(in super::super) fn renew_ours(&mut self, index: usize) -> bool {
-        let slot = &mut self.slots[index];
-        let Some(renewal) = self.tls.kernel.renewal(index).filter(|renewal| renewal.owed) else {
+        let slot = &mut self.connections.slots[index];
+        let Some(renewal) = self.wire.tls.kernel.renewal(index).filter(|renewal| renewal.owed) else {
             return true;
         };
         self.metrics.sends += 1;
@@ -162,11 +162,11 @@ impl<S: Socket> Reactor<S> {
     /// New keys are due, and the kernel takes none: closes under the old ones. The client can come back at
     /// once.
     pub(super) fn no_new_keys(&mut self, index: usize) {
-        if self.slots[index].phase == Phase::Open {
+        if self.connections.slots[index].phase == Phase::Open {
             let reason = "new TLS keys are due: connect again";
             self.begin_close(index, CloseCode::SERVICE_RESTART, reason, CloseReason::TlsKeys);
         }
-        if self.slots.contains(index) {
+        if self.connections.slots.contains(index) {
             self.finish(index);
         }
     }
@@ -174,7 +174,7 @@ impl<S: Socket> Reactor<S> {
     /// Tells the peer what was wrong, and ends the connection.
     fn break_off(&mut self, index: usize, alert: u8, e: &io::Error) -> Read {
         const FATAL: u8 = 2;
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let id = slot.id(index);
         let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", e)];
         self.journal.event(self.now, LogLevel::Info, "tls_broken", &fields);

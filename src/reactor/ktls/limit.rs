@@ -27,15 +27,16 @@ impl<S: Socket> Reactor<S> {
     pub(in super::super) fn look_at_keys(&mut self) {
         // No less than what was really sent: a call that writes makes a record, and one more for each 16 KiB.
         let sent = self.metrics.sends + self.metrics.send_bytes / RECORD_BYTES_MAX as u64;
-        let rounds = &mut self.tls.kernel.rounds;
+        let rounds = &mut self.wire.tls.kernel.rounds;
         if rounds.next.is_none() && sent - rounds.began_at >= RECORDS_BETWEEN {
             (rounds.began_at, rounds.next) = (sent, Some(0));
         }
         let Some(from) = rounds.next else { return };
-        let until = self.slots_used.min(from + self.config.flush_slice);
-        rounds.next = (until < self.slots_used && self.census.kernel_tls > 0).then_some(until);
+        let until = self.connections.used.min(from + self.config.flush_slice);
+        rounds.next =
+            (until < self.connections.used && self.connections.census.kernel_tls > 0).then_some(until);
         for index in from..until {
-            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
             let spent = slot.flags.any(Flags::KERNEL_TLS)
                 && !slot.flags.any(Flags::CLOSE_NOTIFIED)
                 && slot.socket.records_left().is_ok_and(|left| left < RECORDS_LEFT_MIN);
@@ -43,7 +44,7 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             let blocked = slot.flags.any(Flags::BLOCKED);
-            match self.tls.kernel.renewal(index) {
+            match self.wire.tls.kernel.renewal(index) {
                 Some(renewal) => {
                     renewal.owed = true;
                     if !blocked {

@@ -60,29 +60,29 @@ impl<S: Socket> Reactor<S> {
     /// Hands open connections that speak TLS over to the kernel, as far as that offers it. Before the certificates
     /// are set: sessions are made for it.
     pub fn set_kernel_tls(&mut self, offer: KernelSupport) {
-        self.tls.kernel.offer = offer;
+        self.wire.tls.kernel.offer = offer;
     }
 
     /// Lets the kernel have an open connection, if it is at a point where that can be: nothing has come in part,
     /// nothing waits to be written. From then on it is to us as a plain one. Whoever calls this has the connection
     /// read or written afterwards no more.
     pub(in super::super) fn hand_to_kernel(&mut self, index: usize) {
-        if self.tls.kernel.offer == KernelSupport::NONE {
+        if self.wire.tls.kernel.offer == KernelSupport::NONE {
             return;
         }
         let Some(suite) = self.suite_to_hand_over(index) else { return };
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if let Err(e) = slot.socket.attach_tls() {
             self.not_attached(index, &e);
             return;
         }
         match self.install(index, suite) {
             Ok(()) => {
-                let slot = &mut self.slots[index];
+                let slot = &mut self.connections.slots[index];
                 slot.flags.set(Flags::TLS, false);
                 slot.flags.set(Flags::KERNEL_TLS, true);
                 slot.tidy();
-                self.census.kernel_tls += 1;
+                self.connections.census.kernel_tls += 1;
                 self.metrics.kernel_tls.bump(KernelTls::HandedOver);
                 // What the kernel has of it already may have made its edge before.
                 self.go_on_later(index);
@@ -90,7 +90,7 @@ impl<S: Socket> Reactor<S> {
             Err(e) => {
                 // The session is used up. It had been tried out, so this is for want of memory.
                 self.metrics.kernel_tls.bump(KernelTls::Failed);
-                let id = self.slots[index].id(index);
+                let id = self.connections.slots[index].id(index);
                 let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", &e)];
                 self.journal.event(self.now, LogLevel::Warn, "kernel_tls_failed", &fields);
                 self.remove(index, CloseReason::Internal);
@@ -100,12 +100,12 @@ impl<S: Socket> Reactor<S> {
 
     /// What protects the connection's records, if it can be handed over now.
     fn suite_to_hand_over(&self, index: usize) -> Option<Suite> {
-        let slot = self.slots.get(index)?;
+        let slot = self.connections.slots.get(index)?;
         if slot.phase != Phase::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
             return None;
         }
         let session = slot.extra.as_ref().and_then(|extra| extra.tls.as_deref())?;
-        session.releasable().filter(|suite| self.tls.kernel.offer.has(*suite))
+        session.releasable().filter(|suite| self.wire.tls.kernel.offer.has(*suite))
     }
 
     /// Not this time: the session goes on as it was.
@@ -115,21 +115,21 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         // Somebody has unloaded the module.
-        let id = self.slots[index].id(index);
+        let id = self.connections.slots[index].id(index);
         let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", e)];
         self.journal.event(self.now, LogLevel::Warn, "kernel_tls_gone", &fields);
-        self.tls.kernel.offer = KernelSupport::NONE;
+        self.wire.tls.kernel.offer = KernelSupport::NONE;
     }
 
     fn install(&mut self, index: usize, suite: Suite) -> io::Result<()> {
         let session = self.hold(index, |slot| slot.extra_mut().tls.take());
         let released =
             session.and_then(|session| session.release(suite)).ok_or(io::ErrorKind::InvalidData)?;
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         slot.socket.install_keys(Direction::Receive, &Keys::new(&released.receive))?;
         slot.socket.install_keys(Direction::Send, &Keys::new(&released.send))?;
         if let Some(renewal) = released.renewal {
-            self.tls.kernel.keep(index, renewal);
+            self.wire.tls.kernel.keep(index, renewal);
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl<S: Socket> Reactor<S> {
     /// below it. The kernel may hold records back that it has taken while the socket was full, and those would be
     /// lost. False: stop here.
     pub(in super::super) fn finish_kernel_tls(&mut self, index: usize) -> bool {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::CLOSE_NOTIFIED) {
             return true;
         }
@@ -157,22 +157,22 @@ impl<S: Socket> Reactor<S> {
 
     /// A record of ours was not taken: it is sent when the socket takes more, or the connection is broken.
     pub(super) fn record_not_sent(&mut self, index: usize, e: &io::Error) {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.connections.slots[index];
         let short = is_shortage(e);
         if !short && e.kind() != io::ErrorKind::WouldBlock {
             self.remove(index, CloseReason::Reset);
             return;
         }
-        set_blocked(&mut self.census, &mut slot.flags, true);
+        set_blocked(&mut self.connections.census, &mut slot.flags, true);
         if short {
-            self.timers.retries.push((index as u32, slot.serial));
+            self.connections.timers.retries.push((index as u32, slot.serial));
         }
     }
 
     /// As [`finish_kernel_tls`](Self::finish_kernel_tls), for a connection that goes without waiting for anything.
     pub(in super::super) fn leave_kernel_tls(&mut self, index: usize, slot: &mut Slot<S>) {
-        self.tls.kernel.forget(index);
-        self.census.kernel_tls -= 1;
+        self.wire.tls.kernel.forget(index);
+        self.connections.census.kernel_tls -= 1;
         if !slot.flags.any(Flags::CLOSE_NOTIFIED) && !slot.flags.any(Flags::BLOCKED) {
             self.metrics.sends += 1;
             // Whoever has gone already misses nothing.

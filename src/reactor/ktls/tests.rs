@@ -238,7 +238,7 @@ fn the_kernel_gets_the_keys_and_the_connection_is_plain() {
 fn the_peer_gets_new_keys_and_so_do_we_if_it_asks() {
     let mut world = World::new(true, usize::MAX);
     assert_eq!(world.reactor.audit().extras, 0);
-    assert_eq!(world.reactor.tls.kernel.renewable().count(), 1, "what makes new keys");
+    assert_eq!(world.reactor.wire.tls.kernel.renewable().count(), 1, "what makes new keys");
     world.receive(HANDSHAKE, &KEY_UPDATE);
     assert_eq!(world.said(), []);
     assert_eq!(world.keys().len(), 3);

@@ -1,0 +1,107 @@
+//! The connections: their slots, and what is kept about all of them.
+
+use slab::Slab;
+
+use crate::config::Config;
+#[cfg(doc)]
+use crate::endpoint::Kind;
+
+use super::addresses::Addresses;
+use super::flush::set_blocked;
+use super::reactor::{ListenerRole, REFUSALS_MAX};
+use super::slot::Slot;
+use super::strangers::Strangers;
+use super::timers::Timers;
+
+/// Numbers of connections by what they do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    pub public: usize,
+    pub admin: usize,
+    /// Open WebSockets, by [`Kind`].
+    pub open_by_kind: [usize; 3],
+    pub closing: usize,
+    /// Connections whose TLS is the kernel's.
+    pub kernel_tls: usize,
+    /// Open WebSockets with permessage-deflate.
+    pub deflating: usize,
+    pub blocked: usize,
+}
+
+impl Census {
+    /// Open WebSockets.
+    pub(super) fn open(&self) -> usize {
+        self.open_by_kind.iter().sum()
+    }
+}
+
+/// All connections.
+pub(super) struct Connections<S> {
+    pub slots: Slab<Slot<S>>,
+    /// Slots that were ever in use: where a walk over all of them ends.
+    pub used: usize,
+    pub next_serial: u32,
+    pub census: Census,
+    pub timers: Timers,
+    pub addresses: Addresses,
+    /// The same for the admin listener: a proxy's address must not use up its operator's share.
+    pub admin_addresses: Addresses,
+    pub strangers: Strangers,
+    /// Connections that the descriptor limit leaves room for.
+    pub descriptors: usize,
+    /// Guests that the demo's chat has given a name.
+    pub guests: u64,
+    /// How many were ever removed.
+    pub removed: u64,
+}
+
+impl<S> Connections<S> {
+    /// None yet.
+    pub fn new(config: &Config, descriptors: usize, now_ms: u64) -> Connections<S> {
+        let slots = config.max_connections + config.admin_connections_max + REFUSALS_MAX;
+        Connections {
+            // Reserved at once and never moved; a page costs nothing before its first connection.
+            slots: Slab::with_capacity(slots),
+            used: 0,
+            next_serial: 1,
+            census: Census::default(),
+            timers: Timers::new(now_ms),
+            addresses: Addresses::new(config.connections_per_address_max),
+            admin_addresses: Addresses::new(config.connections_per_address_max),
+            strangers: Strangers::default(),
+            descriptors,
+            guests: 0,
+            removed: 0,
+        }
+    }
+
+    /// A serial that tells this connection from the slot's earlier ones. 0 is none, so that 0 is no connection's id.
+    pub fn take_serial(&mut self) -> u32 {
+        let serial = self.next_serial;
+        self.next_serial = serial.checked_add(1).unwrap_or(1);
+        serial
+    }
+
+    /// A connection, unless it is gone and the slot another's.
+    pub fn get(&mut self, index: usize, serial: u32) -> Option<&mut Slot<S>> {
+        self.slots.get_mut(index).filter(|slot| slot.serial == serial)
+    }
+
+    /// Whether a connection is still there.
+    pub fn has(&self, index: usize, serial: u32) -> bool {
+        self.slots.get(index).is_some_and(|slot| slot.serial == serial)
+    }
+
+    /// Counts a connection whose socket is full, or no longer.
+    pub fn set_blocked(&mut self, index: usize, blocked: bool) {
+        set_blocked(&mut self.census, &mut self.slots[index].flags, blocked);
+    }
+
+    /// The counts by address at a listener.
+    pub fn addresses_of(&mut self, role: ListenerRole) -> &mut Addresses {
+        match role {
+            ListenerRole::Public => &mut self.addresses,
+            ListenerRole::Admin => &mut self.admin_addresses,
+        }
+    }
+}
