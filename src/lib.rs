@@ -5,6 +5,8 @@
 //! only a cursor into it: see `docs/ARCHITECTURE.md`.
 
 mod alphabet;
+#[cfg(feature = "auth")]
+pub mod auth;
 pub mod config;
 pub mod endpoint;
 pub mod journal;

@@ -49,6 +49,30 @@ pub const CERTIFICATES_MAX: usize = 64;
 pub const PEM_BYTES_MAX: u64 = 1 << 20;
 /// The admin token in bytes.
 pub const ADMIN_TOKEN_BYTES_MAX: usize = 256;
+/// A secret that tokens are signed with, in bytes: at least as many as HS256 gives (RFC 7518 section 3.2).
+pub const AUTH_SECRET_BYTES_MIN: usize = 32;
+/// The same at the most.
+pub const AUTH_SECRET_BYTES_MAX: usize = 256;
+/// Secrets, and files of public keys, for tokens.
+pub const AUTH_KEYS_MAX: usize = 8;
+/// Keys that a token is tried with, where it names none.
+pub const TOKEN_TRIES_MAX: usize = 16;
+/// A token in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8 << 10;
+/// Channels that a token joins.
+pub const TOKEN_CHANNELS_MAX: usize = 256;
+/// Patterns of channels in each of a token's lists: each is compared when a client subscribes or publishes.
+pub const TOKEN_PATTERNS_MAX: usize = 64;
+/// What a token shows of its user, as JSON.
+pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
+/// Clocks of those who sign tokens may differ by so much from ours.
+pub const TOKEN_LEEWAY_S: u64 = 5;
+/// A user's name in a token.
+pub const USER_BYTES_MAX: usize = 256;
+/// A document of public keys.
+pub const JWKS_BYTES_MAX: usize = 64 << 10;
+/// Keys in such a document.
+pub const JWKS_KEYS_MAX: usize = 64;
 /// One `Origin` value or subprotocol in bytes.
 pub const ORIGIN_BYTES_MAX: usize = 256;
 /// Addresses to listen on.
@@ -141,6 +165,8 @@ const fn addressable(bytes: u64) -> u64 {
 }
 
 const _: () = {
+    // A secret and a file of keys for each place in the lists can be tried.
+    assert!(2 * AUTH_KEYS_MAX <= TOKEN_TRIES_MAX);
     assert!(MAX_CONNECTIONS.max + ADMIN_CONNECTIONS_MAX.max <= SLOTS_MAX);
     assert!(CONNECTIONS_PER_ADDRESS_MAX.max <= u32::MAX as u64);
     assert!(SWEEP_MS < HEARTBEAT_MS.max);

@@ -48,8 +48,10 @@ const LIBRARY_CRATES_MAX: usize = 20;
 
 /// Crates that are linked in two versions.
 ///
+/// base64: jsonwebtoken asks for 0.22, and links a few of its functions.
+///
 /// untrusted: aws-lc-rs asks for an older one than rustls-webpki; it is a cursor over bytes, 300 lines.
-const DUPLICATES: &[&str] = &["untrusted"];
+const DUPLICATES: &[&str] = &["base64", "untrusted"];
 
 /// What runs on the machine that builds or tests: build scripts and procedural macros.
 const RUN_AT_BUILD: &[&str] = &[
@@ -86,6 +88,7 @@ const RUN_AT_BUILD: &[&str] = &[
     "time-macros",
     "zerocopy",
     "zerocopy-derive",
+    "zeroize_derive",
     "zmij",
 ];
 

@@ -22,8 +22,8 @@ mod disabled;
 mod error;
 #[cfg(feature = "tls")]
 mod identity;
-#[cfg(feature = "tls")]
-mod pem;
+#[cfg(any(feature = "auth", feature = "tls"))]
+pub(crate) mod pem;
 mod records;
 #[cfg(feature = "tls")]
 mod release;

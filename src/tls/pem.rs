@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What is wrong, and in which line; 0: in the file as a whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     line: usize,
     why: &'static str,
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Problem {
 
 /// The form of a private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeyForm {
+pub(crate) enum KeyForm {
     Pkcs8,
     Pkcs1,
     Sec1,
@@ -46,7 +46,7 @@ pub(super) enum KeyForm {
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Certificate,
     Key(KeyForm),
     /// A private key that a passphrase protects, in whatever form.
@@ -59,7 +59,7 @@ pub(super) enum Kind {
 
 /// A block, begun in this line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(crate) struct Block {
     pub kind: Kind,
     pub line: usize,
     /// Empty if it is encrypted.
@@ -68,14 +68,14 @@ pub(super) struct Block {
 
 /// What is in a file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Pem {
+pub(crate) struct Pem {
     pub blocks: Vec<Block>,
     /// Lines between the blocks that are neither empty nor comments: the first one, and how many there are.
     pub text: Option<(usize, usize)>,
 }
 
 /// Reads a file.
-pub(super) fn read(bytes: &[u8]) -> Result<Pem, Problem> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Pem, Problem> {
     if bytes.contains(&0) {
         let why = "no text, or UTF-16: PEM is text, DER becomes PEM by openssl x509 -inform DER -in FILE";
         return Err(Problem { line: 0, why });

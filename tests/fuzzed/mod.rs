@@ -11,6 +11,8 @@ mod frames;
 mod http;
 mod positions;
 mod schedule;
+#[cfg(feature = "auth")]
+mod token;
 
 #[cfg(feature = "certificate")]
 pub use certificate::certificate;
@@ -20,6 +22,8 @@ pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::since;
 pub use schedule::{connection, world};
+#[cfg(feature = "auth")]
+pub use token::token;
 
 /// What is called with some bytes.
 type Target = fn(&[u8]);
@@ -42,6 +46,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("multipart", multipart),
     ("push_request", push_request),
     ("since", since),
+    #[cfg(feature = "auth")]
+    ("token", token),
     ("world", world),
 ];
 

@@ -12,6 +12,7 @@ const ROOMS: &[&str] = &[
     "server",
     "reactor",
     "endpoint",
+    "auth",
     "push",
     "protocol",
     "tls",
