@@ -7,8 +7,8 @@
 //! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
 //! it); from then on [`message`] walks every read, with
 //! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
-//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1` it is in an
-//! [`envelope`]. Only what
+//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1`, whose other
+//! messages are in [`v1`], it is in an [`envelope`]. Only what
 //! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
@@ -38,6 +38,7 @@ pub mod pool;
 pub mod response;
 pub mod target;
 pub mod utf8;
+pub mod v1;
 
 pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
