@@ -18,6 +18,11 @@ impl Time {
         self.mono_us / 1_000
     }
 
+    /// Milliseconds since 1970.
+    pub const fn unix_ms(self) -> u64 {
+        self.unix_us / 1_000
+    }
+
     /// Microseconds on the monotonic clock since `earlier`; 0 where `earlier` is later.
     pub const fn us_since(self, earlier: Time) -> u64 {
         self.mono_us.saturating_sub(earlier.mono_us)

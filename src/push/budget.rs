@@ -7,7 +7,8 @@
 //! before the next flush, the publication waits for that, as it does for room in its own log.
 
 use super::channels::{ChannelId, Channels, LogLimits};
-use super::form::Lens;
+use super::form::{Form, Lens};
+use super::since::Since;
 use crate::limits::log_memory_bytes;
 
 /// The entries that an index or a ledger has first.
@@ -18,7 +19,7 @@ pub(super) fn grown(entries: usize, max: usize) -> usize {
     (2 * entries).max(ENTRIES_MIN).min(max)
 }
 
-/// Whether there is room for a publication.
+/// Whether there is room for a publication, or for what a subscriber needs of its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// There is.
@@ -51,8 +52,17 @@ impl Channels {
         if self.log_bytes + self.limits.whole_bytes() <= self.limits.sum_bytes {
             return Room::Ready;
         }
-        let growth = self.get(id).log_growth(lens);
-        if growth == 0 || self.log_bytes + growth <= self.limits.sum_bytes {
+        self.room_to_grow(self.get(id).log_growth(lens))
+    }
+
+    /// Whether a channel can have one more subscriber of this form that begins there: its ring may have to reach
+    /// further back.
+    pub fn room_to_enter(&self, id: ChannelId, form: Form, since: Since, unix_ms: u64) -> Room {
+        self.room_to_grow(self.get(id).growth_to_enter(form, since, unix_ms))
+    }
+
+    fn room_to_grow(&self, bytes: usize) -> Room {
+        if bytes == 0 || self.log_bytes + bytes <= self.limits.sum_bytes {
             return Room::Ready;
         }
         self.largest_that_can_give().map_or(Room::Later, Room::AfterHalving)
@@ -90,7 +100,7 @@ mod tests {
     impl Bench {
         fn new(count: usize) -> Bench {
             let mut channels = Channels::new(LIMITS, 1);
-            let ids = (0..count).map(|n| channels.open(&format!("c{n}").into(), 2, 1, 0)).collect();
+            let ids = (0..count).map(|n| channels.open(&format!("c{n}").into(), 2, 0)).collect();
             Bench { channels, ids, next: vec![1; count], halved: Vec::new() }
         }
 
@@ -109,13 +119,19 @@ mod tests {
                     }
                 }
             }
-            let place = Place { offset: self.next[n], receipt: self.next[n], now_us: 5 };
+            let place = Place { offset: self.next[n], receipt: self.next[n], now_us: 5, unix_ms: 0 };
             self.channels.append(id, &encoded, place);
             self.next[n] += 1;
             let recount: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
             assert_eq!(recount, self.channels.log_bytes());
             assert!(recount <= LIMITS.sum_bytes, "{recount} bytes");
             true
+        }
+
+        fn join(&mut self, n: usize, form: Form) {
+            let channel = self.channels.get_mut(self.ids[n]);
+            let cursor = channel.enter_at_head(form);
+            channel.join(n as u32, cursor, 0);
         }
 
         fn channel(&self, n: usize) -> &Channel {
@@ -167,7 +183,7 @@ mod tests {
     fn what_somebody_was_not_offered_stays() {
         let mut bench = Bench::new(20);
         for n in 0..20 {
-            bench.channels.get_mut(bench.ids[n]).join(n as u32, Form::ALL[n % 2], 0);
+            bench.join(n, Form::ALL[n % 2]);
         }
         let mut taken = 0;
         while bench.publish(taken % 20, 1_000) {
@@ -185,7 +201,7 @@ mod tests {
     fn whoever_was_behind_is_looked_after_and_counted() {
         let mut bench = Bench::new(3);
         bench.channels.set_fallen(Passage::Skipped);
-        bench.channels.get_mut(bench.ids[0]).join(0, Form::Deflated, 0);
+        bench.join(0, Form::Deflated);
         for _ in 0..10 {
             assert!(bench.publish(0, 1_500));
         }

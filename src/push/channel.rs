@@ -7,7 +7,9 @@ use crate::protocol::envelope::Origin;
 use super::form::{Encoded, Form, Lens};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
+use super::place::Place;
 use super::ring::Ring;
+use super::rules::ChannelRules;
 
 /// One subscriber of a named channel: 8 bytes here and 8 ([`Membership`]) at the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +38,6 @@ pub struct Walk {
     pub head: u64,
 }
 
-/// Where a publication belongs, and when it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Its number in the channel.
-    pub offset: u64,
-    /// Its receipt's id.
-    pub receipt: u64,
-    /// The reactor's clock, in microseconds.
-    pub now_us: u64,
-}
-
 /// A channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -59,7 +50,7 @@ pub struct Channel {
     /// The publications in other forms, while there are subscribers who take them so.
     pub others: [Option<Box<Ring>>; Form::LAZY.len()],
     /// Logical position of the first byte of these rings when they are made next: none is ever used twice.
-    others_from: [u64; Form::LAZY.len()],
+    pub(super) others_from: [u64; Form::LAZY.len()],
     /// Who has them.
     pub ledger: Ledger,
     /// Subscribers of a named channel. The default channel has none here: its subscribers are the slots themselves.
@@ -80,6 +71,8 @@ pub struct Channel {
     look_again: bool,
     /// What becomes of a subscriber that falls off the log.
     pub fallen: Passage,
+    /// How it is kept.
+    pub rules: ChannelRules,
 }
 
 impl Channel {
@@ -100,6 +93,7 @@ impl Channel {
             unsettled: false,
             look_again: false,
             fallen: Passage::Gone,
+            rules: ChannelRules::default(),
         }
     }
 
@@ -250,23 +244,18 @@ impl Channel {
     }
 
     /// Appends a publication for all present subscribers.
-    ///
-    /// A channel that a subscriber has opened does not know how many publications are on their way to it; the
-    /// first one that arrives says where the count begins.
     pub(super) fn append(&mut self, publication: &Encoded<'_>, place: Place) {
-        let Place { offset, receipt, now_us } = place;
-        if self.log().head() == self.log().tail() && self.log().next_offset() != offset {
-            self.ledger.begin_at(offset);
-            self.rings_mut().for_each(|ring| ring.log.begin_at(offset));
-        }
-        self.used_ms = now_us / 1000;
-        self.ledger.publish(receipt, self.subscribers, now_us, self.fallen);
+        self.used_ms = place.now_us / 1000;
+        self.ledger.publish(place, self.subscribers, self.fallen);
         if self.has_other_forms() {
             let first = self.first_after(publication.lens());
             self.rings_mut().for_each(|ring| ring.log.evict_before(first));
         }
         let appended = self.plain.append(publication);
-        assert_eq!(appended, offset, "the inbox gives out places in the order in which they are appended");
+        assert_eq!(
+            appended, place.offset,
+            "the inbox gives out places in the order in which they are appended"
+        );
         self.others.iter_mut().flatten().for_each(|ring| _ = ring.append(publication));
         if self.subscribers == 0 {
             self.offered = self.plain.log.head();
@@ -289,23 +278,16 @@ impl Channel {
         }
     }
 
-    /// Adds a subscriber, who gets what is published from now on; returns its cursor, into the form it takes.
-    pub fn enter(&mut self, form: Form) -> Cursor {
-        self.subscribers += 1;
-        match form.index() {
-            0 => self.plain.join(),
-            n => {
-                let log = &self.plain.log;
-                let new = || Box::new(Ring::new(form, log.beside(self.others_from[n - 1])));
-                self.others[n - 1].get_or_insert_with(new).join()
-            }
-        }
+    /// Adds a subscriber that gets what is published from now on.
+    #[cfg(test)]
+    pub(super) fn enter_at_head(&mut self, form: Form) -> Cursor {
+        let terms = super::entry::Terms { unix_ms: 0, asked_from: 0, spare_bytes: usize::MAX };
+        self.enter(form, super::Since::Head, terms).cursor
     }
 
-    /// Adds a member, who gets what is published from now on; returns its place.
-    pub fn join(&mut self, slot: u32, form: Form, now_ms: u64) -> u32 {
+    /// Lists a subscriber that has entered as a member; returns its place.
+    pub fn join(&mut self, slot: u32, cursor: Cursor, now_ms: u64) -> u32 {
         self.used_ms = now_ms;
-        let cursor = self.enter(form);
         self.members.push(Member { slot, cursor });
         (self.members.len() - 1) as u32
     }
@@ -370,11 +352,16 @@ mod tests {
     use crate::push::Message;
 
     fn channel(publications_max: usize) -> Channel {
-        Channel::new("c".into(), 1, Log::new(0, 1 << 16, publications_max), publications_max, 0)
+        Channel::new("c".into(), 1, Log::new(1, 1 << 16, publications_max), publications_max, 0)
     }
 
     fn append(channel: &mut Channel, frame: &[u8], offset: u64) {
-        channel.append(&Encoded::plain(frame), Place { offset, receipt: offset, now_us: 0 });
+        channel.append(&Encoded::plain(frame), Place { offset, receipt: offset, now_us: 0, unix_ms: 0 });
+    }
+
+    fn join(channel: &mut Channel, slot: u32) {
+        let cursor = channel.enter_at_head(Form::Plain);
+        channel.join(slot, cursor, 0);
     }
 
     fn slots(channel: &Channel) -> Vec<u32> {
@@ -385,9 +372,9 @@ mod tests {
     fn a_burst_waits_for_the_flush_not_for_the_slow() {
         let mut channel = channel(2);
         let frame = Message::Text("x").to_frame();
-        channel.join(7, Form::Plain, 0);
-        append(&mut channel, &frame, 0);
+        join(&mut channel, 7);
         append(&mut channel, &frame, 1);
+        append(&mut channel, &frame, 2);
         assert!(!channel.has_room(Lens::plain(frame.len())), "the first one was not offered yet");
         let walk = channel.resume_walk().unwrap();
         assert_eq!(walk.head, channel.log().head());
@@ -401,9 +388,9 @@ mod tests {
     fn leaving_during_a_walk_hides_nobody_from_it() {
         let mut channel = channel(8);
         for slot in 0..6 {
-            channel.join(slot, Form::Plain, 0);
+            join(&mut channel, slot);
         }
-        append(&mut channel, &Message::Text("x").to_frame(), 0);
+        append(&mut channel, &Message::Text("x").to_frame(), 1);
         channel.resume_walk();
         channel.walk.as_mut().unwrap().next = 3;
         let mut moves = Vec::new();
@@ -419,9 +406,9 @@ mod tests {
     fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
         let mut channel = channel(3);
         let frame = Message::Text("x").to_frame();
-        channel.join(0, Form::Plain, 0);
-        channel.join(1, Form::Plain, 0);
-        for id in 0..3 {
+        join(&mut channel, 0);
+        join(&mut channel, 1);
+        for id in 1..4 {
             append(&mut channel, &frame, id);
         }
         channel.leave(0, Form::Plain, 0, |_, _, _| {});
@@ -429,8 +416,8 @@ mod tests {
         let cursor = channel.skip_to_newest(Form::Plain);
         assert_eq!(channel.log().position(cursor), Some(channel.log().newest_start()));
         channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
-        let d = channel.ledger.delivery(0).unwrap();
+        let d = channel.ledger.delivery(1).unwrap();
         assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
-        assert_eq!(channel.ledger.delivery(2).unwrap().lagging, 1);
+        assert_eq!(channel.ledger.delivery(3).unwrap().lagging, 1);
     }
 }

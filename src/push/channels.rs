@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use super::channel::{Channel, Place};
-use super::form::Encoded;
+use super::channel::Channel;
+use super::entry::{Entry, Terms};
+use super::form::{Encoded, Form};
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
+use super::place::Place;
+use super::since::Since;
 
 /// A channel's place in the server. Valid while the channel has subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +22,9 @@ pub const DEFAULT: ChannelId = ChannelId(0);
 
 /// The default channel's name.
 pub const DEFAULT_NAME: &str = "broadcast";
+
+/// Offset of every channel's first publication: 0 is the position of a subscriber that has none yet.
+pub const FIRST_OFFSET: u64 = 1;
 
 /// Bounds of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +61,7 @@ impl Channels {
     /// The default channel alone.
     pub fn new(limits: LogLimits, default_epoch: u64) -> Channels {
         let mut channels = Channels::empty(limits);
-        let default = channels.open(&Arc::from(DEFAULT_NAME), default_epoch, 1, 0);
+        let default = channels.open(&Arc::from(DEFAULT_NAME), default_epoch, 0);
         debug_assert_eq!(default, DEFAULT);
         channels
     }
@@ -74,13 +80,14 @@ impl Channels {
         }
     }
 
-    /// The channel of this name, created if it isn't there; its first publication will have offset `first_offset`.
-    pub fn open(&mut self, name: &Arc<str>, epoch: u64, first_offset: u64, now_ms: u64) -> ChannelId {
+    /// The channel of this name, created if it isn't there; then its first publication will have offset 1, for one
+    /// that isn't there has had none in this life of it.
+    pub fn open(&mut self, name: &Arc<str>, epoch: u64, now_ms: u64) -> ChannelId {
         if let Some(&id) = self.names.get(name) {
             return id;
         }
         let LogLimits { bytes, publications, .. } = self.limits;
-        let log = Log::starting_at(self.start, first_offset, bytes, publications);
+        let log = Log::starting_at(self.start, FIRST_OFFSET, bytes, publications);
         let mut channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
         channel.fallen = self.fallen;
         let id = ChannelId(self.all.insert(channel) as u32);
@@ -96,7 +103,7 @@ impl Channels {
         assert!(self.len() == 1 && default.subscribers == 0 && default.log().head() == default.log().tail());
         let epoch = default.epoch;
         *self = Channels { start: position, fallen: self.fallen, ..Channels::empty(self.limits) };
-        self.open(&Arc::from(DEFAULT_NAME), epoch, 1, 0);
+        self.open(&Arc::from(DEFAULT_NAME), epoch, 0);
     }
 
     /// Says what becomes of subscribers that fall off a log, for the deliveries' counts.
@@ -178,6 +185,16 @@ impl Channels {
         self.resize(id, |channel| channel.append(publication, place));
         self.queue(id);
         self.touch(id);
+    }
+
+    /// Adds a subscriber to a channel, which takes publications in this form from there on. The caller has asked for
+    /// [room](Self::room_to_enter).
+    pub fn enter(&mut self, id: ChannelId, form: Form, since: Since, unix_ms: u64) -> Entry {
+        let spare_bytes = self.limits.sum_bytes.saturating_sub(self.log_bytes);
+        let terms = Terms { unix_ms, asked_from: self.asked_from(), spare_bytes };
+        let entry = self.resize(id, |channel| channel.enter(form, since, terms));
+        self.touch(id);
+        entry
     }
 
     /// Notes that a channel's ledger has changed.
@@ -267,13 +284,14 @@ mod tests {
     #[test]
     fn a_channel_is_queued_once_and_in_turn() {
         let mut channels = Channels::new(LIMITS, 1);
-        let news = channels.open(&"news".into(), 2, 1, 0);
-        assert_eq!(channels.open(&"news".into(), 9, 9, 0), news);
-        channels.get_mut(news).join(0, Form::Plain, 0);
+        let news = channels.open(&"news".into(), 2, 0);
+        assert_eq!(channels.open(&"news".into(), 9, 0), news);
+        let cursor = channels.get_mut(news).enter_at_head(Form::Plain);
+        channels.get_mut(news).join(0, cursor, 0);
         channels.get_mut(DEFAULT).subscribers = 1;
         let frame = Message::Text("x").to_frame();
         for (id, offset) in [(news, 1), (DEFAULT, 1), (news, 2)] {
-            channels.append(id, &Encoded::plain(&frame), Place { offset, receipt: 0, now_us: 0 });
+            channels.append(id, &Encoded::plain(&frame), Place { offset, receipt: 0, now_us: 0, unix_ms: 0 });
         }
         assert_eq!((channels.next_dirty(), channels.is_dirty()), (Some(news), true));
         channels.requeue(news, true);
@@ -285,8 +303,8 @@ mod tests {
     #[test]
     fn a_channel_nobody_listens_to_is_logged_not_flushed_and_can_go() {
         let mut channels = Channels::new(LIMITS, 1);
-        let news = channels.open(&"news".into(), 2, 1, 0);
-        let place = Place { offset: 1, receipt: 7, now_us: 5_000 };
+        let news = channels.open(&"news".into(), 2, 0);
+        let place = Place { offset: 1, receipt: 7, now_us: 5_000, unix_ms: 0 };
         channels.append(news, &Encoded::plain(&Message::Text("x").to_frame()), place);
         assert!(!channels.is_dirty());
         let mut seen = Vec::new();
@@ -301,9 +319,14 @@ mod tests {
         let mut channels = Channels::new(LIMITS, 1);
         let frame = Message::Text("x").to_frame();
         for round in 0..3 {
-            let id = channels.open(&format!("c{round}").into(), 2 + round, 1, 0);
-            channels.get_mut(id).join(0, Form::Plain, 0);
-            channels.append(id, &Encoded::plain(&frame), Place { offset: 1, receipt: round, now_us: 0 });
+            let id = channels.open(&format!("c{round}").into(), 2 + round, 0);
+            let cursor = channels.get_mut(id).enter_at_head(Form::Plain);
+            channels.get_mut(id).join(0, cursor, 0);
+            channels.append(
+                id,
+                &Encoded::plain(&frame),
+                Place { offset: 1, receipt: round, now_us: 0, unix_ms: 0 },
+            );
             if round < 2 {
                 channels.get_mut(id).leave(0, Form::Plain, 0, |_, _, _| {});
                 channels.remove(id, 0, |d| assert_eq!((d.id, d.gone), (round, 1)));

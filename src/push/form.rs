@@ -57,6 +57,11 @@ impl Form {
         }
     }
 
+    /// Whether it says a publication in its envelope.
+    pub const fn is_envelope(self) -> bool {
+        matches!(self, Form::Envelope | Form::EnvelopeDeflated)
+    }
+
     /// Whether it is compressed.
     pub const fn is_deflated(self) -> bool {
         matches!(self, Form::Deflated | Form::EnvelopeDeflated)

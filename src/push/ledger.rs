@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 use super::budget::grown;
+use super::place::Place;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,10 @@ pub struct Delivery {
     pub id: u64,
     /// The publication's offset in its channel.
     pub offset: u64,
-    /// Subscribers at the time of the publication.
+    /// Subscribers at the time of the publication, and those who have come back for it since.
     pub recipients: u32,
+    /// Those of them who have come back for it, or came later and asked for what was there.
+    pub recovered: u32,
     /// Subscribers for whom all its bytes have been handed to the kernel.
     pub written: u32,
     /// Subscribers that still have to get it.
@@ -35,7 +38,7 @@ pub struct Delivery {
     pub first_us: Option<u64>,
     /// When half of the recipients had it.
     pub median_us: Option<u64>,
-    /// When the last one had it: nobody lags any more.
+    /// When the last one had it: nobody lagged any more, for the first time.
     pub last_us: Option<u64>,
 }
 
@@ -50,13 +53,22 @@ pub enum Passage {
     Gone,
 }
 
+/// By [`Passage`] those who have passed a publication, and last those who have come back for it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally([i32; 3]);
+struct Tally([i32; 4]);
+
+const RECOVERED: usize = 3;
 
 impl Tally {
     fn add(&mut self, other: Tally) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
+        }
+    }
+
+    fn take_off(&mut self, other: Tally) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine -= theirs;
         }
     }
 }
@@ -74,6 +86,8 @@ struct Line {
     /// What changes at this offset against the one before: the counts are prefix sums over the lines.
     change: Tally,
     published_us: u64,
+    /// The same on the calendar; never before the line in front of it.
+    unix_ms: u64,
     delivery: Delivery,
 }
 
@@ -105,7 +119,9 @@ impl Line {
     /// rest `apart`.
     fn update(&mut self, sum: Tally, now_us: u64, lost: Option<Passage>, apart: u32) {
         let delivery = &mut self.delivery;
-        let [written, mut skipped, mut gone] = sum.0.map(|n| n.max(0) as u32);
+        let [written, mut skipped, mut gone, recovered] = sum.0.map(|n| n.max(0) as u32);
+        delivery.recipients = delivery.recipients - delivery.recovered + recovered;
+        delivery.recovered = recovered;
         let mut lagging = delivery.recipients.saturating_sub(written + skipped + gone);
         if let Some(passage) = lost {
             let missed = lagging.saturating_sub(apart);
@@ -147,27 +163,52 @@ impl Ledger {
         }
     }
 
-    /// Lets the first publication have this offset; only before there was one.
-    pub fn begin_at(&mut self, offset: u64) {
-        debug_assert!(self.lines.is_empty());
-        *self = Ledger::new(offset, self.lines_max);
-    }
-
-    /// Notes a publication with its receipt's `id` and number of `recipients`. If the oldest one has to go for it,
-    /// those that lag behind that one have lost it: `lost` says what became of them.
-    pub fn publish(&mut self, id: u64, recipients: u32, now_us: u64, lost: Passage) {
+    /// Notes a publication with its number of `recipients`. If the oldest one has to go for it, those that lag behind
+    /// that one have lost it: `lost` says what became of them.
+    pub fn publish(&mut self, place: Place, recipients: u32, lost: Passage) {
+        let Place { offset, receipt: id, now_us: published_us, unix_ms } = place;
+        debug_assert_eq!(offset, self.next_offset());
         if self.lines.len() >= self.lines_max {
-            self.retire_first(now_us, lost);
+            self.retire_first(published_us, lost);
         } else if self.lines.len() == self.lines.capacity() {
             self.lines.reserve_exact(grown(self.lines.capacity(), self.lines_max) - self.lines.len());
         }
-        let offset = self.first + self.lines.len() as u64;
+        // Whoever sets the calendar back must not bring the times out of order.
+        let unix_ms = self.lines.back().map_or(unix_ms, |line| line.unix_ms.max(unix_ms));
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
-        self.lines.push_back(Line {
-            change: std::mem::take(&mut self.at_next),
-            published_us: now_us,
-            delivery,
-        });
+        let change = std::mem::take(&mut self.at_next);
+        self.lines.push_back(Line { change, published_us, unix_ms, delivery });
+    }
+
+    fn next_offset(&self) -> u64 {
+        self.first + self.lines.len() as u64
+    }
+
+    /// Notes that one subscriber more is to get the publications from this one on, which were there before it came; how
+    /// many of them it has looked at. Those about which nobody can ask, as their receipts are before `asked_from`, are
+    /// not.
+    pub fn recover(&mut self, from: u64, asked_from: u64) -> usize {
+        let (from, to) = (from.max(self.first), self.next_offset());
+        if from >= to {
+            return 0;
+        }
+        let asked_from = self.first + self.lines.partition_point(|line| line.delivery.id < asked_from) as u64;
+        let reopened = from.max(asked_from)..self.unsettled_from;
+        let looked_at = reopened.clone().count();
+        if looked_at > 0 {
+            let lines = (reopened.start - self.first) as usize..(reopened.end - self.first) as usize;
+            self.lines.range(lines).for_each(|line| self.settled.take_off(line.change));
+            self.unsettled_from = reopened.start;
+        }
+        self.change_at(from, RECOVERED, 1);
+        self.change_at(to, RECOVERED, -1);
+        looked_at
+    }
+
+    /// Offset of the first publication at this time or later, in milliseconds since 1970; of the next one if there is
+    /// none.
+    pub fn first_at(&self, unix_ms: u64) -> u64 {
+        self.first + self.lines.partition_point(|line| line.unix_ms < unix_ms) as u64
     }
 
     fn retire_first(&mut self, now_us: u64, lost: Passage) {
@@ -248,19 +289,19 @@ impl Ledger {
         if from >= to {
             return;
         }
-        self.change_at(from, passage, subscribers as i32);
-        self.change_at(to, passage, -(subscribers as i32));
+        self.change_at(from, passage as usize, subscribers as i32);
+        self.change_at(to, passage as usize, -(subscribers as i32));
     }
 
-    fn change_at(&mut self, offset: u64, passage: Passage, by: i32) {
+    fn change_at(&mut self, offset: u64, what: usize, by: i32) {
         if offset < self.unsettled_from {
-            self.settled.0[passage as usize] += by;
+            self.settled.0[what] += by;
         }
         let tally = match self.lines.get_mut((offset - self.first) as usize) {
             Some(line) => &mut line.change,
             None => &mut self.at_next,
         };
-        tally.0[passage as usize] += by;
+        tally.0[what] += by;
     }
 
     /// Brings the deliveries that are not settled up to date and shows each of them to `changed`; how many publications

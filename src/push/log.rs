@@ -129,15 +129,6 @@ impl Log {
         }
     }
 
-    /// Lets the first publication have this offset.
-    ///
-    /// # Panics
-    /// If there was one already.
-    pub fn begin_at(&mut self, offset: u64) {
-        assert!(self.ends.is_empty(), "publications keep their offsets");
-        self.first_offset = offset;
-    }
-
     /// Where the tail will be once a frame of `len` bytes has been appended: what it costs the others.
     pub fn tail_after(&self, len: usize) -> u64 {
         let spare = usize::from(self.ends.len() >= self.publications_max);
@@ -165,14 +156,43 @@ impl Log {
         if self.ends.len() == self.ends.capacity() {
             self.ends.reserve_exact(self.more_ends() - self.ends.len());
         }
-        let mask = self.ring.len() - 1;
-        let start = self.head as usize & mask;
-        let first = frame.len().min(self.ring.len() - start);
-        self.ring[start..start + first].copy_from_slice(&frame[..first]);
-        self.ring[..frame.len() - first].copy_from_slice(&frame[first..]);
+        lay(&mut self.ring, self.head, frame);
         self.head += frame.len() as u64;
         self.ends.push_back(self.head);
         self.next_offset() - 1
+    }
+
+    /// By how much [`bytes`](Self::bytes) grows if so many publications of so many bytes are put in front of what is
+    /// here.
+    pub fn growth_before(&self, bytes: usize, publications: usize) -> usize {
+        let ring = self.ring_for((self.head - self.tail) as usize + bytes);
+        let entries = self.ends.capacity().max(self.ends.len() + publications);
+        ring - self.ring.len() + (entries - self.ends.capacity()) * size_of::<u64>()
+    }
+
+    /// Makes room for so many publications of so many bytes in front of what is here.
+    pub fn reserve_before(&mut self, bytes: usize, publications: usize) {
+        let ring = self.ring_for((self.head - self.tail) as usize + bytes);
+        if ring != self.ring.len() {
+            self.move_to(ring);
+        }
+        self.ends.reserve_exact(publications);
+    }
+
+    /// Puts one publication in front of what is here, for which there [is room](Self::reserve_before). Its bytes may
+    /// come in two pieces.
+    ///
+    /// # Panics
+    /// If there is no position in front of the first one, or no offset.
+    pub fn prepend(&mut self, first: &[u8], second: &[u8]) {
+        let len = (first.len() + second.len()) as u64;
+        assert!(0 < len && len <= self.tail && self.first_offset > 0, "nothing comes in front of that");
+        debug_assert!(self.head - self.tail + len <= self.ring.len() as u64);
+        self.ends.push_front(self.tail);
+        self.tail -= len;
+        self.first_offset -= 1;
+        lay(&mut self.ring, self.tail, first);
+        lay(&mut self.ring, self.tail + first.len() as u64, second);
     }
 
     /// Evicts the publications before this offset.
@@ -265,16 +285,18 @@ impl Log {
     fn move_to(&mut self, size: usize) {
         let mut ring = vec![0; size];
         let (first, second) = self.slices(self.tail);
-        let mut at = self.tail as usize;
-        for byte_run in [first, second] {
-            let start = at & (size - 1);
-            let fits = byte_run.len().min(size - start);
-            ring[start..start + fits].copy_from_slice(&byte_run[..fits]);
-            ring[..byte_run.len() - fits].copy_from_slice(&byte_run[fits..]);
-            at += byte_run.len();
-        }
+        lay(&mut ring, self.tail, first);
+        lay(&mut ring, self.tail + first.len() as u64, second);
         self.ring = ring;
     }
+}
+
+/// Writes bytes into a ring from a logical position on.
+fn lay(ring: &mut [u8], position: u64, bytes: &[u8]) {
+    let start = position as usize & (ring.len() - 1);
+    let first = bytes.len().min(ring.len() - start);
+    ring[start..start + first].copy_from_slice(&bytes[..first]);
+    ring[..bytes.len() - first].copy_from_slice(&bytes[first..]);
 }
 
 #[cfg(test)]

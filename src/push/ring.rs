@@ -3,6 +3,7 @@
 use super::form::{Encoded, Form};
 use super::log::{Cursor, Log};
 use super::midway::Midway;
+use super::older::Older;
 
 /// One form of a channel's log.
 ///
@@ -41,11 +42,26 @@ impl Ring {
         self.subscribers
     }
 
-    /// A subscriber joins; its cursor.
-    pub(super) fn join(&mut self) -> Cursor {
+    /// A subscriber joins, which is to get the publications from this one on; its cursor.
+    pub(super) fn join(&mut self, first: u64) -> Cursor {
         self.subscribers += 1;
         self.unused_since_ms = None;
-        Cursor::at(self.log.head())
+        Cursor::at(self.log.start_of(first))
+    }
+
+    /// Takes in the publications from `first` to those that it has; how many bytes that were. They fit.
+    pub(super) fn reach_back(&mut self, mut older: Older<'_>, first: u64) -> usize {
+        let missing = first..self.log.first_offset();
+        if missing.is_empty() {
+            return 0;
+        }
+        let (_, bytes) = older.reach(missing.clone(), usize::MAX);
+        self.log.reserve_before(bytes, missing.clone().count());
+        for offset in missing.rev() {
+            let (first, second) = older.bytes(offset);
+            self.log.prepend(first, second);
+        }
+        bytes
     }
 
     /// Appends a publication; its offset.
@@ -64,8 +80,9 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use super::super::channel::{Channel, Place};
+    use super::super::channel::Channel;
     use super::super::ledger::Passage;
+    use super::super::place::Place;
     use super::*;
     use crate::push::Message;
     use proptest::prelude::*;
@@ -75,22 +92,22 @@ mod tests {
     }
 
     fn append(channel: &mut Channel, (frame, deflated): (&[u8], Option<&[u8]>), offset: u64) {
-        let place = Place { offset, receipt: offset + 1, now_us: 0 };
+        let place = Place { offset, receipt: offset, now_us: 0, unix_ms: 0 };
         channel.append(&Encoded::plain(frame).with(Form::Deflated, deflated), place);
     }
 
     #[test]
     fn it_is_there_while_somebody_takes_it_and_a_while_longer() {
-        let mut channel = Channel::new("c".into(), 1, Log::new(0, 1 << 16, 8), 8, 0);
-        let plain = channel.enter(Form::Plain);
+        let mut channel = Channel::new("c".into(), 1, Log::new(1, 1 << 16, 8), 8, 0);
+        let plain = channel.enter_at_head(Form::Plain);
         assert!(channel.ring(Form::Deflated).is_none() && !channel.wants(Form::Deflated));
         let long = Message::Text("a long one").to_frame();
-        append(&mut channel, (&long, None), 0);
-        let other = channel.enter(Form::Deflated);
-        append(&mut channel, (&long, Some(b"\xc1\x01x")), 1);
-        append(&mut channel, (&long, None), 2);
+        append(&mut channel, (&long, None), 1);
+        let other = channel.enter_at_head(Form::Deflated);
+        append(&mut channel, (&long, Some(b"\xc1\x01x")), 2);
+        append(&mut channel, (&long, None), 3);
         let log = channel.log_in(Form::Deflated).unwrap();
-        assert_eq!((log.first_offset(), log.next_offset()), (1, 3), "the same offsets");
+        assert_eq!((log.first_offset(), log.next_offset()), (2, 4), "the same offsets");
         let position = log.position(other).unwrap();
         assert_eq!(joined(log.slices(position)), [b"\xc1\x01x", &long[..]].concat());
         let log = channel.log();
@@ -98,13 +115,13 @@ mod tests {
         let head = channel.log_in(Form::Deflated).unwrap().head();
         channel.depart(other, Form::Deflated);
         assert!(!channel.wants(Form::Deflated));
-        append(&mut channel, (&long, None), 3);
+        append(&mut channel, (&long, None), 4);
         channel.drop_unused_rings(1_000, 500);
         channel.drop_unused_rings(1_499, 500);
         assert!(channel.log_in(Form::Deflated).is_some(), "one that closes may have a rest to get");
         channel.drop_unused_rings(1_500, 500);
         assert!(channel.log_in(Form::Deflated).is_none());
-        let cursor = channel.enter(Form::Deflated);
+        let cursor = channel.enter_at_head(Form::Deflated);
         let position = channel.log_in(Form::Deflated).unwrap().position(cursor).unwrap();
         assert!(position > head, "no position comes twice");
         channel.drop_unused_rings(9_999, 0);
@@ -126,7 +143,7 @@ mod tests {
             let mut channel = Channel::new("c".into(), 1, Log::new(7, bytes_max, publications_max), 64, 0);
             for (n, (len, other)) in lens.into_iter().enumerate() {
                 if n == late {
-                    channel.enter(Form::Deflated);
+                    channel.enter_at_head(Form::Deflated);
                 }
                 let frame = Message::Binary(&vec![n as u8; len]).to_frame();
                 let deflated = other.map(|len| Message::Binary(&vec![!(n as u8); len]).to_frame());
@@ -150,11 +167,11 @@ mod tests {
             lens in proptest::collection::vec((1usize..200, 0usize..100, 0usize..10), 1..60),
         ) {
             let mut channel = Channel::new("c".into(), 1, Log::new(7, bytes_max, 100), 64, 0);
-            channel.join(1, Form::Plain, 0);
+            channel.enter_at_head(Form::Plain);
             let mut model: Vec<(usize, usize)> = Vec::new();
             for (n, (len, more, flush)) in lens.into_iter().enumerate() {
                 if n == late {
-                    channel.enter(Form::Envelope);
+                    channel.enter_at_head(Form::Envelope);
                 }
                 let frame = Message::Binary(&vec![n as u8; len]).to_frame();
                 let envelope = Message::Binary(&vec![!(n as u8); len + more]).to_frame();
@@ -172,7 +189,7 @@ mod tests {
                 let (first, growth) = (channel.first_after(encoded.lens()), channel.log_growth(encoded.lens()));
                 let bytes = channel.log_bytes();
                 let offset = 7 + n as u64;
-                channel.append(&encoded, Place { offset, receipt: offset, now_us: 0 });
+                channel.append(&encoded, Place { offset, receipt: offset, now_us: 0, unix_ms: 0 });
                 prop_assert_eq!(channel.log_bytes(), bytes + growth);
                 prop_assert_eq!((channel.log().first_offset(), first), (first, offset + 1 - model.len() as u64));
                 let Some(other) = channel.log_in(Form::Envelope) else { continue };

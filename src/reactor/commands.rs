@@ -6,8 +6,8 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Channel, ChannelId, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication, PushError,
-    PushOptions, Room,
+    Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication,
+    PushError, PushOptions, Room,
 };
 
 use super::outbox::ITEM_BYTES;
@@ -138,7 +138,7 @@ impl<S: Socket> Reactor<S> {
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
-            self.channels.open(&receipt.channel, receipt.epoch, receipt.offset, self.now.mono_ms())
+            self.channels.open(&receipt.channel, receipt.epoch, self.now.mono_ms())
         };
         let several = self.channels.get(id).has_other_forms();
         let mut lens = Lens::plain(frame.len());
@@ -165,7 +165,12 @@ impl<S: Socket> Reactor<S> {
             self.metrics.deflate_in_bytes += from as u64;
             self.metrics.deflate_out_bytes += to as u64;
         }
-        let place = Place { offset: receipt.offset, receipt: receipt.id, now_us: self.now.mono_us };
+        let place = Place {
+            offset: receipt.offset,
+            receipt: receipt.id,
+            now_us: self.now.mono_us,
+            unix_ms: self.now.unix_ms(),
+        };
         self.channels.append(id, &encoded, place);
         if self.channels.get(id).subscribers == 0 {
             self.vacate(id);
@@ -173,12 +178,18 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by
-    /// that. False: not now.
+    /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by that.
+    /// False: not now.
     fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
+        self.make_room_among_logs(|channels| channels.room_for(id, lens))
+            && self.save_rests(id, |channel| channel.first_after(lens))
+    }
+
+    /// Lets the largest logs give up their older halves until there is room. False: not now.
+    pub(super) fn make_room_among_logs(&mut self, room: impl Fn(&Channels) -> Room) -> bool {
         loop {
-            match self.channels.room_for(id, lens) {
-                Room::Ready => break,
+            match room(&self.channels) {
+                Room::Ready => return true,
                 Room::Later => return false,
                 Room::AfterHalving(largest) => {
                     if !self.save_rests(largest, Channel::first_at_half) {
@@ -188,7 +199,6 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
-        self.save_rests(id, |channel| channel.first_after(lens))
     }
 
     fn halve(&mut self, id: ChannelId) {

@@ -28,7 +28,7 @@ impl<S: Socket> Reactor<S> {
             // It was forgotten for another one, and the word of it is still on its way.
             self.remove_channel(id);
         }
-        Ok(self.channels.open(&opened.name, opened.epoch, opened.next_offset, self.now.mono_ms()))
+        Ok(self.channels.open(&opened.name, opened.epoch, self.now.mono_ms()))
     }
 
     /// Nobody may be subscribed to a channel any more, or to what was just logged there: if so, it is left to those who

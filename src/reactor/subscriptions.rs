@@ -7,14 +7,14 @@ use std::fmt;
 
 use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
-use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Form, Membership};
+use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Entry, Form, Membership, Since};
 
 use super::directory::NoChannel;
 use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::work::NAME;
+use super::work::{BYTES, NAME, RECEIPT};
 
 /// Why there is no subscription.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) -> Result<(), NotSubscribed> {
         let index = self.find_open(conn).ok_or(NotSubscribed::NoSuchConnection)?;
         if channel == DEFAULT_NAME {
-            self.join(index, DEFAULT);
+            self.join(index, DEFAULT, Since::Head);
             return Ok(());
         }
         let joined = self.connections.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
@@ -116,7 +116,7 @@ impl<S: Socket> Reactor<S> {
             return Err(NotSubscribed::TooMany);
         }
         let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
-        self.join(index, id);
+        self.join(index, id, Since::Head);
         Ok(())
     }
 
@@ -136,22 +136,26 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Subscribes a connection to a channel, from the next publication on. Nothing happens if it is already.
-    pub(super) fn join(&mut self, index: usize, id: ChannelId) {
-        let slot = &mut self.connections.slots[index];
-        if id == DEFAULT {
-            if !slot.flags.any(Flags::BROADCAST) {
-                slot.cursor = self.channels.get_mut(DEFAULT).enter(slot.form);
-                slot.flags.set(Flags::BROADCAST, true);
-            }
+    /// Subscribes a connection to a channel, from there on. Nothing happens if it is already.
+    pub(super) fn join(&mut self, index: usize, id: ChannelId, since: Since) {
+        self.work.charge(WorkKind::Names, NAME);
+        if Self::is_subscribed(&self.connections.slots[index], id) {
             return;
         }
-        self.work.charge(WorkKind::Names, NAME);
-        let form = slot.form;
-        let memberships = &mut slot.extra_mut().memberships;
-        if memberships.place(id).is_none() {
-            let place = self.channels.get_mut(id).join(index as u32, form, self.now.mono_ms());
-            memberships.insert(id, place);
+        let form = self.connections.slots[index].form;
+        let unix_ms = self.now.unix_ms();
+        // Without room it gets less, and knows it.
+        self.make_room_among_logs(|channels| channels.room_to_enter(id, form, since, unix_ms));
+        let Entry { cursor, effort, .. } = self.channels.enter(id, form, since, unix_ms);
+        self.work
+            .charge(WorkKind::Names, effort.copied_bytes as u64 / BYTES + effort.receipts as u64 * RECEIPT);
+        let slot = &mut self.connections.slots[index];
+        if id == DEFAULT {
+            slot.cursor = cursor;
+            slot.flags.set(Flags::BROADCAST, true);
+        } else {
+            let place = self.channels.get_mut(id).join(index as u32, cursor, self.now.mono_ms());
+            slot.extra_mut().memberships.insert(id, place);
         }
     }
 

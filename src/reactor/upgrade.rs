@@ -11,7 +11,7 @@ use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
 
 use super::directory::NoChannel;
 use super::reactor::Reactor;
@@ -185,7 +185,7 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::SERVED, false);
         self.connections.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if accept.broadcast {
-            self.join(index, DEFAULT);
+            self.join(index, DEFAULT, Since::Head);
         }
         if let Some(user) = &accept.user {
             self.connections.slots[index].extra_mut().user = Some(user.as_str().into());
@@ -194,7 +194,7 @@ impl<S: Socket> Reactor<S> {
             self.connections.slots[index].extra_mut().memberships.reserve(channels.len());
         }
         for &id in channels {
-            self.join(index, id);
+            self.join(index, id, Since::Head);
         }
         self.connections.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;
