@@ -5,7 +5,8 @@ use super::super::frame::Opcode;
 use super::super::json;
 use super::command::Id;
 
-/// Writes `{"id":4,"history":{"channel":"C","epoch":"E","offset":TOP,"publications":[..]}}`, publication by publication.
+/// Writes `{"id":4,"history":{"channel":"C","epoch":"E","offset":TOP,"publications":[..]}}`, one publication after the
+/// other.
 pub struct HistoryPage<'o> {
     out: &'o mut Vec<u8>,
     is_empty: bool,

@@ -320,7 +320,8 @@ fn any_start() -> impl Strategy<Value = Start> {
 }
 
 fn any_deed() -> impl Strategy<Value = Deed> {
-    let form = prop_oneof![3 => Just(Form::Plain), 3 => Just(Form::Deflated), 2 => Just(Form::Envelope), 1 => Just(Form::EnvelopeDeflated)];
+    let [plain, deflated, envelope, envelope_deflated] = Form::ALL.map(Just);
+    let form = prop_oneof![3 => plain, 3 => deflated, 2 => envelope, 1 => envelope_deflated];
     prop_oneof![
         8 => (0usize..110, any::<bool>()).prop_map(|(len, deflated)| Deed::Publish { len, deflated }),
         1 => (1u64..30).prop_map(Deed::Wait),
