@@ -4,17 +4,27 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
-use crate::protocol::Deflater;
-use crate::protocol::close::{CloseCode, encode_close};
-use crate::protocol::frame::{self, Opcode};
+use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::Upgrade;
-use crate::push::{Message, PushOptions};
+use crate::push::{Kind, Message, PushOptions};
 
 use super::ConnId;
 
 /// A client that asks for `/ws`.
+///
+/// ```
+/// use wspush::{Accept, Connect, Decision};
+///
+/// fn let_in(connect: &Connect<'_>) -> Decision {
+///     match connect.header("Cookie").and_then(|cookie| cookie.strip_prefix("session=")) {
+///         Some(session) => Decision::Accept(Accept { user: Some(session.to_owned()), ..Accept::default() }),
+///         None => Decision::refuse(401, "log in first"),
+///     }
+/// }
+/// ```
 pub struct Connect<'a> {
-    /// The checked handshake; `upgrade.head` has path, query and headers.
+    /// The checked handshake.
+    #[doc(hidden)]
     pub upgrade: &'a Upgrade<'a>,
     /// The channels it asks for (`?channel=`), names already checked.
     pub channels: Vec<String>,
@@ -25,6 +35,7 @@ pub struct Connect<'a> {
 
 impl<'a> Connect<'a> {
     /// For the reactor, once the handshake itself is in order.
+    #[doc(hidden)]
     pub fn new(
         upgrade: &'a Upgrade<'a>,
         peer: &'a dyn Fn() -> Option<SocketAddr>,
@@ -58,9 +69,14 @@ impl<'a> Connect<'a> {
     }
 
     /// The first value of a header; None also if it isn't UTF-8. `Authorization` is there once at the most. A client
-    /// may send any other one several times: `upgrade.head.headers` has them all.
+    /// may send any other one several times: [`headers`](Self::headers) has them all.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.upgrade.head.header_str(name)
+    }
+
+    /// All values of a header, as they came.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.upgrade.head.headers(name)
     }
 
     /// What happens without a handler: the default channel, and those it asks for if the configuration lets
@@ -78,6 +94,13 @@ impl<'a> Connect<'a> {
 }
 
 /// The answer to a [`Connect`].
+///
+/// ```
+/// use wspush::Decision;
+///
+/// let decision = Decision::refuse(403, "closed on Sundays");
+/// assert!(matches!(decision, Decision::Refuse { status: 403, .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It may come in.
@@ -99,6 +122,13 @@ impl Decision {
 }
 
 /// How a connection is taken in.
+///
+/// ```
+/// use wspush::Accept;
+///
+/// let accept = Accept { user: Some("ada".into()), channels: vec!["user.ada".into()], ..Accept::default() };
+/// assert!(accept.broadcast, "the default channel as well");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
     /// Who it is; shown by `/connections`. Not empty: that is answered 500.
@@ -141,16 +171,34 @@ pub struct Step {
     pub action: Action,
 }
 
+/// How a transport frames a message to one connection.
+pub trait Framing {
+    /// Appends the message to what is said to the connection. A text's payload is UTF-8.
+    fn frame(&mut self, kind: Kind, payload: &[u8], options: PushOptions, out: &mut Vec<u8>);
+}
+
 /// An open connection inside a callback.
 ///
 /// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
 /// included. Once it has closed the connection, nothing more that it asks of it does anything.
+///
+/// ```
+/// use wspush::{CloseCode, Message, Session};
+///
+/// fn said(session: &mut Session<'_>, text: &str) {
+///     match text {
+///         "news, please" => session.subscribe("public.news"),
+///         "bye" => session.close(CloseCode::NORMAL, "as you wish"),
+///         _ => session.reply(Message::Text("what?")),
+///     }
+/// }
+/// ```
 pub struct Session<'a> {
     id: ConnId,
     user: Option<&'a str>,
     replies: &'a mut Vec<u8>,
     actions: &'a mut Vec<Step>,
-    deflater: Option<(&'a mut Deflater, u8)>,
+    framing: Option<&'a mut dyn Framing>,
     /// Number of the last command that a callback has given through a handle.
     commands: Option<&'a AtomicU64>,
     /// Up to which of them the connection has what came of them when the next reply goes out.
@@ -159,23 +207,27 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// For the reactor: frames are appended to `replies`, everything else to `actions`.
+    /// For the reactor: frames are appended to `replies`, everything else to `actions`. A reply is one plain WebSocket
+    /// frame, unless [`framed_by`](Self::framed_by) says otherwise.
+    #[doc(hidden)]
     pub fn new(
         id: ConnId,
         user: Option<&'a str>,
         replies: &'a mut Vec<u8>,
         actions: &'a mut Vec<Step>,
     ) -> Session<'a> {
-        Session { id, user, replies, actions, deflater: None, commands: None, noted: 0, closed: false }
+        Session { id, user, replies, actions, framing: None, commands: None, noted: 0, closed: false }
     }
 
-    /// For the reactor: compresses replies where that is worth it, for a client that has agreed on this window.
-    pub fn deflating(self, deflater: &'a mut Deflater, window_bits: u8) -> Session<'a> {
-        Session { deflater: (window_bits > 0).then_some((deflater, window_bits)), ..self }
+    /// For the reactor: replies are framed as the connection's transport does.
+    #[doc(hidden)]
+    pub fn framed_by(self, framing: &'a mut dyn Framing) -> Session<'a> {
+        Session { framing: Some(framing), ..self }
     }
 
     /// For the reactor: keeps the order with commands that callbacks give through a handle. `commands` is the number of
     /// the last one, and up to `noted` the connection has seen what came of them.
+    #[doc(hidden)]
     pub fn beside(self, commands: &'a AtomicU64, noted: u64) -> Session<'a> {
         Session { commands: Some(commands), noted, ..self }
     }
@@ -204,11 +256,9 @@ impl<'a> Session<'a> {
         if self.closed {
             return;
         }
-        match &mut self.deflater {
-            Some((deflater, bits)) if options.compress => {
-                deflater.encode(message.opcode(), message.bytes(), *bits, self.replies);
-            }
-            _ => message.encode(self.replies),
+        match &mut self.framing {
+            Some(framing) => framing.frame(message.kind(), message.bytes(), options, self.replies),
+            None => message.encode(self.replies),
         }
     }
 
@@ -242,6 +292,22 @@ impl<'a> Session<'a> {
 /// The embedder's callbacks for `/ws`. They run on the reactor's thread and must not block: while one runs,
 /// nothing else does. Once the host has closed a session in a callback, only [`on_close`](Self::on_close) hears of it
 /// again.
+///
+/// ```
+/// use wspush::{CloseCode, ConnId, Handler, Message, Session};
+///
+/// struct Echo;
+///
+/// impl Handler for Echo {
+///     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+///         session.reply(message);
+///     }
+///
+///     fn on_close(&mut self, conn: ConnId, _user: Option<&str>, code: CloseCode, _reason: &str) {
+///         println!("{conn} has gone: {code}");
+///     }
+/// }
+/// ```
 pub trait Handler: Send {
     /// Whether there is a host behind it. Then the query's parameters are its own to read, but for `channel` and
     /// `refusals`, and unless `origins` is set only pages of the server's own origin may connect. Only `()` says no.
@@ -276,14 +342,3 @@ pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
 
 /// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
 pub const NO_STATUS: CloseCode = CloseCode(1005);
-
-/// The close frame (RFC 6455 section 5.5.1).
-pub fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(4 + reason.len());
-    if code == NO_STATUS {
-        frame::encode(Opcode::Close, &[], &mut frame);
-    } else {
-        encode_close(code, reason, &mut frame);
-    }
-    frame
-}

@@ -1,7 +1,7 @@
 //! How connections end: slow consumers, close frames, and the slot's last moment.
 
 use crate::config::{LogLevel, SlowConsumer};
-use crate::endpoint::handler::{ABNORMAL_CLOSURE, close_frame};
+use crate::endpoint::handler::ABNORMAL_CLOSURE;
 use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -10,9 +10,8 @@ use crate::push::{ChannelId, Passage};
 
 use super::addresses::NOWHERE;
 use super::ending::CLOSE_WAITS;
-use super::flush::set_blocked;
 use super::reactor::Reactor;
-use super::slot::{Ending, Flags, Phase};
+use super::slot::{Ending, Flags, Phase, Slot};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
@@ -52,8 +51,8 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Sends a close frame (RFC 6455 section 7.1.2), after the frame under way and what waits for this
-    /// connection, and waits for the peer's.
+    /// Says the end as the transport does, after the frame under way and what waits for this connection, and lets
+    /// the peer answer if that is its turn.
     pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         if self.connections.slots[index].phase != Phase::Open {
             return;
@@ -63,11 +62,11 @@ impl<S: Socket> Reactor<S> {
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
-        let bits = slot.flags.window_bits();
+        let (bits, transport) = (slot.flags.window_bits(), slot.transport);
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
-        self.connections.census.open_by_kind[self.connections.slots[index].kind as usize] -= 1;
-        self.connections.census.deflating -= usize::from(bits > 0);
+        let (kind, deflates) = (slot.kind, bits > 0);
+        self.connections.census.leave_open(kind, deflates);
         self.connections.census.closing += 1;
         if self.connections.slots[index].flags.any(Flags::BLOCKED)
             || self.connections.slots[index].outbox().is_some()
@@ -76,7 +75,7 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::OUTBOX, true);
                 slot.extra_mut().outbox.get_or_insert_default().close = true;
             });
-        } else if !self.push_out(index, &close_frame(code, reason)) {
+        } else if !self.push_out(index, &transport.close(code, reason)) {
             return;
         }
         self.await_close_written(index);
@@ -104,7 +103,6 @@ impl<S: Socket> Reactor<S> {
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();
         self.shares.backlog.set(index as u32, 0, || NOWHERE);
-        self.connections.removed += 1;
         if slot.flags.any(Flags::KERNEL_TLS) {
             self.leave_kernel_tls(index, &mut slot);
         }
@@ -115,20 +113,11 @@ impl<S: Socket> Reactor<S> {
             }
             let _ = slot.socket.finish();
         }
-        set_blocked(&mut self.connections.census, &mut slot.flags, false);
-        if slot.phase == Phase::Admin {
-            self.connections.census.admin -= 1;
-            self.connections.admin_addresses.leave(index as u32);
-        } else {
-            self.connections.census.public -= 1;
-            self.connections.addresses.leave(index as u32);
-        }
+        self.connections.leave(index, &mut slot);
         match slot.phase {
-            Phase::Open => {
-                self.connections.census.open_by_kind[slot.kind as usize] -= 1;
-                self.connections.census.deflating -= usize::from(slot.flags.window_bits() > 0);
-            }
-            Phase::Closing => self.connections.census.closing -= 1,
+            // It was counted when it was refused, and nobody has heard of it.
+            Phase::Open | Phase::Closing if slot.kind == Kind::Refused => {}
+            Phase::Open | Phase::Closing => self.tell_closed(index, slot, cause, untold),
             Phase::Http | Phase::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
                 let ours =
@@ -136,13 +125,12 @@ impl<S: Socket> Reactor<S> {
                 if ours.contains(&cause) {
                     self.metrics.closed(cause);
                 }
-                return;
             }
         }
-        if slot.kind == Kind::Refused {
-            // It was counted when it was refused, and nobody has heard of it.
-            return;
-        }
+    }
+
+    /// Tells the log and the handler that a WebSocket is gone. `untold`: its close frame has not left.
+    fn tell_closed(&mut self, index: usize, mut slot: Slot<S>, cause: CloseReason, untold: bool) {
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();
         let (code, reason, cause) = match extra.ending {

@@ -33,13 +33,19 @@ impl<S: Socket> Reactor<S> {
         if !self.carry_out_pending(number) || self.inbox.carried >= number {
             return;
         }
-        let mut taken = self.shared.take(std::mem::take(&mut self.inbox.spare));
-        self.inbox.pending.extend(taken.drain(..));
-        taken.shrink_to(COMMANDS_AT_REST);
-        self.inbox.spare = taken;
+        self.take_news();
         if self.carry_out_pending(number) && self.inbox.pending.is_empty() {
             self.inbox.pending.shrink_to(COMMANDS_AT_REST);
         }
+    }
+
+    /// Takes in what has come into the inbox.
+    fn take_news(&mut self) {
+        let Some(mut news) = self.shared.take(&mut self.inbox.spare) else { return };
+        self.inbox.pending.extend(news.commands.drain(..));
+        news.commands.shrink_to(COMMANDS_AT_REST);
+        self.inbox.spare = news.commands;
+        self.metrics.channels_refused = news.channels_refused;
     }
 
     fn begin_asked_end(&mut self) {
@@ -233,7 +239,7 @@ impl<S: Socket> Reactor<S> {
         self.publish_here(Some(chat::CHANNEL), Message::Text(line), PushOptions::default(), Wake::Yes)
     }
 
-    /// The slot of an open WebSocket.
+    /// The slot of an open connection.
     pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
         let slot = self.connections.slots.get(conn.slot())?;
         (slot.serial == conn.serial() && slot.phase == Phase::Open).then(|| conn.slot())
@@ -242,15 +248,10 @@ impl<S: Socket> Reactor<S> {
     /// Sends a message to one connection, or lets it wait in its outbox as far as that may grow.
     pub(super) fn send_to(&mut self, conn: ConnId, publication: &Publication) -> Result<(), PushError> {
         let index = self.find_open(conn).ok_or(PushError::NoSuchConnection)?;
-        let bits = if publication.options().compress { self.window_bits(index) } else { 0 };
-        let mut deflated = Vec::new();
-        let frame = if bits > 0 {
-            self.encoder.deflater.encode(publication.opcode(), publication.payload(), bits, &mut deflated);
-            self.charge_compressed();
-            &deflated
-        } else {
-            publication.plain_frame()
-        };
+        let (transport, bits) = (self.connections.slots[index].transport, self.window_bits(index));
+        let mut made = Vec::new();
+        let frame = transport.framing(&mut self.encoder.deflater, bits).publication(publication, &mut made);
+        self.charge_compressed();
         let list = self.channels_behind(index) * ITEM_BYTES;
         if !self.outbox_has_room(index, list + frame.len()) {
             return Err(PushError::OutboxFull);

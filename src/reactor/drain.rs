@@ -43,7 +43,8 @@ pub(super) struct Drain {
 /// Those who are told one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
-    WebSockets,
+    /// Open connections.
+    Open,
     /// HTTP connections on the public listeners.
     Http,
     /// Those on the admin listener.
@@ -85,7 +86,7 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         let drain_ms = deadline_ms.saturating_sub(now_ms);
         let linger_until_ms = now_ms + LINGER_MS.min(drain_ms / 4);
-        self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::WebSockets, next: 0 });
+        self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::Open, next: 0 });
         let count = self.connections.slots.len();
         let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);
@@ -166,7 +167,7 @@ impl<S: Socket> Reactor<S> {
         let lingers = self.now.mono_ms() < drain.linger_until_ms;
         let round = match drain.round {
             _ if drain.next < self.connections.used || lingers => return drain,
-            Round::WebSockets => Round::Http,
+            Round::Open => Round::Http,
             Round::Http if self.connections.census.public == 0 => Round::Admin,
             Round::Http | Round::Admin => return drain,
         };
@@ -180,7 +181,7 @@ fn is_told<S>(slot: &Slot<S>, round: Round) -> bool {
     let asks = || slot.extra.as_ref().is_some_and(|extra| extra.http.is_some());
     match slot.phase {
         Phase::Http | Phase::Admin if slot.flags.any(Flags::FINISH) => false,
-        Phase::Open => round == Round::WebSockets,
+        Phase::Open => round == Round::Open,
         Phase::Http => round == Round::Http,
         Phase::Admin => round == Round::Admin && !(slot.flags.any(Flags::KNOWN) && asks()),
         Phase::Closing => false,

@@ -18,7 +18,7 @@ impl<S: Socket> Reactor<S> {
         if !self.connections.slots[index].flags.any(Flags::BLOCKED)
             && self.connections.slots[index].outbox().is_none()
         {
-            self.await_peer_close(index);
+            self.close_is_written(index);
             return;
         }
         let left = self.left(index);

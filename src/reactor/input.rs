@@ -178,7 +178,7 @@ impl<S: Socket> Reactor<S> {
         match slot.phase {
             _ if slot.flags.any(Flags::FINISH) => {}
             Phase::Http | Phase::Admin => self.http_input(index, input),
-            Phase::Open | Phase::Closing => self.websocket_input(index, input),
+            Phase::Open | Phase::Closing => self.open_input(index, input),
         }
     }
 
@@ -191,7 +191,10 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::FINISH, true);
                 slot.flags.set(Flags::PAUSED, true);
             }
-            Phase::Open => self.remove(index, CloseReason::Reset),
+            Phase::Open => {
+                let cause = slot.transport.cause_of_end();
+                self.remove(index, cause);
+            }
             Phase::Http | Phase::Admin | Phase::Closing => self.remove(index, CloseReason::Client),
         }
     }

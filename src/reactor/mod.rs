@@ -4,7 +4,8 @@
 //! time; it is generic over [`Socket`] and gets the time as an argument, so that a simulator can drive it.
 //! [`EventLoop`] drives it on Linux: mio's poll, the listeners, the clock.
 //!
-//! The path of a byte in: `EventLoop` -> [`Reactor::take_event`] -> `input` -> `http` or `websocket` -> endpoint.
+//! The path of a byte in: `EventLoop` -> [`Reactor::take_event`] -> `input` -> `http`, or the connection's `transport`
+//! -> endpoint.
 //! The path of a publication out: [`Shared::publish`] -> `commands` -> the channel's log -> `flush` -> sockets.
 //!
 //! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
@@ -32,6 +33,7 @@ pub mod ktls;
 pub mod listener;
 mod listing;
 mod memory;
+mod messages;
 mod occupancy;
 mod order;
 pub mod outbox;
@@ -55,13 +57,15 @@ mod sweep;
 pub mod sys;
 mod timers;
 mod tls;
+pub mod transport;
 mod unix_path;
 mod upgrade;
 mod websocket;
+mod wire;
 mod work;
 
 pub use event_loop::EventLoop;
 pub use events::Readiness;
-pub use reactor::{ListenerRole, REFUSALS_MAX, Reactor, Turn};
+pub use reactor::{Host, ListenerRole, REFUSALS_MAX, Reactor, Turn};
 pub use shared::{Command, Shared, Wake};
 pub use socket::{Socket, Stream};

@@ -7,6 +7,7 @@ use crate::protocol::response::{Refusal, Response};
 use super::reactor::{ListenerRole, Reactor};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
+use super::transport::Transport;
 
 /// A refusal as the listener says it.
 pub(super) fn response(role: ListenerRole, refusal: &Refusal) -> Response {
@@ -39,7 +40,8 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         slot.kind = Kind::Refused;
-        // The bit means something else on a WebSocket.
+        slot.transport = Transport::WebSocket;
+        // The bit means something else on an open connection.
         slot.flags.set(Flags::SERVED, false);
         let serial = slot.serial;
         self.connections.census.closing += 1;

@@ -2,6 +2,7 @@
 
 use super::outbox::Outbox;
 use super::stamp::Stamp;
+use super::transport::Transport;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -18,9 +19,9 @@ pub enum Phase {
     Http,
     /// Speaks HTTP on the admin listener.
     Admin,
-    /// An open WebSocket.
+    /// Open, on the slot's [`Transport`].
     Open,
-    /// Our close frame is sent or queued; the peer's is awaited.
+    /// Its close is said or queued. A WebSocket's peer still has to answer it.
     Closing,
 }
 
@@ -100,7 +101,7 @@ impl Flags {
 }
 
 /// Bytes of an incomplete frame header or short control frame that fit into the slot itself.
-pub const HELD_MAX: usize = 20;
+pub const HELD_MAX: usize = 19;
 
 /// A connection. Everything an idle open one needs is in here.
 #[derive(Debug)]
@@ -119,6 +120,8 @@ pub struct Slot<S> {
     pub phase: Phase,
     /// Which endpoint an open connection is at.
     pub kind: Kind,
+    /// What is spoken on it once it is open.
+    pub transport: Transport,
     /// In which form it takes publications.
     pub form: Form,
     held_len: u8,
@@ -207,6 +210,7 @@ impl<S> Slot<S> {
             flags: Flags::default(),
             phase,
             kind: Kind::Push,
+            transport: Transport::default(),
             form: Form::Plain,
             held_len: 0,
             held: [0; HELD_MAX],

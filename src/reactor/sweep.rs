@@ -8,7 +8,7 @@ use crate::time::earliest;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::stamp::{Stamp, UNSEEN_MS_MAX};
+use super::stamp::UNSEEN_MS_MAX;
 use super::timers::{Deadlines, Timers};
 use super::work::{DEADLINE, SLOT};
 
@@ -18,9 +18,6 @@ const SWEEP_SLOTS_MIN: usize = 1_024;
 
 /// Between two looks for channels out of use, unless they are to go sooner.
 const CHANNELS_MS: u64 = 1_000;
-
-/// A ping without payload (RFC 6455 section 5.5.2).
-const PING: [u8; 2] = [0x89, 0];
 
 impl<S: Socket> Reactor<S> {
     /// Does what is due by now. True: the server has drained.
@@ -184,21 +181,7 @@ impl<S: Socket> Reactor<S> {
             Phase::Http | Phase::Admin if silent_ms >= self.config.keep_alive_ms => {
                 self.remove(index, CloseReason::Idle);
             }
-            Phase::Open if self.config.heartbeat_ms > 0 => {
-                if slot.flags.any(Flags::PINGED) {
-                    if silent_ms >= self.config.pong_wait_ms {
-                        self.remove(index, CloseReason::Heartbeat);
-                    }
-                } else if silent_ms >= self.config.heartbeat_ms {
-                    slot.flags.set(Flags::PINGED, true);
-                    slot.seen = Stamp::at(now_ms);
-                    self.metrics.pings_sent += 1;
-                    // A full socket already has something to answer for; its silence counts all the same.
-                    if !slot.flags.any(Flags::BLOCKED) {
-                        self.push_out(index, &PING);
-                    }
-                }
-            }
+            Phase::Open if self.config.heartbeat_ms > 0 => self.heartbeat(index, silent_ms),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
-use crate::endpoint::{Accept, Connect, Decision, Kind, Session, chat, refusals, requests};
+use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -17,6 +17,7 @@ use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
+use super::transport::Transport;
 use super::work::NAME;
 
 /// A refusal and what it counts as.
@@ -66,7 +67,9 @@ impl<S: Socket> Reactor<S> {
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
         handshake::respond(upgrade.key, chosen, deflate, &mut self.scratch.replies);
-        self.connections.slots[index].set_window(deflate.map_or(0, Agreement::window_bits));
+        let slot = &mut self.connections.slots[index];
+        slot.transport = Transport::WebSocket;
+        slot.set_window(deflate.map_or(0, Agreement::window_bits));
         self.open(index, kind, accept, &channels);
         Ok(())
     }
@@ -74,11 +77,7 @@ impl<S: Socket> Reactor<S> {
     /// What the query may say. Where a host decides, the rest of it is the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
-        let parameters = match kind {
-            Kind::Push => requests::WS.query,
-            Kind::Echo | Kind::Refused => requests::ECHO.query,
-            Kind::Chat => requests::CHAT.query,
-        };
+        let parameters = kind.request().map_or(&[][..], |request| request.query);
         Query::read(upgrade.head, parameters, others).map_err(|refusal| (refusal, RefuseReason::BadRequest))
     }
 
@@ -205,20 +204,8 @@ impl<S: Socket> Reactor<S> {
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }
         match kind {
-            Kind::Push => {
-                let user = self.connections.slots[index].user().map(str::to_owned);
-                let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
-                let mut session =
-                    Session::new(id, user.as_deref(), &mut self.scratch.replies, &mut self.scratch.actions)
-                        .deflating(&mut self.encoder.deflater, bits)
-                        .beside(self.shared.own.counter(), noted);
-                self.shared.own.begin();
-                self.handler.on_open(&mut session);
-                self.shared.own.end();
-                self.charge_compressed();
-                // Before anything that the client has said already: its session may be over by now.
-                self.apply_actions(index);
-            }
+            // Before anything that the client has said already: its session may be over by now.
+            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);

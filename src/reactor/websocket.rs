@@ -1,20 +1,24 @@
-//! Frames from clients: put together, understood, answered.
+//! RFC 6455 on an open connection: frames from clients put together, understood and answered; pings, and the close.
 
+use crate::endpoint::Kind;
 use crate::endpoint::handler::NO_STATUS;
-use crate::endpoint::{Kind, Session, chat};
 use crate::metrics::{CloseReason, WorkKind};
-use crate::protocol::close::{CloseCode, Violation};
+use crate::protocol::close::{CloseCode, Violation, encode_close};
 use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
 use crate::protocol::message::{self, Assembler, Event, Step};
-use crate::push::{Message, PushError};
+use crate::push::Message;
 
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::work::{COMPRESSED, FRAME, INFLATED, MESSAGE};
+use super::stamp::Stamp;
+use super::work::{FRAME, INFLATED};
+
+/// A ping without payload (RFC 6455 section 5.5.2).
+const PING: [u8; 2] = [0x89, 0];
 
 /// What an event from a client leads to.
-enum Next {
+pub(super) enum Next {
     Continue,
     /// The connection's close has begun; what still comes is only looked through for the peer's close frame.
     Closing,
@@ -102,6 +106,25 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Pings a peer that has been silent for `heartbeat_ms`, and gives it up when it still is `pong_wait_ms` later.
+    pub(super) fn websocket_heartbeat(&mut self, index: usize, silent_ms: u64) {
+        let now_ms = self.now.mono_ms();
+        let slot = &mut self.connections.slots[index];
+        if slot.flags.any(Flags::PINGED) {
+            if silent_ms >= self.config.pong_wait_ms {
+                self.remove(index, CloseReason::Heartbeat);
+            }
+        } else if silent_ms >= self.config.heartbeat_ms {
+            slot.flags.set(Flags::PINGED, true);
+            slot.seen = Stamp::at(now_ms);
+            self.metrics.pings_sent += 1;
+            // A full socket already has something to answer for; its silence counts all the same.
+            if !slot.flags.any(Flags::BLOCKED) {
+                self.push_out(index, &PING);
+            }
+        }
+    }
+
     /// Puts away what is left of an input, and sends what it led to.
     fn after_input(&mut self, index: usize, mut assembly: Option<Box<message::Assembly>>, rest: &[u8]) {
         if !self.connections.slots.contains(index) {
@@ -142,8 +165,8 @@ impl<S: Socket> Reactor<S> {
             };
         }
         match event {
-            Event::Text(text) => self.message(index, Message::Text(text)),
-            Event::Binary(bytes) => self.message(index, Message::Binary(bytes)),
+            Event::Text(text) => self.client_message(index, Message::Text(text)),
+            Event::Binary(bytes) => self.client_message(index, Message::Binary(bytes)),
             Event::Ping(payload) => {
                 frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
                 Next::Continue
@@ -169,73 +192,14 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn message(&mut self, index: usize, message: Message<'_>) -> Next {
-        self.metrics.messages_in += 1;
-        self.work.charge(WorkKind::Frames, MESSAGE);
-        let slot = &self.connections.slots[index];
-        let id = slot.id(index);
-        match slot.kind {
-            Kind::Echo => {
-                let bits = self.window_bits(index);
-                self.encoder.deflater.encode(
-                    message.opcode(),
-                    message.bytes(),
-                    bits,
-                    &mut self.scratch.replies,
-                );
-                self.charge_compressed();
-            }
-            Kind::Push => {
-                let (user, bits) = (slot.user(), self.window_bits(index));
-                let noted = self.seen_of_own(index);
-                let mut session =
-                    Session::new(id, user, &mut self.scratch.replies, &mut self.scratch.actions)
-                        .deflating(&mut self.encoder.deflater, bits)
-                        .beside(self.shared.own.counter(), noted);
-                self.shared.own.begin();
-                self.handler.on_message(&mut session, message);
-                self.shared.own.end();
-                self.charge_compressed();
-                self.apply_actions(index);
-                if self.connections.slots.get(index).is_none_or(|slot| slot.phase != Phase::Open) {
-                    return Next::Closing;
-                }
-            }
-            Kind::Chat => return self.chat_message(index, message),
-            // It is closing, and what it says is not listened to.
-            Kind::Refused => {}
-        }
-        Next::Continue
-    }
-
-    /// Counts what was compressed for one connection alone.
-    pub(super) fn charge_compressed(&mut self) {
-        self.work.charge(WorkKind::Compress, self.encoder.deflater.take_work() * COMPRESSED);
-    }
-
-    fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
-        let Message::Text(text) = message else {
-            let (code, cause) = (CloseCode::UNSUPPORTED_DATA, CloseReason::Unsupported);
-            self.answer_and_close(index, code, "the chat is text", cause);
-            return Next::Closing;
-        };
-        let line = chat::said(self.connections.slots[index].user().unwrap_or("?"), text);
-        match self.say_in_chat(&line) {
-            Ok(_) => Next::Continue,
-            Err(problem) => {
-                // What a guest said must not vanish without a word.
-                let code = match problem {
-                    PushError::TooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
-                    _ => CloseCode::TRY_AGAIN_LATER,
-                };
-                self.answer_and_close(index, code, &problem.to_string(), CloseReason::Internal);
-                Next::Closing
-            }
-        }
-    }
-
     /// Sends a close frame, behind the answers to what came before: nothing may follow a close frame.
-    fn answer_and_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+    pub(super) fn answer_and_close(
+        &mut self,
+        index: usize,
+        code: CloseCode,
+        reason: &str,
+        cause: CloseReason,
+    ) {
         self.send_replies(index);
         if self.connections.slots.contains(index) {
             self.begin_close(index, code, reason, cause);
@@ -257,6 +221,17 @@ impl<S: Socket> Reactor<S> {
         }
         Next::Over
     }
+}
+
+/// The close frame (RFC 6455 section 5.5.1).
+pub(super) fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
+    let mut close = Vec::with_capacity(4 + reason.len());
+    if code == NO_STATUS {
+        frame::encode(Opcode::Close, &[], &mut close);
+    } else {
+        encode_close(code, reason, &mut close);
+    }
+    close
 }
 
 /// What a connection that breaks the protocol counts as.

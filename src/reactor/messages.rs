@@ -1,0 +1,92 @@
+//! Whole messages from clients, handed to the endpoint that they are for; and the host's callbacks.
+
+use crate::endpoint::handler::Framing;
+use crate::endpoint::{Handler, Kind, Session, chat};
+use crate::metrics::{CloseReason, WorkKind};
+use crate::protocol::close::CloseCode;
+use crate::push::{Message, PushError, PushOptions};
+
+use super::reactor::Reactor;
+use super::slot::Phase;
+use super::socket::Socket;
+use super::websocket::Next;
+use super::work::{COMPRESSED, MESSAGE};
+
+impl<S: Socket> Reactor<S> {
+    /// Hands a message to the endpoint of its connection.
+    pub(super) fn hand_to_endpoint(&mut self, index: usize, message: Message<'_>) -> Next {
+        self.metrics.messages_in += 1;
+        self.work.charge(WorkKind::Frames, MESSAGE);
+        match self.connections.slots[index].kind {
+            Kind::Echo => {
+                self.reply(index, message);
+                Next::Continue
+            }
+            Kind::Push => {
+                self.call_back(index, |handler, session| handler.on_message(session, message));
+                match self.connections.slots.get(index) {
+                    Some(slot) if slot.phase == Phase::Open => Next::Continue,
+                    _ => Next::Closing,
+                }
+            }
+            Kind::Chat => self.chat_message(index, message),
+            // It is closing, and what it says is not listened to.
+            Kind::Refused => Next::Continue,
+        }
+    }
+
+    /// Runs one of the host's callbacks on an open connection, and does what that has asked for: the connection may be
+    /// gone then.
+    pub(super) fn call_back(
+        &mut self,
+        index: usize,
+        callback: impl FnOnce(&mut dyn Handler, &mut Session<'_>),
+    ) {
+        let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
+        let slot = &self.connections.slots[index];
+        let mut framing = slot.transport.framing(&mut self.encoder.deflater, bits);
+        let (replies, actions) = (&mut self.scratch.replies, &mut self.scratch.actions);
+        let mut session = Session::new(slot.id(index), slot.user(), replies, actions)
+            .framed_by(&mut framing)
+            .beside(self.shared.own.counter(), noted);
+        self.shared.own.begin();
+        callback(&mut *self.handler, &mut session);
+        self.shared.own.end();
+        self.charge_compressed();
+        self.apply_actions(index);
+    }
+
+    /// Puts a message behind the replies to a connection.
+    fn reply(&mut self, index: usize, message: Message<'_>) {
+        let (bits, replies) = (self.window_bits(index), &mut self.scratch.replies);
+        let mut framing = self.connections.slots[index].transport.framing(&mut self.encoder.deflater, bits);
+        framing.frame(message.kind(), message.bytes(), PushOptions::default(), replies);
+        self.charge_compressed();
+    }
+
+    /// Counts what was compressed for one connection alone.
+    pub(super) fn charge_compressed(&mut self) {
+        self.work.charge(WorkKind::Compress, self.encoder.deflater.take_work() * COMPRESSED);
+    }
+
+    fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
+        let Message::Text(text) = message else {
+            let (code, cause) = (CloseCode::UNSUPPORTED_DATA, CloseReason::Unsupported);
+            self.answer_and_close(index, code, "the chat is text", cause);
+            return Next::Closing;
+        };
+        let line = chat::said(self.connections.slots[index].user().unwrap_or("?"), text);
+        match self.say_in_chat(&line) {
+            Ok(_) => Next::Continue,
+            Err(problem) => {
+                // What a guest said must not vanish without a word.
+                let code = match problem {
+                    PushError::TooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
+                    _ => CloseCode::TRY_AGAIN_LATER,
+                };
+                self.answer_and_close(index, code, &problem.to_string(), CloseReason::Internal);
+                Next::Closing
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What differs between the kinds of open connections: how input is understood, how a silent peer is asked for a sign
+//! of life, how a message to one connection and the end are said, and what the end of the stream means.
+//!
+//! A transport is a variant of [`Transport`], an arm in each method here, and one file that has what the arms call.
+//! Nothing else in this room asks which transport a connection has. The publications are the same bytes for everybody
+//! who takes their form, so the walk over the subscribers doesn't either.
+
+use crate::endpoint::handler::Framing;
+use crate::metrics::CloseReason;
+use crate::protocol::Deflater;
+use crate::protocol::close::CloseCode;
+use crate::protocol::frame;
+use crate::push::{Kind, Message, Publication, PushOptions};
+
+use super::reactor::Reactor;
+use super::socket::Socket;
+use super::websocket::{self, Next};
+
+/// What is spoken on an open connection, until its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// RFC 6455; a message is the payload itself.
+    #[default]
+    WebSocket,
+}
+
+impl Transport {
+    /// The end, as it is said behind everything else. It is never empty.
+    pub(super) fn close(self, code: CloseCode, reason: &str) -> Vec<u8> {
+        match self {
+            Transport::WebSocket => websocket::close_frame(code, reason),
+        }
+    }
+
+    /// Where the piece ends that byte number `at` of `said` belongs to; `at` itself where one begins. Something else
+    /// can be said only there. None: it can't be made out.
+    pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
+        match self {
+            Transport::WebSocket => frame::boundary_at(said, at),
+        }
+    }
+
+    /// What it counts as when the peer's stream ends on an open connection.
+    pub(super) fn cause_of_end(self) -> CloseReason {
+        match self {
+            // A peer that leaves sends a close frame first.
+            Transport::WebSocket => CloseReason::Reset,
+        }
+    }
+
+    /// Frames messages to a connection that has agreed on this window for deflate; 0: it has not.
+    pub(super) fn framing(self, deflater: &mut Deflater, window_bits: u8) -> MessageFraming<'_> {
+        MessageFraming { transport: self, deflater, window_bits }
+    }
+}
+
+/// How messages for one connection alone are framed.
+pub(super) struct MessageFraming<'a> {
+    transport: Transport,
+    deflater: &'a mut Deflater,
+    window_bits: u8,
+}
+
+impl MessageFraming<'_> {
+    /// A publication that goes to this connection alone. `made` is room for its bytes if they must be made.
+    pub(super) fn publication<'p>(
+        &mut self,
+        publication: &'p Publication,
+        made: &'p mut Vec<u8>,
+    ) -> &'p [u8] {
+        let options = publication.options();
+        match self.transport {
+            // It has that frame already.
+            Transport::WebSocket if self.window_bits == 0 || !options.compress => publication.plain_frame(),
+            Transport::WebSocket => {
+                self.frame(publication.kind(), publication.payload(), options, made);
+                made
+            }
+        }
+    }
+}
+
+impl Framing for MessageFraming<'_> {
+    fn frame(&mut self, kind: Kind, payload: &[u8], options: PushOptions, out: &mut Vec<u8>) {
+        match self.transport {
+            Transport::WebSocket => {
+                let window_bits = if options.compress { self.window_bits } else { 0 };
+                self.deflater.encode(kind.opcode(), payload, window_bits, out);
+            }
+        }
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Takes what came in on a connection that is open or closing.
+    pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => self.websocket_input(index, input),
+        }
+    }
+
+    /// A client has said something on an open connection.
+    pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Next {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => self.hand_to_endpoint(index, message),
+        }
+    }
+
+    /// An open connection has been silent for so long.
+    pub(super) fn heartbeat(&mut self, index: usize, silent_ms: u64) {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => self.websocket_heartbeat(index, silent_ms),
+        }
+    }
+
+    /// All that was to be said on a closing connection is written, its close last. True: it waits for its peer; false:
+    /// its stream has ended, and it may be gone.
+    pub(super) fn close_is_written(&mut self, index: usize) -> bool {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => {
+                self.await_peer_close(index);
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_to_one_connection_is_made_only_if_it_must_be() {
+        let publication = |options| Publication::new(Message::Text(&"a".repeat(500)), options).unwrap();
+        let (default, mut deflater) = (PushOptions::default(), Deflater::new(3, 1));
+        for (options, window_bits, is_made) in [
+            (default, 0, false),
+            (default.compress(false), 15, false),
+            (default, 15, cfg!(feature = "deflate")),
+        ] {
+            let publication = publication(options);
+            let mut made = Vec::new();
+            let mut framing = Transport::WebSocket.framing(&mut deflater, window_bits);
+            let framed = framing.publication(&publication, &mut made).to_vec();
+            assert_eq!(framed.len() < publication.plain_frame().len(), is_made, "{options:?}, {window_bits}");
+            assert_eq!(framed == publication.plain_frame(), !is_made, "{options:?}, {window_bits}");
+            let mut reply = Vec::new();
+            framing.frame(publication.kind(), publication.payload(), options, &mut reply);
+            assert_eq!(reply, framed, "a reply is framed in the same way");
+        }
+    }
+
+    #[test]
+    fn something_else_can_be_said_only_between_two_frames() {
+        let transport = Transport::WebSocket;
+        let mut said = transport.close(CloseCode::GOING_AWAY, "away");
+        assert_eq!(said, b"\x88\x06\x03\xe9away");
+        said.extend_from_slice(b"\x89\0");
+        for (at, end) in [(0, Some(0)), (1, Some(8)), (8, Some(8)), (9, Some(10)), (10, Some(10)), (11, None)]
+        {
+            assert_eq!(transport.boundary_at(&said, at), end, "{at}");
+        }
+    }
+}
