@@ -69,7 +69,7 @@ mod tests {
         let mut page = HistoryPage::begin(Id("4"), "C", (7, 9), &mut out);
         page.push(8, Some(1_795_257_271_813), Opcode::Text, b"\"");
         page.push(9, None, Opcode::Binary, b"\0");
-        assert_eq!(page.bytes(), 136);
+        assert_eq!(page.bytes(), 149);
         page.end();
         assert_eq!(
             String::from_utf8(out).unwrap(),

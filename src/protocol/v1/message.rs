@@ -10,7 +10,7 @@ use super::command::Id;
 /// A message, but for those that carry payloads.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Message<'a> {
+pub enum ServerMessage<'a> {
     /// The first one on a connection.
     Connected {
         /// The connection's id.
@@ -180,7 +180,7 @@ impl ErrorCode {
     }
 }
 
-impl Message<'_> {
+impl ServerMessage<'_> {
     /// Appends the message; with an id it answers that question.
     pub fn push(&self, id: Option<Id<'_>>, out: &mut Vec<u8>) {
         let start = out.len();
@@ -214,7 +214,7 @@ fn as_text<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error
 mod tests {
     use super::*;
 
-    fn said(id: Option<&str>, message: Message<'_>) -> String {
+    fn said(id: Option<&str>, message: ServerMessage<'_>) -> String {
         let mut out = b"before".to_vec();
         message.push(id.map(Id), &mut out);
         String::from_utf8(out.split_off(6)).unwrap()
@@ -224,7 +224,7 @@ mod tests {
     fn answers_to_the_letter() {
         let (channel, epoch) = ("C", u64::MAX);
         let subscribed = |recovered, presence| {
-            said(Some("1"), Message::Subscribed { channel, epoch, offset: 3, recovered, presence })
+            said(Some("1"), ServerMessage::Subscribed { channel, epoch, offset: 3, recovered, presence })
         };
         assert_eq!(
             subscribed(Some(true), None),
@@ -242,26 +242,26 @@ mod tests {
         let member = Member { user: "U", info: Some(&info), connections: 1 };
         let snapshot = Snapshot { count: 2, members: Some(&[member]) };
         assert_eq!(
-            said(Some("5"), Message::Presence { channel, epoch: 7, offset: 0, snapshot }),
+            said(Some("5"), ServerMessage::Presence { channel, epoch: 7, offset: 0, snapshot }),
             concat!(
                 r#"{"id":5,"presence":{"channel":"C","epoch":"7","offset":0,"count":2,"#,
                 r#""members":[{"user":"U","info":{"name":"U"},"connections":1}]}}"#
             )
         );
         assert_eq!(
-            said(Some("-2"), Message::Unsubscribed { channel, reason: None }),
+            said(Some("-2"), ServerMessage::Unsubscribed { channel, reason: None }),
             r#"{"id":-2,"unsubscribed":{"channel":"C"}}"#
         );
         assert_eq!(
-            said(Some("3"), Message::Published { channel, epoch: 7, offset: 4 }),
+            said(Some("3"), ServerMessage::Published { channel, epoch: 7, offset: 4 }),
             r#"{"id":3,"published":{"channel":"C","epoch":"7","offset":4}}"#
         );
         assert_eq!(
-            said(Some("6"), Message::Refreshed { expires_in_s: 60 }),
+            said(Some("6"), ServerMessage::Refreshed { expires_in_s: 60 }),
             r#"{"id":6,"refreshed":{"expires_in_s":60}}"#
         );
-        assert_eq!(said(Some("7"), Message::Pong {}), r#"{"id":7,"pong":{}}"#);
-        let error = Message::Error { code: ErrorCode::Forbidden, message: "\"no\"" };
+        assert_eq!(said(Some("7"), ServerMessage::Pong {}), r#"{"id":7,"pong":{}}"#);
+        let error = ServerMessage::Error { code: ErrorCode::Forbidden, message: "\"no\"" };
         assert_eq!(said(Some("8"), error), r#"{"id":8,"error":{"code":"forbidden","message":"\"no\""}}"#);
     }
 
@@ -269,7 +269,10 @@ mod tests {
     fn notices_to_the_letter() {
         let channel = "C";
         let connected = |user| {
-            said(None, Message::Connected { conn: "1-2", user, server: "wspush/0.1.0", ping_ms: 30_000 })
+            said(
+                None,
+                ServerMessage::Connected { conn: "1-2", user, server: "wspush/0.1.0", ping_ms: 30_000 },
+            )
         };
         assert_eq!(
             connected(Some("U")),
@@ -279,24 +282,24 @@ mod tests {
             connected(None),
             r#"{"connected":{"conn":"1-2","server":"wspush/0.1.0","ping_ms":30000}}"#
         );
-        let missed = said(None, Message::Missed { channel, epoch: 7, from: 1, to: 9 });
+        let missed = said(None, ServerMessage::Missed { channel, epoch: 7, from: 1, to: 9 });
         assert_eq!(missed, r#"{"missed":{"channel":"C","epoch":"7","from":1,"to":9}}"#);
         let mut own = Vec::new();
         envelope::push_missed(channel, 7, (1, 9), &mut own);
         assert_eq!(own, missed.as_bytes());
         assert_eq!(
-            said(None, Message::Join { channel, user: "U", info: None }),
+            said(None, ServerMessage::Join { channel, user: "U", info: None }),
             r#"{"join":{"channel":"C","user":"U"}}"#
         );
         assert_eq!(
-            said(None, Message::Leave { channel, user: "U" }),
+            said(None, ServerMessage::Leave { channel, user: "U" }),
             r#"{"leave":{"channel":"C","user":"U"}}"#
         );
         assert_eq!(
-            said(None, Message::Unsubscribed { channel, reason: Some("expired") }),
+            said(None, ServerMessage::Unsubscribed { channel, reason: Some("expired") }),
             r#"{"unsubscribed":{"channel":"C","reason":"expired"}}"#
         );
-        assert_eq!(said(None, Message::Expires { in_s: 25 }), r#"{"expires":{"in_s":25}}"#);
+        assert_eq!(said(None, ServerMessage::Expires { in_s: 25 }), r#"{"expires":{"in_s":25}}"#);
         let mut out = Vec::new();
         push_direct(Opcode::Text, b"a\n", &mut out);
         push_direct(Opcode::Binary, b"\0", &mut out);

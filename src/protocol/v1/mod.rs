@@ -2,7 +2,7 @@
 //! message, in both directions.
 //!
 //! A client's message is a [`Command`]: `{"id":1,"subscribe":{"channel":"news"}}`. What comes back is a
-//! [`Message`]: `{"id":1,"subscribed":{..}}`, or `{"id":1,"error":{..}}` with an [`ErrorCode`].
+//! [`ServerMessage`]: `{"id":1,"subscribed":{..}}`, or `{"id":1,"error":{..}}` with an [`ErrorCode`].
 
 pub mod command;
 pub mod history;
@@ -10,4 +10,4 @@ pub mod message;
 
 pub use command::{Call, Command, Fault, Id};
 pub use history::HistoryPage;
-pub use message::{ErrorCode, Member, Message, Snapshot};
+pub use message::{ErrorCode, Member, ServerMessage, Snapshot};
