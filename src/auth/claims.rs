@@ -1,4 +1,4 @@
-//! What a token says. It is read only when its signature is known to be good, and is bounded all the same: whoever
+//! A token's claims. They are read only when its signature is known to be good, and are bounded all the same: whoever
 //! signs tokens may put into them what users have typed.
 
 use serde::Deserialize;
@@ -51,7 +51,7 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// What holds for all tokens, whoever has signed them.
+/// The rules for all tokens, whoever has signed them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Names of this server, of which `aud` must have one; none: it is not looked at.

@@ -19,7 +19,7 @@ pub struct Verifier {
     published: Option<Jwks>,
 }
 
-/// What came of a token, and of how much work it was.
+/// The verdict on a token, and how much work it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Who it stands for, or why for nobody.
@@ -28,7 +28,7 @@ pub struct Verdict {
     pub signatures: usize,
 }
 
-/// What of a token's header is looked at (RFC 7515 section 4.1).
+/// The members of a token's header that are looked at (RFC 7515 section 4.1).
 #[derive(Deserialize)]
 struct Header {
     alg: String,

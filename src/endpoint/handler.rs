@@ -1,4 +1,4 @@
-//! What an embedder decides and hears: who may connect, what clients say, who has left.
+//! The embedder's decisions and callbacks: who may connect, what clients say, who has left.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +79,7 @@ impl<'a> Connect<'a> {
         self.upgrade.head.headers(name)
     }
 
-    /// What happens without a handler: the default channel, and those it asks for if the configuration lets
+    /// The decision without a handler: the default channel, and those it asks for if the configuration lets
     /// clients choose them (else 403).
     pub fn by_config(&self) -> Decision {
         let denied =
@@ -147,7 +147,7 @@ impl Default for Accept {
     }
 }
 
-/// What a callback asks for beyond its replies.
+/// An order that a callback gives beyond its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Receive this channel from now on.
@@ -165,7 +165,7 @@ pub enum Action {
 pub struct Step {
     /// So many bytes of the replies.
     pub replies: usize,
-    /// What the callback has asked for through a handle: up to the command of this number.
+    /// The commands that the callback has given through a handle, up to this number.
     pub after: u64,
     /// The action.
     pub action: Action,
@@ -179,7 +179,7 @@ pub trait Framing {
 
 /// An open connection inside a callback.
 ///
-/// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
+/// A callback's requests happen in their order, replies and calls through a [`Handle`](crate::Handle)
 /// included. Once it has closed the connection, nothing more that it asks of it does anything.
 ///
 /// ```
@@ -340,5 +340,5 @@ impl Handler for () {
 /// "Abnormal closure" (RFC 6455 section 7.4.1): what the end without a close frame is called. Never on the wire.
 pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
 
-/// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
+/// The code of a close frame that has none (RFC 6455 section 7.4.1). Never on the wire.
 pub const NO_STATUS: CloseCode = CloseCode(1005);

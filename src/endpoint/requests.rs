@@ -24,7 +24,7 @@ pub struct Request {
     pub method: &'static str,
     /// Its path; what is in capitals differs.
     pub path: &'static str,
-    /// What its query may say.
+    /// The parameters of its query.
     pub query: &'static [Parameter],
 }
 
@@ -37,7 +37,7 @@ const fn optional(name: &'static str, value: Value, meaning: &'static str) -> Pa
     Parameter { name, times: Times::Optional, value, meaning }
 }
 
-/// Whoever can't see a status, as no page in a browser can, is told so.
+/// For clients that can't see a status, as no page in a browser can.
 const REFUSALS: Parameter = optional(
     "refusals",
     Value::Choice(&["status", "close"]),
@@ -81,7 +81,7 @@ pub static DEMO_PUSH: Request = Request {
     query: &[optional("channel", Value::Channel, "to this one channel; without it, to everybody")],
 };
 
-/// What the demo's page shows of the server.
+/// The server's state for the demo's page.
 pub static DEMO_INFO: Request =
     Request { listener: Listeners::Public, method: "GET", path: "/demo/info", query: &[] };
 
