@@ -61,6 +61,8 @@ pub const AUTH_SECRET_BYTES_MIN: usize = 32;
 pub const AUTH_SECRET_BYTES_MAX: usize = 256;
 /// Secrets, and files of public keys, for tokens.
 pub const AUTH_KEYS_MAX: usize = 8;
+/// A name in `auth_audience` or `auth_issuer`, or a cookie's, in bytes.
+pub const AUTH_NAME_BYTES_MAX: usize = 256;
 /// Keys that a token is tried with, where it names none.
 pub const TOKEN_TRIES_MAX: usize = 16;
 /// A token in bytes.

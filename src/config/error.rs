@@ -96,6 +96,19 @@ impl ConfigError {
         ConfigError { source, key, value: value.as_deref().map(shown), problem }
     }
 
+    /// An error about a file that a setting names.
+    #[cfg(feature = "auth")]
+    pub(crate) fn of_file(setting: &str, file: &str, why: String) -> ConfigError {
+        let value = Some(format!("{file:?}"));
+        ConfigError::new(Source::Default, setting.to_owned(), value, Problem::Invalid(why))
+    }
+
+    /// An error about a setting that is a secret.
+    #[cfg(feature = "auth")]
+    pub(crate) fn of_secret(setting: &str, why: String) -> ConfigError {
+        ConfigError::new(Source::Default, setting.to_owned(), None, Problem::Invalid(why))
+    }
+
     /// An error about the source as a whole.
     #[cfg(any(feature = "command-line", feature = "daemon"))]
     pub(super) fn unreadable(source: Source, why: String) -> ConfigError {

@@ -24,11 +24,14 @@ mod file;
 mod invocation;
 mod layers;
 mod nearest;
+#[cfg(any(feature = "auth", feature = "tls"))]
+mod read;
 mod reload;
 mod setting;
 mod settings;
 mod shown;
 mod text_form;
+mod tokens;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
@@ -39,6 +42,9 @@ pub use error::{ConfigError, Problem, Source};
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+#[cfg(any(feature = "auth", feature = "tls"))]
+#[doc(hidden)]
+pub use read::read_file;
 #[doc(hidden)]
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::Config;
@@ -92,6 +98,24 @@ pub enum ClientAuth {
     /// They are; those without one come in as well.
     Optional,
     /// They are, and without one nobody comes in.
+    Required,
+}
+
+/// Whether clients show a token.
+///
+/// ```
+/// use wspush::config::{Config, TokenAuth};
+///
+/// let config = Config { auth: TokenAuth::Required, ..Config::default() };
+/// assert!(config.validate().is_err(), "there is no key to check them with");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAuth {
+    /// Tokens are not looked at.
+    None,
+    /// A token is checked if there is one; those without come in as well.
+    Optional,
+    /// Without one nobody comes in.
     Required,
 }
 

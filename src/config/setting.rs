@@ -51,6 +51,8 @@ pub enum Kind {
 pub enum Group {
     /// Who may come in, and where.
     Network,
+    /// Who a client says it is.
+    Auth,
     /// How much of everything.
     Limits,
     /// How long.
@@ -68,6 +70,7 @@ impl Group {
     pub const fn title(self) -> &'static str {
         match self {
             Group::Network => "Network",
+            Group::Auth => "Tokens",
             Group::Limits => "Limits",
             Group::Timeouts => "Time-outs",
             Group::Channels => "Logs and channels",
@@ -113,7 +116,7 @@ impl Setting {
 
     /// Whether the value is a secret, which is shown to nobody.
     pub(super) fn is_hidden(&self, value: &Value) -> bool {
-        self.secret && *value != Value::Unset
+        self.secret && !matches!(value, Value::Unset) && *value != Value::List(Vec::new())
     }
 
     /// Sets it, if `value` is allowed.
@@ -128,7 +131,8 @@ impl Setting {
             (Value::List(list), Kind::List { of, .. }) => {
                 // A comma separates the entries in a variable, so no entry may have one.
                 if let Some(entry) = list.iter().find(|entry| entry.contains(',')) {
-                    return Err(Problem::Invalid(format!("{entry:?} is not {of}")));
+                    let entry = if self.secret { "an entry".to_owned() } else { format!("{entry:?}") };
+                    return Err(Problem::Invalid(format!("{entry} is not {of}")));
                 }
             }
             (Value::Integer(_), Kind::Integer { .. })

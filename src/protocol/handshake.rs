@@ -14,6 +14,9 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 #[cfg(test)]
 mod tests;
 
+/// How a subprotocol begins that is a token in truth: pages can send one in no other field. It is told to nobody.
+const BEARER: &str = "wspush.bearer.";
+
 /// Most subprotocols that a client may offer.
 pub const PROTOCOLS_MAX: usize = 32;
 
@@ -39,8 +42,25 @@ pub struct Upgrade<'a> {
 }
 
 impl<'a> Upgrade<'a> {
-    /// The subprotocols that the client offers, as it prefers them: tokens, each once.
+    /// The subprotocols that the client offers, as it prefers them: tokens, each once. What only carries a bearer token
+    /// is not among them, so that no answer has it.
     pub fn protocols(&self) -> impl Iterator<Item = &'a str> {
+        self.offered().filter(|protocol| !protocol.starts_with(BEARER))
+    }
+
+    /// The bearer token that is offered as the subprotocol `wspush.bearer.TOKEN`.
+    ///
+    /// # Errors
+    /// 400: there are several.
+    pub fn bearer(&self) -> Result<Option<&'a str>, Refusal> {
+        let mut tokens = self.offered().filter_map(|protocol| protocol.strip_prefix(BEARER));
+        match (tokens.next(), tokens.next()) {
+            (_, Some(_)) => Err(Refusal::fixed(400, "more than one wspush.bearer subprotocol")),
+            (token, None) => Ok(token),
+        }
+    }
+
+    fn offered(&self) -> impl Iterator<Item = &'a str> {
         protocols(self.head).filter_map(|protocol| std::str::from_utf8(protocol).ok())
     }
 

@@ -15,7 +15,7 @@
 mod acceptor;
 #[cfg(feature = "certificate")]
 mod certificate;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "auth", feature = "tls"))]
 mod contents;
 #[cfg(not(feature = "tls"))]
 mod disabled;
@@ -39,6 +39,8 @@ mod traffic;
 pub use acceptor::Acceptor;
 #[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
+#[cfg(any(feature = "auth", feature = "tls"))]
+pub(crate) use contents::Contents;
 #[cfg(not(feature = "tls"))]
 pub use disabled::{Acceptor, Released, Renewal, TlsSession};
 pub use error::TlsError;

@@ -237,6 +237,7 @@ pub fn config(data: &[u8]) {
     let mut again = again.finish().unwrap_or_else(|_| config.clone());
     // A secret is not printed.
     again.admin_token.clone_from(&config.admin_token);
+    again.auth_secret.clone_from(&config.auth_secret);
     assert_eq!(again, config, "{printed}");
     let _: Config = config.reloaded(&again).expect("the same again");
 }
