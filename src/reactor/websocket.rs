@@ -17,7 +17,7 @@ use super::work::{FRAME, INFLATED};
 /// A ping without payload (RFC 6455 section 5.5.2).
 const PING: [u8; 2] = [0x89, 0];
 
-/// What an event from a client leads to.
+/// The consequence of an event from a client.
 pub(super) enum Next {
     Continue,
     /// The connection's close has begun; what still comes is only looked through for the peer's close frame.
@@ -76,21 +76,10 @@ impl<S: Socket> Reactor<S> {
             if let Some(inflater) = &mut inflater {
                 self.work.charge(WorkKind::Inflate, inflater.take_work() * INFLATED);
             }
-            match next {
-                Next::Continue if self.scratch.replies.len() <= READ_BYTES => {}
-                Next::Continue => self.send_replies(index),
-                Next::Closing => {}
-                Next::Over => {
-                    at = input.len();
-                    break;
-                }
+            if matches!(next, Next::Over) {
+                at = input.len();
             }
-            match self.connections.slots.get(index) {
-                Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
-                // Gone, or not to be listened to before it has listened.
-                _ => break,
-            }
-            if self.work.postpones(&input[at..]) {
+            if !self.goes_on(index, &next, &input[at..]) {
                 break;
             }
         }
@@ -104,6 +93,18 @@ impl<S: Socket> Reactor<S> {
         if (was_unfinished || is_unfinished) && self.connections.slots.contains(index) {
             self.count_chunks(index);
         }
+    }
+
+    /// Whether the rest of the input may be taken up behind an event that has led to this.
+    fn goes_on(&mut self, index: usize, next: &Next, rest: &[u8]) -> bool {
+        match next {
+            Next::Continue if self.scratch.replies.len() > READ_BYTES => self.send_replies(index),
+            Next::Continue | Next::Closing => {}
+            Next::Over => return false,
+        }
+        let slot = self.connections.slots.get(index);
+        // Not of one that is gone, or that is not to be listened to before it has listened.
+        slot.is_some_and(|slot| !slot.flags.any(Flags::PAUSED)) && !self.work.postpones(rest)
     }
 
     /// Pings a peer that has been silent for `heartbeat_ms`, and gives it up when it still is `pong_wait_ms` later.
@@ -148,7 +149,7 @@ impl<S: Socket> Reactor<S> {
                 slot.tidy();
             }
         } else {
-            // What a closing connection was saying nobody will hear.
+            // Nobody will hear what a closing connection was saying.
             message::abandon(&mut assembly, &mut self.pool);
         }
         self.send_replies(index);
@@ -234,7 +235,7 @@ pub(super) fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
     close
 }
 
-/// What a connection that breaks the protocol counts as.
+/// The reason that counts for a connection that breaks the protocol.
 fn cause_of(code: CloseCode) -> CloseReason {
     match code {
         CloseCode::UNSUPPORTED_DATA => CloseReason::Unsupported,
