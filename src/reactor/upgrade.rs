@@ -13,6 +13,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
 
+use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
@@ -24,27 +25,44 @@ use super::work::NAME;
 type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Opens a WebSocket (RFC 6455 section 4.2.2). On success the 101 is written or on its way, and the
-    /// connection receives what is published from now on; or it is refused by a close frame, and may be gone already.
-    pub(super) fn upgrade(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refusal> {
+    /// Opens a WebSocket (RFC 6455 section 4.2.2). None: the 101 is on its way, and the connection receives what is
+    /// published from now on; or it is refused by a close frame. Else how it is to be refused.
+    pub(super) fn upgrade(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        kind: Kind,
+    ) -> Result<Option<Refusal>, Gone> {
         let upgrade = match handshake::check(head) {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                return Err(refusal);
+                return Ok(Some(refusal));
             }
         };
-        let Err((refusal, reason)) = self.decide(index, &upgrade, kind) else { return Ok(()) };
+        let (refusal, reason) = match self.decide(index, &upgrade, kind) {
+            Ok((accept, channels)) => {
+                self.open(index, kind, accept, &channels)?;
+                return Ok(None);
+            }
+            Err(refused) => refused,
+        };
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason, &refusal.reason, peer);
         if !refusals::asks_for_close(head) {
-            return Err(refusal);
+            return Ok(Some(refusal));
         }
-        self.refuse_by_close(index, &upgrade, &refusal);
-        Ok(())
+        self.refuse_by_close(index, &upgrade, &refusal)?;
+        Ok(None)
     }
 
-    fn decide(&mut self, index: usize, upgrade: &Upgrade<'_>, kind: Kind) -> Result<(), Refused> {
+    /// Lets a client in, and answers it so; the channels that it is to join are there.
+    fn decide(
+        &mut self,
+        index: usize,
+        upgrade: &Upgrade<'_>,
+        kind: Kind,
+    ) -> Result<(Accept, Vec<ChannelId>), Refused> {
         let has_host = kind == Kind::Push && self.handler.is_host();
         let query = self.query(upgrade, kind, has_host)?;
         self.check_origin(index, upgrade, has_host)?;
@@ -70,8 +88,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         slot.transport = Transport::WebSocket;
         slot.set_window(deflate.map_or(0, Agreement::window_bits));
-        self.open(index, kind, accept, &channels);
-        Ok(())
+        Ok((accept, channels))
     }
 
     /// What the query may say. Where a host decides, the rest of it is the host's.
@@ -181,7 +198,7 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
-    fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+    fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Open;
         slot.kind = kind;
@@ -209,13 +226,14 @@ impl<S: Socket> Reactor<S> {
         }
         match kind {
             // Before anything that the client has said already: its session may be over by now.
-            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),
+            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session))?,
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }
+        Ok(())
     }
 
     /// Counts and logs a client that was refused.
