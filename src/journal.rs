@@ -8,6 +8,13 @@ use crate::config::LogLevel;
 use crate::time::Time;
 
 /// Where lines go that an embedder takes itself; a line comes without its newline.
+///
+/// ```
+/// use wspush::Sink;
+///
+/// let sink: Sink = Box::new(|level, line| eprintln!("{level:?} {line}"));
+/// # drop(sink);
+/// ```
 pub type Sink = Box<dyn FnMut(LogLevel, &str) + Send>;
 
 /// Lines of one event that pass at once.
@@ -26,6 +33,16 @@ enum Output {
 }
 
 /// The operator's log. It has no lock: it belongs to the reactor's thread.
+///
+/// ```no_run
+/// use wspush::config::LogLevel;
+/// use wspush::{Config, Journal, Server};
+///
+/// let lines = Journal::new(LogLevel::Info, Box::new(|_level, line| println!("wspush: {line}")));
+/// let server = Server::bind_with(Config::default(), |_handle| Box::new(()), Some(lines))?;
+/// # drop(server);
+/// # Ok::<(), wspush::StartError>(())
+/// ```
 pub struct Journal {
     level: LogLevel,
     output: Output,

@@ -3,24 +3,54 @@
 //! A [`Server`] holds the connections; a [`Handle`] pushes to them from any thread; a [`Handler`] decides who may
 //! connect and hears what clients say. What is pushed lies once in a log of wire bytes, and every subscriber has
 //! only a cursor into it: see `docs/ARCHITECTURE.md`.
+//!
+//! ```no_run
+//! use wspush::{Config, Message, Server};
+//!
+//! let server = Server::bind(Config::default())?;
+//! let handle = server.handle();
+//! std::thread::spawn(move || handle.broadcast(Message::Text("hello")));
+//! server.run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The public API is what stands here and in [`config`]. Every other module is how it is done, visible only to the
+//! programs of this repository (the daemon, the library for C and Java, tests, benches, fuzz targets), and may change
+//! with any version.
 
 mod alphabet;
 #[cfg(feature = "auth")]
+#[doc(hidden)]
 pub mod auth;
 pub mod config;
+#[doc(hidden)]
 pub mod endpoint;
+#[doc(hidden)]
 pub mod journal;
+#[doc(hidden)]
 pub mod limits;
+#[doc(hidden)]
 pub mod metrics;
+#[doc(hidden)]
 pub mod protocol;
+#[doc(hidden)]
 pub mod push;
+#[doc(hidden)]
 pub mod reactor;
+#[doc(hidden)]
 pub mod server;
+#[doc(hidden)]
 pub mod time;
+#[doc(hidden)]
 pub mod tls;
 
+#[doc(inline)]
 pub use config::Config;
+pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};
+pub use journal::{Journal, Sink};
+pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
 pub use push::{Delivery, Message, PushError, PushOptions};
 pub use server::{Handle, Server, StartError};
+pub use tls::TlsError;

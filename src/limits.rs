@@ -2,6 +2,12 @@
 //! between them are asserted when the crate is compiled.
 
 /// The least and the greatest value that an integer may be set to; both are allowed.
+///
+/// ```
+/// use wspush::config::Bounds;
+///
+/// assert!(Bounds::new(1, 9).contains(9));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The least allowed value.

@@ -21,7 +21,7 @@ use crate::push::{Delivery, Message, Publication, PushError, PushOptions};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
-use crate::reactor::{Command, Reactor, Shared, Wake, sys};
+use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
 
@@ -33,6 +33,17 @@ const DESCRIPTORS_ASIDE: usize = 64;
 const _: () = assert!(REFUSALS_MAX <= DESCRIPTORS_ASIDE / 2);
 
 /// Why a server could not be started.
+///
+/// ```
+/// use wspush::{Config, Server, StartError};
+///
+/// let config = Config { max_connections: 0, ..Config::default() };
+/// match Server::bind(config) {
+///     Err(StartError::Config(error)) => assert_eq!(error.key, "max_connections"),
+///     Err(other) => panic!("{other}"),
+///     Ok(_) => panic!("there are no servers for nobody"),
+/// }
+/// ```
 #[derive(Debug)]
 pub enum StartError {
     /// A setting is out of range, or doesn't go with another.
@@ -73,6 +84,16 @@ impl From<io::Error> for StartError {
 ///
 /// [`run`](Self::run) drives it on the calling thread until it has drained; or the host calls
 /// [`poll_once`](Self::poll_once) from a loop of its own. Everything else goes through [`handle`](Self::handle).
+///
+/// ```no_run
+/// use wspush::{Config, Message, Server};
+///
+/// let server = Server::bind(Config { listen: vec!["0.0.0.0:8080".parse()?], ..Config::default() })?;
+/// let handle = server.handle();
+/// std::thread::spawn(move || handle.broadcast(Message::Text("hello")));
+/// server.run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Server {
     event_loop: EventLoop,
     shared: Arc<Shared>,
@@ -132,7 +153,7 @@ impl Server {
             KernelTls::Auto | KernelTls::Off => KernelSupport::NONE,
         };
         let handler = handler(Handle { shared: shared.clone() });
-        let mut reactor = Reactor::new(config, shared.clone(), handler, journal, descriptors, now);
+        let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
         reactor.set_admin_url(start::admin_url(&listeners));
@@ -208,6 +229,17 @@ fn kernel_tls(journal: &mut Journal, now: Time) -> KernelSupport {
 /// doesn't reach it.
 ///
 /// Once the server has drained or was dropped, everything answers [`PushError::Stopped`].
+///
+/// ```no_run
+/// use wspush::{Handle, Message, PushError};
+///
+/// fn order_shipped(handle: &Handle, user: &str) -> Result<(), PushError> {
+///     handle.broadcast(Message::Text("one more parcel is on its way"))?;
+///     let receipt = handle.publish(&format!("user.{user}"), Message::Text("yours"))?;
+///     println!("publication {} of {}", receipt.offset, receipt.channel);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,

@@ -3,6 +3,7 @@
 //!
 //! The checks are functions from a file's text to findings, and their own tests show that they find something.
 
+mod examples;
 mod programs;
 mod prose;
 mod rooms;
@@ -81,6 +82,22 @@ fn every_file_of_tests_is_run() {
     let programs = all.iter().filter(|name| name.starts_with("tests/it")).map(|name| read(name));
     let findings = programs::left_out(all.iter().map(String::as_str), &programs.collect::<String>());
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// `cargo test --doc` compiles the examples.
+#[test]
+fn every_public_type_has_an_example() {
+    let (root, config) = (read("src/lib.rs"), read("src/config/mod.rs"));
+    let mut types = examples::shown(&root);
+    types.extend(examples::shown(&config));
+    types.extend(["Listen", "ClientAuth", "KernelTls", "AdminListen", "SlowConsumer", "LogLevel"]);
+    assert!(types.len() > 30, "lib.rs shows {types:?} and nothing else: has its form changed?");
+    let sources: Vec<String> =
+        files().iter().filter(|name| name.starts_with("src/")).map(|name| read(name)).collect();
+    let mut found =
+        types.iter().map(|name| (name, sources.iter().find_map(|text| examples::example(text, name))));
+    let missing: Vec<_> = found.by_ref().filter(|(_, example)| *example != Some(true)).collect();
+    assert!(missing.is_empty(), "write an example in front of each of these: {missing:?}");
 }
 
 #[test]

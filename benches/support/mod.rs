@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wspush::config::{Config, LogLevel};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushOptions};
-use wspush::reactor::{ListenerRole, Reactor, Shared, Socket, Wake};
+use wspush::reactor::{Host, ListenerRole, Reactor, Shared, Socket, Wake};
 use wspush::time::Time;
 use wspush::{Message, PushError};
 
@@ -59,7 +59,12 @@ impl Rig {
         let now = Time { mono_us: 1_000_000, unix_us: 1_000_000 };
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
         let journal = Journal::new(LogLevel::Off, Box::new(|_, _| {}));
-        let reactor = Reactor::new(config, shared.clone(), Box::new(()), journal, connections_max, now);
+        let reactor = Reactor::new(
+            config,
+            shared.clone(),
+            Host { handler: Box::new(()), journal, descriptors: connections_max },
+            now,
+        );
         Rig { reactor, shared, now }
     }
 

@@ -8,6 +8,14 @@ use super::shown::shown;
 use crate::limits::Bounds;
 
 /// Where a value comes from, weakest first.
+///
+/// ```
+/// use wspush::config::{Layers, Source};
+///
+/// let variables = [("WSPUSH_DRAIN_MS".into(), "soon".into())];
+/// let error = Layers::default().add_environment(variables).unwrap_err();
+/// assert_eq!(error.source, Source::Environment);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Nobody set it, or an embedder set the field itself.
@@ -26,6 +34,13 @@ pub enum Source {
 }
 
 /// What is wrong.
+///
+/// ```
+/// use wspush::config::{Layers, Problem};
+///
+/// let error = Layers::default().add_option("max_conections", "9").unwrap_err();
+/// assert_eq!(error.problem, Problem::Unknown { nearest: Some("max_connections".into()) });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// An integer that is too small or too large.
@@ -50,6 +65,13 @@ pub enum Problem {
 
 /// A configuration that is refused. Its text is one line: where, what, and what would be allowed. What looks like a
 /// secret is in none of the fields.
+///
+/// ```
+/// use wspush::Config;
+///
+/// let error = Config { flush_slice: 0, ..Config::default() }.validate().unwrap_err();
+/// assert!(error.to_string().starts_with("flush_slice = 0 is out of range"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where it stands.

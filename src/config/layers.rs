@@ -16,6 +16,17 @@ pub(super) const FILE_VARIABLE: &str = "WSPUSH_CONFIG";
 const OTHER_VARIABLES: &[&str] = &[FILE_VARIABLE, "WSPUSH_BLESS", "WSPUSH_LIB", "WSPUSH_SOURCE"];
 
 /// A configuration under construction, weakest layer first.
+///
+/// ```
+/// use wspush::config::Layers;
+///
+/// let mut layers = Layers::default();
+/// layers.add_environment([("WSPUSH_DRAIN_MS".into(), "100".into())])?;
+/// layers.add_option("max_connections", "5000")?;
+/// let config = layers.finish()?;
+/// assert_eq!((config.drain_ms, config.max_connections), (100, 5_000));
+/// # Ok::<(), wspush::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Layers {
     pub(super) config: Config,

@@ -31,21 +31,38 @@ mod shown;
 mod text_form;
 mod validate;
 
+// How settings come into being is the daemon's and the documents' business, not an embedder's.
+#[doc(hidden)]
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 pub use error::{ConfigError, Problem, Source};
 #[cfg(feature = "command-line")]
+#[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+#[doc(hidden)]
 pub use setting::{Group, Kind, Setting, Value};
-pub use settings::{Config, SETTINGS};
+pub use settings::Config;
+#[doc(hidden)]
+pub use settings::SETTINGS;
+#[doc(hidden)]
 pub use shown::shown;
 pub use validate::OWN_ORIGIN;
+
+pub use crate::limits::Bounds;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS.
+///
+/// ```
+/// use wspush::config::Listen;
+///
+/// let listen: Listen = "tls://0.0.0.0:8443".parse()?;
+/// assert!(listen.tls && listen.address.port() == 8443);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// The address (IPv4 or IPv6).
@@ -61,6 +78,13 @@ impl From<SocketAddr> for Listen {
 }
 
 /// Whether clients are asked for a certificate on listeners that speak TLS.
+///
+/// ```
+/// use wspush::config::{ClientAuth, Config};
+///
+/// let config = Config { tls_client_auth: ClientAuth::Required, ..Config::default() };
+/// assert_eq!(config.validate().unwrap_err().key, "tls_client_auth", "tls_client_ca is missing");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
     /// They are not.
@@ -72,6 +96,13 @@ pub enum ClientAuth {
 }
 
 /// Whether the kernel takes over TLS connections that it can take over.
+///
+/// ```
+/// use wspush::config::{Config, KernelTls};
+///
+/// let config = Config { kernel_tls: KernelTls::Off, ..Config::default() };
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelTls {
     /// It does.
@@ -81,6 +112,13 @@ pub enum KernelTls {
 }
 
 /// Where the admin API listens.
+///
+/// ```
+/// use wspush::config::{AdminListen, Config};
+///
+/// let config = Config { admin: AdminListen::Unix("/run/wspush.sock".into()), ..Config::default() };
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
     /// Nowhere; the embedder pushes through its `Handle`.
@@ -94,6 +132,14 @@ pub enum AdminListen {
 }
 
 /// What happens to a subscriber that has fallen off the tail of a channel's log.
+///
+/// ```
+/// use wspush::config::{Config, SlowConsumer};
+///
+/// // A ticker: nobody needs the prices of a minute ago.
+/// let config = Config { slow_consumer: SlowConsumer::Skip, ..Config::default() };
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlowConsumer {
     /// Close 1013 (try again later).
@@ -103,6 +149,12 @@ pub enum SlowConsumer {
 }
 
 /// How much the server writes to its log, least first.
+///
+/// ```
+/// use wspush::config::LogLevel;
+///
+/// assert!(LogLevel::Error < LogLevel::Debug);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// Nothing.

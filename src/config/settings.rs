@@ -90,6 +90,13 @@ macro_rules! settings {
     )*) => {
         /// Everything that can be set. [`Config::default`] is a server on loopback port 8080, whose host pushes through
         /// a [`Handle`](crate::Handle): a library opens no port that nobody asked for.
+        ///
+        /// ```
+        /// use wspush::Config;
+        ///
+        /// let config = Config { max_connections: 100_000, demo: true, ..Config::default() };
+        /// assert!(config.validate().is_ok());
+        /// ```
         #[derive(Clone, PartialEq)]
         pub struct Config {
             $(#[doc = concat!($help, ".")] $(#[$doc])* pub $field: $type,)*

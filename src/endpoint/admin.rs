@@ -7,11 +7,11 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::PushOptions;
 
+use super::ConnId;
 use super::control::{Control, Filter, List, Page, Receipt};
 use super::push_request::{self, Pushed};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
-use super::{ConnId, guard};
 
 /// What comes of a request.
 pub enum Answer {
@@ -27,9 +27,9 @@ impl From<Response> for Answer {
     }
 }
 
-/// Answers a whole request.
-pub fn answer(head: &Head<'_>, body: &[u8], fence: &guard::Fence<'_>, server: &mut dyn Control) -> Answer {
-    route(head, body, fence, server).unwrap_or_else(|refusal| refused(&refusal).into())
+/// Answers a whole request. `passed` is the verdict of [`guard::check`](super::guard::check).
+pub fn answer(head: &Head<'_>, body: &[u8], passed: Result<(), Refusal>, server: &mut dyn Control) -> Answer {
+    route(head, body, passed, server).unwrap_or_else(|refusal| refused(&refusal).into())
 }
 
 /// The answer to a request for connections.
@@ -40,14 +40,14 @@ pub fn page(page: &Page) -> Response {
 fn route(
     head: &Head<'_>,
     body: &[u8],
-    fence: &guard::Fence<'_>,
+    passed: Result<(), Refusal>,
     server: &mut dyn Control,
 ) -> Result<Answer, Refusal> {
     let path = requests::path(head);
     if path == requests::HEALTH.path {
         return super::public::health(head).map(Answer::Now);
     }
-    guard::check(head, fence)?;
+    passed?;
     let response = match (path, head.method) {
         ("/push", "POST") => push(head, body, server),
         ("/push", _) => Err(takes(&requests::PUSH)),
@@ -184,7 +184,6 @@ fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Res
 mod tests {
     use super::*;
     use crate::endpoint::control::Stats;
-    use crate::endpoint::guard::Fence;
     use crate::protocol::head;
     use crate::push::PushError;
     use crate::push::{Delivery, Message};
@@ -233,7 +232,7 @@ mod tests {
         let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
         let mut host = Fake::default();
-        let response = match answer(&head, body, &Fence { token: None, is_unix: false }, &mut host) {
+        let response = match answer(&head, body, Ok(()), &mut host) {
             Answer::Now(response) => response,
             Answer::List(List { filter, after, limit }) => {
                 let all = (None, None, 100);
@@ -263,8 +262,7 @@ mod tests {
                     Content-Type: application/x-www-form-urlencoded\r\n\r\n";
         let (head, _) = head::parse(form.as_bytes(), 8192).unwrap().unwrap();
         for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
-            let fence = Fence { token: None, is_unix: false };
-            let Answer::Now(response) = answer(&head, body, &fence, &mut Fake::default()) else {
+            let Answer::Now(response) = answer(&head, body, Ok(()), &mut Fake::default()) else {
                 panic!("a list")
             };
             let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();

@@ -5,21 +5,32 @@ use std::str::FromStr;
 
 /// A connection's id: its slot and the serial number of its accept, so that an id whose connection has gone
 /// is refused instead of naming the next one in the same slot.
+///
+/// ```
+/// use wspush::ConnId;
+///
+/// let conn: ConnId = "4294967297".parse()?;
+/// assert_eq!(conn.to_string(), "4294967297");
+/// # Ok::<(), std::num::ParseIntError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
 
 impl ConnId {
     /// The id of the connection with this serial number in this slot.
+    #[doc(hidden)]
     pub fn new(slot: u32, serial: u32) -> ConnId {
         ConnId(u64::from(serial) << 32 | u64::from(slot))
     }
 
     /// The slot.
+    #[doc(hidden)]
     pub fn slot(self) -> usize {
         self.0 as u32 as usize
     }
 
     /// The serial number.
+    #[doc(hidden)]
     pub fn serial(self) -> u32 {
         (self.0 >> 32) as u32
     }

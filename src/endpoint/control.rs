@@ -11,6 +11,16 @@ use crate::push::{Delivery, Message, PushError, PushOptions};
 use super::ConnId;
 
 /// The answer to a push: where the publication stands, and the id under which its delivery can be followed.
+///
+/// ```no_run
+/// # fn example(handle: &wspush::Handle) -> Result<(), wspush::PushError> {
+/// let receipt = handle.broadcast(wspush::Message::Text("hello"))?;
+/// // Later, as long as it is among the newest:
+/// let delivery = handle.delivery(&receipt);
+/// # drop(delivery);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// The channel.
@@ -75,6 +85,15 @@ pub struct List {
 }
 
 /// The server's state in numbers.
+///
+/// ```
+/// use wspush::Stats;
+///
+/// fn is_quiet(stats: &Stats) -> bool {
+///     stats.connections == 0 && stats.handshaking == 0 && stats.inbox_commands == 0
+/// }
+/// assert!(is_quiet(&Stats::default()));
+/// ```
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Stats {
     /// wspush's version.
@@ -110,6 +129,11 @@ pub struct Stats {
 }
 
 /// Events per second.
+///
+/// ```
+/// let rates = wspush::Rates { publications: 2.0, deliveries: 3_000.0, ..Default::default() };
+/// assert_eq!(rates.deliveries / rates.publications, 1_500.0, "subscribers to a publication");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Rates {
     /// Connections accepted.
@@ -123,6 +147,15 @@ pub struct Rates {
 }
 
 /// Bytes by what they are for.
+///
+/// ```
+/// use wspush::Memory;
+///
+/// fn ours(memory: &Memory) -> u64 {
+///     memory.slots_bytes + memory.log_bytes + memory.assembly_bytes + memory.backlog_bytes
+/// }
+/// assert_eq!(ours(&Memory::default()), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Memory {
     /// Resident set of the whole process; 0 if the system does not say.
@@ -140,6 +173,15 @@ pub struct Memory {
 }
 
 /// The bounds that an operator runs into.
+///
+/// ```
+/// use wspush::StatsLimits;
+///
+/// fn connections_max(limits: &StatsLimits) -> u64 {
+///     limits.max_connections.min(limits.connections_by_descriptors)
+/// }
+/// # assert_eq!(connections_max(&StatsLimits::default()), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StatsLimits {
     /// Connections, as configured.

@@ -11,8 +11,20 @@ use crate::push::{Kind, Message, PushOptions};
 use super::ConnId;
 
 /// A client that asks for `/ws`.
+///
+/// ```
+/// use wspush::{Accept, Connect, Decision};
+///
+/// fn let_in(connect: &Connect<'_>) -> Decision {
+///     match connect.header("Cookie").and_then(|cookie| cookie.strip_prefix("session=")) {
+///         Some(session) => Decision::Accept(Accept { user: Some(session.to_owned()), ..Accept::default() }),
+///         None => Decision::refuse(401, "log in first"),
+///     }
+/// }
+/// ```
 pub struct Connect<'a> {
-    /// The checked handshake; `upgrade.head` has path, query and headers.
+    /// The checked handshake.
+    #[doc(hidden)]
     pub upgrade: &'a Upgrade<'a>,
     /// The channels it asks for (`?channel=`), names already checked.
     pub channels: Vec<String>,
@@ -23,6 +35,7 @@ pub struct Connect<'a> {
 
 impl<'a> Connect<'a> {
     /// For the reactor, once the handshake itself is in order.
+    #[doc(hidden)]
     pub fn new(
         upgrade: &'a Upgrade<'a>,
         peer: &'a dyn Fn() -> Option<SocketAddr>,
@@ -56,9 +69,14 @@ impl<'a> Connect<'a> {
     }
 
     /// The first value of a header; None also if it isn't UTF-8. `Authorization` is there once at the most. A client
-    /// may send any other one several times: `upgrade.head.headers` has them all.
+    /// may send any other one several times: [`headers`](Self::headers) has them all.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.upgrade.head.header_str(name)
+    }
+
+    /// All values of a header, as they came.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.upgrade.head.headers(name)
     }
 
     /// What happens without a handler: the default channel, and those it asks for if the configuration lets
@@ -76,6 +94,13 @@ impl<'a> Connect<'a> {
 }
 
 /// The answer to a [`Connect`].
+///
+/// ```
+/// use wspush::Decision;
+///
+/// let decision = Decision::refuse(403, "closed on Sundays");
+/// assert!(matches!(decision, Decision::Refuse { status: 403, .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It may come in.
@@ -97,6 +122,13 @@ impl Decision {
 }
 
 /// How a connection is taken in.
+///
+/// ```
+/// use wspush::Accept;
+///
+/// let accept = Accept { user: Some("ada".into()), channels: vec!["user.ada".into()], ..Accept::default() };
+/// assert!(accept.broadcast, "the default channel as well");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
     /// Who it is; shown by `/connections`. Not empty: that is answered 500.
@@ -149,6 +181,18 @@ pub trait Framing {
 ///
 /// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
 /// included. Once it has closed the connection, nothing more that it asks of it does anything.
+///
+/// ```
+/// use wspush::{CloseCode, Message, Session};
+///
+/// fn said(session: &mut Session<'_>, text: &str) {
+///     match text {
+///         "news, please" => session.subscribe("public.news"),
+///         "bye" => session.close(CloseCode::NORMAL, "as you wish"),
+///         _ => session.reply(Message::Text("what?")),
+///     }
+/// }
+/// ```
 pub struct Session<'a> {
     id: ConnId,
     user: Option<&'a str>,
@@ -165,6 +209,7 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// For the reactor: frames are appended to `replies`, everything else to `actions`. A reply is one plain WebSocket
     /// frame, unless [`framed_by`](Self::framed_by) says otherwise.
+    #[doc(hidden)]
     pub fn new(
         id: ConnId,
         user: Option<&'a str>,
@@ -175,12 +220,14 @@ impl<'a> Session<'a> {
     }
 
     /// For the reactor: replies are framed as the connection's transport does.
+    #[doc(hidden)]
     pub fn framed_by(self, framing: &'a mut dyn Framing) -> Session<'a> {
         Session { framing: Some(framing), ..self }
     }
 
     /// For the reactor: keeps the order with commands that callbacks give through a handle. `commands` is the number of
     /// the last one, and up to `noted` the connection has seen what came of them.
+    #[doc(hidden)]
     pub fn beside(self, commands: &'a AtomicU64, noted: u64) -> Session<'a> {
         Session { commands: Some(commands), noted, ..self }
     }
@@ -245,6 +292,22 @@ impl<'a> Session<'a> {
 /// The embedder's callbacks for `/ws`. They run on the reactor's thread and must not block: while one runs,
 /// nothing else does. Once the host has closed a session in a callback, only [`on_close`](Self::on_close) hears of it
 /// again.
+///
+/// ```
+/// use wspush::{CloseCode, ConnId, Handler, Message, Session};
+///
+/// struct Echo;
+///
+/// impl Handler for Echo {
+///     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+///         session.reply(message);
+///     }
+///
+///     fn on_close(&mut self, conn: ConnId, _user: Option<&str>, code: CloseCode, _reason: &str) {
+///         println!("{conn} has gone: {code}");
+///     }
+/// }
+/// ```
 pub trait Handler: Send {
     /// Whether there is a host behind it. Then the query's parameters are its own to read, but for `channel` and
     /// `refusals`, and unless `origins` is set only pages of the server's own origin may connect. Only `()` says no.

@@ -18,11 +18,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Those that can be asked for.
-    const OPEN: [Kind; 3] = [Kind::Push, Kind::Echo, Kind::Chat];
-
-    /// How many of them there are.
-    pub const OPEN_COUNT: usize = Kind::OPEN.len();
+    /// Those that can be asked for, in the order of their numbers.
+    pub const OPEN: [Kind; 3] = [Kind::Push, Kind::Echo, Kind::Chat];
 
     /// The request that asks for it; nobody asks to be refused.
     pub fn request(self) -> Option<&'static Request> {

@@ -207,6 +207,15 @@ label! {
 
 numbers! {
     /// What only grows. The reactor bumps the fields.
+    ///
+    /// ```
+    /// use wspush::{Metrics, Stats};
+    ///
+    /// fn lost(counters: &Metrics) -> u64 {
+    ///     counters.slow_skipped + counters.slow_cut
+    /// }
+    /// assert_eq!(lost(&Stats::default().counters), 0);
+    /// ```
     Metrics, Counter, "_total" {
         accepted: "Connections accepted, on the public listeners and the admin listener.",
         accept_errors: "Connections that broke while they were accepted.",

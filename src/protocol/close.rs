@@ -10,6 +10,13 @@ use super::frame::{self, Opcode};
 pub const REASON_MAX: usize = CONTROL_PAYLOAD_BYTES_MAX - 2;
 
 /// The status code of a close frame (RFC 6455 section 7.4.1).
+///
+/// ```
+/// use wspush::CloseCode;
+///
+/// assert_eq!(CloseCode(1001), CloseCode::GOING_AWAY);
+/// assert!(CloseCode(4000).is_valid_on_wire() && !CloseCode(1006).is_valid_on_wire());
+/// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CloseCode(pub u16);
 

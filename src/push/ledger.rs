@@ -16,6 +16,14 @@ pub const RECEIPTS_KEPT: usize = 4_096;
 /// How far a publication has come.
 ///
 /// `recipients = written + lagging + skipped + gone`; times are microseconds after the publication.
+///
+/// ```
+/// use wspush::Delivery;
+///
+/// let delivery = Delivery { recipients: 3, written: 2, lagging: 1, ..Delivery::default() };
+/// let settled = delivery.lagging == 0;
+/// assert!(!settled, "one has still to get it");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Delivery {
     /// The receipt's id.

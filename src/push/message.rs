@@ -22,6 +22,14 @@ impl Kind {
 }
 
 /// A message's payload, borrowed.
+///
+/// ```
+/// use wspush::Message;
+///
+/// let message = Message::Text("grüße");
+/// assert_eq!(message.bytes().len(), 7);
+/// assert_ne!(message, Message::Binary(message.bytes()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     /// UTF-8 text.
@@ -40,6 +48,7 @@ impl<'a> Message<'a> {
     }
 
     /// What the payload is.
+    #[doc(hidden)]
     pub fn kind(&self) -> Kind {
         match self {
             Message::Text(_) => Kind::Text,
@@ -48,16 +57,19 @@ impl<'a> Message<'a> {
     }
 
     /// The opcode of its frame.
+    #[doc(hidden)]
     pub fn opcode(&self) -> Opcode {
         self.kind().opcode()
     }
 
     /// Appends the message as one unmasked frame (RFC 6455 section 5.2), the form in which it is logged and sent.
+    #[doc(hidden)]
     pub fn encode(&self, out: &mut Vec<u8>) {
         frame::encode(self.opcode(), self.bytes(), out);
     }
 
     /// The frame alone, in one allocation of just its size.
+    #[doc(hidden)]
     pub fn to_frame(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(frame::encoded_len(self.bytes().len()));
         self.encode(&mut out);

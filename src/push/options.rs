@@ -1,6 +1,13 @@
 //! What a push may be told beside its message.
 
 /// How a message is pushed. The default is what everybody wants nearly always.
+///
+/// ```
+/// use wspush::PushOptions;
+///
+/// let secret = PushOptions::default().compress(false);
+/// assert!(!secret.compress);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PushOptions {

@@ -3,6 +3,22 @@
 use std::fmt;
 
 /// A push that was not taken.
+///
+/// ```
+/// use wspush::{Handle, Message, PushError};
+///
+/// fn push(handle: &Handle, text: &str) -> Result<(), PushError> {
+///     match handle.broadcast(Message::Text(text)) {
+///         Ok(_) => Ok(()),
+///         // The server is behind: that will pass.
+///         Err(PushError::InboxFull) => {
+///             std::thread::sleep(std::time::Duration::from_millis(1));
+///             handle.broadcast(Message::Text(text)).map(drop)
+///         }
+///         Err(error) => Err(error),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PushError {
     /// The message has no bytes.

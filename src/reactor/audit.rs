@@ -42,6 +42,22 @@ pub struct Audit {
     pub channels: Vec<(String, u64, u64)>,
 }
 
+/// Counts a connection by what it does.
+fn count<S>(census: &mut Census, slot: &Slot<S>) {
+    let is_open = slot.phase == Phase::Open;
+    match slot.phase {
+        Phase::Admin => census.admin += 1,
+        _ => census.public += 1,
+    }
+    if is_open {
+        census.open_by_kind[slot.kind as usize] += 1;
+    }
+    census.deflating += usize::from(is_open && slot.flags.window_bits() > 0);
+    census.closing += usize::from(slot.phase == Phase::Closing);
+    census.kernel_tls += usize::from(slot.flags.any(Flags::KERNEL_TLS));
+    census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
+}
+
 impl<S: Socket> Reactor<S> {
     /// Lets all logs begin at this logical position; only before there are connections and publications.
     #[doc(hidden)]
@@ -62,28 +78,12 @@ impl<S: Socket> Reactor<S> {
             logs_halved: self.metrics.logs_halved,
             ..Audit::default()
         };
+        self.audit_queue();
         let mut census = Census::default();
         let mut partial_input = false;
-        let queued =
-            self.work.queue().filter(|&(index, serial)| self.connections.has(index as usize, serial));
-        let mut queued: Vec<u32> = queued.map(|(index, _)| index).collect();
-        queued.sort_unstable();
-        let flagged = self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
-        assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
         for (index, slot) in &self.connections.slots {
             self.audit_slot(index, slot);
-            match slot.phase {
-                Phase::Admin => census.admin += 1,
-                _ => census.public += 1,
-            }
-            if slot.phase == Phase::Open {
-                census.open_by_kind[slot.kind as usize] += 1;
-            }
-            let deflating = slot.phase == Phase::Open && slot.flags.window_bits() > 0;
-            census.deflating += usize::from(deflating);
-            census.closing += usize::from(slot.phase == Phase::Closing);
-            census.kernel_tls += usize::from(slot.flags.any(Flags::KERNEL_TLS));
-            census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));
+            count(&mut census, slot);
             audit.outbox_bytes += slot.outbox_bytes();
             if let Some(extra) = &slot.extra {
                 audit.extras += 1;
@@ -109,29 +109,43 @@ impl<S: Socket> Reactor<S> {
         for (id, channel) in self.channels.iter() {
             let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
-            assert!(channel.log().tail() <= channel.log().head());
-            let subscribers = match id {
-                DEFAULT => {
-                    self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::BROADCAST)).count()
-                }
-                _ => channel.members.len(),
-            };
-            assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
-            self.audit_need(id, channel);
-            self.audit_forms(id, channel);
-            self.audit_owed(id, channel);
-            for (place, member) in channel.members.iter().enumerate() {
-                let slot = &self.connections.slots[member.slot as usize];
-                let at = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
-                assert!(
-                    at == Some(place as u32),
-                    "member {place} of {} is a stranger in slot {}",
-                    channel.name,
-                    member.slot
-                );
-            }
+            self.audit_channel(id, channel);
         }
         audit
+    }
+
+    /// Who goes on in another turn stands in the queue, and nobody else.
+    fn audit_queue(&self) {
+        let queued =
+            self.work.queue().filter(|&(index, serial)| self.connections.has(index as usize, serial));
+        let mut queued: Vec<u32> = queued.map(|(index, _)| index).collect();
+        queued.sort_unstable();
+        let flagged = self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
+        assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
+    }
+
+    fn audit_channel(&self, id: ChannelId, channel: &Channel) {
+        assert!(channel.log().tail() <= channel.log().head());
+        let subscribers = match id {
+            DEFAULT => {
+                self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::BROADCAST)).count()
+            }
+            _ => channel.members.len(),
+        };
+        assert_eq!(channel.subscribers as usize, subscribers, "subscribers of {}", channel.name);
+        self.audit_need(id, channel);
+        self.audit_forms(id, channel);
+        self.audit_owed(id, channel);
+        for (place, member) in channel.members.iter().enumerate() {
+            let slot = &self.connections.slots[member.slot as usize];
+            let at = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
+            assert!(
+                at == Some(place as u32),
+                "member {place} of {} is a stranger in slot {}",
+                channel.name,
+                member.slot
+            );
+        }
     }
 
     /// The pool's chunks are counted where they are held.

@@ -11,9 +11,8 @@ use crate::push::{ChannelId, Passage};
 use super::addresses::NOWHERE;
 use super::connections::Gone;
 use super::ending::CLOSE_WAITS;
-use super::flush::set_blocked;
 use super::reactor::Reactor;
-use super::slot::{Ending, Flags, Phase};
+use super::slot::{Ending, Flags, Phase, Slot};
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
@@ -73,8 +72,8 @@ impl<S: Socket> Reactor<S> {
         let (bits, transport) = (slot.flags.window_bits(), slot.transport);
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
-        self.connections.census.open_by_kind[self.connections.slots[index].kind as usize] -= 1;
-        self.connections.census.deflating -= usize::from(bits > 0);
+        let (kind, deflates) = (slot.kind, bits > 0);
+        self.connections.census.leave_open(kind, deflates);
         self.connections.census.closing += 1;
         if self.connections.slots[index].flags.any(Flags::BLOCKED)
             || self.connections.slots[index].outbox().is_some()
@@ -111,7 +110,6 @@ impl<S: Socket> Reactor<S> {
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();
         self.shares.backlog.set(index as u32, 0, || NOWHERE);
-        self.connections.removed += 1;
         if slot.flags.any(Flags::KERNEL_TLS) {
             self.leave_kernel_tls(index, &mut slot);
         }
@@ -122,20 +120,11 @@ impl<S: Socket> Reactor<S> {
             }
             let _ = slot.socket.finish();
         }
-        set_blocked(&mut self.connections.census, &mut slot.flags, false);
-        if slot.phase == Phase::Admin {
-            self.connections.census.admin -= 1;
-            self.connections.admin_addresses.leave(index as u32);
-        } else {
-            self.connections.census.public -= 1;
-            self.connections.addresses.leave(index as u32);
-        }
+        self.connections.leave(index, &mut slot);
         match slot.phase {
-            Phase::Open => {
-                self.connections.census.open_by_kind[slot.kind as usize] -= 1;
-                self.connections.census.deflating -= usize::from(slot.flags.window_bits() > 0);
-            }
-            Phase::Closing => self.connections.census.closing -= 1,
+            // It was counted when it was refused, and nobody has heard of it.
+            Phase::Open | Phase::Closing if slot.kind == Kind::Refused => {}
+            Phase::Open | Phase::Closing => self.tell_closed(index, slot, cause, untold),
             Phase::Http | Phase::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
                 let ours =
@@ -143,13 +132,12 @@ impl<S: Socket> Reactor<S> {
                 if ours.contains(&cause) {
                     self.metrics.closed(cause);
                 }
-                return;
             }
         }
-        if slot.kind == Kind::Refused {
-            // It was counted when it was refused, and nobody has heard of it.
-            return;
-        }
+    }
+
+    /// Tells the log and the handler that a WebSocket is gone. `untold`: its close frame has not left.
+    fn tell_closed(&mut self, index: usize, mut slot: Slot<S>, cause: CloseReason, untold: bool) {
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();
         let (code, reason, cause) = match extra.ending {

@@ -33,13 +33,19 @@ impl<S: Socket> Reactor<S> {
         if !self.carry_out_pending(number) || self.inbox.carried >= number {
             return;
         }
-        let mut taken = self.shared.take(std::mem::take(&mut self.inbox.spare));
-        self.inbox.pending.extend(taken.drain(..));
-        taken.shrink_to(COMMANDS_AT_REST);
-        self.inbox.spare = taken;
+        self.take_news();
         if self.carry_out_pending(number) && self.inbox.pending.is_empty() {
             self.inbox.pending.shrink_to(COMMANDS_AT_REST);
         }
+    }
+
+    /// Takes in what has come into the inbox.
+    fn take_news(&mut self) {
+        let Some(mut news) = self.shared.take(&mut self.inbox.spare) else { return };
+        self.inbox.pending.extend(news.commands.drain(..));
+        news.commands.shrink_to(COMMANDS_AT_REST);
+        self.inbox.spare = news.commands;
+        self.metrics.channels_refused = news.channels_refused;
     }
 
     fn begin_asked_end(&mut self) {

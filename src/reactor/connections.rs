@@ -3,13 +3,12 @@
 use slab::Slab;
 
 use crate::config::Config;
-#[cfg(doc)]
 use crate::endpoint::Kind;
 
 use super::addresses::Addresses;
 use super::flush::set_blocked;
 use super::reactor::{ListenerRole, REFUSALS_MAX};
-use super::slot::Slot;
+use super::slot::{Phase, Slot};
 use super::strangers::Strangers;
 use super::timers::Timers;
 
@@ -19,7 +18,7 @@ pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
     /// Open connections, by [`Kind`].
-    pub open_by_kind: [usize; 3],
+    pub open_by_kind: [usize; Kind::OPEN.len()],
     pub closing: usize,
     /// Connections whose TLS is the kernel's.
     pub kernel_tls: usize,
@@ -29,6 +28,12 @@ pub(super) struct Census {
 }
 
 impl Census {
+    /// An open connection closes.
+    pub(super) fn leave_open(&mut self, kind: Kind, deflates: bool) {
+        self.open_by_kind[kind as usize] -= 1;
+        self.deflating -= usize::from(deflates);
+    }
+
     /// Open connections.
     pub(super) fn open(&self) -> usize {
         self.open_by_kind.iter().sum()
@@ -104,6 +109,26 @@ impl<S> Connections<S> {
     /// Counts a connection whose socket is full, or no longer.
     pub fn set_blocked(&mut self, index: usize, blocked: bool) {
         set_blocked(&mut self.census, &mut self.slots[index].flags, blocked);
+    }
+
+    /// Counts a connection that is gone and whose slot is free.
+    pub fn leave(&mut self, index: usize, slot: &mut Slot<S>) {
+        self.removed += 1;
+        set_blocked(&mut self.census, &mut slot.flags, false);
+        match slot.phase {
+            Phase::Admin => self.census.admin -= 1,
+            Phase::Http => self.census.public -= 1,
+            Phase::Open => {
+                self.census.public -= 1;
+                self.census.leave_open(slot.kind, slot.flags.window_bits() > 0);
+            }
+            Phase::Closing => {
+                self.census.public -= 1;
+                self.census.closing -= 1;
+            }
+        }
+        let role = if slot.phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
+        self.addresses_of(role).leave(index as u32);
     }
 
     /// The counts by address at a listener.

@@ -2,7 +2,7 @@
 
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Receipt, Stats};
-use crate::metrics::{CloseReason, ConnectionKind, Gauges};
+use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
 use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
@@ -12,13 +12,6 @@ use super::shared::{Command, Wake};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
-
-/// The endpoints as the metrics call them.
-const KINDS: [(Kind, ConnectionKind); 3] = [
-    (Kind::Push, ConnectionKind::Push),
-    (Kind::Echo, ConnectionKind::Echo),
-    (Kind::Chat, ConnectionKind::Chat),
-];
 
 impl<S: Socket> Reactor<S> {
     /// The numbers that cost nothing to have.
@@ -150,7 +143,7 @@ impl<S: Socket> Control for Reactor<S> {
             uptime_seconds: stats.uptime_ms / 1000,
             ..Gauges::default()
         };
-        for (kind, label) in KINDS {
+        for (kind, label) in Kind::OPEN.into_iter().filter_map(|kind| Some((kind, kind.label()?))) {
             gauges.connections.set(label, self.connections.census.open_by_kind[kind as usize] as u64);
         }
         let mut text = String::new();

@@ -6,12 +6,11 @@ use std::ops::Range;
 use crate::metrics::{CloseReason, Metrics};
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
 
-use super::connections::Census;
-use super::output::{Sent, send};
+use super::connections::{Census, Connections};
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::tls::{Tls, send_sealed};
+use super::wire::{Sent, Wire, send};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,72 +31,89 @@ pub(super) enum Offered {
 
 /// A subscriber that the walk could not deal with on its way.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum WalkFailure {
-    /// It has fallen off the channel's log.
-    Fallen { index: u32, serial: u32, channel: ChannelId },
-    /// The kernel had no memory for it.
-    Short { index: u32, serial: u32 },
-    /// It has stopped in the middle of a frame.
-    Midway { index: u32, serial: u32 },
-    /// Its connection is broken.
-    Broken { index: u32, serial: u32, cause: CloseReason },
+pub(super) struct WalkFailure {
+    index: u32,
+    serial: u32,
+    trouble: Trouble,
 }
 
-/// Writes everything from `cursor` to the log's head with one call of `write`; with `frame_only`, only to the end of
-/// the frame under way.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// It has fallen off the channel's log.
+    Fallen(ChannelId),
+    /// The kernel had no memory for it.
+    Short,
+    /// It has stopped in the middle of a frame.
+    Midway,
+    /// Its connection is broken.
+    Broken(CloseReason),
+}
+
+/// How far a subscriber is written to at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Up to the log's head.
+    Head,
+    /// To the end of the frame under way: something waits behind it.
+    Frame,
+}
+
+/// Where deliveries are counted: for their receipts, and for the operator.
+pub(super) struct Counts<'a> {
+    pub ledger: &'a mut Ledger,
+    pub metrics: &'a mut Metrics,
+}
+
+impl Counts<'_> {
+    /// Counts the publications that a subscriber has in full now that it has got from one position to another; whether
+    /// that is a frame's boundary.
+    pub fn written(&mut self, log: &Log, from: u64, reached: u64) -> bool {
+        let (first, _) = log.offset_at(from);
+        let (next, boundary) = log.offset_at(reached);
+        self.ledger.pass(Passage::Written, first, next);
+        self.metrics.deliveries += next - first;
+        boundary
+    }
+}
+
+/// Writes from `cursor` on with one call of `write`.
 pub(super) fn offer(
     write: impl FnOnce(&mut Metrics, &[u8], &[u8]) -> Sent,
     log: &Log,
-    ledger: &mut Ledger,
+    counts: &mut Counts<'_>,
     cursor: &mut Cursor,
-    metrics: &mut Metrics,
-    frame_only: bool,
+    extent: Extent,
 ) -> Offered {
     let Some(from) = log.position(*cursor) else { return Offered::Fallen };
-    let to = if frame_only { log.frame_end(from) } else { log.head() };
+    let to = match extent {
+        Extent::Head => log.head(),
+        Extent::Frame => log.frame_end(from),
+    };
     if from == to {
         return Offered::Nothing;
     }
     let (first, second) = log.slices_between(from, to);
-    let sent = write(metrics, first, second);
-    advance(sent, log, from, to, ledger, cursor, metrics)
+    let sent = write(counts.metrics, first, second);
+    advance(sent, log, from..to, counts, cursor)
 }
 
-/// Moves a cursor on by what was written of `from..to`.
+/// Moves a cursor on by so much of a stretch as was written.
 fn advance(
     sent: Sent,
     log: &Log,
-    from: u64,
-    to: u64,
-    ledger: &mut Ledger,
+    stretch: Range<u64>,
+    counts: &mut Counts<'_>,
     cursor: &mut Cursor,
-    metrics: &mut Metrics,
 ) -> Offered {
-    let reached = from + sent.taken() as u64;
+    let reached = stretch.start + sent.taken() as u64;
     *cursor = Cursor::at(reached);
-    let boundary = count_written(log, from, reached, ledger, metrics);
+    let boundary = counts.written(log, stretch.start, reached);
     match sent {
-        Sent::Bytes(_) if reached == to => Offered::Done,
+        Sent::Bytes(_) if reached == stretch.end => Offered::Done,
         Sent::Bytes(_) | Sent::Held { short: false, .. } => Offered::Full { mid_frame: !boundary },
         Sent::Held { .. } | Sent::Short => Offered::Short { mid_frame: !boundary },
         Sent::Broken { cause, .. } => Offered::Broken(cause),
     }
-}
-
-/// Counts the publications that a subscriber has in full now that it has got from one position to another; whether
-/// that is a frame's boundary.
-pub(super) fn count_written(
-    log: &Log,
-    from: u64,
-    reached: u64,
-    ledger: &mut Ledger,
-    metrics: &mut Metrics,
-) -> bool {
-    let (first, _) = log.offset_at(from);
-    let (next, boundary) = log.offset_at(reached);
-    ledger.pass(Passage::Written, first, next);
-    metrics.deliveries += next - first;
-    boundary
 }
 
 /// What lies in a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
@@ -120,39 +136,33 @@ impl<'l> Stretch<'l> {
 
     /// Writes what a subscriber still has to get to its socket. It is not at the head.
     #[inline(always)] // This is what a broadcast does a million times.
-    fn offer<S: Socket>(
-        &mut self,
-        socket: &mut S,
-        ledger: &mut Ledger,
-        cursor: &mut Cursor,
-        metrics: &mut Metrics,
-    ) -> Offered {
-        if *cursor != self.from && !self.move_to(*cursor, ledger, metrics) {
+    fn offer<S: Socket>(&mut self, socket: &mut S, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
+        if *cursor != self.from && !self.move_to(*cursor, counts) {
             return Offered::Fallen;
         }
-        match send(socket, metrics, self.first, self.second) {
+        match send(socket, counts.metrics, self.first, self.second) {
             Sent::Bytes(n) if n == self.len() => {
                 *cursor = self.head;
                 self.takers += 1;
                 Offered::Done
             }
-            sent => self.partly(sent, ledger, cursor, metrics),
+            sent => self.partly(sent, counts, cursor),
         }
     }
 
     /// False: the cursor has fallen off the log.
     #[cold]
-    fn move_to(&mut self, from: Cursor, ledger: &mut Ledger, metrics: &mut Metrics) -> bool {
+    fn move_to(&mut self, from: Cursor, counts: &mut Counts<'_>) -> bool {
         let Some(position) = self.log.position(from) else { return false };
-        self.count(ledger, metrics);
+        self.count(counts);
         (self.first, self.second) = self.log.slices(position);
         self.from = from;
         true
     }
 
     #[cold]
-    fn partly(&self, sent: Sent, ledger: &mut Ledger, cursor: &mut Cursor, metrics: &mut Metrics) -> Offered {
-        advance(sent, self.log, self.start(), self.log.head(), ledger, cursor, metrics)
+    fn partly(&self, sent: Sent, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
+        advance(sent, self.log, self.start()..self.log.head(), counts, cursor)
     }
 
     fn len(&self) -> usize {
@@ -165,11 +175,11 @@ impl<'l> Stretch<'l> {
     }
 
     /// Counts those who took all of it.
-    fn count(&mut self, ledger: &mut Ledger, metrics: &mut Metrics) {
+    fn count(&mut self, counts: &mut Counts<'_>) {
         let takers = std::mem::take(&mut self.takers);
         let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
-        ledger.pass_all(Passage::Written, from, to, takers);
-        metrics.deliveries += u64::from(takers) * (to - from);
+        counts.ledger.pass_all(Passage::Written, from, to, takers);
+        counts.metrics.deliveries += u64::from(takers) * (to - from);
     }
 }
 
@@ -179,16 +189,14 @@ impl<'l> Stretch<'l> {
 fn visit<S: Socket>(
     slot: &mut Slot<S>,
     stretch: &mut Stretch<'_>,
-    ledger: &mut Ledger,
+    counts: &mut Counts<'_>,
     cursor: &mut Cursor,
-    metrics: &mut Metrics,
-    tls: &mut Tls,
-    backlog_bytes: &mut usize,
+    wire: &mut Wire,
 ) -> Offered {
     if slot.flags.any(Flags::BLOCKED_OR_TLS) {
-        return visit_special(slot, stretch.log, ledger, cursor, metrics, tls, backlog_bytes);
+        return visit_special(slot, stretch.log, counts, cursor, wire);
     }
-    stretch.offer(&mut slot.socket, ledger, cursor, metrics)
+    stretch.offer(&mut slot.socket, counts, cursor)
 }
 
 /// As [`visit`], for a subscriber that can't be written to just like that. Cold, so that what it needs is not kept at
@@ -198,17 +206,14 @@ fn visit<S: Socket>(
 fn visit_special<S: Socket>(
     slot: &mut Slot<S>,
     log: &Log,
-    ledger: &mut Ledger,
+    counts: &mut Counts<'_>,
     cursor: &mut Cursor,
-    metrics: &mut Metrics,
-    tls: &mut Tls,
-    backlog_bytes: &mut usize,
+    wire: &mut Wire,
 ) -> Offered {
     if !slot.flags.any(Flags::BLOCKED) {
-        let write = |metrics: &mut Metrics, first: &[u8], second: &[u8]| {
-            send_sealed(slot, tls, backlog_bytes, metrics, first, second)
-        };
-        offer(write, log, ledger, cursor, metrics, false)
+        let write =
+            |metrics: &mut Metrics, first: &[u8], second: &[u8]| wire.seal(slot, metrics, first, second);
+        offer(write, log, counts, cursor, Extent::Head)
     } else if log.position(*cursor).is_none() {
         Offered::Fallen
     } else {
@@ -216,30 +221,33 @@ fn visit_special<S: Socket>(
     }
 }
 
-/// Remembers what a visit has led to. A call would cost half as much again as a delivery.
-#[inline(always)]
-fn note<S>(
-    census: &mut Census,
-    failures: &mut Vec<WalkFailure>,
-    slot: &mut Slot<S>,
-    index: usize,
+/// Where a walk through a channel puts down what its visits have led to.
+struct Notes<'a> {
+    census: &'a mut Census,
+    failures: &'a mut Vec<WalkFailure>,
     channel: ChannelId,
-    offered: Offered,
-) {
-    let (index, serial) = (index as u32, slot.serial);
-    match offered {
-        Offered::Nothing | Offered::Done => {}
-        Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
-            set_full(census, slot, channel, mid_frame);
-            if mid_frame {
-                failures.push(WalkFailure::Midway { index, serial });
+}
+
+impl Notes<'_> {
+    /// A call would cost half as much again as a delivery.
+    #[inline(always)]
+    fn take<S>(&mut self, slot: &mut Slot<S>, index: usize, offered: Offered) {
+        let (index, serial) = (index as u32, slot.serial);
+        let mut failed = |trouble| self.failures.push(WalkFailure { index, serial, trouble });
+        match offered {
+            Offered::Nothing | Offered::Done => {}
+            Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
+                set_full(self.census, slot, self.channel, mid_frame);
+                if mid_frame {
+                    failed(Trouble::Midway);
+                }
+                if matches!(offered, Offered::Short { .. }) {
+                    failed(Trouble::Short);
+                }
             }
-            if matches!(offered, Offered::Short { .. }) {
-                failures.push(WalkFailure::Short { index, serial });
-            }
+            Offered::Fallen => failed(Trouble::Fallen(self.channel)),
+            Offered::Broken(cause) => failed(Trouble::Broken(cause)),
         }
-        Offered::Fallen => failures.push(WalkFailure::Fallen { index, serial, channel }),
-        Offered::Broken(cause) => failures.push(WalkFailure::Broken { index, serial, cause }),
     }
 }
 
@@ -346,8 +354,11 @@ impl<S: Socket> Reactor<S> {
         // Apart from the others, so that nearly always it can be held in registers.
         let mut plain_stretch = Stretch::before_head(&plain.log);
         let mut stretches = before_heads(plain, others);
+        let Connections { slots, census, .. } = &mut self.connections;
+        let mut counts = Counts { ledger, metrics: &mut self.metrics };
+        let mut notes = Notes { census, failures: &mut self.walk.failures, channel: DEFAULT };
         for index in from..until {
-            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
+            let Some(slot) = slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
                 n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
                 _ => &mut plain_stretch,
@@ -356,20 +367,12 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             let mut cursor = slot.cursor;
-            let offered = visit(
-                slot,
-                stretch,
-                ledger,
-                &mut cursor,
-                &mut self.metrics,
-                &mut self.wire.tls,
-                &mut self.wire.backlog_bytes,
-            );
+            let offered = visit(slot, stretch, &mut counts, &mut cursor, &mut self.wire);
             slot.cursor = cursor;
-            note(&mut self.connections.census, &mut self.walk.failures, slot, index, DEFAULT, offered);
+            notes.take(slot, index, offered);
         }
-        plain_stretch.count(ledger, &mut self.metrics);
-        stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
+        plain_stretch.count(&mut counts);
+        stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
     }
 
     /// A named channel's subscribers are listed in the channel.
@@ -377,9 +380,12 @@ impl<S: Socket> Reactor<S> {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
         let mut plain_stretch = Stretch::before_head(&plain.log);
         let mut stretches = before_heads(plain, others);
+        let Connections { slots, census, .. } = &mut self.connections;
+        let mut counts = Counts { ledger, metrics: &mut self.metrics };
+        let mut notes = Notes { census, failures: &mut self.walk.failures, channel: id };
         for member in &mut members[from..until] {
             let index = member.slot as usize;
-            let Some(slot) = self.connections.slots.get_mut(index) else { continue };
+            let Some(slot) = slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
                 0 => &mut plain_stretch,
                 n => &mut stretches[n - 1],
@@ -387,40 +393,27 @@ impl<S: Socket> Reactor<S> {
             if member.cursor == stretch.head {
                 continue;
             }
-            let offered = visit(
-                slot,
-                stretch,
-                ledger,
-                &mut member.cursor,
-                &mut self.metrics,
-                &mut self.wire.tls,
-                &mut self.wire.backlog_bytes,
-            );
-            note(&mut self.connections.census, &mut self.walk.failures, slot, index, id, offered);
+            let offered = visit(slot, stretch, &mut counts, &mut member.cursor, &mut self.wire);
+            notes.take(slot, index, offered);
         }
-        plain_stretch.count(ledger, &mut self.metrics);
-        stretches.iter_mut().for_each(|stretch| stretch.count(ledger, &mut self.metrics));
+        plain_stretch.count(&mut counts);
+        stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
     }
 
     /// Deals with the subscribers that a slice has put aside.
     fn settle_failures(&mut self) {
         let mut failures = std::mem::take(&mut self.walk.failures);
-        for failure in failures.drain(..) {
-            let (index, serial) = match failure {
-                WalkFailure::Fallen { index, serial, .. }
-                | WalkFailure::Short { index, serial }
-                | WalkFailure::Midway { index, serial }
-                | WalkFailure::Broken { index, serial, .. } => (index as usize, serial),
-            };
+        for WalkFailure { index: slot, serial, trouble } in failures.drain(..) {
+            let index = slot as usize;
             if !self.connections.has(index, serial) {
                 continue;
             }
-            match failure {
+            match trouble {
                 // One that may stay goes on when its socket takes more, or with the next flush.
-                WalkFailure::Fallen { channel, .. } => drop(self.fallen(index, channel)),
-                WalkFailure::Short { index, serial } => self.connections.timers.retries.push((index, serial)),
-                WalkFailure::Midway { .. } => self.enter_midway(index),
-                WalkFailure::Broken { cause, .. } => self.remove(index, cause),
+                Trouble::Fallen(channel) => drop(self.fallen(index, channel)),
+                Trouble::Short => self.connections.timers.retries.push((slot, serial)),
+                Trouble::Midway => self.enter_midway(index),
+                Trouble::Broken(cause) => self.remove(index, cause),
             }
         }
         self.walk.failures = failures;

@@ -34,6 +34,29 @@ enum Progress {
     Over,
 }
 
+/// What a request asks for, found once: when its head is whole.
+enum Asked {
+    /// The admin API, and whether the fence lets it pass.
+    Admin(Result<(), Refusal>),
+    /// Something of a public listener.
+    Public(Route),
+}
+
+impl Asked {
+    /// Whether the answer depends on the request's body.
+    fn takes_body(&self) -> bool {
+        matches!(self, Asked::Admin(Ok(())) | Asked::Public(Route::DemoPush))
+    }
+}
+
+/// A request that is all here.
+struct Whole<'a> {
+    head: &'a Head<'a>,
+    body: &'a [u8],
+    /// Bytes of the input that it took; None: what follows is of no use.
+    used: Option<usize>,
+}
+
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that speaks HTTP.
     pub(super) fn http_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
@@ -169,21 +192,25 @@ impl<S: Socket> Reactor<S> {
             Ok(None) => return Ok(Progress::Incomplete),
             Err(refusal) => return Ok(self.refuse(index, &refusal)),
         };
-        if self.opens_too_soon(index, &head)? {
+        let asked = self.asked(index, &head);
+        if self.opens_too_soon(index, &asked)? {
             return Ok(Progress::Later);
         }
-        let takes_body = self.takes_body(index, &head);
-        let bytes_max = if takes_body { self.body_bytes_max(index) } else { usize::MAX };
+        let bytes_max = if asked.takes_body() { self.body_bytes_max(index) } else { usize::MAX };
         let framing = match head.body(bytes_max) {
             Ok(framing) => framing,
             Err(refusal) => return Ok(self.refuse(index, &refusal)),
         };
         let rest = &input[used..];
         match framing {
-            Framing::None => self.dispatch(index, &head, &[], Some(used)),
-            Framing::Length(n) if n <= rest.len() => self.dispatch(index, &head, &rest[..n], Some(used + n)),
+            Framing::None => self.dispatch(index, Whole { head: &head, body: &[], used: Some(used) }, asked),
+            Framing::Length(n) if n <= rest.len() => {
+                self.dispatch(index, Whole { head: &head, body: &rest[..n], used: Some(used + n) }, asked)
+            }
             // Nobody would read the rest of it: the answer comes at once, and is the last one.
-            _ if !takes_body => self.dispatch(index, &head, &[], None),
+            _ if !asked.takes_body() => {
+                self.dispatch(index, Whole { head: &head, body: &[], used: None }, asked)
+            }
             Framing::Length(n) => Ok(self.begin_body(index, &head, &input[..used], BodyFraming::Length(n))),
             Framing::Chunked => {
                 let framing = BodyFraming::Chunked(Chunked::default());
@@ -193,31 +220,23 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
-    fn opens_too_soon(&mut self, index: usize, head: &Head<'_>) -> Result<bool, Gone> {
-        Ok(!self.has_carried_out(self.shared.own.last())
-            && self.connections.slots[index].phase == Phase::Http
-            && matches!(public::route(head, &self.config), Route::Socket(Kind::Push))
+    fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> Result<bool, Gone> {
+        Ok(matches!(asked, Asked::Public(Route::Socket(Kind::Push)))
+            && !self.has_carried_out(self.shared.own.last())
             && !self.may_call_back(index)?)
     }
 
-    /// Whether the answer to this request depends on its body. Who passes the fence is known from here on.
-    fn takes_body(&mut self, index: usize, head: &Head<'_>) -> bool {
-        match self.connections.slots[index].phase {
-            Phase::Admin => {
-                let passes = guard::check(head, &self.fence()).is_ok();
-                if passes {
-                    self.connections.slots[index].flags.set(Flags::KNOWN, true);
-                }
-                passes
-            }
-            _ => matches!(public::route(head, &self.config), Route::DemoPush),
+    /// Finds what a request asks for. A client that passes the fence is known from here on.
+    fn asked(&mut self, index: usize, head: &Head<'_>) -> Asked {
+        if self.connections.slots[index].phase != Phase::Admin {
+            return Asked::Public(public::route(head, &self.config));
         }
-    }
-
-    /// What the admin listener asks of whoever comes.
-    fn fence(&self) -> Fence<'_> {
         let is_unix = matches!(self.config.admin, AdminListen::Unix(_));
-        Fence { token: self.config.admin_token.as_deref(), is_unix }
+        let passed = guard::check(head, &Fence { token: self.config.admin_token.as_deref(), is_unix });
+        if passed.is_ok() {
+            self.connections.slots[index].flags.set(Flags::KNOWN, true);
+        }
+        Asked::Admin(passed)
     }
 
     /// A body on this connection's listener may have so many bytes.
@@ -262,40 +281,49 @@ impl<S: Socket> Reactor<S> {
         }
         let taken = self.hold(index, |slot| slot.extra_mut().http.as_mut()?.body.take());
         let Some(Body { head, bytes, .. }) = taken else { return Ok(Progress::Used(used)) };
+        // A body is only waited for behind these two.
+        let asked = match self.connections.slots[index].phase {
+            Phase::Admin => Asked::Admin(Ok(())),
+            _ => Asked::Public(Route::DemoPush),
+        };
         match head::parse(&head, head.len()) {
-            Ok(Some((head, _))) => self.dispatch(index, &head, &bytes, Some(used)),
+            Ok(Some((head, _))) => {
+                self.dispatch(index, Whole { head: &head, body: &bytes, used: Some(used) }, asked)
+            }
             Ok(None) => Ok(self.refuse(index, &Refusal::fixed(400, "incomplete request head"))),
             Err(refusal) => Ok(self.refuse(index, &refusal)),
         }
     }
 
-    /// Answers a request that took `used` bytes of the input; None: what follows is of no use.
-    fn dispatch(
-        &mut self,
-        index: usize,
-        head: &Head<'_>,
-        body: &[u8],
-        used: Option<usize>,
-    ) -> Result<Progress, Gone> {
+    /// Answers a request.
+    fn dispatch(&mut self, index: usize, whole: Whole<'_>, asked: Asked) -> Result<Progress, Gone> {
         self.end_request(index);
-        if self.connections.slots[index].phase == Phase::Admin {
-            self.metrics.admin_requests += 1;
-            if head.method != "POST" {
-                // Whoever has pushed and then looks must see it, though the flush has not come to it yet.
-                self.carry_out_commands();
-                self.settle();
-            }
-            let token = self.config.admin_token.clone();
-            let fence = Fence { token: token.as_deref(), is_unix: self.fence().is_unix };
-            return Ok(match admin::answer(head, body, &fence, self) {
-                Answer::Now(response) => self.respond(index, head, &response, used),
-                Answer::List(list) => {
-                    self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
-                    Progress::Listing(used.unwrap_or(0))
-                }
-            });
+        match asked {
+            Asked::Admin(passed) => Ok(self.answer_admin(index, whole, passed)),
+            Asked::Public(route) => self.answer_public(index, whole, route),
         }
-        Ok(match public::route(head, &self.config) {
+    }
+
+    fn answer_admin(&mut self, index: usize, whole: Whole<'_>, passed: Result<(), Refusal>) -> Progress {
+        let Whole { head, body, used } = whole;
+        self.metrics.admin_requests += 1;
+        if head.method != "POST" {
+            // Who has pushed and then looks must see it, though the flush has not come to it yet.
+            self.carry_out_commands();
+            self.settle();
+        }
+        match admin::answer(head, body, passed, self) {
+            Answer::Now(response) => self.respond(index, head, &response, used),
+            Answer::List(list) => {
+                self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
+                Progress::Listing(used.unwrap_or(0))
+            }
+        }
+    }
+
+    fn answer_public(&mut self, index: usize, whole: Whole<'_>, route: Route) -> Result<Progress, Gone> {
+        let Whole { head, body, used } = whole;
+        Ok(match route {
             Route::Respond(response) => self.respond(index, head, &response, used),
             Route::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
@@ -309,7 +337,7 @@ impl<S: Socket> Reactor<S> {
             Route::Socket(kind) => match self.upgrade(index, head, kind)? {
                 None => used.map_or(Progress::Over, Progress::Upgraded),
                 Some(refusal) => {
-                    // Whoever is refused for want of room must not keep the little there is.
+                    // A client that is refused for want of room must not keep the little there is.
                     let used = used.filter(|_| refusal.status != 503);
                     self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
                 }

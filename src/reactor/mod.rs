@@ -61,10 +61,11 @@ pub mod transport;
 mod unix_path;
 mod upgrade;
 mod websocket;
+mod wire;
 mod work;
 
 pub use event_loop::EventLoop;
 pub use events::Readiness;
-pub use reactor::{ListenerRole, REFUSALS_MAX, Reactor, Turn};
+pub use reactor::{Host, ListenerRole, REFUSALS_MAX, Reactor, Turn};
 pub use shared::{Command, Shared, Wake};
 pub use socket::{Socket, Stream};

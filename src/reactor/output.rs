@@ -1,78 +1,14 @@
 //! Bytes to a connection outside the walk: replies, and what of them has to wait in the outbox.
 
-use std::io;
-
-use crate::metrics::{CloseReason, Shortage, WorkKind};
+use crate::metrics::{CloseReason, WorkKind};
 
 use super::connections::Gone;
 use super::flush::set_blocked;
-use super::input::is_shortage;
 use super::reactor::Reactor;
-use super::slot::{Flags, Phase, Slot};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::tls::{Tls, send_sealed};
+use super::wire::Sent;
 use super::work::{BYTES, CALL};
-
-/// How a write to a socket went.
-pub(super) enum Sent {
-    /// All of it, or so many bytes and then no more for now.
-    Bytes(usize),
-    /// So many bytes are sealed, maybe all of them, but not all of that is written; `short` for want of memory.
-    Held { taken: usize, short: bool },
-    /// Nothing: the kernel is out of memory. The poll won't say when that is over.
-    Short,
-    /// So many bytes, but the connection is broken; what that counts as.
-    Broken { taken: usize, cause: CloseReason },
-}
-
-impl Sent {
-    /// How many bytes count as written.
-    pub(super) fn taken(&self) -> usize {
-        match *self {
-            Sent::Bytes(n) => n,
-            Sent::Held { taken, .. } | Sent::Broken { taken, .. } => taken,
-            Sent::Short => 0,
-        }
-    }
-}
-
-/// Writes, and counts it.
-#[inline]
-pub(super) fn send<S: Socket>(
-    socket: &mut S,
-    metrics: &mut crate::metrics::Metrics,
-    first: &[u8],
-    second: &[u8],
-) -> Sent {
-    metrics.sends += 1;
-    match socket.send(first, second) {
-        Ok(n) => {
-            metrics.send_bytes += n as u64;
-            Sent::Bytes(n)
-        }
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Sent::Bytes(0),
-        Err(e) if is_shortage(&e) => {
-            metrics.kernel_shortages.bump(Shortage::Send);
-            Sent::Short
-        }
-        Err(_) => Sent::Broken { taken: 0, cause: CloseReason::Reset },
-    }
-}
-
-/// Writes to a connection that is not blocked, sealed if it speaks TLS.
-pub(super) fn transmit<S: Socket>(
-    slot: &mut Slot<S>,
-    tls: &mut Tls,
-    backlog_bytes: &mut usize,
-    metrics: &mut crate::metrics::Metrics,
-    first: &[u8],
-    second: &[u8],
-) -> Sent {
-    if slot.flags.any(Flags::TLS) {
-        return send_sealed(slot, tls, backlog_bytes, metrics, first, second);
-    }
-    send(&mut slot.socket, metrics, first, second)
-}
 
 impl<S: Socket> Reactor<S> {
     /// Sends what has been put into `replies` to this connection, at once if the socket takes it.
@@ -107,14 +43,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         let mut written = 0;
         if !slot.flags.any(Flags::BLOCKED) {
-            match transmit(
-                slot,
-                &mut self.wire.tls,
-                &mut self.wire.backlog_bytes,
-                &mut self.metrics,
-                bytes,
-                &[],
-            ) {
+            match self.wire.write(slot, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { taken, short } => {
                     written = taken;

@@ -25,6 +25,7 @@ use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
+use super::wire::Wire;
 use super::work::{RECEIPT, Work};
 
 /// Bytes read from a socket at once. One buffer serves all connections.
@@ -57,6 +58,32 @@ pub struct Turn {
     pub finished: bool,
 }
 
+/// The surroundings that a reactor is put into.
+pub struct Host {
+    /// Decides who may come in, and hears what clients say.
+    pub handler: Box<dyn Handler>,
+    /// The operator's log.
+    pub journal: Journal,
+    /// How many connections the descriptor limit leaves room for.
+    pub descriptors: usize,
+}
+
+/// A socket that was just accepted.
+pub(super) struct Incoming<S> {
+    pub socket: S,
+    /// The listener that it came in by.
+    pub role: ListenerRole,
+    pub peer: Option<SocketAddr>,
+    pub encryption: Encryption,
+}
+
+/// Whether a listener speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encryption {
+    None,
+    Tls,
+}
+
 /// A server without its sockets' origin: see the room's introduction.
 pub struct Reactor<S: Socket> {
     pub(super) config: Config,
@@ -82,13 +109,6 @@ pub struct Reactor<S: Socket> {
     pub(super) rates: RateWindow,
     pub(super) listings: VecDeque<super::listing::Listing>,
     pub(super) exit: Exit,
-}
-
-/// Whatever a write needs beside the slot.
-pub(super) struct Wire {
-    pub tls: Tls,
-    /// The sum of all slots' [`Slot::backlog_bytes`](super::slot::Slot::backlog_bytes).
-    pub backlog_bytes: usize,
 }
 
 /// Buffers that the connection at hand uses, and nobody after it: one of each for all connections.
@@ -141,15 +161,9 @@ pub(super) fn encoder(config: &Config) -> Encoder {
 }
 
 impl<S: Socket> Reactor<S> {
-    /// A reactor without connections. `descriptors` is how many the process may have open for them.
-    pub fn new(
-        config: Config,
-        shared: Arc<Shared>,
-        handler: Box<dyn Handler>,
-        journal: Journal,
-        descriptors: usize,
-        now: Time,
-    ) -> Reactor<S> {
+    /// A reactor without connections.
+    pub fn new(config: Config, shared: Arc<Shared>, host: Host, now: Time) -> Reactor<S> {
+        let Host { handler, journal, descriptors } = host;
         let limits = LogLimits {
             bytes: config.log_bytes,
             publications: config.log_publications,
@@ -237,27 +251,22 @@ impl<S: Socket> Reactor<S> {
     ///
     /// None: there is no slot for it, or its address has too many already; it is told so and closed.
     pub fn admit(&mut self, socket: S, role: ListenerRole, peer: Option<SocketAddr>) -> Option<usize> {
-        self.admit_by(socket, role, peer, false)
+        self.admit_incoming(Incoming { socket, role, peer, encryption: Encryption::None })
     }
 
-    pub(super) fn admit_by(
-        &mut self,
-        socket: S,
-        role: ListenerRole,
-        peer: Option<SocketAddr>,
-        tls: bool,
-    ) -> Option<usize> {
+    pub(super) fn admit_incoming(&mut self, incoming: Incoming<S>) -> Option<usize> {
         self.metrics.accepted += 1;
+        let (role, peer) = (incoming.role, incoming.peer);
         let index = match self.find_place(role, peer) {
             Ok(index) => index,
             Err(reason) => {
-                self.turn_away(socket, role, reason, peer, tls);
+                self.turn_away(incoming, reason);
                 return None;
             }
         };
         let serial = self.connections.take_serial();
         let phase = if role == ListenerRole::Admin { Phase::Admin } else { Phase::Http };
-        self.connections.slots.insert(Slot::new(socket, serial, phase, self.stamp()));
+        self.connections.slots.insert(Slot::new(incoming.socket, serial, phase, self.stamp()));
         self.connections.used = self.connections.used.max(index + 1);
         match role {
             ListenerRole::Public => self.connections.census.public += 1,
@@ -272,14 +281,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Answers a connection that gets no slot. What it has sent is read first: closing a socket with unread bytes
     /// would be a reset, and the answer might be lost to it.
-    fn turn_away(
-        &mut self,
-        mut socket: S,
-        role: ListenerRole,
-        reason: RefuseReason,
-        peer: Option<SocketAddr>,
-        tls: bool,
-    ) {
+    fn turn_away(&mut self, incoming: Incoming<S>, reason: RefuseReason) {
+        let Incoming { mut socket, role, peer, encryption } = incoming;
         let text = match reason {
             RefuseReason::PerAddress => {
                 "too many connections from this address (connections_per_address_max)"
@@ -291,7 +294,7 @@ impl<S: Socket> Reactor<S> {
         self.refused(reason, text, peer);
         self.metrics.recvs += 1;
         let Ok(n @ 1..) = socket.recv(&mut self.scratch.input) else { return };
-        if tls {
+        if encryption == Encryption::Tls {
             self.turn_away_tls(&mut socket);
             return;
         }
@@ -338,7 +341,6 @@ impl<S: Socket> Reactor<S> {
             self.journal.finish(now);
         }
         self.metrics.log_lines_lost = self.journal.lost();
-        self.metrics.channels_refused = self.shared.channels_refused();
         // Events come next.
         self.work.begin_part();
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();

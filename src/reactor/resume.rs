@@ -9,9 +9,8 @@ use crate::protocol::close::CloseCode;
 use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
 
 use super::connections::Gone;
-use super::flush::{Offered, count_written, offer, set_blocked, set_full};
+use super::flush::{Counts, Extent, Offered, offer, set_blocked, set_full};
 use super::outbox::{Item, Outbox, Stretch};
-use super::output::transmit;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
@@ -105,7 +104,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         let channel = self.channels.get_mut(id);
         let (ring, ledger, members) = channel.parts(slot.form);
-        let outbox_waits = slot.flags.any(Flags::OUTBOX);
+        let extent = if slot.flags.any(Flags::OUTBOX) { Extent::Frame } else { Extent::Head };
         let mut default_cursor = slot.cursor;
         let cursor = if id == DEFAULT {
             &mut default_cursor
@@ -114,14 +113,13 @@ impl<S: Socket> Reactor<S> {
             let Some(place) = place else { return true };
             &mut members[place as usize].cursor
         };
-        let (tls, backlog_bytes) = (&mut self.wire.tls, &mut self.wire.backlog_bytes);
+        let wire = &mut self.wire;
         let offered = offer(
-            |metrics, first, second| transmit(slot, tls, backlog_bytes, metrics, first, second),
+            |metrics, first, second| wire.write(slot, metrics, first, second),
             &ring.log,
-            ledger,
+            &mut Counts { ledger, metrics: &mut self.metrics },
             cursor,
-            &mut self.metrics,
-            outbox_waits,
+            extent,
         );
         slot.cursor = default_cursor;
         if offered != Offered::Nothing {
@@ -189,8 +187,7 @@ impl<S: Socket> Reactor<S> {
         let Some(rest) = slot.outbox().and_then(|outbox| outbox.rest.as_ref()) else { return true };
         let (saved, at) = (rest.saved.clone(), rest.at);
         let bytes = saved.from(at);
-        let sent =
-            transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, bytes, &[]);
+        let sent = self.wire.write(slot, &mut self.metrics, bytes, &[]);
         let (n, done) = (sent.taken(), sent.taken() == bytes.len());
         // Its owners are counted.
         drop(saved);
@@ -213,8 +210,7 @@ impl<S: Socket> Reactor<S> {
         // Taken out while it is written.
         let Some(outbox) = slot.extra.as_mut().and_then(|extra| extra.outbox.take()) else { return true };
         let bytes = outbox.first_frames();
-        let sent =
-            transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, bytes, &[]);
+        let sent = self.wire.write(slot, &mut self.metrics, bytes, &[]);
         slot.extra_mut().outbox = Some(outbox);
         let done = self.in_outbox(index, |outbox| outbox.frames_written(sent.taken()));
         self.after_write(index, &sent, done)
@@ -232,16 +228,9 @@ impl<S: Socket> Reactor<S> {
             return self.lost_stretch(index, stretch);
         }
         let (first, second) = log.slices_between(from, to);
-        let sent = transmit(
-            slot,
-            &mut self.wire.tls,
-            &mut self.wire.backlog_bytes,
-            &mut self.metrics,
-            first,
-            second,
-        );
+        let sent = self.wire.write(slot, &mut self.metrics, first, second);
         let reached = from + sent.taken() as u64;
-        let boundary = count_written(log, from, reached, ledger, &mut self.metrics);
+        let boundary = Counts { ledger, metrics: &mut self.metrics }.written(log, from, reached);
         if midway {
             in_frame.leave(from, index as u32);
         }
@@ -320,8 +309,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
         let frame = slot.transport.close(ending.code, &ending.reason);
-        let sent =
-            transmit(slot, &mut self.wire.tls, &mut self.wire.backlog_bytes, &mut self.metrics, &frame, &[]);
+        let sent = self.wire.write(slot, &mut self.metrics, &frame, &[]);
         let (n, done) = (sent.taken(), sent.taken() == frame.len());
         self.in_outbox(index, |outbox| {
             outbox.close = n == 0;

@@ -1,5 +1,6 @@
 //! What other threads share with the reactor: the inbox, and what they may look at.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
@@ -106,6 +107,14 @@ pub struct EndAsked {
     pub within_ms: Option<u64>,
 }
 
+impl EndAsked {
+    /// Adds what was asked later: the shorter time counts.
+    pub fn merge(&mut self, later: EndAsked) {
+        self.by_config |= later.by_config;
+        self.within_ms = [self.within_ms, later.within_ms].into_iter().flatten().min();
+    }
+}
+
 #[derive(Debug)]
 struct Inbox {
     commands: Vec<Command>,
@@ -118,9 +127,23 @@ struct Inbox {
     stopped: bool,
 }
 
+/// What has come into the inbox since the reactor last looked.
+#[derive(Debug)]
+pub struct News {
+    /// The commands, in their order.
+    pub commands: Vec<Command>,
+    /// All new channels ever refused, by reason.
+    pub channels_refused: Counts<ChannelRefusal, { ChannelRefusal::COUNT }>,
+}
+
 /// Shared by the reactor and every `Handle`.
 pub struct Shared {
     inbox: Mutex<Inbox>,
+    /// Whether the inbox has something that the reactor has not seen. Set under the lock, so that a turn in which
+    /// nobody asked for anything doesn't take it.
+    has_news: AtomicBool,
+    /// The same for what was asked about the end.
+    has_end: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
     /// What the reactor's own callbacks have put into the inbox.
     pub own: Own,
@@ -149,6 +172,8 @@ impl Shared {
                 next_receipt: 1,
                 stopped: false,
             }),
+            has_news: AtomicBool::new(false),
+            has_end: AtomicBool::new(false),
             wake,
             own: Own::default(),
             stats: Mutex::default(),
@@ -179,7 +204,10 @@ impl Shared {
         }
         let mut inbox = lock(&self.inbox);
         self.admit(&inbox, bytes)?;
-        let (place, forgotten) = inbox.directory.publish(channel, unix_us)?;
+        let placed = inbox.directory.publish(channel, unix_us);
+        // A refusal is counted as well.
+        self.has_news.store(true, Ordering::Release);
+        let (place, forgotten) = placed?;
         let id = inbox.next_receipt;
         inbox.next_receipt += 1;
         let receipt = Receipt { channel: place.name, epoch: place.epoch, offset: place.next_offset, id };
@@ -201,17 +229,10 @@ impl Shared {
     /// through however full the inbox is, and what is in there still goes out before the close frames.
     pub fn drain(&self, within_ms: Option<u64>) {
         let mut inbox = lock(&self.inbox);
-        match within_ms {
-            Some(ms) => inbox.end.within_ms = Some(inbox.end.within_ms.map_or(ms, |other| other.min(ms))),
-            None => inbox.end.by_config = true,
-        }
+        inbox.end.merge(EndAsked { by_config: within_ms.is_none(), within_ms });
+        self.has_end.store(true, Ordering::Release);
         drop(inbox);
         (self.wake)();
-    }
-
-    /// For the reactor: what was asked about the end since it last looked.
-    pub fn take_end(&self) -> EndAsked {
-        std::mem::take(&mut lock(&self.inbox).end)
     }
 
     fn admit(&self, inbox: &Inbox, bytes: usize) -> Result<(), PushError> {
@@ -234,6 +255,7 @@ impl Shared {
             inbox.placed += 1;
             inbox.commands.push(command);
         }
+        self.has_news.store(true, Ordering::Release);
         self.own.note(inbox.placed);
         drop(inbox);
         if first && wake == Wake::Yes {
@@ -241,12 +263,26 @@ impl Shared {
         }
     }
 
-    /// For the reactor: takes all commands, leaving `empty` in their place.
-    pub fn take(&self, empty: Vec<Command>) -> Vec<Command> {
-        debug_assert!(empty.is_empty());
+    /// For the reactor: what was asked about the end since it last looked.
+    pub fn take_end(&self) -> EndAsked {
+        if !self.has_end.swap(false, Ordering::Acquire) {
+            return EndAsked::default();
+        }
+        std::mem::take(&mut lock(&self.inbox).end)
+    }
+
+    /// For the reactor: takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing
+    /// is.
+    pub fn take(&self, spare: &mut Vec<Command>) -> Option<News> {
+        debug_assert!(spare.is_empty());
+        if !self.has_news.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inbox = lock(&self.inbox);
+        self.has_news.store(false, Ordering::Relaxed);
         inbox.bytes = 0;
-        std::mem::replace(&mut inbox.commands, empty)
+        let commands = std::mem::replace(&mut inbox.commands, std::mem::take(spare));
+        Some(News { commands, channels_refused: inbox.directory.refused.clone() })
     }
 
     /// For the reactor: how many commands wait.
@@ -257,7 +293,9 @@ impl Shared {
     /// For the reactor: the channel of this name for a subscriber from an address, made if need be.
     pub fn occupy(&self, channel: &str, from: Network, unix_us: u64) -> Result<Opened, NoChannel> {
         let mut inbox = lock(&self.inbox);
-        let (opened, forgotten) = inbox.directory.occupy(channel, from, unix_us)?;
+        let occupied = inbox.directory.occupy(channel, from, unix_us);
+        self.has_news.store(true, Ordering::Release);
+        let (opened, forgotten) = occupied?;
         if let Some(forgotten) = forgotten {
             self.put(inbox, [Command::Forget(forgotten)], Wake::Yes);
         }
@@ -277,11 +315,6 @@ impl Shared {
     /// For the reactor: the default channel's epoch.
     pub fn default_epoch(&self) -> u64 {
         lock(&self.inbox).directory.default_epoch()
-    }
-
-    /// For the reactor: who was refused a new channel.
-    pub fn channels_refused(&self) -> Counts<ChannelRefusal, { ChannelRefusal::COUNT }> {
-        lock(&self.inbox).directory.refused.clone()
     }
 
     /// For the reactor's audit: lets it look at the directory.
@@ -343,6 +376,10 @@ mod tests {
         (Shared::new(config, 1_000, Box::new(wake)), wakes)
     }
 
+    fn taken(shared: &Shared) -> News {
+        shared.take(&mut Vec::new()).expect("there is something new")
+    }
+
     fn push(shared: &Shared, channel: Option<&str>, payload_bytes: usize) -> Result<Receipt, PushError> {
         let message = Message::Binary(&vec![0; payload_bytes]);
         let publication = Publication::new(message, PushOptions::default())?;
@@ -356,7 +393,7 @@ mod tests {
             assert_eq!(push(&shared, None, 1).map(|r| (r.offset, r.id)), Ok((n, n)));
         }
         assert_eq!(wakes.load(Ordering::Relaxed), 1);
-        assert_eq!(shared.take(Vec::new()).len(), 100);
+        assert_eq!(taken(&shared).commands.len(), 100);
         push(&shared, Some("a"), 1).unwrap();
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }
@@ -373,9 +410,10 @@ mod tests {
         shared.drain(None);
         shared.drain(Some(7));
         shared.drain(Some(9));
-        assert_eq!(shared.take(Vec::new()).len(), 2);
+        assert_eq!(taken(&shared).commands.len(), 2);
         assert_eq!(shared.take_end(), EndAsked { by_config: true, within_ms: Some(7) });
         assert_eq!(shared.take_end(), EndAsked::default());
+        assert!(shared.take(&mut Vec::new()).is_none(), "there is nothing new");
         // What was refused has taken no place in the log.
         assert_eq!(push(&shared, None, 10).unwrap().offset, 3);
         shared.stop();
@@ -388,11 +426,11 @@ mod tests {
         let first = push(&shared, Some("a"), 1).unwrap();
         assert_eq!(push(&shared, Some("b"), 1), Err(PushError::InboxFull), "not logged yet");
         assert_eq!(push(&shared, Some("a b"), 1), Err(PushError::BadChannel));
-        assert_eq!(shared.take(Vec::new()).len(), 1);
+        assert_eq!(taken(&shared).commands.len(), 1);
         assert_eq!(shared.vacate("a", first.epoch, Some(2)), Vacated::Kept);
         let second = push(&shared, Some("b"), 1).unwrap();
         assert_eq!((second.epoch > first.epoch, second.id, wakes.load(Ordering::Relaxed)), (true, 2, 2));
-        match &shared.take(Vec::new())[..] {
+        match &taken(&shared).commands[..] {
             [Command::Forget(gone), Command::Publish { receipt, .. }] => {
                 assert_eq!((&*gone.name, gone.epoch, receipt), ("a", first.epoch, &second));
             }
@@ -400,7 +438,7 @@ mod tests {
         }
         assert_eq!(shared.occupy("b", 1, 5).map(|opened| opened.epoch), Ok(second.epoch));
         assert_eq!(push(&shared, Some("c"), 1), Err(PushError::TooManyChannels { max: 2 }));
-        assert_eq!(shared.channels_refused().get(ChannelRefusal::Full), 2);
+        assert_eq!(taken(&shared).channels_refused.get(ChannelRefusal::Full), 2);
     }
 
     #[test]

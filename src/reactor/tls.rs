@@ -9,20 +9,18 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::config::LogLevel;
-use crate::metrics::{CloseReason, Metrics, RefuseReason, TlsHandshake, WorkKind};
+use crate::metrics::{CloseReason, RefuseReason, TlsHandshake, WorkKind};
 use crate::protocol::response::Refusal;
-use crate::tls::{
-    self, Acceptor, Established, NO_ROOM_ALERT, RECORD_BYTES_MAX, Received, Records, TlsSession,
-};
+use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, Received, Records, TlsSession};
 
 use super::connections::Gone;
 use super::flush::set_blocked;
 use super::input::{Read, receive_bytes};
 use super::ktls::{KernelSupport, KernelTlsState};
-use super::output::{Sent, send};
-use super::reactor::{ListenerRole, READ_BYTES, Reactor};
+use super::reactor::{Encryption, Incoming, ListenerRole, READ_BYTES, Reactor};
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
+use super::wire::{Sent, send};
 use super::work::{HANDSHAKE, RECORD};
 
 /// What connections that speak TLS have in common.
@@ -34,7 +32,7 @@ pub(super) struct Tls {
     /// What the kernel takes over.
     pub kernel: KernelTlsState,
     /// Records on their way out.
-    records: Records,
+    pub records: Records,
     /// What was in the records that have come in.
     plain: Vec<u8>,
 }
@@ -49,53 +47,6 @@ impl Tls {
 /// The session of a connection, if it has begun.
 fn session<S>(slot: &mut Slot<S>) -> Option<&mut TlsSession> {
     slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut())
-}
-
-/// Seals and writes, on a connection that is not blocked.
-pub(super) fn send_sealed<S: Socket>(
-    slot: &mut Slot<S>,
-    tls: &mut Tls,
-    backlog_bytes: &mut usize,
-    metrics: &mut Metrics,
-    first: &[u8],
-    second: &[u8],
-) -> Sent {
-    let exempt = matches!(slot.phase, Phase::Admin | Phase::Closing);
-    let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
-        return Sent::Broken { taken: 0, cause: CloseReason::Internal };
-    };
-    debug_assert!(session.unsent().is_empty());
-    let (mut parts, mut taken) = ([first, second], 0);
-    while parts.iter().any(|part| !part.is_empty()) {
-        tls.records.clear();
-        let mut room = RECORD_BYTES_MAX;
-        for part in &mut parts {
-            let (now, later) = part.split_at(part.len().min(room));
-            if !now.is_empty() && !session.encrypt(now, &mut tls.records) {
-                return Sent::Broken { taken, cause: CloseReason::Internal };
-            }
-            (*part, room, taken) = (later, room - now.len(), taken + now.len());
-        }
-        let records = tls.records.bytes();
-        let (written, short) = match send(&mut slot.socket, metrics, records, &[]) {
-            Sent::Bytes(n) => (n, false),
-            Sent::Short => (0, true),
-            Sent::Held { .. } | Sent::Broken { .. } => {
-                return Sent::Broken { taken, cause: CloseReason::Reset };
-            }
-        };
-        if written < records.len() {
-            let before = session.held_bytes();
-            session.keep_unsent(&records[written..]);
-            *backlog_bytes = *backlog_bytes - before + session.held_bytes();
-            if *backlog_bytes > tls.backlog_bytes_max && !exempt {
-                // What is sealed can't be taken back, and nothing else may follow it.
-                return Sent::Broken { taken, cause: CloseReason::Overload };
-            }
-            return Sent::Held { taken, short };
-        }
-    }
-    Sent::Bytes(taken)
 }
 
 impl<S: Socket> Reactor<S> {
@@ -114,7 +65,7 @@ impl<S: Socket> Reactor<S> {
 
     /// As [`admit`](Self::admit), for a listener that speaks TLS. There is no session before the first byte.
     pub fn admit_tls(&mut self, socket: S, role: ListenerRole, peer: Option<SocketAddr>) -> Option<usize> {
-        let index = self.admit_by(socket, role, peer, true)?;
+        let index = self.admit_incoming(Incoming { socket, role, peer, encryption: Encryption::Tls })?;
         self.connections.slots[index].flags.set(Flags::TLS, true);
         Some(index)
     }

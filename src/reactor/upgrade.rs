@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
-use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals, requests};
+use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -94,11 +94,7 @@ impl<S: Socket> Reactor<S> {
     /// What the query may say. Where a host decides, the rest of it is the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
-        let parameters = match kind {
-            Kind::Push => requests::WS.query,
-            Kind::Echo | Kind::Refused => requests::ECHO.query,
-            Kind::Chat => requests::CHAT.query,
-        };
+        let parameters = kind.request().map_or(&[][..], |request| request.query);
         Query::read(upgrade.head, parameters, others).map_err(|refusal| (refusal, RefuseReason::BadRequest))
     }
 

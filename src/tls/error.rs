@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// A file that is not what it should be, and why.
+///
+/// ```
+/// use wspush::TlsError;
+///
+/// let error = TlsError { setting: "tls_cert", file: "a.pem".into(), why: "there is no certificate".into() };
+/// assert_eq!(error.to_string(), "tls_cert = \"a.pem\": there is no certificate");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
     /// The setting that names the file.

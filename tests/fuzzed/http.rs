@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
-use wspush::endpoint::guard::Fence;
+use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::{
     ConnId, Control, Page, Receipt, Stats, admin as admin_api, push_request as push_body,
 };
@@ -201,7 +201,8 @@ pub fn admin(data: &[u8]) {
     let Ok(Some((head, _))) = heads::parse(&request, 8 << 10) else { return };
     for token in [None, Some("secret")] {
         let mut host = Fake::default();
-        let response = match admin_api::answer(&head, body, &Fence { token, is_unix: false }, &mut host) {
+        let passed = guard::check(&head, &Fence { token, is_unix: false });
+        let response = match admin_api::answer(&head, body, passed, &mut host) {
             Answer::Now(response) => response,
             Answer::List(list) => {
                 assert!((1..=1_000).contains(&list.limit) && token.is_none());

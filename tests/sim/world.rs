@@ -9,7 +9,7 @@ use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushError, PushOptions};
 use wspush::reactor::audit::Audit;
-use wspush::reactor::{ListenerRole, Reactor, Readiness, Shared, Turn, Wake};
+use wspush::reactor::{Host, ListenerRole, Reactor, Readiness, Shared, Turn, Wake};
 use wspush::time::Time;
 use wspush::{Config, ConnId, Message};
 
@@ -79,8 +79,12 @@ impl World {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let journal = Journal::new(wspush::config::LogLevel::Debug, Box::new(|_, _| {}));
         let handler = handler(shared.clone(), seen.clone());
-        let mut reactor =
-            Reactor::new(config.clone(), shared.clone(), handler, journal, config.max_connections, now);
+        let mut reactor = Reactor::new(
+            config.clone(),
+            shared.clone(),
+            Host { handler, journal, descriptors: config.max_connections },
+            now,
+        );
         reactor.start_logs_at(log_start);
         #[cfg(feature = "tls")]
         reactor.set_acceptor(Some(super::tls_client::acceptor()));

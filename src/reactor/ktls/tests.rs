@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustls::ClientConnection;
 
 use super::super::reactor::ListenerRole;
-use super::super::reactor::Reactor;
+use super::super::reactor::{Host, Reactor};
 use super::super::shared::Shared;
 use super::super::socket::Socket;
 use super::super::sys::Direction;
@@ -154,7 +154,8 @@ impl World {
         let now = Time { mono_us: 1_000_000, unix_us: 1_000_000 };
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
         let journal = Journal::new(LogLevel::Off, Box::new(|_, _| {}));
-        let mut reactor = Reactor::new(config, shared, Box::new(()), journal, 100, now);
+        let mut reactor =
+            Reactor::new(config, shared, Host { handler: Box::new(()), journal, descriptors: 100 }, now);
         reactor.set_kernel_tls(KernelSupport::of(&[SUITE], new_keys));
         reactor.set_acceptor(Some(acceptor));
         let wire = Wire(Rc::new(RefCell::new(kernel)));
