@@ -61,6 +61,8 @@ pub const AUTH_SECRET_BYTES_MIN: usize = 32;
 pub const AUTH_SECRET_BYTES_MAX: usize = 256;
 /// Secrets, and files of public keys, for tokens.
 pub const AUTH_KEYS_MAX: usize = 8;
+/// A name in `auth_audience` or `auth_issuer`, or a cookie's, in bytes.
+pub const AUTH_NAME_BYTES_MAX: usize = 256;
 /// Keys that a token is tried with, where it names none.
 pub const TOKEN_TRIES_MAX: usize = 16;
 /// A token in bytes.
@@ -69,7 +71,7 @@ pub const TOKEN_BYTES_MAX: usize = 8 << 10;
 pub const TOKEN_CHANNELS_MAX: usize = 256;
 /// Patterns of channels in each of a token's lists: each is compared when a client subscribes or publishes.
 pub const TOKEN_PATTERNS_MAX: usize = 64;
-/// What a token shows of its user, as JSON.
+/// A token's information about its user, as JSON.
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
@@ -126,10 +128,11 @@ pub const KEEP_ALIVE_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
-/// Forms in which a channel may hold what was published: plain, and deflated, which never takes more bytes.
-pub const LOG_FORMS: usize = 2;
+/// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both
+/// deflated.
+pub const LOG_FORMS: usize = 4;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
-pub const LOG_INDEX_BYTES: usize = 136;
+pub const LOG_INDEX_BYTES: usize = 160;
 /// A log's ring before it has to grow; most channels never need more.
 pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
 

@@ -40,4 +40,5 @@ mod slow_consumers;
 mod stats;
 mod syscalls;
 mod tls;
+mod tokens;
 mod unix_admin;

@@ -1,4 +1,4 @@
-//! What the fuzzers call, each a function of some bytes that panics where a promise is broken. The targets in
+//! The fuzzers' entry points, each a function of some bytes that panics where a promise is broken. The targets in
 //! `fuzz/fuzz_targets` only name one of these; `tests/corpus.rs` calls all of them with the checked-in corpora.
 
 #![allow(dead_code)] // Every target uses one of them.
@@ -7,6 +7,7 @@
 mod certificate;
 #[cfg(feature = "deflate")]
 mod deflated;
+mod envelopes;
 mod frames;
 mod http;
 mod positions;
@@ -18,6 +19,7 @@ mod token;
 pub use certificate::certificate;
 #[cfg(feature = "deflate")]
 pub use deflated::inflate;
+pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::since;
@@ -25,7 +27,7 @@ pub use schedule::{connection, world};
 #[cfg(feature = "auth")]
 pub use token::token;
 
-/// What is called with some bytes.
+/// A function of some bytes.
 type Target = fn(&[u8]);
 
 /// The targets by name.
@@ -36,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("chunked", chunked),
     ("config", config),
     ("connection", connection),
+    ("envelope", envelope),
     ("extensions", extensions),
     ("frame", frame),
     ("handshake", handshake),
