@@ -1,4 +1,4 @@
-//! What an embedder holds: a [`Server`] to run and a [`Handle`] to push with.
+//! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
 mod listeners;
 mod start;
@@ -56,7 +56,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: String,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
     /// The system refused something else.
@@ -204,14 +204,14 @@ impl Server {
     }
 }
 
-/// Whoever still holds a handle is told that nobody is there any more, also when the reactor has panicked.
+/// Handles that are still held answer that the server has stopped, also when the reactor has panicked.
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop();
     }
 }
 
-/// What the kernel offers to do for TLS connections. Most don't have the module loaded, and all works without.
+/// The kernel's support for TLS connections. Most don't have the module loaded, and all works without.
 fn kernel_tls(journal: &mut Journal, now: Time) -> KernelSupport {
     match KernelSupport::probe() {
         Ok(offer) => {
@@ -228,7 +228,7 @@ fn kernel_tls(journal: &mut Journal, now: Time) -> KernelSupport {
 
 /// Pushes into a server, from any thread. Never waits for the network.
 ///
-/// What one thread asks for happens in its order: a publication reaches a connection before a message to it, the end
+/// One thread's requests happen in their order: a publication reaches a connection before a message to it, the end
 /// of a subscription or a close that the thread asks for behind it, and one before a [`subscribe`](Self::subscribe)
 /// doesn't reach it.
 ///

@@ -35,7 +35,7 @@ fn end(flags: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(said).unwrap())
 }
 
-/// What happens to a key on its way through shells, variables, editors and copies.
+/// The damage to a key on its way through shells, variables, editors and copies.
 fn damaged(key: &str) -> Vec<(&'static str, String)> {
     let (begin, rest) = key.split_once('\n').unwrap();
     vec![

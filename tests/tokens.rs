@@ -104,7 +104,7 @@ fn nobody_comes_in_without_one_and_is_told_why() {
         }
         assert!(!daemon.log().contains(&bad[bad.len().saturating_sub(20)..]));
     }
-    // What comes first counts, also when it is bad and another one would be good.
+    // The first token counts, also when it is bad and another one would be good.
     let both = format!("/ws?token={good}");
     assert_eq!(refused(&daemon, &both, &[("Authorization", "Bearer x")]).0, 401);
     let head = daemon.ask("GET", "/stats", &[], b"").json();

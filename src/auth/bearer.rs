@@ -19,7 +19,7 @@ pub fn find<'a>(
     Ok(header.or(offered).or_else(cookie).or(parameter))
 }
 
-/// What stands behind `Bearer` (RFC 6750 section 2.1); credentials of another kind are somebody else's.
+/// The token behind `Bearer` (RFC 6750 section 2.1); credentials of another kind are somebody else's.
 fn credentials(field: &str) -> Option<&str> {
     let (scheme, token) = field.split_once(' ').unwrap_or((field, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -1,4 +1,4 @@
-//! What a token says, once it is known to be good.
+//! A token's claims, once it is known to be good.
 
 use super::TokenError;
 use crate::config::pattern_matches;
@@ -18,11 +18,11 @@ pub struct Claims {
     pub user: Option<String>,
     /// `channels`: joined at connect.
     pub channels: Vec<String>,
-    /// What counts as long as the connection is open.
+    /// The rights that last as long as the connection is open.
     pub rights: Rights,
 }
 
-/// What a token says that counts as long as its connection is open.
+/// The rights that a token gives as long as its connection is open.
 ///
 /// ```
 /// use wspush::Rights;
@@ -42,7 +42,7 @@ pub struct Rights {
     pub info: Option<Box<str>>,
 }
 
-/// What came of a token, and of how much work it was.
+/// The verdict on a token, and how much work it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Who it stands for, or why for nobody.

@@ -23,7 +23,7 @@ pub enum TokenError {
     Claim {
         /// The claim's name.
         name: &'static str,
-        /// What is wrong with it.
+        /// Why it can't be used.
         why: String,
     },
     /// It was valid until so many seconds ago.

@@ -34,7 +34,7 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// What holds for all tokens, whoever has signed them.
+/// The rules for all tokens, whoever has signed them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Names of this server, of which `aud` must have one; none: it is not looked at.

@@ -21,7 +21,7 @@ pub struct Verifier {
     pub(super) contents: Contents,
 }
 
-/// What of a token's header is looked at (RFC 7515 section 4.1).
+/// The members of a token's header that are looked at (RFC 7515 section 4.1).
 #[derive(Deserialize)]
 struct Header {
     alg: String,

@@ -1,4 +1,4 @@
-//! What can be set, with its defaults. The names here are the names everywhere: key in the TOML file,
+//! The settings and their defaults. The names here are the names everywhere: key in the TOML file,
 //! `WSPUSH_<NAME>` in the environment and `--<name>` on the command line.
 //!
 //! [`SETTINGS`] is the one table from which everything else comes: how text becomes a value ([`Setting`]),
@@ -155,7 +155,7 @@ pub enum AdminListen {
     Unix(PathBuf),
 }
 
-/// What happens to a subscriber that has fallen off the tail of a channel's log.
+/// The treatment of a subscriber that has fallen off the tail of a channel's log.
 ///
 /// ```
 /// use wspush::config::{Config, SlowConsumer};
@@ -183,9 +183,9 @@ pub enum SlowConsumer {
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What ends or endangers the service.
+    /// Events that end or endanger the service.
     Error,
-    /// What an operator should look at.
+    /// Events that an operator should look at.
     Warn,
     /// Start, limits, drain.
     Info,
@@ -208,7 +208,7 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// What the daemon starts from: nobody could push without the admin API, so that is on loopback port 8081.
+    /// The daemon's defaults: nobody could push without the admin API, so that is on loopback port 8081.
     pub fn daemon() -> Config {
         let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
         Config { admin, ..Config::default() }

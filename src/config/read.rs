@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-/// What is in the file, up to so many bytes; or why not.
+/// The contents of the file, up to so many bytes; or why they can't be read.
 pub fn read_file(name: &str, bytes_max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = File::open(name).and_then(|open| open.take(bytes_max + 1).read_to_end(&mut bytes));

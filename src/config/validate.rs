@@ -1,4 +1,4 @@
-//! What must hold for a configuration as a whole, and for the entries of its lists.
+//! The rules for a configuration as a whole, and for the entries of its lists.
 
 use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};

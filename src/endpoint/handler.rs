@@ -1,4 +1,4 @@
-//! What an embedder decides and hears: who may connect, what clients say, who has left.
+//! The embedder's decisions and callbacks: who may connect, what clients say, who has left.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +53,7 @@ impl<'a> Connect<'a> {
         Connect { claims, ..self }
     }
 
-    /// What the client's token says, if it has shown one and [`auth`](Config::auth) is set. The token was checked. Its
+    /// The client's claims, if it has shown a token and [`auth`](Config::auth) is set. The token was checked. Its
     /// user is taken where [`Accept::user`] is None, and its channels are joined beside those of the answer.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
@@ -92,7 +92,7 @@ impl<'a> Connect<'a> {
         self.upgrade.head.headers(name)
     }
 
-    /// What happens without a handler: the default channel, and those it asks for if the configuration or its token
+    /// The decision without a handler: the default channel, and those it asks for if the configuration or its token
     /// lets it choose them (else 403).
     pub fn by_config(&self) -> Decision {
         let by_token = |name: &String| {
@@ -167,7 +167,7 @@ impl Default for Accept {
     }
 }
 
-/// What a callback asks for beyond its replies.
+/// An order that a callback gives beyond its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Receive this channel from now on.
@@ -185,7 +185,7 @@ pub enum Action {
 pub struct Step {
     /// So many bytes of the replies.
     pub replies: usize,
-    /// What the callback has asked for through a handle: up to the command of this number.
+    /// The commands that the callback has given through a handle, up to this number.
     pub after: u64,
     /// The action.
     pub action: Action,
@@ -199,7 +199,7 @@ pub trait Framing {
 
 /// An open connection inside a callback.
 ///
-/// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
+/// A callback's requests happen in their order, replies and calls through a [`Handle`](crate::Handle)
 /// included. Once it has closed the connection, nothing more that it asks of it does anything.
 ///
 /// ```
@@ -360,5 +360,5 @@ impl Handler for () {
 /// "Abnormal closure" (RFC 6455 section 7.4.1): what the end without a close frame is called. Never on the wire.
 pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
 
-/// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
+/// The code of a close frame that has none (RFC 6455 section 7.4.1). Never on the wire.
 pub const NO_STATUS: CloseCode = CloseCode(1005);

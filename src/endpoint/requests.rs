@@ -25,7 +25,7 @@ pub struct Request {
     pub method: &'static str,
     /// Its path; what is in capitals differs.
     pub path: &'static str,
-    /// What its query may say.
+    /// The parameters of its query.
     pub query: &'static [Parameter],
 }
 
@@ -38,14 +38,14 @@ const fn optional(name: &'static str, value: Value, meaning: &'static str) -> Pa
     Parameter { name, times: Times::Optional, value, meaning }
 }
 
-/// Whoever can't see a status, as no page in a browser can, is told so.
+/// For clients that can't see a status, as no page in a browser can.
 const REFUSALS: Parameter = optional(
     "refusals",
     Value::Choice(&["status", "close"]),
     "`close`: a refusal is 101 and a close frame that says why; without it, or with `status`, an HTTP status",
 );
 
-/// Whoever can set no header and no cookie, and offers no subprotocols, has its token here.
+/// For clients that can set no header and no cookie, and offer no subprotocols.
 const TOKEN: Parameter = optional(
     "token",
     Value::Text(TOKEN_BYTES_MAX),
@@ -90,7 +90,7 @@ pub static DEMO_PUSH: Request = Request {
     query: &[optional("channel", Value::Channel, "to this one channel; without it, to everybody")],
 };
 
-/// What the demo's page shows of the server.
+/// The server's state for the demo's page.
 pub static DEMO_INFO: Request =
     Request { listener: Listeners::Public, method: "GET", path: "/demo/info", query: &[] };
 

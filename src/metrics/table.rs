@@ -200,7 +200,7 @@ label! {
 }
 
 label! {
-    /// What an open WebSocket is used for.
+    /// The purpose of an open WebSocket.
     ConnectionKind = "kind" {
         Push = "ws": "On /ws.",
         Echo = "echo": "On /echo.",
@@ -209,7 +209,7 @@ label! {
 }
 
 numbers! {
-    /// What only grows. The reactor bumps the fields.
+    /// Numbers that only grow. The reactor bumps the fields.
     ///
     /// ```
     /// use wspush::{Metrics, Stats};
@@ -262,7 +262,7 @@ numbers! {
 }
 
 numbers! {
-    /// What rises and falls; collected when somebody asks.
+    /// Numbers that rise and fall; collected when somebody asks.
     Gauges, Gauge, "" {
         connections_handshaking: "Public connections that speak HTTP, or have not said anything yet.",
         connections_closing: "WebSockets that are closing.",

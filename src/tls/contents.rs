@@ -1,4 +1,4 @@
-//! What was in the files that the settings name, as far as it takes to see that it has changed.
+//! The contents of the files that the settings name, as far as it takes to see that they have changed.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};

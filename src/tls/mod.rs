@@ -58,7 +58,7 @@ use crate::config::Config;
 /// Plaintext of a record (RFC 8446 section 5.1).
 pub const RECORD_BYTES_MAX: usize = 16 << 10;
 
-/// What a handshake has led to.
+/// The result of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Established {
     /// TLS 1.3; otherwise it is 1.2.
@@ -67,7 +67,7 @@ pub struct Established {
     pub resumed: bool,
 }
 
-/// What [`TlsSession::receive`] has led to.
+/// The result of [`TlsSession::receive`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     /// How many whole records it was.
@@ -81,12 +81,12 @@ pub struct Received {
     pub failed: Option<String>,
 }
 
-/// What is ready for the listeners that speak TLS.
+/// Certificates and keys, ready for the listeners that speak TLS.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// None: no listener speaks TLS.
     pub acceptor: Option<Acceptor>,
-    /// What an operator should look at: a certificate that has expired, or whose dates can't be read.
+    /// Warnings for the operator: a certificate that has expired, or whose dates can't be read.
     pub warnings: Vec<String>,
 }
 

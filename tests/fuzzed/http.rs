@@ -88,7 +88,7 @@ pub fn extensions(data: &[u8]) {
     assert!(bits == 15 || offered(&format!("server_max_window_bits={bits}")), "{bits} of {offers:?}");
     let mut out = Vec::new();
     agreement.respond(&mut out);
-    // What we answer is an offer that comes to the same.
+    // Our answer is an offer that comes to the same.
     let text = String::from_utf8(out).expect("an answer is text");
     let again = format!("GET / HTTP/1.1\r\nHost: x{text}\r\n\r\n");
     let (head, _) = heads::parse(again.as_bytes(), 8 << 10).expect("a head").expect("a whole one");

@@ -79,7 +79,7 @@ fn check(invocation: &Invocation) -> ExitCode {
 }
 
 fn print(text: &str, code: u8) -> ExitCode {
-    // Whoever has closed our standard output doesn't want it.
+    // A caller that has closed our standard output doesn't want it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::from(code)
 }
