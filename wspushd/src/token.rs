@@ -44,7 +44,7 @@ A token is a key: it is never an argument, which other users of the machine see.
 OPTIONS are those of wspushd --help; --config and the variables lead to the same keys as the server has.
 ";
 
-/// What `new` is asked for.
+/// The claims that `new` is asked for.
 #[derive(Default)]
 struct Wanted {
     claims: Claims,
@@ -125,7 +125,7 @@ fn check(args: Vec<OsString>) -> Result<String, ExitCode> {
     verdict.outcome.map(|claims| shown(&claims)).map_err(|error| fail(&error, EXIT_REFUSED))
 }
 
-/// What a token means, a line for each thing that it says.
+/// The meaning of a token, a line for each thing that it says.
 fn shown(claims: &Claims) -> String {
     let Claims { user, channels, rights: Rights { expires_s, allow, publish, info } } = claims;
     let mut text = match expires_s {
