@@ -76,7 +76,8 @@ impl<S: Socket> Reactor<S> {
             }
         };
         let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
-        // What other threads have pushed by now came before the join. Nobody comes or goes between that and the next.
+        // Publications that other threads have made by now came before the join. Between that and the next step
+        // nobody comes or goes.
         self.carry_out_commands();
         let channels = self.open_channels(index, &accept)?;
         let chosen = match &accept.protocol {
@@ -94,14 +95,14 @@ impl<S: Socket> Reactor<S> {
         Ok(self.open(index, kind, accept, &channels))
     }
 
-    /// What the query may say. Where a host decides, the rest of it is the host's.
+    /// The query's parameters. Where a host decides, all others are the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
         let parameters = kind.request().map_or(&[][..], |request| request.query);
         let bad = |refusal| (refusal, RefuseReason::BadRequest);
         let query = Query::read(upgrade.head, parameters, others).map_err(bad)?;
         if self.config.auth == TokenAuth::None && !has_host && query.text("token").is_some() {
-            // Whoever shows one believes to be known.
+            // A client that shows a token believes to be known.
             let text = "unknown parameter \"token\": this server looks at no tokens (auth is none)";
             return Err(bad(Refusal::fixed(400, text)));
         }
@@ -261,7 +262,7 @@ impl<S: Socket> Reactor<S> {
     }
 }
 
-/// What a refusal with this status counts as.
+/// The reason that a refusal with this status counts as.
 fn reason_of(status: u16) -> RefuseReason {
     match status {
         404 => RefuseReason::NotFound,

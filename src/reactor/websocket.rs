@@ -19,7 +19,7 @@ use super::work::{FRAME, INFLATED};
 /// A ping without payload (RFC 6455 section 5.5.2).
 const PING: [u8; 2] = [0x89, 0];
 
-/// What an event from a client leads to.
+/// The consequence of an event from a client.
 pub(super) enum Next {
     Continue,
     /// The connection's close has begun; what still comes is only looked through for the peer's close frame.
@@ -56,7 +56,7 @@ impl<S: Socket> Reactor<S> {
         let has_room = rest.len() <= CONTROL_FRAME_MAX || self.has_input_room(index, rest.len());
         let is_listened_to = self.connections.slots[index].phase == Phase::Open;
         if !has_room || !is_listened_to {
-            // What a closing connection was saying nobody will hear.
+            // Nobody will hear what a closing connection was saying.
             message::abandon(&mut assembly, &mut self.pool);
         }
         let is_unfinished = assembly.is_some();
@@ -243,7 +243,7 @@ pub(super) fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
     close
 }
 
-/// What a connection that breaks the protocol counts as.
+/// The reason that counts for a connection that breaks the protocol.
 fn cause_of(code: CloseCode) -> CloseReason {
     match code {
         CloseCode::UNSUPPORTED_DATA => CloseReason::Unsupported,

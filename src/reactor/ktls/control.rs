@@ -1,4 +1,4 @@
-//! What the peer says about TLS itself while the kernel decrypts: alerts and new keys. A plain read fails with EIO
+//! The peer's words on TLS itself while the kernel decrypts: alerts and new keys. A plain read fails with EIO
 //! where such a record is next, and it is then read with its type.
 
 use std::io;
@@ -41,7 +41,7 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<Read, Gone> {
         match e.raw_os_error() {
             Some(libc::EIO) => {
-                // What came before it is dealt with first.
+                // The data that came before it is dealt with first.
                 self.take_up(index, &mut buffer[..kept])?;
                 if self.connections.slots[index].flags.any(Flags::PAUSED) {
                     // The record is still there when the answers are written.
@@ -74,7 +74,7 @@ impl<S: Socket> Reactor<S> {
                 self.end_of_stream(index)?;
                 return Ok(Read::Drained);
             }
-            // What a peer warns of does no harm; in TLS 1.3 there is only user_canceled, before a close_notify.
+            // A warning does no harm; in TLS 1.3 there is only user_canceled, before a close_notify.
             (Some(ALERT), [WARNING, _]) => {}
             (Some(ALERT), [_, description]) => {
                 let id = self.connections.slots[index].id(index);
