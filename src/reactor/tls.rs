@@ -153,7 +153,7 @@ impl<S: Socket> Reactor<S> {
         self.after_unsealing(index, &received)
     }
 
-    /// What was in the records goes behind `plain`, and what the protocol answers into [`Tls::records`].
+    /// Appends the contents of the records to `plain`, and puts the protocol's own answer into [`Tls::records`].
     fn open_records(&mut self, index: usize, input: &mut [u8], plain: &mut Vec<u8>) -> Received {
         let mut records = std::mem::take(&mut self.wire.tls.records);
         records.clear();

@@ -28,7 +28,7 @@ pub(super) enum Next {
     Over,
 }
 
-/// What a connection's frames are put together with, taken out while they are.
+/// The state of reading frames from one connection, taken out of the reactor meanwhile.
 struct Reading {
     /// The message under way.
     assembly: Option<Box<Assembly>>,
