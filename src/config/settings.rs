@@ -222,6 +222,8 @@ settings! {
         "Channels at once";
     channels_per_connection_max: usize = 16, integer(Channels, CHANNELS_PER_CONNECTION_MAX, "channels", reload),
         "Channels that one connection may join beyond the default one";
+    commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
+        "Commands that a client of wspush.v1 may give within a second";
     channel_idle_ms: u64 = 300_000, integer(Channels, CHANNEL_IDLE_MS, "ms", reload),
         "A channel without subscribers and publications for this long is forgotten, sooner where room is needed";
     log_publications: usize = 1_024, integer(Channels, LOG_PUBLICATIONS, "publications", restart),

@@ -60,6 +60,7 @@ mod tls;
 pub mod transport;
 mod unix_path;
 mod upgrade;
+mod v1;
 mod websocket;
 mod wire;
 mod work;

@@ -223,11 +223,13 @@ impl<S> Slot<S> {
         ConnId::new(index as u32, self.serial)
     }
 
-    /// Sets the window agreed on for permessage-deflate, see [`Flags::window_bits`]. The deflated form is made for
-    /// everybody, so only those take it whose window is the largest.
-    pub fn set_window(&mut self, bits: u8) {
+    /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. A deflated form
+    /// is made for everybody, so only those take it whose window is the largest.
+    pub fn speak(&mut self, transport: Transport, bits: u8) {
+        self.transport = transport;
         self.flags.set_window_bits(bits);
-        self.form = if bits == WINDOW_BITS_MAX { Form::Deflated } else { Form::Plain };
+        let form = transport.form();
+        self.form = if bits == WINDOW_BITS_MAX { form.deflated() } else { form };
     }
 
     /// Input that was kept from the last read and comes before the next one.

@@ -207,7 +207,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// The peer has broken the protocol: says so, and hears nothing more.
-    fn violation(&mut self, index: usize, violation: Violation) -> Next {
+    pub(super) fn violation(&mut self, index: usize, violation: Violation) -> Next {
         if self.connections.slots[index].phase == Phase::Open {
             let cause = cause_of(violation.code);
             self.answer_and_close(index, violation.code, violation.reason, cause);
