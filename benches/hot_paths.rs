@@ -71,7 +71,7 @@ fn handshakes(c: &mut Criterion) {
             out.clear();
             let (head, _) = head::parse(black_box(support::REQUEST), 8_192).unwrap().unwrap();
             let upgrade = handshake::check(&head).unwrap();
-            handshake::respond(upgrade.key, None, None, &mut out);
+            handshake::respond(upgrade.key, None, None, |_| {}, &mut out);
         });
     });
 }

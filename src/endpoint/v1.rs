@@ -110,18 +110,19 @@ pub fn push_history(
 mod tests {
     use super::*;
     use crate::protocol::Opcode;
-    use crate::push::{Encoded, Log, Message, Place};
+    use crate::push::{Channels, DEFAULT, Encoded, LogLimits, Message, Place};
     use serde_json::Value;
 
     #[test]
     fn what_the_configuration_lets_clients_receive() {
         let config = Config::default();
-        let refused = |channel, has_host| may_receive(channel, &config, has_host).err().map(|denial| denial.code);
+        let refused =
+            |channel, has_host| may_receive(channel, &config, has_host).err().map(|denial| denial.code);
         assert_eq!((refused("public.news", false), refused(DEFAULT_NAME, false)), (None, None));
         assert_eq!(refused("secret", false), Some(ErrorCode::Forbidden));
         assert_eq!(refused("public.news", true), Some(ErrorCode::Forbidden), "that is the host's");
         let why = may_receive("secret", &config, false).unwrap_err().why;
-        assert_eq!(why, "channel "secret" is not open to clients (channels)");
+        assert_eq!(why, "channel \"secret\" is not open to clients (channels)");
     }
 
     #[test]
@@ -135,15 +136,17 @@ mod tests {
 
     #[test]
     fn pages_of_history_are_bounded_and_lead_on() {
-        let mut channel = Channel::new("c".into(), 7, Log::new(1, 1 << 20, 100), 100, 0);
+        let limits = LogLimits { bytes: 1 << 20, publications: 100, sum_bytes: 1 << 24 };
+        let mut channels = Channels::new(limits, 7);
         for offset in 1..=9 {
             let text = "x".repeat(20_000);
             let place = Place { offset, receipt: offset, now_us: 0, unix_ms: 1_000 + offset };
-            channel.append(&Encoded::plain(&Message::Text(&text).to_frame()), place);
+            channels.append(DEFAULT, &Encoded::plain(&Message::Text(&text).to_frame()), place);
         }
+        let channel = channels.get(DEFAULT);
         let page = |since, limit| {
             let mut out = b"before".to_vec();
-            push_history(Id("4"), &channel, (since, 2_000), limit, &mut out);
+            push_history(Id("4"), channel, (since, 2_000), limit, &mut out);
             assert!(out.len() < 80_000);
             let page: Value = serde_json::from_slice(&out[6..]).unwrap();
             assert_eq!((&page["id"], &page["history"]["offset"]), (&4.into(), &9.into()));

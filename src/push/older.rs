@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::protocol::envelope::Origin;
 use crate::protocol::Enveloper;
+use crate::protocol::envelope::Origin;
 
 use super::form::Form;
 use super::history::Logged;

@@ -127,12 +127,12 @@ impl<S: Socket> Reactor<S> {
                     self.bring_up_to_date(index, None);
                 }
             }
-            Command::Subscribe { conn, channel } => match self.subscribe(conn, &channel) {
+            Command::Subscribe { conn, channel, since } => match self.subscribe(conn, &channel, since) {
                 // Who has gone meanwhile needs nothing.
                 Ok(()) | Err(NotSubscribed::NoSuchConnection) => {}
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
-            Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
+            Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
             Command::Reload(renewal) => self.reload(*renewal),
         }
     }

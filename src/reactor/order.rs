@@ -152,7 +152,7 @@ impl<S: Socket> Reactor<S> {
                 after,
                 match action {
                     Action::Close(code, reason) => Command::Close { conn, code, reason },
-                    Action::Subscribe(channel) => Command::Subscribe { conn, channel },
+                    Action::Subscribe(channel, since) => Command::Subscribe { conn, channel, since },
                     Action::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
                     Action::Nothing => Command::BringUpToDate { conn },
                 },

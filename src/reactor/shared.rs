@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT};
+use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
@@ -60,6 +60,8 @@ pub enum Command {
         conn: ConnId,
         /// The channel.
         channel: String,
+        /// From where on.
+        since: Since,
     },
     /// Let it receive the channel no more.
     Unsubscribe {

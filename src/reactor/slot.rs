@@ -362,8 +362,15 @@ mod tests {
     #[test]
     fn the_deflated_form_is_for_the_largest_window() {
         let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        for (bits, form) in [(15, Form::Deflated), (14, Form::Plain), (0, Form::Plain)] {
-            slot.set_window(bits);
+        let (plain, v1) = (Transport::WebSocket, Transport::V1);
+        for (transport, bits, form) in [
+            (plain, 15, Form::Deflated),
+            (plain, 14, Form::Plain),
+            (plain, 0, Form::Plain),
+            (v1, 15, Form::EnvelopeDeflated),
+            (v1, 14, Form::Envelope),
+        ] {
+            slot.speak(transport, bits);
             assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
         }
     }

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
-use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals};
+use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat, refusals, v1};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Entry, Since};
 
 use super::directory::NoChannel;
 use super::reactor::Reactor;
@@ -49,29 +49,64 @@ impl<S: Socket> Reactor<S> {
         let query = self.query(upgrade, kind, has_host)?;
         self.check_origin(index, upgrade, has_host)?;
         self.check_room()?;
-        let accept = match kind {
+        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let mut accept = match kind {
             Kind::Push => self.ask_handler(index, upgrade, &query)?,
             Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
             Kind::Chat => {
                 self.connections.guests += 1;
                 let user = Some(chat::guest_name(self.connections.guests));
-                Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
+                let channels = vec![chat::CHANNEL.to_owned()];
+                Accept { user, broadcast: false, channels, ..Accept::default() }
             }
         };
+        accept.broadcast &= beginnings.broadcast;
         // What other threads have pushed by now came before the join. Nobody comes or goes between that and the next.
         self.carry_out_commands();
-        let channels = self.open_channels(index, &accept)?;
-        let chosen = match &accept.protocol {
-            Some(own) => upgrade.protocols().find(|offered| offered == own),
-            None => upgrade.choose(&self.config.subprotocols),
-        };
+        let channels = self.open_channels(index, &accept, &beginnings)?;
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
-        handshake::respond(upgrade.key, chosen, deflate, &mut self.scratch.replies);
-        let slot = &mut self.connections.slots[index];
-        slot.transport = Transport::WebSocket;
-        slot.set_window(deflate.map_or(0, Agreement::window_bits));
-        self.open(index, kind, accept, &channels);
+        let chosen = self.choose(upgrade, kind, &accept);
+        let transport = match chosen {
+            Some(v1::PROTOCOL) if kind == Kind::Push => Transport::V1,
+            _ => Transport::WebSocket,
+        };
+        self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
+        let entries = self.open(index, kind, &accept, &channels);
+        let mut replies = std::mem::take(&mut self.scratch.replies);
+        let positions = |out: &mut Vec<u8>| match kind {
+            Kind::Push => self.put_positions(index, out),
+            Kind::Chat | Kind::Echo | Kind::Refused => {}
+        };
+        handshake::respond(upgrade.key, chosen, deflate, positions, &mut replies);
+        self.scratch.replies = replies;
+        if transport == Transport::V1 {
+            self.greet_v1(index, &entries);
+        }
+        self.greet(index, kind, accept);
+        if channels.iter().any(|(_, since)| *since != Since::Head) {
+            self.offer_all_missed(index, &channels);
+        }
         Ok(())
+    }
+
+    /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
+    fn choose<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, accept: &Accept) -> Option<&'a str> {
+        let is_ours = |offered: &&str| match &accept.protocol {
+            Some(own) => offered == own,
+            None => {
+                kind == Kind::Push && *offered == v1::PROTOCOL
+                    || self.config.subprotocols.iter().any(|own| own == offered)
+            }
+        };
+        upgrade.protocols().find(is_ours)
+    }
+
+    /// Behind the 101, and what the host has said to that: publications that were there before the client came.
+    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
+        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
+            self.send_replies(index);
+        }
+        channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
     }
 
     /// What the query may say. Where a host decides, the rest of it is the host's.
@@ -155,14 +190,23 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
-    /// All of them, or none.
-    fn open_channels(&mut self, index: usize, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
-        let mut channels = Vec::with_capacity(accept.channels.len());
+    /// All of them, or none; and from where on each is received. The default channel is among them.
+    fn open_channels(
+        &mut self,
+        index: usize,
+        accept: &Accept,
+        beginnings: &Beginnings,
+    ) -> Result<Vec<(ChannelId, Since)>, Refused> {
+        let since = |name: &str| {
+            let own = accept.since.iter().find(|(channel, _)| channel == name);
+            own.map_or_else(|| beginnings.of(name), |(_, since)| *since)
+        };
+        let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
         for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
             match self.open_channel(index, name) {
-                Ok(id) => channels.push(id),
+                Ok(id) => channels.push((id, since(name))),
                 Err(problem) => {
-                    channels.into_iter().for_each(|id| self.vacate(id));
+                    channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
                     let (status, reason) = match problem {
                         NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
                         _ => (503, RefuseReason::Channels),
@@ -171,29 +215,40 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
+        if accept.broadcast {
+            channels.push((DEFAULT, since(DEFAULT_NAME)));
+        }
         // In their order they are joined without moving those that were joined before.
-        channels.sort_unstable_by_key(|id| id.0);
-        channels.dedup();
+        channels.sort_unstable_by_key(|(id, _)| id.0);
         Ok(channels)
     }
 
-    fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+    fn open(
+        &mut self,
+        index: usize,
+        kind: Kind,
+        accept: &Accept,
+        channels: &[(ChannelId, Since)],
+    ) -> Vec<(ChannelId, Entry)> {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
         self.connections.census.deflating += usize::from(slot.flags.window_bits() > 0);
-        if accept.broadcast {
-            self.join(index, DEFAULT, Since::Head);
-        }
         if let Some(user) = &accept.user {
-            self.connections.slots[index].extra_mut().user = Some(user.as_str().into());
+            slot.extra_mut().user = Some(user.as_str().into());
         }
-        if !channels.is_empty() {
-            self.connections.slots[index].extra_mut().memberships.reserve(channels.len());
+        let named = channels.iter().filter(|(id, _)| *id != DEFAULT).count();
+        if named > 0 {
+            slot.extra_mut().memberships.reserve(named);
         }
-        for &id in channels {
-            self.join(index, id, Since::Head);
+        let mut entries = Vec::new();
+        for &(id, since) in channels {
+            let entry = match id {
+                DEFAULT => self.join(index, DEFAULT, since),
+                id => self.join_opened(index, id, since),
+            };
+            entries.extend(entry.map(|entry| (id, entry)));
         }
         self.connections.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;
@@ -203,6 +258,11 @@ impl<S: Socket> Reactor<S> {
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }
+        entries
+    }
+
+    /// Lets the host, or the demo, say something to a connection that has opened.
+    fn greet(&mut self, index: usize, kind: Kind, accept: Accept) {
         match kind {
             // Before anything that the client has said already: its session may be over by now.
             Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::channel_name_ok;
+use crate::endpoint::ConnId;
 use crate::endpoint::v1::{self, Denial};
 use crate::metrics::WorkKind;
 use crate::protocol::Opcode;
@@ -15,6 +16,7 @@ use super::reactor::{READ_BYTES, Reactor, Scratch};
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
+use super::transport::Transport;
 use super::websocket::Next;
 use super::work::{BYTES, MESSAGE, NAME};
 
@@ -136,7 +138,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.may_receive_v1(channel)?;
         let conn = self.connections.slots[index].id(index);
-        let (known, entry) = match self.begin_subscription(conn, channel, since) {
+        let (_, known, entry) = match self.begin_subscription(conn, channel, since) {
             Ok(begun) => begun,
             Err(problem) => return Err(not_subscribed(&problem, self.config.channels_per_connection_max)),
         };
@@ -162,6 +164,26 @@ impl<S: Socket> Reactor<S> {
             self.say_v1(index, Some(id), &ServerMessage::Unsubscribed { channel, reason: None });
         }
         Ok(())
+    }
+
+    /// Ends a subscription that the connection has not asked to end.
+    pub(super) fn end_subscription(&mut self, conn: ConnId, channel: &str) {
+        let index = self.find_open(conn).filter(|&index| {
+            self.connections.slots[index].transport == Transport::V1 && self.receives(index, channel)
+        });
+        self.unsubscribe(conn, channel);
+        if let Some(index) = index.filter(|_| self.find_open(conn).is_some()) {
+            let over = ServerMessage::Unsubscribed { channel, reason: Some("ended by the server") };
+            self.aside(index, |reactor| reactor.say_v1(index, None, &over));
+        }
+    }
+
+    /// Says something to a connection that is not the one at hand.
+    pub(super) fn aside(&mut self, index: usize, say: impl FnOnce(&mut Self)) {
+        let replies = std::mem::take(&mut self.scratch.replies);
+        say(self);
+        let said = std::mem::replace(&mut self.scratch.replies, replies);
+        self.push_out(index, &said);
     }
 
     fn tell_history(
@@ -190,7 +212,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Says where a subscription has begun, and what it does not get.
-    fn tell_subscribed(&mut self, index: usize, id: Option<Id<'_>>, channel: &str, entry: &Entry) {
+    pub(super) fn tell_subscribed(&mut self, index: usize, id: Option<Id<'_>>, channel: &str, entry: &Entry) {
         let Position { epoch, offset } = entry.position;
         let recovered = entry.recovery.map(|recovery| recovery == Recovery::Whole);
         let subscribed = ServerMessage::Subscribed { channel, epoch, offset, recovered, presence: None };
@@ -230,7 +252,9 @@ fn not_subscribed(problem: &NotSubscribed, max: usize) -> Denial {
             let why = format!("a connection receives at most {max} channels (channels_per_connection_max)");
             Denial::new(ErrorCode::Limit, why)
         }
-        NotSubscribed::NoChannel(NoChannel::BadName) => Denial::new(ErrorCode::BadRequest, problem.to_string()),
+        NotSubscribed::NoChannel(NoChannel::BadName) => {
+            Denial::new(ErrorCode::BadRequest, problem.to_string())
+        }
         NotSubscribed::NoChannel(NoChannel::NotYet) | NotSubscribed::NoSuchConnection => {
             Denial::new(ErrorCode::TryAgain, problem.to_string())
         }

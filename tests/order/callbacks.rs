@@ -10,6 +10,7 @@ use crate::sim::handler::Seen;
 use crate::sim::world::{World, text};
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
+use wspush::push::Since;
 use wspush::reactor::{Command, ListenerRole, Shared, Wake};
 use wspush::{CloseCode, Config, ConnId, Message};
 
@@ -66,7 +67,7 @@ impl Script {
                 Deed::Join(n, channel)
             }
             "join" => {
-                command(Command::Subscribe { conn, channel: channel.clone() });
+                command(Command::Subscribe { conn, channel: channel.clone(), since: Since::Head });
                 Deed::Join(other, channel)
             }
             "leave" if other == n => {
