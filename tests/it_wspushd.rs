@@ -42,3 +42,4 @@ mod stats;
 mod syscalls;
 mod tls;
 mod unix_admin;
+mod v1;
