@@ -41,5 +41,6 @@ mod slow_consumers;
 mod stats;
 mod syscalls;
 mod tls;
+mod tokens;
 mod unix_admin;
 mod v1;

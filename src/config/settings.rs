@@ -6,8 +6,9 @@ use super::field::{
     shown_optional, shown_text, token,
 };
 use super::setting::{Group, Kind, Setting};
+use super::tokens::{auth_secret, cookie, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
-use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer};
+use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
 use crate::limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -177,6 +178,32 @@ settings! {
     subprotocols: Vec<String> = Vec::new(),
         list(Network, LIST_MAX, "a token as in RFC 6455", reload, check_subprotocol),
         "Subprotocols offered; the client's first match is chosen";
+    auth: TokenAuth = TokenAuth::None, text(Auth, Kind::Choice(TokenAuth::NAMES), reload),
+        "Tokens (JWT) of clients at /ws: not looked at; checked where there is one; or nobody comes in without";
+    /// The first one signs; all of them are taken, so that one can be replaced while tokens by the other are around.
+    auth_secret: Vec<String> = Vec::new(),
+        row(
+            Auth,
+            Kind::List { max: limits::AUTH_KEYS_MAX, of: "32 to 256 visible characters of ASCII without a comma" },
+            reload,
+            true,
+            |value| entries(value, auth_secret),
+            shown_entries
+        ),
+        "Secrets shared with whoever signs tokens by HS256";
+    auth_public_keys: Vec<String> = Vec::new(),
+        list(Auth, AUTH_KEYS_MAX, "a PEM file's name", reload, file),
+        "Public keys or certificates of whoever signs tokens: RSA, P-256, P-384, Ed25519";
+    auth_jwks: Option<String> = None,
+        row(Auth, Kind::Text("a file's name"), reload, false, optional_file, shown_optional),
+        "An identity provider's document of public keys (JWKS)";
+    auth_audience: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
+        "Names of this server, of which a token's aud has to have one; with none, aud is not looked at";
+    auth_issuer: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
+        "Names of which a token's iss has to be one; with none, iss is not looked at";
+    auth_cookie: Option<String> = None,
+        row(Auth, Kind::Text("a cookie's name"), reload, false, cookie, shown_optional),
+        "The cookie that has the token, where no header and no subprotocol has";
     max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
         "Open connections on the public listeners; one more is answered 503";
     admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),
@@ -184,6 +211,8 @@ settings! {
     connections_per_address_max: u32 = 0, integer(Limits, CONNECTIONS_PER_ADDRESS_MAX, "connections", reload),
         "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
          listener; 0: no cap";
+    commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
+        "Commands that a client of wspush.v1 may give within a second";
     handshake_bytes_max: usize = 8 << 10, integer(Limits, HANDSHAKE_BYTES_MAX, "bytes", restart),
         "Size of a request head";
     message_bytes_max: usize = 64 << 10, integer(Limits, MESSAGE_BYTES_MAX, "bytes", reload),
@@ -222,8 +251,6 @@ settings! {
         "Channels at once";
     channels_per_connection_max: usize = 16, integer(Channels, CHANNELS_PER_CONNECTION_MAX, "channels", reload),
         "Channels that one connection may join beyond the default one";
-    commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
-        "Commands that a client of wspush.v1 may give within a second";
     channel_idle_ms: u64 = 300_000, integer(Channels, CHANNEL_IDLE_MS, "ms", reload),
         "A channel without subscribers and publications for this long is forgotten, sooner where room is needed";
     log_publications: usize = 1_024, integer(Channels, LOG_PUBLICATIONS, "publications", restart),

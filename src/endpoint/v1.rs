@@ -48,7 +48,9 @@ pub fn may_receive(channel: &str, config: &Config, has_host: bool) -> Result<(),
     if channel == DEFAULT_NAME || config.channels.iter().any(|pattern| pattern_matches(pattern, channel)) {
         return Ok(());
     }
-    Err(Denial::forbidden(format!("channel {channel:?} is not open to clients (channels)")))
+    let why =
+        format!("channel {channel:?} is not open to clients (channels), and no token allows it (allow)");
+    Err(Denial::forbidden(why))
 }
 
 /// Clients don't publish.
@@ -122,7 +124,10 @@ mod tests {
         assert_eq!(refused("secret", false), Some(ErrorCode::Forbidden));
         assert_eq!(refused("public.news", true), Some(ErrorCode::Forbidden), "that is the host's");
         let why = may_receive("secret", &config, false).unwrap_err().why;
-        assert_eq!(why, "channel \"secret\" is not open to clients (channels)");
+        assert_eq!(
+            why,
+            "channel \"secret\" is not open to clients (channels), and no token allows it (allow)"
+        );
     }
 
     #[test]

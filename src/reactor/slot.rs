@@ -3,6 +3,7 @@
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
+use crate::auth::Rights;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -141,6 +142,8 @@ pub struct Extra {
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
     pub user: Option<Box<str>>,
+    /// What its token says.
+    pub rights: Option<Box<Rights>>,
     /// The message coming in.
     pub assembly: Option<Box<Assembly>>,
     /// The request coming in.
@@ -223,8 +226,8 @@ impl<S> Slot<S> {
         ConnId::new(index as u32, self.serial)
     }
 
-    /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. A deflated form
-    /// is made for everybody, so only those take it whose window is the largest.
+    /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. Deflated forms
+    /// are made for everybody, so only those take them whose window is the largest.
     pub fn speak(&mut self, transport: Transport, bits: u8) {
         self.transport = transport;
         self.flags.set_window_bits(bits);
@@ -286,6 +289,11 @@ impl<S> Slot<S> {
         self.extra.as_ref().and_then(|extra| extra.user.as_deref())
     }
 
+    /// What its token says.
+    pub fn rights(&self) -> Option<&Rights> {
+        self.extra.as_ref().and_then(|extra| extra.rights.as_deref())
+    }
+
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
@@ -320,6 +328,7 @@ impl Extra {
             && self.mid.is_none()
             && self.outbox.is_none()
             && self.user.is_none()
+            && self.rights.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
@@ -343,8 +352,9 @@ mod tests {
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
-        // The allocator hands out 112 bytes for 96 as well.
-        assert_eq!(size_of::<Extra>(), 104);
+        // The allocator hands out 112 bytes for 96 as well. Who has a token has its rights as well.
+        assert_eq!(size_of::<Extra>(), 112);
+        assert_eq!(size_of::<Rights>(), 64);
     }
 
     #[test]

@@ -117,10 +117,14 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn may_receive_v1(&mut self, channel: &str) -> Result<(), Denial> {
+    fn may_receive_v1(&mut self, index: usize, channel: &str) -> Result<(), Denial> {
         self.work.charge(WorkKind::Names, (1 + self.config.channels.len() as u64) * NAME);
         if !channel_name_ok(channel) {
             return Err(Denial::new(ErrorCode::BadRequest, PushError::BadChannel.to_string()));
+        }
+        let rights = self.connections.slots[index].rights();
+        if rights.is_some_and(|rights| rights.may_subscribe(channel)) {
+            return Ok(());
         }
         v1::may_receive(channel, &self.config, self.handler.is_host())
     }
@@ -136,7 +140,7 @@ impl<S: Socket> Reactor<S> {
             let why = format!("channel {channel:?} is received already");
             return Err(Denial::new(ErrorCode::AlreadySubscribed, why));
         }
-        self.may_receive_v1(channel)?;
+        self.may_receive_v1(index, channel)?;
         let conn = self.connections.slots[index].id(index);
         let (_, known, entry) = match self.begin_subscription(conn, channel, since) {
             Ok(begun) => begun,
@@ -194,7 +198,7 @@ impl<S: Socket> Reactor<S> {
         (since, limit): (Since, u64),
     ) -> Result<(), Denial> {
         if !self.receives(index, channel) {
-            self.may_receive_v1(channel)?;
+            self.may_receive_v1(index, channel)?;
         }
         let mut page = std::mem::take(&mut self.scratch.said);
         match self.channels.find(channel) {
