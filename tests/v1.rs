@@ -79,7 +79,8 @@ fn a_client_is_told_who_it_is_and_where_it_stands() {
     let headers = [("Content-Type", "application/octet-stream")];
     daemon.ask("POST", "/push", &headers, &[0, 255]);
     daemon.wait_delivered(&receipts[1]["receipt"]);
-    let envelope = |offset: u64, name: &str, data: &str| json!({"channel": "broadcast", "epoch": epoch, "offset": offset, name: data});
+    let (channel, epoch) = ("broadcast", &epoch);
+    let envelope = |offset: u64, name: &str, data: &str| json!({"channel": channel, "epoch": epoch, "offset": offset, name: data});
     assert_eq!(
         client.0.text(),
         format!(r#"{{"channel":"broadcast","epoch":"{epoch}","offset":2,"data":"say \"hi\"\n"}}"#)
@@ -145,7 +146,9 @@ fn who_was_away_comes_back_for_what_it_has_missed() {
         assert_eq!((at, recovered, offsets(&said)), (4, Some(true), vec![5, 6]));
         let (at, recovered, said) = back(format!("{epoch}.2"));
         assert_eq!((at, recovered, offsets(&said)), (2, Some(true), vec![3, 4, 5, 6]));
-        let missed = |from: u64| json!({"missed": {"channel": "public.a", "epoch": epoch.to_string(), "from": from, "to": 6}});
+        let (channel, life) = ("public.a", epoch.to_string());
+        let missed =
+            |from: u64| json!({"missed": {"channel": channel, "epoch": life, "from": from, "to": 6}});
         assert_eq!(back(format!("{epoch}.1")), (6, Some(false), vec![missed(2)]));
         assert_eq!(back("17.3".to_owned()), (6, Some(false), vec![missed(1)]));
         let (at, recovered, said) = back("last:2".to_owned());

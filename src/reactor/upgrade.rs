@@ -88,7 +88,7 @@ impl<S: Socket> Reactor<S> {
         if transport == Transport::V1 {
             self.greet_v1(index, &entries);
         }
-        self.greet(index, kind, accept);
+        self.greet(index, kind, &accept);
         if channels.iter().any(|(_, since)| *since != Since::Head) {
             self.offer_all_missed(index, &channels);
         }
@@ -277,7 +277,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Lets the host, or the demo, say something to a connection that has opened.
-    fn greet(&mut self, index: usize, kind: Kind, accept: Accept) {
+    fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) {
         match kind {
             // Before anything that the client has said already: its session may be over by now.
             Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),
