@@ -1,4 +1,4 @@
-//! What time brings: deadlines, heartbeats, and channels out of use.
+//! The work that time brings: deadlines, heartbeats, and channels out of use.
 
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};

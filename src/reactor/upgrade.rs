@@ -64,7 +64,8 @@ impl<S: Socket> Reactor<S> {
         };
         let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
         accept.broadcast &= beginnings.broadcast;
-        // What other threads have pushed by now came before the join. Nobody comes or goes between that and the next.
+        // Publications that other threads have made by now came before the join. Between that and the next step
+        // nobody comes or goes.
         self.carry_out_commands();
         let channels = self.open_channels(index, &accept, &beginnings)?;
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
@@ -95,34 +96,15 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
-    fn choose<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, accept: &Accept) -> Option<&'a str> {
-        let is_ours = |offered: &&str| match &accept.protocol {
-            Some(own) => offered == own,
-            None => {
-                kind == Kind::Push && *offered == v1::PROTOCOL
-                    || self.config.subprotocols.iter().any(|own| own == offered)
-            }
-        };
-        upgrade.protocols().find(is_ours)
-    }
-
-    /// Behind the 101, and what the host has said to that: publications that were there before the client came.
-    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
-        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
-            self.send_replies(index);
-        }
-        channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
-    }
-
-    /// What the query may say. Where a host decides, the rest of it is the host's.
+        accept.broadcast &= beginnings.broadcast;
+    /// The query's parameters. Where a host decides, all others are the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
         let parameters = kind.request().map_or(&[][..], |request| request.query);
         let bad = |refusal| (refusal, RefuseReason::BadRequest);
         let query = Query::read(upgrade.head, parameters, others).map_err(bad)?;
         if self.config.auth == TokenAuth::None && !has_host && query.text("token").is_some() {
-            // Whoever shows one believes to be known.
+            // A client that shows a token believes to be known.
             let text = "unknown parameter \"token\": this server looks at no tokens (auth is none)";
             return Err(bad(Refusal::fixed(400, text)));
         }
@@ -306,7 +288,7 @@ impl<S: Socket> Reactor<S> {
     }
 }
 
-/// What a refusal with this status counts as.
+/// The reason that a refusal with this status counts as.
 fn reason_of(status: u16) -> RefuseReason {
     match status {
         404 => RefuseReason::NotFound,
