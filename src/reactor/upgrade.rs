@@ -96,7 +96,26 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-        accept.broadcast &= beginnings.broadcast;
+    /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
+    fn choose<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, accept: &Accept) -> Option<&'a str> {
+        let is_ours = |offered: &&str| match &accept.protocol {
+            Some(own) => offered == own,
+            None => {
+                kind == Kind::Push && *offered == v1::PROTOCOL
+                    || self.config.subprotocols.iter().any(|own| own == offered)
+            }
+        };
+        upgrade.protocols().find(is_ours)
+    }
+
+    /// Behind the 101, and what the host has said to that: publications that were there before the client came.
+    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
+        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
+            self.send_replies(index);
+        }
+        channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
+    }
+
     /// The query's parameters. Where a host decides, all others are the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
