@@ -80,7 +80,12 @@ fn a_client_is_told_who_it_is_and_where_it_stands() {
     daemon.ask("POST", "/push", &headers, &[0, 255]);
     daemon.wait_delivered(&receipts[1]["receipt"]);
     let (channel, epoch) = ("broadcast", &epoch);
-    let envelope = |offset: u64, name: &str, data: &str| json!({"channel": channel, "epoch": epoch, "offset": offset, name: data});
+    let whole = |offset: u64| json!({"channel": channel, "epoch": epoch, "offset": offset});
+    let envelope = |offset: u64, name: &str, data: &str| {
+        let mut envelope = whole(offset);
+        envelope[name] = data.into();
+        envelope
+    };
     assert_eq!(
         client.0.text(),
         format!(r#"{{"channel":"broadcast","epoch":"{epoch}","offset":2,"data":"say \"hi\"\n"}}"#)
