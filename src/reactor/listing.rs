@@ -6,6 +6,7 @@ use crate::endpoint::control::{List, Page};
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
@@ -97,15 +98,14 @@ impl<S: Socket> Reactor<S> {
         }
         let goes_on = goes_on && self.exit.draining.is_none();
         admin::page(&page).write(&mut self.scratch.replies, goes_on, is_head);
-        self.send_replies(index);
-        if !self.connections.slots.contains(index) {
+        if self.send_replies(index) == Err(Gone) {
             return;
         }
         if goes_on {
             // The edge of what it has said meanwhile has passed.
             self.readable(index, true, FIRST);
         } else {
-            self.finish(index);
+            let _ = self.finish(index);
         }
     }
 }

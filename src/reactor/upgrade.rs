@@ -14,6 +14,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Entry, Since};
 
+use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
@@ -25,27 +26,41 @@ use super::work::NAME;
 pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Opens a WebSocket (RFC 6455 section 4.2.2). On success the 101 is written or on its way, and the
-    /// connection receives what is published from now on; or it is refused by a close frame, and may be gone already.
-    pub(super) fn upgrade(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refusal> {
+    /// Opens a WebSocket (RFC 6455 section 4.2.2). None: the 101 is on its way, and the connection receives what is
+    /// published from now on; or it is refused by a close frame. Else how it is to be refused.
+    pub(super) fn upgrade(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        kind: Kind,
+    ) -> Result<Option<Refusal>, Gone> {
         let upgrade = match handshake::check(head) {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                return Err(refusal);
+                return Ok(Some(refusal));
             }
         };
-        let Err((refusal, reason)) = self.decide(index, &upgrade, kind) else { return Ok(()) };
+        let (refusal, reason) = match self.decide(index, &upgrade, kind) {
+            Ok(opened) => return opened.map(|()| None),
+            Err(refused) => refused,
+        };
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason, &refusal.reason, peer);
         if !refusals::asks_for_close(head) {
-            return Err(refusal);
+            return Ok(Some(refusal));
         }
-        self.refuse_by_close(index, &upgrade, &refusal);
-        Ok(())
+        self.refuse_by_close(index, &upgrade, &refusal)?;
+        Ok(None)
     }
 
-    fn decide(&mut self, index: usize, upgrade: &Upgrade<'_>, kind: Kind) -> Result<(), Refused> {
+    /// Lets a client in, or not.
+    fn decide(
+        &mut self,
+        index: usize,
+        upgrade: &Upgrade<'_>,
+        kind: Kind,
+    ) -> Result<Result<(), Gone>, Refused> {
         let has_host = kind == Kind::Push && self.handler.is_host();
         let query = self.query(upgrade, kind, has_host)?;
         self.check_origin(index, upgrade, has_host)?;
@@ -89,11 +104,7 @@ impl<S: Socket> Reactor<S> {
         if transport == Transport::V1 {
             self.greet_v1(index, &entries);
         }
-        self.greet(index, kind, &accept);
-        if channels.iter().any(|(_, since)| *since != Since::Head) {
-            self.offer_all_missed(index, &channels);
-        }
-        Ok(())
+        Ok(self.greet(index, kind, &accept).and_then(|()| self.offer_all_missed(index, &channels)))
     }
 
     /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
@@ -109,11 +120,15 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Behind the 101, and what the host has said to that: publications that were there before the client came.
-    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
-        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
-            self.send_replies(index);
+    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) -> Result<(), Gone> {
+        if channels.iter().all(|(_, since)| *since == Since::Head) {
+            return Ok(());
+        }
+        if self.connections.slots[index].phase == Phase::Open {
+            self.send_replies(index)?;
         }
         channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
+        self.connections.there(index)
     }
 
     /// The query's parameters. Where a host decides, all others are the host's.
@@ -278,16 +293,17 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Lets the host, or the demo, say something to a connection that has opened.
-    fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) {
+    fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) -> Result<(), Gone> {
         match kind {
             // Before anything that the client has said already: its session may be over by now.
-            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),
+            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session))?,
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }
+        Ok(())
     }
 
     /// Counts and logs a client that was refused.

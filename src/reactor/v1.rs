@@ -11,6 +11,7 @@ use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::v1::{Call, Command, ErrorCode, Fault, HistoryPage, Id, ServerMessage};
 use crate::push::{ChannelId, Entry, Gap, Message, Position, PushError, Recovery, Since};
 
+use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
 use super::slot::Phase;
@@ -46,6 +47,26 @@ impl CommandCounts {
     }
 }
 
+/// Why a command was not carried out.
+enum Undone {
+    /// The client is told why.
+    Denied(Denial),
+    /// There is nobody to be told.
+    Gone,
+}
+
+impl From<Denial> for Undone {
+    fn from(denial: Denial) -> Undone {
+        Undone::Denied(denial)
+    }
+}
+
+impl From<Gone> for Undone {
+    fn from(Gone: Gone) -> Undone {
+        Undone::Gone
+    }
+}
+
 impl<S: Socket> Reactor<S> {
     /// Tells a connection that has opened who it is, and where it stands in each of its channels.
     pub(super) fn greet_v1(&mut self, index: usize, entries: &[(ChannelId, Entry)]) {
@@ -62,7 +83,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// A message from a client.
-    pub(super) fn v1_message(&mut self, index: usize, message: Message<'_>) -> Next {
+    pub(super) fn v1_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         self.metrics.messages_in += 1;
         self.work.charge(WorkKind::Frames, MESSAGE + message.bytes().len() as u64 / BYTES);
         let Message::Text(text) = message else {
@@ -74,7 +95,7 @@ impl<S: Socket> Reactor<S> {
             Err(Fault::Unreadable(violation)) => return self.violation(index, violation),
             Err(Fault::Refused { id, code, why }) => {
                 self.deny(index, id, &Denial { code, why });
-                return Next::Continue;
+                return Ok(Next::Continue);
             }
         };
         let max = self.config.commands_per_second_max;
@@ -82,33 +103,33 @@ impl<S: Socket> Reactor<S> {
         if !self.connections.command_counts.allow(conn, self.now.mono_ms(), max) {
             let why = format!("more than {max} commands within a second (commands_per_second_max)");
             self.deny(index, Some(command.id), &Denial::new(ErrorCode::Limit, why));
-            return Next::Continue;
+            return Ok(Next::Continue);
         }
-        if let Err(denial) = self.obey(index, &command) {
-            self.deny(index, Some(command.id), &denial);
+        match self.obey(index, &command) {
+            Ok(()) => {}
+            Err(Undone::Denied(denial)) => self.deny(index, Some(command.id), &denial),
+            Err(Undone::Gone) => return Err(Gone),
         }
-        match self.connections.slots.get(index) {
-            Some(slot) if slot.serial == conn.1 && slot.phase == Phase::Open => Next::Continue,
-            _ => Next::Closing,
-        }
+        let is_open = self.connections.slots[index].phase == Phase::Open;
+        Ok(if is_open { Next::Continue } else { Next::Closing })
     }
 
     /// Does what a client asks for, and answers; or says why not.
-    fn obey(&mut self, index: usize, command: &Command<'_>) -> Result<(), Denial> {
+    fn obey(&mut self, index: usize, command: &Command<'_>) -> Result<(), Undone> {
         let id = command.id;
         match &command.call {
-            Call::Subscribe { token: Some(_), .. } | Call::Refresh { .. } => Err(v1::no_tokens()),
+            Call::Subscribe { token: Some(_), .. } | Call::Refresh { .. } => Err(v1::no_tokens().into()),
             Call::Subscribe { channel, presence: true, .. } | Call::Presence { channel } => {
-                Err(v1::no_presence(channel))
+                Err(v1::no_presence(channel).into())
             }
             Call::Subscribe { channel, since, .. } => {
                 self.subscribe_v1(index, id, channel, v1::since(since.as_deref())?.unwrap_or_default())
             }
             Call::Unsubscribe { channel } => self.unsubscribe_v1(index, id, channel),
-            Call::Publish { channel, .. } => Err(v1::no_publishing(channel)),
+            Call::Publish { channel, .. } => Err(v1::no_publishing(channel).into()),
             Call::History { channel, since, limit } => {
                 let since = v1::since(since.as_deref())?.unwrap_or(Since::Earliest);
-                self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))
+                Ok(self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))?)
             }
             Call::Ping => {
                 self.say_v1(index, Some(id), &ServerMessage::Pong {});
@@ -135,35 +156,38 @@ impl<S: Socket> Reactor<S> {
         known.is_some_and(|known| Self::is_subscribed(&self.connections.slots[index], known))
     }
 
-    fn subscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str, since: Since) -> Result<(), Denial> {
+    fn subscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str, since: Since) -> Result<(), Undone> {
         if self.receives(index, channel) {
             let why = format!("channel {channel:?} is received already");
-            return Err(Denial::new(ErrorCode::AlreadySubscribed, why));
+            return Err(Denial::new(ErrorCode::AlreadySubscribed, why).into());
         }
         self.may_receive_v1(index, channel)?;
         let conn = self.connections.slots[index].id(index);
         let (_, known, entry) = match self.begin_subscription(conn, channel, since) {
             Ok(begun) => begun,
-            Err(problem) => return Err(not_subscribed(&problem, self.config.channels_per_connection_max)),
+            Err(problem) => {
+                return Err(not_subscribed(&problem, self.config.channels_per_connection_max).into());
+            }
         };
         if let Some(entry) = entry {
             self.tell_subscribed(index, Some(id), channel, &entry);
         }
         // What it has come back for comes behind the word of it.
-        self.send_replies(index);
+        self.send_replies(index)?;
         self.offer_missed(index, known);
-        Ok(())
+        Ok(self.connections.there(index)?)
     }
 
-    fn unsubscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Denial> {
+    fn unsubscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Undone> {
         if !self.receives(index, channel) {
             let why = format!("channel {channel:?} is not received");
-            return Err(Denial::new(ErrorCode::NotSubscribed, why));
+            return Err(Denial::new(ErrorCode::NotSubscribed, why).into());
         }
         self.work.charge(WorkKind::Names, NAME);
         let conn = self.connections.slots[index].id(index);
-        self.send_replies(index);
+        self.send_replies(index)?;
         self.unsubscribe(conn, channel);
+        self.connections.there(index)?;
         if self.find_open(conn).is_some() {
             self.say_v1(index, Some(id), &ServerMessage::Unsubscribed { channel, reason: None });
         }
@@ -187,7 +211,8 @@ impl<S: Socket> Reactor<S> {
         let replies = std::mem::take(&mut self.scratch.replies);
         say(self);
         let said = std::mem::replace(&mut self.scratch.replies, replies);
-        self.push_out(index, &said);
+        // Whoever is gone misses nothing.
+        let _ = self.push_out(index, &said);
     }
 
     fn tell_history(
