@@ -1,4 +1,4 @@
-//! Whoever was away gets what it has missed: positions, and where a subscription begins.
+//! Clients that were away get what they have missed: positions, and where a subscription begins.
 
 use std::sync::{Arc, Mutex};
 

@@ -8,7 +8,7 @@ use crate::push::{DEFAULT_NAME, Since};
 
 use super::query::Query;
 
-/// What a client has said of its channels beside their names.
+/// A client's word on its channels beside their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beginnings {
     since: BTreeMap<String, Since>,

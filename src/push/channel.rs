@@ -68,7 +68,7 @@ pub struct Channel {
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
     offered: u64,
-    /// Whoever has entered behind the head, and was not offered anything yet, stands no earlier than here.
+    /// Subscribers that have entered behind the head, and were not offered anything yet, stand no earlier than here.
     pub(super) awaited: u64,
     /// Connections that are about to enter.
     pub expected: u32,
@@ -155,6 +155,16 @@ impl Channel {
         self.subscribers == 0 || self.tail_after(lens) <= self.held_from()
     }
 
+    /// Position from which on nothing may be evicted yet.
+    fn held_from(&self) -> u64 {
+        self.offered.min(self.awaited)
+    }
+
+    /// Notes that all who have entered were offered what they have come back for.
+    pub fn end_awaited(&mut self) {
+        self.awaited = u64::MAX;
+    }
+
     /// Where the plain ring's tail will be once a publication of this size has been appended. All forms have the same
     /// bounds and are evicted in step, so the one that takes the most bytes decides.
     #[inline]
@@ -173,16 +183,6 @@ impl Channel {
     /// This channel's part of a publication's envelope, when the publication has this offset.
     pub fn origin(&self, offset: u64) -> Origin<'_> {
         Origin { channel: &self.name, epoch: self.epoch, offset, frame_bytes_max: self.log().bytes_max() }
-    }
-
-    /// Position from which on nothing may be evicted yet.
-    fn held_from(&self) -> u64 {
-        self.offered.min(self.awaited)
-    }
-
-    /// Notes that all who have entered were offered what they have come back for.
-    pub fn end_awaited(&mut self) {
-        self.awaited = u64::MAX;
     }
 
     /// The log in the form that a subscriber takes; `None`: nobody has taken that for a while.

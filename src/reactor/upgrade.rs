@@ -104,7 +104,11 @@ impl<S: Socket> Reactor<S> {
         if transport == Transport::V1 {
             self.greet_v1(index, &entries);
         }
-        Ok(self.greet(index, kind, &accept).and_then(|()| self.offer_all_missed(index, &channels)))
+        let greeted = self.greet(index, kind, &accept);
+        if channels.iter().any(|(_, since)| *since != Since::Head) {
+            self.offer_all_missed(index, &channels);
+        }
+        Ok(greeted.and_then(|()| self.connections.there(index)))
     }
 
     /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
@@ -120,15 +124,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Behind the 101, and what the host has said to that: publications that were there before the client came.
-    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) -> Result<(), Gone> {
-        if channels.iter().all(|(_, since)| *since == Since::Head) {
-            return Ok(());
-        }
-        if self.connections.slots[index].phase == Phase::Open {
-            self.send_replies(index)?;
+    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
+        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
+            // One that is gone now is looked for below.
+            let _ = self.send_replies(index);
         }
         channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
-        self.connections.there(index)
     }
 
     /// The query's parameters. Where a host decides, all others are the host's.

@@ -173,8 +173,10 @@ impl<S: Socket> Reactor<S> {
             self.tell_subscribed(index, Some(id), channel, &entry);
         }
         // What it has come back for comes behind the word of it.
-        self.send_replies(index)?;
+        // Until that is offered, or its subscriber is gone, the log keeps it.
+        let sent = self.send_replies(index);
         self.offer_missed(index, known);
+        sent?;
         Ok(self.connections.there(index)?)
     }
 
@@ -211,7 +213,7 @@ impl<S: Socket> Reactor<S> {
         let replies = std::mem::take(&mut self.scratch.replies);
         say(self);
         let said = std::mem::replace(&mut self.scratch.replies, replies);
-        // Whoever is gone misses nothing.
+        // If it is gone there is nobody to tell.
         let _ = self.push_out(index, &said);
     }
 

@@ -12,7 +12,7 @@ use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
 use wspush::push::Since;
 use wspush::reactor::{Command, ListenerRole, Shared, Wake};
-use wspush::{CloseCode, Config, ConnId, Message};
+use wspush::{CloseCode, Config, ConnId, Message, Since};
 
 /// A host that does what its clients tell it.
 struct Script {

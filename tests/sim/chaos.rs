@@ -324,7 +324,7 @@ impl World {
     }
 }
 
-/// What a client's query says of where a channel begins.
+/// The part of a client's query that says where a channel begins.
 fn begin(client: &mut Client, channel: &str, since: Option<Since>) -> String {
     let Some(since) = since else { return String::new() };
     client.since.insert(channel.to_owned(), since);
