@@ -8,7 +8,7 @@ use crate::push::{Channel, DEFAULT_NAME, Since};
 /// The subprotocol's name.
 pub const PROTOCOL: &str = "wspush.v1";
 
-/// What answers, and its version.
+/// Name and version of the server.
 pub const SERVER: &str = concat!("wspush/", env!("CARGO_PKG_VERSION"));
 
 /// Publications on a page of history, unless the client asks for fewer or more.
@@ -23,7 +23,7 @@ const HISTORY_BYTES: usize = 64 << 10;
 pub struct Denial {
     /// The sort of error.
     pub code: ErrorCode,
-    /// What is wrong, and what would be right.
+    /// The reason, and the way out.
     pub why: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a channel's log has, read publication by publication.
+//! A channel's log, read publication by publication.
 
 use crate::protocol::{Opcode, frame};
 
@@ -12,7 +12,7 @@ use super::since::Since;
 pub struct Logged<'a> {
     /// Text or bytes.
     pub opcode: Opcode,
-    /// What was published.
+    /// Its bytes.
     pub payload: &'a [u8],
 }
 

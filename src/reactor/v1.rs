@@ -172,8 +172,8 @@ impl<S: Socket> Reactor<S> {
         if let Some(entry) = entry {
             self.tell_subscribed(index, Some(id), channel, &entry);
         }
-        // What it has come back for comes behind the word of it.
-        // Until that is offered, or its subscriber is gone, the log keeps it.
+        // The publications that it has come back for come behind the word of it. Until they are offered, or their
+        // subscriber is gone, the log keeps them.
         let sent = self.send_replies(index);
         self.offer_missed(index, known);
         sent?;

@@ -10,7 +10,6 @@ use crate::sim::handler::Seen;
 use crate::sim::world::{World, text};
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
-use wspush::push::Since;
 use wspush::reactor::{Command, ListenerRole, Shared, Wake};
 use wspush::{CloseCode, Config, ConnId, Message, Since};
 

@@ -184,7 +184,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// What should be there once.
+/// A member that should be there once.
 struct Once<T> {
     first: Option<T>,
     /// There are others.
