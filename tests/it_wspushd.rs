@@ -44,3 +44,4 @@ mod syscalls;
 mod tls;
 mod tokens;
 mod unix_admin;
+mod v1;

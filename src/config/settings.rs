@@ -211,6 +211,8 @@ settings! {
     connections_per_address_max: u32 = 0, integer(Limits, CONNECTIONS_PER_ADDRESS_MAX, "connections", reload),
         "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
          listener; 0: no cap";
+    commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
+        "Commands that a client of wspush.v1 may give within a second";
     handshake_bytes_max: usize = 8 << 10, integer(Limits, HANDSHAKE_BYTES_MAX, "bytes", restart),
         "Size of a request head";
     message_bytes_max: usize = 64 << 10, integer(Limits, MESSAGE_BYTES_MAX, "bytes", reload),

@@ -125,6 +125,8 @@ pub(super) struct Scratch {
     pub message: Vec<u8>,
     /// The answers to the connection.
     pub replies: Vec<u8>,
+    /// A message of `wspush.v1` that is on its way into them.
+    pub said: Vec<u8>,
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
