@@ -69,7 +69,11 @@ impl<S: Socket> Reactor<S> {
             }
             match self.http_step(index, &input[at..])? {
                 Progress::Used(n) => at += n,
-                Progress::Upgraded(n) => return self.open_input(index, &mut input[at + n..]),
+                Progress::Upgraded(n) if at + n < input.len() => {
+                    return self.open_input(index, &mut input[at + n..]);
+                }
+                // Mostly a client waits for the answer before it says anything.
+                Progress::Upgraded(_) => break,
                 Progress::Listing(n) => {
                     self.send_replies(index)?;
                     return self.keep_for_later(index, &input[at + n..]);
