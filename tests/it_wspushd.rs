@@ -41,3 +41,4 @@ mod stats;
 mod syscalls;
 mod tls;
 mod unix_admin;
+mod users;

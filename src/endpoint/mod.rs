@@ -22,6 +22,7 @@ pub mod push_request;
 pub mod query;
 pub mod refusals;
 pub mod requests;
+pub mod users;
 
 pub use conn_id::ConnId;
 pub use control::{ConnectionInfo, Control, Page, Receipt, Stats};

@@ -335,6 +335,12 @@ impl<S: Socket> Reactor<S> {
                 self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
                 Progress::Listing(used.unwrap_or(0))
             }
+            Answer::User(request) => {
+                match self.ask_for_user(index, head, request, used.is_some() && head.keep_alive()) {
+                    Ok(()) => Progress::Listing(used.unwrap_or(0)),
+                    Err(problem) => self.respond(index, head, &admin::refused(&problem.into()), used),
+                }
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::reload::Renewal;
+use super::user_commands::UserCommand;
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]
@@ -68,6 +69,8 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Something for all connections of a user.
+    User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
 }
@@ -83,6 +86,7 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
+            Command::User(command) => command.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) => 0,
         };
         size_of::<Command>() + rest

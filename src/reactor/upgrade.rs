@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use crate::config::LogLevel;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
+use crate::endpoint::users::is_user_name;
 use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals};
+use crate::limits::USER_BYTES_MAX;
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -18,6 +20,7 @@ use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::transport::Transport;
+use super::users::User;
 use super::work::NAME;
 
 /// A refusal and what it counts as.
@@ -120,9 +123,11 @@ impl<S: Socket> Reactor<S> {
         let decision = self.handler.on_connect(&connect);
         self.shared.own.end();
         match decision {
-            Decision::Accept(accept) if accept.user.as_deref() == Some("") => {
-                let text = "the host has let in a user without a name; whoever has none is None";
-                Err((Refusal::fixed(500, text), RefuseReason::Handler))
+            Decision::Accept(accept) if accept.user.as_deref().is_some_and(|user| !is_user_name(user)) => {
+                let text = format!(
+                    "the host has let in a user whose name hasn't 1 to {USER_BYTES_MAX} bytes; whoever has none is None"
+                );
+                Err((Refusal::new(500, text), RefuseReason::Handler))
             }
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
@@ -187,7 +192,11 @@ impl<S: Socket> Reactor<S> {
             self.join(index, DEFAULT, Since::Head);
         }
         if let Some(user) = &accept.user {
-            self.connections.slots[index].extra_mut().user = Some(user.as_str().into());
+            self.connections.slots[index].extra_mut().user = Some(Box::new(User::new(user)));
+            // The demo's guests are called something, but are nobody.
+            if kind == Kind::Push {
+                self.connections.enter_user(index);
+            }
         }
         if !channels.is_empty() {
             self.connections.slots[index].extra_mut().memberships.reserve(channels.len());
