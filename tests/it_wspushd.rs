@@ -40,5 +40,6 @@ mod slow_consumers;
 mod stats;
 mod syscalls;
 mod tls;
+mod tokens;
 mod unix_admin;
 mod users;

@@ -14,7 +14,7 @@ use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::users::{self, UserAction, UserRequest};
 
-/// What comes of a request.
+/// The outcome of a request.
 pub enum Answer {
     /// This, at once.
     Now(Response),
@@ -140,7 +140,7 @@ struct Published {
     #[serde(flatten)]
     receipt: Receipt,
     recipients: u32,
-    /// What of the body was pushed, where that is not all of it.
+    /// The part of the body that was pushed, where that is not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
 }

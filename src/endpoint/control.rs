@@ -1,4 +1,4 @@
-//! What endpoints ask of the server around them. The reactor implements it; tests put a fake in its place.
+//! The server as endpoints see it. The reactor implements it; tests put a fake in its place.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ pub struct Filter {
     pub channel: Option<String>,
 }
 
-/// What `GET /connections` asks for.
+/// The parameters of `GET /connections`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List {
     /// Which connections.
@@ -198,7 +198,7 @@ pub struct StatsLimits {
     pub logs_bytes_max: u64,
 }
 
-/// What the admin API and the demo can do to the server.
+/// Everything that the admin API and the demo can do to the server.
 pub trait Control {
     /// Publishes to a channel (None: the default one). The number is that of its present subscribers.
     fn publish(

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::auth::Verifier;
 use crate::config::Config;
 use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
@@ -90,6 +91,8 @@ pub struct Reactor<S: Socket> {
     pub(super) config: Config,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Box<dyn Handler>,
+    /// Checks clients' tokens; None: they are not looked at.
+    pub(super) verifier: Option<Verifier>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -176,6 +179,7 @@ impl<S: Socket> Reactor<S> {
         let mut reactor = Reactor {
             shared,
             handler,
+            verifier: None,
             journal,
             metrics: Metrics::default(),
             now,

@@ -4,6 +4,7 @@ use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
+use crate::auth::Rights;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -142,6 +143,8 @@ pub struct Extra {
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
     pub user: Option<Box<User>>,
+    /// What its token says.
+    pub rights: Option<Box<Rights>>,
     /// The message coming in.
     pub assembly: Option<Box<Assembly>>,
     /// The request coming in.
@@ -285,6 +288,11 @@ impl<S> Slot<S> {
         self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
     }
 
+    /// What its token says.
+    pub fn rights(&self) -> Option<&Rights> {
+        self.extra.as_ref().and_then(|extra| extra.rights.as_deref())
+    }
+
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
@@ -319,6 +327,7 @@ impl Extra {
             && self.mid.is_none()
             && self.outbox.is_none()
             && self.user.is_none()
+            && self.rights.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
@@ -342,7 +351,9 @@ mod tests {
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
-        assert_eq!(size_of::<Extra>(), 96);
+        // Who has a token has its rights as well.
+        assert_eq!(size_of::<Extra>(), 104);
+        assert_eq!(size_of::<Rights>(), 64);
     }
 
     #[test]

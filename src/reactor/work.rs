@@ -45,6 +45,10 @@ pub(super) const NAME: u64 = 50;
 pub(super) const RECORD: u64 = 400;
 /// A flight of a TLS handshake answered: keys agreed on, a signature made or checked.
 pub(super) const HANDSHAKE: u64 = 262_144;
+/// A token taken apart and read.
+pub(super) const TOKEN: u64 = 20_000;
+/// A signature of a token checked.
+pub(super) const SIGNATURE: u64 = 80_000;
 /// A command carried out, beside its bytes.
 pub(super) const COMMAND: u64 = 1_000;
 /// A deadline that has passed.

@@ -1,4 +1,4 @@
-//! What any text has to keep to.
+//! The rules for any text.
 
 /// Rust code is held to 110 by rustfmt; this is for its comments and literals.
 const LINE_CHARS_MAX: usize = 120;
