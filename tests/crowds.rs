@@ -1,5 +1,5 @@
-//! A user with very many connections, in the simulated world: nothing that is done with all of them takes more of a turn
-//! than its bound, and everybody else is served meanwhile.
+//! A user with very many connections, in the simulated world: nothing that is done with all of them takes more of a
+//! turn than its bound, and everybody else is served meanwhile.
 
 use crate::sim::client::{Reader, Role};
 use crate::sim::dice::Dice;
