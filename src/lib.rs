@@ -51,6 +51,6 @@ pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session,
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, PushError, PushOptions};
+pub use push::{Delivery, Message, NoPosition, NoSince, Position, PushError, PushOptions, Since};
 pub use server::{Handle, Server, StartError};
 pub use tls::TlsError;

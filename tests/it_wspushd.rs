@@ -34,6 +34,7 @@ mod large_frames;
 mod limits;
 mod push;
 mod refusals;
+mod resume;
 mod secrets;
 mod signals;
 mod slow_consumers;

@@ -113,6 +113,11 @@ fn nothing_is_left_unfinished() {
 }
 
 #[test]
+fn comments_name_the_thing_or_say_why() {
+    check(|name| name.ends_with(".rs"), text::comments);
+}
+
+#[test]
 fn no_file_names_a_place_on_one_machine() {
     check(|_| true, text::machine_paths);
 }

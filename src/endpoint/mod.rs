@@ -8,6 +8,7 @@
 //! May import: push, protocol, config, metrics, limits, error. It knows no socket and no clock.
 
 pub mod admin;
+pub mod beginnings;
 pub mod chat;
 pub mod conn_id;
 pub mod control;
@@ -24,6 +25,7 @@ pub mod refusals;
 pub mod requests;
 pub mod users;
 
+pub use beginnings::Beginnings;
 pub use conn_id::ConnId;
 pub use control::{ConnectionInfo, Control, Page, Receipt, Stats};
 pub use handler::{Accept, Connect, Decision, Handler, Session};

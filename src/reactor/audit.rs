@@ -1,4 +1,4 @@
-//! What must hold between two turns, looked at from inside. For the simulator and the fuzzers: no part of the API.
+//! The invariants between two turns, checked from inside. For the simulator and the fuzzers: no part of the API.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
-/// What a reactor holds at the moment.
+/// A reactor's holdings at the moment.
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// Connections of every state.
@@ -41,6 +41,8 @@ pub struct Audit {
     pub logs_halved: u64,
     /// Name, epoch and next offset (0: nothing was ever logged) of every channel.
     pub channels: Vec<(String, u64, u64)>,
+    /// Name, epoch and offset of the oldest publication of every channel.
+    pub first_offsets: Vec<(String, u64, u64)>,
 }
 
 /// Counts a connection by what it does.
@@ -111,6 +113,7 @@ impl<S: Socket> Reactor<S> {
         for (id, channel) in self.channels.iter() {
             let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
+            audit.first_offsets.push((channel.name.to_string(), channel.epoch, channel.log().first_offset()));
             self.audit_channel(id, channel);
         }
         audit
@@ -184,7 +187,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// What waits is counted, a frame that several share once.
+    /// The backlog is the sum of what waits, a frame that several share counted once.
     fn audit_backlog(&self) {
         let mut saved = HashMap::new();
         for (_, slot) in &self.connections.slots {
@@ -329,7 +332,7 @@ impl<S: Socket> Reactor<S> {
         let log = self.channels.get(id).log_in(slot.form);
         let log = log.unwrap_or_else(|| panic!("slot {index}: not in the form that it takes: {id:?}"));
         let Some(position) = log.position(cursor) else {
-            // Whoever can be written to is written to before the log moves on over it.
+            // A connection that can be written to is written to before the log moves on over it.
             assert!(slot.flags.any(Flags::BLOCKED), "slot {index} fell off though its socket had room");
             return;
         };

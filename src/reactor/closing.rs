@@ -9,6 +9,7 @@ use crate::protocol::message;
 use crate::push::{ChannelId, Passage};
 
 use super::addresses::NOWHERE;
+use super::connections::Gone;
 use super::ending::CLOSE_WAITS;
 use super::reactor::Reactor;
 use super::slot::{Ending, Flags, Phase, Slot};
@@ -18,7 +19,7 @@ impl<S: Socket> Reactor<S> {
     /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
     pub(super) fn fallen(&mut self, index: usize, id: ChannelId) -> bool {
         if self.connections.slots[index].mid_channel() == Some(id) {
-            // What it was in the middle of was not saved in time; nothing is left to say.
+            // The frame that it was in the middle of was not saved in time; nothing is left to say.
             self.cut_off(index, id);
             return false;
         }
@@ -36,7 +37,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// What becomes of slow consumers is also what the deliveries' counts say of them.
+    /// The deliveries' counts follow the policy for slow consumers.
     pub(super) fn tell_channels_the_policy(&mut self) {
         self.channels.set_fallen(match self.config.slow_consumer {
             SlowConsumer::Close => Passage::Gone,
@@ -47,15 +48,21 @@ impl<S: Socket> Reactor<S> {
     /// Closes a connection as somebody has asked for it: behind everything that was published before.
     pub(super) fn close_in_order(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         if self.bring_up_to_date(index, None) {
-            self.begin_close(index, code, reason, cause);
+            let _ = self.begin_close(index, code, reason, cause);
         }
     }
 
     /// Says the end as the transport does, after the frame under way and what waits for this connection, and lets
     /// the peer answer if that is its turn.
-    pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+    pub(super) fn begin_close(
+        &mut self,
+        index: usize,
+        code: CloseCode,
+        reason: &str,
+        cause: CloseReason,
+    ) -> Result<(), Gone> {
         if self.connections.slots[index].phase != Phase::Open {
-            return;
+            return Ok(());
         }
         self.keep_frame_under_way(index);
         self.leave_channels(index);
@@ -76,10 +83,10 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::OUTBOX, true);
                 slot.extra_mut().outbox.get_or_insert_default().close = true;
             });
-        } else if !self.push_out(index, &transport.close(code, reason)) {
-            return;
+        } else {
+            self.push_out(index, &transport.close(code, reason))?;
         }
-        self.await_close_written(index);
+        self.await_close_written(index)
     }
 
     /// Gives back what half a request or message holds.

@@ -1,4 +1,4 @@
-//! What other threads have asked for, carried out in their order.
+//! The commands of other threads, carried out in their order.
 
 use std::fmt::Display;
 
@@ -72,7 +72,7 @@ impl<S: Socket> Reactor<S> {
     /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
-            // What callbacks have asked for behind what is done now.
+            // The steps that callbacks have asked for behind the commands that are done now.
             while self.inbox.steps.front().is_some_and(|(after, _)| *after <= self.inbox.carried)
                 && let Some((_, step)) = self.inbox.steps.pop_front()
             {
@@ -137,7 +137,7 @@ impl<S: Socket> Reactor<S> {
                     self.bring_up_to_date(index, None);
                 }
             }
-            Command::Subscribe { conn, channel } => match self.subscribe(conn, &channel) {
+            Command::Subscribe { conn, channel, since } => match self.subscribe(conn, &channel, since) {
                 // Who has gone meanwhile needs nothing.
                 Ok(()) | Err(NotSubscribed::NoSuchConnection) => {}
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
@@ -268,7 +268,7 @@ impl<S: Socket> Reactor<S> {
         }
         if self.has_room_to_wait(index, list)
             && self.bring_up_to_date(index, None)
-            && self.push_out(index, frame)
+            && self.push_out(index, frame).is_ok()
         {
             Ok(())
         } else {
@@ -288,7 +288,7 @@ impl<S: Socket> Reactor<S> {
     /// Writes a callback's replies to its connection, which is not read while they wait.
     pub(super) fn reply_to(&mut self, conn: ConnId, frames: &[u8]) {
         if let Some(index) = self.find_open(conn)
-            && self.push_out(index, frames)
+            && self.push_out(index, frames).is_ok()
         {
             self.pause_if_blocked(index);
         }

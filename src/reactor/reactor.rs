@@ -49,7 +49,7 @@ pub enum ListenerRole {
     Admin,
 }
 
-/// What a turn leaves to be done.
+/// The work that a turn leaves to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// There is more to do at once: don't sleep.
@@ -146,7 +146,7 @@ pub(super) struct InboxState {
     pub spare: Vec<Command>,
 }
 
-/// What a slice of the flush leaves behind.
+/// The state between slices of the flush.
 #[derive(Default)]
 pub(super) struct WalkState {
     /// Connections that need more than the walk can do.
@@ -161,7 +161,7 @@ pub(super) struct Exit {
     pub handover: Option<super::drain::Handover>,
 }
 
-/// What makes the forms, as the configuration wants it.
+/// The encoder of the forms, as the configuration wants it.
 pub(super) fn encoder(config: &Config) -> Encoder {
     Encoder::new(Deflater::new(config.deflate_level, config.deflate_bytes_min), config.deflate)
 }
@@ -316,7 +316,7 @@ impl<S: Socket> Reactor<S> {
             answer
         });
         self.metrics.sends += 1;
-        // Whoever has gone already misses nothing.
+        // A peer that has gone already misses nothing.
         let _ = socket.send(&answer, &[]);
         let _ = socket.finish();
     }

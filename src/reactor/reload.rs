@@ -16,7 +16,7 @@ pub struct Renewed {
     pub config: Config,
     /// Certificates and their keys.
     pub tls: Loaded,
-    /// What tokens are checked with.
+    /// The verifier of tokens.
     pub verifier: Option<Verifier>,
 }
 

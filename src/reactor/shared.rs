@@ -1,4 +1,4 @@
-//! What other threads share with the reactor: the inbox, and what they may look at.
+//! The state that other threads share with the reactor: the inbox, and what they may look at.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT};
+use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
@@ -15,14 +15,14 @@ use super::own::Own;
 use super::reload::Renewal;
 use super::user_commands::UserCommand;
 
-/// What another thread asks of the reactor.
+/// A request of another thread to the reactor.
 #[derive(Debug)]
 pub enum Command {
     /// Append a publication to a channel's log. Its place there is settled already.
     Publish {
         /// Channel, epoch, offset and receipt id.
         receipt: Receipt,
-        /// What is published.
+        /// The publication.
         publication: Publication,
     },
     /// A channel is over: its place was needed for the next one.
@@ -61,6 +61,8 @@ pub enum Command {
         conn: ConnId,
         /// The channel.
         channel: String,
+        /// From where on.
+        since: Since,
     },
     /// Let it receive the channel no more.
     Unsubscribe {
@@ -76,7 +78,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// What it takes of the inbox.
+    /// The bytes that it takes in the inbox.
     pub fn bytes(&self) -> usize {
         let rest = match self {
             Command::Publish { publication, .. } | Command::Send { publication, .. } => {
@@ -102,7 +104,7 @@ pub enum Wake {
     No,
 }
 
-/// What was asked about the end. It does not wait in line: its time counts from when it was asked.
+/// The requests for the server's end. They don't wait in line: their time counts from when they were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndAsked {
     /// Within `drain_ms`.
@@ -131,7 +133,7 @@ struct Inbox {
     stopped: bool,
 }
 
-/// What has come into the inbox since the reactor last looked.
+/// The contents of the inbox since the reactor last looked.
 #[derive(Debug)]
 pub struct News {
     /// The commands, in their order.
@@ -149,7 +151,7 @@ pub struct Shared {
     /// The same for what was asked about the end.
     has_end: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
-    /// What the reactor's own callbacks have put into the inbox.
+    /// The commands that the reactor's own callbacks have put into the inbox.
     pub own: Own,
     stats: Mutex<Stats>,
     deliveries: Mutex<Vec<Delivery>>,
@@ -200,7 +202,7 @@ impl Shared {
         wake: Wake,
     ) -> Result<Receipt, PushError> {
         let bytes = publication.plain_frame().len();
-        // What never fits is another error than what doesn't fit for now.
+        // A publication that never fits is another error than one that doesn't fit for now.
         for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
             if bytes > max {
                 return Err(PushError::TooLarge { bytes, max, setting });

@@ -1,4 +1,4 @@
-//! What one connection takes: a slot of 48 bytes, and a box for what only few need.
+//! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
 use super::outbox::Outbox;
 use super::stamp::Stamp;
@@ -14,7 +14,7 @@ use crate::protocol::pool::Chain;
 use crate::push::{ChannelId, Cursor, DEFAULT, Form, Memberships};
 use crate::tls::TlsSession;
 
-/// What a connection is doing.
+/// The phases of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Speaks HTTP on a public listener; the handshake may come out of it.
@@ -122,13 +122,13 @@ pub struct Slot<S> {
     pub phase: Phase,
     /// Which endpoint an open connection is at.
     pub kind: Kind,
-    /// What is spoken on it once it is open.
+    /// The protocol on it once it is open.
     pub transport: Transport,
     /// In which form it takes publications.
     pub form: Form,
     held_len: u8,
     held: [u8; HELD_MAX],
-    /// What only few connections need, while they need it.
+    /// State that only few connections need, while they need it.
     pub extra: Option<Box<Extra>>,
 }
 
@@ -139,11 +139,11 @@ pub struct Extra {
     pub memberships: Memberships,
     /// The channel whose frame is under way, if it isn't the default one.
     pub mid: Option<ChannelId>,
-    /// What waits for the socket, but for the logs.
+    /// The queue for the socket, beside the logs.
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
     pub user: Option<Box<User>>,
-    /// What its token says.
+    /// The rights that its token gives.
     pub rights: Option<Box<Rights>>,
     /// The message coming in.
     pub assembly: Option<Box<Assembly>>,
@@ -175,7 +175,7 @@ pub struct Body {
     pub head: Vec<u8>,
     /// How its end is found.
     pub framing: BodyFraming,
-    /// What is here.
+    /// The bytes that are here.
     pub bytes: Vec<u8>,
 }
 
@@ -195,7 +195,7 @@ pub struct Ending {
     pub code: CloseCode,
     /// The reason with it.
     pub reason: String,
-    /// What it counts as.
+    /// The reason that it counts as.
     pub cause: CloseReason,
     /// Bytes that were still to be written when it was looked last whether they become fewer.
     pub left: u64,
@@ -288,7 +288,7 @@ impl<S> Slot<S> {
         self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
     }
 
-    /// What its token says.
+    /// The rights that its token gives.
     pub fn rights(&self) -> Option<&Rights> {
         self.extra.as_ref().and_then(|extra| extra.rights.as_deref())
     }
@@ -309,7 +309,7 @@ impl<S> Slot<S> {
         !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
-    /// What waits for it.
+    /// The queue for its socket, if there is one.
     pub fn outbox(&self) -> Option<&Outbox> {
         self.extra.as_ref()?.outbox.as_deref()
     }

@@ -14,7 +14,7 @@ use super::socket::Socket;
 use super::upgrade::Refused;
 use super::work::{SIGNATURE, TOKEN};
 
-/// What a 401 asks for (RFC 6750 section 3).
+/// The headers of a 401 (RFC 6750 section 3).
 const ASKED_FOR: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
 /// The same where there was one (RFC 6750 section 3.1).
 const REFUSED: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")];
@@ -47,7 +47,7 @@ impl<S: Socket> Reactor<S> {
         verdict.outcome.map(Some).map_err(|error| refused(&error))
     }
 
-    /// What a client is taken in as, when its token counts: its user where nobody has said otherwise, and its channels
+    /// The decision completed by a client's token: its user where nobody has said otherwise, and its channels
     /// as well.
     pub(super) fn with_claims(
         &self,

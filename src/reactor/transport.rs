@@ -1,4 +1,4 @@
-//! What differs between the kinds of open connections: how input is understood, how a silent peer is asked for a sign
+//! The differences between kinds of open connections: how input is understood, how a silent peer is asked for a sign
 //! of life, how a message to one connection and the end are said, and what the end of the stream means.
 //!
 //! A transport is a variant of [`Transport`], an arm in each method here, and one file that has what the arms call.
@@ -12,11 +12,12 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::frame;
 use crate::push::{Kind, Message, Publication, PushOptions};
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::websocket::{self, Next};
 
-/// What is spoken on an open connection, until its end.
+/// The protocol on an open connection, until its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
     /// RFC 6455; a message is the payload itself.
@@ -40,7 +41,7 @@ impl Transport {
         }
     }
 
-    /// What it counts as when the peer's stream ends on an open connection.
+    /// The reason that counts when the peer's stream ends on an open connection.
     pub(super) fn cause_of_end(self) -> CloseReason {
         match self {
             // A peer that leaves sends a close frame first.
@@ -93,14 +94,14 @@ impl Framing for MessageFraming<'_> {
 
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that is open or closing.
-    pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) {
+    pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.websocket_input(index, input),
         }
     }
 
     /// A client has said something on an open connection.
-    pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Next {
+    pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
         }
@@ -113,15 +114,12 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// All that was to be said on a closing connection is written, its close last. True: it waits for its peer; false:
-    /// its stream has ended, and it may be gone.
-    pub(super) fn close_is_written(&mut self, index: usize) -> bool {
+    /// All that was to be said on a closing connection is written, its close last.
+    pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => {
-                self.await_peer_close(index);
-                true
-            }
+            Transport::WebSocket => self.await_peer_close(index),
         }
+        Ok(())
     }
 }
 

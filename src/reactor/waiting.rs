@@ -5,6 +5,7 @@ use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
 use crate::protocol::response::Response;
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
@@ -72,15 +73,14 @@ impl<S: Socket> Reactor<S> {
         }
         let goes_on = goes_on && self.exit.draining.is_none();
         response.write(&mut self.scratch.replies, goes_on, is_head);
-        self.send_replies(index);
-        if !self.connections.slots.contains(index) {
+        if self.send_replies(index) == Err(Gone) {
             return;
         }
         if goes_on {
-            // What it has said meanwhile has had its edge.
+            // The edge of what it has said meanwhile has passed.
             self.readable(index, true, FIRST);
         } else {
-            self.finish(index);
+            let _ = self.finish(index);
         }
     }
 }

@@ -43,6 +43,19 @@ pub fn unfinished(name: &str, text: &str) -> Vec<String> {
     text.lines().enumerate().filter_map(found).collect()
 }
 
+/// Finds comments that begin like half a sentence instead of naming the thing or saying why.
+pub fn comments(name: &str, text: &str) -> Vec<String> {
+    let begins = |line: &str| {
+        let comment = ["//!", "///", "//"].iter().find_map(|mark| line.split(&format!("{mark} ")).nth(1))?;
+        ["What ", "Whoever "].into_iter().find(|word| comment.starts_with(word))
+    };
+    let found = |(n, line): (usize, &str)| {
+        let word = begins(line)?.trim_end();
+        Some(format!("{name}:{}: the comment begins with {word:?}: name the thing, or say why", n + 1))
+    };
+    text.lines().enumerate().filter_map(found).collect()
+}
+
 /// Finds absolute paths that exist on somebody's machine only.
 pub fn machine_paths(name: &str, text: &str) -> Vec<String> {
     let paths = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
@@ -91,6 +104,16 @@ fn a_long_file_is_found() {
 fn notes_to_oneself_are_found() {
     let text = format!("fine\n// {}: later\n{}x)", concat!("TO", "DO"), concat!("db", "g!("));
     assert_eq!(unfinished("a.rs", &text).len(), 2);
+}
+
+#[test]
+fn half_sentences_are_found() {
+    let text = format!(
+        "/// {0} comes.\n    //! {1} comes.\nlet x = 1; // {0} x is.\n/// {0}ever.\n",
+        "What", "Whoever"
+    );
+    assert_eq!(comments("a.rs", &text).len(), 3);
+    assert_eq!(comments("a.rs", "/// The peer, and what it says.\nlet x = \"What \";\n"), [""; 0]);
 }
 
 #[test]
