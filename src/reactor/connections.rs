@@ -12,6 +12,7 @@ use super::slot::{Phase, Slot};
 use super::strangers::Strangers;
 use super::timers::Timers;
 use super::users::Users;
+use super::v1::CommandCounts;
 
 /// Numbers of connections by what they do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub(super) struct Connections<S> {
     pub users: Users,
     /// Connections that the descriptor limit leaves room for.
     pub descriptors: usize,
+    pub command_counts: CommandCounts,
     /// Guests that the demo's chat has given a name.
     pub guests: u64,
     /// How many were ever removed.
@@ -83,6 +85,7 @@ impl<S> Connections<S> {
             strangers: Strangers::default(),
             users: Users::default(),
             descriptors,
+            command_counts: CommandCounts::default(),
             guests: 0,
             removed: 0,
         }

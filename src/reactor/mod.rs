@@ -39,6 +39,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+pub mod published_keys;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;
@@ -63,6 +64,7 @@ mod unix_path;
 mod upgrade;
 pub mod user_commands;
 pub mod users;
+mod v1;
 pub mod waiting;
 mod websocket;
 mod wire;

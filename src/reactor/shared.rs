@@ -12,6 +12,7 @@ use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
+use super::published_keys::KeysRead;
 use super::reload::Renewal;
 use super::user_commands::UserCommand;
 
@@ -75,6 +76,8 @@ pub enum Command {
     User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
+    /// Take keys that an identity provider publishes.
+    KeysRead(Box<KeysRead>),
 }
 
 impl Command {
@@ -89,7 +92,7 @@ impl Command {
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
             Command::User(command) => command.bytes(),
-            Command::BringUpToDate { .. } | Command::Reload(..) => 0,
+            Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest
     }
