@@ -11,6 +11,7 @@ mod wire;
 mod admin_door;
 mod admin_http;
 mod browser;
+mod channel_rules;
 mod channels;
 mod close;
 mod connections;

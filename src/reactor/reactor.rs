@@ -206,6 +206,7 @@ impl<S: Socket> Reactor<S> {
             config,
         };
         reactor.tell_channels_the_policy();
+        reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }
 
