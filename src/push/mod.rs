@@ -7,13 +7,14 @@
 //! take publications in another [`Form`], deflated or in an envelope; while somebody does the channel has a [`Ring`]
 //! of that form as well, under the same offsets, and each publication is encoded for it once.
 //!
-//! May import: protocol, limits, error. It knows no socket and no clock.
+//! May import: protocol, config, limits, error. It knows no socket and no clock.
 
 pub mod budget;
 pub mod channel;
 pub mod channels;
 pub mod entry;
 pub mod form;
+pub mod history;
 pub mod ledger;
 pub mod log;
 pub mod memberships;
@@ -34,6 +35,7 @@ pub use channel::{Channel, Member, Membership, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, FIRST_OFFSET, LogLimits};
 pub use entry::{Entry, Gap, Recovery};
 pub use form::{Encoded, Encoder, Form, Lens};
+pub use history::Logged;
 pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT};
 pub use log::{Cursor, Log};
 pub use memberships::Memberships;
@@ -45,5 +47,5 @@ pub use position::{NoPosition, Position};
 pub use publication::Publication;
 pub use push_error::PushError;
 pub use ring::Ring;
-pub use rules::{ChannelRules, Missed};
+pub use rules::{ChannelRules, Keep, Missed};
 pub use since::{NoSince, Since};

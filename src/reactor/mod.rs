@@ -39,6 +39,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+pub mod published_keys;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;
@@ -61,6 +62,10 @@ mod tokens;
 pub mod transport;
 mod unix_path;
 mod upgrade;
+pub mod user_commands;
+pub mod users;
+mod v1;
+pub mod waiting;
 mod websocket;
 mod wire;
 mod work;

@@ -11,12 +11,13 @@ use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
-use crate::protocol::response::Refusal;
+use crate::protocol::response::{Refusal, Response};
 use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
 use super::connections::Connections;
+use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
 use super::refusal;
 use super::rest::Saving;
@@ -26,6 +27,7 @@ use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
+use super::waiting::Waiting;
 use super::wire::Wire;
 use super::work::{RECEIPT, Work};
 
@@ -92,6 +94,7 @@ pub struct Reactor<S: Socket> {
     pub(super) handler: Box<dyn Handler>,
     /// Checks clients' tokens; None: they are not looked at.
     pub(super) verifier: Option<Verifier>,
+    pub(super) published_keys: PublishedKeys,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -123,6 +126,8 @@ pub(super) struct Scratch {
     pub message: Vec<u8>,
     /// The answers to the connection.
     pub replies: Vec<u8>,
+    /// A message of `wspush.v1` that is on its way into them.
+    pub said: Vec<u8>,
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
@@ -139,6 +144,8 @@ pub(super) struct InboxState {
     pub flushed: u64,
     /// Steps that callbacks have asked for behind a command that waits, with its number.
     pub steps: VecDeque<(u64, Command)>,
+    /// Answers of the admin API that commands have led to.
+    pub answers: VecDeque<(Waiting, Response)>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
 }
@@ -177,6 +184,7 @@ impl<S: Socket> Reactor<S> {
             shared,
             handler,
             verifier: None,
+            published_keys: PublishedKeys::default(),
             journal,
             metrics: Metrics::default(),
             now,
@@ -198,6 +206,7 @@ impl<S: Socket> Reactor<S> {
             config,
         };
         reactor.tell_channels_the_policy();
+        reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }
 
@@ -340,6 +349,7 @@ impl<S: Socket> Reactor<S> {
         }
         let finished = self.due();
         self.work.begin_part();
+        self.give_answers();
         self.go_on_listing();
         if finished {
             self.journal.finish(now);
@@ -350,7 +360,7 @@ impl<S: Socket> Reactor<S> {
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();
         let is_due = self.connections.timers.sweep_due > 0 || !self.connections.timers.retrying.is_empty();
         Turn {
-            busy: busy || is_due || !self.listings.is_empty() || self.is_closing_all(),
+            busy: busy || is_due || self.has_answers_to_give() || self.is_closing_all(),
             due_ms: self.next_due_ms(),
             finished,
         }

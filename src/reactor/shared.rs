@@ -12,7 +12,9 @@ use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
+use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::user_commands::UserCommand;
 
 /// A request of another thread to the reactor.
 #[derive(Debug)]
@@ -70,8 +72,12 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Something for all connections of a user.
+    User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
+    /// Take keys that an identity provider publishes.
+    KeysRead(Box<KeysRead>),
 }
 
 impl Command {
@@ -85,7 +91,8 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
-            Command::BringUpToDate { .. } | Command::Reload(..) => 0,
+            Command::User(command) => command.bytes(),
+            Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest
     }

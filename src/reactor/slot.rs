@@ -3,6 +3,7 @@
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
+use super::users::User;
 use crate::auth::Rights;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
@@ -65,7 +66,7 @@ impl Flags {
     pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
     /// Has used its share of a turn, and goes on in another one.
     pub const QUEUED: Flags = Flags(1 << 15);
-    /// An admin connection that waits for a list. Shares its bit with the window, which only WebSockets have.
+    /// An admin connection that waits for its answer. Shares its bit with the window, which only WebSockets have.
     pub const LISTING: Flags = Flags(1 << 8);
     /// Is not read for now.
     pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
@@ -141,7 +142,7 @@ pub struct Extra {
     /// The queue for the socket, beside the logs.
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
-    pub user: Option<Box<str>>,
+    pub user: Option<Box<User>>,
     /// The rights that its token gives.
     pub rights: Option<Box<Rights>>,
     /// The message coming in.
@@ -226,11 +227,13 @@ impl<S> Slot<S> {
         ConnId::new(index as u32, self.serial)
     }
 
-    /// Sets the window agreed on for permessage-deflate, see [`Flags::window_bits`]. The deflated form is made for
-    /// everybody, so only those take it whose window is the largest.
-    pub fn set_window(&mut self, bits: u8) {
+    /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. Deflated forms
+    /// are made for everybody, so only those take them whose window is the largest.
+    pub fn speak(&mut self, transport: Transport, bits: u8) {
+        self.transport = transport;
         self.flags.set_window_bits(bits);
-        self.form = if bits == WINDOW_BITS_MAX { Form::Deflated } else { Form::Plain };
+        let form = transport.form();
+        self.form = if bits == WINDOW_BITS_MAX { form.deflated() } else { form };
     }
 
     /// Input that was kept from the last read and comes before the next one.
@@ -284,7 +287,7 @@ impl<S> Slot<S> {
 
     /// Who it is.
     pub fn user(&self) -> Option<&str> {
-        self.extra.as_ref().and_then(|extra| extra.user.as_deref())
+        self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
     }
 
     /// The rights that its token gives.
@@ -350,8 +353,8 @@ mod tests {
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
-        // The allocator hands out 112 bytes for 96 as well. Who has a token has its rights as well.
-        assert_eq!(size_of::<Extra>(), 112);
+        // Who has a token has its rights as well.
+        assert_eq!(size_of::<Extra>(), 104);
         assert_eq!(size_of::<Rights>(), 64);
     }
 
@@ -370,8 +373,15 @@ mod tests {
     #[test]
     fn the_deflated_form_is_for_the_largest_window() {
         let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        for (bits, form) in [(15, Form::Deflated), (14, Form::Plain), (0, Form::Plain)] {
-            slot.set_window(bits);
+        let (plain, v1) = (Transport::WebSocket, Transport::V1);
+        for (transport, bits, form) in [
+            (plain, 15, Form::Deflated),
+            (plain, 14, Form::Plain),
+            (plain, 0, Form::Plain),
+            (v1, 15, Form::EnvelopeDeflated),
+            (v1, 14, Form::Envelope),
+        ] {
+            slot.speak(transport, bits);
             assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
         }
     }
