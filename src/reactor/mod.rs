@@ -59,6 +59,7 @@ mod timers;
 mod tls;
 mod tokens;
 pub mod transport;
+mod undecided;
 mod unix_path;
 mod upgrade;
 mod websocket;

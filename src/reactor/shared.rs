@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
-use crate::endpoint::{ConnId, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
@@ -70,6 +70,13 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Let in a client whose handshake waits, or not.
+    Decide {
+        /// The connection.
+        conn: ConnId,
+        /// The host's decision.
+        decision: Box<Decision>,
+    },
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
 }
@@ -85,6 +92,7 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
+            Command::Decide { decision, .. } => decision.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) => 0,
         };
         size_of::<Command>() + rest
