@@ -102,6 +102,8 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.m
 pub const CHANNELS_MAX: Bounds = Bounds::new(1, 16 << 20);
 /// Bounds of `channels_per_connection_max`.
 pub const CHANNELS_PER_CONNECTION_MAX: Bounds = Bounds::new(0, 4_096);
+/// Bounds of `commands_per_second_max`.
+pub const COMMANDS_PER_SECOND_MAX: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of `channel_idle_ms`.
 pub const CHANNEL_IDLE_MS: Bounds = Bounds::new(1, 7 * 24 * HOUR_MS);
 /// Bounds of `handshake_ms`.

@@ -6,7 +6,7 @@ use super::field::{
     shown_optional, shown_text, token,
 };
 use super::setting::{Group, Kind, Setting};
-use super::tokens::{auth_secret, cookie, name};
+use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
 use crate::limits;
@@ -195,7 +195,7 @@ settings! {
         list(Auth, AUTH_KEYS_MAX, "a PEM file's name", reload, file),
         "Public keys or certificates of whoever signs tokens: RSA, P-256, P-384, Ed25519";
     auth_jwks: Option<String> = None,
-        row(Auth, Kind::Text("a file's name"), reload, false, optional_file, shown_optional),
+        row(Auth, Kind::Text("a file's name or an https URL"), reload, false, jwks, shown_optional),
         "An identity provider's document of public keys (JWKS)";
     auth_audience: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
         "Names of this server, of which a token's aud has to have one; with none, aud is not looked at";
@@ -211,6 +211,8 @@ settings! {
     connections_per_address_max: u32 = 0, integer(Limits, CONNECTIONS_PER_ADDRESS_MAX, "connections", reload),
         "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
          listener; 0: no cap";
+    commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
+        "Commands that a client of wspush.v1 may give within a second";
     handshake_bytes_max: usize = 8 << 10, integer(Limits, HANDSHAKE_BYTES_MAX, "bytes", restart),
         "Size of a request head";
     message_bytes_max: usize = 64 << 10, integer(Limits, MESSAGE_BYTES_MAX, "bytes", reload),

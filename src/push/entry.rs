@@ -103,6 +103,11 @@ impl Channel {
         Entry { cursor, position, recovery, effort }
     }
 
+    /// When a publication came whose delivery is still counted, in milliseconds since 1970.
+    pub fn time_ms(&self, offset: u64) -> Option<u64> {
+        self.ledger.time_ms(offset)
+    }
+
     /// By how much the logs grow if somebody enters.
     pub(super) fn growth_to_enter(&self, form: Form, since: Since, unix_ms: u64) -> usize {
         self.reach(form, self.begin(since, self.first_kept(unix_ms)).first).1
@@ -115,6 +120,13 @@ impl Channel {
             0 => here,
             ttl_ms => here.max(self.ledger.first_at((unix_ms + 1).saturating_sub(ttl_ms))),
         }
+    }
+
+    /// The first publication that somebody gets who begins there, of those that are `kept`, and what has become of its
+    /// position.
+    pub(super) fn beginning(&self, since: Since, kept: u64) -> (u64, Option<Recovery>) {
+        let Beginning { first, recovery } = self.begin(since, kept);
+        (first, recovery)
     }
 
     fn begin(&self, since: Since, kept: u64) -> Beginning {

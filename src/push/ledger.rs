@@ -213,6 +213,12 @@ impl Ledger {
         looked_at
     }
 
+    /// When the publication of this offset came, in milliseconds since 1970.
+    pub fn time_ms(&self, offset: u64) -> Option<u64> {
+        let line = offset.checked_sub(self.first)?;
+        self.lines.get(usize::try_from(line).ok()?).map(|line| line.unix_ms)
+    }
+
     /// Offset of the first publication at this time or later, in milliseconds since 1970; of the next one if there is
     /// none.
     pub fn first_at(&self, unix_ms: u64) -> u64 {

@@ -132,9 +132,10 @@ impl<S: Socket> Reactor<S> {
                 Ok(()) | Err(NotSubscribed::NoSuchConnection) => {}
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
-            Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
+            Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Reload(renewal) => self.reload(*renewal),
+            Command::KeysRead(read) => self.keys_read(*read),
         }
     }
 

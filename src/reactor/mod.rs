@@ -39,6 +39,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+pub mod published_keys;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;
@@ -62,6 +63,7 @@ pub mod transport;
 mod undecided;
 mod unix_path;
 mod upgrade;
+mod v1;
 mod websocket;
 mod wire;
 mod work;

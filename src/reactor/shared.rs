@@ -12,6 +12,7 @@ use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
+use super::published_keys::KeysRead;
 use super::reload::Renewal;
 
 /// A request of another thread to the reactor.
@@ -79,6 +80,8 @@ pub enum Command {
     },
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
+    /// Take keys that an identity provider publishes.
+    KeysRead(Box<KeysRead>),
 }
 
 impl Command {
@@ -93,7 +96,7 @@ impl Command {
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
             Command::Decide { decision, .. } => decision.bytes(),
-            Command::BringUpToDate { .. } | Command::Reload(..) => 0,
+            Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest
     }
