@@ -422,7 +422,7 @@ wspush_status wspush_connect_refuse(struct wspush_connect *connect,
 
 /* Lets it wait until `wspush_accept_pending` or `wspush_refuse_pending` is called for `conn`, the id of the
  * connection, from any thread. Until then nothing that it says is read; after `handshake_ms` it is refused with 503.
- * What is set about it here counts for nothing. The last one of accept, refuse and pending counts. */
+ * User and channels set here count for nothing. The last one of accept, refuse and pending counts. */
 wspush_status wspush_connect_pending(struct wspush_connect *connect,
                                      uint64_t *conn);
 
@@ -521,9 +521,9 @@ wspush_status wspush_close(const struct wspush_server *server,
                            const char *reason,
                            size_t reason_length);
 
-/* Lets in a client that waits for it (`wspush_connect_pending`): as `user`, or as nobody where that has no length; with
- * these channels, whose names are separated by commas, and with the default channel unless `broadcast` is 0. Nothing
- * happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+/* Lets in a client that waits for it (`wspush_connect_pending`): as `user`, or as nobody where that has no length;
+ * with these channels, whose names are separated by commas, and with the default channel unless `broadcast` is 0.
+ * Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
 wspush_status wspush_accept_pending(const struct wspush_server *server,
                                     uint64_t conn,
                                     const char *user,

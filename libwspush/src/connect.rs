@@ -186,7 +186,7 @@ pub unsafe extern "C" fn wspush_connect_refuse(
 
 /// Lets it wait until `wspush_accept_pending` or `wspush_refuse_pending` is called for `conn`, the id of the
 /// connection, from any thread. Until then nothing that it says is read; after `handshake_ms` it is refused with 503.
-/// What is set about it here counts for nothing. The last one of accept, refuse and pending counts.
+/// User and channels set here count for nothing. The last one of accept, refuse and pending counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_pending(
     connect: *mut wspush_connect,

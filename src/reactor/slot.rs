@@ -167,7 +167,7 @@ pub struct Request {
     pub chain: Chain,
     /// The body, once the head is whole.
     pub body: Option<Body>,
-    /// What the host has decided on a handshake that has waited for it.
+    /// The host's decision on a handshake that has waited for it.
     pub decided: Option<Box<Decision>>,
 }
 

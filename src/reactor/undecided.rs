@@ -1,5 +1,5 @@
-//! Handshakes on which the host decides later ([`Decision::Pending`]). The request waits as one whose body has not come:
-//! in the same memory, and no longer than `handshake_ms`.
+//! Handshakes on which the host decides later ([`Decision::Pending`]). The request waits as one whose body has not
+//! come: in the same memory, and no longer than `handshake_ms`.
 
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::{RefuseReason, WorkKind};
