@@ -523,7 +523,8 @@ wspush_status wspush_close(const struct wspush_server *server,
 
 /* Lets in a client that waits for it (`wspush_connect_pending`): as `user`, or as nobody where that has no length;
  * with these channels, whose names are separated by commas, and with the default channel unless `broadcast` is 0.
- * Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+ * Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+ * `wspush_broadcast`. */
 wspush_status wspush_accept_pending(const struct wspush_server *server,
                                     uint64_t conn,
                                     const char *user,

@@ -164,7 +164,8 @@ pub unsafe extern "C" fn wspush_close(
 
 /// Lets in a client that waits for it (`wspush_connect_pending`): as `user`, or as nobody where that has no length;
 /// with these channels, whose names are separated by commas, and with the default channel unless `broadcast` is 0.
-/// Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/// Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+/// `wspush_broadcast`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_accept_pending(
     server: *const wspush_server,

@@ -14,6 +14,7 @@ use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::user_commands::UserCommand;
 
 /// A request of another thread to the reactor.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub enum Command {
         /// The host's decision.
         decision: Box<Decision>,
     },
+    /// Something for all connections of a user.
+    User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
     /// Take keys that an identity provider publishes.
@@ -96,6 +99,7 @@ impl Command {
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
             Command::Decide { decision, .. } => decision.bytes(),
+            Command::User(command) => command.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest

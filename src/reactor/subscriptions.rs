@@ -239,6 +239,17 @@ impl<S: Socket> Reactor<S> {
         self.channels.touch(id);
     }
 
+    /// Moves a subscriber that has lagged on to the newest publication of a channel that keeps no other for it.
+    pub(super) fn jump_to_newest(&mut self, index: usize, id: ChannelId) {
+        let form = self.connections.slots[index].form;
+        let Some(cursor) = self.cursor(index, id) else { return };
+        if let Some(newest) = self.channels.get_mut(id).jump_to_newest(form, cursor) {
+            self.set_cursor(index, id, newest);
+            self.metrics.slow_skipped += 1;
+            self.channels.touch(id);
+        }
+    }
+
     /// Ends all subscriptions of a connection.
     pub(super) fn leave_channels(&mut self, index: usize) {
         self.leave_channel(index, DEFAULT);
