@@ -93,6 +93,14 @@ impl<S: Socket> Reactor<S> {
                         return false;
                     }
                 }
+                Some(Command::User(mut command)) => {
+                    if !self.carry_out_for_user(&mut command) {
+                        self.inbox.pending.push_front(Command::User(command));
+                        self.work.charge_command(0, before);
+                        self.work.cut(WorkKind::Commands);
+                        return false;
+                    }
+                }
                 Some(command) => self.act(command),
                 None => return true,
             }
@@ -104,7 +112,9 @@ impl<S: Socket> Reactor<S> {
     /// Does what was asked for, if that is no publication: only those may have to wait.
     pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { .. } => debug_assert!(false, "publications are appended"),
+            Command::Publish { .. } | Command::User(_) => {
+                debug_assert!(false, "what may have to wait comes through the inbox");
+            }
             Command::Forget(forgotten) => self.forgotten(&forgotten),
             Command::Send { conn, publication } => {
                 if self.send_to(conn, &publication) == Err(PushError::OutboxFull)
@@ -133,6 +143,7 @@ impl<S: Socket> Reactor<S> {
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
+            Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
         }
@@ -147,6 +158,8 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, self.now.mono_ms())
         };
+        let sender = self.inbox.senders.of(receipt.id);
+        let receiver = sender.and_then(|conn| self.prepare_sender(conn, id));
         let several = self.channels.get(id).has_other_forms();
         let mut lens = Lens::plain(frame.len());
         if several {
@@ -163,6 +176,8 @@ impl<S: Socket> Reactor<S> {
         if !self.make_room(id, lens) {
             return Err(Command::Publish { receipt, publication });
         }
+        // It may be gone for the room.
+        let receiver = receiver.filter(|_| sender.is_some_and(|conn| self.is_at_head(conn, id)));
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
         let encoded = if several { self.encoder.encoded(&publication) } else { Encoded::plain(frame) };
@@ -179,6 +194,10 @@ impl<S: Socket> Reactor<S> {
             unix_ms: self.now.unix_ms(),
         };
         self.channels.append(id, &encoded, place);
+        if let Some(index) = receiver {
+            self.pass_over_newest(index, id);
+        }
+        self.inbox.senders.appended(receipt.id);
         if self.channels.get(id).subscribers == 0 {
             self.vacate(id);
         }

@@ -3,8 +3,9 @@
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
+use super::users::User;
 use crate::auth::Rights;
-use crate::endpoint::{ConnId, Kind};
+use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
@@ -65,8 +66,10 @@ impl Flags {
     pub const KNOWN: Flags = Flags::CLOSE_NOTIFIED;
     /// Has used its share of a turn, and goes on in another one.
     pub const QUEUED: Flags = Flags(1 << 15);
-    /// An admin connection that waits for a list. Shares its bit with the window, which only WebSockets have.
+    /// An admin connection that waits for its answer. Shares its bit with the window, which only WebSockets have.
     pub const LISTING: Flags = Flags(1 << 8);
+    /// A client of a public listener on whose handshake the host decides later. Shares its bit with the window, too.
+    pub const UNDECIDED: Flags = Flags::LISTING;
     /// Is not read for now.
     pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
@@ -141,7 +144,7 @@ pub struct Extra {
     /// The queue for the socket, beside the logs.
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
-    pub user: Option<Box<str>>,
+    pub user: Option<Box<User>>,
     /// The rights that its token gives.
     pub rights: Option<Box<Rights>>,
     /// The message coming in.
@@ -165,6 +168,8 @@ pub struct Request {
     pub chain: Chain,
     /// The body, once the head is whole.
     pub body: Option<Body>,
+    /// The host's decision on a handshake that has waited for it.
+    pub decided: Option<Box<Decision>>,
 }
 
 /// A request's body on its way in.
@@ -286,7 +291,7 @@ impl<S> Slot<S> {
 
     /// Who it is.
     pub fn user(&self) -> Option<&str> {
-        self.extra.as_ref().and_then(|extra| extra.user.as_deref())
+        self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
     }
 
     /// The rights that its token gives.
@@ -304,10 +309,21 @@ impl<S> Slot<S> {
         outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
+    /// Whether the host has decided on its handshake, which has waited for that.
+    pub fn is_decided(&self) -> bool {
+        self.phase == Phase::Http
+            && self
+                .extra
+                .as_ref()
+                .and_then(|extra| extra.http.as_ref())
+                .is_some_and(|http| http.decided.is_some())
+    }
+
     /// Whether it is read for now, if it has something to say.
     pub fn is_read(&self) -> bool {
-        let is_listing = self.phase == Phase::Admin && self.flags.any(Flags::LISTING);
-        !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
+        let waits = matches!(self.phase, Phase::Admin | Phase::Http)
+            && self.flags.any(Flags(Flags::LISTING.0 | Flags::UNDECIDED.0));
+        !waits && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
     /// The queue for its socket, if there is one.
@@ -352,8 +368,8 @@ mod tests {
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
-        // The allocator hands out 112 bytes for 96 as well. Who has a token has its rights as well.
-        assert_eq!(size_of::<Extra>(), 112);
+        // Who has a token has its rights as well.
+        assert_eq!(size_of::<Extra>(), 104);
         assert_eq!(size_of::<Rights>(), 64);
     }
 

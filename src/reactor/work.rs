@@ -152,6 +152,11 @@ impl Work {
         self.commands = self.commands.saturating_sub(self.total - before);
     }
 
+    /// Whether a command that has begun at `before` has used what is left for commands in this turn.
+    pub(super) fn is_command_over(&self, before: u64) -> bool {
+        self.total - before >= self.commands
+    }
+
     /// Whether other commands wait for the next turn.
     pub(super) fn are_commands_used(&self) -> bool {
         self.commands == 0
@@ -216,6 +221,9 @@ impl<S: Socket> Reactor<S> {
                 continue;
             };
             slot.flags.set(Flags::QUEUED, false);
+            if slot.is_decided() && self.go_on_decided(index as usize).is_err() {
+                continue;
+            }
             self.readable(index as usize, true, share);
         }
         if self.work.queue.capacity() > 4 * self.work.queue.len().max(256) {
