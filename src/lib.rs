@@ -47,10 +47,10 @@ pub mod tls;
 #[doc(inline)]
 pub use config::Config;
 pub use endpoint::control::{Memory, Rates, StatsLimits};
-pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};
+pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, PushError, PushOptions};
+pub use push::{Delivery, Message, PublishTerms, PushError, PushOptions};
 pub use server::{Handle, Server, StartError};
 pub use tls::TlsError;

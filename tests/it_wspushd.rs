@@ -32,6 +32,7 @@ mod hostile_tls;
 mod ktls;
 mod large_frames;
 mod limits;
+mod publishing;
 mod push;
 mod refusals;
 mod secrets;

@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::PushOptions;
+use crate::push::{DEFAULT_NAME, PublishTerms, PushError, PushOptions};
 
 use super::ConnId;
-use super::control::{Control, Filter, List, Page, Receipt};
+use super::control::{Control, Filter, List, Page, Published, Receipt, Taken};
 use super::push_request::{self, Pushed};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
@@ -99,36 +99,99 @@ fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Re
 fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<Response, Refusal> {
     let query = query(head, &requests::PUSH)?;
     let options = PushOptions::default().compress(query.text("compress") != Some("no"));
+    let channels: Vec<&str> = query.all("channel").collect();
+    let terms = PublishTerms {
+        options,
+        idempotency_key: query.text("idempotency_key"),
+        if_offset: query.number("if_offset"),
+    };
+    let conn = query.number("conn").map(ConnId);
+    if conn.is_some() && !channels.is_empty() {
+        return Err(Refusal::fixed(400, "channel and conn exclude each other"));
+    }
+    if conn.is_some() && (terms.idempotency_key.is_some() || terms.if_offset.is_some()) {
+        return Err(Refusal::fixed(400, "idempotency_key and if_offset go with channels, not with conn"));
+    }
     let pushed = push_request::read(head, body)?;
-    match (query.text("channel"), query.number("conn").map(ConnId)) {
-        (Some(_), Some(_)) => Err(Refusal::fixed(400, "channel and conn exclude each other")),
-        (None, Some(conn)) => {
+    match conn {
+        Some(conn) => {
             server.send(conn, pushed.message(), options)?;
             Ok(json(200, &Sent { conn: conn.to_string(), recipients: 1, taken_as: pushed.taken_as }))
         }
-        (channel, None) => publish(channel, &pushed, options, server),
+        None => publish(&channels, &pushed, terms, server),
     }
 }
 
-/// Publishes, and answers with the receipt.
+/// Publishes, to the default channel if none is named, and answers with the receipts.
 pub fn publish(
-    channel: Option<&str>,
+    channels: &[&str],
     pushed: &Pushed<'_>,
-    options: PushOptions,
+    terms: PublishTerms<'_>,
     server: &mut dyn Control,
 ) -> Result<Response, Refusal> {
-    let (receipt, recipients) = server.publish(channel, pushed.message(), options)?;
-    Ok(json(200, &Published { receipt, recipients, taken_as: pushed.taken_as }))
+    let named = if channels.is_empty() { &[DEFAULT_NAME] } else { channels };
+    let taken = match server.publish(named, pushed.message(), terms) {
+        Err(PushError::OffsetDiffers { channel, epoch, offset }) => {
+            let problem = PushError::OffsetDiffers { channel: channel.clone(), epoch, offset };
+            let error = problem.to_string();
+            return Ok(json(409, &Differs { error, channel: &channel, epoch, offset }));
+        }
+        taken => taken?,
+    };
+    let Taken { published: Published { receipts, duplicate }, recipients } = taken;
+    let mut places: Vec<Place> = std::iter::zip(receipts, recipients)
+        .map(|(receipt, recipients)| Place { receipt, recipients })
+        .collect();
+    let about = About { duplicate, taken_as: pushed.taken_as };
+    match places.pop() {
+        Some(place) if channels.len() <= 1 => Ok(json(200, &One { place, about })),
+        last => {
+            places.extend(last);
+            Ok(json(200, &Several { publications: places, about }))
+        }
+    }
+}
+
+/// Where one publication stands.
+#[derive(Serialize)]
+struct Place {
+    #[serde(flatten)]
+    receipt: Receipt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<u32>,
 }
 
 #[derive(Serialize)]
-struct Published {
+struct One {
     #[serde(flatten)]
-    receipt: Receipt,
-    recipients: u32,
+    place: Place,
+    #[serde(flatten)]
+    about: About,
+}
+
+#[derive(Serialize)]
+struct Several {
+    publications: Vec<Place>,
+    #[serde(flatten)]
+    about: About,
+}
+
+#[derive(Serialize)]
+struct About {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
     /// What of the body was pushed, where that is not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
+}
+
+/// The position of a channel, for whoever expected another.
+#[derive(Serialize)]
+struct Differs<'a> {
+    error: String,
+    channel: &'a str,
+    epoch: u64,
+    offset: u64,
 }
 
 #[derive(Serialize)]
@@ -195,13 +258,29 @@ mod tests {
     impl Control for Fake {
         fn publish(
             &mut self,
-            channel: Option<&str>,
+            channels: &[&str],
             message: Message<'_>,
-            options: PushOptions,
-        ) -> Result<(Receipt, u32), PushError> {
+            terms: PublishTerms<'_>,
+        ) -> Result<Taken, PushError> {
+            let PublishTerms { options, idempotency_key, if_offset, .. } = terms;
+            if if_offset == Some(9) {
+                return Err(PushError::OffsetDiffers { channel: channels[0].into(), epoch: 5, offset: 6 });
+            }
+            if idempotency_key == Some("used") {
+                return Err(PushError::KeyReused);
+            }
             let plain = if options.compress { "" } else { " plain" };
-            self.0.push(format!("publish {channel:?} {message:?}{plain}"));
-            Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 5, offset: 6, id: 7 }, 8))
+            let terms = idempotency_key.map_or(String::new(), |key| format!(" once {key} at {if_offset:?}"));
+            self.0.push(format!("publish {} {message:?}{plain}{terms}", channels.join(" ")));
+            let receipts = channels.iter().zip(7..).map(|(&channel, id)| Receipt {
+                channel: channel.into(),
+                epoch: 5,
+                offset: 6,
+                id,
+            });
+            let duplicate = idempotency_key == Some("again");
+            let published = Published { receipts: receipts.collect(), duplicate };
+            Ok(Taken { recipients: vec![Some(8); channels.len()], published })
         }
         fn send(
             &mut self,
@@ -247,13 +326,30 @@ mod tests {
     #[test]
     fn a_push_answers_with_its_receipt() {
         let (status, body, asked) = ask("POST /push?channel=news", b"hi");
-        assert_eq!(asked, ["publish Some(\"news\") Text(\"hi\")"]);
+        assert_eq!(asked, ["publish news Text(\"hi\")"]);
         let expected = "{\"channel\":\"news\",\"epoch\":5,\"offset\":6,\"receipt\":7,\"recipients\":8}\n";
         assert_eq!((status, body.as_str()), (200, expected));
         assert_eq!(ask("POST /push?conn=12", b"hi").2, ["send 12 Text(\"hi\")"]);
-        assert_eq!(ask("POST /push?compress=yes", b"hi").2, ["publish None Text(\"hi\")"]);
-        assert_eq!(ask("POST /push?compress=no", b"hi").2, ["publish None Text(\"hi\") plain"]);
+        assert_eq!(ask("POST /push?compress=yes", b"hi").2, ["publish broadcast Text(\"hi\")"]);
+        assert_eq!(ask("POST /push?compress=no", b"hi").2, ["publish broadcast Text(\"hi\") plain"]);
         assert_eq!(ask("POST /push?conn=1&compress=no", b"hi").2, ["send 1 Text(\"hi\") plain"]);
+    }
+
+    #[test]
+    fn several_channels_and_terms() {
+        let (status, body, asked) =
+            ask("POST /push?channel=b&channel=a&if_offset=4&idempotency_key=k", b"hi");
+        assert_eq!(asked, ["publish b a Text(\"hi\") once k at Some(4)"]);
+        let expected = "{\"publications\":[\
+                        {\"channel\":\"b\",\"epoch\":5,\"offset\":6,\"receipt\":7,\"recipients\":8},\
+                        {\"channel\":\"a\",\"epoch\":5,\"offset\":6,\"receipt\":8,\"recipients\":8}]}\n";
+        assert_eq!((status, body.as_str()), (200, expected));
+        let (_, body, _) = ask("POST /push?idempotency_key=again", b"hi");
+        let expected = "{\"channel\":\"broadcast\",\"epoch\":5,\"offset\":6,\"receipt\":7,\
+                        \"recipients\":8,\"duplicate\":true}\n";
+        assert_eq!(body, expected);
+        let (status, body, _) = ask("POST /push?channel=c&if_offset=9", b"hi");
+        assert!(status == 409 && body.ends_with("\"channel\":\"c\",\"epoch\":5,\"offset\":6}\n"), "{body}");
     }
 
     #[test]
@@ -313,8 +409,13 @@ mod tests {
             ("POST /push?channel", b"hi", 400),
             ("POST /push?conn=", b"hi", 400),
             ("POST /push?compress=", b"hi", 400),
-            ("POST /push?channel=a&channel=b", b"hi", 400),
-            ("POST /push?channel=a&channel=a", b"hi", 400),
+            ("POST /push?channel=a&channel=", b"hi", 400),
+            ("POST /push?conn=1&idempotency_key=k", b"hi", 400),
+            ("POST /push?conn=1&if_offset=0", b"hi", 400),
+            ("POST /push?idempotency_key=", b"hi", 400),
+            ("POST /push?if_offset=", b"hi", 400),
+            ("POST /push?if_offset=9", b"hi", 409),
+            ("POST /push?idempotency_key=used", b"hi", 422),
             ("POST /push?conn=1&conn=2", b"hi", 400),
             ("POST /push?compress=no&compress=yes", b"hi", 400),
             ("POST /push?channel=%ff", b"hi", 400),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PushError, PushOptions};
+use crate::push::{Delivery, Message, PublishTerms, PushError, PushOptions};
 
 use super::ConnId;
 
@@ -32,6 +32,37 @@ pub struct Receipt {
     /// For `GET /stats?receipt=` and `Handle::delivery`.
     #[serde(rename = "receipt")]
     pub id: u64,
+}
+
+/// What has come of a publish to one channel or several.
+///
+/// ```no_run
+/// # fn example(handle: &wspush::Handle) -> Result<(), wspush::PushError> {
+/// use wspush::{Message, PublishTerms};
+///
+/// let terms = PublishTerms::default().idempotency_key("order-17");
+/// let first = handle.publish_to(&["orders", "audit"], Message::Text("shipped"), terms)?;
+/// let again = handle.publish_to(&["orders", "audit"], Message::Text("shipped"), terms)?;
+/// assert!(again.duplicate && again.receipts == first.receipts);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// For each channel, in the order in which they were named.
+    pub receipts: Vec<Receipt>,
+    /// Whether it was published before, under the same idempotency key: these are the receipts of that.
+    pub duplicate: bool,
+}
+
+/// The same, as the admin API says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Where it stands.
+    pub published: Published,
+    /// For each receipt the subscribers at the time of the publication; of a repetition only as long as its first
+    /// receipt can be asked about.
+    pub recipients: Vec<Option<u32>>,
 }
 
 /// One connection, as `GET /connections` lists it.
@@ -200,13 +231,13 @@ pub struct StatsLimits {
 
 /// What the admin API and the demo can do to the server.
 pub trait Control {
-    /// Publishes to a channel (None: the default one). The number is that of its present subscribers.
+    /// Publishes to each of these channels, or to none.
     fn publish(
         &mut self,
-        channel: Option<&str>,
+        channels: &[&str],
         message: Message<'_>,
-        options: PushOptions,
-    ) -> Result<(Receipt, u32), PushError>;
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError>;
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

@@ -6,7 +6,7 @@ use crate::config::pattern_matches;
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::PushOptions;
+use crate::push::PublishTerms;
 
 use super::control::Control;
 use super::query::{Others, Query};
@@ -68,5 +68,5 @@ pub fn push(
         return Err((refusal, Some(RefuseReason::ForbiddenChannel)));
     }
     let pushed = push_request::read(head, body).map_err(plain)?;
-    admin::publish(channel, &pushed, PushOptions::default(), server).map_err(plain)
+    admin::publish(channel.as_slice(), &pushed, PublishTerms::default(), server).map_err(plain)
 }

@@ -24,7 +24,7 @@ pub mod refusals;
 pub mod requests;
 
 pub use conn_id::ConnId;
-pub use control::{ConnectionInfo, Control, Page, Receipt, Stats};
+pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};
 pub use handler::{Accept, Connect, Decision, Handler, Session};
 pub use kind::Kind;
 pub use markdown::parameters_markdown;

@@ -167,7 +167,14 @@ impl From<PushError> for Refusal {
     /// Answers a push that was not taken.
     fn from(problem: PushError) -> Refusal {
         let status = match problem {
-            PushError::Empty | PushError::NotUtf8 | PushError::BadChannel => 400,
+            PushError::Empty
+            | PushError::NotUtf8
+            | PushError::BadChannel
+            | PushError::TooMany { .. }
+            | PushError::BadTerms(_) => 400,
+            PushError::OffsetDiffers { .. } => 409,
+            // As the draft on the Idempotency-Key field has it.
+            PushError::KeyReused => 422,
             PushError::NoSuchConnection => 404,
             PushError::TooLarge { .. } => 413,
             PushError::TooManyChannels { .. }

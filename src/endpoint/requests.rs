@@ -1,6 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -95,13 +96,24 @@ pub static PUSH: Request = Request {
     method: "POST",
     path: "/push",
     query: &[
-        optional(
-            "channel",
-            Value::Channel,
-            "to the subscribers of this one channel; without it and `conn`, to everybody",
-        ),
+        Parameter {
+            name: "channel",
+            times: Times::Repeatable,
+            value: Value::Channel,
+            meaning: "to the subscribers of this channel, or of these; without it and `conn`, to everybody",
+        },
         optional("conn", Value::Number(1, u64::MAX), "to this connection alone; not beside `channel`"),
         optional("compress", Value::Choice(&["yes", "no"]), "`no`: compressed for nobody"),
+        optional(
+            "idempotency_key",
+            Value::Text(IDEMPOTENCY_KEY_BYTES_MAX),
+            "published once, however often it is asked for; not beside `conn`",
+        ),
+        optional(
+            "if_offset",
+            Value::Number(0, u64::MAX),
+            "only if this is the newest offset of each channel, 0 of one that has none; else 409; not beside `conn`",
+        ),
     ],
 };
 

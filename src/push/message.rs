@@ -3,7 +3,7 @@
 use crate::protocol::frame::{self, Opcode};
 
 /// What a payload is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// UTF-8 text.
     Text,

@@ -27,6 +27,7 @@ pub mod push_error;
 pub mod ring;
 pub mod rules;
 pub mod since;
+pub mod terms;
 
 pub use budget::Room;
 pub use channel::{Channel, Member, Membership, Walk};
@@ -46,3 +47,4 @@ pub use push_error::PushError;
 pub use ring::Ring;
 pub use rules::{ChannelRules, Missed};
 pub use since::{NoSince, Since};
+pub use terms::PublishTerms;

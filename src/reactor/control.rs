@@ -1,14 +1,14 @@
 //! What the admin API and the demo ask of the reactor.
 
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
-use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Receipt, Stats};
+use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
+use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions};
 
 use super::reactor::Reactor;
-use super::shared::{Command, Wake};
+use super::shared::{Batch, Command, Wake};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
@@ -84,16 +84,30 @@ impl<S: Socket> Reactor<S> {
 impl<S: Socket> Control for Reactor<S> {
     fn publish(
         &mut self,
-        channel: Option<&str>,
+        channels: &[&str],
         message: Message<'_>,
-        options: PushOptions,
-    ) -> Result<(Receipt, u32), PushError> {
-        let receipt = self.publish_here(channel, message, options, Wake::No)?;
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError> {
+        let published =
+            self.shared.publish_all(Batch::of(channels, message, &terms)?, self.now.unix_us, Wake::No);
+        if published == Err(PushError::InboxFull) {
+            self.metrics.inbox_full += 1;
+        }
+        let published = published?;
         // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
         // is the receipt's.
         self.carry_out_commands();
-        let id = self.channels.find(channel.unwrap_or(DEFAULT_NAME));
-        Ok((receipt, id.map_or(0, |id| self.channels.get(id).subscribers)))
+        if published.duplicate {
+            // What the first one counted is in its line.
+            self.settle();
+        }
+        let recipients = published.receipts.iter().map(|receipt| match published.duplicate {
+            true => self.shared.delivery(receipt.id).map(|line| line.recipients - line.recovered),
+            false => {
+                Some(self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers))
+            }
+        });
+        Ok(Taken { recipients: recipients.collect(), published })
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {

@@ -9,7 +9,7 @@
 //! - those that only clients have opened have no more than a part of the table, and each address no more than its share
 //!   of that: the rest is the publishers'.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -114,6 +114,8 @@ pub struct Directory {
     /// The ends of the list of idle channels.
     oldest: u32,
     newest: u32,
+    /// How many stand in it.
+    idle: usize,
     /// How many channels only publications need.
     expectant: usize,
     /// Who has opened the channels that nobody has published to.
@@ -140,6 +142,7 @@ impl Directory {
             names: HashMap::new(),
             oldest: NONE,
             newest: NONE,
+            idle: 0,
             expectant: 0,
             unpublished: Share::default(),
             last_epoch: epoch,
@@ -179,6 +182,65 @@ impl Directory {
             self.set_need(key, Need::Publications);
         }
         Ok((place, forgotten))
+    }
+
+    /// The next place in each of these channels, in their order, or in none. A name may be there several times.
+    pub fn publish_all(
+        &mut self,
+        names: &[&str],
+        unix_us: u64,
+    ) -> Result<(Vec<Opened>, Vec<Forgotten>), NoChannel> {
+        // Those that are published to don't go for others.
+        for key in self.check_room(names)? {
+            self.set_need(key, Need::Publications);
+        }
+        let (mut places, mut gone) = (Vec::with_capacity(names.len()), Vec::new());
+        for name in names {
+            let (place, forgotten) = self.publish(Some(name), unix_us)?;
+            places.push(place);
+            gone.extend(forgotten);
+        }
+        Ok((places, gone))
+    }
+
+    /// Whether there is room for all of these channels; the idle ones among them.
+    fn check_room(&mut self, names: &[&str]) -> Result<HashSet<u32>, NoChannel> {
+        let (mut new, mut idle, mut expectant) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for &name in names.iter().filter(|name| **name != DEFAULT_NAME) {
+            match self.names.get(name) {
+                None if !channel_name_ok(name) => return Err(NoChannel::BadName),
+                None => drop(new.insert(name)),
+                Some(&key) => match self.heads[key as usize].need {
+                    Need::Idle { .. } => drop(idle.insert(key)),
+                    Need::Publications => drop(expectant.insert(key)),
+                    Need::Subscribers => {}
+                },
+            }
+        }
+        let (max, here) = (self.max, self.heads.len() - (self.idle - idle.len()));
+        if here + new.len() < max.max(1) {
+            return Ok(idle);
+        }
+        self.refused.bump(ChannelRefusal::Full);
+        let later = here - (self.expectant - expectant.len()) + new.len();
+        Err(if later < max { NoChannel::NotYet } else { NoChannel::Full { max } })
+    }
+
+    /// Holds the newest offset of each of these channels against the one that somebody expects there.
+    pub fn check_newest(&self, names: &[&str], expected: u64) -> Result<(), PushError> {
+        for &name in names {
+            let head = match self.names.get(name) {
+                _ if name == DEFAULT_NAME => Some(&self.default),
+                Some(&key) => Some(&self.heads[key as usize]),
+                None if !channel_name_ok(name) => return Err(PushError::BadChannel),
+                None => None,
+            };
+            let (epoch, offset) = head.map_or((0, 0), |head| (head.epoch, head.next_offset - 1));
+            if offset != expected {
+                return Err(PushError::OffsetDiffers { channel: Arc::from(name), epoch, offset });
+            }
+        }
+        Ok(())
     }
 
     /// The channel of this name for a subscriber from an address, made if need be. It stays until it is
@@ -300,6 +362,7 @@ impl Directory {
 
     /// Puts a channel at the end of the list of idle ones.
     fn link(&mut self, key: u32) {
+        self.idle += 1;
         let older = std::mem::replace(&mut self.newest, key);
         self.heads[key as usize].need = Need::Idle { older, newer: NONE };
         match self.heads.get_mut(older as usize).map(|head| &mut head.need) {
@@ -310,6 +373,7 @@ impl Directory {
 
     /// Takes the one between these two out of that list.
     fn unlink(&mut self, older: u32, newer: u32) {
+        self.idle -= 1;
         match self.heads.get_mut(older as usize).map(|head| &mut head.need) {
             Some(Need::Idle { newer: behind, .. }) => *behind = newer,
             _ => self.oldest = newer,
@@ -337,7 +401,7 @@ impl Directory {
             idle += 1;
             (last, key) = (key, newer);
         }
-        assert_eq!(self.newest, last);
+        assert_eq!((self.newest, self.idle), (last, idle));
         let count = |is: fn(&Head) -> bool| self.heads.iter().filter(|(_, head)| is(head)).count();
         assert_eq!(count(|head| matches!(head.need, Need::Idle { .. })), idle, "an idle one is not listed");
         assert_eq!(

@@ -67,5 +67,5 @@ mod work;
 pub use event_loop::EventLoop;
 pub use events::Readiness;
 pub use reactor::{Host, ListenerRole, REFUSALS_MAX, Reactor, Turn};
-pub use shared::{Command, Shared, Wake};
+pub use shared::{Batch, Command, Shared, Wake};
 pub use socket::{Socket, Stream};

@@ -1,5 +1,8 @@
 //! What other threads share with the reactor: the inbox, and what they may look at.
 
+mod publishing;
+mod repetitions;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +16,9 @@ use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::reload::Renewal;
+use repetitions::Repetitions;
+
+pub use publishing::{Batch, Item, fingerprint};
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]
@@ -124,6 +130,8 @@ struct Inbox {
     bytes: usize,
     directory: Directory,
     next_receipt: u64,
+    /// What was published under which idempotency key.
+    repetitions: Repetitions,
     stopped: bool,
 }
 
@@ -170,6 +178,7 @@ impl Shared {
                 bytes: 0,
                 directory: Directory::new(config.channels_max, unix_us),
                 next_receipt: 1,
+                repetitions: Repetitions::default(),
                 stopped: false,
             }),
             has_news: AtomicBool::new(false),
@@ -184,43 +193,10 @@ impl Shared {
         }
     }
 
-    /// Puts a publication on its way to a channel (None: the default one) and says where it will stand.
-    ///
-    /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
-    /// the receipts, whichever threads push.
-    pub fn publish(
-        &self,
-        channel: Option<&str>,
-        publication: Publication,
-        unix_us: u64,
-        wake: Wake,
-    ) -> Result<Receipt, PushError> {
-        let bytes = publication.plain_frame().len();
-        // What never fits is another error than what doesn't fit for now.
-        for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
-            if bytes > max {
-                return Err(PushError::TooLarge { bytes, max, setting });
-            }
-        }
-        let mut inbox = lock(&self.inbox);
-        self.admit(&inbox, bytes)?;
-        let placed = inbox.directory.publish(channel, unix_us);
-        // A refusal is counted as well.
-        self.has_news.store(true, Ordering::Release);
-        let (place, forgotten) = placed?;
-        let id = inbox.next_receipt;
-        inbox.next_receipt += 1;
-        let receipt = Receipt { channel: place.name, epoch: place.epoch, offset: place.next_offset, id };
-        let publication = Command::Publish { receipt: receipt.clone(), publication };
-        // One command more than there may be, at the most: the next one finds the inbox full.
-        self.put(inbox, forgotten.map(Command::Forget).into_iter().chain([publication]), wake);
-        Ok(receipt)
-    }
-
     /// Puts a command that is not a publication into the inbox.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
-        self.admit(&inbox, command.bytes())?;
+        self.admit(&inbox, 1, command.bytes())?;
         self.put(inbox, [command], Wake::Yes);
         Ok(())
     }
@@ -235,10 +211,10 @@ impl Shared {
         (self.wake)();
     }
 
-    fn admit(&self, inbox: &Inbox, bytes: usize) -> Result<(), PushError> {
+    fn admit(&self, inbox: &Inbox, commands: usize, bytes: usize) -> Result<(), PushError> {
         if inbox.stopped {
             Err(PushError::Stopped)
-        } else if inbox.commands.len() >= self.commands_max
+        } else if inbox.commands.len() + commands > self.commands_max
             || inbox.bytes.saturating_add(bytes) > self.bytes_max
         {
             Err(PushError::InboxFull)
@@ -367,7 +343,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
+    pub(super) fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
         let wakes = Arc::new(AtomicUsize::new(0));
         let counter = wakes.clone();
         let wake = move || {
@@ -376,7 +352,7 @@ mod tests {
         (Shared::new(config, 1_000, Box::new(wake)), wakes)
     }
 
-    fn taken(shared: &Shared) -> News {
+    pub(super) fn taken(shared: &Shared) -> News {
         shared.take(&mut Vec::new()).expect("there is something new")
     }
 

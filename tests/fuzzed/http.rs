@@ -6,11 +6,11 @@ use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::{
-    ConnId, Control, Page, Receipt, Stats, admin as admin_api, push_request as push_body,
+    ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
-use wspush::{Config, Delivery, Message, PushError, PushOptions};
+use wspush::{Config, Delivery, Message, PublishTerms, Published, PushError, PushOptions};
 
 use super::choice;
 
@@ -164,13 +164,20 @@ struct Fake {
 impl Control for Fake {
     fn publish(
         &mut self,
-        channel: Option<&str>,
+        channels: &[&str],
         message: Message<'_>,
-        _options: PushOptions,
-    ) -> Result<(Receipt, u32), PushError> {
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError> {
+        assert!(!message.bytes().is_empty() && !channels.is_empty());
+        assert!(terms.idempotency_key.is_none_or(|key| (1..=128).contains(&key.len())));
+        if terms.if_offset == Some(1) {
+            return Err(PushError::OffsetDiffers { channel: channels[0].into(), epoch: 1, offset: 2 });
+        }
         self.changes += 1;
-        assert!(!message.bytes().is_empty());
-        Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 1, offset: 2, id: 3 }, 4))
+        let receipt = |name: &&str| Receipt { channel: (*name).into(), epoch: 1, offset: 2, id: 3 };
+        let receipts: Vec<Receipt> = channels.iter().map(receipt).collect();
+        let recipients = vec![None; receipts.len()];
+        Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
     }
     fn send(&mut self, conn: ConnId, _message: Message<'_>, _options: PushOptions) -> Result<(), PushError> {
         self.changes += 1;
@@ -211,7 +218,7 @@ pub fn admin(data: &[u8]) {
         };
         assert!((200..600).contains(&response.status), "{}", response.status);
         assert!(host.changes <= 1);
-        assert!(response.status < 400 || host.changes == 0 || matches!(response.status, 404 | 503));
+        assert!(response.status < 400 || host.changes == 0 || matches!(response.status, 404 | 409 | 503));
         assert!(token.is_none() || host.changes == 0, "without a token");
         let mut out = Vec::new();
         response.write(&mut out, true, head.method == "HEAD");
