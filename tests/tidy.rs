@@ -7,6 +7,7 @@ mod examples;
 mod programs;
 mod prose;
 mod rooms;
+mod shape;
 pub(crate) mod source;
 mod text;
 
@@ -74,6 +75,12 @@ fn unsafe_code_has_its_places() {
 fn lines_and_files_are_short() {
     check(is_code, text::line_lengths);
     check(is_code, text::file_size);
+}
+
+#[test]
+fn files_functions_and_lists_of_arguments_are_short() {
+    let is_product = |name: &str| is_rust_source(name) && !name.starts_with("wspush-bench/");
+    check(is_product, shape::too_long);
 }
 
 #[test]

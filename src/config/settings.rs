@@ -227,7 +227,7 @@ settings! {
     log_publications: usize = 1_024, integer(Channels, LOG_PUBLICATIONS, "publications", restart),
         "Publications that a channel's log keeps";
     log_bytes: usize = 4 << 20, integer(Channels, LOG_BYTES, "bytes", restart),
-        "Bytes that a channel's log keeps";
+        "Bytes that a channel's log keeps, in each form";
     logs_bytes_max: usize = 1 << 30, integer(Channels, LOGS_BYTES_MAX, "bytes", restart),
         "Memory for all logs together; beyond it the largest gives up its older half";
     slow_consumer: SlowConsumer = SlowConsumer::Close,

@@ -4,7 +4,7 @@ use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
 use crate::alphabet::is_token;
 use crate::limits::{
-    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, ORIGIN_BYTES_MAX, SWEEP_MS, log_memory_bytes,
+    ADMIN_TOKEN_BYTES_MAX, FRAME_HEADER_BYTES_MAX, LOG_FORMS, ORIGIN_BYTES_MAX, SWEEP_MS, log_memory_bytes,
 };
 
 impl Config {
@@ -110,7 +110,7 @@ impl Config {
         let one_log = log_memory_bytes(self.log_bytes, self.log_publications);
         if self.logs_bytes_max < one_log {
             let why = format!(
-                "one log of log_bytes and log_publications, plain and deflated, needs {one_log} bytes"
+                "one log of log_bytes and log_publications, in all {LOG_FORMS} forms, needs {one_log} bytes"
             );
             return Err(self.invalid("logs_bytes_max", &why));
         }
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();
         assert!(
-            error.starts_with("logs_bytes_max = 8527871: ") && error.contains("8527872 bytes"),
+            error.starts_with("logs_bytes_max = 16941055: ") && error.contains("16941056 bytes"),
             "{error}"
         );
         let config = Config { message_bytes_max: 8 << 20, ..Config::default() };

@@ -7,7 +7,8 @@
 //! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
 //! it); from then on [`message`] walks every read, with
 //! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
-//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it. Only what
+//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1`, whose other
+//! messages are in [`v1`], it is in an [`envelope`]. Only what
 //! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod close;
 pub mod deflate;
 #[cfg(not(feature = "deflate"))]
 pub mod deflate_disabled;
+pub mod envelope;
 pub mod extensions;
 pub mod form;
 pub mod frame;
@@ -25,6 +27,7 @@ pub mod handshake;
 pub mod head;
 #[cfg(feature = "deflate")]
 pub mod inflate;
+pub mod json;
 pub mod list;
 pub mod mask;
 pub mod media_type;
@@ -35,6 +38,7 @@ pub mod pool;
 pub mod response;
 pub mod target;
 pub mod utf8;
+pub mod v1;
 
 pub use body::{Chunked, Framing};
 pub use close::{CloseCode, Violation};
@@ -42,6 +46,7 @@ pub use close::{CloseCode, Violation};
 pub use deflate::Deflater;
 #[cfg(not(feature = "deflate"))]
 pub use deflate_disabled::{Deflater, Inflater};
+pub use envelope::Enveloper;
 pub use extensions::Agreement;
 pub use frame::Opcode;
 pub use head::Head;

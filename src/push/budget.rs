@@ -7,7 +7,7 @@
 //! before the next flush, the publication waits for that, as it does for room in its own log.
 
 use super::channels::{ChannelId, Channels, LogLimits};
-use super::form::Form;
+use super::form::{Form, Lens};
 use super::since::Since;
 use crate::limits::log_memory_bytes;
 
@@ -43,16 +43,16 @@ impl Channels {
         self.log_bytes
     }
 
-    /// Whether a frame of `len` bytes can be appended: in the channel's log, and among all logs.
-    pub fn room_for(&self, id: ChannelId, len: usize) -> Room {
-        if !self.get(id).has_room(len) {
+    /// Whether a publication of this size can be appended: in the channel's log, and among all logs.
+    pub fn room_for(&self, id: ChannelId, lens: Lens) -> Room {
+        if !self.get(id).has_room(lens) {
             return Room::Later;
         }
         // Far from the bound there is nothing to look at more closely.
         if self.log_bytes + self.limits.whole_bytes() <= self.limits.sum_bytes {
             return Room::Ready;
         }
-        self.room_to_grow(self.get(id).log_growth(len))
+        self.room_to_grow(self.get(id).log_growth(lens))
     }
 
     /// Whether a channel can have one more subscriber of this form that begins there: its ring may have to reach
@@ -86,7 +86,7 @@ mod tests {
     use super::super::{Channel, DEFAULT, Encoded, Form, Message, Passage, Place};
     use super::*;
 
-    /// Room for one whole log, and half as much again.
+    /// Room for one whole log in two forms, and half as much again.
     const LIMITS: LogLimits =
         LogLimits { bytes: 1 << 14, publications: 64, sum_bytes: 3 * (1 << 14) + 12 * (1 << 10) };
 
@@ -107,8 +107,10 @@ mod tests {
         fn publish(&mut self, n: usize, len: usize) -> bool {
             let frame = Message::Binary(&vec![n as u8; len]).to_frame();
             let id = self.ids[n];
+            let shorter = Message::Binary(&vec![n as u8; len / 3]).to_frame();
+            let encoded = Encoded::plain(&frame).with(Form::Deflated, Some(&shorter));
             loop {
-                match self.channels.room_for(id, frame.len()) {
+                match self.channels.room_for(id, encoded.lens()) {
                     Room::Ready => break,
                     Room::Later => return false,
                     Room::AfterHalving(largest) => {
@@ -117,9 +119,8 @@ mod tests {
                     }
                 }
             }
-            let shorter = Message::Binary(&vec![n as u8; len / 3]).to_frame();
             let place = Place { offset: self.next[n], receipt: self.next[n], now_us: 5, unix_ms: 0 };
-            self.channels.append(id, &Encoded::plain(&frame).with_deflated(Some(&shorter)), place);
+            self.channels.append(id, &encoded, place);
             self.next[n] += 1;
             let recount: usize = self.channels.iter().map(|(_, channel)| channel.log_bytes()).sum();
             assert_eq!(recount, self.channels.log_bytes());

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::form::{Encoded, Form};
+use crate::protocol::envelope::Origin;
+
+use super::form::{Encoded, Form, Lens};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
 use super::place::Place;
@@ -137,12 +139,33 @@ impl Channel {
         self.others.iter().any(Option::is_some)
     }
 
-    /// Whether a frame of `len` bytes can be appended without evicting what some subscriber was not yet offered.
+    /// Whether a publication of this size can be appended without evicting what some subscriber was not yet offered.
     ///
     /// This is what makes a burst larger than the log wait for the flush instead of turning everybody into a
     /// slow consumer. It also keeps cursors resolvable: see [`Cursor`].
-    pub fn has_room(&self, len: usize) -> bool {
-        self.subscribers == 0 || self.log().tail_after(len) <= self.offered
+    #[inline]
+    pub fn has_room(&self, lens: Lens) -> bool {
+        self.subscribers == 0 || self.tail_after(lens) <= self.offered
+    }
+
+    /// Where the plain ring's tail will be once a publication of this size has been appended. All forms have the same
+    /// bounds and are evicted in step, so the one that takes the most bytes decides.
+    #[inline]
+    fn tail_after(&self, lens: Lens) -> u64 {
+        let plain = &self.plain.log;
+        let others =
+            self.others.iter().flatten().map(|ring| (&ring.log, ring.log.tail_after(lens.of(ring.form()))));
+        // One that gives up nothing may have begun later than the plain one.
+        others
+            .filter(|(log, tail)| *tail > log.tail())
+            .fold(plain.tail_after(lens.of(Form::Plain)), |least, (log, tail)| {
+                least.max(plain.start_of(log.offset_at(tail).0))
+            })
+    }
+
+    /// What a publication's envelope says of this channel, when the publication has this offset.
+    pub fn origin(&self, offset: u64) -> Origin<'_> {
+        Origin { channel: &self.name, epoch: self.epoch, offset, frame_bytes_max: self.log().bytes_max() }
     }
 
     /// The log in the form that a subscriber takes; `None`: nobody has taken that for a while.
@@ -150,9 +173,9 @@ impl Channel {
         self.ring(form).map(|ring| &ring.log)
     }
 
-    /// Whether there are subscribers who take this form.
+    /// Whether a publication has to be made in this form. Where another one stands in, only if somebody takes it.
     pub fn wants(&self, form: Form) -> bool {
-        self.ring(form).is_some_and(|ring| ring.subscribers > 0)
+        self.ring(form).is_some_and(|ring| ring.subscribers > 0 || !form.is_deflated())
     }
 
     /// Bytes allocated for what was published: rings, their indexes and the deliveries' counts. Whatever else is kept
@@ -162,17 +185,16 @@ impl Channel {
         self.rings().map(|ring| ring.log.bytes()).sum::<usize>() + self.ledger.bytes()
     }
 
-    /// By how much that grows, at the most, if a frame of `len` bytes is appended.
-    pub(super) fn log_growth(&self, len: usize) -> usize {
-        let first = self.first_after(len);
-        let growth = |ring: &Ring| ring.log.growth_from(ring.log.start_of(first), len);
+    /// By how much that grows if a publication of this size is appended.
+    pub(super) fn log_growth(&self, lens: Lens) -> usize {
+        let first = self.first_after(lens);
+        let growth = |ring: &Ring| ring.log.growth_from(ring.log.start_of(first), lens.of(ring.form()));
         self.rings().map(growth).sum::<usize>() + self.ledger.growth()
     }
 
-    /// Offset of the oldest publication that is left once a frame of `len` bytes has been appended.
-    pub fn first_after(&self, len: usize) -> u64 {
-        let log = self.log();
-        log.offset_at(log.tail_after(len)).0
+    /// Offset of the oldest publication that is left once one of this size has been appended.
+    pub fn first_after(&self, lens: Lens) -> u64 {
+        self.log().offset_at(self.tail_after(lens)).0
     }
 
     /// Offset of the oldest publication that is left once the older half is given up.
@@ -225,15 +247,16 @@ impl Channel {
     pub(super) fn append(&mut self, publication: &Encoded<'_>, place: Place) {
         self.used_ms = place.now_us / 1000;
         self.ledger.publish(place, self.subscribers, self.fallen);
+        if self.has_other_forms() {
+            let first = self.first_after(publication.lens());
+            self.rings_mut().for_each(|ring| ring.log.evict_before(first));
+        }
         let appended = self.plain.append(publication);
         assert_eq!(
             appended, place.offset,
             "the inbox gives out places in the order in which they are appended"
         );
-        for ring in self.others.iter_mut().flatten() {
-            ring.log.evict_before(self.plain.log.first_offset());
-            ring.append(publication);
-        }
+        self.others.iter_mut().flatten().for_each(|ring| _ = ring.append(publication));
         if self.subscribers == 0 {
             self.offered = self.plain.log.head();
         }
@@ -352,11 +375,11 @@ mod tests {
         join(&mut channel, 7);
         append(&mut channel, &frame, 1);
         append(&mut channel, &frame, 2);
-        assert!(!channel.has_room(frame.len()), "the first one was not offered yet");
+        assert!(!channel.has_room(Lens::plain(frame.len())), "the first one was not offered yet");
         let walk = channel.resume_walk().unwrap();
         assert_eq!(walk.head, channel.log().head());
         channel.end_walk();
-        assert!(channel.has_room(frame.len()));
+        assert!(channel.has_room(Lens::plain(frame.len())));
         assert_eq!(channel.resume_walk(), None);
         assert_eq!(channel.log().position(channel.members[0].cursor), Some(0), "an unwritten cursor stays");
     }

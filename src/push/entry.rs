@@ -4,9 +4,12 @@
 //! Only the ring of a form that nobody has taken for a while may begin too late for it. Then that ring is made longer
 //! at its older end, out of the plain one, once for all who come after.
 
+use crate::protocol::envelope::Origin;
+
 use super::channel::Channel;
 use super::form::Form;
 use super::log::{Cursor, Log};
+use super::older::Older;
 use super::position::Position;
 use super::ring::Ring;
 use super::rules::Missed;
@@ -80,9 +83,12 @@ impl Channel {
     pub(super) fn enter(&mut self, form: Form, since: Since, terms: Terms) -> Entry {
         let kept = self.first_kept(terms.unix_ms);
         let mut beginning = self.begin(since, kept);
-        if self.growth_to_reach(form, beginning.first) > terms.spare_bytes {
-            // There is no memory for them in this form: to this subscriber they are gone.
+        let (reached, growth) = self.reach(form, beginning.first);
+        // What there is no memory for in this form, or no room in its ring, is gone to this subscriber.
+        if growth > terms.spare_bytes {
             beginning = self.begin(since, kept.max(self.first_in(form)));
+        } else if reached > beginning.first {
+            beginning = self.begin(since, kept.max(reached));
         }
         let Beginning { first, recovery } = beginning;
         let copied_bytes = self.reach_back(form, first);
@@ -96,7 +102,7 @@ impl Channel {
 
     /// By how much the logs grow if somebody enters.
     pub(super) fn growth_to_enter(&self, form: Form, since: Since, unix_ms: u64) -> usize {
-        self.growth_to_reach(form, self.begin(since, self.first_kept(unix_ms)).first)
+        self.reach(form, self.begin(since, self.first_kept(unix_ms)).first).1
     }
 
     /// Offset of the oldest publication that is not gone: neither evicted nor too old.
@@ -143,19 +149,22 @@ impl Channel {
         self.log_in(form).map_or(self.log().next_offset(), Log::first_offset)
     }
 
-    /// By how much the logs grow if this form is to begin there.
-    fn growth_to_reach(&self, form: Form, first: u64) -> usize {
+    /// How far back this form can begin if it is to begin there, and by how much the logs grow then.
+    fn reach(&self, form: Form, first: u64) -> (u64, usize) {
         let here = self.first_in(form);
         if form == Form::Plain || here <= first {
-            return 0;
+            return (first, 0);
         }
         let plain = self.log();
-        let bytes = (plain.start_of(here) - plain.start_of(first)) as usize;
-        let publications = (here - first) as usize;
-        match self.log_in(form) {
+        let live = self.log_in(form).map_or(0, |log| (log.head() - log.tail()) as usize);
+        let mut older = Older::new(form, plain, self.origin(here));
+        let (reached, bytes) = older.reach(first..here, plain.bytes_max() - live);
+        let publications = (here - reached) as usize;
+        let growth = match self.log_in(form) {
             Some(log) => log.growth_before(bytes, publications),
             None => plain.beside(plain.head()).growth_before(bytes, publications),
-        }
+        };
+        (reached, growth)
     }
 
     /// Lets this form begin there at the latest; how many bytes that has copied.
@@ -163,8 +172,14 @@ impl Channel {
         let Some(n) = form.index().checked_sub(1) else { return 0 };
         let plain = &self.plain.log;
         // In front of a new ring there is room for all that it may ever have to reach back for.
-        let position = self.others_from[n] + (plain.head() - plain.tail());
+        let position = self.others_from[n] + plain.bytes_max() as u64;
         let new = || Box::new(Ring::new(form, plain.beside(position)));
-        self.others[n].get_or_insert_with(new).reach_back(plain, first)
+        let origin = Origin {
+            channel: &self.name,
+            epoch: self.epoch,
+            offset: first,
+            frame_bytes_max: plain.bytes_max(),
+        };
+        self.others[n].get_or_insert_with(new).reach_back(Older::new(form, plain, origin), first)
     }
 }

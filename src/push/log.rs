@@ -63,6 +63,11 @@ impl Log {
         Log::starting_at(position, self.next_offset(), self.bytes_max, self.publications_max)
     }
 
+    /// So long may a publication be at the most.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     /// Position behind the last byte.
     pub fn head(&self) -> u64 {
         self.head

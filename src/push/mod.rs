@@ -4,8 +4,8 @@
 //! [`Log`], a bounded ring. A subscriber owns no queue, only a [`Cursor`] into the ring; what it still
 //! has to get is the bytes from there to the head. The [`Ledger`] counts, for each publication, how many
 //! have it, lag, were skipped or left, at two additions for a write whatever it carried. A subscriber may
-//! take publications in another [`Form`], deflated; while somebody does the channel has a [`Ring`] of that
-//! form as well, under the same offsets, and each publication is encoded for it once.
+//! take publications in another [`Form`], deflated or in an envelope; while somebody does the channel has a [`Ring`]
+//! of that form as well, under the same offsets, and each publication is encoded for it once.
 //!
 //! May import: protocol, limits, error. It knows no socket and no clock.
 
@@ -19,6 +19,7 @@ pub mod log;
 pub mod memberships;
 pub mod message;
 pub mod midway;
+mod older;
 pub mod options;
 pub mod place;
 pub mod position;
@@ -33,7 +34,7 @@ pub use budget::Room;
 pub use channel::{Channel, Member, Membership, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, FIRST_OFFSET, LogLimits};
 pub use entry::{Entry, Gap, Recovery};
-pub use form::{Encoded, Encoder, Form};
+pub use form::{Encoded, Encoder, Form, Lens};
 pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT};
 pub use log::{Cursor, Log};
 pub use memberships::Memberships;

@@ -3,12 +3,13 @@
 use super::form::{Encoded, Form};
 use super::log::{Cursor, Log};
 use super::midway::Midway;
+use super::older::Older;
 
 /// One form of a channel's log.
 ///
-/// All forms of a channel hold the same publications under the same offsets, each from its creation on. They are
-/// appended to and evicted from in step with the plain one, so whoever falls off one of them has lost the same
-/// publications as on any other, and none takes more bytes than the plain one.
+/// All forms of a channel hold the same publications under the same offsets, each from its creation on. They have the
+/// same bounds, and are appended to and evicted from in step, as soon as one of them has to: whoever falls off one of
+/// them has lost the same publications as on any other.
 #[derive(Debug)]
 pub struct Ring {
     form: Form,
@@ -31,6 +32,11 @@ impl Ring {
         Ring { form, log, subscribers: 0, unused_since_ms: None, midway: Midway::default(), owed: 0 }
     }
 
+    /// Which form it is.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     /// Subscribers with a cursor into it.
     pub fn subscribers(&self) -> u32 {
         self.subscribers
@@ -43,19 +49,16 @@ impl Ring {
         Cursor::at(self.log.start_of(first))
     }
 
-    /// Takes in the publications from `first` to those that it has, out of the plain log; how many bytes that were.
-    ///
-    /// They stay plain, which every form of a frame may be: nobody knows any more whether they may be compressed.
-    pub(super) fn reach_back(&mut self, plain: &Log, first: u64) -> usize {
+    /// Takes in the publications from `first` to those that it has; how many bytes that were. They fit.
+    pub(super) fn reach_back(&mut self, mut older: Older<'_>, first: u64) -> usize {
         let missing = first..self.log.first_offset();
         if missing.is_empty() {
             return 0;
         }
-        let bytes = (plain.start_of(missing.end) - plain.start_of(first)) as usize;
+        let (_, bytes) = older.reach(missing.clone(), usize::MAX);
         self.log.reserve_before(bytes, missing.clone().count());
         for offset in missing.rev() {
-            let (start, end) = (plain.start_of(offset), plain.start_of(offset + 1));
-            let (first, second) = plain.slices_between(start, end);
+            let (first, second) = older.bytes(offset);
             self.log.prepend(first, second);
         }
         bytes
@@ -90,7 +93,7 @@ mod tests {
 
     fn append(channel: &mut Channel, (frame, deflated): (&[u8], Option<&[u8]>), offset: u64) {
         let place = Place { offset, receipt: offset, now_us: 0, unix_ms: 0 };
-        channel.append(&Encoded::plain(frame).with_deflated(deflated), place);
+        channel.append(&Encoded::plain(frame).with(Form::Deflated, deflated), place);
     }
 
     #[test]
@@ -152,6 +155,48 @@ mod tests {
                 prop_assert!(other.head() - other.tail() <= channel.log().head() - channel.log().tail());
                 let shorter = deflated.filter(|deflated| deflated.len() < frame.len()).unwrap_or(frame);
                 prop_assert_eq!(joined(other.slices(other.newest_start())), shorter);
+            }
+        }
+
+        /// Envelopes are longer: the form that takes the most bytes decides what is evicted, and nobody is evicted
+        /// before being offered everything.
+        #[test]
+        fn the_longest_form_decides(
+            bytes_max in 300usize..2_000,
+            late in 0usize..20,
+            lens in proptest::collection::vec((1usize..200, 0usize..100, 0usize..10), 1..60),
+        ) {
+            let mut channel = Channel::new("c".into(), 1, Log::new(7, bytes_max, 100), 64, 0);
+            channel.enter_at_head(Form::Plain);
+            let mut model: Vec<(usize, usize)> = Vec::new();
+            for (n, (len, more, flush)) in lens.into_iter().enumerate() {
+                if n == late {
+                    channel.enter_at_head(Form::Envelope);
+                }
+                let frame = Message::Binary(&vec![n as u8; len]).to_frame();
+                let envelope = Message::Binary(&vec![!(n as u8); len + more]).to_frame();
+                let encoded = Encoded::plain(&frame).with(Form::Envelope, Some(&envelope));
+                if flush == 0 || !channel.has_room(encoded.lens()) {
+                    channel.resume_walk();
+                    channel.end_walk();
+                }
+                prop_assert!(channel.has_room(encoded.lens()));
+                model.push((frame.len(), if n < late { 0 } else { envelope.len() }));
+                let sums = |model: &[(usize, usize)]| model.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+                while sums(&model).0.max(sums(&model).1) > bytes_max || model.len() > 100 {
+                    model.remove(0);
+                }
+                let (first, growth) = (channel.first_after(encoded.lens()), channel.log_growth(encoded.lens()));
+                let bytes = channel.log_bytes();
+                let offset = 7 + n as u64;
+                channel.append(&encoded, Place { offset, receipt: offset, now_us: 0, unix_ms: 0 });
+                prop_assert_eq!(channel.log_bytes(), bytes + growth);
+                prop_assert_eq!((channel.log().first_offset(), first), (first, offset + 1 - model.len() as u64));
+                let Some(other) = channel.log_in(Form::Envelope) else { continue };
+                prop_assert_eq!(other.next_offset(), channel.log().next_offset());
+                prop_assert_eq!(other.first_offset(), first.max(7 + late as u64), "evicted in step");
+                prop_assert!(other.head() - other.tail() <= bytes_max as u64);
+                prop_assert_eq!(joined(other.slices(other.newest_start())), envelope);
             }
         }
     }

@@ -6,8 +6,8 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Form, Message, Place, Publication, PushError,
-    PushOptions, Room,
+    Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication,
+    PushError, PushOptions, Room,
 };
 
 use super::outbox::ITEM_BYTES;
@@ -146,18 +146,30 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, self.now.mono_ms())
         };
-        if !self.make_room(id, frame.len()) {
+        let several = self.channels.get(id).has_other_forms();
+        let mut lens = Lens::plain(frame.len());
+        if several {
+            let channel = self.channels.get(id);
+            // While the plain frame has no room the other forms need not be made.
+            if !channel.has_room(lens) {
+                return Err(Command::Publish { receipt, publication });
+            }
+            // Once for everybody who takes it so, and only if there is somebody.
+            let origin = channel.origin(receipt.offset);
+            lens = self.encoder.encode(&publication, origin, |form| channel.wants(form));
+            self.charge_compressed();
+        }
+        if !self.make_room(id, lens) {
             return Err(Command::Publish { receipt, publication });
         }
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
-        // Once for everybody who takes it so, and only if there is somebody.
-        let channel = self.channels.get(id);
-        let encoded = self.encoder.encode(&publication, |form| channel.wants(form));
-        if let Some(deflated) = encoded.apart(Form::Deflated) {
-            self.metrics.publications_deflated += 1;
-            self.metrics.deflate_in_bytes += frame.len() as u64;
-            self.metrics.deflate_out_bytes += deflated.len() as u64;
+        let encoded = if several { self.encoder.encoded(&publication) } else { Encoded::plain(frame) };
+        if several {
+            let (from, to) = encoded.deflated_bytes();
+            self.metrics.publications_deflated += u64::from(to > 0);
+            self.metrics.deflate_in_bytes += from as u64;
+            self.metrics.deflate_out_bytes += to as u64;
         }
         let place = Place {
             offset: receipt.offset,
@@ -169,15 +181,14 @@ impl<S: Socket> Reactor<S> {
         if self.channels.get(id).subscribers == 0 {
             self.vacate(id);
         }
-        self.charge_compressed();
         Ok(())
     }
 
-    /// Sees to it that a frame can be appended to a channel's log, and that nobody loses the rest of a frame by that.
-    /// False: not now.
-    fn make_room(&mut self, id: ChannelId, len: usize) -> bool {
-        self.make_room_among_logs(|channels| channels.room_for(id, len))
-            && self.save_rests(id, |channel| channel.first_after(len))
+    /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by
+    /// that. False: not now.
+    fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
+        self.make_room_among_logs(|channels| channels.room_for(id, lens))
+            && self.save_rests(id, |channel| channel.first_after(lens))
     }
 
     /// Lets the largest logs give up their older halves until there is room. False: not now.

@@ -76,21 +76,10 @@ impl<S: Socket> Reactor<S> {
             if let Some(inflater) = &mut inflater {
                 self.work.charge(WorkKind::Inflate, inflater.take_work() * INFLATED);
             }
-            match next {
-                Next::Continue if self.scratch.replies.len() <= READ_BYTES => {}
-                Next::Continue => self.send_replies(index),
-                Next::Closing => {}
-                Next::Over => {
-                    at = input.len();
-                    break;
-                }
+            if matches!(next, Next::Over) {
+                at = input.len();
             }
-            match self.connections.slots.get(index) {
-                Some(slot) if !slot.flags.any(Flags::PAUSED) => {}
-                // Gone, or not to be listened to before it has listened.
-                _ => break,
-            }
-            if self.work.postpones(&input[at..]) {
+            if !self.goes_on(index, &next, &input[at..]) {
                 break;
             }
         }
@@ -104,6 +93,18 @@ impl<S: Socket> Reactor<S> {
         if (was_unfinished || is_unfinished) && self.connections.slots.contains(index) {
             self.count_chunks(index);
         }
+    }
+
+    /// Whether the rest of the input may be taken up behind an event that has led to this.
+    fn goes_on(&mut self, index: usize, next: &Next, rest: &[u8]) -> bool {
+        match next {
+            Next::Continue if self.scratch.replies.len() > READ_BYTES => self.send_replies(index),
+            Next::Continue | Next::Closing => {}
+            Next::Over => return false,
+        }
+        let slot = self.connections.slots.get(index);
+        // Not of one that is gone, or that is not to be listened to before it has listened.
+        slot.is_some_and(|slot| !slot.flags.any(Flags::PAUSED)) && !self.work.postpones(rest)
     }
 
     /// Pings a peer that has been silent for `heartbeat_ms`, and gives it up when it still is `pong_wait_ms` later.

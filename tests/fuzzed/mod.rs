@@ -7,6 +7,7 @@
 mod certificate;
 #[cfg(feature = "deflate")]
 mod deflated;
+mod envelopes;
 mod frames;
 mod http;
 mod positions;
@@ -18,6 +19,7 @@ mod token;
 pub use certificate::certificate;
 #[cfg(feature = "deflate")]
 pub use deflated::inflate;
+pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::since;
@@ -36,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("chunked", chunked),
     ("config", config),
     ("connection", connection),
+    ("envelope", envelope),
     ("extensions", extensions),
     ("frame", frame),
     ("handshake", handshake),

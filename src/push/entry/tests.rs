@@ -6,6 +6,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 
 use super::*;
+use crate::protocol::{Enveloper, Opcode, frame};
 use crate::push::{
     ChannelId, ChannelRules, Channels, DEFAULT, Encoded, LogLimits, Message, Passage, Place, Room,
 };
@@ -62,7 +63,7 @@ enum Start {
     Ago(u64),
 }
 
-fn frame(offset: u64, len: usize) -> Vec<u8> {
+fn plain(offset: u64, len: usize) -> Vec<u8> {
     let mut payload = offset.to_be_bytes().to_vec();
     payload.resize(8 + len, b'.');
     Message::Binary(&payload).to_frame()
@@ -71,14 +72,24 @@ fn frame(offset: u64, len: usize) -> Vec<u8> {
 /// The offsets of the frames that lie there.
 fn offsets((first, second): (&[u8], &[u8])) -> Vec<u64> {
     let bytes = [first, second].concat();
-    let (mut at, mut offsets) = (0, Vec::new());
-    while at < bytes.len() {
-        let len = usize::from(bytes[at + 1]);
-        let payload = &bytes[at + 2..at + 2 + len];
-        offsets.push(u64::from_be_bytes(payload[..8].try_into().unwrap()));
-        at += 2 + len;
+    let (mut rest, mut offsets) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let (header, len) = frame::decode_server_header(rest).unwrap();
+        let (payload, behind) = rest[header..].split_at(len as usize);
+        offsets.push(match serde_json::from_slice::<serde_json::Value>(payload) {
+            Ok(envelope) => envelope["offset"].as_u64().or(envelope["missed"]["to"].as_u64()).unwrap(),
+            Err(_) => u64::from_be_bytes(payload[..8].try_into().unwrap()),
+        });
+        rest = behind;
     }
     offsets
+}
+
+/// A publication's envelope.
+fn enveloped(channel: &Channel, offset: u64, plain: &[u8]) -> Vec<u8> {
+    let mut enveloper = Enveloper::default();
+    enveloper.make(channel.origin(offset), Opcode::Binary, &plain[2..]);
+    enveloper.frame().to_vec()
 }
 
 impl Model {
@@ -118,6 +129,22 @@ impl Model {
         (1..self.next()).find(is_kept).unwrap_or(self.next())
     }
 
+    /// The oldest one that a ring of envelopes can have, which has been there from `here` on.
+    fn reached(&self, form: Form, here: u64) -> u64 {
+        let log = self.channel().log();
+        let live = self.channel().log_in(form).map_or(0, |log| log.head() - log.tail());
+        let (mut first, mut room) = (here, log.bytes_max() as u64 - live);
+        while form.is_envelope() && first > log.first_offset() {
+            let (a, b) = log.slices_between(log.start_of(first - 1), log.start_of(first));
+            let len = enveloped(self.channel(), first - 1, &[a, b].concat()).len() as u64;
+            if len > room {
+                return first;
+            }
+            (first, room) = (first - 1, room - len);
+        }
+        log.first_offset()
+    }
+
     fn flush(&mut self) {
         while let Some(id) = self.channels.next_dirty() {
             self.channels.get_mut(id).resume_walk();
@@ -129,16 +156,19 @@ impl Model {
 
     fn publish(&mut self, len: usize, deflated: bool) {
         let offset = self.next();
-        let (plain, shorter) = (frame(offset, len), frame(offset, len / 3));
+        let (plain, shorter) = (plain(offset, len), plain(offset, len / 3));
+        let envelope = enveloped(self.channel(), offset, &plain);
+        let encoded = Encoded::plain(&plain)
+            .with(Form::Deflated, deflated.then_some(&shorter[..]))
+            .with(Form::Envelope, Some(&envelope));
         loop {
-            match self.channels.room_for(DEFAULT, plain.len()) {
+            match self.channels.room_for(DEFAULT, encoded.lens()) {
                 Room::Ready => break,
                 Room::Later => self.flush(),
                 Room::AfterHalving(id) => self.halve(id),
             }
         }
         let place = Place { offset, receipt: offset, now_us: self.now_ms * 1_000, unix_ms: self.now_ms };
-        let encoded = Encoded::plain(&plain).with_deflated(deflated.then_some(&shorter[..]));
         self.channels.append(DEFAULT, &encoded, place);
         self.times.push(self.now_ms);
         self.counts.push(Counts { recipients: self.subscribers.len() as u32, ..Counts::default() });
@@ -163,7 +193,7 @@ impl Model {
         let since = self.since(start);
         let has_room = self.channels.room_to_enter(DEFAULT, form, since, self.now_ms) == Room::Ready;
         let in_form = self.channel().first_in(form);
-        let kept = if has_room { self.kept() } else { self.kept().max(in_form) };
+        let kept = self.kept().max(if has_room { self.reached(form, in_form) } else { in_form });
         let (next, newest) = (self.next(), kept.max(self.next() - 1));
         let (first, recovery) = match since {
             Since::Head => (next, None),
@@ -290,7 +320,8 @@ fn any_start() -> impl Strategy<Value = Start> {
 }
 
 fn any_deed() -> impl Strategy<Value = Deed> {
-    let form = prop_oneof![Just(Form::Plain), Just(Form::Deflated)];
+    let [plain, deflated, envelope, envelope_deflated] = Form::ALL.map(Just);
+    let form = prop_oneof![3 => plain, 3 => deflated, 2 => envelope, 1 => envelope_deflated];
     prop_oneof![
         8 => (0usize..110, any::<bool>()).prop_map(|(len, deflated)| Deed::Publish { len, deflated }),
         1 => (1u64..30).prop_map(Deed::Wait),
@@ -309,7 +340,7 @@ proptest! {
     fn everybody_gets_what_follows_its_position_or_knows_what_is_gone(
         publications in 1usize..12,
         bytes in 200usize..1_500,
-        sum_bytes in prop_oneof![Just(1usize << 20), Just(4_500usize)],
+        sum_bytes in prop_oneof![Just(1usize << 20), Just(7_000usize)],
         ttl_ms in prop_oneof![Just(0u64), 1u64..80],
         missed in prop_oneof![Just(Missed::Report), Just(Missed::Tail), Just(Missed::Latest)],
         start in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 700)],

@@ -1,0 +1,61 @@
+//! Publications that a ring lacks at its older end, made of what the plain one has.
+
+use std::ops::Range;
+
+use crate::protocol::envelope::Origin;
+use crate::protocol::{Enveloper, Opcode, frame};
+
+use super::form::Form;
+use super::log::Log;
+
+/// Makes a form of publications that the plain log has. None is compressed: nobody knows any more whether it may be.
+pub(super) struct Older<'a> {
+    form: Form,
+    plain: &'a Log,
+    /// Whose they are.
+    origin: Origin<'a>,
+    enveloper: Enveloper,
+    /// A plain frame in one piece.
+    frame: Vec<u8>,
+}
+
+impl<'a> Older<'a> {
+    /// Those of the channel that this log and this origin belong to.
+    pub fn new(form: Form, plain: &'a Log, origin: Origin<'a>) -> Older<'a> {
+        Older { form, plain, origin, enveloper: Enveloper::default(), frame: Vec::new() }
+    }
+
+    /// A publication's bytes, which may come in two pieces.
+    pub fn bytes(&mut self, offset: u64) -> (&[u8], &[u8]) {
+        let (start, end) = (self.plain.start_of(offset), self.plain.start_of(offset + 1));
+        let (first, second) = self.plain.slices_between(start, end);
+        if !self.form.is_envelope() {
+            return (first, second);
+        }
+        self.frame.clear();
+        self.frame.extend_from_slice(first);
+        self.frame.extend_from_slice(second);
+        let header = frame::decode_server_header(&self.frame).map_or(0, |(header, _)| header);
+        let is_text = self.frame.first().is_some_and(|byte| byte & 0x0f == Opcode::Text as u8);
+        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
+        self.enveloper.make(Origin { offset, ..self.origin }, opcode, &self.frame[header..]);
+        (self.enveloper.frame(), &[])
+    }
+
+    /// From where on the missing ones fit into so many bytes, and how many bytes they take.
+    pub fn reach(&mut self, missing: Range<u64>, room: usize) -> (u64, usize) {
+        if !self.form.is_envelope() {
+            let bytes = self.plain.start_of(missing.end) - self.plain.start_of(missing.start);
+            return (missing.start, bytes as usize);
+        }
+        let (mut first, mut bytes) = (missing.end, 0);
+        for offset in missing.rev() {
+            let len = self.bytes(offset).0.len();
+            if bytes + len > room {
+                break;
+            }
+            (first, bytes) = (offset, bytes + len);
+        }
+        (first, bytes)
+    }
+}
