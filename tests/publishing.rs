@@ -63,6 +63,49 @@ fn a_repetition_is_published_once() {
 }
 
 #[test]
+fn a_batch_is_all_or_nothing_and_in_order() {
+    let daemon = Daemon::start(&[]);
+    let mut client = WebSocket::open_at(&daemon, "/ws?channel=a");
+    let id = daemon.id_of(&client);
+    let batch = |query: &str, lines: &[String]| {
+        let response = daemon.ask("POST", &format!("/push/batch{query}"), &[], lines.join("\n").as_bytes());
+        (response.status, response.json())
+    };
+    let mut lines: Vec<String> = (1..=300)
+        .map(|n| match n % 3 {
+            0 => format!("{{\"channel\":\"a\",\"data\":\"{n}\"}}"),
+            1 => format!("{{\"channel\":\"broadcast\",\"data\":\"{n}\"}}"),
+            _ => format!("{{\"conn\":\"{id}\",\"data\":\"{n}\"}}"),
+        })
+        .collect();
+    let (status, answer) = batch("", &lines);
+    let publications = answer["publications"].as_array().expect("one for each line");
+    assert_eq!((status, publications.len()), (200, 300), "{answer}");
+    assert!(publications.iter().all(|place| place["recipients"] == 1), "{answer}");
+    assert_eq!(publications[299]["offset"], 100);
+    // Each channel in its order, and what goes to the connection behind what came before it.
+    let got: Vec<u32> = (1..=300).map(|_| client.text().parse().expect("a number")).collect();
+    for rest in 0..3 {
+        let part: Vec<u32> = got.iter().copied().filter(|n| n % 3 == rest).collect();
+        assert!(part.is_sorted() && part.len() == 100, "{got:?}");
+    }
+    let at = |wanted| got.iter().position(|n| *n == wanted);
+    assert!((1..=300).filter(|n| n % 3 == 2).all(|n| at(n) > at(n - 1)), "{got:?}");
+    lines.insert(7, "{\"chanel\":\"a\",\"data\":\"x\"}".to_owned());
+    let (status, answer) = batch("", &lines);
+    assert!(
+        status == 400 && answer["error"].as_str().is_some_and(|why| why.starts_with("line 8: ")),
+        "{answer}"
+    );
+    assert_eq!(batch("?idempotency_key=k", &lines[..3]).0, 200);
+    assert_eq!(batch("?idempotency_key=k", &lines[..3]).1["duplicate"], true);
+    assert_eq!(batch("?idempotency_key=k", &lines[..2]).0, 422);
+    assert_eq!(client.sync().len(), 3);
+    assert_eq!(daemon.counter("publications"), 202);
+    assert_eq!(daemon.ask("GET", "/push/batch", &[], b"").status, 405);
+}
+
+#[test]
 fn only_behind_the_newest() {
     let daemon = Daemon::start(&[]);
     let (status, answer) = push(&daemon, "channel=a&if_offset=3", "no");

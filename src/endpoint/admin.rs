@@ -5,11 +5,10 @@ use serde::Serialize;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{DEFAULT_NAME, PublishTerms, PushError, PushOptions};
 
 use super::ConnId;
-use super::control::{Control, Filter, List, Page, Published, Receipt, Taken};
-use super::push_request::{self, Pushed};
+use super::control::{Control, Filter, List, Page};
+use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 
@@ -49,8 +48,9 @@ fn route(
     }
     passed?;
     let response = match (path, head.method) {
-        ("/push", "POST") => push(head, body, server),
-        ("/push", _) => Err(takes(&requests::PUSH)),
+        ("/push", "POST") => publishing::push(head, body, server),
+        ("/push/batch", "POST") => publishing::push_batch(head, body, server),
+        ("/push" | "/push/batch", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, server),
         ("/metrics", "GET" | "HEAD") => metrics(head, server),
         ("/connections", "GET" | "HEAD") => return connections(head).map(Answer::List),
@@ -61,7 +61,8 @@ fn route(
             Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
-                let paths = "no such path; there are /push, /stats, /metrics, /connections and /healthz";
+                let paths =
+                    "no such path; there are /push, /push/batch, /stats, /metrics, /connections and /healthz";
                 Err(Refusal::fixed(404, paths))
             }
         },
@@ -92,114 +93,8 @@ pub(super) fn takes(request: &Request) -> Refusal {
     Refusal::fixed(405, reason).with_headers(headers)
 }
 
-fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Refusal> {
+pub(super) fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Refusal> {
     Query::read(head, request.query, Others::Refused)
-}
-
-fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<Response, Refusal> {
-    let query = query(head, &requests::PUSH)?;
-    let options = PushOptions::default().compress(query.text("compress") != Some("no"));
-    let channels: Vec<&str> = query.all("channel").collect();
-    let terms = PublishTerms {
-        options,
-        idempotency_key: query.text("idempotency_key"),
-        if_offset: query.number("if_offset"),
-    };
-    let conn = query.number("conn").map(ConnId);
-    if conn.is_some() && !channels.is_empty() {
-        return Err(Refusal::fixed(400, "channel and conn exclude each other"));
-    }
-    if conn.is_some() && (terms.idempotency_key.is_some() || terms.if_offset.is_some()) {
-        return Err(Refusal::fixed(400, "idempotency_key and if_offset go with channels, not with conn"));
-    }
-    let pushed = push_request::read(head, body)?;
-    match conn {
-        Some(conn) => {
-            server.send(conn, pushed.message(), options)?;
-            Ok(json(200, &Sent { conn: conn.to_string(), recipients: 1, taken_as: pushed.taken_as }))
-        }
-        None => publish(&channels, &pushed, terms, server),
-    }
-}
-
-/// Publishes, to the default channel if none is named, and answers with the receipts.
-pub fn publish(
-    channels: &[&str],
-    pushed: &Pushed<'_>,
-    terms: PublishTerms<'_>,
-    server: &mut dyn Control,
-) -> Result<Response, Refusal> {
-    let named = if channels.is_empty() { &[DEFAULT_NAME] } else { channels };
-    let taken = match server.publish(named, pushed.message(), terms) {
-        Err(PushError::OffsetDiffers { channel, epoch, offset }) => {
-            let problem = PushError::OffsetDiffers { channel: channel.clone(), epoch, offset };
-            let error = problem.to_string();
-            return Ok(json(409, &Differs { error, channel: &channel, epoch, offset }));
-        }
-        taken => taken?,
-    };
-    let Taken { published: Published { receipts, duplicate }, recipients } = taken;
-    let mut places: Vec<Place> = std::iter::zip(receipts, recipients)
-        .map(|(receipt, recipients)| Place { receipt, recipients })
-        .collect();
-    let about = About { duplicate, taken_as: pushed.taken_as };
-    match places.pop() {
-        Some(place) if channels.len() <= 1 => Ok(json(200, &One { place, about })),
-        last => {
-            places.extend(last);
-            Ok(json(200, &Several { publications: places, about }))
-        }
-    }
-}
-
-/// Where one publication stands.
-#[derive(Serialize)]
-struct Place {
-    #[serde(flatten)]
-    receipt: Receipt,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recipients: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct One {
-    #[serde(flatten)]
-    place: Place,
-    #[serde(flatten)]
-    about: About,
-}
-
-#[derive(Serialize)]
-struct Several {
-    publications: Vec<Place>,
-    #[serde(flatten)]
-    about: About,
-}
-
-#[derive(Serialize)]
-struct About {
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    duplicate: bool,
-    /// What of the body was pushed, where that is not all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken_as: Option<&'static str>,
-}
-
-/// The position of a channel, for whoever expected another.
-#[derive(Serialize)]
-struct Differs<'a> {
-    error: String,
-    channel: &'a str,
-    epoch: u64,
-    offset: u64,
-}
-
-#[derive(Serialize)]
-struct Sent {
-    conn: String,
-    recipients: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken_as: Option<&'static str>,
 }
 
 fn stats(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
@@ -244,225 +139,4 @@ fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Res
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::endpoint::control::Stats;
-    use crate::protocol::head;
-    use crate::push::PushError;
-    use crate::push::{Delivery, Message};
-
-    /// Remembers what was asked of it.
-    #[derive(Default)]
-    struct Fake(Vec<String>);
-
-    impl Control for Fake {
-        fn publish(
-            &mut self,
-            channels: &[&str],
-            message: Message<'_>,
-            terms: PublishTerms<'_>,
-        ) -> Result<Taken, PushError> {
-            let PublishTerms { options, idempotency_key, if_offset, .. } = terms;
-            if if_offset == Some(9) {
-                return Err(PushError::OffsetDiffers { channel: channels[0].into(), epoch: 5, offset: 6 });
-            }
-            if idempotency_key == Some("used") {
-                return Err(PushError::KeyReused);
-            }
-            let plain = if options.compress { "" } else { " plain" };
-            let terms = idempotency_key.map_or(String::new(), |key| format!(" once {key} at {if_offset:?}"));
-            self.0.push(format!("publish {} {message:?}{plain}{terms}", channels.join(" ")));
-            let receipts = channels.iter().zip(7..).map(|(&channel, id)| Receipt {
-                channel: channel.into(),
-                epoch: 5,
-                offset: 6,
-                id,
-            });
-            let duplicate = idempotency_key == Some("again");
-            let published = Published { receipts: receipts.collect(), duplicate };
-            Ok(Taken { recipients: vec![Some(8); channels.len()], published })
-        }
-        fn send(
-            &mut self,
-            conn: ConnId,
-            message: Message<'_>,
-            options: PushOptions,
-        ) -> Result<(), PushError> {
-            let plain = if options.compress { "" } else { " plain" };
-            self.0.push(format!("send {conn} {message:?}{plain}"));
-            if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
-        }
-        fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
-            self.0.push(format!("disconnect {conn} {} {reason}", code.0));
-            if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
-        }
-        fn stats(&self) -> Stats {
-            Stats::default()
-        }
-        fn prometheus(&self) -> String {
-            "wspush_up 1\n".to_owned()
-        }
-        fn delivery(&self, receipt: u64) -> Option<Delivery> {
-            (receipt == 7).then(Delivery::default)
-        }
-    }
-
-    fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
-        let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
-        let mut host = Fake::default();
-        let response = match answer(&head, body, Ok(()), &mut host) {
-            Answer::Now(response) => response,
-            Answer::List(List { filter, after, limit }) => {
-                let all = (None, None, 100);
-                let some = (Some("u"), Some(ConnId(3)), 9);
-                assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
-                page(&Page::default())
-            }
-        };
-        (response.status, String::from_utf8(response.body.to_vec()).unwrap(), host.0)
-    }
-
-    #[test]
-    fn a_push_answers_with_its_receipt() {
-        let (status, body, asked) = ask("POST /push?channel=news", b"hi");
-        assert_eq!(asked, ["publish news Text(\"hi\")"]);
-        let expected = "{\"channel\":\"news\",\"epoch\":5,\"offset\":6,\"receipt\":7,\"recipients\":8}\n";
-        assert_eq!((status, body.as_str()), (200, expected));
-        assert_eq!(ask("POST /push?conn=12", b"hi").2, ["send 12 Text(\"hi\")"]);
-        assert_eq!(ask("POST /push?compress=yes", b"hi").2, ["publish broadcast Text(\"hi\")"]);
-        assert_eq!(ask("POST /push?compress=no", b"hi").2, ["publish broadcast Text(\"hi\") plain"]);
-        assert_eq!(ask("POST /push?conn=1&compress=no", b"hi").2, ["send 1 Text(\"hi\") plain"]);
-    }
-
-    #[test]
-    fn several_channels_and_terms() {
-        let (status, body, asked) =
-            ask("POST /push?channel=b&channel=a&if_offset=4&idempotency_key=k", b"hi");
-        assert_eq!(asked, ["publish b a Text(\"hi\") once k at Some(4)"]);
-        let expected = "{\"publications\":[\
-                        {\"channel\":\"b\",\"epoch\":5,\"offset\":6,\"receipt\":7,\"recipients\":8},\
-                        {\"channel\":\"a\",\"epoch\":5,\"offset\":6,\"receipt\":8,\"recipients\":8}]}\n";
-        assert_eq!((status, body.as_str()), (200, expected));
-        let (_, body, _) = ask("POST /push?idempotency_key=again", b"hi");
-        let expected = "{\"channel\":\"broadcast\",\"epoch\":5,\"offset\":6,\"receipt\":7,\
-                        \"recipients\":8,\"duplicate\":true}\n";
-        assert_eq!(body, expected);
-        let (status, body, _) = ask("POST /push?channel=c&if_offset=9", b"hi");
-        assert!(status == 409 && body.ends_with("\"channel\":\"c\",\"epoch\":5,\"offset\":6}\n"), "{body}");
-    }
-
-    #[test]
-    fn the_answer_says_what_was_taken_as_a_form() {
-        let form = "POST /push HTTP/1.1\r\nHost: localhost\r\n\
-                    Content-Type: application/x-www-form-urlencoded\r\n\r\n";
-        let (head, _) = head::parse(form.as_bytes(), 8192).unwrap().unwrap();
-        for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
-            let Answer::Now(response) = answer(&head, body, Ok(()), &mut Fake::default()) else {
-                panic!("a list")
-            };
-            let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
-            assert_eq!(json.get("taken_as").and_then(|text| text.as_str()), taken_as);
-        }
-    }
-
-    /// One rule for all: what a table's row does not say is refused, with the name of it.
-    #[test]
-    fn every_request_refuses_what_its_row_does_not_say() {
-        use crate::endpoint::query::Times;
-        use crate::endpoint::requests::Listeners;
-        let admin = requests::ALL.iter().filter(|request| request.listener != Listeners::Public);
-        for request in admin {
-            let line = format!("{} {}", request.method, request.path.replace("ID", "12"));
-            let plain = ask(&line, b"hi");
-            assert_eq!(plain.0, 200, "{line}: {}", plain.1);
-            let mut wrong = vec![("nobody", "nobody=1".to_owned())];
-            for known in request.query {
-                wrong.push((known.name, format!("{}=", known.name)));
-                if known.times != Times::Repeatable {
-                    let value = match known.value {
-                        crate::endpoint::query::Value::Number(min, _) => min.to_string(),
-                        crate::endpoint::query::Value::Choice(names) => names[0].to_owned(),
-                        _ => "a".to_owned(),
-                    };
-                    wrong.push((known.name, format!("{0}={value}&{0}={value}", known.name)));
-                }
-            }
-            for (name, query) in wrong {
-                let (status, text, asked) = ask(&format!("{line}?{query}"), b"hi");
-                assert_eq!((status, asked.len()), (400, 0), "{line}?{query}: {text}");
-                assert!(text.starts_with("{\"error\":\"") && text.contains(name), "{line}?{query}: {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn wrong_requests_do_nothing() {
-        for (line, body, status) in [
-            ("POST /push", &b""[..], 400),
-            ("POST /push", b"\xff", 400),
-            ("POST /push?chanel=x", b"hi", 400),
-            ("POST /push?channel=x&conn=1", b"hi", 400),
-            ("POST /push?conn=x", b"hi", 400),
-            ("POST /push?conn=0", b"hi", 400),
-            ("POST /push?channel=", b"hi", 400),
-            ("POST /push?channel", b"hi", 400),
-            ("POST /push?conn=", b"hi", 400),
-            ("POST /push?compress=", b"hi", 400),
-            ("POST /push?channel=a&channel=", b"hi", 400),
-            ("POST /push?conn=1&idempotency_key=k", b"hi", 400),
-            ("POST /push?conn=1&if_offset=0", b"hi", 400),
-            ("POST /push?idempotency_key=", b"hi", 400),
-            ("POST /push?if_offset=", b"hi", 400),
-            ("POST /push?if_offset=9", b"hi", 409),
-            ("POST /push?idempotency_key=used", b"hi", 422),
-            ("POST /push?conn=1&conn=2", b"hi", 400),
-            ("POST /push?compress=no&compress=yes", b"hi", 400),
-            ("POST /push?channel=%ff", b"hi", 400),
-            ("POST /push?compress=0", b"hi", 400),
-            ("GET /push", b"", 405),
-            ("POST /stats", b"", 405),
-            ("GET /nothing", b"", 404),
-            ("GET /stats?receipt=8", b"", 404),
-            ("GET /stats?receipt=", b"", 400),
-            ("GET /metrics?x=1", b"", 400),
-            ("GET /healthz?x=1", b"", 400),
-            ("GET /connections?user=", b"", 400),
-            ("GET /connections?channel=", b"", 400),
-            ("GET /connections?user=a&user=b", b"", 400),
-            ("GET /connections?after=0", b"", 400),
-            ("GET /connections?limit=0", b"", 400),
-            ("GET /connections?limit=1001", b"", 400),
-            ("GET /connections?channel=a%20b", b"", 400),
-            ("DELETE /connections/x", b"", 400),
-            ("DELETE /connections/0", b"", 400),
-            ("DELETE /connections/", b"", 400),
-            ("DELETE /connections", b"", 400),
-            ("DELETE /connections/1?code=", b"", 400),
-            ("DELETE /connections/1?reason=", b"", 400),
-            ("DELETE /connections/1?code=4000&code=4001", b"", 400),
-            ("DELETE /connections/1?code=1005", b"", 400),
-            ("GET /connections/1", b"", 405),
-        ] {
-            let (got, body, asked) = ask(line, body);
-            assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
-            assert!(body.starts_with("{\"error\":\""), "{line}: {body}");
-        }
-    }
-
-    #[test]
-    fn looking_and_disconnecting() {
-        assert_eq!(ask("GET /stats?receipt=7", b"").0, 200);
-        assert_eq!(ask("GET /connections?user=u&after=3&limit=9", b"").0, 200);
-        assert_eq!(ask("GET /healthz", b"").1, "ok\n");
-        for line in ["GET /stats/?receipt=7", "GET /metrics/", "GET /healthz/", "POST /push/"] {
-            assert_eq!(ask(line, b"x").0, 200, "{line}");
-        }
-        assert_eq!(ask("DELETE /connections/12/", b"").0, 200);
-        assert_eq!(ask("GET /stats//", b"").0, 404);
-        let (status, _, asked) = ask("DELETE /connections/12?code=4000&reason=bye", b"");
-        assert_eq!((status, asked), (200, vec!["disconnect 12 4000 bye".to_owned()]));
-        assert_eq!(ask("DELETE /connections/404", b"").0, 404);
-        assert_eq!(ask("POST /push?conn=404", b"hi").0, 404);
-    }
-}
+pub(super) mod tests;

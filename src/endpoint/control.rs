@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PublishTerms, PushError, PushOptions};
+use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions};
 
 use super::ConnId;
+use super::batch::Line;
 
 /// The answer to a push: where the publication stands, and the id under which its delivery can be followed.
 ///
@@ -238,6 +239,16 @@ pub trait Control {
         message: Message<'_>,
         terms: PublishTerms<'_>,
     ) -> Result<Taken, PushError>;
+
+    /// Does what these lines say, or nothing: see [`batch`](super::batch). The receipts are those of the lines that go
+    /// to channels.
+    fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError>;
+
+    /// Whether a message fits at all.
+    fn check_size(&self, publication: &Publication) -> Result<(), PushError>;
+
+    /// Whether there is such a connection.
+    fn is_open(&self, conn: ConnId) -> bool;
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

@@ -8,6 +8,7 @@
 //! May import: push, protocol, config, metrics, limits, error. It knows no socket and no clock.
 
 pub mod admin;
+pub mod batch;
 pub mod chat;
 pub mod conn_id;
 pub mod control;
@@ -18,6 +19,7 @@ pub mod kind;
 mod markdown;
 pub mod origins;
 pub mod public;
+pub mod publishing;
 pub mod push_request;
 pub mod query;
 pub mod refusals;

@@ -122,7 +122,7 @@ fn part<'a>(media_type: &MediaType<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Re
 }
 
 /// Nothing is unpacked here (RFC 9110 section 8.4).
-fn check_codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
+pub(super) fn check_codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
     let mut codings = values.flat_map(list::elements);
     match codings.find(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         None => Ok(()),

@@ -117,6 +117,18 @@ pub static PUSH: Request = Request {
     ],
 };
 
+/// Many publications.
+pub static BATCH: Request = Request {
+    listener: Listeners::Admin,
+    method: "POST",
+    path: "/push/batch",
+    query: &[optional(
+        "idempotency_key",
+        Value::Text(IDEMPOTENCY_KEY_BYTES_MAX),
+        "the whole batch is published once, however often it is asked for",
+    )],
+};
+
 /// Numbers.
 pub static STATS: Request = Request {
     listener: Listeners::Admin,
@@ -174,6 +186,7 @@ pub static ALL: &[&Request] = &[
     &DEMO_PUSH,
     &DEMO_INFO,
     &PUSH,
+    &BATCH,
     &STATS,
     &METRICS,
     &CONNECTIONS,

@@ -48,4 +48,4 @@ pub use push_error::PushError;
 pub use ring::Ring;
 pub use rules::{ChannelRules, Missed};
 pub use since::{NoSince, Since};
-pub use terms::PublishTerms;
+pub use terms::{PublishTerms, fingerprint};

@@ -1,5 +1,7 @@
 //! On which terms something is published.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::options::PushOptions;
 use super::push_error::PushError;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
@@ -55,6 +57,13 @@ impl<'a> PublishTerms<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// A number by which a repetition is known from something else under the same key.
+pub fn fingerprint(asked: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    asked.hash(&mut hasher);
+    hasher.finish()
 }
 
 const _: () = assert!(IDEMPOTENCY_KEY_BYTES_MAX == 128, "the error says so");

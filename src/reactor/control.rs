@@ -1,5 +1,6 @@
 //! What the admin API and the demo ask of the reactor.
 
+use crate::endpoint::batch::Line;
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
 use crate::metrics::{CloseReason, Gauges};
@@ -8,7 +9,7 @@ use crate::protocol::pool::CHUNK_BYTES;
 use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions};
 
 use super::reactor::Reactor;
-use super::shared::{Batch, Command, Wake};
+use super::shared::{Batch, Command, Item, Wake};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
@@ -79,17 +80,10 @@ impl<S: Socket> Reactor<S> {
             .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
         user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::Refused
     }
-}
 
-impl<S: Socket> Control for Reactor<S> {
-    fn publish(
-        &mut self,
-        channels: &[&str],
-        message: Message<'_>,
-        terms: PublishTerms<'_>,
-    ) -> Result<Taken, PushError> {
-        let published =
-            self.shared.publish_all(Batch::of(channels, message, &terms)?, self.now.unix_us, Wake::No);
+    /// Puts a batch on its way and logs what it can of it.
+    fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        let published = self.shared.publish_all(batch, self.now.unix_us, Wake::No);
         if published == Err(PushError::InboxFull) {
             self.metrics.inbox_full += 1;
         }
@@ -108,6 +102,35 @@ impl<S: Socket> Control for Reactor<S> {
             }
         });
         Ok(Taken { recipients: recipients.collect(), published })
+    }
+}
+
+impl<S: Socket> Control for Reactor<S> {
+    fn publish(
+        &mut self,
+        channels: &[&str],
+        message: Message<'_>,
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError> {
+        let batch = Batch::of(channels, message, &terms)?;
+        self.take_batch(batch)
+    }
+
+    fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
+        let names: Vec<&str> = lines.iter().map(|line| line.target.channel().unwrap_or_default()).collect();
+        let items = lines.iter().zip(&names).map(|(line, name)| match line.target.conn() {
+            None => Item::Publish(std::slice::from_ref(name), line.publication.clone()),
+            Some(conn) => Item::Send(conn, line.publication.clone()),
+        });
+        self.take_batch(Batch { items: items.collect(), key, if_offset: None })
+    }
+
+    fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
+        self.shared.check_size(publication.plain_frame().len())
+    }
+
+    fn is_open(&self, conn: ConnId) -> bool {
+        self.find_open(conn).is_some()
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {

@@ -18,7 +18,7 @@ use super::own::Own;
 use super::reload::Renewal;
 use repetitions::Repetitions;
 
-pub use publishing::{Batch, Item, fingerprint};
+pub use publishing::{Batch, Item};
 
 /// What another thread asks of the reactor.
 #[derive(Debug)]

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
+use wspush::endpoint::batch::Line;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::{
     ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
+use wspush::push::Publication;
 use wspush::{Config, Delivery, Message, PublishTerms, Published, PushError, PushOptions};
 
 use super::choice;
@@ -178,6 +180,22 @@ impl Control for Fake {
         let receipts: Vec<Receipt> = channels.iter().map(receipt).collect();
         let recipients = vec![None; receipts.len()];
         Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
+    }
+    fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
+        assert!((1..=1_000).contains(&lines.len()) && key.is_none_or(|(key, _)| !key.is_empty()));
+        self.changes += 1;
+        let names = lines.iter().filter_map(|line| line.target.channel());
+        let receipts: Vec<Receipt> =
+            names.map(|name| Receipt { channel: name.into(), epoch: 1, offset: 2, id: 3 }).collect();
+        let recipients = vec![Some(1); receipts.len()];
+        Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
+    }
+    fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
+        assert!(!publication.payload().is_empty());
+        Ok(())
+    }
+    fn is_open(&self, conn: ConnId) -> bool {
+        conn.0.is_multiple_of(2)
     }
     fn send(&mut self, conn: ConnId, _message: Message<'_>, _options: PushOptions) -> Result<(), PushError> {
         self.changes += 1;

@@ -1,12 +1,11 @@
 //! Publishing, from any thread. The places in the logs are given out under the lock that orders the inbox, so the
 //! order of the offsets is that of the receipts, whichever threads push.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
 
 use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
-use crate::push::{Message, Publication, PublishTerms, PushError};
+use crate::push::{Message, Publication, PublishTerms, PushError, fingerprint};
 
 use super::repetitions::Found;
 use super::{Command, Inbox, Shared, Wake, lock};
@@ -16,7 +15,7 @@ use super::{Command, Inbox, Shared, Wake, lock};
 pub struct Batch<'a> {
     /// What it consists of.
     pub items: Vec<Item<'a>>,
-    /// The key of which it may be a repetition, and a [fingerprint] of all that is asked for under it.
+    /// The key of which it may be a repetition, and a [fingerprint](fingerprint) of all that is asked for under it.
     pub key: Option<(&'a str, u64)>,
     /// The newest offset that all its channels must have.
     pub if_offset: Option<u64>,
@@ -58,13 +57,6 @@ impl<'a> Batch<'a> {
         let items = vec![Item::Publish(channels, publication)];
         Ok(Batch { items, key, if_offset: terms.if_offset })
     }
-}
-
-/// A number by which a repetition is known from something else under the same key.
-pub fn fingerprint(asked: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    asked.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// What goes into the inbox, before its place is known.
@@ -146,7 +138,7 @@ impl Shared {
     }
 
     /// What never fits is another error than what doesn't fit for now.
-    fn check_size(&self, bytes: usize) -> Result<(), PushError> {
+    pub fn check_size(&self, bytes: usize) -> Result<(), PushError> {
         for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
             if bytes > max {
                 return Err(PushError::TooLarge { bytes, max, setting });
