@@ -7,7 +7,8 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
 use super::ConnId;
-use super::control::{Control, Filter, List, Page};
+use super::channels;
+use super::control::{Control, Filter, List, Page, Wanted};
 use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
@@ -16,8 +17,9 @@ use super::requests::{self, Request};
 pub enum Answer {
     /// This, at once.
     Now(Response),
-    /// A page of connections: see [`page`]. With many of them looking for those that are asked for takes a while.
-    List(List),
+    /// A page of connections or channels: see [`page`]. Among many of them looking for those that are asked for takes a
+    /// while.
+    List(Wanted),
 }
 
 impl From<Response> for Answer {
@@ -31,8 +33,8 @@ pub fn answer(head: &Head<'_>, body: &[u8], passed: Result<(), Refusal>, server:
     route(head, body, passed, server).unwrap_or_else(|refusal| refused(&refusal).into())
 }
 
-/// The answer to a request for connections.
-pub fn page(page: &Page) -> Response {
+/// The answer to a request for a page.
+pub fn page(page: &impl Serialize) -> Response {
     json(200, page)
 }
 
@@ -54,15 +56,18 @@ fn route(
         ("/stats", "GET" | "HEAD") => stats(head, server),
         ("/metrics", "GET" | "HEAD") => metrics(head, server),
         ("/connections", "GET" | "HEAD") => return connections(head).map(Answer::List),
+        ("/channels", "GET" | "HEAD") => return channels::list(head),
+        ("/channels", _) => Err(takes(&requests::CHANNELS)),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
+        (path, _) if path.starts_with("/channels/") => channels::answer(&path[10..], head, server),
         (path, method) => match path.strip_prefix("/connections/") {
             Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths =
-                    "no such path; there are /push, /push/batch, /stats, /metrics, /connections and /healthz";
+                    "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels and /healthz";
                 Err(Refusal::fixed(404, paths))
             }
         },
@@ -114,12 +119,12 @@ fn metrics(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusa
     Ok(response)
 }
 
-fn connections(head: &Head<'_>) -> Result<List, Refusal> {
+fn connections(head: &Head<'_>) -> Result<Wanted, Refusal> {
     let query = query(head, &requests::CONNECTIONS)?;
     let text = |name| query.text(name).map(str::to_owned);
     let filter = Filter { user: text("user"), channel: text("channel") };
     let limit = query.number("limit").unwrap_or(requests::PAGE_DEFAULT) as usize;
-    Ok(List { filter, after: query.number("after").map(ConnId), limit })
+    Ok(Wanted::Connections(List { filter, after: query.number("after").map(ConnId), limit }))
 }
 
 fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions};
+use crate::push::{Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions};
 
 use super::ConnId;
 use super::batch::Line;
+use super::channels::{ChannelInfo, ChannelList};
 
 /// The answer to a push: where the publication stands, and the id under which its delivery can be followed.
 ///
@@ -114,6 +115,15 @@ pub struct List {
     pub after: Option<ConnId>,
     /// So many at the most.
     pub limit: usize,
+}
+
+/// What takes a while to look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Connections.
+    Connections(List),
+    /// Channels.
+    Channels(ChannelList),
 }
 
 /// The server's state in numbers.
@@ -249,6 +259,12 @@ pub trait Control {
 
     /// Whether there is such a connection.
     fn is_open(&self, conn: ConnId) -> bool;
+
+    /// How a channel stands.
+    fn channel(&self, name: &str) -> Option<ChannelInfo>;
+
+    /// What a channel has had.
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)>;
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod batch;
+pub mod channels;
 pub mod chat;
 pub mod conn_id;
 pub mod control;
@@ -25,6 +26,7 @@ pub mod query;
 pub mod refusals;
 pub mod requests;
 
+pub use channels::ChannelInfo;
 pub use conn_id::ConnId;
 pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};
 pub use handler::{Accept, Connect, Decision, Handler, Session};

@@ -10,7 +10,7 @@ use crate::config::channel_name_ok;
 use crate::protocol::form;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::PushError;
+use crate::push::{PushError, Since};
 
 /// How often a parameter may be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Value {
     Text(usize),
     /// Digits, for a number from the first to the second.
     Number(u64, u64),
+    /// Where a subscription begins.
+    Since,
     /// One of these.
     Choice(&'static [&'static str]),
 }
@@ -190,6 +192,7 @@ impl Parameter {
                 let fits = number.is_some_and(|number| (min..=max).contains(&number));
                 (!fits).then(|| format!("is {said}not a number from {min} to {max}"))
             }
+            Value::Since => text.parse::<Since>().err().map(|why| format!("is {why}")),
             Value::Choice(names) if names.contains(&&*text) => None,
             Value::Choice(names) => Some(format!("is not {}", names.join(" or "))),
         };

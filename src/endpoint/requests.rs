@@ -1,7 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
-use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -29,9 +29,9 @@ pub struct Request {
     pub query: &'static [Parameter],
 }
 
-/// Connections on a page of `GET /connections`, unless the request says otherwise.
+/// Entries on a page of `GET /connections` or `GET /channels`, unless the request says otherwise.
 pub const PAGE_DEFAULT: u64 = 100;
-/// Connections on a page at the most: it bounds the answer's size and the time it takes.
+/// Entries on a page at the most: it bounds the answer's size and the time it takes.
 pub const PAGE_MAX: u64 = 1_000;
 
 const fn optional(name: &'static str, value: Value, meaning: &'static str) -> Parameter {
@@ -162,6 +162,42 @@ pub static CONNECTIONS: Request = Request {
     ],
 };
 
+/// A page of the channels.
+pub static CHANNELS: Request = Request {
+    listener: Listeners::Admin,
+    method: "GET",
+    path: "/channels",
+    query: &[
+        optional(
+            "prefix",
+            Value::Text(CHANNEL_NAME_BYTES_MAX),
+            "only those whose names begin so; without it, all",
+        ),
+        optional(
+            "after",
+            Value::Number(0, u64::MAX),
+            "behind this place: the `next` of the page before; without it, from the first",
+        ),
+        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+    ],
+};
+
+/// How a channel stands.
+pub static CHANNEL: Request =
+    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C", query: &[] };
+
+/// What a channel has had.
+pub static HISTORY: Request = Request {
+    listener: Listeners::Admin,
+    method: "GET",
+    path: "/channels/C/history",
+    query: &[
+        optional("since", Value::Since, "from there on; without it, from the oldest that the channel has"),
+        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+        optional("reverse", Value::Choice(&["yes", "no"]), "`yes`: the newest first"),
+    ],
+};
+
 /// The end of one connection.
 pub static DISCONNECT: Request = Request {
     listener: Listeners::Admin,
@@ -190,6 +226,9 @@ pub static ALL: &[&Request] = &[
     &STATS,
     &METRICS,
     &CONNECTIONS,
+    &CHANNELS,
+    &CHANNEL,
+    &HISTORY,
     &DISCONNECT,
     &HEALTH,
 ];

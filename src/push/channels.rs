@@ -152,6 +152,11 @@ impl Channels {
         self.all.is_empty()
     }
 
+    /// Places of channels: each is below.
+    pub fn places(&self) -> usize {
+        self.all.capacity()
+    }
+
     /// All channels.
     pub fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
         self.all.iter().map(|(key, channel)| (ChannelId(key as u32), channel))

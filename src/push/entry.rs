@@ -72,23 +72,24 @@ pub(super) struct Terms {
 
 /// Where somebody begins, before the form is looked at.
 #[derive(Clone, Copy, Debug)]
-struct Beginning {
+pub(super) struct Beginning {
     /// The first publication that it gets.
-    first: u64,
-    recovery: Option<Recovery>,
+    pub first: u64,
+    /// What has become of its own position, if it came with one.
+    pub recovery: Option<Recovery>,
 }
 
 impl Channel {
     /// Adds a subscriber, which takes publications in this form from there on.
     pub(super) fn enter(&mut self, form: Form, since: Since, terms: Terms) -> Entry {
         let kept = self.first_kept(terms.unix_ms);
-        let mut beginning = self.begin(since, kept);
+        let mut beginning = self.begin(since, kept, self.rules.missed);
         let (reached, growth) = self.reach(form, beginning.first);
         // What there is no memory for in this form, or no room in its ring, is gone to this subscriber.
         if growth > terms.spare_bytes {
-            beginning = self.begin(since, kept.max(self.first_in(form)));
+            beginning = self.begin(since, kept.max(self.first_in(form)), self.rules.missed);
         } else if reached > beginning.first {
-            beginning = self.begin(since, kept.max(reached));
+            beginning = self.begin(since, kept.max(reached), self.rules.missed);
         }
         let Beginning { first, recovery } = beginning;
         let copied_bytes = self.reach_back(form, first);
@@ -102,7 +103,7 @@ impl Channel {
 
     /// By how much the logs grow if somebody enters.
     pub(super) fn growth_to_enter(&self, form: Form, since: Since, unix_ms: u64) -> usize {
-        self.reach(form, self.begin(since, self.first_kept(unix_ms)).first).1
+        self.reach(form, self.begin(since, self.first_kept(unix_ms), self.rules.missed).first).1
     }
 
     /// Offset of the oldest publication that is not gone: neither evicted nor too old.
@@ -114,11 +115,12 @@ impl Channel {
         }
     }
 
-    fn begin(&self, since: Since, kept: u64) -> Beginning {
+    /// Where somebody begins; `missed` says where if its position can't be recovered.
+    pub(super) fn begin(&self, since: Since, kept: u64, missed: Missed) -> Beginning {
         let next = self.log().next_offset();
         let newest = kept.max(next - 1);
         let first = match since {
-            Since::Position(position) => return self.resume(position, kept),
+            Since::Position(position) => return self.resume(position, kept, missed),
             Since::Head => next,
             Since::Earliest => kept,
             Since::Last(count) => kept.max(next.saturating_sub(count)),
@@ -128,14 +130,14 @@ impl Channel {
         Beginning { first, recovery: None }
     }
 
-    fn resume(&self, position: Position, kept: u64) -> Beginning {
+    fn resume(&self, position: Position, kept: u64, missed: Missed) -> Beginning {
         let next = self.log().next_offset();
         let is_ours = position.epoch == self.epoch && position.offset < next;
         let wanted = if is_ours { position.offset + 1 } else { super::FIRST_OFFSET };
         if is_ours && wanted >= kept {
             return Beginning { first: wanted, recovery: Some(Recovery::Whole) };
         }
-        let first = match self.rules.missed {
+        let first = match missed {
             Missed::Report => next,
             Missed::Tail => kept,
             Missed::Latest => kept.max(next - 1),

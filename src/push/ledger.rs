@@ -219,6 +219,12 @@ impl Ledger {
         self.first + self.lines.partition_point(|line| line.unix_ms < unix_ms) as u64
     }
 
+    /// When a publication came, in milliseconds since 1970; 0 of one that is not here.
+    pub fn unix_ms(&self, offset: u64) -> u64 {
+        let at = offset.checked_sub(self.first);
+        at.and_then(|at| self.lines.get(at as usize)).map_or(0, |line| line.unix_ms)
+    }
+
     fn retire_first(&mut self, now_us: u64, lost: Passage) {
         let Some(mut line) = self.lines.pop_front() else { return };
         if self.unsettled_from == self.first {

@@ -2,11 +2,11 @@
 
 use crate::endpoint::batch::Line;
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
-use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
+use crate::endpoint::{ChannelInfo, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions};
+use crate::push::{ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions};
 
 use super::reactor::Reactor;
 use super::shared::{Batch, Command, Item, Wake};
@@ -72,6 +72,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    pub(super) fn channel_info(&self, id: ChannelId) -> ChannelInfo {
+        let channel = self.channels.get(id);
+        let log = channel.log();
+        ChannelInfo {
+            channel: channel.name.clone(),
+            epoch: channel.epoch,
+            offset: log.next_offset() - 1,
+            first: log.first_offset(),
+            bytes: log.head() - log.tail(),
+            subscribers: channel.subscribers,
+        }
+    }
+
     pub(super) fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
         let channel = filter
@@ -131,6 +144,15 @@ impl<S: Socket> Control for Reactor<S> {
 
     fn is_open(&self, conn: ConnId) -> bool {
         self.find_open(conn).is_some()
+    }
+
+    fn channel(&self, name: &str) -> Option<ChannelInfo> {
+        self.channels.find(name).map(|id| self.channel_info(id))
+    }
+
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
+        let id = self.channels.find(name)?;
+        Some((self.channel_info(id), self.channels.get(id).history(asked, self.now.unix_ms())))
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {

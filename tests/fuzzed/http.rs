@@ -5,13 +5,14 @@ use std::path::Path;
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
 use wspush::endpoint::batch::Line;
+use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::{
-    ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
+    ChannelInfo, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
-use wspush::push::Publication;
+use wspush::push::{History, HistoryAsked, Publication};
 use wspush::{Config, Delivery, Message, PublishTerms, Published, PushError, PushOptions};
 
 use super::choice;
@@ -190,6 +191,13 @@ impl Control for Fake {
         let recipients = vec![Some(1); receipts.len()];
         Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
     }
+    fn channel(&self, name: &str) -> Option<ChannelInfo> {
+        (name.len() > 1).then(|| ChannelInfo { channel: name.into(), ..ChannelInfo::default() })
+    }
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
+        assert!((1..=1_000).contains(&asked.limit));
+        Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
+    }
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
         assert!(!publication.payload().is_empty());
         Ok(())
@@ -229,8 +237,12 @@ pub fn admin(data: &[u8]) {
         let passed = guard::check(&head, &Fence { token, is_unix: false });
         let response = match admin_api::answer(&head, body, passed, &mut host) {
             Answer::Now(response) => response,
-            Answer::List(list) => {
-                assert!((1..=1_000).contains(&list.limit) && token.is_none());
+            Answer::List(wanted) => {
+                let limit = match wanted {
+                    Wanted::Connections(list) => list.limit,
+                    Wanted::Channels(list) => list.limit,
+                };
+                assert!((1..=1_000).contains(&limit) && token.is_none());
                 admin_api::page(&Page::default())
             }
         };

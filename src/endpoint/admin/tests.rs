@@ -3,9 +3,9 @@
 use super::*;
 use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::Stats;
-use crate::endpoint::{Published, Receipt, Taken};
+use crate::endpoint::{ChannelInfo, Published, Receipt, Taken};
 use crate::protocol::head;
-use crate::push::{Delivery, Message, Publication};
+use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
 use crate::push::{PublishTerms, PushError, PushOptions};
 
 /// Remembers what was asked of it.
@@ -54,6 +54,13 @@ impl Control for Fake {
             published: Published { receipts, duplicate: key.is_some_and(|key| key.0 == "again") },
         })
     }
+    fn channel(&self, name: &str) -> Option<ChannelInfo> {
+        (name != "404").then(|| ChannelInfo { channel: name.into(), ..ChannelInfo::default() })
+    }
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
+        assert!((1..=1_000).contains(&asked.limit));
+        Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
+    }
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
         let (bytes, max) = (publication.payload().len(), 4_096);
         if bytes > max { Err(PushError::TooLarge { bytes, max, setting: "log_bytes" }) } else { Ok(()) }
@@ -87,7 +94,11 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let mut host = Fake::default();
     let response = match answer(&head, body, Ok(()), &mut host) {
         Answer::Now(response) => response,
-        Answer::List(List { filter, after, limit }) => {
+        Answer::List(Wanted::Channels(list)) => {
+            assert!(list.limit == 100 || (list.limit, list.after, &*list.prefix) == (9, Some(0), "a."));
+            page(&crate::endpoint::channels::ChannelPage::default())
+        }
+        Answer::List(Wanted::Connections(List { filter, after, limit })) => {
             let all = (None, None, 100);
             let some = (Some("u"), Some(ConnId(3)), 9);
             assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
@@ -178,6 +189,7 @@ fn every_request_refuses_what_its_row_does_not_say() {
                 let value = match known.value {
                     crate::endpoint::query::Value::Number(min, _) => min.to_string(),
                     crate::endpoint::query::Value::Choice(names) => names[0].to_owned(),
+                    crate::endpoint::query::Value::Since => "head".to_owned(),
                     _ => "a".to_owned(),
                 };
                 wrong.push((known.name, format!("{0}={value}&{0}={value}", known.name)));
@@ -242,6 +254,33 @@ fn wrong_requests_do_nothing() {
         let (got, body, asked) = ask(line, body);
         assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
         assert!(body.starts_with("{\"error\":\""), "{line}: {body}");
+    }
+}
+
+#[test]
+fn channels_are_named_in_the_path() {
+    for (line, expected) in [
+        ("GET /channels/a", "{\"channel\":\"a\",\"epoch\":0,"),
+        ("GET /channels/a/b", "{\"channel\":\"a/b\","),
+        ("GET /channels/a/", "{\"channel\":\"a\","),
+        ("GET /channels/a%2Fhistory", "{\"channel\":\"a/history\","),
+        ("GET /channels/a+b", "{\"channel\":\"a+b\","),
+        ("GET /channels/a/history?since=last:3&limit=1000&reverse=yes", "{\"channel\":\"a\","),
+        ("GET /channels/a/b/history/", "{\"channel\":\"a/b\","),
+        ("GET /channels?prefix=a.&after=0&limit=9", "{\"channels\":[],\"next\":null}"),
+    ] {
+        let (status, answer, _) = ask(line, b"");
+        assert!(status == 200 && answer.starts_with(expected), "{line}: {answer}");
+    }
+    assert_eq!((ask("GET /channels/404", b"").0, ask("GET /channels/404/history", b"").0), (404, 404));
+    for line in ["GET /channels/a%20b", "GET /channels/%ff", "GET /channels/a*", "GET /channels/a//history/"] {
+        assert_eq!(ask(line, b"").0 / 100, if line.contains("//") { 2 } else { 4 }, "{line}");
+    }
+    for line in ["GET /channels/a/history?since=", "GET /channels/a/history?since=5", "GET /channels/a?limit=1"] {
+        assert_eq!(ask(line, b"").0, 400, "{line}");
+    }
+    for line in ["POST /channels", "POST /channels/a", "POST /channels/a/history"] {
+        assert_eq!(ask(line, b"").0, 405, "{line}");
     }
 }
 
