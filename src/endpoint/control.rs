@@ -1,4 +1,4 @@
-//! What endpoints ask of the server around them. The reactor implements it; tests put a fake in its place.
+//! The server as endpoints see it. The reactor implements it; tests put a fake in its place.
 
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ pub struct Filter {
     pub channel: Option<String>,
 }
 
-/// What `GET /connections` asks for.
+/// The parameters of `GET /connections`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List {
     /// Which connections.
@@ -230,7 +230,7 @@ pub struct StatsLimits {
     pub logs_bytes_max: u64,
 }
 
-/// What the admin API and the demo can do to the server.
+/// Everything that the admin API and the demo can do to the server.
 pub trait Control {
     /// Publishes to each of these channels, or to none.
     fn publish(

@@ -1,4 +1,4 @@
-//! What the admin API and the demo ask of the reactor.
+//! The reactor as the admin API and the demo see it.
 
 use crate::endpoint::batch::Line;
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
