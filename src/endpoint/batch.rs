@@ -20,9 +20,9 @@ pub const LINES_MAX: usize = 1_000;
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// To whom.
+    /// The one it goes to.
     pub target: Target,
-    /// What.
+    /// The publication.
     pub publication: Publication,
 }
 
@@ -102,7 +102,7 @@ pub fn read(head: &Head<'_>, body: &[u8], server: &dyn Control) -> Result<Vec<Li
 
 fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
     let bad = |at| {
-        // What serde says may quote what stands there.
+        // Serde's own words may quote the line.
         let shape = "an object of channel or conn, of data or base64, and perhaps compress, each once";
         Refusal::new(400, format!("it is not {shape} (at byte {at})"))
     };
@@ -139,7 +139,7 @@ fn target(channel: Option<String>, conn: Option<Id>) -> Result<Target, Refusal> 
             let known = id.filter(|&id| id != ConnId(0));
             known.map(Target::Conn).ok_or(Refusal::fixed(400, "conn is not the id of a connection"))
         }
-        // What is missing is never everybody.
+        // A missing target is never everybody.
         _ => Err(Refusal::fixed(400, "it has one of channel and conn; everybody is the channel broadcast")),
     }
 }

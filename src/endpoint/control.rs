@@ -35,7 +35,7 @@ pub struct Receipt {
     pub id: u64,
 }
 
-/// What has come of a publish to one channel or several.
+/// The outcome of a publish to one channel or several.
 ///
 /// ```no_run
 /// # fn example(handle: &wspush::Handle) -> Result<(), wspush::PushError> {

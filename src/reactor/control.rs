@@ -92,7 +92,7 @@ impl<S: Socket> Reactor<S> {
         // is the receipt's.
         self.carry_out_commands();
         if published.duplicate {
-            // What the first one counted is in its line.
+            // The first one's recipients are in its line.
             self.settle();
         }
         let recipients = published.receipts.iter().map(|receipt| match published.duplicate {
