@@ -122,11 +122,11 @@ typedef struct wspush_server wspush_server;
  * takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. To reach a connection later keep its id. */
 typedef struct wspush_session wspush_session;
 
-/* What every function that can fail returns: 0 or more is success, less than 0 is an error, and then nothing has
+/* The result of every function that can fail: 0 or more is success, less than 0 is an error, and then nothing has
  * been done and no output was written. New codes may be added; no code ever changes. */
 typedef int32_t wspush_status;
 
-/* What the host wants to hear. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then what is wanted:
+/* The host's callbacks. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then those that are wanted:
  * every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
  *
  * The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
@@ -271,10 +271,10 @@ uint32_t wspush_abi_version(void);
 /* The library's version, such as "0.1.0"; static, NUL-terminated. Any thread. */
 const char *wspush_version(void);
 
-/* What a status code means, in a few words; never NULL. The text is static. Any thread. */
+/* The meaning of a status code in a few words; never NULL. The text is static. Any thread. */
 const char *wspush_strerror(wspush_status status);
 
-/* What the last failed call of this thread has to say: which argument, which setting, what the system said. One
+/* The error of this thread's last failed call: which argument, which setting, what the system said. One
  * line, NUL-terminated, never NULL; "" if nothing has failed yet. It stays until this thread's next failure; a
  * success does not clear it. */
 const char *wspush_last_error(void);

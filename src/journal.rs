@@ -24,7 +24,7 @@ pub const REFILL_US: u64 = 1_000_000;
 /// A value's bytes in a line, its quotes not counted.
 pub const VALUE_BYTES_MAX: usize = 256;
 
-/// What ends a value that has been cut.
+/// The end of a value that has been cut.
 const CUT: &str = "...";
 
 enum Output {

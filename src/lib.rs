@@ -19,7 +19,6 @@
 //! with any version.
 
 mod alphabet;
-#[cfg(feature = "auth")]
 #[doc(hidden)]
 pub mod auth;
 pub mod config;
@@ -44,6 +43,7 @@ pub mod time;
 #[doc(hidden)]
 pub mod tls;
 
+pub use auth::{Claims, Rights};
 #[doc(inline)]
 pub use config::Config;
 pub use endpoint::control::{Memory, Rates, StatsLimits};

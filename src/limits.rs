@@ -71,6 +71,8 @@ pub const AUTH_SECRET_BYTES_MIN: usize = 32;
 pub const AUTH_SECRET_BYTES_MAX: usize = 256;
 /// Secrets, and files of public keys, for tokens.
 pub const AUTH_KEYS_MAX: usize = 8;
+/// A name in `auth_audience` or `auth_issuer`, or a cookie's, in bytes.
+pub const AUTH_NAME_BYTES_MAX: usize = 256;
 /// Keys that a token is tried with, where it names none.
 pub const TOKEN_TRIES_MAX: usize = 16;
 /// A token in bytes.
@@ -79,7 +81,7 @@ pub const TOKEN_BYTES_MAX: usize = 8 << 10;
 pub const TOKEN_CHANNELS_MAX: usize = 256;
 /// Patterns of channels in each of a token's lists: each is compared when a client subscribes or publishes.
 pub const TOKEN_PATTERNS_MAX: usize = 64;
-/// What a token shows of its user, as JSON.
+/// A token's information about its user, as JSON.
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;

@@ -1,4 +1,4 @@
-//! What an embedder holds: a [`Server`] to run and a [`Handle`] to push with.
+//! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
 mod listeners;
 mod start;
@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::{Poll, Waker};
 
+use crate::auth;
 use crate::config::{Config, ConfigError, KernelTls, LogLevel};
 use crate::endpoint::{ConnId, Handler, Published, Receipt, Stats};
 use crate::journal::Journal;
@@ -21,6 +22,7 @@ use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushO
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
+use crate::reactor::reload::{Renewal, Renewed};
 use crate::reactor::{Batch, Command, Host, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
@@ -54,7 +56,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: String,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
     /// The system refused something else.
@@ -135,6 +137,7 @@ impl Server {
         let wake = move || drop(waker.wake());
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
+        let verifier = auth::load(&config).map_err(StartError::Config)?;
         let (listeners, warnings) = listeners::open(&config, sockets)?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
@@ -156,6 +159,7 @@ impl Server {
         let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
+        reactor.set_verifier(verifier);
         reactor.set_admin_url(start::admin_url(&listeners));
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })
@@ -200,14 +204,14 @@ impl Server {
     }
 }
 
-/// Whoever still holds a handle is told that nobody is there any more, also when the reactor has panicked.
+/// Handles that are still held answer that the server has stopped, also when the reactor has panicked.
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop();
     }
 }
 
-/// What the kernel offers to do for TLS connections. Most don't have the module loaded, and all works without.
+/// The kernel's support for TLS connections. Most don't have the module loaded, and all works without.
 fn kernel_tls(journal: &mut Journal, now: Time) -> KernelSupport {
     match KernelSupport::probe() {
         Ok(offer) => {
@@ -224,7 +228,7 @@ fn kernel_tls(journal: &mut Journal, now: Time) -> KernelSupport {
 
 /// Pushes into a server, from any thread. Never waits for the network.
 ///
-/// What one thread asks for happens in its order: a publication reaches a connection before a message to it, the end
+/// One thread's requests happen in their order: a publication reaches a connection before a message to it, the end
 /// of a subscription or a close that the thread asks for behind it, and one before a [`subscribe`](Self::subscribe)
 /// doesn't reach it.
 ///
@@ -353,14 +357,20 @@ impl Handle {
     /// and keys are read again, on the caller's time; with one that is not what it should be nothing changes at all,
     /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
-        let loaded = tls::load(&config, unix_us() / 1_000_000).map_err(|problem| problem.to_string());
-        self.shared.command(Command::Reload(Box::new(loaded.map(|loaded| (config, loaded)))))
+        self.shared.command(Command::Reload(Box::new(renewed(config))))
     }
 
     /// Has the log say that there was no [`reload`](Self::reload), because the settings could not be read.
     pub fn not_reloaded(&self, problem: &ConfigError) -> Result<(), PushError> {
         self.shared.command(Command::Reload(Box::new(Err(problem.to_string()))))
     }
+}
+
+/// The settings, and what the files have that they name.
+fn renewed(config: Config) -> Renewal {
+    let tls = tls::load(&config, unix_us() / 1_000_000).map_err(|problem| problem.to_string())?;
+    let verifier = auth::load(&config).map_err(|problem| problem.to_string())?;
+    Ok(Renewed { config, tls, verifier })
 }
 
 /// A variable that was never set must not pass for a connection that has gone.

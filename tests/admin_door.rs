@@ -59,7 +59,7 @@ fn a_stranger_gets_one_answer() {
         assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{target}");
         http.expect_end();
     }
-    // Whoever knows the token keeps the connection, also for what needs none, until it is wrong.
+    // A client that knows the token keeps the connection, also for what needs none, until it is wrong.
     let mut http = daemon.admin_http();
     assert_eq!(http.ask("GET", "/healthz", &[TOKEN], b"").status, 200);
     for (target, status) in [("/healthz", 200), ("/nowhere", 404), ("/push", 405), ("/healthz", 200)] {

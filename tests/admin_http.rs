@@ -134,7 +134,7 @@ fn the_body_may_wait_for_100_continue() {
     assert_eq!(http.response().status, 200);
     // The connection goes on.
     assert_eq!(http.ask("GET", "/healthz", &[], b"").status, 200);
-    // What would be refused is refused at once, before its body.
+    // A request that would be refused is refused at once, before its body.
     let mut http = raw(&daemon, &format!("{head}Content-Length: 101\r\n\r\n"));
     assert_eq!(http.response().status, 413);
     let mut http = raw(&daemon, &format!("{head}Transfer-Encoding: chunked\r\n\r\n"));

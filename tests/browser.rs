@@ -199,7 +199,7 @@ fn a_channel_is_chosen_in_its_field() {
     tabs[1].until("document.getElementById('answer').hidden");
 }
 
-/// What a page learns of the end of a WebSocket to this URL: code, reason, and whether it was a clean close.
+/// The end of a WebSocket to this URL as a page learns of it: code, reason, and whether it was a clean close.
 fn end_of(tab: &Tab, url: &str) -> (u64, String, bool) {
     let ended = format!(
         "new Promise(done => {{ const socket = new WebSocket({}); \

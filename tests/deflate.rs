@@ -238,7 +238,7 @@ fn what_breaks_the_extension_is_closed_with_its_code() {
         echo.send_raw(&masked(true, TEXT | RSV1, &deflated(text.as_bytes())));
         assert_eq!(message(&echo.frame()).0, text);
     }
-    // What can't be compressed is a little longer for it, and still no message over the limit.
+    // A message that can't be compressed is a little longer for it, and still not over the limit.
     let next = |n: &u64| Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695));
     let noise: Vec<u8> =
         std::iter::successors(Some(7u64), next).map(|n| (n >> 56) as u8).take(1000).collect();

@@ -41,7 +41,7 @@ fn everyone_gets_everything_once_and_in_order() {
     assert_eq!((&stats["connections"], &stats["blocked"]), (&CLIENTS.into(), &0.into()));
 }
 
-/// What was published meanwhile is one write.
+/// Publications made meanwhile are one write.
 #[test]
 fn a_burst_is_few_writes() {
     raise_own_limit();

@@ -1,4 +1,4 @@
-//! What one thread asks for happens in its order: through a `Handle`, in a handler's callbacks, and in the requests of
+//! One thread's requests happen in their order: through a `Handle`, in a handler's callbacks, and in the requests of
 //! one admin connection. And no callback sees a session that the host has ended.
 
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use wspush::{
 
 const ROUNDS: usize = 20;
 
-/// What the host has seen: opened, messages, closed with.
+/// The host's record: opened, messages, closed with.
 #[derive(Default)]
 struct Seen {
     opened: Vec<ConnId>,

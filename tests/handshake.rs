@@ -333,7 +333,7 @@ fn half_a_request_is_answered_408_in_the_end() {
     half.send(b"GET /ws HTTP/1.1\r\nHost: x\r\n");
     assert_eq!(half.response().status, 408);
     half.expect_end();
-    // Whoever says nothing at all is not spoken to either.
+    // A client that says nothing at all is not spoken to either.
     Http::tcp(daemon.public).expect_end();
     // One that is open has all the time of the world.
     let mut open = WebSocket::open(&daemon);

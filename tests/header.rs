@@ -16,7 +16,7 @@ fn root() -> &'static Path {
 fn generated() -> String {
     let mut config = cbindgen::Config::from_root_or_default(root());
     config.autogen_warning = None;
-    // What a declaration needs comes before it, and a reader meets things in the order he needs them.
+    // A declaration comes behind all that it needs, and a reader meets things in the order he needs them.
     let order = [
         "version",
         "status",

@@ -1,4 +1,4 @@
-//! What a host in Rust may rely on about those who come, and what it is told of a slip of its own.
+//! The facts that a host in Rust may rely on about those who come, and what it is told of a slip of its own.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -110,7 +110,7 @@ fn whoever_does_not_read_is_cut_off_when_the_drain_is_over() {
     close_properly(awake);
     assert!(daemon.wait_exit().success());
     assert_eq!(field(&daemon.wait_event("drained"), "cut_off"), Some("10"));
-    // What they read now is the beginning of the frame that they were in, and no garbage behind it.
+    // They read the beginning of the frame that they were in now, and no garbage behind it.
     for client in &mut asleep {
         assert_eq!(client.next(), None);
     }

@@ -6,7 +6,7 @@ use crate::daemon::process::{cpu_ticks, raise_own_limit, rss_bytes};
 use crate::daemon::{self, Daemon, WebSocket, wait};
 use crate::wire::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_of, masked};
 
-/// What allocator and page slack may add to a bound.
+/// The most that allocator and page slack may add to a bound.
 const SLACK_BYTES: u64 = 12 << 20;
 
 fn closed(daemon: &Daemon, reason: &str) -> u64 {
@@ -73,7 +73,7 @@ fn a_ping_flood_without_reading_is_not_listened_to() {
     let pings = masked(true, PING, &[7; 125]).repeat(500);
     let flooders: Vec<WebSocket> = (0..20).map(|_| WebSocket::open_narrow(&daemon, "/ws")).collect();
     for client in &flooders {
-        // What the kernel's buffers don't take stays with the flooder.
+        // Bytes that the kernel's buffers don't take stay with the flooder.
         assert!(flood(client, &pings, 64 << 20) < 64 << 20);
     }
     daemon.wait_stats("blocked flooders", |s| s["blocked"] == 20);
@@ -135,7 +135,7 @@ fn messages_that_never_end_share_one_bound() {
     });
     assert!(stats["memory"]["assembly_bytes"].as_u64().expect("a number") <= POOL);
     assert!(rss_bytes(daemon.pid()) < before + POOL + SLACK_BYTES);
-    // Whoever found no room was told so (1013); the others wait, and the server serves.
+    // A client that found no room was told so (1013); the others wait, and the server serves.
     daemon.push("still here");
     assert_eq!(subscriber.text(), "still here");
     let mut told = 0;

@@ -8,7 +8,7 @@ use crate::daemon::{Daemon, Http, WebSocket};
 use crate::wire::HANDSHAKE;
 use socket2::{Domain, Socket, Type};
 
-/// What the daemon may have grown by when everything hostile is gone: allocator slack, a touched page here and there.
+/// The daemon's growth when everything hostile is gone: allocator slack, a touched page here and there.
 const SLACK_BYTES: u64 = 8 << 20;
 
 fn refused(daemon: &Daemon, reason: &str) -> u64 {
@@ -48,7 +48,7 @@ fn the_silent_are_hung_up_on() {
     raise_own_limit();
     let daemon = Daemon::start(&["--handshake-ms", "500", "--accept-budget", "7"]);
     let silent: Vec<Http> = (0..SILENT).map(|_| Http::tcp(daemon.public)).collect();
-    // Whoever has something to say needn't wait for those who have not: the kernel holds them back for a second
+    // Clients that have something to say needn't wait for those that have not: the kernel holds these back for a second
     // (TCP_DEFER_ACCEPT), and after that they have a slot for handshake_ms.
     let mut talking = WebSocket::open(&daemon);
     for mut http in silent {

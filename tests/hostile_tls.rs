@@ -1,4 +1,4 @@
-//! What peers may do to TLS: bytes one by one, records torn apart, garbage, silence, and ends in the wrong place.
+//! Hostile TLS peers: bytes one by one, records torn apart, garbage, silence, and ends in the wrong place.
 #![cfg(feature = "tls")]
 
 use std::collections::BTreeSet;
@@ -201,7 +201,7 @@ fn nothing_older_than_tls_1_2_is_spoken() {
     for minor in 0..3 {
         assert_eq!(alert(&daemon, &old_hello(minor)), PROTOCOL_VERSION, "3.{minor}");
     }
-    // What is missing to TLS 1.2 is another thing.
+    // TLS 1.2 fails for another reason.
     assert_ne!(alert(&daemon, &old_hello(3)), PROTOCOL_VERSION);
 }
 

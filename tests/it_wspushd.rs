@@ -41,4 +41,5 @@ mod slow_consumers;
 mod stats;
 mod syscalls;
 mod tls;
+mod tokens;
 mod unix_admin;

@@ -112,7 +112,7 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// What `-Xcheck:jni` has to say looks like one of these.
+/// The complaints of `-Xcheck:jni` look like one of these.
 fn jni_complaint(line: &str) -> bool {
     line.contains("in native method") || line.starts_with("WARNING: JNI") || line.contains("FATAL ERROR")
 }
@@ -259,7 +259,7 @@ fn online_notification() {
     }
 }
 
-/// What publishing 64 bytes costs the calling thread, in Java and in Rust, in one run:
+/// The calling thread's cost of publishing 64 bytes, in Java and in Rust, in one run:
 /// `cargo test --release --test it -- --ignored --nocapture cost_of_a_broadcast`.
 #[test]
 #[ignore = "measures; means nothing without --release"]

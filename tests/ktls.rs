@@ -6,7 +6,7 @@ mod wss;
 
 use wspush::reactor::ktls::KernelSupport;
 
-/// What the kernel offers; None, said aloud, where it offers nothing. In the rig that is a failure.
+/// The kernel's support; None, said aloud, where there is none. In the rig that is a failure.
 fn offer() -> Option<KernelSupport> {
     match KernelSupport::probe() {
         Ok(offer) => Some(offer),

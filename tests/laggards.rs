@@ -1,4 +1,4 @@
-//! What a slow consumer costs and what it is told, in the simulated world: the rest of the frame that it is in the
+//! The cost of slow consumers and what they are told, in the simulated world: the rest of the frame that one is in the
 //! middle of, and the time that it has to take its close frame.
 
 use crate::sim::client::{Reader, Role, padding};

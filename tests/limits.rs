@@ -1,4 +1,4 @@
-//! What happens at the bounds of descriptors and memory, and that everything comes back afterwards.
+//! The bounds of descriptors and memory: what happens there, and that everything comes back afterwards.
 
 use crate::daemon::{Daemon, Http, WebSocket, process, wait};
 use crate::wire::{BINARY, TEXT, masked};
@@ -48,7 +48,7 @@ fn without_descriptors_newcomers_wait_and_nobody_spins() {
     });
     let used = process::cpu_ticks(daemon.pid()) - ticks;
     assert!(used < 40, "{used} ticks for {questions} questions");
-    // Whoever is in is served, and makes room for one that waits.
+    // Clients that are in are served, and one makes room for one that waits.
     for mut client in clients.drain(..) {
         complete(&mut client);
     }

@@ -1,4 +1,4 @@
-//! What one thread asks for happens in its order: checked exactly, in the simulated world, for a thread beside the
+//! One thread's requests happen in their order: checked exactly, in the simulated world, for a thread beside the
 //! server and for callbacks, with fast readers and slow ones.
 
 mod callbacks;
@@ -15,7 +15,7 @@ use wspush::{CloseCode, Config, Message};
 
 const CHANNELS: [&str; 3] = ["broadcast", "public.a", "public.b"];
 
-/// What the thread has done; clients by their number.
+/// A thing that the thread has done; clients by their number.
 #[derive(Clone, Debug)]
 enum Deed {
     Publish(String, usize),
@@ -43,7 +43,7 @@ fn barrier(segments: &mut Vec<Segment>, heard: Heard) {
     segments.push(Segment::default());
 }
 
-/// What client `n` is to hear of all that.
+/// Everything of it that client `n` is to hear.
 fn expected(n: usize, deeds: &[Deed]) -> Vec<Segment> {
     let mut segments = vec![Segment::default()];
     let mut channels = BTreeSet::new();

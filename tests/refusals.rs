@@ -59,7 +59,7 @@ fn everybody_else_sees_the_status() {
         let refused = WebSocket::ask(daemon.public, target, &[]).err().map(|response| response.status);
         assert_eq!(refused, Some(status), "{target}");
     }
-    // What is no handshake can't be answered as one.
+    // A request that is no handshake can't be answered as one.
     let plain = Http::tcp(daemon.public).ask("GET", "/ws?refusals=close&x=1", &[], b"");
     assert_eq!(plain.status, 426);
     assert!(WebSocket::ask(daemon.public, "/ws?refusals=close", &[]).expect("let in").sync().is_empty());
@@ -111,7 +111,7 @@ fn a_refused_client_is_nobody() {
     let listed = daemon.ask("GET", "/connections", &[], b"").json();
     assert_eq!(listed["connections"].as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(daemon.push("everybody")["recipients"], 0);
-    // What it says is read over, up to its goodbye, and then the server ends the stream.
+    // Its messages are read over, up to its close frame, and then the server ends the stream.
     for mut client in refused {
         client.send_text("hello?");
         assert_eq!(close_of(&client.frame()).0, 4400);

@@ -35,7 +35,7 @@ fn end(flags: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(said).unwrap())
 }
 
-/// What happens to a key on its way through shells, variables, editors and copies.
+/// The damage to a key on its way through shells, variables, editors and copies.
 fn damaged(key: &str) -> Vec<(&'static str, String)> {
     let (begin, rest) = key.split_once('\n').unwrap();
     vec![
@@ -107,6 +107,10 @@ fn a_key_in_the_wrong_place_is_not_quoted() {
             ("WSPUSH_TLS_OCSP", "--tls-ocsp"),
             ("WSPUSH_TLS_CLIENT_CA", "--tls-client-ca"),
             ("WSPUSH_ADMIN_TOKEN", "--admin-token"),
+            ("WSPUSH_AUTH_SECRET", "--auth-secret"),
+            ("WSPUSH_AUTH_PUBLIC_KEYS", "--auth-public-keys"),
+            ("WSPUSH_AUTH_JWKS", "--auth-jwks"),
+            ("WSPUSH_AUTH_COOKIE", "--auth-cookie"),
             ("WSPUSH_ORIGINS", "--origins"),
             ("WSPUSH_LISTEN", "--listen"),
             ("WSPUSH_ADMIN", "--admin"),

@@ -1,4 +1,4 @@
-//! What all share, and that nobody uses it up for the others: in the simulated world, where there are many addresses.
+//! Resources that all share, and that nobody uses up for the others: in a simulated world with many addresses.
 
 use crate::sim::client::{Client, Reader, Role, Stage, padding};
 use crate::sim::dice::Dice;
@@ -462,7 +462,7 @@ fn records_that_come_in_pieces_find_room() {
                 said = true;
             }
             client.send(usize::MAX);
-            // What it sends comes by fifty bytes.
+            // Its bytes come by fifties.
             let later: Vec<u8> = {
                 let mut wire = client.wire.borrow_mut();
                 let now = wire.up.len().min(50);

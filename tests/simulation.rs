@@ -12,7 +12,7 @@ use crate::sim::{self, Tally};
 /// Runs in `cargo test`.
 const SEEDS: u64 = 2_000;
 
-/// What happens in one run, in events of all sorts.
+/// The length of one run, in events of all sorts.
 const STEPS: usize = 250;
 
 const THREADS: u64 = 2;

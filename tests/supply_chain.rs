@@ -1,4 +1,4 @@
-//! What is built from others, without a network: licences, counts, versions, and what may run at build time. Every list
+//! Dependencies, checked without a network: licences, counts, versions, and what may run at build time. Every list
 //! here is a decision; a change of the tree is one too, and the finding says which line to write.
 
 mod licence;
@@ -19,7 +19,7 @@ const LICENCES_AT_BUILD: &[&str] = &["MPL-2.0"];
 /// The members of the workspace.
 const OURS: &[&str] = &["libwspush", "wspush", "wspush-bench", "wspushd"];
 
-/// What an embedder links: normal dependencies without default features.
+/// The crates that an embedder links: normal dependencies without default features.
 const LIBRARY: &[&str] = &[
     "base64",
     "form_urlencoded",
@@ -53,7 +53,7 @@ const LIBRARY_CRATES_MAX: usize = 20;
 /// untrusted: aws-lc-rs asks for an older one than rustls-webpki; it is a cursor over bytes, 300 lines.
 const DUPLICATES: &[&str] = &["base64", "untrusted"];
 
-/// What runs on the machine that builds or tests: build scripts and procedural macros.
+/// Code that runs on the machine that builds or tests: build scripts and procedural macros.
 const RUN_AT_BUILD: &[&str] = &[
     "alloca",
     "asn1-rs-derive",

@@ -1,4 +1,4 @@
-//! What a broadcast costs in system calls, as strace counts them: one send for each connection, and nothing else
+//! The system calls of a broadcast, as strace counts them: one send for each connection, and nothing else
 //! that grows with their number.
 
 use std::collections::HashMap;
@@ -124,7 +124,7 @@ fn between_two_looks_at_the_poll_lies_one_slice() {
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| WebSocket::open(&daemon)).collect();
     let Some(strace) = Strace::attach(&daemon, &["-e", "trace=sendto,epoll_wait,accept4"]) else { return };
     assert_eq!(daemon.admin_http().ask("POST", "/push", &[], b"counted").status, 200);
-    // Whoever comes meanwhile is accepted by the turn that follows the next look.
+    // A client that comes meanwhile is accepted by the turn that follows the next look.
     clients.push(WebSocket::open(&daemon));
     for client in &mut clients[..CLIENTS] {
         assert_eq!(client.text(), "counted");

@@ -18,7 +18,7 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What git knows of, and what it will know of when it is committed.
+/// The files that git knows of, and those that it will know of when they are committed.
 fn files() -> BTreeSet<String> {
     let command = ["ls-files", "--cached", "--others", "--exclude-standard"];
     let output = Command::new("git").args(command).current_dir(ROOT).output();
@@ -113,13 +113,18 @@ fn nothing_is_left_unfinished() {
 }
 
 #[test]
+fn comments_name_the_thing_or_say_why() {
+    check(|name| name.ends_with(".rs"), text::comments);
+}
+
+#[test]
 fn no_file_names_a_place_on_one_machine() {
     check(|_| true, text::machine_paths);
 }
 
 #[test]
 fn files_end_with_a_line_feed_and_lines_without_blanks() {
-    // What a fuzzer is fed with is what it is.
+    // A fuzzer's input stays as it was found.
     let as_it_is = |name: &str| name.starts_with("LICENSE") || name.starts_with("fuzz/corpus/");
     check(|name| !as_it_is(name), text::whitespace);
 }
@@ -143,7 +148,7 @@ fn the_readme_is_short_and_shows_the_two_commands() {
     assert!(readme.lines().count() <= 130, "README.md: one screen and a bit; the rest is a page of the book");
 }
 
-/// What an operator finds in the log is explained.
+/// Every event that an operator finds in the log is explained.
 #[test]
 fn the_book_has_every_event_of_the_log() {
     let table = read("docs/service.md");

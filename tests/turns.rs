@@ -12,7 +12,7 @@ use wspush::metrics::WorkKind;
 use wspush::push::Message;
 use wspush::reactor::ListenerRole;
 
-/// What a part of a turn may take, and one connection of it.
+/// The bound on a part of a turn, and on one connection's share of it.
 const PART: u64 = 524_288;
 const SHARE: u64 = 65_536;
 /// There are two parts in which clients are read: events, and those that wait.
@@ -36,7 +36,7 @@ fn say(world: &mut World, n: usize, bytes: &[u8]) {
     world.clients[n].wire.borrow_mut().push_up(bytes);
 }
 
-/// What has come since the last call.
+/// Bytes that have come since the last call.
 fn take(world: &mut World, n: usize) -> Vec<u8> {
     let now_us = world.now_us;
     world.clients[n].wire.borrow_mut().pull_down(usize::MAX, now_us)
@@ -416,7 +416,7 @@ fn lists_of_connections() {
         assert_eq!(counts, [1, 0, 1_000]);
         assert!(answers[0].contains("\"next\":null") && answers[1].ends_with("ok\n"));
     }
-    // Whoever goes meanwhile leaves nothing behind.
+    // A client that goes meanwhile leaves nothing behind.
     let n = ask(&mut world, &["/connections?channel=public.a", "/connections?channel=public.a"]);
     turn(&mut world);
     world.clients[n].wire.borrow_mut().cut();

@@ -23,7 +23,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// What is in it, in order.
+    /// Its contents, in order.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).expect("a folder").map(|entry| entry.expect("an entry"));
         let mut names: Vec<String> =

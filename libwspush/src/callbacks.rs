@@ -24,7 +24,7 @@ pub const WSPUSH_LOG_INFO: i32 = 3;
 /// Log level: every connection.
 pub const WSPUSH_LOG_DEBUG: i32 = 4;
 
-/// What the host wants to hear. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then what is wanted:
+/// The host's callbacks. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then those that are wanted:
 /// every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
 ///
 /// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a

@@ -26,7 +26,7 @@ enum Verdict {
 }
 
 impl wspush_connect {
-    /// What the host is asked about `connect`.
+    /// The question to the host about `connect`.
     pub(super) fn new(connect: &Connect<'_>) -> wspush_connect {
         wspush_connect {
             connect: std::ptr::from_ref(connect).cast(),
@@ -42,7 +42,7 @@ impl wspush_connect {
         unsafe { &*self.connect.cast() }
     }
 
-    /// What the host has decided.
+    /// The host's decision.
     pub(super) fn decide(self) -> Decision {
         let by_config = matches!(self.verdict, Verdict::ByConfig).then(|| self.connect().by_config());
         match (self.verdict, by_config) {

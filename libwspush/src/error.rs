@@ -1,4 +1,4 @@
-//! What went wrong, on its way to the host.
+//! Errors, on their way to the host.
 
 use std::borrow::Cow;
 

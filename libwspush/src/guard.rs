@@ -25,7 +25,7 @@ macro_rules! call {
 
 /// Runs an export's body: a panic stays on this side, a failure leaves its text behind.
 pub(super) fn fenced(body: impl FnOnce() -> Result<wspush_status, CallError>) -> wspush_status {
-    // What a panic leaves half done is behind the reactor's own walls: a server that panicked while it was polled
+    // State that a panic leaves half done is behind the reactor's own walls: a server that panicked while it was polled
     // is dropped (see `running`), and the inbox is valid at every step.
     let result = catch_unwind(AssertUnwindSafe(body))
         .unwrap_or_else(|_| Err(CallError::new(WSPUSH_EPANIC, "a panic; its message is on standard error")));

@@ -72,7 +72,7 @@ impl Drop for Current {
 /// The host, as the reactor sees it.
 pub(super) struct Host {
     pub(super) callbacks: wspush_callbacks,
-    /// What the callbacks are given as their server, known once that is made.
+    /// The server that callbacks are given, known once it is made.
     pub(super) server: Arc<AtomicPtr<wspush_server>>,
 }
 

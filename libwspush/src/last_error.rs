@@ -10,7 +10,7 @@ thread_local! {
     static LAST: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What the last failed call of this thread has to say: which argument, which setting, what the system said. One
+/// The error of this thread's last failed call: which argument, which setting, what the system said. One
 /// line, NUL-terminated, never NULL; "" if nothing has failed yet. It stays until this thread's next failure; a
 /// success does not clear it.
 #[unsafe(no_mangle)]

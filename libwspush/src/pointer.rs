@@ -190,14 +190,14 @@ fn check_current(pointer: *const c_void, name: &str) -> Result<(), CallError> {
     }
 }
 
-/// What the running callback of this thread was given.
+/// The object that the running callback of this thread was given.
 pub(super) unsafe fn current<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, CallError> {
     check_current(pointer.cast(), name)?;
     // SAFETY: it is current, so it lives.
     Ok(unsafe { &*pointer })
 }
 
-/// What the running callback of this thread was given, to be changed.
+/// The object that the running callback of this thread was given, to be changed.
 pub(super) unsafe fn current_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, CallError> {
     check_current(pointer.cast_const().cast(), name)?;
     // SAFETY: it is current, so it lives, and only this thread, which is in this one call, uses it.

@@ -32,7 +32,7 @@ unsafe impl Versioned for wspush_receipt {
     const SIZE_MIN: usize = size_of::<usize>() + 24;
 }
 
-/// What stands beside the kind.
+/// The bits beside the kind.
 pub(super) fn options(kind: i32) -> PushOptions {
     PushOptions::default().compress(kind & WSPUSH_UNCOMPRESSED == 0)
 }

@@ -17,7 +17,7 @@ pub struct wspush_session {
 }
 
 impl wspush_session {
-    /// What the host is shown of `session`.
+    /// The host's view of `session`.
     pub(super) fn new(session: &mut Session<'_>) -> wspush_session {
         wspush_session { session: std::ptr::from_mut(session).cast() }
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-/// What every function that can fail returns: 0 or more is success, less than 0 is an error, and then nothing has
+/// The result of every function that can fail: 0 or more is success, less than 0 is an error, and then nothing has
 /// been done and no output was written. New codes may be added; no code ever changes.
 pub type wspush_status = i32;
 
@@ -81,7 +81,7 @@ codes! {
     WSPUSH_EPANIC = c"a defect in the library";
 }
 
-/// What a status code means, in a few words; never NULL. The text is static. Any thread.
+/// The meaning of a status code in a few words; never NULL. The text is static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn wspush_strerror(status: wspush_status) -> *const c_char {
     let known = TEXTS.iter().find(|(code, _)| *code == status);

@@ -1,277 +1,87 @@
-//! What a token says. It is read only when its signature is known to be good, and is bounded all the same: whoever
-//! signs tokens may put into them what users have typed.
-
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+//! A token's claims, once it is known to be good.
 
 use super::TokenError;
-use crate::config::{channel_name_ok, pattern_ok};
-use crate::limits::{
-    TOKEN_CHANNELS_MAX, TOKEN_INFO_BYTES_MAX, TOKEN_LEEWAY_S, TOKEN_PATTERNS_MAX, USER_BYTES_MAX,
-};
+use crate::config::pattern_matches;
+use crate::limits::TOKEN_LEEWAY_S;
 
-/// Who a client is and what it may do.
+/// Who a client is and what it may do, as its token says.
+///
+/// ```
+/// use wspush::Claims;
+///
+/// let nobody = Claims::default();
+/// assert!(nobody.user.is_none() && !nobody.rights.may_subscribe("news"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// `sub`: the user. None: it has none, or an empty one, and stands for somebody without a name.
     pub user: Option<String>,
-    /// `exp`: until then it is valid, in seconds since 1970. None: for ever.
-    pub expires_s: Option<u64>,
     /// `channels`: joined at connect.
     pub channels: Vec<String>,
-    /// `allow`: patterns of further channels that it may subscribe to.
-    pub allow: Vec<String>,
-    /// `publish`: patterns of channels that it may publish to.
-    pub publish: Vec<String>,
-    /// `info`: JSON that others are shown of it, as it stands in the token.
-    pub info: Option<String>,
+    /// The rights that last as long as the connection is open.
+    pub rights: Rights,
 }
 
-/// The claims that are looked at, before anything is made of them. Each is read for itself, so that an error can name
-/// the one that is wrong without repeating it.
-#[derive(Deserialize)]
-struct Raw {
-    sub: Option<Box<RawValue>>,
-    exp: Option<Box<RawValue>>,
-    nbf: Option<Box<RawValue>>,
-    aud: Option<Box<RawValue>>,
-    iss: Option<Box<RawValue>>,
-    channels: Option<Box<RawValue>>,
-    allow: Option<Box<RawValue>>,
-    publish: Option<Box<RawValue>>,
-    info: Option<Box<RawValue>>,
-}
-
-/// Whom a token is for: one name, or several (RFC 7519 section 4.1.3).
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
-}
-
-/// What holds for all tokens, whoever has signed them.
+/// The rights that a token gives as long as its connection is open.
+///
+/// ```
+/// use wspush::Rights;
+///
+/// let rights = Rights { allow: ["news.*".to_owned()].into(), ..Rights::default() };
+/// assert!(rights.may_subscribe("news.x") && !rights.may_publish("news.x"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// Names of this server, of which `aud` must have one; none: it is not looked at.
-    pub audience: Vec<String>,
-    /// Names of which `iss` must be one; none: it is not looked at.
-    pub issuer: Vec<String>,
+pub struct Rights {
+    /// `exp`: until then it is valid, in seconds since 1970. None: for ever.
+    pub expires_s: Option<u64>,
+    /// `allow`: patterns of further channels that it may subscribe to.
+    pub allow: Box<[String]>,
+    /// `publish`: patterns of channels that it may publish to.
+    pub publish: Box<[String]>,
+    /// `info`: JSON that others are shown of it, as it stands in the token.
+    pub info: Option<Box<str>>,
 }
 
-impl Claims {
-    /// Reads the payload of a token whose signature is good, and holds it against the time and the rules.
-    pub(super) fn read(payload: &[u8], rules: &Rules, unix_s: u64) -> Result<Claims, TokenError> {
-        let raw: Raw = serde_json::from_slice(payload)
-            .map_err(|_| TokenError::Malformed("its claims are not a JSON object with each name once"))?;
-        let expires_s = raw.exp.map(|exp| seconds("exp", &exp)).transpose()?;
-        let begins_s = raw.nbf.map_or(Ok(0), |nbf| seconds("nbf", &nbf))?;
-        if let Some(over_s) = expires_s.map(over_s).filter(|&over_s| unix_s >= over_s) {
-            return Err(TokenError::Expired(unix_s - over_s + TOKEN_LEEWAY_S));
-        }
-        if begins_s > unix_s.saturating_add(TOKEN_LEEWAY_S) {
-            return Err(TokenError::NotYet(begins_s - unix_s));
-        }
-        check_audience(raw.aud.as_deref(), rules)?;
-        check_issuer(raw.iss.as_deref(), rules)?;
-        let user = raw.sub.map_or(Ok(None), |sub| user(&sub))?;
-        Ok(Claims {
-            user,
-            expires_s,
-            channels: names("channels", raw.channels.as_deref())?,
-            allow: names("allow", raw.allow.as_deref())?,
-            publish: names("publish", raw.publish.as_deref())?,
-            info: raw.info.map_or(Ok(None), |info| shown_info(&info))?,
-        })
-    }
+/// The verdict on a token, and how much work it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Who it stands for, or why for nobody.
+    pub outcome: Result<Claims, TokenError>,
+    /// So many signatures were checked.
+    pub signatures: usize,
+}
 
-    /// From then on it is no longer valid: its `exp`, and a little more because clocks differ.
+impl Rights {
+    /// From then on the token is no longer valid: its `exp`, and a little more because clocks differ.
     pub fn over_s(&self) -> Option<u64> {
-        self.expires_s.map(over_s)
+        self.expires_s.map(|expires_s| expires_s.saturating_add(TOKEN_LEEWAY_S))
     }
-}
 
-fn over_s(expires_s: u64) -> u64 {
-    expires_s.saturating_add(TOKEN_LEEWAY_S)
-}
-
-fn read<T: DeserializeOwned>(name: &'static str, raw: &RawValue, expected: &str) -> Result<T, TokenError> {
-    serde_json::from_str(raw.get()).map_err(|_| TokenError::claim(name, format!("is not {expected}")))
-}
-
-/// A time (RFC 7519 section 2, NumericDate); a fraction of a second is not looked at.
-fn seconds(name: &'static str, raw: &RawValue) -> Result<u64, TokenError> {
-    let expected = "a number of seconds since 1970";
-    let number: f64 = read(name, raw, expected)?;
-    match number.is_finite() && number >= 0.0 {
-        // A number that is too large for its type becomes its maximum.
-        true => Ok(number as u64),
-        false => Err(TokenError::claim(name, format!("is not {expected}"))),
+    /// Whether the token is no longer valid at this time.
+    pub fn is_over(&self, unix_s: u64) -> bool {
+        self.over_s().is_some_and(|over_s| unix_s >= over_s)
     }
-}
 
-fn user(raw: &RawValue) -> Result<Option<String>, TokenError> {
-    let user: String = read("sub", raw, "text")?;
-    if user.len() > USER_BYTES_MAX {
-        let why = format!("has {} bytes; a user's name may have {USER_BYTES_MAX}", user.len());
-        return Err(TokenError::claim("sub", why));
+    /// Whether it may subscribe to this channel, whatever the settings say.
+    pub fn may_subscribe(&self, channel: &str) -> bool {
+        self.allow.iter().any(|pattern| pattern_matches(pattern, channel))
     }
-    Ok(Some(user).filter(|user| !user.is_empty()))
-}
 
-fn check_audience(raw: Option<&RawValue>, rules: &Rules) -> Result<(), TokenError> {
-    if rules.audience.is_empty() {
-        return Ok(());
+    /// Whether it may publish to this channel.
+    pub fn may_publish(&self, channel: &str) -> bool {
+        self.publish.iter().any(|pattern| pattern_matches(pattern, channel))
     }
-    let Some(raw) = raw else { return Err(TokenError::Audience) };
-    let is_ours = |name: &String| rules.audience.contains(name);
-    let fits = match read("aud", raw, "text or a list of text")? {
-        Audience::One(name) => is_ours(&name),
-        Audience::Several(names) => names.iter().any(is_ours),
-    };
-    if fits { Ok(()) } else { Err(TokenError::Audience) }
-}
-
-fn check_issuer(raw: Option<&RawValue>, rules: &Rules) -> Result<(), TokenError> {
-    if rules.issuer.is_empty() {
-        return Ok(());
-    }
-    let issuer: Option<String> = raw.map(|raw| read("iss", raw, "text")).transpose()?;
-    let fits = issuer.is_some_and(|issuer| rules.issuer.contains(&issuer));
-    if fits { Ok(()) } else { Err(TokenError::Issuer) }
-}
-
-/// A list of channels, or of patterns of them.
-fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, TokenError> {
-    let Some(raw) = raw else { return Ok(Vec::new()) };
-    let (max, is_ok, what): (usize, fn(&str) -> bool, _) = match name {
-        "channels" => (TOKEN_CHANNELS_MAX, channel_name_ok, "a channel's name"),
-        _ => (TOKEN_PATTERNS_MAX, pattern_ok, "a channel's name, or the beginning of one and *"),
-    };
-    let list: Vec<String> = read(name, raw, "a list of text")?;
-    if list.len() > max {
-        let why = format!("has {} entries; it may have {max}", list.len());
-        return Err(TokenError::claim(name, why));
-    }
-    match list.iter().position(|entry| !is_ok(entry)) {
-        Some(at) => Err(TokenError::claim(name, format!("has as entry {} what is not {what}", at + 1))),
-        None => Ok(list),
-    }
-}
-
-fn shown_info(raw: &RawValue) -> Result<Option<String>, TokenError> {
-    let bytes = raw.get().len();
-    if bytes > TOKEN_INFO_BYTES_MAX {
-        let why = format!("has {bytes} bytes; it may have {TOKEN_INFO_BYTES_MAX}");
-        return Err(TokenError::claim("info", why));
-    }
-    Ok(Some(raw.get().to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW_S: u64 = 1_800_000_000;
-
-    fn read_at(payload: &str, unix_s: u64) -> Result<Claims, String> {
-        Claims::read(payload.as_bytes(), &Rules::default(), unix_s).map_err(|error| error.to_string())
-    }
-
-    fn refused(payload: &str) -> String {
-        read_at(payload, NOW_S).expect_err(payload)
-    }
-
     #[test]
-    fn claims_are_read() {
-        let claims = read_at(
-            r#"{"iss":"x","aud":"y","sub":"ann","exp":1800000100,"nbf":1800000000.5,"iat":1,
-                "channels":["user:ann","news"],"allow":["news.*"],"publish":["*"],
-                "info":{ "name" : "Ann \u00e9" },"other":[{}]}"#,
-            NOW_S,
-        )
-        .unwrap();
-        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let expected = Claims {
-            user: Some("ann".to_owned()),
-            expires_s: Some(NOW_S + 100),
-            channels: list(&["user:ann", "news"]),
-            allow: list(&["news.*"]),
-            publish: list(&["*"]),
-            info: Some(r#"{ "name" : "Ann \u00e9" }"#.to_owned()),
-        };
-        assert_eq!(claims, expected);
-        assert_eq!(claims.over_s(), Some(NOW_S + 100 + TOKEN_LEEWAY_S));
-        for nobody in ["{}", r#"{"sub":""}"#, r#"{"sub":null,"exp":null,"channels":null,"info":null}"#] {
-            assert_eq!(read_at(nobody, NOW_S), Ok(Claims::default()), "{nobody}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_valid_from_nbf_to_exp_and_clocks_may_differ() {
-        let payload = r#"{"nbf":1000,"exp":2000}"#;
-        let at = |unix_s| read_at(payload, unix_s).map(|_| ());
-        assert_eq!(at(994), Err("the token is not valid for another 6 s (nbf)".to_owned()));
-        assert_eq!((at(995), at(2_004)), (Ok(()), Ok(())));
-        assert_eq!(at(2_005), Err("the token has expired 5 s ago (exp)".to_owned()));
-        assert_eq!(at(u64::MAX).map_err(|error| error.contains("expired")), Err(true));
-        assert_eq!(read_at(r#"{"exp":1e300}"#, u64::MAX - 1).unwrap().expires_s, Some(u64::MAX));
-    }
-
-    #[test]
-    fn a_claim_that_is_wrong_is_named_and_not_repeated() {
-        let list = |count: usize| format!("[{}]", vec!["\"a\""; count].join(","));
-        for (payload, expected) in [
-            (r#"{"sub":7}"#.to_owned(), "the token's sub is not text"),
-            (format!(r#"{{"sub":"{}"}}"#, "s".repeat(257)), "the token's sub has 257 bytes; a user's"),
-            (r#"{"exp":"soon"}"#.to_owned(), "the token's exp is not a number of seconds since 1970"),
-            (r#"{"exp":-1}"#.to_owned(), "the token's exp is not a number of seconds since 1970"),
-            (r#"{"nbf":[1]}"#.to_owned(), "the token's nbf is not a number of seconds since 1970"),
-            (r#"{"channels":"a"}"#.to_owned(), "the token's channels is not a list of text"),
-            (
-                r#"{"channels":["a","s3cret*"]}"#.to_owned(),
-                "the token's channels has as entry 2 what is not a",
-            ),
-            (format!(r#"{{"channels":{}}}"#, list(257)), "the token's channels has 257 entries; it may have"),
-            (r#"{"allow":["s3 cret"]}"#.to_owned(), "the token's allow has as entry 1 what is not a channel"),
-            (format!(r#"{{"publish":{}}}"#, list(65)), "the token's publish has 65 entries; it may have 64"),
-            (format!(r#"{{"info":"{}"}}"#, "i".repeat(1_023)), "the token's info has 1025 bytes; it may"),
-            (r#"{"sub":"a","sub":"b"}"#.to_owned(), "the token is not a signed JWT: its claims are not a"),
-            ("[]".to_owned(), "the token is not a signed JWT: its claims are not a JSON object"),
-            ("{} {}".to_owned(), "the token is not a signed JWT: its claims are not a JSON object"),
-            ("\u{feff}{}".to_owned(), "the token is not a signed JWT: its claims are not a JSON object"),
-        ] {
-            let error = refused(&payload);
-            assert!(error.starts_with(expected) && !error.contains("cret"), "{payload}: {error}");
-        }
-        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(3_000), "]".repeat(3_000));
-        assert_eq!(read_at(&deep, NOW_S), Ok(Claims::default()), "passed over without going down");
-    }
-
-    #[test]
-    fn audience_and_issuer_count_where_they_are_set() {
-        let rules = Rules {
-            audience: vec!["push".to_owned(), "old".to_owned()],
-            issuer: vec!["https://id.example".to_owned()],
-        };
-        let read = |payload: &str| Claims::read(payload.as_bytes(), &rules, NOW_S).map(|_| ());
-        let with = |aud: &str, iss: &str| read(&format!("{{\"aud\":{aud},\"iss\":{iss}}}"));
-        let issuer = "\"https://id.example\"";
-        for audience in ["\"push\"", "[\"x\",\"old\"]"] {
-            assert_eq!(with(audience, issuer), Ok(()));
-        }
-        for audience in ["\"other\"", "[]", "[\"Push\"]", "null", "\"\""] {
-            assert_eq!(with(audience, issuer), Err(TokenError::Audience), "{audience}");
-        }
-        assert_eq!(
-            with("7", issuer).unwrap_err().to_string(),
-            "the token's aud is not text or a list of text"
-        );
-        for issuer in ["\"https://id.example/\"", "null"] {
-            assert_eq!(with("\"push\"", issuer), Err(TokenError::Issuer), "{issuer}");
-        }
-        let several = with("\"push\"", "[\"https://id.example\"]").unwrap_err().to_string();
-        assert_eq!(several, "the token's iss is not text");
+    fn rights_are_patterns() {
+        let list = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        let rights = Rights { allow: list(&["news.*", "a"]), publish: list(&["*"]), ..Rights::default() };
+        assert!(rights.may_subscribe("news.x") && rights.may_subscribe("a") && !rights.may_subscribe("ab"));
+        assert!(rights.may_publish("x") && !Rights::default().may_publish("x"));
     }
 }

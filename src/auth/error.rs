@@ -23,7 +23,7 @@ pub enum TokenError {
     Claim {
         /// The claim's name.
         name: &'static str,
-        /// What is wrong with it.
+        /// Why it can't be used.
         why: String,
     },
     /// It was valid until so many seconds ago.
@@ -36,6 +36,7 @@ pub enum TokenError {
     Issuer,
 }
 
+#[cfg(feature = "auth")]
 impl TokenError {
     pub(super) fn claim(name: &'static str, why: impl Into<String>) -> TokenError {
         TokenError::Claim { name, why: why.into() }
@@ -72,19 +73,23 @@ impl fmt::Display for TokenError {
 impl std::error::Error for TokenError {}
 
 /// Why a key cannot be used.
+#[cfg(feature = "auth")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError(pub(super) String);
 
+#[cfg(feature = "auth")]
 impl KeyError {
     pub(super) fn new(why: impl Into<String>) -> KeyError {
         KeyError(why.into())
     }
 }
 
+#[cfg(feature = "auth")]
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
+#[cfg(feature = "auth")]
 impl std::error::Error for KeyError {}

@@ -36,7 +36,7 @@ pub(super) enum Form {
 pub(super) struct Key {
     /// Its name, by which a token may ask for it.
     pub name: Option<String>,
-    /// What it may be used with, and nothing else.
+    /// The only algorithms that it may be used with.
     pub algorithms: &'static [Algorithm],
     /// The key itself.
     pub key: DecodingKey,

@@ -9,18 +9,46 @@
 //!
 //! No error quotes a token or a key.
 //!
-//! May import: tls (its PEM reader), config, limits.
+//! Without the feature `auth` there are the same types, and no [`Verifier`].
+//!
+//! May import: protocol, tls (its PEM reader), config, limits.
 
+#[cfg(not(feature = "auth"))]
+mod absent;
+pub mod bearer;
 mod claims;
 mod error;
+#[cfg(feature = "auth")]
+mod issue;
+#[cfg(feature = "auth")]
 mod jwks;
+#[cfg(feature = "auth")]
 mod key;
+#[cfg(feature = "auth")]
+mod load;
+#[cfg(feature = "auth")]
+mod payload;
+#[cfg(feature = "auth")]
 mod public_key;
+#[cfg(feature = "auth")]
 #[cfg(test)]
 mod trial;
+#[cfg(feature = "auth")]
 mod verifier;
 
-pub use claims::{Claims, Rules};
-pub use error::{KeyError, TokenError};
+#[cfg(not(feature = "auth"))]
+pub use absent::{Verifier, load};
+pub use claims::{Claims, Rights, Verdict};
+#[cfg(feature = "auth")]
+pub use error::KeyError;
+pub use error::TokenError;
+#[cfg(feature = "auth")]
+pub use issue::issue;
+#[cfg(feature = "auth")]
 pub use jwks::Jwks;
-pub use verifier::{Verdict, Verifier};
+#[cfg(feature = "auth")]
+pub use load::load;
+#[cfg(feature = "auth")]
+pub use payload::Rules;
+#[cfg(feature = "auth")]
+pub use verifier::Verifier;

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData, SignatureAlgorithm};
 
-/// What 2048 bits of RSA are wrapped in by PKCS #8, in front of the key itself.
+/// The PKCS #8 wrapping of a 2048-bit RSA key, in front of the key itself.
 const RSA_WRAPPER_BYTES: usize = 26;
 
 pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -96,7 +96,7 @@ impl Signer {
     }
 }
 
-/// What is signed of a token.
+/// The part of a token that is signed.
 pub(super) fn unsigned(header: &str, payload: &str) -> String {
     let text = |part: &str| BASE64_URL_SAFE_NO_PAD.encode(part);
     format!("{}.{}", text(header), text(payload))

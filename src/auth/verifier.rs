@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::key::Key;
-use super::{Claims, Jwks, KeyError, Rules, TokenError, public_key};
+use super::{Claims, Jwks, KeyError, Rules, TokenError, Verdict, public_key};
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_TRIES_MAX};
+use crate::tls::Contents;
 
 /// Keys, and the rules for tokens that are signed with them.
 #[derive(Clone, Debug)]
@@ -17,18 +18,10 @@ pub struct Verifier {
     rules: Rules,
     keys: Vec<Key>,
     published: Option<Jwks>,
+    pub(super) contents: Contents,
 }
 
-/// What came of a token, and of how much work it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Who it stands for, or why for nobody.
-    pub outcome: Result<Claims, TokenError>,
-    /// So many signatures were checked.
-    pub signatures: usize,
-}
-
-/// What of a token's header is looked at (RFC 7515 section 4.1).
+/// The members of a token's header that are looked at (RFC 7515 section 4.1).
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -49,7 +42,7 @@ impl Verifier {
     pub fn new(rules: Rules) -> Verifier {
         // If a program around this library has chosen another one, that one is used.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
-        Verifier { rules, keys: Vec::new(), published: None }
+        Verifier { rules, keys: Vec::new(), published: None, contents: Contents::default() }
     }
 
     /// Takes a secret of at least 32 bytes, for tokens signed with HS256.
@@ -74,6 +67,11 @@ impl Verifier {
     /// Takes the keys of an identity provider, in place of those that it had before.
     pub fn set_published(&mut self, jwks: Jwks) {
         self.published = Some(jwks);
+    }
+
+    /// The settings whose files had other contents when `old` was loaded.
+    pub fn changes_since(&self, old: &Verifier) -> Vec<&'static str> {
+        self.contents.changes_since(&old.contents)
     }
 
     /// Checks a token at this time.

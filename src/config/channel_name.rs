@@ -1,4 +1,4 @@
-//! What a channel may be called, and the patterns that name many of them.
+//! The names of channels, and the patterns that name many of them.
 
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 

@@ -1,4 +1,4 @@
-//! What `--check` prints: the configuration in effect as a TOML file that can be fed back.
+//! The output of `--check`: the configuration in effect as a TOML file that can be fed back.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::layers::Layers;
 use super::setting::{Group, Value};
 use super::{SETTINGS, Source};
 
-/// What stands for a secret.
+/// Shown in place of a secret.
 const SECRET: &str = "(set)";
 
 impl Layers {

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: where it stands, which key, which value, what would be allowed.
+//! Errors in a configuration: where it stands, which key, which value, what would be allowed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub enum Source {
     CommandLine,
 }
 
-/// What is wrong.
+/// The kinds of errors in a configuration.
 ///
 /// ```
 /// use wspush::config::{Layers, Problem};
@@ -45,7 +45,7 @@ pub enum Source {
 pub enum Problem {
     /// An integer that is too small or too large.
     OutOfRange {
-        /// What is allowed.
+        /// The allowed range.
         bounds: Bounds,
         /// Of what.
         unit: &'static str,
@@ -81,7 +81,7 @@ pub struct ConfigError {
     pub key: String,
     /// The value, unless it is missing or secret.
     pub value: Option<String>,
-    /// What is wrong with it.
+    /// The kind of error.
     pub problem: Problem,
 }
 
@@ -94,6 +94,19 @@ impl ConfigError {
             problem => problem,
         };
         ConfigError { source, key, value: value.as_deref().map(shown), problem }
+    }
+
+    /// An error about a file that a setting names.
+    #[cfg(feature = "auth")]
+    pub(crate) fn of_file(setting: &str, file: &str, why: String) -> ConfigError {
+        let value = Some(format!("{file:?}"));
+        ConfigError::new(Source::Default, setting.to_owned(), value, Problem::Invalid(why))
+    }
+
+    /// An error about a setting that is a secret.
+    #[cfg(feature = "auth")]
+    pub(crate) fn of_secret(setting: &str, why: String) -> ConfigError {
+        ConfigError::new(Source::Default, setting.to_owned(), None, Problem::Invalid(why))
     }
 
     /// An error about the source as a whole.

@@ -9,7 +9,7 @@ use super::validate::check_token;
 use crate::limits::FILE_NAME_BYTES_MAX;
 
 /// `Setting::set` has looked at the type already; a row of another kind than its field is found by the tests.
-const OTHER_TYPE: &str = "the value has another type";
+pub(super) const OTHER_TYPE: &str = "the value has another type";
 
 pub(super) fn number<T: TryFrom<u64>>(value: Value) -> Result<T, String> {
     match value {

@@ -1,4 +1,4 @@
-//! What `wspushd` was called with: arguments and environment, and the configuration they lead to.
+//! How `wspushd` was called: arguments and environment, and the configuration they lead to.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::{Config, ConfigError};
 
 use super::cli::parse;
 
-/// What the arguments say, before anything is made of it.
+/// The arguments as they were parsed, before anything is made of them.
 #[derive(Default)]
 pub(super) struct Arguments {
     /// `--config`.
@@ -82,7 +82,7 @@ impl fmt::Debug for Invocation {
 }
 
 impl Invocation {
-    /// What `--check` prints.
+    /// The text that `--check` prints.
     pub fn check_text(&self) -> String {
         self.layers.to_toml()
     }

@@ -195,7 +195,7 @@ mod tests {
             refused("WSPUSH_SLOW_CONSUMER", "w\na"),
             r#"environment: WSPUSH_SLOW_CONSUMER = "w\u000Aa" is not one of close, skip"#
         );
-        // What only shows in the whole is told where it was set.
+        // An error that only shows in the whole is reported where the value was set.
         assert!(
             refused("WSPUSH_ADMIN", "0.0.0.0:1").starts_with("environment: WSPUSH_ADMIN = \"0.0.0.0:1\": ")
         );

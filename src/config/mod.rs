@@ -1,4 +1,4 @@
-//! What can be set, with its defaults. The names here are the names everywhere: key in the TOML file,
+//! The settings and their defaults. The names here are the names everywhere: key in the TOML file,
 //! `WSPUSH_<NAME>` in the environment and `--<name>` on the command line.
 //!
 //! [`SETTINGS`] is the one table from which everything else comes: how text becomes a value ([`Setting`]),
@@ -24,11 +24,14 @@ mod file;
 mod invocation;
 mod layers;
 mod nearest;
+#[cfg(any(feature = "auth", feature = "tls"))]
+mod read;
 mod reload;
 mod setting;
 mod settings;
 mod shown;
 mod text_form;
+mod tokens;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
@@ -39,6 +42,9 @@ pub use error::{ConfigError, Problem, Source};
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+#[cfg(any(feature = "auth", feature = "tls"))]
+#[doc(hidden)]
+pub use read::read_file;
 #[doc(hidden)]
 pub use setting::{Group, Kind, Setting, Value};
 pub use settings::Config;
@@ -95,6 +101,24 @@ pub enum ClientAuth {
     Required,
 }
 
+/// Whether clients show a token.
+///
+/// ```
+/// use wspush::config::{Config, TokenAuth};
+///
+/// let config = Config { auth: TokenAuth::Required, ..Config::default() };
+/// assert!(config.validate().is_err(), "there is no key to check them with");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAuth {
+    /// Tokens are not looked at.
+    None,
+    /// A token is checked if there is one; those without come in as well.
+    Optional,
+    /// Without one nobody comes in.
+    Required,
+}
+
 /// Whether the kernel takes over TLS connections that it can take over.
 ///
 /// ```
@@ -131,7 +155,7 @@ pub enum AdminListen {
     Unix(PathBuf),
 }
 
-/// What happens to a subscriber that has fallen off the tail of a channel's log.
+/// The treatment of a subscriber that has fallen off the tail of a channel's log.
 ///
 /// ```
 /// use wspush::config::{Config, SlowConsumer};
@@ -159,9 +183,9 @@ pub enum SlowConsumer {
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What ends or endangers the service.
+    /// Events that end or endanger the service.
     Error,
-    /// What an operator should look at.
+    /// Events that an operator should look at.
     Warn,
     /// Start, limits, drain.
     Info,
@@ -184,7 +208,7 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// What the daemon starts from: nobody could push without the admin API, so that is on loopback port 8081.
+    /// The daemon's defaults: nobody could push without the admin API, so that is on loopback port 8081.
     pub fn daemon() -> Config {
         let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
         Config { admin, ..Config::default() }

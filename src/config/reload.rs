@@ -1,4 +1,4 @@
-//! What a changed configuration may change in a server that is running.
+//! The settings that may change in a server that is running.
 
 use super::{Config, ConfigError, SETTINGS};
 
@@ -17,7 +17,7 @@ impl Config {
     pub fn reloaded(&self, new: &Config) -> Result<Config, ConfigError> {
         let mut mixed = self.clone();
         for setting in SETTINGS.iter().filter(|setting| setting.reloadable) {
-            // What comes out of one configuration goes into the other; if not, `validate` says so below.
+            // A value from one configuration fits the other; if not, `validate` says so below.
             let _ = setting.set(&mut mixed, setting.get(new));
         }
         new.validate()?;

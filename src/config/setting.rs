@@ -21,12 +21,12 @@ pub enum Value {
     Unset,
 }
 
-/// What a setting may be.
+/// The type of a setting's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A number within bounds.
     Integer {
-        /// What is allowed.
+        /// The allowed values.
         bounds: Bounds,
         /// Of what.
         unit: &'static str,
@@ -46,16 +46,18 @@ pub enum Kind {
     Choice(&'static [&'static str]),
 }
 
-/// What a setting is about; the headings of `--help` and `--check`.
+/// The topics of settings: the headings of `--help` and `--check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// Who may come in, and where.
     Network,
+    /// Who a client says it is.
+    Auth,
     /// How much of everything.
     Limits,
     /// How long.
     Timeouts,
-    /// What is kept, for whom.
+    /// How much is kept, and for whom.
     Channels,
     /// permessage-deflate.
     Compression,
@@ -68,6 +70,7 @@ impl Group {
     pub const fn title(self) -> &'static str {
         match self {
             Group::Network => "Network",
+            Group::Auth => "Tokens",
             Group::Limits => "Limits",
             Group::Timeouts => "Time-outs",
             Group::Channels => "Logs and channels",
@@ -85,7 +88,7 @@ pub struct Setting {
     pub help: &'static str,
     /// Under which heading it stands.
     pub group: Group,
-    /// What it may be.
+    /// The type of its values.
     pub kind: Kind,
     /// Whether HUP changes it; otherwise a restart does.
     pub reloadable: bool,
@@ -106,14 +109,14 @@ impl Setting {
         format!("{VARIABLE_PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
-    /// What `config` says; a secret is in it.
+    /// The value in `config`; a secret is not left out.
     pub fn get(&self, config: &Config) -> Value {
         (self.get)(config)
     }
 
     /// Whether the value is a secret, which is shown to nobody.
     pub(super) fn is_hidden(&self, value: &Value) -> bool {
-        self.secret && *value != Value::Unset
+        self.secret && !matches!(value, Value::Unset) && *value != Value::List(Vec::new())
     }
 
     /// Sets it, if `value` is allowed.
@@ -128,7 +131,8 @@ impl Setting {
             (Value::List(list), Kind::List { of, .. }) => {
                 // A comma separates the entries in a variable, so no entry may have one.
                 if let Some(entry) = list.iter().find(|entry| entry.contains(',')) {
-                    return Err(Problem::Invalid(format!("{entry:?} is not {of}")));
+                    let entry = if self.secret { "an entry".to_owned() } else { format!("{entry:?}") };
+                    return Err(Problem::Invalid(format!("{entry} is not {of}")));
                 }
             }
             (Value::Integer(_), Kind::Integer { .. })
@@ -189,7 +193,7 @@ impl Setting {
         })
     }
 
-    /// What is allowed, for people: `1..=64 connections` or `close, skip`.
+    /// The allowed values, for people: `1..=64 connections` or `close, skip`.
     pub fn allowed(&self) -> String {
         match self.kind {
             Kind::Integer { bounds: Bounds { min, max }, unit } => format!("{min}..={max} {unit}"),
@@ -207,7 +211,7 @@ impl fmt::Debug for Setting {
     }
 }
 
-/// What every variable of ours begins with.
+/// The prefix of all our variables.
 pub(super) const VARIABLE_PREFIX: &str = "WSPUSH_";
 
 /// As in a TOML file.

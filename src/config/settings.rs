@@ -6,8 +6,9 @@ use super::field::{
     shown_optional, shown_text, token,
 };
 use super::setting::{Group, Kind, Setting};
+use super::tokens::{auth_secret, cookie, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
-use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer};
+use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
 use crate::limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -177,6 +178,32 @@ settings! {
     subprotocols: Vec<String> = Vec::new(),
         list(Network, LIST_MAX, "a token as in RFC 6455", reload, check_subprotocol),
         "Subprotocols offered; the client's first match is chosen";
+    auth: TokenAuth = TokenAuth::None, text(Auth, Kind::Choice(TokenAuth::NAMES), reload),
+        "Tokens (JWT) of clients at /ws: not looked at; checked where there is one; or nobody comes in without";
+    /// The first one signs; all of them are taken, so that one can be replaced while tokens by the other are around.
+    auth_secret: Vec<String> = Vec::new(),
+        row(
+            Auth,
+            Kind::List { max: limits::AUTH_KEYS_MAX, of: "32 to 256 visible characters of ASCII without a comma" },
+            reload,
+            true,
+            |value| entries(value, auth_secret),
+            shown_entries
+        ),
+        "Secrets shared with whoever signs tokens by HS256";
+    auth_public_keys: Vec<String> = Vec::new(),
+        list(Auth, AUTH_KEYS_MAX, "a PEM file's name", reload, file),
+        "Public keys or certificates of whoever signs tokens: RSA, P-256, P-384, Ed25519";
+    auth_jwks: Option<String> = None,
+        row(Auth, Kind::Text("a file's name"), reload, false, optional_file, shown_optional),
+        "An identity provider's document of public keys (JWKS)";
+    auth_audience: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
+        "Names of this server, of which a token's aud has to have one; with none, aud is not looked at";
+    auth_issuer: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
+        "Names of which a token's iss has to be one; with none, iss is not looked at";
+    auth_cookie: Option<String> = None,
+        row(Auth, Kind::Text("a cookie's name"), reload, false, cookie, shown_optional),
+        "The cookie that has the token, where no header and no subprotocol has";
     max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
         "Open connections on the public listeners; one more is answered 503";
     admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),

@@ -1,4 +1,4 @@
-//! What a message may repeat of a text that is not ours. A secret can stand wherever somebody puts one: a key in the
+//! Text that is not ours, as a message may repeat it. A secret can stand wherever somebody puts one: a key in the
 //! place of its file's name, a password in an address. A setting that is a secret is never repeated at all.
 
 /// Stands in the place of what is not shown.

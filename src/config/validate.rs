@@ -1,4 +1,4 @@
-//! What must hold for a configuration as a whole, and for the entries of its lists.
+//! The rules for a configuration as a whole, and for the entries of its lists.
 
 use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
@@ -18,6 +18,7 @@ impl Config {
         }
         self.validate_listeners()?;
         self.validate_tls()?;
+        self.validate_auth()?;
         if self.deflate && !cfg!(feature = "deflate") {
             return Err(self.invalid("deflate", "this build has no compression (cargo feature deflate)"));
         }
@@ -132,7 +133,7 @@ impl Config {
         Ok(())
     }
 
-    fn invalid(&self, name: &str, why: &str) -> ConfigError {
+    pub(super) fn invalid(&self, name: &str, why: &str) -> ConfigError {
         let problem = Problem::Invalid(why.to_owned());
         match SETTINGS.iter().find(|setting| setting.name == name) {
             Some(setting) => self.refuse(setting, problem),

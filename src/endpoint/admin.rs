@@ -13,7 +13,7 @@ use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 
-/// What comes of a request.
+/// The outcome of a request.
 pub enum Answer {
     /// This, at once.
     Now(Response),

@@ -20,9 +20,9 @@ pub const LINES_MAX: usize = 1_000;
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// To whom.
+    /// The one it goes to.
     pub target: Target,
-    /// What.
+    /// The publication.
     pub publication: Publication,
 }
 
@@ -101,11 +101,16 @@ pub fn read(head: &Head<'_>, body: &[u8], server: &dyn Control) -> Result<Vec<Li
 }
 
 fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
-    let raw: Raw<'_> = serde_json::from_slice(line).map_err(|error| {
-        // What it says may quote what stands there.
+    let bad = |at| {
+        // Serde's own words may quote the line.
         let shape = "an object of channel or conn, of data or base64, and perhaps compress, each once";
-        Refusal::new(400, format!("it is not {shape} (at byte {})", error.column()))
-    })?;
+        Refusal::new(400, format!("it is not {shape} (at byte {at})"))
+    };
+    // An array is an object to serde.
+    if line.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad(1));
+    }
+    let raw: Raw<'_> = serde_json::from_slice(line).map_err(|error| bad(error.column()))?;
     let options = PushOptions::default().compress(raw.compress.unwrap_or(true));
     let bytes;
     let message = match (&raw.data, &raw.base64) {
@@ -134,7 +139,7 @@ fn target(channel: Option<String>, conn: Option<Id>) -> Result<Target, Refusal> 
             let known = id.filter(|&id| id != ConnId(0));
             known.map(Target::Conn).ok_or(Refusal::fixed(400, "conn is not the id of a connection"))
         }
-        // What is missing is never everybody.
+        // A missing target is never everybody.
         _ => Err(Refusal::fixed(400, "it has one of channel and conn; everybody is the channel broadcast")),
     }
 }
@@ -179,7 +184,8 @@ mod tests {
         for (bad, expected) in [
             ("", "it is not an object"),
             ("x", "it is not an object"),
-            ("[]", "it has one of"),
+            ("[]", "it is not an object"),
+            ("[\"a\",null,\"x\",null,null]", "it is not an object"),
             ("{}", "it has one of data and base64"),
             ("{\"data\":\"x\"}", "everybody is the channel broadcast"),
             ("{\"channel\":null,\"data\":\"x\"}", "everybody is the channel broadcast"),

@@ -20,7 +20,7 @@ pub fn left(guest: &str) -> String {
     format!("* {guest} has left.")
 }
 
-/// What a guest says, safe to put into a page.
+/// A guest's words, safe to put into a page.
 pub fn said(guest: &str, text: &str) -> String {
     let mut line = String::with_capacity(guest.len() + 2 + text.len());
     line.push_str(guest);

@@ -1,4 +1,4 @@
-//! What endpoints ask of the server around them. The reactor implements it; tests put a fake in its place.
+//! The server as endpoints see it. The reactor implements it; tests put a fake in its place.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub struct Receipt {
     pub id: u64,
 }
 
-/// What has come of a publish to one channel or several.
+/// The outcome of a publish to one channel or several.
 ///
 /// ```no_run
 /// # fn example(handle: &wspush::Handle) -> Result<(), wspush::PushError> {
@@ -106,7 +106,7 @@ pub struct Filter {
     pub channel: Option<String>,
 }
 
-/// What `GET /connections` asks for.
+/// The parameters of `GET /connections`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List {
     /// Which connections.
@@ -240,7 +240,7 @@ pub struct StatsLimits {
     pub logs_bytes_max: u64,
 }
 
-/// What the admin API and the demo can do to the server.
+/// Everything that the admin API and the demo can do to the server.
 pub trait Control {
     /// Publishes to each of these channels, or to none.
     fn publish(

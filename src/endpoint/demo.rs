@@ -14,7 +14,7 @@ use super::{admin, guard, publishing, push_request, requests};
 
 const PAGE: &str = include_str!("page.html");
 
-/// What the page shows of the server.
+/// The server's state as the page shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Facts<'a> {
     /// Open WebSocket connections.
@@ -25,7 +25,7 @@ pub struct Facts<'a> {
     pub needs_token: bool,
 }
 
-/// What the form may do.
+/// The limits of the form.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Pages that are as good as the server's own.

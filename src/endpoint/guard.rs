@@ -12,7 +12,7 @@ use crate::protocol::head::Head;
 use crate::protocol::origin::{self, Origin};
 use crate::protocol::response::Refusal;
 
-/// What the admin listener asks of whoever comes.
+/// The admin listener's conditions.
 #[derive(Clone, Copy)]
 pub struct Fence<'a> {
     /// The bearer token.

@@ -1,8 +1,9 @@
-//! What an embedder decides and hears: who may connect, what clients say, who has left.
+//! The embedder's decisions and callbacks: who may connect, what clients say, who has left.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::auth::Claims;
 use crate::config::Config;
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::Upgrade;
@@ -29,6 +30,7 @@ pub struct Connect<'a> {
     /// The channels it asks for (`?channel=`), names already checked.
     pub channels: Vec<String>,
     config: &'a Config,
+    claims: Option<&'a Claims>,
     peer: &'a dyn Fn() -> Option<SocketAddr>,
     client_subject: &'a dyn Fn() -> Option<String>,
 }
@@ -43,7 +45,18 @@ impl<'a> Connect<'a> {
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { upgrade, channels, config, peer, client_subject }
+        Connect { upgrade, channels, config, claims: None, peer, client_subject }
+    }
+
+    /// For the reactor: the client has shown a token that says this.
+    pub fn with_claims(self, claims: Option<&'a Claims>) -> Connect<'a> {
+        Connect { claims, ..self }
+    }
+
+    /// The client's claims, if it has shown a token and [`auth`](Config::auth) is set. The token was checked. Its
+    /// user is taken where [`Accept::user`] is None, and its channels are joined beside those of the answer.
+    pub fn claims(&self) -> Option<&'a Claims> {
+        self.claims
     }
 
     /// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
@@ -79,14 +92,21 @@ impl<'a> Connect<'a> {
         self.upgrade.head.headers(name)
     }
 
-    /// What happens without a handler: the default channel, and those it asks for if the configuration lets
-    /// clients choose them (else 403).
+    /// The decision without a handler: the default channel, and those it asks for if the configuration or its token
+    /// lets it choose them (else 403).
     pub fn by_config(&self) -> Decision {
-        let denied =
-            |name: &&String| !self.config.channels.iter().any(|p| crate::config::pattern_matches(p, name));
+        let by_token = |name: &String| {
+            let claims = self.claims.into_iter();
+            claims.into_iter().any(|own| own.rights.may_subscribe(name) || own.channels.contains(name))
+        };
+        let denied = |name: &&String| {
+            let mut patterns = self.config.channels.iter();
+            !patterns.any(|p| crate::config::pattern_matches(p, name)) && !by_token(name)
+        };
         match self.channels.iter().find(denied) {
             Some(name) => {
-                Decision::refuse(403, format!("channel {name:?} is not open to clients (channels)"))
+                let by = if self.claims.is_some() { "channels, or the token's allow" } else { "channels" };
+                Decision::refuse(403, format!("channel {name:?} is not open to clients ({by})"))
             }
             None => Decision::Accept(Accept { channels: self.channels.clone(), ..Accept::default() }),
         }
@@ -131,7 +151,7 @@ impl Decision {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
-    /// Who it is; shown by `/connections`. Not empty: that is answered 500.
+    /// Who it is; shown by `/connections`. Not empty: that is answered 500. None: whom its token names, if it has one.
     pub user: Option<String>,
     /// Whether it receives the default channel.
     pub broadcast: bool,
@@ -147,7 +167,7 @@ impl Default for Accept {
     }
 }
 
-/// What a callback asks for beyond its replies.
+/// An order that a callback gives beyond its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Receive this channel from now on.
@@ -165,7 +185,7 @@ pub enum Action {
 pub struct Step {
     /// So many bytes of the replies.
     pub replies: usize,
-    /// What the callback has asked for through a handle: up to the command of this number.
+    /// The commands that the callback has given through a handle, up to this number.
     pub after: u64,
     /// The action.
     pub action: Action,
@@ -179,7 +199,7 @@ pub trait Framing {
 
 /// An open connection inside a callback.
 ///
-/// What a callback asks for happens in its order, replies and what it does through a [`Handle`](crate::Handle)
+/// A callback's requests happen in their order, replies and calls through a [`Handle`](crate::Handle)
 /// included. Once it has closed the connection, nothing more that it asks of it does anything.
 ///
 /// ```
@@ -340,5 +360,5 @@ impl Handler for () {
 /// "Abnormal closure" (RFC 6455 section 7.4.1): what the end without a close frame is called. Never on the wire.
 pub const ABNORMAL_CLOSURE: CloseCode = CloseCode(1006);
 
-/// What a close frame without a code means (RFC 6455 section 7.4.1). Never on the wire.
+/// The code of a close frame that has none (RFC 6455 section 7.4.1). Never on the wire.
 pub const NO_STATUS: CloseCode = CloseCode(1005);

@@ -1,4 +1,4 @@
-//! What an open WebSocket is there for.
+//! The purposes of open WebSockets.
 
 use crate::metrics::ConnectionKind;
 
@@ -36,7 +36,7 @@ impl Kind {
         Kind::OPEN.into_iter().find(|kind| kind.request().is_some_and(|request| request.path == path))
     }
 
-    /// What it counts as in the metrics; a refused one counts as refused there.
+    /// Its label in the metrics; a refused one is not counted as open there.
     pub fn label(self) -> Option<ConnectionKind> {
         match self {
             Kind::Push => Some(ConnectionKind::Push),

@@ -5,7 +5,7 @@ use crate::protocol::handshake::Upgrade;
 use crate::protocol::origin::{self, Origin};
 use crate::protocol::response::Refusal;
 
-/// What is known of a handshake beside its head.
+/// Facts about a handshake that are not in its head.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// A host decides about it, and hears what the client says.
@@ -46,7 +46,7 @@ pub fn check(upgrade: &Upgrade<'_>, origins: &[String], facts: &Facts<'_>) -> Re
     if is_own {
         return Ok(());
     }
-    // What is to be done comes first: a close frame has no room for all of it.
+    // The remedy comes first: a close frame has no room for all of it.
     let reason = format!(
         "set origins to the pages that may connect: {why}, so only pages of the Host asked for may; \
          a proxy has to forward Host"
@@ -54,7 +54,7 @@ pub fn check(upgrade: &Upgrade<'_>, origins: &[String], facts: &Facts<'_>) -> Re
     Err(Refusal::new(403, reason))
 }
 
-/// What makes this handshake more than a stranger's.
+/// The reason why this handshake is more than a stranger's.
 fn in_whose_name(upgrade: &Upgrade<'_>, facts: &Facts<'_>) -> Option<&'static str> {
     let has = |name| upgrade.head.header(name).is_some();
     if facts.has_host {

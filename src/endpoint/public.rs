@@ -9,11 +9,11 @@ use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::{admin, demo};
 
-/// What a request asks for.
+/// The destination of a request.
 pub enum Route {
     /// A WebSocket.
     Socket(Kind),
-    /// What the demo's page shows of the server.
+    /// The server's state for the demo's page.
     DemoInfo,
     /// The demo's form: a push.
     DemoPush,

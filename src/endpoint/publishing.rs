@@ -105,7 +105,7 @@ struct Place {
     recipients: Option<u32>,
 }
 
-/// What has come of one of several.
+/// The answer to one of several.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Answer {
@@ -132,7 +132,7 @@ struct Several {
 struct About {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
-    /// What of the body was pushed, where that is not all of it.
+    /// The part of the body that was pushed, where that is not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
 }

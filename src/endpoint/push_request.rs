@@ -16,7 +16,7 @@ use super::requests::PUSH_FORM;
 #[derive(Debug)]
 pub struct Pushed<'a> {
     payload: Payload<'a>,
-    /// What of the body it is, where that is not all of it.
+    /// The part of the body that it is, where that is not all of it.
     pub taken_as: Option<&'static str>,
 }
 
@@ -36,7 +36,7 @@ impl Pushed<'_> {
     }
 }
 
-/// What the answer calls a form's field.
+/// The answer's name for a form's field.
 const FIELD: &str = "form field message";
 
 /// Reads the body as its content type says: bytes for `application/octet-stream`, the field `message` of a form, else
@@ -133,7 +133,7 @@ pub(super) fn check_codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Resul
     }
 }
 
-/// What is left of mail in forms (RFC 7578 section 4.7): only what leaves the bytes as they are.
+/// A remnant of mail in forms (RFC 7578 section 4.7): only encodings that leave the bytes as they are.
 fn check_transfer_encoding<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
     let as_it_is = |value: &[u8]| {
         let names: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
@@ -194,7 +194,7 @@ mod tests {
 
     const FORM: &str = "application/x-www-form-urlencoded";
 
-    /// What is pushed, or the status.
+    /// The pushed message, or the status.
     fn pushed_with(fields: &str, body: &[u8]) -> Result<(String, bool), u16> {
         let request = format!("POST /push HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();

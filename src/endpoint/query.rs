@@ -1,4 +1,4 @@
-//! What a request may ask for beside its path: one rule for all of them. A parameter that a path does not know, one
+//! The parameters of requests: one rule for all of them. A parameter that a path does not know, one
 //! without a value and one that is there too often are each 400 with its name, so that nothing that is missing or
 //! misspelt ever means "everybody" or "all".
 //!
@@ -23,7 +23,7 @@ pub enum Times {
     Repeatable,
 }
 
-/// What a parameter's value may be. It is never empty.
+/// The type of a parameter's value. It is never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A channel's name.
@@ -45,9 +45,9 @@ pub struct Parameter {
     pub name: &'static str,
     /// How often it may be there.
     pub times: Times,
-    /// What it may be.
+    /// The type of its value.
     pub value: Value,
-    /// What it does, and what is done without it.
+    /// Its effect, and what is done without it.
     pub meaning: &'static str,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Query<'a> {
 
 /// Holds the names that come against those that may come.
 pub struct Tally {
-    /// What is counted: `parameter`, `form field`.
+    /// The noun for what is counted: `parameter`, `form field`.
     kind: &'static str,
     known: &'static [Parameter],
     /// A bit for each that has come.

@@ -1,7 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -25,7 +25,7 @@ pub struct Request {
     pub method: &'static str,
     /// Its path; what is in capitals differs.
     pub path: &'static str,
-    /// What its query may say.
+    /// The parameters of its query.
     pub query: &'static [Parameter],
 }
 
@@ -38,14 +38,21 @@ const fn optional(name: &'static str, value: Value, meaning: &'static str) -> Pa
     Parameter { name, times: Times::Optional, value, meaning }
 }
 
-/// Whoever can't see a status, as no page in a browser can, is told so.
+/// For clients that can't see a status, as no page in a browser can.
 const REFUSALS: Parameter = optional(
     "refusals",
     Value::Choice(&["status", "close"]),
     "`close`: a refusal is 101 and a close frame that says why; without it, or with `status`, an HTTP status",
 );
 
-const REFUSALS_ONLY: &[Parameter] = &[REFUSALS];
+/// For clients that can set no header and no cookie, and offer no subprotocols.
+const TOKEN: Parameter = optional(
+    "token",
+    Value::Text(TOKEN_BYTES_MAX),
+    "a token (JWT), where `auth` is set; `Authorization: Bearer` and the others of docs/auth.md come before it",
+);
+
+const FOR_ANY_SOCKET: &[Parameter] = &[REFUSALS, TOKEN];
 
 /// A WebSocket that is pushed to.
 pub static WS: Request = Request {
@@ -60,16 +67,17 @@ pub static WS: Request = Request {
             meaning: "receives this channel as well as the default one",
         },
         REFUSALS,
+        TOKEN,
     ],
 };
 
 /// The demo's WebSocket that gives back what it gets.
 pub static ECHO: Request =
-    Request { listener: Listeners::Public, method: "GET", path: "/echo", query: REFUSALS_ONLY };
+    Request { listener: Listeners::Public, method: "GET", path: "/echo", query: FOR_ANY_SOCKET };
 
 /// The demo's WebSocket for all who are there.
 pub static CHAT: Request =
-    Request { listener: Listeners::Public, method: "GET", path: "/chat", query: REFUSALS_ONLY };
+    Request { listener: Listeners::Public, method: "GET", path: "/chat", query: FOR_ANY_SOCKET };
 
 /// The demo's page.
 pub static PAGE: Request = Request { listener: Listeners::Public, method: "GET", path: "/", query: &[] };
@@ -82,7 +90,7 @@ pub static DEMO_PUSH: Request = Request {
     query: &[optional("channel", Value::Channel, "to this one channel; without it, to everybody")],
 };
 
-/// What the demo's page shows of the server.
+/// The server's state for the demo's page.
 pub static DEMO_INFO: Request =
     Request { listener: Listeners::Public, method: "GET", path: "/demo/info", query: &[] };
 

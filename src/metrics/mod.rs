@@ -1,4 +1,4 @@
-//! What is counted. The reactor's thread owns the counters and bumps plain integers; nobody else reads them
+//! Counters. The reactor's thread owns them and bumps plain integers; nobody else reads them
 //! but through a copy. `table.rs` is the one list of what there is: from it come the fields, the JSON of
 //! `/stats` (through serde) and the Prometheus text of `/metrics`.
 

@@ -84,6 +84,7 @@ label! {
         TooLarge = "too_large": "A request head larger than handshake_bytes_max (431).",
         Version = "version": "Another WebSocket version than 13 (426).",
         Origin = "origin": "An origin that is not allowed (403).",
+        Token = "token": "No valid token, and auth asks for one (401).",
         ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose, or too many of them.",
         Handler = "handler": "The host's connect callback said no (its status).",
         Full = "full": "max_connections are open (503).",
@@ -103,6 +104,7 @@ label! {
         ProtocolError = "protocol_error": "The client broke the protocol (1002).",
         Unsupported = "unsupported": "Data of a kind that the endpoint does not take (1003).",
         InvalidPayload = "invalid_payload": "Text that is not UTF-8 (1007).",
+        Expired = "expired": "Its token has expired (1008).",
         Policy = "policy": "Not allowed (1008).",
         TooBig = "too_big": "A message larger than message_bytes_max (1009).",
         Unfinished = "unfinished": "A message that was not whole after message_ms (1008).",
@@ -183,6 +185,7 @@ label! {
         Frames = "frames": "Frames from clients.",
         Heads = "heads": "Requests.",
         Names = "names": "Names of channels compared, and channels looked after.",
+        Tokens = "tokens": "Tokens checked.",
         Records = "records": "Records of TLS opened.",
         Handshakes = "handshakes": "Handshakes of TLS.",
         Send = "send": "Bytes written to single connections.",
@@ -197,7 +200,7 @@ label! {
 }
 
 label! {
-    /// What an open WebSocket is used for.
+    /// The purpose of an open WebSocket.
     ConnectionKind = "kind" {
         Push = "ws": "On /ws.",
         Echo = "echo": "On /echo.",
@@ -206,7 +209,7 @@ label! {
 }
 
 numbers! {
-    /// What only grows. The reactor bumps the fields.
+    /// Numbers that only grow. The reactor bumps the fields.
     ///
     /// ```
     /// use wspush::{Metrics, Stats};
@@ -259,7 +262,7 @@ numbers! {
 }
 
 numbers! {
-    /// What rises and falls; collected when somebody asks.
+    /// Numbers that rise and fall; collected when somebody asks.
     Gauges, Gauge, "" {
         connections_handshaking: "Public connections that speak HTTP, or have not said anything yet.",
         connections_closing: "WebSockets that are closing.",

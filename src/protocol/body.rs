@@ -27,8 +27,8 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// What a head announces (RFC 9112 section 6.3). 413 for a length over `bytes_max`, 501 for codings other
-    /// than `chunked`, 400 for everything that could be read in two ways.
+    /// The framing that a head announces (RFC 9112 section 6.3). 413 for a length over `bytes_max`, 501 for codings
+    /// other than `chunked`, 400 for everything that could be read in two ways.
     pub fn of(head: &Head<'_>, bytes_max: usize) -> Result<Self, Refusal> {
         let mut lengths = head.headers("content-length");
         let mut codings = head.headers("transfer-encoding");

@@ -55,7 +55,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// What a peer did wrong, and the close code it is told.
+/// A peer's mistake, and the close code it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
     /// The code of the close frame that answers it.
@@ -80,7 +80,7 @@ impl Violation {
         Self { code: CloseCode::MESSAGE_TOO_BIG, reason: "message over the size limit" }
     }
 
-    /// What should be deflated can't be inflated: data that isn't what the message says it is, 1007 (RFC 6455 section
+    /// A payload that can't be inflated: data that isn't what the message says it is, 1007 (RFC 6455 section
     /// 7.4.1; RFC 7692 leaves the code open).
     pub const fn not_deflated() -> Self {
         Self { code: CloseCode::INVALID_PAYLOAD, reason: "corrupt deflated message" }

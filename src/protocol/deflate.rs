@@ -13,7 +13,7 @@ use crate::limits::FRAME_HEADER_BYTES_MAX;
 use super::extensions::WINDOW_BITS_MAX;
 use super::frame::{self, Opcode};
 
-/// What a sync flush ends with; it isn't sent (RFC 7692 section 7.2.1).
+/// The end of a sync flush; it isn't sent (RFC 7692 section 7.2.1).
 pub(super) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Memory for a frame that is kept from one to the next.

@@ -1,4 +1,4 @@
-//! What stands in for [`Deflater`] and [`Inflater`] in a build without the feature `deflate`: nothing is worth it, and
+//! The stand-ins for [`Deflater`] and [`Inflater`] in a build without the feature `deflate`: nothing is worth it, and
 //! nobody is told that it may.
 
 use super::close::Violation;

@@ -136,7 +136,7 @@ impl Value {
     }
 }
 
-/// What is left of a field.
+/// The rest of a field.
 struct Scanner<'a>(&'a [u8]);
 
 impl<'a> Scanner<'a> {

@@ -66,7 +66,7 @@ pub struct Header {
     pub fin: bool,
     /// The message that begins with this frame is deflated (RFC 7692 section 6).
     pub deflated: bool,
-    /// What the frame is.
+    /// The kind of frame.
     pub opcode: Opcode,
     /// Masking key.
     pub mask: [u8; 4],
@@ -265,7 +265,7 @@ mod tests {
 
     const LENGTHS: [usize; 10] = [0, 1, 5, 125, 126, 127, 255, 65535, 65536, 70000];
 
-    /// What a client would write; the tests of the other files have their own fuller one.
+    /// A header as a client writes it; the tests of the other files have their own fuller one.
     fn client_header(first: u8, len: usize) -> Vec<u8> {
         let (header, size) = encode_header(Opcode::Binary, len);
         let mut out = header[..size].to_vec();

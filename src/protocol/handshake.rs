@@ -14,10 +14,13 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 #[cfg(test)]
 mod tests;
 
+/// How a subprotocol begins that is a token in truth: pages can send one in no other field. It is told to nobody.
+const BEARER: &str = "wspush.bearer.";
+
 /// Most subprotocols that a client may offer.
 pub const PROTOCOLS_MAX: usize = 32;
 
-/// What the accept key is hashed with (RFC 6455 section 1.3).
+/// The GUID that the accept key is hashed with (RFC 6455 section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The padded standard alphabet. Bits behind the sixteenth byte may be anything: the key is never decoded in
@@ -32,15 +35,32 @@ pub struct Upgrade<'a> {
     pub key: &'a str,
     /// The page that asks, if it is a browser's: see [`Origin`](super::Origin).
     pub origin: Option<&'a str>,
-    /// What can be agreed on of the extensions that it offers.
+    /// The offered extension that can be agreed on.
     pub deflate: Option<Agreement>,
     /// The whole head.
     pub head: &'a Head<'a>,
 }
 
 impl<'a> Upgrade<'a> {
-    /// The subprotocols that the client offers, as it prefers them: tokens, each once.
+    /// The subprotocols that the client offers, as it prefers them: tokens, each once. What only carries a bearer token
+    /// is not among them, so that no answer has it.
     pub fn protocols(&self) -> impl Iterator<Item = &'a str> {
+        self.offered().filter(|protocol| !protocol.starts_with(BEARER))
+    }
+
+    /// The bearer token that is offered as the subprotocol `wspush.bearer.TOKEN`.
+    ///
+    /// # Errors
+    /// 400: there are several.
+    pub fn bearer(&self) -> Result<Option<&'a str>, Refusal> {
+        let mut tokens = self.offered().filter_map(|protocol| protocol.strip_prefix(BEARER));
+        match (tokens.next(), tokens.next()) {
+            (_, Some(_)) => Err(Refusal::fixed(400, "more than one wspush.bearer subprotocol")),
+            (token, None) => Ok(token),
+        }
+    }
+
+    fn offered(&self) -> impl Iterator<Item = &'a str> {
         protocols(self.head).filter_map(|protocol| std::str::from_utf8(protocol).ok())
     }
 
@@ -59,7 +79,7 @@ pub fn is_upgrade(head: &Head<'_>) -> bool {
     head.has_token("upgrade", "websocket")
 }
 
-/// What a 426 asks for (RFC 9110 section 15.5.22, RFC 6455 section 4.4).
+/// The headers of a 426 (RFC 9110 section 15.5.22, RFC 6455 section 4.4).
 const ASKED_FOR: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
 
 /// Checks an opening handshake (RFC 6455 section 4.2.1).
@@ -98,7 +118,7 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
 fn is_version_13(head: &Head<'_>) -> Result<bool, Refusal> {
     let mut values = head.headers("sec-websocket-version");
     if values.next() == Some(b"13") && values.next().is_none() {
-        // What nearly everybody sends.
+        // Nearly everybody sends this.
         return Ok(true);
     }
     let fields = head.headers("sec-websocket-version").map(list::elements);

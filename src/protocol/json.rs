@@ -7,7 +7,7 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new());
 
-/// What stands behind the backslash of a byte that is escaped (section 7); 0: nothing shorter than `u00XX`.
+/// The letter behind the backslash of a byte that is escaped (section 7); 0: nothing shorter than `u00XX`.
 const fn short_escape(byte: u8) -> u8 {
     match byte {
         b'"' | b'\\' => byte,

@@ -10,7 +10,7 @@ const WHITE: [char; 2] = [' ', '\t'];
 /// A media type, or another value with parameters behind it: `text/plain; charset=utf-8`.
 #[derive(Clone, Copy, Debug)]
 pub struct MediaType<'a> {
-    /// What stands in front of the parameters, without white space around it.
+    /// The type and subtype in front of the parameters, without white space around them.
     pub essence: &'a str,
     rest: &'a str,
 }
@@ -44,7 +44,7 @@ impl<'a> MediaType<'a> {
     }
 }
 
-/// What follows the first `;`. Ends behind a `None`.
+/// The parameters behind the first `;`. Ends behind a `None`.
 struct Parameters<'a> {
     rest: &'a str,
 }

@@ -15,7 +15,7 @@ use super::utf8::Utf8;
 #[cfg(test)]
 mod tests;
 
-/// What a peer said.
+/// A peer's message or control frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A whole text message.
@@ -35,7 +35,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What a call of [`Assembler::next`] came to.
+/// The result of a call of [`Assembler::next`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// The input is used up, but for what isn't consumed: the beginning of a header or of a control frame,
@@ -51,7 +51,7 @@ pub enum Step<'a> {
     Event(Event<'a>),
 }
 
-/// What a message that spans frames or reads needs between reads. Boxed by the caller, `None` while idle, and
+/// The state between reads of a message that spans frames or reads. Boxed by the caller, `None` while idle, and
 /// to be given up through [`abandon`] only: its chunks belong to the pool.
 #[derive(Debug, Default)]
 pub struct Assembly {
@@ -65,7 +65,7 @@ pub struct Assembly {
     /// How far the current payload is into its mask.
     phase: u8,
     text: bool,
-    /// What is collected is deflated.
+    /// Whether the collected bytes are deflated.
     deflated: bool,
     /// The current frame is the message's last.
     fin: bool,

@@ -21,9 +21,9 @@ const MALFORMED: Refusal = Refusal::fixed(400, "malformed multipart form");
 /// One field of the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<'a> {
-    /// What the field is called.
+    /// The field's name.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub bytes: &'a [u8],
     headers: Vec<(&'a str, &'a [u8])>,
 }
@@ -41,7 +41,7 @@ impl<'a> Part<'a> {
 /// The parts of a body, in order. The first error is the last item.
 #[derive(Debug)]
 pub struct Parts<'a> {
-    /// What follows a boundary; `None`: nothing more will come.
+    /// The bytes behind a boundary; `None`: nothing more will come.
     rest: Option<&'a [u8]>,
     delimiter: Vec<u8>,
 }
@@ -84,7 +84,7 @@ impl<'a> Parts<'a> {
         Ok(Some(Part { name, bytes, headers }))
     }
 
-    /// What stands before the next boundary, and what stands behind it. Its search is linear: no two places where a
+    /// The bytes before the next boundary, and those behind it. The search is linear: no two places where a
     /// boundary may begin share more than their first byte.
     fn content(&self, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
         let mut from = 0;
@@ -109,7 +109,7 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-/// What may stand behind a boundary.
+/// The two ways in which a boundary may end.
 enum Behind<'a> {
     /// A part.
     Part(&'a [u8]),

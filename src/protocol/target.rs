@@ -9,7 +9,7 @@ pub struct Target<'a> {
     pub authority: Option<&'a str>,
     /// The path, which begins with `/`; or `*` alone.
     pub path: &'a str,
-    /// What stands behind the first `?`; empty if nothing does.
+    /// The query: everything behind the first `?`; empty if nothing is.
     pub query: &'a str,
 }
 

@@ -1,6 +1,6 @@
 //! UTF-8 checked as it arrives (RFC 6455 section 8.1), failing on the first byte that proves it wrong.
 
-/// What is known of a text that arrives in pieces: the bytes of a character whose end isn't there yet.
+/// The state of a text that arrives in pieces: the bytes of a character whose end isn't there yet.
 #[derive(Debug, Default)]
 pub struct Utf8 {
     tail: [u8; 4],

@@ -69,7 +69,7 @@ pub struct Channel {
     offered: u64,
     /// The log has given up what somebody may still have to get: the walk goes and sees.
     look_again: bool,
-    /// What becomes of a subscriber that falls off the log.
+    /// The fate of a subscriber that falls off the log.
     pub fallen: Passage,
     /// How it is kept.
     pub rules: ChannelRules,
@@ -119,7 +119,7 @@ impl Channel {
         }
     }
 
-    /// What a subscriber of this form reads from, what counts it, and where the members stand.
+    /// The log that a subscriber of this form reads, the ledger that counts it, and the members' places.
     pub fn parts(&mut self, form: Form) -> (&mut Ring, &mut Ledger, &mut [Member]) {
         let other = form.index().checked_sub(1).and_then(|n| self.others[n].as_deref_mut());
         (other.unwrap_or(&mut self.plain), &mut self.ledger, &mut self.members)
@@ -163,7 +163,7 @@ impl Channel {
             })
     }
 
-    /// What a publication's envelope says of this channel, when the publication has this offset.
+    /// This channel's part of a publication's envelope, when the publication has this offset.
     pub fn origin(&self, offset: u64) -> Origin<'_> {
         Origin { channel: &self.name, epoch: self.epoch, offset, frame_bytes_max: self.log().bytes_max() }
     }

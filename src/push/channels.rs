@@ -51,7 +51,7 @@ pub struct Channels {
     pub(super) limits: LogLimits,
     /// Bytes allocated for all logs: the sum of [`Channel::log_bytes`].
     pub(super) log_bytes: usize,
-    /// What becomes of subscribers that fall off a log.
+    /// The fate of subscribers that fall off a log.
     fallen: Passage,
     /// Logical position of every new log's first byte.
     start: u64,

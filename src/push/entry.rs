@@ -25,13 +25,13 @@ pub struct Entry {
     pub cursor: Cursor,
     /// The same for the subscriber: everything behind this position follows.
     pub position: Position,
-    /// What has become of its own position, if it came with one.
+    /// The fate of its own position, if it came with one.
     pub recovery: Option<Recovery>,
-    /// What this took beside setting the cursor.
+    /// The work that this took beside setting the cursor.
     pub effort: Effort,
 }
 
-/// What has become of a position that a subscriber came with.
+/// The fate of a position that a subscriber came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
     /// It gets everything behind it.
@@ -59,7 +59,7 @@ pub struct Effort {
     pub receipts: usize,
 }
 
-/// What a channel has to know of the world when somebody enters.
+/// The facts outside of a channel that an entry depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     /// The calendar, in milliseconds since 1970.
@@ -85,7 +85,7 @@ impl Channel {
         let kept = self.first_kept(terms.unix_ms);
         let mut beginning = self.begin(since, kept, self.rules.missed);
         let (reached, growth) = self.reach(form, beginning.first);
-        // What there is no memory for in this form, or no room in its ring, is gone to this subscriber.
+        // Publications that have no memory in this form, or no room in its ring, are gone to this subscriber.
         if growth > terms.spare_bytes {
             beginning = self.begin(since, kept.max(self.first_in(form)), self.rules.missed);
         } else if reached > beginning.first {

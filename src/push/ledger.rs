@@ -91,7 +91,7 @@ struct Apart {
 
 #[derive(Debug)]
 struct Line {
-    /// What changes at this offset against the one before: the counts are prefix sums over the lines.
+    /// The change at this offset against the one before: the counts are prefix sums over the lines.
     change: Tally,
     published_us: u64,
     /// The same on the calendar; never before the line in front of it.
@@ -107,7 +107,7 @@ struct Line {
 pub struct Ledger {
     first: u64,
     lines: VecDeque<Line>,
-    /// What belongs to the offset that the next publication will have.
+    /// The counts for the offset that the next publication will have.
     at_next: Tally,
     /// Everything before this offset is settled: nobody lags, and nothing will change any more. Or nobody can ask any
     /// more what has become of it.
@@ -181,7 +181,7 @@ impl Ledger {
         } else if self.lines.len() == self.lines.capacity() {
             self.lines.reserve_exact(grown(self.lines.capacity(), self.lines_max) - self.lines.len());
         }
-        // Whoever sets the calendar back must not bring the times out of order.
+        // A calendar that is set back must not bring the times out of order.
         let unix_ms = self.lines.back().map_or(unix_ms, |line| line.unix_ms.max(unix_ms));
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
         let change = std::mem::take(&mut self.at_next);

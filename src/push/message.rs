@@ -1,8 +1,8 @@
-//! What is pushed and what clients send: a text or some bytes.
+//! Messages, in both directions: a text or some bytes.
 
 use crate::protocol::frame::{self, Opcode};
 
-/// What a payload is.
+/// The type of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// UTF-8 text.
@@ -47,7 +47,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// What the payload is.
+    /// Text or binary.
     #[doc(hidden)]
     pub fn kind(&self) -> Kind {
         match self {

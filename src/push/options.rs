@@ -1,4 +1,4 @@
-//! What a push may be told beside its message.
+//! The options of a push.
 
 /// How a message is pushed. The default is what everybody wants nearly always.
 ///

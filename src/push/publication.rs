@@ -34,7 +34,7 @@ impl Publication {
         Ok(Publication { frame, header_bytes, kind: message.kind(), options })
     }
 
-    /// What the payload is.
+    /// Text or binary.
     pub fn kind(&self) -> Kind {
         self.kind
     }

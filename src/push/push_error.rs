@@ -30,7 +30,7 @@ pub enum PushError {
     TooLarge {
         /// The frame's bytes.
         bytes: usize,
-        /// What fits.
+        /// The size that fits.
         max: usize,
         /// The setting that bounds it.
         setting: &'static str,

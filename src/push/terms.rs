@@ -20,8 +20,8 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 pub struct PublishTerms<'a> {
     /// How it is pushed.
     pub options: PushOptions,
-    /// Whoever repeats this key within five minutes, with the same message to the same channels, gets the first
-    /// receipt again, and nothing is published.
+    /// A repetition of this key within five minutes, with the same message to the same channels, gets the first receipt
+    /// again, and nothing is published.
     pub idempotency_key: Option<&'a str>,
     /// It is taken if this is the offset of the newest publication of the channel, or of each of them; 0: none yet.
     pub if_offset: Option<u64>,

@@ -1,4 +1,4 @@
-//! What must hold between two turns, looked at from inside. For the simulator and the fuzzers: no part of the API.
+//! The invariants between two turns, checked from inside. For the simulator and the fuzzers: no part of the API.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
-/// What a reactor holds at the moment.
+/// A reactor's holdings at the moment.
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// Connections of every state.
@@ -168,7 +168,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// What waits is counted, a frame that several share once.
+    /// The backlog is the sum of what waits, a frame that several share counted once.
     fn audit_backlog(&self) {
         let mut saved = HashMap::new();
         for (_, slot) in &self.connections.slots {
@@ -313,7 +313,7 @@ impl<S: Socket> Reactor<S> {
         let log = self.channels.get(id).log_in(slot.form);
         let log = log.unwrap_or_else(|| panic!("slot {index}: not in the form that it takes: {id:?}"));
         let Some(position) = log.position(cursor) else {
-            // Whoever can be written to is written to before the log moves on over it.
+            // A connection that can be written to is written to before the log moves on over it.
             assert!(slot.flags.any(Flags::BLOCKED), "slot {index} fell off though its socket had room");
             return;
         };

@@ -1,4 +1,4 @@
-//! What waits at single connections, and the bound of all of it together.
+//! The backlog: what waits at single connections, and the bound of all of it together.
 //!
 //! Each connection has bounds of its own: it isn't read before its outbox is empty. A million of them that ask
 //! and don't listen to the answers would still be a million outboxes, so there is one more for the sum. When that is

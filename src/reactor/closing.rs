@@ -18,7 +18,7 @@ impl<S: Socket> Reactor<S> {
     /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
     pub(super) fn fallen(&mut self, index: usize, id: ChannelId) -> bool {
         if self.connections.slots[index].mid_channel() == Some(id) {
-            // What it was in the middle of was not saved in time; nothing is left to say.
+            // The frame that it was in the middle of was not saved in time; nothing is left to say.
             self.cut_off(index, id);
             return false;
         }
@@ -36,7 +36,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// What becomes of slow consumers is also what the deliveries' counts say of them.
+    /// The deliveries' counts follow the policy for slow consumers.
     pub(super) fn tell_channels_the_policy(&mut self) {
         self.channels.set_fallen(match self.config.slow_consumer {
             SlowConsumer::Close => Passage::Gone,

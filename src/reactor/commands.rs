@@ -1,4 +1,4 @@
-//! What other threads have asked for, carried out in their order.
+//! The commands of other threads, carried out in their order.
 
 use std::fmt::Display;
 
@@ -72,7 +72,7 @@ impl<S: Socket> Reactor<S> {
     /// False: a log has no room, or this turn no time.
     fn carry_out_pending(&mut self, number: u64) -> bool {
         loop {
-            // What callbacks have asked for behind what is done now.
+            // The steps that callbacks have asked for behind the commands that are done now.
             while self.inbox.steps.front().is_some_and(|(after, _)| *after <= self.inbox.carried)
                 && let Some((_, step)) = self.inbox.steps.pop_front()
             {

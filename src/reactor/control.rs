@@ -1,4 +1,4 @@
-//! What the admin API and the demo ask of the reactor.
+//! The reactor as the admin API and the demo see it.
 
 use crate::endpoint::batch::Line;
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
@@ -105,7 +105,7 @@ impl<S: Socket> Reactor<S> {
         // is the receipt's.
         self.carry_out_commands();
         if published.duplicate {
-            // What the first one counted is in its line.
+            // The first one's recipients are in its line.
             self.settle();
         }
         let recipients = published.receipts.iter().map(|receipt| match published.duplicate {

@@ -1,4 +1,4 @@
-//! What the demo's page asks for.
+//! The answers to the demo's page.
 
 use crate::endpoint::demo::{self, Facts, Rules};
 use crate::metrics::RefuseReason;
@@ -35,7 +35,7 @@ impl<S: Socket> Reactor<S> {
         let peer = self.connections.slots[index].socket.peer();
         match (reason, refusal.status) {
             (Some(reason), _) => self.refused(reason, &refusal.reason, peer),
-            // What the inbox has no room for is counted there.
+            // A push that the inbox has no room for is counted there.
             (None, 503) => {}
             (None, status) => self.note_refusal(index, status, &refusal.reason),
         }

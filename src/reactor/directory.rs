@@ -66,7 +66,7 @@ pub enum NoChannel {
     },
 }
 
-/// What has become of a channel that nobody needs any more.
+/// The fate of a channel that nobody needs any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vacated {
     /// Nothing was ever published there, so there is nothing to keep.

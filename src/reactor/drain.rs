@@ -135,7 +135,7 @@ impl<S: Socket> Reactor<S> {
             self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
             return true;
         }
-        // What was published before the end goes out before the close frames.
+        // Publications made before the end go out before the close frames.
         if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }

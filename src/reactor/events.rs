@@ -1,4 +1,4 @@
-//! What the poll says, and who comes first.
+//! The poll's events, and who comes first.
 
 use crate::metrics::WorkKind;
 
@@ -7,7 +7,7 @@ use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::work::{EVENT, FIRST, SHARE};
 
-/// What the poll says about a connection.
+/// The poll's report on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
     /// There is something to read.
@@ -37,8 +37,8 @@ impl<S: Socket> Reactor<S> {
 
     /// An event of the poll about a connection.
     ///
-    /// Whoever is known comes first; newcomers, who can make the server work most, wait for the next part of the turn.
-    /// So do those that have had their share.
+    /// Known connections come first; newcomers, which can make the server work most, wait for the next part of the
+    /// turn. So do those that have had their share.
     pub fn take_event(&mut self, index: usize, event: Readiness) {
         self.work.charge(WorkKind::Events, EVENT);
         if event.writable {

@@ -23,7 +23,7 @@ pub(super) enum Offered {
     Full { mid_frame: bool },
     /// The kernel had no memory for it, maybe in the middle of a frame.
     Short { mid_frame: bool },
-    /// What it should get next is no longer in the log.
+    /// The bytes that it should get next are no longer in the log.
     Fallen,
     /// Its connection is broken; what that counts as.
     Broken(CloseReason),
@@ -116,7 +116,7 @@ fn advance(
     }
 }
 
-/// What lies in a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
+/// The bytes of a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
 /// place and take everything, so it is looked up once for all of them, and they are counted together.
 struct Stretch<'l> {
     log: &'l Log,
@@ -271,7 +271,7 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
-/// What lies before the head in the forms beside the plain one. One that is not kept is nobody's.
+/// The stretches before the head in the forms beside the plain one. Nobody reads one that is not kept.
 fn before_heads<'l>(
     plain: &'l Ring,
     others: &'l [Option<Box<Ring>>; Form::LAZY.len()],

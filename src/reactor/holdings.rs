@@ -1,4 +1,4 @@
-//! What each connection holds of something that all share, added up by address: so that when it is used up the one
+//! Each connection's part of something that all share, added up by address: so that when it is used up the one
 //! that has taken most gives way, and not the one who comes next.
 
 use std::collections::{BTreeSet, HashMap};
@@ -105,7 +105,7 @@ impl Holdings {
         self.accounts.get(largest)?.parts.last().map(|&(_, _, slot)| slot as usize)
     }
 
-    /// What the connection in a slot holds, as far as is known here.
+    /// The part of the connection in a slot, as far as is known here.
     pub(super) fn held_by(&self, slot: u32) -> usize {
         self.holders.get(&slot).map_or(0, |holder| holder.amount)
     }

@@ -33,7 +33,7 @@ enum Progress {
     Over,
 }
 
-/// What a request asks for, found once: when its head is whole.
+/// The destination of a request, found once: when its head is whole.
 enum Asked {
     /// The admin API, and whether the fence lets it pass.
     Admin(Result<(), Refusal>),

@@ -17,7 +17,7 @@ const INPUT_BYTES: usize = 16 << 10;
 /// bytes, and what was read is opened as a whole.
 const RECORDS_BYTES: usize = 4 << 10;
 
-/// What a connection's read led to.
+/// The result of a connection's read.
 pub(super) enum Read {
     /// The socket is empty; the poll will tell when there is more.
     Drained,

@@ -73,7 +73,7 @@ pub enum Origin {
     Bound,
     /// It was bound here, and others may listen on the same address (`reuseport`).
     Shared,
-    /// Whoever started the process has bound it (systemd's socket activation), and keeps it open.
+    /// The program that started the process has bound it (systemd's socket activation), and keeps it open.
     Inherited,
 }
 

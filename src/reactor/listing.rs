@@ -149,7 +149,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         if goes_on {
-            // What it has said meanwhile has had its edge.
+            // The edge of what it has said meanwhile has passed.
             self.readable(index, true, FIRST);
         } else {
             self.finish(index);

@@ -79,7 +79,7 @@ impl<S: Socket> Reactor<S> {
         match self.say_in_chat(&line) {
             Ok(_) => Next::Continue,
             Err(problem) => {
-                // What a guest said must not vanish without a word.
+                // A guest's message must not vanish without a word.
                 let code = match problem {
                     PushError::TooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
                     _ => CloseCode::TRY_AGAIN_LATER,

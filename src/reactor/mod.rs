@@ -57,6 +57,7 @@ mod sweep;
 pub mod sys;
 mod timers;
 mod tls;
+mod tokens;
 pub mod transport;
 mod unix_path;
 mod upgrade;

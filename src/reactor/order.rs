@@ -1,4 +1,4 @@
-//! What one thread asks for happens in its order: a publication reaches a connection before what was asked for behind
+//! One thread's requests happen in their order: a publication reaches a connection before what was asked for behind
 //! it, be it a message to it, the end of a subscription or its close.
 //!
 //! Publications wait for the flush, and the rest would not. So before it is done the connection is brought up to date.
@@ -21,7 +21,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn bring_up_to_date(&mut self, index: usize, only: Option<ChannelId>) -> bool {
         let blocked = |reactor: &Self| reactor.connections.slots[index].flags.any(Flags::BLOCKED);
         if !blocked(self) && !self.channels.is_dirty() {
-            // Whoever can be written to has everything.
+            // A connection that can be written to has everything.
             return true;
         }
         let mut at = 0;

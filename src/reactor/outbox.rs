@@ -1,4 +1,4 @@
-//! What waits for one connection's socket, in the order in which it was asked for.
+//! The queue in front of one connection's socket, in the order in which it was asked for.
 //!
 //! Mostly there is nothing: a slow subscriber is a cursor that stays behind. There is something once what waits is for
 //! this connection alone (an answer, a message to it), once something has to come behind publications that it still
@@ -11,7 +11,7 @@ use crate::push::ChannelId;
 
 use super::rest::Rest;
 
-/// What waits. It is there only while there is something in it.
+/// The queue of one connection. It is there only while there is something in it.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// The rest of the frame under way, if its log no longer has it. It comes before everything.
@@ -54,7 +54,7 @@ pub struct Stretch {
     pub to: u64,
 }
 
-/// What an item takes beside its frames.
+/// An item's memory beside its frames.
 pub const ITEM_BYTES: usize = size_of::<Item>();
 
 impl Outbox {
@@ -90,7 +90,7 @@ impl Outbox {
         self.items.front()
     }
 
-    /// What is still to be written of the first item, if that is frames.
+    /// The unwritten bytes of the first item, if that is frames.
     pub fn first_frames(&self) -> &[u8] {
         match self.items.front() {
             Some(Item::Frames { bytes, written }) => &bytes[*written..],
@@ -144,7 +144,7 @@ impl Outbox {
             self.drop_first();
             return true;
         }
-        // What is written is given back once it is the larger part.
+        // Written bytes are given back once they are the larger part.
         if *written > bytes.len() / 2 {
             let before = bytes.capacity();
             bytes.drain(..*written);

@@ -12,7 +12,7 @@ use super::work::{BYTES, CALL};
 impl<S: Socket> Reactor<S> {
     /// Sends what has been put into `replies` to this connection, at once if the socket takes it.
     ///
-    /// What it doesn't take waits in the outbox, and the connection isn't read before that is gone: whoever
+    /// Bytes that it doesn't take wait in the outbox, and the connection isn't read before they are gone: a peer that
     /// asks without listening to the answers can't make us keep more than one buffer of them.
     pub(super) fn send_replies(&mut self, index: usize) {
         if self.scratch.replies.is_empty() {
@@ -93,7 +93,7 @@ impl<S: Socket> Reactor<S> {
         self.overloaded(index, false)
     }
 
-    /// What a write has led to, when what it took is counted. False: stop here, the rest is written later or the
+    /// The consequences of a write, when what it took is counted. False: stop here, the rest is written later or the
     /// connection is gone.
     pub(super) fn after_write(&mut self, index: usize, sent: &Sent, done: bool) -> bool {
         let (blocked, short) = match *sent {

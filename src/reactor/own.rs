@@ -1,4 +1,4 @@
-//! What callbacks ask for through a handle. It goes through the inbox like everybody's, so the reactor has to know how
+//! Callbacks' own commands, given through a handle. They go through the inbox like all, so the reactor has to know how
 //! far it must have got there before it goes on with what was asked for behind it.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::auth::Verifier;
 use crate::config::Config;
 use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
@@ -47,7 +48,7 @@ pub enum ListenerRole {
     Admin,
 }
 
-/// What a turn leaves to be done.
+/// The work that a turn leaves to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// There is more to do at once: don't sleep.
@@ -89,6 +90,8 @@ pub struct Reactor<S: Socket> {
     pub(super) config: Config,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Box<dyn Handler>,
+    /// Checks clients' tokens; None: they are not looked at.
+    pub(super) verifier: Option<Verifier>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -140,7 +143,7 @@ pub(super) struct InboxState {
     pub spare: Vec<Command>,
 }
 
-/// What a slice of the flush leaves behind.
+/// The state between slices of the flush.
 #[derive(Default)]
 pub(super) struct WalkState {
     /// Connections that need more than the walk can do.
@@ -155,7 +158,7 @@ pub(super) struct Exit {
     pub handover: Option<super::drain::Handover>,
 }
 
-/// What makes the forms, as the configuration wants it.
+/// The encoder of the forms, as the configuration wants it.
 pub(super) fn encoder(config: &Config) -> Encoder {
     Encoder::new(Deflater::new(config.deflate_level, config.deflate_bytes_min), config.deflate)
 }
@@ -173,6 +176,7 @@ impl<S: Socket> Reactor<S> {
         let mut reactor = Reactor {
             shared,
             handler,
+            verifier: None,
             journal,
             metrics: Metrics::default(),
             now,
@@ -309,7 +313,7 @@ impl<S: Socket> Reactor<S> {
             answer
         });
         self.metrics.sends += 1;
-        // Whoever has gone already misses nothing.
+        // A peer that has gone already misses nothing.
         let _ = socket.send(&answer, &[]);
         let _ = socket.finish();
     }

@@ -2,23 +2,35 @@
 
 use std::fmt::Display;
 
+use crate::auth::Verifier;
 use crate::config::{Config, LogLevel};
 use crate::tls::Loaded;
 
 use super::reactor::{ListenerRole, Reactor, encoder};
 use super::socket::Socket;
 
-/// The settings that were read again, and the certificates that they name; or why they could not be.
-pub type Renewal = Result<(Config, Loaded), String>;
+/// The settings that were read again, and what the files have that they name.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The settings.
+    pub config: Config,
+    /// Certificates and their keys.
+    pub tls: Loaded,
+    /// The verifier of tokens.
+    pub verifier: Option<Verifier>,
+}
+
+/// The settings that were read again; or why they could not be.
+pub type Renewal = Result<Renewed, String>;
 
 impl<S: Socket> Reactor<S> {
     /// Takes over what can be changed while running: all of it, or nothing.
     pub(super) fn reload(&mut self, renewal: Renewal) {
-        let taken = renewal.and_then(|(new, loaded)| {
-            let mixed = self.config.reloaded(&new).map_err(|problem| problem.to_string())?;
-            Ok((self.config.reloadable_changes(&new), mixed, loaded))
+        let taken = renewal.and_then(|renewed| {
+            let mixed = self.config.reloaded(&renewed.config).map_err(|problem| problem.to_string())?;
+            Ok((self.config.reloadable_changes(&renewed.config), mixed, renewed))
         });
-        let ((mut applied, need_restart), config, loaded) = match taken {
+        let ((mut applied, need_restart), config, renewed) = match taken {
             Ok(taken) => taken,
             Err(problem) => {
                 self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
@@ -26,7 +38,11 @@ impl<S: Socket> Reactor<S> {
             }
         };
         self.take_over(config);
-        let changed = self.renew_tls(loaded);
+        let mut changed = self.renew_tls(renewed.tls);
+        if let (Some(old), Some(new)) = (&self.verifier, &renewed.verifier) {
+            changed.extend(new.changes_since(old));
+        }
+        self.set_verifier(renewed.verifier);
         applied.extend(changed.into_iter().filter(|name| !applied.contains(name)).collect::<Vec<_>>());
         self.journal.set_level(self.config.log_level);
         let fields: [(&str, &dyn Display); 2] =

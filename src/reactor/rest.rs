@@ -19,7 +19,7 @@ use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
 
-/// What a saved frame takes beside its bytes: their owner, and its line in the ledger.
+/// A saved frame's memory beside its bytes: their owner, and its line in the ledger.
 pub(super) const SAVED_BYTES: usize = 256;
 
 /// The bytes of a frame that its log no longer has, from the first place on where somebody stood in it.
@@ -37,12 +37,12 @@ impl Saved {
         self.channel == id
     }
 
-    /// What comes from one connection's place on.
+    /// The bytes from one connection's place on.
     pub fn from(&self, at: u32) -> &[u8] {
         &self.bytes[at as usize..]
     }
 
-    /// What it counts for in `backlog_bytes_max`, however many share it.
+    /// Its share of `backlog_bytes_max`, however many connections have it.
     pub fn held_bytes(&self) -> usize {
         self.bytes.len() + SAVED_BYTES
     }
@@ -58,7 +58,7 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// What is still to be written.
+    /// The unwritten bytes.
     pub fn left(&self) -> &[u8] {
         self.saved.from(self.at)
     }
@@ -261,7 +261,7 @@ impl<S: Socket> Reactor<S> {
         let Stretch { channel: id, from, to, .. } = stretch;
         let channel = self.channels.get_mut(id);
         let Some(log) = channel.log_in(form) else { return };
-        // What the log has given up the ledger knows to be lost.
+        // The ledger knows that what the log has given up is lost.
         let (first, next) = (log.offset_at(from.max(log.tail())).0, log.offset_at(to.max(log.tail())).0);
         channel.ledger.pass(passage, first, next);
         self.channels.touch(id);

@@ -30,7 +30,7 @@ impl<S: Socket> Reactor<S> {
         if self.metrics.send_bytes != sent
             && let Some(slot) = self.connections.get(index, serial)
         {
-            // Whoever reads is alive.
+            // A peer that reads is alive.
             slot.seen = stamp;
             slot.flags.set(Flags::PINGED, false);
         }

@@ -1,4 +1,4 @@
-//! What other threads share with the reactor: the inbox, and what they may look at.
+//! The state that other threads share with the reactor: the inbox, and what they may look at.
 
 mod publishing;
 mod repetitions;
@@ -20,14 +20,14 @@ use repetitions::Repetitions;
 
 pub use publishing::{Batch, Item};
 
-/// What another thread asks of the reactor.
+/// A request of another thread to the reactor.
 #[derive(Debug)]
 pub enum Command {
     /// Append a publication to a channel's log. Its place there is settled already.
     Publish {
         /// Channel, epoch, offset and receipt id.
         receipt: Receipt,
-        /// What is published.
+        /// The publication.
         publication: Publication,
     },
     /// A channel is over: its place was needed for the next one.
@@ -79,7 +79,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// What it takes of the inbox.
+    /// The bytes that it takes in the inbox.
     pub fn bytes(&self) -> usize {
         let rest = match self {
             Command::Publish { publication, .. } | Command::Send { publication, .. } => {
@@ -104,7 +104,7 @@ pub enum Wake {
     No,
 }
 
-/// What was asked about the end. It does not wait in line: its time counts from when it was asked.
+/// The requests for the server's end. They don't wait in line: their time counts from when they were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndAsked {
     /// Within `drain_ms`.
@@ -135,7 +135,7 @@ struct Inbox {
     stopped: bool,
 }
 
-/// What has come into the inbox since the reactor last looked.
+/// The contents of the inbox since the reactor last looked.
 #[derive(Debug)]
 pub struct News {
     /// The commands, in their order.
@@ -153,7 +153,7 @@ pub struct Shared {
     /// The same for what was asked about the end.
     has_end: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
-    /// What the reactor's own callbacks have put into the inbox.
+    /// The commands that the reactor's own callbacks have put into the inbox.
     pub own: Own,
     stats: Mutex<Stats>,
     deliveries: Mutex<Vec<Delivery>>,

@@ -1,10 +1,10 @@
 //! How much of what all clients share each address holds, so that one can't use it up for the others.
 //!
-//! What can be taken away again, as memory can, goes from the address that holds most: see [`Holdings`]. Of what can't
-//! be, as channels, no address gets more than a [`Share`]. There is no fixed quota for that either: an address may hold
-//! up to four times as much as is still free. Alone it may have most of what there is (behind a proxy all clients
-//! are one address); the more of them want much, the less each may have, and something is always left for one that
-//! comes new.
+//! Memory, which can be taken away again, goes from the address that holds most: see [`Holdings`]. Of things that
+//! can't, as channels, no address gets more than a [`Share`]. There is no fixed quota for that either: an address may
+//! hold up to four times as much as is still free. Alone it may have most of what there is (behind a proxy all
+//! clients are one address); the more of them want much, the less each may have, and something is always left for one
+//! that comes new.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::addresses::Network;
 use super::holdings::{First, Holdings};
 use super::memory::shrink_sparse;
 
-/// What is taken away from those who hold most when others need it.
+/// Memory that is taken away from those who hold most when others need it.
 #[derive(Debug)]
 pub struct Shares {
     /// Chunks of the assembly pool. A message that has begun is to come to its end.
@@ -38,12 +38,12 @@ pub struct Share {
 }
 
 impl Share {
-    /// What all hold together.
+    /// The sum over all.
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// What one address holds.
+    /// One address's part.
     pub fn held_by(&self, address: Network) -> usize {
         self.by_address.get(&address).copied().unwrap_or(0)
     }

@@ -1,8 +1,9 @@
-//! What one connection takes: a slot of 48 bytes, and a box for what only few need.
+//! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
+use crate::auth::Rights;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -12,7 +13,7 @@ use crate::protocol::pool::Chain;
 use crate::push::{ChannelId, Cursor, DEFAULT, Form, Memberships};
 use crate::tls::TlsSession;
 
-/// What a connection is doing.
+/// The phases of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Speaks HTTP on a public listener; the handshake may come out of it.
@@ -120,13 +121,13 @@ pub struct Slot<S> {
     pub phase: Phase,
     /// Which endpoint an open connection is at.
     pub kind: Kind,
-    /// What is spoken on it once it is open.
+    /// The protocol on it once it is open.
     pub transport: Transport,
     /// In which form it takes publications.
     pub form: Form,
     held_len: u8,
     held: [u8; HELD_MAX],
-    /// What only few connections need, while they need it.
+    /// State that only few connections need, while they need it.
     pub extra: Option<Box<Extra>>,
 }
 
@@ -137,10 +138,12 @@ pub struct Extra {
     pub memberships: Memberships,
     /// The channel whose frame is under way, if it isn't the default one.
     pub mid: Option<ChannelId>,
-    /// What waits for the socket, but for the logs.
+    /// The queue for the socket, beside the logs.
     pub outbox: Option<Box<Outbox>>,
     /// Who it is.
     pub user: Option<Box<str>>,
+    /// The rights that its token gives.
+    pub rights: Option<Box<Rights>>,
     /// The message coming in.
     pub assembly: Option<Box<Assembly>>,
     /// The request coming in.
@@ -171,7 +174,7 @@ pub struct Body {
     pub head: Vec<u8>,
     /// How its end is found.
     pub framing: BodyFraming,
-    /// What is here.
+    /// The bytes that are here.
     pub bytes: Vec<u8>,
 }
 
@@ -191,7 +194,7 @@ pub struct Ending {
     pub code: CloseCode,
     /// The reason with it.
     pub reason: String,
-    /// What it counts as.
+    /// The reason that it counts as.
     pub cause: CloseReason,
     /// Bytes that were still to be written when it was looked last whether they become fewer.
     pub left: u64,
@@ -284,6 +287,11 @@ impl<S> Slot<S> {
         self.extra.as_ref().and_then(|extra| extra.user.as_deref())
     }
 
+    /// The rights that its token gives.
+    pub fn rights(&self) -> Option<&Rights> {
+        self.extra.as_ref().and_then(|extra| extra.rights.as_deref())
+    }
+
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
@@ -300,7 +308,7 @@ impl<S> Slot<S> {
         !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
-    /// What waits for it.
+    /// The queue for its socket, if there is one.
     pub fn outbox(&self) -> Option<&Outbox> {
         self.extra.as_ref()?.outbox.as_deref()
     }
@@ -318,6 +326,7 @@ impl Extra {
             && self.mid.is_none()
             && self.outbox.is_none()
             && self.user.is_none()
+            && self.rights.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
@@ -341,8 +350,9 @@ mod tests {
         assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
         assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
         // Only who has a named channel, a user's name or something under way has it.
-        // The allocator hands out 112 bytes for 96 as well.
-        assert_eq!(size_of::<Extra>(), 104);
+        // The allocator hands out 112 bytes for 96 as well. Who has a token has its rights as well.
+        assert_eq!(size_of::<Extra>(), 112);
+        assert_eq!(size_of::<Rights>(), 64);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! What time brings: deadlines, heartbeats, and channels out of use.
+//! The work that time brings: deadlines, heartbeats, and channels out of use.
 
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
+use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
 use crate::time::earliest;
 
@@ -166,6 +167,11 @@ impl<S: Socket> Reactor<S> {
     fn visit(&mut self, index: usize) {
         let now_ms = self.now.mono_ms();
         let Some(slot) = self.connections.slots.get_mut(index) else { return };
+        let unix_s = self.now.unix_us / 1_000_000;
+        if slot.phase == Phase::Open && slot.rights().is_some_and(|rights| rights.is_over(unix_s)) {
+            let (code, cause) = (CloseCode::POLICY_VIOLATION, CloseReason::Expired);
+            return self.close_in_order(index, code, "the token has expired", cause);
+        }
         let silent_ms = slot.seen.age_ms(now_ms);
         slot.seen = slot.seen.aged(now_ms);
         match slot.phase {

@@ -1,7 +1,7 @@
 //! Connections that speak TLS: what goes in between the socket and everything else. For a plain connection all of this
 //! is one flag that is not set.
 //!
-//! What is written is sealed through one buffer that all connections share, and counts as written when it is sealed;
+//! Plaintext is sealed through one buffer that all connections share, and counts as written when it is sealed;
 //! the ciphertext that the socket does not take is kept, at most about a record of it, and until it is gone the
 //! connection is blocked. So a blocked TLS connection always has something unsent, and one that isn't has nothing.
 
@@ -22,17 +22,17 @@ use super::socket::Socket;
 use super::wire::{Sent, send};
 use super::work::{CALL, HANDSHAKE, RECORD};
 
-/// What connections that speak TLS have in common.
+/// The state that connections which speak TLS share.
 pub(super) struct Tls {
     /// None: no listener speaks TLS.
     pub acceptor: Option<Acceptor>,
     /// `backlog_bytes_max`, for where the configuration is out of reach.
     pub backlog_bytes_max: usize,
-    /// What the kernel takes over.
+    /// The kernel's part.
     pub kernel: KernelTlsState,
     /// Records on their way out.
     pub records: Records,
-    /// What was in the records that have come in.
+    /// The plaintext of the records that have come in.
     plain: Vec<u8>,
 }
 
@@ -221,7 +221,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Whoever asks without TLS is told so, in words that it understands.
+    /// A client that asks without TLS is told so, in words that it understands.
     fn refuse_plain(&mut self, index: usize) {
         let text = "this port speaks TLS: use https:// or wss://";
         let peer = self.connections.slots[index].socket.peer();
@@ -305,7 +305,7 @@ impl<S: Socket> Reactor<S> {
         if let Some(session) = session(slot).filter(|session| session.unsent().is_empty()) {
             session.close(&mut self.wire.tls.records);
             if !self.wire.tls.records.is_empty() {
-                // Whoever has gone already misses nothing.
+                // A peer that has gone already misses nothing.
                 let _ = send(&mut slot.socket, &mut self.metrics, self.wire.tls.records.bytes(), &[]);
             }
         }

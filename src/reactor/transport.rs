@@ -1,4 +1,4 @@
-//! What differs between the kinds of open connections: how input is understood, how a silent peer is asked for a sign
+//! The differences between kinds of open connections: how input is understood, how a silent peer is asked for a sign
 //! of life, how a message to one connection and the end are said, and what the end of the stream means.
 //!
 //! A transport is a variant of [`Transport`], an arm in each method here, and one file that has what the arms call.
@@ -16,7 +16,7 @@ use super::reactor::Reactor;
 use super::socket::Socket;
 use super::websocket::{self, Next};
 
-/// What is spoken on an open connection, until its end.
+/// The protocol on an open connection, until its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
     /// RFC 6455; a message is the payload itself.
@@ -40,7 +40,7 @@ impl Transport {
         }
     }
 
-    /// What it counts as when the peer's stream ends on an open connection.
+    /// The reason that counts when the peer's stream ends on an open connection.
     pub(super) fn cause_of_end(self) -> CloseReason {
         match self {
             // A peer that leaves sends a close frame first.

@@ -42,7 +42,7 @@ impl Inode {
     }
 }
 
-/// What is at a path.
+/// The kind of file at a path.
 #[derive(Debug, PartialEq, Eq)]
 enum Occupant {
     Nobody,

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::config::LogLevel;
+use crate::auth::{Claims, Rights};
+use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
 use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals};
@@ -21,7 +22,7 @@ use super::transport::Transport;
 use super::work::NAME;
 
 /// A refusal and what it counts as.
-type Refused = (Refusal, RefuseReason);
+pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
     /// Opens a WebSocket (RFC 6455 section 4.2.2). On success the 101 is written or on its way, and the
@@ -49,8 +50,9 @@ impl<S: Socket> Reactor<S> {
         let query = self.query(upgrade, kind, has_host)?;
         self.check_origin(index, upgrade, has_host)?;
         self.check_room()?;
-        let accept = match kind {
-            Kind::Push => self.ask_handler(index, upgrade, &query)?,
+        let claims = self.check_token(upgrade, &query)?;
+        let mut accept = match kind {
+            Kind::Push => self.ask_handler(index, upgrade, &query, claims.as_ref())?,
             Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
             Kind::Chat => {
                 self.connections.guests += 1;
@@ -58,7 +60,9 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
             }
         };
-        // What other threads have pushed by now came before the join. Nobody comes or goes between that and the next.
+        let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        // Publications that other threads have made by now came before the join. Between that and the next step
+        // nobody comes or goes.
         self.carry_out_commands();
         let channels = self.open_channels(index, &accept)?;
         let chosen = match &accept.protocol {
@@ -70,15 +74,25 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         slot.transport = Transport::WebSocket;
         slot.set_window(deflate.map_or(0, Agreement::window_bits));
+        if let Some(rights) = rights.filter(|rights| *rights != Rights::default()) {
+            slot.extra_mut().rights = Some(Box::new(rights));
+        }
         self.open(index, kind, accept, &channels);
         Ok(())
     }
 
-    /// What the query may say. Where a host decides, the rest of it is the host's.
+    /// The query's parameters. Where a host decides, all others are the host's.
     fn query<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, has_host: bool) -> Result<Query<'a>, Refused> {
         let others = if has_host { Others::Allowed } else { Others::Refused };
         let parameters = kind.request().map_or(&[][..], |request| request.query);
-        Query::read(upgrade.head, parameters, others).map_err(|refusal| (refusal, RefuseReason::BadRequest))
+        let bad = |refusal| (refusal, RefuseReason::BadRequest);
+        let query = Query::read(upgrade.head, parameters, others).map_err(bad)?;
+        if self.config.auth == TokenAuth::None && !has_host && query.text("token").is_some() {
+            // A client that shows a token believes to be known.
+            let text = "unknown parameter \"token\": this server looks at no tokens (auth is none)";
+            return Err(bad(Refusal::fixed(400, text)));
+        }
+        Ok(query)
     }
 
     fn check_origin(&self, index: usize, upgrade: &Upgrade<'_>, has_host: bool) -> Result<(), Refused> {
@@ -107,15 +121,17 @@ impl<S: Socket> Reactor<S> {
         index: usize,
         upgrade: &Upgrade<'_>,
         query: &Query<'_>,
+        claims: Option<&Claims>,
     ) -> Result<Accept, Refused> {
         let channels = self.channels_asked_for(query)?;
-        let comparisons = channels.len() * (1 + self.config.channels.len());
+        let own = claims.map_or(0, |claims| claims.channels.len() + claims.rights.allow.len());
+        let comparisons = channels.len() * (1 + self.config.channels.len() + own);
         self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
         let socket = &self.connections.slots[index].socket;
         let peer = || socket.peer();
         let tls = self.connections.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let subject = || tls.and_then(|session| session.client_subject());
-        let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config);
+        let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config).with_claims(claims);
         self.shared.own.begin();
         let decision = self.handler.on_connect(&connect);
         self.shared.own.end();
@@ -231,7 +247,7 @@ impl<S: Socket> Reactor<S> {
     }
 }
 
-/// What a refusal with this status counts as.
+/// The reason that a refusal with this status counts as.
 fn reason_of(status: u16) -> RefuseReason {
     match status {
         404 => RefuseReason::NotFound,

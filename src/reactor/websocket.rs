@@ -17,7 +17,7 @@ use super::work::{FRAME, INFLATED};
 /// A ping without payload (RFC 6455 section 5.5.2).
 const PING: [u8; 2] = [0x89, 0];
 
-/// What an event from a client leads to.
+/// The consequence of an event from a client.
 pub(super) enum Next {
     Continue,
     /// The connection's close has begun; what still comes is only looked through for the peer's close frame.
@@ -149,7 +149,7 @@ impl<S: Socket> Reactor<S> {
                 slot.tidy();
             }
         } else {
-            // What a closing connection was saying nobody will hear.
+            // Nobody will hear what a closing connection was saying.
             message::abandon(&mut assembly, &mut self.pool);
         }
         self.send_replies(index);
@@ -235,7 +235,7 @@ pub(super) fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
     close
 }
 
-/// What a connection that breaks the protocol counts as.
+/// The reason that counts for a connection that breaks the protocol.
 fn cause_of(code: CloseCode) -> CloseReason {
     match code {
         CloseCode::UNSUPPORTED_DATA => CloseReason::Unsupported,

@@ -110,7 +110,7 @@ impl Wire {
                 session.keep_unsent(&records[written..]);
                 self.backlog_bytes = self.backlog_bytes - before + session.held_bytes();
                 if self.backlog_bytes > self.tls.backlog_bytes_max && !exempt {
-                    // What is sealed can't be taken back, and nothing else may follow it.
+                    // Sealed bytes can't be taken back, and nothing else may follow them.
                     return Sent::Broken { taken, cause: CloseReason::Overload };
                 }
                 return Sent::Held { taken, short };

@@ -12,13 +12,13 @@ use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
 
-/// What a connection may take at once when it has something to say: of twenty floods that begin at the same time each
+/// A connection's first share when it has something to say: of twenty floods that begin at the same time each
 /// has had this before anybody else has waited for a turn.
 pub(super) const FIRST: u64 = 16_384;
-/// What it may take in each turn after that.
+/// A connection's share of each turn after that.
 pub(super) const SHARE: u64 = 65_536;
-/// What the events of one poll, the connections that wait, commands, and what is due may each take in a turn. A share
-/// and a single step beyond it is what comes on top.
+/// The share of a turn that the events of one poll, the connections that wait, commands, and deadlines may each take.
+/// On top of it come one connection's share and a single step.
 pub(super) const PART: u64 = 524_288;
 
 /// An event of the poll.
@@ -45,6 +45,10 @@ pub(super) const NAME: u64 = 50;
 pub(super) const RECORD: u64 = 400;
 /// A flight of a TLS handshake answered: keys agreed on, a signature made or checked.
 pub(super) const HANDSHAKE: u64 = 262_144;
+/// A token taken apart and read.
+pub(super) const TOKEN: u64 = 20_000;
+/// A signature of a token checked.
+pub(super) const SIGNATURE: u64 = 80_000;
 /// A command carried out, beside its bytes.
 pub(super) const COMMAND: u64 = 1_000;
 /// A deadline that has passed.
@@ -54,7 +58,7 @@ pub(super) const SLOT: u64 = 30;
 /// A publication looked at for its receipt.
 pub(super) const RECEIPT: u64 = 15;
 
-/// What is left of a turn, and who goes on in the next one.
+/// The rest of a turn, and who goes on in the next one.
 #[derive(Debug)]
 pub(super) struct Work {
     /// Units left for the part of the turn that is under way.

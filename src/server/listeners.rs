@@ -18,7 +18,7 @@ use crate::time::Time;
 const OTHERS: u32 = 0o002;
 const GROUP: u32 = 0o020;
 
-/// What an operator should know about a listener that is there all the same.
+/// A warning about a listener that works all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Warning {
     /// This machine has no IPv6; the other address is listened on.
@@ -175,7 +175,7 @@ mod tests {
 
     const OFF: i32 = libc::EAFNOSUPPORT;
 
-    /// What is bound for an address where every IPv6 one fails with this error, and the warning.
+    /// The listener for an address where every IPv6 one fails with this error, and the warning.
     fn bound(address: &str, listen: &[&str], error: i32) -> io::Result<(Option<String>, Option<Warning>)> {
         let listen = listen.iter().map(|address| address.parse().unwrap()).collect();
         let config = Config { listen, ..Config::default() };

@@ -1,4 +1,4 @@
-//! What the log says at the start: where the server listens, how many connections it has room for, and what to open.
+//! The log's lines at the start: where the server listens, how many connections it has room for, and what to open.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use crate::journal::Journal;
 use crate::reactor::listener::{ListenAddr, Listener};
 use crate::time::Time;
 
-/// What the descriptor limit leaves.
+/// The room that the descriptor limit leaves.
 pub(super) struct Room {
     /// Descriptors that the process may have.
     pub descriptors: u64,

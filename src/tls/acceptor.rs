@@ -1,4 +1,4 @@
-//! What all sessions have in common: certificates, versions, tickets.
+//! The parts that all sessions share: certificates, versions, tickets.
 
 use std::sync::Arc;
 

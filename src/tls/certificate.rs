@@ -1,4 +1,4 @@
-//! What is in a certificate that operators and handlers want to know: whose it is, and when it is valid.
+//! The contents of a certificate that operators and handlers want to know: whose it is, and when it is valid.
 //!
 //! `x509-cert` reads it, RustCrypto's decoder of strict DER, with five crates more to link, where `x509-parser` would
 //! bring eighteen. rustls checks certificates, but tells neither names nor dates; so nothing is checked a second time

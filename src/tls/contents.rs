@@ -1,11 +1,11 @@
-//! What was in the files that the settings name, as far as it takes to see that it has changed.
+//! The contents of the files that the settings name, as far as it takes to see that they have changed.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 
 /// A sum for each setting. Nobody gains by two files with the same one: a reload would not be told.
 #[derive(Clone, Default)]
-pub(super) struct Contents(BTreeMap<&'static str, DefaultHasher>);
+pub(crate) struct Contents(BTreeMap<&'static str, DefaultHasher>);
 
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -15,14 +15,14 @@ impl std::fmt::Debug for Contents {
 
 impl Contents {
     /// Adds what a setting's next file has.
-    pub(super) fn add(&mut self, setting: &'static str, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, setting: &'static str, bytes: &[u8]) {
         let sum = self.0.entry(setting).or_default();
         sum.write_usize(bytes.len());
         sum.write(bytes);
     }
 
     /// The settings whose files are not what they were.
-    pub(super) fn changes_since(&self, old: &Contents) -> Vec<&'static str> {
+    pub(crate) fn changes_since(&self, old: &Contents) -> Vec<&'static str> {
         let names = self.0.keys().chain(old.0.keys().filter(|setting| !self.0.contains_key(*setting)));
         names.copied().filter(|setting| self.sum(setting) != old.sum(setting)).collect()
     }

@@ -104,7 +104,7 @@ impl TlsSession {
     }
 }
 
-/// What a session leaves behind.
+/// The remains of a session.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct Released {
@@ -113,7 +113,7 @@ pub struct Released {
     pub renewal: Option<Box<Renewal>>,
 }
 
-/// What makes new keys.
+/// The source of new keys.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct Renewal {

@@ -16,7 +16,7 @@ pub struct TlsError {
     pub setting: &'static str,
     /// The file; empty if it is not about one.
     pub file: String,
-    /// What is wrong.
+    /// Why it can't be used.
     pub why: String,
 }
 

@@ -1,7 +1,5 @@
 //! Who the server is: certificates with their keys, and which of them a client gets to see.
 
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 
 use rustls::client::verify_server_name;
@@ -14,7 +12,7 @@ use rustls::{Error, InconsistentKeys};
 use super::contents::Contents;
 use super::pem::{self, Block, KeyForm, Kind};
 use super::{TlsError, certificate};
-use crate::config::{Config, shown};
+use crate::config::{Config, read_file, shown};
 use crate::limits::PEM_BYTES_MAX;
 
 /// In the place of a file's name: there is none.
@@ -80,16 +78,7 @@ impl ResolvesServerCert for Identities {
 }
 
 fn read(setting: &'static str, file: &str) -> Result<Vec<u8>, TlsError> {
-    let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|open| open.take(PEM_BYTES_MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Err(e) => Err(TlsError::new(setting, file, format!("cannot be read: {e}"))),
-        Ok(n) if n as u64 > PEM_BYTES_MAX => {
-            Err(TlsError::new(setting, file, format!("larger than {PEM_BYTES_MAX} bytes")))
-        }
-        Ok(0) => Err(TlsError::new(setting, file, "the file is empty")),
-        Ok(_) => Ok(bytes),
-    }
+    read_file(file, PEM_BYTES_MAX).map_err(|why| TlsError::new(setting, file, why))
 }
 
 /// The blocks of a PEM file; noted is what is passed over.

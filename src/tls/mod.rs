@@ -15,7 +15,7 @@
 mod acceptor;
 #[cfg(feature = "certificate")]
 mod certificate;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "auth", feature = "tls"))]
 mod contents;
 #[cfg(not(feature = "tls"))]
 mod disabled;
@@ -39,6 +39,8 @@ mod traffic;
 pub use acceptor::Acceptor;
 #[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
+#[cfg(any(feature = "auth", feature = "tls"))]
+pub(crate) use contents::Contents;
 #[cfg(not(feature = "tls"))]
 pub use disabled::{Acceptor, Released, Renewal, TlsSession};
 pub use error::TlsError;
@@ -56,7 +58,7 @@ use crate::config::Config;
 /// Plaintext of a record (RFC 8446 section 5.1).
 pub const RECORD_BYTES_MAX: usize = 16 << 10;
 
-/// What a handshake has led to.
+/// The result of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Established {
     /// TLS 1.3; otherwise it is 1.2.
@@ -65,7 +67,7 @@ pub struct Established {
     pub resumed: bool,
 }
 
-/// What [`TlsSession::receive`] has led to.
+/// The result of [`TlsSession::receive`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     /// How many whole records it was.
@@ -79,12 +81,12 @@ pub struct Received {
     pub failed: Option<String>,
 }
 
-/// What is ready for the listeners that speak TLS.
+/// Certificates and keys, ready for the listeners that speak TLS.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// None: no listener speaks TLS.
     pub acceptor: Option<Acceptor>,
-    /// What an operator should look at: a certificate that has expired, or whose dates can't be read.
+    /// Warnings for the operator: a certificate that has expired, or whose dates can't be read.
     pub warnings: Vec<String>,
 }
 

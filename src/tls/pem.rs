@@ -20,7 +20,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// What is wrong, and in which line; 0: in the file as a whole.
+/// A syntax error and its line; 0: in the file as a whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     line: usize,
@@ -44,7 +44,7 @@ pub(crate) enum KeyForm {
     Sec1,
 }
 
-/// What a block is.
+/// The type of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Certificate,
@@ -66,7 +66,7 @@ pub(crate) struct Block {
     pub der: Vec<u8>,
 }
 
-/// What is in a file.
+/// The blocks of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pem {
     pub blocks: Vec<Block>,
@@ -200,7 +200,7 @@ fn marker(line: &[u8]) -> Result<Option<Marker<'_>>, &'static str> {
     }
 }
 
-/// What a block of this label is.
+/// The type of a block with this label.
 fn kind(label: &[u8]) -> Result<Kind, &'static str> {
     const OTHERS: [&str; 7] = [
         "PUBLIC KEY",

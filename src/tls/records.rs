@@ -34,7 +34,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// What is in it.
+    /// Its contents.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.used]
     }

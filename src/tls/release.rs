@@ -8,14 +8,14 @@ use super::renewal::{KeyObserver, Renewal};
 use super::traffic::{Cipher, NONCE_BYTES, Suite, TrafficKeys, Version};
 use super::{Acceptor, TlsSession};
 
-/// What a session leaves behind.
+/// The remains of a session.
 #[derive(Debug)]
 pub struct Released {
     /// The keys of what we send.
     pub send: TrafficKeys,
     /// The keys of what the peer sends.
     pub receive: TrafficKeys,
-    /// What makes new ones, if that was asked for and the version knows it.
+    /// The source of new ones, if that was asked for and the version knows it.
     pub renewal: Option<Box<Renewal>>,
 }
 
@@ -31,7 +31,7 @@ impl Acceptor {
 }
 
 impl TlsSession {
-    /// What the records are protected by, if the session can be released now: the handshake is over, nothing has come
+    /// The keys that protect the records, if the session can be released now: the handshake is over, nothing has come
     /// in part, nothing waits to be sent, the library's own notices among it.
     pub fn releasable(&self) -> Option<Suite> {
         let held = !self.partial().is_empty() || !self.unsent().is_empty() || self.may_owe_notice();
@@ -51,7 +51,7 @@ impl TlsSession {
     pub fn release(self, suite: Suite) -> Option<Released> {
         let (connection, secrets) = self.into_parts();
         let library_suite = connection.negotiated_cipher_suite()?;
-        // What it keeps beside the keys is much, and of no use here: see `renewal`.
+        // It keeps much beside the keys that is of no use here: see `renewal`.
         let (keys, _) = connection.dangerous_into_kernel_connection().ok()?;
         let (send, receive) = (traffic_keys(suite, keys.tx)?, traffic_keys(suite, keys.rx)?);
         let renewal = secrets.and_then(|secrets| Renewal::new(*secrets, library_suite, &send, &receive));
@@ -156,7 +156,7 @@ mod tests {
             pair.write();
             assert_eq!(pair.session.releasable(), Some(suite));
             let released = pair.session.release(suite).unwrap();
-            // What was written is behind a Finished in 1.2, behind a ticket in 1.3.
+            // The text was written behind a Finished in 1.2, behind a ticket in 1.3.
             assert_eq!(released.send.number, 2, "{suite}");
             assert_eq!(released.receive.number, u64::from(suite.version == Version::Tls12));
             assert_eq!(released.renewal.is_some(), suite.version == Version::Tls13);

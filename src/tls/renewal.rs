@@ -38,7 +38,7 @@ impl Drop for Secret {
 }
 
 thread_local! {
-    /// What the library has told of the handshake that this thread is at.
+    /// The secrets that the library has reported for the handshake that this thread is at.
     static TOLD: RefCell<Option<Box<Secrets>>> = const { RefCell::new(None) };
 }
 

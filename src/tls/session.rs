@@ -17,7 +17,7 @@ const PARTIAL_BYTES_MAX: usize = 40 << 10;
 /// TLS on one connection (RFC 8446, RFC 5246), the server's side.
 pub struct TlsSession {
     pub(super) connection: UnbufferedServerConnection,
-    /// What new keys can be derived from, where somebody may want to.
+    /// The source of new keys, where somebody may want to derive them.
     secrets: Option<Box<Secrets>>,
     /// The beginning of a record, or of a handshake message, whose rest has not come.
     partial: Vec<u8>,
@@ -55,7 +55,7 @@ impl TlsSession {
         })
     }
 
-    /// What comes before the next input.
+    /// The ciphertext that belongs in front of the next input.
     pub fn partial(&self) -> &[u8] {
         &self.partial
     }
@@ -91,7 +91,7 @@ impl TlsSession {
         self.partial.capacity() + self.unsent.capacity()
     }
 
-    /// What the handshake has led to; None: it is under way.
+    /// The result of the handshake; None: it is under way.
     pub fn established(&self) -> Option<Established> {
         self.established.then(|| Established {
             tls13: self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3),
@@ -119,7 +119,7 @@ impl TlsSession {
         self.may_owe_notice
     }
 
-    /// What a session consists of that is released.
+    /// The parts of a session that is released.
     pub(super) fn into_parts(self) -> (UnbufferedServerConnection, Option<Box<Secrets>>) {
         (self.connection, self.secrets)
     }

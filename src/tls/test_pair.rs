@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::{Acceptor, Suite, Version, release};
 use crate::config::Config;
 
-/// What takes in clients, and a client for it that speaks nothing but this suite.
+/// An acceptor, and a client for it that speaks nothing but this suite.
 pub fn pair(suite: Suite) -> (Acceptor, ClientConnection) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

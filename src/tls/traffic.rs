@@ -25,7 +25,7 @@ pub enum Cipher {
 const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 const CIPHERS: [Cipher; 3] = [Cipher::Aes128Gcm, Cipher::Aes256Gcm, Cipher::Chacha20Poly1305];
 
-/// What a connection's records are protected by.
+/// The keys that protect a connection's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suite {
     /// See [`Version`].
@@ -76,7 +76,7 @@ impl fmt::Display for Suite {
 
 /// The keys of one direction. Wiped when dropped.
 pub struct TrafficKeys {
-    /// What they are for.
+    /// Their cipher suite.
     pub suite: Suite,
     /// The number of the next record.
     pub number: u64,
@@ -125,7 +125,7 @@ impl fmt::Debug for TrafficKeys {
 /// Overwrites what must not stay in memory.
 pub fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);
-    // What is looked at afterwards can't be left out.
+    // Writes that are looked at afterwards can't be optimised away.
     std::hint::black_box(bytes);
 }
 

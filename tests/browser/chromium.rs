@@ -44,7 +44,7 @@ struct Pipe {
     commands: ChildStdin,
     messages: Receiver<Value>,
     next_id: u64,
-    /// What went wrong in the tabs: exceptions, and what the console calls errors.
+    /// Errors in the tabs: exceptions, and what the console calls errors.
     errors: Vec<(String, Value)>,
     profile: PathBuf,
 }

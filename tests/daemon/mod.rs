@@ -285,7 +285,7 @@ pub fn wait(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 fn add_flags(command: &mut Command, flags: &[&str]) {
-    // What the developer has set must not reach the daemon.
+    // The developer's own variables must not reach the daemon.
     let ours = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("WSPUSH_"));
     for name in ours {
         command.env_remove(name);

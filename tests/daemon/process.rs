@@ -1,4 +1,4 @@
-//! What the kernel says about a process.
+//! The kernel's view of a process.
 
 use std::process::Command;
 

@@ -106,7 +106,7 @@ impl Authority {
         flags
     }
 
-    /// What a client needs that trusts it.
+    /// The options of a client that trusts it.
     pub fn client(&self) -> ClientOptions<'_> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         ClientOptions { authority: self, provider, versions: rustls::ALL_VERSIONS, own: None, resumes: false }
@@ -179,7 +179,7 @@ impl ClientOptions<'_> {
         roots
     }
 
-    /// What checks servers' certificates.
+    /// The verifier of servers' certificates.
     pub fn verifier(&self) -> Arc<WebPkiServerVerifier> {
         let roots = Arc::new(self.roots());
         let builder = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone());
@@ -298,7 +298,7 @@ impl TlsClient {
         Ok(())
     }
 
-    /// What the library has to say, as it is.
+    /// The library's ciphertext, as it is.
     pub fn outgoing(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.tls.wants_write() {
@@ -380,7 +380,7 @@ impl TlsClient {
     /// Waits for the end; whether it came with a close_notify.
     pub fn wait_end(&mut self) -> bool {
         while self.end.is_none() {
-            // What the server says before it is of no interest; an alert is an end as well.
+            // The server's last words are of no interest; an alert is an end as well.
             if let Err(e) = self.receive() {
                 (self.failed, self.end) = (Some(e), Some(false));
             }

@@ -1,4 +1,4 @@
-//! What the documentation shows is what works: the server in 40 lines, the examples, the manual page; and what a
+//! The documentation shows what works: the server in 40 lines, the examples, the manual page; and what a
 //! call costs.
 
 use std::fs;

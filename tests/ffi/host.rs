@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
-/// What a host runs under.
+/// The tool that a host runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
     Plain,
@@ -99,7 +99,7 @@ pub(crate) fn check_header(language: Language, standard: &str, header: &str) {
     run(compiler.arg(root().join("include").join(header)));
 }
 
-/// What a compiler says of a header that is not for this standard of C++; None: there is no compiler.
+/// A compiler's words on a header that is not for this standard of C++; None: there is no compiler.
 pub(crate) fn refused_header(standard: &str, header: &str) -> Option<String> {
     if !has_compiler(Language::Cpp) {
         return None;

@@ -215,7 +215,7 @@ fn one_threads_order() {
             assert_eq!(rest(&mut client), (texts(&["one", "two", "three", "four"]), 4002));
         }
         for _ in 0..10 {
-            // What comes behind the close, in the same read, nobody hears.
+            // Nobody hears the messages behind the close, in the same read.
             let mut client = Client::open(port, "/ws");
             client.say(&["go", "go", "go"]);
             assert_eq!(rest(&mut client), (texts(&["1", "2", "3", "4", "5", "6", "7"]), 4000));

@@ -16,7 +16,7 @@ struct Function {
 }
 
 fn functions(header: &str) -> Vec<Function> {
-    // What stands between comments.
+    // The text between comments.
     let code: Vec<&str> =
         header.split("/*").map(|part| part.split_once("*/").map_or(part, |(_, code)| code)).collect();
     let code = code.join(" ").replace('\n', " ");

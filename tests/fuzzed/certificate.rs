@@ -1,4 +1,4 @@
-//! What is read of clients' certificates.
+//! The parts of clients' certificates that are read.
 
 /// The subject is one short line, and a certificate with something behind it is none.
 pub fn certificate(data: &[u8]) {

@@ -1,4 +1,4 @@
-//! What clients of `wspush.v1` send, and what is said to them.
+//! The messages of `wspush.v1`, in both directions.
 
 use serde_json::Value;
 use wspush::protocol::envelope::Origin;

@@ -38,7 +38,7 @@ pub fn frame(data: &[u8]) {
     }
 }
 
-/// What a connection would have heard.
+/// Everything that a connection would have heard.
 #[derive(Debug, Default, PartialEq)]
 struct Heard {
     events: Vec<(u8, Vec<u8>)>,

@@ -91,7 +91,7 @@ pub fn extensions(data: &[u8]) {
     assert!(bits == 15 || offered(&format!("server_max_window_bits={bits}")), "{bits} of {offers:?}");
     let mut out = Vec::new();
     agreement.respond(&mut out);
-    // What we answer is an offer that comes to the same.
+    // Our answer is an offer that comes to the same.
     let text = String::from_utf8(out).expect("an answer is text");
     let again = format!("GET / HTTP/1.1\r\nHost: x{text}\r\n\r\n");
     let (head, _) = heads::parse(again.as_bytes(), 8 << 10).expect("a head").expect("a whole one");
@@ -274,6 +274,7 @@ pub fn config(data: &[u8]) {
     let mut again = again.finish().unwrap_or_else(|_| config.clone());
     // A secret is not printed.
     again.admin_token.clone_from(&config.admin_token);
+    again.auth_secret.clone_from(&config.auth_secret);
     assert_eq!(again, config, "{printed}");
     let _: Config = config.reloaded(&again).expect("the same again");
 }

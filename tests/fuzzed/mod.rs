@@ -1,4 +1,4 @@
-//! What the fuzzers call, each a function of some bytes that panics where a promise is broken. The targets in
+//! The fuzzers' entry points, each a function of some bytes that panics where a promise is broken. The targets in
 //! `fuzz/fuzz_targets` only name one of these; `tests/corpus.rs` calls all of them with the checked-in corpora.
 
 #![allow(dead_code)] // Every target uses one of them.
@@ -27,7 +27,7 @@ pub use schedule::{connection, world};
 #[cfg(feature = "auth")]
 pub use token::token;
 
-/// What is called with some bytes.
+/// A function of some bytes.
 type Target = fn(&[u8]);
 
 /// The targets by name.

@@ -43,17 +43,20 @@ pub fn token(data: &[u8]) {
     assert!(verdict.signatures <= limits::TOKEN_TRIES_MAX);
     match verdict.outcome {
         Ok(claims) => {
-            assert!(claims.over_s().is_none_or(|over_s| over_s > NOW_S));
+            assert!(claims.rights.over_s().is_none_or(|over_s| over_s > NOW_S));
             assert!(claims.user.is_none_or(|user| !user.is_empty() && user.len() <= limits::USER_BYTES_MAX));
             assert!(claims.channels.len() <= limits::TOKEN_CHANNELS_MAX);
             assert!(claims.channels.iter().all(|name| channel_name_ok(name)));
-            for patterns in [&claims.allow, &claims.publish] {
+            for patterns in [&claims.rights.allow, &claims.rights.publish] {
                 assert!(patterns.len() <= limits::TOKEN_PATTERNS_MAX);
                 assert!(patterns.iter().all(|pattern| pattern_ok(pattern)));
             }
             let is_json = |info: &str| serde_json::from_str::<serde::de::IgnoredAny>(info).is_ok();
             assert!(
-                claims.info.is_none_or(|info| info.len() <= limits::TOKEN_INFO_BYTES_MAX && is_json(&info))
+                claims
+                    .rights
+                    .info
+                    .is_none_or(|info| info.len() <= limits::TOKEN_INFO_BYTES_MAX && is_json(&info))
             );
         }
         Err(error) => {

@@ -1,4 +1,4 @@
-//! What the reactor relies on in the kernel's TLS, on bare sockets.
+//! The behaviour of the kernel's TLS that the reactor relies on, on bare sockets.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -20,7 +20,7 @@ const ONLY_13: &[&SupportedProtocolVersion] = &[&TLS13];
 struct Rig {
     authority: Authority,
     daemon: Daemon,
-    /// What clients speak: something that the kernel offers, if it offers anything.
+    /// The clients' suite: one that the kernel supports, if it supports any.
     suite: Suite,
 }
 

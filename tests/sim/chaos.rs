@@ -1,4 +1,4 @@
-//! What happens in a run: everything that clients, publishers, the network and time can do, drawn at random.
+//! The events of a run: everything that clients, publishers, the network and time can do, drawn at random.
 
 use wspush::config::SlowConsumer;
 use wspush::push::{LogLimits, Message};

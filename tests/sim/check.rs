@@ -1,4 +1,4 @@
-//! What must have come of a run.
+//! The expected outcome of a run.
 
 use wspush::config::SlowConsumer;
 use wspush::metrics::CloseReason;

@@ -13,7 +13,7 @@ use super::parse::{self, Frame};
 use super::tls_client::TlsClient;
 use super::wire::{self, CLOSE, PONG, masked};
 
-/// What a client is there for.
+/// The purpose of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A subscriber that also talks to the handler.
@@ -55,7 +55,7 @@ pub struct Span {
     pub left: Option<usize>,
 }
 
-/// What a subscriber has heard, in its order.
+/// A thing that a subscriber has heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A publication: its channel and number.
@@ -105,7 +105,7 @@ pub struct Client {
     pub answered: usize,
     pub directs_sent: usize,
     pub directs_heard: usize,
-    /// What it offers of extensions, and the window that was agreed on; 0: nothing.
+    /// The extensions that it offers, and the window that was agreed on; 0: nothing.
     pub offer: &'static str,
     pub window_bits: u8,
     /// Publications that came deflated.
@@ -371,7 +371,7 @@ impl Client {
     }
 }
 
-/// What fills publication `number` up to its size.
+/// The text that fills publication `number` up to its size.
 pub fn padding(number: usize, len: usize) -> String {
     char::from(b'a' + (number % 26) as u8).to_string().repeat(len)
 }

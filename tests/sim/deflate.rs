@@ -1,6 +1,6 @@
 //! permessage-deflate as a client sees it. Without the feature nothing is offered.
 
-/// What clients offer, and the window that may be agreed on for it.
+/// Clients' offers, and the window that may be agreed on for each.
 pub const OFFERS: [(&str, u8); 7] = [
     ("", 0),
     ("permessage-deflate", 15),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::{CloseCode, ConnId, Message};
 
-/// What the handler has seen since somebody looked.
+/// The handler's record since somebody looked.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Client and connection, in the order of the openings.

@@ -23,7 +23,7 @@ pub mod world;
 use dice::Dice;
 use world::World;
 
-/// What has happened in runs, so that nothing is promised of what never does.
+/// Counts of rare events in runs, so that nothing is promised of what never happens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     /// Publications that came deflated.

@@ -22,7 +22,7 @@ pub struct Wire {
     pub up_ended: bool,
     /// From the server to the client, as far as the client has not read it.
     pub down: VecDeque<u8>,
-    /// What `down` may hold.
+    /// The capacity of `down`.
     pub down_max: usize,
     /// The server was told that the socket is full, and is owed an edge.
     pub full: bool,
@@ -94,7 +94,7 @@ impl Wire {
         (self.down_max - self.down.len()) * 3 >= self.down_max
     }
 
-    /// What epoll would say now.
+    /// The readiness that epoll would report now.
     pub fn readiness(&self) -> (bool, bool) {
         let readable = !self.up.is_empty() || self.up_ended || self.reset;
         (readable, self.has_space() || self.reset)

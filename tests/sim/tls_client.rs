@@ -49,7 +49,7 @@ static SIDES: LazyLock<Sides> = LazyLock::new(|| {
     Sides { acceptor, clients: [client(&rustls::version::TLS12), client(&rustls::version::TLS13)] }
 });
 
-/// What the server needs for it.
+/// The server's side of it.
 pub fn acceptor() -> Acceptor {
     SIDES.acceptor.clone()
 }
@@ -96,7 +96,7 @@ impl TlsClient {
         let _ = self.connection.refresh_traffic_keys();
     }
 
-    /// What was sealed; None: an alert has come.
+    /// The plaintext; None: an alert has come.
     pub fn unseal(&mut self, mut bytes: &[u8]) -> Option<Vec<u8>> {
         let mut plain = Vec::new();
         while !bytes.is_empty() {

@@ -86,6 +86,7 @@ impl World {
             now,
         );
         reactor.start_logs_at(log_start);
+        reactor.set_verifier(wspush::auth::load(&config).expect("its keys are good"));
         #[cfg(feature = "tls")]
         reactor.set_acceptor(Some(super::tls_client::acceptor()));
         let faults = Faults { dice: dice.clone(), now_us, shortage: 0, short_write: 0 };

@@ -63,7 +63,7 @@ impl Tree {
         Tree { packages, normal }
     }
 
-    /// What ends up in the files that we ship: normal dependencies of normal dependencies, without those of macros.
+    /// The crates in the files that we ship: normal dependencies of normal dependencies, without those of macros.
     pub fn linked(&self) -> impl Iterator<Item = &Package> {
         let by_id: BTreeMap<&str, &Package> = self.packages.iter().map(|p| (p.id.as_str(), p)).collect();
         let ours = self.packages.iter().filter(|package| !package.from_registry);
@@ -95,7 +95,7 @@ impl Tree {
         lock.split("[[package]]").skip(1).map(entry).collect()
     }
 
-    /// What cargo's copy of the index says, if there is one.
+    /// The entry in cargo's copy of the index, if there is one.
     pub fn is_yanked(&self, locked: &Locked) -> Option<bool> {
         let file = index_folders()
             .into_iter()

@@ -68,7 +68,7 @@ fn is_path(word: &str) -> bool {
         return false;
     }
     let word = word.strip_prefix("./").unwrap_or(word);
-    // What a build leaves is not there before.
+    // A build's output is not there before.
     if word.split('/').any(|part| part == "target") {
         return false;
     }

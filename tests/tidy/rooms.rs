@@ -25,7 +25,7 @@ const ROOMS: &[&str] = &[
     "time",
 ];
 
-/// What only the reactor and the server may name.
+/// Names that only the reactor and the server may use.
 const SOCKETS_AND_CLOCKS: &[&str] = &[
     "TcpStream",
     "TcpListener",
@@ -70,7 +70,7 @@ pub fn imports(name: &str, text: &str, has: impl Fn(&str) -> bool) -> Vec<String
                 Some(imported) => imported,
                 None => continue,
             };
-            // What lib.rs defines for all, macros say, has no room; what it re-exports belongs to one.
+            // An item that lib.rs defines for all, a macro say, has no room; what it re-exports belongs to one.
             if ROOMS[imported] != room && imported <= rank && room != "lib" {
                 findings.push(format!(
                     "{name}:{}: {room} imports from {module}, which is not below it (docs/ARCHITECTURE.md): \

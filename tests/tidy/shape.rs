@@ -18,7 +18,7 @@ struct Function<'a> {
     line: usize,
     lines: usize,
     arguments: usize,
-    /// What C calls, or is called from C by: its arguments are a published ABI.
+    /// Called by C: its arguments are a published ABI.
     is_foreign: bool,
 }
 

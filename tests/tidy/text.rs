@@ -1,4 +1,4 @@
-//! What any text has to keep to.
+//! The rules for any text.
 
 /// Rust code is held to 110 by rustfmt; this is for its comments and literals.
 const LINE_CHARS_MAX: usize = 120;
@@ -39,6 +39,19 @@ pub fn unfinished(name: &str, text: &str) -> Vec<String> {
     let found = |(n, line): (usize, &str)| {
         let mark = marks.iter().find(|mark| line.contains(**mark))?;
         Some(format!("{name}:{}: {mark}: do it, or file an issue for it", n + 1))
+    };
+    text.lines().enumerate().filter_map(found).collect()
+}
+
+/// Finds comments that begin like half a sentence instead of naming the thing or saying why.
+pub fn comments(name: &str, text: &str) -> Vec<String> {
+    let begins = |line: &str| {
+        let comment = ["//!", "///", "//"].iter().find_map(|mark| line.split(&format!("{mark} ")).nth(1))?;
+        ["What ", "Whoever "].into_iter().find(|word| comment.starts_with(word))
+    };
+    let found = |(n, line): (usize, &str)| {
+        let word = begins(line)?.trim_end();
+        Some(format!("{name}:{}: the comment begins with {word:?}: name the thing, or say why", n + 1))
     };
     text.lines().enumerate().filter_map(found).collect()
 }
@@ -91,6 +104,16 @@ fn a_long_file_is_found() {
 fn notes_to_oneself_are_found() {
     let text = format!("fine\n// {}: later\n{}x)", concat!("TO", "DO"), concat!("db", "g!("));
     assert_eq!(unfinished("a.rs", &text).len(), 2);
+}
+
+#[test]
+fn half_sentences_are_found() {
+    let text = format!(
+        "/// {0} comes.\n    //! {1} comes.\nlet x = 1; // {0} x is.\n/// {0}ever.\n",
+        "What", "Whoever"
+    );
+    assert_eq!(comments("a.rs", &text).len(), 3);
+    assert_eq!(comments("a.rs", "/// The peer, and what it says.\nlet x = \"What \";\n"), [""; 0]);
 }
 
 #[test]

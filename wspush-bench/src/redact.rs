@@ -44,7 +44,7 @@ pub(crate) fn address(text: &str) -> String {
     shown
 }
 
-/// What is wrong with JSON and where, without a piece of it.
+/// An error in JSON and where it is, without a piece of it.
 pub(crate) fn json(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         Category::Io => "it cannot be read",
@@ -55,7 +55,7 @@ pub(crate) fn json(error: &serde_json::Error) -> String {
     format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
-/// What is wrong with a PEM file. The library's own words have lines of it.
+/// An error in a PEM file. The library's own words have lines of it.
 pub(crate) const fn pem(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a block has no END",

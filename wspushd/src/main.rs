@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use signals::Remembered;
 use wspush::config::{Invocation, InvocationEnd, from_args};
 use wspush::reactor::sys;
-use wspush::{Server, tls};
+use wspush::{Server, auth, tls};
 
 /// A bad setting, or an address that can't be listened on.
 const EXIT_USAGE: u8 = 2;
@@ -58,6 +58,9 @@ fn main() -> ExitCode {
 /// Prints the configuration in effect, if the files that it names are what they should be.
 fn check(invocation: &Invocation) -> ExitCode {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if let Err(error) = auth::load(&invocation.config) {
+        return fail(&error, EXIT_USAGE);
+    }
     match tls::load(&invocation.config, unix.as_secs()) {
         Ok(loaded) => {
             for warning in loaded.warnings {
@@ -70,7 +73,7 @@ fn check(invocation: &Invocation) -> ExitCode {
 }
 
 fn print(text: &str, code: u8) -> ExitCode {
-    // Whoever has closed our standard output doesn't want it.
+    // A caller that has closed our standard output doesn't want it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::from(code)
 }

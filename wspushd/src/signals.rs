@@ -1,4 +1,4 @@
-//! What an operator asks for by signals, from the first moment on: TERM and INT drain, the second one ends at once; HUP
+//! Signals, from the first moment on: TERM and INT drain, the second one ends at once; HUP
 //! reads the settings again. Others that are sent by habit end nothing: logrotate's USR1, an upgrade's USR2, and XFSZ,
 //! which comes when the log's file may grow no more.
 

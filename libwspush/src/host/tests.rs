@@ -25,7 +25,7 @@ const REQUEST: &[u8] = b"GET /ws?name=Ad%C3%A9&room=a+b HTTP/1.1\r\nHost: x\r\nU
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     X-Token: secret\r\n\r\n";
 
-/// What the host has in `user_data`.
+/// The host's `user_data`.
 #[derive(Default)]
 struct Seen {
     texts: Vec<String>,
@@ -41,7 +41,7 @@ macro_rules! c {
     };
 }
 
-/// What the library has given, read through its pointer.
+/// A value from the library, read through its pointer.
 fn read(text: &wspush_str) -> String {
     // SAFETY: the library says that there are so many bytes.
     let bytes = unsafe { std::slice::from_raw_parts(text.data.cast::<u8>(), text.length) };
@@ -96,7 +96,7 @@ unsafe extern "C" fn on_open(user_data: *mut c_void, _: *mut wspush_server, sess
     // SAFETY: as in `on_connect`.
     unsafe {
         let seen = seen(user_data);
-        // What it was given before is recognised without being looked at.
+        // A pointer that it was given before is recognised without being looked at.
         let earlier = seen.connect.unwrap();
         assert_eq!(wspush_connect_accept(earlier), WSPUSH_EWRONGTHREAD);
         assert_eq!(wspush_session_user(session, &raw mut user), WSPUSH_OK);
@@ -173,7 +173,7 @@ fn host() -> (Host, *mut Seen) {
     (Host { callbacks: callbacks(seen), server: Arc::new(AtomicPtr::default()) }, seen)
 }
 
-/// What the host has seen.
+/// The host's record of its callbacks.
 fn end(seen: *mut Seen) -> Seen {
     // SAFETY: from `host`, once, when the handler calls nobody any more.
     *unsafe { Box::from_raw(seen) }

@@ -22,7 +22,7 @@ use super::{packed, replies};
 /// Local references that one callback needs: two arrays, what Java returns, and some to spare.
 const REFERENCES: usize = 8;
 
-/// What a client is told when its callback has failed; the details are for the host's log only.
+/// The reason that a client is told when its callback has failed; the details are for the host's log only.
 const FAILED: &str = "internal error";
 
 /// The object that takes the callbacks, an `io.wspush.Callbacks`.

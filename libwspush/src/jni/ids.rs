@@ -45,7 +45,7 @@ const EXCEPTIONS: [&JNIStr; 9] = [
     jni_str!("io/wspush/ListenException"),
 ];
 
-/// What has been looked up. The global references keep the classes loaded, and so the method ids valid.
+/// Classes and method ids that were looked up. The global references keep the classes loaded, and so the ids valid.
 pub(super) struct Ids {
     exceptions: Vec<Global<JClass<'static>>>,
     _callbacks: Global<JClass<'static>>,

@@ -1,4 +1,4 @@
-//! What can go wrong in a native method, and the Java exception that it becomes.
+//! The errors of native methods, and the Java exceptions that they become.
 
 use std::any::Any;
 use std::fmt;
@@ -116,7 +116,7 @@ impl<T: Default> ErrorPolicy<T, NativeError> for Raise {
     }
 }
 
-/// What a panic said.
+/// A panic's message.
 pub(super) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")

@@ -10,7 +10,7 @@ use wspush::push::{Message, PushError, PushOptions};
 use super::native_error::NativeError;
 use super::raw::Raw;
 
-/// What is copied to the stack rather than to the heap; most messages are no longer.
+/// Bytes that are copied to the stack rather than to the heap; most messages are no longer.
 const ON_STACK: usize = 256;
 
 /// Bytes that Java has handed over: a part of an array, or else of a direct buffer.

@@ -1,4 +1,4 @@
-//! What a callback says to the connection it runs for.
+//! A callback's answers to the connection it runs for.
 
 use std::cell::Cell;
 

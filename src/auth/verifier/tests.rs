@@ -54,7 +54,7 @@ fn the_token_of_the_rfc_is_taken() {
     let token = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc\
                  19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU\
                  1Q";
-    assert_eq!(verifier.check(token, 1_300_819_379).outcome.unwrap().expires_s, Some(1_300_819_380));
+    assert_eq!(verifier.check(token, 1_300_819_379).outcome.unwrap().rights.expires_s, Some(1_300_819_380));
     assert_eq!(verifier.check(token, 1_300_819_390).outcome, Err(TokenError::Expired(10)));
     let last = token.replace("NU1Q", "NU1A");
     assert_eq!(verifier.check(&last, 1_300_819_379).outcome, Err(TokenError::Signature));

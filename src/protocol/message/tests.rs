@@ -104,7 +104,7 @@ impl Peer {
         (peer.said, violation)
     }
 
-    /// What a stream says: whole and byte by byte.
+    /// The events of a stream: whole and byte by byte.
     fn hear(stream: &[u8]) -> (Vec<Said>, Option<Violation>) {
         let whole = Self::run(stream, &[stream.len()]);
         assert_eq!(Self::run(stream, &[1]), whole, "byte by byte");

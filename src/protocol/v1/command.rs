@@ -21,7 +21,7 @@ const ID_BYTES_MAX: usize = 40;
 /// So much of an unknown name is repeated.
 const NAME_BYTES_MAX: usize = 64;
 
-/// What a client asks for.
+/// A client's request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command<'a> {
     /// Which question this is: it comes back with the answer.
@@ -43,7 +43,7 @@ pub enum Call<'a> {
         channel: Cow<'a, str>,
         /// From where on.
         since: Option<Cow<'a, str>>,
-        /// What allows it.
+        /// The token that allows it.
         token: Option<Cow<'a, str>>,
         /// Whether to be told who is there.
         presence: bool,
@@ -83,7 +83,7 @@ pub enum Call<'a> {
     Ping,
 }
 
-/// What a client publishes. It is never empty.
+/// A client's publication. It is never empty.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// `data`.
@@ -103,7 +103,7 @@ pub enum Fault<'a> {
         id: Option<Id<'a>>,
         /// The sort of error.
         code: ErrorCode,
-        /// What is wrong.
+        /// Why it is refused.
         why: String,
     },
 }

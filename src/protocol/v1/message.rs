@@ -1,4 +1,4 @@
-//! What the server says beside publications and history.
+//! The server's messages beside publications and history.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ pub enum ServerMessage<'a> {
         /// Who it is.
         #[serde(skip_serializing_if = "Option::is_none")]
         user: Option<&'a str>,
-        /// What answers, and its version.
+        /// The server's name and version.
         server: &'a str,
         /// How long the connection may be silent before it is pinged; 0: it never is.
         ping_ms: u64,
@@ -47,7 +47,7 @@ pub enum ServerMessage<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     },
-    /// What the client has published has its place.
+    /// The client's publication has its place.
     Published {
         /// The channel.
         channel: &'a str,
@@ -95,7 +95,7 @@ pub enum ServerMessage<'a> {
         channel: &'a str,
         /// Who.
         user: &'a str,
-        /// What the token says of that user.
+        /// The token's claims about that user.
         #[serde(skip_serializing_if = "Option::is_none")]
         info: Option<&'a RawValue>,
     },
@@ -115,7 +115,7 @@ pub enum ServerMessage<'a> {
     Error {
         /// The sort of error.
         code: ErrorCode,
-        /// What is wrong, and what would be right.
+        /// The reason, and what would be right.
         message: &'a str,
     },
 }
@@ -135,7 +135,7 @@ pub struct Snapshot<'a> {
 pub struct Member<'a> {
     /// Who.
     pub user: &'a str,
-    /// What the token says of that user.
+    /// The token's claims about that user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub info: Option<&'a RawValue>,
     /// With how many connections.

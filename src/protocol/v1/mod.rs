@@ -1,4 +1,4 @@
-//! What is said in `wspush.v1` beside publications ([`envelope`](super::envelope)): one JSON object (RFC 8259) per text
+//! The messages of `wspush.v1` beside publications ([`envelope`](super::envelope)): one JSON object (RFC 8259) per text
 //! message, in both directions.
 //!
 //! A client's message is a [`Command`]: `{"id":1,"subscribe":{"channel":"news"}}`. What comes back is a

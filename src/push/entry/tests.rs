@@ -22,7 +22,7 @@ struct Subscriber {
     next: u64,
 }
 
-/// What must become of one publication.
+/// The expected fate of one publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     recipients: u32,

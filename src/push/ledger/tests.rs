@@ -24,7 +24,7 @@ fn prefix_sums_count_every_subscriber_once() {
     assert_eq!(counts(&ledger, 10), [2, 1, 1, 0]);
     assert_eq!(counts(&ledger, 11), [1, 1, 1, 1]);
     assert_eq!(counts(&ledger, 12), [1, 2, 0, 1]);
-    // What has passed the newest publication must not be counted for the next one.
+    // A subscriber that has passed the newest publication must not be counted for the next one.
     publish(&mut ledger, 3, 2, 200, Passage::Gone);
     ledger.settle(210, (0, Passage::Gone), 0, |_| {});
     assert_eq!(counts(&ledger, 13), [0, 2, 0, 0]);

@@ -1,4 +1,4 @@
-//! What the peer says about TLS itself while the kernel decrypts: alerts and new keys. A plain read fails with EIO
+//! The peer's words on TLS itself while the kernel decrypts: alerts and new keys. A plain read fails with EIO
 //! where such a record is next, and it is then read with its type.
 
 use std::io;
@@ -41,7 +41,7 @@ impl<S: Socket> Reactor<S> {
     ) -> Read {
         match e.raw_os_error() {
             Some(libc::EIO) => {
-                // What came before it is dealt with first.
+                // The data that came before it is dealt with first.
                 self.put_aside(index, &mut buffer[..kept]);
                 match self.connections.slots.get(index) {
                     // The record is still there when the answers are written.
@@ -90,7 +90,7 @@ impl<S: Socket> Reactor<S> {
                 self.end_of_stream(index);
                 return Read::Gone;
             }
-            // What a peer warns of does no harm; in TLS 1.3 there is only user_canceled, before a close_notify.
+            // A warning does no harm; in TLS 1.3 there is only user_canceled, before a close_notify.
             (Some(ALERT), [WARNING, _]) => {}
             (Some(ALERT), [_, description]) => {
                 let id = slot.id(index);

@@ -80,7 +80,7 @@ impl Keys {
         Keys { suite, bytes }
     }
 
-    /// What they are for.
+    /// Their cipher suite.
     pub fn suite(&self) -> Suite {
         self.suite
     }

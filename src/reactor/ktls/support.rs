@@ -1,4 +1,4 @@
-//! What the kernel's TLS can do, found out by trying it on connections to ourselves.
+//! The abilities of the kernel's TLS, found out by trying it on connections to ourselves.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use crate::tls::{NONCE_BYTES, Suite, TrafficKeys};
 /// How long a record may take to come over the loopback: a kernel that loses it is one without TLS.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the kernel can do for TLS connections. A cipher may be missing because its own module is.
+/// The kernel's abilities for TLS connections. A cipher may be missing because its own module is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelSupport {
     suites: u8,

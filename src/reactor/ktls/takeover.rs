@@ -20,19 +20,19 @@ pub(super) const ALERT: u8 = 21;
 /// `close_notify`: nothing more will come (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 
-/// What the reactor has to know of the kernel's TLS.
+/// The reactor's state for the kernel's TLS.
 #[derive(Debug, Default)]
 pub(in super::super) struct KernelTlsState {
-    /// What the kernel offers; nothing if it is not to be asked.
+    /// The kernel's abilities; none if it is not to be asked.
     pub offer: KernelSupport,
     /// See [`limit`](super::limit).
     pub rounds: super::limit::Rounds,
-    /// What makes new keys for the connections in these slots, where the kernel can use them.
+    /// The sources of new keys for the connections in these slots, where the kernel can use them.
     renewals: Vec<Option<Box<Renewal>>>,
 }
 
 impl KernelTlsState {
-    /// What makes new keys for a connection.
+    /// The source of new keys for a connection.
     pub fn renewal(&mut self, index: usize) -> Option<&mut Renewal> {
         self.renewals.get_mut(index)?.as_deref_mut()
     }
@@ -84,7 +84,7 @@ impl<S: Socket> Reactor<S> {
                 slot.tidy();
                 self.connections.census.kernel_tls += 1;
                 self.metrics.kernel_tls.bump(KernelTls::HandedOver);
-                // What the kernel has of it already may have made its edge before.
+                // Data that the kernel has already may have made its edge before.
                 self.go_on_later(index);
             }
             Err(e) => {
@@ -98,7 +98,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// What protects the connection's records, if it can be handed over now.
+    /// The suite of the connection's records, if it can be handed over now.
     fn suite_to_hand_over(&self, index: usize) -> Option<Suite> {
         let slot = self.connections.slots.get(index)?;
         if slot.phase != Phase::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
@@ -175,7 +175,7 @@ impl<S: Socket> Reactor<S> {
         self.connections.census.kernel_tls -= 1;
         if !slot.flags.any(Flags::CLOSE_NOTIFIED) && !slot.flags.any(Flags::BLOCKED) {
             self.metrics.sends += 1;
-            // Whoever has gone already misses nothing.
+            // A peer that has gone already misses nothing.
             let _ = slot.socket.send_record(ALERT, &CLOSE_NOTIFY);
         }
     }

@@ -197,7 +197,7 @@ impl World {
         self.reactor.audit();
     }
 
-    /// What the server has said since the last time.
+    /// The server's records since the last time.
     fn said(&self) -> Vec<(u8, Vec<u8>)> {
         std::mem::take(&mut self.wire.0.borrow_mut().records_out)
     }
@@ -281,7 +281,7 @@ fn without_new_keys_it_says_close_frame() {
     let said = world.said();
     let [(DATA, close), (ALERT, notify)] = &said[..] else { panic!("{said:?}") };
     assert_eq!((close[0], &close[2..4], &notify[..]), (0x88, &1012_u16.to_be_bytes()[..], &[1, 0][..]));
-    // What comes now can't be read; the peer has the time to hear why.
+    // The next record can't be read; the peer has the time to hear why.
     world.wire.0.borrow_mut().forged = true;
     world.turn();
     assert_eq!((world.said(), world.closed(CloseReason::TlsKeys)), (vec![], 0));

@@ -10,10 +10,10 @@ use crate::push::{Message, Publication, PublishTerms, PushError, fingerprint};
 use super::repetitions::Found;
 use super::{Command, Inbox, Shared, Wake, lock};
 
-/// What is published at once: all of it, or nothing.
+/// Things published at once: all of them, or none.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    /// What it consists of.
+    /// The things.
     pub items: Vec<Item<'a>>,
     /// The key of which it may be a repetition, and a [fingerprint](fingerprint) of all that is asked for under it.
     pub key: Option<(&'a str, u64)>,
@@ -59,7 +59,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What goes into the inbox, before its place is known.
+/// A thing that goes into the inbox, before its place is known.
 enum Parcel<'a> {
     Publish(&'a str, Publication),
     Send(ConnId, Publication),
@@ -127,7 +127,7 @@ impl Shared {
             }
             Parcel::Send(conn, publication) => Some(Command::Send { conn, publication }),
         });
-        // What has to go makes room for what comes, and comes before it.
+        // A channel that has to go makes room for one that comes, and comes before it.
         self.put(inbox, forgotten.into_iter().map(Command::Forget).chain(commands), wake);
         Ok(Published { receipts, duplicate: false })
     }
@@ -137,7 +137,7 @@ impl Shared {
         lock(&self.inbox).repetitions.expire(unix_us);
     }
 
-    /// What never fits is another error than what doesn't fit for now.
+    /// A message that never fits is another error than one that doesn't fit for now.
     pub fn check_size(&self, bytes: usize) -> Result<(), PushError> {
         for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
             if bytes > max {
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(publish(&shared, &["a"], at(1)).unwrap().receipts[0].offset, 2);
         assert!(publish(&shared, &["broadcast"], at(0)).is_ok());
         assert_eq!(publish(&shared, &["broadcast"], at(0)), differs("broadcast", 1_000, 1));
-        // Whoever repeats it has not come too late.
+        // A repetition doesn't come too late.
         let once = at(2).idempotency_key("k");
         assert!(!publish(&shared, &["a"], once).unwrap().duplicate);
         assert!(publish(&shared, &["a"], once).unwrap().duplicate);

@@ -1,4 +1,4 @@
-//! What was published under which idempotency key, so that a repetition is answered with the first receipts.
+//! The publications of each idempotency key, so that a repetition is answered with the first receipts.
 //!
 //! A key is kept for [`IDEMPOTENCY_MS`], or until [`IDEMPOTENCY_KEYS_MAX`] newer ones have come, or as many as
 //! [`IDEMPOTENCY_BYTES_MAX`] hold: the oldest goes first.
@@ -14,7 +14,7 @@ const ENTRY_BYTES: usize = 160;
 /// Keys that are given up at once because their time is over: it bounds the work under the lock.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// What is known of a key.
+/// An answer about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     /// Nothing (any more).

@@ -51,7 +51,7 @@ fn the_inbox_is_bounded_in_commands_and_bytes() {
     assert_eq!(shared.take_end(), EndAsked { by_config: true, within_ms: Some(7) });
     assert_eq!(shared.take_end(), EndAsked::default());
     assert!(shared.take(&mut Vec::new()).is_none(), "there is nothing new");
-    // What was refused has taken no place in the log.
+    // Refused publications have taken no place in the log.
     assert_eq!(push(&shared, None, 10).unwrap().offset, 3);
     shared.stop();
     assert_eq!(push(&shared, None, 10), Err(PushError::Stopped));

@@ -18,7 +18,7 @@ impl Folder {
         self.0.join("a.sock")
     }
 
-    /// What is in it, in order.
+    /// Its contents, in order.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let mut names: Vec<String> =

@@ -76,7 +76,7 @@ impl Pair {
         pair
     }
 
-    /// What the client has to say.
+    /// The client's ciphertext.
     fn said(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.client.wants_write() {
@@ -101,7 +101,7 @@ impl Pair {
         let (mut records, mut heard) = (out.bytes(), Vec::new());
         while !records.is_empty() {
             self.client.read_tls(&mut records).unwrap();
-            // What the client thinks of alerts is of no interest here.
+            // The client's opinion of alerts is of no interest here.
             let _ = self.client.process_new_packets();
             let _ = self.client.reader().read_to_end(&mut heard);
         }

@@ -1,0 +1,87 @@
+//! Clients' tokens: whether a handshake needs one, and what is in it.
+
+use crate::auth::{Claims, Rights, TokenError, Verifier, bearer};
+use crate::config::TokenAuth;
+use crate::endpoint::query::Query;
+use crate::endpoint::{Accept, Kind};
+use crate::metrics::{RefuseReason, WorkKind};
+use crate::protocol::handshake::Upgrade;
+use crate::protocol::response::Refusal;
+use crate::push::DEFAULT_NAME;
+
+use super::reactor::Reactor;
+use super::socket::Socket;
+use super::upgrade::Refused;
+use super::work::{SIGNATURE, TOKEN};
+
+/// The headers of a 401 (RFC 6750 section 3).
+const ASKED_FOR: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
+/// The same where there was one (RFC 6750 section 3.1).
+const REFUSED: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")];
+
+impl<S: Socket> Reactor<S> {
+    /// Sets what tokens are checked with from now on, where `auth` asks for it.
+    pub fn set_verifier(&mut self, verifier: Option<Verifier>) {
+        self.verifier = verifier;
+    }
+
+    /// Who a client says it is; None: nobody, and nobody has to.
+    pub(super) fn check_token(
+        &mut self,
+        upgrade: &Upgrade<'_>,
+        query: &Query<'_>,
+    ) -> Result<Option<Claims>, Refused> {
+        if self.config.auth == TokenAuth::None {
+            return Ok(None);
+        }
+        let found = bearer::find(upgrade, self.config.auth_cookie.as_deref(), query.text("token"));
+        let Some(token) = found.map_err(|refusal| (refusal, RefuseReason::BadRequest))? else {
+            return if self.config.auth == TokenAuth::Required { Err(missing()) } else { Ok(None) };
+        };
+        let Some(verifier) = &self.verifier else {
+            let refusal = Refusal::fixed(500, "there are no keys to check tokens with");
+            return Err((refusal, RefuseReason::Token));
+        };
+        let verdict = verifier.check(token, self.now.unix_us / 1_000_000);
+        self.work.charge(WorkKind::Tokens, TOKEN + verdict.signatures as u64 * SIGNATURE);
+        verdict.outcome.map(Some).map_err(|error| refused(&error))
+    }
+
+    /// The decision completed by a client's token: its user where nobody has said otherwise, and its channels
+    /// as well.
+    pub(super) fn with_claims(
+        &self,
+        accept: &mut Accept,
+        claims: Claims,
+        kind: Kind,
+    ) -> Result<Rights, Refused> {
+        if kind == Kind::Push {
+            accept.user = accept.user.take().or(claims.user);
+            let asked = accept.channels.len();
+            for name in claims.channels.into_iter().filter(|name| name != DEFAULT_NAME) {
+                if !accept.channels.contains(&name) {
+                    accept.channels.push(name);
+                }
+            }
+            let (max, count) = (self.config.channels_per_connection_max, accept.channels.len());
+            if count > max && count > asked {
+                let text = format!(
+                    "with those of the token {count} channels, and a connection may join {max} \
+                     (channels_per_connection_max)"
+                );
+                return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
+            }
+        }
+        Ok(claims.rights)
+    }
+}
+
+fn missing() -> Refused {
+    let text = "this needs a token: 'Authorization: Bearer TOKEN', the subprotocol wspush.bearer.TOKEN, ?token=TOKEN, \
+                or the cookie that the server is set to (auth)";
+    (Refusal::fixed(401, text).with_headers(ASKED_FOR), RefuseReason::Token)
+}
+
+fn refused(error: &TokenError) -> Refused {
+    (Refusal::new(401, error.to_string()).with_headers(REFUSED), RefuseReason::Token)
+}

@@ -1,0 +1,164 @@
+//! Tokens over real sockets: where they are found, what they allow, and that nothing that is said repeats one.
+#![cfg(feature = "auth")]
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::daemon::{Daemon, Http, WebSocket};
+use crate::wire::upgrade;
+use wspush::auth::{Claims, Rights, Rules, issue};
+
+const SECRET: &str = "a_secret_of_more_than_32_bytes_0123456";
+const OTHER: &str = "another_secret_of_more_than_32_bytes";
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn token(secret: &str, change: impl FnOnce(&mut Claims)) -> String {
+    let rights = Rights { expires_s: Some(now_s() + 600), ..Rights::default() };
+    let mut claims = Claims { user: Some("ann".to_owned()), channels: Vec::new(), rights };
+    change(&mut claims);
+    issue(secret, &claims, &Rules::default(), now_s()).unwrap()
+}
+
+fn start(more: &[&str]) -> Daemon {
+    Daemon::start(&[&["--auth", "required", "--auth-secret", SECRET], more].concat())
+}
+
+fn refused(daemon: &Daemon, target: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    let response = WebSocket::ask(daemon.public, target, fields).err().expect("it was let in");
+    (response.status, response.text())
+}
+
+/// A client that gets 101, and all that is said with it.
+fn answered(daemon: &Daemon, target: &str, fields: &[(&str, &str)]) -> (WebSocket, String) {
+    let mut http = Http::tcp(daemon.public);
+    http.send(&upgrade(target, "localhost", fields));
+    let response = http.response();
+    assert_eq!(response.status, 101, "{}", response.text());
+    let head = format!("{response:?}");
+    (WebSocket::from_upgrade(http, &response), head)
+}
+
+#[test]
+fn a_token_is_taken_from_every_place_and_told_to_nobody() {
+    let daemon = start(&["--auth-cookie", "session", "--subprotocols", "chat"]);
+    let token = token(SECRET, |_| {});
+    let bearer = format!("Bearer {token}");
+    let (protocol, cookie) = (format!("wspush.bearer.{token}, chat"), format!("a=b; session={token}"));
+    let query = format!("/ws?token={token}");
+    for (target, fields) in [
+        ("/ws", [("Authorization", bearer.as_str())]),
+        ("/ws", [("Sec-WebSocket-Protocol", &protocol)]),
+        ("/ws", [("Cookie", &cookie)]),
+        (&query, [("X", "y")]),
+    ] {
+        let (client, head) = answered(&daemon, target, &fields);
+        assert!(!head.contains(&token) && !head.contains("bearer"), "{head}");
+        let connections = daemon.ask("GET", "/connections?user=ann", &[], b"").json();
+        assert_eq!(connections["connections"].as_array().map(Vec::len), Some(1), "{connections}");
+        drop(client);
+        daemon.wait_connections(0);
+    }
+    // A refusal by a close frame chooses a subprotocol as well, and not the token.
+    let only = format!("wspush.bearer.{token}");
+    let fields = [("Sec-WebSocket-Protocol", only.as_str())];
+    let (_, head) = answered(&daemon, "/ws?refusals=close&channel=private", &fields);
+    assert!(!head.contains("bearer"), "{head}");
+    assert!(!daemon.log().contains(&token[token.len() - 20..]), "{}", daemon.log());
+}
+
+#[test]
+fn nobody_comes_in_without_one_and_is_told_why() {
+    let daemon = start(&["--subprotocols", "chat"]);
+    let (status, text) = refused(&daemon, "/ws", &[]);
+    assert_eq!(
+        (status, text.starts_with("this needs a token: 'Authorization: Bearer TOKEN'")),
+        (401, true),
+        "{text}"
+    );
+    let good = token(SECRET, |_| {});
+    let expired = issue(
+        SECRET,
+        &Claims { rights: Rights { expires_s: Some(1_000), ..Rights::default() }, ..Claims::default() },
+        &Rules::default(),
+        900,
+    )
+    .unwrap();
+    for (bad, said) in [
+        (expired, "the token has expired "),
+        (token(OTHER, |_| {}), "the token's signature is not by a configured key"),
+        (good.replacen("eyJ", "eyK", 1), "the token is not a signed JWT"),
+        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0.".to_owned(), "the token is signed by an algorithm (alg)"),
+    ] {
+        for fields in [&[("Authorization", format!("Bearer {bad}"))][..], &[]] {
+            let fields: Vec<(&str, &str)> =
+                fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let target = if fields.is_empty() { format!("/ws?token={bad}") } else { "/ws".to_owned() };
+            let (status, text) = refused(&daemon, &target, &fields);
+            assert_eq!((status, text.starts_with(said)), (401, true), "{text}");
+            assert!(!text.contains(&bad[bad.len().saturating_sub(20)..]), "{text}");
+        }
+        assert!(!daemon.log().contains(&bad[bad.len().saturating_sub(20)..]));
+    }
+    // The first token counts, also when it is bad and another one would be good.
+    let both = format!("/ws?token={good}");
+    assert_eq!(refused(&daemon, &both, &[("Authorization", "Bearer x")]).0, 401);
+    let head = daemon.ask("GET", "/stats", &[], b"").json();
+    assert_eq!(head["counters"]["handshakes_refused"]["token"], 10);
+}
+
+#[test]
+fn a_token_joins_its_channels_and_allows_more_than_the_settings() {
+    let daemon = start(&["--channels", "public.*", "--channels-per-connection-max", "3"]);
+    let token = token(SECRET, |claims| {
+        claims.channels = vec!["inbox:ann".to_owned(), "broadcast".to_owned()];
+        claims.rights.allow = ["news.*".to_owned()].into();
+    });
+    let ask = |query: &str| WebSocket::ask(daemon.public, &format!("/ws?token={token}{query}"), &[]);
+    let mut client = ask("&channel=news.x&channel=public.y").expect("let in");
+    for channel in ["inbox:ann", "news.x", "public.y"] {
+        daemon.push_to(&format!("/push?channel={channel}"), channel);
+        assert_eq!(client.text(), channel);
+    }
+    let said = |query: &str| ask(query).err().map(|response| (response.status, response.text()));
+    let (status, text) = said("&channel=private").expect("refused");
+    assert_eq!((status, text.contains("(channels, or the token's allow)")), (403, true), "{text}");
+    let (status, text) = said("&channel=news.1&channel=news.2&channel=news.3").expect("refused");
+    assert_eq!((status, text.contains("channels_per_connection_max")), (400, true), "{text}");
+    assert!(ask("&channel=inbox:ann").is_ok(), "asking for what is joined anyway");
+}
+
+#[test]
+fn keys_are_changed_while_the_server_runs() {
+    let folder = std::env::temp_dir().join(format!("wspush-tokens-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("wspushd.toml");
+    let write = |secrets: &str| {
+        fs::write(&file, format!("auth = \"required\"\nauth_secret = [{secrets}]\n")).unwrap()
+    };
+    write(&format!("{SECRET:?}"));
+    let daemon = Daemon::start(&["--config", file.to_str().unwrap()]);
+    let lets_in = |secret| {
+        let target = format!("/ws?token={}", token(secret, |_| {}));
+        WebSocket::ask(daemon.public, &target, &[]).is_ok()
+    };
+    assert!(lets_in(SECRET) && !lets_in(OTHER));
+    for (secrets, both) in [(format!("{OTHER:?}, {SECRET:?}"), true), (format!("{OTHER:?}"), false)] {
+        write(&secrets);
+        let before = daemon.events("reloaded");
+        daemon.signal("HUP");
+        crate::daemon::wait("the reload", || daemon.events("reloaded") > before);
+        assert!(lets_in(OTHER) && lets_in(SECRET) == both);
+    }
+    write("\"s3cret\"");
+    daemon.signal("HUP");
+    let line = daemon.wait_event("not_reloaded");
+    assert!(line.contains("auth_secret") && !line.contains("s3cret"), "{line}");
+    assert!(lets_in(OTHER), "what was there before stays");
+    for secret in [SECRET, OTHER] {
+        assert!(!daemon.log().contains(secret));
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
