@@ -130,7 +130,7 @@ struct Inbox {
     bytes: usize,
     directory: Directory,
     next_receipt: u64,
-    /// What was published under which idempotency key.
+    /// The publications of each idempotency key.
     repetitions: Repetitions,
     stopped: bool,
 }
