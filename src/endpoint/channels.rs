@@ -1,4 +1,4 @@
-//! What the admin API says of channels: which there are, how each stands, and what it has had.
+//! Channels in the admin API: which there are, how each stands, and what it has had.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -71,7 +71,8 @@ pub(super) fn list(head: &Head<'_>) -> Result<Answer, Refusal> {
     })))
 }
 
-/// What stands behind `/channels/`: a name, where what does not stand for itself is escaped, and perhaps `/history`.
+/// Answers a path behind `/channels/`: a name, in which anything that does not stand for itself is escaped, and perhaps
+/// `/history`.
 pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     let (name, of_history) = match path.strip_suffix("/history") {
         Some(name) => (name, true),
@@ -148,8 +149,10 @@ mod tests {
 
     #[test]
     fn a_page_of_history_to_the_letter() {
-        let info = ChannelInfo { channel: "c".into(), epoch: 7, offset: 9, first: 8, bytes: 5, subscribers: 1 };
-        let past = |offset, kind, payload: &'static [u8]| Past { offset, unix_ms: 5, kind, payload: payload.into() };
+        let info =
+            ChannelInfo { channel: "c".into(), epoch: 7, offset: 9, first: 8, bytes: 5, subscribers: 1 };
+        let past =
+            |offset, kind, payload: &'static [u8]| Past { offset, unix_ms: 5, kind, payload: payload.into() };
         let publications = vec![past(8, Kind::Text, b"\"\n"), past(9, Kind::Binary, b"\xff")];
         let history = History { publications, missed: Some(Gap { from: 3, to: 7 }) };
         let mut out = Vec::new();

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions};
+use crate::push::{
+    Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
+};
 
 use super::ConnId;
 use super::batch::Line;
@@ -117,7 +119,7 @@ pub struct List {
     pub limit: usize,
 }
 
-/// What takes a while to look for.
+/// A list that takes a while to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// Connections.
@@ -263,7 +265,7 @@ pub trait Control {
     /// How a channel stands.
     fn channel(&self, name: &str) -> Option<ChannelInfo>;
 
-    /// What a channel has had.
+    /// The publications that a channel has.
     fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)>;
 
     /// Sends to one connection.

@@ -194,7 +194,7 @@ pub static CHANNELS: Request = Request {
 pub static CHANNEL: Request =
     Request { listener: Listeners::Admin, method: "GET", path: "/channels/C", query: &[] };
 
-/// What a channel has had.
+/// The publications that a channel has.
 pub static HISTORY: Request = Request {
     listener: Listeners::Admin,
     method: "GET",

@@ -1,4 +1,4 @@
-//! What a channel has had, read back from its log.
+//! The publications of a channel, read back from its log.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ pub enum HistoryOrder {
 pub struct History<'a> {
     /// Those that were asked for and are here, in the order that was asked for.
     pub publications: Vec<Past<'a>>,
-    /// What was asked for and is gone.
+    /// Those that were asked for and are gone.
     pub missed: Option<Gap>,
 }
 
@@ -48,7 +48,7 @@ pub struct Past<'a> {
     pub offset: u64,
     /// When it came, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// What it is.
+    /// The type of its payload.
     pub kind: Kind,
     /// Its bytes, copied only where they lie at the ring's seam.
     pub payload: Cow<'a, [u8]>,
@@ -102,7 +102,8 @@ impl Channel {
 
 /// Bytes of a plain frame's header, and of its payload.
 fn decode((first, second): (&[u8], &[u8])) -> (usize, u64) {
-    let header: Vec<u8> = first.iter().chain(second).copied().take(crate::limits::FRAME_HEADER_BYTES_MAX).collect();
+    let header: Vec<u8> =
+        first.iter().chain(second).copied().take(crate::limits::FRAME_HEADER_BYTES_MAX).collect();
     frame::decode_server_header(&header).unwrap_or((header.len(), 0))
 }
 

@@ -6,7 +6,9 @@ use crate::endpoint::{ChannelInfo, ConnId, ConnectionInfo, Control, Kind, Stats,
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions};
+use crate::push::{
+    ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
+};
 
 use super::reactor::Reactor;
 use super::shared::{Batch, Command, Item, Wake};

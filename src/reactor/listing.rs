@@ -27,7 +27,7 @@ pub(super) struct Listing {
     goes_on: bool,
 }
 
-/// What is asked for, and what was found of it.
+/// A list that is asked for, and as much as was found of it.
 #[derive(Debug)]
 enum Made {
     Connections(List, Page),
@@ -44,7 +44,9 @@ impl<S: Socket> Reactor<S> {
                 (list.after.map_or(0, |id| id.slot() + 1), Made::Connections(list, Page::default()))
             }
             Wanted::Channels(list) => {
-                let next = list.after.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
+                let next = list
+                    .after
+                    .map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
                 (next, Made::Channels(list, ChannelPage::default()))
             }
         };

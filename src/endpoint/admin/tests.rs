@@ -273,10 +273,13 @@ fn channels_are_named_in_the_path() {
         assert!(status == 200 && answer.starts_with(expected), "{line}: {answer}");
     }
     assert_eq!((ask("GET /channels/404", b"").0, ask("GET /channels/404/history", b"").0), (404, 404));
-    for line in ["GET /channels/a%20b", "GET /channels/%ff", "GET /channels/a*", "GET /channels/a//history/"] {
+    for line in ["GET /channels/a%20b", "GET /channels/%ff", "GET /channels/a*", "GET /channels/a//history/"]
+    {
         assert_eq!(ask(line, b"").0 / 100, if line.contains("//") { 2 } else { 4 }, "{line}");
     }
-    for line in ["GET /channels/a/history?since=", "GET /channels/a/history?since=5", "GET /channels/a?limit=1"] {
+    for line in
+        ["GET /channels/a/history?since=", "GET /channels/a/history?since=5", "GET /channels/a?limit=1"]
+    {
         assert_eq!(ask(line, b"").0, 400, "{line}");
     }
     for line in ["POST /channels", "POST /channels/a", "POST /channels/a/history"] {
