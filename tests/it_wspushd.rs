@@ -21,6 +21,7 @@ mod fanout;
 mod handle;
 mod handshake;
 mod heartbeat;
+mod history;
 mod host;
 mod hostile_death;
 mod hostile_faults;

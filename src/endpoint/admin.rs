@@ -66,7 +66,8 @@ fn route(
             Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
-                let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels and /healthz";
+                let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels \
+                             and /healthz";
                 Err(Refusal::fixed(404, paths))
             }
         },

@@ -75,7 +75,7 @@ pub(super) struct Terms {
 pub(super) struct Beginning {
     /// The first publication that it gets.
     pub first: u64,
-    /// What has become of its own position, if it came with one.
+    /// Its own position, if it came with one: recovered or not.
     pub recovery: Option<Recovery>,
 }
 
