@@ -132,3 +132,67 @@ fn a_page_of_history_has_its_bounds() {
     assert_eq!(page(""), [1, 2], "256 KiB");
     assert_eq!(page("?reverse=yes"), [6], "a large one is alone");
 }
+
+#[test]
+fn forgotten_it_begins_anew_for_the_same_subscribers() {
+    let daemon = Daemon::start(&[]);
+    let mut client = WebSocket::open_at(&daemon, "/ws?channel=c");
+    let first = daemon.push_to("/push?channel=c", "secret");
+    assert_eq!(client.text(), "secret");
+    daemon.wait_delivered(&first);
+    assert_eq!(daemon.ask("DELETE", "/channels/d/history", &[], b"").status, 404);
+    let response = daemon.ask("DELETE", "/channels/c/history", &[], b"");
+    let info = response.json();
+    assert_eq!(response.status, 200, "{info}");
+    assert!(info["epoch"].as_u64() > first["epoch"].as_u64(), "{info}");
+    let expected = [("offset", 0), ("first", 1), ("bytes", 0), ("subscribers", 1)];
+    assert!(expected.iter().all(|(name, value)| info[name] == *value), "{info}");
+    assert_eq!(offsets(&get(&daemon, "/channels/c/history")), [0; 0]);
+    let gone = get(&daemon, &format!("/channels/c/history?since={}.0", first["epoch"]));
+    assert_eq!(gone.get("missed"), None, "nothing of this life of it is gone");
+    let second = daemon.push_to("/push?channel=c", "hello");
+    assert_eq!(
+        (&second["epoch"], &second["offset"], &second["recipients"]),
+        (&info["epoch"], &1.into(), &1.into())
+    );
+    assert_eq!(client.text(), "hello");
+    daemon.wait_delivered(&second);
+    // Everybody's channel as well, with nobody there and again.
+    daemon.push("to everybody");
+    assert_eq!(client.text(), "to everybody");
+    drop(client);
+    daemon.wait_connections(0);
+    for channel in ["broadcast", "c", "c"] {
+        let path = format!("/channels/{channel}/history");
+        assert_eq!(daemon.ask("DELETE", &path, &[], b"").status, 200, "{channel}");
+        assert_eq!(daemon.push_to(&format!("/push?channel={channel}"), "x")["offset"], 1);
+    }
+}
+
+#[test]
+fn a_laggard_is_told_that_it_has_lost_something() {
+    let daemon = Daemon::start(&["--slow-consumer", "close"]);
+    let narrow = WebSocket::open_narrow(&daemon, "/ws?channel=c");
+    let text = "x".repeat(200_000);
+    for _ in 0..3 {
+        daemon.push_to("/push?channel=c", &text);
+    }
+    daemon.wait_stats("the socket is full", |stats| stats["blocked"] == 1);
+    crate::daemon::wait("everything is offered", || {
+        daemon.ask("DELETE", "/channels/c/history", &[], b"").status == 200
+    });
+    let mut client = narrow;
+    // The frame under way comes whole.
+    assert_eq!(client.text().len(), text.len());
+    let (code, _) = loop {
+        match client.next() {
+            Some(frame) if frame.opcode == 8 => {
+                break (u16::from_be_bytes([frame.payload[0], frame.payload[1]]), ());
+            }
+            Some(frame) => assert_eq!(frame.payload.len(), text.len()),
+            None => panic!("no close frame"),
+        }
+    };
+    assert_eq!(code, 1013);
+    assert_eq!(daemon.push_to("/push?channel=c", "x")["offset"], 1);
+}

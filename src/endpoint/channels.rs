@@ -88,7 +88,20 @@ pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> R
             Query::read(head, requests::CHANNEL.query, Others::Refused)?;
             Ok(admin::json(200, &server.channel(&name).ok_or_else(no_channel)?))
         }
-        (true, _) => Err(admin::takes(&requests::HISTORY)),
+        (true, "DELETE") => {
+            Query::read(head, requests::FORGET.query, Others::Refused)?;
+            match server.forget_history(&name).ok_or_else(no_channel)? {
+                Ok(info) => Ok(admin::json(200, &info)),
+                Err(_) => {
+                    let reason = "publications are on their way to subscribers; try again";
+                    Err(Refusal::fixed(503, reason).with_headers(&[("Retry-After", "1")]))
+                }
+            }
+        }
+        (true, _) => {
+            let reason = "this path takes GET, HEAD, DELETE";
+            Err(Refusal::fixed(405, reason).with_headers(&[("Allow", "GET, HEAD, DELETE")]))
+        }
         (false, _) => Err(admin::takes(&requests::CHANNEL)),
     }
 }

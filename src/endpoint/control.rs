@@ -268,6 +268,9 @@ pub trait Control {
     /// The publications that a channel has.
     fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)>;
 
+    /// Lets a channel forget what was published there. `InboxFull`: something is on its way.
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>>;
+
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;
 

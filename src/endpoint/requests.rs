@@ -206,6 +206,10 @@ pub static HISTORY: Request = Request {
     ],
 };
 
+/// The end of what a channel has had.
+pub static FORGET: Request =
+    Request { listener: Listeners::Admin, method: "DELETE", path: "/channels/C/history", query: &[] };
+
 /// The end of one connection.
 pub static DISCONNECT: Request = Request {
     listener: Listeners::Admin,
@@ -237,6 +241,7 @@ pub static ALL: &[&Request] = &[
     &CHANNELS,
     &CHANNEL,
     &HISTORY,
+    &FORGET,
     &DISCONNECT,
     &HEALTH,
 ];

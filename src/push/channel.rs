@@ -130,7 +130,7 @@ impl Channel {
         std::iter::once(&self.plain).chain(self.others.iter().flatten().map(|ring| &**ring))
     }
 
-    fn rings_mut(&mut self) -> impl Iterator<Item = &mut Ring> {
+    pub(super) fn rings_mut(&mut self) -> impl Iterator<Item = &mut Ring> {
         std::iter::once(&mut self.plain).chain(self.others.iter_mut().flatten().map(|ring| &mut **ring))
     }
 
@@ -269,6 +269,16 @@ impl Channel {
             self.walk = Some(Walk { next: 0, head: self.log().head() });
         }
         self.walk
+    }
+
+    /// The position before which every subscriber has been offered everything.
+    pub(super) fn offered(&self) -> u64 {
+        self.offered
+    }
+
+    /// Lets the next walk visit everybody, though nothing was published: some have fallen off the log.
+    pub(super) fn look_again(&mut self) {
+        self.look_again = self.subscribers > 0;
     }
 
     /// Notes that the walk has visited everybody.

@@ -195,6 +195,12 @@ impl Log {
         lay(&mut self.ring, self.tail + first.len() as u64, second);
     }
 
+    /// Lets the next publication of an empty log have this offset.
+    pub fn count_from(&mut self, offset: u64) {
+        debug_assert!(self.ends.is_empty(), "offsets have no holes");
+        self.first_offset = offset;
+    }
+
     /// Evicts the publications before this offset.
     pub fn evict_before(&mut self, offset: u64) {
         self.evict_to(self.start_of(offset));

@@ -9,6 +9,7 @@
 //!
 //! May import: protocol, limits, error. It knows no socket and no clock.
 
+pub mod anew;
 pub mod budget;
 pub mod channel;
 pub mod channels;

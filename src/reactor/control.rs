@@ -157,6 +157,12 @@ impl<S: Socket> Control for Reactor<S> {
         Some((self.channel_info(id), self.channels.get(id).history(asked, self.now.unix_ms())))
     }
 
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
+        let id = self.channels.find(name)?;
+        let is_done = self.begin_anew(id);
+        Some(if is_done { Ok(self.channel_info(id)) } else { Err(PushError::InboxFull) })
+    }
+
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
         let publication = Publication::new(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {

@@ -9,7 +9,9 @@
 //! - those that only clients have opened have no more than a part of the table, and each address no more than its share
 //!   of that: the rest is the publishers'.
 
-use std::collections::{HashMap, HashSet};
+mod batches;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -182,65 +184,6 @@ impl Directory {
             self.set_need(key, Need::Publications);
         }
         Ok((place, forgotten))
-    }
-
-    /// The next place in each of these channels, in their order, or in none. A name may be there several times.
-    pub fn publish_all(
-        &mut self,
-        names: &[&str],
-        unix_us: u64,
-    ) -> Result<(Vec<Opened>, Vec<Forgotten>), NoChannel> {
-        // Those that are published to don't go for others.
-        for key in self.check_room(names)? {
-            self.set_need(key, Need::Publications);
-        }
-        let (mut places, mut gone) = (Vec::with_capacity(names.len()), Vec::new());
-        for name in names {
-            let (place, forgotten) = self.publish(Some(name), unix_us)?;
-            places.push(place);
-            gone.extend(forgotten);
-        }
-        Ok((places, gone))
-    }
-
-    /// Whether there is room for all of these channels; the idle ones among them.
-    fn check_room(&mut self, names: &[&str]) -> Result<HashSet<u32>, NoChannel> {
-        let (mut new, mut idle, mut expectant) = (HashSet::new(), HashSet::new(), HashSet::new());
-        for &name in names.iter().filter(|name| **name != DEFAULT_NAME) {
-            match self.names.get(name) {
-                None if !channel_name_ok(name) => return Err(NoChannel::BadName),
-                None => drop(new.insert(name)),
-                Some(&key) => match self.heads[key as usize].need {
-                    Need::Idle { .. } => drop(idle.insert(key)),
-                    Need::Publications => drop(expectant.insert(key)),
-                    Need::Subscribers => {}
-                },
-            }
-        }
-        let (max, here) = (self.max, self.heads.len() - (self.idle - idle.len()));
-        if here + new.len() < max.max(1) {
-            return Ok(idle);
-        }
-        self.refused.bump(ChannelRefusal::Full);
-        let later = here - (self.expectant - expectant.len()) + new.len();
-        Err(if later < max { NoChannel::NotYet } else { NoChannel::Full { max } })
-    }
-
-    /// Holds the newest offset of each of these channels against the one that somebody expects there.
-    pub fn check_newest(&self, names: &[&str], expected: u64) -> Result<(), PushError> {
-        for &name in names {
-            let head = match self.names.get(name) {
-                _ if name == DEFAULT_NAME => Some(&self.default),
-                Some(&key) => Some(&self.heads[key as usize]),
-                None if !channel_name_ok(name) => return Err(PushError::BadChannel),
-                None => None,
-            };
-            let (epoch, offset) = head.map_or((0, 0), |head| (head.epoch, head.next_offset - 1));
-            if offset != expected {
-                return Err(PushError::OffsetDiffers { channel: Arc::from(name), epoch, offset });
-            }
-        }
-        Ok(())
     }
 
     /// The channel of this name for a subscriber from an address, made if need be. It stays until it is

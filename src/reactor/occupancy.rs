@@ -73,6 +73,19 @@ impl<S: Socket> Reactor<S> {
         true
     }
 
+    /// Lets a channel forget what was published there, and begin another life. False: not now, as something is on its
+    /// way to subscribers.
+    pub(super) fn begin_anew(&mut self, id: ChannelId) -> bool {
+        let next = self.channels.get(id).log().next_offset();
+        if self.has_pending() || !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
+            return false;
+        }
+        let name = self.channels.get(id).name.clone();
+        let Some(epoch) = self.shared.begin_anew(&name, next, self.now.unix_us) else { return false };
+        self.channels.begin_anew(id, epoch, self.now.mono_us);
+        true
+    }
+
     fn remove_channel(&mut self, id: ChannelId) {
         self.channels.remove(id, self.now.mono_us, self.shared.keep_deliveries());
     }

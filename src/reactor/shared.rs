@@ -283,6 +283,12 @@ impl Shared {
         lock(&self.inbox).directory.vacate(channel, epoch, logged)
     }
 
+    /// For the reactor: another life of a channel begins, of which so much is logged. None: something is on its way
+    /// there.
+    pub fn begin_anew(&self, channel: &str, logged: u64, unix_us: u64) -> Option<u64> {
+        lock(&self.inbox).directory.begin_anew(channel, logged, unix_us)
+    }
+
     /// For the reactor: forgets the channel that has been idle longest, if it is `old` enough.
     pub fn forget_oldest(&self, old: impl FnOnce(&Opened) -> bool) -> Option<Forgotten> {
         lock(&self.inbox).directory.forget_oldest(old)

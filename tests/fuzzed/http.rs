@@ -198,6 +198,10 @@ impl Control for Fake {
         assert!((1..=1_000).contains(&asked.limit));
         Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
     }
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
+        self.changes += 1;
+        (name != "busy").then_some(self.channel(name)).ok_or(PushError::InboxFull).transpose()
+    }
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
         assert!(!publication.payload().is_empty());
         Ok(())

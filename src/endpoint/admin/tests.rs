@@ -61,6 +61,10 @@ impl Control for Fake {
         assert!((1..=1_000).contains(&asked.limit));
         Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
     }
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
+        self.0.push(format!("forget {name}"));
+        (name != "busy").then_some(self.channel(name)).ok_or(PushError::InboxFull).transpose()
+    }
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
         let (bytes, max) = (publication.payload().len(), 4_096);
         if bytes > max { Err(PushError::TooLarge { bytes, max, setting: "log_bytes" }) } else { Ok(()) }
@@ -282,7 +286,20 @@ fn channels_are_named_in_the_path() {
     {
         assert_eq!(ask(line, b"").0, 400, "{line}");
     }
-    for line in ["POST /channels", "POST /channels/a", "POST /channels/a/history"] {
+    assert_eq!(ask("DELETE /channels/a/history", b"").2, ["forget a"]);
+    assert_eq!(ask("DELETE /channels/404/history", b"").0, 404);
+    assert_eq!(ask("DELETE /channels/busy/history", b"").0, 503);
+    for line in ["DELETE /channels/a/history?since=head", "DELETE /channels/%20/history"] {
+        let (status, _, asked) = ask(line, b"");
+        assert_eq!((status, asked.len()), (400, 0), "{line}");
+    }
+    for line in [
+        "DELETE /channels",
+        "DELETE /channels/a",
+        "POST /channels",
+        "POST /channels/a",
+        "POST /channels/a/history",
+    ] {
         assert_eq!(ask(line, b"").0, 405, "{line}");
     }
 }
