@@ -157,6 +157,7 @@ impl Server {
         };
         let handler = handler(Handle { shared: shared.clone() });
         let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
+        reactor.load_state();
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
         reactor.set_verifier(verifier);

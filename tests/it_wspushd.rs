@@ -39,6 +39,7 @@ mod refusals;
 mod secrets;
 mod signals;
 mod slow_consumers;
+mod state_file;
 mod stats;
 mod syscalls;
 mod tls;

@@ -30,6 +30,7 @@ pub mod push_error;
 pub mod ring;
 pub mod rules;
 pub mod since;
+pub mod state;
 pub mod terms;
 
 pub use budget::Room;

@@ -51,6 +51,7 @@ pub mod shares;
 pub mod slot;
 pub mod socket;
 pub mod stamp;
+mod state_file;
 mod strangers;
 mod subscriptions;
 mod sweep;

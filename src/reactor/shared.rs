@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
+use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT};
 
 use super::addresses::Network;
@@ -281,6 +282,20 @@ impl Shared {
     /// For the reactor: nobody is subscribed to this channel, of which so much is logged.
     pub fn vacate(&self, channel: &str, epoch: u64, logged: Option<u64>) -> Vacated {
         lock(&self.inbox).directory.vacate(channel, epoch, logged)
+    }
+
+    /// For the reactor: the channels as a predecessor has left them, and the numbers that go on.
+    pub fn restore(&self, heads: impl Iterator<Item = Opened>, counters: Counters) {
+        let mut inbox = lock(&self.inbox);
+        heads.for_each(|head| inbox.directory.restore(head));
+        inbox.directory.no_epoch_before(counters.last_epoch);
+        inbox.next_receipt = inbox.next_receipt.max(counters.next_receipt);
+    }
+
+    /// For the reactor: the numbers that go on in a successor.
+    pub fn counters(&self) -> Counters {
+        let inbox = lock(&self.inbox);
+        Counters { next_receipt: inbox.next_receipt, last_epoch: inbox.directory.last_epoch() }
     }
 
     /// For the reactor: another life of a channel begins, of which so much is logged. None: something is on its way

@@ -7,7 +7,7 @@ use crate::config::channel_name_ok;
 use crate::metrics::ChannelRefusal;
 use crate::push::{DEFAULT_NAME, FIRST_OFFSET, PushError};
 
-use super::{Directory, Forgotten, Head, Need, NoChannel, Opened};
+use super::{Directory, Forgotten, Head, IDLE, Need, NoChannel, Opened};
 
 impl Directory {
     /// The next place in each of these channels, in their order, or in none. A name may be there several times.
@@ -81,6 +81,29 @@ impl Directory {
         (head.epoch, head.next_offset) = (epoch, FIRST_OFFSET);
         self.last_epoch = epoch;
         Some(epoch)
+    }
+
+    /// A channel as a predecessor has left it. Before there is any but the default one.
+    pub fn restore(&mut self, Opened { name, epoch, next_offset }: Opened) {
+        self.last_epoch = self.last_epoch.max(epoch);
+        if &*name == DEFAULT_NAME {
+            (self.default.epoch, self.default.next_offset) = (epoch, next_offset);
+            return;
+        }
+        let head = Head { name: name.clone(), epoch, next_offset, need: IDLE, opener: None };
+        let key = self.heads.insert(head) as u32;
+        self.link(key);
+        self.names.insert(name, key);
+    }
+
+    /// The newest epoch that was given to a channel is no less than this one.
+    pub fn no_epoch_before(&mut self, epoch: u64) {
+        self.last_epoch = self.last_epoch.max(epoch);
+    }
+
+    /// The newest epoch that was given to a channel.
+    pub fn last_epoch(&self) -> u64 {
+        self.last_epoch
     }
 
     fn head(&self, name: &str) -> Option<&Head> {
