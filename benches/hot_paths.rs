@@ -71,7 +71,7 @@ fn handshakes(c: &mut Criterion) {
             out.clear();
             let (head, _) = head::parse(black_box(support::REQUEST), 8_192).unwrap().unwrap();
             let upgrade = handshake::check(&head).unwrap();
-            handshake::respond(upgrade.key, None, None, &mut out);
+            handshake::respond(upgrade.key, None, None, |_| {}, &mut out);
         });
     });
 }
@@ -99,5 +99,39 @@ fn flush(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, codec, handshakes, log, flush);
+/// Tokens as they come with a handshake: good ones, and one whose signature is another token's.
+#[cfg(feature = "auth")]
+fn tokens(c: &mut Criterion) {
+    use wspush::auth::{Claims, Jwks, Rules, Verifier, issue};
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    // RFC 7515 appendix A.3, and within its time.
+    const ES256: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNv\
+                         bS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxf\
+                         KTUJqPP3-Kg6NU1Q";
+    const NOW_S: u64 = 1_300_819_000;
+    let keys = br#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+    let mut verifier = Verifier::new(Rules::default());
+    verifier.add_secret(SECRET).unwrap();
+    verifier.set_published(Jwks::read(keys).unwrap());
+    let claims = |user: &str| Claims { user: Some(user.to_owned()), ..Claims::default() };
+    let hs256 = issue(SECRET, &claims("ann"), &Rules::default(), NOW_S).unwrap();
+    let other = issue(SECRET, &claims("bob"), &Rules::default(), NOW_S).unwrap();
+    let forged = hs256[..=hs256.rfind('.').unwrap()].to_owned() + other.rsplit('.').next().unwrap();
+    let mut group = c.benchmark_group("token");
+    for (name, token, is_good) in
+        [("HS256", hs256.as_str(), true), ("ES256", ES256, true), ("HS256 forged", &forged, false)]
+    {
+        group.bench_function(name, |b| {
+            b.iter(|| assert_eq!(verifier.check(black_box(token), NOW_S).outcome.is_ok(), is_good));
+        });
+    }
+    group.finish();
+}
+
+#[cfg(not(feature = "auth"))]
+fn tokens(_: &mut Criterion) {}
+
+criterion_group!(benches, codec, handshakes, tokens, log, flush);
 criterion_main!(benches);

@@ -51,6 +51,8 @@ pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receip
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, PublishTerms, PushError, PushOptions};
+pub use push::{
+    Delivery, Message, NoPosition, NoSince, Position, PublishTerms, PushError, PushOptions, Since,
+};
 pub use server::{Handle, Server, StartError};
 pub use tls::TlsError;

@@ -18,7 +18,7 @@ use crate::endpoint::{ConnId, Handler, Published, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions};
+use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions, Since};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
@@ -314,9 +314,14 @@ impl Handle {
 
     /// Lets a connection receive a channel from now on.
     pub fn subscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
+        self.subscribe_since(conn, channel, Since::Head)
+    }
+
+    /// Lets a connection receive a channel from there on. Nothing happens if it does already.
+    pub fn subscribe_since(&self, conn: ConnId, channel: &str, since: Since) -> Result<(), PushError> {
         check_conn(conn)?;
         check_channel(channel)?;
-        self.shared.command(Command::Subscribe { conn, channel: channel.to_owned() })
+        self.shared.command(Command::Subscribe { conn, channel: channel.to_owned(), since })
     }
 
     /// Lets it receive the channel no more.

@@ -36,6 +36,7 @@ mod limits;
 mod publishing;
 mod push;
 mod refusals;
+mod resume;
 mod secrets;
 mod signals;
 mod slow_consumers;

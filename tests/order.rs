@@ -9,7 +9,7 @@ use crate::sim::client::{Heard, Reader, Role, padding};
 use crate::sim::dice::Dice;
 use crate::sim::world::{World, text};
 use wspush::config::SlowConsumer;
-use wspush::push::LogLimits;
+use wspush::push::{LogLimits, Since};
 use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, Message};
 
@@ -187,7 +187,7 @@ fn thread(world: &mut World, steps: usize) -> Vec<Deed> {
                 deeds.push(Deed::Direct(n, k));
             }
             26..=31 => {
-                command(Command::Subscribe { conn, channel: channel.clone() });
+                command(Command::Subscribe { conn, channel: channel.clone(), since: Since::Head });
                 deeds.push(Deed::Join(n, channel));
             }
             32..=37 => {

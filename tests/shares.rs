@@ -4,6 +4,7 @@ use crate::sim::client::{Client, Reader, Role, Stage, padding};
 use crate::sim::dice::Dice;
 use crate::sim::world::{World, text};
 use wspush::metrics::{ChannelEnd, ChannelRefusal, CloseReason, RefuseReason};
+use wspush::push::Since;
 use wspush::reactor::{Command, ListenerRole, Wake};
 use wspush::{Config, PushError};
 
@@ -163,7 +164,10 @@ fn who_is_about_to_be_subscribed_gets_what_the_same_thread_publishes_then() {
     publish(&world, "public.b").expect("taken");
     everybody_acts(&mut world);
     let conn = world.clients[n].conn.expect("open");
-    world.shared.command(Command::Subscribe { conn, channel: "public.a".to_owned() }).expect("room");
+    world
+        .shared
+        .command(Command::Subscribe { conn, channel: "public.a".to_owned(), since: Since::Head })
+        .expect("room");
     let heard = publish(&world, "public.a").expect("taken");
     for other in 0..3 {
         // None of them takes the place of the one that is waited for.

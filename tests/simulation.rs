@@ -51,5 +51,6 @@ fn simulation() {
     let total = total.into_inner().expect("nobody has panicked");
     println!("{total:?}");
     assert_eq!(total.deflated > 0, cfg!(feature = "deflate"), "{total:?}");
+    assert!(total.comebacks.recovered > 0 && total.comebacks.missed > 0, "{total:?}");
     assert!(total.rests_saved > 0 && total.slow_cut > 0 && total.goodbyes_unread > 0, "{total:?}");
 }

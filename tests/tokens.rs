@@ -2,6 +2,8 @@
 #![cfg(feature = "auth")]
 
 use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::daemon::{Daemon, Http, WebSocket};
@@ -161,4 +163,61 @@ fn keys_are_changed_while_the_server_runs() {
         assert!(!daemon.log().contains(secret));
     }
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Runs `wspushd token ..`: its exit status, what it prints and what it complains of.
+fn run(args: &[&str], secret: &str, input: &str) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wspushd"));
+    command.args(args).env("WSPUSH_AUTH", "required").env("WSPUSH_AUTH_SECRET", secret);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended without reading it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn an_operator_makes_and_checks_tokens() {
+    let args = ["token", "new", "--user", "ann", "--expires=90s", "--channel", "inbox:ann", "--channel", "b"];
+    let more = ["--allow", "news.*", "--publish=*", "--info", "{\"a\": 1}", "--auth-audience", "push"];
+    let (code, token, errors) = run(&[&args[..], &more].concat(), SECRET, "");
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let audience = ["--auth-audience", "push"];
+    let (code, said, errors) = run(&[&["token", "check"][..], &audience].concat(), SECRET, &token);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let (valid, rest) = said.split_once('\n').unwrap();
+    assert!(valid.starts_with("valid until 20") && valid.ends_with(" s from now"), "{valid}");
+    let expected = "user: ann\nchannels: inbox:ann b\nallow: news.*\npublish: *\ninfo: {\"a\": 1}\n";
+    assert_eq!(rest, expected);
+    let daemon = start(&audience);
+    assert!(WebSocket::ask(daemon.public, &format!("/ws?token={}", token.trim()), &[]).is_ok());
+    let (code, said, errors) = run(&["token", "check"], OTHER, &token);
+    assert_eq!((code, said.as_str()), (Some(1), ""));
+    assert!(errors.starts_with("wspushd: the token's signature is not by a configured key"), "{errors}");
+    assert!(!errors.contains(token.trim()) && !errors.contains(OTHER));
+}
+
+#[test]
+fn an_operator_is_told_what_is_wrong() {
+    for (args, said) in [
+        (&["token"][..], "the first word behind token is new or check"),
+        (&["token", "make"], "the first word behind token is new or check"),
+        (&["token", "new", "--user"], "--user needs a value"),
+        (&["token", "new", "--expires", "soon"], "--expires is no time like 90s"),
+        (
+            &["token", "new", "--channel", "a b"],
+            "the token's channels has as entry 1 what is not a channel's name",
+        ),
+        (&["token", "new", "--info", "{"], "the token's info is not JSON"),
+        (&["token", "new", "--nonsense"], "unknown flag \"--nonsense\""),
+        (&["token", "check", "eyJhbGciOiJub25lIn0.e30."], "the first argument is no flag"),
+    ] {
+        let (code, printed, errors) = run(args, SECRET, "");
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{args:?}");
+        assert!(errors.contains(said) && !errors.contains("eyJ") && !errors.contains(SECRET), "{errors}");
+    }
+    let (code, help, _) = run(&["token", "--help"], SECRET, "");
+    assert!(code == Some(0) && help.contains("wspushd token check"), "{help}");
 }

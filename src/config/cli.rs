@@ -144,7 +144,10 @@ fn unreadable(why: String) -> InvocationEnd {
 }
 
 fn help() -> String {
-    let mut text = String::from("A WebSocket push server\n\nUsage: wspushd [OPTIONS]\n\nInvocation:\n");
+    let mut text = String::from(
+        "A WebSocket push server\n\nUsage: wspushd [OPTIONS]\n       wspushd token new|check (see wspushd token \
+         --help)\n\nInvocation:\n",
+    );
     for own in OWN {
         let short = own.short.map_or_else(|| "   ".to_owned(), |letter| format!("-{letter},"));
         let _ = writeln!(text, "  {short} {}\n          {}", own.written, own.help);

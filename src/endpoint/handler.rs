@@ -7,7 +7,7 @@ use crate::auth::Claims;
 use crate::config::Config;
 use crate::protocol::close::CloseCode;
 use crate::protocol::handshake::Upgrade;
-use crate::push::{Kind, Message, PushOptions};
+use crate::push::{Kind, Message, PushOptions, Since};
 
 use super::ConnId;
 
@@ -157,21 +157,24 @@ pub struct Accept {
     pub broadcast: bool,
     /// Channels it receives as well.
     pub channels: Vec<String>,
+    /// From where on it receives some of them, or the default channel (`broadcast`). For the others that is where the
+    /// client wants it (`since`), and otherwise what is published from now on.
+    pub since: Vec<(String, Since)>,
     /// The subprotocol; None: the first one offered that the configuration lists.
     pub protocol: Option<String>,
 }
 
 impl Default for Accept {
     fn default() -> Accept {
-        Accept { user: None, broadcast: true, channels: Vec::new(), protocol: None }
+        Accept { user: None, broadcast: true, channels: Vec::new(), since: Vec::new(), protocol: None }
     }
 }
 
 /// An order that a callback gives beyond its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Receive this channel from now on.
-    Subscribe(String),
+    /// Receive this channel from there on.
+    Subscribe(String, Since),
     /// Receive it no more.
     Unsubscribe(String),
     /// Close the connection.
@@ -288,9 +291,14 @@ impl<'a> Session<'a> {
         self.closed = true;
     }
 
-    /// Subscribes the connection to a channel.
+    /// Subscribes the connection to a channel, from now on.
     pub fn subscribe(&mut self, channel: impl Into<String>) {
-        self.action(Action::Subscribe(channel.into()));
+        self.subscribe_since(channel, Since::Head);
+    }
+
+    /// Subscribes the connection to a channel, from there on. Nothing happens if it is subscribed already.
+    pub fn subscribe_since(&mut self, channel: impl Into<String>, since: Since) {
+        self.action(Action::Subscribe(channel.into(), since));
     }
 
     /// Ends a subscription.
@@ -329,8 +337,9 @@ impl<'a> Session<'a> {
 /// }
 /// ```
 pub trait Handler: Send {
-    /// Whether there is a host behind it. Then the query's parameters are its own to read, but for `channel` and
-    /// `refusals`, and unless `origins` is set only pages of the server's own origin may connect. Only `()` says no.
+    /// Whether there is a host behind it. Then the query's parameters are its own to read, but for `channel`, `since`,
+    /// `broadcast` and `refusals`, and unless `origins` is set only pages of the server's own origin may connect. Only
+    /// `()` says no.
     fn is_host(&self) -> bool {
         true
     }

@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod batch;
+pub mod beginnings;
 pub mod channels;
 pub mod chat;
 pub mod conn_id;
@@ -26,6 +27,7 @@ pub mod query;
 pub mod refusals;
 pub mod requests;
 
+pub use beginnings::Beginnings;
 pub use channels::ChannelInfo;
 pub use conn_id::ConnId;
 pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};

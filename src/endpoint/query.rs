@@ -99,6 +99,11 @@ impl<'a> Query<'a> {
         self.values.iter().filter(move |(known, _)| known.name == name).map(|(_, value)| &**value)
     }
 
+    /// All of them by their names, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.values.iter().map(|(known, value)| (known.name, &**value))
+    }
+
     /// The number that a parameter is.
     pub fn number(&self, name: &str) -> Option<u64> {
         // That it is one was seen when it was read.

@@ -28,7 +28,7 @@ pub fn asks_for_close(head: &Head<'_>) -> bool {
 pub fn respond(upgrade: &Upgrade<'_>, refusal: &Refusal, subprotocols: &[String], out: &mut Vec<u8>) {
     // A browser that has offered subprotocols takes no 101 without one of them for an answer.
     let protocol = upgrade.choose(subprotocols).or_else(|| upgrade.protocols().next());
-    handshake::respond(upgrade.key, protocol, None, out);
+    handshake::respond(upgrade.key, protocol, None, |_| {}, out);
     encode_close(close_code(refusal.status), &refusal.reason, out);
 }
 

@@ -66,6 +66,15 @@ pub static WS: Request = Request {
             value: Value::Channel,
             meaning: "receives this channel as well as the default one",
         },
+        Parameter {
+            name: "since",
+            times: Times::Repeatable,
+            value: Value::Since,
+            meaning: "from where on, for the `channel` in front of it, or for the default one if there is none: \
+                      `E.O` (behind this position), `earliest`, `last:N`, `time:UNIX_MS`, `latest`; without it, or \
+                      with `head`, from now on",
+        },
+        optional("broadcast", Value::Choice(&["no"]), "`no`: does not receive the default channel"),
         REFUSALS,
         TOKEN,
     ],

@@ -164,9 +164,15 @@ pub fn accept_key(key: &str) -> [u8; 28] {
     accept
 }
 
-/// Appends the 101 response, with the extension if it was agreed on. A protocol that is no token, and so could break
-/// out of its line, is left out.
-pub fn respond(key: &str, protocol: Option<&str>, deflate: Option<Agreement>, out: &mut Vec<u8>) {
+/// Appends the 101 response, with the extension if it was agreed on, and with more fields, each with a line's end in
+/// front. A protocol that is no token, and so could break out of its line, is left out.
+pub fn respond(
+    key: &str,
+    protocol: Option<&str>,
+    deflate: Option<Agreement>,
+    fields: impl FnOnce(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
     const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                           Sec-WebSocket-Accept: ";
     let protocol = protocol.filter(|protocol| {
@@ -183,5 +189,6 @@ pub fn respond(key: &str, protocol: Option<&str>, deflate: Option<Agreement>, ou
     if let Some(agreement) = deflate {
         agreement.respond(out);
     }
+    fields(out);
     out.extend_from_slice(b"\r\n\r\n");
 }

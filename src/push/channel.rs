@@ -8,6 +8,7 @@ use super::form::{Encoded, Form, Lens};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
 use super::place::Place;
+use super::position::Position;
 use super::ring::Ring;
 use super::rules::ChannelRules;
 
@@ -67,6 +68,10 @@ pub struct Channel {
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
     offered: u64,
+    /// Subscribers that have entered behind the head, and were not offered anything yet, stand no earlier than here.
+    pub(super) awaited: u64,
+    /// Connections that are about to enter.
+    pub expected: u32,
     /// The log has given up what somebody may still have to get: the walk goes and sees.
     look_again: bool,
     /// The fate of a subscriber that falls off the log.
@@ -91,6 +96,8 @@ impl Channel {
             used_ms: now_ms,
             queued: false,
             unsettled: false,
+            awaited: u64::MAX,
+            expected: 0,
             look_again: false,
             fallen: Passage::Gone,
             rules: ChannelRules::default(),
@@ -145,7 +152,17 @@ impl Channel {
     /// slow consumer. It also keeps cursors resolvable: see [`Cursor`].
     #[inline]
     pub fn has_room(&self, lens: Lens) -> bool {
-        self.subscribers == 0 || self.tail_after(lens) <= self.offered
+        self.subscribers == 0 || self.tail_after(lens) <= self.held_from()
+    }
+
+    /// Position from which on nothing may be evicted yet.
+    fn held_from(&self) -> u64 {
+        self.offered.min(self.awaited)
+    }
+
+    /// Notes that all who have entered were offered what they have come back for.
+    pub fn end_awaited(&mut self) {
+        self.awaited = u64::MAX;
     }
 
     /// Where the plain ring's tail will be once a publication of this size has been appended. All forms have the same
@@ -208,14 +225,15 @@ impl Channel {
         self.rings().any(|ring| !ring.midway.is_empty())
     }
 
-    /// Whether nobody needs it: no subscriber, and none that has left and is still to get something.
+    /// Whether nobody needs it: no subscriber, none that is about to come, and none that has left and is still to get
+    /// something.
     pub fn is_deserted(&self) -> bool {
-        self.subscribers == 0 && self.rings().all(|ring| ring.owed == 0)
+        self.subscribers == 0 && self.expected == 0 && self.rings().all(|ring| ring.owed == 0)
     }
 
     /// Whether it has something to give up that every subscriber was offered.
     pub(super) fn can_give_up_half(&self) -> bool {
-        self.log().publications() > 0 && (self.subscribers == 0 || self.log().half() <= self.offered)
+        self.log().publications() > 0 && (self.subscribers == 0 || self.log().half() <= self.held_from())
     }
 
     /// Whether the newest publication would go, though somebody may still have to skip to it.
@@ -330,6 +348,14 @@ impl Channel {
         if self.members.capacity() > 64 && self.members.len() < self.members.capacity() / 4 {
             self.members.shrink_to(self.members.len() * 2);
         }
+    }
+
+    /// Where a subscriber with its cursor there stands, in the form that it takes: it has everything up to that. None:
+    /// it has fallen off.
+    pub fn position(&self, cursor: Cursor, form: Form) -> Option<Position> {
+        let log = self.log_in(form)?;
+        let (next, _) = log.offset_at(log.position(cursor)?);
+        Some(Position { epoch: self.epoch, offset: next - 1 })
     }
 
     /// Accounts for a subscriber that leaves with its cursor there, in the form that it took.

@@ -93,6 +93,9 @@ impl Channel {
         }
         let Beginning { first, recovery } = beginning;
         let copied_bytes = self.reach_back(form, first);
+        if first < self.log().next_offset() {
+            self.awaited = self.awaited.min(self.log().start_of(first));
+        }
         self.subscribers += 1;
         let (ring, ledger, _) = self.parts(form);
         let cursor = ring.join(first);

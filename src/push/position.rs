@@ -7,6 +7,14 @@ use std::str::FromStr;
 ///
 /// Offsets are dense and begin at 1, so offset 0 means that it has none yet. Each position is written in just one way,
 /// decimal and without leading zeros: equal positions are equal text.
+///
+/// ```
+/// use wspush::Position;
+///
+/// let position: Position = "1795257271813595.42".parse()?;
+/// assert_eq!((position.epoch, position.offset), (1_795_257_271_813_595, 42));
+/// # Ok::<(), wspush::NoPosition>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     /// Which life of the channel.
@@ -16,6 +24,12 @@ pub struct Position {
 }
 
 /// A text that is no position.
+///
+/// ```
+/// use wspush::{NoPosition, Position};
+///
+/// assert_eq!("1.02".parse::<Position>(), Err(NoPosition));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoPosition;
 

@@ -7,6 +7,15 @@ use super::position::{Position, decimal};
 use crate::limits::{LOG_PUBLICATIONS, UNIX_MS_MAX};
 
 /// The beginning of a subscription. As text: `E.O`, `head`, `earliest`, `last:N`, `time:UNIX_MS` or `latest`.
+///
+/// ```
+/// use wspush::{Accept, Since};
+///
+/// // Everybody begins with the ten newest, whatever `since` says.
+/// let since = vec![("news".to_owned(), Since::Last(10))];
+/// let accept = Accept { channels: vec!["news".to_owned()], since, ..Accept::default() };
+/// # assert_eq!("last:10".parse(), Ok(Since::Last(10)));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Since {
     /// Behind this position: with what its owner has missed.
@@ -25,6 +34,12 @@ pub enum Since {
 }
 
 /// A text that names no beginning.
+///
+/// ```
+/// use wspush::{NoSince, Since};
+///
+/// assert_eq!("last:0".parse::<Since>(), Err(NoSince::Last));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSince {
     /// None of the forms.

@@ -6,6 +6,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::message::Assembly;
 
 use super::addresses::network_of;
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
@@ -39,23 +40,24 @@ impl<S: Socket> Reactor<S> {
             let Some(victim) = self.shares.chunks.victim(index as u32, chunks, from) else { return false };
             self.work.charge(WorkKind::Frames, DEADLINE);
             self.metrics.gave_way += 1;
-            self.lose_input(victim, "out of assembly memory");
+            let _ = self.lose_input(victim, "out of assembly memory");
             debug_assert_eq!(self.shares.chunks.held_by(victim as u32), 0);
         }
         true
     }
 
     /// Others need what has come from a connection in part, or waits: it gets 503, or is closed.
-    pub(super) fn lose_input(&mut self, index: usize, reason: &'static str) {
+    pub(super) fn lose_input(&mut self, index: usize, reason: &'static str) -> Result<(), Gone> {
         // Those of the connection at hand are not for this one.
         let replies = std::mem::take(&mut self.scratch.replies);
-        if self.connections.slots[index].phase == Phase::Http {
+        let told = if self.connections.slots[index].phase == Phase::Http {
             self.drop_input(index);
-            self.refuse_unfinished(index, reason);
+            self.refuse_unfinished(index, reason)
         } else {
-            self.end_message(index, CloseCode::TRY_AGAIN_LATER, reason, CloseReason::Overload);
-        }
+            self.end_message(index, CloseCode::TRY_AGAIN_LATER, reason, CloseReason::Overload)
+        };
         self.scratch.replies = replies;
+        told
     }
 
     /// A message that has begun has `message_ms` for the rest.
@@ -81,17 +83,22 @@ impl<S: Socket> Reactor<S> {
         if begun_ms(slot).is_some_and(is_late) {
             let code = CloseCode::POLICY_VIOLATION;
             let reason = "the message did not arrive in time (message_ms)";
-            self.end_message(index, code, reason, CloseReason::Unfinished);
+            let _ = self.end_message(index, code, reason, CloseReason::Unfinished);
         }
     }
 
     /// Ends a connection in the middle of a message: what still comes of that is not understood any more.
-    fn end_message(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+    fn end_message(
+        &mut self,
+        index: usize,
+        code: CloseCode,
+        reason: &str,
+        cause: CloseReason,
+    ) -> Result<(), Gone> {
         self.drop_input(index);
-        self.begin_close(index, code, reason, cause);
-        if let Some(slot) = self.connections.slots.get_mut(index) {
-            slot.flags.set(Flags::IGNORE_INPUT, true);
-        }
+        self.begin_close(index, code, reason, cause)?;
+        self.connections.slots[index].flags.set(Flags::IGNORE_INPUT, true);
+        Ok(())
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Audit {
     pub logs_halved: u64,
     /// Name, epoch and next offset (0: nothing was ever logged) of every channel.
     pub channels: Vec<(String, u64, u64)>,
+    /// Name, epoch and offset of the oldest publication of every channel.
+    pub first_offsets: Vec<(String, u64, u64)>,
 }
 
 /// Counts a connection by what it does.
@@ -109,6 +111,7 @@ impl<S: Socket> Reactor<S> {
         for (id, channel) in self.channels.iter() {
             let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
+            audit.first_offsets.push((channel.name.to_string(), channel.epoch, channel.log().first_offset()));
             self.audit_channel(id, channel);
         }
         audit

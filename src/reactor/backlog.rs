@@ -9,6 +9,7 @@ use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 
 use super::addresses::network_of;
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
@@ -89,26 +90,19 @@ impl<S: Socket> Reactor<S> {
     fn lose_what_waits(&mut self, index: usize) {
         self.work.charge(WorkKind::Send, DEADLINE);
         self.metrics.gave_way += 1;
-        let slot = &self.connections.slots[index];
-        let serial = slot.serial;
-        if slot.flags.any(Flags::BLOCKED_OR_TLS) {
-            self.overloaded(index, true);
+        if self.connections.slots[index].flags.any(Flags::BLOCKED_OR_TLS) {
+            let _ = self.overloaded(index, true);
             return;
         }
-        self.lose_input(index, "no memory left for what waits (backlog_bytes_max)");
-        if self
-            .connections
-            .slots
-            .get(index)
-            .is_some_and(|slot| slot.serial == serial && slot.backlog_bytes() > 0)
-        {
+        let told = self.lose_input(index, "no memory left for what waits (backlog_bytes_max)");
+        if told.is_ok() && self.connections.slots[index].backlog_bytes() > 0 {
             self.remove(index, CloseReason::Overload);
         }
     }
 
     /// There is no room for what would have to wait at this connection: says so if a frame boundary allows it, and
-    /// closes it. False: it is gone.
-    pub(super) fn overloaded(&mut self, index: usize, mid_frame: bool) -> bool {
+    /// closes it.
+    pub(super) fn overloaded(&mut self, index: usize, mid_frame: bool) -> Result<(), Gone> {
         let id = self.connections.slots[index].id(index);
         let fields: [(&str, &dyn std::fmt::Display); 2] =
             [("conn", &id), ("backlog_bytes_max", &self.config.backlog_bytes_max)];
@@ -116,7 +110,7 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].phase {
             Phase::Open if !mid_frame => {
                 let code = CloseCode::TRY_AGAIN_LATER;
-                self.begin_close(index, code, "the server is short of memory", CloseReason::Overload);
+                return self.begin_close(index, code, "the server is short of memory", CloseReason::Overload);
             }
             Phase::Open | Phase::Closing => self.remove(index, CloseReason::Overload),
             Phase::Http | Phase::Admin => {
@@ -125,6 +119,6 @@ impl<S: Socket> Reactor<S> {
                 self.remove(index, CloseReason::Overload);
             }
         }
-        self.connections.slots.contains(index)
+        Err(Gone)
     }
 }

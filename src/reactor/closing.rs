@@ -9,6 +9,7 @@ use crate::protocol::message;
 use crate::push::{ChannelId, Passage};
 
 use super::addresses::NOWHERE;
+use super::connections::Gone;
 use super::ending::CLOSE_WAITS;
 use super::reactor::Reactor;
 use super::slot::{Ending, Flags, Phase, Slot};
@@ -47,15 +48,21 @@ impl<S: Socket> Reactor<S> {
     /// Closes a connection as somebody has asked for it: behind everything that was published before.
     pub(super) fn close_in_order(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
         if self.bring_up_to_date(index, None) {
-            self.begin_close(index, code, reason, cause);
+            let _ = self.begin_close(index, code, reason, cause);
         }
     }
 
     /// Says the end as the transport does, after the frame under way and what waits for this connection, and lets
     /// the peer answer if that is its turn.
-    pub(super) fn begin_close(&mut self, index: usize, code: CloseCode, reason: &str, cause: CloseReason) {
+    pub(super) fn begin_close(
+        &mut self,
+        index: usize,
+        code: CloseCode,
+        reason: &str,
+        cause: CloseReason,
+    ) -> Result<(), Gone> {
         if self.connections.slots[index].phase != Phase::Open {
-            return;
+            return Ok(());
         }
         self.keep_frame_under_way(index);
         self.leave_channels(index);
@@ -75,10 +82,10 @@ impl<S: Socket> Reactor<S> {
                 slot.flags.set(Flags::OUTBOX, true);
                 slot.extra_mut().outbox.get_or_insert_default().close = true;
             });
-        } else if !self.push_out(index, &transport.close(code, reason)) {
-            return;
+        } else {
+            self.push_out(index, &transport.close(code, reason))?;
         }
-        self.await_close_written(index);
+        self.await_close_written(index)
     }
 
     /// Gives back what half a request or message holds.

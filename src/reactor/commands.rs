@@ -127,7 +127,7 @@ impl<S: Socket> Reactor<S> {
                     self.bring_up_to_date(index, None);
                 }
             }
-            Command::Subscribe { conn, channel } => match self.subscribe(conn, &channel) {
+            Command::Subscribe { conn, channel, since } => match self.subscribe(conn, &channel, since) {
                 // Who has gone meanwhile needs nothing.
                 Ok(()) | Err(NotSubscribed::NoSuchConnection) => {}
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
@@ -258,7 +258,7 @@ impl<S: Socket> Reactor<S> {
         }
         if self.has_room_to_wait(index, list)
             && self.bring_up_to_date(index, None)
-            && self.push_out(index, frame)
+            && self.push_out(index, frame).is_ok()
         {
             Ok(())
         } else {
@@ -278,7 +278,7 @@ impl<S: Socket> Reactor<S> {
     /// Writes a callback's replies to its connection, which is not read while they wait.
     pub(super) fn reply_to(&mut self, conn: ConnId, frames: &[u8]) {
         if let Some(index) = self.find_open(conn)
-            && self.push_out(index, frames)
+            && self.push_out(index, frames).is_ok()
         {
             self.pause_if_blocked(index);
         }

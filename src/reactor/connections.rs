@@ -40,6 +40,10 @@ impl Census {
     }
 }
 
+/// The connection at hand is gone, its slot free: nothing more can be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gone;
+
 /// All connections.
 pub(super) struct Connections<S> {
     pub slots: Slab<Slot<S>>,
@@ -95,6 +99,11 @@ impl<S> Connections<S> {
     /// Whether a connection is still there.
     pub fn has(&self, index: usize, serial: u32) -> bool {
         self.slots.get(index).is_some_and(|slot| slot.serial == serial)
+    }
+
+    /// Whether the connection at hand has outlived what was done for others, or for itself by way of its id.
+    pub fn there(&self, index: usize) -> Result<(), Gone> {
+        if self.slots.contains(index) { Ok(()) } else { Err(Gone) }
     }
 
     /// Counts a connection whose socket is full, or no longer.

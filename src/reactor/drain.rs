@@ -158,7 +158,7 @@ impl<S: Socket> Reactor<S> {
             let (code, reason) = (CloseCode::GOING_AWAY, "the server is going away");
             self.close_in_order(index, code, reason, CloseReason::GoingAway);
         } else {
-            self.finish(index);
+            let _ = self.finish(index);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::metrics::CloseReason;
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
@@ -14,12 +15,11 @@ pub(super) const CLOSE_WAITS: u64 = 30;
 impl<S: Socket> Reactor<S> {
     /// A connection's end has begun: it is looked after until its close frame is written, and then until the peer's
     /// has come.
-    pub(super) fn await_close_written(&mut self, index: usize) {
+    pub(super) fn await_close_written(&mut self, index: usize) -> Result<(), Gone> {
         if !self.connections.slots[index].flags.any(Flags::BLOCKED)
             && self.connections.slots[index].outbox().is_none()
         {
-            self.close_is_written(index);
-            return;
+            return self.close_is_written(index);
         }
         let left = self.left(index);
         let slot = &mut self.connections.slots[index];
@@ -27,6 +27,7 @@ impl<S: Socket> Reactor<S> {
             ending.left = left;
         }
         self.connections.timers.close_progress.push(index, slot.serial, self.now.mono_ms());
+        Ok(())
     }
 
     /// A connection's close frame is written: now it is the peer's turn.

@@ -11,6 +11,7 @@ use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
 
 use super::addresses::NOWHERE;
+use super::connections::Gone;
 use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Phase, Request, Slot};
@@ -58,77 +59,58 @@ struct Whole<'a> {
 
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that speaks HTTP.
-    pub(super) fn http_input(&mut self, index: usize, input: &mut [u8]) {
+    pub(super) fn http_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         let mut gathered = Vec::new();
-        let input = match self.take_chain(index, input, &mut gathered) {
-            Some(input) => input,
-            None => return,
-        };
+        let Some(input) = self.take_chain(index, input, &mut gathered)? else { return Ok(()) };
         let mut at = 0;
-        loop {
-            if self.scratch.replies.len() > READ_BYTES {
-                self.send_replies(index);
-                match self.connections.slots.get(index) {
-                    None => return,
-                    Some(slot) if slot.flags.any(Flags::PAUSED) => {
-                        self.keep_for_later(index, &input[at..]);
-                        return;
-                    }
-                    Some(_) => {}
-                }
+        while at < input.len() {
+            if !self.goes_on_with(index, at, &input[at..])? {
+                return self.keep_for_later(index, &input[at..]);
             }
-            if at == input.len() {
-                break;
-            }
-            if at > 0 && self.work.postpones(&input[at..]) {
-                self.send_replies(index);
-                self.keep_for_later(index, &input[at..]);
-                return;
-            }
-            match self.http_step(index, &input[at..]) {
+            match self.http_step(index, &input[at..])? {
                 Progress::Used(n) => at += n,
-                Progress::Upgraded(n) => {
-                    // The callback may have closed it, and its socket may be broken.
-                    if self.connections.slots.contains(index) {
-                        self.open_input(index, &mut input[at + n..]);
-                    }
-                    return;
-                }
+                Progress::Upgraded(n) => return self.open_input(index, &mut input[at + n..]),
                 Progress::Listing(n) => {
-                    self.send_replies(index);
-                    self.keep_for_later(index, &input[at + n..]);
-                    return;
+                    self.send_replies(index)?;
+                    return self.keep_for_later(index, &input[at + n..]);
                 }
-                Progress::Later => {
-                    self.keep_for_later(index, &input[at..]);
-                    return;
-                }
+                Progress::Later => return self.keep_for_later(index, &input[at..]),
                 Progress::Incomplete => {
-                    self.stash_request(index, &input[at..]);
+                    self.stash_request(index, &input[at..])?;
                     break;
                 }
                 Progress::Over => {
-                    self.send_replies(index);
-                    if self.connections.slots.contains(index) {
-                        self.finish(index);
-                    }
-                    return;
+                    self.send_replies(index)?;
+                    return self.finish(index);
                 }
             }
         }
-        self.send_replies(index);
+        self.send_replies(index)
+    }
+
+    /// Whether a connection goes on with the rest of an input of which `used` bytes are used: it takes the answers to
+    /// what came before, and has something left of its share.
+    fn goes_on_with(&mut self, index: usize, used: usize, rest: &[u8]) -> Result<bool, Gone> {
+        if self.scratch.replies.len() > READ_BYTES {
+            self.send_replies(index)?;
+            if self.connections.slots[index].flags.any(Flags::PAUSED) {
+                return Ok(false);
+            }
+        }
+        let postpones = used > 0 && self.work.postpones(rest);
+        if postpones {
+            self.send_replies(index)?;
+        }
+        Ok(!postpones)
     }
 
     /// Keeps input that can't be taken up now.
-    fn keep_for_later(&mut self, index: usize, rest: &[u8]) {
-        if !self.connections.slots.contains(index) {
-            return;
+    fn keep_for_later(&mut self, index: usize, rest: &[u8]) -> Result<(), Gone> {
+        if !self.has_backlog_room(index, rest.len()) {
+            return self.overloaded(index, false);
         }
-        if self.has_backlog_room(index, rest.len()) {
-            self.hold(index, |slot| slot.keep(rest));
-        } else {
-            self.overloaded(index, false);
-        }
+        self.hold(index, |slot| slot.keep(rest));
+        Ok(())
     }
 
     /// Puts the part of a head that came before in front of what came now. None: it still is no whole head.
@@ -137,25 +119,27 @@ impl<S: Socket> Reactor<S> {
         index: usize,
         input: &'a mut [u8],
         gathered: &'a mut Vec<u8>,
-    ) -> Option<&'a mut [u8]> {
+    ) -> Result<Option<&'a mut [u8]>, Gone> {
         let request = self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut());
-        let Some(request) = request.filter(|request| !request.chain.is_empty()) else { return Some(input) };
+        let Some(request) = request.filter(|request| !request.chain.is_empty()) else {
+            return Ok(Some(input));
+        };
         let whole =
             input.contains(&b'\n') || request.chain.len() + input.len() > self.config.handshake_bytes_max;
         if !whole {
             // A head ends with a newline: without one there is nothing to parse again.
-            self.stash_request(index, input);
-            return None;
+            self.stash_request(index, input)?;
+            return Ok(None);
         }
         self.pool.gather(&request.chain, gathered);
         self.pool.release(&mut request.chain);
         self.count_chunks(index);
         gathered.extend_from_slice(input);
-        Some(gathered)
+        Ok(Some(gathered))
     }
 
     /// Keeps the part of a head that is here, in chunks of the pool.
-    fn stash_request(&mut self, index: usize, rest: &[u8]) {
+    fn stash_request(&mut self, index: usize, rest: &[u8]) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
         let reserve = match slot.phase {
             Phase::Admin if slot.flags.any(Flags::KNOWN) => 0,
@@ -173,27 +157,25 @@ impl<S: Socket> Reactor<S> {
         let missing = self.pool.chunks_missing(&request.chain, rest.len(), reserve);
         if missing > 0 && (is_admin || !self.make_chunks_free(index, missing)) {
             let reason = "no memory left for incomplete requests (assembly_bytes_max)";
-            self.refuse_unfinished(index, reason);
-            return;
+            return self.refuse_unfinished(index, reason);
         }
         if let Some(request) = self.connections.slots[index].extra_mut().http.as_mut() {
             let appended = self.pool.append(&mut request.chain, rest, reserve);
             debug_assert!(appended, "there is room");
         }
         self.count_chunks(index);
+        Ok(())
     }
 
     /// There is no room for a request that is not whole yet.
-    pub(super) fn refuse_unfinished(&mut self, index: usize, reason: &'static str) {
+    pub(super) fn refuse_unfinished(&mut self, index: usize, reason: &'static str) -> Result<(), Gone> {
         self.refuse_for_memory(index, reason);
-        self.send_replies(index);
-        if self.connections.slots.contains(index) {
-            self.finish(index);
-        }
+        self.send_replies(index)?;
+        self.finish(index)
     }
 
     /// Takes one request, or a piece of a body.
-    fn http_step(&mut self, index: usize, input: &[u8]) -> Progress {
+    fn http_step(&mut self, index: usize, input: &[u8]) -> Result<Progress, Gone> {
         let body =
             self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.as_mut()?.body.as_mut());
         if body.is_some() {
@@ -207,17 +189,17 @@ impl<S: Socket> Reactor<S> {
         self.work.charge(WorkKind::Heads, HEAD + bytes as u64 * HEAD_BYTE);
         let (head, used) = match parsed {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => return Progress::Incomplete,
-            Err(refusal) => return self.refuse(index, &refusal),
+            Ok(None) => return Ok(Progress::Incomplete),
+            Err(refusal) => return Ok(self.refuse(index, &refusal)),
         };
         let asked = self.asked(index, &head);
-        if self.opens_too_soon(index, &asked) {
-            return Progress::Later;
+        if self.opens_too_soon(index, &asked)? {
+            return Ok(Progress::Later);
         }
         let bytes_max = if asked.takes_body() { self.body_bytes_max(index) } else { usize::MAX };
         let framing = match head.body(bytes_max) {
             Ok(framing) => framing,
-            Err(refusal) => return self.refuse(index, &refusal),
+            Err(refusal) => return Ok(self.refuse(index, &refusal)),
         };
         let rest = &input[used..];
         match framing {
@@ -229,18 +211,19 @@ impl<S: Socket> Reactor<S> {
             _ if !asked.takes_body() => {
                 self.dispatch(index, Whole { head: &head, body: &[], used: None }, asked)
             }
-            Framing::Length(n) => self.begin_body(index, &head, &input[..used], BodyFraming::Length(n)),
+            Framing::Length(n) => Ok(self.begin_body(index, &head, &input[..used], BodyFraming::Length(n))),
             Framing::Chunked => {
-                self.begin_body(index, &head, &input[..used], BodyFraming::Chunked(Chunked::default()))
+                let framing = BodyFraming::Chunked(Chunked::default());
+                Ok(self.begin_body(index, &head, &input[..used], framing))
             }
         }
     }
 
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
-    fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> bool {
-        matches!(asked, Asked::Public(Route::Socket(Kind::Push)))
+    fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> Result<bool, Gone> {
+        Ok(matches!(asked, Asked::Public(Route::Socket(Kind::Push)))
             && !self.has_carried_out(self.shared.own.last())
-            && !self.may_call_back(index)
+            && !self.may_call_back(index)?)
     }
 
     /// Finds what a request asks for. A client that passes the fence is known from here on.
@@ -283,21 +266,21 @@ impl<S: Socket> Reactor<S> {
         Progress::Used(bytes.len())
     }
 
-    fn body_step(&mut self, index: usize, input: &[u8]) -> Progress {
+    fn body_step(&mut self, index: usize, input: &[u8]) -> Result<Progress, Gone> {
         let bytes_max = self.body_bytes_max(index);
         self.work.charge(WorkKind::Heads, input.len() as u64 / BYTES);
         if !self.has_backlog_room(index, input.len()) {
-            return self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)");
+            return Ok(self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)"));
         }
         let (used, whole) = match self.hold(index, |slot| take_piece(slot, input, bytes_max)) {
             Ok(step) => step,
-            Err(refusal) => return self.refuse(index, &refusal),
+            Err(refusal) => return Ok(self.refuse(index, &refusal)),
         };
         if !whole {
-            return Progress::Used(used);
+            return Ok(Progress::Used(used));
         }
         let taken = self.hold(index, |slot| slot.extra_mut().http.as_mut()?.body.take());
-        let Some(Body { head, bytes, .. }) = taken else { return Progress::Used(used) };
+        let Some(Body { head, bytes, .. }) = taken else { return Ok(Progress::Used(used)) };
         // A body is only waited for behind these two.
         let asked = match self.connections.slots[index].phase {
             Phase::Admin => Asked::Admin(Ok(())),
@@ -307,16 +290,16 @@ impl<S: Socket> Reactor<S> {
             Ok(Some((head, _))) => {
                 self.dispatch(index, Whole { head: &head, body: &bytes, used: Some(used) }, asked)
             }
-            Ok(None) => self.refuse(index, &Refusal::fixed(400, "incomplete request head")),
-            Err(refusal) => self.refuse(index, &refusal),
+            Ok(None) => Ok(self.refuse(index, &Refusal::fixed(400, "incomplete request head"))),
+            Err(refusal) => Ok(self.refuse(index, &refusal)),
         }
     }
 
     /// Answers a request.
-    fn dispatch(&mut self, index: usize, whole: Whole<'_>, asked: Asked) -> Progress {
+    fn dispatch(&mut self, index: usize, whole: Whole<'_>, asked: Asked) -> Result<Progress, Gone> {
         self.end_request(index);
         match asked {
-            Asked::Admin(passed) => self.answer_admin(index, whole, passed),
+            Asked::Admin(passed) => Ok(self.answer_admin(index, whole, passed)),
             Asked::Public(route) => self.answer_public(index, whole, route),
         }
     }
@@ -338,9 +321,9 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn answer_public(&mut self, index: usize, whole: Whole<'_>, route: Route) -> Progress {
+    fn answer_public(&mut self, index: usize, whole: Whole<'_>, route: Route) -> Result<Progress, Gone> {
         let Whole { head, body, used } = whole;
-        match route {
+        Ok(match route {
             Route::Respond(response) => self.respond(index, head, &response, used),
             Route::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
@@ -351,18 +334,15 @@ impl<S: Socket> Reactor<S> {
                 let response = self.demo_push(index, head, body);
                 self.respond(index, head, &response, used)
             }
-            Route::Socket(kind) => match self.upgrade(index, head, kind) {
-                Ok(()) if self.connections.slots.contains(index) => {
-                    used.map_or(Progress::Over, Progress::Upgraded)
-                }
-                Ok(()) => Progress::Over,
-                Err(refusal) => {
+            Route::Socket(kind) => match self.upgrade(index, head, kind)? {
+                None => used.map_or(Progress::Over, Progress::Upgraded),
+                Some(refusal) => {
                     // A client that is refused for want of room must not keep the little there is.
                     let used = used.filter(|_| refusal.status != 503);
                     self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
                 }
             },
-        }
+        })
     }
 
     /// The request at hand has been read whole.
@@ -387,7 +367,6 @@ impl<S: Socket> Reactor<S> {
         response: &Response,
         used: Option<usize>,
     ) -> Progress {
-        debug_assert!(self.connections.slots.contains(index));
         let stays =
             head.keep_alive() && self.exit.draining.is_none() && self.may_stay(index, response.status);
         let used = used.filter(|_| stays);

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::metrics::{CloseReason, Shortage, WorkKind};
 
+use super::connections::Gone;
 use super::reactor::{READ_BYTES, Reactor};
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
@@ -19,14 +20,12 @@ const RECORDS_BYTES: usize = 4 << 10;
 
 /// The result of a connection's read.
 pub(super) enum Read {
-    /// The socket is empty; the poll will tell when there is more.
+    /// Nothing more is there; if there will be, the poll tells.
     Drained,
     /// It had less than there was room for, so it is empty; but its end may have come already.
     Short,
     /// There may be more.
     More,
-    /// The connection is gone.
-    Gone,
 }
 
 impl<S: Socket> Reactor<S> {
@@ -37,24 +36,19 @@ impl<S: Socket> Reactor<S> {
     /// it is therefore looked for.
     pub(super) fn readable(&mut self, index: usize, to_end: bool, share: u64) {
         self.work.begin_share(share);
-        loop {
-            let serial = match self.connections.slots.get(index) {
-                // It may have to wait for something else: see `may_call_back`, `begin_listing`.
-                Some(slot) if slot.is_read() => slot.serial,
-                _ => return,
-            };
+        // It may have to wait for something else: see `may_call_back`, `begin_listing`.
+        while self.connections.slots.get(index).is_some_and(Slot::is_read) {
             let may_have_more = match self.read_once(index) {
-                Read::More => true,
-                Read::Short => to_end || self.work.has_postponed(),
-                Read::Drained | Read::Gone => self.work.has_postponed(),
+                Ok(Read::More) => true,
+                Ok(Read::Short) => to_end || self.work.has_postponed(),
+                Ok(Read::Drained) => self.work.has_postponed(),
+                Err(Gone) => return,
             };
             if !may_have_more {
                 return;
             }
             if self.work.is_share_used() {
-                if self.connections.has(index, serial) {
-                    self.go_on_later(index);
-                }
+                self.go_on_later(index);
                 return;
             }
         }
@@ -77,7 +71,7 @@ impl<S: Socket> Reactor<S> {
         session.map_or(0, |session| session.record_left()).clamp(RECORDS_BYTES, READ_BYTES)
     }
 
-    fn read_once(&mut self, index: usize) -> Read {
+    fn read_once(&mut self, index: usize) -> Result<Read, Gone> {
         // The buffer is taken out so that what lies in it can be used while the reactor is changed.
         let mut buffer = std::mem::take(&mut self.scratch.input);
         let read = self.read_into(index, &mut buffer);
@@ -85,119 +79,138 @@ impl<S: Socket> Reactor<S> {
         read
     }
 
-    fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Read {
+    fn read_into(&mut self, index: usize, buffer: &mut [u8]) -> Result<Read, Gone> {
         if let Some(mut stash) = self.hold(index, Slot::take_large_stash) {
             // Input that had to wait for the outbox; it comes before anything new.
-            self.input(index, &mut stash);
-            return if self.connections.slots.contains(index) { Read::More } else { Read::Gone };
+            self.input(index, &mut stash)?;
+            return Ok(Read::More);
         }
-        let slot = &mut self.connections.slots[index];
-        if slot.flags.any(Flags::TLS) {
+        let flags = self.connections.slots[index].flags;
+        if flags.any(Flags::TLS) {
             return self.read_tls(index, buffer);
         }
-        let kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
-        let kept = slot.kept().len();
-        buffer[..kept].copy_from_slice(slot.kept());
+        let kernel_tls = flags.any(Flags::KERNEL_TLS);
+        let kept = self.recall(index, buffer);
         let room = self.input_bytes(index).min(buffer.len() - kept);
-        self.metrics.recvs += 1;
-        self.work.charge(WorkKind::Read, CALL);
-        match self.connections.slots[index].socket.recv(&mut buffer[kept..kept + room]) {
-            Ok(0) => {
-                self.put_aside(index, &mut buffer[..kept]);
-                if self.work.has_postponed() { Read::More } else { self.read_end(index) }
+        match self.receive(index, &mut buffer[kept..kept + room], receive_bytes) {
+            Ok((0, ())) => {
+                self.take_up(index, &mut buffer[..kept])?;
+                if self.work.has_postponed() { Ok(Read::More) } else { self.read_end(index) }
             }
-            Ok(n) => {
-                let serial = self.heard(index, n);
-                if kept > 0 {
-                    self.hold(index, |slot| slot.keep(&[]));
-                }
-                self.input(index, &mut buffer[..kept + n]);
-                match self.connections.slots.get(index) {
-                    Some(slot) if slot.serial == serial => {}
-                    _ => return Read::Gone,
-                }
+            Ok((n, ())) => {
+                self.take_up(index, &mut buffer[..kept + n])?;
                 // Where TLS is the kernel's, a read ends in front of what is no application data.
-                if n < room && !kernel_tls { Read::Short } else { Read::More }
+                Ok(if n < room && !kernel_tls { Read::Short } else { Read::More })
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                self.put_aside(index, &mut buffer[..kept]);
-                Read::Drained
+                self.take_up(index, &mut buffer[..kept])?;
+                Ok(Read::Drained)
             }
             Err(e) if kernel_tls && !is_shortage(&e) => self.read_exception(index, buffer, kept, &e),
             Err(e) => self.read_failed(index, &e),
         }
     }
 
-    /// Notes that so many bytes have come; the serial of who sent them.
+    /// Puts what was kept of earlier input in front of what is read next; how much that is.
+    pub(super) fn recall(&self, index: usize, buffer: &mut [u8]) -> usize {
+        let kept = self.connections.slots[index].kept();
+        buffer[..kept.len()].copy_from_slice(kept);
+        kept.len()
+    }
+
+    /// One call that reads, the only way to do so: it is counted and paid for, and with what comes the peer was heard
+    /// of.
     #[inline]
-    pub(super) fn heard(&mut self, index: usize, bytes: usize) -> u32 {
+    pub(super) fn receive<T>(
+        &mut self,
+        index: usize,
+        room: &mut [u8],
+        call: impl FnOnce(&mut S, &mut [u8]) -> io::Result<(usize, T)>,
+    ) -> io::Result<(usize, T)> {
+        self.metrics.recvs += 1;
+        self.work.charge(WorkKind::Read, CALL);
         let stamp = self.stamp();
-        self.metrics.recv_bytes += bytes as u64;
-        self.work.charge(WorkKind::Read, bytes as u64 / BYTES);
         let slot = &mut self.connections.slots[index];
-        slot.seen = stamp;
-        slot.flags.set(Flags::PINGED, false);
-        slot.serial
+        let received = call(&mut slot.socket, room)?;
+        let bytes = received.0 as u64;
+        if bytes > 0 {
+            slot.seen = stamp;
+            slot.flags.set(Flags::PINGED, false);
+            self.metrics.recv_bytes += bytes;
+            self.work.charge(WorkKind::Read, bytes / BYTES);
+        }
+        Ok(received)
     }
 
     /// Nothing more will come, and what came before is taken up.
-    pub(super) fn read_end(&mut self, index: usize) -> Read {
-        match self.connections.slots.get(index) {
-            // The end is still there when the answers to what came before it are written.
-            Some(slot) if slot.flags.any(Flags::PAUSED) => {}
-            Some(_) => self.end_of_stream(index),
-            None => {}
+    pub(super) fn read_end(&mut self, index: usize) -> Result<Read, Gone> {
+        if !self.connections.slots[index].flags.any(Flags::PAUSED) {
+            self.end_of_stream(index)?;
         }
-        Read::Gone
+        // Else the end is still there when the answers to what came before it are written.
+        Ok(Read::Drained)
     }
 
     /// A read has failed, and not because there was nothing to read.
-    pub(super) fn read_failed(&mut self, index: usize, e: &io::Error) -> Read {
+    pub(super) fn read_failed(&mut self, index: usize, e: &io::Error) -> Result<Read, Gone> {
         if !is_shortage(e) {
             self.remove(index, CloseReason::Reset);
-            return Read::Gone;
+            return Err(Gone);
         }
         // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
         self.connections.timers.retries.push((index as u32, self.connections.slots[index].serial));
         self.metrics.kernel_shortages.bump(Shortage::Recv);
-        Read::Drained
+        Ok(Read::Drained)
     }
 
-    /// Takes up input that had to wait for the outbox. If it is only the start of a frame that waits for its rest,
-    /// looking at it once more does no harm.
-    pub(super) fn put_aside(&mut self, index: usize, kept: &mut [u8]) {
-        if !kept.is_empty() {
-            self.hold(index, |slot| slot.keep(&[]));
-            self.input(index, kept);
+    /// Takes up input that begins with what was kept of earlier input. If it is only the start of a frame that waits
+    /// for its rest, looking at it once more does no harm.
+    pub(super) fn take_up(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
+        if input.is_empty() {
+            return Ok(());
         }
+        if !self.connections.slots[index].kept().is_empty() {
+            self.hold(index, |slot| slot.keep(&[]));
+        }
+        self.input(index, input)
     }
 
     /// Hands input to whoever the connection's state says.
-    pub(super) fn input(&mut self, index: usize, input: &mut [u8]) {
+    fn input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         let slot = &self.connections.slots[index];
-        match slot.phase {
-            _ if slot.flags.any(Flags::FINISH) => {}
+        let taken = match slot.phase {
+            _ if slot.flags.any(Flags::FINISH) => return Ok(()),
             Phase::Http | Phase::Admin => self.http_input(index, input),
             Phase::Open | Phase::Closing => self.open_input(index, input),
+        };
+        if taken.is_err() {
+            // Nobody is there to be answered.
+            self.scratch.replies.clear();
         }
+        taken
     }
 
     /// The peer has closed its side.
-    pub(super) fn end_of_stream(&mut self, index: usize) {
+    pub(super) fn end_of_stream(&mut self, index: usize) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
-        match slot.phase {
+        let cause = match slot.phase {
             // A client may close its side as soon as it has asked, or sent its close frame; it still gets its answer.
             Phase::Http | Phase::Admin | Phase::Closing if slot.flags.any(Flags::BLOCKED) => {
                 slot.flags.set(Flags::FINISH, true);
                 slot.flags.set(Flags::PAUSED, true);
+                return Ok(());
             }
-            Phase::Open => {
-                let cause = slot.transport.cause_of_end();
-                self.remove(index, cause);
-            }
-            Phase::Http | Phase::Admin | Phase::Closing => self.remove(index, CloseReason::Client),
-        }
+            Phase::Open => slot.transport.cause_of_end(),
+            Phase::Http | Phase::Admin | Phase::Closing => CloseReason::Client,
+        };
+        self.remove(index, cause);
+        Err(Gone)
     }
+}
+
+/// Reads from a socket as it is.
+pub(super) fn receive_bytes<S: Socket>(socket: &mut S, room: &mut [u8]) -> io::Result<(usize, ())> {
+    Ok((socket.recv(room)?, ()))
 }
 
 /// Whether a system call failed for want of memory rather than for want of a connection.

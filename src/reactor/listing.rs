@@ -8,6 +8,7 @@ use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
 use crate::push::ChannelId;
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
@@ -146,15 +147,14 @@ impl<S: Socket> Reactor<S> {
             Made::Channels(_, page) => admin::page(&page),
         };
         response.write(&mut self.scratch.replies, goes_on, is_head);
-        self.send_replies(index);
-        if !self.connections.slots.contains(index) {
+        if self.send_replies(index) == Err(Gone) {
             return;
         }
         if goes_on {
             // The edge of what it has said meanwhile has passed.
             self.readable(index, true, FIRST);
         } else {
-            self.finish(index);
+            let _ = self.finish(index);
         }
     }
 }

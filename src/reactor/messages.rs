@@ -6,6 +6,7 @@ use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::push::{Message, PushError, PushOptions};
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::Phase;
 use super::socket::Socket;
@@ -14,34 +15,31 @@ use super::work::{COMPRESSED, MESSAGE};
 
 impl<S: Socket> Reactor<S> {
     /// Hands a message to the endpoint of its connection.
-    pub(super) fn hand_to_endpoint(&mut self, index: usize, message: Message<'_>) -> Next {
+    pub(super) fn hand_to_endpoint(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         self.metrics.messages_in += 1;
         self.work.charge(WorkKind::Frames, MESSAGE);
         match self.connections.slots[index].kind {
             Kind::Echo => {
                 self.reply(index, message);
-                Next::Continue
+                Ok(Next::Continue)
             }
             Kind::Push => {
-                self.call_back(index, |handler, session| handler.on_message(session, message));
-                match self.connections.slots.get(index) {
-                    Some(slot) if slot.phase == Phase::Open => Next::Continue,
-                    _ => Next::Closing,
-                }
+                self.call_back(index, |handler, session| handler.on_message(session, message))?;
+                let is_open = self.connections.slots[index].phase == Phase::Open;
+                Ok(if is_open { Next::Continue } else { Next::Closing })
             }
             Kind::Chat => self.chat_message(index, message),
             // It is closing, and what it says is not listened to.
-            Kind::Refused => Next::Continue,
+            Kind::Refused => Ok(Next::Continue),
         }
     }
 
-    /// Runs one of the host's callbacks on an open connection, and does what that has asked for: the connection may be
-    /// gone then.
+    /// Runs one of the host's callbacks on an open connection, and does what that has asked for.
     pub(super) fn call_back(
         &mut self,
         index: usize,
         callback: impl FnOnce(&mut dyn Handler, &mut Session<'_>),
-    ) {
+    ) -> Result<(), Gone> {
         let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
         let slot = &self.connections.slots[index];
         let mut framing = slot.transport.framing(&mut self.encoder.deflater, bits);
@@ -53,7 +51,7 @@ impl<S: Socket> Reactor<S> {
         callback(&mut *self.handler, &mut session);
         self.shared.own.end();
         self.charge_compressed();
-        self.apply_actions(index);
+        self.apply_actions(index)
     }
 
     /// Puts a message behind the replies to a connection.
@@ -69,23 +67,23 @@ impl<S: Socket> Reactor<S> {
         self.work.charge(WorkKind::Compress, self.encoder.deflater.take_work() * COMPRESSED);
     }
 
-    fn chat_message(&mut self, index: usize, message: Message<'_>) -> Next {
+    fn chat_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         let Message::Text(text) = message else {
             let (code, cause) = (CloseCode::UNSUPPORTED_DATA, CloseReason::Unsupported);
-            self.answer_and_close(index, code, "the chat is text", cause);
-            return Next::Closing;
+            self.answer_and_close(index, code, "the chat is text", cause)?;
+            return Ok(Next::Closing);
         };
         let line = chat::said(self.connections.slots[index].user().unwrap_or("?"), text);
         match self.say_in_chat(&line) {
-            Ok(_) => Next::Continue,
+            Ok(_) => Ok(Next::Continue),
             Err(problem) => {
                 // A guest's message must not vanish without a word.
                 let code = match problem {
                     PushError::TooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
                     _ => CloseCode::TRY_AGAIN_LATER,
                 };
-                self.answer_and_close(index, code, &problem.to_string(), CloseReason::Internal);
-                Next::Closing
+                self.answer_and_close(index, code, &problem.to_string(), CloseReason::Internal)?;
+                Ok(Next::Closing)
             }
         }
     }

@@ -10,10 +10,21 @@ use super::reactor::Reactor;
 use super::socket::Socket;
 
 impl<S: Socket> Reactor<S> {
-    /// The channel of this name for a connection that is about to join it, made if need be.
-    ///
-    /// Nobody else may come and go before it has: see [`vacate`](Self::vacate).
+    /// The channel of this name for a connection that is about to join it, made if need be. It stays until the
+    /// connection has [joined](Self::join_opened) it, or [gives it up](Self::abandon_channel).
     pub(super) fn open_channel(&mut self, index: usize, name: &str) -> Result<ChannelId, NoChannel> {
+        let id = self.find_or_open(index, name)?;
+        self.channels.get_mut(id).expected += 1;
+        Ok(id)
+    }
+
+    /// A connection will not join a channel that was opened for it.
+    pub(super) fn abandon_channel(&mut self, id: ChannelId) {
+        self.channels.get_mut(id).expected -= 1;
+        self.vacate(id);
+    }
+
+    fn find_or_open(&mut self, index: usize, name: &str) -> Result<ChannelId, NoChannel> {
         let known = self.channels.find(name);
         if let Some(id) = known.filter(|&id| !self.channels.get(id).is_deserted()) {
             return Ok(id);

@@ -9,6 +9,7 @@ use crate::endpoint::ConnId;
 use crate::endpoint::handler::{Action, Step};
 use crate::push::{ChannelId, Cursor};
 
+use super::connections::Gone;
 use super::outbox::Stretch;
 use super::reactor::Reactor;
 use super::shared::Command;
@@ -51,7 +52,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn has_room_to_wait(&mut self, index: usize, bytes: usize) -> bool {
         let has_room = bytes == 0 || self.has_backlog_room(index, bytes);
         if !has_room {
-            self.overloaded(index, false);
+            let _ = self.overloaded(index, false);
         }
         has_room
     }
@@ -132,14 +133,12 @@ impl<S: Socket> Reactor<S> {
     /// Does what a callback has asked of the connection at hand, in its order: replies, what it has asked for through a
     /// handle, subscriptions and closes. Replies behind all of these go out with those to come.
     #[inline]
-    pub(super) fn apply_actions(&mut self, index: usize) {
-        if !self.scratch.actions.is_empty() {
-            self.grant_in_order(index);
-        }
+    pub(super) fn apply_actions(&mut self, index: usize) -> Result<(), Gone> {
+        if self.scratch.actions.is_empty() { Ok(()) } else { self.grant_in_order(index) }
     }
 
     #[cold]
-    fn grant_in_order(&mut self, index: usize) {
+    fn grant_in_order(&mut self, index: usize) -> Result<(), Gone> {
         let conn = self.connections.slots[index].id(index);
         let mut steps = std::mem::take(&mut self.scratch.actions);
         let mut replies = std::mem::take(&mut self.scratch.replies);
@@ -152,7 +151,7 @@ impl<S: Socket> Reactor<S> {
                 after,
                 match action {
                     Action::Close(code, reason) => Command::Close { conn, code, reason },
-                    Action::Subscribe(channel) => Command::Subscribe { conn, channel },
+                    Action::Subscribe(channel, since) => Command::Subscribe { conn, channel, since },
                     Action::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
                     Action::Nothing => Command::BringUpToDate { conn },
                 },
@@ -169,6 +168,7 @@ impl<S: Socket> Reactor<S> {
             // Nothing is said to whom it is over with.
             self.scratch.replies.clear();
         }
+        self.connections.there(index)
     }
 
     fn reply_behind(&mut self, after: u64, conn: ConnId, frames: &[u8]) {
@@ -194,24 +194,21 @@ impl<S: Socket> Reactor<S> {
     /// can't be done yet, since a log has no room before the next flush, the connection at hand is looked at again
     /// then.
     #[inline]
-    pub(super) fn may_call_back(&mut self, index: usize) -> bool {
-        self.has_carried_out(self.shared.own.last()) || self.carry_out_own(index)
+    pub(super) fn may_call_back(&mut self, index: usize) -> Result<bool, Gone> {
+        if self.has_carried_out(self.shared.own.last()) { Ok(true) } else { self.carry_out_own(index) }
     }
 
     #[cold]
-    fn carry_out_own(&mut self, index: usize) -> bool {
+    fn carry_out_own(&mut self, index: usize) -> Result<bool, Gone> {
         let asked = self.shared.own.last();
         // Replies up to here came before it.
-        self.send_replies(index);
+        self.send_replies(index)?;
         self.carry_out_until(asked);
-        let done = self.has_carried_out(asked);
-        match self.connections.slots.get(index) {
-            Some(_) if !done => {
-                self.go_on_later(index);
-                false
-            }
-            Some(slot) => !slot.flags.any(Flags::PAUSED),
-            None => false,
+        self.connections.there(index)?;
+        if !self.has_carried_out(asked) {
+            self.go_on_later(index);
+            return Ok(false);
         }
+        Ok(!self.connections.slots[index].flags.any(Flags::PAUSED))
     }
 }

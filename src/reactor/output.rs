@@ -2,6 +2,7 @@
 
 use crate::metrics::{CloseReason, WorkKind};
 
+use super::connections::Gone;
 use super::flush::set_blocked;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
@@ -14,31 +15,30 @@ impl<S: Socket> Reactor<S> {
     ///
     /// Bytes that it doesn't take wait in the outbox, and the connection isn't read before they are gone: a peer that
     /// asks without listening to the answers can't make us keep more than one buffer of them.
-    pub(super) fn send_replies(&mut self, index: usize) {
+    pub(super) fn send_replies(&mut self, index: usize) -> Result<(), Gone> {
         if self.scratch.replies.is_empty() {
-            return;
+            return Ok(());
         }
         let replies = std::mem::take(&mut self.scratch.replies);
-        if self.push_out(index, &replies) {
-            self.pause_if_blocked(index);
-        }
+        let sent = self.push_out(index, &replies);
         self.scratch.replies = replies;
         self.scratch.replies.clear();
         self.scratch.replies.shrink_to(super::reactor::READ_BYTES);
+        sent?;
+        self.pause_if_blocked(index);
+        Ok(())
     }
 
     /// A connection that doesn't take its answers is not read before it has.
     pub(super) fn pause_if_blocked(&mut self, index: usize) {
-        if let Some(slot) = self.connections.slots.get_mut(index)
-            && slot.flags.any(Flags::BLOCKED)
-        {
+        let slot = &mut self.connections.slots[index];
+        if slot.flags.any(Flags::BLOCKED) {
             slot.flags.set(Flags::PAUSED, true);
         }
     }
 
-    /// Writes whole frames to one connection, or lets them wait in its outbox. False: the connection was broken
-    /// and is gone.
-    pub(super) fn push_out(&mut self, index: usize, bytes: &[u8]) -> bool {
+    /// Writes whole frames to one connection, or lets them wait in its outbox.
+    pub(super) fn push_out(&mut self, index: usize, bytes: &[u8]) -> Result<(), Gone> {
         self.work.charge(WorkKind::Send, CALL + bytes.len() as u64 / BYTES);
         let slot = &mut self.connections.slots[index];
         let mut written = 0;
@@ -56,19 +56,19 @@ impl<S: Socket> Reactor<S> {
                 Sent::Short => self.connections.timers.retries.push((index as u32, slot.serial)),
                 Sent::Broken { cause, .. } => {
                     self.remove(index, cause);
-                    return false;
+                    return Err(Gone);
                 }
             }
         }
         let rest = &bytes[written..];
         if rest.is_empty() {
-            return true;
+            return Ok(());
         }
         if !self.has_backlog_room(index, rest.len()) {
             return self.no_room_for(index, bytes, written);
         }
         self.wait_in_outbox(index, rest);
-        true
+        Ok(())
     }
 
     fn wait_in_outbox(&mut self, index: usize, bytes: &[u8]) {
@@ -79,8 +79,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
-    /// is wrong behind it. False: it is gone.
-    fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> bool {
+    /// is wrong behind it.
+    fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
         let slot = &self.connections.slots[index];
         let end = slot.transport.boundary_at(frames, written).filter(|_| slot.phase == Phase::Open);
         let Some(end) = end else { return self.overloaded(index, written > 0) };
@@ -119,20 +119,25 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Ends the stream: what was written arrives, then its end. The slot waits for the peer to do the same.
-    pub(super) fn finish(&mut self, index: usize) {
+    pub(super) fn finish(&mut self, index: usize) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::FINISH, true);
-        if slot.flags.any(Flags::BLOCKED) || slot.flags.any(Flags::TLS) && !self.close_tls(index) {
-            return;
+        if slot.flags.any(Flags::BLOCKED) {
+            return Ok(());
+        }
+        let is_said = match slot.flags {
+            flags if flags.any(Flags::TLS) => self.close_tls(index)?,
+            flags if flags.any(Flags::KERNEL_TLS) => self.close_kernel_tls(index)?,
+            _ => true,
+        };
+        if !is_said {
+            return Ok(());
         }
         let slot = &mut self.connections.slots[index];
-        if slot.flags.any(Flags::KERNEL_TLS) {
-            if !self.finish_kernel_tls(index) {
-                return;
-            }
-        } else if slot.socket.finish().is_err() {
+        // Below the kernel's TLS the stream goes on: see `close_kernel_tls`.
+        if !slot.flags.any(Flags::KERNEL_TLS) && slot.socket.finish().is_err() {
             self.remove(index, CloseReason::Reset);
-            return;
+            return Err(Gone);
         }
         let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::PAUSED, false);
@@ -143,5 +148,6 @@ impl<S: Socket> Reactor<S> {
         }
         // The peer's end may have come already, behind what was put aside.
         self.go_on_later(index);
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use crate::endpoint::{Kind, admin, refusals};
 use crate::protocol::handshake::Upgrade;
 use crate::protocol::response::{Refusal, Response};
 
+use super::connections::Gone;
 use super::reactor::{ListenerRole, Reactor};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
@@ -33,9 +34,13 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Answers 101 and a close frame that says why, and waits for the peer's close frame. To everybody else
-    /// such a connection has never been open: no callback hears of it, and it counts as refused. Afterwards it may
-    /// be gone.
-    pub(super) fn refuse_by_close(&mut self, index: usize, upgrade: &Upgrade<'_>, refusal: &Refusal) {
+    /// such a connection has never been open: no callback hears of it, and it counts as refused.
+    pub(super) fn refuse_by_close(
+        &mut self,
+        index: usize,
+        upgrade: &Upgrade<'_>,
+        refusal: &Refusal,
+    ) -> Result<(), Gone> {
         refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
@@ -46,6 +51,6 @@ impl<S: Socket> Reactor<S> {
         let serial = slot.serial;
         self.connections.census.closing += 1;
         self.connections.timers.closes.push(index, serial, self.now.mono_ms());
-        self.send_replies(index);
+        self.send_replies(index)
     }
 }

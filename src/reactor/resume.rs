@@ -8,10 +8,11 @@ use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
 
+use super::connections::Gone;
 use super::flush::{Counts, Extent, Offered, offer, set_blocked, set_full};
 use super::outbox::{Item, Outbox, Stretch};
 use super::reactor::Reactor;
-use super::slot::{Flags, Phase, Slot};
+use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::work::{BYTES, CALL, NAME, SHARE};
 
@@ -56,7 +57,7 @@ impl<S: Socket> Reactor<S> {
     fn resume(&mut self, index: usize) {
         let flags = self.connections.slots[index].flags;
         if flags.any(Flags::TLS) && !self.write_unsent(index)
-            || flags.any(Flags::KERNEL_TLS) && !self.renew_ours(index)
+            || flags.any(Flags::KERNEL_TLS) && self.renew_ours(index) != Ok(true)
         {
             return;
         }
@@ -79,18 +80,19 @@ impl<S: Socket> Reactor<S> {
         }
         let slot = &mut self.connections.slots[index];
         slot.tidy();
-        if slot.phase == Phase::Closing && !self.close_is_written(index) {
+        if slot.phase == Phase::Closing && self.close_is_written(index) == Err(Gone) {
             return;
         }
         let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::FINISH) {
-            self.finish(index);
+            let _ = self.finish(index);
+            return;
         } else if slot.flags.any(Flags::PAUSED) {
             slot.flags.set(Flags::PAUSED, false);
             self.go_on_later(index);
         }
         if flags.any(Flags::TLS) {
-            self.hand_to_kernel(index);
+            let _ = self.hand_to_kernel(index);
         }
     }
 
@@ -322,10 +324,9 @@ impl<S: Socket> Reactor<S> {
     /// gets no more of what was published but the rest of the frame under way.
     pub(super) fn close_slow(&mut self, index: usize) {
         let (code, reason) = (CloseCode::TRY_AGAIN_LATER, "slow consumer");
-        self.begin_close(index, code, reason, CloseReason::SlowConsumer);
-        let close_waits =
-            self.connections.slots.get(index).and_then(Slot::outbox).is_some_and(|outbox| outbox.close);
-        if !close_waits {
+        if self.begin_close(index, code, reason, CloseReason::SlowConsumer) == Err(Gone)
+            || !self.connections.slots[index].outbox().is_some_and(|outbox| outbox.close)
+        {
             return;
         }
         if let Some(ending) =

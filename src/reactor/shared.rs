@@ -11,7 +11,7 @@ use crate::endpoint::{ConnId, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
 use crate::push::state::Counters;
-use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT};
+use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
@@ -67,6 +67,8 @@ pub enum Command {
         conn: ConnId,
         /// The channel.
         channel: String,
+        /// From where on.
+        since: Since,
     },
     /// Let it receive the channel no more.
     Unsubscribe {

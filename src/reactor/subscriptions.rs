@@ -4,6 +4,7 @@
 //! its box, which names a place in the channel's list; the cursor is there.
 
 use std::fmt;
+use std::io::Write;
 
 use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
@@ -14,7 +15,10 @@ use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::work::{BYTES, NAME, RECEIPT};
+use super::work::{BYTES, CALL, NAME, RECEIPT};
+
+/// A line of positions that is longer is ended.
+const POSITIONS_LINE_BYTES: usize = 2_000;
 
 /// Why there is no subscription.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,10 +109,16 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Subscribes an open connection to a channel by its name, which is made if need be.
-    pub(super) fn subscribe(&mut self, conn: ConnId, channel: &str) -> Result<(), NotSubscribed> {
+    pub(super) fn subscribe(
+        &mut self,
+        conn: ConnId,
+        channel: &str,
+        since: Since,
+    ) -> Result<(), NotSubscribed> {
         let index = self.find_open(conn).ok_or(NotSubscribed::NoSuchConnection)?;
         if channel == DEFAULT_NAME {
-            self.join(index, DEFAULT, Since::Head);
+            self.join(index, DEFAULT, since);
+            self.offer_missed(index, DEFAULT);
             return Ok(());
         }
         let joined = self.connections.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
@@ -116,7 +126,8 @@ impl<S: Socket> Reactor<S> {
             return Err(NotSubscribed::TooMany);
         }
         let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
-        self.join(index, id, Since::Head);
+        self.join_opened(index, id, since);
+        self.offer_missed(index, id);
         Ok(())
     }
 
@@ -136,19 +147,29 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Subscribes a connection to a channel that was opened for it, from there on.
+    pub(super) fn join_opened(&mut self, index: usize, id: ChannelId, since: Since) {
+        self.join(index, id, since);
+        self.abandon_channel(id);
+    }
+
     /// Subscribes a connection to a channel, from there on. Nothing happens if it is already.
     pub(super) fn join(&mut self, index: usize, id: ChannelId, since: Since) {
         self.work.charge(WorkKind::Names, NAME);
         if Self::is_subscribed(&self.connections.slots[index], id) {
             return;
         }
-        let form = self.connections.slots[index].form;
+        let (form, serial) = (self.connections.slots[index].form, self.connections.slots[index].serial);
         let unix_ms = self.now.unix_ms();
         // Without room it gets less, and knows it.
         self.make_room_among_logs(|channels| channels.room_to_enter(id, form, since, unix_ms));
+        if self.connections.slots.get(index).is_none_or(|slot| slot.serial != serial) {
+            // A log has moved on over a frame that it was in the middle of.
+            return;
+        }
         let Entry { cursor, effort, .. } = self.channels.enter(id, form, since, unix_ms);
-        self.work
-            .charge(WorkKind::Names, effort.copied_bytes as u64 / BYTES + effort.receipts as u64 * RECEIPT);
+        let units = effort.copied_bytes as u64 / BYTES + effort.receipts as u64 * RECEIPT;
+        self.work.charge(WorkKind::Names, units);
         let slot = &mut self.connections.slots[index];
         if id == DEFAULT {
             slot.cursor = cursor;
@@ -156,6 +177,39 @@ impl<S: Socket> Reactor<S> {
         } else {
             let place = self.channels.get_mut(id).join(index as u32, cursor, self.now.mono_ms());
             slot.extra_mut().memberships.insert(id, place);
+        }
+    }
+
+    /// Gives a connection that has joined a channel behind its head what it has come back for, as far as its socket
+    /// takes it. Until then the log keeps that.
+    pub(super) fn offer_missed(&mut self, index: usize, id: ChannelId) {
+        let sent = self.metrics.send_bytes;
+        let is_behind = self.connections.slots.contains(index)
+            && self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
+        if is_behind && !self.connections.slots[index].flags.any(Flags::BLOCKED) {
+            self.catch_up(index, id);
+            self.work.charge(WorkKind::Send, CALL + (self.metrics.send_bytes - sent) / BYTES);
+        }
+        if let Some(channel) = self.channels.try_get_mut(id) {
+            channel.end_awaited();
+        }
+    }
+
+    /// The channels that a connection receives, each with its position, as fields of a response: some on a line, since
+    /// many a client takes no long ones.
+    pub(super) fn put_positions(&self, index: usize, out: &mut Vec<u8>) {
+        let slot = &self.connections.slots[index];
+        let mut line_from = None;
+        for (id, cursor) in self.subscriptions(slot) {
+            let channel = self.channels.get(id);
+            let Some(position) = channel.position(cursor, slot.form) else { continue };
+            let begins = line_from.is_none_or(|from| out.len() - from > POSITIONS_LINE_BYTES);
+            if begins {
+                line_from = Some(out.len());
+            }
+            let lead = if begins { "\r\nWspush-Position: " } else { ", " };
+            // Writing to a Vec can't fail.
+            let _ = write!(out, "{lead}{}={position}", channel.name);
         }
     }
 

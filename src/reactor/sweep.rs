@@ -131,10 +131,7 @@ impl<S: Socket> Reactor<S> {
         }
         let refusal = Refusal::fixed(408, "the request did not arrive in time (handshake_ms)");
         self.say_no(index, &refusal);
-        self.send_replies(index);
-        if self.connections.slots.contains(index) {
-            self.finish(index);
-        }
+        let _ = self.send_replies(index).and_then(|()| self.finish(index));
     }
 
     /// A tick has come: its share of the slots is due. Everyone is visited once per period, so a silence is noticed at

@@ -13,14 +13,15 @@ use crate::metrics::{CloseReason, RefuseReason, TlsHandshake, WorkKind};
 use crate::protocol::response::Refusal;
 use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, Received, Records, TlsSession};
 
+use super::connections::Gone;
 use super::flush::set_blocked;
-use super::input::Read;
+use super::input::{Read, receive_bytes};
 use super::ktls::{KernelSupport, KernelTlsState};
 use super::reactor::{Encryption, Incoming, ListenerRole, READ_BYTES, Reactor};
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::wire::{Sent, send};
-use super::work::{CALL, HANDSHAKE, RECORD};
+use super::work::{HANDSHAKE, RECORD};
 
 /// The state that connections which speak TLS share.
 pub(super) struct Tls {
@@ -77,7 +78,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Reads from a connection that speaks TLS.
-    pub(super) fn read_tls(&mut self, index: usize, buffer: &mut [u8]) -> Read {
+    pub(super) fn read_tls(&mut self, index: usize, buffer: &mut [u8]) -> Result<Read, Gone> {
         let slot = &mut self.connections.slots[index];
         let finishing = slot.flags.any(Flags::FINISH);
         let partial = match session(slot) {
@@ -88,118 +89,106 @@ impl<S: Socket> Reactor<S> {
         let held = partial.len();
         buffer[..held].copy_from_slice(partial);
         let room = self.records_bytes(index).min(buffer.len() - held);
-        self.metrics.recvs += 1;
-        self.work.charge(WorkKind::Read, CALL);
-        match self.connections.slots[index].socket.recv(&mut buffer[held..held + room]) {
-            Ok(0) => self.tls_ended(index),
-            Ok(n) => {
-                let serial = self.heard(index, n);
+        match self.receive(index, &mut buffer[held..held + room], receive_bytes) {
+            Ok((0, ())) => self.tls_ended(index),
+            Ok((n, ())) => {
                 if !finishing {
-                    self.unseal(index, &mut buffer[..held + n]);
+                    self.unseal(index, &mut buffer[..held + n])?;
                 }
-                match self.connections.slots.get(index) {
-                    Some(slot) if slot.serial == serial => {}
-                    _ => return Read::Gone,
-                }
-                if n < room { Read::Short } else { Read::More }
+                Ok(if n < room { Read::Short } else { Read::More })
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                self.take_up_kept(index);
-                Read::Drained
+                self.take_up_kept(index)?;
+                Ok(Read::Drained)
             }
             Err(e) => self.read_failed(index, &e),
         }
     }
 
     /// Nothing more will come: the peer has said so, or closed its side.
-    fn tls_ended(&mut self, index: usize) -> Read {
-        self.take_up_kept(index);
+    fn tls_ended(&mut self, index: usize) -> Result<Read, Gone> {
+        self.take_up_kept(index)?;
         if self.work.has_postponed() {
-            return Read::More;
+            return Ok(Read::More);
         }
-        if self
-            .connections
-            .slots
-            .get(index)
-            .is_some_and(|slot| slot.phase == Phase::Open && !slot.flags.any(Flags::BLOCKED))
-        {
-            // Without a close frame this counts as a reset, but a close_notify is owed (RFC 8446, 6.1).
-            self.close_tls(index);
+        let slot = &self.connections.slots[index];
+        if slot.phase == Phase::Open && !slot.flags.any(Flags::BLOCKED) {
+            // Whatever an end without a close counts as, a close_notify is owed (RFC 8446 section 6.1).
+            self.close_tls(index)?;
         }
         self.read_end(index)
     }
 
-    fn take_up_kept(&mut self, index: usize) {
+    fn take_up_kept(&mut self, index: usize) -> Result<(), Gone> {
         let mut kept = self.connections.slots[index].kept().to_vec();
-        self.put_aside(index, &mut kept);
+        self.take_up(index, &mut kept)
     }
 
     /// Takes ciphertext, in front of which is what was kept of it.
-    fn unseal(&mut self, index: usize, input: &mut [u8]) {
-        if self.connections.slots[index].extra.as_ref().is_none_or(|extra| extra.tls.is_none()) {
+    fn unseal(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
+        let slot = &mut self.connections.slots[index];
+        if session(slot).is_none() {
             if input[0].is_ascii_uppercase() && !tls::is_handshake(input[0]) {
-                self.refuse_plain(index);
-                return;
+                return self.refuse_plain(index);
             }
-            let begun = self.wire.tls.acceptor.as_ref().and_then(TlsSession::new);
-            let Some(begun) = begun else {
+            let Some(begun) = self.wire.tls.acceptor.as_ref().and_then(TlsSession::new) else {
                 // The library has no randomness, or the server never had certificates.
                 self.remove(index, CloseReason::Internal);
-                return;
+                return Err(Gone);
             };
-            self.connections.slots[index].extra_mut().tls = Some(Box::new(begun));
+            slot.extra_mut().tls = Some(Box::new(begun));
         }
-        let (mut plain, mut records) =
-            (std::mem::take(&mut self.wire.tls.plain), std::mem::take(&mut self.wire.tls.records));
+        let mut plain = std::mem::take(&mut self.wire.tls.plain);
         plain.clear();
-        records.clear();
-        plain.extend_from_slice(self.connections.slots[index].kept());
-        let handshaking =
-            session(&mut self.connections.slots[index]).is_none_or(|session| !session.is_established());
-        let received = self.hold(index, |slot| {
-            session(slot).map(|session| session.receive(input, &mut plain, &mut records)).unwrap_or_default()
+        plain.extend_from_slice(slot.kept());
+        let received = self.open_records(index, input, &mut plain);
+        // After a fatal alert nothing could be answered any more.
+        let taken = self.send_records(index).and_then(|()| match received.failed {
+            None => self.take_up(index, &mut plain),
+            Some(_) => Ok(()),
         });
-        let serial = self.connections.slots[index].serial;
+        plain.shrink_to(2 * READ_BYTES);
+        self.wire.tls.plain = plain;
+        taken?;
+        self.after_unsealing(index, &received)
+    }
+
+    /// Appends the contents of the records to `plain`, and puts the protocol's own answer into [`Tls::records`].
+    fn open_records(&mut self, index: usize, input: &mut [u8], plain: &mut Vec<u8>) -> Received {
+        let mut records = std::mem::take(&mut self.wire.tls.records);
+        records.clear();
+        let (handshaking, received) = self.hold(index, |slot| {
+            let Some(session) = session(slot) else { return (true, Received::default()) };
+            (!session.is_established(), session.receive(input, plain, &mut records))
+        });
         self.work.charge(WorkKind::Records, received.records as u64 * RECORD);
         if handshaking && !records.is_empty() {
             self.work.charge(WorkKind::Handshakes, HANDSHAKE);
         }
         self.wire.tls.records = records;
-        let goes_on = self.send_records(index);
         if let Some(established) = received.established {
             self.note_established(established);
         }
-        // After a fatal alert nothing could be answered any more.
-        if goes_on && !plain.is_empty() && received.failed.is_none() {
-            self.hold(index, |slot| slot.keep(&[]));
-            self.input(index, &mut plain);
-        }
-        plain.shrink_to(2 * READ_BYTES);
-        self.wire.tls.plain = plain;
-        if self.connections.has(index, serial) {
-            self.after_unsealing(index, &received);
-        }
+        received
     }
 
-    fn after_unsealing(&mut self, index: usize, received: &Received) {
-        let held = self.connections.slots[index]
-            .extra
-            .as_ref()
-            .and_then(|extra| extra.tls.as_ref())
-            .map_or(0, |s| s.held_bytes());
+    fn after_unsealing(&mut self, index: usize, received: &Received) -> Result<(), Gone> {
         if let Some(why) = &received.failed {
-            self.tls_failed(index, why);
-        } else if held > 0 && !self.has_backlog_room(index, 0) {
-            self.overloaded(index, false);
-        } else if received.ended {
-            self.tls_ended(index);
-        } else {
-            self.hand_to_kernel(index);
+            return self.tls_failed(index, why);
         }
+        let held = session(&mut self.connections.slots[index]).map_or(0, |session| session.held_bytes());
+        if held > 0 && !self.has_backlog_room(index, 0) {
+            return self.overloaded(index, false);
+        }
+        if received.ended {
+            self.tls_ended(index)?;
+            return Ok(());
+        }
+        self.hand_to_kernel(index)
     }
 
     /// The peer has broken the protocol, or the two have nothing in common. It was sent an alert.
-    fn tls_failed(&mut self, index: usize, why: &str) {
+    fn tls_failed(&mut self, index: usize, why: &str) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
         let (id, phase, peer) = (slot.id(index), slot.phase, slot.socket.peer());
         let handshaking = session(slot).is_none_or(|session| session.established().is_none());
@@ -211,27 +200,26 @@ impl<S: Socket> Reactor<S> {
                     self.refused(RefuseReason::BadRequest, why, peer);
                 }
                 // Closing with something unread would be a reset, and the alert might be lost to it.
-                self.finish(index);
+                self.finish(index)
             }
             Phase::Open | Phase::Closing => {
                 let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", &why)];
                 self.journal.event(self.now, LogLevel::Info, "tls_broken", &fields);
                 self.remove(index, CloseReason::ProtocolError);
+                Err(Gone)
             }
         }
     }
 
     /// A client that asks without TLS is told so, in words that it understands.
-    fn refuse_plain(&mut self, index: usize) {
+    fn refuse_plain(&mut self, index: usize) -> Result<(), Gone> {
         let text = "this port speaks TLS: use https:// or wss://";
         let peer = self.connections.slots[index].socket.peer();
         self.refused(RefuseReason::TlsHandshake, text, peer);
         self.connections.slots[index].flags.set(Flags::TLS, false);
         self.say_no(index, &Refusal::fixed(400, text));
-        self.send_replies(index);
-        if self.connections.slots.contains(index) {
-            self.finish(index);
-        }
+        self.send_replies(index)?;
+        self.finish(index)
     }
 
     fn note_established(&mut self, established: Established) {
@@ -243,8 +231,8 @@ impl<S: Socket> Reactor<S> {
         });
     }
 
-    /// Sends what the protocol itself has to say, behind what is unsent. False: the connection was broken and is gone.
-    fn send_records(&mut self, index: usize) -> bool {
+    /// Sends what the protocol itself has to say, behind what is unsent.
+    fn send_records(&mut self, index: usize) -> Result<(), Gone> {
         let records = std::mem::take(&mut self.wire.tls.records);
         let (slot, bytes) = (&mut self.connections.slots[index], records.bytes());
         let mut written = 0;
@@ -256,7 +244,7 @@ impl<S: Socket> Reactor<S> {
                 Sent::Broken { cause, .. } => {
                     self.wire.tls.records = records;
                     self.remove(index, cause);
-                    return false;
+                    return Err(Gone);
                 }
             }
         }
@@ -265,7 +253,7 @@ impl<S: Socket> Reactor<S> {
             self.hold(index, |slot| session(slot).map(|session| session.keep_unsent(&bytes[written..])));
         }
         self.wire.tls.records = records;
-        true
+        Ok(())
     }
 
     /// Writes the records that the socket has not taken. False: stop here.
@@ -287,12 +275,14 @@ impl<S: Socket> Reactor<S> {
         self.after_write(index, &sent, done)
     }
 
-    /// Tells the peer that nothing more will come, before the stream ends (RFC 8446 section 6.1). False: stop here.
-    pub(super) fn close_tls(&mut self, index: usize) -> bool {
+    /// Tells the peer that nothing more will come, before the stream ends (RFC 8446 section 6.1). False: the socket
+    /// did not take it yet.
+    pub(super) fn close_tls(&mut self, index: usize) -> Result<bool, Gone> {
         self.wire.tls.records.clear();
-        let Some(session) = session(&mut self.connections.slots[index]) else { return true };
+        let Some(session) = session(&mut self.connections.slots[index]) else { return Ok(true) };
         session.close(&mut self.wire.tls.records);
-        self.send_records(index) && !self.connections.slots[index].flags.any(Flags::BLOCKED)
+        self.send_records(index)?;
+        Ok(!self.connections.slots[index].flags.any(Flags::BLOCKED))
     }
 
     /// As [`close_tls`](Self::close_tls), for a connection that goes without waiting for anything.

@@ -12,6 +12,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::frame;
 use crate::push::{Kind, Message, Publication, PushOptions};
 
+use super::connections::Gone;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::websocket::{self, Next};
@@ -93,14 +94,14 @@ impl Framing for MessageFraming<'_> {
 
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that is open or closing.
-    pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) {
+    pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.websocket_input(index, input),
         }
     }
 
     /// A client has said something on an open connection.
-    pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Next {
+    pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
         }
@@ -113,15 +114,12 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// All that was to be said on a closing connection is written, its close last. True: it waits for its peer; false:
-    /// its stream has ended, and it may be gone.
-    pub(super) fn close_is_written(&mut self, index: usize) -> bool {
+    /// All that was to be said on a closing connection is written, its close last.
+    pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => {
-                self.await_peer_close(index);
-                true
-            }
+            Transport::WebSocket => self.await_peer_close(index),
         }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::auth::{Claims, Rights};
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
-use crate::endpoint::{Accept, Connect, Decision, Kind, chat, refusals};
+use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat, refusals};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -14,6 +14,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
 
+use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
@@ -25,31 +26,46 @@ use super::work::NAME;
 pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Opens a WebSocket (RFC 6455 section 4.2.2). On success the 101 is written or on its way, and the
-    /// connection receives what is published from now on; or it is refused by a close frame, and may be gone already.
-    pub(super) fn upgrade(&mut self, index: usize, head: &Head<'_>, kind: Kind) -> Result<(), Refusal> {
+    /// Opens a WebSocket (RFC 6455 section 4.2.2). None: the 101 is on its way, and the connection receives what is
+    /// published from now on; or it is refused by a close frame. Else how it is to be refused.
+    pub(super) fn upgrade(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        kind: Kind,
+    ) -> Result<Option<Refusal>, Gone> {
         let upgrade = match handshake::check(head) {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                return Err(refusal);
+                return Ok(Some(refusal));
             }
         };
-        let Err((refusal, reason)) = self.decide(index, &upgrade, kind) else { return Ok(()) };
+        let (refusal, reason) = match self.decide(index, &upgrade, kind) {
+            Ok(opened) => return opened.map(|()| None),
+            Err(refused) => refused,
+        };
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason, &refusal.reason, peer);
         if !refusals::asks_for_close(head) {
-            return Err(refusal);
+            return Ok(Some(refusal));
         }
-        self.refuse_by_close(index, &upgrade, &refusal);
-        Ok(())
+        self.refuse_by_close(index, &upgrade, &refusal)?;
+        Ok(None)
     }
 
-    fn decide(&mut self, index: usize, upgrade: &Upgrade<'_>, kind: Kind) -> Result<(), Refused> {
+    /// Lets a client in, or not.
+    fn decide(
+        &mut self,
+        index: usize,
+        upgrade: &Upgrade<'_>,
+        kind: Kind,
+    ) -> Result<Result<(), Gone>, Refused> {
         let has_host = kind == Kind::Push && self.handler.is_host();
         let query = self.query(upgrade, kind, has_host)?;
         self.check_origin(index, upgrade, has_host)?;
         self.check_room()?;
+        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = self.check_token(upgrade, &query)?;
         let mut accept = match kind {
             Kind::Push => self.ask_handler(index, upgrade, &query, claims.as_ref())?,
@@ -57,28 +73,49 @@ impl<S: Socket> Reactor<S> {
             Kind::Chat => {
                 self.connections.guests += 1;
                 let user = Some(chat::guest_name(self.connections.guests));
-                Accept { user, broadcast: false, channels: vec![chat::CHANNEL.to_owned()], protocol: None }
+                let channels = vec![chat::CHANNEL.to_owned()];
+                Accept { user, broadcast: false, channels, ..Accept::default() }
             }
         };
+        accept.broadcast &= beginnings.broadcast;
         let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
-        let channels = self.open_channels(index, &accept)?;
-        let chosen = match &accept.protocol {
-            Some(own) => upgrade.protocols().find(|offered| offered == own),
-            None => upgrade.choose(&self.config.subprotocols),
-        };
+        let channels = self.open_channels(index, &accept, &beginnings)?;
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
-        handshake::respond(upgrade.key, chosen, deflate, &mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         slot.transport = Transport::WebSocket;
         slot.set_window(deflate.map_or(0, Agreement::window_bits));
         if let Some(rights) = rights.filter(|rights| *rights != Rights::default()) {
             slot.extra_mut().rights = Some(Box::new(rights));
         }
-        self.open(index, kind, accept, &channels);
-        Ok(())
+        self.open(index, kind, &accept, &channels);
+        let mut replies = std::mem::take(&mut self.scratch.replies);
+        let chosen = match &accept.protocol {
+            Some(own) => upgrade.protocols().find(|offered| offered == own),
+            None => upgrade.choose(&self.config.subprotocols),
+        };
+        let positions = |out: &mut Vec<u8>| match kind {
+            Kind::Push => self.put_positions(index, out),
+            Kind::Chat | Kind::Echo | Kind::Refused => {}
+        };
+        handshake::respond(upgrade.key, chosen, deflate, positions, &mut replies);
+        self.scratch.replies = replies;
+        let greeted = self.greet(index, kind, &accept);
+        if channels.iter().any(|(_, since)| *since != Since::Head) {
+            self.offer_all_missed(index, &channels);
+        }
+        Ok(greeted.and_then(|()| self.connections.there(index)))
+    }
+
+    /// Behind the 101, and what the host has said to that: publications that were there before the client came.
+    fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
+        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
+            // One that is gone now is looked for below.
+            let _ = self.send_replies(index);
+        }
+        channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
     }
 
     /// The query's parameters. Where a host decides, all others are the host's.
@@ -171,14 +208,23 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
-    /// All of them, or none.
-    fn open_channels(&mut self, index: usize, accept: &Accept) -> Result<Vec<ChannelId>, Refused> {
-        let mut channels = Vec::with_capacity(accept.channels.len());
+    /// All of them, or none; and from where on each is received. The default channel is among them.
+    fn open_channels(
+        &mut self,
+        index: usize,
+        accept: &Accept,
+        beginnings: &Beginnings,
+    ) -> Result<Vec<(ChannelId, Since)>, Refused> {
+        let since = |name: &str| {
+            let own = accept.since.iter().find(|(channel, _)| channel == name);
+            own.map_or_else(|| beginnings.of(name), |(_, since)| *since)
+        };
+        let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
         for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
             match self.open_channel(index, name) {
-                Ok(id) => channels.push(id),
+                Ok(id) => channels.push((id, since(name))),
                 Err(problem) => {
-                    channels.into_iter().for_each(|id| self.vacate(id));
+                    channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
                     let (status, reason) = match problem {
                         NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
                         _ => (503, RefuseReason::Channels),
@@ -187,29 +233,32 @@ impl<S: Socket> Reactor<S> {
                 }
             }
         }
+        if accept.broadcast {
+            channels.push((DEFAULT, since(DEFAULT_NAME)));
+        }
         // In their order they are joined without moving those that were joined before.
-        channels.sort_unstable_by_key(|id| id.0);
-        channels.dedup();
+        channels.sort_unstable_by_key(|(id, _)| id.0);
         Ok(channels)
     }
 
-    fn open(&mut self, index: usize, kind: Kind, accept: Accept, channels: &[ChannelId]) {
+    fn open(&mut self, index: usize, kind: Kind, accept: &Accept, channels: &[(ChannelId, Since)]) {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
         self.connections.census.deflating += usize::from(slot.flags.window_bits() > 0);
-        if accept.broadcast {
-            self.join(index, DEFAULT, Since::Head);
-        }
         if let Some(user) = &accept.user {
-            self.connections.slots[index].extra_mut().user = Some(user.as_str().into());
+            slot.extra_mut().user = Some(user.as_str().into());
         }
-        if !channels.is_empty() {
-            self.connections.slots[index].extra_mut().memberships.reserve(channels.len());
+        let named = channels.iter().filter(|(id, _)| *id != DEFAULT).count();
+        if named > 0 {
+            slot.extra_mut().memberships.reserve(named);
         }
-        for &id in channels {
-            self.join(index, id, Since::Head);
+        for &(id, since) in channels {
+            match id {
+                DEFAULT => self.join(index, DEFAULT, since),
+                id => self.join_opened(index, id, since),
+            }
         }
         self.connections.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;
@@ -219,15 +268,20 @@ impl<S: Socket> Reactor<S> {
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }
+    }
+
+    /// Lets the host, or the demo, say something to a connection that has opened.
+    fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) -> Result<(), Gone> {
         match kind {
             // Before anything that the client has said already: its session may be over by now.
-            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session)),
+            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session))?,
             Kind::Chat => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);
             }
             Kind::Echo | Kind::Refused => {}
         }
+        Ok(())
     }
 
     /// Counts and logs a client that was refused.

@@ -3,11 +3,13 @@
 use crate::endpoint::Kind;
 use crate::endpoint::handler::NO_STATUS;
 use crate::metrics::{CloseReason, WorkKind};
+use crate::protocol::Inflater;
 use crate::protocol::close::{CloseCode, Violation, encode_close};
 use crate::protocol::frame::{self, CONTROL_FRAME_MAX, Opcode};
-use crate::protocol::message::{self, Assembler, Event, Step};
+use crate::protocol::message::{self, Assembler, Assembly, Event, Step};
 use crate::push::Message;
 
+use super::connections::Gone;
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
@@ -26,33 +28,95 @@ pub(super) enum Next {
     Over,
 }
 
+/// The state of reading frames from one connection, taken out of the reactor meanwhile.
+struct Reading {
+    /// The message under way.
+    assembly: Option<Box<Assembly>>,
+    /// Room for one that must be put together.
+    scratch: Vec<u8>,
+    /// Where deflate is agreed on.
+    inflater: Option<Inflater>,
+}
+
 impl<S: Socket> Reactor<S> {
     /// Takes what came in on a WebSocket.
-    pub(super) fn websocket_input(&mut self, index: usize, input: &mut [u8]) {
+    pub(super) fn websocket_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         if self.connections.slots[index].flags.any(Flags::IGNORE_INPUT) {
-            if frame::ends_with_close(input) {
-                self.finish(index);
-            }
-            return;
+            return if frame::ends_with_close(input) { self.finish(index) } else { Ok(()) };
         }
-        let mut assembly =
-            self.connections.slots[index].extra.as_mut().and_then(|extra| extra.assembly.take());
-        let was_unfinished = assembly.is_some();
-        let mut scratch = std::mem::take(&mut self.scratch.message);
-        let deflate = self.connections.slots[index].flags.window_bits() > 0;
-        let mut inflater = deflate.then(|| std::mem::take(&mut self.scratch.inflater));
-        let (bytes_max, mut at) = (self.config.message_bytes_max, 0);
+        let mut reading = self.begin_reading(index);
+        let was_unfinished = reading.assembly.is_some();
+        let used = self.read_frames(index, input, &mut reading);
+        let mut assembly = self.end_reading(reading);
+        let Ok(used) = used else {
+            message::abandon(&mut assembly, &mut self.pool);
+            return Err(Gone);
+        };
+        let rest = &input[used..];
+        let has_room = rest.len() <= CONTROL_FRAME_MAX || self.has_input_room(index, rest.len());
+        let is_listened_to = self.connections.slots[index].phase == Phase::Open;
+        if !has_room || !is_listened_to {
+            // Nobody will hear what a closing connection was saying.
+            message::abandon(&mut assembly, &mut self.pool);
+        }
+        let is_unfinished = assembly.is_some();
+        self.put_back(index, assembly);
+        if was_unfinished || is_unfinished {
+            self.count_chunks(index);
+        }
+        if !has_room {
+            self.scratch.replies.clear();
+            return self.overloaded(index, false);
+        }
+        self.hold(index, |slot| slot.keep(rest));
+        self.send_replies(index)
+    }
+
+    fn begin_reading(&mut self, index: usize) -> Reading {
+        let slot = &mut self.connections.slots[index];
+        let deflates = slot.flags.window_bits() > 0;
+        Reading {
+            assembly: slot.extra.as_mut().and_then(|extra| extra.assembly.take()),
+            scratch: std::mem::take(&mut self.scratch.message),
+            inflater: deflates.then(|| std::mem::take(&mut self.scratch.inflater)),
+        }
+    }
+
+    /// Gives back what all connections share; the message under way is left.
+    fn end_reading(&mut self, mut reading: Reading) -> Option<Box<Assembly>> {
+        reading.scratch.shrink_to(READ_BYTES);
+        self.scratch.message = reading.scratch;
+        if let Some(inflater) = reading.inflater {
+            self.scratch.inflater = inflater;
+        }
+        reading.assembly
+    }
+
+    /// The message that is not whole yet has `message_ms` for its rest.
+    fn put_back(&mut self, index: usize, assembly: Option<Box<Assembly>>) {
+        if let Some(mut unfinished) = assembly {
+            self.time_message(index, &mut unfinished);
+            self.connections.slots[index].extra_mut().assembly = Some(unfinished);
+        } else {
+            self.connections.slots[index].tidy();
+        }
+    }
+
+    /// Takes frame after frame, as far as the connection may go on; how much of the input is used.
+    fn read_frames(&mut self, index: usize, input: &mut [u8], reading: &mut Reading) -> Result<usize, Gone> {
+        let message_bytes_max = self.config.message_bytes_max;
         let calls_back = self.connections.slots[index].kind == Kind::Push;
+        let mut at = 0;
         // A callback must not see what earlier ones have ended.
-        while !calls_back || self.may_call_back(index) {
+        while !calls_back || self.may_call_back(index)? {
             let assembler = Assembler {
                 pool: &mut self.pool,
-                scratch: &mut scratch,
-                inflater: inflater.as_mut(),
-                message_bytes_max: bytes_max,
+                scratch: &mut reading.scratch,
+                inflater: reading.inflater.as_mut(),
+                message_bytes_max,
                 reserve: POOL_RESERVE,
             };
-            let next = match assembler.next(&mut input[at..], &mut assembly) {
+            let next = match assembler.next(&mut input[at..], &mut reading.assembly) {
                 Ok((_, Step::Need)) => break,
                 Ok((used, Step::Absorbed)) => {
                     at += used;
@@ -63,7 +127,7 @@ impl<S: Socket> Reactor<S> {
                     if self.make_chunks_free(index, chunks) {
                         continue;
                     }
-                    let violation = message::give_up(&mut assembly, &mut self.pool);
+                    let violation = message::give_up(&mut reading.assembly, &mut self.pool);
                     self.violation(index, violation)
                 }
                 Ok((used, Step::Event(event))) => {
@@ -73,38 +137,79 @@ impl<S: Socket> Reactor<S> {
                 Err(violation) => self.violation(index, violation),
             };
             self.work.charge(WorkKind::Frames, FRAME);
-            if let Some(inflater) = &mut inflater {
+            if let Some(inflater) = &mut reading.inflater {
                 self.work.charge(WorkKind::Inflate, inflater.take_work() * INFLATED);
             }
-            if matches!(next, Next::Over) {
-                at = input.len();
+            if matches!(next?, Next::Over) {
+                return Ok(input.len());
             }
-            if !self.goes_on(index, &next, &input[at..]) {
+            if self.scratch.replies.len() > READ_BYTES {
+                self.send_replies(index)?;
+            }
+            // It is to listen before it is listened to.
+            if self.connections.slots[index].flags.any(Flags::PAUSED) || self.work.postpones(&input[at..]) {
                 break;
             }
         }
-        scratch.shrink_to(READ_BYTES);
-        self.scratch.message = scratch;
-        if let Some(inflater) = inflater {
-            self.scratch.inflater = inflater;
+        Ok(at)
+    }
+
+    fn event(&mut self, index: usize, event: Event<'_>) -> Result<Next, Gone> {
+        if self.connections.slots[index].phase == Phase::Closing {
+            if !matches!(event, Event::Close { .. }) {
+                return Ok(Next::Continue);
+            }
+            self.finish(index)?;
+            return Ok(Next::Over);
         }
-        let is_unfinished = assembly.is_some();
-        self.after_input(index, assembly, &input[at..]);
-        if (was_unfinished || is_unfinished) && self.connections.slots.contains(index) {
-            self.count_chunks(index);
+        match event {
+            Event::Text(text) => self.client_message(index, Message::Text(text)),
+            Event::Binary(bytes) => self.client_message(index, Message::Binary(bytes)),
+            Event::Ping(payload) => {
+                frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
+                Ok(Next::Continue)
+            }
+            Event::Pong(_) => Ok(Next::Continue),
+            Event::Close { code, reason } => {
+                self.send_replies(index)?;
+                self.echo_close(index, code, reason)?;
+                Ok(Next::Over)
+            }
         }
     }
 
-    /// Whether the rest of the input may be taken up behind an event that has led to this.
-    fn goes_on(&mut self, index: usize, next: &Next, rest: &[u8]) -> bool {
-        match next {
-            Next::Continue if self.scratch.replies.len() > READ_BYTES => self.send_replies(index),
-            Next::Continue | Next::Closing => {}
-            Next::Over => return false,
+    /// Answers the peer's close frame with the same code (RFC 6455 section 5.5.1) and ends the stream.
+    fn echo_close(&mut self, index: usize, code: Option<CloseCode>, reason: &str) -> Result<(), Gone> {
+        let cause =
+            if code == Some(CloseCode::GOING_AWAY) { CloseReason::GoingAway } else { CloseReason::Client };
+        self.begin_close(index, code.unwrap_or(NO_STATUS), reason, cause)?;
+        self.finish(index)
+    }
+
+    /// Sends a close frame, behind the answers to what came before: nothing may follow a close frame.
+    pub(super) fn answer_and_close(
+        &mut self,
+        index: usize,
+        code: CloseCode,
+        reason: &str,
+        cause: CloseReason,
+    ) -> Result<(), Gone> {
+        self.send_replies(index)?;
+        self.begin_close(index, code, reason, cause)
+    }
+
+    /// The peer has broken the protocol: says so, and hears nothing more.
+    fn violation(&mut self, index: usize, violation: Violation) -> Result<Next, Gone> {
+        if self.connections.slots[index].phase == Phase::Open {
+            let cause = cause_of(violation.code);
+            self.answer_and_close(index, violation.code, violation.reason, cause)?;
+            // Clients that get a close frame and the end of the stream at once may fail to answer it, and then
+            // know of no code. So their close frame is waited for, as far as one can be made out.
+            self.connections.slots[index].flags.set(Flags::IGNORE_INPUT, true);
+        } else {
+            self.finish(index)?;
         }
-        let slot = self.connections.slots.get(index);
-        // Not of one that is gone, or that is not to be listened to before it has listened.
-        slot.is_some_and(|slot| !slot.flags.any(Flags::PAUSED)) && !self.work.postpones(rest)
+        Ok(Next::Over)
     }
 
     /// Pings a peer that has been silent for `heartbeat_ms`, and gives it up when it still is `pong_wait_ms` later.
@@ -121,106 +226,9 @@ impl<S: Socket> Reactor<S> {
             self.metrics.pings_sent += 1;
             // A full socket already has something to answer for; its silence counts all the same.
             if !slot.flags.any(Flags::BLOCKED) {
-                self.push_out(index, &PING);
+                let _ = self.push_out(index, &PING);
             }
         }
-    }
-
-    /// Puts away what is left of an input, and sends what it led to.
-    fn after_input(&mut self, index: usize, mut assembly: Option<Box<message::Assembly>>, rest: &[u8]) {
-        if !self.connections.slots.contains(index) {
-            message::abandon(&mut assembly, &mut self.pool);
-            self.scratch.replies.clear();
-            return;
-        }
-        if rest.len() > CONTROL_FRAME_MAX && !self.has_input_room(index, rest.len()) {
-            message::abandon(&mut assembly, &mut self.pool);
-            self.scratch.replies.clear();
-            self.overloaded(index, false);
-            return;
-        }
-        self.hold(index, |slot| slot.keep(rest));
-        let slot = &mut self.connections.slots[index];
-        if slot.phase == Phase::Open || assembly.is_none() {
-            if let Some(mut unfinished) = assembly {
-                self.time_message(index, &mut unfinished);
-                self.connections.slots[index].extra_mut().assembly = Some(unfinished);
-            } else {
-                slot.tidy();
-            }
-        } else {
-            // Nobody will hear what a closing connection was saying.
-            message::abandon(&mut assembly, &mut self.pool);
-        }
-        self.send_replies(index);
-    }
-
-    fn event(&mut self, index: usize, event: Event<'_>) -> Next {
-        if self.connections.slots[index].phase == Phase::Closing {
-            return match event {
-                Event::Close { .. } => {
-                    self.finish(index);
-                    Next::Over
-                }
-                _ => Next::Continue,
-            };
-        }
-        match event {
-            Event::Text(text) => self.client_message(index, Message::Text(text)),
-            Event::Binary(bytes) => self.client_message(index, Message::Binary(bytes)),
-            Event::Ping(payload) => {
-                frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
-                Next::Continue
-            }
-            Event::Pong(_) => Next::Continue,
-            Event::Close { code, reason } => {
-                self.send_replies(index);
-                if self.connections.slots.contains(index) {
-                    self.echo_close(index, code, reason);
-                }
-                Next::Over
-            }
-        }
-    }
-
-    /// Answers the peer's close frame with the same code (RFC 6455 section 5.5.1) and ends the stream.
-    fn echo_close(&mut self, index: usize, code: Option<CloseCode>, reason: &str) {
-        let cause =
-            if code == Some(CloseCode::GOING_AWAY) { CloseReason::GoingAway } else { CloseReason::Client };
-        self.begin_close(index, code.unwrap_or(NO_STATUS), reason, cause);
-        if self.connections.slots.contains(index) {
-            self.finish(index);
-        }
-    }
-
-    /// Sends a close frame, behind the answers to what came before: nothing may follow a close frame.
-    pub(super) fn answer_and_close(
-        &mut self,
-        index: usize,
-        code: CloseCode,
-        reason: &str,
-        cause: CloseReason,
-    ) {
-        self.send_replies(index);
-        if self.connections.slots.contains(index) {
-            self.begin_close(index, code, reason, cause);
-        }
-    }
-
-    /// The peer has broken the protocol: says so, and hears nothing more.
-    fn violation(&mut self, index: usize, violation: Violation) -> Next {
-        if self.connections.slots[index].phase == Phase::Open {
-            let cause = cause_of(violation.code);
-            self.answer_and_close(index, violation.code, violation.reason, cause);
-            // Clients that get a close frame and the end of the stream at once may fail to answer it, and then
-            // know of no code. So their close frame is waited for, as far as one can be made out.
-            if let Some(slot) = self.connections.slots.get_mut(index) {
-                slot.flags.set(Flags::IGNORE_INPUT, true);
-            }
-        } else {
-            self.finish(index);
-        }
-        Next::Over
     }
 }
 

@@ -55,7 +55,7 @@ pub fn handshake(data: &[u8]) {
     let first = upgrade.protocols().next();
     for protocol in [chosen, first] {
         let mut out = Vec::new();
-        ws::respond(upgrade.key, protocol, upgrade.deflate, &mut out);
+        ws::respond(upgrade.key, protocol, upgrade.deflate, |_| {}, &mut out);
         let text = std::str::from_utf8(&out).expect("an answer is text");
         assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"));
         let lines = text.trim_end().split("\r\n").count();

@@ -11,7 +11,7 @@ use crate::sim::world::{World, text};
 use wspush::endpoint::{Accept, Connect, Decision, Handler, Session};
 use wspush::metrics::CloseReason;
 use wspush::reactor::{Command, ListenerRole, Shared, Wake};
-use wspush::{CloseCode, Config, ConnId, Message};
+use wspush::{CloseCode, Config, ConnId, Message, Since};
 
 /// A host that does what its clients tell it.
 struct Script {
@@ -66,7 +66,7 @@ impl Script {
                 Deed::Join(n, channel)
             }
             "join" => {
-                command(Command::Subscribe { conn, channel: channel.clone() });
+                command(Command::Subscribe { conn, channel: channel.clone(), since: Since::Head });
                 Deed::Join(other, channel)
             }
             "leave" if other == n => {

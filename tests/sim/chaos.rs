@@ -1,7 +1,7 @@
 //! The events of a run: everything that clients, publishers, the network and time can do, drawn at random.
 
 use wspush::config::SlowConsumer;
-use wspush::push::{LogLimits, Message};
+use wspush::push::{LogLimits, Message, Since};
 use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 
@@ -113,6 +113,7 @@ impl World {
             ListenerRole::Public
         };
         let n = self.connect(role, listener, reader, down_max);
+        let since = CHANNELS[..3].iter().map(|channel| self.since(channel)).collect::<Vec<_>>();
         let dice = &mut self.dice;
         let client = &mut self.clients[n];
         client.mute = dice.one_in(10);
@@ -124,10 +125,11 @@ impl World {
                     target += "&quiet=1";
                 } else {
                     client.spans.insert("broadcast".to_owned(), Vec::new());
+                    target += &begin(client, "broadcast", since[0]);
                 }
-                for channel in &CHANNELS[1..3] {
+                for (channel, since) in CHANNELS[1..3].iter().zip(&since[1..]) {
                     if dice.one_in(2) {
-                        target += &format!("&channel={channel}");
+                        target += &format!("&channel={channel}{}", begin(client, channel, *since));
                         client.spans.insert((*channel).to_owned(), Vec::new());
                     }
                 }
@@ -253,11 +255,12 @@ impl World {
         let logged = self.count(&channel);
         match self.dice.below(20) {
             0..=9 => {
-                let joins = Command::Subscribe { conn, channel: channel.clone() };
+                let (since, low) = self.since_number(n, &channel, logged);
+                let joins = Command::Subscribe { conn, channel: channel.clone(), since };
                 if self.shared.command(joins).is_ok() {
                     let spans = self.clients[n].spans.entry(channel).or_default();
                     if spans.last().is_none_or(|span| span.left.is_some()) {
-                        spans.push(Span { low: logged, high: logged, left: None });
+                        spans.push(Span { low, high: logged, left: None });
                     }
                 }
             }
@@ -319,6 +322,13 @@ impl World {
         };
         self.clients[n].ask("any", request.as_bytes());
     }
+}
+
+/// The part of a client's query that says where a channel begins.
+fn begin(client: &mut Client, channel: &str, since: Option<Since>) -> String {
+    let Some(since) = since else { return String::new() };
+    client.since.insert(channel.to_owned(), since);
+    format!("&since={since}")
 }
 
 fn garbage(dice: &mut Dice, client: &mut Client) {

@@ -54,6 +54,7 @@ impl World {
     }
 
     fn check_client(&mut self, n: usize) {
+        self.note_positions();
         let client = &self.clients[n];
         let who = format!("client {n} ({:?} {:?} {:?})", client.role, client.stage, client.reader);
         let mut gaps = 0;

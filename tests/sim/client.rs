@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use wspush::push::{Position, Since};
 use wspush::reactor::ListenerRole;
 
 use super::deflate;
@@ -98,6 +99,9 @@ pub struct Client {
     /// Numbers of the publications heard, by channel.
     pub heard: BTreeMap<String, Vec<usize>>,
     pub spans: BTreeMap<String, Vec<Span>>,
+    /// From where on it wants some channels, and where it was told to stand.
+    pub since: BTreeMap<String, Since>,
+    pub positions: Vec<(String, Position)>,
     /// Messages, pings and requests still to be answered.
     pub echoes: VecDeque<(bool, Vec<u8>)>,
     pub pongs: VecDeque<Vec<u8>>,
@@ -147,6 +151,8 @@ impl Client {
             transcript: Vec::new(),
             heard: BTreeMap::new(),
             spans: BTreeMap::new(),
+            since: BTreeMap::new(),
+            positions: Vec::new(),
             echoes: VecDeque::new(),
             pongs: VecDeque::new(),
             asked: 0,
@@ -261,6 +267,9 @@ impl Client {
                     self.response(&response);
                 } else if response.status == 101 {
                     self.window_bits = response.window_bits;
+                    if self.role == Role::Push {
+                        self.positions = response.positions;
+                    }
                     let asked = deflate::OFFERS.iter().find(|(offer, _)| *offer == self.offer);
                     let may = asked.map_or(0, |(_, bits)| *bits);
                     assert!(

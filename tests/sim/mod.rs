@@ -6,6 +6,7 @@
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod comeback;
 pub mod deflate;
 pub mod dice;
 pub mod handler;
@@ -33,6 +34,8 @@ pub struct Tally {
     pub slow_cut: u64,
     /// Connections that did not take their close frame.
     pub goodbyes_unread: u64,
+    /// Clients that came back for what they had missed.
+    pub comebacks: comeback::Comebacks,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -41,6 +44,8 @@ impl std::ops::AddAssign for Tally {
         self.rests_saved += other.rests_saved;
         self.slow_cut += other.slow_cut;
         self.goodbyes_unread += other.goodbyes_unread;
+        self.comebacks.recovered += other.comebacks.recovered;
+        self.comebacks.missed += other.comebacks.missed;
     }
 }
 
@@ -74,6 +79,7 @@ pub fn run(mut dice: Dice, steps: usize) -> Tally {
         rests_saved: counters.rests_saved,
         slow_cut: counters.slow_cut,
         goodbyes_unread: counters.goodbyes_unread,
+        comebacks: world.comebacks,
     }
 }
 

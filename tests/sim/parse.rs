@@ -1,5 +1,7 @@
 //! Frames and responses as the simulator's clients take them, and messages as they send them.
 
+use wspush::push::Position;
+
 use super::deflate;
 use super::dice::Dice;
 use super::wire::{self, PING, TEXT, masked_with};
@@ -29,11 +31,13 @@ pub fn frame(bytes: &mut Vec<u8>, window_bits: u8) -> Option<Frame> {
 }
 
 /// A whole response.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
     /// The window of permessage-deflate that it agrees on; 0: none.
     pub window_bits: u8,
+    /// The channels of a WebSocket, each with its position.
+    pub positions: Vec<(String, Position)>,
 }
 
 /// Takes a whole response out of `bytes`, except 100 (Continue).
@@ -44,7 +48,16 @@ pub fn response(bytes: &mut Vec<u8>) -> Option<Response> {
         return self::response(bytes);
     }
     let window_bits = response.header("Sec-WebSocket-Extensions").map_or(0, deflate::agreed_on);
-    Some(Response { status: response.status, window_bits })
+    let positions = response.header("Wspush-Position").map_or(Vec::new(), positions);
+    Some(Response { status: response.status, window_bits, positions })
+}
+
+fn positions(value: &str) -> Vec<(String, Position)> {
+    let position = |part: &str| {
+        let (channel, position) = part.split_once('=')?;
+        Some((channel.to_owned(), position.parse().ok()?))
+    };
+    value.split(", ").map(|part| position(part).unwrap_or_else(|| panic!("no position: {value}"))).collect()
 }
 
 /// A message in any number of fragments, with pings between them, now and then deflated where that is agreed on;

@@ -14,6 +14,7 @@ use wspush::time::Time;
 use wspush::{Config, ConnId, Message};
 
 use super::client::{Client, Reader, Role, Span, Stage};
+use super::comeback::Comebacks;
 use super::dice::Dice;
 use super::handler::{Notes, Seen};
 use super::net::{Faults, SimSocket};
@@ -52,6 +53,7 @@ pub struct World {
     pub audit: Audit,
     pub turn: Turn,
     pub draining: bool,
+    pub comebacks: Comebacks,
     seen: Arc<Mutex<Seen>>,
     alive: HashSet<ConnId>,
     waiting: Vec<usize>,
@@ -103,6 +105,7 @@ impl World {
             audit: Audit::default(),
             turn: Turn { busy: false, due_ms: None, finished: false },
             draining: false,
+            comebacks: Comebacks::default(),
             seen,
             alive: HashSet::new(),
             waiting: Vec::new(),
@@ -251,6 +254,8 @@ impl World {
             let before = self.logged.insert(name.clone(), logged).unwrap_or(0);
             assert!(logged >= before, "{name} has lost publications");
         }
+        drop(seen);
+        self.note_positions();
     }
 
     /// Connections for which `on_open` was called and `on_close` was not.

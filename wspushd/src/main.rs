@@ -1,6 +1,8 @@
 //! The daemon: settings in, signals in, a [`Server`] in between.
 
 mod signals;
+#[cfg(feature = "auth")]
+mod token;
 
 use std::env;
 use std::io::Write;
@@ -17,6 +19,10 @@ use wspush::{Server, auth, tls};
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "auth")]
+    if env::args_os().nth(1).is_some_and(|first| first == "token") {
+        return token::run(env::args_os().skip(2));
+    }
     // First of all: one that comes while the settings are read must not end the process.
     let signals = match Remembered::begin() {
         Ok(signals) => signals,

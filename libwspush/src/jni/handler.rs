@@ -207,6 +207,7 @@ fn decision(answer: &[u8]) -> Option<Decision> {
             broadcast: *broadcast == "true",
             channels: channels.iter().map(ToString::to_string).collect(),
             protocol: given(protocol),
+            ..Accept::default()
         })),
         ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
         _ => None,
@@ -224,7 +225,7 @@ mod tests {
             user: Some("Ada".to_owned()),
             broadcast: false,
             channels: vec!["a".to_owned(), "b".to_owned()],
-            protocol: None,
+            ..Accept::default()
         };
         assert_eq!(answer(&["accept", "false", "=Ada", "", "a", "b"]), Some(Decision::Accept(ada)));
         assert_eq!(answer(&["accept", "true", "", ""]), Some(Decision::Accept(Accept::default())));

@@ -224,6 +224,7 @@ impl Model {
         let entry = self.channels.enter(DEFAULT, form, since, self.now_ms);
         assert_eq!((entry.position.offset + 1, entry.recovery), (first, recovery), "{since:?} {form:?}");
         assert_eq!(entry.position.epoch, EPOCH);
+        self.channels.get_mut(DEFAULT).end_awaited();
         let grown = self.channels.log_bytes() - before;
         assert!(grown == 0 || form != Form::Plain && first < in_form, "{since:?} has cost {grown} bytes");
         assert!(self.channels.log_bytes() <= self.channels.limits.sum_bytes);

@@ -48,10 +48,10 @@ impl<S: Socket> Reactor<S> {
                 Some(renewal) => {
                     renewal.owed = true;
                     if !blocked {
-                        self.renew_ours(index);
+                        let _ = self.renew_ours(index);
                     }
                 }
-                None => self.no_new_keys(index),
+                None => drop(self.no_new_keys(index)),
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::config::LogLevel;
 use crate::metrics::{CloseReason, KernelTls};
 use crate::tls::{Renewal, Suite};
 
+use super::super::connections::Gone;
 use super::super::flush::set_blocked;
 use super::super::input::is_shortage;
 use super::super::reactor::Reactor;
@@ -64,17 +65,17 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Lets the kernel have an open connection, if it is at a point where that can be: nothing has come in part,
-    /// nothing waits to be written. From then on it is to us as a plain one. Whoever calls this has the connection
-    /// read or written afterwards no more.
-    pub(in super::super) fn hand_to_kernel(&mut self, index: usize) {
+    /// nothing waits to be written. From then on it is to us as a plain one, and whoever calls this must neither read
+    /// nor write it again before the next turn.
+    pub(in super::super) fn hand_to_kernel(&mut self, index: usize) -> Result<(), Gone> {
         if self.wire.tls.kernel.offer == KernelSupport::NONE {
-            return;
+            return Ok(());
         }
-        let Some(suite) = self.suite_to_hand_over(index) else { return };
+        let Some(suite) = self.suite_to_hand_over(index) else { return Ok(()) };
         let slot = &mut self.connections.slots[index];
         if let Err(e) = slot.socket.attach_tls() {
             self.not_attached(index, &e);
-            return;
+            return Ok(());
         }
         match self.install(index, suite) {
             Ok(()) => {
@@ -86,6 +87,7 @@ impl<S: Socket> Reactor<S> {
                 self.metrics.kernel_tls.bump(KernelTls::HandedOver);
                 // Data that the kernel has already may have made its edge before.
                 self.go_on_later(index);
+                Ok(())
             }
             Err(e) => {
                 // The session is used up. It had been tried out, so this is for want of memory.
@@ -94,13 +96,14 @@ impl<S: Socket> Reactor<S> {
                 let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("problem", &e)];
                 self.journal.event(self.now, LogLevel::Warn, "kernel_tls_failed", &fields);
                 self.remove(index, CloseReason::Internal);
+                Err(Gone)
             }
         }
     }
 
     /// The suite of the connection's records, if it can be handed over now.
     fn suite_to_hand_over(&self, index: usize) -> Option<Suite> {
-        let slot = self.connections.slots.get(index)?;
+        let slot = &self.connections.slots[index];
         if slot.phase != Phase::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
             return None;
         }
@@ -136,40 +139,41 @@ impl<S: Socket> Reactor<S> {
 
     /// Ends our side of a connection whose TLS is the kernel's: with `close_notify`, and without ending the stream
     /// below it. The kernel may hold records back that it has taken while the socket was full, and those would be
-    /// lost. False: stop here.
-    pub(in super::super) fn finish_kernel_tls(&mut self, index: usize) -> bool {
+    /// lost. False: the socket did not take it yet.
+    pub(in super::super) fn close_kernel_tls(&mut self, index: usize) -> Result<bool, Gone> {
         let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::CLOSE_NOTIFIED) {
-            return true;
+            return Ok(true);
         }
         self.metrics.sends += 1;
         match slot.socket.send_record(ALERT, &CLOSE_NOTIFY) {
             Ok(_) => {
                 slot.flags.set(Flags::CLOSE_NOTIFIED, true);
-                true
+                Ok(true)
             }
             Err(e) => {
-                self.record_not_sent(index, &e);
-                false
+                self.record_not_sent(index, &e)?;
+                Ok(false)
             }
         }
     }
 
     /// A record of ours was not taken: it is sent when the socket takes more, or the connection is broken.
-    pub(super) fn record_not_sent(&mut self, index: usize, e: &io::Error) {
+    pub(super) fn record_not_sent(&mut self, index: usize, e: &io::Error) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
         let short = is_shortage(e);
         if !short && e.kind() != io::ErrorKind::WouldBlock {
             self.remove(index, CloseReason::Reset);
-            return;
+            return Err(Gone);
         }
         set_blocked(&mut self.connections.census, &mut slot.flags, true);
         if short {
             self.connections.timers.retries.push((index as u32, slot.serial));
         }
+        Ok(())
     }
 
-    /// As [`finish_kernel_tls`](Self::finish_kernel_tls), for a connection that goes without waiting for anything.
+    /// As [`close_kernel_tls`](Self::close_kernel_tls), for a connection that goes without waiting for anything.
     pub(in super::super) fn leave_kernel_tls(&mut self, index: usize, slot: &mut Slot<S>) {
         self.wire.tls.kernel.forget(index);
         self.connections.census.kernel_tls -= 1;
