@@ -8,7 +8,7 @@ use crate::protocol::response::{Refusal, Response};
 
 use super::ConnId;
 use super::channels;
-use super::control::{Control, Filter, List, Page, Wanted};
+use super::control::{Control, Filter, List, Wanted};
 use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};

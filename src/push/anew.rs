@@ -6,7 +6,7 @@ use super::channels::{ChannelId, Channels, FIRST_OFFSET};
 impl Channel {
     /// Whether every subscriber was offered all that was published, so that only laggards lose something.
     pub fn is_offered(&self) -> bool {
-        self.subscribers == 0 || self.walk.is_none() && self.offered() == self.log().head()
+        self.subscribers == 0 || self.walk.is_none() && self.offered == self.log().head()
     }
 
     /// Begins another life. Nobody stands in the middle of a frame: see `save_rests`.
@@ -21,7 +21,7 @@ impl Channel {
         self.ledger.forget_before(next, now_us, fallen);
         self.ledger.count_from(FIRST_OFFSET);
         self.epoch = epoch;
-        self.look_again();
+        self.look_again = self.subscribers > 0;
     }
 }
 

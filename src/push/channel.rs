@@ -67,13 +67,13 @@ pub struct Channel {
     /// Whether the channel stands in the list of ledgers to settle.
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
-    offered: u64,
+    pub(super) offered: u64,
     /// Subscribers that have entered behind the head, and were not offered anything yet, stand no earlier than here.
     pub(super) awaited: u64,
     /// Connections that are about to enter.
     pub expected: u32,
     /// The log has given up what somebody may still have to get: the walk goes and sees.
-    look_again: bool,
+    pub(super) look_again: bool,
     /// The fate of a subscriber that falls off the log.
     pub fallen: Passage,
     /// How it is kept.
@@ -287,16 +287,6 @@ impl Channel {
             self.walk = Some(Walk { next: 0, head: self.log().head() });
         }
         self.walk
-    }
-
-    /// The position before which every subscriber has been offered everything.
-    pub(super) fn offered(&self) -> u64 {
-        self.offered
-    }
-
-    /// Lets the next walk visit everybody, though nothing was published: some have fallen off the log.
-    pub(super) fn look_again(&mut self) {
-        self.look_again = self.subscribers > 0;
     }
 
     /// Notes that the walk has visited everybody.

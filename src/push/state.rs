@@ -229,10 +229,11 @@ impl Channels {
             self.open_at(&name, epoch, place.offset + 1, place.now_us / 1000);
             return;
         }
-        while let Room::AfterHalving(largest) = self.room_for(id, frame.len()) {
+        let encoded = Encoded::plain(frame);
+        while let Room::AfterHalving(largest) = self.room_for(id, encoded.lens()) {
             self.give_up_half(largest, place.now_us);
         }
-        self.append(id, &Encoded::plain(frame), place);
+        self.append(id, &encoded, place);
     }
 }
 

@@ -23,7 +23,7 @@ impl<S: Socket> Reactor<S> {
     /// Takes over the state that a predecessor has left. Before anything has happened here.
     pub fn load_state(&mut self) {
         let Some(file) = self.config.state_file.clone() else { return };
-        match self.take_over(Path::new(&file)) {
+        match self.read_state(Path::new(&file)) {
             Ok(None) => self.journal.event(self.now, LogLevel::Info, "no_state", &[("file", &file)]),
             Ok(Some(Loaded { publications, channels_dropped, .. })) => {
                 let channels = self.channels.len();
@@ -48,7 +48,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn take_over(&mut self, path: &Path) -> Result<Option<Loaded>, StateError> {
+    fn read_state(&mut self, path: &Path) -> Result<Option<Loaded>, StateError> {
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Ok(data) if !data.is_file() => return Err(StateError::Foreign),

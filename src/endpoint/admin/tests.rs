@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::endpoint::batch::{Line, Target};
-use crate::endpoint::control::Stats;
+use crate::endpoint::control::{Page, Stats};
 use crate::endpoint::{ChannelInfo, Published, Receipt, Taken};
 use crate::protocol::head;
 use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
