@@ -17,7 +17,7 @@ fn offsets(history: &Value) -> Vec<u64> {
 
 #[test]
 fn every_channel_is_listed_once() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--channels", "*"]);
     for n in 0..25 {
         daemon.push_to(&format!("/push?channel=a.{n}"), "x");
     }
@@ -44,7 +44,7 @@ fn every_channel_is_listed_once() {
 
 #[test]
 fn how_a_channel_stands() {
-    let daemon = Daemon::start(&["--log-publications", "4"]);
+    let daemon = Daemon::start(&["--channels", "*", "--log-publications", "4"]);
     assert_eq!(daemon.ask("GET", "/channels/news", &[], b"").status, 404);
     assert_eq!(daemon.ask("GET", "/channels/news/history", &[], b"").status, 404);
     let mut receipt = Value::Null;
@@ -66,7 +66,7 @@ fn how_a_channel_stands() {
 
 #[test]
 fn what_a_channel_has_had() {
-    let daemon = Daemon::start(&["--log-publications", "8"]);
+    let daemon = Daemon::start(&["--channels", "*", "--log-publications", "8"]);
     for n in 1..=11 {
         daemon.push_to("/push?channel=c", &format!("\"{n}\"\n"));
     }
@@ -122,7 +122,7 @@ fn what_a_channel_has_had() {
 
 #[test]
 fn a_page_of_history_has_its_bounds() {
-    let daemon = Daemon::start(&["--log-bytes", "2000000"]);
+    let daemon = Daemon::start(&["--channels", "*", "--log-bytes", "2000000"]);
     let text = "x".repeat(100_000);
     for _ in 0..5 {
         daemon.push_to("/push?channel=c", &text);
@@ -135,7 +135,7 @@ fn a_page_of_history_has_its_bounds() {
 
 #[test]
 fn forgotten_it_begins_anew_for_the_same_subscribers() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--channels", "*"]);
     let mut client = WebSocket::open_at(&daemon, "/ws?channel=c");
     let first = daemon.push_to("/push?channel=c", "secret");
     assert_eq!(client.text(), "secret");
@@ -171,7 +171,7 @@ fn forgotten_it_begins_anew_for_the_same_subscribers() {
 
 #[test]
 fn a_laggard_is_told_that_it_has_lost_something() {
-    let daemon = Daemon::start(&["--slow-consumer", "close"]);
+    let daemon = Daemon::start(&["--channels", "*", "--slow-consumer", "close"]);
     let narrow = WebSocket::open_narrow(&daemon, "/ws?channel=c");
     let text = "x".repeat(200_000);
     for _ in 0..3 {

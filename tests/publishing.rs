@@ -11,7 +11,7 @@ fn push(daemon: &Daemon, query: &str, text: &str) -> (u16, Value) {
 
 #[test]
 fn to_several_channels_or_to_none() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--channels", "*"]);
     let mut client = WebSocket::open_at(&daemon, "/ws?channel=a&channel=b");
     let (status, answer) = push(&daemon, "channel=a&channel=c&channel=b", "hi");
     assert_eq!(status, 200, "{answer}");
@@ -37,7 +37,7 @@ fn to_several_channels_or_to_none() {
 
 #[test]
 fn a_repetition_is_published_once() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--channels", "*"]);
     let mut client = WebSocket::open_at(&daemon, "/ws?channel=a");
     let (_, first) = push(&daemon, "channel=a&idempotency_key=k", "hi");
     assert_eq!((first.get("duplicate"), &first["recipients"]), (None, &1.into()));
@@ -64,7 +64,7 @@ fn a_repetition_is_published_once() {
 
 #[test]
 fn a_batch_is_all_or_nothing_and_in_order() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--channels", "*"]);
     let mut client = WebSocket::open_at(&daemon, "/ws?channel=a");
     let id = daemon.id_of(&client);
     let batch = |query: &str, lines: &[String]| {
@@ -107,7 +107,7 @@ fn a_batch_is_all_or_nothing_and_in_order() {
 
 #[test]
 fn only_behind_the_newest() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--channels", "*"]);
     let (status, answer) = push(&daemon, "channel=a&if_offset=3", "no");
     assert_eq!((status, &answer["channel"], &answer["offset"]), (409, &"a".into(), &0.into()), "{answer}");
     let (status, first) = push(&daemon, "channel=a&if_offset=0", "one");

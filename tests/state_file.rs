@@ -22,7 +22,7 @@ impl Folder {
 
     fn start(&self, more: &[&str]) -> Daemon {
         let file = self.file();
-        Daemon::start(&[&["--state-file", file.to_str().expect("text")], more].concat())
+        Daemon::start(&[&["--channels", "*", "--state-file", file.to_str().expect("text")], more].concat())
     }
 
     fn names(&self) -> Vec<String> {
