@@ -139,7 +139,7 @@ fn forgotten_it_begins_anew_for_the_same_subscribers() {
     let mut client = WebSocket::open_at(&daemon, "/ws?channel=c");
     let first = daemon.push_to("/push?channel=c", "secret");
     assert_eq!(client.text(), "secret");
-    daemon.wait_delivered(&first);
+    daemon.wait_delivered(&first["receipt"]);
     assert_eq!(daemon.ask("DELETE", "/channels/d/history", &[], b"").status, 404);
     let response = daemon.ask("DELETE", "/channels/c/history", &[], b"");
     let info = response.json();
@@ -156,7 +156,7 @@ fn forgotten_it_begins_anew_for_the_same_subscribers() {
         (&info["epoch"], &1.into(), &1.into())
     );
     assert_eq!(client.text(), "hello");
-    daemon.wait_delivered(&second);
+    daemon.wait_delivered(&second["receipt"]);
     // Everybody's channel as well, with nobody there and again.
     daemon.push("to everybody");
     assert_eq!(client.text(), "to everybody");
