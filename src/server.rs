@@ -1,5 +1,7 @@
 //! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
+#[cfg(feature = "auth")]
+pub mod keys;
 mod listeners;
 mod start;
 
@@ -161,6 +163,8 @@ impl Server {
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
         reactor.set_verifier(verifier);
+        #[cfg(feature = "auth")]
+        reactor.set_key_reader(keys::reader(shared.clone()));
         reactor.set_admin_url(start::admin_url(&listeners));
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })

@@ -30,6 +30,7 @@ mod hostile_handshake;
 mod hostile_resources;
 mod hostile_storm;
 mod hostile_tls;
+mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;

@@ -25,7 +25,10 @@ pub fn load(config: &Config) -> Result<Option<Verifier>, ConfigError> {
         verifier.add_public_keys(&bytes).map_err(|error: KeyError| refuse(error.to_string()))?;
         verifier.contents.add("auth_public_keys", &bytes);
     }
-    if let Some(file) = &config.auth_jwks {
+    if config.fetches_keys() {
+        verifier.await_published();
+    }
+    if let Some(file) = config.auth_jwks.as_ref().filter(|_| !config.fetches_keys()) {
         let refuse = |why: String| ConfigError::of_file("auth_jwks", file, why);
         let bytes = read_file(file, JWKS_BYTES_MAX as u64).map_err(refuse)?;
         verifier.set_published(Jwks::read(&bytes).map_err(|error| refuse(error.to_string()))?);

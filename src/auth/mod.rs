@@ -37,7 +37,7 @@ mod trial;
 mod verifier;
 
 #[cfg(not(feature = "auth"))]
-pub use absent::{Verifier, load};
+pub use absent::{Jwks, Verifier, load};
 pub use claims::{Claims, Rights, Verdict};
 #[cfg(feature = "auth")]
 pub use error::KeyError;

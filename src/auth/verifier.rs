@@ -18,6 +18,7 @@ pub struct Verifier {
     rules: Rules,
     keys: Vec<Key>,
     published: Option<Jwks>,
+    awaits_published: bool,
     pub(super) contents: Contents,
 }
 
@@ -42,7 +43,13 @@ impl Verifier {
     pub fn new(rules: Rules) -> Verifier {
         // If a program around this library has chosen another one, that one is used.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
-        Verifier { rules, keys: Vec::new(), published: None, contents: Contents::default() }
+        Verifier {
+            rules,
+            keys: Vec::new(),
+            published: None,
+            awaits_published: false,
+            contents: Contents::default(),
+        }
     }
 
     /// Takes a secret of at least 32 bytes, for tokens signed with HS256.
@@ -67,6 +74,16 @@ impl Verifier {
     /// Takes the keys of an identity provider, in place of those that it had before.
     pub fn set_published(&mut self, jwks: Jwks) {
         self.published = Some(jwks);
+    }
+
+    /// Says that there will be published keys: until then a token may be signed by one of them.
+    pub fn await_published(&mut self) {
+        self.awaits_published = true;
+    }
+
+    /// Takes over the published keys of `old`, until new ones are there.
+    pub fn adopt_published(&mut self, old: Verifier) {
+        self.published = self.published.take().or(old.published);
     }
 
     /// The settings whose files had other contents when `old` was loaded.
@@ -102,6 +119,7 @@ impl Verifier {
         let fitting: Vec<&Key> =
             all().filter(|key| key.fits(algorithm, name)).take(TOKEN_TRIES_MAX + 1).collect();
         match fitting.len() {
+            0 if self.awaits_published && self.published.is_none() => Err(TokenError::UnknownKey),
             0 if name.is_some() && all().any(|key| key.name.is_some()) => Err(TokenError::UnknownKey),
             0 => Err(TokenError::Algorithm),
             count if count > TOKEN_TRIES_MAX => Err(TokenError::TooManyKeys),

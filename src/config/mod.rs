@@ -52,6 +52,9 @@ pub use settings::Config;
 pub use settings::SETTINGS;
 #[doc(hidden)]
 pub use shown::shown;
+#[cfg(feature = "auth")]
+#[doc(hidden)]
+pub use tokens::is_url;
 pub use validate::OWN_ORIGIN;
 
 pub use crate::limits::Bounds;

@@ -6,7 +6,7 @@ use super::field::{
     shown_optional, shown_text, token,
 };
 use super::setting::{Group, Kind, Setting};
-use super::tokens::{auth_secret, cookie, name};
+use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
 use crate::limits;
@@ -195,7 +195,7 @@ settings! {
         list(Auth, AUTH_KEYS_MAX, "a PEM file's name", reload, file),
         "Public keys or certificates of whoever signs tokens: RSA, P-256, P-384, Ed25519";
     auth_jwks: Option<String> = None,
-        row(Auth, Kind::Text("a file's name"), reload, false, optional_file, shown_optional),
+        row(Auth, Kind::Text("a file's name or an https URL"), reload, false, jwks, shown_optional),
         "An identity provider's document of public keys (JWKS)";
     auth_audience: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
         "Names of this server, of which a token's aud has to have one; with none, aud is not looked at";

@@ -1,10 +1,10 @@
 //! The settings for tokens: what may stand in each, and what must hold for all of them.
 
-use super::field::OTHER_TYPE;
+use super::field::{OTHER_TYPE, file};
 use super::setting::Value;
 use super::{Config, ConfigError, TokenAuth};
 use crate::alphabet::is_token;
-use crate::limits::{AUTH_NAME_BYTES_MAX, AUTH_SECRET_BYTES_MAX, AUTH_SECRET_BYTES_MIN};
+use crate::limits::{AUTH_NAME_BYTES_MAX, AUTH_SECRET_BYTES_MAX, AUTH_SECRET_BYTES_MIN, FILE_NAME_BYTES_MAX};
 
 /// A secret for tokens; no error repeats it.
 pub(super) fn auth_secret(secret: String) -> Result<String, String> {
@@ -26,6 +26,42 @@ pub(super) fn name(name: String) -> Result<String, String> {
     }
 }
 
+/// How the URL of published keys begins: without TLS anybody on the way could put in keys of their own.
+const HTTPS: &str = "https://";
+
+/// Whether published keys are at a URL, rather than in a file.
+#[cfg_attr(not(feature = "auth"), allow(dead_code))]
+pub fn is_url(source: &str) -> bool {
+    source.starts_with(HTTPS)
+}
+
+/// A file's name or a URL, or none is set.
+pub(super) fn jwks(value: Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Unset => Ok(None),
+        Value::Text(text) => match text.strip_prefix(HTTPS) {
+            Some(rest) => check_url(rest).map(|()| Some(text)),
+            None if text.contains("://") => {
+                Err(format!("a file's name or a URL that begins with {HTTPS} is expected"))
+            }
+            None => file(text).map(Some),
+        },
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+/// A URL behind its scheme.
+fn check_url(rest: &str) -> Result<(), String> {
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('@') {
+        return Err("a URL with a user or a password in it".to_owned());
+    }
+    let ok = !host.is_empty()
+        && rest.len() <= FILE_NAME_BYTES_MAX
+        && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if ok { Ok(()) } else { Err("no URL like https://id.example/.well-known/jwks.json".to_owned()) }
+}
+
 /// A cookie's name (RFC 6265 section 4.1.1), or none is set.
 pub(super) fn cookie(value: Value) -> Result<Option<String>, String> {
     match value {
@@ -37,6 +73,11 @@ pub(super) fn cookie(value: Value) -> Result<Option<String>, String> {
 }
 
 impl Config {
+    /// Whether keys for tokens have to be fetched.
+    pub fn fetches_keys(&self) -> bool {
+        self.auth != TokenAuth::None && self.auth_jwks.as_deref().is_some_and(is_url)
+    }
+
     /// Keys that nobody looks at are a mistake that lets strangers in.
     pub(super) fn validate_auth(&self) -> Result<(), ConfigError> {
         let keys = [
@@ -57,6 +98,9 @@ impl Config {
             (_, None) => {
                 let why = "tokens need a key to be checked with: auth_secret, auth_public_keys or auth_jwks";
                 Err(self.invalid("auth", why))
+            }
+            (_, Some(_)) if self.fetches_keys() && !cfg!(feature = "auth-fetch") => {
+                Err(self.invalid("auth_jwks", "this build fetches no keys (cargo feature auth-fetch)"))
             }
             (_, Some(_)) => Ok(()),
         }
@@ -104,6 +148,22 @@ mod tests {
     fn without_the_feature_auth_is_refused() {
         let error = refused(|config| config.auth = TokenAuth::Required);
         assert!(error.contains("this build checks no tokens"), "{error}");
+    }
+
+    #[test]
+    fn keys_are_published_in_a_file_or_by_https() {
+        let of = |text: &str| jwks(Value::Text(text.to_owned()));
+        for good in
+            ["keys.json", "/etc/wspush/keys.json", "https://id.example/keys?a=b", "https://[::1]:8443"]
+        {
+            assert_eq!(of(good), Ok(Some(good.to_owned())));
+        }
+        for bad in ["", "http://id.example/keys", "file:///keys", "https://", "https:///keys", "https://a b/"]
+        {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+        let error = of("https://me:s3cret@id.example/").unwrap_err();
+        assert!(!error.contains("s3cret"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! publication: milliseconds since 1970 u64, kind u8 (0 text, 1 bytes), length u32, payload
 //! ```
 //!
-//! Numbers are little-endian. A file that is not just so is refused as a whole: its reader begins anew, under new epochs.
+//! Numbers are little-endian. A file that is not just so is refused as a whole: its reader begins anew, under new
+//! epochs.
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -134,6 +134,7 @@ impl<S: Socket> Reactor<S> {
             },
             Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
             Command::Reload(renewal) => self.reload(*renewal),
+            Command::KeysRead(read) => self.keys_read(*read),
         }
     }
 

@@ -39,6 +39,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+pub mod published_keys;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;

@@ -17,6 +17,7 @@ use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
 use super::connections::Connections;
+use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
 use super::refusal;
 use super::rest::Saving;
@@ -92,6 +93,7 @@ pub struct Reactor<S: Socket> {
     pub(super) handler: Box<dyn Handler>,
     /// Checks clients' tokens; None: they are not looked at.
     pub(super) verifier: Option<Verifier>,
+    pub(super) published_keys: PublishedKeys,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -179,6 +181,7 @@ impl<S: Socket> Reactor<S> {
             shared,
             handler,
             verifier: None,
+            published_keys: PublishedKeys::default(),
             journal,
             metrics: Metrics::default(),
             now,

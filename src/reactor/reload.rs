@@ -37,12 +37,17 @@ impl<S: Socket> Reactor<S> {
                 return;
             }
         };
+        let keeps_keys = config.fetches_keys() && config.auth_jwks == self.config.auth_jwks;
         self.take_over(config);
         let mut changed = self.renew_tls(renewed.tls);
         if let (Some(old), Some(new)) = (&self.verifier, &renewed.verifier) {
             changed.extend(new.changes_since(old));
         }
-        self.set_verifier(renewed.verifier);
+        let old = std::mem::replace(&mut self.verifier, renewed.verifier);
+        if let (true, Some(old), Some(new)) = (keeps_keys, old, &mut self.verifier) {
+            new.adopt_published(old);
+        }
+        self.read_keys_anew();
         applied.extend(changed.into_iter().filter(|name| !applied.contains(name)).collect::<Vec<_>>());
         self.journal.set_level(self.config.log_level);
         let fields: [(&str, &dyn Display); 2] =

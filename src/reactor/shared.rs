@@ -16,6 +16,7 @@ use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 use super::addresses::Network;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
+use super::published_keys::KeysRead;
 use super::reload::Renewal;
 use repetitions::Repetitions;
 
@@ -79,6 +80,8 @@ pub enum Command {
     },
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
+    /// Take keys that an identity provider publishes.
+    KeysRead(Box<KeysRead>),
 }
 
 impl Command {
@@ -92,7 +95,7 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
-            Command::BringUpToDate { .. } | Command::Reload(..) => 0,
+            Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest
     }

@@ -85,7 +85,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         self.exit.leaves_state = true;
-        // Whoever has a receipt finds the publication.
+        // A publication that has its receipt is in the state.
         let mut carried = None;
         while carried != Some(self.inbox.carried) {
             carried = Some(self.inbox.carried);

@@ -44,7 +44,11 @@ impl<S: Socket> Reactor<S> {
         };
         let verdict = verifier.check(token, self.now.unix_us / 1_000_000);
         self.work.charge(WorkKind::Tokens, TOKEN + verdict.signatures as u64 * SIGNATURE);
-        verdict.outcome.map(Some).map_err(|error| refused(&error))
+        match verdict.outcome {
+            Ok(claims) => Ok(Some(claims)),
+            Err(TokenError::UnknownKey) if self.ask_for_keys() => Err(pending()),
+            Err(error) => Err(refused(&error)),
+        }
     }
 
     /// The decision completed by a client's token: its user where nobody has said otherwise, and its channels
@@ -80,6 +84,12 @@ fn missing() -> Refused {
     let text = "this needs a token: 'Authorization: Bearer TOKEN', the subprotocol wspush.bearer.TOKEN, ?token=TOKEN, \
                 or the cookie that the server is set to (auth)";
     (Refusal::fixed(401, text).with_headers(ASKED_FOR), RefuseReason::Token)
+}
+
+/// The key may be a new one, and nobody comes in before that is known.
+fn pending() -> Refused {
+    let text = "the key that the token names is being fetched; try again in a second";
+    (Refusal::fixed(503, text).with_headers(&[("Retry-After", "1")]), RefuseReason::Token)
 }
 
 fn refused(error: &TokenError) -> Refused {

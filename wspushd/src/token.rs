@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use wspush::auth::{self, Claims, Rights, Rules};
 use wspush::config::{InvocationEnd, from_args};
+use wspush::server::keys;
 use wspush::{Config, limits};
 
 use super::{EXIT_USAGE, fail, print, say};
@@ -114,7 +115,11 @@ fn new(args: Vec<OsString>) -> Result<String, ExitCode> {
 fn check(args: Vec<OsString>) -> Result<String, ExitCode> {
     let config = settings(args)?;
     let loaded = auth::load(&config).map_err(|error| fail(&error, EXIT_USAGE))?;
-    let verifier = loaded.ok_or_else(|| usage("tokens are not looked at: set auth, and the keys"))?;
+    let mut verifier = loaded.ok_or_else(|| usage("tokens are not looked at: set auth, and the keys"))?;
+    if let Some(url) = config.auth_jwks.as_ref().filter(|_| config.fetches_keys()) {
+        let refuse = |why| fail(&format_args!("auth_jwks = {url:?}: {why}"), EXIT_USAGE);
+        verifier.set_published(keys::read(url).map_err(refuse)?);
+    }
     let mut text = String::new();
     // One byte more, and white space around it, shows that it is too long.
     let bytes_max = limits::TOKEN_BYTES_MAX as u64 + 64;
