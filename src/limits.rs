@@ -112,6 +112,8 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.m
 pub const CHANNELS_MAX: Bounds = Bounds::new(1, 16 << 20);
 /// Bounds of `channels_per_connection_max`.
 pub const CHANNELS_PER_CONNECTION_MAX: Bounds = Bounds::new(0, 4_096);
+/// Bounds of `commands_per_second_max`.
+pub const COMMANDS_PER_SECOND_MAX: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of `channel_idle_ms`.
 pub const CHANNEL_IDLE_MS: Bounds = Bounds::new(1, 7 * 24 * HOUR_MS);
 /// Bounds of `handshake_ms`.
@@ -136,6 +138,8 @@ pub const CLOSE_WAIT_MS: Bounds = Bounds::new(1, 600 * SECOND_MS);
 pub const KEEP_ALIVE_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
 /// Bounds of `log_publications`.
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
+/// Bounds of a channel rule's `ttl_ms`; 0 is for ever, and the most is 366 days.
+pub const CHANNEL_TTL_MS: Bounds = Bounds::new(0, 366 * 24 * HOUR_MS);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 /// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both

@@ -170,6 +170,24 @@ fn requests() {
     assert!(cuts(&world, WorkKind::Heads) > 0);
 }
 
+/// Claims that nobody has signed: each time a signature is looked at.
+#[test]
+#[cfg(feature = "auth")]
+fn tokens() {
+    let secret = vec!["s".repeat(32)];
+    let auth = wspush::config::TokenAuth::Optional;
+    let mut world = world(Config { auth, auth_secret: secret, ..Config::default() });
+    let bystander = open(&mut world, "/ws", "");
+    let forged = format!("/ws?token=eyJhbGciOiJIUzI1NiJ9.e30.{}", "A".repeat(43));
+    for _ in 0..ATTACKERS {
+        let n = connect(&mut world);
+        say(&mut world, n, &wire::upgrade(&forged, "sim", &[]).repeat(40));
+    }
+    let (turns, most) = stand(&mut world, bystander, WorkKind::Tokens);
+    assert!(most <= CLIENTS + 2 * (SHARE + 100_000) && turns > 10, "{turns} turns, {most} units");
+    assert!(cuts(&world, WorkKind::Tokens) > 0, "{turns} turns, {most} units, and none was cut");
+}
+
 #[test]
 fn names() {
     let request = |names: usize| {

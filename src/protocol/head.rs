@@ -135,8 +135,9 @@ impl<'a> Head<'a> {
 
     /// Whether the comma-separated list in all fields of this name has this token, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        let mut elements = self.headers(name).flat_map(list::elements);
-        elements.any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+        let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+        // Nearly everybody sends the token alone, and a list need not be taken apart to see that.
+        self.headers(name).any(|line| is_token(line) || list::elements(line).any(is_token))
     }
 
     /// Whether the connection stays open after the answer (RFC 9112 section 9.3).

@@ -14,7 +14,7 @@ impl Channel {
         let (next, fallen) = (self.log().next_offset(), self.fallen);
         for ring in self.rings_mut() {
             ring.log.give_up_before(ring.log.head());
-            ring.log.count_from(FIRST_OFFSET);
+            ring.log.first_offset = FIRST_OFFSET;
             // Those who are still to get a piece of it find another epoch.
             ring.owed = 0;
         }

@@ -104,6 +104,11 @@ impl Channel {
         Entry { cursor, position, recovery, effort }
     }
 
+    /// When a publication came whose delivery is still counted, in milliseconds since 1970.
+    pub fn time_ms(&self, offset: u64) -> Option<u64> {
+        self.ledger.time_ms(offset)
+    }
+
     /// By how much the logs grow if somebody enters.
     pub(super) fn growth_to_enter(&self, form: Form, since: Since, unix_ms: u64) -> usize {
         self.reach(form, self.begin(since, self.first_kept(unix_ms), self.rules.missed).first).1
@@ -116,6 +121,13 @@ impl Channel {
             0 => here,
             ttl_ms => here.max(self.ledger.first_at((unix_ms + 1).saturating_sub(ttl_ms))),
         }
+    }
+
+    /// The first publication that somebody gets who begins there, of those that are `kept`, and what has become of its
+    /// position.
+    pub(super) fn beginning(&self, since: Since, kept: u64) -> (u64, Option<Recovery>) {
+        let Beginning { first, recovery } = self.begin(since, kept, self.rules.missed);
+        (first, recovery)
     }
 
     /// Where somebody begins; `missed` says where if its position can't be recovered.
@@ -163,7 +175,7 @@ impl Channel {
         let plain = self.log();
         let live = self.log_in(form).map_or(0, |log| (log.head() - log.tail()) as usize);
         let mut older = Older::new(form, plain, self.origin(here));
-        let (reached, bytes) = older.reach(first..here, plain.bytes_max() - live);
+        let (reached, bytes) = older.reach(first..here, plain.bytes_max().saturating_sub(live));
         let publications = (here - reached) as usize;
         let growth = match self.log_in(form) {
             Some(log) => log.growth_before(bytes, publications),
@@ -177,13 +189,13 @@ impl Channel {
         let Some(n) = form.index().checked_sub(1) else { return 0 };
         let plain = &self.plain.log;
         // In front of a new ring there is room for all that it may ever have to reach back for.
-        let position = self.others_from[n] + plain.bytes_max() as u64;
+        let position = self.others_from[n] + self.frame_bytes_max as u64;
         let new = || Box::new(Ring::new(form, plain.beside(position)));
         let origin = Origin {
             channel: &self.name,
             epoch: self.epoch,
             offset: first,
-            frame_bytes_max: plain.bytes_max(),
+            frame_bytes_max: self.frame_bytes_max,
         };
         self.others[n].get_or_insert_with(new).reach_back(Older::new(form, plain, origin), first)
     }

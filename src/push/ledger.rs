@@ -176,9 +176,10 @@ impl Ledger {
     pub fn publish(&mut self, place: Place, recipients: u32, lost: Passage) {
         let Place { offset, receipt: id, now_us: published_us, unix_ms } = place;
         debug_assert_eq!(offset, self.next_offset());
-        if self.lines.len() >= self.lines_max {
+        while self.lines.len() >= self.lines_max {
             self.retire_first(published_us, lost);
-        } else if self.lines.len() == self.lines.capacity() {
+        }
+        if self.lines.len() == self.lines.capacity() {
             self.lines.reserve_exact(grown(self.lines.capacity(), self.lines_max) - self.lines.len());
         }
         // A calendar that is set back must not bring the times out of order.
@@ -186,6 +187,11 @@ impl Ledger {
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
         let change = std::mem::take(&mut self.at_next);
         self.lines.push_back(Line { change, published_us, unix_ms, delivery });
+    }
+
+    /// Changes how many publications it keeps. If those are fewer, the next one retires the rest.
+    pub fn set_lines_max(&mut self, lines_max: usize) {
+        self.lines_max = lines_max;
     }
 
     fn next_offset(&self) -> u64 {
@@ -213,16 +219,16 @@ impl Ledger {
         looked_at
     }
 
+    /// When the publication of this offset came, in milliseconds since 1970.
+    pub fn time_ms(&self, offset: u64) -> Option<u64> {
+        let line = offset.checked_sub(self.first)?;
+        self.lines.get(usize::try_from(line).ok()?).map(|line| line.unix_ms)
+    }
+
     /// Offset of the first publication at this time or later, in milliseconds since 1970; of the next one if there is
     /// none.
     pub fn first_at(&self, unix_ms: u64) -> u64 {
         self.first + self.lines.partition_point(|line| line.unix_ms < unix_ms) as u64
-    }
-
-    /// When a publication came, in milliseconds since 1970; 0 of one that is not here.
-    pub fn unix_ms(&self, offset: u64) -> u64 {
-        let at = offset.checked_sub(self.first);
-        at.and_then(|at| self.lines.get(at as usize)).map_or(0, |line| line.unix_ms)
     }
 
     fn retire_first(&mut self, now_us: u64, lost: Passage) {

@@ -7,7 +7,7 @@
 //! take publications in another [`Form`], deflated or in an envelope; while somebody does the channel has a [`Ring`]
 //! of that form as well, under the same offsets, and each publication is encoded for it once.
 //!
-//! May import: protocol, limits, error. It knows no socket and no clock.
+//! May import: protocol, config, limits, error. It knows no socket and no clock.
 
 pub mod anew;
 pub mod budget;
@@ -23,6 +23,7 @@ pub mod message;
 pub mod midway;
 mod older;
 pub mod options;
+pub mod past;
 pub mod place;
 pub mod position;
 pub mod publication;
@@ -38,18 +39,19 @@ pub use channel::{Channel, Member, Membership, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, FIRST_OFFSET, LogLimits};
 pub use entry::{Entry, Gap, Recovery};
 pub use form::{Encoded, Encoder, Form, Lens};
-pub use history::{History, HistoryAsked, HistoryOrder, Past};
+pub use history::Logged;
 pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT};
 pub use log::{Cursor, Log};
 pub use memberships::Memberships;
 pub use message::{Kind, Message};
 pub use midway::Midway;
 pub use options::PushOptions;
+pub use past::{History, HistoryAsked, HistoryOrder, Past};
 pub use place::Place;
 pub use position::{NoPosition, Position};
 pub use publication::Publication;
 pub use push_error::PushError;
 pub use ring::Ring;
-pub use rules::{ChannelRules, Missed};
+pub use rules::{ChannelRules, Keep, Missed};
 pub use since::{NoSince, Since};
 pub use terms::{PublishTerms, fingerprint};

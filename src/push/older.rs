@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use crate::protocol::Enveloper;
 use crate::protocol::envelope::Origin;
-use crate::protocol::{Enveloper, Opcode, frame};
 
 use super::form::Form;
+use super::history::Logged;
 use super::log::Log;
 
 /// Makes a form of publications that the plain log has. None is compressed: nobody knows any more whether it may be.
@@ -32,13 +33,8 @@ impl<'a> Older<'a> {
         if !self.form.is_envelope() {
             return (first, second);
         }
-        self.frame.clear();
-        self.frame.extend_from_slice(first);
-        self.frame.extend_from_slice(second);
-        let header = frame::decode_server_header(&self.frame).map_or(0, |(header, _)| header);
-        let is_text = self.frame.first().is_some_and(|byte| byte & 0x0f == Opcode::Text as u8);
-        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
-        self.enveloper.make(Origin { offset, ..self.origin }, opcode, &self.frame[header..]);
+        let Logged { opcode, payload } = Logged::read(self.plain, offset, &mut self.frame);
+        self.enveloper.make(Origin { offset, ..self.origin }, opcode, payload);
         (self.enveloper.frame(), &[])
     }
 

@@ -224,7 +224,7 @@ pub fn load(input: impl Read, channels: &mut Channels, terms: Terms) -> Result<L
 impl Channels {
     /// Appends a publication of another process.
     fn put_back(&mut self, id: ChannelId, frame: &[u8], place: Place) {
-        if frame.len() > self.limits.bytes {
+        if frame.len() > self.get(id).log().bytes_max() {
             // Nothing before it is of use any more: offsets have no holes.
             let (name, epoch) = (self.get(id).name.clone(), self.get(id).epoch);
             self.open_at(&name, epoch, place.offset + 1, place.now_us / 1000);

@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, Passage};
+use crate::push::{ChannelId, Keep, Passage};
 
 use super::addresses::NOWHERE;
 use super::connections::Gone;
@@ -24,6 +24,11 @@ impl<S: Socket> Reactor<S> {
             return false;
         }
         match self.config.slow_consumer {
+            // Those who lag are expected to jump.
+            _ if self.channels.get(id).rules.keep == Keep::Latest => {
+                self.skip(index, id);
+                true
+            }
             SlowConsumer::Close => {
                 self.note_slow(index, id, "close");
                 self.close_slow(index);

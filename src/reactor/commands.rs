@@ -132,7 +132,7 @@ impl<S: Socket> Reactor<S> {
                 Ok(()) | Err(NotSubscribed::NoSuchConnection) => {}
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
-            Command::Unsubscribe { conn, channel } => self.unsubscribe(conn, &channel),
+            Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
         }

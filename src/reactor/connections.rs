@@ -11,6 +11,7 @@ use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
 use super::strangers::Strangers;
 use super::timers::Timers;
+use super::v1::CommandCounts;
 
 /// Numbers of connections by what they do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub(super) struct Connections<S> {
     pub strangers: Strangers,
     /// Connections that the descriptor limit leaves room for.
     pub descriptors: usize,
+    pub command_counts: CommandCounts,
     /// Guests that the demo's chat has given a name.
     pub guests: u64,
     /// How many were ever removed.
@@ -79,6 +81,7 @@ impl<S> Connections<S> {
             admin_addresses: Addresses::new(config.connections_per_address_max),
             strangers: Strangers::default(),
             descriptors,
+            command_counts: CommandCounts::default(),
             guests: 0,
             removed: 0,
         }

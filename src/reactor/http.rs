@@ -181,18 +181,19 @@ impl<S: Socket> Reactor<S> {
         if body.is_some() {
             return self.body_step(index, input);
         }
+        // A head is kilobytes, so it stays where it was made.
         let parsed = head::parse(input, self.config.handshake_bytes_max);
         let bytes = match &parsed {
             Ok(Some((_, used))) => *used,
             _ => input.len().min(self.config.handshake_bytes_max),
         };
         self.work.charge(WorkKind::Heads, HEAD + bytes as u64 * HEAD_BYTE);
-        let (head, used) = match parsed {
-            Ok(Some(parsed)) => parsed,
+        let (head, used) = match &parsed {
+            Ok(Some((head, used))) => (head, *used),
             Ok(None) => return Ok(Progress::Incomplete),
-            Err(refusal) => return Ok(self.refuse(index, &refusal)),
+            Err(refusal) => return Ok(self.refuse(index, refusal)),
         };
-        let asked = self.asked(index, &head);
+        let asked = self.asked(index, head);
         if self.opens_too_soon(index, &asked)? {
             return Ok(Progress::Later);
         }
@@ -203,18 +204,16 @@ impl<S: Socket> Reactor<S> {
         };
         let rest = &input[used..];
         match framing {
-            Framing::None => self.dispatch(index, Whole { head: &head, body: &[], used: Some(used) }, asked),
+            Framing::None => self.dispatch(index, Whole { head, body: &[], used: Some(used) }, asked),
             Framing::Length(n) if n <= rest.len() => {
-                self.dispatch(index, Whole { head: &head, body: &rest[..n], used: Some(used + n) }, asked)
+                self.dispatch(index, Whole { head, body: &rest[..n], used: Some(used + n) }, asked)
             }
             // Nobody would read the rest of it: the answer comes at once, and is the last one.
-            _ if !asked.takes_body() => {
-                self.dispatch(index, Whole { head: &head, body: &[], used: None }, asked)
-            }
-            Framing::Length(n) => Ok(self.begin_body(index, &head, &input[..used], BodyFraming::Length(n))),
+            _ if !asked.takes_body() => self.dispatch(index, Whole { head, body: &[], used: None }, asked),
+            Framing::Length(n) => Ok(self.begin_body(index, head, &input[..used], BodyFraming::Length(n))),
             Framing::Chunked => {
                 let framing = BodyFraming::Chunked(Chunked::default());
-                Ok(self.begin_body(index, &head, &input[..used], framing))
+                Ok(self.begin_body(index, head, &input[..used], framing))
             }
         }
     }

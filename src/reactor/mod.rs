@@ -63,6 +63,7 @@ mod tokens;
 pub mod transport;
 mod unix_path;
 mod upgrade;
+mod v1;
 mod websocket;
 mod wire;
 mod work;

@@ -125,6 +125,8 @@ pub(super) struct Scratch {
     pub message: Vec<u8>,
     /// The answers to the connection.
     pub replies: Vec<u8>,
+    /// A message of `wspush.v1` that is on its way into them.
+    pub said: Vec<u8>,
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
@@ -203,6 +205,7 @@ impl<S: Socket> Reactor<S> {
             config,
         };
         reactor.tell_channels_the_policy();
+        reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }
 

@@ -226,11 +226,13 @@ impl<S> Slot<S> {
         ConnId::new(index as u32, self.serial)
     }
 
-    /// Sets the window agreed on for permessage-deflate, see [`Flags::window_bits`]. The deflated form is made for
-    /// everybody, so only those take it whose window is the largest.
-    pub fn set_window(&mut self, bits: u8) {
+    /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. Deflated forms
+    /// are made for everybody, so only those take them whose window is the largest.
+    pub fn speak(&mut self, transport: Transport, bits: u8) {
+        self.transport = transport;
         self.flags.set_window_bits(bits);
-        self.form = if bits == WINDOW_BITS_MAX { Form::Deflated } else { Form::Plain };
+        let form = transport.form();
+        self.form = if bits == WINDOW_BITS_MAX { form.deflated() } else { form };
     }
 
     /// Input that was kept from the last read and comes before the next one.
@@ -370,8 +372,15 @@ mod tests {
     #[test]
     fn the_deflated_form_is_for_the_largest_window() {
         let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        for (bits, form) in [(15, Form::Deflated), (14, Form::Plain), (0, Form::Plain)] {
-            slot.set_window(bits);
+        let (plain, v1) = (Transport::WebSocket, Transport::V1);
+        for (transport, bits, form) in [
+            (plain, 15, Form::Deflated),
+            (plain, 14, Form::Plain),
+            (plain, 0, Form::Plain),
+            (v1, 15, Form::EnvelopeDeflated),
+            (v1, 14, Form::Envelope),
+        ] {
+            slot.speak(transport, bits);
             assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
         }
     }

@@ -58,6 +58,7 @@ impl<S: Socket> Reactor<S> {
         state::verify(&file)?;
         (&file).seek(SeekFrom::Start(0)).map_err(StateError::Io)?;
         let mut channels = Channels::new(self.channels.limits(), self.shared.default_epoch());
+        channels.set_rules(self.config.channel_rule.clone());
         let terms = Terms {
             is_name: channel_name_ok,
             channels_max: self.config.channels_max,

@@ -15,6 +15,7 @@ use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
+use super::transport::Transport;
 use super::work::{BYTES, CALL, NAME, RECEIPT};
 
 /// A line of positions that is longer is ended.
@@ -115,20 +116,34 @@ impl<S: Socket> Reactor<S> {
         channel: &str,
         since: Since,
     ) -> Result<(), NotSubscribed> {
+        let (index, id, entry) = self.begin_subscription(conn, channel, since)?;
+        if let Some(entry) = entry
+            && self.connections.slots[index].transport == Transport::V1
+        {
+            self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, &entry));
+        }
+        self.offer_missed(index, id);
+        Ok(())
+    }
+
+    /// The same, but what was published before is still to be [offered](Self::offer_missed). None: it is subscribed
+    /// already, or gone.
+    pub(super) fn begin_subscription(
+        &mut self,
+        conn: ConnId,
+        channel: &str,
+        since: Since,
+    ) -> Result<(usize, ChannelId, Option<Entry>), NotSubscribed> {
         let index = self.find_open(conn).ok_or(NotSubscribed::NoSuchConnection)?;
         if channel == DEFAULT_NAME {
-            self.join(index, DEFAULT, since);
-            self.offer_missed(index, DEFAULT);
-            return Ok(());
+            return Ok((index, DEFAULT, self.join(index, DEFAULT, since)));
         }
         let joined = self.connections.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
         if joined >= self.config.channels_per_connection_max {
             return Err(NotSubscribed::TooMany);
         }
         let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
-        self.join_opened(index, id, since);
-        self.offer_missed(index, id);
-        Ok(())
+        Ok((index, id, self.join_opened(index, id, since)))
     }
 
     /// Ends an open connection's subscription, behind what was published before.
@@ -148,16 +163,17 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Subscribes a connection to a channel that was opened for it, from there on.
-    pub(super) fn join_opened(&mut self, index: usize, id: ChannelId, since: Since) {
-        self.join(index, id, since);
+    pub(super) fn join_opened(&mut self, index: usize, id: ChannelId, since: Since) -> Option<Entry> {
+        let entry = self.join(index, id, since);
         self.abandon_channel(id);
+        entry
     }
 
     /// Subscribes a connection to a channel, from there on. Nothing happens if it is already.
-    pub(super) fn join(&mut self, index: usize, id: ChannelId, since: Since) {
+    pub(super) fn join(&mut self, index: usize, id: ChannelId, since: Since) -> Option<Entry> {
         self.work.charge(WorkKind::Names, NAME);
         if Self::is_subscribed(&self.connections.slots[index], id) {
-            return;
+            return None;
         }
         let (form, serial) = (self.connections.slots[index].form, self.connections.slots[index].serial);
         let unix_ms = self.now.unix_ms();
@@ -165,9 +181,10 @@ impl<S: Socket> Reactor<S> {
         self.make_room_among_logs(|channels| channels.room_to_enter(id, form, since, unix_ms));
         if self.connections.slots.get(index).is_none_or(|slot| slot.serial != serial) {
             // A log has moved on over a frame that it was in the middle of.
-            return;
+            return None;
         }
-        let Entry { cursor, effort, .. } = self.channels.enter(id, form, since, unix_ms);
+        let entry = self.channels.enter(id, form, since, unix_ms);
+        let Entry { cursor, effort, .. } = entry;
         let units = effort.copied_bytes as u64 / BYTES + effort.receipts as u64 * RECEIPT;
         self.work.charge(WorkKind::Names, units);
         let slot = &mut self.connections.slots[index];
@@ -178,6 +195,7 @@ impl<S: Socket> Reactor<S> {
             let place = self.channels.get_mut(id).join(index as u32, cursor, self.now.mono_ms());
             slot.extra_mut().memberships.insert(id, place);
         }
+        Some(entry)
     }
 
     /// Gives a connection that has joined a channel behind its head what it has come back for, as far as its socket
@@ -219,6 +237,17 @@ impl<S: Socket> Reactor<S> {
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
+    }
+
+    /// Moves a subscriber that has lagged on to the newest publication of a channel that keeps no other for it.
+    pub(super) fn jump_to_newest(&mut self, index: usize, id: ChannelId) {
+        let form = self.connections.slots[index].form;
+        let Some(cursor) = self.cursor(index, id) else { return };
+        if let Some(newest) = self.channels.get_mut(id).jump_to_newest(form, cursor) {
+            self.set_cursor(index, id, newest);
+            self.metrics.slow_skipped += 1;
+            self.channels.touch(id);
+        }
     }
 
     /// Ends all subscriptions of a connection.

@@ -9,8 +9,9 @@ use crate::endpoint::handler::Framing;
 use crate::metrics::CloseReason;
 use crate::protocol::Deflater;
 use crate::protocol::close::CloseCode;
-use crate::protocol::frame;
-use crate::push::{Kind, Message, Publication, PushOptions};
+use crate::protocol::frame::{self, Opcode};
+use crate::protocol::v1::message::push_direct;
+use crate::push::{Form, Kind, Message, Publication, PushOptions};
 
 use super::connections::Gone;
 use super::reactor::Reactor;
@@ -23,13 +24,15 @@ pub enum Transport {
     /// RFC 6455; a message is the payload itself.
     #[default]
     WebSocket,
+    /// The same with the subprotocol `wspush.v1`: a message is a JSON object.
+    V1,
 }
 
 impl Transport {
     /// The end, as it is said behind everything else. It is never empty.
     pub(super) fn close(self, code: CloseCode, reason: &str) -> Vec<u8> {
         match self {
-            Transport::WebSocket => websocket::close_frame(code, reason),
+            Transport::WebSocket | Transport::V1 => websocket::close_frame(code, reason),
         }
     }
 
@@ -37,7 +40,7 @@ impl Transport {
     /// can be said only there. None: it can't be made out.
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
-            Transport::WebSocket => frame::boundary_at(said, at),
+            Transport::WebSocket | Transport::V1 => frame::boundary_at(said, at),
         }
     }
 
@@ -45,7 +48,15 @@ impl Transport {
     pub(super) fn cause_of_end(self) -> CloseReason {
         match self {
             // A peer that leaves sends a close frame first.
-            Transport::WebSocket => CloseReason::Reset,
+            Transport::WebSocket | Transport::V1 => CloseReason::Reset,
+        }
+    }
+
+    /// The form in which its publications are made, if they are not compressed.
+    pub(super) fn form(self) -> Form {
+        match self {
+            Transport::WebSocket => Form::Plain,
+            Transport::V1 => Form::Envelope,
         }
     }
 
@@ -73,7 +84,7 @@ impl MessageFraming<'_> {
         match self.transport {
             // It has that frame already.
             Transport::WebSocket if self.window_bits == 0 || !options.compress => publication.plain_frame(),
-            Transport::WebSocket => {
+            Transport::WebSocket | Transport::V1 => {
                 self.frame(publication.kind(), publication.payload(), options, made);
                 made
             }
@@ -83,10 +94,13 @@ impl MessageFraming<'_> {
 
 impl Framing for MessageFraming<'_> {
     fn frame(&mut self, kind: Kind, payload: &[u8], options: PushOptions, out: &mut Vec<u8>) {
+        let window_bits = if options.compress { self.window_bits } else { 0 };
         match self.transport {
-            Transport::WebSocket => {
-                let window_bits = if options.compress { self.window_bits } else { 0 };
-                self.deflater.encode(kind.opcode(), payload, window_bits, out);
+            Transport::WebSocket => self.deflater.encode(kind.opcode(), payload, window_bits, out),
+            Transport::V1 => {
+                let mut object = Vec::new();
+                push_direct(kind.opcode(), payload, &mut object);
+                self.deflater.encode(Opcode::Text, &object, window_bits, out);
             }
         }
     }
@@ -96,7 +110,7 @@ impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that is open or closing.
     pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => self.websocket_input(index, input),
+            Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
         }
     }
 
@@ -104,20 +118,21 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
+            Transport::V1 => self.v1_message(index, message),
         }
     }
 
     /// An open connection has been silent for so long.
     pub(super) fn heartbeat(&mut self, index: usize, silent_ms: u64) {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => self.websocket_heartbeat(index, silent_ms),
+            Transport::WebSocket | Transport::V1 => self.websocket_heartbeat(index, silent_ms),
         }
     }
 
     /// All that was to be said on a closing connection is written, its close last.
     pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => self.await_peer_close(index),
+            Transport::WebSocket | Transport::V1 => self.await_peer_close(index),
         }
         Ok(())
     }

@@ -6,13 +6,13 @@ use crate::auth::{Claims, Rights};
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
-use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat, refusals};
+use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat, refusals, v1};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Entry, Since};
 
 use super::connections::Gone;
 use super::directory::NoChannel;
@@ -77,36 +77,50 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
         };
-        accept.broadcast &= beginnings.broadcast;
         let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        accept.broadcast &= beginnings.broadcast;
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
         let channels = self.open_channels(index, &accept, &beginnings)?;
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
-        let slot = &mut self.connections.slots[index];
-        slot.transport = Transport::WebSocket;
-        slot.set_window(deflate.map_or(0, Agreement::window_bits));
-        if let Some(rights) = rights.filter(|rights| *rights != Rights::default()) {
-            slot.extra_mut().rights = Some(Box::new(rights));
-        }
-        self.open(index, kind, &accept, &channels);
-        let mut replies = std::mem::take(&mut self.scratch.replies);
-        let chosen = match &accept.protocol {
-            Some(own) => upgrade.protocols().find(|offered| offered == own),
-            None => upgrade.choose(&self.config.subprotocols),
+        let chosen = self.choose(upgrade, kind, &accept);
+        let transport = match chosen {
+            Some(v1::PROTOCOL) if kind == Kind::Push => Transport::V1,
+            _ => Transport::WebSocket,
         };
+        self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
+        if let Some(rights) = rights.filter(|rights| *rights != Rights::default()) {
+            self.connections.slots[index].extra_mut().rights = Some(Box::new(rights));
+        }
+        let entries = self.open(index, kind, &accept, &channels);
+        let mut replies = std::mem::take(&mut self.scratch.replies);
         let positions = |out: &mut Vec<u8>| match kind {
             Kind::Push => self.put_positions(index, out),
             Kind::Chat | Kind::Echo | Kind::Refused => {}
         };
         handshake::respond(upgrade.key, chosen, deflate, positions, &mut replies);
         self.scratch.replies = replies;
+        if transport == Transport::V1 {
+            self.greet_v1(index, &entries);
+        }
         let greeted = self.greet(index, kind, &accept);
         if channels.iter().any(|(_, since)| *since != Since::Head) {
             self.offer_all_missed(index, &channels);
         }
         Ok(greeted.and_then(|()| self.connections.there(index)))
+    }
+
+    /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
+    fn choose<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, accept: &Accept) -> Option<&'a str> {
+        let is_ours = |offered: &&str| match &accept.protocol {
+            Some(own) => offered == own,
+            None => {
+                kind == Kind::Push && *offered == v1::PROTOCOL
+                    || self.config.subprotocols.iter().any(|own| own == offered)
+            }
+        };
+        upgrade.protocols().find(is_ours)
     }
 
     /// Behind the 101, and what the host has said to that: publications that were there before the client came.
@@ -241,7 +255,13 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
-    fn open(&mut self, index: usize, kind: Kind, accept: &Accept, channels: &[(ChannelId, Since)]) {
+    fn open(
+        &mut self,
+        index: usize,
+        kind: Kind,
+        accept: &Accept,
+        channels: &[(ChannelId, Since)],
+    ) -> Vec<(ChannelId, Entry)> {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Open;
         slot.kind = kind;
@@ -254,11 +274,13 @@ impl<S: Socket> Reactor<S> {
         if named > 0 {
             slot.extra_mut().memberships.reserve(named);
         }
+        let mut entries = Vec::new();
         for &(id, since) in channels {
-            match id {
+            let entry = match id {
                 DEFAULT => self.join(index, DEFAULT, since),
                 id => self.join_opened(index, id, since),
-            }
+            };
+            entries.extend(entry.map(|entry| (id, entry)));
         }
         self.connections.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;
@@ -268,6 +290,7 @@ impl<S: Socket> Reactor<S> {
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }
+        entries
     }
 
     /// Lets the host, or the demo, say something to a connection that has opened.

@@ -199,7 +199,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// The peer has broken the protocol: says so, and hears nothing more.
-    fn violation(&mut self, index: usize, violation: Violation) -> Result<Next, Gone> {
+    pub(super) fn violation(&mut self, index: usize, violation: Violation) -> Result<Next, Gone> {
         if self.connections.slots[index].phase == Phase::Open {
             let cause = cause_of(violation.code);
             self.answer_and_close(index, violation.code, violation.reason, cause)?;

@@ -146,13 +146,10 @@ impl fmt::Debug for Call<'_> {
 impl<'a> Command<'a> {
     /// Reads a text message.
     pub fn parse(text: &'a str) -> Result<Command<'a>, Fault<'a>> {
-        let (mut ids, mut calls) = (Vec::new(), Vec::new());
+        let (mut ids, mut calls) = (Once::default(), Once::default());
         let members = members(text, |name, value| match &*name {
-            // Two are one too many, and no more are kept.
-            "id" if ids.len() < 2 => ids.push(value),
-            "id" => {}
-            _ if calls.len() < 2 => calls.push((name, value)),
-            _ => {}
+            "id" => ids.put(value),
+            _ => calls.put((name, value)),
         });
         members.map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Fault::Unreadable(Violation {
@@ -161,7 +158,7 @@ impl<'a> Command<'a> {
             }),
             _ => Fault::Unreadable(Violation { code: CloseCode::INVALID_PAYLOAD, reason: "not JSON" }),
         })?;
-        let id = Id::of(&ids);
+        let id = Id::of(ids);
         let known = id.as_ref().ok().copied();
         let refuse = |code, why| Err(Fault::Refused { id: known, code, why });
         let id = match id {
@@ -169,13 +166,15 @@ impl<'a> Command<'a> {
             Err(why) => return refuse(ErrorCode::BadRequest, why.to_owned()),
         };
         let all = || Call::NAMES.join(", ");
-        let (name, parameters) = match &calls[..] {
-            [] => return refuse(ErrorCode::BadRequest, format!("no method: one of {}", all())),
-            [(name, parameters)] => (name, *parameters),
+        let (name, parameters) = match calls {
+            Once { first: None, .. } => {
+                return refuse(ErrorCode::BadRequest, format!("no method: one of {}", all()));
+            }
+            Once { first: Some(call), more: false } => call,
             _ => return refuse(ErrorCode::BadRequest, "more than one method in a message".to_owned()),
         };
-        let Some(method) = Call::NAMES.iter().find(|method| *method == name) else {
-            let why = format!("there is no method {}; there are {}", shown(name), all());
+        let Some(method) = Call::NAMES.iter().find(|method| **method == name) else {
+            let why = format!("there is no method {}; there are {}", shown(&name), all());
             return refuse(ErrorCode::UnknownMethod, why);
         };
         match read_call(method, parameters) {
@@ -185,11 +184,31 @@ impl<'a> Command<'a> {
     }
 }
 
+/// A member that should be there once.
+struct Once<T> {
+    first: Option<T>,
+    /// There are others.
+    more: bool,
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Once<T> {
+        Once { first: None, more: false }
+    }
+}
+
+impl<T> Once<T> {
+    fn put(&mut self, value: T) {
+        self.more = self.first.is_some();
+        self.first.get_or_insert(value);
+    }
+}
+
 impl<'a> Id<'a> {
-    fn of(ids: &[&'a RawValue]) -> Result<Id<'a>, &'static str> {
+    fn of(ids: Once<&'a RawValue>) -> Result<Id<'a>, &'static str> {
         let text = match ids {
-            [] => return Err("id is missing"),
-            [id] => id.get(),
+            Once { first: None, .. } => return Err("id is missing"),
+            Once { first: Some(id), more: false } => id.get(),
             _ => return Err("id is there twice"),
         };
         let digits = text.strip_prefix('-').unwrap_or(text);

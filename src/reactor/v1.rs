@@ -1,0 +1,310 @@
+//! `wspush.v1` on an open connection: commands carried out and answered, and what it is told unasked.
+
+use std::collections::HashMap;
+
+use crate::config::channel_name_ok;
+use crate::endpoint::ConnId;
+use crate::endpoint::v1::{self, Denial};
+use crate::metrics::WorkKind;
+use crate::protocol::Opcode;
+use crate::protocol::close::{CloseCode, Violation};
+use crate::protocol::v1::{Call, Command, ErrorCode, Fault, HistoryPage, Id, ServerMessage};
+use crate::push::{ChannelId, Entry, Gap, Message, Position, PushError, Recovery, Since};
+
+use super::connections::Gone;
+use super::directory::NoChannel;
+use super::reactor::{READ_BYTES, Reactor, Scratch};
+use super::slot::Phase;
+use super::socket::Socket;
+use super::subscriptions::NotSubscribed;
+use super::transport::Transport;
+use super::websocket::Next;
+use super::work::{BYTES, MESSAGE, NAME};
+
+/// Connections that are counted when a second begins anew, with the room for as many.
+const COUNTS_AT_REST: usize = 1_024;
+
+/// How many commands each connection has given in this second. One that gives none is not in it.
+#[derive(Debug, Default)]
+pub(super) struct CommandCounts {
+    second: u64,
+    /// By slot and serial number.
+    counts: HashMap<(u32, u32), u32>,
+}
+
+impl CommandCounts {
+    /// Counts a command. False: it is one more than `max`.
+    fn allow(&mut self, conn: (u32, u32), now_ms: u64, max: u32) -> bool {
+        let second = now_ms / 1_000;
+        if second != self.second {
+            self.second = second;
+            self.counts.clear();
+            self.counts.shrink_to(COUNTS_AT_REST);
+        }
+        let count = self.counts.entry(conn).or_default();
+        *count = count.saturating_add(1);
+        *count <= max
+    }
+}
+
+/// Why a command was not carried out.
+enum Undone {
+    /// The client is told why.
+    Denied(Denial),
+    /// There is nobody to be told.
+    Gone,
+}
+
+impl From<Denial> for Undone {
+    fn from(denial: Denial) -> Undone {
+        Undone::Denied(denial)
+    }
+}
+
+impl From<Gone> for Undone {
+    fn from(Gone: Gone) -> Undone {
+        Undone::Gone
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Tells a connection that has opened who it is, and where it stands in each of its channels.
+    pub(super) fn greet_v1(&mut self, index: usize, entries: &[(ChannelId, Entry)]) {
+        let slot = &self.connections.slots[index];
+        let (conn, user) = (slot.id(index).to_string(), slot.user().map(str::to_owned));
+        let (server, ping_ms) = (v1::SERVER, self.config.heartbeat_ms);
+        let connected = ServerMessage::Connected { conn: &conn, user: user.as_deref(), server, ping_ms };
+        self.say_v1(index, None, &connected);
+        for (id, entry) in entries {
+            self.work.charge(WorkKind::Names, NAME);
+            let name = self.channel_name(*id);
+            self.tell_subscribed(index, None, &name, entry);
+        }
+    }
+
+    /// A message from a client.
+    pub(super) fn v1_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
+        self.metrics.messages_in += 1;
+        self.work.charge(WorkKind::Frames, MESSAGE + message.bytes().len() as u64 / BYTES);
+        let Message::Text(text) = message else {
+            let reason = "wspush.v1 is text messages";
+            return self.violation(index, Violation { code: CloseCode::POLICY_VIOLATION, reason });
+        };
+        let command = match Command::parse(text) {
+            Ok(command) => command,
+            Err(Fault::Unreadable(violation)) => return self.violation(index, violation),
+            Err(Fault::Refused { id, code, why }) => {
+                self.deny(index, id, &Denial { code, why });
+                return Ok(Next::Continue);
+            }
+        };
+        let max = self.config.commands_per_second_max;
+        let conn = (index as u32, self.connections.slots[index].serial);
+        if !self.connections.command_counts.allow(conn, self.now.mono_ms(), max) {
+            let why = format!("more than {max} commands within a second (commands_per_second_max)");
+            self.deny(index, Some(command.id), &Denial::new(ErrorCode::Limit, why));
+            return Ok(Next::Continue);
+        }
+        match self.obey(index, &command) {
+            Ok(()) => {}
+            Err(Undone::Denied(denial)) => self.deny(index, Some(command.id), &denial),
+            Err(Undone::Gone) => return Err(Gone),
+        }
+        let is_open = self.connections.slots[index].phase == Phase::Open;
+        Ok(if is_open { Next::Continue } else { Next::Closing })
+    }
+
+    /// Does what a client asks for, and answers; or says why not.
+    fn obey(&mut self, index: usize, command: &Command<'_>) -> Result<(), Undone> {
+        let id = command.id;
+        match &command.call {
+            Call::Subscribe { token: Some(_), .. } | Call::Refresh { .. } => Err(v1::no_tokens().into()),
+            Call::Subscribe { channel, presence: true, .. } | Call::Presence { channel } => {
+                Err(v1::no_presence(channel).into())
+            }
+            Call::Subscribe { channel, since, .. } => {
+                self.subscribe_v1(index, id, channel, v1::since(since.as_deref())?.unwrap_or_default())
+            }
+            Call::Unsubscribe { channel } => self.unsubscribe_v1(index, id, channel),
+            Call::Publish { channel, .. } => Err(v1::no_publishing(channel).into()),
+            Call::History { channel, since, limit } => {
+                let since = v1::since(since.as_deref())?.unwrap_or(Since::Earliest);
+                Ok(self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))?)
+            }
+            Call::Ping => {
+                self.say_v1(index, Some(id), &ServerMessage::Pong {});
+                Ok(())
+            }
+        }
+    }
+
+    fn may_receive_v1(&mut self, index: usize, channel: &str) -> Result<(), Denial> {
+        self.work.charge(WorkKind::Names, (1 + self.config.channels.len() as u64) * NAME);
+        if !channel_name_ok(channel) {
+            return Err(Denial::new(ErrorCode::BadRequest, PushError::BadChannel.to_string()));
+        }
+        let rights = self.connections.slots[index].rights();
+        if rights.is_some_and(|rights| rights.may_subscribe(channel)) {
+            return Ok(());
+        }
+        v1::may_receive(channel, &self.config, self.handler.is_host())
+    }
+
+    /// Whether a connection receives the channel of this name.
+    fn receives(&self, index: usize, channel: &str) -> bool {
+        let known = self.channels.find(channel);
+        known.is_some_and(|known| Self::is_subscribed(&self.connections.slots[index], known))
+    }
+
+    fn subscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str, since: Since) -> Result<(), Undone> {
+        if self.receives(index, channel) {
+            let why = format!("channel {channel:?} is received already");
+            return Err(Denial::new(ErrorCode::AlreadySubscribed, why).into());
+        }
+        self.may_receive_v1(index, channel)?;
+        let conn = self.connections.slots[index].id(index);
+        let (_, known, entry) = match self.begin_subscription(conn, channel, since) {
+            Ok(begun) => begun,
+            Err(problem) => {
+                return Err(not_subscribed(&problem, self.config.channels_per_connection_max).into());
+            }
+        };
+        if let Some(entry) = entry {
+            self.tell_subscribed(index, Some(id), channel, &entry);
+        }
+        // The publications that it has come back for come behind the word of it. Until they are offered, or their
+        // subscriber is gone, the log keeps them.
+        let sent = self.send_replies(index);
+        self.offer_missed(index, known);
+        sent?;
+        Ok(self.connections.there(index)?)
+    }
+
+    fn unsubscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Undone> {
+        if !self.receives(index, channel) {
+            let why = format!("channel {channel:?} is not received");
+            return Err(Denial::new(ErrorCode::NotSubscribed, why).into());
+        }
+        self.work.charge(WorkKind::Names, NAME);
+        let conn = self.connections.slots[index].id(index);
+        self.send_replies(index)?;
+        self.unsubscribe(conn, channel);
+        self.connections.there(index)?;
+        if self.find_open(conn).is_some() {
+            self.say_v1(index, Some(id), &ServerMessage::Unsubscribed { channel, reason: None });
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription that the connection has not asked to end.
+    pub(super) fn end_subscription(&mut self, conn: ConnId, channel: &str) {
+        let index = self.find_open(conn).filter(|&index| {
+            self.connections.slots[index].transport == Transport::V1 && self.receives(index, channel)
+        });
+        self.unsubscribe(conn, channel);
+        if let Some(index) = index.filter(|_| self.find_open(conn).is_some()) {
+            let over = ServerMessage::Unsubscribed { channel, reason: Some("ended by the server") };
+            self.aside(index, |reactor| reactor.say_v1(index, None, &over));
+        }
+    }
+
+    /// Says something to a connection that is not the one at hand.
+    pub(super) fn aside(&mut self, index: usize, say: impl FnOnce(&mut Self)) {
+        let replies = std::mem::take(&mut self.scratch.replies);
+        say(self);
+        let said = std::mem::replace(&mut self.scratch.replies, replies);
+        // If it is gone there is nobody to tell.
+        let _ = self.push_out(index, &said);
+    }
+
+    fn tell_history(
+        &mut self,
+        index: usize,
+        id: Id<'_>,
+        channel: &str,
+        (since, limit): (Since, u64),
+    ) -> Result<(), Denial> {
+        if !self.receives(index, channel) {
+            self.may_receive_v1(index, channel)?;
+        }
+        let mut page = std::mem::take(&mut self.scratch.said);
+        match self.channels.find(channel) {
+            Some(known) => {
+                let from = (since, self.now.unix_ms());
+                v1::push_history(id, self.channels.get(known), from, limit, &mut page);
+            }
+            // Nothing was ever published there, in a life that has not begun.
+            None => HistoryPage::begin(id, channel, (0, 0), &mut page).end(),
+        }
+        self.work.charge(WorkKind::Names, page.len() as u64 / BYTES);
+        self.scratch.said = page;
+        self.say_made(index);
+        Ok(())
+    }
+
+    /// Says where a subscription has begun, and what it does not get.
+    pub(super) fn tell_subscribed(&mut self, index: usize, id: Option<Id<'_>>, channel: &str, entry: &Entry) {
+        let Position { epoch, offset } = entry.position;
+        let recovered = entry.recovery.map(|recovery| recovery == Recovery::Whole);
+        let subscribed = ServerMessage::Subscribed { channel, epoch, offset, recovered, presence: None };
+        self.say_v1(index, id, &subscribed);
+        if let Some(Recovery::Missed(Gap { from, to })) = entry.recovery
+            && from <= to
+        {
+            self.say_v1(index, None, &ServerMessage::Missed { channel, epoch, from, to });
+        }
+    }
+
+    fn deny(&mut self, index: usize, id: Option<Id<'_>>, denial: &Denial) {
+        let Denial { code, why } = denial;
+        self.say_v1(index, id, &ServerMessage::Error { code: *code, message: why });
+    }
+
+    /// Puts a message behind the replies to the connection at hand.
+    fn say_v1(&mut self, index: usize, id: Option<Id<'_>>, message: &ServerMessage<'_>) {
+        message.push(id, &mut self.scratch.said);
+        self.say_made(index);
+    }
+
+    fn say_made(&mut self, index: usize) {
+        let bits = self.window_bits(index);
+        let Scratch { said, replies, .. } = &mut self.scratch;
+        self.encoder.deflater.encode(Opcode::Text, said, bits, replies);
+        said.clear();
+        said.shrink_to(READ_BYTES);
+        self.charge_compressed();
+    }
+}
+
+/// Why there is no subscription, as a client is told.
+fn not_subscribed(problem: &NotSubscribed, max: usize) -> Denial {
+    match problem {
+        NotSubscribed::TooMany => {
+            let why = format!("a connection receives at most {max} channels (channels_per_connection_max)");
+            Denial::new(ErrorCode::Limit, why)
+        }
+        NotSubscribed::NoChannel(NoChannel::BadName) => {
+            Denial::new(ErrorCode::BadRequest, problem.to_string())
+        }
+        NotSubscribed::NoChannel(NoChannel::NotYet) | NotSubscribed::NoSuchConnection => {
+            Denial::new(ErrorCode::TryAgain, problem.to_string())
+        }
+        NotSubscribed::NoChannel(_) => Denial::new(ErrorCode::Limit, problem.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_counted_by_connection_and_second() {
+        let mut counts = CommandCounts::default();
+        let mut allowed = |conn, now_ms| (0..5).filter(|_| counts.allow(conn, now_ms, 3)).count();
+        assert_eq!((allowed((1, 1), 5_000), allowed((1, 1), 5_999)), (3, 0));
+        assert_eq!((allowed((1, 2), 5_999), allowed((2, 1), 5_999)), (3, 3), "others are others");
+        assert_eq!(allowed((1, 1), 6_000), 3);
+        (0..9_000).for_each(|n| _ = counts.allow((n, 0), 7_000, 3));
+        assert!(counts.allow((1, 1), 8_000, 3) && counts.counts.capacity() < 4 * COUNTS_AT_REST);
+    }
+}
