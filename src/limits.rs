@@ -85,7 +85,7 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
-/// A user's name in a token.
+/// A user's name in bytes.
 pub const USER_BYTES_MAX: usize = 256;
 /// A document of public keys.
 pub const JWKS_BYTES_MAX: usize = 64 << 10;

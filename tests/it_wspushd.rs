@@ -48,4 +48,5 @@ mod syscalls;
 mod tls;
 mod tokens;
 mod unix_admin;
+mod users;
 mod v1;

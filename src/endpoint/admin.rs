@@ -12,6 +12,7 @@ use super::control::{Control, Filter, List, Wanted};
 use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
+use super::users::{self, UserRequest};
 
 /// The outcome of a request.
 pub enum Answer {
@@ -20,6 +21,8 @@ pub enum Answer {
     /// A page of connections or channels: see [`page`]. Among many of them looking for those that are asked for takes a
     /// while.
     List(Wanted),
+    /// What comes of this, in its turn among everything that is asked of the server.
+    User(UserRequest),
 }
 
 impl From<Response> for Answer {
@@ -49,8 +52,11 @@ fn route(
         return super::public::health(head).map(Answer::Now);
     }
     passed?;
+    if let Some(rest) = path.strip_prefix("/users/") {
+        return users::read(rest, head).map(Answer::User);
+    }
     let response = match (path, head.method) {
-        ("/push", "POST") => publishing::push(head, body, server),
+        ("/push", "POST") => return publishing::push(head, body, server),
         ("/push/batch", "POST") => publishing::push_batch(head, body, server),
         ("/push" | "/push/batch", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, server),
@@ -60,14 +66,15 @@ fn route(
         ("/channels", _) => Err(takes(&requests::CHANNELS)),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
+        ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, _) if path.starts_with("/channels/") => channels::answer(&path[10..], head, server),
         (path, method) => match path.strip_prefix("/connections/") {
             Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
-                let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels \
-                             and /healthz";
+                let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels, \
+                             /users and /healthz";
                 Err(Refusal::fixed(404, paths))
             }
         },
@@ -133,14 +140,19 @@ fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Res
     let Some(conn) = conn else {
         return Err(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"));
     };
+    let (code, reason) = close_of(&query)?;
+    server.disconnect(conn, code, &reason)?;
+    Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+}
+
+/// The close that a request asks for.
+pub(super) fn close_of(query: &Query<'_>) -> Result<(CloseCode, String), Refusal> {
     let code = query.number("code").and_then(|code| u16::try_from(code).ok());
     let code = code.map_or(CloseCode::POLICY_VIOLATION, CloseCode);
     if !code.is_valid_on_wire() {
         return Err(Refusal::new(400, format!("code={code} is not a close code that may be sent")));
     }
-    let reason = query.text("reason").unwrap_or("disconnected by the operator");
-    server.disconnect(conn, code, reason)?;
-    Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+    Ok((code, query.text("reason").unwrap_or("disconnected by the operator").to_owned()))
 }
 
 #[cfg(test)]

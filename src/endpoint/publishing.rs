@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{DEFAULT_NAME, PublishTerms, PushError, PushOptions, fingerprint};
+use crate::push::{DEFAULT_NAME, Publication, PublishTerms, PushError, PushOptions, fingerprint};
 
 use super::control::{Control, Receipt, Taken};
 use super::push_request::{self, Pushed};
+use super::users::{UserAction, UserRequest};
 use super::{ConnId, admin, batch, requests};
 
-pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<Response, Refusal> {
+pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<admin::Answer, Refusal> {
     let query = admin::query(head, &requests::PUSH)?;
     let options = PushOptions::default().compress(query.text("compress") != Some("no"));
     let channels: Vec<&str> = query.all("channel").collect();
@@ -19,24 +20,30 @@ pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Re
         idempotency_key: query.text("idempotency_key"),
         if_offset: query.number("if_offset"),
     };
-    let conn = query.number("conn").map(ConnId);
-    if conn.is_some() && !channels.is_empty() {
-        return Err(Refusal::fixed(400, "channel and conn exclude each other"));
+    let (conn, user) = (query.number("conn").map(ConnId), query.text("user"));
+    let targets = [!channels.is_empty(), conn.is_some(), user.is_some()];
+    if targets.into_iter().filter(|&is_there| is_there).count() > 1 {
+        return Err(Refusal::fixed(400, "channel, conn and user exclude each other"));
     }
-    if conn.is_some() && (terms.idempotency_key.is_some() || terms.if_offset.is_some()) {
-        return Err(Refusal::fixed(400, "idempotency_key and if_offset go with channels, not with conn"));
+    if (conn.is_some() || user.is_some()) && (terms.idempotency_key.is_some() || terms.if_offset.is_some()) {
+        let reason = "idempotency_key and if_offset go with channels, not with conn and user";
+        return Err(Refusal::fixed(400, reason));
     }
     let pushed = push_request::read(head, body)?;
-    match conn {
-        Some(conn) => {
+    let response = match (conn, user) {
+        (Some(conn), _) => {
             server.send(conn, pushed.message(), options)?;
-            Ok(admin::json(
-                200,
-                &Sent { conn: conn.to_string(), recipients: Some(1), taken_as: pushed.taken_as },
-            ))
+            let sent = Sent { conn: conn.to_string(), recipients: Some(1), taken_as: pushed.taken_as };
+            admin::json(200, &sent)
         }
-        None => publish(&channels, &pushed, terms, server),
-    }
+        (None, Some(user)) => {
+            let publication = Publication::new(pushed.message(), options)?;
+            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            return Ok(admin::Answer::User(UserRequest::new(user, action)?));
+        }
+        (None, None) => publish(&channels, &pushed, terms, server)?,
+    };
+    Ok(response.into())
 }
 
 /// Publishes, to the default channel if none is named, and answers with the receipts.

@@ -170,6 +170,7 @@ impl From<PushError> for Refusal {
             PushError::Empty
             | PushError::NotUtf8
             | PushError::BadChannel
+            | PushError::BadUser
             | PushError::TooMany { .. }
             | PushError::BadTerms(_) => 400,
             PushError::OffsetDiffers { .. } => 409,

@@ -1,7 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX};
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -117,19 +117,25 @@ pub static PUSH: Request = Request {
             name: "channel",
             times: Times::Repeatable,
             value: Value::Channel,
-            meaning: "to the subscribers of this channel, or of these; without it and `conn`, to everybody",
+            meaning: "to the subscribers of this channel, or of these; without it, `conn` and `user`, to everybody",
         },
         optional("conn", Value::Number(1, u64::MAX), "to this connection alone; not beside `channel`"),
+        optional(
+            "user",
+            Value::Text(USER_BYTES_MAX),
+            "to all connections that this user has; not beside `channel` and `conn`",
+        ),
         optional("compress", Value::Choice(&["yes", "no"]), "`no`: compressed for nobody"),
         optional(
             "idempotency_key",
             Value::Text(IDEMPOTENCY_KEY_BYTES_MAX),
-            "published once, however often it is asked for; not beside `conn`",
+            "published once, however often it is asked for; not beside `conn` and `user`",
         ),
         optional(
             "if_offset",
             Value::Number(0, u64::MAX),
-            "only if this is the newest offset of each channel, 0 of one that has none; else 409; not beside `conn`",
+            "only if this is the newest offset of each channel, 0 of one that has none; else 409; not beside `conn` \
+             and `user`",
         ),
     ],
 };
@@ -162,6 +168,27 @@ pub static STATS: Request = Request {
 pub static METRICS: Request =
     Request { listener: Listeners::Admin, method: "GET", path: "/metrics", query: &[] };
 
+/// Which page of a list.
+const AFTER: Parameter = optional(
+    "after",
+    Value::Number(1, u64::MAX),
+    "behind this connection: the `next` of the page before; without it, from the first",
+);
+
+/// How much of a list.
+const LIMIT: Parameter =
+    optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100");
+
+/// The code of a close.
+const CODE: Parameter = optional("code", Value::Number(1_000, 4_999), "the close code; without it, 1008");
+
+/// The reason of a close.
+const REASON: Parameter = optional(
+    "reason",
+    Value::Text(REASON_MAX),
+    "what the close frame says; without it, that the operator has closed it",
+);
+
 /// A page of the connections.
 pub static CONNECTIONS: Request = Request {
     listener: Listeners::Admin,
@@ -170,12 +197,8 @@ pub static CONNECTIONS: Request = Request {
     query: &[
         optional("user", Value::Text(usize::MAX), "only this user's; without it, everybody's"),
         optional("channel", Value::Channel, "only this channel's subscribers; without it, all"),
-        optional(
-            "after",
-            Value::Number(1, u64::MAX),
-            "behind this connection: the `next` of the page before; without it, from the first",
-        ),
-        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+        AFTER,
+        LIMIT,
     ],
 };
 
@@ -220,19 +243,16 @@ pub static FORGET: Request =
     Request { listener: Listeners::Admin, method: "DELETE", path: "/channels/C/history", query: &[] };
 
 /// The end of one connection.
-pub static DISCONNECT: Request = Request {
-    listener: Listeners::Admin,
-    method: "DELETE",
-    path: "/connections/ID",
-    query: &[
-        optional("code", Value::Number(1_000, 4_999), "the close code; without it, 1008"),
-        optional(
-            "reason",
-            Value::Text(REASON_MAX),
-            "what the close frame says; without it, that the operator has closed it",
-        ),
-    ],
-};
+pub static DISCONNECT: Request =
+    Request { listener: Listeners::Admin, method: "DELETE", path: "/connections/ID", query: &[CODE, REASON] };
+
+/// A page of a user's connections.
+pub static USER: Request =
+    Request { listener: Listeners::Admin, method: "GET", path: "/users/USER", query: &[AFTER, LIMIT] };
+
+/// The end of all of them.
+pub static DISCONNECT_USER: Request =
+    Request { listener: Listeners::Admin, method: "DELETE", path: "/users/USER", query: &[CODE, REASON] };
 
 /// All of them.
 pub static ALL: &[&Request] = &[
@@ -252,6 +272,8 @@ pub static ALL: &[&Request] = &[
     &HISTORY,
     &FORGET,
     &DISCONNECT,
+    &USER,
+    &DISCONNECT_USER,
     &HEALTH,
 ];
 

@@ -18,6 +18,7 @@ use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::user_commands::UserCommand;
 use repetitions::Repetitions;
 
 pub use publishing::{Batch, Item};
@@ -78,6 +79,8 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Something for all connections of a user.
+    User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
     /// Take keys that an identity provider publishes.
@@ -95,6 +98,7 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
+            Command::User(command) => command.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest

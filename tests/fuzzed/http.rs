@@ -7,6 +7,7 @@ use wspush::endpoint::admin::Answer;
 use wspush::endpoint::batch::Line;
 use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
+use wspush::endpoint::users::{UserOutcome, is_user_name};
 use wspush::endpoint::{
     ChannelInfo, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
 };
@@ -248,6 +249,10 @@ pub fn admin(data: &[u8]) {
                 };
                 assert!((1..=1_000).contains(&limit) && token.is_none());
                 admin_api::page(&Page::default())
+            }
+            Answer::User(request) => {
+                assert!(is_user_name(&request.user) && token.is_none());
+                request.answer(&UserOutcome::default())
             }
         };
         assert!((200..600).contains(&response.status), "{}", response.status);

@@ -8,7 +8,7 @@ use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 use super::client::{Client, Reader, Role, Span, padding};
 use super::deflate;
 use super::dice::Dice;
-use super::world::{CHANNELS, World, publish, text};
+use super::world::{CHANNELS, World, publish, text, to_user};
 
 /// How many channels without subscribers are published to at once.
 const STRANGE: usize = 4;
@@ -257,7 +257,11 @@ impl World {
         for _ in 0..self.dice.range(1, 4) {
             let client = &mut self.clients[n];
             let publication = text(&format!("D|{}|{conn}", client.directs_sent + 1));
-            let sent = self.shared.command(Command::Send { conn, publication });
+            let command = match client.directs_sent % 2 {
+                0 => Command::Send { conn, publication },
+                _ => to_user(n, publication),
+            };
+            let sent = self.shared.command(command);
             client.directs_sent += usize::from(sent.is_ok());
         }
     }

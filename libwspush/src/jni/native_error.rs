@@ -38,6 +38,7 @@ impl NativeError {
                 PushError::Empty
                 | PushError::NotUtf8
                 | PushError::BadChannel
+                | PushError::BadUser
                 | PushError::TooMany { .. }
                 | PushError::BadTerms(_) => Throw::Argument,
                 PushError::InboxFull => Throw::InboxFull,

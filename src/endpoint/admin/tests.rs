@@ -3,6 +3,7 @@
 use super::*;
 use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Page, Stats};
+use crate::endpoint::users::UserOutcome;
 use crate::endpoint::{ChannelInfo, Published, Receipt, Taken};
 use crate::protocol::head;
 use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
@@ -108,6 +109,10 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
             assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
             page(&Page::default())
         }
+        Answer::User(request) => {
+            host.0.push(format!("{} {:?}", request.user, request.action));
+            request.answer(&UserOutcome { connections: 2, ..UserOutcome::default() })
+        }
     };
     (response.status, String::from_utf8(response.body.to_vec()).unwrap(), host.0)
 }
@@ -179,7 +184,7 @@ fn every_request_refuses_what_its_row_does_not_say() {
     use crate::endpoint::requests::Listeners;
     let admin = requests::ALL.iter().filter(|request| request.listener != Listeners::Public);
     for request in admin {
-        let line = format!("{} {}", request.method, request.path.replace("ID", "12"));
+        let line = format!("{} {}", request.method, request.path.replace("ID", "12").replace("USER", "ada"));
         let body: &[u8] = match request.path {
             "/push/batch" => b"{\"channel\":\"a\",\"data\":\"x\"}",
             _ => b"hi",
@@ -214,6 +219,10 @@ fn wrong_requests_do_nothing() {
         ("POST /push", b"\xff", 400),
         ("POST /push?chanel=x", b"hi", 400),
         ("POST /push?channel=x&conn=1", b"hi", 400),
+        ("POST /push?user=u&conn=1", b"hi", 400),
+        ("POST /push?user=u&channel=c", b"hi", 400),
+        ("POST /push?user=u&idempotency_key=k", b"hi", 400),
+        ("POST /push?user=u", b"", 400),
         ("POST /push?conn=x", b"hi", 400),
         ("POST /push?conn=0", b"hi", 400),
         ("POST /push?channel=", b"hi", 400),
@@ -254,6 +263,15 @@ fn wrong_requests_do_nothing() {
         ("DELETE /connections/1?code=4000&code=4001", b"", 400),
         ("DELETE /connections/1?code=1005", b"", 400),
         ("GET /connections/1", b"", 405),
+        ("GET /users", b"", 404),
+        ("GET /users/", b"", 404),
+        ("DELETE /users", b"", 404),
+        ("DELETE /users/", b"", 404),
+        ("DELETE /users//", b"", 404),
+        ("GET /users/a/b", b"", 404),
+        ("POST /users/a", b"", 405),
+        ("GET /users/%ff", b"", 400),
+        ("DELETE /users/a?code=1005", b"", 400),
     ] {
         let (got, body, asked) = ask(line, body);
         assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
