@@ -35,6 +35,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod pending;
 mod publishing;
 mod push;
 mod refusals;

@@ -21,7 +21,7 @@ pub enum Answer {
     /// A page of connections or channels: see [`page`]. Among many of them looking for those that are asked for takes a
     /// while.
     List(Wanted),
-    /// What comes of this, in its turn among everything that is asked of the server.
+    /// The outcome of this, in its turn among everything that is asked of the server.
     User(UserRequest),
 }
 

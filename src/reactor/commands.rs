@@ -143,6 +143,7 @@ impl<S: Socket> Reactor<S> {
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
+            Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
         }

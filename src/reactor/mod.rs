@@ -61,6 +61,7 @@ mod timers;
 mod tls;
 mod tokens;
 pub mod transport;
+mod undecided;
 mod unix_path;
 mod upgrade;
 pub mod user_commands;
