@@ -75,7 +75,7 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
-/// A user's name in a token.
+/// A user's name in bytes.
 pub const USER_BYTES_MAX: usize = 256;
 /// A document of public keys.
 pub const JWKS_BYTES_MAX: usize = 64 << 10;
@@ -128,6 +128,8 @@ pub const CLOSE_WAIT_MS: Bounds = Bounds::new(1, 600 * SECOND_MS);
 pub const KEEP_ALIVE_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
 /// Bounds of `log_publications`.
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
+/// Bounds of a channel rule's `ttl_ms`; 0 is for ever, and the most is 366 days.
+pub const CHANNEL_TTL_MS: Bounds = Bounds::new(0, 366 * 24 * HOUR_MS);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 /// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both

@@ -9,6 +9,7 @@ mod sim;
 
 #[cfg(feature = "daemon")]
 mod corpus;
+mod crowds;
 mod expiry;
 mod laggards;
 mod order;

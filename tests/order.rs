@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sim::client::{Heard, Reader, Role, padding};
 use crate::sim::dice::Dice;
-use crate::sim::world::{World, text};
+use crate::sim::world::{World, text, to_user};
 use wspush::config::SlowConsumer;
 use wspush::push::{LogLimits, Since};
 use wspush::reactor::{Command, ListenerRole};
@@ -183,7 +183,8 @@ fn thread(world: &mut World, steps: usize) -> Vec<Deed> {
                 world.clients[n].directs_sent += 1;
                 let k = world.clients[n].directs_sent;
                 let publication = text(&format!("D|{k}|{conn}"));
-                command(Command::Send { conn, publication });
+                let by_name = k.is_multiple_of(2);
+                command(if by_name { to_user(n, publication) } else { Command::Send { conn, publication } });
                 deeds.push(Deed::Direct(n, k));
             }
             26..=31 => {

@@ -29,6 +29,7 @@ impl From<PushError> for CallError {
             PushError::NotUtf8 => WSPUSH_EUTF8,
             PushError::TooLarge { .. } => WSPUSH_ETOOLARGE,
             PushError::BadChannel => WSPUSH_ECHANNEL,
+            PushError::BadUser => WSPUSH_EINVAL,
             PushError::TooManyChannels { .. } => WSPUSH_ECHANNELS,
             PushError::InboxFull | PushError::OutboxFull => WSPUSH_EAGAIN,
             PushError::NoSuchConnection => WSPUSH_ENOTFOUND,

@@ -5,13 +5,14 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::{Problem, Source};
 use super::layers::Layers;
 use super::setting::{Kind, Setting, Value};
 use super::shown::shown;
-use super::{ConfigError, SETTINGS};
+use super::{ChannelRule, ConfigError, SETTINGS};
 
 /// A file larger than this is not a configuration, but a mistake such as a log's name.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -55,7 +56,10 @@ impl Layers {
         let mut entries: Vec<_> = table.get_ref().iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in entries {
-            let name = key.get_ref().as_ref();
+            let name = match key.get_ref().as_ref() {
+                RULE_TABLES => RULES,
+                name => name,
+            };
             let Some(row) = SETTINGS.iter().position(|setting| setting.name == name) else {
                 let names = SETTINGS.iter().map(|setting| setting.name);
                 return Err(ConfigError::unknown(place(&key.span()), name.to_owned(), names));
@@ -65,12 +69,63 @@ impl Layers {
                 let value = text.get(span.clone()).filter(|_| !setting.secret).and_then(one_value);
                 ConfigError::new(place(&span), name.to_owned(), value.map(str::to_owned), problem)
             };
-            let read = value_of(setting, value.get_ref(), value.span()).map_err(&refuse)?;
+            if name == RULES
+                && table.get_ref().contains_key(RULES)
+                && table.get_ref().contains_key(RULE_TABLES)
+            {
+                let why =
+                    "channel_rule and [[channel]] are one setting in two forms; write it in one of them";
+                let problem = Problem::Invalid(why.to_owned());
+                return Err(ConfigError::new(place(&key.span()), name.to_owned(), None, problem));
+            }
+            let read = match (key.get_ref().as_ref(), value.get_ref()) {
+                (RULE_TABLES, DeValue::Array(tables)) => rules_of(tables),
+                (RULE_TABLES, _) => Err((setting.expected(), value.span())),
+                (_, other) => value_of(setting, other, value.span()),
+            };
+            let read = read.map_err(&refuse)?;
             setting.set(&mut self.config, read).map_err(|problem| refuse((problem, value.span())))?;
             self.sources[row] = place(&key.span());
         }
         Ok(())
     }
+}
+
+/// The rules of channels as a table each, `[[channel]]`; the setting that has them as a list of text.
+const RULE_TABLES: &str = "channel";
+const RULES: &str = "channel_rule";
+
+/// The rules that stand there as tables, as text.
+fn rules_of(tables: &DeArray<'_>) -> Result<Value, (Problem, Range<usize>)> {
+    let rule = |entry: &Spanned<DeValue<'_>>| {
+        let refuse = |why: &str, span| Err((Problem::Invalid(why.to_owned()), span));
+        let DeValue::Table(table) = entry.get_ref() else {
+            return refuse("a rule is a table [[channel]] here", entry.span());
+        };
+        let Some(pattern) = table.get("match") else {
+            return refuse(
+                "a table [[channel]] has a key match, which says for which channels it is",
+                entry.span(),
+            );
+        };
+        let mut rule = String::new();
+        let rest = table.iter().filter(|(key, _)| key.get_ref() != "match");
+        for (key, value) in
+            std::iter::once((None, pattern)).chain(rest.map(|(key, value)| (Some(key), value)))
+        {
+            let text = match value.get_ref() {
+                DeValue::String(text) if !text.contains(char::is_whitespace) && !text.is_empty() => {
+                    text.to_string()
+                }
+                DeValue::Integer(number) => number.as_str().to_owned(),
+                _ => return refuse("a rule's values are numbers and words", value.span()),
+            };
+            rule += &key.map_or(text.clone(), |key| format!(" {}={text}", key.get_ref()));
+        }
+        // With the place of its own table, not of the list.
+        rule.parse::<ChannelRule>().map(|_| rule).map_err(|why| (Problem::Invalid(why), entry.span()))
+    };
+    tables.iter().map(rule).collect::<Result<_, _>>().map(Value::List)
 }
 
 /// A value of the setting's kind, or what is wrong with which part of the text.
@@ -199,6 +254,52 @@ mod tests {
             ("demo = true\n\ndrain_ms 5", "wspushd.toml:3: key with no value, expected `=` (column 10)"),
         ] {
             assert_eq!(refused(text), error);
+        }
+    }
+
+    #[test]
+    fn rules_are_tables_too() {
+        let config = read(
+            "[[channel]]\nmatch = \"news.*\"\nkeep = \"latest\"\nttl_ms = 60_000\n\n\
+             [[channel]]\nmatch = \"*\"\npublications = 5\n",
+        )
+        .unwrap();
+        let rules: Vec<String> = config.channel_rule.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["news.* ttl_ms=60000 keep=latest", "* publications=5"]);
+        assert_eq!(
+            read("channel_rule = [\"news.* ttl_ms=60000 keep=latest\", \"* publications=5\"]").unwrap(),
+            config
+        );
+        for (text, error) in [
+            (
+                "demo = true\n\n[[channel]]\nmatch = \"a\"\nkep = \"all\"",
+                "wspushd.toml:3: channel_rule = [[channel]]: a: unknown key \"kep\"; did you mean \"keep\"?",
+            ),
+            (
+                "[[channel]]\nkeep = \"all\"",
+                "wspushd.toml:1: channel_rule = [[channel]]: a table [[channel]] has a key match, which",
+            ),
+            ("[channel]\nmatch = \"a\"", "wspushd.toml:1: channel_rule"),
+            (
+                "[[channel]]\nmatch = \"a\"\npresence = true",
+                "wspushd.toml:3: channel_rule = true: a rule's values",
+            ),
+            (
+                "channel_rule = [\"a\"]\n[[channel]]\nmatch = \"a\"",
+                "wspushd.toml:1: channel_rule: channel_rule and [[channel]] are one setting",
+            ),
+            (
+                "channel_rule = [\"a publications=2000\"]",
+                "wspushd.toml:1: channel_rule = [\"a publications=2000\"]: a: publications=2000 is more than \
+                 log_publications = 1024; raise that, and bound the others by a last rule for *",
+            ),
+            (
+                "channel_rule = [\"a\", \"a keep=all\"]",
+                "wspushd.toml:1: channel_rule = [\"a\", \"a keep=all\"]: a is there twice",
+            ),
+        ] {
+            let said = refused(text);
+            assert!(said.starts_with(error), "{text}: {said}");
         }
     }
 

@@ -10,6 +10,7 @@
 #[cfg(test)]
 pub(crate) mod blessed;
 mod channel_name;
+mod channel_rule;
 mod check;
 #[cfg(feature = "command-line")]
 mod cli;
@@ -35,8 +36,9 @@ mod tokens;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
-#[doc(hidden)]
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
+#[doc(hidden)]
+pub use channel_rule::ChannelRule;
 pub use error::{ConfigError, Problem, Source};
 #[cfg(feature = "command-line")]
 #[doc(hidden)]
@@ -173,6 +175,40 @@ pub enum SlowConsumer {
     Close,
     /// Go on with the newest publication; the gap is counted, and told where the protocol can carry it.
     Skip,
+}
+
+/// The publications for a subscriber that lags behind a channel.
+///
+/// ```
+/// use wspush::config::Keep;
+///
+/// assert_eq!("latest".parse(), Ok(Keep::Latest));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// All that the log still has.
+    #[default]
+    All,
+    /// The newest publication; one that keeps up gets all.
+    Latest,
+}
+
+/// The beginning for a subscriber whose position can't be recovered. It is told what it misses, whichever it is.
+///
+/// ```
+/// use wspush::config::Missed;
+///
+/// assert_eq!(Missed::default(), Missed::Report);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missed {
+    /// The next publication.
+    #[default]
+    Report,
+    /// The oldest publication that the channel still has.
+    Tail,
+    /// The newest publication.
+    Latest,
 }
 
 /// How much the server writes to its log, least first.

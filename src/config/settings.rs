@@ -8,7 +8,7 @@ use super::field::{
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
-use super::{AdminListen, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
+use super::{AdminListen, ChannelRule, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
 use crate::limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -259,6 +259,16 @@ settings! {
         "Bytes that a channel's log keeps, in each form";
     logs_bytes_max: usize = 1 << 30, integer(Channels, LOGS_BYTES_MAX, "bytes", restart),
         "Memory for all logs together; beyond it the largest gives up its older half";
+    channel_rule: Vec<ChannelRule> = Vec::new(),
+        list(
+            Channels,
+            LIST_MAX,
+            "a channel's name, or the beginning of one and *, then any of publications=N bytes=N ttl_ms=N \
+             keep=all/latest missed=report/tail/latest",
+            reload,
+            entry
+        ),
+        "How some channels are kept, the first match counts; in the file also as tables [[channel]]";
     slow_consumer: SlowConsumer = SlowConsumer::Close,
         text(Channels, Kind::Choice(SlowConsumer::NAMES), reload),
         "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication";

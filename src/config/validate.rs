@@ -101,6 +101,30 @@ impl Config {
         matches!(self.admin, AdminListen::Tls(_)) || self.listen.iter().any(|listen| listen.tls)
     }
 
+    /// A rule keeps less than all channels may, so that a bound on one log holds for each.
+    fn validate_rules(&self) -> Result<(), ConfigError> {
+        for (at, rule) in self.channel_rule.iter().enumerate() {
+            let pattern = &rule.pattern;
+            let most = [
+                ("publications", rule.publications, "log_publications", self.log_publications),
+                ("bytes", rule.bytes, "log_bytes", self.log_bytes),
+            ];
+            for (key, value, setting, max) in most {
+                if let Some(value) = value.filter(|&value| value > max) {
+                    let why = format!(
+                        "{pattern}: {key}={value} is more than {setting} = {max}; raise that, and bound the others \
+                         by a last rule for *"
+                    );
+                    return Err(self.invalid("channel_rule", &why));
+                }
+            }
+            if self.channel_rule[..at].iter().any(|earlier| earlier.pattern == *pattern) {
+                return Err(self.invalid("channel_rule", &format!("{pattern} is there twice")));
+            }
+        }
+        Ok(())
+    }
+
     fn validate_sizes(&self) -> Result<(), ConfigError> {
         let assembly = self.message_bytes_max.saturating_add(self.handshake_bytes_max);
         if self.assembly_bytes_max < assembly {
@@ -115,6 +139,7 @@ impl Config {
             );
             return Err(self.invalid("logs_bytes_max", &why));
         }
+        self.validate_rules()?;
         let fits = |payload: usize| payload.saturating_add(FRAME_HEADER_BYTES_MAX) <= self.log_bytes;
         if !fits(self.admin_body_bytes_max) {
             let why = format!(

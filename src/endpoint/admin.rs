@@ -5,13 +5,14 @@ use serde::Serialize;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::PushOptions;
+use crate::push::{Publication, PushOptions};
 
 use super::ConnId;
 use super::control::{Control, Filter, List, Page, Receipt};
 use super::push_request::{self, Pushed};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
+use super::users::{self, UserAction, UserRequest};
 
 /// The outcome of a request.
 pub enum Answer {
@@ -19,6 +20,8 @@ pub enum Answer {
     Now(Response),
     /// A page of connections: see [`page`]. With many of them looking for those that are asked for takes a while.
     List(List),
+    /// What comes of this, in its turn among everything that is asked of the server.
+    User(UserRequest),
 }
 
 impl From<Response> for Answer {
@@ -48,20 +51,25 @@ fn route(
         return super::public::health(head).map(Answer::Now);
     }
     passed?;
+    if let Some(rest) = path.strip_prefix("/users/") {
+        return users::read(rest, head).map(Answer::User);
+    }
     let response = match (path, head.method) {
-        ("/push", "POST") => push(head, body, server),
+        ("/push", "POST") => return push(head, body, server),
         ("/push", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, server),
         ("/metrics", "GET" | "HEAD") => metrics(head, server),
         ("/connections", "GET" | "HEAD") => return connections(head).map(Answer::List),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
+        ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, method) => match path.strip_prefix("/connections/") {
             Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
-                let paths = "no such path; there are /push, /stats, /metrics, /connections and /healthz";
+                let paths =
+                    "no such path; there are /push, /stats, /metrics, /connections, /users and /healthz";
                 Err(Refusal::fixed(404, paths))
             }
         },
@@ -92,22 +100,28 @@ pub(super) fn takes(request: &Request) -> Refusal {
     Refusal::fixed(405, reason).with_headers(headers)
 }
 
-fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Refusal> {
+pub(super) fn query<'a>(head: &Head<'a>, request: &'static Request) -> Result<Query<'a>, Refusal> {
     Query::read(head, request.query, Others::Refused)
 }
 
-fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<Response, Refusal> {
+fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<Answer, Refusal> {
     let query = query(head, &requests::PUSH)?;
     let options = PushOptions::default().compress(query.text("compress") != Some("no"));
     let pushed = push_request::read(head, body)?;
-    match (query.text("channel"), query.number("conn").map(ConnId)) {
-        (Some(_), Some(_)) => Err(Refusal::fixed(400, "channel and conn exclude each other")),
-        (None, Some(conn)) => {
+    let response = match (query.text("channel"), query.number("conn").map(ConnId), query.text("user")) {
+        (channel, None, None) => publish(channel, &pushed, options, server)?,
+        (None, Some(conn), None) => {
             server.send(conn, pushed.message(), options)?;
-            Ok(json(200, &Sent { conn: conn.to_string(), recipients: 1, taken_as: pushed.taken_as }))
+            json(200, &Sent { conn: conn.to_string(), recipients: 1, taken_as: pushed.taken_as })
         }
-        (channel, None) => publish(channel, &pushed, options, server),
-    }
+        (None, None, Some(user)) => {
+            let publication = Publication::new(pushed.message(), options)?;
+            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            return Ok(Answer::User(UserRequest::new(user, action)?));
+        }
+        _ => return Err(Refusal::fixed(400, "channel, conn and user exclude each other")),
+    };
+    Ok(response.into())
 }
 
 /// Publishes, and answers with the receipt.
@@ -170,20 +184,26 @@ fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Res
     let Some(conn) = conn else {
         return Err(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"));
     };
+    let (code, reason) = close_of(&query)?;
+    server.disconnect(conn, code, &reason)?;
+    Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+}
+
+/// The close that a request asks for.
+pub(super) fn close_of(query: &Query<'_>) -> Result<(CloseCode, String), Refusal> {
     let code = query.number("code").and_then(|code| u16::try_from(code).ok());
     let code = code.map_or(CloseCode::POLICY_VIOLATION, CloseCode);
     if !code.is_valid_on_wire() {
         return Err(Refusal::new(400, format!("code={code} is not a close code that may be sent")));
     }
-    let reason = query.text("reason").unwrap_or("disconnected by the operator");
-    server.disconnect(conn, code, reason)?;
-    Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+    Ok((code, query.text("reason").unwrap_or("disconnected by the operator").to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::endpoint::control::Stats;
+    use crate::endpoint::users::UserOutcome;
     use crate::protocol::head;
     use crate::push::PushError;
     use crate::push::{Delivery, Message};
@@ -240,6 +260,10 @@ mod tests {
                 assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
                 page(&Page::default())
             }
+            Answer::User(request) => {
+                host.0.push(format!("{} {:?}", request.user, request.action));
+                request.answer(&UserOutcome { connections: 2, ..UserOutcome::default() })
+            }
         };
         (response.status, String::from_utf8(response.body.to_vec()).unwrap(), host.0)
     }
@@ -277,7 +301,8 @@ mod tests {
         use crate::endpoint::requests::Listeners;
         let admin = requests::ALL.iter().filter(|request| request.listener != Listeners::Public);
         for request in admin {
-            let line = format!("{} {}", request.method, request.path.replace("ID", "12"));
+            let line =
+                format!("{} {}", request.method, request.path.replace("ID", "12").replace("USER", "ada"));
             let plain = ask(&line, b"hi");
             assert_eq!(plain.0, 200, "{line}: {}", plain.1);
             let mut wrong = vec![("nobody", "nobody=1".to_owned())];
@@ -307,6 +332,9 @@ mod tests {
             ("POST /push", b"\xff", 400),
             ("POST /push?chanel=x", b"hi", 400),
             ("POST /push?channel=x&conn=1", b"hi", 400),
+            ("POST /push?user=u&conn=1", b"hi", 400),
+            ("POST /push?user=u&channel=c", b"hi", 400),
+            ("POST /push?user=u", b"", 400),
             ("POST /push?conn=x", b"hi", 400),
             ("POST /push?conn=0", b"hi", 400),
             ("POST /push?channel=", b"hi", 400),
@@ -342,6 +370,15 @@ mod tests {
             ("DELETE /connections/1?code=4000&code=4001", b"", 400),
             ("DELETE /connections/1?code=1005", b"", 400),
             ("GET /connections/1", b"", 405),
+            ("GET /users", b"", 404),
+            ("GET /users/", b"", 404),
+            ("DELETE /users", b"", 404),
+            ("DELETE /users/", b"", 404),
+            ("DELETE /users//", b"", 404),
+            ("GET /users/a/b", b"", 404),
+            ("POST /users/a", b"", 405),
+            ("GET /users/%ff", b"", 400),
+            ("DELETE /users/a?code=1005", b"", 400),
         ] {
             let (got, body, asked) = ask(line, body);
             assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");

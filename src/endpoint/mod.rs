@@ -23,6 +23,7 @@ pub mod push_request;
 pub mod query;
 pub mod refusals;
 pub mod requests;
+pub mod users;
 pub mod v1;
 
 pub use beginnings::Beginnings;

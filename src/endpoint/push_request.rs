@@ -167,7 +167,7 @@ impl From<PushError> for Refusal {
     /// Answers a push that was not taken.
     fn from(problem: PushError) -> Refusal {
         let status = match problem {
-            PushError::Empty | PushError::NotUtf8 | PushError::BadChannel => 400,
+            PushError::Empty | PushError::NotUtf8 | PushError::BadChannel | PushError::BadUser => 400,
             PushError::NoSuchConnection => 404,
             PushError::TooLarge { .. } => 413,
             PushError::TooManyChannels { .. }

@@ -1,7 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
-use crate::limits::TOKEN_BYTES_MAX;
+use crate::limits::{TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -116,9 +116,14 @@ pub static PUSH: Request = Request {
         optional(
             "channel",
             Value::Channel,
-            "to the subscribers of this one channel; without it and `conn`, to everybody",
+            "to the subscribers of this one channel; without it, `conn` and `user`, to everybody",
         ),
         optional("conn", Value::Number(1, u64::MAX), "to this connection alone; not beside `channel`"),
+        optional(
+            "user",
+            Value::Text(USER_BYTES_MAX),
+            "to all connections that this user has; not beside `channel` and `conn`",
+        ),
         optional("compress", Value::Choice(&["yes", "no"]), "`no`: compressed for nobody"),
     ],
 };
@@ -139,6 +144,27 @@ pub static STATS: Request = Request {
 pub static METRICS: Request =
     Request { listener: Listeners::Admin, method: "GET", path: "/metrics", query: &[] };
 
+/// Which page of a list.
+const AFTER: Parameter = optional(
+    "after",
+    Value::Number(1, u64::MAX),
+    "behind this connection: the `next` of the page before; without it, from the first",
+);
+
+/// How much of a list.
+const LIMIT: Parameter =
+    optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100");
+
+/// The code of a close.
+const CODE: Parameter = optional("code", Value::Number(1_000, 4_999), "the close code; without it, 1008");
+
+/// The reason of a close.
+const REASON: Parameter = optional(
+    "reason",
+    Value::Text(REASON_MAX),
+    "what the close frame says; without it, that the operator has closed it",
+);
+
 /// A page of the connections.
 pub static CONNECTIONS: Request = Request {
     listener: Listeners::Admin,
@@ -147,29 +173,22 @@ pub static CONNECTIONS: Request = Request {
     query: &[
         optional("user", Value::Text(usize::MAX), "only this user's; without it, everybody's"),
         optional("channel", Value::Channel, "only this channel's subscribers; without it, all"),
-        optional(
-            "after",
-            Value::Number(1, u64::MAX),
-            "behind this connection: the `next` of the page before; without it, from the first",
-        ),
-        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+        AFTER,
+        LIMIT,
     ],
 };
 
 /// The end of one connection.
-pub static DISCONNECT: Request = Request {
-    listener: Listeners::Admin,
-    method: "DELETE",
-    path: "/connections/ID",
-    query: &[
-        optional("code", Value::Number(1_000, 4_999), "the close code; without it, 1008"),
-        optional(
-            "reason",
-            Value::Text(REASON_MAX),
-            "what the close frame says; without it, that the operator has closed it",
-        ),
-    ],
-};
+pub static DISCONNECT: Request =
+    Request { listener: Listeners::Admin, method: "DELETE", path: "/connections/ID", query: &[CODE, REASON] };
+
+/// A page of a user's connections.
+pub static USER: Request =
+    Request { listener: Listeners::Admin, method: "GET", path: "/users/USER", query: &[AFTER, LIMIT] };
+
+/// The end of all of them.
+pub static DISCONNECT_USER: Request =
+    Request { listener: Listeners::Admin, method: "DELETE", path: "/users/USER", query: &[CODE, REASON] };
 
 /// All of them.
 pub static ALL: &[&Request] = &[
@@ -184,6 +203,8 @@ pub static ALL: &[&Request] = &[
     &METRICS,
     &CONNECTIONS,
     &DISCONNECT,
+    &USER,
+    &DISCONNECT_USER,
     &HEALTH,
 ];
 

@@ -10,7 +10,10 @@ use super::log::{Cursor, Log};
 use super::place::Place;
 use super::position::Position;
 use super::ring::Ring;
-use super::rules::ChannelRules;
+use super::rules::{ChannelRules, Keep};
+
+#[cfg(test)]
+mod tests;
 
 /// One subscriber of a named channel: 8 bytes here and 8 ([`Membership`]) at the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub struct Channel {
     pub fallen: Passage,
     /// How it is kept.
     pub rules: ChannelRules,
+    /// Bytes that any frame of it may have, whatever its log keeps.
+    pub(super) frame_bytes_max: usize,
 }
 
 impl Channel {
@@ -89,6 +94,7 @@ impl Channel {
             offered: log.head(),
             others: Default::default(),
             others_from: [log.head(); Form::LAZY.len()],
+            frame_bytes_max: log.bytes_max(),
             plain: Ring::new(Form::Plain, log),
             members: Vec::new(),
             subscribers: 0,
@@ -182,7 +188,7 @@ impl Channel {
 
     /// This channel's part of a publication's envelope, when the publication has this offset.
     pub fn origin(&self, offset: u64) -> Origin<'_> {
-        Origin { channel: &self.name, epoch: self.epoch, offset, frame_bytes_max: self.log().bytes_max() }
+        Origin { channel: &self.name, epoch: self.epoch, offset, frame_bytes_max: self.frame_bytes_max }
     }
 
     /// The log in the form that a subscriber takes; `None`: nobody has taken that for a while.
@@ -244,12 +250,30 @@ impl Channel {
     /// Gives up the older half of what was published. Whoever has not read it yet has fallen off the log then; the
     /// next walk goes and sees, as it does after a publication that evicts others.
     pub(super) fn give_up_half(&mut self, now_us: u64) {
-        let first = self.first_at_half();
+        self.give_up_before(self.first_at_half(), now_us);
+    }
+
+    /// Offset of the oldest publication that is left once those are given up that are too old and that every subscriber
+    /// was offered.
+    pub fn first_in_time(&self, unix_ms: u64) -> u64 {
+        let offered = if self.subscribers > 0 { self.log().offset_at(self.held_from()).0 } else { u64::MAX };
+        self.first_kept(unix_ms).min(offered)
+    }
+
+    /// Gives up the publications before this one.
+    pub(super) fn give_up_before(&mut self, first: u64, now_us: u64) {
         for ring in self.rings_mut() {
             ring.log.give_up_before(ring.log.start_of(first));
         }
         self.ledger.forget_before(first, now_us, self.fallen);
         self.look_again = self.subscribers > 0;
+    }
+
+    /// Changes how it is kept.
+    pub(super) fn set_rules(&mut self, rules: ChannelRules, bytes_max: usize, publications_max: usize) {
+        self.rules = rules;
+        self.rings_mut().for_each(|ring| ring.log.set_bounds(bytes_max, publications_max));
+        self.ledger.set_lines_max(publications_max);
     }
 
     /// Gives back the forms that have had no subscriber for so long, and of which nobody is to get more.
@@ -362,6 +386,23 @@ impl Channel {
         self.ledger.pass(Passage::Gone, offset, self.plain.log.next_offset());
     }
 
+    /// Where a subscriber that lags goes on in a channel that keeps but the newest publication, in the form that it
+    /// takes. None: where it stands.
+    pub fn jump_to_newest(&mut self, form: Form, cursor: Cursor) -> Option<Cursor> {
+        if self.rules.keep == Keep::All {
+            return None;
+        }
+        let log = self.log_in(form)?;
+        let newest = log.newest_start();
+        let (offset, boundary) = log.offset_at(log.position(cursor)?);
+        let (newest_offset, _) = log.offset_at(newest);
+        if !boundary || offset >= newest_offset {
+            return None;
+        }
+        self.ledger.pass(Passage::Skipped, offset, newest_offset);
+        Some(Cursor::at(newest))
+    }
+
     /// Moves a fallen subscriber on to the newest publication; returns its new cursor, in the form that it takes.
     pub fn skip_to_newest(&mut self, form: Form) -> Cursor {
         let log = self.log_in(form).unwrap_or(self.log());
@@ -369,81 +410,5 @@ impl Channel {
         let (offset, first) = (log.offset_at(position).0, log.first_offset());
         self.ledger.pass(Passage::Skipped, first, offset);
         Cursor::at(position)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::push::Message;
-
-    fn channel(publications_max: usize) -> Channel {
-        Channel::new("c".into(), 1, Log::new(1, 1 << 16, publications_max), publications_max, 0)
-    }
-
-    fn append(channel: &mut Channel, frame: &[u8], offset: u64) {
-        channel.append(&Encoded::plain(frame), Place { offset, receipt: offset, now_us: 0, unix_ms: 0 });
-    }
-
-    fn join(channel: &mut Channel, slot: u32) {
-        let cursor = channel.enter_at_head(Form::Plain);
-        channel.join(slot, cursor, 0);
-    }
-
-    fn slots(channel: &Channel) -> Vec<u32> {
-        channel.members.iter().map(|m| m.slot).collect()
-    }
-
-    #[test]
-    fn a_burst_waits_for_the_flush_not_for_the_slow() {
-        let mut channel = channel(2);
-        let frame = Message::Text("x").to_frame();
-        join(&mut channel, 7);
-        append(&mut channel, &frame, 1);
-        append(&mut channel, &frame, 2);
-        assert!(!channel.has_room(Lens::plain(frame.len())), "the first one was not offered yet");
-        let walk = channel.resume_walk().unwrap();
-        assert_eq!(walk.head, channel.log().head());
-        channel.end_walk();
-        assert!(channel.has_room(Lens::plain(frame.len())));
-        assert_eq!(channel.resume_walk(), None);
-        assert_eq!(channel.log().position(channel.members[0].cursor), Some(0), "an unwritten cursor stays");
-    }
-
-    #[test]
-    fn leaving_during_a_walk_hides_nobody_from_it() {
-        let mut channel = channel(8);
-        for slot in 0..6 {
-            join(&mut channel, slot);
-        }
-        append(&mut channel, &Message::Text("x").to_frame(), 1);
-        channel.resume_walk();
-        channel.walk.as_mut().unwrap().next = 3;
-        let mut moves = Vec::new();
-        channel.leave(0, Form::Plain, 0, |slot, old, new| moves.push((slot, old, new)));
-        assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 1, 5, 3, 4], 2));
-        assert_eq!(moves, [(2, 2, 0), (5, 5, 2)]);
-        channel.leave(4, Form::Plain, 0, |_, _, _| panic!("the last one leaves no gap"));
-        channel.leave(1, Form::Plain, 0, |_, _, _| {});
-        assert_eq!((slots(&channel), channel.walk.unwrap().next), (vec![2, 3, 5], 1));
-    }
-
-    #[test]
-    fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
-        let mut channel = channel(3);
-        let frame = Message::Text("x").to_frame();
-        join(&mut channel, 0);
-        join(&mut channel, 1);
-        for id in 1..4 {
-            append(&mut channel, &frame, id);
-        }
-        channel.leave(0, Form::Plain, 0, |_, _, _| {});
-        channel.end_walk();
-        let cursor = channel.skip_to_newest(Form::Plain);
-        assert_eq!(channel.log().position(cursor), Some(channel.log().newest_start()));
-        channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
-        let d = channel.ledger.delivery(1).unwrap();
-        assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
-        assert_eq!(channel.ledger.delivery(3).unwrap().lagging, 1);
     }
 }

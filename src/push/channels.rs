@@ -11,7 +11,12 @@ use super::form::{Encoded, Form};
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
 use super::place::Place;
+use super::rules::{ChannelRules, Keep};
 use super::since::Since;
+use crate::config::ChannelRule;
+
+#[cfg(test)]
+mod tests;
 
 /// A channel's place in the server. Valid while the channel has subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +58,8 @@ pub struct Channels {
     pub(super) log_bytes: usize,
     /// The fate of subscribers that fall off a log.
     fallen: Passage,
+    /// How some of them are kept.
+    rules: Vec<ChannelRule>,
     /// Logical position of every new log's first byte.
     start: u64,
 }
@@ -76,6 +83,7 @@ impl Channels {
             limits,
             log_bytes: 0,
             fallen: Passage::Gone,
+            rules: Vec::new(),
             start: 0,
         }
     }
@@ -89,7 +97,7 @@ impl Channels {
         let LogLimits { bytes, publications, .. } = self.limits;
         let log = Log::starting_at(self.start, FIRST_OFFSET, bytes, publications);
         let mut channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
-        channel.fallen = self.fallen;
+        self.rule(&mut channel);
         let id = ChannelId(self.all.insert(channel) as u32);
         self.names.insert(name.clone(), id);
         id
@@ -102,14 +110,57 @@ impl Channels {
         let default = self.get(DEFAULT);
         assert!(self.len() == 1 && default.subscribers == 0 && default.log().head() == default.log().tail());
         let epoch = default.epoch;
-        *self = Channels { start: position, fallen: self.fallen, ..Channels::empty(self.limits) };
+        let rules = std::mem::take(&mut self.rules);
+        *self = Channels { start: position, fallen: self.fallen, rules, ..Channels::empty(self.limits) };
         self.open(&Arc::from(DEFAULT_NAME), epoch, 0);
     }
 
     /// Says what becomes of subscribers that fall off a log, for the deliveries' counts.
     pub fn set_fallen(&mut self, passage: Passage) {
         self.fallen = passage;
-        self.all.iter_mut().for_each(|(_, channel)| channel.fallen = passage);
+        self.rule_all();
+    }
+
+    /// Says how the channels are kept that these rules match, those that are there and those to come.
+    pub fn set_rules(&mut self, rules: Vec<ChannelRule>) {
+        self.rules = rules;
+        self.rule_all();
+    }
+
+    fn rule_all(&mut self) {
+        let mut all = std::mem::take(&mut self.all);
+        all.iter_mut().for_each(|(_, channel)| self.rule(channel));
+        self.all = all;
+    }
+
+    fn rule(&self, channel: &mut Channel) {
+        let rule = ChannelRule::first(&self.rules, &channel.name).cloned().unwrap_or_default();
+        let rules = ChannelRules {
+            ttl_ms: rule.ttl_ms.unwrap_or_default(),
+            keep: rule.keep.unwrap_or_default(),
+            missed: rule.missed.unwrap_or_default(),
+        };
+        let LogLimits { bytes, publications, .. } = self.limits;
+        let bytes = rule.bytes.map_or(bytes, |own| own.min(bytes));
+        let publications = rule.publications.map_or(publications, |own| own.min(publications));
+        channel.set_rules(rules, bytes, publications);
+        channel.fallen = if rules.keep == Keep::Latest { Passage::Skipped } else { self.fallen };
+    }
+
+    /// The channels that have publications which are too old.
+    pub fn expired(&self, unix_ms: u64) -> impl Iterator<Item = ChannelId> {
+        let is_expired =
+            move |channel: &Channel| channel.first_in_time(unix_ms) > channel.log().first_offset();
+        self.iter()
+            .filter(move |(_, channel)| channel.rules.ttl_ms > 0 && is_expired(channel))
+            .map(|(id, _)| id)
+    }
+
+    /// Lets a channel give up the publications that are too old.
+    pub fn expire(&mut self, id: ChannelId, unix_ms: u64, now_us: u64) {
+        self.resize(id, |channel| channel.give_up_before(channel.first_in_time(unix_ms), now_us));
+        self.queue(id);
+        self.touch(id);
     }
 
     /// The id of a channel that exists.
@@ -271,72 +322,5 @@ impl Channels {
         channel.ledger.settle(now_us, lost, self.asked_from(), changed);
         self.log_bytes -= channel.log_bytes();
         self.names.remove(&channel.name);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::push::{Form, Message};
-
-    const LIMITS: LogLimits = LogLimits { bytes: 1 << 12, publications: 8, sum_bytes: 1 << 20 };
-
-    #[test]
-    fn a_channel_is_queued_once_and_in_turn() {
-        let mut channels = Channels::new(LIMITS, 1);
-        let news = channels.open(&"news".into(), 2, 0);
-        assert_eq!(channels.open(&"news".into(), 9, 0), news);
-        let cursor = channels.get_mut(news).enter_at_head(Form::Plain);
-        channels.get_mut(news).join(0, cursor, 0);
-        channels.get_mut(DEFAULT).subscribers = 1;
-        let frame = Message::Text("x").to_frame();
-        for (id, offset) in [(news, 1), (DEFAULT, 1), (news, 2)] {
-            channels.append(id, &Encoded::plain(&frame), Place { offset, receipt: 0, now_us: 0, unix_ms: 0 });
-        }
-        assert_eq!((channels.next_dirty(), channels.is_dirty()), (Some(news), true));
-        channels.requeue(news, true);
-        assert_eq!(channels.next_dirty(), Some(DEFAULT));
-        channels.requeue(DEFAULT, false);
-        assert_eq!((channels.next_dirty(), channels.next_dirty()), (Some(news), None));
-    }
-
-    #[test]
-    fn a_channel_nobody_listens_to_is_logged_not_flushed_and_can_go() {
-        let mut channels = Channels::new(LIMITS, 1);
-        let news = channels.open(&"news".into(), 2, 0);
-        let place = Place { offset: 1, receipt: 7, now_us: 5_000, unix_ms: 0 };
-        channels.append(news, &Encoded::plain(&Message::Text("x").to_frame()), place);
-        assert!(!channels.is_dirty());
-        let mut seen = Vec::new();
-        channels.remove(news, 5_000, |d| seen.push((d.id, d.recipients, d.last_us)));
-        assert_eq!(seen, [(7, 0, Some(0))]);
-        assert_eq!((channels.find("news"), channels.len(), channels.log_bytes()), (None, 1, 0));
-        channels.settle(6_000, |d| panic!("{d:?} is settled"));
-    }
-
-    #[test]
-    fn who_takes_the_place_of_one_that_has_gone_is_not_taken_for_it() {
-        let mut channels = Channels::new(LIMITS, 1);
-        let frame = Message::Text("x").to_frame();
-        for round in 0..3 {
-            let id = channels.open(&format!("c{round}").into(), 2 + round, 0);
-            let cursor = channels.get_mut(id).enter_at_head(Form::Plain);
-            channels.get_mut(id).join(0, cursor, 0);
-            channels.append(
-                id,
-                &Encoded::plain(&frame),
-                Place { offset: 1, receipt: round, now_us: 0, unix_ms: 0 },
-            );
-            if round < 2 {
-                channels.get_mut(id).leave(0, Form::Plain, 0, |_, _, _| {});
-                channels.remove(id, 0, |d| assert_eq!((d.id, d.gone), (round, 1)));
-            }
-        }
-        let mut seen = Vec::new();
-        channels.settle(0, |d| seen.push(d.id));
-        assert_eq!((seen, channels.find("c2")), (vec![2], Some(ChannelId(1))));
-        assert_eq!(channels.next_dirty(), Some(ChannelId(1)));
-        channels.requeue(ChannelId(1), false);
-        assert_eq!((channels.next_dirty(), channels.is_dirty()), (None, false));
     }
 }

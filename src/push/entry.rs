@@ -173,7 +173,7 @@ impl Channel {
         let plain = self.log();
         let live = self.log_in(form).map_or(0, |log| (log.head() - log.tail()) as usize);
         let mut older = Older::new(form, plain, self.origin(here));
-        let (reached, bytes) = older.reach(first..here, plain.bytes_max() - live);
+        let (reached, bytes) = older.reach(first..here, plain.bytes_max().saturating_sub(live));
         let publications = (here - reached) as usize;
         let growth = match self.log_in(form) {
             Some(log) => log.growth_before(bytes, publications),
@@ -187,13 +187,13 @@ impl Channel {
         let Some(n) = form.index().checked_sub(1) else { return 0 };
         let plain = &self.plain.log;
         // In front of a new ring there is room for all that it may ever have to reach back for.
-        let position = self.others_from[n] + plain.bytes_max() as u64;
+        let position = self.others_from[n] + self.frame_bytes_max as u64;
         let new = || Box::new(Ring::new(form, plain.beside(position)));
         let origin = Origin {
             channel: &self.name,
             epoch: self.epoch,
             offset: first,
-            frame_bytes_max: plain.bytes_max(),
+            frame_bytes_max: self.frame_bytes_max,
         };
         self.others[n].get_or_insert_with(new).reach_back(Older::new(form, plain, origin), first)
     }

@@ -176,9 +176,10 @@ impl Ledger {
     pub fn publish(&mut self, place: Place, recipients: u32, lost: Passage) {
         let Place { offset, receipt: id, now_us: published_us, unix_ms } = place;
         debug_assert_eq!(offset, self.next_offset());
-        if self.lines.len() >= self.lines_max {
+        while self.lines.len() >= self.lines_max {
             self.retire_first(published_us, lost);
-        } else if self.lines.len() == self.lines.capacity() {
+        }
+        if self.lines.len() == self.lines.capacity() {
             self.lines.reserve_exact(grown(self.lines.capacity(), self.lines_max) - self.lines.len());
         }
         // A calendar that is set back must not bring the times out of order.
@@ -186,6 +187,11 @@ impl Ledger {
         let delivery = Delivery { id, offset, recipients, lagging: recipients, ..Delivery::default() };
         let change = std::mem::take(&mut self.at_next);
         self.lines.push_back(Line { change, published_us, unix_ms, delivery });
+    }
+
+    /// Changes how many publications it keeps. If those are fewer, the next one retires the rest.
+    pub fn set_lines_max(&mut self, lines_max: usize) {
+        self.lines_max = lines_max;
     }
 
     fn next_offset(&self) -> u64 {

@@ -131,8 +131,8 @@ impl Log {
 
     /// Where the tail will be once a frame of `len` bytes has been appended: what it costs the others.
     pub fn tail_after(&self, len: usize) -> u64 {
-        let spare = usize::from(self.ends.len() >= self.publications_max);
-        let mut tail = if spare == 1 { self.ends[0] } else { self.tail };
+        let spare = (self.ends.len() + 1).saturating_sub(self.publications_max);
+        let mut tail = if spare > 0 { self.ends[spare - 1] } else { self.tail };
         let bytes_kept = (self.bytes_max - len.min(self.bytes_max)) as u64;
         if self.head - tail > bytes_kept {
             let first_kept = self.head - bytes_kept;
@@ -142,12 +142,15 @@ impl Log {
         tail
     }
 
-    /// Appends the bytes of one publication, and evicts the oldest ones that no longer fit.
-    ///
-    /// # Panics
-    /// If it alone is larger than the log; callers check that where the message enters.
+    /// Changes the bounds. If they are narrower, the next publication evicts all that no longer fit.
+    pub fn set_bounds(&mut self, bytes_max: usize, publications_max: usize) {
+        (self.bytes_max, self.publications_max) = (bytes_max, publications_max);
+    }
+
+    /// Appends the bytes of one publication, and evicts the oldest ones that no longer fit. One that alone is larger
+    /// than the log is kept alone.
     pub fn append(&mut self, frame: &[u8]) -> u64 {
-        assert!(!frame.is_empty() && frame.len() <= self.bytes_max, "a frame that no log can hold");
+        assert!(!frame.is_empty(), "a publication has bytes");
         self.evict_to(self.tail_after(frame.len()));
         let ring = self.ring_for((self.head - self.tail) as usize + frame.len());
         if ring != self.ring.len() {

@@ -7,7 +7,7 @@
 //! take publications in another [`Form`], deflated or in an envelope; while somebody does the channel has a [`Ring`]
 //! of that form as well, under the same offsets, and each publication is encoded for it once.
 //!
-//! May import: protocol, limits, error. It knows no socket and no clock.
+//! May import: protocol, config, limits, error. It knows no socket and no clock.
 
 pub mod budget;
 pub mod channel;
@@ -47,5 +47,5 @@ pub use position::{NoPosition, Position};
 pub use publication::Publication;
 pub use push_error::PushError;
 pub use ring::Ring;
-pub use rules::{ChannelRules, Missed};
+pub use rules::{ChannelRules, Keep, Missed};
 pub use since::{NoSince, Since};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::limits::USER_BYTES_MAX;
+
 /// A push that was not taken.
 ///
 /// ```
@@ -36,6 +38,8 @@ pub enum PushError {
     },
     /// The name is empty, too long, or has characters that channel names don't have.
     BadChannel,
+    /// A user's name is empty, or longer than 256 bytes.
+    BadUser,
     /// The channel doesn't exist yet, and there are as many as there may be, each with subscribers.
     TooManyChannels {
         /// The bound (`channels_max`).
@@ -64,6 +68,9 @@ impl fmt::Display for PushError {
             PushError::BadChannel => f.write_str(
                 "a channel name has 1 to 128 letters, digits and punctuation, without spaces and '*'",
             ),
+            PushError::BadUser => {
+                write!(f, "a user's name has 1 to {USER_BYTES_MAX} bytes")
+            }
             PushError::TooManyChannels { max } => {
                 write!(f, "there are {max} channels with subscribers already (channels_max)")
             }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::endpoint::Kind;
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
 use super::assembling::chunks_of;
@@ -100,6 +101,7 @@ impl<S: Socket> Reactor<S> {
             );
         }
         assert_eq!(census, self.connections.census, "the census is wrong");
+        self.audit_users();
         self.audit_backlog();
         self.audit_chunks();
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
@@ -125,6 +127,20 @@ impl<S: Socket> Reactor<S> {
         queued.sort_unstable();
         let flagged = self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
         assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
+    }
+
+    /// Every open connection with a user is in its list, and nobody else.
+    fn audit_users(&self) {
+        let mut listed = Vec::new();
+        for (is_whole, list) in self.connections.users.lists(&self.connections.slots) {
+            assert!(is_whole && !list.is_empty(), "a user's list is broken: {list:?}");
+            listed.extend(list);
+        }
+        listed.sort_unstable();
+        let is_user =
+            |slot: &Slot<S>| slot.phase == Phase::Open && slot.kind == Kind::Push && slot.user().is_some();
+        let users = self.connections.slots.iter().filter(|(_, slot)| is_user(slot));
+        assert!(users.map(|(index, _)| index).eq(listed), "who has a user");
     }
 
     fn audit_channel(&self, id: ChannelId, channel: &Channel) {

@@ -6,7 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
-use crate::push::{ChannelId, Passage};
+use crate::push::{ChannelId, Keep, Passage};
 
 use super::addresses::NOWHERE;
 use super::connections::Gone;
@@ -24,6 +24,11 @@ impl<S: Socket> Reactor<S> {
             return false;
         }
         match self.config.slow_consumer {
+            // Those who lag are expected to jump.
+            _ if self.channels.get(id).rules.keep == Keep::Latest => {
+                self.skip(index, id);
+                true
+            }
             SlowConsumer::Close => {
                 self.note_slow(index, id, "close");
                 self.close_slow(index);
@@ -66,6 +71,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.keep_frame_under_way(index);
         self.leave_channels(index);
+        self.connections.leave_user(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
@@ -106,6 +112,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
         let untold = self.give_up_owed(index);
         self.leave_channels(index);
+        self.connections.leave_user(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();
@@ -140,6 +147,7 @@ impl<S: Socket> Reactor<S> {
     fn tell_closed(&mut self, index: usize, mut slot: Slot<S>, cause: CloseReason, untold: bool) {
         let id = slot.id(index);
         let extra = slot.extra.take().unwrap_or_default();
+        let user = extra.user.as_ref().map(|user| &*user.name);
         let (code, reason, cause) = match extra.ending {
             Some(ending) if !untold => (ending.code, ending.reason, ending.cause),
             // It went before it was told why.
@@ -153,11 +161,11 @@ impl<S: Socket> Reactor<S> {
         match slot.kind {
             Kind::Push => {
                 self.shared.own.begin();
-                self.handler.on_close(id, extra.user.as_deref(), code, &reason);
+                self.handler.on_close(id, user, code, &reason);
                 self.shared.own.end();
             }
             Kind::Chat => {
-                let line = chat::left(extra.user.as_deref().unwrap_or("?"));
+                let line = chat::left(user.unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
                 let _ = self.say_in_chat(&line);
             }

@@ -93,6 +93,14 @@ impl<S: Socket> Reactor<S> {
                         return false;
                     }
                 }
+                Some(Command::User(mut command)) => {
+                    if !self.carry_out_for_user(&mut command) {
+                        self.inbox.pending.push_front(Command::User(command));
+                        self.work.charge_command(0, before);
+                        self.work.cut(WorkKind::Commands);
+                        return false;
+                    }
+                }
                 Some(command) => self.act(command),
                 None => return true,
             }
@@ -104,7 +112,9 @@ impl<S: Socket> Reactor<S> {
     /// Does what was asked for, if that is no publication: only those may have to wait.
     pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { .. } => debug_assert!(false, "publications are appended"),
+            Command::Publish { .. } | Command::User(_) => {
+                debug_assert!(false, "what may have to wait comes through the inbox");
+            }
             Command::Forget(forgotten) => self.forgotten(&forgotten),
             Command::Send { conn, publication } => {
                 if self.send_to(conn, &publication) == Err(PushError::OutboxFull)

@@ -11,6 +11,7 @@ use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
 use super::strangers::Strangers;
 use super::timers::Timers;
+use super::users::Users;
 use super::v1::CommandCounts;
 
 /// Numbers of connections by what they do.
@@ -57,6 +58,8 @@ pub(super) struct Connections<S> {
     /// The same for the admin listener: a proxy's address must not use up its operator's share.
     pub admin_addresses: Addresses,
     pub strangers: Strangers,
+    /// Those of each user.
+    pub users: Users,
     /// Connections that the descriptor limit leaves room for.
     pub descriptors: usize,
     pub command_counts: CommandCounts,
@@ -80,6 +83,7 @@ impl<S> Connections<S> {
             addresses: Addresses::new(config.connections_per_address_max),
             admin_addresses: Addresses::new(config.connections_per_address_max),
             strangers: Strangers::default(),
+            users: Users::default(),
             descriptors,
             command_counts: CommandCounts::default(),
             guests: 0,
@@ -132,6 +136,16 @@ impl<S> Connections<S> {
         }
         let role = if slot.phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
         self.addresses_of(role).leave(index as u32);
+    }
+
+    /// An open connection is one of its user's, if it has one.
+    pub fn enter_user(&mut self, index: usize) {
+        self.users.enter(&mut self.slots, index);
+    }
+
+    /// It is no longer open.
+    pub fn leave_user(&mut self, index: usize) {
+        self.users.leave(&mut self.slots, index);
     }
 
     /// The counts by address at a listener.

@@ -69,7 +69,11 @@ impl<S: Socket> Reactor<S> {
             }
             match self.http_step(index, &input[at..])? {
                 Progress::Used(n) => at += n,
-                Progress::Upgraded(n) => return self.open_input(index, &mut input[at + n..]),
+                Progress::Upgraded(n) if at + n < input.len() => {
+                    return self.open_input(index, &mut input[at + n..]);
+                }
+                // Mostly a client waits for the answer before it says anything.
+                Progress::Upgraded(_) => break,
                 Progress::Listing(n) => {
                     self.send_replies(index)?;
                     return self.keep_for_later(index, &input[at + n..]);
@@ -316,6 +320,12 @@ impl<S: Socket> Reactor<S> {
             Answer::List(list) => {
                 self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
                 Progress::Listing(used.unwrap_or(0))
+            }
+            Answer::User(request) => {
+                match self.ask_for_user(index, head, request, used.is_some() && head.keep_alive()) {
+                    Ok(()) => Progress::Listing(used.unwrap_or(0)),
+                    Err(problem) => self.respond(index, head, &admin::refused(&problem.into()), used),
+                }
             }
         }
     }

@@ -84,6 +84,21 @@ impl<S: Socket> Reactor<S> {
         true
     }
 
+    /// Gives up what channels have kept for as long as they are to. It is gone at its time whether this was there or
+    /// not; this gives the memory back.
+    pub(super) fn expire(&mut self) {
+        let unix_ms = self.now.unix_ms();
+        let expired: Vec<ChannelId> = self.channels.expired(unix_ms).collect();
+        for id in expired {
+            // Saving the rests of frames may have cost a channel its last subscriber.
+            if self.save_rests(id, |channel| channel.first_in_time(unix_ms))
+                && self.channels.try_get(id).is_some()
+            {
+                self.channels.expire(id, unix_ms, self.now.mono_us);
+            }
+        }
+    }
+
     fn remove_channel(&mut self, id: ChannelId) {
         self.channels.remove(id, self.now.mono_us, self.shared.keep_deliveries());
     }

@@ -60,6 +60,7 @@ impl<S: Socket> Reactor<S> {
     /// Puts what a connection, whose socket is full, still has to get of a channel's log behind what waits for it.
     /// False: it is closed, or gone.
     fn owe_stretch(&mut self, index: usize, id: ChannelId) -> bool {
+        self.jump_to_newest(index, id);
         let slot = &self.connections.slots[index];
         let Some(cursor) = self.cursor(index, id) else { return true };
         let Some(log) = self.channels.get(id).log_in(slot.form) else { return true };

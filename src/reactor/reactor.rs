@@ -11,7 +11,7 @@ use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
-use crate::protocol::response::Refusal;
+use crate::protocol::response::{Refusal, Response};
 use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
@@ -27,6 +27,7 @@ use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
+use super::waiting::Waiting;
 use super::wire::Wire;
 use super::work::{RECEIPT, Work};
 
@@ -143,6 +144,8 @@ pub(super) struct InboxState {
     pub flushed: u64,
     /// Steps that callbacks have asked for behind a command that waits, with its number.
     pub steps: VecDeque<(u64, Command)>,
+    /// Answers of the admin API that commands have led to.
+    pub answers: VecDeque<(Waiting, Response)>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
 }
@@ -203,6 +206,7 @@ impl<S: Socket> Reactor<S> {
             config,
         };
         reactor.tell_channels_the_policy();
+        reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }
 
@@ -345,6 +349,7 @@ impl<S: Socket> Reactor<S> {
         }
         let finished = self.due();
         self.work.begin_part();
+        self.give_answers();
         self.go_on_listing();
         if finished {
             self.journal.finish(now);
@@ -355,7 +360,7 @@ impl<S: Socket> Reactor<S> {
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();
         let is_due = self.connections.timers.sweep_due > 0 || !self.connections.timers.retrying.is_empty();
         Turn {
-            busy: busy || is_due || !self.listings.is_empty() || self.is_closing_all(),
+            busy: busy || is_due || self.has_answers_to_give() || self.is_closing_all(),
             due_ms: self.next_due_ms(),
             finished,
         }

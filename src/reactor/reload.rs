@@ -63,6 +63,7 @@ impl<S: Socket> Reactor<S> {
             self.connections.addresses_of(role).set_max(max);
         }
         self.tell_channels_the_policy();
+        self.channels.set_rules(self.config.channel_rule.clone());
         self.wire.tls.backlog_bytes_max = self.config.backlog_bytes_max;
     }
 

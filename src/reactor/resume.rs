@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{LogLevel, SlowConsumer};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
-use crate::push::{ChannelId, DEFAULT, Form, Passage, Ring};
+use crate::push::{ChannelId, DEFAULT, Form, Keep, Passage, Ring};
 
 use super::connections::Gone;
 use super::flush::{Counts, Extent, Offered, offer, set_blocked, set_full};
@@ -73,6 +73,7 @@ impl<S: Socket> Reactor<S> {
         let mut at = 0;
         while let Some(channel) = Self::nth_channel(&self.connections.slots[index], at) {
             self.work.charge(WorkKind::Names, NAME);
+            self.jump_to_newest(index, channel);
             if !self.catch_up(index, channel) {
                 return;
             }
@@ -98,13 +99,17 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
     pub(super) fn catch_up(&mut self, index: usize, id: ChannelId) -> bool {
-        if self.connections.slots[index].mid_channel() == Some(id) {
+        let is_midway = self.connections.slots[index].mid_channel() == Some(id);
+        if is_midway {
             self.leave_midway(index);
         }
         let slot = &mut self.connections.slots[index];
         let channel = self.channels.get_mut(id);
+        // Behind the frame under way comes something else, or the newest publication.
+        let ends_with_frame =
+            slot.flags.any(Flags::OUTBOX) || is_midway && channel.rules.keep == Keep::Latest;
+        let extent = if ends_with_frame { Extent::Frame } else { Extent::Head };
         let (ring, ledger, members) = channel.parts(slot.form);
-        let extent = if slot.flags.any(Flags::OUTBOX) { Extent::Frame } else { Extent::Head };
         let mut default_cursor = slot.cursor;
         let cursor = if id == DEFAULT {
             &mut default_cursor
@@ -256,12 +261,16 @@ impl<S: Socket> Reactor<S> {
             self.cut_off(index, stretch.channel);
             return false;
         }
-        if self.config.slow_consumer == SlowConsumer::Close {
+        let keeps_newest =
+            self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
+        if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
             return self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));
         }
-        self.note_slow(index, stretch.channel, "skip");
+        if !keeps_newest {
+            self.note_slow(index, stretch.channel, "skip");
+        }
         self.metrics.slow_skipped += 1;
         let form = self.connections.slots[index].form;
         if let Some(newest) = self.skip_within(stretch, form) {

@@ -14,6 +14,7 @@ use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::user_commands::UserCommand;
 
 /// A request of another thread to the reactor.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Something for all connections of a user.
+    User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
     /// Take keys that an identity provider publishes.
@@ -88,6 +91,7 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
+            Command::User(command) => command.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest

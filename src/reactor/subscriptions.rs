@@ -4,7 +4,6 @@
 //! its box, which names a place in the channel's list; the cursor is there.
 
 use std::fmt;
-use std::io::Write;
 
 use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
@@ -225,9 +224,10 @@ impl<S: Socket> Reactor<S> {
             if begins {
                 line_from = Some(out.len());
             }
-            let lead = if begins { "\r\nWspush-Position: " } else { ", " };
-            // Writing to a Vec can't fail.
-            let _ = write!(out, "{lead}{}={position}", channel.name);
+            out.extend_from_slice(if begins { &b"\r\nWspush-Position: "[..] } else { b", " });
+            out.extend_from_slice(channel.name.as_bytes());
+            out.push(b'=');
+            position.push_to(out);
         }
     }
 
@@ -237,6 +237,17 @@ impl<S: Socket> Reactor<S> {
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
+    }
+
+    /// Moves a subscriber that has lagged on to the newest publication of a channel that keeps no other for it.
+    pub(super) fn jump_to_newest(&mut self, index: usize, id: ChannelId) {
+        let form = self.connections.slots[index].form;
+        let Some(cursor) = self.cursor(index, id) else { return };
+        if let Some(newest) = self.channels.get_mut(id).jump_to_newest(form, cursor) {
+            self.set_cursor(index, id, newest);
+            self.metrics.slow_skipped += 1;
+            self.channels.touch(id);
+        }
     }
 
     /// Ends all subscriptions of a connection.

@@ -208,6 +208,7 @@ impl<S: Socket> Reactor<S> {
 
     fn forget_channels(&mut self) {
         self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
+        self.expire();
         if self.forget_idle(self.config.flush_slice) {
             self.connections.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }

@@ -6,7 +6,9 @@ use crate::auth::Claims;
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
+use crate::endpoint::users::is_user_name;
 use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat, refusals, v1};
+use crate::limits::USER_BYTES_MAX;
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
@@ -20,6 +22,7 @@ use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
 use super::transport::Transport;
+use super::users::User;
 use super::work::NAME;
 
 /// A refusal and what it counts as.
@@ -187,9 +190,11 @@ impl<S: Socket> Reactor<S> {
         let decision = self.handler.on_connect(&connect);
         self.shared.own.end();
         match decision {
-            Decision::Accept(accept) if accept.user.as_deref() == Some("") => {
-                let text = "the host has let in a user without a name; whoever has none is None";
-                Err((Refusal::fixed(500, text), RefuseReason::Handler))
+            Decision::Accept(accept) if accept.user.as_deref().is_some_and(|user| !is_user_name(user)) => {
+                let text = format!(
+                    "the host has let in a user whose name hasn't 1 to {USER_BYTES_MAX} bytes; whoever has none is None"
+                );
+                Err((Refusal::new(500, text), RefuseReason::Handler))
             }
             Decision::Accept(accept) => Ok(accept),
             Decision::Refuse { status, reason } => {
@@ -268,11 +273,15 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::SERVED, false);
         self.connections.census.deflating += usize::from(slot.flags.window_bits() > 0);
         if let Some(user) = &accept.user {
-            slot.extra_mut().user = Some(user.as_str().into());
+            slot.extra_mut().user = Some(Box::new(User::new(user)));
         }
         let named = channels.iter().filter(|(id, _)| *id != DEFAULT).count();
         if named > 0 {
             slot.extra_mut().memberships.reserve(named);
+        }
+        // The demo's guests are called something, but are nobody.
+        if kind == Kind::Push {
+            self.connections.enter_user(index);
         }
         let mut entries = Vec::new();
         for &(id, since) in channels {

@@ -152,6 +152,11 @@ impl Work {
         self.commands = self.commands.saturating_sub(self.total - before);
     }
 
+    /// Whether a command that has begun at `before` has used what is left for commands in this turn.
+    pub(super) fn is_command_over(&self, before: u64) -> bool {
+        self.total - before >= self.commands
+    }
+
     /// Whether other commands wait for the next turn.
     pub(super) fn are_commands_used(&self) -> bool {
         self.commands == 0

@@ -5,6 +5,7 @@ use std::path::Path;
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
 use wspush::endpoint::guard::{self, Fence};
+use wspush::endpoint::users::{UserOutcome, is_user_name};
 use wspush::endpoint::{
     ConnId, Control, Page, Receipt, Stats, admin as admin_api, push_request as push_body,
 };
@@ -207,6 +208,10 @@ pub fn admin(data: &[u8]) {
             Answer::List(list) => {
                 assert!((1..=1_000).contains(&list.limit) && token.is_none());
                 admin_api::page(&Page::default())
+            }
+            Answer::User(request) => {
+                assert!(is_user_name(&request.user) && token.is_none());
+                request.answer(&UserOutcome::default())
             }
         };
         assert!((200..600).contains(&response.status), "{}", response.status);

@@ -1,6 +1,6 @@
 //! The events of a run: everything that clients, publishers, the network and time can do, drawn at random.
 
-use wspush::config::SlowConsumer;
+use wspush::config::{ChannelRule, SlowConsumer};
 use wspush::push::{LogLimits, Message, Since};
 use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
@@ -8,7 +8,7 @@ use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 use super::client::{Client, Reader, Role, Span, padding};
 use super::deflate;
 use super::dice::Dice;
-use super::world::{CHANNELS, World, publish, text};
+use super::world::{CHANNELS, World, publish, text, to_user};
 
 /// How many channels without subscribers are published to at once.
 const STRANGE: usize = 4;
@@ -43,11 +43,24 @@ pub fn config(dice: &mut Dice) -> Config {
         deflate_bytes_min: dice.pick(&[1, 40, 128]),
         deflate_level: dice.pick(&[1, 3, 9]),
         outbox_bytes_max: dice.pick(&[100, 3_000, 64 << 10]),
+        channel_rule: rules(dice),
         slow_consumer: if close { SlowConsumer::Close } else { SlowConsumer::Skip },
         inbox_commands_max: dice.pick(&[4, 65_536, 65_536]),
         flush_slice: dice.pick(&[1, 2, 3, 4_096]),
         ..Config::default()
     }
+}
+
+/// Rules for some of the channels, or none.
+fn rules(dice: &mut Dice) -> Vec<ChannelRule> {
+    let rules = [
+        &[][..],
+        &[],
+        &["public.a keep=latest", "broadcast keep=latest missed=tail"],
+        &["public.* ttl_ms=500 missed=tail", "* publications=2 missed=latest"],
+    ];
+    let rules = rules[dice.below(rules.len())];
+    rules.iter().map(|text| text.parse().expect("a rule")).collect()
 }
 
 /// Where the logs begin: now and then shortly before the cursors wrap.
@@ -244,7 +257,11 @@ impl World {
         for _ in 0..self.dice.range(1, 4) {
             let client = &mut self.clients[n];
             let publication = text(&format!("D|{}|{conn}", client.directs_sent + 1));
-            let sent = self.shared.command(Command::Send { conn, publication });
+            let command = match client.directs_sent % 2 {
+                0 => Command::Send { conn, publication },
+                _ => to_user(n, publication),
+            };
+            let sent = self.shared.command(command);
             client.directs_sent += usize::from(sent.is_ok());
         }
     }

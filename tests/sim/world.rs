@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use wspush::endpoint::users::{UserAction, UserRequest};
 use wspush::endpoint::{Handler, Receipt};
 use wspush::journal::Journal;
 use wspush::push::{Publication, PushError, PushOptions};
 use wspush::reactor::audit::Audit;
-use wspush::reactor::{Host, ListenerRole, Reactor, Readiness, Shared, Turn, Wake};
+use wspush::reactor::user_commands::UserCommand;
+use wspush::reactor::{Command, Host, ListenerRole, Reactor, Readiness, Shared, Turn, Wake};
 use wspush::time::Time;
 use wspush::{Config, ConnId, Message};
 
@@ -31,6 +33,13 @@ pub fn publish(
     unix_us: u64,
 ) -> Result<Receipt, PushError> {
     shared.publish(channel, Publication::new(message, options)?, unix_us, Wake::Yes)
+}
+
+/// A message to client `n` by the name of its user, which is its number.
+pub fn to_user(n: usize, publication: Publication) -> Command {
+    let action = UserAction::Push { publication, taken_as: None };
+    let request = UserRequest::new(n.to_string(), action).expect("a name");
+    Command::User(Box::new(UserCommand::new(request)))
 }
 
 /// A text as publishers give it.

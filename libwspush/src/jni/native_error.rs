@@ -35,7 +35,9 @@ impl NativeError {
     fn class(&self) -> Throw {
         match self {
             NativeError::Push(problem) => match problem {
-                PushError::Empty | PushError::NotUtf8 | PushError::BadChannel => Throw::Argument,
+                PushError::Empty | PushError::NotUtf8 | PushError::BadChannel | PushError::BadUser => {
+                    Throw::Argument
+                }
                 PushError::InboxFull => Throw::InboxFull,
                 PushError::TooLarge { .. } => Throw::TooLarge,
                 PushError::TooManyChannels { .. } => Throw::TooManyChannels,

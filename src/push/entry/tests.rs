@@ -348,7 +348,7 @@ proptest! {
         deeds in proptest::collection::vec(any_deed(), 1..if cfg!(miri) { 20 } else { 80 }),
     ) {
         let limits = LogLimits { bytes, publications, sum_bytes };
-        let mut model = Model::new(limits, ChannelRules { ttl_ms, missed }, start);
+        let mut model = Model::new(limits, ChannelRules { ttl_ms, missed, ..ChannelRules::default() }, start);
         deeds.iter().for_each(|deed| model.act(deed));
         // In the end everybody reads on to the head.
         for n in 0..model.subscribers.len() {

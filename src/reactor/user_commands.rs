@@ -1,0 +1,153 @@
+//! What is done with all connections of a user: in its turn among the commands, and over several turns if there are
+//! many connections. Those behind it wait, so it is done with the connections that the user had when it began, but for
+//! those that have gone.
+
+use std::collections::BTreeSet;
+
+use crate::endpoint::ConnId;
+use crate::endpoint::users::{UserAction, UserConnection, UserOutcome, UserRequest};
+use crate::metrics::{CloseReason, WorkKind};
+use crate::protocol::head::Head;
+use crate::push::PushError;
+
+use super::reactor::Reactor;
+use super::shared::Command;
+use super::slot::Phase;
+use super::socket::Socket;
+use super::waiting::Waiting;
+use super::work::{CALL, NAME, SLOT};
+
+/// Something to be done for a user, and how far it has come.
+#[derive(Debug)]
+pub struct UserCommand {
+    request: UserRequest,
+    /// Who is told what has come of it.
+    waiting: Option<Waiting>,
+    progress: Progress,
+    outcome: UserOutcome,
+}
+
+#[derive(Debug)]
+enum Progress {
+    /// Nothing is done yet.
+    Asked,
+    /// The connections are walked over. Slots of those that a page is to have.
+    Walking(BTreeSet<u32>),
+    /// The page is written: those that are still to come.
+    Writing(BTreeSet<u32>),
+}
+
+impl UserCommand {
+    /// One that nobody waits for.
+    pub fn new(request: UserRequest) -> UserCommand {
+        UserCommand { request, waiting: None, progress: Progress::Asked, outcome: UserOutcome::default() }
+    }
+
+    /// What it takes of the inbox beside itself.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<UserCommand>() + self.request.bytes()
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Puts a request of the admin API into the inbox. Its connection waits for what comes of it.
+    pub(super) fn ask_for_user(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        request: UserRequest,
+        goes_on: bool,
+    ) -> Result<(), PushError> {
+        let mut command = UserCommand::new(request);
+        command.waiting = Some(self.begin_waiting(index, head, goes_on));
+        let asked = self.shared.command(Command::User(Box::new(command)));
+        if asked.is_err() {
+            self.end_waiting(index);
+        }
+        asked
+    }
+
+    /// Does what a user's connections are wanted for, as far as the turn goes. False: the rest is for the next one.
+    pub(super) fn carry_out_for_user(&mut self, command: &mut UserCommand) -> bool {
+        let before = self.work.total();
+        let UserCommand { request, waiting, progress, outcome } = command;
+        let is_over = |reactor: &Self| reactor.work.is_command_over(before);
+        if matches!(progress, Progress::Asked) {
+            self.connections.users.begin_walk(&request.user);
+            *progress = Progress::Walking(BTreeSet::new());
+        }
+        if let Progress::Walking(page) = progress {
+            while !is_over(self) {
+                self.work.charge(WorkKind::Commands, SLOT);
+                let Some(index) = self.connections.users.step(&self.connections.slots) else {
+                    *progress = Progress::Writing(std::mem::take(page));
+                    break;
+                };
+                if self.connections.slots[index].user() == Some(&request.user) {
+                    self.do_for_user(index, &request.action, outcome, page);
+                }
+            }
+        }
+        let Progress::Writing(page) = progress else { return false };
+        while let Some(&index) = page.first() {
+            if is_over(self) {
+                return false;
+            }
+            page.remove(&index);
+            self.describe_for_user(index as usize, &request.user, outcome);
+        }
+        if let Some(waiting) = waiting.take() {
+            self.inbox.answers.push_back((waiting, request.answer(outcome)));
+        }
+        true
+    }
+
+    /// Does it with one connection.
+    fn do_for_user(
+        &mut self,
+        index: usize,
+        action: &UserAction,
+        outcome: &mut UserOutcome,
+        page: &mut BTreeSet<u32>,
+    ) {
+        let conn = self.connections.slots[index].id(index);
+        match action {
+            UserAction::Push { publication, .. } => {
+                self.work.charge(WorkKind::Commands, CALL);
+                match self.send_to(conn, publication) {
+                    Ok(()) => outcome.connections += 1,
+                    // As in a message to it alone: it must not have a gap without notice.
+                    Err(PushError::OutboxFull) if self.find_open(conn).is_some() => self.close_slow(index),
+                    Err(_) => {}
+                }
+            }
+            UserAction::Disconnect { code, reason } => {
+                self.work.charge(WorkKind::Commands, CALL);
+                outcome.connections += 1;
+                self.close_in_order(index, *code, reason, CloseReason::Admin);
+            }
+            UserAction::List { after, limit } => {
+                if after.is_some_and(|after| index <= after.slot()) {
+                    return;
+                }
+                page.insert(index as u32);
+                if page.len() > *limit {
+                    page.pop_last();
+                    // Which one the page ends with is seen when it is written.
+                    outcome.next = Some(conn);
+                }
+            }
+        }
+    }
+
+    /// Puts a connection on the page, unless it has gone since it was found.
+    fn describe_for_user(&mut self, index: usize, user: &str, outcome: &mut UserOutcome) {
+        let slot = self.connections.slots.get(index).filter(|slot| slot.user() == Some(user));
+        outcome.next = outcome.next.map(|_| ConnId::new(index as u32, slot.map_or(1, |slot| slot.serial)));
+        let Some(slot) = slot.filter(|slot| slot.phase == Phase::Open) else { return };
+        let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id).name.to_string());
+        let described = UserConnection { id: slot.id(index).to_string(), channels: channels.collect() };
+        self.work.charge(WorkKind::Commands, CALL + described.channels.len() as u64 * NAME);
+        outcome.page.push(described);
+    }
+}
