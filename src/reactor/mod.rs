@@ -47,6 +47,7 @@ mod refusal;
 pub mod reload;
 pub mod rest;
 mod resume;
+mod senders;
 pub mod shared;
 pub mod shares;
 pub mod slot;
