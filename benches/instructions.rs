@@ -1,7 +1,7 @@
 //! One scenario for `benches/instructions/check`, which runs it under callgrind with two counts and divides the
 //! difference: what the start costs cancels out.
 //!
-//! Usage: `instructions handshake|delivery|burst COUNT`
+//! Usage: `instructions handshake|delivery|burst|resume COUNT`
 #![allow(missing_docs)]
 
 mod support;
@@ -13,13 +13,18 @@ fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let (Some(scenario), Some(Ok(count))) = (args.next(), args.next().map(|n| n.parse::<usize>())) else {
         // `cargo bench` and `cargo test` run every bench without arguments.
-        println!("usage: instructions handshake|delivery|burst COUNT");
+        println!("usage: instructions handshake|delivery|burst|resume COUNT");
         return;
     };
     let text = "x".repeat(64);
     let mut rig = support::Rig::new(CONNECTIONS.max(count));
     match scenario.as_str() {
         "handshake" => rig.connect(count),
+        "resume" => {
+            rig.broadcast(BURST, &text).expect("the inbox has room");
+            rig.resume(count);
+            assert_eq!(rig.deliveries(), (count * BURST) as u64);
+        }
         "delivery" | "burst" => {
             rig.connect(CONNECTIONS);
             for _ in 0..count {
@@ -29,6 +34,6 @@ fn main() {
             let expected = count * CONNECTIONS * if scenario == "burst" { BURST } else { 1 };
             assert_eq!(rig.deliveries(), expected as u64);
         }
-        other => panic!("no scenario {other:?}: there are handshake, delivery and burst"),
+        other => panic!("no scenario {other:?}: there are handshake, delivery, burst and resume"),
     }
 }
