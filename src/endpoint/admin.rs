@@ -20,7 +20,7 @@ pub enum Answer {
     Now(Response),
     /// A page of connections: see [`page`]. With many of them looking for those that are asked for takes a while.
     List(List),
-    /// What comes of this, in its turn among everything that is asked of the server.
+    /// The outcome of this, in its turn among everything that is asked of the server.
     User(UserRequest),
 }
 

@@ -1,4 +1,4 @@
-//! What can be done with a user: with all its connections at once. `/users/USER` on the admin listener,
+//! Requests about a user: about all its connections at once. `/users/USER` on the admin listener,
 //! `POST /push?user=`, and the same through a handle.
 
 use percent_encoding::percent_decode_str;
@@ -19,18 +19,18 @@ use super::requests;
 pub struct UserRequest {
     /// The user.
     pub user: String,
-    /// What is to be done.
+    /// The action.
     pub action: UserAction,
 }
 
-/// What is to be done with a user's connections.
+/// The actions on a user's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserAction {
     /// Send this to each of them.
     Push {
         /// The message.
         publication: Publication,
-        /// What of a request's body it was, where that is not all of it.
+        /// The part of a request's body that it was, where that is not all of it.
         taken_as: Option<&'static str>,
     },
     /// Close each of them.
@@ -58,7 +58,7 @@ pub struct UserConnection {
     pub channels: Vec<String>,
 }
 
-/// What has come of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserOutcome {
     /// With how many connections it was done.
@@ -79,7 +79,7 @@ impl UserRequest {
         if is_user_name(&user) { Ok(UserRequest { user, action }) } else { Err(PushError::BadUser) }
     }
 
-    /// What it takes of the inbox beside itself.
+    /// The bytes that it takes in the inbox beside itself.
     pub fn bytes(&self) -> usize {
         let rest = match &self.action {
             UserAction::Push { publication, .. } => publication.plain_frame().len(),

@@ -5,7 +5,7 @@ use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
 use crate::auth::Rights;
-use crate::endpoint::{ConnId, Kind};
+use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
@@ -68,6 +68,8 @@ impl Flags {
     pub const QUEUED: Flags = Flags(1 << 15);
     /// An admin connection that waits for its answer. Shares its bit with the window, which only WebSockets have.
     pub const LISTING: Flags = Flags(1 << 8);
+    /// A client of a public listener on whose handshake the host decides later. Shares its bit with the window, too.
+    pub const UNDECIDED: Flags = Flags::LISTING;
     /// Is not read for now.
     pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
@@ -144,7 +146,7 @@ pub struct Extra {
     /// Who it is.
     pub user: Option<Box<User>>,
     /// The rights that its token gives.
-    pub rights: Option<Box<Rights>>,
+    pub granted: Option<Box<Granted>>,
     /// The message coming in.
     pub assembly: Option<Box<Assembly>>,
     /// The request coming in.
@@ -157,6 +159,14 @@ pub struct Extra {
     pub ending: Option<Box<Ending>>,
 }
 
+/// The rights that a token gives a connection.
+#[derive(Debug)]
+pub struct Granted {
+    rights: Rights,
+    /// It was told that they end soon.
+    is_told: bool,
+}
+
 /// A request of which not everything has come.
 #[derive(Debug, Default)]
 pub struct Request {
@@ -166,6 +176,8 @@ pub struct Request {
     pub chain: Chain,
     /// The body, once the head is whole.
     pub body: Option<Body>,
+    /// The host's decision on a handshake that has waited for it.
+    pub decided: Option<Box<Decision>>,
 }
 
 /// A request's body on its way in.
@@ -292,7 +304,36 @@ impl<S> Slot<S> {
 
     /// The rights that its token gives.
     pub fn rights(&self) -> Option<&Rights> {
-        self.extra.as_ref().and_then(|extra| extra.rights.as_deref())
+        self.granted().map(|granted| &granted.rights)
+    }
+
+    /// Gives it the rights of a token.
+    pub fn grant(&mut self, rights: Rights) {
+        if rights == Rights::default() {
+            if let Some(extra) = &mut self.extra {
+                extra.granted = None;
+                self.tidy();
+            }
+        } else {
+            self.extra_mut().granted = Some(Box::new(Granted { rights, is_told: false }));
+        }
+    }
+
+    /// The token of a connection that is to be told that it expires: when, if that is within so many seconds.
+    pub fn expiry_to_tell_s(&self, unix_s: u64, ahead_s: u64) -> Option<u64> {
+        let granted = self.granted().filter(|granted| !granted.is_told)?;
+        granted.rights.expires_s.filter(|&expires_s| expires_s <= unix_s.saturating_add(ahead_s))
+    }
+
+    /// It was told.
+    pub fn note_expiry_told(&mut self) {
+        if let Some(granted) = self.extra.as_mut().and_then(|extra| extra.granted.as_mut()) {
+            granted.is_told = true;
+        }
+    }
+
+    fn granted(&self) -> Option<&Granted> {
+        self.extra.as_ref().and_then(|extra| extra.granted.as_deref())
     }
 
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
@@ -305,10 +346,21 @@ impl<S> Slot<S> {
         outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
+    /// Whether the host has decided on its handshake, which has waited for that.
+    pub fn is_decided(&self) -> bool {
+        self.phase == Phase::Http
+            && self
+                .extra
+                .as_ref()
+                .and_then(|extra| extra.http.as_ref())
+                .is_some_and(|http| http.decided.is_some())
+    }
+
     /// Whether it is read for now, if it has something to say.
     pub fn is_read(&self) -> bool {
-        let is_listing = self.phase == Phase::Admin && self.flags.any(Flags::LISTING);
-        !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
+        let waits = matches!(self.phase, Phase::Admin | Phase::Http)
+            && self.flags.any(Flags(Flags::LISTING.0 | Flags::UNDECIDED.0));
+        !waits && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
     /// The queue for its socket, if there is one.
@@ -329,7 +381,7 @@ impl Extra {
             && self.mid.is_none()
             && self.outbox.is_none()
             && self.user.is_none()
-            && self.rights.is_none()
+            && self.granted.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
@@ -339,61 +391,4 @@ impl Extra {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reactor::socket::Stream;
-
-    #[test]
-    fn a_slot_keeps_to_its_budget() {
-        // The budget of docs/decisions.md; slab's own mark for a free slot must fit into the slot's spare values.
-        assert_eq!(size_of::<Slot<Stream>>(), 48);
-        let mut slab = slab::Slab::<Slot<Stream>>::with_capacity(100);
-        assert_eq!(slab.capacity(), 100);
-        slab.clear();
-        assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
-        assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
-        // Only who has a named channel, a user's name or something under way has it.
-        // Who has a token has its rights as well.
-        assert_eq!(size_of::<Extra>(), 104);
-        assert_eq!(size_of::<Rights>(), 64);
-    }
-
-    #[test]
-    fn the_window_has_bits_of_its_own() {
-        for bits in [0, 8, 9, 14, 15] {
-            let mut flags = Flags::default();
-            flags.set(Flags::BLOCKED, true);
-            flags.set_window_bits(12);
-            flags.set_window_bits(bits);
-            assert_eq!(flags.window_bits(), bits);
-            assert!(flags.any(Flags::BLOCKED) && !flags.any(Flags::SERVED) && !flags.any(Flags::BROADCAST));
-        }
-    }
-
-    #[test]
-    fn the_deflated_form_is_for_the_largest_window() {
-        let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        let (plain, v1) = (Transport::WebSocket, Transport::V1);
-        for (transport, bits, form) in [
-            (plain, 15, Form::Deflated),
-            (plain, 14, Form::Plain),
-            (plain, 0, Form::Plain),
-            (v1, 15, Form::EnvelopeDeflated),
-            (v1, 14, Form::Envelope),
-        ] {
-            slot.speak(transport, bits);
-            assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
-        }
-    }
-
-    #[test]
-    fn short_input_is_kept_in_place_and_longer_in_the_box() {
-        let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        slot.keep(&[1; HELD_MAX]);
-        assert_eq!((slot.kept(), slot.extra.is_none()), (&[1; HELD_MAX][..], true));
-        slot.keep(&[2; HELD_MAX + 1]);
-        assert_eq!(slot.kept(), [2; HELD_MAX + 1]);
-        slot.keep(&[]);
-        assert_eq!((slot.kept(), slot.extra.is_none()), (&[][..], true));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What is done with all connections of a user: in its turn among the commands, and over several turns if there are
+//! Commands to all connections of a user: each in its turn among the commands, and over several turns if there are
 //! many connections. Those behind it wait, so it is done with the connections that the user had when it began, but for
 //! those that have gone.
 
@@ -43,7 +43,7 @@ impl UserCommand {
         UserCommand { request, waiting: None, progress: Progress::Asked, outcome: UserOutcome::default() }
     }
 
-    /// What it takes of the inbox beside itself.
+    /// The bytes that it takes in the inbox beside itself.
     pub(super) fn bytes(&self) -> usize {
         size_of::<UserCommand>() + self.request.bytes()
     }

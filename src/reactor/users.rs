@@ -157,7 +157,7 @@ mod tests {
     use crate::reactor::stamp::Stamp;
     use proptest::prelude::*;
 
-    /// What a user takes in the index, at the most: its table is at least 7/16 full behind a doubling.
+    /// A user's memory in the index, at the most: its table is at least 7/16 full behind a doubling.
     #[test]
     fn a_user_takes_little() {
         assert!((size_of::<(u64, u32)>() + 1) * 16 / 7 <= 64);

@@ -1,18 +1,25 @@
 //! `wspush.v1` on an open connection: commands carried out and answered, and what it is told unasked.
 
+mod tokens;
+
 use std::collections::HashMap;
 
 use crate::config::channel_name_ok;
+use crate::endpoint::Receipt;
 use crate::endpoint::v1::{self, Denial};
 use crate::metrics::WorkKind;
 use crate::protocol::Opcode;
 use crate::protocol::close::{CloseCode, Violation};
+use crate::protocol::v1::command::Payload;
 use crate::protocol::v1::{Call, Command, ErrorCode, Fault, HistoryPage, Id, ServerMessage};
-use crate::push::{ChannelId, Entry, Gap, Message, Position, PushError, Recovery, Since};
+use crate::push::{
+    ChannelId, DEFAULT_NAME, Entry, Gap, Message, Position, PushError, PushOptions, Recovery, Since,
+};
 
 use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
+use super::shared::Wake;
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
@@ -116,15 +123,20 @@ impl<S: Socket> Reactor<S> {
     fn obey(&mut self, index: usize, command: &Command<'_>) -> Result<(), Undone> {
         let id = command.id;
         match &command.call {
-            Call::Subscribe { token: Some(_), .. } | Call::Refresh { .. } => Err(v1::no_tokens().into()),
+            Call::Refresh { token } => Ok(self.refresh_v1(index, id, token)?),
             Call::Subscribe { channel, presence: true, .. } | Call::Presence { channel } => {
                 Err(v1::no_presence(channel).into())
             }
-            Call::Subscribe { channel, since, .. } => {
-                self.subscribe_v1(index, id, channel, v1::since(since.as_deref())?.unwrap_or_default())
+            Call::Subscribe { channel, since, token, .. } => {
+                let since = v1::since(since.as_deref())?.unwrap_or_default();
+                let allowed = match token {
+                    Some(token) => self.may_receive_by(index, channel, token),
+                    None => self.may_receive_v1(index, channel),
+                };
+                self.subscribe_v1(index, id, (channel, allowed), since)
             }
             Call::Unsubscribe { channel } => self.unsubscribe_v1(index, id, channel),
-            Call::Publish { channel, .. } => Err(v1::no_publishing(channel).into()),
+            Call::Publish { channel, payload } => Ok(self.publish_v1(index, id, channel, payload)?),
             Call::History { channel, since, limit } => {
                 let since = v1::since(since.as_deref())?.unwrap_or(Since::Earliest);
                 Ok(self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))?)
@@ -148,12 +160,18 @@ impl<S: Socket> Reactor<S> {
         v1::may_receive(channel, &self.config, self.handler.is_host())
     }
 
-    fn subscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str, since: Since) -> Result<(), Undone> {
+    fn subscribe_v1(
+        &mut self,
+        index: usize,
+        id: Id<'_>,
+        (channel, allowed): (&str, Result<(), Denial>),
+        since: Since,
+    ) -> Result<(), Undone> {
         if self.receives(index, channel) {
             let why = format!("channel {channel:?} is received already");
             return Err(Denial::new(ErrorCode::AlreadySubscribed, why).into());
         }
-        self.may_receive_v1(index, channel)?;
+        allowed?;
         let conn = self.connections.slots[index].id(index);
         let (_, known, entry) = match self.begin_subscription(conn, channel, since) {
             Ok(begun) => begun,
@@ -185,6 +203,31 @@ impl<S: Socket> Reactor<S> {
         if self.find_open(conn).is_some() {
             self.say_v1(index, Some(id), &ServerMessage::Unsubscribed { channel, reason: None });
         }
+        Ok(())
+    }
+
+    fn publish_v1(
+        &mut self,
+        index: usize,
+        id: Id<'_>,
+        channel: &str,
+        payload: &Payload<'_>,
+    ) -> Result<(), Denial> {
+        let slot = &self.connections.slots[index];
+        let (conn, rights) = (slot.id(index), slot.rights());
+        self.work.charge(WorkKind::Names, rights.map_or(0, |rights| rights.publish.len() as u64) * NAME);
+        if !rights.is_some_and(|rights| rights.may_publish(channel)) {
+            return Err(v1::no_publishing(channel));
+        }
+        let message = match payload {
+            Payload::Text(text) => Message::Text(text),
+            Payload::Binary(bytes) => Message::Binary(bytes),
+        };
+        let name = (channel != DEFAULT_NAME).then_some(channel);
+        let published = self.publish_here(name, message, PushOptions::default(), Wake::Yes);
+        let Receipt { epoch, offset, id: receipt, .. } = published.map_err(|e| v1::not_published(&e))?;
+        self.inbox.senders.push(receipt, conn);
+        self.say_v1(index, Some(id), &ServerMessage::Published { channel, epoch, offset });
         Ok(())
     }
 

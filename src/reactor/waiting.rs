@@ -1,5 +1,5 @@
 //! Requests on the admin listener whose answer takes more than a turn, or comes behind what was asked for before.
-//! Whoever has asked is not read meanwhile.
+//! A connection that has asked is not read meanwhile.
 
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
