@@ -321,6 +321,23 @@ impl Handle {
         self.for_user(user, UserAction::Disconnect { code, reason: reason.to_owned() })
     }
 
+    /// Lets all connections that a user has then receive a channel from then on; not those to come.
+    pub fn subscribe_user(&self, user: &str, channel: &str) -> Result<(), PushError> {
+        self.subscribe_user_since(user, channel, Since::Head)
+    }
+
+    /// As [`subscribe_user`](Self::subscribe_user), from there on.
+    pub fn subscribe_user_since(&self, user: &str, channel: &str, since: Since) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.for_user(user, UserAction::Subscribe { channel: channel.to_owned(), since })
+    }
+
+    /// Lets them receive the channel no more.
+    pub fn unsubscribe_user(&self, user: &str, channel: &str) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.for_user(user, UserAction::Unsubscribe { channel: channel.to_owned() })
+    }
+
     fn for_user(&self, user: &str, action: UserAction) -> Result<(), PushError> {
         let command = UserCommand::new(UserRequest::new(user, action)?);
         self.shared.command(Command::User(Box::new(command)))

@@ -20,7 +20,7 @@ pub enum Answer {
     Now(Response),
     /// A page of connections: see [`page`]. With many of them looking for those that are asked for takes a while.
     List(List),
-    /// What comes of this, in its turn among everything that is asked of the server.
+    /// The result of this, in its turn among everything that is asked of the server.
     User(UserRequest),
 }
 
@@ -53,6 +53,10 @@ fn route(
     passed?;
     if let Some(rest) = path.strip_prefix("/users/") {
         return users::read(rest, head).map(Answer::User);
+    }
+    let of_connection = path.strip_prefix("/connections/").and_then(|rest| rest.split_once('/'));
+    if let Some((id, verb)) = of_connection {
+        return users::read_for_connection(id, verb, head).map(Answer::User);
     }
     let response = match (path, head.method) {
         ("/push", "POST") => return push(head, body, server),
@@ -180,13 +184,16 @@ fn connections(head: &Head<'_>) -> Result<List, Refusal> {
 
 fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     let query = query(head, &requests::DISCONNECT)?;
-    let conn = id.parse::<ConnId>().ok().filter(|conn| conn.0 != 0);
-    let Some(conn) = conn else {
-        return Err(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"));
-    };
+    let conn = conn_of(id)?;
     let (code, reason) = close_of(&query)?;
     server.disconnect(conn, code, &reason)?;
     Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+}
+
+/// The connection that a path names.
+pub(super) fn conn_of(id: &str) -> Result<ConnId, Refusal> {
+    let conn = id.parse::<ConnId>().ok().filter(|conn| conn.0 != 0);
+    conn.ok_or(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"))
 }
 
 /// The close that a request asks for.
@@ -261,7 +268,7 @@ mod tests {
                 page(&Page::default())
             }
             Answer::User(request) => {
-                host.0.push(format!("{} {:?}", request.user, request.action));
+                host.0.push(format!("{:?} {:?}", request.target, request.action));
                 request.answer(&UserOutcome { connections: 2, ..UserOutcome::default() })
             }
         };
@@ -303,13 +310,18 @@ mod tests {
         for request in admin {
             let line =
                 format!("{} {}", request.method, request.path.replace("ID", "12").replace("USER", "ada"));
-            let plain = ask(&line, b"hi");
+            let required = request.query.iter().filter(|known| known.times == Times::Required);
+            let line =
+                format!("{line}?{}", required.map(|known| format!("{}=a&", known.name)).collect::<String>());
+            let line = line.trim_end_matches(['&', '?']);
+            let plain = ask(line, b"hi");
             assert_eq!(plain.0, 200, "{line}: {}", plain.1);
             let mut wrong = vec![("nobody", "nobody=1".to_owned())];
             for known in request.query {
                 wrong.push((known.name, format!("{}=", known.name)));
                 if known.times != Times::Repeatable {
                     let value = match known.value {
+                        crate::endpoint::query::Value::Since => "head".to_owned(),
                         crate::endpoint::query::Value::Number(min, _) => min.to_string(),
                         crate::endpoint::query::Value::Choice(names) => names[0].to_owned(),
                         _ => "a".to_owned(),
@@ -318,9 +330,10 @@ mod tests {
                 }
             }
             for (name, query) in wrong {
-                let (status, text, asked) = ask(&format!("{line}?{query}"), b"hi");
-                assert_eq!((status, asked.len()), (400, 0), "{line}?{query}: {text}");
-                assert!(text.starts_with("{\"error\":\"") && text.contains(name), "{line}?{query}: {text}");
+                let target = format!("{line}{}{query}", if line.contains('?') { '&' } else { '?' });
+                let (status, text, asked) = ask(&target, b"hi");
+                assert_eq!((status, asked.len()), (400, 0), "{target}: {text}");
+                assert!(text.starts_with("{\"error\":\"") && text.contains(name), "{target}: {text}");
             }
         }
     }
@@ -370,6 +383,15 @@ mod tests {
             ("DELETE /connections/1?code=4000&code=4001", b"", 400),
             ("DELETE /connections/1?code=1005", b"", 400),
             ("GET /connections/1", b"", 405),
+            ("POST /connections/1/subscribe", b"", 400),
+            ("POST /connections/0/subscribe?channel=a", b"", 400),
+            ("POST /connections/1/unsubscribe?channel=a&since=head", b"", 400),
+            ("POST /connections/1/subscribe?channel=a&since=then", b"", 400),
+            ("POST /connections/1/close?channel=a", b"", 404),
+            ("GET /connections/1/subscribe?channel=a", b"", 405),
+            ("POST /users/a/unsubscribe", b"", 400),
+            ("DELETE /users/a/subscribe?channel=a", b"", 405),
+            ("POST /users//subscribe?channel=a", b"", 400),
             ("GET /users", b"", 404),
             ("GET /users/", b"", 404),
             ("DELETE /users", b"", 404),
