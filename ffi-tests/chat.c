@@ -17,7 +17,7 @@ static void say(wspush_server *server, wspush_str user, const char *verb, const 
 static void on_connect(void *user_data, wspush_server *server, wspush_connect *connect) {
   wspush_str name, room, path, missing;
   char user[200];
-  (void)user_data, (void)server;
+  (void)user_data;
   MUST(wspush_connect_path(connect, &path));
   HOLDS(path.length == 3 && memcmp(path.data, "/ws", 3) == 0);
   GIVES(WSPUSH_ENOTFOUND, wspush_connect_header(connect, WSPUSH_STR("x-not-there"), &missing));
@@ -32,6 +32,18 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
     return;
   }
   int n = snprintf(user, sizeof user, "%.*s/%.*s", (int)room.length, room.data, (int)name.length, name.data);
+  if (wspush_connect_query(connect, WSPUSH_STR("later"), &missing) == WSPUSH_OK) {
+    uint64_t conn = 0;
+    MUST(wspush_connect_pending(connect, &conn));
+    GIVES(WSPUSH_EINVAL, wspush_refuse_pending(server, conn, 200, NULL, 0));
+    GIVES(WSPUSH_EINVAL, wspush_accept_pending(server, 0, NULL, 0, NULL, 0, 1));
+    GIVES(WSPUSH_ECHANNEL, wspush_accept_pending(server, conn, NULL, 0, WSPUSH_STR("a,,b"), 1));
+    if (missing.length == 2)
+      MUST(wspush_refuse_pending(server, conn, 403, WSPUSH_STR("not today")));
+    else
+      MUST(wspush_accept_pending(server, conn, user, (size_t)n, room.data, room.length, 0));
+    return;
+  }
   MUST(wspush_connect_accept(connect));
   MUST(wspush_connect_set_broadcast(connect, 0));
   GIVES(WSPUSH_EINVAL, wspush_connect_set_user(connect, NULL, 0));

@@ -5,13 +5,21 @@
 
 int main() {
   wspush::Callbacks callbacks;
-  callbacks.on_connect = [](wspush::Handle, wspush::Connect &connect) {
+  callbacks.on_connect = [](wspush::Handle server, wspush::Connect &connect) {
     auto name = connect.query("name");
     if (!name) {
       connect.refuse(401, "who are you?");
       return;
     }
     if (*name == "nobody") throw std::runtime_error("nobody connects");
+    if (connect.query("later")) {
+      uint64_t conn = connect.pending();
+      if (*name == "Eve")
+        server.refuse_pending(conn, 403, "not today");
+      else
+        server.accept_pending(conn, *name, "lobby,attic", false);
+      return;
+    }
     connect.accept().user(*name).broadcast(false).channel("lobby");
     for (auto channel : connect.channels()) connect.channel(channel);
   };

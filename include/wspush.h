@@ -420,6 +420,12 @@ wspush_status wspush_connect_refuse(struct wspush_connect *connect,
                                     const char *reason,
                                     size_t reason_length);
 
+/* Lets it wait until `wspush_accept_pending` or `wspush_refuse_pending` is called for `conn`, the id of the
+ * connection, from any thread. Until then nothing that it says is read; after `handshake_ms` it is refused with 503.
+ * User and channels set here count for nothing. The last one of accept, refuse and pending counts. */
+wspush_status wspush_connect_pending(struct wspush_connect *connect,
+                                     uint64_t *conn);
+
 /* Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
  * empty name; who has none is not named. */
 wspush_status wspush_connect_set_user(struct wspush_connect *connect,
@@ -514,6 +520,26 @@ wspush_status wspush_close(const struct wspush_server *server,
                            uint16_t code,
                            const char *reason,
                            size_t reason_length);
+
+/* Lets in a client that waits for it (`wspush_connect_pending`): as `user`, or as nobody where that has no length;
+ * with these channels, whose names are separated by commas, and with the default channel unless `broadcast` is 0.
+ * Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+ * `wspush_broadcast`. */
+wspush_status wspush_accept_pending(const struct wspush_server *server,
+                                    uint64_t conn,
+                                    const char *user,
+                                    size_t user_length,
+                                    const char *channels,
+                                    size_t channels_length,
+                                    int32_t broadcast);
+
+/* Refuses a client that waits (`wspush_connect_pending`), with a status and a reason as `wspush_connect_refuse` does.
+ * Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+wspush_status wspush_refuse_pending(const struct wspush_server *server,
+                                    uint64_t conn,
+                                    uint16_t status,
+                                    const char *reason,
+                                    size_t reason_length);
 
 /* Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
  * and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */

@@ -153,6 +153,16 @@ public:
   void close(uint64_t conn, uint16_t code = 1000, std::string_view reason = {}) const {
     check(wspush_close(server_, conn, code, reason.data(), reason.size()));
   }
+  /// Lets in a client that waits (`Connect::pending`): `channels` are names separated by commas.
+  void accept_pending(uint64_t conn, std::string_view user = {}, std::string_view channels = {},
+                      bool broadcast = true) const {
+    check(wspush_accept_pending(server_, conn, user.data(), user.size(), channels.data(), channels.size(),
+                                broadcast));
+  }
+  /// Refuses a client that waits.
+  void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason) const {
+    check(wspush_refuse_pending(server_, conn, status, reason.data(), reason.size()));
+  }
   void subscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_subscribe(server_, conn, channel.data(), channel.size()));
   }
@@ -226,6 +236,12 @@ public:
     return names;
   }
   Connect &accept() { return done(wspush_connect_accept(connect_)); }
+  /// Lets it wait for `Server::accept_pending` or `Server::refuse_pending`; the connection's id.
+  uint64_t pending() {
+    uint64_t conn = 0;
+    check(wspush_connect_pending(connect_, &conn));
+    return conn;
+  }
   Connect &refuse(uint16_t status, std::string_view reason) {
     return done(wspush_connect_refuse(connect_, status, reason.data(), reason.size()));
   }

@@ -17,7 +17,7 @@ use mio::{Poll, Waker};
 use crate::auth;
 use crate::config::{Config, ConfigError, KernelTls, LogLevel};
 use crate::endpoint::users::{UserAction, UserRequest};
-use crate::endpoint::{ConnId, Handler, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
@@ -347,6 +347,28 @@ impl Handle {
     pub fn close(&self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
         check_conn(conn)?;
         self.shared.command(Command::Close { conn, code, reason: reason.to_owned() })
+    }
+
+    /// Says whether a client may come in whose handshake waits ([`Decision::Pending`](crate::Decision::Pending)). It
+    /// changes nothing about one that has gone, or was refused because `handshake_ms` was over.
+    ///
+    /// ```no_run
+    /// # fn decide(handle: wspush::Handle, conn: wspush::ConnId) -> Result<(), wspush::PushError> {
+    /// use wspush::{Accept, Decision};
+    ///
+    /// std::thread::spawn(move || {
+    ///     // Here the database is asked.
+    ///     handle.decide(conn, Decision::Accept(Accept { user: Some("ada".into()), ..Accept::default() }))
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PushError::NoSuchConnection`] for 0, [`PushError::InboxFull`], [`PushError::Stopped`].
+    pub fn decide(&self, conn: ConnId, decision: Decision) -> Result<(), PushError> {
+        check_conn(conn)?;
+        self.shared.command(Command::Decide { conn, decision: Box::new(decision) })
     }
 
     /// Lets a connection receive a channel from now on.

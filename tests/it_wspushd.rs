@@ -34,6 +34,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod pending;
 mod push;
 mod refusals;
 mod resume;

@@ -196,6 +196,58 @@ fn history_is_read_page_by_page() {
     assert_eq!(client.denied(r#"{"id":3,"history":{"channel":"secret"}}"#).0, "forbidden");
 }
 
+#[cfg(feature = "auth")]
+#[test]
+fn a_client_that_publishes_does_not_get_its_own() {
+    use wspush::auth::{Claims, Rights, Rules, issue};
+    let secret = "a_secret_of_more_than_32_bytes_0123456";
+    let daemon = Daemon::start(&["--auth", "optional", "--auth-secret", secret]);
+    let publish = ["room.*".to_owned(), "broadcast".to_owned()].into();
+    let rights = Rights { allow: ["room.*".to_owned()].into(), publish, ..Rights::default() };
+    let claims = Claims { user: Some("ann".to_owned()), channels: vec!["room.1".to_owned()], rights };
+    let token = issue(secret, &claims, &Rules::default(), 1_700_000_000).unwrap();
+    let open = || {
+        let mut client = Client::open_with(&daemon, &format!("broadcast=no&token={token}"), &[]);
+        assert_eq!(client.next()["connected"]["user"], "ann");
+        assert_eq!(client.next()["subscribed"]["channel"], "room.1");
+        client
+    };
+    let (mut ann, mut bob) = (open(), open());
+    for n in 1..=3 {
+        let (from, to) = if n % 2 == 1 { (&mut ann, &mut bob) } else { (&mut bob, &mut ann) };
+        let published =
+            from.ask(&json!({"id": n, "publish": {"channel": "room.1", "data": format!("m{n}")}}));
+        assert_eq!((&published["published"]["offset"], &published["id"]), (&n.into(), &n.into()));
+        let said = to.next();
+        assert_eq!((&said["data"], &said["offset"]), (&format!("m{n}").into(), &n.into()));
+    }
+    // Several at once, between those of others.
+    daemon.push_to("/push?channel=room.1", "other");
+    let burst: Vec<u8> = (5..=8)
+        .flat_map(|n| {
+            let command = json!({"id": n, "publish": {"channel": "room.1", "base64": "AP8="}}).to_string();
+            masked(true, 1, command.as_bytes())
+        })
+        .collect();
+    ann.0.send_raw(&burst);
+    let said: Vec<_> = (0..5).map(|_| ann.next()).collect();
+    assert_eq!(said.iter().filter(|one| one["data"] == "other").count(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|one| one["published"].is_object()).count(), 4, "{said:?}");
+    let last = daemon.push_to("/push?channel=room.1", "last");
+    assert_eq!(last["offset"], 9);
+    let delivery = daemon.wait_delivered(&last["receipt"]);
+    assert_eq!((&delivery["recipients"], &delivery["written"]), (&2.into(), &2.into()));
+    assert_eq!(offsets(&ann.rest()), [9]);
+    assert_eq!(offsets(&bob.rest()), [4, 5, 6, 7, 8, 9]);
+    // One that is not subscribed publishes all the same, and nobody without the right.
+    let mut other = open();
+    other.ask(&json!({"id": 1, "unsubscribe": {"channel": "room.1"}}));
+    other.ask(&json!({"id": 2, "publish": {"channel": "room.1", "data": "from outside"}}));
+    assert_eq!((offsets(&ann.rest()), offsets(&bob.rest()), other.rest().len()), (vec![10], vec![10], 0));
+    let denied = other.denied(r#"{"id":3,"publish":{"channel":"public.a","data":"x"}}"#);
+    assert_eq!(denied.0, "forbidden");
+}
+
 #[test]
 fn messages_to_one_connection_have_their_place() {
     let daemon = Daemon::start(&[]);

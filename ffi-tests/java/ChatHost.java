@@ -6,11 +6,25 @@ import io.wspush.WsPushSession;
 
 /** Everyone in a room hears everyone else there; who says "/room NAME" goes to another. */
 final class ChatHost implements WsPushListener {
+    private volatile WsPushServer server;
+
     @Override
     public Decision onConnect(ConnectRequest request) {
         String name = request.query("name");
         if (name == null || name.isBlank()) {
             return Decision.refuse(401, "who are you? connect to /ws?name=YOU");
+        }
+        if (request.query("later") != null) {
+            // Somebody else is asked first, and takes as long as that takes.
+            new Thread(() -> server.decide(request.conn(), decision(name))).start();
+            return Decision.pending();
+        }
+        return decision(name);
+    }
+
+    private static Decision decision(String name) {
+        if (name.equals("Eve")) {
+            return Decision.refuse(403, "not today");
         }
         return Decision.accept().broadcast(false).user(name).channels("room.lobby");
     }
@@ -47,12 +61,21 @@ final class ChatHost implements WsPushListener {
     }
 
     public static void main(String[] args) throws Exception {
-        try (WsPushServer server = Check.builder().listener(new ChatHost()).start()) {
+        ChatHost host = new ChatHost();
+        try (WsPushServer server = Check.builder().listener(host).start()) {
+            host.server = server;
             Check.equal(401, Client.refused(server, "/ws"), "without a name");
             Client ada = new Client(server, "/ws?name=Ada");
             Client bob = new Client(server, "/ws?name=Bob%20%C3%9F");
             Check.equal("welcome, Ada", ada.next(), "greeting");
             Check.equal("welcome, Bob \u00df", bob.next(), "greeting");
+            Check.equal(403, Client.refused(server, "/ws?name=Eve&later=1"), "refused later");
+            Client cid = new Client(server, "/ws?name=Cid&later=1");
+            Check.equal("welcome, Cid", cid.next(), "let in later");
+            cid.send("/leave");
+            Check.equal(3000, cid.closedWith(), "closed by the host");
+            Check.equal("Cid left: 3000", ada.next(), "he left");
+            Check.equal("Cid left: 3000", bob.next(), "he left");
             ada.send("lobby hello");
             Check.equal("Ada: hello", ada.next(), "own words");
             Check.equal("Ada: hello", bob.next(), "her words");

@@ -22,7 +22,7 @@ pub struct wspush_connect {
 enum Verdict {
     ByConfig,
     Accept,
-    Refuse { status: u16, reason: String },
+    Decided(Decision),
 }
 
 impl wspush_connect {
@@ -46,7 +46,7 @@ impl wspush_connect {
     pub(super) fn decide(self) -> Decision {
         let by_config = matches!(self.verdict, Verdict::ByConfig).then(|| self.connect().by_config());
         match (self.verdict, by_config) {
-            (Verdict::Refuse { status, reason }, _) => Decision::Refuse { status, reason },
+            (Verdict::Decided(decision), _) => decision,
             (_, Some(Decision::Accept(accept))) => {
                 let mut channels = accept.channels;
                 channels.extend(self.accept.channels);
@@ -62,6 +62,14 @@ impl wspush_connect {
         self.kept.push(text.into_boxed_str());
         self.kept.last().map_or("", |text| text).into()
     }
+}
+
+/// A refusal with a status that is one.
+pub(super) fn refusal(status: u16, reason: &str) -> Result<Decision, CallError> {
+    if (400..600).contains(&status) {
+        return Ok(Decision::refuse(status, reason));
+    }
+    Err(CallError::new(WSPUSH_EINVAL, format!("{status} is not an HTTP status from 400 to 599")))
 }
 
 fn none(what: &str) -> CallError {
@@ -171,10 +179,22 @@ pub unsafe extern "C" fn wspush_connect_refuse(
     reason_length: usize,
 ) -> wspush_status {
     call!(connect: current_mut, reason: text(reason_length) => {
-        if !(400..600).contains(&status) {
-            return Err(CallError::new(WSPUSH_EINVAL, format!("{status} is not an HTTP status from 400 to 599")));
-        }
-        connect.verdict = Verdict::Refuse { status, reason: reason.to_owned() };
+        connect.verdict = Verdict::Decided(refusal(status, reason)?);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Lets it wait until `wspush_accept_pending` or `wspush_refuse_pending` is called for `conn`, the id of the
+/// connection, from any thread. Until then nothing that it says is read; after `handshake_ms` it is refused with 503.
+/// User and channels set here count for nothing. The last one of accept, refuse and pending counts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_pending(
+    connect: *mut wspush_connect,
+    conn: *mut u64,
+) -> wspush_status {
+    call!(connect: current_mut, conn: place => {
+        conn.put(connect.connect().id().0);
+        connect.verdict = Verdict::Decided(Decision::Pending);
         Ok(WSPUSH_OK)
     })
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use wspush::config::channel_name_ok;
-use wspush::endpoint::{ConnId, Receipt};
+use wspush::endpoint::{Accept, ConnId, Decision, Receipt};
 use wspush::protocol::close::CloseCode;
 use wspush::push::{Message, PushError, PushOptions};
 
@@ -158,6 +158,46 @@ pub unsafe extern "C" fn wspush_close(
 ) -> wspush_status {
     call!(server: server, reason: text(reason_length) => {
         server.handle.close(conn_id(conn)?, close_code(code)?, reason)?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Lets in a client that waits for it (`wspush_connect_pending`): as `user`, or as nobody where that has no length;
+/// with these channels, whose names are separated by commas, and with the default channel unless `broadcast` is 0.
+/// Nothing happens if it has gone or its time was over. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+/// `wspush_broadcast`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_accept_pending(
+    server: *const wspush_server,
+    conn: u64,
+    user: *const c_char,
+    user_length: usize,
+    channels: *const c_char,
+    channels_length: usize,
+    broadcast: i32,
+) -> wspush_status {
+    call!(server: server, user: text(user_length), channels: text(channels_length) => {
+        let channels = channels.split(',').filter(|_| !channels.is_empty());
+        let channels = channels.map(|name| channel_name(name).map(str::to_owned)).collect::<Result<_, _>>()?;
+        let user = Some(user.to_owned()).filter(|user| !user.is_empty());
+        let accept = Accept { user, channels, broadcast: broadcast != 0, ..Accept::default() };
+        server.handle.decide(conn_id(conn)?, Decision::Accept(accept))?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Refuses a client that waits (`wspush_connect_pending`), with a status and a reason as `wspush_connect_refuse` does.
+/// Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_refuse_pending(
+    server: *const wspush_server,
+    conn: u64,
+    status: u16,
+    reason: *const c_char,
+    reason_length: usize,
+) -> wspush_status {
+    call!(server: server, reason: text(reason_length) => {
+        server.handle.decide(conn_id(conn)?, super::connect::refusal(status, reason)?)?;
         Ok(WSPUSH_OK)
     })
 }

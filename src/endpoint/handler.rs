@@ -24,6 +24,7 @@ use super::ConnId;
 /// }
 /// ```
 pub struct Connect<'a> {
+    id: ConnId,
     /// The checked handshake.
     #[doc(hidden)]
     pub upgrade: &'a Upgrade<'a>,
@@ -45,7 +46,18 @@ impl<'a> Connect<'a> {
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { upgrade, channels, config, claims: None, peer, client_subject }
+        Connect { id: ConnId(0), upgrade, channels, config, claims: None, peer, client_subject }
+    }
+
+    /// For the reactor: the id that the connection has already.
+    #[doc(hidden)]
+    pub fn with_id(self, id: ConnId) -> Connect<'a> {
+        Connect { id, ..self }
+    }
+
+    /// The connection's id, for `Handle::decide`. It is also the id of the WebSocket that is opened.
+    pub fn id(&self) -> ConnId {
+        self.id
     }
 
     /// For the reactor: the client has shown a token that says this.
@@ -132,9 +144,25 @@ pub enum Decision {
         /// The response's body.
         reason: String,
     },
+    /// The host asks somebody else first, and says later with `Handle::decide` and [`Connect::id`]. Until then the
+    /// client waits, and nothing that it says is read; after `handshake_ms` it is refused with 503. No callback hears
+    /// of a client that has gone meanwhile: a decision about it changes nothing.
+    Pending,
 }
 
 impl Decision {
+    /// The bytes that it takes on its way to the reactor.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Decision::Accept(Accept { user, channels, protocol, .. }) => {
+                let names = channels.iter().chain(user).chain(protocol).map(String::len).sum::<usize>();
+                names + channels.len() * size_of::<String>()
+            }
+            Decision::Refuse { reason, .. } => reason.len(),
+            Decision::Pending => 0,
+        }
+    }
+
     /// A refusal.
     pub fn refuse(status: u16, reason: impl Into<String>) -> Decision {
         Decision::Refuse { status, reason: reason.into() }

@@ -3,7 +3,7 @@
 
 use crate::config::{Config, pattern_matches};
 use crate::protocol::v1::{ErrorCode, HistoryPage, Id};
-use crate::push::{Channel, DEFAULT_NAME, Since};
+use crate::push::{Channel, DEFAULT_NAME, PushError, Since};
 
 /// The subprotocol's name.
 pub const PROTOCOL: &str = "wspush.v1";
@@ -53,10 +53,21 @@ pub fn may_receive(channel: &str, config: &Config, has_host: bool) -> Result<(),
     Err(Denial::forbidden(why))
 }
 
-/// Clients don't publish.
+/// A client without a right to publish has asked for it.
 pub fn no_publishing(channel: &str) -> Denial {
-    let why = format!("clients do not publish to channel {channel:?}; the admin API does (POST /push)");
+    let why =
+        format!("no token lets this connection publish to channel {channel:?} (publish); POST /push does it");
     Denial::forbidden(why)
+}
+
+/// A client's publication was not taken.
+pub fn not_published(problem: &PushError) -> Denial {
+    let code = match problem {
+        PushError::InboxFull | PushError::Stopped => ErrorCode::TryAgain,
+        PushError::TooLarge { .. } | PushError::TooManyChannels { .. } => ErrorCode::Limit,
+        _ => ErrorCode::BadRequest,
+    };
+    Denial::new(code, problem.to_string())
 }
 
 /// Who is there is not told.

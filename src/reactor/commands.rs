@@ -143,6 +143,7 @@ impl<S: Socket> Reactor<S> {
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
+            Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
         }
@@ -157,6 +158,8 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, self.now.mono_ms())
         };
+        let sender = self.inbox.senders.of(receipt.id);
+        let receiver = sender.and_then(|conn| self.prepare_sender(conn, id));
         let several = self.channels.get(id).has_other_forms();
         let mut lens = Lens::plain(frame.len());
         if several {
@@ -173,6 +176,8 @@ impl<S: Socket> Reactor<S> {
         if !self.make_room(id, lens) {
             return Err(Command::Publish { receipt, publication });
         }
+        // It may be gone for the room.
+        let receiver = receiver.filter(|_| sender.is_some_and(|conn| self.is_at_head(conn, id)));
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
         let encoded = if several { self.encoder.encoded(&publication) } else { Encoded::plain(frame) };
@@ -189,6 +194,10 @@ impl<S: Socket> Reactor<S> {
             unix_ms: self.now.unix_ms(),
         };
         self.channels.append(id, &encoded, place);
+        if let Some(index) = receiver {
+            self.pass_over_newest(index, id);
+        }
+        self.inbox.senders.appended(receipt.id);
         if self.channels.get(id).subscribers == 0 {
             self.vacate(id);
         }

@@ -16,10 +16,11 @@ use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Phase, Request, Slot};
 use super::socket::Socket;
+use super::upgrade::Upgraded;
 use super::work::{BYTES, HEAD, HEAD_BYTE};
 
 /// Where a piece of input has led.
-enum Progress {
+pub(super) enum Progress {
     /// So many bytes are used; go on with the rest.
     Used(usize),
     /// So many are used, and what follows is for the transport that the connection has now.
@@ -30,6 +31,8 @@ enum Progress {
     Later,
     /// So many bytes are used; the answer and the rest have to wait.
     Listing(usize),
+    /// So many bytes are a handshake on which the host decides later.
+    Undecided(usize),
     /// Everything is said on this connection.
     Over,
 }
@@ -69,10 +72,18 @@ impl<S: Socket> Reactor<S> {
             }
             match self.http_step(index, &input[at..])? {
                 Progress::Used(n) => at += n,
-                Progress::Upgraded(n) => return self.open_input(index, &mut input[at + n..]),
+                Progress::Upgraded(n) if at + n < input.len() => {
+                    return self.open_input(index, &mut input[at + n..]);
+                }
+                // Mostly a client waits for the answer before it says anything.
+                Progress::Upgraded(_) => break,
                 Progress::Listing(n) => {
                     self.send_replies(index)?;
                     return self.keep_for_later(index, &input[at + n..]);
+                }
+                Progress::Undecided(n) => {
+                    self.send_replies(index)?;
+                    return self.await_decision(index, &input[at..at + n], &input[at + n..]);
                 }
                 Progress::Later => return self.keep_for_later(index, &input[at..]),
                 Progress::Incomplete => {
@@ -105,7 +116,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Keeps input that can't be taken up now.
-    fn keep_for_later(&mut self, index: usize, rest: &[u8]) -> Result<(), Gone> {
+    pub(super) fn keep_for_later(&mut self, index: usize, rest: &[u8]) -> Result<(), Gone> {
         if !self.has_backlog_room(index, rest.len()) {
             return self.overloaded(index, false);
         }
@@ -339,15 +350,25 @@ impl<S: Socket> Reactor<S> {
                 let response = self.demo_push(index, head, body);
                 self.respond(index, head, &response, used)
             }
-            Route::Socket(kind) => match self.upgrade(index, head, kind)? {
-                None => used.map_or(Progress::Over, Progress::Upgraded),
-                Some(refusal) => {
-                    // A client that is refused for want of room must not keep the little there is.
-                    let used = used.filter(|_| refusal.status != 503);
-                    self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
-                }
+            Route::Socket(kind) => match self.upgrade(index, head, kind, None)? {
+                Upgraded::Open => used.map_or(Progress::Over, Progress::Upgraded),
+                Upgraded::Pending => used.map_or(Progress::Over, Progress::Undecided),
+                Upgraded::Refused(refusal) => self.respond_refused(index, head, &refusal, used),
             },
         })
+    }
+
+    /// Answers a handshake that is refused.
+    pub(super) fn respond_refused(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        refusal: &Refusal,
+        used: Option<usize>,
+    ) -> Progress {
+        // A client that is refused for want of room must not keep the little there is.
+        let used = used.filter(|_| refusal.status != 503);
+        self.respond(index, head, &refusal::response(ListenerRole::Public, refusal), used)
     }
 
     /// The request at hand has been read whole.

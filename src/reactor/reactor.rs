@@ -21,6 +21,7 @@ use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
 use super::refusal;
 use super::rest::Saving;
+use super::senders::Senders;
 use super::shared::{Command, Shared};
 use super::shares::Shares;
 use super::slot::{Phase, Slot};
@@ -142,6 +143,8 @@ pub(super) struct InboxState {
     pub carried: u64,
     /// So many of them at the least have been offered to everybody whom they concern.
     pub flushed: u64,
+    /// Clients whose publications are among the commands.
+    pub senders: Senders,
     /// Steps that callbacks have asked for behind a command that waits, with its number.
     pub steps: VecDeque<(u64, Command)>,
     /// Answers of the admin API that commands have led to.

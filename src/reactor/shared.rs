@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
-use crate::endpoint::{ConnId, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
@@ -72,6 +72,13 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Let in a client whose handshake waits, or not.
+    Decide {
+        /// The connection.
+        conn: ConnId,
+        /// The host's decision.
+        decision: Box<Decision>,
+    },
     /// Something for all connections of a user.
     User(Box<UserCommand>),
     /// Take over what can be changed while running, and the certificates that were read with it.
@@ -91,6 +98,7 @@ impl Command {
             Command::Forget(Forgotten { name, .. }) => name.len(),
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
+            Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };

@@ -5,7 +5,7 @@ use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
 use crate::auth::Rights;
-use crate::endpoint::{ConnId, Kind};
+use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
@@ -68,6 +68,8 @@ impl Flags {
     pub const QUEUED: Flags = Flags(1 << 15);
     /// An admin connection that waits for its answer. Shares its bit with the window, which only WebSockets have.
     pub const LISTING: Flags = Flags(1 << 8);
+    /// A client of a public listener on whose handshake the host decides later. Shares its bit with the window, too.
+    pub const UNDECIDED: Flags = Flags::LISTING;
     /// Is not read for now.
     pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
     /// It can't be written to just like that: one test for both.
@@ -166,6 +168,8 @@ pub struct Request {
     pub chain: Chain,
     /// The body, once the head is whole.
     pub body: Option<Body>,
+    /// The host's decision on a handshake that has waited for it.
+    pub decided: Option<Box<Decision>>,
 }
 
 /// A request's body on its way in.
@@ -305,10 +309,21 @@ impl<S> Slot<S> {
         outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
+    /// Whether the host has decided on its handshake, which has waited for that.
+    pub fn is_decided(&self) -> bool {
+        self.phase == Phase::Http
+            && self
+                .extra
+                .as_ref()
+                .and_then(|extra| extra.http.as_ref())
+                .is_some_and(|http| http.decided.is_some())
+    }
+
     /// Whether it is read for now, if it has something to say.
     pub fn is_read(&self) -> bool {
-        let is_listing = self.phase == Phase::Admin && self.flags.any(Flags::LISTING);
-        !is_listing && !self.flags.any(Flags::PAUSED_OR_QUEUED)
+        let waits = matches!(self.phase, Phase::Admin | Phase::Http)
+            && self.flags.any(Flags(Flags::LISTING.0 | Flags::UNDECIDED.0));
+        !waits && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 
     /// The queue for its socket, if there is one.

@@ -4,7 +4,6 @@
 //! its box, which names a place in the channel's list; the cursor is there.
 
 use std::fmt;
-use std::io::Write;
 
 use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
@@ -225,9 +224,10 @@ impl<S: Socket> Reactor<S> {
             if begins {
                 line_from = Some(out.len());
             }
-            let lead = if begins { "\r\nWspush-Position: " } else { ", " };
-            // Writing to a Vec can't fail.
-            let _ = write!(out, "{lead}{}={position}", channel.name);
+            out.extend_from_slice(if begins { &b"\r\nWspush-Position: "[..] } else { b", " });
+            out.extend_from_slice(channel.name.as_bytes());
+            out.push(b'=');
+            position.push_to(out);
         }
     }
 

@@ -122,6 +122,9 @@ impl<S: Socket> Reactor<S> {
         if !late {
             return;
         }
+        if slot.phase == Phase::Http && slot.flags.any(Flags::UNDECIDED) {
+            return self.decision_due(index);
+        }
         let silent = request.is_none();
         let peer = slot.socket.peer();
         self.refused(RefuseReason::Timeout, "no whole request within handshake_ms", peer);

@@ -25,36 +25,54 @@ use super::transport::Transport;
 use super::users::User;
 use super::work::NAME;
 
+/// The outcome of a request for a WebSocket.
+pub(super) enum Upgraded {
+    /// The 101 is on its way, and the connection receives publications from now on; or it is refused by a close frame.
+    Open,
+    /// The host decides later.
+    Pending,
+    /// To be answered so.
+    Refused(Refusal),
+}
+
+/// A client that asks for `/ws`, and the host's decision if it has made one already.
+struct Question<'a> {
+    upgrade: &'a Upgrade<'a>,
+    query: &'a Query<'a>,
+    claims: Option<&'a Claims>,
+    decided: Option<Decision>,
+}
+
 /// A refusal and what it counts as.
 pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Opens a WebSocket (RFC 6455 section 4.2.2). None: the 101 is on its way, and the connection receives what is
-    /// published from now on; or it is refused by a close frame. Else how it is to be refused.
+    /// Opens a WebSocket (RFC 6455 section 4.2.2), unless the host, which may have decided already, doesn't want it.
     pub(super) fn upgrade(
         &mut self,
         index: usize,
         head: &Head<'_>,
         kind: Kind,
-    ) -> Result<Option<Refusal>, Gone> {
+        decided: Option<Decision>,
+    ) -> Result<Upgraded, Gone> {
         let upgrade = match handshake::check(head) {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                return Ok(Some(refusal));
+                return Ok(Upgraded::Refused(refusal));
             }
         };
-        let (refusal, reason) = match self.decide(index, &upgrade, kind) {
-            Ok(opened) => return opened.map(|()| None),
+        let (refusal, reason) = match self.decide(index, &upgrade, kind, decided) {
+            Ok(upgraded) => return upgraded,
             Err(refused) => refused,
         };
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason, &refusal.reason, peer);
         if !refusals::asks_for_close(head) {
-            return Ok(Some(refusal));
+            return Ok(Upgraded::Refused(refusal));
         }
         self.refuse_by_close(index, &upgrade, &refusal)?;
-        Ok(None)
+        Ok(Upgraded::Open)
     }
 
     /// Lets a client in, or not.
@@ -63,7 +81,8 @@ impl<S: Socket> Reactor<S> {
         index: usize,
         upgrade: &Upgrade<'_>,
         kind: Kind,
-    ) -> Result<Result<(), Gone>, Refused> {
+        decided: Option<Decision>,
+    ) -> Result<Result<Upgraded, Gone>, Refused> {
         let has_host = kind == Kind::Push && self.handler.is_host();
         let query = self.query(upgrade, kind, has_host)?;
         self.check_origin(index, upgrade, has_host)?;
@@ -71,7 +90,13 @@ impl<S: Socket> Reactor<S> {
         let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = self.check_token(upgrade, &query)?;
         let mut accept = match kind {
-            Kind::Push => self.ask_handler(index, upgrade, &query, claims.as_ref())?,
+            Kind::Push => {
+                let question = Question { upgrade, query: &query, claims: claims.as_ref(), decided };
+                match self.ask_handler(index, question)? {
+                    Some(accept) => accept,
+                    None => return Ok(Ok(Upgraded::Pending)),
+                }
+            }
             Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
             Kind::Chat => {
                 self.connections.guests += 1;
@@ -111,7 +136,7 @@ impl<S: Socket> Reactor<S> {
         if channels.iter().any(|(_, since)| *since != Since::Head) {
             self.offer_all_missed(index, &channels);
         }
-        Ok(greeted.and_then(|()| self.connections.there(index)))
+        Ok(greeted.and_then(|()| self.connections.there(index)).map(|()| Upgraded::Open))
     }
 
     /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
@@ -170,25 +195,26 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    fn ask_handler(
-        &mut self,
-        index: usize,
-        upgrade: &Upgrade<'_>,
-        query: &Query<'_>,
-        claims: Option<&Claims>,
-    ) -> Result<Accept, Refused> {
+    /// None: the host decides later.
+    fn ask_handler(&mut self, index: usize, question: Question<'_>) -> Result<Option<Accept>, Refused> {
+        let Question { upgrade, query, claims, decided } = question;
         let channels = self.channels_asked_for(query)?;
         let own = claims.map_or(0, |claims| claims.channels.len() + claims.rights.allow.len());
         let comparisons = channels.len() * (1 + self.config.channels.len() + own);
         self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
-        let socket = &self.connections.slots[index].socket;
-        let peer = || socket.peer();
-        let tls = self.connections.slots[index].extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let slot = &self.connections.slots[index];
+        let peer = || slot.socket.peer();
+        let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let subject = || tls.and_then(|session| session.client_subject());
-        let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config).with_claims(claims);
-        self.shared.own.begin();
-        let decision = self.handler.on_connect(&connect);
-        self.shared.own.end();
+        let connect = Connect::new(upgrade, &peer, &subject, channels, &self.config)
+            .with_claims(claims)
+            .with_id(slot.id(index));
+        let decision = decided.unwrap_or_else(|| {
+            self.shared.own.begin();
+            let decision = self.handler.on_connect(&connect);
+            self.shared.own.end();
+            decision
+        });
         match decision {
             Decision::Accept(accept) if accept.user.as_deref().is_some_and(|user| !is_user_name(user)) => {
                 let text = format!(
@@ -196,7 +222,8 @@ impl<S: Socket> Reactor<S> {
                 );
                 Err((Refusal::new(500, text), RefuseReason::Handler))
             }
-            Decision::Accept(accept) => Ok(accept),
+            Decision::Accept(accept) => Ok(Some(accept)),
+            Decision::Pending => Ok(None),
             Decision::Refuse { status, reason } => {
                 // A host that leaves it to the configuration is not the one who says no.
                 let by_config = connect.by_config() == Decision::refuse(status, reason.as_str());

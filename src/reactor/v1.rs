@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 
 use crate::config::channel_name_ok;
-use crate::endpoint::ConnId;
 use crate::endpoint::v1::{self, Denial};
+use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::WorkKind;
 use crate::protocol::Opcode;
 use crate::protocol::close::{CloseCode, Violation};
+use crate::protocol::v1::command::Payload;
 use crate::protocol::v1::{Call, Command, ErrorCode, Fault, HistoryPage, Id, ServerMessage};
-use crate::push::{ChannelId, Entry, Gap, Message, Position, PushError, Recovery, Since};
+use crate::push::{
+    ChannelId, DEFAULT_NAME, Entry, Gap, Message, Position, PushError, PushOptions, Recovery, Since,
+};
 
 use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
+use super::shared::Wake;
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
@@ -126,7 +130,7 @@ impl<S: Socket> Reactor<S> {
                 self.subscribe_v1(index, id, channel, v1::since(since.as_deref())?.unwrap_or_default())
             }
             Call::Unsubscribe { channel } => self.unsubscribe_v1(index, id, channel),
-            Call::Publish { channel, .. } => Err(v1::no_publishing(channel).into()),
+            Call::Publish { channel, payload } => Ok(self.publish_v1(index, id, channel, payload)?),
             Call::History { channel, since, limit } => {
                 let since = v1::since(since.as_deref())?.unwrap_or(Since::Earliest);
                 Ok(self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))?)
@@ -193,6 +197,31 @@ impl<S: Socket> Reactor<S> {
         if self.find_open(conn).is_some() {
             self.say_v1(index, Some(id), &ServerMessage::Unsubscribed { channel, reason: None });
         }
+        Ok(())
+    }
+
+    fn publish_v1(
+        &mut self,
+        index: usize,
+        id: Id<'_>,
+        channel: &str,
+        payload: &Payload<'_>,
+    ) -> Result<(), Denial> {
+        let slot = &self.connections.slots[index];
+        let (conn, rights) = (slot.id(index), slot.rights());
+        self.work.charge(WorkKind::Names, rights.map_or(0, |rights| rights.publish.len() as u64) * NAME);
+        if !rights.is_some_and(|rights| rights.may_publish(channel)) {
+            return Err(v1::no_publishing(channel));
+        }
+        let message = match payload {
+            Payload::Text(text) => Message::Text(text),
+            Payload::Binary(bytes) => Message::Binary(bytes),
+        };
+        let name = (channel != DEFAULT_NAME).then_some(channel);
+        let published = self.publish_here(name, message, PushOptions::default(), Wake::Yes);
+        let Receipt { epoch, offset, id: receipt, .. } = published.map_err(|e| v1::not_published(&e))?;
+        self.inbox.senders.push(receipt, conn);
+        self.say_v1(index, Some(id), &ServerMessage::Published { channel, epoch, offset });
         Ok(())
     }
 

@@ -221,6 +221,9 @@ impl<S: Socket> Reactor<S> {
                 continue;
             };
             slot.flags.set(Flags::QUEUED, false);
+            if slot.is_decided() && self.go_on_decided(index as usize).is_err() {
+                continue;
+            }
             self.readable(index as usize, true, share);
         }
         if self.work.queue.capacity() > 4 * self.work.queue.len().max(256) {

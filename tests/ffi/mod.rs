@@ -95,6 +95,10 @@ fn chat_in_c() {
         assert_eq!(ada.text(), "Böb has left");
         eve.send(TEXT, b"alone?");
         assert_eq!(eve.text(), "Eve: alone?");
+        let refused = Client::refusal(port, "/ws?name=Cid&room=r3&later=no");
+        assert_eq!(refused, (403, "not today".to_owned()));
+        let mut cid = Client::open(port, "/ws?name=Cid&room=r3&later=yes");
+        assert_eq!(cid.text(), "Cid has joined");
     });
 }
 
@@ -116,8 +120,11 @@ fn chat_in_cpp() {
         assert_eq!(bob.frame(), (CLOSE, b"\x03\xf3internal error".to_vec()));
         drop(bob);
         assert_eq!(ada.text(), "Bob has left");
+        assert_eq!(Client::refusal(port, "/ws?name=Eve&later"), (403, "not today".to_owned()));
+        let mut cid = Client::open(port, "/ws?name=Cid&later");
+        assert_eq!((ada.text(), cid.text()), ("Cid has joined".to_owned(), "Cid has joined".to_owned()));
         host.command("hello");
-        assert_eq!(ada.text(), "* hello");
+        assert_eq!((ada.text(), cid.text()), ("* hello".to_owned(), "* hello".to_owned()));
     });
     for end in ends {
         let lines: Vec<&str> = end.lines().collect();

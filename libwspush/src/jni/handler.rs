@@ -181,11 +181,13 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
     let (status, reason) = match connect.by_config() {
         Decision::Accept(_) => (0, String::new()),
         Decision::Refuse { status, reason } => (status, reason),
+        Decision::Pending => (0, String::new()),
     };
     let (status, channels) = (status.to_string(), connect.channels.len().to_string());
     let mut out = Vec::with_capacity(1_024);
     let subject = connect.client_subject().unwrap_or_default();
-    for part in [connect.path(), head.query(), &peer, &subject, &status, &reason, &channels] {
+    let conn = connect.id().0.to_string();
+    for part in [&conn, connect.path(), head.query(), &peer, &subject, &status, &reason, &channels] {
         packed::put(&mut out, part.as_bytes());
     }
     for channel in &connect.channels {
@@ -199,7 +201,7 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
 }
 
 /// The answer, as `io.wspush.Decision` packs it.
-fn decision(answer: &[u8]) -> Option<Decision> {
+pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
     let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
     match packed::unpack(answer)?.as_slice() {
         ["accept", broadcast, user, protocol, channels @ ..] => Some(Decision::Accept(Accept {
@@ -209,6 +211,7 @@ fn decision(answer: &[u8]) -> Option<Decision> {
             protocol: given(protocol),
             ..Accept::default()
         })),
+        ["pending"] => Some(Decision::Pending),
         ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
         _ => None,
     }

@@ -219,6 +219,23 @@ pub extern "system" fn Java_io_wspush_Native_disconnect<'l>(
     })
 }
 
+/// `void decide(long server, long conn, byte[] decision)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_decide<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    decision: JByteArray<'l>,
+) {
+    fenced(env, |env| {
+        let conn = conn_id(conn)?;
+        let decision = super::handler::decision(&read_array(env, &decision)?);
+        let decision = decision.ok_or(NativeError::Argument("a decision that can't be read"))?;
+        registry::with(server, |entry| Ok(entry.handle.decide(conn, decision)?))
+    })
+}
+
 /// `void subscribe(long server, long conn, byte[] channel, boolean on)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_subscribe<'l>(

@@ -332,6 +332,23 @@ fn alerts_and_what_does_not_belong_here() {
 }
 
 #[test]
+fn a_record_that_is_no_data_is_a_sign_of_life() {
+    let mut world = World::new(true, usize::MAX);
+    let ping = (DATA, vec![0x89, 0]);
+    for _ in 0..3 {
+        world.now.mono_us += 31_000_000;
+        world.turn();
+        assert_eq!((world.said(), world.reactor.connections()), (vec![ping.clone()], 1));
+        world.receive(ALERT, &[1, 90]);
+    }
+    for (said, connections) in [(vec![ping], 1), (vec![(ALERT, vec![1, 0])], 0)] {
+        world.now.mono_us += 31_000_000;
+        world.turn();
+        assert_eq!((world.said(), world.reactor.connections()), (said, connections));
+    }
+}
+
+#[test]
 fn keys_that_are_refused_halfway_are_the_end_of_that_connection() {
     let mut world = World::new(false, 1);
     assert_eq!((world.count(KernelTls::HandedOver), world.count(KernelTls::Failed)), (0, 1));

@@ -9,6 +9,7 @@ import java.util.List;
 
 /** A client's request to be connected. The handshake itself has been checked already. */
 public final class ConnectRequest {
+    private final long conn;
     private final String path;
     private final String query;
     private final String peer;
@@ -19,15 +20,25 @@ public final class ConnectRequest {
     private final List<String> fields;
 
     ConnectRequest(List<String> parts) {
-        path = parts.get(0);
-        query = parts.get(1);
-        peer = parts.get(2);
-        clientSubject = parts.get(3);
-        refusedStatus = Integer.parseInt(parts.get(4));
-        refusedReason = parts.get(5);
-        int fieldsFrom = 7 + Integer.parseInt(parts.get(6));
-        channels = Collections.unmodifiableList(parts.subList(7, fieldsFrom));
+        conn = Long.parseUnsignedLong(parts.get(0));
+        path = parts.get(1);
+        query = parts.get(2);
+        peer = parts.get(3);
+        clientSubject = parts.get(4);
+        refusedStatus = Integer.parseInt(parts.get(5));
+        refusedReason = parts.get(6);
+        int fieldsFrom = 8 + Integer.parseInt(parts.get(7));
+        channels = Collections.unmodifiableList(parts.subList(8, fieldsFrom));
         fields = parts.subList(fieldsFrom, parts.size());
+    }
+
+    /**
+     * The connection's id, for {@link WsPushServer#decide}. The session that is opened has the same.
+     *
+     * @return the id
+     */
+    public long conn() {
+        return conn;
     }
 
     /**

@@ -8,6 +8,9 @@ import java.util.Objects;
  * whatever is added to it.
  */
 public final class Decision {
+    /** In place of an HTTP status: there is none yet. */
+    private static final int PENDING = -1;
+
     private final int status;
     private final String reason;
     private final String user;
@@ -52,6 +55,17 @@ public final class Decision {
             throw new IllegalArgumentException("a refusal has a status from 400 to 599, not " + status);
         }
         return new Decision(status, Objects.requireNonNull(reason), null, false, List.of(), null);
+    }
+
+    /**
+     * The host asks somebody else first and says later, with {@link WsPushServer#decide} and
+     * {@link ConnectRequest#conn()}. Until then the client waits, and nothing that it says is read; after the setting
+     * {@code handshake_ms} it is refused with 503. Whatever is added to it counts for nothing.
+     *
+     * @return the decision
+     */
+    public static Decision pending() {
+        return new Decision(PENDING, "", null, false, List.of(), null);
     }
 
     /**
@@ -113,6 +127,9 @@ public final class Decision {
 
     byte[] packed() {
         Packed packed = new Packed();
+        if (status == PENDING) {
+            return packed.put("pending").bytes();
+        }
         if (status != 0) {
             return packed.put("refuse").put(Integer.toString(status)).put(reason).bytes();
         }
@@ -124,6 +141,9 @@ public final class Decision {
 
     @Override
     public String toString() {
+        if (status == PENDING) {
+            return "pending";
+        }
         return status == 0 ? "accept " + user + " " + channels : "refuse " + status + " " + reason;
     }
 }

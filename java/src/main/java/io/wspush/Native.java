@@ -41,6 +41,8 @@ final class Native {
 
     static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
+    static native void decide(long server, long conn, byte[] decision);
+
     static native void disconnect(long server, long conn, int code, byte[] reason);
 
     static native void subscribe(long server, long conn, byte[] channel, boolean on);

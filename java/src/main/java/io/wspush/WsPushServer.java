@@ -308,6 +308,17 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Says whether a client may come in whose handshake waits ({@link Decision#pending()}). It changes nothing about one
+     * that has gone, or was refused because the setting {@code handshake_ms} was over.
+     *
+     * @param conn the connection's id, {@link ConnectRequest#conn()}
+     * @param decision the decision
+     */
+    public void decide(long conn, Decision decision) {
+        Native.decide(id, conn, decision.packed());
+    }
+
+    /**
      * Lets a connection receive a channel from now on.
      *
      * @param conn the connection's id
