@@ -54,6 +54,8 @@ final class Native {
 
     static native void subscribeUser(long server, byte[] user, byte[] channel, boolean on);
 
+    static native void subscribeSince(long server, long conn, byte[] channel, byte[] since);
+
     static native void drain(long server);
 
     static native byte[] stats(long server);
