@@ -268,7 +268,15 @@ fn wrong_requests_do_nothing() {
         ("DELETE /connections/1?code=4000&code=4001", b"", 400),
         ("DELETE /connections/1?code=1005", b"", 400),
         ("GET /connections/1", b"", 405),
-        ("POST /connections/1/subscribe", b"", 400),
+    ] {
+        does_nothing(line, body, status);
+    }
+}
+
+#[test]
+fn wrong_requests_about_users_do_nothing() {
+    for (line, body, status) in [
+        ("POST /connections/1/subscribe", &b""[..], 400),
         ("POST /connections/0/subscribe?channel=a", b"", 400),
         ("POST /connections/1/unsubscribe?channel=a&since=head", b"", 400),
         ("POST /connections/1/subscribe?channel=a&since=then", b"", 400),
@@ -287,10 +295,14 @@ fn wrong_requests_do_nothing() {
         ("GET /users/%ff", b"", 400),
         ("DELETE /users/a?code=1005", b"", 400),
     ] {
-        let (got, body, asked) = ask(line, body);
-        assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
-        assert!(body.starts_with("{\"error\":\""), "{line}: {body}");
+        does_nothing(line, body, status);
     }
+}
+
+fn does_nothing(line: &str, body: &[u8], status: u16) {
+    let (got, body, asked) = ask(line, body);
+    assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
+    assert!(body.starts_with("{\"error\":\""), "{line}: {body}");
 }
 
 #[test]
