@@ -3,6 +3,7 @@
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod publishing;
 mod start;
 mod users;
 
@@ -17,16 +18,16 @@ use mio::{Poll, Waker};
 
 use crate::auth;
 use crate::config::{Config, ConfigError, KernelTls, LogLevel};
-use crate::endpoint::{ConnId, Decision, Handler, Published, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions, Since};
+use crate::push::{Delivery, Message, Publication, PushError, PushOptions, Since};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
 use crate::reactor::reload::{Renewal, Renewed};
-use crate::reactor::{Batch, Command, Host, Reactor, Shared, Wake, sys};
+use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
 
@@ -275,21 +276,6 @@ impl Handle {
     ) -> Result<Receipt, PushError> {
         // Copied and encoded here, outside the lock and on the caller's time.
         self.shared.publish(channel, Publication::new(message, options)?, unix_us(), Wake::Yes)
-    }
-
-    /// As [`publish`](Self::publish), to several channels at once and on terms: to each of them, or, with an error, to
-    /// none. The default channel's name is `broadcast`.
-    ///
-    /// # Errors
-    /// [`PushError::KeyReused`] and [`PushError::OffsetDiffers`] as the terms say; [`PushError::TooMany`] for more than
-    /// 256 channels, and [`PushError::BadTerms`] for none or one that is named twice.
-    pub fn publish_to(
-        &self,
-        channels: &[&str],
-        message: Message<'_>,
-        terms: PublishTerms<'_>,
-    ) -> Result<Published, PushError> {
-        self.shared.publish_all(Batch::of(channels, message, &terms)?, unix_us(), Wake::Yes)
     }
 
     /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
