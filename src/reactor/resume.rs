@@ -14,6 +14,7 @@ use super::outbox::{Item, Outbox, Stretch};
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
+use super::transport::Transport;
 use super::work::{BYTES, CALL, NAME, SHARE};
 
 impl<S: Socket> Reactor<S> {
@@ -144,7 +145,10 @@ impl<S: Socket> Reactor<S> {
                 self.count_backlog(index);
                 false
             }
-            Offered::Fallen if self.fallen(index, id) => self.catch_up(index, id),
+            // What it misses may have been told, and have filled the socket.
+            Offered::Fallen if self.fallen(index, id) => {
+                !self.connections.slots[index].flags.any(Flags::BLOCKED) && self.catch_up(index, id)
+            }
             // It was sent a close frame and has left its channels: if it heard that, it has caught up with everything.
             Offered::Fallen => {
                 self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED))
@@ -263,7 +267,9 @@ impl<S: Socket> Reactor<S> {
         }
         let keeps_newest =
             self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
-        if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest {
+        // Nobody knows any more where it began, so one that is told of its gaps can't be told of this one.
+        let is_silent = self.connections.slots[index].transport == Transport::V1;
+        if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest || is_silent {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
             return self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));
