@@ -6,6 +6,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+
 use crate::daemon::{Daemon, Http, WebSocket};
 use crate::wire::upgrade;
 use wspush::auth::{Claims, Rights, Rules, issue};
@@ -163,6 +165,73 @@ fn keys_are_changed_while_the_server_runs() {
         assert!(!daemon.log().contains(secret));
     }
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A client of `wspush.v1`, behind its greeting.
+fn v1(daemon: &Daemon, token: &str) -> (WebSocket, Value) {
+    let protocols = format!("wspush.v1, wspush.bearer.{token}");
+    let (mut client, _) = answered(daemon, "/ws", &[("Sec-WebSocket-Protocol", &protocols)]);
+    let connected: Value = serde_json::from_str(&client.text()).unwrap();
+    assert!(client.text().contains("\"subscribed\""));
+    (client, connected["connected"].clone())
+}
+
+fn ask(client: &mut WebSocket, command: &Value) -> Value {
+    client.send_text(&command.to_string());
+    serde_json::from_str(&client.text()).unwrap()
+}
+
+#[test]
+fn a_client_of_v1_is_told_that_its_token_expires_and_shows_a_new_one() {
+    let daemon = start(&[]);
+    let short = token(SECRET, |claims| claims.rights.expires_s = Some(now_s() + 20));
+    let (mut client, connected) = v1(&daemon, &short);
+    assert_eq!(connected["user"], "ann");
+    let told: Value = serde_json::from_str(&client.text()).unwrap();
+    assert!(told["expires"]["in_s"].as_u64().is_some_and(|in_s| (1..=20).contains(&in_s)), "{told}");
+    let denied = |client: &mut WebSocket, token: String| {
+        let answer = ask(client, &json!({"id": 1, "refresh": {"token": token}}));
+        answer["error"]["code"].as_str().map(str::to_owned)
+    };
+    let of = |user: &str| token(SECRET, |claims| claims.user = Some(user.to_owned()));
+    assert_eq!(denied(&mut client, of("bob")).as_deref(), Some("forbidden"));
+    assert_eq!(denied(&mut client, token(OTHER, |_| {})).as_deref(), Some("forbidden"));
+    let over = Claims { rights: Rights { expires_s: Some(1_000), ..Rights::default() }, ..Claims::default() };
+    let over = issue(SECRET, &over, &Rules::default(), 900).unwrap();
+    assert_eq!(denied(&mut client, over).as_deref(), Some("expired"));
+    let answer = ask(&mut client, &json!({"id": 2, "refresh": {"token": of("ann")}}));
+    assert!(answer["refreshed"]["expires_in_s"].as_u64().is_some_and(|in_s| in_s > 500), "{answer}");
+    let lasting = token(SECRET, |claims| claims.rights.expires_s = None);
+    let answer = ask(&mut client, &json!({"id": 3, "refresh": {"token": lasting}}));
+    assert_eq!(answer, json!({"id": 3, "refreshed": {}}));
+    assert!(client.sync().is_empty(), "it is told once");
+}
+
+#[test]
+fn a_client_of_v1_subscribes_by_a_token() {
+    let daemon = start(&[]);
+    let own = token(SECRET, |claims| claims.rights.allow = ["own.*".to_owned()].into());
+    let (mut client, _) = v1(&daemon, &own);
+    let mut subscribe = |channel: &str, token: Option<String>| {
+        let mut fields = json!({"channel": channel});
+        if let Some(token) = token {
+            fields["token"] = json!(token);
+        }
+        let answer = ask(&mut client, &json!({"id": 1, "subscribe": fields}));
+        answer["error"]["code"].as_str().unwrap_or("subscribed").to_owned()
+    };
+    assert_eq!(subscribe("own.1", None), "subscribed");
+    assert_eq!(subscribe("private", None), "forbidden");
+    let by = |user: Option<&str>| {
+        token(SECRET, |claims| {
+            claims.user = user.map(str::to_owned);
+            claims.channels = vec!["private".to_owned()];
+        })
+    };
+    assert_eq!(subscribe("private", Some(by(Some("bob")))), "forbidden");
+    assert_eq!(subscribe("other", Some(by(None))), "forbidden");
+    assert_eq!(subscribe("private", Some(by(None))), "subscribed");
+    assert_eq!(subscribe("private", Some(by(Some("ann")))), "already_subscribed");
 }
 
 /// Runs `wspushd token ..`: its exit status, what it prints and what it complains of.

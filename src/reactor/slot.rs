@@ -146,7 +146,7 @@ pub struct Extra {
     /// Who it is.
     pub user: Option<Box<User>>,
     /// The rights that its token gives.
-    pub rights: Option<Box<Rights>>,
+    pub granted: Option<Box<Granted>>,
     /// The message coming in.
     pub assembly: Option<Box<Assembly>>,
     /// The request coming in.
@@ -157,6 +157,14 @@ pub struct Extra {
     pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
+}
+
+/// The rights that a token gives a connection.
+#[derive(Debug)]
+pub struct Granted {
+    rights: Rights,
+    /// It was told that they end soon.
+    is_told: bool,
 }
 
 /// A request of which not everything has come.
@@ -296,7 +304,36 @@ impl<S> Slot<S> {
 
     /// The rights that its token gives.
     pub fn rights(&self) -> Option<&Rights> {
-        self.extra.as_ref().and_then(|extra| extra.rights.as_deref())
+        self.granted().map(|granted| &granted.rights)
+    }
+
+    /// Gives it the rights of a token.
+    pub fn grant(&mut self, rights: Rights) {
+        if rights == Rights::default() {
+            if let Some(extra) = &mut self.extra {
+                extra.granted = None;
+                self.tidy();
+            }
+        } else {
+            self.extra_mut().granted = Some(Box::new(Granted { rights, is_told: false }));
+        }
+    }
+
+    /// The token of a connection that is to be told that it expires: when, if that is within so many seconds.
+    pub fn expiry_to_tell_s(&self, unix_s: u64, ahead_s: u64) -> Option<u64> {
+        let granted = self.granted().filter(|granted| !granted.is_told)?;
+        granted.rights.expires_s.filter(|&expires_s| expires_s <= unix_s.saturating_add(ahead_s))
+    }
+
+    /// It was told.
+    pub fn note_expiry_told(&mut self) {
+        if let Some(granted) = self.extra.as_mut().and_then(|extra| extra.granted.as_mut()) {
+            granted.is_told = true;
+        }
+    }
+
+    fn granted(&self) -> Option<&Granted> {
+        self.extra.as_ref().and_then(|extra| extra.granted.as_deref())
     }
 
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
@@ -344,7 +381,7 @@ impl Extra {
             && self.mid.is_none()
             && self.outbox.is_none()
             && self.user.is_none()
-            && self.rights.is_none()
+            && self.granted.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
@@ -370,7 +407,7 @@ mod tests {
         // Only who has a named channel, a user's name or something under way has it.
         // Who has a token has its rights as well.
         assert_eq!(size_of::<Extra>(), 104);
-        assert_eq!(size_of::<Rights>(), 64);
+        assert_eq!(size_of::<Granted>(), 72);
     }
 
     #[test]

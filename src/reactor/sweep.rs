@@ -7,10 +7,11 @@ use crate::protocol::response::Refusal;
 use crate::time::earliest;
 
 use super::reactor::Reactor;
-use super::slot::{Flags, Phase};
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::stamp::UNSEEN_MS_MAX;
 use super::timers::{Deadlines, Timers};
+use super::transport::Transport;
 use super::work::{DEADLINE, SLOT};
 
 /// Slots that each piece of the sweep visits if there are so many: of a server with no more of them everybody is
@@ -19,6 +20,9 @@ const SWEEP_SLOTS_MIN: usize = 1_024;
 
 /// Between two looks for channels out of use, unless they are to go sooner.
 const CHANNELS_MS: u64 = 1_000;
+
+/// A client that can fetch a new token is told so long before its own expires.
+const EXPIRY_TOLD_S: u64 = 25;
 
 impl<S: Socket> Reactor<S> {
     /// Does what is due by now. True: the server has drained.
@@ -166,12 +170,11 @@ impl<S: Socket> Reactor<S> {
 
     fn visit(&mut self, index: usize) {
         let now_ms = self.now.mono_ms();
-        let Some(slot) = self.connections.slots.get_mut(index) else { return };
-        let unix_s = self.now.unix_us / 1_000_000;
-        if slot.phase == Phase::Open && slot.rights().is_some_and(|rights| rights.is_over(unix_s)) {
-            let (code, cause) = (CloseCode::POLICY_VIOLATION, CloseReason::Expired);
-            return self.close_in_order(index, code, "the token has expired", cause);
+        let has_token = |slot: &Slot<S>| slot.phase == Phase::Open && slot.rights().is_some();
+        if self.connections.slots.get(index).is_some_and(has_token) {
+            self.look_at_token(index);
         }
+        let Some(slot) = self.connections.slots.get_mut(index) else { return };
         let silent_ms = slot.seen.age_ms(now_ms);
         slot.seen = slot.seen.aged(now_ms);
         match slot.phase {
@@ -189,6 +192,20 @@ impl<S: Socket> Reactor<S> {
             }
             Phase::Open if self.config.heartbeat_ms > 0 => self.heartbeat(index, silent_ms),
             _ => {}
+        }
+    }
+
+    /// Closes an open connection whose token has expired, or tells it that it will.
+    fn look_at_token(&mut self, index: usize) {
+        let unix_s = self.now.unix_us / 1_000_000;
+        let slot = &self.connections.slots[index];
+        if slot.rights().is_some_and(|rights| rights.is_over(unix_s)) {
+            let (code, cause) = (CloseCode::POLICY_VIOLATION, CloseReason::Expired);
+            self.close_in_order(index, code, "the token has expired", cause);
+        } else if slot.transport == Transport::V1
+            && let Some(expires_s) = slot.expiry_to_tell_s(unix_s, EXPIRY_TOLD_S)
+        {
+            self.tell_expiry(index, expires_s.saturating_sub(unix_s));
         }
     }
 

@@ -38,17 +38,20 @@ impl<S: Socket> Reactor<S> {
         let Some(token) = found.map_err(|refusal| (refusal, RefuseReason::BadRequest))? else {
             return if self.config.auth == TokenAuth::Required { Err(missing()) } else { Ok(None) };
         };
-        let Some(verifier) = &self.verifier else {
-            let refusal = Refusal::fixed(500, "there are no keys to check tokens with");
-            return Err((refusal, RefuseReason::Token));
-        };
-        let verdict = verifier.check(token, self.now.unix_us / 1_000_000);
-        self.work.charge(WorkKind::Tokens, TOKEN + verdict.signatures as u64 * SIGNATURE);
-        match verdict.outcome {
+        match self.claims(token) {
             Ok(claims) => Ok(Some(claims)),
             Err(TokenError::UnknownKey) if self.ask_for_keys() => Err(pending()),
             Err(error) => Err(refused(&error)),
         }
+    }
+
+    /// The claims of a token; its check is work of the connection at hand.
+    pub(super) fn claims(&mut self, token: &str) -> Result<Claims, TokenError> {
+        // There is one wherever `auth` is set; without one no key is known.
+        let Some(verifier) = &self.verifier else { return Err(TokenError::UnknownKey) };
+        let verdict = verifier.check(token, self.now.unix_us / 1_000_000);
+        self.work.charge(WorkKind::Tokens, TOKEN + verdict.signatures as u64 * SIGNATURE);
+        verdict.outcome
     }
 
     /// The decision completed by a client's token: its user where nobody has said otherwise, and its channels

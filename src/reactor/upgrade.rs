@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::auth::{Claims, Rights};
+use crate::auth::Claims;
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Query};
@@ -118,8 +118,8 @@ impl<S: Socket> Reactor<S> {
             _ => Transport::WebSocket,
         };
         self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
-        if let Some(rights) = rights.filter(|rights| *rights != Rights::default()) {
-            self.connections.slots[index].extra_mut().rights = Some(Box::new(rights));
+        if let Some(rights) = rights {
+            self.connections.slots[index].grant(rights);
         }
         let entries = self.open(index, kind, &accept, &channels);
         let mut replies = std::mem::take(&mut self.scratch.replies);

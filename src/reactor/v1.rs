@@ -1,5 +1,7 @@
 //! `wspush.v1` on an open connection: commands carried out and answered, and what it is told unasked.
 
+mod tokens;
+
 use std::collections::HashMap;
 
 use crate::config::channel_name_ok;
@@ -122,12 +124,17 @@ impl<S: Socket> Reactor<S> {
     fn obey(&mut self, index: usize, command: &Command<'_>) -> Result<(), Undone> {
         let id = command.id;
         match &command.call {
-            Call::Subscribe { token: Some(_), .. } | Call::Refresh { .. } => Err(v1::no_tokens().into()),
+            Call::Refresh { token } => Ok(self.refresh_v1(index, id, token)?),
             Call::Subscribe { channel, presence: true, .. } | Call::Presence { channel } => {
                 Err(v1::no_presence(channel).into())
             }
-            Call::Subscribe { channel, since, .. } => {
-                self.subscribe_v1(index, id, channel, v1::since(since.as_deref())?.unwrap_or_default())
+            Call::Subscribe { channel, since, token, .. } => {
+                let since = v1::since(since.as_deref())?.unwrap_or_default();
+                let allowed = match token {
+                    Some(token) => self.may_receive_by(index, channel, token),
+                    None => self.may_receive_v1(index, channel),
+                };
+                self.subscribe_v1(index, id, (channel, allowed), since)
             }
             Call::Unsubscribe { channel } => self.unsubscribe_v1(index, id, channel),
             Call::Publish { channel, payload } => Ok(self.publish_v1(index, id, channel, payload)?),
@@ -160,12 +167,18 @@ impl<S: Socket> Reactor<S> {
         known.is_some_and(|known| Self::is_subscribed(&self.connections.slots[index], known))
     }
 
-    fn subscribe_v1(&mut self, index: usize, id: Id<'_>, channel: &str, since: Since) -> Result<(), Undone> {
+    fn subscribe_v1(
+        &mut self,
+        index: usize,
+        id: Id<'_>,
+        (channel, allowed): (&str, Result<(), Denial>),
+        since: Since,
+    ) -> Result<(), Undone> {
         if self.receives(index, channel) {
             let why = format!("channel {channel:?} is received already");
             return Err(Denial::new(ErrorCode::AlreadySubscribed, why).into());
         }
-        self.may_receive_v1(index, channel)?;
+        allowed?;
         let conn = self.connections.slots[index].id(index);
         let (_, known, entry) = match self.begin_subscription(conn, channel, since) {
             Ok(begun) => begun,

@@ -72,8 +72,9 @@ pub enum ServerMessage<'a> {
     },
     /// The new token is in force.
     Refreshed {
-        /// How long.
-        expires_in_s: u64,
+        /// How long; None: for ever.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_in_s: Option<u64>,
     },
     /// Somebody is there.
     Pong {},
@@ -257,7 +258,7 @@ mod tests {
             r#"{"id":3,"published":{"channel":"C","epoch":"7","offset":4}}"#
         );
         assert_eq!(
-            said(Some("6"), ServerMessage::Refreshed { expires_in_s: 60 }),
+            said(Some("6"), ServerMessage::Refreshed { expires_in_s: Some(60) }),
             r#"{"id":6,"refreshed":{"expires_in_s":60}}"#
         );
         assert_eq!(said(Some("7"), ServerMessage::Pong {}), r#"{"id":7,"pong":{}}"#);
