@@ -111,6 +111,11 @@ static void nobody(wspush_server *server) {
   GIVES(WSPUSH_EINVAL, wspush_close(server, 0, 1000, NULL, 0));
   GIVES(WSPUSH_EINVAL, wspush_subscribe(server, 0, WSPUSH_STR("a")));
   GIVES(WSPUSH_EINVAL, wspush_unsubscribe(server, 0, WSPUSH_STR("a")));
+  GIVES(WSPUSH_EINVAL, wspush_subscribe_since(server, 0, WSPUSH_STR("a"), WSPUSH_STR("head")));
+  GIVES(WSPUSH_EINVAL, wspush_subscribe_since(server, 1, WSPUSH_STR("a"), WSPUSH_STR("now")));
+  HOLDS(strstr(wspush_last_error(), "since is not one of E.O, head, earliest") != NULL);
+  GIVES(WSPUSH_ECHANNEL, wspush_subscribe_since(server, 1, name, 0, WSPUSH_STR("head")));
+  MUST(wspush_subscribe_since(server, 1, WSPUSH_STR("a"), WSPUSH_STR("1795257271813595.42")));
   GIVES(WSPUSH_ECHANNEL, wspush_subscribe(server, 1, name, 0));
   GIVES(WSPUSH_ECHANNEL, wspush_unsubscribe(server, 1, name, 0));
   wspush_stats stats;

@@ -151,6 +151,10 @@ public:
   void subscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_subscribe(server_, conn, channel.data(), channel.size()));
   }
+  /// From there on: `E.O`, `head`, `earliest`, `last:N`, `time:UNIX_MS` or `latest`.
+  void subscribe(uint64_t conn, std::string_view channel, std::string_view since) const {
+    check(wspush_subscribe_since(server_, conn, channel.data(), channel.size(), since.data(), since.size()));
+  }
   void unsubscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_unsubscribe(server_, conn, channel.data(), channel.size()));
   }
@@ -237,6 +241,11 @@ public:
   Connect &channel(std::string_view name) {
     return done(wspush_connect_add_channel(connect_, name.data(), name.size()));
   }
+  /// From where on it receives a channel, or the default one (`broadcast`), whatever the client wants.
+  Connect &since(std::string_view channel, std::string_view since) {
+    return done(
+        wspush_connect_set_since(connect_, channel.data(), channel.size(), since.data(), since.size()));
+  }
   Connect &broadcast(bool wanted) { return done(wspush_connect_set_broadcast(connect_, wanted)); }
   Connect &protocol(std::string_view name) {
     return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
@@ -271,6 +280,10 @@ public:
   }
   void subscribe(std::string_view channel) {
     check(wspush_session_subscribe(session_, channel.data(), channel.size()));
+  }
+  /// From there on, as in `Server::subscribe`.
+  void subscribe(std::string_view channel, std::string_view since) {
+    check(wspush_session_subscribe_since(session_, channel.data(), channel.size(), since.data(), since.size()));
   }
   void unsubscribe(std::string_view channel) {
     check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));

@@ -47,10 +47,12 @@ pub use auth::{Claims, Rights};
 #[doc(inline)]
 pub use config::Config;
 pub use endpoint::control::{Memory, Rates, StatsLimits};
-pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Receipt, Session, Stats};
+pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
-pub use push::{Delivery, Message, NoPosition, NoSince, Position, PushError, PushOptions, Since};
+pub use push::{
+    Delivery, Message, NoPosition, NoSince, Position, PublishTerms, PushError, PushOptions, Since,
+};
 pub use server::{Handle, Server, StartError};
 pub use tls::TlsError;

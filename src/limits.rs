@@ -45,6 +45,16 @@ pub const SLOTS_MAX: u64 = (1 << 31) - 1;
 
 /// A channel's name in bytes.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 128;
+/// An idempotency key in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// For how long a repetition of a key is known.
+pub const IDEMPOTENCY_MS: u64 = 300 * SECOND_MS;
+/// Keys that are known at once.
+pub const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
+/// Memory that they take with their receipts.
+pub const IDEMPOTENCY_BYTES_MAX: usize = 32 << 20;
+/// Channels that one publication goes to.
+pub const PUBLISH_CHANNELS_MAX: usize = 256;
 /// The path of a Unix-domain socket: `sun_path` in `sockaddr_un` less its NUL.
 pub const UNIX_PATH_BYTES_MAX: usize = 107;
 /// A file's name: PATH_MAX less its NUL.

@@ -3,6 +3,7 @@
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod publishing;
 mod start;
 
 use std::fmt;
@@ -161,6 +162,7 @@ impl Server {
         };
         let handler = handler(Handle { shared: shared.clone() });
         let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
+        reactor.load_state();
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);
         reactor.set_verifier(verifier);

@@ -31,6 +31,10 @@ impl From<PushError> for CallError {
             PushError::BadChannel => WSPUSH_ECHANNEL,
             PushError::BadUser => WSPUSH_EINVAL,
             PushError::TooManyChannels { .. } => WSPUSH_ECHANNELS,
+            PushError::TooMany { .. }
+            | PushError::BadTerms(_)
+            | PushError::KeyReused
+            | PushError::OffsetDiffers { .. } => WSPUSH_EINVAL,
             PushError::InboxFull | PushError::OutboxFull => WSPUSH_EAGAIN,
             PushError::NoSuchConnection => WSPUSH_ENOTFOUND,
             PushError::Stopped => WSPUSH_ESTOPPED,

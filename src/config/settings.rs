@@ -253,6 +253,9 @@ settings! {
         "Channels that one connection may join beyond the default one";
     channel_idle_ms: u64 = 300_000, integer(Channels, CHANNEL_IDLE_MS, "ms", reload),
         "A channel without subscribers and publications for this long is forgotten, sooner where room is needed";
+    state_file: Option<String> = None,
+        row(Channels, Kind::Text("a file's name"), restart, false, optional_file, shown_optional),
+        "Where the logs and their epochs are kept from a drain to the next start; without it a start begins anew";
     log_publications: usize = 1_024, integer(Channels, LOG_PUBLICATIONS, "publications", restart),
         "Publications that a channel's log keeps";
     log_bytes: usize = 4 << 20, integer(Channels, LOG_BYTES, "bytes", restart),

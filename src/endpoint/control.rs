@@ -6,9 +6,13 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, PushError, PushOptions};
+use crate::push::{
+    Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
+};
 
 use super::ConnId;
+use super::batch::Line;
+use super::channels::{ChannelInfo, ChannelList};
 
 /// The answer to a push: where the publication stands, and the id under which its delivery can be followed.
 ///
@@ -32,6 +36,37 @@ pub struct Receipt {
     /// For `GET /stats?receipt=` and `Handle::delivery`.
     #[serde(rename = "receipt")]
     pub id: u64,
+}
+
+/// The outcome of a publish to one channel or several.
+///
+/// ```no_run
+/// # fn example(handle: &wspush::Handle) -> Result<(), wspush::PushError> {
+/// use wspush::{Message, PublishTerms};
+///
+/// let terms = PublishTerms::default().idempotency_key("order-17");
+/// let first = handle.publish_to(&["orders", "audit"], Message::Text("shipped"), terms)?;
+/// let again = handle.publish_to(&["orders", "audit"], Message::Text("shipped"), terms)?;
+/// assert!(again.duplicate && again.receipts == first.receipts);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// For each channel, in the order in which they were named.
+    pub receipts: Vec<Receipt>,
+    /// Whether it was published before, under the same idempotency key: these are the receipts of that.
+    pub duplicate: bool,
+}
+
+/// The same, as the admin API says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Where it stands.
+    pub published: Published,
+    /// For each receipt the subscribers at the time of the publication; of a repetition only as long as its first
+    /// receipt can be asked about.
+    pub recipients: Vec<Option<u32>>,
 }
 
 /// One connection, as `GET /connections` lists it.
@@ -82,6 +117,15 @@ pub struct List {
     pub after: Option<ConnId>,
     /// So many at the most.
     pub limit: usize,
+}
+
+/// A list that takes a while to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Connections.
+    Connections(List),
+    /// Channels.
+    Channels(ChannelList),
 }
 
 /// The server's state in numbers.
@@ -200,13 +244,32 @@ pub struct StatsLimits {
 
 /// Everything that the admin API and the demo can do to the server.
 pub trait Control {
-    /// Publishes to a channel (None: the default one). The number is that of its present subscribers.
+    /// Publishes to each of these channels, or to none.
     fn publish(
         &mut self,
-        channel: Option<&str>,
+        channels: &[&str],
         message: Message<'_>,
-        options: PushOptions,
-    ) -> Result<(Receipt, u32), PushError>;
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError>;
+
+    /// Does what these lines say, or nothing: see [`batch`](super::batch). The receipts are those of the lines that go
+    /// to channels.
+    fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError>;
+
+    /// Whether a message fits at all.
+    fn check_size(&self, publication: &Publication) -> Result<(), PushError>;
+
+    /// Whether there is such a connection.
+    fn is_open(&self, conn: ConnId) -> bool;
+
+    /// How a channel stands.
+    fn channel(&self, name: &str) -> Option<ChannelInfo>;
+
+    /// The publications that a channel has.
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)>;
+
+    /// Lets a channel forget what was published there. `InboxFull`: something is on its way.
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>>;
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

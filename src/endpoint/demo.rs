@@ -6,11 +6,11 @@ use crate::config::pattern_matches;
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::PushOptions;
+use crate::push::PublishTerms;
 
 use super::control::Control;
 use super::query::{Others, Query};
-use super::{admin, guard, push_request, requests};
+use super::{admin, guard, publishing, push_request, requests};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -68,5 +68,5 @@ pub fn push(
         return Err((refusal, Some(RefuseReason::ForbiddenChannel)));
     }
     let pushed = push_request::read(head, body).map_err(plain)?;
-    admin::publish(channel, &pushed, PushOptions::default(), server).map_err(plain)
+    publishing::publish(channel.as_slice(), &pushed, PublishTerms::default(), server).map_err(plain)
 }

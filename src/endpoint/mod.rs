@@ -8,7 +8,9 @@
 //! May import: push, protocol, config, metrics, limits, error. It knows no socket and no clock.
 
 pub mod admin;
+pub mod batch;
 pub mod beginnings;
+pub mod channels;
 pub mod chat;
 pub mod conn_id;
 pub mod control;
@@ -19,6 +21,7 @@ pub mod kind;
 mod markdown;
 pub mod origins;
 pub mod public;
+pub mod publishing;
 pub mod push_request;
 pub mod query;
 pub mod refusals;
@@ -27,8 +30,9 @@ pub mod users;
 pub mod v1;
 
 pub use beginnings::Beginnings;
+pub use channels::ChannelInfo;
 pub use conn_id::ConnId;
-pub use control::{ConnectionInfo, Control, Page, Receipt, Stats};
+pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};
 pub use handler::{Accept, Connect, Decision, Handler, Session};
 pub use kind::Kind;
 pub use markdown::parameters_markdown;

@@ -122,7 +122,7 @@ fn part<'a>(media_type: &MediaType<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Re
 }
 
 /// Nothing is unpacked here (RFC 9110 section 8.4).
-fn check_codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
+pub(super) fn check_codings<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<(), Refusal> {
     let mut codings = values.flat_map(list::elements);
     match codings.find(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         None => Ok(()),
@@ -167,7 +167,15 @@ impl From<PushError> for Refusal {
     /// Answers a push that was not taken.
     fn from(problem: PushError) -> Refusal {
         let status = match problem {
-            PushError::Empty | PushError::NotUtf8 | PushError::BadChannel | PushError::BadUser => 400,
+            PushError::Empty
+            | PushError::NotUtf8
+            | PushError::BadChannel
+            | PushError::BadUser
+            | PushError::TooMany { .. }
+            | PushError::BadTerms(_) => 400,
+            PushError::OffsetDiffers { .. } => 409,
+            // As the draft on the Idempotency-Key field has it.
+            PushError::KeyReused => 422,
             PushError::NoSuchConnection => 404,
             PushError::TooLarge { .. } => 413,
             PushError::TooManyChannels { .. }

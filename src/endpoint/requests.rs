@@ -1,7 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
-use crate::limits::{TOKEN_BYTES_MAX, USER_BYTES_MAX};
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -29,9 +29,9 @@ pub struct Request {
     pub query: &'static [Parameter],
 }
 
-/// Connections on a page of `GET /connections`, unless the request says otherwise.
+/// Entries on a page of `GET /connections` or `GET /channels`, unless the request says otherwise.
 pub const PAGE_DEFAULT: u64 = 100;
-/// Connections on a page at the most: it bounds the answer's size and the time it takes.
+/// Entries on a page at the most: it bounds the answer's size and the time it takes.
 pub const PAGE_MAX: u64 = 1_000;
 
 const fn optional(name: &'static str, value: Value, meaning: &'static str) -> Parameter {
@@ -113,11 +113,12 @@ pub static PUSH: Request = Request {
     method: "POST",
     path: "/push",
     query: &[
-        optional(
-            "channel",
-            Value::Channel,
-            "to the subscribers of this one channel; without it, `conn` and `user`, to everybody",
-        ),
+        Parameter {
+            name: "channel",
+            times: Times::Repeatable,
+            value: Value::Channel,
+            meaning: "to the subscribers of this channel, or of these; without it, `conn` and `user`, to everybody",
+        },
         optional("conn", Value::Number(1, u64::MAX), "to this connection alone; not beside `channel`"),
         optional(
             "user",
@@ -125,7 +126,30 @@ pub static PUSH: Request = Request {
             "to all connections that this user has; not beside `channel` and `conn`",
         ),
         optional("compress", Value::Choice(&["yes", "no"]), "`no`: compressed for nobody"),
+        optional(
+            "idempotency_key",
+            Value::Text(IDEMPOTENCY_KEY_BYTES_MAX),
+            "published once, however often it is asked for; not beside `conn` and `user`",
+        ),
+        optional(
+            "if_offset",
+            Value::Number(0, u64::MAX),
+            "only if this is the newest offset of each channel, 0 of one that has none; else 409; not beside `conn` \
+             and `user`",
+        ),
     ],
+};
+
+/// Many publications.
+pub static BATCH: Request = Request {
+    listener: Listeners::Admin,
+    method: "POST",
+    path: "/push/batch",
+    query: &[optional(
+        "idempotency_key",
+        Value::Text(IDEMPOTENCY_KEY_BYTES_MAX),
+        "the whole batch is published once, however often it is asked for",
+    )],
 };
 
 /// Numbers.
@@ -178,6 +202,46 @@ pub static CONNECTIONS: Request = Request {
     ],
 };
 
+/// A page of the channels.
+pub static CHANNELS: Request = Request {
+    listener: Listeners::Admin,
+    method: "GET",
+    path: "/channels",
+    query: &[
+        optional(
+            "prefix",
+            Value::Text(CHANNEL_NAME_BYTES_MAX),
+            "only those whose names begin so; without it, all",
+        ),
+        optional(
+            "after",
+            Value::Number(0, u64::MAX),
+            "behind this place: the `next` of the page before; without it, from the first",
+        ),
+        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+    ],
+};
+
+/// How a channel stands.
+pub static CHANNEL: Request =
+    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C", query: &[] };
+
+/// The publications that a channel has.
+pub static HISTORY: Request = Request {
+    listener: Listeners::Admin,
+    method: "GET",
+    path: "/channels/C/history",
+    query: &[
+        optional("since", Value::Since, "from there on; without it, from the oldest that the channel has"),
+        optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+        optional("reverse", Value::Choice(&["yes", "no"]), "`yes`: the newest first"),
+    ],
+};
+
+/// The end of what a channel has had.
+pub static FORGET: Request =
+    Request { listener: Listeners::Admin, method: "DELETE", path: "/channels/C/history", query: &[] };
+
 /// The end of one connection.
 pub static DISCONNECT: Request =
     Request { listener: Listeners::Admin, method: "DELETE", path: "/connections/ID", query: &[CODE, REASON] };
@@ -199,9 +263,14 @@ pub static ALL: &[&Request] = &[
     &DEMO_PUSH,
     &DEMO_INFO,
     &PUSH,
+    &BATCH,
     &STATS,
     &METRICS,
     &CONNECTIONS,
+    &CHANNELS,
+    &CHANNEL,
+    &HISTORY,
+    &FORGET,
     &DISCONNECT,
     &USER,
     &DISCONNECT_USER,

@@ -70,13 +70,13 @@ pub struct Channel {
     /// Whether the channel stands in the list of ledgers to settle.
     pub(super) unsettled: bool,
     /// Every subscriber has been offered everything before this position.
-    offered: u64,
+    pub(super) offered: u64,
     /// Subscribers that have entered behind the head, and were not offered anything yet, stand no earlier than here.
     pub(super) awaited: u64,
     /// Connections that are about to enter.
     pub expected: u32,
     /// The log has given up what somebody may still have to get: the walk goes and sees.
-    look_again: bool,
+    pub(super) look_again: bool,
     /// The fate of a subscriber that falls off the log.
     pub fallen: Passage,
     /// How it is kept.
@@ -143,7 +143,7 @@ impl Channel {
         std::iter::once(&self.plain).chain(self.others.iter().flatten().map(|ring| &**ring))
     }
 
-    fn rings_mut(&mut self) -> impl Iterator<Item = &mut Ring> {
+    pub(super) fn rings_mut(&mut self) -> impl Iterator<Item = &mut Ring> {
         std::iter::once(&mut self.plain).chain(self.others.iter_mut().flatten().map(|ring| &mut **ring))
     }
 

@@ -95,12 +95,35 @@ impl Channels {
             return id;
         }
         let LogLimits { bytes, publications, .. } = self.limits;
-        let log = Log::starting_at(self.start, FIRST_OFFSET, bytes, publications);
+        self.put(name, epoch, Log::starting_at(self.start, FIRST_OFFSET, bytes, publications), now_ms)
+    }
+
+    /// As [`open`](Self::open) for one that another process has published to: empty, and its next publication will have
+    /// this offset. It takes the place of one that has none yet.
+    pub(super) fn open_at(&mut self, name: &Arc<str>, epoch: u64, next: u64, now_ms: u64) -> ChannelId {
+        let LogLimits { bytes, publications, .. } = self.limits;
+        // Its position tells that it is not unused.
+        self.put(name, epoch, Log::starting_at(self.start + 1, next, bytes, publications), now_ms)
+    }
+
+    fn put(&mut self, name: &Arc<str>, epoch: u64, log: Log, now_ms: u64) -> ChannelId {
         let mut channel = Channel::new(name.clone(), epoch, log, self.limits.publications, now_ms);
         self.rule(&mut channel);
+        if let Some(&id) = self.names.get(name) {
+            self.resize(id, |former| {
+                channel.unsettled = former.unsettled;
+                *former = channel;
+            });
+            return id;
+        }
         let id = ChannelId(self.all.insert(channel) as u32);
         self.names.insert(name.clone(), id);
         id
+    }
+
+    /// The bounds of the logs.
+    pub fn limits(&self) -> LogLimits {
+        self.limits
     }
 
     /// Lets all logs begin at this logical position, so that tests need not publish 4 GiB to see cursors wrap. Only
@@ -201,6 +224,11 @@ impl Channels {
     /// Never: there is always the default channel.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Places of channels: each is below.
+    pub fn places(&self) -> usize {
+        self.all.capacity()
     }
 
     /// All channels.

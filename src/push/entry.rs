@@ -72,23 +72,24 @@ pub(super) struct Terms {
 
 /// Where somebody begins, before the form is looked at.
 #[derive(Clone, Copy, Debug)]
-struct Beginning {
+pub(super) struct Beginning {
     /// The first publication that it gets.
-    first: u64,
-    recovery: Option<Recovery>,
+    pub first: u64,
+    /// Its own position, if it came with one: recovered or not.
+    pub recovery: Option<Recovery>,
 }
 
 impl Channel {
     /// Adds a subscriber, which takes publications in this form from there on.
     pub(super) fn enter(&mut self, form: Form, since: Since, terms: Terms) -> Entry {
         let kept = self.first_kept(terms.unix_ms);
-        let mut beginning = self.begin(since, kept);
+        let mut beginning = self.begin(since, kept, self.rules.missed);
         let (reached, growth) = self.reach(form, beginning.first);
         // Publications that have no memory in this form, or no room in its ring, are gone to this subscriber.
         if growth > terms.spare_bytes {
-            beginning = self.begin(since, kept.max(self.first_in(form)));
+            beginning = self.begin(since, kept.max(self.first_in(form)), self.rules.missed);
         } else if reached > beginning.first {
-            beginning = self.begin(since, kept.max(reached));
+            beginning = self.begin(since, kept.max(reached), self.rules.missed);
         }
         let Beginning { first, recovery } = beginning;
         let copied_bytes = self.reach_back(form, first);
@@ -110,7 +111,7 @@ impl Channel {
 
     /// By how much the logs grow if somebody enters.
     pub(super) fn growth_to_enter(&self, form: Form, since: Since, unix_ms: u64) -> usize {
-        self.reach(form, self.begin(since, self.first_kept(unix_ms)).first).1
+        self.reach(form, self.begin(since, self.first_kept(unix_ms), self.rules.missed).first).1
     }
 
     /// Offset of the oldest publication that is not gone: neither evicted nor too old.
@@ -125,15 +126,16 @@ impl Channel {
     /// The first publication that somebody gets who begins there, of those that are `kept`, and what has become of its
     /// position.
     pub(super) fn beginning(&self, since: Since, kept: u64) -> (u64, Option<Recovery>) {
-        let Beginning { first, recovery } = self.begin(since, kept);
+        let Beginning { first, recovery } = self.begin(since, kept, self.rules.missed);
         (first, recovery)
     }
 
-    fn begin(&self, since: Since, kept: u64) -> Beginning {
+    /// Where somebody begins; `missed` says where if its position can't be recovered.
+    pub(super) fn begin(&self, since: Since, kept: u64, missed: Missed) -> Beginning {
         let next = self.log().next_offset();
         let newest = kept.max(next - 1);
         let first = match since {
-            Since::Position(position) => return self.resume(position, kept),
+            Since::Position(position) => return self.resume(position, kept, missed),
             Since::Head => next,
             Since::Earliest => kept,
             Since::Last(count) => kept.max(next.saturating_sub(count)),
@@ -143,14 +145,14 @@ impl Channel {
         Beginning { first, recovery: None }
     }
 
-    fn resume(&self, position: Position, kept: u64) -> Beginning {
+    fn resume(&self, position: Position, kept: u64, missed: Missed) -> Beginning {
         let next = self.log().next_offset();
         let is_ours = position.epoch == self.epoch && position.offset < next;
         let wanted = if is_ours { position.offset + 1 } else { super::FIRST_OFFSET };
         if is_ours && wanted >= kept {
             return Beginning { first: wanted, recovery: Some(Recovery::Whole) };
         }
-        let first = match self.rules.missed {
+        let first = match missed {
             Missed::Report => next,
             Missed::Tail => kept,
             Missed::Latest => kept.max(next - 1),

@@ -291,6 +291,14 @@ impl Ledger {
         self.lines.shrink_to_fit();
     }
 
+    /// Begins anew with this offset, when all that was published is [forgotten](Self::forget_before). Those who keep
+    /// the rest of a publication apart are no longer waited for.
+    pub fn count_from(&mut self, offset: u64) {
+        debug_assert!(self.lines.is_empty());
+        let retired = std::mem::take(&mut self.retired);
+        *self = Ledger { retired, ..Ledger::new(offset, self.lines_max) };
+    }
+
     /// Bytes allocated for the counts.
     pub fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()

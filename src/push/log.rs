@@ -30,7 +30,7 @@ pub struct Log {
     ring: Vec<u8>,
     tail: u64,
     head: u64,
-    first_offset: u64,
+    pub(super) first_offset: u64,
     ends: VecDeque<u64>,
     bytes_max: usize,
     publications_max: usize,

@@ -3,7 +3,7 @@
 use crate::protocol::frame::{self, Opcode};
 
 /// The type of a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// UTF-8 text.
     Text,

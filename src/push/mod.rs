@@ -9,6 +9,7 @@
 //!
 //! May import: protocol, config, limits, error. It knows no socket and no clock.
 
+pub mod anew;
 pub mod budget;
 pub mod channel;
 pub mod channels;
@@ -23,6 +24,7 @@ pub mod message;
 pub mod midway;
 mod older;
 pub mod options;
+pub mod past;
 pub mod place;
 pub mod position;
 pub mod publication;
@@ -30,6 +32,8 @@ pub mod push_error;
 pub mod ring;
 pub mod rules;
 pub mod since;
+pub mod state;
+pub mod terms;
 
 pub use budget::Room;
 pub use channel::{Channel, Member, Membership, Walk};
@@ -43,6 +47,7 @@ pub use memberships::Memberships;
 pub use message::{Kind, Message};
 pub use midway::Midway;
 pub use options::PushOptions;
+pub use past::{History, HistoryAsked, HistoryOrder, Past};
 pub use place::Place;
 pub use position::{NoPosition, Position};
 pub use publication::Publication;
@@ -50,3 +55,4 @@ pub use push_error::PushError;
 pub use ring::Ring;
 pub use rules::{ChannelRules, Keep, Missed};
 pub use since::{NoSince, Since};
+pub use terms::{PublishTerms, fingerprint};

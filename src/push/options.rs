@@ -8,7 +8,7 @@
 /// let secret = PushOptions::default().compress(false);
 /// assert!(!secret.compress);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct PushOptions {
     /// Whether it may be compressed for clients that negotiated it (RFC 7692). Not for a secret beside something that a

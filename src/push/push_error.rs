@@ -1,6 +1,7 @@
 //! Why a push was not taken. Nothing has been sent then.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::limits::USER_BYTES_MAX;
 
@@ -45,6 +46,28 @@ pub enum PushError {
         /// The bound (`channels_max`).
         max: usize,
     },
+    /// More at once than may be.
+    TooMany {
+        /// How many there are.
+        count: usize,
+        /// The bound.
+        max: usize,
+        /// Of what.
+        what: &'static str,
+    },
+    /// Targets or terms that can't be: the text says which.
+    BadTerms(&'static str),
+    /// The idempotency key stands for another publication: another message, other channels or other terms.
+    KeyReused,
+    /// The newest publication of a channel is not the one that was expected.
+    OffsetDiffers {
+        /// The channel.
+        channel: Arc<str>,
+        /// Its epoch; 0: there is no such channel.
+        epoch: u64,
+        /// The offset of its newest publication; 0: there is none yet.
+        offset: u64,
+    },
     /// The reactor is behind: as many commands or bytes wait for it as may (`EAGAIN`: try again later).
     InboxFull,
     /// The connection does not exist (any more).
@@ -73,6 +96,20 @@ impl fmt::Display for PushError {
             }
             PushError::TooManyChannels { max } => {
                 write!(f, "there are {max} channels with subscribers already (channels_max)")
+            }
+            PushError::TooMany { count, max, what } => {
+                write!(f, "{count} {what} are over the limit of {max}")
+            }
+            PushError::BadTerms(why) => f.write_str(why),
+            PushError::KeyReused => f.write_str(
+                "this idempotency key stands for another publication; each one has a key of its own, and a \
+                 repetition has the same message, channels and terms",
+            ),
+            PushError::OffsetDiffers { channel, epoch, offset } => {
+                write!(
+                    f,
+                    "the newest publication of {channel:?} is {epoch}.{offset}, not the one of if_offset"
+                )
             }
             PushError::InboxFull => {
                 f.write_str("the inbox is full (inbox_commands_max, inbox_bytes_max); try again later")

@@ -1,14 +1,17 @@
 //! The reactor as the admin API and the demo see it.
 
+use crate::endpoint::batch::Line;
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
-use crate::endpoint::{ConnId, ConnectionInfo, Control, Kind, Receipt, Stats};
+use crate::endpoint::{ChannelInfo, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
-use crate::push::{DEFAULT_NAME, Delivery, Message, Publication, PushError, PushOptions};
+use crate::push::{
+    ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
+};
 
 use super::reactor::Reactor;
-use super::shared::{Command, Wake};
+use super::shared::{Batch, Command, Item, Wake};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
@@ -71,6 +74,19 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    pub(super) fn channel_info(&self, id: ChannelId) -> ChannelInfo {
+        let channel = self.channels.get(id);
+        let log = channel.log();
+        ChannelInfo {
+            channel: channel.name.clone(),
+            epoch: channel.epoch,
+            offset: log.next_offset() - 1,
+            first: log.first_offset(),
+            bytes: log.head() - log.tail(),
+            subscribers: channel.subscribers,
+        }
+    }
+
     pub(super) fn matches(&self, slot: &Slot<S>, filter: &Filter) -> bool {
         let user = filter.user.as_deref().is_none_or(|user| slot.user() == Some(user));
         let channel = filter
@@ -79,21 +95,72 @@ impl<S: Socket> Reactor<S> {
             .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
         user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::Refused
     }
+
+    /// Puts a batch on its way and logs what it can of it.
+    fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        let published = self.shared.publish_all(batch, self.now.unix_us, Wake::No);
+        if published == Err(PushError::InboxFull) {
+            self.metrics.inbox_full += 1;
+        }
+        let published = published?;
+        // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
+        // is the receipt's.
+        self.carry_out_commands();
+        if published.duplicate {
+            // The first one's recipients are in its line.
+            self.settle();
+        }
+        let recipients = published.receipts.iter().map(|receipt| match published.duplicate {
+            true => self.shared.delivery(receipt.id).map(|line| line.recipients - line.recovered),
+            false => {
+                Some(self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers))
+            }
+        });
+        Ok(Taken { recipients: recipients.collect(), published })
+    }
 }
 
 impl<S: Socket> Control for Reactor<S> {
     fn publish(
         &mut self,
-        channel: Option<&str>,
+        channels: &[&str],
         message: Message<'_>,
-        options: PushOptions,
-    ) -> Result<(Receipt, u32), PushError> {
-        let receipt = self.publish_here(channel, message, options, Wake::No)?;
-        // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
-        // is the receipt's.
-        self.carry_out_commands();
-        let id = self.channels.find(channel.unwrap_or(DEFAULT_NAME));
-        Ok((receipt, id.map_or(0, |id| self.channels.get(id).subscribers)))
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError> {
+        let batch = Batch::of(channels, message, &terms)?;
+        self.take_batch(batch)
+    }
+
+    fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
+        let names: Vec<&str> = lines.iter().map(|line| line.target.channel().unwrap_or_default()).collect();
+        let items = lines.iter().zip(&names).map(|(line, name)| match line.target.conn() {
+            None => Item::Publish(std::slice::from_ref(name), line.publication.clone()),
+            Some(conn) => Item::Send(conn, line.publication.clone()),
+        });
+        self.take_batch(Batch { items: items.collect(), key, if_offset: None })
+    }
+
+    fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
+        self.shared.check_size(publication.plain_frame().len())
+    }
+
+    fn is_open(&self, conn: ConnId) -> bool {
+        self.find_open(conn).is_some()
+    }
+
+    fn channel(&self, name: &str) -> Option<ChannelInfo> {
+        self.channels.find(name).map(|id| self.channel_info(id))
+    }
+
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
+        let id = self.channels.find(name)?;
+        Some((self.channel_info(id), self.channels.get(id).history(asked, self.now.unix_ms())))
+    }
+
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
+        let id = self.channels.find(name)?;
+        let is_done = self.begin_anew(id);
+        Some(if is_done { Ok(self.channel_info(id)) } else { Err(PushError::InboxFull) })
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {

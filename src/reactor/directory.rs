@@ -9,6 +9,8 @@
 //! - those that only clients have opened have no more than a part of the table, and each address no more than its share
 //!   of that: the rest is the publishers'.
 
+mod batches;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -114,6 +116,8 @@ pub struct Directory {
     /// The ends of the list of idle channels.
     oldest: u32,
     newest: u32,
+    /// How many stand in it.
+    idle: usize,
     /// How many channels only publications need.
     expectant: usize,
     /// Who has opened the channels that nobody has published to.
@@ -140,6 +144,7 @@ impl Directory {
             names: HashMap::new(),
             oldest: NONE,
             newest: NONE,
+            idle: 0,
             expectant: 0,
             unpublished: Share::default(),
             last_epoch: epoch,
@@ -300,6 +305,7 @@ impl Directory {
 
     /// Puts a channel at the end of the list of idle ones.
     fn link(&mut self, key: u32) {
+        self.idle += 1;
         let older = std::mem::replace(&mut self.newest, key);
         self.heads[key as usize].need = Need::Idle { older, newer: NONE };
         match self.heads.get_mut(older as usize).map(|head| &mut head.need) {
@@ -310,6 +316,7 @@ impl Directory {
 
     /// Takes the one between these two out of that list.
     fn unlink(&mut self, older: u32, newer: u32) {
+        self.idle -= 1;
         match self.heads.get_mut(older as usize).map(|head| &mut head.need) {
             Some(Need::Idle { newer: behind, .. }) => *behind = newer,
             _ => self.oldest = newer,
@@ -337,7 +344,7 @@ impl Directory {
             idle += 1;
             (last, key) = (key, newer);
         }
-        assert_eq!(self.newest, last);
+        assert_eq!((self.newest, self.idle), (last, idle));
         let count = |is: fn(&Head) -> bool| self.heads.iter().filter(|(_, head)| is(head)).count();
         assert_eq!(count(|head| matches!(head.need, Need::Idle { .. })), idle, "an idle one is not listed");
         assert_eq!(

@@ -139,6 +139,9 @@ impl EventLoop {
         if self.reactor.is_draining() {
             self.shut_listeners();
         }
+        if self.last.finished {
+            self.reactor.save_state();
+        }
         Ok(!self.last.finished)
     }
 

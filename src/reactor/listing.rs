@@ -1,10 +1,12 @@
-//! Lists of connections. To find the few that are asked for among a million takes longer than a turn may, so a list is
-//! made over several of them. Whoever has asked is not read meanwhile.
+//! Lists of connections and of channels. To find the few that are asked for among a million takes longer than a turn
+//! may, so a list is made over several of them. Whoever has asked is not read meanwhile.
 
 use crate::endpoint::admin;
-use crate::endpoint::control::{List, Page};
+use crate::endpoint::channels::{ChannelList, ChannelPage};
+use crate::endpoint::control::{List, Page, Wanted};
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
+use crate::push::ChannelId;
 
 use super::reactor::Reactor;
 use super::socket::Socket;
@@ -15,18 +17,34 @@ use super::work::{CALL, NAME, SLOT};
 #[derive(Debug)]
 pub(super) struct Listing {
     waiting: Waiting,
-    asked: List,
-    /// The slot to look at next.
+    /// The slot or the channel to look at next.
     next: usize,
-    page: Page,
+    made: Made,
+}
+
+/// A list that is asked for, and as much as was found of it.
+#[derive(Debug)]
+enum Made {
+    Connections(List, Page),
+    Channels(ChannelList, ChannelPage),
 }
 
 impl<S: Socket> Reactor<S> {
     /// Begins a list for a connection, which waits for it.
-    pub(super) fn begin_listing(&mut self, index: usize, head: &Head<'_>, asked: List, goes_on: bool) {
+    pub(super) fn begin_listing(&mut self, index: usize, head: &Head<'_>, asked: Wanted, goes_on: bool) {
         let waiting = self.begin_waiting(index, head, goes_on);
-        let next = asked.after.map_or(0, |id| id.slot() + 1);
-        self.listings.push_back(Listing { waiting, asked, next, page: Page::default() });
+        let (next, made) = match asked {
+            Wanted::Connections(list) => {
+                (list.after.map_or(0, |id| id.slot() + 1), Made::Connections(list, Page::default()))
+            }
+            Wanted::Channels(list) => {
+                let next = list
+                    .after
+                    .map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
+                (next, Made::Channels(list, ChannelPage::default()))
+            }
+        };
+        self.listings.push_back(Listing { waiting, next, made });
     }
 
     /// Goes on with the lists, one after the other, as far as the turn goes.
@@ -36,7 +54,11 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             if self.look_for(&mut listing) {
-                self.answer_waiting(listing.waiting, &admin::page(&listing.page));
+                let response = match listing.made {
+                    Made::Connections(_, page) => admin::page(&page),
+                    Made::Channels(_, page) => admin::page(&page),
+                };
+                self.answer_waiting(listing.waiting, &response);
             } else {
                 // The others have a turn as well.
                 self.listings.push_back(listing);
@@ -46,29 +68,57 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Looks at further slots. False: the rest is for the next turn.
-    fn look_for(&mut self, listing: &mut Listing) -> bool {
-        let Listing { asked, next, page, .. } = listing;
-        while *next < self.connections.used {
+    /// Looks at further slots, or channels. False: the rest is for the next turn.
+    fn look_for(&mut self, Listing { next, made, .. }: &mut Listing) -> bool {
+        let places = match made {
+            Made::Connections(..) => self.connections.used,
+            Made::Channels(..) => self.channels.places(),
+        };
+        while *next < places {
             if self.work.is_part_used() {
                 return false;
             }
             self.work.charge(WorkKind::Listing, SLOT);
-            let index = *next;
+            let place = *next;
             *next += 1;
-            let Some(slot) =
-                self.connections.slots.get(index).filter(|slot| self.matches(slot, &asked.filter))
-            else {
-                continue;
+            let is_over = match made {
+                Made::Connections(asked, page) => self.look_at_slot(place, asked, page),
+                Made::Channels(asked, page) => self.look_at_channel(place, asked, page),
             };
-            if page.connections.len() == asked.limit {
-                page.next = page.connections.last().map(|last| last.id.clone());
+            if is_over {
                 return true;
             }
-            let info = self.info(index, slot);
-            self.work.charge(WorkKind::Listing, CALL + info.channels.len() as u64 * NAME);
-            page.connections.push(info);
         }
         true
+    }
+
+    /// Lists the connection in this slot, if it is one of those. True: the page is full, and there are more.
+    fn look_at_slot(&mut self, index: usize, asked: &List, page: &mut Page) -> bool {
+        let slot = self.connections.slots.get(index).filter(|slot| self.matches(slot, &asked.filter));
+        let Some(slot) = slot else { return false };
+        if page.connections.len() == asked.limit {
+            page.next = page.connections.last().map(|last| last.id.clone());
+            return true;
+        }
+        let info = self.info(index, slot);
+        self.work.charge(WorkKind::Listing, CALL + info.channels.len() as u64 * NAME);
+        page.connections.push(info);
+        false
+    }
+
+    /// The same for the channel in this place.
+    fn look_at_channel(&mut self, place: usize, asked: &ChannelList, page: &mut ChannelPage) -> bool {
+        let id = ChannelId(place as u32);
+        if !self.channels.try_get(id).is_some_and(|channel| channel.name.starts_with(&asked.prefix)) {
+            return false;
+        }
+        if page.channels.len() == asked.limit {
+            page.next = Some(page.last);
+            return true;
+        }
+        self.work.charge(WorkKind::Listing, CALL);
+        page.channels.push(self.channel_info(id));
+        page.last = place as u64;
+        false
     }
 }

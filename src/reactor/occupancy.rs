@@ -84,6 +84,23 @@ impl<S: Socket> Reactor<S> {
         true
     }
 
+    /// Lets a channel forget what was published there, and begin another life. False: not now, as something is on its
+    /// way to subscribers.
+    pub(super) fn begin_anew(&mut self, id: ChannelId) -> bool {
+        let next = self.channels.get(id).log().next_offset();
+        if self.has_pending() || !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
+            return false;
+        }
+        if self.channels.try_get(id).is_none() {
+            // Saving the rests of frames has cost it its last subscriber.
+            return false;
+        }
+        let name = self.channels.get(id).name.clone();
+        let Some(epoch) = self.shared.begin_anew(&name, next, self.now.unix_us) else { return false };
+        self.channels.begin_anew(id, epoch, self.now.mono_us);
+        true
+    }
+
     /// Gives up what channels have kept for as long as they are to. It is gone at its time whether this was there or
     /// not; this gives the memory back.
     pub(super) fn expire(&mut self) {

@@ -166,6 +166,8 @@ pub(super) struct WalkState {
 pub(super) struct Exit {
     pub draining: Option<super::drain::Drain>,
     pub handover: Option<super::drain::Handover>,
+    /// Nothing is written into `state_file` (any more).
+    pub leaves_state: bool,
 }
 
 /// The encoder of the forms, as the configuration wants it.

@@ -1,5 +1,8 @@
 //! The state that other threads share with the reactor: the inbox, and what they may look at.
 
+mod publishing;
+mod repetitions;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +10,7 @@ use crate::config::Config;
 use crate::endpoint::{ConnId, Decision, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
+use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
@@ -15,6 +19,9 @@ use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
 use super::user_commands::UserCommand;
+use repetitions::Repetitions;
+
+pub use publishing::{Batch, Item};
 
 /// A request of another thread to the reactor.
 #[derive(Debug)]
@@ -141,6 +148,8 @@ struct Inbox {
     bytes: usize,
     directory: Directory,
     next_receipt: u64,
+    /// The publications of each idempotency key.
+    repetitions: Repetitions,
     stopped: bool,
 }
 
@@ -187,6 +196,7 @@ impl Shared {
                 bytes: 0,
                 directory: Directory::new(config.channels_max, unix_us),
                 next_receipt: 1,
+                repetitions: Repetitions::default(),
                 stopped: false,
             }),
             has_news: AtomicBool::new(false),
@@ -201,43 +211,10 @@ impl Shared {
         }
     }
 
-    /// Puts a publication on its way to a channel (None: the default one) and says where it will stand.
-    ///
-    /// The place is given out under the same lock that orders the inbox, so the log's order is the order of
-    /// the receipts, whichever threads push.
-    pub fn publish(
-        &self,
-        channel: Option<&str>,
-        publication: Publication,
-        unix_us: u64,
-        wake: Wake,
-    ) -> Result<Receipt, PushError> {
-        let bytes = publication.plain_frame().len();
-        // A publication that never fits is another error than one that doesn't fit for now.
-        for (max, setting) in [(self.log_bytes, "log_bytes"), (self.bytes_max, "inbox_bytes_max")] {
-            if bytes > max {
-                return Err(PushError::TooLarge { bytes, max, setting });
-            }
-        }
-        let mut inbox = lock(&self.inbox);
-        self.admit(&inbox, bytes)?;
-        let placed = inbox.directory.publish(channel, unix_us);
-        // A refusal is counted as well.
-        self.has_news.store(true, Ordering::Release);
-        let (place, forgotten) = placed?;
-        let id = inbox.next_receipt;
-        inbox.next_receipt += 1;
-        let receipt = Receipt { channel: place.name, epoch: place.epoch, offset: place.next_offset, id };
-        let publication = Command::Publish { receipt: receipt.clone(), publication };
-        // One command more than there may be, at the most: the next one finds the inbox full.
-        self.put(inbox, forgotten.map(Command::Forget).into_iter().chain([publication]), wake);
-        Ok(receipt)
-    }
-
     /// Puts a command that is not a publication into the inbox.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
-        self.admit(&inbox, command.bytes())?;
+        self.admit(&inbox, 1, command.bytes())?;
         self.put(inbox, [command], Wake::Yes);
         Ok(())
     }
@@ -252,10 +229,10 @@ impl Shared {
         (self.wake)();
     }
 
-    fn admit(&self, inbox: &Inbox, bytes: usize) -> Result<(), PushError> {
+    fn admit(&self, inbox: &Inbox, commands: usize, bytes: usize) -> Result<(), PushError> {
         if inbox.stopped {
             Err(PushError::Stopped)
-        } else if inbox.commands.len() >= self.commands_max
+        } else if inbox.commands.len() + commands > self.commands_max
             || inbox.bytes.saturating_add(bytes) > self.bytes_max
         {
             Err(PushError::InboxFull)
@@ -322,6 +299,26 @@ impl Shared {
     /// For the reactor: nobody is subscribed to this channel, of which so much is logged.
     pub fn vacate(&self, channel: &str, epoch: u64, logged: Option<u64>) -> Vacated {
         lock(&self.inbox).directory.vacate(channel, epoch, logged)
+    }
+
+    /// For the reactor: the channels as a predecessor has left them, and the numbers that go on.
+    pub fn restore(&self, heads: impl Iterator<Item = Opened>, counters: Counters) {
+        let mut inbox = lock(&self.inbox);
+        heads.for_each(|head| inbox.directory.restore(head));
+        inbox.directory.no_epoch_before(counters.last_epoch);
+        inbox.next_receipt = inbox.next_receipt.max(counters.next_receipt);
+    }
+
+    /// For the reactor: the numbers that go on in a successor.
+    pub fn counters(&self) -> Counters {
+        let inbox = lock(&self.inbox);
+        Counters { next_receipt: inbox.next_receipt, last_epoch: inbox.directory.last_epoch() }
+    }
+
+    /// For the reactor: another life of a channel begins, of which so much is logged. None: something is on its way
+    /// there.
+    pub fn begin_anew(&self, channel: &str, logged: u64, unix_us: u64) -> Option<u64> {
+        lock(&self.inbox).directory.begin_anew(channel, logged, unix_us)
     }
 
     /// For the reactor: forgets the channel that has been idle longest, if it is `old` enough.

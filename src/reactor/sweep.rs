@@ -210,6 +210,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn forget_channels(&mut self) {
+        self.shared.expire_keys(self.now.unix_us);
         self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         self.expire();
         if self.forget_idle(self.config.flush_slice) {

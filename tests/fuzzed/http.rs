@@ -4,14 +4,17 @@ use std::path::Path;
 
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
+use wspush::endpoint::batch::Line;
+use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::users::{UserOutcome, is_user_name};
 use wspush::endpoint::{
-    ConnId, Control, Page, Receipt, Stats, admin as admin_api, push_request as push_body,
+    ChannelInfo, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
-use wspush::{Config, Delivery, Message, PushError, PushOptions};
+use wspush::push::{History, HistoryAsked, Publication};
+use wspush::{Config, Delivery, Message, PublishTerms, Published, PushError, PushOptions};
 
 use super::choice;
 
@@ -165,13 +168,47 @@ struct Fake {
 impl Control for Fake {
     fn publish(
         &mut self,
-        channel: Option<&str>,
+        channels: &[&str],
         message: Message<'_>,
-        _options: PushOptions,
-    ) -> Result<(Receipt, u32), PushError> {
+        terms: PublishTerms<'_>,
+    ) -> Result<Taken, PushError> {
+        assert!(!message.bytes().is_empty() && !channels.is_empty());
+        assert!(terms.idempotency_key.is_none_or(|key| (1..=128).contains(&key.len())));
+        if terms.if_offset == Some(1) {
+            return Err(PushError::OffsetDiffers { channel: channels[0].into(), epoch: 1, offset: 2 });
+        }
         self.changes += 1;
-        assert!(!message.bytes().is_empty());
-        Ok((Receipt { channel: channel.unwrap_or("broadcast").into(), epoch: 1, offset: 2, id: 3 }, 4))
+        let receipt = |name: &&str| Receipt { channel: (*name).into(), epoch: 1, offset: 2, id: 3 };
+        let receipts: Vec<Receipt> = channels.iter().map(receipt).collect();
+        let recipients = vec![None; receipts.len()];
+        Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
+    }
+    fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
+        assert!((1..=1_000).contains(&lines.len()) && key.is_none_or(|(key, _)| !key.is_empty()));
+        self.changes += 1;
+        let names = lines.iter().filter_map(|line| line.target.channel());
+        let receipts: Vec<Receipt> =
+            names.map(|name| Receipt { channel: name.into(), epoch: 1, offset: 2, id: 3 }).collect();
+        let recipients = vec![Some(1); receipts.len()];
+        Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
+    }
+    fn channel(&self, name: &str) -> Option<ChannelInfo> {
+        (name.len() > 1).then(|| ChannelInfo { channel: name.into(), ..ChannelInfo::default() })
+    }
+    fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
+        assert!((1..=1_000).contains(&asked.limit));
+        Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
+    }
+    fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
+        self.changes += 1;
+        (name != "busy").then_some(self.channel(name)).ok_or(PushError::InboxFull).transpose()
+    }
+    fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
+        assert!(!publication.payload().is_empty());
+        Ok(())
+    }
+    fn is_open(&self, conn: ConnId) -> bool {
+        conn.0.is_multiple_of(2)
     }
     fn send(&mut self, conn: ConnId, _message: Message<'_>, _options: PushOptions) -> Result<(), PushError> {
         self.changes += 1;
@@ -205,8 +242,12 @@ pub fn admin(data: &[u8]) {
         let passed = guard::check(&head, &Fence { token, is_unix: false });
         let response = match admin_api::answer(&head, body, passed, &mut host) {
             Answer::Now(response) => response,
-            Answer::List(list) => {
-                assert!((1..=1_000).contains(&list.limit) && token.is_none());
+            Answer::List(wanted) => {
+                let limit = match wanted {
+                    Wanted::Connections(list) => list.limit,
+                    Wanted::Channels(list) => list.limit,
+                };
+                assert!((1..=1_000).contains(&limit) && token.is_none());
                 admin_api::page(&Page::default())
             }
             Answer::User(request) => {
@@ -216,7 +257,7 @@ pub fn admin(data: &[u8]) {
         };
         assert!((200..600).contains(&response.status), "{}", response.status);
         assert!(host.changes <= 1);
-        assert!(response.status < 400 || host.changes == 0 || matches!(response.status, 404 | 503));
+        assert!(response.status < 400 || host.changes == 0 || matches!(response.status, 404 | 409 | 503));
         assert!(token.is_none() || host.changes == 0, "without a token");
         let mut out = Vec::new();
         response.write(&mut out, true, head.method == "HEAD");

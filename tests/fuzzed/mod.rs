@@ -22,7 +22,7 @@ pub use deflated::inflate;
 pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
-pub use positions::since;
+pub use positions::{since, state};
 pub use schedule::{connection, world};
 #[cfg(feature = "auth")]
 pub use token::token;
@@ -49,6 +49,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("multipart", multipart),
     ("push_request", push_request),
     ("since", since),
+    ("state", state),
     #[cfg(feature = "auth")]
     ("token", token),
     ("world", world),

@@ -35,14 +35,20 @@ impl NativeError {
     fn class(&self) -> Throw {
         match self {
             NativeError::Push(problem) => match problem {
-                PushError::Empty | PushError::NotUtf8 | PushError::BadChannel | PushError::BadUser => {
-                    Throw::Argument
-                }
+                PushError::Empty
+                | PushError::NotUtf8
+                | PushError::BadChannel
+                | PushError::BadUser
+                | PushError::TooMany { .. }
+                | PushError::BadTerms(_) => Throw::Argument,
                 PushError::InboxFull => Throw::InboxFull,
                 PushError::TooLarge { .. } => Throw::TooLarge,
                 PushError::TooManyChannels { .. } => Throw::TooManyChannels,
                 PushError::Stopped => Throw::Stopped,
-                PushError::NoSuchConnection | PushError::OutboxFull => Throw::Other,
+                PushError::NoSuchConnection
+                | PushError::OutboxFull
+                | PushError::KeyReused
+                | PushError::OffsetDiffers { .. } => Throw::Other,
             },
             NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
             NativeError::Start(StartError::Listen { .. }) => Throw::Listen,

@@ -12,7 +12,7 @@ use jni::{Env, EnvUnowned};
 use wspush::config::{Config, Layers};
 use wspush::endpoint::{ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
-use wspush::push::Message;
+use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
 
 use super::handler::{Callbacks, JavaHandler};
@@ -261,6 +261,26 @@ pub extern "system" fn Java_io_wspush_Native_subscribe<'l>(
     })
 }
 
+/// `void subscribeSince(long server, long conn, byte[] channel, byte[] since)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_subscribeSince<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    channel: JByteArray<'l>,
+    since: JByteArray<'l>,
+) {
+    fenced(env, |env| {
+        let (conn, channel, since) = (conn_id(conn)?, read_array(env, &channel)?, read_array(env, &since)?);
+        let channel = str::from_utf8(&channel).map_err(|_| PushError::BadChannel)?;
+        let since = str::from_utf8(&since).ok().and_then(|since| since.parse().ok()).ok_or(
+            NativeError::Argument("since is not one of E.O, head, earliest, last:N, time:UNIX_MS, latest"),
+        )?;
+        registry::with(server, |entry| Ok(entry.handle.subscribe_since(conn, channel, since)?))
+    })
+}
+
 /// `void drain(long server)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_drain<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
@@ -301,8 +321,8 @@ pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
         let Some(delivery) = registry::with(server, |entry| Ok(entry.handle.delivery(&receipt)))? else {
             return Ok(false);
         };
-        let counts =
-            [delivery.recipients, delivery.written, delivery.lagging, delivery.skipped, delivery.gone];
+        let Delivery { recipients, written, lagging, skipped, gone, recovered, .. } = delivery;
+        let counts = [recipients, written, lagging, skipped, gone, recovered];
         let times = [delivery.first_us, delivery.median_us, delivery.last_us];
         let times = times.map(|time| time.map_or(-1, u64::cast_signed));
         if numbers.is_null() {

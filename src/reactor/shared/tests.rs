@@ -5,7 +5,7 @@ use crate::push::{Message, PushOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
+pub(super) fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
     let wakes = Arc::new(AtomicUsize::new(0));
     let counter = wakes.clone();
     let wake = move || {
@@ -14,7 +14,7 @@ fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
     (Shared::new(config, 1_000, Box::new(wake)), wakes)
 }
 
-fn taken(shared: &Shared) -> News {
+pub(super) fn taken(shared: &Shared) -> News {
     shared.take(&mut Vec::new()).expect("there is something new")
 }
 

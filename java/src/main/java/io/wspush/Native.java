@@ -47,6 +47,8 @@ final class Native {
 
     static native void subscribe(long server, long conn, byte[] channel, boolean on);
 
+    static native void subscribeSince(long server, long conn, byte[] channel, byte[] since);
+
     static native void drain(long server);
 
     static native byte[] stats(long server);

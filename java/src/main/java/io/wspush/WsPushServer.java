@@ -329,6 +329,18 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Lets a connection receive a channel from there on. Nothing happens if it does already.
+     *
+     * @param conn the connection's id
+     * @param channel the channel
+     * @param since where it begins: behind a position {@code E.O} (the epoch and the offset of a {@link Receipt}), or
+     *     {@code head}, {@code earliest}, {@code last:N}, {@code time:UNIX_MS}, {@code latest}
+     */
+    public void subscribe(long conn, String channel, String since) {
+        Native.subscribeSince(id, conn, channel.getBytes(UTF_8), since.getBytes(UTF_8));
+    }
+
+    /**
      * Lets it receive the channel no more.
      *
      * @param conn the connection's id

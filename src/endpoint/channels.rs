@@ -1,0 +1,185 @@
+//! Channels in the admin API: which there are, how each stands, and what it has had.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::config::channel_name_ok;
+use crate::protocol::head::Head;
+use crate::protocol::response::{Refusal, Response};
+use crate::protocol::{envelope, json};
+use crate::push::{History, HistoryAsked, HistoryOrder, PushError, Since};
+
+use super::admin::{self, Answer};
+use super::control::{Control, Wanted};
+use super::query::{Others, Query};
+use super::requests::{self, PAGE_DEFAULT, PAGE_MAX};
+
+/// Bytes of publications on a page of a channel's history, or a single one that is larger: it bounds the time that the
+/// answer takes.
+const HISTORY_BYTES_MAX: usize = 256 << 10;
+const _: () = assert!(PAGE_MAX < 1 << 16, "a page of history is made in one turn");
+
+/// How a channel stands. Nothing in it changes with time alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChannelInfo {
+    /// Its name.
+    pub channel: Arc<str>,
+    /// Which life of it.
+    pub epoch: u64,
+    /// The offset of its newest publication; 0: none yet.
+    pub offset: u64,
+    /// The offset of the oldest one that it has; of the next one if it has none.
+    pub first: u64,
+    /// Bytes of those that it has, as frames.
+    pub bytes: u64,
+    /// Its subscribers.
+    pub subscribers: u32,
+}
+
+/// Which channels to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelList {
+    /// Those whose names begin so.
+    pub prefix: String,
+    /// Those behind this place.
+    pub after: Option<u64>,
+    /// So many at the most.
+    pub limit: usize,
+}
+
+/// A page of channels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChannelPage {
+    /// The channels.
+    pub channels: Vec<ChannelInfo>,
+    /// Pass this as `after` for the next page; None: that was all.
+    pub next: Option<u64>,
+    /// The place of the last one.
+    #[serde(skip)]
+    pub last: u64,
+}
+
+/// `GET /channels`.
+pub(super) fn list(head: &Head<'_>) -> Result<Answer, Refusal> {
+    let query = Query::read(head, requests::CHANNELS.query, Others::Refused)?;
+    Ok(Answer::List(Wanted::Channels(ChannelList {
+        prefix: query.text("prefix").unwrap_or_default().to_owned(),
+        after: query.number("after"),
+        limit: query.number("limit").unwrap_or(PAGE_DEFAULT) as usize,
+    })))
+}
+
+/// Answers a path behind `/channels/`: a name, in which anything that does not stand for itself is escaped, and perhaps
+/// `/history`.
+pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
+    let (name, of_history) = match path.strip_suffix("/history") {
+        Some(name) => (name, true),
+        None => (path, false),
+    };
+    let name: Cow<'_, str> = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    if !channel_name_ok(&name) {
+        return Err(PushError::BadChannel.into());
+    }
+    match (of_history, head.method) {
+        (true, "GET" | "HEAD") => history(&name, head, server),
+        (false, "GET" | "HEAD") => {
+            Query::read(head, requests::CHANNEL.query, Others::Refused)?;
+            Ok(admin::json(200, &server.channel(&name).ok_or_else(no_channel)?))
+        }
+        (true, "DELETE") => {
+            Query::read(head, requests::FORGET.query, Others::Refused)?;
+            match server.forget_history(&name).ok_or_else(no_channel)? {
+                Ok(info) => Ok(admin::json(200, &info)),
+                Err(_) => {
+                    let reason = "publications are on their way to subscribers; try again";
+                    Err(Refusal::fixed(503, reason).with_headers(&[("Retry-After", "1")]))
+                }
+            }
+        }
+        (true, _) => {
+            let reason = "this path takes GET, HEAD, DELETE";
+            Err(Refusal::fixed(405, reason).with_headers(&[("Allow", "GET, HEAD, DELETE")]))
+        }
+        (false, _) => Err(admin::takes(&requests::CHANNEL)),
+    }
+}
+
+fn no_channel() -> Refusal {
+    Refusal::fixed(404, "no such channel: it has neither subscribers nor publications")
+}
+
+fn history(name: &str, head: &Head<'_>, server: &dyn Control) -> Result<Response, Refusal> {
+    let query = Query::read(head, requests::HISTORY.query, Others::Refused)?;
+    let order = match query.text("reverse") {
+        Some("yes") => HistoryOrder::NewestFirst,
+        _ => HistoryOrder::OldestFirst,
+    };
+    let asked = HistoryAsked {
+        since: query.text("since").and_then(|text| text.parse().ok()).unwrap_or(Since::Earliest),
+        limit: query.number("limit").unwrap_or(PAGE_DEFAULT) as usize,
+        bytes_max: HISTORY_BYTES_MAX,
+        order,
+    };
+    let (info, history) = server.history(name, asked).ok_or_else(no_channel)?;
+    let mut body = Vec::new();
+    write(&info, &history, &mut body);
+    Ok(Response::json(200, body))
+}
+
+/// The inner object of the answer in `wspush.v1`, but that the epoch is a number; `missed` only where something is.
+fn write(info: &ChannelInfo, history: &History<'_>, out: &mut Vec<u8>) {
+    let number = |name: &str, number, out: &mut Vec<u8>| {
+        out.extend_from_slice(name.as_bytes());
+        json::push_number(number, out);
+    };
+    out.extend_from_slice(b"{\"channel\":");
+    json::push_string(info.channel.as_bytes(), out);
+    number(",\"epoch\":", info.epoch, out);
+    number(",\"offset\":", info.offset, out);
+    if let Some(gap) = history.missed {
+        number(",\"missed\":{\"from\":", gap.from, out);
+        number(",\"to\":", gap.to, out);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b",\"publications\":[");
+    for (n, past) in history.publications.iter().enumerate() {
+        out.extend_from_slice(if n == 0 { b"" } else { b"," });
+        number("{\"offset\":", past.offset, out);
+        number(",\"time_ms\":", past.unix_ms, out);
+        out.push(b',');
+        envelope::push_payload(past.kind.opcode(), &past.payload, out);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::push::{Gap, Kind, Past};
+
+    #[test]
+    fn a_page_of_history_to_the_letter() {
+        let info =
+            ChannelInfo { channel: "c".into(), epoch: 7, offset: 9, first: 8, bytes: 5, subscribers: 1 };
+        let past =
+            |offset, kind, payload: &'static [u8]| Past { offset, unix_ms: 5, kind, payload: payload.into() };
+        let publications = vec![past(8, Kind::Text, b"\"\n"), past(9, Kind::Binary, b"\xff")];
+        let history = History { publications, missed: Some(Gap { from: 3, to: 7 }) };
+        let mut out = Vec::new();
+        write(&info, &history, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            concat!(
+                r#"{"channel":"c","epoch":7,"offset":9,"missed":{"from":3,"to":7},"publications":["#,
+                r#"{"offset":8,"time_ms":5,"data":"\"\n"},{"offset":9,"time_ms":5,"base64":"/w=="}]}"#,
+                "\n"
+            )
+        );
+        let mut out = Vec::new();
+        write(&info, &History { publications: Vec::new(), missed: None }, &mut out);
+        assert_eq!(out, b"{\"channel\":\"c\",\"epoch\":7,\"offset\":9,\"publications\":[]}\n");
+    }
+}

@@ -1,0 +1,163 @@
+//! The admin API's pushes, and what they are answered.
+
+use serde::Serialize;
+
+use crate::protocol::head::Head;
+use crate::protocol::response::{Refusal, Response};
+use crate::push::{DEFAULT_NAME, Publication, PublishTerms, PushError, PushOptions, fingerprint};
+
+use super::control::{Control, Receipt, Taken};
+use super::push_request::{self, Pushed};
+use super::users::{UserAction, UserRequest};
+use super::{ConnId, admin, batch, requests};
+
+pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<admin::Answer, Refusal> {
+    let query = admin::query(head, &requests::PUSH)?;
+    let options = PushOptions::default().compress(query.text("compress") != Some("no"));
+    let channels: Vec<&str> = query.all("channel").collect();
+    let terms = PublishTerms {
+        options,
+        idempotency_key: query.text("idempotency_key"),
+        if_offset: query.number("if_offset"),
+    };
+    let (conn, user) = (query.number("conn").map(ConnId), query.text("user"));
+    let targets = [!channels.is_empty(), conn.is_some(), user.is_some()];
+    if targets.into_iter().filter(|&is_there| is_there).count() > 1 {
+        return Err(Refusal::fixed(400, "channel, conn and user exclude each other"));
+    }
+    if (conn.is_some() || user.is_some()) && (terms.idempotency_key.is_some() || terms.if_offset.is_some()) {
+        let reason = "idempotency_key and if_offset go with channels, not with conn and user";
+        return Err(Refusal::fixed(400, reason));
+    }
+    let pushed = push_request::read(head, body)?;
+    let response = match (conn, user) {
+        (Some(conn), _) => {
+            server.send(conn, pushed.message(), options)?;
+            let sent = Sent { conn: conn.to_string(), recipients: Some(1), taken_as: pushed.taken_as };
+            admin::json(200, &sent)
+        }
+        (None, Some(user)) => {
+            let publication = Publication::new(pushed.message(), options)?;
+            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            return Ok(admin::Answer::User(UserRequest::new(user, action)?));
+        }
+        (None, None) => publish(&channels, &pushed, terms, server)?,
+    };
+    Ok(response.into())
+}
+
+/// Publishes, to the default channel if none is named, and answers with the receipts.
+pub fn publish(
+    channels: &[&str],
+    pushed: &Pushed<'_>,
+    terms: PublishTerms<'_>,
+    server: &mut dyn Control,
+) -> Result<Response, Refusal> {
+    let named = if channels.is_empty() { &[DEFAULT_NAME] } else { channels };
+    let taken = match server.publish(named, pushed.message(), terms) {
+        Err(PushError::OffsetDiffers { channel, epoch, offset }) => {
+            let problem = PushError::OffsetDiffers { channel: channel.clone(), epoch, offset };
+            let error = problem.to_string();
+            return Ok(admin::json(409, &Differs { error, channel: &channel, epoch, offset }));
+        }
+        taken => taken?,
+    };
+    let about = About { duplicate: taken.published.duplicate, taken_as: pushed.taken_as };
+    let mut places: Vec<Place> = places(taken).collect();
+    match places.pop() {
+        Some(place) if channels.len() <= 1 => Ok(admin::json(200, &One { place, about })),
+        last => {
+            places.extend(last);
+            let publications = places.into_iter().map(Answer::Place).collect();
+            Ok(admin::json(200, &Several { publications, about }))
+        }
+    }
+}
+
+/// As [`push`], many publications at once: all of them, or none.
+pub(super) fn push_batch(
+    head: &Head<'_>,
+    body: &[u8],
+    server: &mut dyn Control,
+) -> Result<Response, Refusal> {
+    let query = admin::query(head, &requests::BATCH)?;
+    let lines = batch::read(head, body, server)?;
+    let conns: Vec<Option<ConnId>> = lines.iter().map(|line| line.target.conn()).collect();
+    let key = query.text("idempotency_key");
+    let taken = server.publish_batch(lines, key.map(|key| (key, fingerprint(&body))))?;
+    let about = About { duplicate: taken.published.duplicate, taken_as: None };
+    let mut places = places(taken);
+    let answers = conns.into_iter().filter_map(|conn| match conn {
+        None => places.next().map(Answer::Place),
+        Some(conn) => {
+            // Of a repetition nothing is sent.
+            let recipients = (!about.duplicate).then(|| u32::from(server.is_open(conn)));
+            Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, taken_as: None }))
+        }
+    });
+    Ok(admin::json(200, &Several { publications: answers.collect(), about }))
+}
+
+fn places(taken: Taken) -> impl Iterator<Item = Place> {
+    let Taken { published, recipients } = taken;
+    std::iter::zip(published.receipts, recipients).map(|(receipt, recipients)| Place { receipt, recipients })
+}
+
+/// Where one publication stands.
+#[derive(Serialize)]
+struct Place {
+    #[serde(flatten)]
+    receipt: Receipt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<u32>,
+}
+
+/// The answer to one of several.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Place(Place),
+    Sent(Sent),
+}
+
+#[derive(Serialize)]
+struct One {
+    #[serde(flatten)]
+    place: Place,
+    #[serde(flatten)]
+    about: About,
+}
+
+#[derive(Serialize)]
+struct Several {
+    publications: Vec<Answer>,
+    #[serde(flatten)]
+    about: About,
+}
+
+#[derive(Serialize)]
+struct About {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+    /// The part of the body that was pushed, where that is not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_as: Option<&'static str>,
+}
+
+/// The position of a channel, for whoever expected another.
+#[derive(Serialize)]
+struct Differs<'a> {
+    error: String,
+    channel: &'a str,
+    epoch: u64,
+    offset: u64,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    conn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_as: Option<&'static str>,
+}

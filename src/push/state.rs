@@ -1,0 +1,295 @@
+//! The state that a server keeps for its successor: all logs, each under its epoch.
+//!
+//! ```text
+//! "wspushSF"  version u32  flags u32  body length u64  SHA-1 (20 bytes, of the body and of what is before it here)
+//! body:        next receipt u64, last epoch u64, then the channels, then a zero byte
+//! channel:     name length u8, name, epoch u64, first offset u64, publications u32, and these
+//! publication: milliseconds since 1970 u64, kind u8 (0 text, 1 bytes), length u32, payload
+//! ```
+//!
+//! Numbers are little-endian. A file that is not just so is refused as a whole: its reader begins anew, under new
+//! epochs.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use sha1_smol::Sha1;
+
+use super::budget::Room;
+use super::channel::Channel;
+use super::channels::{ChannelId, Channels, DEFAULT, FIRST_OFFSET};
+use super::form::Encoded;
+use super::message::{Kind, Message};
+use super::place::Place;
+use crate::limits::CHANNEL_NAME_BYTES_MAX;
+
+#[cfg(test)]
+mod tests;
+
+const MAGIC: [u8; 8] = *b"wspushSF";
+const VERSION: u32 = 1;
+/// Bytes of the header.
+pub const HEADER_BYTES: usize = 44;
+const DIGEST_AT: usize = 24;
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Why a file is not taken.
+#[derive(Debug)]
+pub enum StateError {
+    /// It is something else.
+    Foreign,
+    /// It was written by another wspush, in a way that this one doesn't know.
+    Version(u32),
+    /// Something is missing, or was changed.
+    Torn,
+    /// It can't be read.
+    Io(io::Error),
+}
+
+/// Numbers that go on where they stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The next publication's receipt.
+    pub next_receipt: u64,
+    /// The newest epoch that was given to a channel.
+    pub last_epoch: u64,
+}
+
+/// The outcome of a load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Numbers that go on.
+    pub counters: Counters,
+    /// Publications that are here again.
+    pub publications: u64,
+    /// Channels for which there was no room.
+    pub channels_dropped: u64,
+}
+
+/// Writes a state, channel by channel.
+pub struct StateWriter<W> {
+    out: Hashed<W>,
+}
+
+struct Hashed<W> {
+    to: W,
+    sha: Sha1,
+    bytes: u64,
+}
+
+impl<W: Write> Hashed<W> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sha.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.to.write_all(bytes)
+    }
+}
+
+impl<W: Write> StateWriter<W> {
+    /// Begins a state in `to`, with room for the header.
+    pub fn begin(mut to: W, counters: Counters) -> io::Result<StateWriter<W>> {
+        to.write_all(&[0; HEADER_BYTES])?;
+        let mut out = Hashed { to, sha: Sha1::new(), bytes: 0 };
+        out.put(&counters.next_receipt.to_le_bytes())?;
+        out.put(&counters.last_epoch.to_le_bytes())?;
+        Ok(StateWriter { out })
+    }
+
+    /// Adds a channel.
+    pub fn channel(&mut self, channel: &Channel) -> io::Result<()> {
+        let (log, out) = (channel.log(), &mut self.out);
+        out.put(&[channel.name.len() as u8])?;
+        out.put(channel.name.as_bytes())?;
+        out.put(&channel.epoch.to_le_bytes())?;
+        out.put(&log.first_offset().to_le_bytes())?;
+        out.put(&(log.publications() as u32).to_le_bytes())?;
+        for offset in log.first_offset()..log.next_offset() {
+            let past = channel.past(offset);
+            out.put(&past.unix_ms.to_le_bytes())?;
+            out.put(&[u8::from(past.kind == Kind::Binary)])?;
+            out.put(&(past.payload.len() as u32).to_le_bytes())?;
+            out.put(&past.payload)?;
+        }
+        Ok(())
+    }
+
+    /// Ends it; the header is to be written over the room for it, last of all.
+    pub fn end(mut self) -> io::Result<(W, [u8; HEADER_BYTES])> {
+        self.out.put(&[0])?;
+        Ok((self.out.to, header(self.out.bytes, self.out.sha)))
+    }
+}
+
+fn header(body_bytes: u64, mut sha: Sha1) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    header[16..DIGEST_AT].copy_from_slice(&body_bytes.to_le_bytes());
+    sha.update(&header[..DIGEST_AT]);
+    header[DIGEST_AT..].copy_from_slice(&sha.digest().bytes());
+    header
+}
+
+/// A body with the header that belongs to it, for tests.
+#[doc(hidden)]
+pub fn seal(body: &[u8]) -> Vec<u8> {
+    let mut sha = Sha1::new();
+    sha.update(body);
+    [&header(body.len() as u64, sha)[..], body].concat()
+}
+
+/// Holds a whole file against its header.
+///
+/// # Errors
+/// It is not what its header says.
+pub fn verify(mut input: impl Read) -> Result<(), StateError> {
+    let mut header = [0; HEADER_BYTES];
+    input.read_exact(&mut header).map_err(short)?;
+    if header[..8] != MAGIC {
+        return Err(StateError::Foreign);
+    }
+    let version = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+    if version != VERSION {
+        return Err(StateError::Version(version));
+    }
+    let (mut sha, mut bytes) = (Sha1::new(), 0u64);
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match input.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => {
+                sha.update(&piece[..n]);
+                bytes += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StateError::Io(error)),
+        }
+    }
+    sha.update(&header[..DIGEST_AT]);
+    let is_whole = header[16..DIGEST_AT] == bytes.to_le_bytes() && header[12..16] == [0; 4];
+    if is_whole && header[DIGEST_AT..] == sha.digest().bytes() { Ok(()) } else { Err(StateError::Torn) }
+}
+
+/// The terms on which a state is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whether a channel may have this name.
+    pub is_name: fn(&str) -> bool,
+    /// Channels that there may be.
+    pub channels_max: usize,
+    /// The reactor's clock, in microseconds.
+    pub now_us: u64,
+}
+
+/// Reads a file that was [verified](verify) into channels of which there is nothing yet but the default one. Where they
+/// have no room they give up the oldest first.
+///
+/// # Errors
+/// It is not what it should be; the channels are of no use then.
+pub fn load(input: impl Read, channels: &mut Channels, terms: Terms) -> Result<Loaded, StateError> {
+    let mut input = Input(input);
+    input.bytes::<HEADER_BYTES>()?;
+    let counters = Counters { next_receipt: input.u64()?, last_epoch: input.u64()? };
+    let mut loaded = Loaded { counters, ..Loaded::default() };
+    let mut payload = Vec::new();
+    loop {
+        let [name_bytes] = input.bytes()?;
+        if name_bytes == 0 {
+            return Ok(loaded);
+        }
+        input.fill(usize::from(name_bytes), &mut payload)?;
+        let name = str::from_utf8(&payload).ok().filter(|name| (terms.is_name)(name));
+        let name: Arc<str> = Arc::from(name.ok_or(StateError::Torn)?);
+        let (epoch, first) = (input.u64()?, input.u64()?);
+        let count = u64::from(u32::from_le_bytes(input.bytes()?));
+        let is_new = channels.find(&name).is_none_or(|id| id == DEFAULT && channels.is_unused(id));
+        if !is_new || first < FIRST_OFFSET || first.checked_add(count).is_none() {
+            return Err(StateError::Torn);
+        }
+        let has_room = channels.len() < terms.channels_max || channels.find(&name).is_some();
+        let id = has_room.then(|| channels.open_at(&name, epoch, first, terms.now_us / 1000));
+        loaded.channels_dropped += u64::from(id.is_none());
+        for offset in first..first + count {
+            let unix_ms = input.u64()?;
+            let frame = input.frame(&mut payload)?;
+            if let Some(id) = id {
+                channels.put_back(id, &frame, Place { offset, receipt: 0, now_us: terms.now_us, unix_ms });
+            }
+        }
+        loaded.publications += id.map_or(0, |id| channels.get(id).log().publications() as u64);
+    }
+}
+
+impl Channels {
+    /// Appends a publication of another process.
+    fn put_back(&mut self, id: ChannelId, frame: &[u8], place: Place) {
+        if frame.len() > self.get(id).log().bytes_max() {
+            // Nothing before it is of use any more: offsets have no holes.
+            let (name, epoch) = (self.get(id).name.clone(), self.get(id).epoch);
+            self.open_at(&name, epoch, place.offset + 1, place.now_us / 1000);
+            return;
+        }
+        let encoded = Encoded::plain(frame);
+        while let Room::AfterHalving(largest) = self.room_for(id, encoded.lens()) {
+            self.give_up_half(largest, place.now_us);
+        }
+        self.append(id, &encoded, place);
+    }
+}
+
+/// The rest of a file.
+struct Input<R>(R);
+
+impl<R: Read> Input<R> {
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N], StateError> {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes).map_err(short)?;
+        Ok(bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, StateError> {
+        self.bytes().map(u64::from_le_bytes)
+    }
+
+    /// A publication's plain frame.
+    fn frame(&mut self, payload: &mut Vec<u8>) -> Result<Vec<u8>, StateError> {
+        let [kind] = self.bytes()?;
+        let len = u32::from_le_bytes(self.bytes()?) as usize;
+        self.fill(len, payload)?;
+        let message = match (kind, str::from_utf8(payload)) {
+            (0, Ok(text)) if len > 0 => Message::Text(text),
+            (1, _) if len > 0 => Message::Binary(payload),
+            _ => return Err(StateError::Torn),
+        };
+        Ok(message.to_frame())
+    }
+
+    /// So many bytes in place of what is in `out`, which grows with what is really there.
+    fn fill(&mut self, len: usize, out: &mut Vec<u8>) -> Result<(), StateError> {
+        out.clear();
+        let read = (&mut self.0).take(len as u64).read_to_end(out).map_err(StateError::Io)?;
+        if read == len { Ok(()) } else { Err(StateError::Torn) }
+    }
+}
+
+fn short(error: io::Error) -> StateError {
+    if error.kind() == io::ErrorKind::UnexpectedEof { StateError::Torn } else { StateError::Io(error) }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateError::Foreign => f.write_str("it is no state file of wspush"),
+            StateError::Version(version) => {
+                write!(f, "it is of version {version}, and this wspush reads version {VERSION}")
+            }
+            StateError::Torn => {
+                f.write_str("it is torn: its length or its checksum is not what its header says")
+            }
+            StateError::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+const _: () = assert!(CHANNEL_NAME_BYTES_MAX <= u8::MAX as usize);

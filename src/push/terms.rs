@@ -1,0 +1,81 @@
+//! On which terms something is published.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::options::PushOptions;
+use super::push_error::PushError;
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+
+/// On which terms a publication is taken, and how it is pushed. The default is what a plain publish does.
+///
+/// ```
+/// use wspush::PublishTerms;
+///
+/// // However often it is asked for, it is published once; and only if nothing came after publication 41.
+/// let terms = PublishTerms::default().idempotency_key("order-17").if_offset(41);
+/// assert_eq!(terms.if_offset, Some(41));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublishTerms<'a> {
+    /// How it is pushed.
+    pub options: PushOptions,
+    /// A repetition of this key within five minutes, with the same message to the same channels, gets the first receipt
+    /// again, and nothing is published.
+    pub idempotency_key: Option<&'a str>,
+    /// It is taken if this is the offset of the newest publication of the channel, or of each of them; 0: none yet.
+    pub if_offset: Option<u64>,
+}
+
+impl<'a> PublishTerms<'a> {
+    /// The terms with these options.
+    #[must_use]
+    pub fn options(self, options: PushOptions) -> PublishTerms<'a> {
+        PublishTerms { options, ..self }
+    }
+
+    /// The terms with this idempotency key, of 1 to 128 bytes.
+    #[must_use]
+    pub fn idempotency_key(self, key: &'a str) -> PublishTerms<'a> {
+        PublishTerms { idempotency_key: Some(key), ..self }
+    }
+
+    /// The terms with this newest offset.
+    #[must_use]
+    pub fn if_offset(self, offset: u64) -> PublishTerms<'a> {
+        PublishTerms { if_offset: Some(offset), ..self }
+    }
+
+    /// Whether they can be kept.
+    ///
+    /// # Errors
+    /// [`PushError::BadTerms`]
+    pub(crate) fn check(&self) -> Result<(), PushError> {
+        let fits = |key: &str| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len());
+        match self.idempotency_key {
+            Some(key) if !fits(key) => Err(PushError::BadTerms("an idempotency key has 1 to 128 bytes")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A number by which a repetition is known from something else under the same key.
+pub fn fingerprint(asked: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    asked.hash(&mut hasher);
+    hasher.finish()
+}
+
+const _: () = assert!(IDEMPOTENCY_KEY_BYTES_MAX == 128, "the error says so");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_its_bounds() {
+        let check = |len| PublishTerms::default().idempotency_key(&"k".repeat(len)).check().is_ok();
+        assert_eq!([0, 1, 128, 129].map(check), [false, true, true, false]);
+        assert!(PublishTerms::default().check().is_ok());
+    }
+}

@@ -1,0 +1,157 @@
+//! `state_file`: what was published outlives the process, once, and only if it ended in good order.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::daemon::{Daemon, WebSocket};
+
+/// A folder of its own, gone when the test is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("wspush-state-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    fn start(&self, more: &[&str]) -> Daemon {
+        let file = self.file();
+        Daemon::start(&[&["--channels", "*", "--state-file", file.to_str().expect("text")], more].concat())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).expect("the folder");
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn end(mut daemon: Daemon) -> String {
+    daemon.signal("TERM");
+    assert!(daemon.wait_exit().success());
+    daemon.log()
+}
+
+fn history(daemon: &Daemon, channel: &str, query: &str) -> Value {
+    daemon.ask("GET", &format!("/channels/{channel}/history{query}"), &[], b"").json()
+}
+
+fn offsets(history: &Value) -> Vec<u64> {
+    let publications = history["publications"].as_array().expect("publications");
+    publications.iter().map(|publication| publication["offset"].as_u64().expect("an offset")).collect()
+}
+
+#[test]
+fn offsets_epochs_and_receipts_go_on() {
+    let folder = Folder::new("on");
+    let daemon = folder.start(&["--log-publications", "8"]);
+    let mut client = WebSocket::open_at(&daemon, "/ws?channel=news");
+    for n in 1..=11 {
+        daemon.push_to("/push?channel=news", &n.to_string());
+    }
+    let bytes = [("Content-Type", "application/octet-stream")];
+    let last = daemon.ask("POST", "/push?channel=news", &bytes, b"\xff").json();
+    daemon.push("to everybody");
+    // The log holds eight: the rest comes in behind the flush.
+    (1..=13).for_each(|_| drop(client.frame()));
+    let (before, all) = (history(&daemon, "news", ""), history(&daemon, "broadcast", ""));
+    drop(client);
+    let log = end(daemon);
+    assert!(log.contains("event=state_saved") && folder.names() == ["state"], "{log}");
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(folder.file()).expect("a file"));
+    assert_eq!(mode & 0o777, 0o600);
+
+    let daemon = folder.start(&["--log-publications", "8"]);
+    let loaded = daemon.wait_event("state_loaded");
+    assert!(loaded.contains("channels=2 publications=9 channels_dropped=0"), "{loaded}");
+    assert!(folder.names().is_empty(), "it is taken over once");
+    assert_eq!((history(&daemon, "news", ""), history(&daemon, "broadcast", "")), (before, all));
+    // Nothing is lost to whoever comes back.
+    let since = format!("?since={}.9", last["epoch"]);
+    assert_eq!(offsets(&history(&daemon, "news", &since)), [10, 11, 12]);
+    assert_eq!(history(&daemon, "news", &since).get("missed"), None);
+    let target = format!("/ws?channel=news&since={}.9", last["epoch"]);
+    let mut client = WebSocket::open_at(&daemon, &target);
+    assert_eq!(
+        (client.text(), client.text(), client.frame().payload),
+        ("10".into(), "11".into(), b"\xff".to_vec())
+    );
+    let next = daemon.push_to("/push?channel=news", "next");
+    assert_eq!(client.text(), "next");
+    assert_eq!((&next["epoch"], &next["offset"], &next["receipt"]), (&last["epoch"], &13.into(), &14.into()));
+    assert_eq!(daemon.push("next")["offset"], 2);
+    assert_eq!(client.text(), "next");
+    daemon.push_to("/push?channel=news&if_offset=13", "live");
+    assert_eq!(client.text(), "live");
+    let new = daemon.push_to("/push?channel=new", "x");
+    assert!(new["epoch"].as_u64() > last["epoch"].as_u64());
+}
+
+#[test]
+fn who_dies_leaves_nothing_and_begins_anew() {
+    let folder = Folder::new("kill");
+    let daemon = folder.start(&[]);
+    let first = daemon.push_to("/push?channel=news", "1");
+    end(daemon);
+    let mut daemon = folder.start(&[]);
+    daemon.push_to("/push?channel=news", "2");
+    daemon.signal("KILL");
+    daemon.wait_exit();
+    let daemon = folder.start(&[]);
+    daemon.wait_event("no_state");
+    assert_eq!(daemon.ask("GET", "/channels/news", &[], b"").status, 404);
+    let again = daemon.push_to("/push?channel=news", "3");
+    assert!(again["epoch"].as_u64() > first["epoch"].as_u64() && again["offset"] == 1, "{again}");
+}
+
+#[test]
+fn what_is_no_state_of_ours_is_refused() {
+    let folder = Folder::new("refused");
+    let daemon = folder.start(&[]);
+    let first = daemon.push_to("/push?channel=news", "1");
+    end(daemon);
+    let good = std::fs::read(folder.file()).expect("a state");
+    let mut flipped = good.clone();
+    *flipped.last_mut().expect("bytes") ^= 1;
+    let mut newer = good.clone();
+    newer[8] = 99;
+    for (bytes, expected) in [(&flipped[..], "torn"), (&good[..30], "torn"), (&newer[..], "version 99")] {
+        std::fs::write(folder.file(), bytes).expect("a file");
+        let daemon = folder.start(&[]);
+        let refused = daemon.wait_event("state_refused");
+        assert!(refused.contains(expected), "{refused}");
+        let anew = daemon.push_to("/push?channel=news", "1");
+        assert!(anew["epoch"].as_u64() > first["epoch"].as_u64() && anew["offset"] == 1, "{anew}");
+        let log = end(daemon);
+        assert!(log.contains("event=state_saved"), "{log}");
+    }
+    // Another program's file is not overwritten.
+    std::fs::write(folder.file(), "root:x:0:0\n".repeat(10)).expect("a file");
+    let daemon = folder.start(&[]);
+    assert!(daemon.wait_event("state_refused").contains("no state file of wspush"));
+    daemon.push("x");
+    assert!(!end(daemon).contains("event=state_saved"));
+    assert!(std::fs::read(folder.file()).expect("still there").starts_with(b"root:"));
+}
+
+#[test]
+fn a_place_where_nothing_can_be_written_is_said() {
+    let folder = Folder::new("nowhere");
+    let file = folder.0.join("no/state");
+    let daemon = Daemon::start(&["--state-file", file.to_str().expect("text")]);
+    daemon.push("x");
+    let log = end(daemon);
+    assert!(log.contains("event=state_not_saved"), "{log}");
+    assert!(!Path::new(&file).exists());
+}
