@@ -78,7 +78,10 @@ impl Ring {
 
     /// Evicts the publications before this offset.
     pub(super) fn evict_before(&mut self, first: u64) {
-        if self.form.is_envelope() && self.subscribers > 0 {
+        if self.subscribers == 0 {
+            // There is nobody to be told.
+            self.evicted = Evicted::default();
+        } else if self.form.is_envelope() {
             for offset in self.log.first_offset()..first.min(self.log.next_offset()) {
                 self.evicted.note(offset, self.log.start_of(offset));
             }

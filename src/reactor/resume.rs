@@ -145,7 +145,7 @@ impl<S: Socket> Reactor<S> {
                 self.count_backlog(index);
                 false
             }
-            // What it misses may have been told, and have filled the socket.
+            // It may have been told what it misses, and that may have filled the socket.
             Offered::Fallen if self.fallen(index, id) => {
                 !self.connections.slots[index].flags.any(Flags::BLOCKED) && self.catch_up(index, id)
             }

@@ -426,13 +426,9 @@ mod tests {
     fn the_deflated_form_is_for_the_largest_window() {
         let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
         let (plain, v1) = (Transport::WebSocket, Transport::V1);
-        for (transport, bits, form) in [
-            (plain, 15, Form::Deflated),
-            (plain, 14, Form::Plain),
-            (plain, 0, Form::Plain),
-            (v1, 15, Form::EnvelopeDeflated),
-            (v1, 14, Form::Envelope),
-        ] {
+        let plain = [(plain, 15, Form::Deflated), (plain, 14, Form::Plain), (plain, 0, Form::Plain)];
+        let v1 = [(v1, 15, Form::EnvelopeDeflated), (v1, 14, Form::Envelope)];
+        for (transport, bits, form) in plain.into_iter().chain(v1) {
             slot.speak(transport, bits);
             assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
         }
