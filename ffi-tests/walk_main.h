@@ -96,6 +96,7 @@ int main(void) {
   GIVES(WSPUSH_ESTOPPED, wspush_close(server, 1, 1000, NULL, 0));
   GIVES(WSPUSH_ESTOPPED, wspush_subscribe(server, 1, "c", 1));
   GIVES(WSPUSH_ESTOPPED, wspush_unsubscribe(server, 1, "c", 1));
+  GIVES(WSPUSH_ESTOPPED, wspush_subscribe_since(server, 1, "c", 1, "head", 4));
   GIVES(WSPUSH_ESTOPPED, wspush_server_start(server));
   GIVES(WSPUSH_ESTOPPED, wspush_server_poll(server, 0));
   MUST(wspush_server_free(server));

@@ -242,7 +242,7 @@ typedef struct wspush_delivery {
   size_t struct_size;
   /* The publication's offset in its channel. */
   uint64_t offset;
-  /* Subscribers at the time of the publication. */
+  /* Subscribers at the time of the publication, and those who have come back for it since. */
   uint64_t recipients;
   /* Subscribers for whom all its bytes have been handed to the kernel. */
   uint64_t written;
@@ -258,6 +258,8 @@ typedef struct wspush_delivery {
   int64_t median_us;
   /* Microseconds until nobody lagged any more; -1: somebody does. */
   int64_t last_us;
+  /* Those of the recipients who have come back for it, or came later and asked for what was there. */
+  uint64_t recovered;
 } wspush_delivery;
 
 #ifdef __cplusplus
@@ -437,6 +439,14 @@ wspush_status wspush_connect_add_channel(struct wspush_connect *connect,
                                          const char *channel,
                                          size_t channel_length);
 
+/* Says from where on it receives a channel, of those it is let in with or the default one (`broadcast`); `since` as in
+ * `wspush_subscribe_since`. Without this the client's own wish counts (`?since=`), or what is published from now on. */
+wspush_status wspush_connect_set_since(struct wspush_connect *connect,
+                                       const char *channel,
+                                       size_t channel_length,
+                                       const char *since,
+                                       size_t since_length);
+
 /* Whether it receives the default channel, what `wspush_broadcast` sends: it does, unless told otherwise by 0. */
 wspush_status wspush_connect_set_broadcast(struct wspush_connect *connect,
                                            int32_t broadcast);
@@ -473,6 +483,13 @@ wspush_status wspush_session_close(struct wspush_session *session,
 wspush_status wspush_session_subscribe(struct wspush_session *session,
                                        const char *channel,
                                        size_t channel_length);
+
+/* As `wspush_session_subscribe`, from there on; `since` as in `wspush_subscribe_since`. */
+wspush_status wspush_session_subscribe_since(struct wspush_session *session,
+                                             const char *channel,
+                                             size_t channel_length,
+                                             const char *since,
+                                             size_t since_length);
 
 /* Lets it receive the channel no more. */
 wspush_status wspush_session_unsubscribe(struct wspush_session *session,
@@ -548,12 +565,57 @@ wspush_status wspush_subscribe(const struct wspush_server *server,
                                const char *channel,
                                size_t channel_length);
 
+/* As `wspush_subscribe`, from there on: behind a position (`E.O`), or `head`, `earliest`, `last:N`, `time:UNIX_MS`,
+ * `latest`; anything else is `WSPUSH_EINVAL`. Nothing happens if it receives the channel already. A publication's
+ * position is its receipt's `epoch` and `offset`, both decimal, with a dot between them. */
+wspush_status wspush_subscribe_since(const struct wspush_server *server,
+                                     uint64_t conn,
+                                     const char *channel,
+                                     size_t channel_length,
+                                     const char *since,
+                                     size_t since_length);
+
 /* Lets it receive the channel no more, but for what this thread has published before; as `wspush_subscribe`
  * otherwise. */
 wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  uint64_t conn,
                                  const char *channel,
                                  size_t channel_length);
+
+/* Sends a message to all connections that a user has when its turn comes, behind what this thread has asked for
+ * before: to nobody if the user is away, since what is sent to a user is kept nowhere. A user is whom
+ * `wspush_connect_set_user` or a token names. As `wspush_send` otherwise; `WSPUSH_EINVAL`: a name that is empty, or
+ * longer than 256 bytes. */
+wspush_status wspush_publish_user(const struct wspush_server *server,
+                                  const char *user,
+                                  size_t user_length,
+                                  int32_t kind,
+                                  const void *data,
+                                  size_t length);
+
+/* Closes all connections that a user has when its turn comes, as `wspush_close` closes one; `WSPUSH_EINVAL` as for
+ * `wspush_publish_user`. */
+wspush_status wspush_disconnect_user(const struct wspush_server *server,
+                                     const char *user,
+                                     size_t user_length,
+                                     uint16_t code,
+                                     const char *reason,
+                                     size_t reason_length);
+
+/* Lets all connections that a user has when its turn comes receive a channel from then on, as `wspush_subscribe` lets
+ * one. One that comes later does not; `WSPUSH_EINVAL` as for `wspush_publish_user`. */
+wspush_status wspush_subscribe_user(const struct wspush_server *server,
+                                    const char *user,
+                                    size_t user_length,
+                                    const char *channel,
+                                    size_t channel_length);
+
+/* Lets them receive the channel no more; as `wspush_subscribe_user` otherwise. */
+wspush_status wspush_unsubscribe_user(const struct wspush_server *server,
+                                      const char *user,
+                                      size_t user_length,
+                                      const char *channel,
+                                      size_t channel_length);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

@@ -123,6 +123,9 @@ public:
   wspush_status try_send(uint64_t conn, Message m) const noexcept {
     return wspush_send(server_, conn, m.kind, m.data.data(), m.data.size());
   }
+  wspush_status try_publish_user(std::string_view user, Message m) const noexcept {
+    return wspush_publish_user(server_, user.data(), user.size(), m.kind, m.data.data(), m.data.size());
+  }
 
   wspush_receipt broadcast(Message message) const {
     wspush_receipt receipt = sized<wspush_receipt>();
@@ -135,6 +138,18 @@ public:
     return receipt;
   }
   void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
+  /// To all connections that a user has when its turn comes: to nobody if it is away.
+  void publish_user(std::string_view user, Message message) const { check(try_publish_user(user, message)); }
+  void disconnect_user(std::string_view user, uint16_t code = 1000, std::string_view reason = {}) const {
+    check(wspush_disconnect_user(server_, user.data(), user.size(), code, reason.data(), reason.size()));
+  }
+  /// All connections that it has when its turn comes; not those to come.
+  void subscribe_user(std::string_view user, std::string_view channel) const {
+    check(wspush_subscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
+  }
+  void unsubscribe_user(std::string_view user, std::string_view channel) const {
+    check(wspush_unsubscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
+  }
   void close(uint64_t conn, uint16_t code = 1000, std::string_view reason = {}) const {
     check(wspush_close(server_, conn, code, reason.data(), reason.size()));
   }
@@ -150,6 +165,10 @@ public:
   }
   void subscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_subscribe(server_, conn, channel.data(), channel.size()));
+  }
+  /// From there on: `E.O`, `head`, `earliest`, `last:N`, `time:UNIX_MS` or `latest`.
+  void subscribe(uint64_t conn, std::string_view channel, std::string_view since) const {
+    check(wspush_subscribe_since(server_, conn, channel.data(), channel.size(), since.data(), since.size()));
   }
   void unsubscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_unsubscribe(server_, conn, channel.data(), channel.size()));
@@ -237,6 +256,11 @@ public:
   Connect &channel(std::string_view name) {
     return done(wspush_connect_add_channel(connect_, name.data(), name.size()));
   }
+  /// From where on it receives a channel, or the default one (`broadcast`), whatever the client wants.
+  Connect &since(std::string_view channel, std::string_view since) {
+    return done(
+        wspush_connect_set_since(connect_, channel.data(), channel.size(), since.data(), since.size()));
+  }
   Connect &broadcast(bool wanted) { return done(wspush_connect_set_broadcast(connect_, wanted)); }
   Connect &protocol(std::string_view name) {
     return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
@@ -271,6 +295,10 @@ public:
   }
   void subscribe(std::string_view channel) {
     check(wspush_session_subscribe(session_, channel.data(), channel.size()));
+  }
+  /// From there on, as in `Server::subscribe`.
+  void subscribe(std::string_view channel, std::string_view since) {
+    check(wspush_session_subscribe_since(session_, channel.data(), channel.size(), since.data(), since.size()));
   }
   void unsubscribe(std::string_view channel) {
     check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));

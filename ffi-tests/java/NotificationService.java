@@ -81,6 +81,14 @@ final class NotificationService {
             Check.that(delivery.written() >= 1, "written " + delivery);
             Check.that(delivery.lastMicros().isPresent() && delivery.firstMicros().isPresent(), "times");
             Check.equal(delivery.recipients(), delivery.written() + delivery.skipped() + delivery.gone(), "a sum");
+            Client late = new Client(server, "/ws?since=last:1&channel=news.sport&since=last:2");
+            Check.equal("closing time", late.next(), "the newest broadcast");
+            Check.that(late.next().endsWith("sport") && late.next().endsWith("sport"), "two of the news");
+            Receipt newest = server.broadcast("and one more");
+            Check.equal("and one more", late.next(), "what comes behind");
+            Check.eventually("its delivery", () -> server.delivery(newest).isPresent());
+            Check.equal(0L, server.delivery(newest).orElseThrow().recovered(), "recovered");
+            late.close();
             Check.that(server.stats().publications() >= 2L * POSTERS * POSTS, server.stats().toString());
             faithful.close();
         } finally {

@@ -229,6 +229,24 @@ pub unsafe extern "C" fn wspush_connect_add_channel(
     })
 }
 
+/// Says from where on it receives a channel, of those it is let in with or the default one (`broadcast`); `since` as in
+/// `wspush_subscribe_since`. Without this the client's own wish counts (`?since=`), or what is published from now on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_set_since(
+    connect: *mut wspush_connect,
+    channel: *const c_char,
+    channel_length: usize,
+    since: *const c_char,
+    since_length: usize,
+) -> wspush_status {
+    call!(connect: current_mut, channel: text(channel_length), since: text(since_length) => {
+        let (channel, since) = (super::push::channel_name(channel)?.to_owned(), super::push::beginning(since)?);
+        connect.accept.since.retain(|(known, _)| *known != channel);
+        connect.accept.since.push((channel, since));
+        Ok(WSPUSH_OK)
+    })
+}
+
 /// Whether it receives the default channel, what `wspush_broadcast` sends: it does, unless told otherwise by 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_set_broadcast(

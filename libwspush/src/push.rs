@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void};
 use wspush::config::channel_name_ok;
 use wspush::endpoint::{Accept, ConnId, Decision, Receipt};
 use wspush::protocol::close::CloseCode;
-use wspush::push::{Message, PushError, PushOptions};
+use wspush::push::{Message, PushError, PushOptions, Since};
 
 use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
 use super::error::CallError;
@@ -73,6 +73,11 @@ fn conn_id(conn: u64) -> Result<ConnId, CallError> {
 /// A channel's name.
 pub(super) fn channel_name(name: &str) -> Result<&str, CallError> {
     if channel_name_ok(name) { Ok(name) } else { Err(PushError::BadChannel.into()) }
+}
+
+/// From where on a channel is received.
+pub(super) fn beginning(since: &str) -> Result<Since, CallError> {
+    since.parse().map_err(|why| CallError::new(WSPUSH_EINVAL, format!("since is {why}")))
 }
 
 fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
@@ -213,6 +218,24 @@ pub unsafe extern "C" fn wspush_subscribe(
 ) -> wspush_status {
     call!(server: server, channel: text(channel_length) => {
         server.handle.subscribe(conn_id(conn)?, channel)?;
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// As `wspush_subscribe`, from there on: behind a position (`E.O`), or `head`, `earliest`, `last:N`, `time:UNIX_MS`,
+/// `latest`; anything else is `WSPUSH_EINVAL`. Nothing happens if it receives the channel already. A publication's
+/// position is its receipt's `epoch` and `offset`, both decimal, with a dot between them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_subscribe_since(
+    server: *const wspush_server,
+    conn: u64,
+    channel: *const c_char,
+    channel_length: usize,
+    since: *const c_char,
+    since_length: usize,
+) -> wspush_status {
+    call!(server: server, channel: text(channel_length), since: text(since_length) => {
+        server.handle.subscribe_since(conn_id(conn)?, channel, beginning(since)?)?;
         Ok(WSPUSH_OK)
     })
 }

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void};
 use wspush::endpoint::Session;
 
 use super::error::CallError;
-use super::push::{channel_name, close_code, message, options};
+use super::push::{beginning, channel_name, close_code, message, options};
 use super::status::*;
 use super::text::wspush_str;
 
@@ -91,6 +91,21 @@ pub unsafe extern "C" fn wspush_session_subscribe(
 ) -> wspush_status {
     call!(session: current_mut, channel: text(channel_length) => {
         session.get().subscribe(channel_name(channel)?);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// As `wspush_session_subscribe`, from there on; `since` as in `wspush_subscribe_since`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_session_subscribe_since(
+    session: *mut wspush_session,
+    channel: *const c_char,
+    channel_length: usize,
+    since: *const c_char,
+    since_length: usize,
+) -> wspush_status {
+    call!(session: current_mut, channel: text(channel_length), since: text(since_length) => {
+        session.get().subscribe_since(channel_name(channel)?, beginning(since)?);
         Ok(WSPUSH_OK)
     })
 }

@@ -64,7 +64,7 @@ pub struct wspush_delivery {
     pub struct_size: usize,
     /// The publication's offset in its channel.
     pub offset: u64,
-    /// Subscribers at the time of the publication.
+    /// Subscribers at the time of the publication, and those who have come back for it since.
     pub recipients: u64,
     /// Subscribers for whom all its bytes have been handed to the kernel.
     pub written: u64,
@@ -80,6 +80,8 @@ pub struct wspush_delivery {
     pub median_us: i64,
     /// Microseconds until nobody lagged any more; -1: somebody does.
     pub last_us: i64,
+    /// Those of the recipients who have come back for it, or came later and asked for what was there.
+    pub recovered: u64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers.
@@ -143,6 +145,7 @@ pub unsafe extern "C" fn wspush_server_delivery(
             first_us: or_not_yet(now.first_us),
             median_us: or_not_yet(now.median_us),
             last_us: or_not_yet(now.last_us),
+            recovered: now.recovered.into(),
         });
         Ok(WSPUSH_OK)
     })

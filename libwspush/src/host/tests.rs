@@ -11,7 +11,7 @@ use wspush::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
 use wspush::protocol::close::CloseCode;
 use wspush::protocol::handshake::{Upgrade, check};
 use wspush::protocol::head::parse;
-use wspush::push::Message;
+use wspush::push::{Message, Position, Since};
 
 use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED, wspush_callbacks};
 use crate::connect::*;
@@ -83,6 +83,10 @@ unsafe extern "C" fn on_connect(user_data: *mut c_void, _: *mut wspush_server, c
         assert_eq!(wspush_connect_add_channel(connect, room, room_length), WSPUSH_OK);
         assert_eq!(wspush_connect_set_protocol(connect, name, name_length), WSPUSH_OK);
         assert_eq!(wspush_connect_set_broadcast(connect, 0), WSPUSH_OK);
+        for (since, since_length) in [c!("head"), c!("7.42")] {
+            let begin = wspush_connect_set_since(connect, room, room_length, since, since_length);
+            assert_eq!(begin, WSPUSH_OK);
+        }
         assert_eq!(wspush_connect_refuse(connect, 401, room, room_length), WSPUSH_OK);
         assert_eq!(wspush_connect_accept(connect), WSPUSH_OK);
         // All of it is still there, whatever was asked behind it.
@@ -103,6 +107,11 @@ unsafe extern "C" fn on_open(user_data: *mut c_void, _: *mut wspush_server, sess
         assert_eq!(wspush_session_id(session, &raw mut id), WSPUSH_OK);
         assert_eq!(wspush_session_subscribe(session, channel, channel_length), WSPUSH_OK);
         assert_eq!(wspush_session_unsubscribe(session, channel, channel_length), WSPUSH_OK);
+        let (since, since_length) = c!("last:2");
+        let begin = wspush_session_subscribe_since(session, channel, channel_length, since, since_length);
+        assert_eq!(begin, WSPUSH_OK);
+        let begin = wspush_session_subscribe_since(session, channel, channel_length, since, since_length - 1);
+        assert_eq!(begin, WSPUSH_EINVAL);
         seen.session = Some(session);
         seen.texts.push(read(&user));
         seen.id.set(id);
@@ -195,8 +204,8 @@ fn text_that_the_host_was_given_stays_while_its_callback_runs() {
         user: Some("name".to_owned()),
         broadcast: false,
         channels: vec!["room".to_owned()],
+        since: vec![("room".to_owned(), Since::Position(Position { epoch: 7, offset: 42 }))],
         protocol: Some("name".to_owned()),
-        ..Accept::default()
     };
     assert_eq!(ask(&mut host), Decision::Accept(accept));
     let said = ["Adé", "a b", "192.0.2.1:50000", "CN=ada,O=Example", "/ws", "secret"];
@@ -209,7 +218,7 @@ fn a_session_is_used_while_it_is_lent() {
     ask(&mut host);
     let (mut replies, mut actions) = (Vec::new(), Vec::new());
     host.on_open(&mut Session::new(ConnId(7), Some("Ada"), &mut replies, &mut actions));
-    assert_eq!(actions.len(), 3, "{actions:?}");
+    assert_eq!(actions.len(), 4, "{actions:?}");
     let mut session = Session::new(ConnId(7), Some("Ada"), &mut replies, &mut actions);
     for _ in 0..3 {
         host.on_message(&mut session, Message::Text("hello"));

@@ -204,13 +204,22 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
 pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
     let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
     match packed::unpack(answer)?.as_slice() {
-        ["accept", broadcast, user, protocol, channels @ ..] => Some(Decision::Accept(Accept {
-            user: given(user),
-            broadcast: *broadcast == "true",
-            channels: channels.iter().map(ToString::to_string).collect(),
-            protocol: given(protocol),
-            ..Accept::default()
-        })),
+        ["accept", broadcast, user, protocol, channels @ ..] => {
+            // One with a space says from where on a channel is received.
+            let (since, channels): (Vec<&str>, Vec<&str>) =
+                channels.iter().partition(|channel| channel.contains(' '));
+            let beginning = |entry: &str| {
+                let (channel, since) = entry.split_once(' ')?;
+                Some((channel.to_owned(), since.parse().ok()?))
+            };
+            Some(Decision::Accept(Accept {
+                user: given(user),
+                broadcast: *broadcast == "true",
+                channels: channels.iter().map(ToString::to_string).collect(),
+                since: since.into_iter().map(beginning).collect::<Option<_>>()?,
+                protocol: given(protocol),
+            }))
+        }
         ["pending"] => Some(Decision::Pending),
         ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
         _ => None,
@@ -220,6 +229,7 @@ pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wspush::push::Since;
 
     #[test]
     fn what_java_decides() {
@@ -231,9 +241,19 @@ mod tests {
             ..Accept::default()
         };
         assert_eq!(answer(&["accept", "false", "=Ada", "", "a", "b"]), Some(Decision::Accept(ada)));
+        let since = vec![("a".to_owned(), Since::Last(3))];
+        let begins = Accept { channels: vec!["a".to_owned()], since, ..Accept::default() };
+        assert_eq!(answer(&["accept", "true", "", "", "a", "a last:3"]), Some(Decision::Accept(begins)));
         assert_eq!(answer(&["accept", "true", "", ""]), Some(Decision::Accept(Accept::default())));
         assert_eq!(answer(&["refuse", "401", "who?"]), Some(Decision::refuse(401, "who?")));
-        for wrong in [&[][..], &["accept"], &["refuse", "x", ""], &["refuse", "401", "", ""], &["maybe"]] {
+        for wrong in [
+            &[][..],
+            &["accept"],
+            &["refuse", "x", ""],
+            &["refuse", "401", "", ""],
+            &["maybe"],
+            &["accept", "true", "", "", "a last:0"],
+        ] {
             assert_eq!(answer(wrong), None, "{wrong:?}");
         }
     }

@@ -1,7 +1,10 @@
 package io.wspush;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /**
  * The answer to a {@link ConnectRequest}. It doesn't change: the methods return another one. A refusal stays as it is
@@ -10,12 +13,15 @@ import java.util.Objects;
 public final class Decision {
     /** In place of an HTTP status: there is none yet. */
     private static final int PENDING = -1;
+    private static final Pattern SINCE =
+            Pattern.compile("[0-9]{1,20}\\.[0-9]{1,20}|head|earliest|latest|last:[0-9]{1,7}|time:[0-9]{1,15}");
 
     private final int status;
     private final String reason;
     private final String user;
     private final boolean broadcast;
     private final List<String> channels;
+    private final Map<String, String> since;
     private final String subprotocol;
 
     private Decision(
@@ -24,12 +30,14 @@ public final class Decision {
             String user,
             boolean broadcast,
             List<String> channels,
+            Map<String, String> since,
             String subprotocol) {
         this.status = status;
         this.reason = reason;
         this.user = user;
         this.broadcast = broadcast;
         this.channels = channels;
+        this.since = since;
         this.subprotocol = subprotocol;
     }
 
@@ -39,7 +47,7 @@ public final class Decision {
      * @return the decision
      */
     public static Decision accept() {
-        return new Decision(0, "", null, true, List.of(), null);
+        return new Decision(0, "", null, true, List.of(), Map.of(), null);
     }
 
     /**
@@ -54,7 +62,7 @@ public final class Decision {
         if (status < 400 || status > 599) {
             throw new IllegalArgumentException("a refusal has a status from 400 to 599, not " + status);
         }
-        return new Decision(status, Objects.requireNonNull(reason), null, false, List.of(), null);
+        return new Decision(status, Objects.requireNonNull(reason), null, false, List.of(), Map.of(), null);
     }
 
     /**
@@ -65,7 +73,7 @@ public final class Decision {
      * @return the decision
      */
     public static Decision pending() {
-        return new Decision(PENDING, "", null, false, List.of(), null);
+        return new Decision(PENDING, "", null, false, List.of(), Map.of(), null);
     }
 
     /**
@@ -78,7 +86,7 @@ public final class Decision {
         if (user != null && user.isEmpty()) {
             throw new IllegalArgumentException("a user's name is empty; who has none is null");
         }
-        return new Decision(status, reason, user, broadcast, channels, subprotocol);
+        return new Decision(status, reason, user, broadcast, channels, since, subprotocol);
     }
 
     /**
@@ -88,7 +96,7 @@ public final class Decision {
      * @return the decision
      */
     public Decision broadcast(boolean broadcast) {
-        return new Decision(status, reason, user, broadcast, channels, subprotocol);
+        return new Decision(status, reason, user, broadcast, channels, since, subprotocol);
     }
 
     /**
@@ -111,7 +119,27 @@ public final class Decision {
         if (channels.contains("")) {
             throw new IllegalArgumentException("a channel's name is empty");
         }
-        return new Decision(status, reason, user, broadcast, List.copyOf(channels), subprotocol);
+        return new Decision(status, reason, user, broadcast, List.copyOf(channels), since, subprotocol);
+    }
+
+    /**
+     * Says from where on the client receives one of its channels, or broadcasts
+     * ({@link WsPushServer#DEFAULT_CHANNEL}). Without this its own wish counts ({@code ?since=}), or what is published
+     * from now on.
+     *
+     * @param channel the channel's name
+     * @param since where it begins: behind a position {@code E.O} (the epoch and the offset of a {@link Receipt}), or
+     *     {@code head}, {@code earliest}, {@code last:N}, {@code time:UNIX_MS}, {@code latest}
+     * @return the decision
+     */
+    public Decision since(String channel, String since) {
+        if (!SINCE.matcher(since).matches()) {
+            throw new IllegalArgumentException(
+                    "since is not one of E.O, head, earliest, last:N, time:UNIX_MS, latest");
+        }
+        Map<String, String> all = new TreeMap<>(this.since);
+        all.put(Objects.requireNonNull(channel), since);
+        return new Decision(status, reason, user, broadcast, channels, all, subprotocol);
     }
 
     /**
@@ -122,7 +150,7 @@ public final class Decision {
      * @return the decision
      */
     public Decision subprotocol(String subprotocol) {
-        return new Decision(status, reason, user, broadcast, channels, Objects.requireNonNull(subprotocol));
+        return new Decision(status, reason, user, broadcast, channels, since, Objects.requireNonNull(subprotocol));
     }
 
     byte[] packed() {
@@ -136,6 +164,8 @@ public final class Decision {
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
         channels.forEach(packed::put);
+        // No channel's name has a space in it.
+        since.forEach((channel, beginning) -> packed.put(channel + " " + beginning));
         return packed.bytes();
     }
 

@@ -8,7 +8,7 @@ import java.util.OptionalLong;
  */
 public final class Delivery {
     /** How many numbers the native side gives. */
-    static final int NUMBERS = 8;
+    static final int NUMBERS = 9;
 
     private final long[] numbers;
 
@@ -17,7 +17,7 @@ public final class Delivery {
     }
 
     /**
-     * Subscribers at the time of the publication.
+     * Subscribers at the time of the publication, and those who have come back for it since.
      *
      * @return how many
      */
@@ -62,12 +62,21 @@ public final class Delivery {
     }
 
     /**
+     * Those of the recipients who have come back for it, or came later and asked for what was there.
+     *
+     * @return how many
+     */
+    public long recovered() {
+        return numbers[5];
+    }
+
+    /**
      * When the first subscriber had it.
      *
      * @return microseconds, or nothing if none has
      */
     public OptionalLong firstMicros() {
-        return time(5);
+        return time(6);
     }
 
     /**
@@ -76,7 +85,7 @@ public final class Delivery {
      * @return microseconds, or nothing if they haven't
      */
     public OptionalLong medianMicros() {
-        return time(6);
+        return time(7);
     }
 
     /**
@@ -85,7 +94,7 @@ public final class Delivery {
      * @return microseconds, or nothing if some lag still
      */
     public OptionalLong lastMicros() {
-        return time(7);
+        return time(8);
     }
 
     private OptionalLong time(int index) {

@@ -329,6 +329,18 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Lets a connection receive a channel from there on. Nothing happens if it does already.
+     *
+     * @param conn the connection's id
+     * @param channel the channel
+     * @param since where it begins: behind a position {@code E.O} (the epoch and the offset of a {@link Receipt}), or
+     *     {@code head}, {@code earliest}, {@code last:N}, {@code time:UNIX_MS}, {@code latest}
+     */
+    public void subscribe(long conn, String channel, String since) {
+        Native.subscribeSince(id, conn, channel.getBytes(UTF_8), since.getBytes(UTF_8));
+    }
+
+    /**
      * Lets it receive the channel no more.
      *
      * @param conn the connection's id
@@ -336,6 +348,16 @@ public final class WsPushServer implements AutoCloseable {
      */
     public void unsubscribe(long conn, String channel) {
         Native.subscribe(id, conn, channel.getBytes(UTF_8), false);
+    }
+
+    /**
+     * Everything about one user; see {@link WsPushUser}.
+     *
+     * @param name the user, as {@link Decision#user(String)} or a token names it: 1 to 256 bytes of UTF-8
+     * @return the user, who need not be there
+     */
+    public WsPushUser user(String name) {
+        return new WsPushUser(id, name);
     }
 
     /**

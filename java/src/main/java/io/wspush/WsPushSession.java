@@ -187,6 +187,17 @@ public final class WsPushSession {
     }
 
     /**
+     * Lets the connection receive a channel from there on. Nothing happens if it does already.
+     *
+     * @param channel the channel
+     * @param since where it begins: behind a position {@code E.O} (the epoch and the offset of a {@link Receipt}), or
+     *     {@code head}, {@code earliest}, {@code last:N}, {@code time:UNIX_MS}, {@code latest}
+     */
+    public void subscribe(String channel, String since) {
+        server.subscribe(id, channel, since);
+    }
+
+    /**
      * Lets it receive the channel no more.
      *
      * @param channel the channel
