@@ -80,6 +80,35 @@ fn a_push_reaches_all_of_a_users_connections_and_nobody_else() {
 }
 
 #[test]
+fn a_line_of_a_batch_goes_to_all_of_them_in_its_turn() {
+    let host = Host::start();
+    let (mut ann, mut bob) = (host.open("/ws?as=ann"), host.open("/ws?as=bob"));
+    let batch = concat!(
+        r#"{"user":"ann","data":"1"}"#,
+        "\n",
+        r#"{"channel":"broadcast","data":"2"}"#,
+        "\n",
+        r#"{"user":"ann","base64":"Mw=="}"#
+    );
+    let (status, answer) = host.ask("POST", "/push/batch", batch.as_bytes());
+    let publications = answer["publications"].as_array().expect("one for each line");
+    assert_eq!(
+        (status, &publications[0], &publications[2]),
+        (200, &json!({"user": "ann"}), &json!({"user": "ann"}))
+    );
+    assert_eq!(publications[1]["recipients"], 2);
+    assert_eq!((ann.text(), ann.text(), ann.frame().payload), ("1".into(), "2".into(), b"3".to_vec()));
+    assert_eq!(bob.text(), "2");
+    assert_eq!(bob.sync(), []);
+    let (status, answer) = host.ask("POST", "/push/batch", b"{\"user\":\"\",\"data\":\"1\"}");
+    assert!(
+        status == 400 && answer["error"].as_str().is_some_and(|why| why.starts_with("line 1: ")),
+        "{answer}"
+    );
+    assert_eq!(ann.sync(), []);
+}
+
+#[test]
 fn a_user_comes_with_each_connection_and_goes_with_the_last() {
     let host = Host::start();
     let recipients = || host.ask("POST", "/push?user=ann", b"x").1["recipients"].clone();
