@@ -14,7 +14,6 @@ use super::outbox::{Item, Outbox, Stretch};
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::transport::Transport;
 use super::work::{BYTES, CALL, NAME, SHARE};
 
 impl<S: Socket> Reactor<S> {
@@ -268,7 +267,7 @@ impl<S: Socket> Reactor<S> {
         let keeps_newest =
             self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
         // Nobody knows any more where it began, so one that is told of its gaps can't be told of this one.
-        let is_silent = self.connections.slots[index].transport == Transport::V1;
+        let is_silent = self.connections.slots[index].transport.tells_gaps();
         if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest || is_silent {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
