@@ -26,7 +26,7 @@ use crate::push::{Delivery, Message, Publication, PushError, PushOptions, Since}
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
-use crate::reactor::reload::{Renewal, Renewed};
+use crate::reactor::reload::Renewed;
 use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
@@ -376,20 +376,13 @@ impl Handle {
     /// and keys are read again, on the caller's time; with one that is not what it should be nothing changes at all,
     /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
-        self.shared.command(Command::Reload(Box::new(renewed(config))))
+        self.shared.command(Command::Reload(Box::new(Renewed::read(config, unix_us()))))
     }
 
     /// Has the log say that there was no [`reload`](Self::reload), because the settings could not be read.
     pub fn not_reloaded(&self, problem: &ConfigError) -> Result<(), PushError> {
         self.shared.command(Command::Reload(Box::new(Err(problem.to_string()))))
     }
-}
-
-/// The settings, and what the files have that they name.
-fn renewed(config: Config) -> Renewal {
-    let tls = tls::load(&config, unix_us() / 1_000_000).map_err(|problem| problem.to_string())?;
-    let verifier = auth::load(&config).map_err(|problem| problem.to_string())?;
-    Ok(Renewed { config, tls, verifier })
 }
 
 /// A variable that was never set must not pass for a connection that has gone.

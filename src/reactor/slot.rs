@@ -1,10 +1,10 @@
 //! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
+use super::granted::Granted;
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
-use crate::auth::Rights;
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -159,14 +159,6 @@ pub struct Extra {
     pub ending: Option<Box<Ending>>,
 }
 
-/// The rights that a token gives a connection.
-#[derive(Debug)]
-pub struct Granted {
-    rights: Rights,
-    /// It was told that they end soon.
-    is_told: bool,
-}
-
 /// A request of which not everything has come.
 #[derive(Debug, Default)]
 pub struct Request {
@@ -300,40 +292,6 @@ impl<S> Slot<S> {
     /// Who it is.
     pub fn user(&self) -> Option<&str> {
         self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
-    }
-
-    /// The rights that its token gives.
-    pub fn rights(&self) -> Option<&Rights> {
-        self.granted().map(|granted| &granted.rights)
-    }
-
-    /// Gives it the rights of a token.
-    pub fn grant(&mut self, rights: Rights) {
-        if rights == Rights::default() {
-            if let Some(extra) = &mut self.extra {
-                extra.granted = None;
-                self.tidy();
-            }
-        } else {
-            self.extra_mut().granted = Some(Box::new(Granted { rights, is_told: false }));
-        }
-    }
-
-    /// The token of a connection that is to be told that it expires: when, if that is within so many seconds.
-    pub fn expiry_to_tell_s(&self, unix_s: u64, ahead_s: u64) -> Option<u64> {
-        let granted = self.granted().filter(|granted| !granted.is_told)?;
-        granted.rights.expires_s.filter(|&expires_s| expires_s <= unix_s.saturating_add(ahead_s))
-    }
-
-    /// It was told.
-    pub fn note_expiry_told(&mut self) {
-        if let Some(granted) = self.extra.as_mut().and_then(|extra| extra.granted.as_mut()) {
-            granted.is_told = true;
-        }
-    }
-
-    fn granted(&self) -> Option<&Granted> {
-        self.extra.as_ref().and_then(|extra| extra.granted.as_deref())
     }
 
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.

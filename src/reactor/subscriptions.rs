@@ -244,11 +244,17 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Moves a subscriber that has fallen off a log on to the newest publication.
-    pub(super) fn skip(&mut self, index: usize, id: ChannelId) {
-        let cursor = self.channels.get_mut(id).skip_to_newest(self.connections.slots[index].form);
+    /// False: it is gone.
+    pub(super) fn skip(&mut self, index: usize, id: ChannelId) -> bool {
+        let form = self.connections.slots[index].form;
+        let fallen = self.cursor(index, id);
+        let channel = self.channels.get_mut(id);
+        let gap = channel.ring(form).and_then(|ring| ring.gap_to_newest(fallen?));
+        let cursor = channel.skip_to_newest(form);
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
+        gap.is_none_or(|gap| self.tell_gap(index, id, gap))
     }
 
     /// Moves a subscriber that has lagged on to the newest publication of a channel that keeps no other for it.

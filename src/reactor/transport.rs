@@ -12,7 +12,7 @@ use crate::protocol::Deflater;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::v1::message::push_direct;
-use crate::push::{ChannelId, Entry, Form, Kind, Message, Publication, PushOptions};
+use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushOptions};
 
 use super::connections::Gone;
 use super::reactor::Reactor;
@@ -50,6 +50,14 @@ impl Transport {
         match self {
             // A peer that leaves sends a close frame first.
             Transport::WebSocket | Transport::V1 => CloseReason::Reset,
+        }
+    }
+
+    /// Whether a subscriber is told of what it does not get.
+    pub(super) fn tells_gaps(self) -> bool {
+        match self {
+            Transport::WebSocket => false,
+            Transport::V1 => true,
         }
     }
 
@@ -139,6 +147,14 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => {}
             Transport::V1 => self.tell_unsubscribed_v1(index, channel),
+        }
+    }
+
+    /// Tells a slow consumer which publications it does not get. False: it is gone.
+    pub(super) fn tell_gap(&mut self, index: usize, id: ChannelId, gap: Gap) -> bool {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => true,
+            Transport::V1 => self.tell_missed(index, id, gap),
         }
     }
 

@@ -150,6 +150,7 @@ impl<S: Socket> Reactor<S> {
                 }
             },
             UserAction::Unsubscribe { channel } => {
+                self.work.charge(WorkKind::Commands, CALL);
                 outcome.connections += 1;
                 self.end_subscription(conn, channel);
             }

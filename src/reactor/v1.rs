@@ -237,6 +237,16 @@ impl<S: Socket> Reactor<S> {
         self.aside(index, |reactor| reactor.say_v1(index, None, &over));
     }
 
+    /// Tells a slow consumer which publications it does not get. False: it is gone.
+    pub(super) fn tell_missed(&mut self, index: usize, id: ChannelId, Gap { from, to }: Gap) -> bool {
+        let serial = self.connections.slots[index].serial;
+        let channel = self.channels.get(id);
+        let (name, epoch) = (channel.name.clone(), channel.epoch);
+        let missed = ServerMessage::Missed { channel: &name, epoch, from, to };
+        self.aside(index, |reactor| reactor.say_v1(index, None, &missed));
+        self.connections.has(index, serial)
+    }
+
     /// Says something to a connection that is not the one at hand.
     pub(super) fn aside(&mut self, index: usize, say: impl FnOnce(&mut Self)) {
         let replies = std::mem::take(&mut self.scratch.replies);
