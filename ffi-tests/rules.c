@@ -118,6 +118,16 @@ static void nobody(wspush_server *server) {
   MUST(wspush_subscribe_since(server, 1, WSPUSH_STR("a"), WSPUSH_STR("1795257271813595.42")));
   GIVES(WSPUSH_ECHANNEL, wspush_subscribe(server, 1, name, 0));
   GIVES(WSPUSH_ECHANNEL, wspush_unsubscribe(server, 1, name, 0));
+  GIVES(WSPUSH_EINVAL, wspush_publish_user(server, name, 0, WSPUSH_TEXT, "x", 1));
+  HOLDS(strstr(wspush_last_error(), "256 bytes") != NULL);
+  GIVES(WSPUSH_EINVAL, wspush_publish_user(server, NULL, 0, WSPUSH_TEXT, "x", 1));
+  GIVES(WSPUSH_EEMPTY, wspush_publish_user(server, WSPUSH_STR("u"), WSPUSH_TEXT, NULL, 0));
+  GIVES(WSPUSH_EINVAL, wspush_disconnect_user(server, name, 0, 1000, NULL, 0));
+  GIVES(WSPUSH_EINVAL, wspush_disconnect_user(server, WSPUSH_STR("u"), 1005, NULL, 0));
+  GIVES(WSPUSH_EINVAL, wspush_subscribe_user(server, name, 0, WSPUSH_STR("a")));
+  GIVES(WSPUSH_ECHANNEL, wspush_subscribe_user(server, WSPUSH_STR("u"), name, 0));
+  GIVES(WSPUSH_EINVAL, wspush_unsubscribe_user(server, name, 0, WSPUSH_STR("a")));
+  GIVES(WSPUSH_ECHANNEL, wspush_unsubscribe_user(server, WSPUSH_STR("u"), name, 0));
   wspush_stats stats;
   memset(&stats, 0, sizeof stats);
   stats.struct_size = sizeof stats;

@@ -582,6 +582,41 @@ wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  const char *channel,
                                  size_t channel_length);
 
+/* Sends a message to all connections that a user has when its turn comes, behind what this thread has asked for
+ * before: to nobody if the user is away, since what is sent to a user is kept nowhere. A user is whom
+ * `wspush_connect_set_user` or a token names. As `wspush_send` otherwise; `WSPUSH_EINVAL`: a name that is empty, or
+ * longer than 256 bytes. */
+wspush_status wspush_publish_user(const struct wspush_server *server,
+                                  const char *user,
+                                  size_t user_length,
+                                  int32_t kind,
+                                  const void *data,
+                                  size_t length);
+
+/* Closes all connections that a user has when its turn comes, as `wspush_close` closes one; `WSPUSH_EINVAL` as for
+ * `wspush_publish_user`. */
+wspush_status wspush_disconnect_user(const struct wspush_server *server,
+                                     const char *user,
+                                     size_t user_length,
+                                     uint16_t code,
+                                     const char *reason,
+                                     size_t reason_length);
+
+/* Lets all connections that a user has when its turn comes receive a channel from then on, as `wspush_subscribe` lets
+ * one. One that comes later does not; `WSPUSH_EINVAL` as for `wspush_publish_user`. */
+wspush_status wspush_subscribe_user(const struct wspush_server *server,
+                                    const char *user,
+                                    size_t user_length,
+                                    const char *channel,
+                                    size_t channel_length);
+
+/* Lets them receive the channel no more; as `wspush_subscribe_user` otherwise. */
+wspush_status wspush_unsubscribe_user(const struct wspush_server *server,
+                                      const char *user,
+                                      size_t user_length,
+                                      const char *channel,
+                                      size_t channel_length);
+
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);
 

@@ -123,6 +123,9 @@ public:
   wspush_status try_send(uint64_t conn, Message m) const noexcept {
     return wspush_send(server_, conn, m.kind, m.data.data(), m.data.size());
   }
+  wspush_status try_publish_user(std::string_view user, Message m) const noexcept {
+    return wspush_publish_user(server_, user.data(), user.size(), m.kind, m.data.data(), m.data.size());
+  }
 
   wspush_receipt broadcast(Message message) const {
     wspush_receipt receipt = sized<wspush_receipt>();
@@ -135,6 +138,18 @@ public:
     return receipt;
   }
   void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
+  /// To all connections that a user has when its turn comes: to nobody if it is away.
+  void publish_user(std::string_view user, Message message) const { check(try_publish_user(user, message)); }
+  void disconnect_user(std::string_view user, uint16_t code = 1000, std::string_view reason = {}) const {
+    check(wspush_disconnect_user(server_, user.data(), user.size(), code, reason.data(), reason.size()));
+  }
+  /// All connections that it has when its turn comes; not those to come.
+  void subscribe_user(std::string_view user, std::string_view channel) const {
+    check(wspush_subscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
+  }
+  void unsubscribe_user(std::string_view user, std::string_view channel) const {
+    check(wspush_unsubscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
+  }
   void close(uint64_t conn, uint16_t code = 1000, std::string_view reason = {}) const {
     check(wspush_close(server_, conn, code, reason.data(), reason.size()));
   }

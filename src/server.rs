@@ -3,7 +3,9 @@
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod publishing;
 mod start;
+mod users;
 
 use std::fmt;
 use std::io;
@@ -16,18 +18,16 @@ use mio::{Poll, Waker};
 
 use crate::auth;
 use crate::config::{Config, ConfigError, KernelTls, LogLevel};
-use crate::endpoint::users::{UserAction, UserRequest};
-use crate::endpoint::{ConnId, Decision, Handler, Published, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
-use crate::push::{Delivery, Message, Publication, PublishTerms, PushError, PushOptions, Since};
+use crate::push::{Delivery, Message, Publication, PushError, PushOptions, Since};
 use crate::reactor::REFUSALS_MAX;
 use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
-use crate::reactor::reload::{Renewal, Renewed};
-use crate::reactor::user_commands::UserCommand;
-use crate::reactor::{Batch, Command, Host, Reactor, Shared, Wake, sys};
+use crate::reactor::reload::Renewed;
+use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
 use crate::time::Time;
 use crate::tls::{self, TlsError};
 
@@ -278,21 +278,6 @@ impl Handle {
         self.shared.publish(channel, Publication::new(message, options)?, unix_us(), Wake::Yes)
     }
 
-    /// As [`publish`](Self::publish), to several channels at once and on terms: to each of them, or, with an error, to
-    /// none. The default channel's name is `broadcast`.
-    ///
-    /// # Errors
-    /// [`PushError::KeyReused`] and [`PushError::OffsetDiffers`] as the terms say; [`PushError::TooMany`] for more than
-    /// 256 channels, and [`PushError::BadTerms`] for none or one that is named twice.
-    pub fn publish_to(
-        &self,
-        channels: &[&str],
-        message: Message<'_>,
-        terms: PublishTerms<'_>,
-    ) -> Result<Published, PushError> {
-        self.shared.publish_all(Batch::of(channels, message, &terms)?, unix_us(), Wake::Yes)
-    }
-
     /// Sends to one connection. That it exists is seen by the server's thread only: a message to one that has gone
     /// is dropped, and one to a client that doesn't read closes it (1013). The id 0, which is no connection's, is an
     /// error at once, here and in the methods below.
@@ -310,36 +295,6 @@ impl Handle {
         let publication = Publication::new(message, options)?;
         check_conn(conn)?;
         self.shared.command(Command::Send { conn, publication })
-    }
-
-    /// Sends to all connections that a user has then, on whatever channels: to nobody if it is away, since what is sent
-    /// to a user is kept nowhere. A client that doesn't read is closed (1013), as by [`send`](Self::send).
-    ///
-    /// # Errors
-    /// [`PushError::BadUser`]: a name that is empty, or longer than 256 bytes, here and in the other methods for users.
-    pub fn publish_user(&self, user: &str, message: Message<'_>) -> Result<(), PushError> {
-        self.publish_user_with(user, message, PushOptions::default())
-    }
-
-    /// As [`publish_user`](Self::publish_user), with options.
-    pub fn publish_user_with(
-        &self,
-        user: &str,
-        message: Message<'_>,
-        options: PushOptions,
-    ) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
-        self.for_user(user, UserAction::Push { publication, taken_as: None })
-    }
-
-    /// Closes all connections that a user has then.
-    pub fn disconnect_user(&self, user: &str, code: CloseCode, reason: &str) -> Result<(), PushError> {
-        self.for_user(user, UserAction::Disconnect { code, reason: reason.to_owned() })
-    }
-
-    fn for_user(&self, user: &str, action: UserAction) -> Result<(), PushError> {
-        let command = UserCommand::new(UserRequest::new(user, action)?);
-        self.shared.command(Command::User(Box::new(command)))
     }
 
     /// Closes a connection; nothing happens if it has gone already.
@@ -421,20 +376,13 @@ impl Handle {
     /// and keys are read again, on the caller's time; with one that is not what it should be nothing changes at all,
     /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
-        self.shared.command(Command::Reload(Box::new(renewed(config))))
+        self.shared.command(Command::Reload(Box::new(Renewed::read(config, unix_us()))))
     }
 
     /// Has the log say that there was no [`reload`](Self::reload), because the settings could not be read.
     pub fn not_reloaded(&self, problem: &ConfigError) -> Result<(), PushError> {
         self.shared.command(Command::Reload(Box::new(Err(problem.to_string()))))
     }
-}
-
-/// The settings, and what the files have that they name.
-fn renewed(config: Config) -> Renewal {
-    let tls = tls::load(&config, unix_us() / 1_000_000).map_err(|problem| problem.to_string())?;
-    let verifier = auth::load(&config).map_err(|problem| problem.to_string())?;
-    Ok(Renewed { config, tls, verifier })
 }
 
 /// A variable that was never set must not pass for a connection that has gone.

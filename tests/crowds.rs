@@ -13,7 +13,7 @@ use wspush::metrics::WorkKind;
 use wspush::reactor::user_commands::UserCommand;
 use wspush::reactor::{Command, ListenerRole};
 
-/// The share of a turn that commands may take, and that of one step beyond it.
+/// Units for commands in a turn, and for one step beyond that.
 const PART: u64 = 524_288;
 const STEP: u64 = 16_384;
 
@@ -83,7 +83,7 @@ fn a_crowd_is_pushed_to_over_several_turns() {
     for &n in &crowd {
         assert_eq!(take(&mut world, n), b"\x81\x02hi", "once");
     }
-    // Clients that have come or gone meanwhile: newcomers came behind it.
+    // Some go meanwhile, and one comes behind it.
     let request = UserRequest::new("ann", push("ho")).unwrap();
     world.shared.command(Command::User(Box::new(UserCommand::new(request)))).unwrap();
     turn(&mut world);

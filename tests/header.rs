@@ -28,6 +28,7 @@ fn generated() -> String {
         "session",
         "callbacks",
         "push",
+        "users",
         "stats",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);

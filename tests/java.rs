@@ -160,6 +160,11 @@ fn one_threads_order_and_no_session_behind_its_end() {
 }
 
 #[test]
+fn a_user_is_all_of_its_connections() {
+    host(&["UserHost"], &[]);
+}
+
+#[test]
 fn calls_after_close_are_refused() {
     host(&["UseAfterClose"], &[]);
 }

@@ -80,6 +80,35 @@ fn a_push_reaches_all_of_a_users_connections_and_nobody_else() {
 }
 
 #[test]
+fn a_line_of_a_batch_goes_to_all_of_them_in_its_turn() {
+    let host = Host::start();
+    let (mut ann, mut bob) = (host.open("/ws?as=ann"), host.open("/ws?as=bob"));
+    let batch = concat!(
+        r#"{"user":"ann","data":"1"}"#,
+        "\n",
+        r#"{"channel":"broadcast","data":"2"}"#,
+        "\n",
+        r#"{"user":"ann","base64":"Mw=="}"#
+    );
+    let (status, answer) = host.ask("POST", "/push/batch", batch.as_bytes());
+    let publications = answer["publications"].as_array().expect("one for each line");
+    assert_eq!(
+        (status, &publications[0], &publications[2]),
+        (200, &json!({"user": "ann"}), &json!({"user": "ann"}))
+    );
+    assert_eq!(publications[1]["recipients"], 2);
+    assert_eq!((ann.text(), ann.text(), ann.frame().payload), ("1".into(), "2".into(), b"3".to_vec()));
+    assert_eq!(bob.text(), "2");
+    assert_eq!(bob.sync(), []);
+    let (status, answer) = host.ask("POST", "/push/batch", b"{\"user\":\"\",\"data\":\"1\"}");
+    assert!(
+        status == 400 && answer["error"].as_str().is_some_and(|why| why.starts_with("line 1: ")),
+        "{answer}"
+    );
+    assert_eq!(ann.sync(), []);
+}
+
+#[test]
 fn a_user_comes_with_each_connection_and_goes_with_the_last() {
     let host = Host::start();
     let recipients = || host.ask("POST", "/push?user=ann", b"x").1["recipients"].clone();
@@ -242,4 +271,75 @@ fn guests_of_the_demos_chat_are_nobody() {
     let answer = daemon.ask("POST", "/push?user=guest1", &[], b"x").json();
     assert_eq!(answer, json!({ "user": "guest1", "recipients": 0 }));
     assert!(daemon.ask("GET", "/metrics", &[], b"").text().contains("\nwspush_users 0\n"));
+}
+
+#[test]
+fn subscriptions_are_changed_from_outside() {
+    let host = Host::start();
+    let mut anns = [host.open("/ws?as=ann"), host.open("/ws?as=ann&channel=news")];
+    let mut bob = host.open("/ws?as=bob");
+    for n in 1..=3 {
+        host.ask("POST", "/push?channel=news", format!("{n}").as_bytes());
+    }
+    assert_eq!([anns[1].text(), anns[1].text(), anns[1].text()], ["1", "2", "3"]);
+    let done = |who: Value, connections| {
+        let mut done = json!({ "channel": "news", "connections": connections, "refused": 0 });
+        done.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        (200, done)
+    };
+    let subscribed = host.ask("POST", "/users/ann/subscribe?channel=news&since=last:2", b"");
+    assert_eq!(subscribed, done(json!({ "user": "ann" }), 2));
+    let id = ids(&host.ask("GET", "/users/bob", b"").1).remove(0);
+    let subscribed = host.ask("POST", &format!("/connections/{id}/subscribe?channel=news"), b"");
+    assert_eq!(subscribed, done(json!({ "conn": id }), 1));
+    host.ask("POST", "/push?channel=news", b"4");
+    assert_eq!([anns[0].text(), anns[0].text(), anns[0].text()], ["2", "3", "4"]);
+    assert_eq!([anns[1].text(), bob.text()], ["4", "4"], "whoever had the channel has everything once");
+    assert_eq!(
+        host.ask("POST", "/users/ann/unsubscribe?channel=news", b""),
+        done(json!({ "user": "ann" }), 2)
+    );
+    let ended = host.ask("POST", &format!("/connections/{id}/unsubscribe?channel=news"), b"");
+    assert_eq!(ended, done(json!({ "conn": id }), 1));
+    assert_eq!(host.ask("POST", "/push?channel=news", b"5").1["recipients"], 0);
+    for client in anns.iter_mut().chain([&mut bob]) {
+        assert_eq!(client.sync(), []);
+    }
+    bob.close(1000);
+    while !ids(&host.ask("GET", "/users/bob", b"").1).is_empty() {}
+    assert_eq!(host.ask("POST", &format!("/connections/{id}/subscribe?channel=news"), b"").0, 404);
+    assert_eq!(host.ask("POST", "/users/bob/subscribe?channel=news", b""), done(json!({ "user": "bob" }), 0));
+}
+
+#[test]
+fn one_channel_too_many_is_said() {
+    let host = Host::start();
+    let _ann = host.open("/ws?as=ann");
+    for n in 0..16 {
+        assert_eq!(host.ask("POST", &format!("/users/ann/subscribe?channel=c{n}"), b"").1["connections"], 1);
+    }
+    let (status, answer) = host.ask("POST", "/users/ann/subscribe?channel=c16", b"");
+    assert_eq!((status, &answer["connections"], &answer["refused"]), (200, &json!(0), &json!(1)));
+    assert!(answer["problem"].as_str().unwrap().contains("channels_per_connection_max"), "{answer}");
+    let id = ids(&host.ask("GET", "/users/ann", b"").1).remove(0);
+    let (status, answer) = host.ask("POST", &format!("/connections/{id}/subscribe?channel=c16"), b"");
+    assert_eq!(status, 409, "{answer}");
+}
+
+#[test]
+fn a_handle_changes_subscriptions_in_order() {
+    let host = Host::start();
+    let mut ann = host.open("/ws?as=ann");
+    let publish = |text| host.handle.publish("news", Message::Text(text)).unwrap();
+    publish("before");
+    host.handle.subscribe_user("ann", "news").unwrap();
+    publish("one");
+    host.handle.unsubscribe_user("ann", "news").unwrap();
+    publish("between");
+    host.handle.subscribe_user_since("ann", "news", wspush::Since::Last(1)).unwrap();
+    publish("two");
+    assert_eq!([ann.text(), ann.text(), ann.text()], ["one", "between", "two"]);
+    assert_eq!(host.handle.subscribe_user("", "news"), Err(PushError::BadUser));
+    assert_eq!(host.handle.subscribe_user("ann", ""), Err(PushError::BadChannel));
+    assert_eq!(host.handle.unsubscribe_user("ann", "a b"), Err(PushError::BadChannel));
 }

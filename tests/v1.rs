@@ -260,6 +260,36 @@ fn messages_to_one_connection_have_their_place() {
 }
 
 #[test]
+fn a_slow_consumer_is_told_what_it_misses() {
+    let daemon = Daemon::start(&["--slow-consumer", "skip", "--log-publications", "8"]);
+    let target = "/ws?broadcast=no&channel=public.a";
+    let mut client = Client(WebSocket::open_narrow_with(&daemon, target, &[PROTOCOL]));
+    assert!(client.next()["connected"].is_object() && client.next()["subscribed"].is_object());
+    // Until its socket is full, and some publications more than the log has.
+    let text = "x".repeat(20_000);
+    let mut count = 0;
+    while daemon.counter("slow_skipped") < 3 {
+        count = daemon.push_to("/push?channel=public.a", &text)["offset"].as_u64().unwrap();
+        assert!(count < 5_000, "it takes all of that");
+    }
+    let (mut next, mut gaps) = (1, 0);
+    while next <= count {
+        let said = client.next();
+        if let Some(missed) = said.get("missed") {
+            let at = |name: &str| missed[name].as_u64().unwrap();
+            assert_eq!((at("from"), &missed["channel"]), (next, &"public.a".into()));
+            assert!(at("to") >= next, "{said}");
+            (next, gaps) = (at("to") + 1, gaps + 1);
+        } else {
+            assert_eq!(said["offset"], next);
+            next += 1;
+        }
+    }
+    assert!(gaps > 0);
+    assert!(client.rest().is_empty());
+}
+
+#[test]
 fn what_is_wrong_is_said_and_only_what_cannot_be_read_ends_the_connection() {
     let daemon = Daemon::start(&[]);
     let mut client = Client::open(&daemon, "", &["broadcast"]);

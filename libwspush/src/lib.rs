@@ -36,3 +36,4 @@ mod running;
 pub mod server;
 pub mod session;
 pub mod stats;
+pub mod users;

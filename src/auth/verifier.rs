@@ -93,17 +93,25 @@ impl Verifier {
 
     /// Checks a token at this time.
     pub fn check(&self, token: &str, unix_s: u64) -> Verdict {
-        let mut signatures = 0;
-        let outcome = self.check_counting(token, unix_s, &mut signatures);
-        Verdict { outcome, signatures }
+        let (mut secrets, mut signatures) = (0, 0);
+        let outcome = self.check_counting(token, unix_s, |algorithm| match algorithm {
+            Algorithm::HS256 => secrets += 1,
+            _ => signatures += 1,
+        });
+        Verdict { outcome, secrets, signatures }
     }
 
-    fn check_counting(&self, token: &str, unix_s: u64, signatures: &mut usize) -> Result<Claims, TokenError> {
+    fn check_counting(
+        &self,
+        token: &str,
+        unix_s: u64,
+        mut count: impl FnMut(Algorithm),
+    ) -> Result<Claims, TokenError> {
         let parts = Parts::of(token)?;
         let algorithm = algorithm(&parts.header.alg).ok_or(TokenError::Algorithm)?;
         let keys = self.candidates(algorithm, parts.header.kid.as_deref())?;
         let is_signed = keys.iter().any(|key| {
-            *signatures += 1;
+            count(algorithm);
             crypto::verify(parts.signature, parts.signed.as_bytes(), &key.key, algorithm).unwrap_or(false)
         });
         if !is_signed {

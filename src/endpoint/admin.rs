@@ -55,6 +55,10 @@ fn route(
     if let Some(rest) = path.strip_prefix("/users/") {
         return users::read(rest, head).map(Answer::User);
     }
+    let of_connection = path.strip_prefix("/connections/").and_then(|rest| rest.split_once('/'));
+    if let Some((id, verb)) = of_connection {
+        return users::read_for_connection(id, verb, head).map(Answer::User);
+    }
     let response = match (path, head.method) {
         ("/push", "POST") => return publishing::push(head, body, server),
         ("/push/batch", "POST") => publishing::push_batch(head, body, server),
@@ -136,13 +140,16 @@ fn connections(head: &Head<'_>) -> Result<Wanted, Refusal> {
 
 fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
     let query = query(head, &requests::DISCONNECT)?;
-    let conn = id.parse::<ConnId>().ok().filter(|conn| conn.0 != 0);
-    let Some(conn) = conn else {
-        return Err(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"));
-    };
+    let conn = conn_of(id)?;
     let (code, reason) = close_of(&query)?;
     server.disconnect(conn, code, &reason)?;
     Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+}
+
+/// The connection that a path names.
+pub(super) fn conn_of(id: &str) -> Result<ConnId, Refusal> {
+    let conn = id.parse::<ConnId>().ok().filter(|conn| conn.0 != 0);
+    conn.ok_or(Refusal::fixed(400, "a connection's id is a number, as GET /connections lists it"))
 }
 
 /// The close that a request asks for.

@@ -12,6 +12,7 @@ use crate::protocol::response::Refusal;
 use crate::push::{Message, Publication, PushError, PushOptions};
 
 use super::control::Control;
+use super::users::is_user_name;
 use super::{ConnId, push_request};
 
 /// Lines of a batch.
@@ -33,6 +34,8 @@ pub enum Target {
     Channel(String),
     /// To one connection.
     Conn(ConnId),
+    /// To all connections of a user.
+    User(String),
 }
 
 impl Target {
@@ -40,15 +43,7 @@ impl Target {
     pub fn channel(&self) -> Option<&str> {
         match self {
             Target::Channel(name) => Some(name),
-            Target::Conn(_) => None,
-        }
-    }
-
-    /// The connection, if it is one.
-    pub fn conn(&self) -> Option<ConnId> {
-        match self {
-            Target::Channel(_) => None,
-            Target::Conn(conn) => Some(*conn),
+            Target::Conn(_) | Target::User(_) => None,
         }
     }
 }
@@ -58,6 +53,7 @@ impl Target {
 struct Raw<'a> {
     channel: Option<String>,
     conn: Option<Id>,
+    user: Option<String>,
     #[serde(borrow)]
     data: Option<Text<'a>>,
     #[serde(borrow)]
@@ -103,7 +99,7 @@ pub fn read(head: &Head<'_>, body: &[u8], server: &dyn Control) -> Result<Vec<Li
 fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
     let bad = |at| {
         // Serde's own words may quote the line.
-        let shape = "an object of channel or conn, of data or base64, and perhaps compress, each once";
+        let shape = "an object of channel, conn or user, of data or base64, and perhaps compress, each once";
         Refusal::new(400, format!("it is not {shape} (at byte {at})"))
     };
     // An array is an object to serde.
@@ -124,14 +120,16 @@ fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
     };
     let publication = Publication::new(message, options)?;
     server.check_size(&publication)?;
-    Ok(Line { target: target(raw.channel, raw.conn)?, publication })
+    Ok(Line { target: target(raw.channel, raw.conn, raw.user)?, publication })
 }
 
-fn target(channel: Option<String>, conn: Option<Id>) -> Result<Target, Refusal> {
-    match (channel, conn) {
-        (Some(name), None) if channel_name_ok(&name) => Ok(Target::Channel(name)),
-        (Some(_), None) => Err(PushError::BadChannel.into()),
-        (None, Some(id)) => {
+fn target(channel: Option<String>, conn: Option<Id>, user: Option<String>) -> Result<Target, Refusal> {
+    match (channel, conn, user) {
+        (Some(name), None, None) if channel_name_ok(&name) => Ok(Target::Channel(name)),
+        (Some(_), None, None) => Err(PushError::BadChannel.into()),
+        (None, None, Some(user)) if is_user_name(&user) => Ok(Target::User(user)),
+        (None, None, Some(_)) => Err(PushError::BadUser.into()),
+        (None, Some(id), None) => {
             let id = match id {
                 Id::Text(text) => text.parse().ok(),
                 Id::Number(number) => Some(ConnId(number)),
@@ -140,7 +138,10 @@ fn target(channel: Option<String>, conn: Option<Id>) -> Result<Target, Refusal> 
             known.map(Target::Conn).ok_or(Refusal::fixed(400, "conn is not the id of a connection"))
         }
         // A missing target is never everybody.
-        _ => Err(Refusal::fixed(400, "it has one of channel and conn; everybody is the channel broadcast")),
+        _ => Err(Refusal::fixed(
+            400,
+            "it has one of channel, conn and user; everybody is the channel broadcast",
+        )),
     }
 }
 
@@ -167,13 +168,15 @@ mod tests {
         let read = lines(
             "{\"channel\":\"a\",\"data\":\"caf\u{e9} \\n\"}\r\n\
              {\"base64\":\"/w==\", \"conn\":\"12\"}\n\
-             {\"conn\":13,\"data\":\"x\",\"compress\":false}\n",
+             {\"conn\":13,\"data\":\"x\",\"compress\":false}\n\
+             {\"user\":\"ada\",\"data\":\"y\"}\n",
         );
         let options = PushOptions::default();
         let expected = [
             line(Target::Channel("a".into()), Message::Text("caf\u{e9} \n"), options),
             line(Target::Conn(ConnId(12)), Message::Binary(b"\xff"), options),
             line(Target::Conn(ConnId(13)), Message::Text("x"), options.compress(false)),
+            line(Target::User("ada".into()), Message::Text("y"), options),
         ];
         assert_eq!(read.as_deref(), Ok(&expected[..]));
     }
@@ -191,7 +194,10 @@ mod tests {
             ("{\"channel\":null,\"data\":\"x\"}", "everybody is the channel broadcast"),
             ("{\"channel\":\"\",\"data\":\"x\"}", "a channel name has"),
             ("{\"channel\":\"a b\",\"data\":\"x\"}", "a channel name has"),
-            ("{\"channel\":\"a\",\"conn\":\"1\",\"data\":\"x\"}", "it has one of channel and conn"),
+            ("{\"channel\":\"a\",\"conn\":\"1\",\"data\":\"x\"}", "it has one of channel, conn and user"),
+            ("{\"channel\":\"a\",\"user\":\"u\",\"data\":\"x\"}", "it has one of channel, conn and user"),
+            ("{\"user\":\"\",\"data\":\"x\"}", "user"),
+            ("{\"user\":null,\"data\":\"x\"}", "everybody is the channel broadcast"),
             ("{\"channel\":\"a\",\"data\":\"x\",\"base64\":\"\"}", "it has one of data and base64"),
             ("{\"channel\":\"a\",\"data\":\"\"}", "the message is empty"),
             ("{\"channel\":\"a\",\"base64\":\"=\"}", "base64 is not base64"),

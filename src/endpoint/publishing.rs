@@ -6,6 +6,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::{DEFAULT_NAME, Publication, PublishTerms, PushError, PushOptions, fingerprint};
 
+use super::batch::Target;
 use super::control::{Control, Receipt, Taken};
 use super::push_request::{self, Pushed};
 use super::users::{UserAction, UserRequest};
@@ -82,18 +83,19 @@ pub(super) fn push_batch(
 ) -> Result<Response, Refusal> {
     let query = admin::query(head, &requests::BATCH)?;
     let lines = batch::read(head, body, server)?;
-    let conns: Vec<Option<ConnId>> = lines.iter().map(|line| line.target.conn()).collect();
+    let targets: Vec<Target> = lines.iter().map(|line| line.target.clone()).collect();
     let key = query.text("idempotency_key");
     let taken = server.publish_batch(lines, key.map(|key| (key, fingerprint(&body))))?;
     let about = About { duplicate: taken.published.duplicate, taken_as: None };
     let mut places = places(taken);
-    let answers = conns.into_iter().filter_map(|conn| match conn {
-        None => places.next().map(Answer::Place),
-        Some(conn) => {
+    let answers = targets.into_iter().filter_map(|target| match target {
+        Target::Channel(_) => places.next().map(Answer::Place),
+        Target::Conn(conn) => {
             // Of a repetition nothing is sent.
             let recipients = (!about.duplicate).then(|| u32::from(server.is_open(conn)));
             Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, taken_as: None }))
         }
+        Target::User(user) => Some(Answer::Asked { user }),
     });
     Ok(admin::json(200, &Several { publications: answers.collect(), about }))
 }
@@ -118,6 +120,10 @@ struct Place {
 enum Answer {
     Place(Place),
     Sent(Sent),
+    /// A message to a user, in its turn.
+    Asked {
+        user: String,
+    },
 }
 
 #[derive(Serialize)]

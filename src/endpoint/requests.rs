@@ -254,6 +254,46 @@ pub static USER: Request =
 pub static DISCONNECT_USER: Request =
     Request { listener: Listeners::Admin, method: "DELETE", path: "/users/USER", query: &[CODE, REASON] };
 
+/// The channel of a subscription.
+const CHANNEL_NAME: Parameter =
+    Parameter { name: "channel", times: Times::Required, value: Value::Channel, meaning: "the channel" };
+
+/// The beginning of a subscription.
+const SINCE: Parameter =
+    optional("since", Value::Since, "from where on, as for `GET /ws`; without it, from now on");
+
+/// A subscription of one connection.
+pub static SUBSCRIBE: Request = Request {
+    listener: Listeners::Admin,
+    method: "POST",
+    path: "/connections/ID/subscribe",
+    query: &[CHANNEL_NAME, SINCE],
+};
+
+/// The end of one.
+pub static UNSUBSCRIBE: Request = Request {
+    listener: Listeners::Admin,
+    method: "POST",
+    path: "/connections/ID/unsubscribe",
+    query: &[CHANNEL_NAME],
+};
+
+/// A subscription of all connections of a user.
+pub static SUBSCRIBE_USER: Request = Request {
+    listener: Listeners::Admin,
+    method: "POST",
+    path: "/users/USER/subscribe",
+    query: &[CHANNEL_NAME, SINCE],
+};
+
+/// The end of them.
+pub static UNSUBSCRIBE_USER: Request = Request {
+    listener: Listeners::Admin,
+    method: "POST",
+    path: "/users/USER/unsubscribe",
+    query: &[CHANNEL_NAME],
+};
+
 /// All of them.
 pub static ALL: &[&Request] = &[
     &WS,
@@ -272,8 +312,12 @@ pub static ALL: &[&Request] = &[
     &HISTORY,
     &FORGET,
     &DISCONNECT,
+    &SUBSCRIBE,
+    &UNSUBSCRIBE,
     &USER,
     &DISCONNECT_USER,
+    &SUBSCRIBE_USER,
+    &UNSUBSCRIBE_USER,
     &HEALTH,
 ];
 

@@ -1,5 +1,5 @@
-//! Requests about a user: about all its connections at once. `/users/USER` on the admin listener,
-//! `POST /push?user=`, and the same through a handle.
+//! Requests for a user, which means for all its connections at once: `/users/USER` on the admin listener,
+//! `POST /push?user=`, and the same through a handle. Subscriptions of a single connection go the same way.
 
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -8,22 +8,31 @@ use crate::limits::USER_BYTES_MAX;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{Publication, PushError};
+use crate::push::{Publication, PushError, Since};
 
 use super::ConnId;
-use super::admin::{close_of, json, query};
-use super::requests;
+use super::admin::{close_of, conn_of, json, query, refused, takes};
+use super::requests::{self, Request};
 
-/// Something to do with all connections that a user has when its turn comes.
+/// The connections that a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// All that a user has when its turn comes.
+    User(String),
+    /// This one.
+    Connection(ConnId),
+}
+
+/// Something to do with connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRequest {
-    /// The user.
-    pub user: String,
-    /// The action.
+    /// Which.
+    pub target: Target,
+    /// The deed.
     pub action: UserAction,
 }
 
-/// The actions on a user's connections.
+/// A deed for each of a user's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserAction {
     /// Send this to each of them.
@@ -39,6 +48,18 @@ pub enum UserAction {
         code: CloseCode,
         /// And this reason.
         reason: String,
+    },
+    /// Let each of them receive a channel.
+    Subscribe {
+        /// The channel.
+        channel: String,
+        /// From where on.
+        since: Since,
+    },
+    /// Let each of them receive a channel no more.
+    Unsubscribe {
+        /// The channel.
+        channel: String,
     },
     /// Say which they are.
     List {
@@ -58,11 +79,15 @@ pub struct UserConnection {
     pub channels: Vec<String>,
 }
 
-/// The outcome of a request.
+/// The result of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserOutcome {
     /// With how many connections it was done.
     pub connections: u32,
+    /// With how many it could not be done.
+    pub refused: u32,
+    /// Why not, for the last of them.
+    pub problem: Option<Refusal>,
     /// Those that were asked for.
     pub page: Vec<UserConnection>,
     /// Behind which one there are more.
@@ -76,28 +101,48 @@ impl UserRequest {
     /// [`PushError::BadUser`]
     pub fn new(user: impl Into<String>, action: UserAction) -> Result<UserRequest, PushError> {
         let user = user.into();
-        if is_user_name(&user) { Ok(UserRequest { user, action }) } else { Err(PushError::BadUser) }
+        if !is_user_name(&user) {
+            return Err(PushError::BadUser);
+        }
+        Ok(UserRequest { target: Target::User(user), action })
     }
 
-    /// The bytes that it takes in the inbox beside itself.
+    /// Its bytes in the inbox, beside itself.
     pub fn bytes(&self) -> usize {
         let rest = match &self.action {
             UserAction::Push { publication, .. } => publication.plain_frame().len(),
             UserAction::Disconnect { reason, .. } => reason.len(),
+            UserAction::Subscribe { channel, .. } | UserAction::Unsubscribe { channel } => channel.len(),
             UserAction::List { .. } => 0,
         };
-        self.user.len() + rest
+        let name = match &self.target {
+            Target::User(user) => user.len(),
+            Target::Connection(_) => 0,
+        };
+        name + rest
     }
 
     /// The admin API's answer, when it is done.
     pub fn answer(&self, outcome: &UserOutcome) -> Response {
-        let (user, connections) = (&self.user, outcome.connections);
+        let connections = outcome.connections;
+        let (user, conn) = match &self.target {
+            Target::User(user) => (Some(&**user), None),
+            Target::Connection(conn) => (None, Some(conn.to_string())),
+        };
+        if conn.is_some() && connections == 0 {
+            return refused(outcome.problem.as_ref().unwrap_or(&PushError::NoSuchConnection.into()));
+        }
         match &self.action {
             UserAction::Push { taken_as, .. } => {
                 json(200, &Pushed { user, recipients: connections, taken_as: *taken_as })
             }
             UserAction::Disconnect { code, .. } => {
                 json(200, &serde_json::json!({ "user": user, "closed": connections, "code": code.0 }))
+            }
+            UserAction::Subscribe { channel, .. } | UserAction::Unsubscribe { channel } => {
+                let UserOutcome { refused, problem, .. } = outcome;
+                let problem = problem.as_ref().map(|problem| &*problem.reason);
+                json(200, &Changed { user, conn, channel, connections, refused: *refused, problem })
             }
             UserAction::List { .. } => {
                 let next = outcome.next.map(|conn| conn.to_string());
@@ -114,15 +159,29 @@ pub fn is_user_name(name: &str) -> bool {
 
 #[derive(Serialize)]
 struct Pushed<'a> {
-    user: &'a str,
+    user: Option<&'a str>,
     recipients: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
 }
 
 #[derive(Serialize)]
+struct Changed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conn: Option<String>,
+    channel: &'a str,
+    connections: u32,
+    /// A connection may have too many channels already, or none can be made for it.
+    refused: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct Listed<'a> {
-    user: &'a str,
+    user: Option<&'a str>,
     connections: &'a [UserConnection],
     next: Option<String>,
 }
@@ -132,25 +191,59 @@ struct Listed<'a> {
 /// # Errors
 /// 400, 404 or 405: it is none.
 pub(super) fn read(rest: &str, head: &Head<'_>) -> Result<UserRequest, Refusal> {
-    if rest.contains('/') {
-        return Err(Refusal::fixed(404, "no such path; a '/' in a user's name is written %2F"));
-    }
-    let action = match head.method {
+    let (name, action) = match rest.split_once('/') {
+        Some((name, "subscribe")) => (name, subscription(head, &requests::SUBSCRIBE_USER)?),
+        Some((name, "unsubscribe")) => (name, subscription(head, &requests::UNSUBSCRIBE_USER)?),
+        Some(_) => return Err(Refusal::fixed(404, "no such path; a '/' in a user's name is written %2F")),
+        None => (rest, of_user(head)?),
+    };
+    let name = percent_decode_str(name).decode_utf8();
+    let name = name.map_err(|_| Refusal::fixed(400, "a user's name in a path is UTF-8, percent-encoded"))?;
+    Ok(UserRequest::new(name, action)?)
+}
+
+fn of_user(head: &Head<'_>) -> Result<UserAction, Refusal> {
+    match head.method {
         "GET" | "HEAD" => {
             let query = query(head, &requests::USER)?;
             let limit = query.number("limit").unwrap_or(requests::PAGE_DEFAULT) as usize;
-            UserAction::List { after: query.number("after").map(ConnId), limit }
+            Ok(UserAction::List { after: query.number("after").map(ConnId), limit })
         }
         "DELETE" => {
             let (code, reason) = close_of(&query(head, &requests::DISCONNECT_USER)?)?;
-            UserAction::Disconnect { code, reason }
+            Ok(UserAction::Disconnect { code, reason })
         }
         _ => {
             let allow = &[("Allow", "GET, HEAD, DELETE")];
-            return Err(Refusal::fixed(405, "this path takes GET, HEAD, DELETE").with_headers(allow));
+            Err(Refusal::fixed(405, "this path takes GET, HEAD, DELETE").with_headers(allow))
         }
+    }
+}
+
+/// Reads a request for `/connections/`, an id and what is to be done with that one.
+///
+/// # Errors
+/// 400, 404 or 405: it is none.
+pub(super) fn read_for_connection(id: &str, verb: &str, head: &Head<'_>) -> Result<UserRequest, Refusal> {
+    let request = match verb {
+        "subscribe" => &requests::SUBSCRIBE,
+        "unsubscribe" => &requests::UNSUBSCRIBE,
+        _ => return Err(Refusal::fixed(404, "no such path; there are ID, ID/subscribe and ID/unsubscribe")),
     };
-    let user = percent_decode_str(rest).decode_utf8();
-    let user = user.map_err(|_| Refusal::fixed(400, "a user's name in a path is UTF-8, percent-encoded"))?;
-    Ok(UserRequest::new(user, action)?)
+    let action = subscription(head, request)?;
+    Ok(UserRequest { target: Target::Connection(conn_of(id)?), action })
+}
+
+fn subscription(head: &Head<'_>, request: &'static Request) -> Result<UserAction, Refusal> {
+    if head.method != request.method {
+        return Err(takes(request));
+    }
+    let query = query(head, request)?;
+    // That it is there, and what it may be, was seen when it was read.
+    let channel = query.text("channel").unwrap_or_default().to_owned();
+    if request.query.iter().all(|known| known.name != "since") {
+        return Ok(UserAction::Unsubscribe { channel });
+    }
+    let since = query.text("since").and_then(|since| since.parse().ok()).unwrap_or_default();
+    Ok(UserAction::Subscribe { channel, since })
 }

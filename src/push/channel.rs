@@ -263,6 +263,7 @@ impl Channel {
     /// Gives up the publications before this one.
     pub(super) fn give_up_before(&mut self, first: u64, now_us: u64) {
         for ring in self.rings_mut() {
+            ring.evict_before(first);
             ring.log.give_up_before(ring.log.start_of(first));
         }
         self.ledger.forget_before(first, now_us, self.fallen);
@@ -291,7 +292,7 @@ impl Channel {
         self.ledger.publish(place, self.subscribers, self.fallen);
         if self.has_other_forms() {
             let first = self.first_after(publication.lens());
-            self.rings_mut().for_each(|ring| ring.log.evict_before(first));
+            self.rings_mut().for_each(|ring| ring.evict_before(first));
         }
         let appended = self.plain.append(publication);
         assert_eq!(
@@ -309,6 +310,7 @@ impl Channel {
         if self.walk.is_none() && (self.offered < self.log().head() || std::mem::take(&mut self.look_again)) {
             self.look_again = false;
             self.walk = Some(Walk { next: 0, head: self.log().head() });
+            self.others.iter_mut().flatten().for_each(|ring| ring.begin_walk());
         }
         self.walk
     }

@@ -14,6 +14,7 @@ pub mod budget;
 pub mod channel;
 pub mod channels;
 pub mod entry;
+mod evicted;
 pub mod form;
 pub mod history;
 pub mod ledger;

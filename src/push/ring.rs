@@ -1,5 +1,7 @@
 //! A channel's publications in one form, and those who take them so.
 
+use super::entry::Gap;
+use super::evicted::Evicted;
 use super::form::{Encoded, Form};
 use super::log::{Cursor, Log};
 use super::midway::Midway;
@@ -24,12 +26,22 @@ pub struct Ring {
     /// Pieces of it that connections are still to get beside what their cursors say, as they have left, or something
     /// else comes behind it. It stays as long, and so does the channel.
     pub owed: u32,
+    /// Of what it has evicted, while that may have to be told.
+    evicted: Evicted,
 }
 
 impl Ring {
     /// A form in an empty log.
     pub(super) fn new(form: Form, log: Log) -> Ring {
-        Ring { form, log, subscribers: 0, unused_since_ms: None, midway: Midway::default(), owed: 0 }
+        Ring {
+            form,
+            log,
+            subscribers: 0,
+            unused_since_ms: None,
+            midway: Midway::default(),
+            owed: 0,
+            evicted: Evicted::default(),
+        }
     }
 
     /// Which form it is.
@@ -62,6 +74,37 @@ impl Ring {
             self.log.prepend(first, second);
         }
         bytes
+    }
+
+    /// Evicts the publications before this offset.
+    pub(super) fn evict_before(&mut self, first: u64) {
+        if self.subscribers == 0 {
+            // There is nobody to be told.
+            self.evicted = Evicted::default();
+        } else if self.form.is_envelope() {
+            for offset in self.log.first_offset()..first.min(self.log.next_offset()) {
+                self.evicted.note(offset, self.log.start_of(offset));
+            }
+        }
+        self.log.evict_before(first);
+    }
+
+    /// A walk over the subscribers begins.
+    pub(super) fn begin_walk(&mut self) {
+        self.evicted.begin_walk();
+    }
+
+    /// Offset of the publication at which a subscriber stands that has fallen off; `None`: that isn't known in this
+    /// form.
+    fn fallen_at(&self, cursor: Cursor) -> Option<u64> {
+        let lag = (self.log.head() as u32).wrapping_sub(cursor.0);
+        self.evicted.offset_at(self.log.head().checked_sub(u64::from(lag))?)
+    }
+
+    /// The publications that a subscriber misses when it is moved from where it has fallen off to the newest one.
+    pub fn gap_to_newest(&self, cursor: Cursor) -> Option<Gap> {
+        let newest = self.log.offset_at(self.log.newest_start()).0;
+        Some(Gap { from: self.fallen_at(cursor)?, to: newest - 1 })
     }
 
     /// Appends a publication; its offset.

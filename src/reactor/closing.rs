@@ -25,10 +25,7 @@ impl<S: Socket> Reactor<S> {
         }
         match self.config.slow_consumer {
             // Those who lag are expected to jump.
-            _ if self.channels.get(id).rules.keep == Keep::Latest => {
-                self.skip(index, id);
-                true
-            }
+            _ if self.channels.get(id).rules.keep == Keep::Latest => self.skip(index, id),
             SlowConsumer::Close => {
                 self.note_slow(index, id, "close");
                 self.close_slow(index);
@@ -36,8 +33,7 @@ impl<S: Socket> Reactor<S> {
             }
             SlowConsumer::Skip => {
                 self.note_slow(index, id, "skip");
-                self.skip(index, id);
-                true
+                self.skip(index, id)
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The reactor as the admin API and the demo see it.
 
-use crate::endpoint::batch::Line;
+use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
+use crate::endpoint::users::{UserAction, UserRequest};
 use crate::endpoint::{ChannelInfo, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
@@ -133,11 +134,19 @@ impl<S: Socket> Control for Reactor<S> {
 
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
         let names: Vec<&str> = lines.iter().map(|line| line.target.channel().unwrap_or_default()).collect();
-        let items = lines.iter().zip(&names).map(|(line, name)| match line.target.conn() {
-            None => Item::Publish(std::slice::from_ref(name), line.publication.clone()),
-            Some(conn) => Item::Send(conn, line.publication.clone()),
-        });
-        self.take_batch(Batch { items: items.collect(), key, if_offset: None })
+        let item = |(line, name): (&Line, _)| {
+            let publication = line.publication.clone();
+            Ok(match &line.target {
+                Target::Channel(_) => Item::Publish(std::slice::from_ref(name), publication),
+                Target::Conn(conn) => Item::Send(*conn, publication),
+                Target::User(user) => {
+                    let action = UserAction::Push { publication, taken_as: None };
+                    Item::User(UserRequest::new(user.as_str(), action)?)
+                }
+            })
+        };
+        let items = lines.iter().zip(&names).map(item).collect::<Result<Vec<_>, PushError>>()?;
+        self.take_batch(Batch { items, key, if_offset: None })
     }
 
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {

@@ -26,6 +26,7 @@ mod ending;
 pub mod event_loop;
 mod events;
 mod flush;
+pub mod granted;
 pub mod holdings;
 mod http;
 mod input;

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use crate::auth::Verifier;
+use crate::auth::{self, Verifier};
 use crate::config::{Config, LogLevel};
-use crate::tls::Loaded;
+use crate::tls::{self, Loaded};
 
 use super::reactor::{ListenerRole, Reactor, encoder};
 use super::socket::Socket;
@@ -22,6 +22,18 @@ pub struct Renewed {
 
 /// The settings that were read again; or why they could not be.
 pub type Renewal = Result<Renewed, String>;
+
+impl Renewed {
+    /// Reads the files that these settings name, at this time.
+    ///
+    /// # Errors
+    /// One of them is not what it should be.
+    pub fn read(config: Config, unix_us: u64) -> Renewal {
+        let tls = tls::load(&config, unix_us / 1_000_000).map_err(|problem| problem.to_string())?;
+        let verifier = auth::load(&config).map_err(|problem| problem.to_string())?;
+        Ok(Renewed { config, tls, verifier })
+    }
+}
 
 impl<S: Socket> Reactor<S> {
     /// Takes over what can be changed while running: all of it, or nothing.

@@ -144,7 +144,10 @@ impl<S: Socket> Reactor<S> {
                 self.count_backlog(index);
                 false
             }
-            Offered::Fallen if self.fallen(index, id) => self.catch_up(index, id),
+            // It may have been told what it misses, and that may have filled the socket.
+            Offered::Fallen if self.fallen(index, id) => {
+                !self.connections.slots[index].flags.any(Flags::BLOCKED) && self.catch_up(index, id)
+            }
             // It was sent a close frame and has left its channels: if it heard that, it has caught up with everything.
             Offered::Fallen => {
                 self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED))
@@ -263,7 +266,9 @@ impl<S: Socket> Reactor<S> {
         }
         let keeps_newest =
             self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
-        if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest {
+        // Nobody knows any more where it began, so one that is told of its gaps can't be told of this one.
+        let is_silent = self.connections.slots[index].transport.tells_gaps();
+        if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest || is_silent {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
             return self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));

@@ -1,10 +1,10 @@
 //! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
+use super::granted::Granted;
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
-use crate::auth::Rights;
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
@@ -159,14 +159,6 @@ pub struct Extra {
     pub ending: Option<Box<Ending>>,
 }
 
-/// The rights that a token gives a connection.
-#[derive(Debug)]
-pub struct Granted {
-    rights: Rights,
-    /// It was told that they end soon.
-    is_told: bool,
-}
-
 /// A request of which not everything has come.
 #[derive(Debug, Default)]
 pub struct Request {
@@ -302,40 +294,6 @@ impl<S> Slot<S> {
         self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
     }
 
-    /// The rights that its token gives.
-    pub fn rights(&self) -> Option<&Rights> {
-        self.granted().map(|granted| &granted.rights)
-    }
-
-    /// Gives it the rights of a token.
-    pub fn grant(&mut self, rights: Rights) {
-        if rights == Rights::default() {
-            if let Some(extra) = &mut self.extra {
-                extra.granted = None;
-                self.tidy();
-            }
-        } else {
-            self.extra_mut().granted = Some(Box::new(Granted { rights, is_told: false }));
-        }
-    }
-
-    /// The token of a connection that is to be told that it expires: when, if that is within so many seconds.
-    pub fn expiry_to_tell_s(&self, unix_s: u64, ahead_s: u64) -> Option<u64> {
-        let granted = self.granted().filter(|granted| !granted.is_told)?;
-        granted.rights.expires_s.filter(|&expires_s| expires_s <= unix_s.saturating_add(ahead_s))
-    }
-
-    /// It was told.
-    pub fn note_expiry_told(&mut self) {
-        if let Some(granted) = self.extra.as_mut().and_then(|extra| extra.granted.as_mut()) {
-            granted.is_told = true;
-        }
-    }
-
-    fn granted(&self) -> Option<&Granted> {
-        self.extra.as_ref().and_then(|extra| extra.granted.as_deref())
-    }
-
     /// Memory that it holds for itself alone, out of `backlog_bytes_max`.
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
@@ -391,61 +349,4 @@ impl Extra {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reactor::socket::Stream;
-
-    #[test]
-    fn a_slot_keeps_to_its_budget() {
-        // The budget of docs/decisions.md; slab's own mark for a free slot must fit into the slot's spare values.
-        assert_eq!(size_of::<Slot<Stream>>(), 48);
-        let mut slab = slab::Slab::<Slot<Stream>>::with_capacity(100);
-        assert_eq!(slab.capacity(), 100);
-        slab.clear();
-        assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
-        assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
-        // Only who has a named channel, a user's name or something under way has it.
-        // Who has a token has its rights as well.
-        assert_eq!(size_of::<Extra>(), 104);
-        assert_eq!(size_of::<Granted>(), 72);
-    }
-
-    #[test]
-    fn the_window_has_bits_of_its_own() {
-        for bits in [0, 8, 9, 14, 15] {
-            let mut flags = Flags::default();
-            flags.set(Flags::BLOCKED, true);
-            flags.set_window_bits(12);
-            flags.set_window_bits(bits);
-            assert_eq!(flags.window_bits(), bits);
-            assert!(flags.any(Flags::BLOCKED) && !flags.any(Flags::SERVED) && !flags.any(Flags::BROADCAST));
-        }
-    }
-
-    #[test]
-    fn the_deflated_form_is_for_the_largest_window() {
-        let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        let (plain, v1) = (Transport::WebSocket, Transport::V1);
-        for (transport, bits, form) in [
-            (plain, 15, Form::Deflated),
-            (plain, 14, Form::Plain),
-            (plain, 0, Form::Plain),
-            (v1, 15, Form::EnvelopeDeflated),
-            (v1, 14, Form::Envelope),
-        ] {
-            slot.speak(transport, bits);
-            assert_eq!((slot.flags.window_bits(), slot.form), (bits, form));
-        }
-    }
-
-    #[test]
-    fn short_input_is_kept_in_place_and_longer_in_the_box() {
-        let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
-        slot.keep(&[1; HELD_MAX]);
-        assert_eq!((slot.kept(), slot.extra.is_none()), (&[1; HELD_MAX][..], true));
-        slot.keep(&[2; HELD_MAX + 1]);
-        assert_eq!(slot.kept(), [2; HELD_MAX + 1]);
-        slot.keep(&[]);
-        assert_eq!((slot.kept(), slot.extra.is_none()), (&[][..], true));
-    }
-}
+mod tests;

@@ -14,7 +14,6 @@ use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::transport::Transport;
 use super::work::{BYTES, CALL, NAME, RECEIPT};
 
 /// A line of positions that is longer is ended.
@@ -116,10 +115,8 @@ impl<S: Socket> Reactor<S> {
         since: Since,
     ) -> Result<(), NotSubscribed> {
         let (index, id, entry) = self.begin_subscription(conn, channel, since)?;
-        if let Some(entry) = entry
-            && self.connections.slots[index].transport == Transport::V1
-        {
-            self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, &entry));
+        if let Some(entry) = entry {
+            self.tell_joined(index, channel, &entry);
         }
         self.offer_missed(index, id);
         Ok(())
@@ -143,6 +140,21 @@ impl<S: Socket> Reactor<S> {
         }
         let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
         Ok((index, id, self.join_opened(index, id, since)))
+    }
+
+    /// Whether a connection receives the channel of this name.
+    pub(super) fn receives(&self, index: usize, channel: &str) -> bool {
+        let known = self.channels.find(channel);
+        known.is_some_and(|known| Self::is_subscribed(&self.connections.slots[index], known))
+    }
+
+    /// Ends a subscription that the connection has not asked to end, and tells it so.
+    pub(super) fn end_subscription(&mut self, conn: ConnId, channel: &str) {
+        let index = self.find_open(conn).filter(|&index| self.receives(index, channel));
+        self.unsubscribe(conn, channel);
+        if let Some(index) = index.filter(|_| self.find_open(conn).is_some()) {
+            self.tell_left(index, channel);
+        }
     }
 
     /// Ends an open connection's subscription, behind what was published before.
@@ -232,11 +244,17 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Moves a subscriber that has fallen off a log on to the newest publication.
-    pub(super) fn skip(&mut self, index: usize, id: ChannelId) {
-        let cursor = self.channels.get_mut(id).skip_to_newest(self.connections.slots[index].form);
+    /// False: it is gone.
+    pub(super) fn skip(&mut self, index: usize, id: ChannelId) -> bool {
+        let form = self.connections.slots[index].form;
+        let fallen = self.cursor(index, id);
+        let channel = self.channels.get_mut(id);
+        let gap = channel.ring(form).and_then(|ring| ring.gap_to_newest(fallen?));
+        let cursor = channel.skip_to_newest(form);
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
+        gap.is_none_or(|gap| self.tell_gap(index, id, gap))
     }
 
     /// Moves a subscriber that has lagged on to the newest publication of a channel that keeps no other for it.

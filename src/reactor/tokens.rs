@@ -12,7 +12,7 @@ use crate::push::DEFAULT_NAME;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::upgrade::Refused;
-use super::work::{SIGNATURE, TOKEN};
+use super::work::{SECRET, SIGNATURE, TOKEN};
 
 /// The headers of a 401 (RFC 6750 section 3).
 const ASKED_FOR: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
@@ -50,7 +50,8 @@ impl<S: Socket> Reactor<S> {
         // There is one wherever `auth` is set; without one no key is known.
         let Some(verifier) = &self.verifier else { return Err(TokenError::UnknownKey) };
         let verdict = verifier.check(token, self.now.unix_us / 1_000_000);
-        self.work.charge(WorkKind::Tokens, TOKEN + verdict.signatures as u64 * SIGNATURE);
+        let tries = verdict.secrets as u64 * SECRET + verdict.signatures as u64 * SIGNATURE;
+        self.work.charge(WorkKind::Tokens, TOKEN + tries);
         verdict.outcome
     }
 

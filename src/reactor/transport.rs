@@ -1,5 +1,6 @@
 //! The differences between kinds of open connections: how input is understood, how a silent peer is asked for a sign
-//! of life, how a message to one connection and the end are said, and what the end of the stream means.
+//! of life, how the beginning, a message to one connection, changes of its subscriptions and the end are said, and what
+//! the end of the stream means.
 //!
 //! A transport is a variant of [`Transport`], an arm in each method here, and one file that has what the arms call.
 //! Nothing else in this room asks which transport a connection has. The publications are the same bytes for everybody
@@ -11,7 +12,7 @@ use crate::protocol::Deflater;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::v1::message::push_direct;
-use crate::push::{Form, Kind, Message, Publication, PushOptions};
+use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushOptions};
 
 use super::connections::Gone;
 use super::reactor::Reactor;
@@ -49,6 +50,14 @@ impl Transport {
         match self {
             // A peer that leaves sends a close frame first.
             Transport::WebSocket | Transport::V1 => CloseReason::Reset,
+        }
+    }
+
+    /// Whether a subscriber is told of what it does not get.
+    pub(super) fn tells_gaps(self) -> bool {
+        match self {
+            Transport::WebSocket => false,
+            Transport::V1 => true,
         }
     }
 
@@ -111,6 +120,41 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
+        }
+    }
+
+    /// Says what comes first on a connection that has opened, and stands here in its channels.
+    pub(super) fn tell_opened(&mut self, index: usize, entries: &[(ChannelId, Entry)]) {
+        match self.connections.slots[index].transport {
+            // The answer to the handshake has told it its positions.
+            Transport::WebSocket => {}
+            Transport::V1 => self.greet_v1(index, entries),
+        }
+    }
+
+    /// Tells a connection that others have subscribed it to a channel.
+    pub(super) fn tell_joined(&mut self, index: usize, channel: &str, entry: &Entry) {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => {}
+            Transport::V1 => {
+                self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, entry))
+            }
+        }
+    }
+
+    /// Tells a connection that others have ended its subscription to a channel.
+    pub(super) fn tell_left(&mut self, index: usize, channel: &str) {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => {}
+            Transport::V1 => self.tell_unsubscribed_v1(index, channel),
+        }
+    }
+
+    /// Tells a slow consumer which publications it does not get. False: it is gone.
+    pub(super) fn tell_gap(&mut self, index: usize, id: ChannelId, gap: Gap) -> bool {
+        match self.connections.slots[index].transport {
+            Transport::WebSocket => true,
+            Transport::V1 => self.tell_missed(index, id, gap),
         }
     }
 

@@ -129,9 +129,7 @@ impl<S: Socket> Reactor<S> {
         };
         handshake::respond(upgrade.key, chosen, deflate, positions, &mut replies);
         self.scratch.replies = replies;
-        if transport == Transport::V1 {
-            self.greet_v1(index, &entries);
-        }
+        self.tell_opened(index, &entries);
         let greeted = self.greet(index, kind, &accept);
         if channels.iter().any(|(_, since)| *since != Since::Head) {
             self.offer_all_missed(index, &channels);

@@ -1,19 +1,21 @@
-//! Commands to all connections of a user: each in its turn among the commands, and over several turns if there are
-//! many connections. Those behind it wait, so it is done with the connections that the user had when it began, but for
-//! those that have gone.
+//! Commands for all connections of a user, and for the subscriptions of one connection: each in its turn among the
+//! other commands, and over several turns if there are many connections. Those behind it wait, so it is done with the
+//! connections that the user had when it began, but for those that have gone.
 
 use std::collections::BTreeSet;
 
 use crate::endpoint::ConnId;
-use crate::endpoint::users::{UserAction, UserConnection, UserOutcome, UserRequest};
+use crate::endpoint::users::{Target, UserAction, UserConnection, UserOutcome, UserRequest};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::head::Head;
+use crate::protocol::response::Refusal;
 use crate::push::PushError;
 
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::slot::Phase;
 use super::socket::Socket;
+use super::subscriptions::NotSubscribed;
 use super::waiting::Waiting;
 use super::work::{CALL, NAME, SLOT};
 
@@ -21,7 +23,7 @@ use super::work::{CALL, NAME, SLOT};
 #[derive(Debug)]
 pub struct UserCommand {
     request: UserRequest,
-    /// Who is told what has come of it.
+    /// The request that is answered when it is done.
     waiting: Option<Waiting>,
     progress: Progress,
     outcome: UserOutcome,
@@ -43,7 +45,7 @@ impl UserCommand {
         UserCommand { request, waiting: None, progress: Progress::Asked, outcome: UserOutcome::default() }
     }
 
-    /// The bytes that it takes in the inbox beside itself.
+    /// Its bytes in the inbox, beside the command's own.
     pub(super) fn bytes(&self) -> usize {
         size_of::<UserCommand>() + self.request.bytes()
     }
@@ -73,9 +75,21 @@ impl<S: Socket> Reactor<S> {
         let UserCommand { request, waiting, progress, outcome } = command;
         let is_over = |reactor: &Self| reactor.work.is_command_over(before);
         if matches!(progress, Progress::Asked) {
-            self.connections.users.begin_walk(&request.user);
             *progress = Progress::Walking(BTreeSet::new());
+            match &request.target {
+                Target::User(user) => self.connections.users.begin_walk(user),
+                Target::Connection(conn) => {
+                    if let Some(index) = self.find_open(*conn) {
+                        self.do_for_user(index, &request.action, outcome, &mut BTreeSet::new());
+                    }
+                    *progress = Progress::Writing(BTreeSet::new());
+                }
+            }
         }
+        let name = match &request.target {
+            Target::User(user) => Some(&**user),
+            Target::Connection(_) => None,
+        };
         if let Progress::Walking(page) = progress {
             while !is_over(self) {
                 self.work.charge(WorkKind::Commands, SLOT);
@@ -83,7 +97,7 @@ impl<S: Socket> Reactor<S> {
                     *progress = Progress::Writing(std::mem::take(page));
                     break;
                 };
-                if self.connections.slots[index].user() == Some(&request.user) {
+                if self.connections.slots[index].user() == name {
                     self.do_for_user(index, &request.action, outcome, page);
                 }
             }
@@ -94,7 +108,7 @@ impl<S: Socket> Reactor<S> {
                 return false;
             }
             page.remove(&index);
-            self.describe_for_user(index as usize, &request.user, outcome);
+            self.describe_for_user(index as usize, name, outcome);
         }
         if let Some(waiting) = waiting.take() {
             self.inbox.answers.push_back((waiting, request.answer(outcome)));
@@ -126,6 +140,20 @@ impl<S: Socket> Reactor<S> {
                 outcome.connections += 1;
                 self.close_in_order(index, *code, reason, CloseReason::Admin);
             }
+            UserAction::Subscribe { channel, since } => match self.subscribe(conn, channel, *since) {
+                Ok(()) => outcome.connections += 1,
+                // Somebody was written to what it had missed, and is gone.
+                Err(NotSubscribed::NoSuchConnection) => {}
+                Err(problem) => {
+                    outcome.refused += 1;
+                    outcome.problem = Some(refusal_of(&problem, self.config.channels_per_connection_max));
+                }
+            },
+            UserAction::Unsubscribe { channel } => {
+                self.work.charge(WorkKind::Commands, CALL);
+                outcome.connections += 1;
+                self.end_subscription(conn, channel);
+            }
             UserAction::List { after, limit } => {
                 if after.is_some_and(|after| index <= after.slot()) {
                     return;
@@ -141,13 +169,28 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Puts a connection on the page, unless it has gone since it was found.
-    fn describe_for_user(&mut self, index: usize, user: &str, outcome: &mut UserOutcome) {
-        let slot = self.connections.slots.get(index).filter(|slot| slot.user() == Some(user));
+    fn describe_for_user(&mut self, index: usize, user: Option<&str>, outcome: &mut UserOutcome) {
+        let slot = self.connections.slots.get(index).filter(|slot| slot.user() == user);
         outcome.next = outcome.next.map(|_| ConnId::new(index as u32, slot.map_or(1, |slot| slot.serial)));
         let Some(slot) = slot.filter(|slot| slot.phase == Phase::Open) else { return };
         let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id).name.to_string());
         let described = UserConnection { id: slot.id(index).to_string(), channels: channels.collect() };
         self.work.charge(WorkKind::Commands, CALL + described.channels.len() as u64 * NAME);
         outcome.page.push(described);
+    }
+}
+
+/// Why a connection does not receive a channel, as the admin API says it.
+fn refusal_of(problem: &NotSubscribed, channels_max: usize) -> Refusal {
+    match problem {
+        NotSubscribed::NoSuchConnection => PushError::NoSuchConnection.into(),
+        NotSubscribed::TooMany => {
+            let text = format!(
+                "the connection has {channels_max} channels, which is the most (channels_per_connection_max); end one \
+                 of them first"
+            );
+            Refusal::new(409, text)
+        }
+        NotSubscribed::NoChannel(problem) => Refusal::new(503, problem.to_string()),
     }
 }

@@ -17,7 +17,7 @@ const NONE: u32 = u32::MAX;
 /// In place of the one before: it is in no list.
 const UNLISTED: u32 = u32::MAX - 1;
 
-/// Who a connection is, and its place among those of the same user.
+/// The name of a connection's user, and its place among those of the same user.
 #[derive(Debug)]
 pub struct User {
     /// The name.
@@ -157,7 +157,7 @@ mod tests {
     use crate::reactor::stamp::Stamp;
     use proptest::prelude::*;
 
-    /// A user's memory in the index, at the most: its table is at least 7/16 full behind a doubling.
+    /// The index's table is at least 7/16 full behind a doubling.
     #[test]
     fn a_user_takes_little() {
         assert!((size_of::<(u64, u32)>() + 1) * 16 / 7 <= 64);

@@ -5,8 +5,8 @@ mod tokens;
 use std::collections::HashMap;
 
 use crate::config::channel_name_ok;
+use crate::endpoint::Receipt;
 use crate::endpoint::v1::{self, Denial};
-use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::WorkKind;
 use crate::protocol::Opcode;
 use crate::protocol::close::{CloseCode, Violation};
@@ -23,7 +23,6 @@ use super::shared::Wake;
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
-use super::transport::Transport;
 use super::websocket::Next;
 use super::work::{BYTES, MESSAGE, NAME};
 
@@ -161,12 +160,6 @@ impl<S: Socket> Reactor<S> {
         v1::may_receive(channel, &self.config, self.handler.is_host())
     }
 
-    /// Whether a connection receives the channel of this name.
-    fn receives(&self, index: usize, channel: &str) -> bool {
-        let known = self.channels.find(channel);
-        known.is_some_and(|known| Self::is_subscribed(&self.connections.slots[index], known))
-    }
-
     fn subscribe_v1(
         &mut self,
         index: usize,
@@ -238,16 +231,20 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// Ends a subscription that the connection has not asked to end.
-    pub(super) fn end_subscription(&mut self, conn: ConnId, channel: &str) {
-        let index = self.find_open(conn).filter(|&index| {
-            self.connections.slots[index].transport == Transport::V1 && self.receives(index, channel)
-        });
-        self.unsubscribe(conn, channel);
-        if let Some(index) = index.filter(|_| self.find_open(conn).is_some()) {
-            let over = ServerMessage::Unsubscribed { channel, reason: Some("ended by the server") };
-            self.aside(index, |reactor| reactor.say_v1(index, None, &over));
-        }
+    /// Tells a connection of the end of a subscription that it has not asked to end.
+    pub(super) fn tell_unsubscribed_v1(&mut self, index: usize, channel: &str) {
+        let over = ServerMessage::Unsubscribed { channel, reason: Some("ended by the server") };
+        self.aside(index, |reactor| reactor.say_v1(index, None, &over));
+    }
+
+    /// Tells a slow consumer which publications it does not get. False: it is gone.
+    pub(super) fn tell_missed(&mut self, index: usize, id: ChannelId, Gap { from, to }: Gap) -> bool {
+        let serial = self.connections.slots[index].serial;
+        let channel = self.channels.get(id);
+        let (name, epoch) = (channel.name.clone(), channel.epoch);
+        let missed = ServerMessage::Missed { channel: &name, epoch, from, to };
+        self.aside(index, |reactor| reactor.say_v1(index, None, &missed));
+        self.connections.has(index, serial)
     }
 
     /// Says something to a connection that is not the one at hand.

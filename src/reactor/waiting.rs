@@ -1,5 +1,5 @@
 //! Requests on the admin listener whose answer takes more than a turn, or comes behind what was asked for before.
-//! A connection that has asked is not read meanwhile.
+//! The connection that has asked is not read meanwhile.
 
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
@@ -11,7 +11,7 @@ use super::slot::Flags;
 use super::socket::Socket;
 use super::work::{CALL, FIRST};
 
-/// Who waits for an answer.
+/// A connection that waits for an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting {
     index: usize,

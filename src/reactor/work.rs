@@ -46,8 +46,10 @@ pub(super) const RECORD: u64 = 400;
 /// A flight of a TLS handshake answered: keys agreed on, a signature made or checked.
 pub(super) const HANDSHAKE: u64 = 262_144;
 /// A token taken apart and read.
-pub(super) const TOKEN: u64 = 20_000;
-/// A signature of a token checked.
+pub(super) const TOKEN: u64 = 2_000;
+/// A secret tried on a token.
+pub(super) const SECRET: u64 = 500;
+/// A signature of a token checked with a public key.
 pub(super) const SIGNATURE: u64 = 80_000;
 /// A command carried out, beside its bytes.
 pub(super) const COMMAND: u64 = 1_000;

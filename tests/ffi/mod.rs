@@ -241,6 +241,26 @@ fn one_threads_order() {
 }
 
 #[test]
+fn a_user_is_all_of_its_connections() {
+    for source in ["users.c", "users.cpp"] {
+        let ends = under_each_tool(source, |host, port| {
+            for _ in 0..5 {
+                let mut anns = [Client::open(port, "/ws?as=ann"), Client::open(port, "/ws?as=ann")];
+                let mut bob = Client::open(port, "/ws?as=bob");
+                host.command("go");
+                for ann in &mut anns {
+                    assert_eq!(rest(ann), (["one", "two", "three"].map(str::to_owned).to_vec(), 4002));
+                }
+                assert_eq!(rest(&mut bob), (["three", "four"].map(str::to_owned).to_vec(), 4003));
+            }
+        });
+        for end in ends {
+            assert_eq!(end, "ended\n");
+        }
+    }
+}
+
+#[test]
 fn a_session_that_an_exception_has_ended_is_not_shown_again() {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let ends = under_each_tool("order.cpp", |_, port| {

@@ -7,7 +7,7 @@ use wspush::endpoint::admin::Answer;
 use wspush::endpoint::batch::Line;
 use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
-use wspush::endpoint::users::{UserOutcome, is_user_name};
+use wspush::endpoint::users::{Target, UserOutcome, is_user_name};
 use wspush::endpoint::{
     ChannelInfo, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
 };
@@ -251,7 +251,11 @@ pub fn admin(data: &[u8]) {
                 admin_api::page(&Page::default())
             }
             Answer::User(request) => {
-                assert!(is_user_name(&request.user) && token.is_none());
+                assert!(token.is_none());
+                match &request.target {
+                    Target::User(user) => assert!(is_user_name(user)),
+                    Target::Connection(conn) => assert_ne!(conn.0, 0),
+                }
                 request.answer(&UserOutcome::default())
             }
         };

@@ -23,3 +23,4 @@ mod raw;
 mod registry;
 mod replies;
 mod stats;
+pub mod users;

@@ -24,7 +24,7 @@ use super::registry::{self, Entry};
 use super::{packed, replies, stats};
 
 /// The fence around every native method: no panic and no error gets past it but as an exception.
-fn fenced<'local, T: Default>(
+pub(super) fn fenced<'local, T: Default>(
     mut env: EnvUnowned<'local>,
     body: impl FnOnce(&mut Env<'local>) -> Result<T, NativeError>,
 ) -> T {
@@ -32,7 +32,7 @@ fn fenced<'local, T: Default>(
 }
 
 /// The same fence where each call into the JVM counts: only what goes wrong meets the `jni` crate.
-fn fenced_raw<'local, T: Default>(
+pub(super) fn fenced_raw<'local, T: Default>(
     env: EnvUnowned<'local>,
     body: impl FnOnce(Raw<'_>) -> Result<T, NativeError>,
 ) -> T {
@@ -214,13 +214,8 @@ pub extern "system" fn Java_io_wspush_Native_disconnect<'l>(
 ) {
     fenced(env, |env| {
         let conn = conn_id(conn)?;
-        let reason = read_array(env, &reason)?;
-        let reason =
-            str::from_utf8(&reason).map_err(|_| NativeError::Argument("a reason that is not UTF-8"))?;
-        let code = u16::try_from(code).map(CloseCode).ok().filter(|code| code.is_valid_on_wire());
-        let code =
-            code.ok_or(NativeError::Argument("a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999"))?;
-        registry::with(server, |entry| Ok(entry.handle.close(conn, code, reason)?))
+        let (code, reason) = close_of(env, code, &reason)?;
+        registry::with(server, |entry| Ok(entry.handle.close(conn, code, &reason)?))
     })
 }
 
@@ -332,6 +327,20 @@ pub extern "system" fn Java_io_wspush_Native_delivery<'l>(
         numbers.set_region(env, counts.len() as jint, &times)?;
         Ok(true)
     })
+}
+
+/// A code that a close frame may carry, and its reason.
+pub(super) fn close_of(
+    env: &Env<'_>,
+    code: jint,
+    reason: &JByteArray<'_>,
+) -> Result<(CloseCode, String), NativeError> {
+    let reason = String::from_utf8(read_array(env, reason)?);
+    let reason = reason.map_err(|_| NativeError::Argument("a reason that is not UTF-8"))?;
+    let code = u16::try_from(code).map(CloseCode).ok().filter(|code| code.is_valid_on_wire());
+    let code =
+        code.ok_or(NativeError::Argument("a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999"))?;
+    Ok((code, reason))
 }
 
 /// 0 is none: a field that was never set must not pass for a connection that has gone.

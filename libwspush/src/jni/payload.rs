@@ -119,24 +119,39 @@ pub(super) fn read_array(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8
     Ok(env.convert_byte_array(array)?)
 }
 
-/// A channel's name.
-pub(super) struct ChannelName {
-    bytes: [i8; ChannelName::BYTES_MAX],
+/// A name, and a byte more than any that is allowed has, so that too long a one is still seen to be.
+pub(super) struct Name<const BYTES_MAX: usize> {
+    bytes: [i8; BYTES_MAX],
     len: usize,
 }
 
-impl ChannelName {
-    /// Longer than any name that is allowed, so that too long a one is still seen to be.
-    const BYTES_MAX: usize = 129;
+/// A channel's name.
+pub(super) type ChannelName = Name<129>;
 
-    pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<ChannelName, NativeError> {
-        let mut name = ChannelName { bytes: [0; ChannelName::BYTES_MAX], len: 0 };
+/// A user's name.
+pub(super) type UserName = Name<257>;
+
+impl<const BYTES_MAX: usize> Name<BYTES_MAX> {
+    pub(super) fn read(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<Self, NativeError> {
+        let mut name = Name { bytes: [0; BYTES_MAX], len: 0 };
         name.len = raw.copy_head(array, &mut name.bytes)?;
         Ok(name)
     }
 
+    /// None also if it was cut within a character: then it is too long anyway.
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(unsigned(&self.bytes[..self.len])).ok()
+    }
+}
+
+impl ChannelName {
     pub(super) fn get(&self) -> Result<&str, PushError> {
-        // A name that was cut within a character is too long anyway.
-        std::str::from_utf8(unsigned(&self.bytes[..self.len])).map_err(|_| PushError::BadChannel)
+        self.text().ok_or(PushError::BadChannel)
+    }
+}
+
+impl UserName {
+    pub(super) fn get(&self) -> Result<&str, PushError> {
+        self.text().ok_or(PushError::BadUser)
     }
 }

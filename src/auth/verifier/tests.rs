@@ -130,9 +130,9 @@ fn a_secret_is_changed_while_both_are_taken() {
     let mut verifier = with_secret();
     let next = "fedcba9876543210fedcba9876543210";
     verifier.add_secret(next).unwrap();
-    for (secret, signatures) in [(SECRET, 1), (next, 2)] {
+    for (secret, secrets) in [(SECRET, 1), (next, 2)] {
         let verdict = verifier.check(&Signer::secret(secret).token("{}"), NOW_S);
-        assert_eq!((verdict.outcome, verdict.signatures), (Ok(Claims::default()), signatures));
+        assert_eq!((verdict.outcome, verdict.secrets), (Ok(Claims::default()), secrets));
     }
 }
 
@@ -144,10 +144,13 @@ fn a_token_makes_bounded_work() {
     let stranger = forged(p256);
     verifier.set_published(keys(TOKEN_TRIES_MAX));
     let verdict = verifier.check(&stranger, NOW_S);
-    assert_eq!(verdict, Verdict { outcome: Err(TokenError::Signature), signatures: TOKEN_TRIES_MAX });
+    assert_eq!(
+        verdict,
+        Verdict { outcome: Err(TokenError::Signature), secrets: 0, signatures: TOKEN_TRIES_MAX }
+    );
     verifier.set_published(keys(TOKEN_TRIES_MAX + 1));
     let verdict = verifier.check(&stranger, NOW_S);
-    assert_eq!(verdict, Verdict { outcome: Err(TokenError::TooManyKeys), signatures: 0 });
+    assert_eq!(verdict, Verdict { outcome: Err(TokenError::TooManyKeys), secrets: 0, signatures: 0 });
     let long = format!("{}.a.b", "a".repeat(TOKEN_BYTES_MAX));
     assert_eq!(user(&verifier, &long), Err(TokenError::TooLong(TOKEN_BYTES_MAX + 4)));
 }

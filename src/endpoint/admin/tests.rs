@@ -110,7 +110,7 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
             page(&Page::default())
         }
         Answer::User(request) => {
-            host.0.push(format!("{} {:?}", request.user, request.action));
+            host.0.push(format!("{:?} {:?}", request.target, request.action));
             request.answer(&UserOutcome { connections: 2, ..UserOutcome::default() })
         }
     };
@@ -189,7 +189,11 @@ fn every_request_refuses_what_its_row_does_not_say() {
             "/push/batch" => b"{\"channel\":\"a\",\"data\":\"x\"}",
             _ => b"hi",
         };
-        let plain = ask(&line, body);
+        let required = request.query.iter().filter(|known| known.times == Times::Required);
+        let required: Vec<String> = required.map(|known| format!("{}=a", known.name)).collect();
+        let line = format!("{line}?{}", required.join("&"));
+        let line = line.trim_end_matches('?');
+        let plain = ask(line, body);
         assert_eq!(plain.0, 200, "{line}: {}", plain.1);
         let mut wrong = vec![("nobody", "nobody=1".to_owned())];
         for known in request.query {
@@ -205,9 +209,10 @@ fn every_request_refuses_what_its_row_does_not_say() {
             }
         }
         for (name, query) in wrong {
-            let (status, text, asked) = ask(&format!("{line}?{query}"), body);
-            assert_eq!((status, asked.len()), (400, 0), "{line}?{query}: {text}");
-            assert!(text.starts_with("{\"error\":\"") && text.contains(name), "{line}?{query}: {text}");
+            let target = format!("{line}{}{query}", if line.contains('?') { '&' } else { '?' });
+            let (status, text, asked) = ask(&target, body);
+            assert_eq!((status, asked.len()), (400, 0), "{target}: {text}");
+            assert!(text.starts_with("{\"error\":\"") && text.contains(name), "{target}: {text}");
         }
     }
 }
@@ -263,6 +268,23 @@ fn wrong_requests_do_nothing() {
         ("DELETE /connections/1?code=4000&code=4001", b"", 400),
         ("DELETE /connections/1?code=1005", b"", 400),
         ("GET /connections/1", b"", 405),
+    ] {
+        does_nothing(line, body, status);
+    }
+}
+
+#[test]
+fn wrong_requests_about_users_do_nothing() {
+    for (line, body, status) in [
+        ("POST /connections/1/subscribe", &b""[..], 400),
+        ("POST /connections/0/subscribe?channel=a", b"", 400),
+        ("POST /connections/1/unsubscribe?channel=a&since=head", b"", 400),
+        ("POST /connections/1/subscribe?channel=a&since=then", b"", 400),
+        ("POST /connections/1/close?channel=a", b"", 404),
+        ("GET /connections/1/subscribe?channel=a", b"", 405),
+        ("POST /users/a/unsubscribe", b"", 400),
+        ("DELETE /users/a/subscribe?channel=a", b"", 405),
+        ("POST /users//subscribe?channel=a", b"", 400),
         ("GET /users", b"", 404),
         ("GET /users/", b"", 404),
         ("DELETE /users", b"", 404),
@@ -273,10 +295,14 @@ fn wrong_requests_do_nothing() {
         ("GET /users/%ff", b"", 400),
         ("DELETE /users/a?code=1005", b"", 400),
     ] {
-        let (got, body, asked) = ask(line, body);
-        assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
-        assert!(body.starts_with("{\"error\":\""), "{line}: {body}");
+        does_nothing(line, body, status);
     }
+}
+
+fn does_nothing(line: &str, body: &[u8], status: u16) {
+    let (got, body, asked) = ask(line, body);
+    assert_eq!((got, asked.len()), (status, 0), "{line}: {body}");
+    assert!(body.starts_with("{\"error\":\""), "{line}: {body}");
 }
 
 #[test]

@@ -3,10 +3,12 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::endpoint::users::UserRequest;
 use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
 use crate::push::{Message, Publication, PublishTerms, PushError, fingerprint};
 
+use super::super::user_commands::UserCommand;
 use super::repetitions::Found;
 use super::{Command, Inbox, Shared, Wake, lock};
 
@@ -28,6 +30,8 @@ pub enum Item<'a> {
     Publish(&'a [&'a str], Publication),
     /// A message to one connection.
     Send(ConnId, Publication),
+    /// A message to all connections of a user.
+    User(UserRequest),
 }
 
 impl<'a> Batch<'a> {
@@ -63,6 +67,7 @@ impl<'a> Batch<'a> {
 enum Parcel<'a> {
     Publish(&'a str, Publication),
     Send(ConnId, Publication),
+    User(UserRequest),
 }
 
 impl Shared {
@@ -126,6 +131,7 @@ impl Shared {
                 next.next().map(|receipt| Command::Publish { receipt, publication })
             }
             Parcel::Send(conn, publication) => Some(Command::Send { conn, publication }),
+            Parcel::User(request) => Some(Command::User(Box::new(UserCommand::new(request)))),
         });
         // A channel that has to go makes room for one that comes, and comes before it.
         self.put(inbox, forgotten.into_iter().map(Command::Forget).chain(commands), wake);
@@ -151,11 +157,11 @@ impl Shared {
     fn measure(&self, items: &[Item<'_>]) -> Result<(usize, usize), PushError> {
         let (mut count, mut bytes) = (0, 0usize);
         for item in items {
-            let (times, publication) = match item {
-                Item::Publish(channels, publication) => (channels.len(), publication),
-                Item::Send(_, publication) => (1, publication),
+            let (times, len) = match item {
+                Item::Publish(channels, publication) => (channels.len(), publication.plain_frame().len()),
+                Item::Send(_, publication) => (1, publication.plain_frame().len()),
+                Item::User(request) => (1, request.bytes()),
             };
-            let len = publication.plain_frame().len();
             self.check_size(len)?;
             count += times;
             bytes = bytes.saturating_add(len.saturating_mul(times));
@@ -183,7 +189,7 @@ impl<'a> Parcel<'a> {
     fn channel(&self) -> Option<&'a str> {
         match self {
             Parcel::Publish(channel, _) => Some(channel),
-            Parcel::Send(..) => None,
+            Parcel::Send(..) | Parcel::User(_) => None,
         }
     }
 }
@@ -198,6 +204,7 @@ fn parcels<'a>(items: Vec<Item<'a>>, count: usize) -> Vec<Parcel<'a>> {
                 parcels.push(Parcel::Publish(last, publication));
             }
             Item::Send(conn, publication) => parcels.push(Parcel::Send(conn, publication)),
+            Item::User(request) => parcels.push(Parcel::User(request)),
         }
     }
     parcels

@@ -351,6 +351,16 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Everything about one user; see {@link WsPushUser}.
+     *
+     * @param name the user, as {@link Decision#user(String)} or a token names it: 1 to 256 bytes of UTF-8
+     * @return the user, who need not be there
+     */
+    public WsPushUser user(String name) {
+        return new WsPushUser(id, name);
+    }
+
+    /**
      * The server's numbers as of its last turn.
      *
      * @return the numbers

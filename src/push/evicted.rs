@@ -1,0 +1,71 @@
+//! Where publications began that a ring has just evicted: a subscriber that has fallen off it is told from which one on
+//! it misses them.
+
+use std::collections::VecDeque;
+
+/// The beginnings of publications evicted since the walk before the last one has begun. Each walk meets those who have
+/// fallen off by then, and has dealt with them before the next but one begins.
+#[derive(Debug, Default)]
+pub(super) struct Evicted {
+    /// Offset of the first one here.
+    first: u64,
+    /// Logical positions, ascending.
+    starts: VecDeque<u64>,
+    /// How many of them there were when the last two walks began, the older one first.
+    before_walks: [usize; 2],
+}
+
+impl Evicted {
+    /// The publication of this offset, which has begun there, is evicted. They come in order.
+    pub fn note(&mut self, offset: u64, start: u64) {
+        if self.starts.is_empty() {
+            self.first = offset;
+        }
+        debug_assert_eq!(offset, self.first + self.starts.len() as u64);
+        self.starts.push_back(start);
+    }
+
+    /// A walk begins.
+    pub fn begin_walk(&mut self) {
+        let [older, newer] = self.before_walks;
+        self.starts.drain(..older);
+        self.first += older as u64;
+        self.before_walks = [newer - older, self.starts.len()];
+        if self.starts.is_empty() {
+            self.starts = VecDeque::new();
+        }
+    }
+
+    /// Offset of the evicted publication that held the byte at this position.
+    pub fn offset_at(&self, position: u64) -> Option<u64> {
+        let begun = self.starts.partition_point(|&start| start <= position);
+        Some(self.first + begun.checked_sub(1)? as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_known_for_two_walks() {
+        let mut evicted = Evicted::default();
+        assert_eq!(evicted.offset_at(5), None);
+        for (offset, start) in [(7, 100), (8, 130)] {
+            evicted.note(offset, start);
+        }
+        let found = |evicted: &Evicted| [99, 100, 129, 130, 500].map(|at| evicted.offset_at(at));
+        assert_eq!(found(&evicted), [None, Some(7), Some(7), Some(8), Some(8)]);
+        evicted.begin_walk();
+        evicted.note(9, 200);
+        evicted.begin_walk();
+        assert_eq!(found(&evicted), [None, Some(7), Some(7), Some(8), Some(9)]);
+        evicted.begin_walk();
+        assert_eq!(found(&evicted), [None, None, None, None, Some(9)]);
+        evicted.begin_walk();
+        assert_eq!(found(&evicted), [None; 5]);
+        evicted.begin_walk();
+        evicted.note(20, 900);
+        assert_eq!(evicted.offset_at(900), Some(20));
+    }
+}

@@ -1,0 +1,58 @@
+//! Users, through a handle.
+
+use crate::endpoint::users::{UserAction, UserRequest};
+use crate::protocol::close::CloseCode;
+use crate::push::{Message, Publication, PushError, PushOptions, Since};
+use crate::reactor::Command;
+use crate::reactor::user_commands::UserCommand;
+
+use super::{Handle, check_channel};
+
+impl Handle {
+    /// Sends to all connections that a user has then, on whatever channels: to nobody if it is away, since what is sent
+    /// to a user is kept nowhere. A client that doesn't read is closed (1013), as by [`send`](Self::send).
+    ///
+    /// # Errors
+    /// [`PushError::BadUser`]: a name that is empty, or longer than 256 bytes, here and in the other methods for users.
+    pub fn publish_user(&self, user: &str, message: Message<'_>) -> Result<(), PushError> {
+        self.publish_user_with(user, message, PushOptions::default())
+    }
+
+    /// As [`publish_user`](Self::publish_user), with options.
+    pub fn publish_user_with(
+        &self,
+        user: &str,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(), PushError> {
+        let publication = Publication::new(message, options)?;
+        self.for_user(user, UserAction::Push { publication, taken_as: None })
+    }
+
+    /// Closes all connections that a user has then.
+    pub fn disconnect_user(&self, user: &str, code: CloseCode, reason: &str) -> Result<(), PushError> {
+        self.for_user(user, UserAction::Disconnect { code, reason: reason.to_owned() })
+    }
+
+    /// Lets all connections that a user has then receive a channel from then on; not those to come.
+    pub fn subscribe_user(&self, user: &str, channel: &str) -> Result<(), PushError> {
+        self.subscribe_user_since(user, channel, Since::Head)
+    }
+
+    /// As [`subscribe_user`](Self::subscribe_user), from there on.
+    pub fn subscribe_user_since(&self, user: &str, channel: &str, since: Since) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.for_user(user, UserAction::Subscribe { channel: channel.to_owned(), since })
+    }
+
+    /// Lets them receive the channel no more.
+    pub fn unsubscribe_user(&self, user: &str, channel: &str) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.for_user(user, UserAction::Unsubscribe { channel: channel.to_owned() })
+    }
+
+    fn for_user(&self, user: &str, action: UserAction) -> Result<(), PushError> {
+        let command = UserCommand::new(UserRequest::new(user, action)?);
+        self.shared.command(Command::User(Box::new(command)))
+    }
+}
