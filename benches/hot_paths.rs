@@ -91,7 +91,7 @@ fn flush(c: &mut Criterion) {
         group.throughput(Throughput::Elements(10_000 * burst as u64));
         group.bench_function(format!("burst of {burst}"), |b| {
             let mut rig = support::Rig::new(10_000);
-            rig.connect(10_000);
+            rig.connect(support::REQUEST, 10_000);
             b.iter(|| rig.broadcast(burst, &text).unwrap());
             assert_eq!(rig.deliveries() % 10_000, 0);
         });

@@ -9,6 +9,11 @@ mod support;
 const CONNECTIONS: usize = 2_000;
 const BURST: usize = 100;
 
+/// The request of a client that comes back for all that is there.
+const RESUMING: &[u8] = b"GET /ws?since=earliest HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    Origin: http://127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n";
+
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let (Some(scenario), Some(Ok(count))) = (args.next(), args.next().map(|n| n.parse::<usize>())) else {
@@ -19,14 +24,14 @@ fn main() {
     let text = "x".repeat(64);
     let mut rig = support::Rig::new(CONNECTIONS.max(count));
     match scenario.as_str() {
-        "handshake" => rig.connect(count),
+        "handshake" => rig.connect(support::REQUEST, count),
         "resume" => {
             rig.broadcast(BURST, &text).expect("the inbox has room");
-            rig.resume(count);
+            rig.connect(RESUMING, count);
             assert_eq!(rig.deliveries(), (count * BURST) as u64);
         }
         "delivery" | "burst" => {
-            rig.connect(CONNECTIONS);
+            rig.connect(support::REQUEST, CONNECTIONS);
             for _ in 0..count {
                 let burst = if scenario == "burst" { BURST } else { 1 };
                 rig.broadcast(burst, &text).expect("the inbox has room");

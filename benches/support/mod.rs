@@ -16,11 +16,6 @@ pub const REQUEST: &[u8] = b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     Origin: http://127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n";
 
-/// The same from one that comes back for all that is there.
-const RESUMING: &[u8] = b"GET /ws?since=earliest HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-    Origin: http://127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n";
-
 /// Takes everything at once and forgets it; has one request to read.
 pub struct Sink {
     request: &'static [u8],
@@ -74,16 +69,7 @@ impl Rig {
     }
 
     /// Lets so many clients connect; each handshake is answered.
-    pub fn connect(&mut self, count: usize) {
-        self.connect_with(REQUEST, count);
-    }
-
-    /// The same for clients that want everything that the default channel still has.
-    pub fn resume(&mut self, count: usize) {
-        self.connect_with(RESUMING, count);
-    }
-
-    fn connect_with(&mut self, request: &'static [u8], count: usize) {
+    pub fn connect(&mut self, request: &'static [u8], count: usize) {
         for _ in 0..count {
             let sink = Sink { request, asked: false };
             let index = self.reactor.admit(sink, ListenerRole::Public, None).expect("there is room");
