@@ -27,6 +27,7 @@ pub mod options;
 pub mod past;
 pub mod place;
 pub mod position;
+pub mod presence;
 pub mod publication;
 pub mod push_error;
 pub mod ring;
