@@ -66,8 +66,19 @@ impl<S: Socket> Reactor<S> {
             || self.make_backlog_room(index, bytes)
     }
 
+    /// One that gives way is told so, and what of that has to wait has no claim to somebody else's room: it might be the
+    /// room of the connection at hand.
     #[cold]
     fn make_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
+        if std::mem::replace(&mut self.shares.gives_way, true) {
+            return false;
+        }
+        let has_room = self.let_give_way(index, bytes);
+        self.shares.gives_way = false;
+        has_room
+    }
+
+    fn let_give_way(&mut self, index: usize, bytes: usize) -> bool {
         while self.wire.backlog_bytes.saturating_add(bytes) > self.backlog_limit() {
             let slot = &self.connections.slots[index];
             let from = || network_of(slot.socket.peer());

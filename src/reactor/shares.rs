@@ -19,11 +19,14 @@ pub struct Shares {
     pub chunks: Holdings,
     /// Bytes of the backlog.
     pub backlog: Holdings,
+    /// Whether somebody is giving way.
+    pub gives_way: bool,
 }
 
 impl Default for Shares {
     fn default() -> Shares {
-        Shares { chunks: Holdings::new(First::Newest), backlog: Holdings::new(First::Largest) }
+        let (chunks, backlog) = (Holdings::new(First::Newest), Holdings::new(First::Largest));
+        Shares { chunks, backlog, gives_way: false }
     }
 }
 
