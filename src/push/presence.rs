@@ -174,7 +174,9 @@ impl Presence {
 
     /// The next user who is taken to have gone by now. It must be asked for until there is none.
     pub fn pop_due(&mut self, now_ms: u64, grace_ms: u64) -> Option<Box<str>> {
-        while let Some(lost) = self.lost.pop_front_if(|lost| lost.at_ms + grace_ms <= now_ms) {
+        while self.lost.front().is_some_and(|lost| lost.at_ms + grace_ms <= now_ms)
+            && let Some(lost) = self.lost.pop_front()
+        {
             if self.lost.is_empty() {
                 self.lost = VecDeque::new();
             }
