@@ -303,7 +303,7 @@ impl Handle {
         self.shared.command(Command::Close { conn, code, reason: reason.to_owned() })
     }
 
-    /// Says whether a client may come in whose handshake waits ([`Decision::Pending`](crate::Decision::Pending)). It
+    /// Says whether a client may come in whose handshake waits ([`Decision::Pending`]). It
     /// changes nothing about one that has gone, or was refused because `handshake_ms` was over.
     ///
     /// ```no_run

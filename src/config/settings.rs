@@ -271,7 +271,7 @@ settings! {
             reload,
             entry
         ),
-        "How some channels are kept, the first match counts; in the file also as tables [[channel]]";
+        "How some channels are kept, the first match counts; in the file also as tables named channel";
     slow_consumer: SlowConsumer = SlowConsumer::Close,
         text(Channels, Kind::Choice(SlowConsumer::NAMES), reload),
         "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication";
