@@ -428,8 +428,8 @@ wspush_status wspush_connect_refuse(struct wspush_connect *connect,
 wspush_status wspush_connect_pending(struct wspush_connect *connect,
                                      uint64_t *conn);
 
-/* Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
- * empty name; who has none is not named. */
+/* Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: a
+ * name that hasn't 1 to 256 bytes; who has none is not named. */
 wspush_status wspush_connect_set_user(struct wspush_connect *connect,
                                       const char *user,
                                       size_t user_length);

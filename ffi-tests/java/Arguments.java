@@ -114,6 +114,7 @@ final class Arguments {
             // Half a surrogate pair is no character.
             server.broadcast("\ud83d");
             Check.thrown(IllegalArgumentException.class, "status", () -> Decision.refuse(200, ""));
+            Check.thrown(IllegalArgumentException.class, "256", () -> Decision.accept().user("x".repeat(257)));
         }
     }
 

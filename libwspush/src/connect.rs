@@ -2,7 +2,9 @@
 
 use std::ffi::c_char;
 
+use wspush::endpoint::users::is_user_name;
 use wspush::endpoint::{Accept, Connect, Decision};
+use wspush::push::PushError;
 
 use super::error::CallError;
 use super::status::*;
@@ -62,6 +64,14 @@ impl wspush_connect {
         self.kept.push(text.into_boxed_str());
         self.kept.last().map_or("", |text| text).into()
     }
+}
+
+/// A user's name.
+pub(super) fn user_name(user: &str) -> Result<&str, CallError> {
+    if user.is_empty() {
+        return Err(CallError::new(WSPUSH_EINVAL, "user is empty; who has no name is not named"));
+    }
+    if is_user_name(user) { Ok(user) } else { Err(PushError::BadUser.into()) }
 }
 
 /// A refusal with a status that is one.
@@ -199,8 +209,8 @@ pub unsafe extern "C" fn wspush_connect_pending(
     })
 }
 
-/// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: an
-/// empty name; who has none is not named.
+/// Says who it is; the callbacks are told, and the admin API. It counts if the client is let in. `WSPUSH_EINVAL`: a
+/// name that hasn't 1 to 256 bytes; who has none is not named.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_set_user(
     connect: *mut wspush_connect,
@@ -208,10 +218,7 @@ pub unsafe extern "C" fn wspush_connect_set_user(
     user_length: usize,
 ) -> wspush_status {
     call!(connect: current_mut, user: text(user_length) => {
-        if user.is_empty() {
-            return Err(CallError::new(WSPUSH_EINVAL, "user is empty; who has no name is not named"));
-        }
-        connect.accept.user = Some(user.to_owned());
+        connect.accept.user = Some(user_name(user)?.to_owned());
         Ok(WSPUSH_OK)
     })
 }

@@ -184,7 +184,8 @@ pub unsafe extern "C" fn wspush_accept_pending(
     call!(server: server, user: text(user_length), channels: text(channels_length) => {
         let channels = channels.split(',').filter(|_| !channels.is_empty());
         let channels = channels.map(|name| channel_name(name).map(str::to_owned)).collect::<Result<_, _>>()?;
-        let user = Some(user.to_owned()).filter(|user| !user.is_empty());
+        let user = Some(user).filter(|user| !user.is_empty());
+        let user = user.map(super::connect::user_name).transpose()?.map(str::to_owned);
         let accept = Accept { user, channels, broadcast: broadcast != 0, ..Accept::default() };
         server.handle.decide(conn_id(conn)?, Decision::Accept(accept))?;
         Ok(WSPUSH_OK)

@@ -1,5 +1,7 @@
 package io.wspush;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -11,6 +13,7 @@ import java.util.regex.Pattern;
  * whatever is added to it.
  */
 public final class Decision {
+    private static final int USER_BYTES_MAX = 256;
     /** In place of an HTTP status: there is none yet. */
     private static final int PENDING = -1;
     private static final Pattern SINCE =
@@ -79,12 +82,15 @@ public final class Decision {
     /**
      * Says who the client is.
      *
-     * @param user the name, not empty, or null
+     * @param user the name, of 1 to 256 bytes, or null
      * @return the decision
      */
     public Decision user(String user) {
         if (user != null && user.isEmpty()) {
             throw new IllegalArgumentException("a user's name is empty; who has none is null");
+        }
+        if (user != null && user.getBytes(UTF_8).length > USER_BYTES_MAX) {
+            throw new IllegalArgumentException("a user's name has 1 to " + USER_BYTES_MAX + " bytes");
         }
         return new Decision(status, reason, user, broadcast, channels, since, subprotocol);
     }
