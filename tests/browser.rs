@@ -218,7 +218,11 @@ fn a_page_is_told_why_it_is_refused() {
     tab.until(CONNECTED);
     let own = format!("ws://{}/ws", daemon.public);
     for (target, code, said) in [
-        ("?refusals=close&chan=a", 4400, "unknown parameter \"chan\"; this path knows channel, refusals"),
+        (
+            "?refusals=close&chan=a",
+            4400,
+            "unknown parameter \"chan\"; this path knows channel, since, broadcast, refusals, token",
+        ),
         ("?refusals=close&channel=", 4400, "channel is empty; give it a value, or leave it out"),
         ("?refusals=close&channel=private", 4403, "channel \"private\" is not open to clients (channels)"),
     ] {

@@ -36,7 +36,7 @@ pub enum Departure {
     Lost(u64),
 }
 
-/// What the others are told.
+/// A notice to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.

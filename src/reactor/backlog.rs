@@ -66,8 +66,8 @@ impl<S: Socket> Reactor<S> {
             || self.make_backlog_room(index, bytes)
     }
 
-    /// One that gives way is told so, and what of that has to wait has no claim to somebody else's room: it might be the
-    /// room of the connection at hand.
+    /// One that gives way is told so, and the part of that which has to wait has no claim to anybody else's room: it
+    /// might be the room of the connection at hand.
     #[cold]
     fn make_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
         if std::mem::replace(&mut self.shares.gives_way, true) {

@@ -101,7 +101,7 @@ impl Model {
 }
 
 proptest! {
-    /// Whoever has a snapshot and applies what is told from there on knows exactly who is there.
+    /// A snapshot and the notices from there on say exactly who is there.
     #[test]
     fn a_snapshot_and_what_follows_are_exact(
         max in 1_usize..8,
