@@ -315,7 +315,7 @@ fn idle_bytes(setting: &str, suite: Suite, count: usize) -> (u64, u64) {
 fn an_idle_connection_is_back_to_a_slot() {
     let Some(offer) = offer() else { return };
     let count =
-        std::env::var("WSPUSH_KTLS_CONNECTIONS").map_or(500, |count| count.parse().expect("a number"));
+        std::env::var("WSPUSH_KTLS_CONNECTIONS").map_or(2_000, |count| count.parse().expect("a number"));
     process::raise_own_limit();
     let of = |cipher| Suite { version: Version::Tls13, cipher };
     let (without, base) = idle_bytes("off", of(Cipher::Aes128Gcm), count);
