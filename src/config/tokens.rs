@@ -109,13 +109,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use super::super::validate::refused;
     use super::*;
-
-    fn refused(change: fn(&mut Config)) -> String {
-        let mut config = Config::default();
-        change(&mut config);
-        config.validate().expect_err("a wrong configuration was accepted").to_string()
-    }
 
     #[cfg(feature = "auth")]
     #[test]

@@ -245,15 +245,17 @@ pub(super) fn check_subprotocol(name: String) -> Result<String, String> {
     Err(format!("{name:?} is not a subprotocol's name"))
 }
 
+/// For tests: what is said of the default configuration with this change.
+#[cfg(test)]
+pub(super) fn refused(change: fn(&mut Config)) -> String {
+    let mut config = Config::default();
+    change(&mut config);
+    config.validate().expect_err("a wrong configuration was accepted").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refused(change: fn(&mut Config)) -> String {
-        let mut config = Config::default();
-        change(&mut config);
-        config.validate().expect_err("a wrong configuration was accepted").to_string()
-    }
 
     #[test]
     fn the_default_is_valid() {

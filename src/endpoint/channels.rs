@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::config::channel_name_ok;
 use crate::protocol::head::Head;
+use crate::protocol::json;
 use crate::protocol::response::{Refusal, Response};
-use crate::protocol::{envelope, json};
+use crate::protocol::v1::push_publication;
 use crate::push::{History, HistoryAsked, HistoryOrder, PushError, Since};
 
 use super::admin::{self, Answer};
@@ -146,11 +147,7 @@ fn write(info: &ChannelInfo, history: &History<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"publications\":[");
     for (n, past) in history.publications.iter().enumerate() {
         out.extend_from_slice(if n == 0 { b"" } else { b"," });
-        number("{\"offset\":", past.offset, out);
-        number(",\"time_ms\":", past.unix_ms, out);
-        out.push(b',');
-        envelope::push_payload(past.kind.opcode(), &past.payload, out);
-        out.push(b'}');
+        push_publication(past.offset, Some(past.unix_ms), (past.kind.opcode(), &past.payload), out);
     }
     out.extend_from_slice(b"]}\n");
 }

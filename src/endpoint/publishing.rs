@@ -55,14 +55,11 @@ pub fn publish(
     server: &mut dyn Control,
 ) -> Result<Response, Refusal> {
     let named = if channels.is_empty() { &[DEFAULT_NAME] } else { channels };
-    let taken = match server.publish(named, pushed.message(), terms) {
-        Err(PushError::OffsetDiffers { channel, epoch, offset }) => {
-            let problem = PushError::OffsetDiffers { channel: channel.clone(), epoch, offset };
-            let error = problem.to_string();
-            return Ok(admin::json(409, &Differs { error, channel: &channel, epoch, offset }));
-        }
-        taken => taken?,
-    };
+    let taken = server.publish(named, pushed.message(), terms);
+    if let Err(problem @ &PushError::OffsetDiffers { ref channel, epoch, offset }) = taken.as_ref() {
+        return Ok(admin::json(409, &Differs { error: problem.to_string(), channel, epoch, offset }));
+    }
+    let taken = taken?;
     let about = About { duplicate: taken.published.duplicate, taken_as: pushed.taken_as };
     let mut places: Vec<Place> = places(taken).collect();
     match places.pop() {

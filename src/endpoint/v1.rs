@@ -106,15 +106,15 @@ pub fn push_history(
     out: &mut Vec<u8>,
 ) {
     let (first, next) = channel.readable(since, unix_ms);
-    let (start, mut room) = (out.len(), Vec::new());
+    let start = out.len();
     let mut page = HistoryPage::begin(id, &channel.name, (channel.epoch, next - 1), out);
     for offset in first..next.min(first.saturating_add(limit)) {
         let before = page.bytes();
-        let logged = channel.logged(offset, &mut room);
-        if offset > first && before - start + logged.payload.len() > HISTORY_BYTES {
+        let past = channel.past(offset);
+        if offset > first && before - start + past.payload.len() > HISTORY_BYTES {
             break;
         }
-        page.push(offset, channel.time_ms(offset), logged.opcode, logged.payload);
+        page.push(offset, channel.time_ms(offset), past.kind.opcode(), &past.payload);
     }
     page.end();
 }
@@ -122,8 +122,7 @@ pub fn push_history(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Opcode;
-    use crate::push::{Channels, DEFAULT, Encoded, LogLimits, Message, Place};
+    use crate::push::{Channels, DEFAULT, Encoded, Kind, LogLimits, Message, Place};
     use serde_json::Value;
 
     #[test]
@@ -172,6 +171,6 @@ mod tests {
         assert_eq!(page(Since::Earliest, 100), [1, 2, 3], "as many as fit");
         assert_eq!(page("7.3".parse().unwrap(), 2), [4, 5]);
         assert_eq!((page(Since::Head, 9), page(Since::Last(1), 9)), (vec![], vec![9]));
-        assert_eq!(channel.logged(1, &mut Vec::new()).opcode, Opcode::Text);
+        assert_eq!(channel.past(1).kind, Kind::Text);
     }
 }

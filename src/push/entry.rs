@@ -123,13 +123,6 @@ impl Channel {
         }
     }
 
-    /// The first publication that somebody gets who begins there, of those that are `kept`, and what has become of its
-    /// position.
-    pub(super) fn beginning(&self, since: Since, kept: u64) -> (u64, Option<Recovery>) {
-        let Beginning { first, recovery } = self.begin(since, kept, self.rules.missed);
-        (first, recovery)
-    }
-
     /// Where somebody begins; `missed` says where if its position can't be recovered.
     pub(super) fn begin(&self, since: Since, kept: u64, missed: Missed) -> Beginning {
         let next = self.log().next_offset();

@@ -6,8 +6,8 @@ use crate::protocol::Enveloper;
 use crate::protocol::envelope::Origin;
 
 use super::form::Form;
-use super::history::Logged;
 use super::log::Log;
+use super::past;
 
 /// Makes a form of publications that the plain log has. None is compressed: nobody knows any more whether it may be.
 pub(super) struct Older<'a> {
@@ -16,14 +16,12 @@ pub(super) struct Older<'a> {
     /// Whose they are.
     origin: Origin<'a>,
     enveloper: Enveloper,
-    /// A plain frame in one piece.
-    frame: Vec<u8>,
 }
 
 impl<'a> Older<'a> {
     /// Those of the channel that this log and this origin belong to.
     pub fn new(form: Form, plain: &'a Log, origin: Origin<'a>) -> Older<'a> {
-        Older { form, plain, origin, enveloper: Enveloper::default(), frame: Vec::new() }
+        Older { form, plain, origin, enveloper: Enveloper::default() }
     }
 
     /// A publication's bytes, which may come in two pieces.
@@ -33,8 +31,8 @@ impl<'a> Older<'a> {
         if !self.form.is_envelope() {
             return (first, second);
         }
-        let Logged { opcode, payload } = Logged::read(self.plain, offset, &mut self.frame);
-        self.enveloper.make(Origin { offset, ..self.origin }, opcode, payload);
+        let (kind, payload) = past::read(self.plain, offset);
+        self.enveloper.make(Origin { offset, ..self.origin }, kind.opcode(), &payload);
         (self.enveloper.frame(), &[])
     }
 

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use super::channel::Channel;
 use super::entry::{Beginning, Gap, Recovery};
+use super::log::Log;
 use super::message::Kind;
 use super::rules::Missed;
 use super::since::Since;
+use crate::limits::FRAME_HEADER_BYTES_MAX;
 use crate::protocol::frame;
 
 /// Which publications somebody wants to see.
@@ -84,27 +86,41 @@ impl Channel {
         History { publications, missed }
     }
 
+    /// Offset of the first publication that is here for who reads from there on, and of the next one that will come.
+    /// Who only reads sees by the offsets what is gone.
+    pub fn readable(&self, since: Since, unix_ms: u64) -> (u64, u64) {
+        let first = self.begin(since, self.first_kept(unix_ms), Missed::Tail).first;
+        (first, self.log().next_offset())
+    }
+
     /// A publication that the log has.
     pub fn past(&self, offset: u64) -> Past<'_> {
-        let log = self.log();
-        let frame = log.slices_between(log.start_of(offset), log.start_of(offset + 1));
-        let (header, _) = decode(frame);
-        let (first, second) = frame;
-        let payload = match header.checked_sub(first.len()) {
-            Some(over) => Cow::Borrowed(&second[over..]),
-            None if second.is_empty() => Cow::Borrowed(&first[header..]),
-            None => Cow::Owned([&first[header..], second].concat()),
-        };
-        let kind = if first[0] & 0x0f == Kind::Text.opcode() as u8 { Kind::Text } else { Kind::Binary };
-        Past { offset, unix_ms: self.ledger.time_ms(offset).unwrap_or_default(), kind, payload }
+        let (kind, payload) = read(self.log(), offset);
+        Past { offset, unix_ms: self.time_ms(offset).unwrap_or_default(), kind, payload }
     }
 }
 
-/// Bytes of a plain frame's header, and of its payload.
-fn decode((first, second): (&[u8], &[u8])) -> (usize, u64) {
-    let header: Vec<u8> =
-        first.iter().chain(second).copied().take(crate::limits::FRAME_HEADER_BYTES_MAX).collect();
-    frame::decode_server_header(&header).unwrap_or((header.len(), 0))
+/// A publication that the plain log has.
+pub(super) fn read(plain: &Log, offset: u64) -> (Kind, Cow<'_, [u8]>) {
+    let (first, second) = plain.slices_between(plain.start_of(offset), plain.start_of(offset + 1));
+    let header = header_bytes(first, second);
+    let payload = match header.checked_sub(first.len()) {
+        Some(over) => Cow::Borrowed(&second[over..]),
+        None if second.is_empty() => Cow::Borrowed(&first[header..]),
+        None => Cow::Owned([&first[header..], second].concat()),
+    };
+    let kind = if first[0] & 0x0f == Kind::Text.opcode() as u8 { Kind::Text } else { Kind::Binary };
+    (kind, payload)
+}
+
+/// Bytes of the header of a plain frame, which may come in two pieces.
+fn header_bytes(first: &[u8], second: &[u8]) -> usize {
+    let (mut start, mut len) = ([0; FRAME_HEADER_BYTES_MAX], 0);
+    for (to, from) in start.iter_mut().zip(first.iter().chain(second)) {
+        *to = *from;
+        len += 1;
+    }
+    frame::decode_server_header(&start[..len]).map_or(len, |(header, _)| header)
 }
 
 #[cfg(test)]
@@ -172,6 +188,39 @@ mod tests {
         assert_eq!(since(Since::Time(900)), (vec![9, 10], None));
         assert_eq!(since(Since::Head), (vec![], None));
         assert_eq!(since(Since::Latest), (vec![10], None));
+    }
+
+    #[test]
+    fn what_is_here_can_be_read_and_what_is_gone_is_left_out() {
+        let mut channel = Channel::new("c".into(), 7, Log::new(1, 1 << 12, 3), 3, 0);
+        let all = |channel: &Channel, since| {
+            let (first, next) = channel.readable(since, 1_000);
+            (first..next).collect::<Vec<_>>()
+        };
+        assert!(all(&channel, Since::Earliest).is_empty());
+        for offset in 1..=5 {
+            let text = "t".repeat(100 * offset as usize);
+            let message = if offset == 4 { Message::Binary(&[4, 0xff]) } else { Message::Text(&text) };
+            let place = Place { offset, receipt: offset, now_us: 0, unix_ms: 100 * offset };
+            channel.append(&Encoded::plain(&message.to_frame()), place);
+        }
+        let at = |epoch, offset| Since::Position(Position { epoch, offset });
+        // Whatever the channel's own rule says of those who come too late to receive it.
+        for missed in [Missed::Report, Missed::Tail, Missed::Latest] {
+            channel.rules.missed = missed;
+            assert_eq!(all(&channel, Since::Earliest), [3, 4, 5]);
+            assert_eq!(all(&channel, Since::Last(2)), [4, 5]);
+            assert_eq!(all(&channel, Since::Time(450)), [5]);
+            assert_eq!((all(&channel, at(7, 3)), all(&channel, at(7, 5))), (vec![4, 5], vec![]));
+            for gone in [at(7, 1), at(8, 4), at(7, 6)] {
+                assert_eq!(all(&channel, gone), [3, 4, 5], "{gone}");
+            }
+        }
+        let binary = channel.past(4);
+        assert_eq!((binary.kind, &*binary.payload), (Kind::Binary, &[4, 0xff][..]));
+        let text = channel.past(3);
+        assert_eq!((text.kind, &*text.payload), (Kind::Text, &[b't'; 300][..]));
+        assert_eq!((channel.time_ms(3), channel.time_ms(2)), (Some(300), None));
     }
 
     #[test]

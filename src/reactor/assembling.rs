@@ -34,16 +34,19 @@ impl<S: Socket> Reactor<S> {
     #[cold]
     pub(super) fn make_chunks_free(&mut self, index: usize, chunks: usize) -> bool {
         let free = self.pool.chunks_free() + chunks;
-        while self.pool.chunks_free() < free {
-            let slot = &self.connections.slots[index];
-            let from = || network_of(slot.socket.peer());
-            let Some(victim) = self.shares.chunks.victim(index as u32, chunks, from) else { return false };
-            self.work.charge(WorkKind::Frames, DEADLINE);
-            self.metrics.gave_way += 1;
-            let _ = self.lose_input(victim, "out of assembly memory");
-            debug_assert_eq!(self.shares.chunks.held_by(victim as u32), 0);
-        }
-        true
+        self.let_give_way(|reactor| {
+            while reactor.pool.chunks_free() < free {
+                let slot = &reactor.connections.slots[index];
+                let from = || network_of(slot.socket.peer());
+                let victim = reactor.shares.chunks.victim(index as u32, chunks, from);
+                let Some(victim) = victim else { return false };
+                reactor.work.charge(WorkKind::Frames, DEADLINE);
+                reactor.metrics.gave_way += 1;
+                let _ = reactor.lose_input(victim, "out of assembly memory");
+                debug_assert_eq!(reactor.shares.chunks.held_by(victim as u32), 0);
+            }
+            true
+        })
     }
 
     /// Others need what has come from a connection in part, or waits: it gets 503, or is closed.

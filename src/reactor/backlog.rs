@@ -66,26 +66,29 @@ impl<S: Socket> Reactor<S> {
             || self.make_backlog_room(index, bytes)
     }
 
-    /// One that gives way is told so, and the part of that which has to wait has no claim to anybody else's room: it
-    /// might be the room of the connection at hand.
     #[cold]
     fn make_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
+        self.let_give_way(|reactor| {
+            while reactor.wire.backlog_bytes.saturating_add(bytes) > reactor.backlog_limit() {
+                let slot = &reactor.connections.slots[index];
+                let from = || network_of(slot.socket.peer());
+                let victim = reactor.shares.backlog.victim(index as u32, bytes, from);
+                let Some(victim) = victim else { return false };
+                reactor.lose_what_waits(victim);
+            }
+            true
+        })
+    }
+
+    /// Lets others give way to the connection at hand. They are told so, and the part of that which has to wait has no
+    /// claim to anybody else's room: it might be the room of the connection at hand.
+    pub(super) fn let_give_way(&mut self, make_room: impl FnOnce(&mut Self) -> bool) -> bool {
         if std::mem::replace(&mut self.shares.gives_way, true) {
             return false;
         }
-        let has_room = self.let_give_way(index, bytes);
+        let has_room = make_room(self);
         self.shares.gives_way = false;
         has_room
-    }
-
-    fn let_give_way(&mut self, index: usize, bytes: usize) -> bool {
-        while self.wire.backlog_bytes.saturating_add(bytes) > self.backlog_limit() {
-            let slot = &self.connections.slots[index];
-            let from = || network_of(slot.socket.peer());
-            let Some(victim) = self.shares.backlog.victim(index as u32, bytes, from) else { return false };
-            self.lose_what_waits(victim);
-        }
-        true
     }
 
     /// Lets those give way who hold most, if a flush has left more than there may be.

@@ -10,7 +10,7 @@ use crate::endpoint::handler::{Action, Step};
 use crate::push::{ChannelId, Cursor};
 
 use super::connections::Gone;
-use super::outbox::Stretch;
+use super::outbox::{ITEM_BYTES, Stretch};
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::slot::{Flags, Phase};
@@ -46,6 +46,19 @@ impl<S: Socket> Reactor<S> {
             }
         }
         true
+    }
+
+    /// The same for one channel, of which it may be owed so many pieces; one whose outbox has no room for them is a
+    /// slow consumer. False: it is closed, or gone.
+    pub(super) fn bring_to_head(&mut self, index: usize, id: ChannelId, pieces: usize) -> bool {
+        let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
+        let waits = is_behind && self.connections.slots[index].flags.any(Flags::BLOCKED);
+        let bytes = if waits { pieces * ITEM_BYTES } else { 0 };
+        if waits && !self.outbox_has_room(index, bytes) {
+            self.close_slow(index);
+            return false;
+        }
+        self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id))
     }
 
     /// Whether there is room for so many bytes more to wait for a connection; if not, that is closed.

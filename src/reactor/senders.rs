@@ -7,9 +7,7 @@ use std::collections::VecDeque;
 use crate::endpoint::ConnId;
 use crate::push::{ChannelId, Cursor};
 
-use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
-use super::slot::Flags;
 use super::socket::Socket;
 
 /// Publications of clients that are on their way to their logs, by their receipts, in the order of those.
@@ -44,17 +42,8 @@ impl<S: Socket> Reactor<S> {
     #[cold]
     pub(super) fn prepare_sender(&mut self, conn: ConnId, id: ChannelId) -> Option<usize> {
         let index = self.receiver(conn, id)?;
-        let cursor = self.cursor(index, id)?;
-        let waits =
-            self.connections.slots[index].flags.any(Flags::BLOCKED) && self.is_behind(index, id, cursor);
         // The frame under way may be apart from the rest.
-        let bytes = if waits { 2 * ITEM_BYTES } else { 0 };
-        if waits && !self.outbox_has_room(index, bytes) {
-            self.close_slow(index);
-            return None;
-        }
-        let is_ready = self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id));
-        is_ready.then_some(index)
+        self.bring_to_head(index, id, 2).then_some(index)
     }
 
     /// Whether the sender stands where its publication is going to be.

@@ -10,7 +10,6 @@ use crate::metrics::WorkKind;
 use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Entry, Form, Membership, Since};
 
 use super::directory::NoChannel;
-use super::outbox::ITEM_BYTES;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
@@ -161,14 +160,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
         let Some(index) = self.find_open(conn) else { return };
         let Some(id) = self.channels.find(channel) else { return };
-        let is_behind = self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
-        let waits = is_behind && self.connections.slots[index].flags.any(Flags::BLOCKED);
-        if waits && !self.outbox_has_room(index, ITEM_BYTES) {
-            self.close_slow(index);
-            return;
-        }
-        let bytes = if waits { ITEM_BYTES } else { 0 };
-        if self.has_room_to_wait(index, bytes) && self.bring_up_to_date(index, Some(id)) {
+        if self.bring_to_head(index, id, 1) {
             self.leave_channel(index, id);
         }
     }

@@ -32,20 +32,12 @@ impl HistoryPage<'_> {
         HistoryPage { out, is_empty: true }
     }
 
-    /// Adds a publication: `{"offset":N,"time_ms":T,"data":".."}`.
+    /// Adds a publication.
     pub fn push(&mut self, offset: u64, time_ms: Option<u64>, opcode: Opcode, payload: &[u8]) {
         if !std::mem::replace(&mut self.is_empty, false) {
             self.out.push(b',');
         }
-        self.out.extend_from_slice(b"{\"offset\":");
-        json::push_number(offset, self.out);
-        if let Some(time_ms) = time_ms {
-            self.out.extend_from_slice(b",\"time_ms\":");
-            json::push_number(time_ms, self.out);
-        }
-        self.out.push(b',');
-        push_payload(opcode, payload, self.out);
-        self.out.push(b'}');
+        push_publication(offset, time_ms, (opcode, payload), self.out);
     }
 
     /// Bytes written by now, with all that was there before.
@@ -57,6 +49,24 @@ impl HistoryPage<'_> {
     pub fn end(self) {
         self.out.extend_from_slice(b"]}}");
     }
+}
+
+/// Appends `{"offset":N,"time_ms":T,"data":".."}`, as it stands in the answers about history.
+pub fn push_publication(
+    offset: u64,
+    time_ms: Option<u64>,
+    (opcode, payload): (Opcode, &[u8]),
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"{\"offset\":");
+    json::push_number(offset, out);
+    if let Some(time_ms) = time_ms {
+        out.extend_from_slice(b",\"time_ms\":");
+        json::push_number(time_ms, out);
+    }
+    out.push(b',');
+    push_payload(opcode, payload, out);
+    out.push(b'}');
 }
 
 #[cfg(test)]

@@ -9,5 +9,5 @@ pub mod history;
 pub mod message;
 
 pub use command::{Call, Command, Fault, Id};
-pub use history::HistoryPage;
+pub use history::{HistoryPage, push_publication};
 pub use message::{ErrorCode, Member, ServerMessage, Snapshot};
