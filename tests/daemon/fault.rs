@@ -14,14 +14,15 @@ impl Fault {
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}:when={when}"));
         let pid = daemon.pid().to_string();
         let mut child = Command::new("strace")
-            .args(["-f", "-p", &pid, "-e", &trace, "-e", &inject])
+            .args(["-p", &pid, "-e", &trace, "-e", &inject])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace is installed");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-        // One line for all threads.
+        // The reactor alone, which has the main thread: the one for signals waits in a recv of its own, and has no
+        // connections to keep.
         let attached = lines.by_ref().any(|line| line.contains(" attached"));
         assert!(attached, "strace may attach to its own user's processes");
         // It writes on; nobody needs it.
