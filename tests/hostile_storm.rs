@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use crate::daemon::process::{descriptors, raise_own_limit, rss_bytes};
 use crate::daemon::{self, Daemon, Http, PATIENCE, WebSocket};
-use crate::wire::{HANDSHAKE, TEXT, masked};
+use crate::wire::{self, HANDSHAKE, TEXT, masked};
 
 /// How a stream ended.
 #[derive(Debug, PartialEq)]
@@ -20,7 +20,7 @@ fn outcome(stream: &mut TcpStream) -> End {
     stream.set_read_timeout(Some(PATIENCE)).expect("an option");
     let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
-        match stream.read(&mut buffer) {
+        match wire::read(stream, &mut buffer) {
             Ok(0) => break,
             Ok(n) => received.extend_from_slice(&buffer[..n]),
             Err(e) if e.kind() == ErrorKind::ConnectionReset => return End::Reset,

@@ -18,6 +18,7 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 
 use crate::daemon::tls::Authority;
 use crate::daemon::{Daemon, WebSocket, wait};
+use crate::wire;
 
 /// A key, as a document that gives it this name.
 fn document(pair: &KeyPair, name: &str) -> String {
@@ -52,7 +53,7 @@ fn serve(authority: &Authority, answer: Arc<Mutex<String>>) -> u16 {
             let mut session = ServerConnection::new(config.clone()).unwrap();
             let mut tls = Stream::new(&mut session, &mut stream);
             // A client that does not trust the authority says nothing.
-            let Ok(1..) = tls.read(&mut [0; 4_096]) else { continue };
+            let Ok(1..) = wire::read(&mut tls, &mut [0; 4_096]) else { continue };
             let _ = tls.write_all(answer.lock().unwrap().as_bytes());
             session.send_close_notify();
             let _ = session.complete_io(&mut stream);

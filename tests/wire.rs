@@ -1,7 +1,9 @@
 //! A client's half of the wire, for every program of tests: requests and masked frames out, responses and the server's
-//! frames in. It is written without a look at the server's code, knows no socket, and panics at what RFC 9112 and RFC
+//! frames in. It is written without a look at the server's code, opens no socket, and panics at what RFC 9112 and RFC
 //! 6455 forbid a server.
 #![allow(dead_code)] // No program of tests uses all of it.
+
+use std::io::{self, ErrorKind, Read};
 
 /// The key and the accept of RFC 6455 section 1.3.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -24,6 +26,17 @@ pub const HANDSHAKE: [(&str, &str); 4] = [
 
 /// The mask where it does not matter: only the server has to be surprised by masks, in its own tests.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// Reads once. A read with a time-out is interrupted where a debugger or a freezer stops and continues the process, also
+/// without a handler for signals (signal(7)).
+pub fn read(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
 
 /// A request. `fields` may name a `Host` of their own.
 pub fn request(method: &str, target: &str, host: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! A small HTTP client that lets a test send every byte itself.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 
@@ -116,8 +116,8 @@ impl Http {
     fn receive(&mut self) -> bool {
         let mut buffer = [0; 16 << 10];
         let read = match &mut self.stream {
-            Stream::Tcp(stream) => stream.read(&mut buffer),
-            Stream::Unix(stream) => stream.read(&mut buffer),
+            Stream::Tcp(stream) => wire::read(stream, &mut buffer),
+            Stream::Unix(stream) => wire::read(stream, &mut buffer),
         };
         match read {
             Ok(n) => {

@@ -1,6 +1,6 @@
 //! A small blocking WebSocket client, strict with what it is sent and free in what it sends.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -191,7 +191,7 @@ impl WebSocket {
         self.at = 0;
         let start = self.received.len();
         self.received.resize(start + (16 << 10), 0);
-        let read = match self.stream.read(&mut self.received[start..]) {
+        let read = match wire::read(&mut self.stream, &mut self.received[start..]) {
             Ok(n) => n,
             Err(e) if e.kind() == ErrorKind::ConnectionReset => 0,
             Err(e) => panic!("nothing came within {PATIENCE:?}: {e}"),

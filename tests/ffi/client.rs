@@ -62,7 +62,7 @@ impl Client {
                 return found;
             }
             let mut buffer = [0; 16 << 10];
-            let read = self.stream.read(&mut buffer).unwrap();
+            let read = wire::read(&mut self.stream, &mut buffer).unwrap();
             assert!(read > 0, "the server has hung up");
             self.received.extend_from_slice(&buffer[..read]);
         }
