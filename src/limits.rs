@@ -142,11 +142,11 @@ pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
 pub const CHANNEL_TTL_MS: Bounds = Bounds::new(0, 366 * 24 * HOUR_MS);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
-/// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both
-/// deflated.
-pub const LOG_FORMS: usize = 4;
+/// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, both
+/// deflated, and five for plain HTTP.
+pub const LOG_FORMS: usize = 9;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
-pub const LOG_INDEX_BYTES: usize = 160;
+pub const LOG_INDEX_BYTES: usize = 200;
 /// A log's ring before it has to grow; most channels never need more.
 pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
 

@@ -43,6 +43,7 @@ mod resume;
 mod secrets;
 mod signals;
 mod slow_consumers;
+mod sse;
 mod state_file;
 mod stats;
 mod syscalls;

@@ -26,6 +26,7 @@ pub mod push_request;
 pub mod query;
 pub mod refusals;
 pub mod requests;
+pub mod streams;
 pub mod users;
 pub mod v1;
 

@@ -1,8 +1,9 @@
 //! A channel's publications in one form, and those who take them so.
 
+use super::encoder::Encoded;
 use super::entry::Gap;
 use super::evicted::Evicted;
-use super::form::{Encoded, Form};
+use super::form::Form;
 use super::log::{Cursor, Log};
 use super::midway::Midway;
 use super::older::Older;
@@ -81,7 +82,7 @@ impl Ring {
         if self.subscribers == 0 {
             // There is nobody to be told.
             self.evicted = Evicted::default();
-        } else if self.form.is_envelope() {
+        } else if self.form.is_made() {
             for offset in self.log.first_offset()..first.min(self.log.next_offset()) {
                 self.evicted.note(offset, self.log.start_of(offset));
             }

@@ -19,7 +19,7 @@ use sha1_smol::Sha1;
 use super::budget::Room;
 use super::channel::Channel;
 use super::channels::{ChannelId, Channels, DEFAULT, FIRST_OFFSET};
-use super::form::Encoded;
+use super::encoder::Encoded;
 use super::message::{Kind, Message};
 use super::place::Place;
 use crate::limits::CHANNEL_NAME_BYTES_MAX;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::metrics::{CloseReason, Metrics};
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, OtherRings, Passage, Ring};
 
 use super::connections::{Census, Connections};
 use super::reactor::Reactor;
@@ -271,12 +271,26 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
+/// Everybody takes the plain form: nobody is asked for it.
+const PLAIN: u8 = 0;
+/// There are several forms.
+const SEVERAL: u8 = 1;
+/// And there may be some who need more than the bytes of their form.
+const APART: u8 = 2;
+
+/// What a walk through a channel has to ask each subscriber. The walk is compiled for each of them, so that nobody pays
+/// for what others take.
+fn asked_of(channel: &Channel) -> u8 {
+    match channel {
+        channel if !channel.has_other_forms() => PLAIN,
+        channel if Form::STREAMED.into_iter().any(|form| channel.ring(form).is_some()) => APART,
+        _ => SEVERAL,
+    }
+}
+
 /// The stretches before the head in the forms beside the plain one. Nobody reads one that is not kept.
-fn before_heads<'l>(
-    plain: &'l Ring,
-    others: &'l [Option<Box<Ring>>; Form::LAZY.len()],
-) -> [Stretch<'l>; Form::LAZY.len()] {
-    std::array::from_fn(|n| Stretch::before_head(&others[n].as_deref().unwrap_or(plain).log))
+fn before_heads<'l>(plain: &'l Ring, others: &'l OtherRings) -> [Stretch<'l>; Form::LAZY.len()] {
+    Form::LAZY.map(|form| Stretch::before_head(&others.get(form).unwrap_or(plain).log))
 }
 
 impl<S: Socket> Reactor<S> {
@@ -312,6 +326,7 @@ impl<S: Socket> Reactor<S> {
             let dirty = channel.resume_walk().is_some();
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
+            self.serve_apart(id);
             self.settle_failures();
             if has_sealed {
                 self.shed_backlog();
@@ -340,16 +355,16 @@ impl<S: Socket> Reactor<S> {
     /// The default channel's subscribers are the slots, in their order in memory.
     fn walk_slots(&mut self, from: usize, until: usize) {
         // As long as everybody takes the plain form nobody is asked.
-        if self.channels.get(DEFAULT).has_other_forms() {
-            self.walk_slots_in::<true>(from, until);
-        } else {
-            self.walk_slots_in::<false>(from, until);
+        match asked_of(self.channels.get(DEFAULT)) {
+            PLAIN => self.walk_slots_in::<PLAIN>(from, until),
+            SEVERAL => self.walk_slots_in::<SEVERAL>(from, until),
+            _ => self.walk_slots_in::<APART>(from, until),
         }
     }
 
     // Within the turn, which is large, it would have fewer registers.
     #[inline(never)]
-    fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
+    fn walk_slots_in<const ASKED: u8>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
         // Apart from the others, so that nearly always it can be held in registers.
         let mut plain_stretch = Stretch::before_head(&plain.log);
@@ -360,10 +375,14 @@ impl<S: Socket> Reactor<S> {
         for index in from..until {
             let Some(slot) = slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
-                n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
+                n if ASKED > PLAIN && n > 0 => &mut stretches[n - 1],
                 _ => &mut plain_stretch,
             };
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
+                continue;
+            }
+            if ASKED == APART && slot.is_served_apart() {
+                self.walk.apart.push(index as u32);
                 continue;
             }
             let mut cursor = slot.cursor;
@@ -377,6 +396,13 @@ impl<S: Socket> Reactor<S> {
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
+        match asked_of(self.channels.get(id)) {
+            APART => self.walk_members_in::<APART>(id, from, until),
+            _ => self.walk_members_in::<SEVERAL>(id, from, until),
+        }
+    }
+
+    fn walk_members_in<const ASKED: u8>(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
         let mut plain_stretch = Stretch::before_head(&plain.log);
         let mut stretches = before_heads(plain, others);
@@ -393,11 +419,40 @@ impl<S: Socket> Reactor<S> {
             if member.cursor == stretch.head {
                 continue;
             }
+            if ASKED == APART && slot.is_served_apart() {
+                self.walk.apart.push(index as u32);
+                continue;
+            }
             let offered = visit(slot, stretch, &mut counts, &mut member.cursor, &mut self.wire);
             notes.take(slot, index, offered);
         }
         plain_stretch.count(&mut counts);
         stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
+    }
+
+    /// Offers those what is there who need more than the bytes of their form. Nothing is published meanwhile.
+    #[inline]
+    fn serve_apart(&mut self, id: ChannelId) {
+        if !self.walk.apart.is_empty() {
+            self.serve_each_apart(id);
+        }
+    }
+
+    #[cold]
+    fn serve_each_apart(&mut self, id: ChannelId) {
+        let mut apart = std::mem::take(&mut self.walk.apart);
+        for index in apart.drain(..).map(|index| index as usize) {
+            // It may have gone for the room that another one needed.
+            let Some(cursor) = self.connections.slots.get(index).and_then(|_| self.cursor(index, id)) else {
+                continue;
+            };
+            if !self.connections.slots[index].flags.any(Flags::BLOCKED) {
+                self.catch_up(index, id);
+            } else if self.is_fallen(index, id, cursor) {
+                self.fallen(index, id);
+            }
+        }
+        self.walk.apart = apart;
     }
 
     /// Deals with the subscribers that a slice has put aside.

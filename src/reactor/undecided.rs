@@ -1,6 +1,7 @@
 //! Handshakes on which the host decides later ([`Decision::Pending`]). The request waits as one whose body has not
 //! come: in the same memory, and no longer than `handshake_ms`.
 
+use crate::endpoint::public::{self, Route};
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head;
@@ -11,6 +12,7 @@ use super::http::Progress;
 use super::reactor::Reactor;
 use super::slot::{Body, BodyFraming, Flags, Phase, Request};
 use super::socket::Socket;
+use super::streams::StreamAsked;
 use super::upgrade::Upgraded;
 use super::work::{HEAD, HEAD_BYTE};
 
@@ -60,9 +62,15 @@ impl<S: Socket> Reactor<S> {
         };
         self.work.charge(WorkKind::Heads, HEAD + body.head.len() as u64 * HEAD_BYTE);
         let Ok(Some((head, used))) = head::parse(&body.head, body.head.len()) else { return Ok(()) };
-        let progress = match self.upgrade(index, &head, Kind::Push, Some(*decision))? {
-            Upgraded::Open | Upgraded::Pending => Progress::Upgraded(used),
-            Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, Some(used)),
+        let (used, decided) = (Some(used), Some(*decision));
+        let progress = match public::route(&head, &self.config) {
+            Route::Stream(named) => {
+                self.answer_stream(index, StreamAsked { head: &head, used, named }, decided)?
+            }
+            _ => match self.upgrade(index, &head, Kind::Push, decided)? {
+                Upgraded::Open | Upgraded::Pending => Progress::Used(0),
+                Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, used),
+            },
         };
         self.send_replies(index)?;
         match progress {

@@ -358,6 +358,11 @@ impl TlsClient {
         Ok(self.received.len() - before)
     }
 
+    /// What has come and was not taken yet.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.received)
+    }
+
     /// The next frame; None: the stream has ended.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
