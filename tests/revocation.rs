@@ -78,7 +78,7 @@ fn a_token_that_does_not_say_when_it_was_issued_is_an_old_one() {
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
     let undated = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
     assert_eq!(refusal(&daemon, &undated), None);
-    assert_eq!(revoke(&daemon, "ann")["closed"], 0, "nobody of that name is there");
+    revoke(&daemon, "ann");
     assert_eq!(refusal(&daemon, &undated), Some((401, REVOKED.to_owned())));
 }
 
@@ -86,7 +86,7 @@ fn a_token_that_does_not_say_when_it_was_issued_is_an_old_one() {
 fn neither_refresh_nor_subscribe_takes_what_was_revoked() {
     let daemon = start(&[]);
     let mut protocols =
-        vec![("Sec-WebSocket-Protocol", format!("wspush.v1, wspush.bearer.{}", issued("ann", 10)))];
+        [("Sec-WebSocket-Protocol", format!("wspush.v1, wspush.bearer.{}", issued("ann", 10)))];
     let fields: Vec<(&str, &str)> = protocols.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut ann = WebSocket::ask(daemon.public, "/ws", &fields).expect("let in");
     assert!(ann.text().contains("connected") && ann.text().contains("subscribed"));
