@@ -171,7 +171,7 @@ pub unsafe extern "C" fn wspush_connect_user(
     })
 }
 
-/// What the token says others may be shown of its user (`info`): any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
+/// The token's `info`, which others may be shown of its user: any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
 /// has shown no token, or one that doesn't say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_info(

@@ -48,7 +48,7 @@ pub enum UserAction {
         code: CloseCode,
         /// And this reason.
         reason: String,
-        /// What becomes of the tokens that the user has.
+        /// Whether the tokens that the user has stay good.
         tokens: Tokens,
     },
     /// Let each of them receive a channel.

@@ -78,7 +78,7 @@ impl<S: Socket> Reactor<S> {
             *progress = Progress::Walking(BTreeSet::new());
             match &request.target {
                 Target::User(user) => {
-                    // Whoever connects while the walk goes on is refused already.
+                    // A client that connects while the walk goes on is refused already.
                     match self.revoke_for(user, &request.action) {
                         Ok(()) => self.connections.users.begin_walk(user),
                         Err(problem) => {

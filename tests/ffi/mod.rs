@@ -260,7 +260,6 @@ fn a_user_is_all_of_its_connections() {
     }
 }
 
-/// What the host is told of a token, and that it can take tokens back.
 #[test]
 fn a_token_is_shown_and_taken_back() {
     use wspush::auth::{Claims, Rights, Rules, issue};
