@@ -8,13 +8,13 @@ use crate::endpoint::query::Query;
 use crate::endpoint::{Accept, Kind};
 use crate::limits::REVOKED_USERS_MAX;
 use crate::metrics::{RefuseReason, WorkKind};
-use crate::protocol::handshake::Upgrade;
+use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::DEFAULT_NAME;
 
+use super::admission::Refused;
 use super::reactor::Reactor;
 use super::socket::Socket;
-use super::upgrade::Refused;
 use super::work::{SECRET, SIGNATURE, TOKEN};
 
 /// The headers of a 401 (RFC 6750 section 3).
@@ -34,13 +34,13 @@ impl<S: Socket> Reactor<S> {
     /// Who a client says it is; None: nobody, and nobody has to.
     pub(super) fn check_token(
         &mut self,
-        upgrade: &Upgrade<'_>,
+        head: &Head<'_>,
         query: &Query<'_>,
     ) -> Result<Option<Claims>, Refused> {
         if self.config.auth == TokenAuth::None {
             return Ok(None);
         }
-        let found = bearer::find(upgrade, self.config.auth_cookie.as_deref(), query.text("token"));
+        let found = bearer::find(head, self.config.auth_cookie.as_deref(), query.text("token"));
         let Some(token) = found.map_err(|refusal| (refusal, RefuseReason::BadRequest))? else {
             return if self.config.auth == TokenAuth::Required { Err(missing()) } else { Ok(None) };
         };

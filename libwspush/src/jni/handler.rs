@@ -176,7 +176,7 @@ impl Handler for JavaHandler {
 
 /// A request as `io.wspush.ConnectRequest` takes it apart.
 fn request(connect: &Connect<'_>) -> Vec<u8> {
-    let head = connect.upgrade.head;
+    let head = connect.head;
     let peer = connect.peer().map_or_else(String::new, |peer| peer.to_string());
     let (status, reason) = match connect.by_config() {
         Decision::Accept(_) => (0, String::new()),
