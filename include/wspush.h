@@ -412,7 +412,7 @@ wspush_status wspush_connect_client_subject(struct wspush_connect *connect, stru
 wspush_status wspush_connect_user(const struct wspush_connect *connect,
                                   struct wspush_str *user);
 
-/* What the token says others may be shown of its user (`info`): any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
+/* The token's `info`, which others may be shown of its user: any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
  * has shown no token, or one that doesn't say. */
 wspush_status wspush_connect_info(const struct wspush_connect *connect,
                                   struct wspush_str *info);
