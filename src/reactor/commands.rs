@@ -146,6 +146,8 @@ impl<S: Socket> Reactor<S> {
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
+            Command::SaveState => self.begin_snapshot(),
+            Command::Snapshot(news) => self.snapshot_news(news),
         }
     }
 

@@ -18,6 +18,7 @@ use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::snapshot::SnapshotNews;
 use super::user_commands::UserCommand;
 use repetitions::Repetitions;
 
@@ -92,6 +93,10 @@ pub enum Command {
     Reload(Box<Renewal>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
+    /// Write the state, and go on.
+    SaveState,
+    /// Go on with a state that is being written.
+    Snapshot(SnapshotNews),
 }
 
 impl Command {
@@ -108,6 +113,7 @@ impl Command {
             Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
+            Command::SaveState | Command::Snapshot(_) => 0,
         };
         size_of::<Command>() + rest
     }
