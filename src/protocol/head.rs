@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::alphabet::is_same_name;
+
 use super::body::Framing;
 use super::list;
 use super::response::Refusal;
@@ -113,19 +115,28 @@ impl<'a> Head<'a> {
     /// # Errors
     /// 400 for several of them, and for one that is not UTF-8.
     pub fn single(&self, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+        let Some(value) = self.single_bytes(name)? else { return Ok(None) };
+        let malformed = |_| Refusal::new(400, format!("malformed {name} field"));
+        std::str::from_utf8(value).map(Some).map_err(malformed)
+    }
+
+    /// The same of a value that need not be text.
+    ///
+    /// # Errors
+    /// 400 for several of them.
+    pub fn single_bytes(&self, name: &'static str) -> Result<Option<&'a [u8]>, Refusal> {
         let mut values = self.headers(name);
-        let Some(value) = values.next() else { return Ok(None) };
-        match std::str::from_utf8(value) {
-            Ok(value) if values.next().is_none() => Ok(Some(value)),
-            Ok(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
-            Err(_) => Err(Refusal::new(400, format!("malformed {name} field"))),
+        let value = values.next();
+        match values.next() {
+            None => Ok(value),
+            Some(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
         }
     }
 
     /// All fields of this name, in order.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.headers[..self.count].iter();
-        fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+        fields.filter(move |field| is_same_name(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
     }
 
     /// All fields, names and values, in order.
@@ -135,7 +146,7 @@ impl<'a> Head<'a> {
 
     /// Whether the comma-separated list in all fields of this name has this token, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+        let is_token = |element: &[u8]| is_same_name(element, token.as_bytes());
         // Nearly everybody sends the token alone, and a list need not be taken apart to see that.
         self.headers(name).any(|line| is_token(line) || list::elements(line).any(is_token))
     }
