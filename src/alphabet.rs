@@ -62,8 +62,8 @@ fn lower(bytes: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(bytes);
     let without_top = word & (0x7f * EACH);
     // The top bit of a byte says so; no sum is carried into the next byte.
-    let is_from_a = without_top + (0x80 - b'A' as u64) * EACH;
-    let is_behind_z = without_top + (0x7f - b'Z' as u64) * EACH;
+    let is_from_a = without_top + u64::from(0x80 - b'A') * EACH;
+    let is_behind_z = without_top + u64::from(0x7f - b'Z') * EACH;
     let is_large = (is_from_a ^ is_behind_z) & !word & (0x80 * EACH);
     word | is_large >> 2
 }

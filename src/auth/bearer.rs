@@ -43,7 +43,8 @@ mod tests {
             "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
         );
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let upgrade = handshake::check(&head).unwrap();
         let token = find(&upgrade, Some("session"), parameter);
         token.map(|token| token.map(str::to_owned)).map_err(|refusal| refusal.status)

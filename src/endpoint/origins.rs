@@ -90,7 +90,8 @@ mod tests {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
             asked.host, asked.fields
         );
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let upgrade = handshake::check(&head).unwrap();
         let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
         let refusal = check(&upgrade, &origins, &asked.facts).err()?;

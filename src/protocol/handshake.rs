@@ -135,8 +135,13 @@ fn is_key(key: &[u8]) -> bool {
 
 /// RFC 6455 section 4.1: the elements are tokens, and all different.
 fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
+    let mut protocols = protocols(head).enumerate().peekable();
+    if protocols.peek().is_none() {
+        // As most do.
+        return Ok(());
+    }
     let mut seen = [&[][..]; PROTOCOLS_MAX];
-    for (i, protocol) in protocols(head).enumerate() {
+    for (i, protocol) in protocols {
         if !is_token(protocol) {
             return Err(Refusal::fixed(400, "malformed subprotocol"));
         }

@@ -308,7 +308,7 @@ impl<S: Socket> Reactor<S> {
         if kind == Kind::Push {
             self.connections.enter_user(index);
         }
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(channels.len());
         for &(id, since) in channels {
             let entry = match id {
                 DEFAULT => self.join(index, DEFAULT, since),

@@ -14,7 +14,8 @@ const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade
 fn with<T>(from: &str, to: &str, then: impl Fn(Result<Upgrade<'_>, Refusal>) -> T) -> T {
     assert!(REQUEST.contains(from));
     let text = REQUEST.replacen(from, to, 1);
-    let (head, _) = head::parse(text.as_bytes(), 65536).unwrap().expect("a whole head");
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(text.as_bytes(), 65536, &mut fields).unwrap().expect("a whole head");
     then(check(&head))
 }
 
@@ -124,7 +125,8 @@ fn an_origin_that_is_no_text_is_refused() {
     let mut bytes = REQUEST.replacen("http://example.com", "http://\u{1}", 1).into_bytes();
     let at = bytes.iter().position(|&byte| byte == 1).unwrap();
     bytes[at] = 0xff;
-    let (head, _) = head::parse(&bytes, 8192).unwrap().expect("a whole head");
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(&bytes, 8192, &mut fields).unwrap().expect("a whole head");
     assert_eq!(check(&head).unwrap_err().status, 400);
 }
 
