@@ -39,8 +39,8 @@ impl<S: Socket> Reactor<S> {
         channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
     }
 
-    /// Opens a connection, of which is known what is spoken on it, and lets it stand in its channels. How it has come to
-    /// stand in each, where it is told.
+    /// Opens a connection, of which is known what is spoken on it, and lets it stand in its channels. How it has come
+    /// to stand in each, where it is told.
     pub(super) fn open(
         &mut self,
         index: usize,

@@ -61,8 +61,8 @@ impl Transport {
         }
     }
 
-    /// Whether a connection is told how it has come to stand in its channels. Behind the handshake of a WebSocket there is
-    /// nothing that could say it.
+    /// Whether a connection is told how it has come to stand in its channels. Behind the handshake of a WebSocket there
+    /// is nothing that could say it.
     pub(super) fn tells_entries(self) -> bool {
         match self {
             Transport::WebSocket => false,
