@@ -25,6 +25,12 @@ pub struct HistoryAsked {
 }
 
 /// In which order publications are shown.
+///
+/// ```
+/// use wspush::{HistoryOrder, HistoryQuery};
+///
+/// assert_eq!(HistoryQuery::default().order, HistoryOrder::OldestFirst);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HistoryOrder {
     /// The oldest of them first.
@@ -44,6 +50,17 @@ pub struct History<'a> {
 }
 
 /// A publication that was.
+///
+/// ```
+/// use wspush::{Message, Past};
+///
+/// fn said(past: &Past<'_>) -> Option<&str> {
+///     match past.message() {
+///         Message::Text(text) => Some(text),
+///         Message::Binary(_) => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past<'a> {
     /// Its offset.
