@@ -28,7 +28,9 @@ fn generated() -> String {
         "session",
         "callbacks",
         "push",
+        "publishing",
         "users",
+        "reads",
         "stats",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);
