@@ -91,11 +91,12 @@ pub unsafe extern "C" fn wspush_publish_to(
             let mut asked = PublishTerms::default().options(options(kind));
             if let Some(terms) = terms {
                 let wspush_terms { idempotency_key, idempotency_key_length, has_if_offset, if_offset, .. } = terms;
-                // SAFETY: the contract of the room holds for the pointer in the struct as well.
-                key = unsafe {
-                    pointer::text(idempotency_key, idempotency_key_length, "terms->idempotency_key")
-                }?;
-                asked.idempotency_key = (!idempotency_key.is_null()).then_some(key);
+                if !idempotency_key.is_null() {
+                    let length = idempotency_key_length;
+                    // SAFETY: the contract of the room holds for the pointer in the struct as well.
+                    key = unsafe { pointer::text(idempotency_key, length, "terms->idempotency_key") }?;
+                    asked.idempotency_key = Some(key);
+                }
                 asked.if_offset = (has_if_offset != 0).then_some(if_offset);
             }
             channels.iter().try_for_each(|name| channel_name(name).map(drop))?;

@@ -29,8 +29,8 @@ enum Found {
 /// Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
 /// thread or by `wspush_server_poll`, and the rules of `wspush_callbacks` hold for it. `answer` is NULL unless `status`
 /// is `WSPUSH_OK`. `WSPUSH_ENOTFOUND`: there is no such channel, as it has neither subscribers nor publications.
-/// `WSPUSH_ESTOPPED`: the server has ended before; it is called then at the latest by the end of `wspush_server_stop` or
-/// `wspush_server_free`. `WSPUSH_EAGAIN`: not now, as the question's function says.
+/// `WSPUSH_ESTOPPED`: the server has ended before; it is called then at the latest by the end of `wspush_server_stop`
+/// or `wspush_server_free`. `WSPUSH_EAGAIN`: not now, as the question's function says.
 pub type wspush_on_answer = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -139,8 +139,8 @@ impl Asker {
         };
         let pointer = found.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         let _current = Current::enter(pointer.cast_mut());
-        // SAFETY: the host's function of this type; `found` lives until it returns, and so does the server, which is not
-        // freed before it has told everybody.
+        // SAFETY: the host's function of this type; `found` lives until it returns, and so does the server, which is
+        // not freed before it has told everybody.
         unsafe { (self.on_answer)(self.user_data, self.server.cast_mut(), status, pointer) };
     }
 }
@@ -382,7 +382,7 @@ fn connection(answer: &wspush_answer, index: usize) -> Result<&wspush::endpoint:
     found.ok_or_else(|| none("connection", index))
 }
 
-/// What to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all.
+/// The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_answer_next(answer: *const wspush_answer, after: *mut u64) -> wspush_status {
     call!(answer: current, after: place => {

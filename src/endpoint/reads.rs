@@ -106,8 +106,10 @@ pub struct UserPage {
     pub next: Option<ConnId>,
 }
 
-/// What is called with an answer: once, whatever becomes of the question.
-pub struct Answer<T>(Option<Box<dyn FnOnce(Result<T, PushError>) + Send>>);
+type Give<T> = Box<dyn FnOnce(Result<T, PushError>) + Send>;
+
+/// A function that takes an answer. It is called once, whatever becomes of the question.
+pub struct Answer<T>(Option<Give<T>>);
 
 impl<T> Answer<T> {
     /// The answer goes there.

@@ -3,18 +3,6 @@
 use crate::protocol::frame::{self, Opcode};
 
 /// The type of a payload.
-///
-/// ```
-/// use wspush::Kind;
-///
-/// fn content_type(kind: Kind) -> &'static str {
-///     match kind {
-///         Kind::Text => "text/plain; charset=utf-8",
-///         Kind::Binary => "application/octet-stream",
-///     }
-/// }
-/// # assert_ne!(content_type(Kind::Text), content_type(Kind::Binary));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// UTF-8 text.

@@ -67,7 +67,8 @@ pub struct Past<'a> {
     pub offset: u64,
     /// When it came, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// The type of its payload.
+    /// The type of its payload, which `message` has with it.
+    #[doc(hidden)]
     pub kind: Kind,
     /// Its bytes, copied only where they lie at the ring's seam.
     pub payload: Cow<'a, [u8]>,

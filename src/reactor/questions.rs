@@ -1,5 +1,5 @@
-//! Questions of the host, carried out in their turn. They are answered at the end of a turn: what takes an answer is the
-//! host's, and no other callback may be running then.
+//! Questions of the host, carried out in their turn. They are answered at the end of a turn: what takes an answer is
+//! the host's, and no other callback may be running then.
 
 use crate::endpoint::channels::HISTORY_BYTES_MAX;
 use crate::endpoint::reads::{Answer, Question};

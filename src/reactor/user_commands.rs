@@ -24,7 +24,7 @@ use super::work::{CALL, NAME, SLOT};
 #[derive(Debug)]
 pub struct UserCommand {
     request: UserRequest,
-    /// Whoever is answered when it is done.
+    /// The one who is answered when it is done.
     asker: Asker<UserPage>,
     progress: Progress,
     outcome: UserOutcome,

@@ -1,5 +1,5 @@
-//! Requests whose answer takes more than a turn, or comes behind what was asked for before: on the admin listener, where
-//! the connection that has asked is not read meanwhile, and by the host.
+//! Requests whose answer takes more than a turn, or comes behind what was asked for before: on the admin listener,
+//! where the connection that has asked is not read meanwhile, and by the host.
 
 use crate::endpoint::reads::Answer;
 use crate::metrics::WorkKind;
@@ -22,7 +22,7 @@ pub struct Waiting {
     goes_on: bool,
 }
 
-/// Whoever waits for what comes of a request.
+/// The one who waits for what comes of a request.
 #[derive(Debug)]
 pub enum Asker<T> {
     /// Nobody does.
