@@ -236,8 +236,8 @@ typedef struct wspush_conflict {
 /* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
  * thread or by `wspush_server_poll`, and the rules of `wspush_callbacks` hold for it. `answer` is NULL unless `status`
  * is `WSPUSH_OK`. `WSPUSH_ENOTFOUND`: there is no such channel, as it has neither subscribers nor publications.
- * `WSPUSH_ESTOPPED`: the server has ended before; it is called then at the latest by the end of `wspush_server_stop` or
- * `wspush_server_free`. `WSPUSH_EAGAIN`: not now, as the question's function says. */
+ * `WSPUSH_ESTOPPED`: the server has ended before; it is called then at the latest by the end of `wspush_server_stop`
+ * or `wspush_server_free`. `WSPUSH_EAGAIN`: not now, as the question's function says. */
 typedef void (*wspush_on_answer)(void *user_data,
                                  struct wspush_server *server,
                                  wspush_status status,
@@ -818,8 +818,9 @@ wspush_status wspush_answer_connection_channel(const struct wspush_answer *answe
                                                size_t index,
                                                struct wspush_str *channel);
 
-/* What to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all. */
-wspush_status wspush_answer_next(const struct wspush_answer *answer, uint64_t *after);
+/* The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all. */
+wspush_status wspush_answer_next(const struct wspush_answer *answer,
+                                 uint64_t *after);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

@@ -54,7 +54,7 @@ pub struct History<'a> {
 /// ```
 /// use wspush::{Message, Past};
 ///
-/// fn said(past: &Past<'_>) -> Option<&str> {
+/// fn said<'a>(past: &'a Past<'_>) -> Option<&'a str> {
 ///     match past.message() {
 ///         Message::Text(text) => Some(text),
 ///         Message::Binary(_) => None,
