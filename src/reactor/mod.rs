@@ -11,6 +11,7 @@
 //! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
 
 pub mod addresses;
+mod admission;
 mod assembling;
 #[doc(hidden)]
 pub mod audit;
@@ -36,6 +37,7 @@ mod listing;
 mod memory;
 mod messages;
 mod occupancy;
+mod opening;
 mod order;
 pub mod outbox;
 mod output;
