@@ -10,8 +10,8 @@
 //! body:        next receipt u64, last epoch u64, the channels, a zero byte, the revoked users, two zero bytes
 //! channel:     name length u8, name, epoch u64, first offset u64, publications u32, and these
 //! publication: milliseconds since 1970 u64, kind u8 (0 text, 1 bytes), length u32, payload
-//!              In a snapshot a channel may come in parts: one that follows at once under the same name and epoch and does
-//!              not begin before the end of the former goes on with it, any other replaces it
+//!              In a snapshot a channel may come in parts: one that follows at once under the same name and epoch and
+//!              does not begin before the end of the former goes on with it, any other replaces it
 //! user:        name length u16, name, tokens issued until then (seconds since 1970) u64
 //! ```
 //!

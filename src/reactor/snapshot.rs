@@ -1,7 +1,8 @@
-//! A state that is written while the server goes on (`Handle::save_state`, `SIGUSR2`), for a successor of one that dies.
+//! A state that is written while the server goes on (`Handle::save_state`, `SIGUSR2`), for the successor of one that
+//! dies.
 //!
-//! The reactor copies a piece of the logs in a turn and gives it to a thread, which hashes it, writes it and asks for the
-//! next one through the inbox. So nobody waits for a disk, and there is one piece in memory at a time. A channel is
+//! The reactor copies a piece of the logs in a turn and gives it to a thread, which hashes it, writes it and asks for
+//! the next one through the inbox. So nobody waits for a disk, and there is one piece in memory at a time. A channel is
 //! written in parts if it is longer than a piece; between two of them it may lose its oldest publications.
 
 use std::io;

@@ -203,7 +203,7 @@ fn a_snapshot_comes_in_parts_and_begins_another_life() {
     // It was forgotten and came back.
     assert_eq!(held(&[(news, 1, 9), (reborn, 1, 3)]).unwrap(), (3, "6 1,6 2".into()));
     assert!(matches!(held(&[(news, 1, 5), (news, 3, 9)]), Err(StateError::Torn)));
-    // What comes behind all that was given is another epoch than any in it.
+    // An epoch behind all that were given, also where the clock went back.
     let newest = of_numbers(9, 1);
     let newest = newest.get(newest.find("news").unwrap());
     let terms = Terms { new_epoch: 2, ..TERMS };
