@@ -47,7 +47,10 @@ pub use auth::{Claims, Rights};
 #[doc(inline)]
 pub use config::Config;
 pub use endpoint::control::{Memory, Rates, StatsLimits};
-pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
+pub use endpoint::{
+    Accept, ChannelMember, ChannelPresence, ConnId, Connect, Decision, Handler, Published, Receipt, Session,
+    Stats,
+};
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;

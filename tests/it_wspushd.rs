@@ -36,6 +36,7 @@ mod ktls;
 mod large_frames;
 mod limits;
 mod pending;
+mod presence;
 mod publishing;
 mod push;
 mod refusals;

@@ -118,7 +118,17 @@ fn rules_of(tables: &DeArray<'_>) -> Result<Value, (Problem, Range<usize>)> {
                     text.to_string()
                 }
                 DeValue::Integer(number) => number.as_str().to_owned(),
-                _ => return refuse("a rule's values are numbers and words", value.span()),
+                DeValue::Boolean(yes) => yes.to_string(),
+                DeValue::Array(names) => match joined(names) {
+                    Some(text) => text,
+                    None => return refuse("a list in a rule is one of words", value.span()),
+                },
+                _ => {
+                    return refuse(
+                        "a rule's values are numbers, words, true, false and lists of words",
+                        value.span(),
+                    );
+                }
             };
             rule += &key.map_or(text.clone(), |key| format!(" {}={text}", key.get_ref()));
         }
@@ -126,6 +136,19 @@ fn rules_of(tables: &DeArray<'_>) -> Result<Value, (Problem, Range<usize>)> {
         rule.parse::<ChannelRule>().map(|_| rule).map_err(|why| (Problem::Invalid(why), entry.span()))
     };
     tables.iter().map(rule).collect::<Result<_, _>>().map(Value::List)
+}
+
+/// A list of words as it stands in a rule's text.
+fn joined(names: &DeArray<'_>) -> Option<String> {
+    let word = |name: &Spanned<DeValue<'_>>| match name.get_ref() {
+        DeValue::String(word)
+            if !word.contains(|c: char| c.is_whitespace() || c == '+') && !word.is_empty() =>
+        {
+            Some(word.to_string())
+        }
+        _ => None,
+    };
+    Some(names.iter().map(word).collect::<Option<Vec<_>>>()?.join("+"))
 }
 
 /// A value of the setting's kind, or what is wrong with which part of the text.
@@ -270,6 +293,10 @@ mod tests {
             read("channel_rule = [\"news.* ttl_ms=60000 keep=latest\", \"* publications=5\"]").unwrap(),
             config
         );
+        let lists = "presence = true\nclients = [\"subscribe\", \"history\"]\n[[channel]]\nmatch = \"b\"\nclients = []";
+        let config = read(&format!("[[channel]]\nmatch = \"a\"\n{lists}")).unwrap();
+        let rules: Vec<String> = config.channel_rule.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["a presence=true clients=subscribe+history", "b clients="]);
         for (text, error) in [
             (
                 "demo = true\n\n[[channel]]\nmatch = \"a\"\nkep = \"all\"",
@@ -281,8 +308,12 @@ mod tests {
             ),
             ("[channel]\nmatch = \"a\"", "wspushd.toml:1: channel_rule"),
             (
-                "[[channel]]\nmatch = \"a\"\npresence = true",
-                "wspushd.toml:3: channel_rule = true: a rule's values",
+                "[[channel]]\nmatch = \"a\"\npresence = 1.5",
+                "wspushd.toml:3: channel_rule = 1.5: a rule's values",
+            ),
+            (
+                "[[channel]]\nmatch = \"a\"\nclients = [\"history\", 7]",
+                "wspushd.toml:3: channel_rule = [\"history\", 7]: a list in a rule is one of words",
             ),
             (
                 "channel_rule = [\"a\"]\n[[channel]]\nmatch = \"a\"",

@@ -14,6 +14,7 @@ mod channel_rule;
 mod check;
 #[cfg(feature = "command-line")]
 mod cli;
+mod client_rights;
 #[cfg(all(test, feature = "command-line", feature = "deflate"))]
 // The defaults are those of the default build.
 mod documents;
@@ -39,6 +40,7 @@ mod validate;
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
+pub use client_rights::{ClientRight, ClientRights};
 pub use error::{ConfigError, Problem, Source};
 #[cfg(feature = "command-line")]
 #[doc(hidden)]

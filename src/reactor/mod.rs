@@ -12,6 +12,7 @@
 
 pub mod addresses;
 mod assembling;
+mod attendance;
 #[doc(hidden)]
 pub mod audit;
 mod backlog;
@@ -27,6 +28,7 @@ pub mod event_loop;
 mod events;
 mod flush;
 pub mod granted;
+mod happenings;
 pub mod holdings;
 mod http;
 mod input;
@@ -35,6 +37,7 @@ pub mod listener;
 mod listing;
 mod memory;
 mod messages;
+mod notices;
 mod occupancy;
 mod order;
 pub mod outbox;

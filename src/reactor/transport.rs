@@ -61,6 +61,14 @@ impl Transport {
         }
     }
 
+    /// Whether a subscriber is told who comes to its channels and goes.
+    pub(super) fn takes_notices(self) -> bool {
+        match self {
+            Transport::WebSocket => false,
+            Transport::V1 => true,
+        }
+    }
+
     /// The form in which its publications are made, if they are not compressed.
     pub(super) fn form(self) -> Form {
         match self {
