@@ -124,6 +124,8 @@ static void nobody(wspush_server *server) {
   GIVES(WSPUSH_EEMPTY, wspush_publish_user(server, WSPUSH_STR("u"), WSPUSH_TEXT, NULL, 0));
   GIVES(WSPUSH_EINVAL, wspush_disconnect_user(server, name, 0, 1000, NULL, 0));
   GIVES(WSPUSH_EINVAL, wspush_disconnect_user(server, WSPUSH_STR("u"), 1005, NULL, 0));
+  GIVES(WSPUSH_EINVAL, wspush_revoke_user(server, name, 0, 1000, NULL, 0));
+  GIVES(WSPUSH_EINVAL, wspush_revoke_user(server, WSPUSH_STR("u"), 1005, NULL, 0));
   GIVES(WSPUSH_EINVAL, wspush_subscribe_user(server, name, 0, WSPUSH_STR("a")));
   GIVES(WSPUSH_ECHANNEL, wspush_subscribe_user(server, WSPUSH_STR("u"), name, 0));
   GIVES(WSPUSH_EINVAL, wspush_unsubscribe_user(server, name, 0, WSPUSH_STR("a")));

@@ -406,6 +406,22 @@ wspush_status wspush_connect_peer(struct wspush_connect *connect,
  * `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`). */
 wspush_status wspush_connect_client_subject(struct wspush_connect *connect, struct wspush_str *subject);
 
+/* Whom the token that it has shown names, where the setting `auth` is set; the token was checked. It is the
+ * connection's user unless `wspush_connect_set_user` names another. `WSPUSH_ENOTFOUND`: it has shown none, or one that
+ * names nobody. */
+wspush_status wspush_connect_user(const struct wspush_connect *connect,
+                                  struct wspush_str *user);
+
+/* The token's `info`, which others may be shown of its user: any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
+ * has shown no token, or one that doesn't say. */
+wspush_status wspush_connect_info(const struct wspush_connect *connect,
+                                  struct wspush_str *info);
+
+/* Everything that the token says, as a JSON object: `sub`, `exp`, `channels`, and whatever else its issuer has put
+ * there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not looked at (`auth`). */
+wspush_status wspush_connect_claims(const struct wspush_connect *connect,
+                                    struct wspush_str *claims);
+
 /* The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
 wspush_status wspush_connect_channel(const struct wspush_connect *connect,
                                      size_t index,
@@ -601,6 +617,16 @@ wspush_status wspush_disconnect_user(const struct wspush_server *server,
                                      uint16_t code,
                                      const char *reason,
                                      size_t reason_length);
+
+/* As `wspush_disconnect_user`, and refuses the user's tokens that were issued before then (`iat`), or don't say when:
+ * to clients that connect, and to those that show one later. Where tokens are not looked at (`auth`), or 100,000 users
+ * are revoked already, nothing is done and the log says `not_revoked`. */
+wspush_status wspush_revoke_user(const struct wspush_server *server,
+                                 const char *user,
+                                 size_t user_length,
+                                 uint16_t code,
+                                 const char *reason,
+                                 size_t reason_length);
 
 /* Lets all connections that a user has when its turn comes receive a channel from then on, as `wspush_subscribe` lets
  * one. One that comes later does not; `WSPUSH_EINVAL` as for `wspush_publish_user`. */

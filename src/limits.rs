@@ -85,6 +85,8 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
+/// Users whose tokens are revoked.
+pub const REVOKED_USERS_MAX: usize = 100_000;
 /// A user's name in bytes.
 pub const USER_BYTES_MAX: usize = 256;
 /// A document of public keys.
@@ -106,6 +108,8 @@ pub const SWEEP_MS: u64 = 100;
 pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 50_000_000);
 /// Bounds of `admin_connections_max`.
 pub const ADMIN_CONNECTIONS_MAX: Bounds = Bounds::new(1, 65_536);
+/// Bounds of `auth_lifetime_max_s`; 0: there is no bound.
+pub const AUTH_LIFETIME_MAX_S: Bounds = Bounds::new(0, 10 * 366 * 86_400);
 /// Bounds of `connections_per_address_max`; 0 is no cap.
 pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
 /// Bounds of `channels_max`.

@@ -1,6 +1,6 @@
 //! More connections than there is room for, and connections that break off at every moment.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 
 use crate::daemon::process::{descriptors, raise_own_limit, rss_bytes};

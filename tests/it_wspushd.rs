@@ -41,6 +41,7 @@ mod publishing;
 mod push;
 mod refusals;
 mod resume;
+mod revocation;
 mod secrets;
 mod signals;
 mod slow_consumers;

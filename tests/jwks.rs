@@ -2,7 +2,7 @@
 #![cfg(all(feature = "auth-fetch", feature = "tls"))]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Arc, Mutex};

@@ -21,7 +21,7 @@ fn start(more: &[&str]) -> Daemon {
 fn token(user: &str, info: Option<&str>) -> String {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let rights = Rights { expires_s: Some(now_s + 600), info: info.map(Into::into), ..Rights::default() };
-    let claims = Claims { user: Some(user.to_owned()), channels: Vec::new(), rights };
+    let claims = Claims { user: Some(user.to_owned()), rights, ..Claims::default() };
     issue(SECRET, &claims, &Rules::default(), now_s).unwrap()
 }
 

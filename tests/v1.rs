@@ -204,7 +204,12 @@ fn a_client_that_publishes_does_not_get_its_own() {
     let daemon = Daemon::start(&["--auth", "optional", "--auth-secret", secret]);
     let publish = ["room.*".to_owned(), "broadcast".to_owned()].into();
     let rights = Rights { allow: ["room.*".to_owned()].into(), publish, ..Rights::default() };
-    let claims = Claims { user: Some("ann".to_owned()), channels: vec!["room.1".to_owned()], rights };
+    let claims = Claims {
+        user: Some("ann".to_owned()),
+        channels: vec!["room.1".to_owned()],
+        rights,
+        ..Claims::default()
+    };
     let token = issue(secret, &claims, &Rules::default(), 1_700_000_000).unwrap();
     let open = || {
         let mut client = Client::open_with(&daemon, &format!("broadcast=no&token={token}"), &[]);

@@ -1,7 +1,8 @@
-//! Where in a handshake the token is: the first of `Authorization: Bearer`, an offered subprotocol
+//! Where in a request the token is: the first of `Authorization: Bearer`, an offered subprotocol
 //! `wspush.bearer.TOKEN` for pages, which can set no header, a cookie, and `token=` in the query.
 
-use crate::protocol::handshake::Upgrade;
+use crate::protocol::handshake;
+use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
 /// Finds the token; None: there is none. `parameter` is what the query says.
@@ -9,13 +10,13 @@ use crate::protocol::response::Refusal;
 /// # Errors
 /// 400: more than one is offered as a subprotocol.
 pub fn find<'a>(
-    upgrade: &Upgrade<'a>,
+    head: &Head<'a>,
     cookie: Option<&str>,
     parameter: Option<&'a str>,
 ) -> Result<Option<&'a str>, Refusal> {
-    let header = upgrade.head.header_str("authorization").and_then(credentials);
-    let offered = upgrade.bearer()?;
-    let cookie = || cookie.and_then(|name| cookie_value(upgrade, name));
+    let header = head.header_str("authorization").and_then(credentials);
+    let offered = handshake::bearer(head)?;
+    let cookie = || cookie.and_then(|name| cookie_value(head, name));
     Ok(header.or(offered).or_else(cookie).or(parameter))
 }
 
@@ -26,8 +27,8 @@ fn credentials(field: &str) -> Option<&str> {
 }
 
 /// The first cookie of this name (RFC 6265 section 4.2). One without a value is left of one that was taken away.
-fn cookie_value<'a>(upgrade: &Upgrade<'a>, name: &str) -> Option<&'a str> {
-    let fields = upgrade.head.headers("cookie").filter_map(|field| std::str::from_utf8(field).ok());
+fn cookie_value<'a>(head: &Head<'a>, name: &str) -> Option<&'a str> {
+    let fields = head.headers("cookie").filter_map(|field| std::str::from_utf8(field).ok());
     let mut pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(own, _)| own.trim() == name)?;
     Some(value.trim().trim_matches('"')).filter(|value| !value.is_empty())
@@ -36,16 +37,12 @@ fn cookie_value<'a>(upgrade: &Upgrade<'a>, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{handshake, head};
+    use crate::protocol::head;
 
     fn found(fields: &str, parameter: Option<&str>) -> Result<Option<String>, u16> {
-        let request = format!(
-            "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
-        );
+        let request = format!("GET /ws HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
-        let upgrade = handshake::check(&head).unwrap();
-        let token = find(&upgrade, Some("session"), parameter);
+        let token = find(&head, Some("session"), parameter);
         token.map(|token| token.map(str::to_owned)).map_err(|refusal| refusal.status)
     }
 

@@ -30,6 +30,7 @@ mod load;
 mod payload;
 #[cfg(feature = "auth")]
 mod public_key;
+mod revoked;
 #[cfg(feature = "auth")]
 #[cfg(test)]
 mod trial;
@@ -50,5 +51,6 @@ pub use jwks::Jwks;
 pub use load::load;
 #[cfg(feature = "auth")]
 pub use payload::Rules;
+pub use revoked::{Revoked, RevokedFull};
 #[cfg(feature = "auth")]
 pub use verifier::Verifier;

@@ -29,6 +29,8 @@ mod nearest;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
+#[cfg(feature = "daemon")]
+mod rule_tables;
 mod setting;
 mod settings;
 mod shown;

@@ -201,6 +201,8 @@ settings! {
         "Names of this server, of which a token's aud has to have one; with none, aud is not looked at";
     auth_issuer: Vec<String> = Vec::new(), list(Auth, AUTH_KEYS_MAX, "a name", reload, name),
         "Names of which a token's iss has to be one; with none, iss is not looked at";
+    auth_lifetime_max_s: u64 = 0, integer(Auth, AUTH_LIFETIME_MAX_S, "s", reload),
+        "From a token's iat to its exp at most, and both have to be there; 0: that is not looked at";
     auth_cookie: Option<String> = None,
         row(Auth, Kind::Text("a cookie's name"), reload, false, cookie, shown_optional),
         "The cookie that has the token, where no header and no subprotocol has";
@@ -255,7 +257,7 @@ settings! {
         "A channel without subscribers and publications for this long is forgotten, sooner where room is needed";
     state_file: Option<String> = None,
         row(Channels, Kind::Text("a file's name"), restart, false, optional_file, shown_optional),
-        "Where the logs and their epochs are kept from a drain to the next start; without it a start begins anew";
+        "Where the logs and their epochs, and whose tokens are revoked, are kept from a drain to the next start";
     log_publications: usize = 1_024, integer(Channels, LOG_PUBLICATIONS, "publications", restart),
         "Publications that a channel's log keeps";
     log_bytes: usize = 4 << 20, integer(Channels, LOG_BYTES, "bytes", restart),

@@ -74,7 +74,7 @@ pub(super) fn list(head: &Head<'_>) -> Result<Answer, Refusal> {
     })))
 }
 
-/// What a path behind `/channels/` is about.
+/// The subject of a path behind `/channels/`.
 enum About {
     Channel,
     History,

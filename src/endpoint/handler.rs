@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::auth::Claims;
 use crate::config::{ClientRight, Config};
 use crate::protocol::close::CloseCode;
-use crate::protocol::handshake::Upgrade;
+use crate::protocol::head::Head;
 use crate::push::{DEFAULT_NAME, Kind, Message, PushOptions, Since};
 
 use super::ConnId;
@@ -25,9 +25,9 @@ use super::ConnId;
 /// ```
 pub struct Connect<'a> {
     id: ConnId,
-    /// The checked handshake.
+    /// The request's head.
     #[doc(hidden)]
-    pub upgrade: &'a Upgrade<'a>,
+    pub head: &'a Head<'a>,
     /// The channels it asks for (`?channel=`), names already checked.
     pub channels: Vec<String>,
     config: &'a Config,
@@ -37,16 +37,16 @@ pub struct Connect<'a> {
 }
 
 impl<'a> Connect<'a> {
-    /// For the reactor, once the handshake itself is in order.
+    /// For the reactor, once the request itself is in order.
     #[doc(hidden)]
     pub fn new(
-        upgrade: &'a Upgrade<'a>,
+        head: &'a Head<'a>,
         peer: &'a dyn Fn() -> Option<SocketAddr>,
         client_subject: &'a dyn Fn() -> Option<String>,
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { id: ConnId(0), upgrade, channels, config, claims: None, peer, client_subject }
+        Connect { id: ConnId(0), head, channels, config, claims: None, peer, client_subject }
     }
 
     /// For the reactor: the id that the connection has already.
@@ -85,27 +85,27 @@ impl<'a> Connect<'a> {
 
     /// The request's path.
     pub fn path(&self) -> &'a str {
-        self.upgrade.head.path()
+        self.head.path()
     }
 
     /// The first value of a query parameter, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
-        self.upgrade.head.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        self.head.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
     /// The first value of a header; None also if it isn't UTF-8. `Authorization` is there once at the most. A client
     /// may send any other one several times: [`headers`](Self::headers) has them all.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.upgrade.head.header_str(name)
+        self.head.header_str(name)
     }
 
     /// All values of a header, as they came.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.upgrade.head.headers(name)
+        self.head.headers(name)
     }
 
-    /// The decision without a handler: the default channel, unless a rule keeps clients out of it, and those it asks for
-    /// if the configuration or its token lets it choose them (else 403).
+    /// The decision without a handler: the default channel, unless a rule keeps clients out of it, and those it asks
+    /// for if the configuration or its token lets it choose them (else 403).
     pub fn by_config(&self) -> Decision {
         let by_token = |name: &str| {
             let mut claims = self.claims.into_iter();

@@ -1,7 +1,7 @@
-//! Which pages may open a WebSocket (RFC 6455 section 10.2): the setting `origins`.
+//! Which pages may be pushed to (RFC 6455 section 10.2): the setting `origins`.
 
 use crate::config::OWN_ORIGIN;
-use crate::protocol::handshake::Upgrade;
+use crate::protocol::head::Head;
 use crate::protocol::origin::{self, Origin};
 use crate::protocol::response::Refusal;
 
@@ -22,8 +22,13 @@ pub struct Facts<'a> {
 /// A browser sends along what it knows of the visitor, whichever page asks: cookies, a password, a certificate. So
 /// where `origins` has `auto`, as it has unless it is set, any page may connect as a stranger, but in the visitor's
 /// name only the server's own pages; and to a host, who may know visitors by other things, these only.
-pub fn check(upgrade: &Upgrade<'_>, origins: &[String], facts: &Facts<'_>) -> Result<(), Refusal> {
-    let Some(page) = upgrade.origin else { return Ok(()) };
+pub fn check(
+    page: Option<&str>,
+    head: &Head<'_>,
+    origins: &[String],
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let Some(page) = page else { return Ok(()) };
     let mut takes_strangers = false;
     for named in origins {
         match named.as_str() {
@@ -39,8 +44,8 @@ pub fn check(upgrade: &Upgrade<'_>, origins: &[String], facts: &Facts<'_>) -> Re
             "pages of this origin may not connect; origins names those that may",
         ));
     }
-    let Some(why) = in_whose_name(upgrade, facts) else { return Ok(()) };
-    let host = upgrade.head.host();
+    let Some(why) = in_whose_name(head, facts) else { return Ok(()) };
+    let host = head.host();
     let is_own =
         Origin::parse(page).is_some_and(|page| page.is_of_host(host) && (page.is_https() || !facts.is_tls));
     if is_own {
@@ -55,8 +60,8 @@ pub fn check(upgrade: &Upgrade<'_>, origins: &[String], facts: &Facts<'_>) -> Re
 }
 
 /// The reason why this handshake is more than a stranger's.
-fn in_whose_name(upgrade: &Upgrade<'_>, facts: &Facts<'_>) -> Option<&'static str> {
-    let has = |name| upgrade.head.header(name).is_some();
+fn in_whose_name(head: &Head<'_>, facts: &Facts<'_>) -> Option<&'static str> {
+    let has = |name| head.header(name).is_some();
     if facts.has_host {
         Some("a handler decides here")
     } else if has("cookie") {
@@ -73,7 +78,7 @@ fn in_whose_name(upgrade: &Upgrade<'_>, facts: &Facts<'_>) -> Option<&'static st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{handshake, head};
+    use crate::protocol::head;
 
     struct Asked<'a> {
         host: &'a str,
@@ -85,15 +90,10 @@ mod tests {
     const HOST: Facts<'static> = Facts { has_host: true, ..STRANGER };
 
     fn refused(asked: &Asked<'_>, origins: &[&str]) -> Option<String> {
-        let request = format!(
-            "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
-            asked.host, asked.fields
-        );
+        let request = format!("GET /ws HTTP/1.1\r\nHost: {}\r\n{}\r\n", asked.host, asked.fields);
         let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
-        let upgrade = handshake::check(&head).unwrap();
         let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
-        let refusal = check(&upgrade, &origins, &asked.facts).err()?;
+        let refusal = check(head.single("origin").unwrap(), &head, &origins, &asked.facts).err()?;
         assert_eq!(refusal.status, 403);
         Some(refusal.reason.into_owned())
     }

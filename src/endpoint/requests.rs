@@ -255,8 +255,20 @@ pub static USER: Request =
     Request { listener: Listeners::Admin, method: "GET", path: "/users/USER", query: &[AFTER, LIMIT] };
 
 /// The end of all of them.
-pub static DISCONNECT_USER: Request =
-    Request { listener: Listeners::Admin, method: "DELETE", path: "/users/USER", query: &[CODE, REASON] };
+pub static DISCONNECT_USER: Request = Request {
+    listener: Listeners::Admin,
+    method: "DELETE",
+    path: "/users/USER",
+    query: &[
+        CODE,
+        REASON,
+        optional(
+            "revoke",
+            Value::Choice(&["yes", "no"]),
+            "`yes`: and no token of this user's that was issued before now is taken any more",
+        ),
+    ],
+};
 
 /// The channel of a subscription.
 const CHANNEL_NAME: Parameter =

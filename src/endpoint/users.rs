@@ -48,6 +48,8 @@ pub enum UserAction {
         code: CloseCode,
         /// And this reason.
         reason: String,
+        /// Whether the tokens that the user has stay good.
+        tokens: Tokens,
     },
     /// Let each of them receive a channel.
     Subscribe {
@@ -68,6 +70,15 @@ pub enum UserAction {
         /// So many at the most.
         limit: usize,
     },
+}
+
+/// The tokens that a user has got by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// They stay good.
+    Kept,
+    /// They are refused from then on.
+    Revoked,
 }
 
 /// One of a user's connections.
@@ -136,8 +147,12 @@ impl UserRequest {
             UserAction::Push { taken_as, .. } => {
                 json(200, &Pushed { user, recipients: connections, taken_as: *taken_as })
             }
-            UserAction::Disconnect { code, .. } => {
-                json(200, &serde_json::json!({ "user": user, "closed": connections, "code": code.0 }))
+            UserAction::Disconnect { tokens: Tokens::Revoked, .. } if outcome.problem.is_some() => {
+                refused(outcome.problem.as_ref().unwrap_or(&Refusal::fixed(503, "")))
+            }
+            UserAction::Disconnect { code, tokens, .. } => {
+                let revoked = (*tokens == Tokens::Revoked).then_some(true);
+                json(200, &Closed { user, closed: connections, code: code.0, revoked })
             }
             UserAction::Subscribe { channel, .. } | UserAction::Unsubscribe { channel } => {
                 let UserOutcome { refused, problem, .. } = outcome;
@@ -163,6 +178,15 @@ struct Pushed<'a> {
     recipients: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Closed<'a> {
+    user: Option<&'a str>,
+    closed: u32,
+    code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -210,8 +234,10 @@ fn of_user(head: &Head<'_>) -> Result<UserAction, Refusal> {
             Ok(UserAction::List { after: query.number("after").map(ConnId), limit })
         }
         "DELETE" => {
-            let (code, reason) = close_of(&query(head, &requests::DISCONNECT_USER)?)?;
-            Ok(UserAction::Disconnect { code, reason })
+            let query = query(head, &requests::DISCONNECT_USER)?;
+            let (code, reason) = close_of(&query)?;
+            let tokens = if query.text("revoke") == Some("yes") { Tokens::Revoked } else { Tokens::Kept };
+            Ok(UserAction::Disconnect { code, reason, tokens })
         }
         _ => {
             let allow = &[("Allow", "GET, HEAD, DELETE")];

@@ -290,6 +290,7 @@ numbers! {
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
         users: "Users with an open connection.",
+        revoked_users: "Users whose tokens are revoked.",
         log_bytes: "Bytes allocated for all logs, plain and deflated: rings, indexes and the counts of deliveries.",
         log_bytes_max: "Bytes that there may be (logs_bytes_max).",
         rss_bytes: "Resident set of the whole process.",

@@ -45,29 +45,29 @@ impl<'a> Upgrade<'a> {
     /// The subprotocols that the client offers, as it prefers them: tokens, each once. What only carries a bearer token
     /// is not among them, so that no answer has it.
     pub fn protocols(&self) -> impl Iterator<Item = &'a str> {
-        self.offered().filter(|protocol| !protocol.starts_with(BEARER))
-    }
-
-    /// The bearer token that is offered as the subprotocol `wspush.bearer.TOKEN`.
-    ///
-    /// # Errors
-    /// 400: there are several.
-    pub fn bearer(&self) -> Result<Option<&'a str>, Refusal> {
-        let mut tokens = self.offered().filter_map(|protocol| protocol.strip_prefix(BEARER));
-        match (tokens.next(), tokens.next()) {
-            (_, Some(_)) => Err(Refusal::fixed(400, "more than one wspush.bearer subprotocol")),
-            (token, None) => Ok(token),
-        }
-    }
-
-    fn offered(&self) -> impl Iterator<Item = &'a str> {
-        protocols(self.head).filter_map(|protocol| std::str::from_utf8(protocol).ok())
+        offered(self.head).filter(|protocol| !protocol.starts_with(BEARER))
     }
 
     /// The client's first subprotocol that is among `ours`; names are case-sensitive.
     pub fn choose<'s>(&self, ours: &'s [String]) -> Option<&'s str> {
         self.protocols().find_map(|offered| ours.iter().find(|own| *own == offered)).map(String::as_str)
     }
+}
+
+/// The bearer token that is offered as the subprotocol `wspush.bearer.TOKEN`.
+///
+/// # Errors
+/// 400: there are several.
+pub fn bearer<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
+    let mut tokens = offered(head).filter_map(|protocol| protocol.strip_prefix(BEARER));
+    match (tokens.next(), tokens.next()) {
+        (_, Some(_)) => Err(Refusal::fixed(400, "more than one wspush.bearer subprotocol")),
+        (token, None) => Ok(token),
+    }
+}
+
+fn offered<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a str> {
+    protocols(head).filter_map(|protocol| std::str::from_utf8(protocol).ok())
 }
 
 fn protocols<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a [u8]> {

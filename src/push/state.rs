@@ -1,10 +1,11 @@
-//! The state that a server keeps for its successor: all logs, each under its epoch.
+//! The state that a server keeps for its successor: all logs, each under its epoch, and whose tokens are revoked.
 //!
 //! ```text
 //! "wspushSF"  version u32  flags u32  body length u64  SHA-1 (20 bytes, of the body and of what is before it here)
-//! body:        next receipt u64, last epoch u64, then the channels, then a zero byte
+//! body:        next receipt u64, last epoch u64, the channels, a zero byte, the revoked users, two zero bytes
 //! channel:     name length u8, name, epoch u64, first offset u64, publications u32, and these
 //! publication: milliseconds since 1970 u64, kind u8 (0 text, 1 bytes), length u32, payload
+//! user:        name length u16, name, tokens issued until then (seconds since 1970) u64
 //! ```
 //!
 //! Numbers are little-endian. A file that is not just so is refused as a whole: its reader begins anew, under new
@@ -22,13 +23,13 @@ use super::channels::{ChannelId, Channels, DEFAULT, FIRST_OFFSET};
 use super::form::Encoded;
 use super::message::{Kind, Message};
 use super::place::Place;
-use crate::limits::CHANNEL_NAME_BYTES_MAX;
+use crate::limits::{CHANNEL_NAME_BYTES_MAX, REVOKED_USERS_MAX, USER_BYTES_MAX};
 
 #[cfg(test)]
 mod tests;
 
 const MAGIC: [u8; 8] = *b"wspushSF";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of the header.
 pub const HEADER_BYTES: usize = 44;
 const DIGEST_AT: usize = 24;
@@ -57,7 +58,7 @@ pub struct Counters {
 }
 
 /// The outcome of a load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// Numbers that go on.
     pub counters: Counters,
@@ -65,6 +66,8 @@ pub struct Loaded {
     pub publications: u64,
     /// Channels for which there was no room.
     pub channels_dropped: u64,
+    /// Users, and up to when their tokens are revoked.
+    pub revoked: Vec<(String, u64)>,
 }
 
 /// Writes a state, channel by channel.
@@ -114,9 +117,19 @@ impl<W: Write> StateWriter<W> {
         Ok(())
     }
 
-    /// Ends it; the header is to be written over the room for it, last of all.
-    pub fn end(mut self) -> io::Result<(W, [u8; HEADER_BYTES])> {
-        self.out.put(&[0])?;
+    /// Ends it with the users whose tokens are revoked; the header is to be written over the room for it, last of all.
+    pub fn end<'a>(
+        mut self,
+        revoked: impl Iterator<Item = (&'a str, u64)>,
+    ) -> io::Result<(W, [u8; HEADER_BYTES])> {
+        let out = &mut self.out;
+        out.put(&[0])?;
+        for (user, until_s) in revoked {
+            out.put(&(user.len() as u16).to_le_bytes())?;
+            out.put(user.as_bytes())?;
+            out.put(&until_s.to_le_bytes())?;
+        }
+        out.put(&[0; 2])?;
         Ok((self.out.to, header(self.out.bytes, self.out.sha)))
     }
 }
@@ -196,6 +209,7 @@ pub fn load(input: impl Read, channels: &mut Channels, terms: Terms) -> Result<L
     loop {
         let [name_bytes] = input.bytes()?;
         if name_bytes == 0 {
+            loaded.revoked = input.revoked(&mut payload)?;
             return Ok(loaded);
         }
         input.fill(usize::from(name_bytes), &mut payload)?;
@@ -252,6 +266,23 @@ impl<R: Read> Input<R> {
         self.bytes().map(u64::from_le_bytes)
     }
 
+    /// The users whose tokens are revoked.
+    fn revoked(&mut self, name: &mut Vec<u8>) -> Result<Vec<(String, u64)>, StateError> {
+        let mut revoked = Vec::new();
+        loop {
+            let bytes = usize::from(u16::from_le_bytes(self.bytes()?));
+            if bytes == 0 {
+                return Ok(revoked);
+            }
+            if bytes > USER_BYTES_MAX || revoked.len() == REVOKED_USERS_MAX {
+                return Err(StateError::Torn);
+            }
+            self.fill(bytes, name)?;
+            let user = str::from_utf8(name).map_err(|_| StateError::Torn)?;
+            revoked.push((user.to_owned(), self.u64()?));
+        }
+    }
+
     /// A publication's plain frame.
     fn frame(&mut self, payload: &mut Vec<u8>) -> Result<Vec<u8>, StateError> {
         let [kind] = self.bytes()?;
@@ -292,4 +323,4 @@ impl fmt::Display for StateError {
     }
 }
 
-const _: () = assert!(CHANNEL_NAME_BYTES_MAX <= u8::MAX as usize);
+const _: () = assert!(CHANNEL_NAME_BYTES_MAX <= u8::MAX as usize && USER_BYTES_MAX <= u16::MAX as usize);

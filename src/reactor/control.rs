@@ -221,6 +221,7 @@ impl<S: Socket> Control for Reactor<S> {
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
             users: self.connections.users.len() as u64,
+            revoked_users: self.revoked.len() as u64,
             log_bytes: stats.memory.log_bytes,
             log_bytes_max: stats.limits.logs_bytes_max,
             rss_bytes: stats.memory.rss_bytes,

@@ -11,6 +11,7 @@
 //! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
 
 pub mod addresses;
+mod admission;
 mod assembling;
 mod attendance;
 #[doc(hidden)]
@@ -39,6 +40,7 @@ mod memory;
 mod messages;
 mod notices;
 mod occupancy;
+mod opening;
 mod order;
 pub mod outbox;
 mod output;

@@ -1,10 +1,10 @@
 //! Notices to a channel's subscribers of who has come and gone. They lie in a log beside the channel's own
 //! ([`push::notices`](crate::push::notices)), whose subscribers are those of the channel that can be told.
 //!
-//! A change is told at once as long as there is room in that log and not too much was told in this moment. Otherwise the
-//! user's name is noted, and what counts when it is told is whether the user is there then: a crowd that comes and goes
-//! costs each subscriber one notice for each user. Where even the names are too many, or nobody is listed any more,
-//! everybody is told anew who is there.
+//! A change is told at once as long as there is room in that log and not too much was told in this moment. Otherwise
+//! the user's name is noted, and what counts when it is told is whether the user is there then: a crowd that comes and
+//! goes costs each subscriber one notice for each user. Where even the names are too many, or nobody is listed any
+//! more, everybody is told anew who is there.
 
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::auth::Verifier;
+use crate::auth::{Revoked, Verifier};
 use crate::config::Config;
 use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
@@ -96,6 +96,7 @@ pub struct Reactor<S: Socket> {
     pub(super) handler: Box<dyn Handler>,
     /// Checks clients' tokens; None: they are not looked at.
     pub(super) verifier: Option<Verifier>,
+    pub(super) revoked: Revoked,
     pub(super) published_keys: PublishedKeys,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
@@ -191,6 +192,7 @@ impl<S: Socket> Reactor<S> {
             shared,
             handler,
             verifier: None,
+            revoked: Revoked::default(),
             published_keys: PublishedKeys::default(),
             journal,
             metrics: Metrics::default(),

@@ -26,12 +26,13 @@ impl<S: Socket> Reactor<S> {
         match self.read_state(Path::new(&file)) {
             Ok(None) => self.journal.event(self.now, LogLevel::Info, "no_state", &[("file", &file)]),
             Ok(Some(Loaded { publications, channels_dropped, .. })) => {
-                let channels = self.channels.len();
-                let fields: [(&str, &dyn Display); 4] = [
+                let (channels, revoked) = (self.channels.len(), self.revoked.len());
+                let fields: [(&str, &dyn Display); 5] = [
                     ("file", &file),
                     ("channels", &channels),
                     ("publications", &publications),
                     ("channels_dropped", &channels_dropped),
+                    ("revoked_users", &revoked),
                 ];
                 self.journal.event(self.now, LogLevel::Info, "state_loaded", &fields);
             }
@@ -76,6 +77,10 @@ impl<S: Socket> Reactor<S> {
             next_offset: channel.log().next_offset(),
         });
         self.shared.restore(heads, loaded.counters);
+        for (user, until_s) in &loaded.revoked {
+            // A file with more of them than there may be was refused.
+            let _ = self.revoked.add(user, *until_s);
+        }
         Ok(Some(loaded))
     }
 
@@ -143,7 +148,7 @@ impl<S: Socket> Reactor<S> {
                 writer.channel(channel)?;
             }
         }
-        let (mut buffered, header) = writer.end()?;
+        let (mut buffered, header) = writer.end(self.revoked.iter())?;
         buffered.flush()?;
         drop(buffered);
         file.write_all_at(&header, 0)?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::endpoint::ConnId;
-use crate::endpoint::users::{Target, UserAction, UserConnection, UserOutcome, UserRequest};
+use crate::endpoint::users::{Target, Tokens, UserAction, UserConnection, UserOutcome, UserRequest};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
@@ -77,7 +77,16 @@ impl<S: Socket> Reactor<S> {
         if matches!(progress, Progress::Asked) {
             *progress = Progress::Walking(BTreeSet::new());
             match &request.target {
-                Target::User(user) => self.connections.users.begin_walk(user),
+                Target::User(user) => {
+                    // A client that connects while the walk goes on is refused already.
+                    match self.revoke_for(user, &request.action) {
+                        Ok(()) => self.connections.users.begin_walk(user),
+                        Err(problem) => {
+                            outcome.problem = Some(problem);
+                            *progress = Progress::Writing(BTreeSet::new());
+                        }
+                    }
+                }
                 Target::Connection(conn) => {
                     if let Some(index) = self.find_open(*conn) {
                         self.do_for_user(index, &request.action, outcome, &mut BTreeSet::new());
@@ -116,6 +125,14 @@ impl<S: Socket> Reactor<S> {
         true
     }
 
+    /// Refuses the tokens that the user has by now, if that was asked for.
+    fn revoke_for(&mut self, user: &str, action: &UserAction) -> Result<(), Refusal> {
+        match action {
+            UserAction::Disconnect { tokens: Tokens::Revoked, .. } => self.revoke(user),
+            _ => Ok(()),
+        }
+    }
+
     /// Does it with one connection.
     fn do_for_user(
         &mut self,
@@ -135,7 +152,7 @@ impl<S: Socket> Reactor<S> {
                     Err(_) => {}
                 }
             }
-            UserAction::Disconnect { code, reason } => {
+            UserAction::Disconnect { code, reason, .. } => {
                 self.work.charge(WorkKind::Commands, CALL);
                 outcome.connections += 1;
                 self.close_in_order(index, *code, reason, CloseReason::Admin);

@@ -9,7 +9,8 @@ use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::users::{Target, UserOutcome, is_user_name};
 use wspush::endpoint::{
-    ChannelInfo, ChannelPresence, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
+    ChannelInfo, ChannelPresence, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api,
+    push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};

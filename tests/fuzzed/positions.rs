@@ -32,10 +32,12 @@ pub fn state(data: &[u8]) {
     assert!(channels.len() <= 8 && channels.log_bytes() <= limits.sum_bytes);
     let mut writer = StateWriter::begin(Vec::new(), loaded.counters).expect("memory");
     channels.iter().for_each(|(_, channel)| writer.channel(channel).expect("memory"));
-    let (mut bytes, header) = writer.end().expect("memory");
+    let revoked = loaded.revoked.iter().map(|(user, until_s)| (&**user, *until_s));
+    let (mut bytes, header) = writer.end(revoked).expect("memory");
     bytes[..HEADER_BYTES].copy_from_slice(&header);
     state_file::verify(&bytes[..]).expect("written by us");
     let mut again = Channels::new(limits, 1);
     let reloaded = state_file::load(&bytes[..], &mut again, terms).expect("written by us");
     assert_eq!((reloaded.publications, again.len()), (loaded.publications, channels.len()));
+    assert_eq!(reloaded.revoked, loaded.revoked);
 }

@@ -9,7 +9,6 @@ use wspush::Config;
 use wspush::config::LogLevel;
 use wspush::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
 use wspush::protocol::close::CloseCode;
-use wspush::protocol::handshake::{Upgrade, check};
 use wspush::protocol::head::parse;
 use wspush::push::{Message, Position, Since};
 
@@ -190,11 +189,10 @@ fn end(seen: *mut Seen) -> Seen {
 
 fn ask(host: &mut Host) -> Decision {
     let (head, _) = parse(REQUEST, REQUEST.len()).unwrap().unwrap();
-    let upgrade: Upgrade<'_> = check(&head).unwrap();
     let (peer, subject) =
         (|| Some("192.0.2.1:50000".parse().unwrap()), || Some("CN=ada,O=Example".to_owned()));
     let config = Config::default();
-    host.on_connect(&Connect::new(&upgrade, &peer, &subject, vec!["public.a".to_owned()], &config))
+    host.on_connect(&Connect::new(&head, &peer, &subject, vec!["public.a".to_owned()], &config))
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::*;
 
 const LIMITS: LogLimits = LogLimits { bytes: 1 << 14, publications: 16, sum_bytes: 1 << 20 };
 const TERMS: Terms = Terms { is_name: |name| name != "bad", channels_max: 8, now_us: 5_000_000 };
+const REVOKED: [(&str, u64); 2] = [("ann", 1_800_000_000), ("caf\u{e9}", 7)];
 const COUNTERS: Counters = Counters { next_receipt: 77, last_epoch: 9 };
 
 fn written(channels: &Channels) -> Vec<u8> {
@@ -14,7 +15,7 @@ fn written(channels: &Channels) -> Vec<u8> {
     for (_, channel) in channels.iter() {
         writer.channel(channel).unwrap();
     }
-    let (mut bytes, header) = writer.end().unwrap();
+    let (mut bytes, header) = writer.end(REVOKED.into_iter()).unwrap();
     bytes[..HEADER_BYTES].copy_from_slice(&header);
     bytes
 }
@@ -24,6 +25,11 @@ fn loaded(bytes: &[u8], limits: LogLimits) -> Result<(Channels, Loaded), StateEr
     let mut channels = Channels::new(limits, 1);
     let loaded = load(bytes, &mut channels, TERMS)?;
     Ok((channels, loaded))
+}
+
+/// The bytes of them at the end of a body.
+fn revoked_bytes() -> usize {
+    REVOKED.iter().map(|(user, _)| 2 + user.len() + 8).sum::<usize>() + 2
 }
 
 fn append(channels: &mut Channels, id: ChannelId, message: Message<'_>, unix_ms: u64) {
@@ -53,6 +59,7 @@ fn small() -> Channels {
 #[test]
 fn what_is_published_next_goes_on() {
     let (mut channels, loaded) = loaded(&written(&small()), LIMITS).unwrap();
+    assert_eq!(loaded.revoked, REVOKED.map(|(user, until_s)| (user.to_owned(), until_s)));
     assert_eq!((loaded.counters, loaded.publications, loaded.channels_dropped), (COUNTERS, 2, 0));
     let news = channels.find("news").unwrap();
     append(&mut channels, news, Message::Text("next"), 3_000);
@@ -103,7 +110,7 @@ fn a_wrong_body_is_refused_though_its_checksum_is_right() {
         body.extend(first.to_le_bytes());
         body.extend(count.to_le_bytes());
         body.extend(publications);
-        body.push(0);
+        body.extend([0; 3]);
         loaded(&seal(&body), LIMITS).map(|(_, loaded)| loaded.publications)
     };
     let publication = |kind: u8, payload: &[u8]| {
@@ -122,7 +129,12 @@ fn a_wrong_body_is_refused_though_its_checksum_is_right() {
     ] {
         assert!(matches!(refused, Err(StateError::Torn)), "{refused:?}");
     }
-    let twice = [&body[..body.len() - 1], &body[16..]].concat();
+    for refused in
+        [&b"\x03\0an"[..], b"\x03\0ann\0\0\0\0\0\0\0\0", b"\x01\0\xff\0\0\0\0\0\0\0\0\0\0", b"\x01\x01"]
+    {
+        assert!(loaded(&seal(&[&[0; 17], refused].concat()), LIMITS).is_err(), "{refused:?}");
+    }
+    let twice = [&body[..body.len() - revoked_bytes() - 1], &body[16..]].concat();
     assert!(loaded(&seal(&twice), LIMITS).is_err(), "a channel is there twice");
 }
 

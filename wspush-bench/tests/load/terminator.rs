@@ -92,6 +92,8 @@ fn pass(from: &mut impl Read, to: &mut impl Write) -> bool {
     match from.read(&mut bytes) {
         Ok(0) => false,
         Ok(count) => to.write_all(&bytes[..count]).is_ok() && to.flush().is_ok(),
-        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted),
+        Err(error) => {
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+        }
     }
 }

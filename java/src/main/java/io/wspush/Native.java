@@ -50,7 +50,7 @@ final class Native {
     static native void publishUser(
             long server, byte[] user, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
-    static native void disconnectUser(long server, byte[] user, int code, byte[] reason);
+    static native void disconnectUser(long server, byte[] user, int code, byte[] reason, boolean revoke);
 
     static native void subscribeUser(long server, byte[] user, byte[] channel, boolean on);
 

@@ -1,0 +1,257 @@
+//! Who is let in: decided on a request's head, whatever is to be spoken with the client.
+
+use std::collections::HashSet;
+
+use crate::auth::{Claims, Rights};
+use crate::config::{LogLevel, TokenAuth};
+use crate::endpoint::origins::{self, Facts};
+use crate::endpoint::query::{Others, Parameter, Query};
+use crate::endpoint::users::is_user_name;
+use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat};
+use crate::limits::USER_BYTES_MAX;
+use crate::metrics::{RefuseReason, WorkKind};
+use crate::protocol::head::Head;
+use crate::protocol::response::Refusal;
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
+
+use super::directory::NoChannel;
+use super::reactor::Reactor;
+use super::slot::Flags;
+use super::socket::Socket;
+use super::work::NAME;
+
+/// A client that asks to be pushed to, or for one of the demo's endpoints.
+pub(super) struct Asking<'a> {
+    pub head: &'a Head<'a>,
+    /// The page that asks, if it is a browser's.
+    pub origin: Option<&'a str>,
+    pub kind: Kind,
+    /// Those that its path knows.
+    pub parameters: &'static [Parameter],
+}
+
+/// A client that is let in, with its channels open for it.
+pub(super) struct Admitted {
+    pub accept: Accept,
+    pub rights: Option<Rights>,
+    /// From where on each is received. The default channel is among them.
+    pub channels: Vec<(ChannelId, Since)>,
+}
+
+/// A client on whom the host is asked, and the host's decision if it has made one already.
+struct Question<'a> {
+    head: &'a Head<'a>,
+    query: &'a Query<'a>,
+    claims: Option<&'a Claims>,
+    decided: Option<Decision>,
+}
+
+/// A refusal and what it counts as.
+pub(super) type Refused = (Refusal, RefuseReason);
+
+impl<S: Socket> Reactor<S> {
+    /// Lets a client in, or not. None: the host decides later.
+    pub(super) fn let_in(
+        &mut self,
+        index: usize,
+        asking: &Asking<'_>,
+        decided: Option<Decision>,
+    ) -> Result<Option<Admitted>, Refused> {
+        let Asking { head, kind, .. } = *asking;
+        let has_host = kind == Kind::Push && self.handler.is_host();
+        let query = self.query(asking, has_host)?;
+        self.check_origin(index, asking, has_host)?;
+        self.check_room()?;
+        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let claims = self.check_token(head, &query)?;
+        let mut accept = match kind {
+            Kind::Push => {
+                let question = Question { head, query: &query, claims: claims.as_ref(), decided };
+                match self.ask_handler(index, question)? {
+                    Some(accept) => accept,
+                    None => return Ok(None),
+                }
+            }
+            Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
+            Kind::Chat => {
+                self.connections.guests += 1;
+                let user = Some(chat::guest_name(self.connections.guests));
+                let channels = vec![chat::CHANNEL.to_owned()];
+                Accept { user, broadcast: false, channels, ..Accept::default() }
+            }
+        };
+        let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        accept.broadcast &= beginnings.broadcast;
+        // Publications that other threads have made by now came before the join. Between that and the next step
+        // nobody comes or goes.
+        self.carry_out_commands();
+        let channels = self.open_channels(index, &accept, &beginnings)?;
+        Ok(Some(Admitted { accept, rights, channels }))
+    }
+
+    /// The query's parameters. Where a host decides, all others are the host's.
+    fn query<'a>(&self, asking: &Asking<'a>, has_host: bool) -> Result<Query<'a>, Refused> {
+        let others = if has_host { Others::Allowed } else { Others::Refused };
+        let bad = |refusal| (refusal, RefuseReason::BadRequest);
+        let query = Query::read(asking.head, asking.parameters, others).map_err(bad)?;
+        if self.config.auth == TokenAuth::None && !has_host && query.text("token").is_some() {
+            // A client that shows a token believes to be known.
+            let text = "unknown parameter \"token\": this server looks at no tokens (auth is none)";
+            return Err(bad(Refusal::fixed(400, text)));
+        }
+        Ok(query)
+    }
+
+    fn check_origin(&self, index: usize, asking: &Asking<'_>, has_host: bool) -> Result<(), Refused> {
+        let slot = &self.connections.slots[index];
+        let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let has_certificate = || tls.is_some_and(|session| session.has_client_certificate());
+        let facts = Facts { has_host, is_tls: slot.flags.any(Flags::TLS), has_certificate: &has_certificate };
+        origins::check(asking.origin, asking.head, &self.config.origins, &facts)
+            .map_err(|refusal| (refusal, RefuseReason::Origin))
+    }
+
+    fn check_room(&self) -> Result<(), Refused> {
+        let max = self.connections_max();
+        if self.exit.draining.is_some() {
+            return Err((Refusal::fixed(503, "the server is going away"), RefuseReason::Full));
+        }
+        if self.connections.census.open() >= max {
+            let text = format!("the server is full: {max} connections (max_connections)");
+            return Err((Refusal::new(503, text), RefuseReason::Full));
+        }
+        Ok(())
+    }
+
+    /// None: the host decides later.
+    fn ask_handler(&mut self, index: usize, question: Question<'_>) -> Result<Option<Accept>, Refused> {
+        let Question { head, query, claims, decided } = question;
+        let channels = self.channels_asked_for(query)?;
+        let own = claims.map_or(0, |claims| claims.channels.len() + claims.rights.allow.len());
+        let comparisons = channels.len() * (1 + self.config.channels.len() + own);
+        self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
+        let slot = &self.connections.slots[index];
+        let peer = || slot.socket.peer();
+        let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let subject = || tls.and_then(|session| session.client_subject());
+        let connect = Connect::new(head, &peer, &subject, channels, &self.config)
+            .with_claims(claims)
+            .with_id(slot.id(index));
+        let decision = decided.unwrap_or_else(|| {
+            self.shared.own.begin();
+            let decision = self.handler.on_connect(&connect);
+            self.shared.own.end();
+            decision
+        });
+        match decision {
+            Decision::Accept(accept) if accept.user.as_deref().is_some_and(|user| !is_user_name(user)) => {
+                let text = format!(
+                    "the host has let in a user whose name hasn't 1 to {USER_BYTES_MAX} bytes; whoever has none is None"
+                );
+                Err((Refusal::new(500, text), RefuseReason::Handler))
+            }
+            Decision::Accept(accept) => Ok(Some(accept)),
+            Decision::Pending => Ok(None),
+            Decision::Refuse { status, reason } => {
+                // A host that leaves it to the configuration is not the one who says no.
+                let by_config = connect.by_config() == Decision::refuse(status, reason.as_str());
+                let cause = if by_config { RefuseReason::ForbiddenChannel } else { RefuseReason::Handler };
+                let status = if (400..600).contains(&status) { status } else { 403 };
+                Err((Refusal::new(status, reason), cause))
+            }
+        }
+    }
+
+    /// The named channels of the query, each once, in order. The maximum comes first: no more than that are ever
+    /// compared, however many there are.
+    fn channels_asked_for(&self, query: &Query<'_>) -> Result<Vec<String>, Refused> {
+        let max = self.config.channels_per_connection_max;
+        let (mut seen, mut channels) = (HashSet::new(), Vec::new());
+        for name in query.all("channel").filter(|&name| name != DEFAULT_NAME) {
+            if !seen.insert(name) {
+                continue;
+            }
+            if channels.len() == max {
+                let text = format!(
+                    "more channels than a connection may join, which is {max} (channels_per_connection_max)"
+                );
+                return Err((Refusal::new(400, text), RefuseReason::ForbiddenChannel));
+            }
+            channels.push(name.to_owned());
+        }
+        Ok(channels)
+    }
+
+    /// All of them, or none; and from where on each is received. The default channel is among them.
+    fn open_channels(
+        &mut self,
+        index: usize,
+        accept: &Accept,
+        beginnings: &Beginnings,
+    ) -> Result<Vec<(ChannelId, Since)>, Refused> {
+        let since = |name: &str| {
+            let own = accept.since.iter().find(|(channel, _)| channel == name);
+            own.map_or_else(|| beginnings.of(name), |(_, since)| *since)
+        };
+        let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
+        for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
+            match self.open_channel(index, name) {
+                Ok(id) => channels.push((id, since(name))),
+                Err(problem) => {
+                    channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
+                    let (status, reason) = match problem {
+                        NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
+                        _ => (503, RefuseReason::Channels),
+                    };
+                    return Err((Refusal::new(status, problem.to_string()), reason));
+                }
+            }
+        }
+        if accept.broadcast {
+            channels.push((DEFAULT, since(DEFAULT_NAME)));
+        }
+        // In their order they are joined without moving those that were joined before.
+        channels.sort_unstable_by_key(|(id, _)| id.0);
+        Ok(channels)
+    }
+
+    /// Counts and logs a client that was refused.
+    pub(super) fn refused(&mut self, reason: RefuseReason, text: &str, peer: Option<std::net::SocketAddr>) {
+        self.metrics.refused(reason);
+        let name = reason.name();
+        let peer = Peer(peer);
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("reason", &name), ("detail", &text), ("peer", &peer)];
+        self.journal.event(self.now, LogLevel::Info, "refused", &fields);
+    }
+
+    /// As [`refused`](Self::refused), for a request that was none.
+    pub(super) fn note_refusal(&mut self, index: usize, status: u16, text: &str) {
+        let peer = self.connections.slots[index].socket.peer();
+        self.refused(reason_of(status), text, peer);
+    }
+}
+
+/// The reason that a refusal with this status counts as.
+fn reason_of(status: u16) -> RefuseReason {
+    match status {
+        404 => RefuseReason::NotFound,
+        405 => RefuseReason::Method,
+        413 | 431 => RefuseReason::TooLarge,
+        426 => RefuseReason::Version,
+        503 => RefuseReason::Full,
+        _ => RefuseReason::BadRequest,
+    }
+}
+
+/// An address for the log; `-` where there is none.
+pub(super) struct Peer(pub Option<std::net::SocketAddr>);
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}
