@@ -5,8 +5,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::error::{Problem, Source};
 use super::layers::Layers;
