@@ -47,15 +47,17 @@ pub use auth::{Claims, Rights};
 #[doc(inline)]
 pub use config::Config;
 pub use endpoint::control::{Memory, Rates, StatsLimits};
+pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
 pub use endpoint::{
-    Accept, ChannelMember, ChannelPresence, ConnId, Connect, Decision, Handler, Published, Receipt, Session,
-    Stats,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
+    UserConnection, UserPage,
 };
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
 pub use push::{
-    Delivery, Message, NoPosition, NoSince, Position, PublishTerms, PushError, PushOptions, Since,
+    Delivery, Gap, HistoryOrder, Message, NoPosition, NoSince, Past, Position, PublishTerms, PushError,
+    PushOptions, Since,
 };
 pub use server::{Handle, Server, StartError};
 pub use tls::TlsError;

@@ -39,6 +39,7 @@ mod pending;
 mod presence;
 mod publishing;
 mod push;
+mod reads;
 mod refusals;
 mod resume;
 mod revocation;
