@@ -24,6 +24,7 @@ pub mod public;
 pub mod publishing;
 pub mod push_request;
 pub mod query;
+pub mod question;
 pub mod refusals;
 pub mod requests;
 pub mod users;

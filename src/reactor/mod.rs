@@ -15,6 +15,7 @@ mod admission;
 mod assembling;
 #[doc(hidden)]
 pub mod audit;
+pub mod backend;
 mod backlog;
 mod closing;
 mod commands;
