@@ -8,6 +8,7 @@ mod delivery;
 pub mod keys;
 mod listeners;
 mod publishing;
+mod reads;
 mod start;
 mod users;
 
@@ -220,7 +221,8 @@ impl Server {
 /// Handles that are still held answer that the server has stopped, also when the reactor has panicked.
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.stop();
+        // Questions among them are answered with that.
+        drop(self.shared.end());
     }
 }
 

@@ -39,6 +39,7 @@ mod limits;
 mod pending;
 mod publishing;
 mod push;
+mod reads;
 mod refusals;
 mod resume;
 mod revocation;

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::push::{channel_name, close_code, message, options};
+use super::push::{beginning, channel_name, close_code, message, options};
 use super::server::wspush_server;
 use super::status::*;
 
@@ -74,6 +74,28 @@ pub unsafe extern "C" fn wspush_subscribe_user(
         server.handle.subscribe_user(user, channel_name(channel)?)?;
         Ok(WSPUSH_OK)
     })
+}
+
+/// As `wspush_subscribe_user`, from there on; `since` as in `wspush_subscribe_since`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_subscribe_user_since(
+    server: *const wspush_server,
+    user: *const c_char,
+    user_length: usize,
+    channel: *const c_char,
+    channel_length: usize,
+    since: *const c_char,
+    since_length: usize,
+) -> wspush_status {
+    call!(
+        server: server,
+        user: text(user_length),
+        channel: text(channel_length),
+        since: text(since_length) => {
+            server.handle.subscribe_user_since(user, channel_name(channel)?, beginning(since)?)?;
+            Ok(WSPUSH_OK)
+        }
+    )
 }
 
 /// Lets them receive the channel no more; as `wspush_subscribe_user` otherwise.

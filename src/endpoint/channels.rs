@@ -19,10 +19,19 @@ use super::requests::{self, PAGE_DEFAULT, PAGE_MAX};
 
 /// Bytes of publications on a page of a channel's history, or a single one that is larger: it bounds the time that the
 /// answer takes.
-const HISTORY_BYTES_MAX: usize = 256 << 10;
+pub const HISTORY_BYTES_MAX: usize = 256 << 10;
 const _: () = assert!(PAGE_MAX < 1 << 16, "a page of history is made in one turn");
 
 /// How a channel stands. Nothing in it changes with time alone.
+///
+/// ```
+/// use wspush::ChannelInfo;
+///
+/// fn is_empty(channel: &ChannelInfo) -> bool {
+///     channel.first > channel.offset
+/// }
+/// # assert!(!is_empty(&ChannelInfo::default()));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChannelInfo {
     /// Its name.
@@ -39,18 +48,41 @@ pub struct ChannelInfo {
     pub subscribers: u32,
 }
 
-/// Which channels to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which channels to list: by default all, 100 on a page.
+///
+/// ```
+/// use wspush::ChannelList;
+///
+/// let inboxes = ChannelList { prefix: "inbox.".to_owned(), ..ChannelList::default() };
+/// # assert_eq!((inboxes.after, inboxes.limit), (None, 100));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelList {
     /// Those whose names begin so.
     pub prefix: String,
-    /// Those behind this place.
+    /// Those behind this place, which is a page's `next`.
     pub after: Option<u64>,
-    /// So many at the most.
+    /// So many at the most, 1 to 1,000.
     pub limit: usize,
 }
 
+impl Default for ChannelList {
+    fn default() -> ChannelList {
+        ChannelList { prefix: String::new(), after: None, limit: PAGE_DEFAULT as usize }
+    }
+}
+
 /// A page of channels.
+///
+/// ```
+/// use wspush::{ChannelList, ChannelPage};
+///
+/// /// The list that goes on behind this page; None: that was all.
+/// fn next(list: ChannelList, page: &ChannelPage) -> Option<ChannelList> {
+///     page.next.map(|after| ChannelList { after: Some(after), ..list })
+/// }
+/// # assert_eq!(next(ChannelList::default(), &ChannelPage::default()), None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChannelPage {
     /// The channels.

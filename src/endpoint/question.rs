@@ -78,7 +78,8 @@ mod tests {
     fn a_backend_is_told_what_it_may_know() {
         let request = "GET /ws?channel=a&room=5&room=%C3%A9&token=s3cret&x HTTP/1.1\r\nHost: x\r\nCookie: a=1\r\n\
                        Cookie: b=2\r\nX-Real-Ip: 192.0.2.1\r\nX-Real-Ip: ::1\r\nOther: s3cret\r\n\r\n";
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let headers = ["cookie", "x-real-ip", "authorization"].map(str::to_owned);
         let channels = ["a".to_owned()];
         let question = Question { conn: "7".to_owned(), ..Question::of(&head, &channels, &headers) };

@@ -82,10 +82,20 @@ pub enum Tokens {
 }
 
 /// One of a user's connections.
+///
+/// ```
+/// use wspush::{ConnId, UserConnection};
+///
+/// fn receives(connection: &UserConnection, channel: &str) -> bool {
+///     connection.channels.iter().any(|name| name == channel)
+/// }
+/// # assert!(!receives(&UserConnection { id: ConnId(1), channels: Vec::new() }, "news"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserConnection {
-    /// Its id, in quotes: JavaScript's numbers are too short for it.
-    pub id: String,
+    /// Its id.
+    #[serde(serialize_with = "in_quotes")]
+    pub id: ConnId,
     /// The channels it receives.
     pub channels: Vec<String>,
 }
@@ -170,6 +180,11 @@ impl UserRequest {
 /// Whether a user may be called so: whoever has no name is nobody, and an empty one must not pass for one.
 pub fn is_user_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= USER_BYTES_MAX
+}
+
+/// JavaScript's numbers are too short for it.
+fn in_quotes<S: serde::Serializer>(id: &ConnId, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(id)
 }
 
 #[derive(Serialize)]

@@ -215,8 +215,10 @@ impl<S: Socket> Reactor<S> {
                 midway[form].push((position.expect("in the middle of a frame that is gone"), index as u32));
             }
             let Some(outbox) = slot.outbox() else { continue };
-            owed[form] += u32::from(outbox.rest.as_ref().is_some_and(|rest| rest.saved.is_of(id)));
-            for stretch in outbox.stretches().filter(|stretch| stretch.channel == id) {
+            // Of a former life of the channel nothing is counted any more.
+            let epoch = channel.epoch;
+            owed[form] += u32::from(outbox.rest.as_ref().is_some_and(|rest| rest.saved.is_of(id, epoch)));
+            for stretch in outbox.stretches().filter(|owed| (owed.channel, owed.epoch) == (id, epoch)) {
                 owed[form] += 1;
                 let Stretch { midway: in_frame, from, to, .. } = *stretch;
                 let log = log.expect("a log that is owed");

@@ -101,6 +101,12 @@ impl<S: Socket> Reactor<S> {
                         return false;
                     }
                 }
+                Some(Command::Ask(question)) => {
+                    if let Err(waits) = self.look_up(*question) {
+                        self.inbox.pending.push_front(Command::Ask(Box::new(waits)));
+                        return false;
+                    }
+                }
                 Some(command) => self.act(command),
                 None => return true,
             }
@@ -112,7 +118,7 @@ impl<S: Socket> Reactor<S> {
     /// Does what was asked for, if that is no publication: only those may have to wait.
     pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { .. } | Command::User(_) => {
+            Command::Publish { .. } | Command::User(_) | Command::Ask(_) => {
                 debug_assert!(false, "what may have to wait comes through the inbox");
             }
             Command::Forget(forgotten) => self.forgotten(&forgotten),

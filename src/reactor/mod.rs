@@ -44,6 +44,7 @@ pub mod outbox;
 mod output;
 pub mod own;
 pub mod published_keys;
+mod questions;
 mod rates;
 #[allow(clippy::module_inception)]
 mod reactor;

@@ -87,8 +87,13 @@ impl<S: Socket> Reactor<S> {
     /// Lets a channel forget what was published there, and begin another life. False: not now, as something is on its
     /// way to subscribers.
     pub(super) fn begin_anew(&mut self, id: ChannelId) -> bool {
+        !self.has_pending() && self.begin_anew_in_turn(id)
+    }
+
+    /// The same for a command, which comes in its order.
+    pub(super) fn begin_anew_in_turn(&mut self, id: ChannelId) -> bool {
         let next = self.channels.get(id).log().next_offset();
-        if self.has_pending() || !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
+        if !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
             return false;
         }
         if self.channels.try_get(id).is_none() {

@@ -11,7 +11,7 @@ use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
-use crate::protocol::response::{Refusal, Response};
+use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
@@ -29,7 +29,7 @@ use super::slot::{Phase, Slot, Undecided};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
-use super::waiting::Waiting;
+use super::waiting::Told;
 use super::wire::Wire;
 use super::work::{RECEIPT, Work};
 
@@ -152,8 +152,8 @@ pub(super) struct InboxState {
     pub senders: Senders,
     /// Steps that callbacks have asked for behind a command that waits, with its number.
     pub steps: VecDeque<(u64, Command)>,
-    /// Answers of the admin API that commands have led to.
-    pub answers: VecDeque<(Waiting, Response)>,
+    /// Answers that commands have led to.
+    pub answers: VecDeque<Told>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
 }

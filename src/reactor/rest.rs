@@ -32,9 +32,9 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Whether it is a publication of this channel.
-    pub fn is_of(&self, id: ChannelId) -> bool {
-        self.channel == id
+    /// Whether it is a publication of this channel, in this life of it.
+    pub fn is_of(&self, id: ChannelId, epoch: u64) -> bool {
+        (self.channel, self.epoch) == (id, epoch)
     }
 
     /// The bytes from one connection's place on.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
+use crate::endpoint::reads::Question;
 use crate::endpoint::{ConnId, Decision, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
@@ -89,6 +90,8 @@ pub enum Command {
     },
     /// Something for all connections of a user.
     User(Box<UserCommand>),
+    /// Answer a question of the host.
+    Ask(Box<Question>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
     /// A backend's answer about a client whose handshake waits for it.
@@ -111,9 +114,19 @@ impl Command {
             Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
+            Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };
         size_of::<Command>() + rest
+    }
+
+    /// It was not taken: whoever has asked is told so, and nobody else.
+    fn withdraw(mut self) {
+        match &mut self {
+            Command::Ask(question) => question.withdraw(),
+            Command::User(command) => command.withdraw(),
+            _ => {}
+        }
     }
 }
 
@@ -218,7 +231,12 @@ impl Shared {
     /// Puts a command that is not a publication into the inbox.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
-        self.admit(&inbox, 1, command.bytes())?;
+        if let Err(refused) = self.admit(&inbox, 1, command.bytes()) {
+            // A host's function goes with it, which may use a handle when it is dropped.
+            drop(inbox);
+            command.withdraw();
+            return Err(refused);
+        }
         self.put(inbox, [command], Wake::Yes);
         Ok(())
     }
@@ -343,6 +361,13 @@ impl Shared {
     /// For the reactor: nothing more is taken.
     pub fn stop(&self) {
         lock(&self.inbox).stopped = true;
+    }
+
+    /// As [`stop`](Self::stop), and nobody will carry out what is there: those commands.
+    pub fn end(&self) -> Vec<Command> {
+        let mut inbox = lock(&self.inbox);
+        inbox.stopped = true;
+        std::mem::take(&mut inbox.commands)
     }
 
     /// The numbers as of the last turn.

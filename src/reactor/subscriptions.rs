@@ -235,18 +235,24 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Moves a subscriber that has fallen off a log on to the newest publication.
-    /// False: it is gone.
+    /// Moves a subscriber that has fallen off a log on to the newest publication, and tells it what it misses.
+    /// False: it is gone, or closes.
     pub(super) fn skip(&mut self, index: usize, id: ChannelId) -> bool {
-        let form = self.connections.slots[index].form;
+        let Slot { form, transport, .. } = self.connections.slots[index];
         let fallen = self.cursor(index, id);
         let channel = self.channels.get_mut(id);
+        let is_told = transport.tells_gaps() && !channel.conflates();
         let gap = channel.ring(form).and_then(|ring| ring.gap_to_newest(fallen?));
+        if is_told && gap.is_none() {
+            // The channel has begun anew, and nobody knows any more where it stood.
+            self.close_slow(index);
+            return false;
+        }
         let cursor = channel.skip_to_newest(form);
         self.set_cursor(index, id, cursor);
         self.metrics.slow_skipped += 1;
         self.channels.touch(id);
-        gap.is_none_or(|gap| self.tell_gap(index, id, gap))
+        gap.filter(|_| is_told).is_none_or(|gap| self.tell_gap(index, id, gap))
     }
 
     /// Moves a subscriber that has lagged on to the newest publication of a channel that keeps no other for it.

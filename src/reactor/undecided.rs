@@ -68,7 +68,10 @@ impl<S: Socket> Reactor<S> {
             return Ok(());
         };
         self.work.charge(WorkKind::Heads, HEAD + body.head.len() as u64 * HEAD_BYTE);
-        let Ok(Some((head, used))) = head::parse(&body.head, body.head.len()) else { return Ok(()) };
+        let mut fields = head::Fields::new();
+        let Ok(Some((head, used))) = head::parse(&body.head, body.head.len(), &mut fields) else {
+            return Ok(());
+        };
         let progress = match self.upgrade(index, &head, Kind::Push, *earlier)? {
             Upgraded::Open => Progress::Upgraded(used),
             // The backend has let it in, and now the host wants to think about it. What came behind is kept already.
