@@ -85,6 +85,10 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
+/// The text with which a backend refuses a client.
+pub const ANSWER_REASON_BYTES_MAX: usize = 512;
+/// A backend's answer about a client.
+pub const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// Users whose tokens are revoked.
 pub const REVOKED_USERS_MAX: usize = 100_000;
 /// A user's name in bytes.
@@ -110,6 +114,12 @@ pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 50_000_000);
 pub const ADMIN_CONNECTIONS_MAX: Bounds = Bounds::new(1, 65_536);
 /// Bounds of `auth_lifetime_max_s`; 0: there is no bound.
 pub const AUTH_LIFETIME_MAX_S: Bounds = Bounds::new(0, 10 * 366 * 86_400);
+/// Bounds of `auth_webhook_timeout_ms`.
+pub const AUTH_WEBHOOK_TIMEOUT_MS: Bounds = Bounds::new(10, 60_000);
+/// Bounds of `auth_webhook_in_flight_max`: each is a thread.
+pub const AUTH_WEBHOOK_IN_FLIGHT_MAX: Bounds = Bounds::new(1, 256);
+/// Bounds of `auth_webhook_waiting_max`.
+pub const AUTH_WEBHOOK_WAITING_MAX: Bounds = Bounds::new(0, 65_536);
 /// Bounds of `connections_per_address_max`; 0 is no cap.
 pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
 /// Bounds of `channels_max`.

@@ -10,6 +10,7 @@ mod wire;
 
 mod admin_door;
 mod admin_http;
+mod auth_webhook;
 mod browser;
 mod channel_rules;
 mod channels;

@@ -7,6 +7,7 @@
 //! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
 //! holds between fields.
 
+mod backend;
 #[cfg(test)]
 pub(crate) mod blessed;
 mod channel_name;

@@ -25,6 +25,7 @@ pub mod public;
 pub mod publishing;
 pub mod push_request;
 pub mod query;
+pub mod question;
 pub mod reads;
 pub mod refusals;
 pub mod requests;

@@ -86,6 +86,7 @@ label! {
         Origin = "origin": "An origin that is not allowed (403).",
         Token = "token": "No valid token, and auth asks for one (401).",
         ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose, or too many of them.",
+        Webhook = "webhook": "auth_webhook said no (its status), or could not be asked (503).",
         Handler = "handler": "The host's connect callback said no (its status).",
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
@@ -187,6 +188,16 @@ label! {
 }
 
 label! {
+    /// The outcome of asking the backend about a client.
+    AuthWebhook = "outcome" {
+        Allowed = "allowed": "It may come in.",
+        Refused = "refused": "It may not.",
+        Failed = "failed": "There was no answer in time, or none that makes sense.",
+        Busy = "busy": "It was not asked: auth_webhook_waiting_max wait already.",
+    }
+}
+
+label! {
     /// A kind of work of which a turn leaves the rest for the next one.
     WorkKind = "work" {
         Events = "events": "Events of the poll.",
@@ -259,6 +270,7 @@ numbers! {
         log_lines_lost: "Lines of the log that standard error did not take: a full disk, a pipe that nobody reads.",
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
+        auth_webhook[AuthWebhook]: "Clients on whom the backend was to be asked, by what came of that.",
         closed[CloseReason]: "Connections that ended, by reason.",
         channels_forgotten[ChannelEnd]: "Channels forgotten, with what they have logged, by reason.",
         channels_refused[ChannelRefusal]: "New channels refused, by reason.",
@@ -287,6 +299,7 @@ numbers! {
         pool_chunks_max: "Assembly chunks there are.",
         backlog_bytes: "Bytes in outboxes, rests of frames for slow consumers, input that waits and request bodies.",
         backlog_bytes_max: "Bytes that there may be.",
+        auth_webhook_waiting: "Clients that wait until the backend is asked about them.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
         users: "Users with an open connection.",
@@ -358,6 +371,7 @@ mod tests {
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);
         check(KernelTls::ALL, KernelTls::name);
+        check(AuthWebhook::ALL, AuthWebhook::name);
         check(WorkKind::ALL, WorkKind::name);
     }
 

@@ -218,6 +218,7 @@ impl<S: Socket> Control for Reactor<S> {
             pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,
             backlog_bytes: stats.memory.backlog_bytes,
             backlog_bytes_max: self.config.backlog_bytes_max as u64,
+            auth_webhook_waiting: self.backend.as_ref().map_or(0, |backend| backend.waiting() as u64),
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
             users: self.connections.users.len() as u64,

@@ -16,6 +16,7 @@ mod assembling;
 mod attendance;
 #[doc(hidden)]
 pub mod audit;
+pub mod backend;
 mod backlog;
 mod closing;
 mod commands;

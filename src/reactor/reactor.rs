@@ -17,6 +17,7 @@ use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
 use super::attendance::Attendances;
+use super::backend::Backend;
 use super::connections::Connections;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
@@ -25,7 +26,7 @@ use super::rest::Saving;
 use super::senders::Senders;
 use super::shared::{Command, Shared};
 use super::shares::Shares;
-use super::slot::{Phase, Slot};
+use super::slot::{Phase, Slot, Undecided};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
@@ -98,6 +99,7 @@ pub struct Reactor<S: Socket> {
     pub(super) verifier: Option<Verifier>,
     pub(super) revoked: Revoked,
     pub(super) published_keys: PublishedKeys,
+    pub(super) backend: Option<Box<dyn Backend>>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -132,6 +134,8 @@ pub(super) struct Scratch {
     pub replies: Vec<u8>,
     /// A message of `wspush.v1` that is on its way into them.
     pub said: Vec<u8>,
+    /// For whom the handshake at hand has to wait.
+    pub undecided: Undecided,
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
@@ -194,6 +198,7 @@ impl<S: Socket> Reactor<S> {
             verifier: None,
             revoked: Revoked::default(),
             published_keys: PublishedKeys::default(),
+            backend: None,
             journal,
             metrics: Metrics::default(),
             now,
