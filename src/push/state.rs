@@ -34,7 +34,7 @@ use crate::limits::{CHANNEL_NAME_BYTES_MAX, REVOKED_USERS_MAX, USER_BYTES_MAX};
 
 mod writer;
 
-pub use writer::{StateKind, StateWriter, push_part};
+pub use writer::{StateKind, StateWriter, is_saved, push_part};
 
 #[cfg(test)]
 mod tests;

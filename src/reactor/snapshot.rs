@@ -13,8 +13,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::metrics::WorkKind;
-use crate::push::state::{Counters, StateKind, StateWriter, push_part};
-use crate::push::{ChannelId, Channels, FIRST_OFFSET, PushError};
+use crate::push::state::{Counters, StateKind, StateWriter, is_saved, push_part};
+use crate::push::{ChannelId, Channels, PushError};
 
 use super::reactor::Reactor;
 use super::shared::{Command, Shared};
@@ -138,10 +138,7 @@ impl Snapshot {
         let channel = channels.try_get(ChannelId(self.next));
         let rest = self.rest.take();
         self.next += 1;
-        // Of one that nothing was published to there is nothing to keep.
-        let Some(channel) = channel.filter(|channel| channel.log().next_offset() > FIRST_OFFSET) else {
-            return 0;
-        };
+        let Some(channel) = channel.filter(|channel| is_saved(channel)) else { return 0 };
         let log = channel.log();
         let first = match rest {
             Some((epoch, _)) if epoch != channel.epoch => return 0,

@@ -10,8 +10,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::config::{LogLevel, channel_name_ok};
+use crate::push::Channels;
 use crate::push::state::{self, Loaded, StateError, StateKind, StateWriter, Terms};
-use crate::push::{Channels, FIRST_OFFSET};
 
 use super::directory::Opened;
 use super::reactor::Reactor;
@@ -108,8 +108,7 @@ impl<S: Socket> Reactor<S> {
         let written = put_file(Path::new(&file), |file| {
             let mut writer = StateWriter::begin(buffered(file), StateKind::Final, self.shared.counters())?;
             for (_, channel) in self.channels.iter() {
-                // Of one that nothing was published to there is nothing to keep.
-                if channel.log().next_offset() > FIRST_OFFSET {
+                if state::is_saved(channel) {
                     writer.channel(channel)?;
                 }
             }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use sha1_smol::Sha1;
 
 use super::super::channel::Channel;
+use super::super::channels::FIRST_OFFSET;
 use super::super::message::Kind;
 use super::{Counters, DIGEST_AT, HEADER_BYTES, MAGIC, VERSION};
 
@@ -42,6 +43,12 @@ impl<W: Write> Write for Hashed<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Whether there is something of a channel that a successor can go on with: it was published to, by others than the
+/// server itself.
+pub fn is_saved(channel: &Channel) -> bool {
+    channel.log().next_offset() > FIRST_OFFSET && channel.notices_of().is_none()
 }
 
 /// Appends the publications of these offsets, which the channel has, and says whose they are.
