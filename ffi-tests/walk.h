@@ -13,8 +13,12 @@ struct world {
   wspush_config *config;
   const wspush_connect *connect; /* stale, but for the time of its callback */
   wspush_session *session;
+  const wspush_answer *answer; /* stale, but for the time of its callback */
   wspush_callbacks *callbacks, *callbacks_empty;
   char text[300], not_utf8[300], setting[300];
+  wspush_str names[2];
+  wspush_terms terms;
+  wspush_history_query query;
   uint64_t conn;
   unsigned stride, round; /* every how manyth call is made */
   unsigned long calls, errors;
@@ -40,6 +44,14 @@ static inline void *sized(struct world *w, size_t size) {
   return &w->output;
 }
 
+/* Takes the answers to the walk's own questions. */
+static inline void on_answer(void *user_data, wspush_server *server, wspush_status status,
+                             const wspush_answer *answer) {
+  (void)user_data;
+  HOLDS(server != NULL && (status == WSPUSH_OK) == (answer != NULL));
+  HOLDS(status == WSPUSH_OK || status == WSPUSH_ENOTFOUND || status == WSPUSH_EAGAIN || status == WSPUSH_ESTOPPED);
+}
+
 static inline int turn(struct world *w) { return ++w->round % w->stride == 0; }
 
 static inline void begin(struct world *w) {
@@ -49,7 +61,7 @@ static inline void begin(struct world *w) {
 
 static inline void end(struct world *w, const char *name, wspush_status status) {
   w->calls++;
-  if (status > WSPUSH_DONE || status <= WSPUSH_EPANIC) {
+  if (status > WSPUSH_DUPLICATE || status == WSPUSH_EPANIC || status < WSPUSH_EREUSED) {
     fprintf(stderr, "%s: %d: %s\n", name, (int)status, wspush_last_error());
     exit(1);
   }

@@ -3,6 +3,7 @@
 
 static const wspush_connect *last_connect;
 static wspush_session *last_session;
+static const wspush_answer *last_answer;
 static unsigned long all_calls, all_errors;
 static wspush_callbacks wrong_callbacks, right_callbacks;
 
@@ -13,6 +14,7 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   w->config = host_config();
   w->connect = last_connect;
   w->session = last_session;
+  w->answer = last_answer;
   w->callbacks = &right_callbacks;
   w->callbacks_empty = &wrong_callbacks;
   w->conn = (uint64_t)1 << 32;
@@ -20,6 +22,13 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   memset(w->text, 'x', sizeof w->text);
   memset(w->not_utf8, 0xff, sizeof w->not_utf8);
   memcpy(w->setting, "drain_ms", 8);
+  for (int n = 0; n < 2; n++) w->names[n].data = w->text, w->names[n].length = (size_t)n + 1;
+  w->terms.struct_size = sizeof w->terms;
+  w->terms.idempotency_key = w->text;
+  w->terms.idempotency_key_length = 1;
+  w->terms.has_if_offset = 1;
+  w->query.struct_size = sizeof w->query;
+  w->query.newest_first = 1;
 }
 
 static void done(struct world *w) {
@@ -59,6 +68,16 @@ static void on_message(void *user_data, wspush_server *server, wspush_session *s
   MUST(wspush_session_close(session, 1000, NULL, 0));
 }
 
+static void on_walked_answer(void *user_data, wspush_server *server, wspush_status status,
+                             const wspush_answer *answer) {
+  struct world w;
+  HOLDS(user_data == &last_answer && status == WSPUSH_OK);
+  last_answer = answer;
+  init(&w, IN_CALLBACK, server);
+  walk(&w);
+  done(&w);
+}
+
 static void *on_thread(void *server) {
   struct world w;
   init(&w, THREAD, server);
@@ -81,6 +100,10 @@ int main(void) {
   host_say_port(server);
   while (host_command(line, sizeof line)) {
   }
+  MUST(wspush_broadcast(server, WSPUSH_TEXT, "x", 1, NULL));
+  MUST(wspush_history(server, WSPUSH_STR("broadcast"), NULL, on_walked_answer, &last_answer));
+  MUST(wspush_channels(server, NULL, 0, 0, 1, on_walked_answer, &last_answer));
+  MUST(wspush_user_connections(server, WSPUSH_STR("u"), 0, 0, on_walked_answer, &last_answer));
   init(&w, LIVE, server);
   walk(&w);
   done(&w);
@@ -97,6 +120,11 @@ int main(void) {
   GIVES(WSPUSH_ESTOPPED, wspush_subscribe(server, 1, "c", 1));
   GIVES(WSPUSH_ESTOPPED, wspush_unsubscribe(server, 1, "c", 1));
   GIVES(WSPUSH_ESTOPPED, wspush_subscribe_since(server, 1, "c", 1, "head", 4));
+  GIVES(WSPUSH_ESTOPPED, wspush_channel(server, "c", 1, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_channels(server, NULL, 0, 0, 0, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_history(server, "c", 1, NULL, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_forget_history(server, "c", 1, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_user_connections(server, "u", 1, 0, 0, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_server_start(server));
   GIVES(WSPUSH_ESTOPPED, wspush_server_poll(server, 0));
   MUST(wspush_server_free(server));

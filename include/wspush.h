@@ -29,6 +29,9 @@
 /* Done, and there is nothing more to do: the server has drained. */
 #define WSPUSH_DONE 1
 
+/* Done before, under the same idempotency key. */
+#define WSPUSH_DUPLICATE 2
+
 /* A pointer that must not be NULL is NULL. */
 #define WSPUSH_ENULL -1
 
@@ -53,7 +56,7 @@
 /* Not now: the server has been started, or another thread is polling it. */
 #define WSPUSH_ESTATE -8
 
-/* There is no such thing: header, parameter, address, receipt. */
+/* There is no such thing: header, parameter, address, receipt, channel. */
 #define WSPUSH_ENOTFOUND -9
 
 /* The message is empty. */
@@ -86,6 +89,12 @@
 /* A defect in the library; it was caught, and the call has no effect that can be relied on. */
 #define WSPUSH_EPANIC -19
 
+/* The newest publication of a channel is not the one that was expected; see `wspush_last_conflict`. */
+#define WSPUSH_ECONFLICT -20
+
+/* The idempotency key stands for another publication: another message, other channels or other terms. */
+#define WSPUSH_EREUSED -21
+
 /* A text message: UTF-8, checked. */
 #define WSPUSH_TEXT 1
 
@@ -107,6 +116,10 @@
 
 /* Log level: every connection. */
 #define WSPUSH_LOG_DEBUG 4
+
+/* An answer. It is there while `wspush_on_answer` runs; outside of it, and on other threads, every function that takes
+ * it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long. */
+typedef struct wspush_answer wspush_answer;
 
 /* Settings for servers; one thread at a time. */
 typedef struct wspush_config wspush_config;
@@ -191,6 +204,93 @@ typedef struct wspush_receipt {
   /* The publication's place in the channel: one more than the one before it. */
   uint64_t offset;
 } wspush_receipt;
+
+/* The terms of a publication. Zero it, set `struct_size` to `sizeof(wspush_terms)`, then what is wanted. */
+typedef struct wspush_terms {
+  /* `sizeof(wspush_terms)`. */
+  size_t struct_size;
+  /* A repetition of this key within five minutes, with the same message to the same channels, gets the first
+   * receipts again (`WSPUSH_DUPLICATE`), and nothing is published. NULL: none. */
+  const char *idempotency_key;
+  /* Its bytes, 1 to 128. */
+  size_t idempotency_key_length;
+  /* 1: it is published only if `if_offset` is the offset of the newest publication of each channel. */
+  uint64_t has_if_offset;
+  /* That offset; 0: none yet. */
+  uint64_t if_offset;
+} wspush_terms;
+
+/* Where a channel stood that was expected to stand elsewhere. Set `struct_size` to `sizeof(wspush_conflict)` before
+ * the call. */
+typedef struct wspush_conflict {
+  /* `sizeof(wspush_conflict)`. */
+  size_t struct_size;
+  /* The channel's epoch; 0: there is no such channel. */
+  uint64_t epoch;
+  /* The offset of its newest publication; 0: none yet. */
+  uint64_t offset;
+  /* Its name. The text lives until this thread's next failure. */
+  struct wspush_str channel;
+} wspush_conflict;
+
+/* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
+ * thread or by `wspush_server_poll`, and the rules of `wspush_callbacks` hold for it. `answer` is NULL unless `status`
+ * is `WSPUSH_OK`. `WSPUSH_ENOTFOUND`: there is no such channel, as it has neither subscribers nor publications.
+ * `WSPUSH_ESTOPPED`: the server has ended before; it is called then at the latest by the end of `wspush_server_stop`
+ * or `wspush_server_free`. `WSPUSH_EAGAIN`: not now, as the question's function says. */
+typedef void (*wspush_on_answer)(void *user_data,
+                                 struct wspush_server *server,
+                                 wspush_status status,
+                                 const struct wspush_answer *answer);
+
+/* Which publications of a channel to read. Zero it, set `struct_size` to `sizeof(wspush_history_query)`, then what is
+ * wanted. */
+typedef struct wspush_history_query {
+  /* `sizeof(wspush_history_query)`. */
+  size_t struct_size;
+  /* From where on, as in `wspush_subscribe_since`. NULL: `earliest`. */
+  const char *since;
+  /* Its bytes. */
+  size_t since_length;
+  /* So many at the most, 1 to 1,000; 0: 100. A page has about 256 KiB at the most. */
+  uint32_t limit;
+  /* 1: the newest first. */
+  uint32_t newest_first;
+} wspush_history_query;
+
+/* How a channel stands. Set `struct_size` to `sizeof(wspush_channel_info)` before the call. */
+typedef struct wspush_channel_info {
+  /* `sizeof(wspush_channel_info)`. */
+  size_t struct_size;
+  /* Its name. */
+  struct wspush_str name;
+  /* Which life of it; offsets start anew with each. */
+  uint64_t epoch;
+  /* The offset of its newest publication; 0: none yet. */
+  uint64_t offset;
+  /* The offset of the oldest one that it has; of the next one if it has none. */
+  uint64_t first;
+  /* Bytes of those that it has, as frames. */
+  uint64_t bytes;
+  /* Its subscribers. */
+  uint64_t subscribers;
+} wspush_channel_info;
+
+/* A publication that was. Set `struct_size` to `sizeof(wspush_publication)` before the call. */
+typedef struct wspush_publication {
+  /* `sizeof(wspush_publication)`. */
+  size_t struct_size;
+  /* Its offset: with the channel's epoch its position. */
+  uint64_t offset;
+  /* When it came, in milliseconds since 1970. */
+  uint64_t time_ms;
+  /* `WSPUSH_TEXT` or `WSPUSH_BINARY`. */
+  int64_t kind;
+  /* Its bytes; not NULL. */
+  const void *data;
+  /* How many. */
+  size_t length;
+} wspush_publication;
 
 /* A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
  * what an older library doesn't know stays zero. */
@@ -364,6 +464,12 @@ wspush_status wspush_server_port(const struct wspush_server *server, uint16_t *p
 wspush_status wspush_server_reload(const struct wspush_server *server,
                                    const struct wspush_config *config);
 
+/* Writes the logs into the file of the setting `state_file` while the server goes on, for the successor of one that
+ * dies: that has what was published until then, under new epochs, and nobody's position counts as recovered. The log
+ * says when it is done, or why not. The end of a drain writes the final state in any case. Never blocks;
+ * `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+wspush_status wspush_server_save_state(const struct wspush_server *server);
+
 /* Begins the end and returns at once: no more connections and pushes; what was pushed still goes out, then everybody
  * gets a close frame with 1001, and after `drain_ms` (negative: the setting of that name) whoever is left is cut
  * off. Said again it can only shorten the time. Allowed in callbacks; a polled server must be polled on. */
@@ -405,6 +511,22 @@ wspush_status wspush_connect_peer(struct wspush_connect *connect,
 /* Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
  * `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`). */
 wspush_status wspush_connect_client_subject(struct wspush_connect *connect, struct wspush_str *subject);
+
+/* Whom the token that it has shown names, where the setting `auth` is set; the token was checked. It is the
+ * connection's user unless `wspush_connect_set_user` names another. `WSPUSH_ENOTFOUND`: it has shown none, or one that
+ * names nobody. */
+wspush_status wspush_connect_user(const struct wspush_connect *connect,
+                                  struct wspush_str *user);
+
+/* The token's `info`, which others may be shown of its user: any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
+ * has shown no token, or one that doesn't say. */
+wspush_status wspush_connect_info(const struct wspush_connect *connect,
+                                  struct wspush_str *info);
+
+/* Everything that the token says, as a JSON object: `sub`, `exp`, `channels`, and whatever else its issuer has put
+ * there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not looked at (`auth`). */
+wspush_status wspush_connect_claims(const struct wspush_connect *connect,
+                                    struct wspush_str *claims);
 
 /* The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
 wspush_status wspush_connect_channel(const struct wspush_connect *connect,
@@ -582,6 +704,26 @@ wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  const char *channel,
                                  size_t channel_length);
 
+/* Publishes a message to several channels at once, or, with an error, to none: to `channels_count` of them, 1 to 256,
+ * of which each is named once (`WSPUSH_EINVAL`). The default channel's name is `broadcast`. `terms` may be NULL.
+ * `receipts` may be NULL, or has a place for each channel; the `struct_size` of the first one counts for all.
+ *
+ * `WSPUSH_DUPLICATE`: it was published before, and the receipts are those. `WSPUSH_ECONFLICT`: the newest publication
+ * of a channel is not the one of `if_offset`; `wspush_last_conflict` says how it stands. `WSPUSH_EREUSED`: the key
+ * stands for another publication. As `wspush_publish` otherwise. */
+wspush_status wspush_publish_to(const struct wspush_server *server,
+                                const struct wspush_str *channels,
+                                size_t channels_count,
+                                int32_t kind,
+                                const void *data,
+                                size_t length,
+                                const struct wspush_terms *terms,
+                                struct wspush_receipt *receipts);
+
+/* How the channel stands because of which this thread's last failed call was a `WSPUSH_ECONFLICT`. `WSPUSH_ENOTFOUND`:
+ * it was none. */
+wspush_status wspush_last_conflict(struct wspush_conflict *conflict);
+
 /* Sends a message to all connections that a user has when its turn comes, behind what this thread has asked for
  * before: to nobody if the user is away, since what is sent to a user is kept nowhere. A user is whom
  * `wspush_connect_set_user` or a token names. As `wspush_send` otherwise; `WSPUSH_EINVAL`: a name that is empty, or
@@ -602,6 +744,16 @@ wspush_status wspush_disconnect_user(const struct wspush_server *server,
                                      const char *reason,
                                      size_t reason_length);
 
+/* As `wspush_disconnect_user`, and refuses the user's tokens that were issued before then (`iat`), or don't say when:
+ * to clients that connect, and to those that show one later. Where tokens are not looked at (`auth`), or 100,000 users
+ * are revoked already, nothing is done and the log says `not_revoked`. */
+wspush_status wspush_revoke_user(const struct wspush_server *server,
+                                 const char *user,
+                                 size_t user_length,
+                                 uint16_t code,
+                                 const char *reason,
+                                 size_t reason_length);
+
 /* Lets all connections that a user has when its turn comes receive a channel from then on, as `wspush_subscribe` lets
  * one. One that comes later does not; `WSPUSH_EINVAL` as for `wspush_publish_user`. */
 wspush_status wspush_subscribe_user(const struct wspush_server *server,
@@ -610,12 +762,97 @@ wspush_status wspush_subscribe_user(const struct wspush_server *server,
                                     const char *channel,
                                     size_t channel_length);
 
+/* As `wspush_subscribe_user`, from there on; `since` as in `wspush_subscribe_since`. */
+wspush_status wspush_subscribe_user_since(const struct wspush_server *server,
+                                          const char *user,
+                                          size_t user_length,
+                                          const char *channel,
+                                          size_t channel_length,
+                                          const char *since,
+                                          size_t since_length);
+
 /* Lets them receive the channel no more; as `wspush_subscribe_user` otherwise. */
 wspush_status wspush_unsubscribe_user(const struct wspush_server *server,
                                       const char *user,
                                       size_t user_length,
                                       const char *channel,
                                       size_t channel_length);
+
+/* Asks how a channel stands: `wspush_answer_channel` with index 0. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+ * `wspush_broadcast`. The answer knows of all that this thread has published before. */
+wspush_status wspush_channel(const struct wspush_server *server,
+                             const char *channel,
+                             size_t channel_length,
+                             wspush_on_answer on_answer,
+                             void *user_data);
+
+/* Asks which channels there are whose names begin with `prefix`, `limit` (1 to 1,000; 0: 100) at the most:
+ * `wspush_answer_channel` with each index. `after` is 0, or what `wspush_answer_next` gave for the page before. The
+ * status of the answer is `WSPUSH_EAGAIN` if 64 lists are under way. As `wspush_channel` otherwise. */
+wspush_status wspush_channels(const struct wspush_server *server,
+                              const char *prefix,
+                              size_t prefix_length,
+                              uint64_t after,
+                              uint32_t limit,
+                              wspush_on_answer on_answer,
+                              void *user_data);
+
+/* Asks for the publications that a channel has, a page at a time: `wspush_answer_publication` with each index, and
+ * `wspush_answer_channel` with index 0. `query` may be NULL. The next page begins behind the position of the last
+ * publication: the channel's epoch, a dot, and its offset. As `wspush_channel` otherwise. */
+wspush_status wspush_history(const struct wspush_server *server,
+                             const char *channel,
+                             size_t channel_length,
+                             const struct wspush_history_query *query,
+                             wspush_on_answer on_answer,
+                             void *user_data);
+
+/* Lets a channel forget what was published there; it begins another life, with the same subscribers.
+ * `wspush_answer_channel` with index 0 says how it stands then. The status of the answer is `WSPUSH_EAGAIN` while
+ * others publish there: try again. As `wspush_channel` otherwise. */
+wspush_status wspush_forget_history(const struct wspush_server *server,
+                                    const char *channel,
+                                    size_t channel_length,
+                                    wspush_on_answer on_answer,
+                                    void *user_data);
+
+/* Asks which connections a user has, `limit` (1 to 1,000; 0: 100) at the most: `wspush_answer_connection` with each
+ * index. `after` is 0, or what `wspush_answer_next` gave for the page before. `WSPUSH_EINVAL` as for
+ * `wspush_publish_user`; as `wspush_channel` otherwise. */
+wspush_status wspush_user_connections(const struct wspush_server *server,
+                                      const char *user,
+                                      size_t user_length,
+                                      uint64_t after,
+                                      uint32_t limit,
+                                      wspush_on_answer on_answer,
+                                      void *user_data);
+
+/* A channel of the answer, by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_channel(const struct wspush_answer *answer,
+                                    size_t index,
+                                    struct wspush_channel_info *channel);
+
+/* A publication of the answer, by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_publication(const struct wspush_answer *answer,
+                                        size_t index,
+                                        struct wspush_publication *publication);
+
+/* Which of the publications that were asked for are gone: the offsets of the first and the last one.
+ * `WSPUSH_ENOTFOUND`: none are. */
+wspush_status wspush_answer_missed(const struct wspush_answer *answer, uint64_t *from, uint64_t *to);
+
+/* A user's connection of the answer, by index from 0: its id. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_connection(const struct wspush_answer *answer, size_t index, uint64_t *conn);
+
+/* A channel that a connection of the answer receives, by the indices of both. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_connection_channel(const struct wspush_answer *answer,
+                                               size_t connection_index,
+                                               size_t index,
+                                               struct wspush_str *channel);
+
+/* The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all. */
+wspush_status wspush_answer_next(const struct wspush_answer *answer,
+                                 uint64_t *after);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

@@ -143,6 +143,10 @@ public:
   void disconnect_user(std::string_view user, uint16_t code = 1000, std::string_view reason = {}) const {
     check(wspush_disconnect_user(server_, user.data(), user.size(), code, reason.data(), reason.size()));
   }
+  /// As disconnect_user, and refuses the tokens that the user has got by then.
+  void revoke_user(std::string_view user, uint16_t code = 1008, std::string_view reason = {}) const {
+    check(wspush_revoke_user(server_, user.data(), user.size(), code, reason.data(), reason.size()));
+  }
   /// All connections that it has when its turn comes; not those to come.
   void subscribe_user(std::string_view user, std::string_view channel) const {
     check(wspush_subscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
@@ -188,6 +192,8 @@ public:
     return delivery;
   }
   void reload(const Config &config) const { check(wspush_server_reload(server_, config.get())); }
+  /// Writes the logs into `state_file` while the server goes on.
+  void save_state() const { check(wspush_server_save_state(server_)); }
   void drain(int64_t drain_ms = -1) const { check(wspush_server_drain(server_, drain_ms)); }
 
   wspush_server *get() const noexcept { return server_; }
@@ -229,6 +235,24 @@ public:
   std::optional<std::string_view> client_subject() const {
     wspush_str text{};
     wspush_status status = wspush_connect_client_subject(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// Whom its token names; the token was checked.
+  std::optional<std::string_view> user() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_user(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// What its token says others may be shown of the user: JSON.
+  std::optional<std::string_view> info() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_info(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// Everything that its token says: a JSON object.
+  std::optional<std::string_view> claims() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_claims(connect_, &text);
     return detail::found(status, text);
   }
   /// The channels that it asks for.

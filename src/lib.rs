@@ -48,11 +48,16 @@ pub use auth::{Claims, Rights};
 pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
+pub use endpoint::{
+    ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
+    UserConnection, UserPage,
+};
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
 pub use push::{
-    Delivery, Message, NoPosition, NoSince, Position, PublishTerms, PushError, PushOptions, Since,
+    Delivery, Gap, HistoryOrder, Message, NoPosition, NoSince, Past, Position, PublishTerms, PushError,
+    PushOptions, Since,
 };
 pub use server::{Handle, Server, StartError};
 pub use tls::TlsError;

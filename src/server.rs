@@ -1,9 +1,14 @@
 //! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
+#[cfg(feature = "backend")]
+mod backend;
+#[cfg(feature = "auth")]
+mod delivery;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
 mod publishing;
+mod reads;
 mod start;
 mod users;
 
@@ -167,6 +172,8 @@ impl Server {
         reactor.set_verifier(verifier);
         #[cfg(feature = "auth")]
         reactor.set_key_reader(keys::reader(shared.clone()));
+        #[cfg(feature = "backend")]
+        reactor.set_backend(Box::new(backend::Threads::new(shared.clone())));
         reactor.set_admin_url(start::admin_url(&listeners));
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })
@@ -214,7 +221,8 @@ impl Server {
 /// Handles that are still held answer that the server has stopped, also when the reactor has panicked.
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.stop();
+        // Questions among them are answered with that.
+        drop(self.shared.end());
     }
 }
 
@@ -377,6 +385,14 @@ impl Handle {
     /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
         self.shared.command(Command::Reload(Box::new(Renewed::read(config, unix_us()))))
+    }
+
+    /// Writes the logs into `state_file` while the server goes on, for a successor if this server dies. The log says
+    /// when it is done (`state_saved`), or why not. The successor has what was published until then, under new epochs:
+    /// it can't know whether more was published, so nobody's position counts as recovered. A server that drains writes
+    /// its final state in any case, whose epochs go on. Asked again meanwhile, it is written once more.
+    pub fn save_state(&self) -> Result<(), PushError> {
+        self.shared.command(Command::SaveState)
     }
 
     /// Has the log say that there was no [`reload`](Self::reload), because the settings could not be read.

@@ -7,7 +7,7 @@ use crate::sim::wire::{PING, masked};
 use crate::sim::world::{World, text};
 use wspush::CloseCode;
 use wspush::config::Config;
-use wspush::endpoint::users::{UserAction, UserRequest};
+use wspush::endpoint::users::{Tokens, UserAction, UserRequest};
 use wspush::endpoint::{Accept, Connect, Decision, Handler};
 use wspush::metrics::WorkKind;
 use wspush::reactor::user_commands::UserCommand;
@@ -104,7 +104,8 @@ fn a_crowd_is_pushed_to_over_several_turns() {
 #[test]
 fn a_crowd_is_closed_over_several_turns() {
     let (mut world, crowd, bystander) = crowd();
-    let close = UserAction::Disconnect { code: CloseCode(4000), reason: "bye".to_owned() };
+    let close =
+        UserAction::Disconnect { code: CloseCode(4000), reason: "bye".to_owned(), tokens: Tokens::Kept };
     let turns = carry_out(&mut world, bystander, close);
     assert!((2..20).contains(&turns), "{turns} turns");
     for &n in &crowd {

@@ -37,7 +37,12 @@ fn connect(world: &mut World, target: &str) -> usize {
 fn token(world: &World, user: &str, for_s: Option<u64>) -> String {
     let now_s = world.unix_us() / 1_000_000;
     let rights = Rights { expires_s: for_s.map(|for_s| now_s + for_s), ..Rights::default() };
-    let claims = Claims { user: Some(user.to_owned()), channels: vec!["inbox".to_owned()], rights };
+    let claims = Claims {
+        user: Some(user.to_owned()),
+        channels: vec!["inbox".to_owned()],
+        rights,
+        ..Claims::default()
+    };
     issue(SECRET, &claims, &Rules::default(), now_s).expect("it is a good one")
 }
 

@@ -10,6 +10,7 @@ mod sim;
 #[cfg(feature = "daemon")]
 mod corpus;
 mod crowds;
+mod envelopes;
 mod expiry;
 mod laggards;
 mod order;

@@ -165,6 +165,11 @@ fn a_user_is_all_of_its_connections() {
 }
 
 #[test]
+fn a_token_is_shown_and_taken_back() {
+    host(&["TokenHost"], &[]);
+}
+
+#[test]
 fn calls_after_close_are_refused() {
     host(&["UseAfterClose"], &[]);
 }

@@ -21,7 +21,7 @@ fn now_s() -> u64 {
 
 fn token(secret: &str, change: impl FnOnce(&mut Claims)) -> String {
     let rights = Rights { expires_s: Some(now_s() + 600), ..Rights::default() };
-    let mut claims = Claims { user: Some("ann".to_owned()), channels: Vec::new(), rights };
+    let mut claims = Claims { user: Some("ann".to_owned()), rights, ..Claims::default() };
     change(&mut claims);
     issue(secret, &claims, &Rules::default(), now_s()).unwrap()
 }

@@ -27,8 +27,8 @@ pub const HANDSHAKE: [(&str, &str); 4] = [
 /// The mask where it does not matter: only the server has to be surprised by masks, in its own tests.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// Reads once. A read with a time-out is interrupted where a debugger or a freezer stops and continues the process, also
-/// without a handler for signals (signal(7)).
+/// Reads once. A read with a time-out is interrupted where a debugger or a freezer stops and continues the process,
+/// also without a handler for signals (signal(7)).
 pub fn read(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match from.read(buffer) {

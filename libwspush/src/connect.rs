@@ -155,6 +155,51 @@ pub unsafe extern "C" fn wspush_connect_client_subject(
     })
 }
 
+/// Whom the token that it has shown names, where the setting `auth` is set; the token was checked. It is the
+/// connection's user unless `wspush_connect_set_user` names another. `WSPUSH_ENOTFOUND`: it has shown none, or one that
+/// names nobody.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_user(
+    connect: *const wspush_connect,
+    user: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current, user: place => {
+        let claims = connect.connect().claims();
+        let name = claims.and_then(|claims| claims.user.as_deref()).ok_or_else(|| none("token with a user"))?;
+        user.put(name.into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The token's `info`, which others may be shown of its user: any JSON, as it stands there. `WSPUSH_ENOTFOUND`: it
+/// has shown no token, or one that doesn't say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_info(
+    connect: *const wspush_connect,
+    info: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current, info: place => {
+        let claims = connect.connect().claims();
+        let text = claims.and_then(|claims| claims.rights.info.as_deref()).ok_or_else(|| none("token with info"))?;
+        info.put(text.into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Everything that the token says, as a JSON object: `sub`, `exp`, `channels`, and whatever else its issuer has put
+/// there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not looked at (`auth`).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_claims(
+    connect: *const wspush_connect,
+    claims: *mut wspush_str,
+) -> wspush_status {
+    call!(connect: current, claims: place => {
+        let found = connect.connect().claims().ok_or_else(|| none("token"))?;
+        claims.put((&*found.json).into());
+        Ok(WSPUSH_OK)
+    })
+}
+
 /// The channels that it asks for (`?channel=`), by index from 0. `WSPUSH_ENOTFOUND`: there are no more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_channel(

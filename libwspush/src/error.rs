@@ -6,6 +6,7 @@ use wspush::config::ConfigError;
 use wspush::push::PushError;
 use wspush::server::StartError;
 
+use super::publishing::Conflict;
 use super::status::*;
 
 /// A status and the details that `wspush_last_error` gives.
@@ -13,12 +14,14 @@ use super::status::*;
 pub(super) struct CallError {
     pub(super) status: wspush_status,
     pub(super) text: Cow<'static, str>,
+    /// For `WSPUSH_ECONFLICT`.
+    pub(super) conflict: Option<Conflict>,
 }
 
 impl CallError {
     /// A failure with its details.
     pub(super) fn new(status: wspush_status, text: impl Into<Cow<'static, str>>) -> CallError {
-        CallError { status, text: text.into() }
+        CallError { status, text: text.into(), conflict: None }
     }
 }
 
@@ -31,10 +34,9 @@ impl From<PushError> for CallError {
             PushError::BadChannel => WSPUSH_ECHANNEL,
             PushError::BadUser => WSPUSH_EINVAL,
             PushError::TooManyChannels { .. } => WSPUSH_ECHANNELS,
-            PushError::TooMany { .. }
-            | PushError::BadTerms(_)
-            | PushError::KeyReused
-            | PushError::OffsetDiffers { .. } => WSPUSH_EINVAL,
+            PushError::TooMany { .. } | PushError::BadTerms(_) => WSPUSH_EINVAL,
+            PushError::KeyReused => WSPUSH_EREUSED,
+            PushError::OffsetDiffers { .. } => WSPUSH_ECONFLICT,
             PushError::InboxFull | PushError::OutboxFull => WSPUSH_EAGAIN,
             PushError::NoSuchConnection => WSPUSH_ENOTFOUND,
             PushError::Stopped => WSPUSH_ESTOPPED,
@@ -43,7 +45,12 @@ impl From<PushError> for CallError {
         if error == PushError::InboxFull {
             return CallError::new(status, "the inbox is full (inbox_commands_max, inbox_bytes_max)");
         }
-        CallError::new(status, error.to_string())
+        let text = error.to_string().into();
+        let conflict = match error {
+            PushError::OffsetDiffers { channel, epoch, offset } => Some(Conflict { channel, epoch, offset }),
+            _ => None,
+        };
+        CallError { status, text, conflict }
     }
 }
 

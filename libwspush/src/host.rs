@@ -54,10 +54,10 @@ pub(super) fn is_current(pointer: *const c_void) -> bool {
 }
 
 /// While it lives `pointer` is current.
-struct Current;
+pub(super) struct Current;
 
 impl Current {
-    fn enter<T>(pointer: *mut T) -> Current {
+    pub(super) fn enter<T>(pointer: *mut T) -> Current {
         CURRENT.set(pointer.cast_const().cast());
         Current
     }

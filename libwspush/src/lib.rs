@@ -31,7 +31,9 @@ mod host;
 #[cfg(feature = "jni")]
 pub mod jni;
 pub mod last_error;
+pub mod publishing;
 pub mod push;
+pub mod reads;
 mod running;
 pub mod server;
 pub mod session;

@@ -9,6 +9,7 @@ use super::error::CallError;
 use super::host::is_current;
 use super::server::wspush_server;
 use super::status::*;
+use super::text::wspush_str;
 
 fn null(name: &str) -> CallError {
     CallError::new(WSPUSH_ENULL, format!("{name} is NULL"))
@@ -68,6 +69,9 @@ pub(super) unsafe trait Versioned: Copy {
     const SIZE_MIN: usize;
 }
 
+/// Texts in one argument.
+const TEXTS_MAX: usize = 4_096;
+
 /// No struct of ours will ever be larger: what claims to be was not initialised.
 const STRUCT_SIZE_MAX: usize = 4_096;
 
@@ -88,6 +92,24 @@ impl<T: Versioned> SizedPlace<T> {
             let (from, to) = (from.add(size_of::<usize>()), self.to.cast::<u8>().add(size_of::<usize>()));
             to.copy_from_nonoverlapping(from, rest);
         }
+    }
+}
+
+/// Places for several such structs, one behind the other.
+pub(super) struct SizedPlaces<T> {
+    next: *mut T,
+    size: usize,
+    left: usize,
+}
+
+impl<T: Versioned> Iterator for SizedPlaces<T> {
+    type Item = SizedPlace<T>;
+
+    fn next(&mut self) -> Option<SizedPlace<T>> {
+        self.left = self.left.checked_sub(1)?;
+        let place = SizedPlace { to: self.next, size: self.size };
+        self.next = self.next.wrapping_byte_add(self.size);
+        Some(place)
     }
 }
 
@@ -124,6 +146,27 @@ pub(super) unsafe fn optional_sized_place<T: Versioned>(
     }
     // SAFETY: not NULL, so valid.
     unsafe { sized_place(pointer, name) }.map(Some)
+}
+
+/// As [`optional_sized_place`], for `count` of them. They lie as far apart as the first one says that it is large: that
+/// is the size that the caller's compiler has given them.
+pub(super) unsafe fn optional_sized_places<T: Versioned>(
+    pointer: *mut T,
+    count: usize,
+    name: &str,
+) -> Result<Option<SizedPlaces<T>>, CallError> {
+    if pointer.is_null() || count == 0 {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, so valid.
+    let size = unsafe { struct_size(pointer, name) }?;
+    if !size.is_multiple_of(align_of::<T>()) {
+        return Err(CallError::new(
+            WSPUSH_ESIZE,
+            format!("{name}->struct_size is {size}, which has no such struct"),
+        ));
+    }
+    Ok(Some(SizedPlaces { next: pointer, size, left: count }))
 }
 
 /// A struct that begins with its size, or nothing. What an older host's version lacks is zero; what a newer one's
@@ -177,6 +220,28 @@ pub(super) unsafe fn text<'a>(
     let bytes = unsafe { bytes(pointer.cast(), length, name) }?;
     simdutf8::basic::from_utf8(bytes)
         .map_err(|_| CallError::new(WSPUSH_EUTF8, format!("{name} is not valid UTF-8")))
+}
+
+/// Texts, no more than a call may have.
+pub(super) unsafe fn texts<'a>(
+    pointer: *const wspush_str,
+    count: usize,
+    name: &str,
+) -> Result<Vec<&'a str>, CallError> {
+    match (pointer.is_null(), count) {
+        (_, 0) => return Ok(Vec::new()),
+        (true, _) => return Err(null(name)),
+        (false, 1..=TEXTS_MAX) => {}
+        (false, _) => {
+            let why = format!("the count of {name} is {count}, over the limit of {TEXTS_MAX}");
+            return Err(CallError::new(WSPUSH_EINVAL, why));
+        }
+    }
+    // SAFETY: not NULL, so there are `count` of them, and the contract of the room holds for each.
+    unsafe {
+        let given = std::slice::from_raw_parts(pointer, count);
+        given.iter().map(|given| text(given.data, given.length, name)).collect()
+    }
 }
 
 fn check_current(pointer: *const c_void, name: &str) -> Result<(), CallError> {

@@ -80,7 +80,7 @@ pub(super) fn beginning(since: &str) -> Result<Since, CallError> {
     since.parse().map_err(|why| CallError::new(WSPUSH_EINVAL, format!("since is {why}")))
 }
 
-fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
+pub(super) fn put_receipt(place: Option<SizedPlace<wspush_receipt>>, receipt: &Receipt) {
     if let Some(place) = place {
         let Receipt { epoch, offset, id, .. } = *receipt;
         place.put(wspush_receipt { struct_size: 0, id, epoch, offset });

@@ -102,6 +102,8 @@ impl Running {
             RunState::Idle(mut server) => {
                 let _on_reactor = OnReactor::enter();
                 while server.poll_once(None)? {}
+                // Here, since it may have answers to give.
+                drop(server);
                 Ok(())
             }
             RunState::Started(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),

@@ -18,6 +18,8 @@ macro_rules! codes {
 pub const WSPUSH_OK: i32 = 0;
 /// Done, and there is nothing more to do: the server has drained.
 pub const WSPUSH_DONE: i32 = 1;
+/// Done before, under the same idempotency key.
+pub const WSPUSH_DUPLICATE: i32 = 2;
 /// A pointer that must not be NULL is NULL.
 pub const WSPUSH_ENULL: i32 = -1;
 /// A number is out of range: a length, a kind, a close code.
@@ -34,7 +36,7 @@ pub const WSPUSH_ESTOPPED: i32 = -6;
 pub const WSPUSH_EWRONGTHREAD: i32 = -7;
 /// Not now: the server has been started, or another thread is polling it.
 pub const WSPUSH_ESTATE: i32 = -8;
-/// There is no such thing: header, parameter, address, receipt.
+/// There is no such thing: header, parameter, address, receipt, channel.
 pub const WSPUSH_ENOTFOUND: i32 = -9;
 /// The message is empty.
 pub const WSPUSH_EEMPTY: i32 = -10;
@@ -56,10 +58,15 @@ pub const WSPUSH_EUNSUPPORTED: i32 = -17;
 pub const WSPUSH_EFORK: i32 = -18;
 /// A defect in the library; it was caught, and the call has no effect that can be relied on.
 pub const WSPUSH_EPANIC: i32 = -19;
+/// The newest publication of a channel is not the one that was expected; see `wspush_last_conflict`.
+pub const WSPUSH_ECONFLICT: i32 = -20;
+/// The idempotency key stands for another publication: another message, other channels or other terms.
+pub const WSPUSH_EREUSED: i32 = -21;
 
 codes! {
     WSPUSH_OK = c"done";
     WSPUSH_DONE = c"done, and there is nothing more to do";
+    WSPUSH_DUPLICATE = c"done before, under the same idempotency key";
     WSPUSH_ENULL = c"a pointer that must not be NULL is NULL";
     WSPUSH_EINVAL = c"a number is out of range";
     WSPUSH_EUTF8 = c"a text is not UTF-8";
@@ -79,6 +86,8 @@ codes! {
     WSPUSH_EUNSUPPORTED = c"not in this build of the library";
     WSPUSH_EFORK = c"the server belongs to the parent process";
     WSPUSH_EPANIC = c"a defect in the library";
+    WSPUSH_ECONFLICT = c"the newest publication is another one";
+    WSPUSH_EREUSED = c"the idempotency key stands for another publication";
 }
 
 /// The meaning of a status code in a few words; never NULL. The text is static. Any thread.

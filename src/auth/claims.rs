@@ -16,10 +16,14 @@ use crate::limits::TOKEN_LEEWAY_S;
 pub struct Claims {
     /// `sub`: the user. None: it has none, or an empty one, and stands for somebody without a name.
     pub user: Option<String>,
+    /// `iat`: when it was issued, in seconds since 1970. None: it doesn't say.
+    pub issued_s: Option<u64>,
     /// `channels`: joined at connect.
     pub channels: Vec<String>,
     /// The rights that last as long as the connection is open.
     pub rights: Rights,
+    /// Everything that the token says, as the JSON that stands in it: claims that mean nothing here among them.
+    pub json: Box<str>,
 }
 
 /// The rights that a token gives as long as its connection is open.

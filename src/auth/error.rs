@@ -30,6 +30,12 @@ pub enum TokenError {
     Expired(u64),
     /// It will be valid in so many seconds.
     NotYet(u64),
+    /// It will be issued in so many seconds, which nobody's clock may say.
+    FromTheFuture(u64),
+    /// It is good for longer than so many seconds, or doesn't say for how long.
+    Lifetime(u64),
+    /// Tokens of its user that were issued by then are not taken any more.
+    Revoked,
     /// It is not for this server.
     Audience,
     /// It is from somebody else.
@@ -64,6 +70,17 @@ impl fmt::Display for TokenError {
             TokenError::Claim { name, why } => write!(f, "the token's {name} {why}"),
             TokenError::Expired(ago_s) => write!(f, "the token has expired {ago_s} s ago (exp)"),
             TokenError::NotYet(in_s) => write!(f, "the token is not valid for another {in_s} s (nbf)"),
+            TokenError::FromTheFuture(in_s) => {
+                write!(
+                    f,
+                    "the token is issued in {in_s} s from now (iat): the issuer's clock is wrong, or this one"
+                )
+            }
+            TokenError::Lifetime(max_s) => write!(
+                f,
+                "the token is good for more than {max_s} s (auth_lifetime_max_s), or doesn't say so (iat, exp)"
+            ),
+            TokenError::Revoked => f.write_str("the token was revoked; a new one is needed"),
             TokenError::Audience => f.write_str("the token is not for this server (aud, auth_audience)"),
             TokenError::Issuer => f.write_str("the token is from somebody else (iss, auth_issuer)"),
         }

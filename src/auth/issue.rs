@@ -62,9 +62,11 @@ mod tests {
 
     #[test]
     fn what_is_made_says_the_same() {
-        let rules = Rules { audience: vec!["push".to_owned()], issuer: vec!["me".to_owned()] };
+        let rules =
+            Rules { audience: vec!["push".to_owned()], issuer: vec!["me".to_owned()], ..Rules::default() };
         let claims = Claims {
             user: Some("ann \u{e9}\"".to_owned()),
+            issued_s: Some(1_000),
             channels: vec!["a".to_owned()],
             rights: Rights {
                 expires_s: Some(2_000),
@@ -72,12 +74,15 @@ mod tests {
                 publish: ["*".to_owned()].into(),
                 info: Some(r#"{"name": "Ann"}"#.into()),
             },
+            ..Claims::default()
         };
         let mut verifier = Verifier::new(rules.clone());
         verifier.add_secret(SECRET).unwrap();
-        for claims in [claims, Claims::default()] {
+        for claims in [claims, Claims { issued_s: Some(1_000), ..Claims::default() }] {
             let token = issue(SECRET, &claims, &rules, 1_000).unwrap();
-            assert_eq!(verifier.check(&token, 1_000).outcome, Ok(claims));
+            let said = verifier.check(&token, 1_000).outcome.unwrap();
+            assert!(said.json.starts_with('{') && said.json.contains("\"iat\":1000"), "{}", said.json);
+            assert_eq!(Claims { json: Box::default(), ..said }, claims);
         }
     }
 

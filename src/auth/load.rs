@@ -12,8 +12,7 @@ pub fn load(config: &Config) -> Result<Option<Verifier>, ConfigError> {
     if config.auth == TokenAuth::None {
         return Ok(None);
     }
-    let rules = Rules { audience: config.auth_audience.clone(), issuer: config.auth_issuer.clone() };
-    let mut verifier = Verifier::new(rules);
+    let mut verifier = Verifier::new(Rules::of(config));
     for secret in &config.auth_secret {
         verifier
             .add_secret(secret)

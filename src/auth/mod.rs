@@ -15,6 +15,8 @@
 
 #[cfg(not(feature = "auth"))]
 mod absent;
+#[cfg(feature = "auth")]
+mod answer;
 pub mod bearer;
 mod claims;
 mod error;
@@ -30,6 +32,7 @@ mod load;
 mod payload;
 #[cfg(feature = "auth")]
 mod public_key;
+mod revoked;
 #[cfg(feature = "auth")]
 #[cfg(test)]
 mod trial;
@@ -38,6 +41,8 @@ mod verifier;
 
 #[cfg(not(feature = "auth"))]
 pub use absent::{Jwks, Verifier, load};
+#[cfg(feature = "auth")]
+pub use answer::{Answer, REFUSED};
 pub use claims::{Claims, Rights, Verdict};
 #[cfg(feature = "auth")]
 pub use error::KeyError;
@@ -50,5 +55,6 @@ pub use jwks::Jwks;
 pub use load::load;
 #[cfg(feature = "auth")]
 pub use payload::Rules;
+pub use revoked::{Revoked, RevokedFull};
 #[cfg(feature = "auth")]
 pub use verifier::Verifier;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{Claims, Rights, TokenError};
-use crate::config::{channel_name_ok, pattern_ok};
+use crate::config::{Config, channel_name_ok, pattern_ok};
 use crate::limits::{
     TOKEN_CHANNELS_MAX, TOKEN_INFO_BYTES_MAX, TOKEN_LEEWAY_S, TOKEN_PATTERNS_MAX, USER_BYTES_MAX,
 };
@@ -18,6 +18,7 @@ struct Raw {
     sub: Option<Box<RawValue>>,
     exp: Option<Box<RawValue>>,
     nbf: Option<Box<RawValue>>,
+    iat: Option<Box<RawValue>>,
     aud: Option<Box<RawValue>>,
     iss: Option<Box<RawValue>>,
     channels: Option<Box<RawValue>>,
@@ -41,6 +42,19 @@ pub struct Rules {
     pub audience: Vec<String>,
     /// Names of which `iss` must be one; none: it is not looked at.
     pub issuer: Vec<String>,
+    /// How many seconds may lie between `iat` and `exp`, which must be there then; 0: it is not looked at.
+    pub lifetime_max_s: u64,
+}
+
+impl Rules {
+    /// As these settings have them.
+    pub fn of(config: &Config) -> Rules {
+        Rules {
+            audience: config.auth_audience.clone(),
+            issuer: config.auth_issuer.clone(),
+            lifetime_max_s: config.auth_lifetime_max_s,
+        }
+    }
 }
 
 impl Claims {
@@ -49,6 +63,7 @@ impl Claims {
         let raw: Raw = serde_json::from_slice(payload)
             .map_err(|_| TokenError::Malformed("its claims are not a JSON object with each name once"))?;
         let expires_s = raw.exp.map(|exp| seconds("exp", &exp)).transpose()?;
+        let issued_s = raw.iat.map(|iat| seconds("iat", &iat)).transpose()?;
         let begins_s = raw.nbf.map_or(Ok(0), |nbf| seconds("nbf", &nbf))?;
         let rights = Rights {
             expires_s,
@@ -62,10 +77,18 @@ impl Claims {
         if begins_s > unix_s.saturating_add(TOKEN_LEEWAY_S) {
             return Err(TokenError::NotYet(begins_s - unix_s));
         }
+        if let Some(issued_s) = issued_s.filter(|&issued_s| issued_s > unix_s.saturating_add(TOKEN_LEEWAY_S))
+        {
+            return Err(TokenError::FromTheFuture(issued_s - unix_s));
+        }
+        check_lifetime(issued_s, expires_s, rules)?;
         check_audience(raw.aud.as_deref(), rules)?;
         check_issuer(raw.iss.as_deref(), rules)?;
         let user = raw.sub.map_or(Ok(None), |sub| user(&sub))?;
-        Ok(Claims { user, channels: names("channels", raw.channels.as_deref())?, rights })
+        let channels = names("channels", raw.channels.as_deref())?;
+        // It was read as JSON, which is UTF-8.
+        let json = String::from_utf8_lossy(payload).into();
+        Ok(Claims { user, issued_s, channels, rights, json })
     }
 }
 
@@ -93,6 +116,14 @@ fn user(raw: &RawValue) -> Result<Option<String>, TokenError> {
     Ok(Some(user).filter(|user| !user.is_empty()))
 }
 
+/// A token that is good for ever can't be waited out when it has to be taken back.
+fn check_lifetime(issued_s: Option<u64>, expires_s: Option<u64>, rules: &Rules) -> Result<(), TokenError> {
+    let max_s = rules.lifetime_max_s;
+    let is_short = |(issued_s, expires_s): (u64, u64)| expires_s <= issued_s.saturating_add(max_s);
+    let fits = max_s == 0 || issued_s.zip(expires_s).is_some_and(is_short);
+    if fits { Ok(()) } else { Err(TokenError::Lifetime(max_s)) }
+}
+
 fn check_audience(raw: Option<&RawValue>, rules: &Rules) -> Result<(), TokenError> {
     if rules.audience.is_empty() {
         return Ok(());
@@ -116,7 +147,7 @@ fn check_issuer(raw: Option<&RawValue>, rules: &Rules) -> Result<(), TokenError>
 }
 
 /// A list of channels, or of patterns of them.
-fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, TokenError> {
+pub(super) fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, TokenError> {
     let Some(raw) = raw else { return Ok(Vec::new()) };
     let (max, is_ok, what): (usize, fn(&str) -> bool, _) = match name {
         "channels" => (TOKEN_CHANNELS_MAX, channel_name_ok, "a channel's name"),
@@ -133,7 +164,7 @@ fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, Toke
     }
 }
 
-fn shown_info(raw: &RawValue) -> Result<Option<Box<str>>, TokenError> {
+pub(super) fn shown_info(raw: &RawValue) -> Result<Option<Box<str>>, TokenError> {
     let bytes = raw.get().len();
     if bytes > TOKEN_INFO_BYTES_MAX {
         let why = format!("has {bytes} bytes; it may have {TOKEN_INFO_BYTES_MAX}");
@@ -158,16 +189,14 @@ mod tests {
 
     #[test]
     fn claims_are_read() {
-        let claims = read_at(
-            r#"{"iss":"x","aud":"y","sub":"ann","exp":1800000100,"nbf":1800000000.5,"iat":1,
+        let payload = r#"{"iss":"x","aud":"y","sub":"ann","exp":1800000100,"nbf":1800000000.5,"iat":1,
                 "channels":["user:ann","news"],"allow":["news.*"],"publish":["*"],
-                "info":{ "name" : "Ann \u00e9" },"other":[{}]}"#,
-            NOW_S,
-        )
-        .unwrap();
+                "info":{ "name" : "Ann \u00e9" },"other":[{}]}"#;
+        let claims = read_at(payload, NOW_S).unwrap();
         let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let expected = Claims {
             user: Some("ann".to_owned()),
+            issued_s: Some(1),
             channels: list(&["user:ann", "news"]),
             rights: Rights {
                 expires_s: Some(NOW_S + 100),
@@ -175,11 +204,13 @@ mod tests {
                 publish: list(&["*"]).into(),
                 info: Some(r#"{ "name" : "Ann \u00e9" }"#.into()),
             },
+            json: payload.into(),
         };
         assert_eq!(claims, expected);
         assert_eq!(claims.rights.over_s(), Some(NOW_S + 100 + TOKEN_LEEWAY_S));
         for nobody in ["{}", r#"{"sub":""}"#, r#"{"sub":null,"exp":null,"channels":null,"info":null}"#] {
-            assert_eq!(read_at(nobody, NOW_S), Ok(Claims::default()), "{nobody}");
+            let expected = Claims { json: nobody.into(), ..Claims::default() };
+            assert_eq!(read_at(nobody, NOW_S), Ok(expected), "{nobody}");
         }
     }
 
@@ -195,6 +226,26 @@ mod tests {
     }
 
     #[test]
+    fn a_token_says_when_it_was_issued_and_for_how_long() {
+        let of = |payload: &str, lifetime_max_s| {
+            let rules = Rules { lifetime_max_s, ..Rules::default() };
+            let error = |error: TokenError| error.to_string();
+            Claims::read(payload.as_bytes(), &rules, 1_000).map(|claims| claims.issued_s).map_err(error)
+        };
+        assert_eq!(of("{}", 0), Ok(None));
+        assert_eq!((of(r#"{"iat":999.9}"#, 0), of(r#"{"iat":1005}"#, 0)), (Ok(Some(999)), Ok(Some(1_005))));
+        assert!(
+            of(r#"{"iat":1006}"#, 0).unwrap_err().starts_with("the token is issued in 6 s from now (iat)")
+        );
+        assert_eq!(of(r#"{"iat":900,"exp":1500}"#, 600), Ok(Some(900)));
+        for longer in [r#"{"iat":900,"exp":1501}"#, r#"{"iat":900}"#, r#"{"exp":1001}"#, "{}"] {
+            let why = of(longer, 600).unwrap_err();
+            assert!(why.starts_with("the token is good for more than 600 s (auth_lifetime_max_s)"), "{why}");
+        }
+        assert_eq!(of(r#"{"iat":1e300}"#, 0).map_err(|why| why.contains("from now")), Err(true));
+    }
+
+    #[test]
     fn a_claim_that_is_wrong_is_named_and_not_repeated() {
         let list = |count: usize| format!("[{}]", vec!["\"a\""; count].join(","));
         for (payload, expected) in [
@@ -202,6 +253,7 @@ mod tests {
             (format!(r#"{{"sub":"{}"}}"#, "s".repeat(257)), "the token's sub has 257 bytes; a user's"),
             (r#"{"exp":"soon"}"#.to_owned(), "the token's exp is not a number of seconds since 1970"),
             (r#"{"exp":-1}"#.to_owned(), "the token's exp is not a number of seconds since 1970"),
+            (r#"{"iat":"now"}"#.to_owned(), "the token's iat is not a number of seconds since 1970"),
             (r#"{"nbf":[1]}"#.to_owned(), "the token's nbf is not a number of seconds since 1970"),
             (r#"{"channels":"a"}"#.to_owned(), "the token's channels is not a list of text"),
             (
@@ -221,7 +273,8 @@ mod tests {
             assert!(error.starts_with(expected) && !error.contains("cret"), "{payload}: {error}");
         }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(3_000), "]".repeat(3_000));
-        assert_eq!(read_at(&deep, NOW_S), Ok(Claims::default()), "passed over without going down");
+        let expected = Claims { json: deep.as_str().into(), ..Claims::default() };
+        assert_eq!(read_at(&deep, NOW_S), Ok(expected), "passed over without going down");
     }
 
     #[test]
@@ -229,6 +282,7 @@ mod tests {
         let rules = Rules {
             audience: vec!["push".to_owned(), "old".to_owned()],
             issuer: vec!["https://id.example".to_owned()],
+            ..Rules::default()
         };
         let read = |payload: &str| Claims::read(payload.as_bytes(), &rules, NOW_S).map(|_| ());
         let with = |aud: &str, iss: &str| read(&format!("{{\"aud\":{aud},\"iss\":{iss}}}"));

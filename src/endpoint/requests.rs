@@ -272,6 +272,10 @@ pub static HISTORY: Request = Request {
     ],
 };
 
+/// Who is in a channel.
+pub static PRESENCE: Request =
+    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C/presence", query: &[] };
+
 /// The end of what a channel has had.
 pub static FORGET: Request =
     Request { listener: Listeners::Admin, method: "DELETE", path: "/channels/C/history", query: &[] };
@@ -285,8 +289,20 @@ pub static USER: Request =
     Request { listener: Listeners::Admin, method: "GET", path: "/users/USER", query: &[AFTER, LIMIT] };
 
 /// The end of all of them.
-pub static DISCONNECT_USER: Request =
-    Request { listener: Listeners::Admin, method: "DELETE", path: "/users/USER", query: &[CODE, REASON] };
+pub static DISCONNECT_USER: Request = Request {
+    listener: Listeners::Admin,
+    method: "DELETE",
+    path: "/users/USER",
+    query: &[
+        CODE,
+        REASON,
+        optional(
+            "revoke",
+            Value::Choice(&["yes", "no"]),
+            "`yes`: and no token of this user's that was issued before now is taken any more",
+        ),
+    ],
+};
 
 /// The channel of a subscription.
 const CHANNEL_NAME: Parameter =
@@ -346,6 +362,7 @@ pub static ALL: &[&Request] = &[
     &CHANNEL,
     &HISTORY,
     &FORGET,
+    &PRESENCE,
     &DISCONNECT,
     &SUBSCRIBE,
     &UNSUBSCRIBE,

@@ -103,7 +103,8 @@ mod tests {
 
     fn asked<T>(line: &str, fields: &str, see: impl FnOnce(&Head<'_>) -> T) -> T {
         let request = format!("{line}\r\nHost: x\r\n{fields}\r\n");
-        let (head, _) = parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = crate::protocol::head::Fields::new();
+        let (head, _) = parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         see(&head)
     }
 

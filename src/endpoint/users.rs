@@ -48,6 +48,8 @@ pub enum UserAction {
         code: CloseCode,
         /// And this reason.
         reason: String,
+        /// Whether the tokens that the user has stay good.
+        tokens: Tokens,
     },
     /// Let each of them receive a channel.
     Subscribe {
@@ -70,11 +72,30 @@ pub enum UserAction {
     },
 }
 
+/// The tokens that a user has got by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// They stay good.
+    Kept,
+    /// They are refused from then on.
+    Revoked,
+}
+
 /// One of a user's connections.
+///
+/// ```
+/// use wspush::{ConnId, UserConnection};
+///
+/// fn receives(connection: &UserConnection, channel: &str) -> bool {
+///     connection.channels.iter().any(|name| name == channel)
+/// }
+/// # assert!(!receives(&UserConnection { id: ConnId(1), channels: Vec::new() }, "news"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UserConnection {
-    /// Its id, in quotes: JavaScript's numbers are too short for it.
-    pub id: String,
+    /// Its id.
+    #[serde(serialize_with = "in_quotes")]
+    pub id: ConnId,
     /// The channels it receives.
     pub channels: Vec<String>,
 }
@@ -136,8 +157,12 @@ impl UserRequest {
             UserAction::Push { taken_as, .. } => {
                 json(200, &Pushed { user, recipients: connections, taken_as: *taken_as })
             }
-            UserAction::Disconnect { code, .. } => {
-                json(200, &serde_json::json!({ "user": user, "closed": connections, "code": code.0 }))
+            UserAction::Disconnect { tokens: Tokens::Revoked, .. } if outcome.problem.is_some() => {
+                refused(outcome.problem.as_ref().unwrap_or(&Refusal::fixed(503, "")))
+            }
+            UserAction::Disconnect { code, tokens, .. } => {
+                let revoked = (*tokens == Tokens::Revoked).then_some(true);
+                json(200, &Closed { user, closed: connections, code: code.0, revoked })
             }
             UserAction::Subscribe { channel, .. } | UserAction::Unsubscribe { channel } => {
                 let UserOutcome { refused, problem, .. } = outcome;
@@ -157,12 +182,26 @@ pub fn is_user_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= USER_BYTES_MAX
 }
 
+/// JavaScript's numbers are too short for it.
+fn in_quotes<S: serde::Serializer>(id: &ConnId, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(id)
+}
+
 #[derive(Serialize)]
 struct Pushed<'a> {
     user: Option<&'a str>,
     recipients: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Closed<'a> {
+    user: Option<&'a str>,
+    closed: u32,
+    code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -210,8 +249,10 @@ fn of_user(head: &Head<'_>) -> Result<UserAction, Refusal> {
             Ok(UserAction::List { after: query.number("after").map(ConnId), limit })
         }
         "DELETE" => {
-            let (code, reason) = close_of(&query(head, &requests::DISCONNECT_USER)?)?;
-            Ok(UserAction::Disconnect { code, reason })
+            let query = query(head, &requests::DISCONNECT_USER)?;
+            let (code, reason) = close_of(&query)?;
+            let tokens = if query.text("revoke") == Some("yes") { Tokens::Revoked } else { Tokens::Kept };
+            Ok(UserAction::Disconnect { code, reason, tokens })
         }
         _ => {
             let allow = &[("Allow", "GET, HEAD, DELETE")];

@@ -85,6 +85,8 @@ pub struct Channel {
     pub rules: ChannelRules,
     /// Bytes that any frame of it may have, whatever its log keeps.
     pub(super) frame_bytes_max: usize,
+    /// See [`notices_of`](Self::notices_of).
+    pub(super) notices_of: Option<super::ChannelId>,
 }
 
 impl Channel {
@@ -109,6 +111,7 @@ impl Channel {
             look_again: false,
             fallen: Passage::Gone,
             rules: ChannelRules::default(),
+            notices_of: None,
         }
     }
 
@@ -197,9 +200,13 @@ impl Channel {
         self.ring(form).map(|ring| &ring.log)
     }
 
-    /// Whether a publication has to be made in this form. Where another one stands in, only if somebody takes it.
+    /// Whether a publication has to be made in this form: because the form is kept, or stands in for a compressed one
+    /// that is. A publication is compressed only if somebody takes it so.
     pub fn wants(&self, form: Form) -> bool {
-        self.ring(form).is_some_and(|ring| ring.subscribers > 0 || !form.is_deflated())
+        match form.is_deflated() {
+            true => self.ring(form).is_some_and(|ring| ring.subscribers > 0),
+            false => self.ring(form).is_some() || self.ring(form.deflated()).is_some(),
+        }
     }
 
     /// Bytes allocated for what was published: rings, their indexes and the deliveries' counts. Whatever else is kept
@@ -390,6 +397,11 @@ impl Channel {
             None => log.first_offset(),
         };
         self.ledger.pass(Passage::Gone, offset, self.plain.log.next_offset());
+    }
+
+    /// Whether the newest publication, which is there, says all that a subscriber misses who lags.
+    pub fn conflates(&self) -> bool {
+        self.rules.keep == Keep::Latest && self.log().publications() > 0
     }
 
     /// Where a subscriber that lags goes on in a channel that keeps but the newest publication, in the form that it

@@ -42,6 +42,11 @@ pub enum Recovery {
 
 /// Publications that a subscriber will not get, by the first and the last offset. `to` is less than `from` where the
 /// position was of another life of the channel, and this one has had nothing that the subscriber doesn't get.
+///
+/// ```
+/// let gap = wspush::Gap { from: 3, to: 7 };
+/// assert_eq!(gap.to - gap.from + 1, 5, "publications are gone");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The first one.

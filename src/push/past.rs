@@ -25,6 +25,12 @@ pub struct HistoryAsked {
 }
 
 /// In which order publications are shown.
+///
+/// ```
+/// use wspush::{HistoryOrder, HistoryQuery};
+///
+/// assert_eq!(HistoryQuery::default().order, HistoryOrder::OldestFirst);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HistoryOrder {
     /// The oldest of them first.
@@ -44,13 +50,25 @@ pub struct History<'a> {
 }
 
 /// A publication that was.
+///
+/// ```
+/// use wspush::{Message, Past};
+///
+/// fn said<'a>(past: &'a Past<'_>) -> Option<&'a str> {
+///     match past.message() {
+///         Message::Text(text) => Some(text),
+///         Message::Binary(_) => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past<'a> {
     /// Its offset.
     pub offset: u64,
     /// When it came, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// The type of its payload.
+    /// The type of its payload, which `message` has with it.
+    #[doc(hidden)]
     pub kind: Kind,
     /// Its bytes, copied only where they lie at the ring's seam.
     pub payload: Cow<'a, [u8]>,

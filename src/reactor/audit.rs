@@ -11,6 +11,7 @@ use super::connections::Census;
 use super::directory::Directory;
 use super::outbox::Stretch;
 use super::reactor::Reactor;
+use super::rest::Rest;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
@@ -111,10 +112,13 @@ impl<S: Socket> Reactor<S> {
         assert!(logs <= self.config.logs_bytes_max, "{logs} bytes of logs are more than there may be");
         self.shared.with_directory(Directory::audit);
         for (id, channel) in self.channels.iter() {
+            self.audit_channel(id, channel);
+            if channel.notices_of().is_some() {
+                continue;
+            }
             let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
             audit.first_offsets.push((channel.name.to_string(), channel.epoch, channel.log().first_offset()));
-            self.audit_channel(id, channel);
         }
         audit
     }
@@ -215,11 +219,13 @@ impl<S: Socket> Reactor<S> {
                 midway[slot.form.index()].push((position, index as u32));
             }
             let Some(outbox) = slot.outbox() else { continue };
+            // Of a former life of the channel nothing is counted any more.
+            let epoch = channel.epoch;
             for form in Form::ALL {
-                let rest = outbox.rest.as_ref();
-                owed[form.index()] += u32::from(rest.is_some_and(|rest| rest.saved.is_of(id, form)));
+                let is_it = |rest: &Rest| rest.saved.is_of((id, epoch), form);
+                owed[form.index()] += u32::from(outbox.rest.as_ref().is_some_and(is_it));
             }
-            for stretch in outbox.stretches().filter(|stretch| stretch.channel == id) {
+            for stretch in outbox.stretches().filter(|owed| (owed.channel, owed.epoch) == (id, epoch)) {
                 audit_stretch(index, stretch, channel);
                 owed[stretch.form.index()] += 1;
                 if stretch.midway {
@@ -239,7 +245,7 @@ impl<S: Socket> Reactor<S> {
 
     /// A channel that somebody needs is known as such, so that no publisher takes its place.
     fn audit_need(&self, id: ChannelId, channel: &Channel) {
-        if id == DEFAULT {
+        if id == DEFAULT || channel.notices_of().is_some() {
             return;
         }
         let needed =

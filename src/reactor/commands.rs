@@ -101,6 +101,12 @@ impl<S: Socket> Reactor<S> {
                         return false;
                     }
                 }
+                Some(Command::Ask(question)) => {
+                    if let Err(waits) = self.look_up(*question) {
+                        self.inbox.pending.push_front(Command::Ask(Box::new(waits)));
+                        return false;
+                    }
+                }
                 Some(command) => self.act(command),
                 None => return true,
             }
@@ -112,7 +118,7 @@ impl<S: Socket> Reactor<S> {
     /// Does what was asked for, if that is no publication: only those may have to wait.
     pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { .. } | Command::User(_) => {
+            Command::Publish { .. } | Command::User(_) | Command::Ask(_) => {
                 debug_assert!(false, "what may have to wait comes through the inbox");
             }
             Command::Forget(forgotten) => self.forgotten(&forgotten),
@@ -144,8 +150,11 @@ impl<S: Socket> Reactor<S> {
             },
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
+            Command::Vouched(vouched) => self.vouched(*vouched),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
+            Command::SaveState => self.begin_snapshot(),
+            Command::Snapshot(news) => self.snapshot_news(news),
         }
     }
 
@@ -206,7 +215,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by
     /// that. False: not now.
-    fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
+    pub(super) fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
         self.make_room_among_logs(|channels| channels.room_for(id, lens))
             && self.save_rests(id, |channel| channel.first_after(lens))
     }

@@ -11,6 +11,7 @@ use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
 
 use super::addresses::NOWHERE;
+use super::backend::Earlier;
 use super::connections::Gone;
 use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
@@ -193,8 +194,8 @@ impl<S: Socket> Reactor<S> {
         if body.is_some() {
             return self.body_step(index, input);
         }
-        // A head is kilobytes, so it stays where it was made.
-        let parsed = head::parse(input, self.config.handshake_bytes_max);
+        let mut fields = head::Fields::new();
+        let parsed = head::parse(input, self.config.handshake_bytes_max, &mut fields);
         let bytes = match &parsed {
             Ok(Some((_, used))) => *used,
             _ => input.len().min(self.config.handshake_bytes_max),
@@ -297,7 +298,8 @@ impl<S: Socket> Reactor<S> {
             Phase::Admin => Asked::Admin(Ok(())),
             _ => Asked::Public(Route::DemoPush),
         };
-        match head::parse(&head, head.len()) {
+        let mut fields = head::Fields::new();
+        match head::parse(&head, head.len(), &mut fields) {
             Ok(Some((head, _))) => {
                 self.dispatch(index, Whole { head: &head, body: &bytes, used: Some(used) }, asked)
             }
@@ -351,12 +353,14 @@ impl<S: Socket> Reactor<S> {
                 let response = self.demo_push(index, head, body);
                 self.respond(index, head, &response, used)
             }
-            Route::Socket(kind) => match self.upgrade(index, head, kind, None)? {
+            Route::Socket(kind) => match self.upgrade(index, head, kind, Earlier::default())? {
                 Upgraded::Open => used.map_or(Progress::Over, Progress::Upgraded),
                 Upgraded::Pending => used.map_or(Progress::Over, Progress::Undecided),
                 Upgraded::Refused(refusal) => self.respond_refused(index, head, &refusal, used),
             },
-            Route::Stream(named) => self.answer_stream(index, StreamAsked { head, used, named }, None)?,
+            Route::Stream(named) => {
+                self.answer_stream(index, StreamAsked { head, used, named }, Earlier::default())?
+            }
         })
     }
 

@@ -4,19 +4,23 @@
 use crate::endpoint::admin;
 use crate::endpoint::channels::{ChannelList, ChannelPage};
 use crate::endpoint::control::{List, Page, Wanted};
+use crate::endpoint::reads::Answer;
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
-use crate::push::ChannelId;
+use crate::push::{Channel, ChannelId};
 
 use super::reactor::Reactor;
 use super::socket::Socket;
-use super::waiting::Waiting;
+use super::waiting::Asker;
 use super::work::{CALL, NAME, SLOT};
+
+/// Lists that the host may have under way at once.
+pub(super) const LISTS_OF_HOST_MAX: usize = 64;
 
 /// A list that is being made.
 #[derive(Debug)]
 pub(super) struct Listing {
-    waiting: Waiting,
+    asker: Asker<ChannelPage>,
     /// The slot or the channel to look at next.
     next: usize,
     made: Made,
@@ -29,36 +33,57 @@ enum Made {
     Channels(ChannelList, ChannelPage),
 }
 
+impl Listing {
+    fn of_channels(asker: Asker<ChannelPage>, list: ChannelList) -> Listing {
+        let behind = |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1);
+        Listing {
+            asker,
+            next: list.after.map_or(0, behind),
+            made: Made::Channels(list, ChannelPage::default()),
+        }
+    }
+}
+
 impl<S: Socket> Reactor<S> {
     /// Begins a list for a connection, which waits for it.
     pub(super) fn begin_listing(&mut self, index: usize, head: &Head<'_>, asked: Wanted, goes_on: bool) {
-        let waiting = self.begin_waiting(index, head, goes_on);
-        let (next, made) = match asked {
+        let asker = Asker::Connection(self.begin_waiting(index, head, goes_on));
+        self.listings.push_back(match asked {
             Wanted::Connections(list) => {
-                (list.after.map_or(0, |id| id.slot() + 1), Made::Connections(list, Page::default()))
+                let next = list.after.map_or(0, |id| id.slot() + 1);
+                Listing { asker, next, made: Made::Connections(list, Page::default()) }
             }
-            Wanted::Channels(list) => {
-                let next = list
-                    .after
-                    .map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX).saturating_add(1));
-                (next, Made::Channels(list, ChannelPage::default()))
-            }
-        };
-        self.listings.push_back(Listing { waiting, next, made });
+            Wanted::Channels(list) => Listing::of_channels(asker, list),
+        });
+    }
+
+    /// Begins a list of channels for the host.
+    pub(super) fn list_channels_for_host(&mut self, list: ChannelList, answer: Answer<ChannelPage>) {
+        self.listings.push_back(Listing::of_channels(Asker::Host(answer), list));
+    }
+
+    /// Lists of the host that are under way.
+    pub(super) fn lists_of_host(&self) -> usize {
+        self.listings.iter().filter(|listing| matches!(listing.asker, Asker::Host(_))).count()
     }
 
     /// Goes on with the lists, one after the other, as far as the turn goes.
     pub(super) fn go_on_listing(&mut self) {
         while let Some(mut listing) = self.listings.pop_front() {
-            if !self.is_waiting(&listing.waiting) {
+            if matches!(&listing.asker, Asker::Connection(waiting) if !self.is_waiting(waiting)) {
                 continue;
             }
             if self.look_for(&mut listing) {
-                let response = match listing.made {
-                    Made::Connections(_, page) => admin::page(&page),
-                    Made::Channels(_, page) => admin::page(&page),
-                };
-                self.answer_waiting(listing.waiting, &response);
+                match (listing.asker, listing.made) {
+                    (Asker::Connection(waiting), Made::Connections(_, page)) => {
+                        self.answer_waiting(waiting, &admin::page(&page));
+                    }
+                    (Asker::Connection(waiting), Made::Channels(_, page)) => {
+                        self.answer_waiting(waiting, &admin::page(&page));
+                    }
+                    (Asker::Host(answer), Made::Channels(_, page)) => self.tell(answer, Ok(page)),
+                    (Asker::Host(_) | Asker::Nobody, _) => {}
+                }
             } else {
                 // The others have a turn as well.
                 self.listings.push_back(listing);
@@ -109,7 +134,9 @@ impl<S: Socket> Reactor<S> {
     /// The same for the channel in this place.
     fn look_at_channel(&mut self, place: usize, asked: &ChannelList, page: &mut ChannelPage) -> bool {
         let id = ChannelId(place as u32);
-        if !self.channels.try_get(id).is_some_and(|channel| channel.name.starts_with(&asked.prefix)) {
+        let is_asked_for =
+            |channel: &Channel| channel.notices_of().is_none() && channel.name.starts_with(&asked.prefix);
+        if !self.channels.try_get(id).is_some_and(is_asked_for) {
             return false;
         }
         if page.channels.len() == asked.limit {

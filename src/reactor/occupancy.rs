@@ -49,6 +49,10 @@ impl<S: Socket> Reactor<S> {
         if id == DEFAULT {
             return;
         }
+        if channel.notices_of().is_some() {
+            self.close_notices(id);
+            return;
+        }
         // One that a subscriber has opened does not know what is on its way to it, before the first of that comes.
         let logged = (!self.channels.is_unused(id)).then(|| channel.log().next_offset());
         if self.shared.vacate(&channel.name, channel.epoch, logged) == Vacated::Gone {
@@ -87,8 +91,13 @@ impl<S: Socket> Reactor<S> {
     /// Lets a channel forget what was published there, and begin another life. False: not now, as something is on its
     /// way to subscribers.
     pub(super) fn begin_anew(&mut self, id: ChannelId) -> bool {
+        !self.has_pending() && self.begin_anew_in_turn(id)
+    }
+
+    /// The same for a command, which comes in its order.
+    pub(super) fn begin_anew_in_turn(&mut self, id: ChannelId) -> bool {
         let next = self.channels.get(id).log().next_offset();
-        if self.has_pending() || !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
+        if !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
             return false;
         }
         if self.channels.try_get(id).is_none() {
@@ -117,6 +126,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn remove_channel(&mut self, id: ChannelId) {
+        self.attendances.remove(id);
         self.channels.remove(id, self.now.mono_us, self.shared.keep_deliveries());
     }
 }

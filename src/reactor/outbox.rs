@@ -137,6 +137,20 @@ impl Outbox {
         given_up
     }
 
+    /// Takes out the frames that come behind something else: what they say may build on stretches that are given up.
+    pub fn give_up_later_frames(&mut self) {
+        let mut at = 0;
+        self.items.retain(|item| {
+            at += 1;
+            let Item::Frames { bytes, written } = item else { return true };
+            if at > 1 {
+                self.frames_left -= bytes.len() - written;
+                self.frames_held -= bytes.capacity();
+            }
+            at == 1
+        });
+    }
+
     /// Notes that so many bytes of the first item's frames are written. True: that was all of them, and they are gone.
     pub fn frames_written(&mut self, n: usize) -> bool {
         let Some(Item::Frames { bytes, written }) = self.items.front_mut() else { return true };
@@ -227,6 +241,23 @@ mod tests {
         outbox.close = true;
         assert!(outbox.frames_written(5) && !outbox.is_empty());
         assert_eq!((outbox.frames_left, outbox.frames_held), (0, 0));
+    }
+
+    #[test]
+    fn what_builds_on_lost_stretches_goes_with_them() {
+        for midway in [false, true] {
+            let mut outbox = Outbox::default();
+            if midway {
+                outbox.put_first(stretch(5, 10, true));
+            }
+            outbox.push_frames(b"one");
+            outbox.push_stretch(stretch(10, 30, false));
+            outbox.push_frames(b"three");
+            outbox.give_up_later_frames();
+            assert_eq!(outbox.give_up_stretches(), [stretch(10, 30, false)]);
+            assert_eq!((outbox.len(), outbox.first_frames()), (1, if midway { &b""[..] } else { b"one" }));
+            assert_eq!((outbox.frames_left, outbox.frames_held), recount(&outbox));
+        }
     }
 
     #[test]

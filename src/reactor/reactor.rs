@@ -4,18 +4,20 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::auth::Verifier;
+use crate::auth::{Revoked, Verifier};
 use crate::config::Config;
 use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
-use crate::protocol::response::{Refusal, Response};
+use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
+use super::attendance::Attendances;
+use super::backend::Backend;
 use super::connections::Connections;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
@@ -24,11 +26,11 @@ use super::rest::Saving;
 use super::senders::Senders;
 use super::shared::{Command, Shared};
 use super::shares::Shares;
-use super::slot::{Phase, Slot};
+use super::slot::{Phase, Slot, Undecided};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
-use super::waiting::Waiting;
+use super::waiting::Told;
 use super::wire::Wire;
 use super::work::{RECEIPT, Work};
 
@@ -95,7 +97,9 @@ pub struct Reactor<S: Socket> {
     pub(super) handler: Box<dyn Handler>,
     /// Checks clients' tokens; None: they are not looked at.
     pub(super) verifier: Option<Verifier>,
+    pub(super) revoked: Revoked,
     pub(super) published_keys: PublishedKeys,
+    pub(super) backend: Option<Box<dyn Backend>>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -107,6 +111,7 @@ pub struct Reactor<S: Socket> {
     pub(super) channels: Channels,
     /// Compresses publications; one for all channels.
     pub(super) encoder: Encoder,
+    pub(super) attendances: Attendances,
     pub(super) walk: WalkState,
     pub(super) inbox: InboxState,
     pub(super) pool: Pool,
@@ -131,6 +136,8 @@ pub(super) struct Scratch {
     pub said: Vec<u8>,
     /// The positions that a stream of several channels is told behind publications.
     pub positions: Vec<u8>,
+    /// For whom the handshake at hand has to wait.
+    pub undecided: Undecided,
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
@@ -149,8 +156,8 @@ pub(super) struct InboxState {
     pub senders: Senders,
     /// Steps that callbacks have asked for behind a command that waits, with its number.
     pub steps: VecDeque<(u64, Command)>,
-    /// Answers of the admin API that commands have led to.
-    pub answers: VecDeque<(Waiting, Response)>,
+    /// Answers that commands have led to.
+    pub answers: VecDeque<Told>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
 }
@@ -172,6 +179,8 @@ pub(super) struct Exit {
     pub handover: Option<super::drain::Handover>,
     /// Nothing is written into `state_file` (any more).
     pub leaves_state: bool,
+    /// The state that is being written while the server goes on.
+    pub snapshot: Option<super::snapshot::Snapshot>,
 }
 
 /// The encoder of the forms, as the configuration wants it.
@@ -193,7 +202,9 @@ impl<S: Socket> Reactor<S> {
             shared,
             handler,
             verifier: None,
+            revoked: Revoked::default(),
             published_keys: PublishedKeys::default(),
+            backend: None,
             journal,
             metrics: Metrics::default(),
             now,
@@ -203,6 +214,7 @@ impl<S: Socket> Reactor<S> {
             wire: Wire { tls: Tls::new(config.backlog_bytes_max), backlog_bytes: 0 },
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
+            attendances: Attendances::default(),
             walk: WalkState::default(),
             inbox: InboxState::default(),
             pool: Pool::new(config.assembly_bytes_max),
@@ -350,6 +362,7 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_part();
         self.work.begin_commands();
         self.carry_out_commands();
+        self.tell_untold();
         self.flush_slice();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);

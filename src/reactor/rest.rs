@@ -33,9 +33,9 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Whether it is a publication of this channel, in this form.
-    pub fn is_of(&self, id: ChannelId, form: Form) -> bool {
-        (self.channel, self.form) == (id, form)
+    /// Whether it is a publication of this channel, in this life of it and in this form.
+    pub fn is_of(&self, channel: (ChannelId, u64), form: Form) -> bool {
+        ((self.channel, self.epoch), self.form) == (channel, form)
     }
 
     /// The bytes from one connection's place on.

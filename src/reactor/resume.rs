@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{LogLevel, SlowConsumer};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
-use crate::push::{ChannelId, DEFAULT, Keep, Passage, Ring};
+use crate::push::{Channel, ChannelId, DEFAULT, Keep, Passage, Ring};
 
 use super::connections::Gone;
 use super::flush::{Counts, Extent, Offered, offer, set_blocked, set_full};
@@ -294,10 +294,16 @@ impl<S: Socket> Reactor<S> {
             self.cut_off(index, stretch.channel);
             return false;
         }
+        if self.channels.try_get(stretch.channel).is_some_and(|channel| channel.notices_of().is_some()) {
+            self.in_outbox(index, Outbox::drop_first);
+            self.end_stretch(index, stretch, Passage::Skipped);
+            return self.tell_instead(index, stretch.channel);
+        }
         let keeps_newest =
             self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
         // Nobody knows any more where it began, so one that is told of its gaps can't be told of this one.
-        let is_silent = self.connections.slots[index].transport.tells_gaps();
+        let is_silent = self.connections.slots[index].transport.tells_gaps()
+            && !self.channels.try_get(stretch.channel).is_some_and(Channel::conflates);
         if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest || is_silent {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
@@ -380,6 +386,10 @@ impl<S: Socket> Reactor<S> {
             ending.cause = CloseReason::SlowConsumer;
         }
         self.end_behind_frame(index);
+        if self.connections.slots[index].transport.tells_gaps() {
+            // A position that it is told of promises that it has everything before that.
+            self.in_outbox(index, Outbox::give_up_later_frames);
+        }
         for stretch in self.in_outbox(index, Outbox::give_up_stretches) {
             self.end_stretch(index, stretch, Passage::Gone);
         }

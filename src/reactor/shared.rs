@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
+use crate::endpoint::reads::Question;
 use crate::endpoint::{ConnId, Decision, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::protocol::close::CloseCode;
@@ -14,10 +15,12 @@ use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
+use super::backend::Vouched;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::snapshot::SnapshotNews;
 use super::user_commands::UserCommand;
 use repetitions::Repetitions;
 
@@ -88,10 +91,18 @@ pub enum Command {
     },
     /// Something for all connections of a user.
     User(Box<UserCommand>),
+    /// Answer a question of the host.
+    Ask(Box<Question>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
+    /// A backend's answer about a client whose handshake waits for it.
+    Vouched(Box<Vouched>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
+    /// Write the state, and go on.
+    SaveState,
+    /// Go on with a state that is being written.
+    Snapshot(SnapshotNews),
 }
 
 impl Command {
@@ -107,9 +118,21 @@ impl Command {
             Command::Reply { frames, .. } => frames.len(),
             Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
+            Command::Vouched(vouched) => vouched.bytes(),
+            Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
+            Command::SaveState | Command::Snapshot(_) => 0,
         };
         size_of::<Command>() + rest
+    }
+
+    /// It was not taken: whoever has asked is told so, and nobody else.
+    fn withdraw(mut self) {
+        match &mut self {
+            Command::Ask(question) => question.withdraw(),
+            Command::User(command) => command.withdraw(),
+            _ => {}
+        }
     }
 }
 
@@ -214,7 +237,12 @@ impl Shared {
     /// Puts a command that is not a publication into the inbox.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let inbox = lock(&self.inbox);
-        self.admit(&inbox, 1, command.bytes())?;
+        if let Err(refused) = self.admit(&inbox, 1, command.bytes()) {
+            // A host's function goes with it, which may use a handle when it is dropped.
+            drop(inbox);
+            command.withdraw();
+            return Err(refused);
+        }
         self.put(inbox, [command], Wake::Yes);
         Ok(())
     }
@@ -339,6 +367,13 @@ impl Shared {
     /// For the reactor: nothing more is taken.
     pub fn stop(&self) {
         lock(&self.inbox).stopped = true;
+    }
+
+    /// As [`stop`](Self::stop), and nobody will carry out what is there: those commands.
+    pub fn end(&self) -> Vec<Command> {
+        let mut inbox = lock(&self.inbox);
+        inbox.stopped = true;
+        std::mem::take(&mut inbox.commands)
     }
 
     /// The numbers as of the last turn.

@@ -94,6 +94,9 @@ impl<S: Socket> Reactor<S> {
         let put = |out: &mut Vec<u8>| {
             for (id, cursor) in self.subscriptions(slot) {
                 let channel = self.channels.get(id);
+                if channel.notices_of().is_some() {
+                    continue;
+                }
                 let position = match at_head == Some(id) {
                     true => Some(channel.head_position()),
                     false => channel.position(cursor, slot.form),

@@ -1,14 +1,15 @@
 //! Streams over plain HTTP: a request whose answer has no end. Its connection is a subscriber like any other.
 
 use crate::config::Transport as Named;
+use crate::endpoint::Kind;
 use crate::endpoint::streams::{self, EVENT_STREAM};
-use crate::endpoint::{Decision, Kind};
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
 use super::admission::{Admitted, Asking, Refused};
+use super::backend::Earlier;
 use super::connections::Gone;
 use super::http::Progress;
 use super::reactor::Reactor;
@@ -35,7 +36,7 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         index: usize,
         asked: StreamAsked<'_>,
-        decided: Option<Decision>,
+        earlier: Earlier,
     ) -> Result<Progress, Gone> {
         let StreamAsked { head, used, .. } = asked;
         if head.method == "OPTIONS" {
@@ -45,7 +46,7 @@ impl<S: Socket> Reactor<S> {
                 Err(refusal) => self.refuse_stream(index, asked, (refusal, RefuseReason::Origin)),
             });
         }
-        match self.open_stream(index, asked, decided) {
+        match self.open_stream(index, asked, earlier) {
             Ok(None) => Ok(used.map_or(Progress::Over, Progress::Undecided)),
             Ok(Some(opened)) => opened,
             Err(refused) => Ok(self.refuse_stream(index, asked, refused)),
@@ -75,7 +76,7 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         index: usize,
         asked: StreamAsked<'_>,
-        decided: Option<Decision>,
+        earlier: Earlier,
     ) -> Result<Option<Result<Progress, Gone>>, Refused> {
         let StreamAsked { head, used, named } = asked;
         let origin = streams::check(head).map_err(|refusal| {
@@ -86,10 +87,10 @@ impl<S: Socket> Reactor<S> {
             Asking { head, origin, kind: Kind::Push, parameters: named.request().query, resumes: true };
         let answer = streams::head(head, EVENT_STREAM, streams::cross_origin(origin, &self.config.origins));
         if head.method == "HEAD" {
-            self.check_asking(index, &asking)?;
+            self.check_asking(index, &asking, None)?;
             return Ok(Some(Ok(self.respond_head_of_stream(index, head, &answer, used))));
         }
-        let Some(mut admitted) = self.let_in(index, &asking, decided)? else { return Ok(None) };
+        let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
         let format = match admitted.format.take().as_deref() {
             Some("json") => EventFormat::Json,
             _ => EventFormat::Raw,

@@ -1,9 +1,12 @@
 //! Clients' tokens: whether a handshake needs one, and what is in it.
 
-use crate::auth::{Claims, Rights, TokenError, Verifier, bearer};
-use crate::config::TokenAuth;
+use std::fmt::Display;
+
+use crate::auth::{Claims, RevokedFull, Rights, TokenError, Verifier, bearer};
+use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::query::Query;
 use crate::endpoint::{Accept, Kind};
+use crate::limits::REVOKED_USERS_MAX;
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
@@ -18,6 +21,9 @@ use super::work::{SECRET, SIGNATURE, TOKEN};
 const ASKED_FOR: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
 /// The same where there was one (RFC 6750 section 3.1).
 const REFUSED: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")];
+
+/// Users taken off the list of the revoked with each tick of the sweep.
+const FORGOTTEN_AT_ONCE: usize = 1_000;
 
 impl<S: Socket> Reactor<S> {
     /// Sets what tokens are checked with from now on, where `auth` asks for it.
@@ -34,8 +40,7 @@ impl<S: Socket> Reactor<S> {
         if self.config.auth == TokenAuth::None {
             return Ok(None);
         }
-        let found = bearer::find(head, self.config.auth_cookie.as_deref(), query.text("token"));
-        let Some(token) = found.map_err(|refusal| (refusal, RefuseReason::BadRequest))? else {
+        let Some(token) = self.find_token(head, query)? else {
             return if self.config.auth == TokenAuth::Required { Err(missing()) } else { Ok(None) };
         };
         match self.claims(token) {
@@ -45,6 +50,16 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// The token that a client shows.
+    pub(super) fn find_token<'a>(
+        &self,
+        head: &Head<'a>,
+        query: &'a Query<'_>,
+    ) -> Result<Option<&'a str>, Refused> {
+        let found = bearer::find(head, self.config.auth_cookie.as_deref(), query.text("token"));
+        found.map_err(|refusal| (refusal, RefuseReason::BadRequest))
+    }
+
     /// The claims of a token; its check is work of the connection at hand.
     pub(super) fn claims(&mut self, token: &str) -> Result<Claims, TokenError> {
         // There is one wherever `auth` is set; without one no key is known.
@@ -52,7 +67,39 @@ impl<S: Socket> Reactor<S> {
         let verdict = verifier.check(token, self.now.unix_us / 1_000_000);
         let tries = verdict.secrets as u64 * SECRET + verdict.signatures as u64 * SIGNATURE;
         self.work.charge(WorkKind::Tokens, TOKEN + tries);
-        verdict.outcome
+        let claims = verdict.outcome?;
+        if self.revoked.concerns(&claims) { Err(TokenError::Revoked) } else { Ok(claims) }
+    }
+
+    /// Refuses the tokens from now on that a user has by now.
+    pub(super) fn revoke(&mut self, user: &str) -> Result<(), Refusal> {
+        let refused = if self.config.auth == TokenAuth::None {
+            Err(Refusal::fixed(
+                409,
+                "there are no tokens to revoke: this server looks at none (auth is none)",
+            ))
+        } else {
+            self.revoked.add(user, self.now.unix_us / 1_000_000).map_err(|RevokedFull| {
+                let text = format!(
+                    "the tokens of {REVOKED_USERS_MAX} users are revoked, which is the most; with auth_lifetime_max_s \
+                     those that have expired since then would make room"
+                );
+                Refusal::new(503, text)
+            })
+        };
+        match &refused {
+            Ok(()) => self.journal.event(self.now, LogLevel::Info, "revoked", &[("user", &user)]),
+            Err(Refusal { reason, .. }) => {
+                let fields: [(&str, &dyn Display); 2] = [("user", &user), ("problem", reason)];
+                self.journal.event(self.now, LogLevel::Warn, "not_revoked", &fields);
+            }
+        }
+        refused
+    }
+
+    /// Takes users off the list whose tokens have expired since they were revoked.
+    pub(super) fn forget_revoked(&mut self) {
+        self.revoked.forget(self.now.unix_us / 1_000_000, self.config.auth_lifetime_max_s, FORGOTTEN_AT_ONCE);
     }
 
     /// The decision completed by a client's token: its user where nobody has said otherwise, and its channels

@@ -86,6 +86,23 @@ impl Transport {
         }
     }
 
+    /// Whether a subscriber is told who comes to its channels and goes.
+    pub(super) fn takes_notices(self) -> bool {
+        match self {
+            Transport::WebSocket | Transport::Sse(_) => false,
+            Transport::V1 => true,
+        }
+    }
+
+    /// Whether a connection is told how it has come to stand in its channels. Behind the handshake of a WebSocket there
+    /// is nothing that could say it.
+    pub(super) fn tells_entries(self) -> bool {
+        match self {
+            Transport::WebSocket => false,
+            Transport::V1 | Transport::Sse(_) => true,
+        }
+    }
+
     /// The form in which its publications are made, if they are not compressed; for a stream, of one channel alone.
     pub(super) fn form(self) -> Form {
         match self {

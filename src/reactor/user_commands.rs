@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::endpoint::ConnId;
-use crate::endpoint::users::{Target, UserAction, UserConnection, UserOutcome, UserRequest};
+use crate::endpoint::reads::Answer;
+use crate::endpoint::users::{Target, Tokens, UserAction, UserConnection, UserOutcome, UserRequest};
+use crate::endpoint::{ConnId, UserPage};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
@@ -16,15 +17,15 @@ use super::shared::Command;
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
-use super::waiting::Waiting;
+use super::waiting::{Asker, Told};
 use super::work::{CALL, NAME, SLOT};
 
 /// Something to be done for a user, and how far it has come.
 #[derive(Debug)]
 pub struct UserCommand {
     request: UserRequest,
-    /// The request that is answered when it is done.
-    waiting: Option<Waiting>,
+    /// The one who is answered when it is done.
+    asker: Asker<UserPage>,
     progress: Progress,
     outcome: UserOutcome,
 }
@@ -42,7 +43,20 @@ enum Progress {
 impl UserCommand {
     /// One that nobody waits for.
     pub fn new(request: UserRequest) -> UserCommand {
-        UserCommand { request, waiting: None, progress: Progress::Asked, outcome: UserOutcome::default() }
+        let (progress, outcome) = (Progress::Asked, UserOutcome::default());
+        UserCommand { request, asker: Asker::Nobody, progress, outcome }
+    }
+
+    /// One that the host waits for.
+    pub fn asked_by_host(request: UserRequest, answer: Answer<UserPage>) -> UserCommand {
+        UserCommand { asker: Asker::Host(answer), ..UserCommand::new(request) }
+    }
+
+    /// It was never asked for.
+    pub(super) fn withdraw(&mut self) {
+        if let Asker::Host(answer) = &mut self.asker {
+            answer.withdraw();
+        }
     }
 
     /// Its bytes in the inbox, beside the command's own.
@@ -61,7 +75,7 @@ impl<S: Socket> Reactor<S> {
         goes_on: bool,
     ) -> Result<(), PushError> {
         let mut command = UserCommand::new(request);
-        command.waiting = Some(self.begin_waiting(index, head, goes_on));
+        command.asker = Asker::Connection(self.begin_waiting(index, head, goes_on));
         let asked = self.shared.command(Command::User(Box::new(command)));
         if asked.is_err() {
             self.end_waiting(index);
@@ -72,12 +86,21 @@ impl<S: Socket> Reactor<S> {
     /// Does what a user's connections are wanted for, as far as the turn goes. False: the rest is for the next one.
     pub(super) fn carry_out_for_user(&mut self, command: &mut UserCommand) -> bool {
         let before = self.work.total();
-        let UserCommand { request, waiting, progress, outcome } = command;
+        let UserCommand { request, asker, progress, outcome } = command;
         let is_over = |reactor: &Self| reactor.work.is_command_over(before);
         if matches!(progress, Progress::Asked) {
             *progress = Progress::Walking(BTreeSet::new());
             match &request.target {
-                Target::User(user) => self.connections.users.begin_walk(user),
+                Target::User(user) => {
+                    // A client that connects while the walk goes on is refused already.
+                    match self.revoke_for(user, &request.action) {
+                        Ok(()) => self.connections.users.begin_walk(user),
+                        Err(problem) => {
+                            outcome.problem = Some(problem);
+                            *progress = Progress::Writing(BTreeSet::new());
+                        }
+                    }
+                }
                 Target::Connection(conn) => {
                     if let Some(index) = self.find_open(*conn) {
                         self.do_for_user(index, &request.action, outcome, &mut BTreeSet::new());
@@ -110,10 +133,25 @@ impl<S: Socket> Reactor<S> {
             page.remove(&index);
             self.describe_for_user(index as usize, name, outcome);
         }
-        if let Some(waiting) = waiting.take() {
-            self.inbox.answers.push_back((waiting, request.answer(outcome)));
+        match std::mem::replace(asker, Asker::Nobody) {
+            Asker::Nobody => {}
+            Asker::Connection(waiting) => {
+                self.inbox.answers.push_back(Told::Connection(waiting, request.answer(outcome)));
+            }
+            Asker::Host(answer) => {
+                let connections = std::mem::take(&mut outcome.page);
+                self.tell(answer, Ok(UserPage { connections, next: outcome.next }));
+            }
         }
         true
+    }
+
+    /// Refuses the tokens that the user has by now, if that was asked for.
+    fn revoke_for(&mut self, user: &str, action: &UserAction) -> Result<(), Refusal> {
+        match action {
+            UserAction::Disconnect { tokens: Tokens::Revoked, .. } => self.revoke(user),
+            _ => Ok(()),
+        }
     }
 
     /// Does it with one connection.
@@ -135,7 +173,7 @@ impl<S: Socket> Reactor<S> {
                     Err(_) => {}
                 }
             }
-            UserAction::Disconnect { code, reason } => {
+            UserAction::Disconnect { code, reason, .. } => {
                 self.work.charge(WorkKind::Commands, CALL);
                 outcome.connections += 1;
                 self.close_in_order(index, *code, reason, CloseReason::Admin);
@@ -173,8 +211,10 @@ impl<S: Socket> Reactor<S> {
         let slot = self.connections.slots.get(index).filter(|slot| slot.user() == user);
         outcome.next = outcome.next.map(|_| ConnId::new(index as u32, slot.map_or(1, |slot| slot.serial)));
         let Some(slot) = slot.filter(|slot| slot.phase == Phase::Open) else { return };
-        let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id).name.to_string());
-        let described = UserConnection { id: slot.id(index).to_string(), channels: channels.collect() };
+        let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id));
+        let channels = channels.filter(|channel| channel.notices_of().is_none());
+        let channels = channels.map(|channel| channel.name.to_string());
+        let described = UserConnection { id: slot.id(index), channels: channels.collect() };
         self.work.charge(WorkKind::Commands, CALL + described.channels.len() as u64 * NAME);
         outcome.page.push(described);
     }

@@ -1,6 +1,7 @@
-//! Requests on the admin listener whose answer takes more than a turn, or comes behind what was asked for before.
-//! The connection that has asked is not read meanwhile.
+//! Requests whose answer takes more than a turn, or comes behind what was asked for before: on the admin listener,
+//! where the connection that has asked is not read meanwhile, and by the host.
 
+use crate::endpoint::reads::Answer;
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
 use crate::protocol::response::Response;
@@ -19,6 +20,25 @@ pub struct Waiting {
     is_head: bool,
     /// Whether there may be further requests behind it.
     goes_on: bool,
+}
+
+/// The one who waits for what comes of a request.
+#[derive(Debug)]
+pub enum Asker<T> {
+    /// Nobody does.
+    Nobody,
+    /// A connection of the admin API.
+    Connection(Waiting),
+    /// The host.
+    Host(Answer<T>),
+}
+
+/// An answer that is found and not yet given.
+pub enum Told {
+    /// To a connection of the admin API.
+    Connection(Waiting, Response),
+    /// To the host: calls its function.
+    Host(Box<dyn FnOnce() + Send>),
 }
 
 impl<S: Socket> Reactor<S> {
@@ -43,10 +63,17 @@ impl<S: Socket> Reactor<S> {
     /// another connection is answered.
     pub(super) fn give_answers(&mut self) {
         while !self.work.is_part_used()
-            && let Some((waiting, response)) = self.inbox.answers.pop_front()
+            && let Some(told) = self.inbox.answers.pop_front()
         {
             self.work.charge(WorkKind::Listing, CALL);
-            self.answer_waiting(waiting, &response);
+            match told {
+                Told::Connection(waiting, response) => self.answer_waiting(waiting, &response),
+                Told::Host(call) => {
+                    self.shared.own.begin();
+                    call();
+                    self.shared.own.end();
+                }
+            }
         }
         if !self.inbox.answers.is_empty() {
             self.work.cut(WorkKind::Listing);

@@ -1,6 +1,6 @@
 //! Users, through a handle.
 
-use crate::endpoint::users::{UserAction, UserRequest};
+use crate::endpoint::users::{Tokens, UserAction, UserRequest};
 use crate::protocol::close::CloseCode;
 use crate::push::{Message, Publication, PushError, PushOptions, Since};
 use crate::reactor::Command;
@@ -31,7 +31,19 @@ impl Handle {
 
     /// Closes all connections that a user has then.
     pub fn disconnect_user(&self, user: &str, code: CloseCode, reason: &str) -> Result<(), PushError> {
-        self.for_user(user, UserAction::Disconnect { code, reason: reason.to_owned() })
+        self.close_user(user, code, reason, Tokens::Kept)
+    }
+
+    /// As [`disconnect_user`](Self::disconnect_user), and refuses the user's tokens that were issued before then
+    /// (`iat`), or don't say when: to clients that connect, and to those of `wspush.v1` that show one later. The log
+    /// says `not_revoked`, and nothing is done, where tokens are not looked at ([`auth`](crate::Config::auth)), or
+    /// 100,000 users are revoked already.
+    pub fn revoke_user(&self, user: &str, code: CloseCode, reason: &str) -> Result<(), PushError> {
+        self.close_user(user, code, reason, Tokens::Revoked)
+    }
+
+    fn close_user(&self, user: &str, code: CloseCode, reason: &str, tokens: Tokens) -> Result<(), PushError> {
+        self.for_user(user, UserAction::Disconnect { code, reason: reason.to_owned(), tokens })
     }
 
     /// Lets all connections that a user has then receive a channel from then on; not those to come.

@@ -261,6 +261,52 @@ fn a_user_is_all_of_its_connections() {
 }
 
 #[test]
+fn what_was_published_can_be_asked_for() {
+    let ends = under_each_tool("reads.c", |_, port| {
+        let _anns = [Client::open(port, "/ws?as=ann"), Client::open(port, "/ws?as=ann")];
+        let mut bob = Client::open(port, "/ws?as=bob");
+        bob.say(&["go"]);
+        assert_eq!(rest(&mut bob), (vec!["asked".to_owned()], 4000));
+    });
+    assert!(ends.iter().all(|end| end == "all is answered\n"), "{ends:?}");
+}
+
+#[test]
+fn a_token_is_shown_and_taken_back() {
+    use wspush::auth::{Claims, Rights, Rules, issue};
+
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let claims = |user: Option<&str>, info: Option<&str>| Claims {
+        user: user.map(str::to_owned),
+        rights: Rights { info: info.map(Into::into), ..Rights::default() },
+        ..Claims::default()
+    };
+    let token = |claims, issued_s| {
+        let token = issue("a_secret_of_more_than_32_bytes_0123456", &claims, &Rules::default(), issued_s);
+        format!("/ws?token={}", token.unwrap())
+    };
+    let ann = token(claims(Some("ann"), Some("{\"name\": \"Ann\"}")), now);
+    for source in ["tokens.c", "tokens.cpp"] {
+        let ends = under_each_tool(source, |host, port| {
+            let mut client = Client::open(port, &ann);
+            let told = format!(
+                "ann|{{\"name\": \"Ann\"}}|{{\"sub\":\"ann\",\"iat\":{now},\"info\":{{\"name\": \"Ann\"}}}}"
+            );
+            assert_eq!(client.text(), told);
+            let nobody = token(claims(None, None), now);
+            assert_eq!(Client::open(port, &nobody).text(), format!("-|-|{{\"iat\":{now}}}"));
+            assert_eq!(Client::open(port, "/ws").text(), "-|-|-");
+            host.command("revoke");
+            assert_eq!(rest(&mut client), (vec![], 4001));
+            assert_eq!(Client::refusal(port, &ann).0, 401);
+        });
+        for end in ends {
+            assert_eq!(end, "ended\n");
+        }
+    }
+}
+
+#[test]
 fn a_session_that_an_exception_has_ended_is_not_shown_again() {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let ends = under_each_tool("order.cpp", |_, port| {

@@ -48,9 +48,17 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_config *" | "wspush_config *" => vec!["w->config", "NULL"],
         "const wspush_connect *" | "wspush_connect *" => vec!["w->connect", "NULL"],
         "wspush_session *" => vec!["w->session", "NULL"],
+        "const wspush_answer *" => vec!["w->answer", "NULL"],
+        "wspush_on_answer" => vec!["on_answer", "NULL"],
+        "void *" => vec!["NULL"],
+        "const wspush_str *" => vec!["w->names", "NULL"],
+        "const wspush_terms *" => vec!["NULL", "&w->terms", "sized(w, 8)"],
+        "const wspush_history_query *" => vec!["NULL", "&w->query", "sized(w, SIZE_MAX)"],
         "const wspush_callbacks *" => vec!["NULL", "w->callbacks", "w->callbacks_empty"],
         "const char *" | "const void *" => vec!["w->text", "NULL", "w->not_utf8", "w->setting"],
-        "size_t" if name == "index" => vec!["0", "1", "SIZE_MAX"],
+        "size_t" if name.ends_with("index") => vec!["0", "1", "SIZE_MAX"],
+        "size_t" if name.ends_with("count") => vec!["2", "0", "1", "SIZE_MAX"],
+        "uint32_t" => vec!["0", "1", "1000", "UINT32_MAX"],
         "size_t" => vec!["1", "0", "SIZE_MAX", "8", "sizeof w->text"],
         "int32_t" if name == "timeout_ms" => vec!["0"],
         "int32_t" if name == "kind" => vec!["WSPUSH_TEXT", "WSPUSH_BINARY", "0", "INT32_MIN"],
@@ -67,6 +75,9 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "wspush_delivery *" => {
             vec!["sized(w, sizeof(wspush_delivery))", "NULL", "sized(w, 8)", "sized(w, SIZE_MAX)"]
         }
+        "wspush_channel_info *" => vec!["sized(w, sizeof(wspush_channel_info))", "NULL", "sized(w, 8)"],
+        "wspush_publication *" => vec!["sized(w, sizeof(wspush_publication))", "NULL", "sized(w, 8)"],
+        "wspush_conflict *" => vec!["sized(w, sizeof(wspush_conflict))", "NULL", "sized(w, 8)"],
         "wspush_server **" | "wspush_config **" | "wspush_str *" | "uint16_t *" | "int32_t *"
         | "uint64_t *" => {
             vec!["plain(w)", "NULL"]

@@ -45,10 +45,24 @@ pub fn config(dice: &mut Dice) -> Config {
         outbox_bytes_max: dice.pick(&[100, 3_000, 64 << 10]),
         channel_rule: rules(dice),
         slow_consumer: if close { SlowConsumer::Close } else { SlowConsumer::Skip },
+        commands_per_second_max: dice.pick(&[3, 1_000]),
         inbox_commands_max: dice.pick(&[4, 65_536, 65_536]),
         flush_slice: dice.pick(&[1, 2, 3, 4_096]),
-        ..Config::default()
+        ..with_tokens()
     }
+}
+
+/// A server that takes the clients' tokens, if it can.
+fn with_tokens() -> Config {
+    #[cfg(feature = "auth")]
+    let tokens = Config {
+        auth: wspush::config::TokenAuth::Optional,
+        auth_secret: vec![super::v1_chaos::SECRET.to_owned()],
+        ..Config::default()
+    };
+    #[cfg(not(feature = "auth"))]
+    let tokens = Config::default();
+    tokens
 }
 
 /// Rules for some of the channels, or none.
@@ -110,16 +124,14 @@ impl World {
             _ => Reader::Fast,
         };
         let down_max = self.dice.pick(&[130, 300, 1_000, 5_000, 1 << 20]);
-        let role = [
-            Role::Push,
-            Role::Push,
-            Role::Push,
-            Role::Push,
-            Role::Echo,
-            Role::Chat,
-            Role::Garbage,
-            Role::Http,
-        ][self.dice.below(8)];
+        let role = match self.dice.below(11) {
+            0..=3 => Role::Push,
+            4..=6 => Role::V1,
+            7 => Role::Echo,
+            8 => Role::Chat,
+            9 => Role::Garbage,
+            _ => Role::Http,
+        };
         let listener = if role == Role::Http && self.dice.one_in(2) {
             ListenerRole::Admin
         } else {
@@ -127,6 +139,7 @@ impl World {
         };
         let n = self.connect(role, listener, reader, down_max);
         let since = CHANNELS[..3].iter().map(|channel| self.since(channel)).collect::<Vec<_>>();
+        let v1_target = if role == Role::V1 { self.v1_target(n) } else { String::new() };
         let dice = &mut self.dice;
         let client = &mut self.clients[n];
         client.mute = dice.one_in(10);
@@ -157,6 +170,7 @@ impl World {
                 }
                 client.shake_hands(&target);
             }
+            Role::V1 => client.shake_hands(&v1_target),
             Role::Echo => client.shake_hands(dice.pick(&["/echo", "/echo/?refusals=close"])),
             Role::Chat => client.shake_hands(dice.pick(&["/chat", "/chat", "/chat?refusals=close&x=1"])),
             Role::Garbage => garbage(dice, client),
@@ -218,11 +232,14 @@ impl World {
 
     fn client_speaks(&mut self) {
         let Some(n) = self.any_client(Client::can_send) else { return };
+        if self.clients[n].v1.is_some() {
+            self.v1_speaks(n);
+        }
         let (client, dice) = (&mut self.clients[n], &mut self.dice);
         let max = self.config.message_bytes_max;
         match client.role {
             Role::Http => requests(dice, client),
-            Role::Garbage | Role::Raw => {}
+            Role::Garbage | Role::Raw | Role::V1 => {}
             Role::Echo | Role::Chat => {
                 for _ in 0..if dice.one_in(5) { 20 } else { 1 } {
                     let len = if dice.one_in(8) { dice.below(max.min(20_000) + 1) } else { dice.below(200) };
@@ -248,7 +265,8 @@ impl World {
     }
 
     fn conn(&mut self) -> Option<(usize, ConnId)> {
-        let n = self.any_client(|client| client.conn.is_some() && client.role == Role::Push)?;
+        let n =
+            self.any_client(|client| client.conn.is_some() && matches!(client.role, Role::Push | Role::V1))?;
         self.clients[n].conn.map(|conn| (n, conn))
     }
 
@@ -270,6 +288,9 @@ impl World {
         let Some((n, conn)) = self.conn() else { return };
         let channel = self.dice.pick(&CHANNELS[..3]).to_owned();
         let logged = self.count(&channel);
+        if self.clients[n].v1.is_some() {
+            return self.command_v1(conn, channel);
+        }
         match self.dice.below(20) {
             0..=9 => {
                 let (since, low) = self.since_number(n, &channel, logged);

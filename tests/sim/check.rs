@@ -40,6 +40,7 @@ impl World {
     }
 
     fn check_receipts(&self) {
+        let in_envelopes = self.check_places();
         for (channel, receipts) in &self.published {
             for (at, receipt) in receipts.iter().enumerate() {
                 let Some(d) = self.shared.delivery(receipt.id) else { continue };
@@ -48,6 +49,8 @@ impl World {
                 let heard =
                     |c: &&Client| c.heard.get(channel).is_some_and(|h| h.binary_search(&(at + 1)).is_ok());
                 let heard = self.clients.iter().filter(heard).count() as u32;
+                let place = (channel.clone(), receipt.epoch, receipt.offset);
+                let heard = heard + in_envelopes.get(&place).copied().unwrap_or_default();
                 assert!(heard <= d.written, "{channel} {}: {heard} have heard it: {d:?}", at + 1);
             }
         }
@@ -62,6 +65,8 @@ impl World {
             let own = check_order(&who, channel, heard, &client.spans[channel]);
             gaps += if self.may_jump(n, channel) { 0 } else { own };
         }
+        let told = client.v1.as_ref().map_or(0, |v1| v1.counts.gaps);
+        gaps += told as usize;
         assert!(gaps == 0 || self.may_skip(n), "{who}: {gaps} gaps: {:?} {:?}", client.heard, client.spans);
         self.check_handshake(n, &who);
         let client = &self.clients[n];
@@ -109,6 +114,7 @@ impl World {
         assert_eq!(client.requests.len(), 0, "{who}: responses missing");
         assert_eq!(client.directs_heard, client.directs_sent, "{who}: messages missing");
         self.check_has_newest(n, who);
+        self.check_v1_complete(n, who);
     }
 
     /// It has heard the newest publication of every channel that it is in.
@@ -118,13 +124,23 @@ impl World {
         let halved = self.audit.logs_halved > 0;
         for (channel, spans) in &client.spans {
             let is_too_old = self.rule(channel).ttl_ms.is_some() && self.may_skip(n);
-            let skipped = halved && (self.may_skip(n) || self.may_jump(n, channel)) || is_too_old;
+            // One that skips goes on with the newest, which may be a client's.
+            let is_newest = self.is_newest(channel);
+            let skipped = !is_newest && (self.may_skip(n) || self.may_jump(n, channel));
+            let skipped = skipped || halved && (self.may_skip(n) || self.may_jump(n, channel)) || is_too_old;
             let Some(span) = spans.last().filter(|span| span.left.is_none()) else { continue };
             let (count, heard) = (self.count(channel), client.heard.get(channel).and_then(|h| h.last()));
             if count > span.high && !skipped {
                 assert_eq!(heard, Some(&count), "{who}: {channel} is not complete, {spans:?}");
             }
         }
+    }
+
+    /// Whether the newest publication of a channel is the publishers' newest.
+    fn is_newest(&self, channel: &str) -> bool {
+        let newest = self.published[channel].last().map(|receipt| (receipt.epoch, receipt.offset + 1));
+        let next = self.audit.channels.iter().find(|(name, ..)| name == channel);
+        next.is_none_or(|(_, epoch, next)| newest == Some((*epoch, *next)))
     }
 
     /// A stream that has ended has ended in an orderly way, or there is a reason.
@@ -147,7 +163,7 @@ impl World {
             return;
         }
         match client.role {
-            Role::Push | Role::Echo | Role::Chat if client.status == 101 => {
+            Role::Push | Role::V1 | Role::Echo | Role::Chat if client.status == 101 => {
                 // One that was closing when there was no room left counts as what it was closing for.
                 let no_room = client.close_sent && self.config.backlog_bytes_max < 1 << 20;
                 let told =
@@ -238,7 +254,7 @@ impl World {
         let wire = client.wire.borrow();
         let present = !client.gone && !client.close_sent && !wire.up_ended && !wire.closed && !wire.reset;
         let reads = client.reader != Reader::Never && !client.mute;
-        client.role == Role::Push && client.stage == Stage::Open && present && reads
+        matches!(client.role, Role::Push | Role::V1) && client.stage == Stage::Open && present && reads
     }
 
     /// Who was there to hear it was told that the server goes away, behind everything published before.
@@ -248,7 +264,10 @@ impl World {
         let client = &self.clients[n];
         let who = format!("client {n} ({:?} {:?})", client.stage, client.reader);
         match client.close_code {
-            Some(1001) => self.check_has_newest(n, &who),
+            Some(1001) => {
+                self.check_has_newest(n, &who);
+                self.check_v1_reached(n, &who);
+            }
             // Closed for another reason on the way there.
             Some(_) => {}
             None => {

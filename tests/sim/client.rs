@@ -12,6 +12,7 @@ use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
 use super::tls_client::TlsClient;
+use super::v1::V1;
 use super::wire::{self, CLOSE, PONG, masked};
 
 /// The purpose of a client.
@@ -19,6 +20,8 @@ use super::wire::{self, CLOSE, PONG, masked};
 pub enum Role {
     /// A subscriber that also talks to the handler.
     Push,
+    /// A subscriber that speaks `wspush.v1`.
+    V1,
     Echo,
     Chat,
     /// Sends what is no request, or no end of one.
@@ -87,6 +90,8 @@ pub struct Client {
     /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
+    /// The knowledge of one that speaks `wspush.v1`.
+    pub v1: Option<Box<V1>>,
     /// Speaks TLS.
     pub tls: Option<Box<TlsClient>>,
     /// Cut the connection, or closed its side in the middle of something.
@@ -143,6 +148,7 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
+            v1: None,
             tls: None,
             gone: false,
             close_sent: false,
@@ -169,9 +175,14 @@ impl Client {
 
     /// Queues the opening handshake.
     pub fn shake_hands(&mut self, target: &str) {
-        let offer = ("Sec-WebSocket-Extensions", self.offer);
-        let fields = if self.offer.is_empty() { &[][..] } else { &[offer] };
-        self.outgoing.extend(wire::upgrade(target, "sim", fields));
+        let mut fields = Vec::new();
+        if !self.offer.is_empty() {
+            fields.push(("Sec-WebSocket-Extensions", self.offer));
+        }
+        if self.role == Role::V1 {
+            fields.push(("Sec-WebSocket-Protocol", "wspush.v1"));
+        }
+        self.outgoing.extend(wire::upgrade(target, "sim", &fields));
     }
 
     /// Whether it can still say something.
@@ -267,8 +278,10 @@ impl Client {
                     self.response(&response);
                 } else if response.status == 101 {
                     self.window_bits = response.window_bits;
-                    if self.role == Role::Push {
-                        self.positions = response.positions;
+                    match &mut self.v1 {
+                        Some(v1) => v1.promised = response.positions.into(),
+                        None if self.role == Role::Push => self.positions = response.positions,
+                        None => {}
                     }
                     let asked = deflate::OFFERS.iter().find(|(offer, _)| *offer == self.offer);
                     let may = asked.map_or(0, |(_, bits)| *bits);
@@ -309,7 +322,7 @@ impl Client {
 
     fn frame(&mut self, frame: Frame) {
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
-        self.deflated += usize::from(frame.deflated && text.starts_with("P|"));
+        self.deflated += usize::from(frame.deflated && is_publication(&text));
         assert!(self.deflated == 0 || self.window_bits == 15, "a publication deflated for a small window");
         match (frame.opcode, self.role) {
             (9, _) if self.mute || self.close_sent => {}
@@ -329,6 +342,7 @@ impl Client {
                 );
             }
             (_, Role::Push) => self.message(&text),
+            (_, Role::V1) => self.v1_message(&text),
             _ => {}
         }
     }
@@ -349,7 +363,7 @@ impl Client {
         }
     }
 
-    fn message(&mut self, text: &str) {
+    pub(super) fn message(&mut self, text: &str) {
         let fields: Vec<&str> = text.splitn(4, '|').collect();
         match fields[..] {
             ["P", channel, number, pad] => {
@@ -360,6 +374,8 @@ impl Client {
                 heard.push(number);
                 self.transcript.push(Heard::Publication(channel.to_owned(), number));
             }
+            // Another client has published it.
+            ["Q", ..] if self.role == Role::Push => {}
             ["R", number] => {
                 self.answered += 1;
                 assert_eq!(number, self.answered.to_string(), "an answer is missing");
@@ -378,6 +394,11 @@ impl Client {
             _ => panic!("an unexpected message: {text:?}"),
         }
     }
+}
+
+/// Whether a message is a publication, and no answer or message to one.
+fn is_publication(text: &str) -> bool {
+    ["P|", "Q|", "{\"channel\""].iter().any(|begin| text.starts_with(begin))
 }
 
 /// The text that fills publication `number` up to its size.

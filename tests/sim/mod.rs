@@ -17,6 +17,8 @@ pub mod tls_client;
 #[cfg(not(feature = "tls"))]
 #[path = "tls_disabled.rs"]
 pub mod tls_client;
+pub mod v1;
+pub mod v1_chaos;
 #[path = "../wire.rs"]
 pub mod wire;
 pub mod world;
@@ -36,6 +38,8 @@ pub struct Tally {
     pub goodbyes_unread: u64,
     /// Clients that came back for what they had missed.
     pub comebacks: comeback::Comebacks,
+    /// The same for clients of `wspush.v1`.
+    pub v1: v1::Counts,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -46,6 +50,7 @@ impl std::ops::AddAssign for Tally {
         self.goodbyes_unread += other.goodbyes_unread;
         self.comebacks.recovered += other.comebacks.recovered;
         self.comebacks.missed += other.comebacks.missed;
+        self.v1 += other.v1;
     }
 }
 
@@ -80,6 +85,7 @@ pub fn run(mut dice: Dice, steps: usize) -> Tally {
         slow_cut: counters.slow_cut,
         goodbyes_unread: counters.goodbyes_unread,
         comebacks: world.comebacks,
+        v1: world.v1_counts(),
     }
 }
 

@@ -63,6 +63,10 @@ pub struct World {
     pub turn: Turn,
     pub draining: bool,
     pub comebacks: Comebacks,
+    /// The next offset of every channel and epoch, as of the last turn in which it was there.
+    pub heads: BTreeMap<(String, u64), u64>,
+    /// How many publications clients have asked for.
+    pub v1_published: usize,
     seen: Arc<Mutex<Seen>>,
     alive: HashSet<ConnId>,
     waiting: Vec<usize>,
@@ -115,6 +119,8 @@ impl World {
             turn: Turn { busy: false, due_ms: None, finished: false },
             draining: false,
             comebacks: Comebacks::default(),
+            heads: BTreeMap::new(),
+            v1_published: 0,
             seen,
             alive: HashSet::new(),
             waiting: Vec::new(),
@@ -258,6 +264,8 @@ impl World {
             assert!(code == 1005 || code == 1006 || wspush::CloseCode(code).is_valid_on_wire(), "{code}");
         }
         for (name, epoch, next) in &self.audit.channels {
+            // 0: nothing was ever logged.
+            self.heads.insert((name.clone(), *epoch), (*next).max(1));
             let Some(receipts) = self.published.get(name) else { continue };
             let logged = receipts.partition_point(|r| (r.epoch, r.offset) < (*epoch, *next));
             let before = self.logged.insert(name.clone(), logged).unwrap_or(0);

@@ -107,8 +107,7 @@ fn new(args: Vec<OsString>) -> Result<String, ExitCode> {
         None => Some(VALID),
     };
     wanted.claims.rights.expires_s = valid.map(|time| now_s().saturating_add(time.as_secs()));
-    let rules = Rules { audience: config.auth_audience.clone(), issuer: config.auth_issuer.clone() };
-    let made = auth::issue(secret, &wanted.claims, &rules, now_s());
+    let made = auth::issue(secret, &wanted.claims, &Rules::of(&config), now_s());
     made.map(|token| token + "\n").map_err(|error| fail(&error, EXIT_USAGE))
 }
 
@@ -132,7 +131,7 @@ fn check(args: Vec<OsString>) -> Result<String, ExitCode> {
 
 /// The meaning of a token, a line for each thing that it says.
 fn shown(claims: &Claims) -> String {
-    let Claims { user, channels, rights: Rights { expires_s, allow, publish, info } } = claims;
+    let Claims { user, channels, rights: Rights { expires_s, allow, publish, info }, .. } = claims;
     let mut text = match expires_s {
         Some(expires_s) => {
             let when = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(*expires_s));

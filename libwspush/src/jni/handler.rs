@@ -187,9 +187,15 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(1_024);
     let subject = connect.client_subject().unwrap_or_default();
     let conn = connect.id().0.to_string();
-    for part in [&conn, connect.path(), head.query(), &peer, &subject, &status, &reason, &channels] {
+    let claims = connect.claims();
+    // None of them is empty where there is one.
+    let user = claims.and_then(|claims| claims.user.as_deref()).unwrap_or_default();
+    let info = claims.and_then(|claims| claims.rights.info.as_deref()).unwrap_or_default();
+    let json = claims.map_or("", |claims| &claims.json);
+    for part in [&conn, connect.path(), head.query(), &peer, &subject, &status, &reason, user, info, json] {
         packed::put(&mut out, part.as_bytes());
     }
+    packed::put(&mut out, channels.as_bytes());
     for channel in &connect.channels {
         packed::put(&mut out, channel.as_bytes());
     }

@@ -33,7 +33,7 @@ pub extern "system" fn Java_io_wspush_Native_publishUser<'l>(
     })
 }
 
-/// `void disconnectUser(long server, byte[] user, int code, byte[] reason)`
+/// `void disconnectUser(long server, byte[] user, int code, byte[] reason, boolean revoke)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_disconnectUser<'l>(
     env: EnvUnowned<'l>,
@@ -42,12 +42,16 @@ pub extern "system" fn Java_io_wspush_Native_disconnectUser<'l>(
     user: JByteArray<'l>,
     code: jint,
     reason: JByteArray<'l>,
+    revoke: jboolean,
 ) {
     fenced(env, |env| {
         let user = String::from_utf8(read_array(env, &user)?);
         let user = user.map_err(|_| NativeError::Argument("a user's name that is not UTF-8"))?;
         let (code, reason) = close_of(env, code, &reason)?;
-        registry::with(server, |entry| Ok(entry.handle.disconnect_user(&user, code, &reason)?))
+        registry::with(server, |entry| match revoke {
+            true => Ok(entry.handle.revoke_user(&user, code, &reason)?),
+            false => Ok(entry.handle.disconnect_user(&user, code, &reason)?),
+        })
     })
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Page, Stats};
 use crate::endpoint::users::UserOutcome;
-use crate::endpoint::{ChannelInfo, Published, Receipt, Taken};
+use crate::endpoint::{ChannelInfo, ChannelPresence, Published, Receipt, Taken};
 use crate::protocol::head;
 use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
 use crate::push::{PublishTerms, PushError, PushOptions};
@@ -62,6 +62,9 @@ impl Control for Fake {
         assert!((1..=1_000).contains(&asked.limit));
         Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
     }
+    fn presence(&self, name: &str) -> Option<Option<ChannelPresence>> {
+        (name != "404").then(|| (name != "none").then(ChannelPresence::default))
+    }
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
         self.0.push(format!("forget {name}"));
         (name != "busy").then_some(self.channel(name)).ok_or(PushError::InboxFull).transpose()
@@ -95,7 +98,8 @@ impl Control for Fake {
 
 fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     let mut host = Fake::default();
     let response = match answer(&head, body, Ok(()), &mut host) {
         Answer::Now(response) => response,
@@ -167,7 +171,8 @@ fn a_batch_is_answered_line_by_line() {
 fn the_answer_says_what_was_taken_as_a_form() {
     let form = "POST /push HTTP/1.1\r\nHost: localhost\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\n\r\n";
-    let (head, _) = head::parse(form.as_bytes(), 8192).unwrap().unwrap();
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(form.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
         let Answer::Now(response) = answer(&head, body, Ok(()), &mut Fake::default()) else {
             panic!("a list")
@@ -315,11 +320,17 @@ fn channels_are_named_in_the_path() {
         ("GET /channels/a+b", "{\"channel\":\"a+b\","),
         ("GET /channels/a/history?since=last:3&limit=1000&reverse=yes", "{\"channel\":\"a\","),
         ("GET /channels/a/b/history/", "{\"channel\":\"a/b\","),
+        ("GET /channels/a/b/presence", "{\"channel\":\"\",\"epoch\":0,\"offset\":0,\"count\":0}"),
         ("GET /channels?prefix=a.&after=0&limit=9", "{\"channels\":[],\"next\":null}"),
     ] {
         let (status, answer, _) = ask(line, b"");
         assert!(status == 200 && answer.starts_with(expected), "{line}: {answer}");
     }
+    assert_eq!([404, 404], ["404", "none"].map(|name| ask(&format!("GET /channels/{name}/presence"), b"").0));
+    assert_eq!(
+        (ask("POST /channels/a/presence", b"").0, ask("GET /channels/a/presence?limit=1", b"").0),
+        (405, 400)
+    );
     assert_eq!((ask("GET /channels/404", b"").0, ask("GET /channels/404/history", b"").0), (404, 404));
     for line in ["GET /channels/a%20b", "GET /channels/%ff", "GET /channels/a*", "GET /channels/a//history/"]
     {

@@ -70,3 +70,14 @@ fn who_leaves_counts_as_gone_and_who_falls_off_as_skipped() {
     assert_eq!((d.recipients, d.gone, d.skipped, d.lagging), (2, 1, 1, 0));
     assert_eq!(channel.ledger.delivery(3).unwrap().lagging, 1);
 }
+
+#[test]
+fn a_form_that_nobody_takes_any_more_holds_what_its_next_subscriber_expects() {
+    let mut channel = channel(8);
+    let cursor = channel.enter_at_head(Form::EnvelopeDeflated);
+    let wanted = |channel: &Channel| Form::LAZY.map(|form| channel.wants(form));
+    assert_eq!(wanted(&channel), [false, true, true, false, false, false, false, false]);
+    channel.depart(cursor, Form::EnvelopeDeflated);
+    // Not compressed, but in envelopes.
+    assert_eq!(wanted(&channel), [false, true, false, false, false, false, false, false]);
+}

@@ -16,6 +16,9 @@ public final class ConnectRequest {
     private final String clientSubject;
     private final int refusedStatus;
     private final String refusedReason;
+    private final String user;
+    private final String info;
+    private final String claims;
     private final List<String> channels;
     private final List<String> fields;
 
@@ -27,8 +30,11 @@ public final class ConnectRequest {
         clientSubject = parts.get(4);
         refusedStatus = Integer.parseInt(parts.get(5));
         refusedReason = parts.get(6);
-        int fieldsFrom = 8 + Integer.parseInt(parts.get(7));
-        channels = Collections.unmodifiableList(parts.subList(8, fieldsFrom));
+        user = parts.get(7);
+        info = parts.get(8);
+        claims = parts.get(9);
+        int fieldsFrom = 11 + Integer.parseInt(parts.get(10));
+        channels = Collections.unmodifiableList(parts.subList(11, fieldsFrom));
         fields = parts.subList(fieldsFrom, parts.size());
     }
 
@@ -100,6 +106,35 @@ public final class ConnectRequest {
      */
     public String clientSubject() {
         return clientSubject.isEmpty() ? null : clientSubject;
+    }
+
+    /**
+     * Whom the token names that the client has shown, where the setting {@code auth} is set. The token was checked. It
+     * is the session's user unless the decision names another.
+     *
+     * @return the user; null if it has shown none, or one that names nobody
+     */
+    public String user() {
+        return user.isEmpty() ? null : user;
+    }
+
+    /**
+     * What the token says others may be shown of its user ({@code info}).
+     *
+     * @return any JSON, as it stands in the token; null if there is none
+     */
+    public String info() {
+        return info.isEmpty() ? null : info;
+    }
+
+    /**
+     * Everything that the token says: {@code sub}, {@code exp}, {@code channels}, and whatever else its issuer has put
+     * there.
+     *
+     * @return a JSON object; null if the client has shown no token, or tokens are not looked at ({@code auth})
+     */
+    public String claims() {
+        return claims.isEmpty() ? null : claims;
     }
 
     /**

@@ -50,13 +50,15 @@ final class Native {
     static native void publishUser(
             long server, byte[] user, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
-    static native void disconnectUser(long server, byte[] user, int code, byte[] reason);
+    static native void disconnectUser(long server, byte[] user, int code, byte[] reason, boolean revoke);
 
     static native void subscribeUser(long server, byte[] user, byte[] channel, boolean on);
 
     static native void subscribeSince(long server, long conn, byte[] channel, byte[] since);
 
     static native void drain(long server);
+
+    static native void saveState(long server);
 
     static native byte[] stats(long server);
 

@@ -89,7 +89,19 @@ public final class WsPushUser {
      * @param reason for the clients; of more than 123 bytes the rest is cut off
      */
     public void disconnect(int code, String reason) {
-        Native.disconnectUser(server, bytes, code, reason.getBytes(UTF_8));
+        Native.disconnectUser(server, bytes, code, reason.getBytes(UTF_8), false);
+    }
+
+    /**
+     * Closes each of the user's connections, and refuses the tokens that the user has got by then (those whose {@code
+     * iat} is not later). Where tokens are not looked at ({@code auth}), or 100,000 users are revoked already, nothing
+     * is done and the log says {@code not_revoked}.
+     *
+     * @param code the close code, as for {@link #disconnect}
+     * @param reason for the clients; of more than 123 bytes the rest is cut off
+     */
+    public void revoke(int code, String reason) {
+        Native.disconnectUser(server, bytes, code, reason.getBytes(UTF_8), true);
     }
 
     /**

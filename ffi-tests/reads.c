@@ -1,0 +1,236 @@
+/* Publishing on terms, and what a host can ask about: by polling on one thread, and on the server's own. */
+#include <pthread.h>
+
+#include "host.h"
+
+struct asked {
+  int answers;
+  wspush_status status;
+  uint64_t epoch, offset, first, subscribers, offsets[8], missed_from, missed_to, next, conns[8];
+  size_t channels, publications, connections;
+  char name[160], payloads[8][32], receives[64];
+  int kinds[8];
+};
+
+static const wspush_answer *stale;
+
+/* Takes down all that there is in an answer. */
+static void note(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
+  struct asked *a = user_data;
+  int answers = a->answers;
+  memset(a, 0, sizeof *a);
+  a->answers = answers + 1;
+  a->status = status;
+  HOLDS((answer != NULL) == (status == WSPUSH_OK));
+  GIVES(WSPUSH_EWRONGTHREAD, wspush_server_stop(server, 0));
+  if (!answer) return;
+  stale = answer;
+  wspush_channel_info info;
+  info.struct_size = sizeof info;
+  while (wspush_answer_channel(answer, a->channels, &info) == WSPUSH_OK) {
+    HOLDS(info.name.length < sizeof a->name && info.struct_size == sizeof info);
+    memcpy(a->name, info.name.data, info.name.length);
+    a->name[info.name.length] = 0;
+    a->epoch = info.epoch, a->offset = info.offset, a->first = info.first, a->subscribers = info.subscribers;
+    a->channels++;
+  }
+  wspush_publication publication;
+  publication.struct_size = sizeof publication;
+  while (wspush_answer_publication(answer, a->publications, &publication) == WSPUSH_OK) {
+    size_t n = a->publications++;
+    HOLDS(n < 8 && publication.length < 32 && publication.time_ms > 1000000000000);
+    memcpy(a->payloads[n], publication.data, publication.length);
+    a->offsets[n] = publication.offset, a->kinds[n] = (int)publication.kind;
+  }
+  while (wspush_answer_connection(answer, a->connections, &a->conns[a->connections]) == WSPUSH_OK) {
+    wspush_str text;
+    for (size_t n = 0; wspush_answer_connection_channel(answer, a->connections, n, &text) == WSPUSH_OK; n++)
+      snprintf(a->receives, sizeof a->receives, "%.*s", (int)text.length, text.data);
+    a->connections++;
+  }
+  if (wspush_answer_missed(answer, &a->missed_from, &a->missed_to) < 0) HOLDS(a->missed_to == 0);
+  if (wspush_answer_next(answer, &a->next) < 0) HOLDS(a->next == 0);
+}
+
+/* Polls until there is one more answer. */
+static void answered(wspush_server *server, struct asked *a) {
+  int before = a->answers;
+  while (a->answers == before) MUST(wspush_server_poll(server, 1000));
+  HOLDS(a->answers == before + 1);
+  wspush_channel_info info;
+  info.struct_size = sizeof info;
+  if (a->status == WSPUSH_OK) GIVES(WSPUSH_EWRONGTHREAD, wspush_answer_channel(stale, 0, &info));
+}
+
+#define ASK(call) (MUST(call), answered(server, &a))
+
+static const char binary[3] = {0, (char)0xff, 1};
+
+static void publish_on_terms(wspush_server *server) {
+  wspush_str channels[3] = {{"a", 1}, {"broadcast", 9}, {"b", 1}};
+  struct {
+    wspush_receipt receipt;
+    uint64_t newer; /* a host that was built for a newer library */
+  } receipts[3];
+  wspush_terms terms;
+  wspush_conflict conflict;
+  memset(&terms, 0, sizeof terms);
+  memset(receipts, 0xaa, sizeof receipts);
+  terms.struct_size = sizeof terms;
+  conflict.struct_size = sizeof conflict;
+  receipts[0].receipt.struct_size = sizeof receipts[0];
+  terms.idempotency_key = "order-17", terms.idempotency_key_length = 8;
+  MUST(wspush_publish_to(server, channels, 3, WSPUSH_TEXT, "one", 3, &terms, &receipts[0].receipt));
+  for (int n = 0; n < 3; n++)
+    HOLDS(receipts[n].receipt.offset == 1 && receipts[n].receipt.id == (uint64_t)n + 1 &&
+          receipts[n].newer == UINT64_C(0xaaaaaaaaaaaaaaaa));
+  MUST(wspush_broadcast(server, WSPUSH_TEXT, "between", 7, NULL));
+  GIVES(WSPUSH_DUPLICATE, wspush_publish_to(server, channels, 3, WSPUSH_TEXT, "one", 3, &terms, &receipts[0].receipt));
+  HOLDS(receipts[2].receipt.id == 3);
+  GIVES(WSPUSH_EREUSED, wspush_publish_to(server, channels, 3, WSPUSH_TEXT, "two", 3, &terms, NULL));
+  HOLDS(strstr(wspush_last_error(), "order-17") == NULL);
+  GIVES(WSPUSH_ENOTFOUND, wspush_last_conflict(&conflict));
+  terms.idempotency_key = NULL, terms.has_if_offset = 1, terms.if_offset = 1;
+  GIVES(WSPUSH_ECONFLICT, wspush_publish_to(server, channels, 3, WSPUSH_TEXT, "two", 3, &terms, NULL));
+  MUST(wspush_last_conflict(&conflict));
+  HOLDS(conflict.offset == 2 && conflict.epoch == receipts[1].receipt.epoch && conflict.channel.length == 9 &&
+        memcmp(conflict.channel.data, "broadcast", 9) == 0);
+  MUST(wspush_publish_to(server, channels, 1, WSPUSH_BINARY, binary, 3, &terms, NULL));
+  terms.if_offset = 7;
+  channels[0].data = "none";
+  channels[0].length = 4;
+  GIVES(WSPUSH_ECONFLICT, wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
+  MUST(wspush_last_conflict(&conflict));
+  HOLDS(conflict.offset == 0 && conflict.epoch == 0);
+  GIVES(WSPUSH_EINVAL, wspush_publish_to(server, channels, 0, WSPUSH_TEXT, "x", 1, NULL, NULL));
+  GIVES(WSPUSH_ENOTFOUND, wspush_last_conflict(&conflict));
+  GIVES(WSPUSH_EINVAL, wspush_publish_to(server, channels, SIZE_MAX, WSPUSH_TEXT, "x", 1, NULL, NULL));
+  GIVES(WSPUSH_ENULL, wspush_publish_to(server, NULL, 1, WSPUSH_TEXT, "x", 1, NULL, NULL));
+  terms.idempotency_key = "", terms.idempotency_key_length = 0;
+  GIVES(WSPUSH_EINVAL, wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
+}
+
+static void by_polling(void) {
+  struct asked a;
+  wspush_history_query query;
+  char since[64];
+  memset(&a, 0, sizeof a);
+  memset(&query, 0, sizeof query);
+  query.struct_size = sizeof query;
+  wspush_config *config = host_config();
+  wspush_server *server = NULL;
+  MUST(wspush_config_set_int(config, WSPUSH_STR("log_publications"), 4));
+  MUST(wspush_server_new(config, NULL, &server));
+  wspush_config_free(config);
+  ASK(wspush_channel(server, "a", 1, note, &a));
+  HOLDS(a.status == WSPUSH_ENOTFOUND);
+  publish_on_terms(server);
+  ASK(wspush_channel(server, "a", 1, note, &a));
+  HOLDS(a.status == WSPUSH_OK && a.channels == 1 && strcmp(a.name, "a") == 0 && a.offset == 2 && a.first == 1);
+  ASK(wspush_history(server, "a", 1, NULL, note, &a));
+  HOLDS(a.publications == 2 && a.offsets[0] == 1 && a.kinds[0] == WSPUSH_TEXT && !strcmp(a.payloads[0], "one"));
+  HOLDS(a.kinds[1] == WSPUSH_BINARY && memcmp(a.payloads[1], binary, 3) == 0 && a.channels == 1);
+  for (int n = 3; n <= 6; n++) MUST(wspush_publish(server, "a", 1, WSPUSH_TEXT, "more", 4, NULL));
+  query.limit = 2, query.newest_first = 1;
+  ASK(wspush_history(server, "a", 1, &query, note, &a));
+  HOLDS(a.publications == 2 && a.offsets[0] == 6 && a.offsets[1] == 5 && a.missed_to == 0);
+  snprintf(since, sizeof since, "%llu.1", (unsigned long long)a.epoch);
+  query.newest_first = 0, query.since = since, query.since_length = strlen(since);
+  ASK(wspush_history(server, "a", 1, &query, note, &a));
+  HOLDS(a.publications == 2 && a.offsets[0] == 3 && a.missed_from == 2 && a.missed_to == 2 && a.first == 3);
+  ASK(wspush_channels(server, NULL, 0, 0, 2, note, &a));
+  HOLDS(a.channels == 2 && a.next != 0);
+  ASK(wspush_channels(server, NULL, 0, a.next, 2, note, &a));
+  HOLDS(a.channels == 1 && a.next == 0);
+  ASK(wspush_channels(server, "b", 1, 0, 0, note, &a));
+  HOLDS(a.channels == 2);
+  uint64_t epoch = a.epoch;
+  /* What this thread has published is out before it is forgotten. */
+  MUST(wspush_publish(server, "b", 1, WSPUSH_TEXT, "gone", 4, NULL));
+  ASK(wspush_forget_history(server, "b", 1, note, &a));
+  HOLDS(a.status == WSPUSH_OK && a.offset == 0 && a.first == 1 && a.epoch != epoch && !strcmp(a.name, "b"));
+  ASK(wspush_forget_history(server, "none", 4, note, &a));
+  HOLDS(a.status == WSPUSH_ENOTFOUND);
+  ASK(wspush_user_connections(server, "u", 1, 0, 0, note, &a));
+  HOLDS(a.status == WSPUSH_OK && a.connections == 0 && a.next == 0);
+  int before = a.answers;
+  query.since = "now", query.since_length = 3;
+  GIVES(WSPUSH_EINVAL, wspush_history(server, "a", 1, &query, note, &a));
+  GIVES(WSPUSH_ENULL, wspush_history(server, "a", 1, NULL, NULL, &a));
+  GIVES(WSPUSH_EINVAL, wspush_channels(server, NULL, 0, 0, 1001, note, &a));
+  GIVES(WSPUSH_EINVAL, wspush_user_connections(server, "", 0, 0, 0, note, &a));
+  GIVES(WSPUSH_ECHANNEL, wspush_channel(server, "", 0, note, &a));
+  /* No answer is left out, also if nobody polls any more. */
+  for (int n = 0; n < 100; n++) MUST(wspush_history(server, "a", 1, NULL, note, &a));
+  HOLDS(a.answers == before);
+  MUST(wspush_server_free(server));
+  HOLDS(a.answers == before + 100 && (a.status == WSPUSH_OK || a.status == WSPUSH_ESTOPPED));
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int is_done;
+
+/* Lets everybody in as whom the query says. */
+static void on_connect(void *user_data, wspush_server *server, wspush_connect *connect) {
+  wspush_str name;
+  (void)user_data, (void)server;
+  MUST(wspush_connect_query(connect, WSPUSH_STR("as"), &name));
+  MUST(wspush_connect_accept(connect));
+  MUST(wspush_connect_set_user(connect, name.data, name.length));
+}
+
+static void on_inboxes(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
+  struct asked *a = user_data;
+  uint64_t conn = a->conns[7];
+  note(a, server, status, answer);
+  a->conns[7] = conn;
+  HOLDS(a->connections == 2 && !strcmp(a->receives, "inbox.ann"));
+  MUST(wspush_send(server, a->conns[7], WSPUSH_TEXT, "asked", 5));
+  MUST(wspush_close(server, a->conns[7], 4000, NULL, 0));
+  pthread_mutex_lock(&lock);
+  is_done = 1;
+  pthread_cond_signal(&changed);
+  pthread_mutex_unlock(&lock);
+}
+
+/* Asks in a callback, and again in an answer. */
+static void on_paged(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
+  struct asked *a = user_data;
+  uint64_t conn = a->conns[7];
+  note(a, server, status, answer);
+  HOLDS(a->connections == 1 && a->next == a->conns[0]);
+  a->conns[7] = conn;
+  MUST(wspush_subscribe_user_since(server, WSPUSH_STR("ann"), WSPUSH_STR("inbox.ann"), WSPUSH_STR("earliest")));
+  MUST(wspush_user_connections(server, WSPUSH_STR("ann"), 0, 2, on_inboxes, a));
+}
+
+static void on_message(void *user_data, wspush_server *server, wspush_session *session, int32_t kind,
+                       const void *data, size_t length) {
+  struct asked *a = user_data;
+  (void)kind, (void)data, (void)length;
+  MUST(wspush_session_id(session, &a->conns[7]));
+  MUST(wspush_user_connections(server, WSPUSH_STR("ann"), 0, 1, on_paged, user_data));
+}
+
+int main(void) {
+  struct asked a;
+  wspush_callbacks callbacks;
+  memset(&a, 0, sizeof a);
+  memset(&callbacks, 0, sizeof callbacks);
+  by_polling();
+  callbacks.struct_size = sizeof callbacks;
+  callbacks.user_data = &a;
+  callbacks.on_connect = on_connect;
+  callbacks.on_message = on_message;
+  wspush_server *server = host_server(&callbacks);
+  MUST(wspush_server_start(server));
+  host_say_port(server);
+  pthread_mutex_lock(&lock);
+  while (!is_done) pthread_cond_wait(&changed, &lock);
+  pthread_mutex_unlock(&lock);
+  MUST(wspush_server_stop(server, 2000));
+  MUST(wspush_server_free(server));
+  puts("all is answered");
+  return 0;
+}
