@@ -462,7 +462,12 @@ fn tokens_let_in_and_their_end_ends_the_stream() {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let token = |expires_s| {
         let rights = Rights { expires_s: Some(expires_s), ..Rights::default() };
-        let claims = Claims { user: Some("ann".to_owned()), channels: vec!["hers".to_owned()], rights };
+        let claims = Claims {
+            user: Some("ann".to_owned()),
+            channels: vec!["hers".to_owned()],
+            rights,
+            ..Claims::default()
+        };
         issue(SECRET, &claims, &Rules::default(), now_s).unwrap()
     };
     let flags = ["--auth", "required", "--auth-secret", SECRET, "--auth-cookie", "session"];

@@ -102,7 +102,8 @@ pub static SSE: Request = Request {
         optional(
             LAST_EVENT_ID,
             Value::Anything,
-            "the `id` of the event that was received last, where the header `Last-Event-ID` is not sent; comes before `since`",
+            "the `id` of the event that was received last, where the header `Last-Event-ID` is not sent; comes before \
+             `since`",
         ),
         optional(LAST_EVENT_ID_CAMEL, Value::Anything, "the same, as polyfills of `EventSource` call it"),
         TOKEN,

@@ -6,7 +6,7 @@ use crate::protocol::response::{Refusal, Response};
 
 use super::origins::{Standing, standing};
 
-/// What may be asked of a stream's path.
+/// The methods that a stream's path takes.
 pub const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// The media type of Server-Sent Events.
@@ -34,8 +34,8 @@ pub fn check<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
     head.single("origin")
 }
 
-/// The fields that let a page of another origin see an answer (WHATWG Fetch section 3.3). It may show who the visitor is
-/// only where it is named: a page that is let in as anybody's is told so, and not that.
+/// The fields that let a page of another origin see an answer (WHATWG Fetch section 3.3). It may show who the visitor
+/// is only where it is named.
 pub fn cross_origin(page: Option<&str>, origins: &[String]) -> Vec<Field> {
     let mut fields = vec![("Vary", "Origin".to_owned())];
     if let Some(page) = page
@@ -69,8 +69,8 @@ pub fn preflight(page: Option<&str>, origins: &[String]) -> Result<Response, Ref
         .with("Access-Control-Max-Age", "600"))
 }
 
-/// The head of a stream, which ends with the connection: to a client of HTTP/1.0 by nothing else (RFC 9112 section 6.1).
-/// `fields` are those of [`cross_origin`].
+/// The head of a stream, which ends with the connection: to a client of HTTP/1.0 by nothing else (RFC 9112 section
+/// 6.1). `fields` are those of [`cross_origin`].
 pub fn head(asked: &Head<'_>, content_type: &'static str, fields: Vec<Field>) -> Response {
     let mut response = Response::new(200, content_type, &b""[..]);
     response.headers.push((UNCHANGED.0, UNCHANGED.1.to_owned()));

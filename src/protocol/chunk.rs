@@ -92,8 +92,8 @@ pub fn are_whole(mut bytes: &[u8]) -> bool {
     bytes.is_empty()
 }
 
-/// Where the chunk ends that byte number `at` of `said` belongs to; `at` itself where one begins. None: it can't be made
-/// out.
+/// Where the chunk ends that byte number `at` of `said` belongs to; `at` itself where one begins. None: it can't be
+/// made out.
 pub fn boundary_at(said: &[u8], at: usize) -> Option<usize> {
     let mut end = 0;
     while end < at {

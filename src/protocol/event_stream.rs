@@ -23,8 +23,8 @@ pub fn push_id(put: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends the event of a publication's payload, without an id. A text is split where the format knows an end of a line:
-/// at LF, CR and CRLF. Its reader puts one LF in place of each.
+/// Appends the event of a publication's payload, without an id. A text is split where the format knows an end of a
+/// line: at LF, CR and CRLF. Its reader puts one LF in place of each.
 pub fn push_payload(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     if opcode == Opcode::Text {
         push_text(payload, out);
@@ -70,7 +70,7 @@ pub fn push_name(name: &str, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends the event that says which publications of a channel, by the first and the last offset, a client does not get.
+/// Appends the event that says which publications of a channel a client does not get, by the first and the last offset.
 pub fn push_missed(origin: &Origin<'_>, (from, to): (u64, u64), out: &mut Vec<u8>) {
     push_name(MISSED, out);
     out.extend_from_slice(b"data: ");

@@ -1,4 +1,4 @@
-//! What makes publications' forms.
+//! The making of publications' forms.
 
 use crate::protocol::envelope::Origin;
 use crate::protocol::{Chunk, Deflater, Enveloper, Opcode};
@@ -39,7 +39,7 @@ impl Encoder {
 
     /// Makes a publication's forms that are wanted; how long they are. [`encoded`](Self::encoded) shows them.
     ///
-    /// Whoever keeps a form wants it, unless that is compressed: nothing could stand in for it.
+    /// A form that is kept has to be wanted, unless it is compressed: nothing could stand in for it.
     pub fn encode(
         &mut self,
         publication: &Publication,

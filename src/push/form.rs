@@ -1,8 +1,8 @@
 //! The forms in which subscribers take publications.
 //!
-//! A form to come is a variant here and some lines in [`Encoder::encode`](super::Encoder::encode), or for one that goes
-//! over plain HTTP in [`stream`](super::stream): whatever keeps, writes, resumes or counts publications knows forms only
-//! by their number.
+//! A form to come is a variant here and some lines in [`Encoder::encode`](super::Encoder::encode), or for one that
+//! goes over plain HTTP in [`stream`](super::stream): whatever keeps, writes, resumes or counts publications knows
+//! forms only by their number.
 
 use crate::protocol::{chunk, frame};
 
@@ -25,8 +25,8 @@ pub enum Form {
     Sse,
     /// The same with the envelope.
     SseJson,
-    /// The payload in an event without an id: for streams of any number of channels, each of which is told its positions
-    /// behind what it gets.
+    /// The payload in an event without an id: for streams of any number of channels, each of which is told its
+    /// positions behind what it gets.
     SseMany,
     /// The same with the envelope.
     SseManyJson,
@@ -82,7 +82,7 @@ impl Form {
         }
     }
 
-    /// The form that is made of the same bytes and compressed; what goes over plain HTTP is left to proxies to compress.
+    /// The form that is made of the same bytes and compressed; what goes over plain HTTP is left to proxies.
     pub const fn deflated(self) -> Form {
         match self {
             Form::Plain => Form::Deflated,

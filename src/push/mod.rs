@@ -4,8 +4,8 @@
 //! [`Log`], a bounded ring. A subscriber owns no queue, only a [`Cursor`] into the ring; what it still
 //! has to get is the bytes from there to the head. The [`Ledger`] counts, for each publication, how many
 //! have it, lag, were skipped or left, at two additions for a write whatever it carried. A subscriber may
-//! take publications in another [`Form`], deflated, in an envelope, or as plain HTTP has them; while somebody does the channel has a [`Ring`]
-//! of that form as well, under the same offsets, and each publication is encoded for it once.
+//! take publications in another [`Form`], deflated, in an envelope, or as plain HTTP has them; while somebody does the
+//! channel has a [`Ring`] of that form as well, under the same offsets, and each publication is encoded for it once.
 //!
 //! May import: protocol, config, limits, error. It knows no socket and no clock.
 

@@ -35,7 +35,7 @@ pub(super) struct Asking<'a> {
     pub resumes: bool,
 }
 
-/// What a client that may ask has said.
+/// The words of a client that may ask.
 pub(super) struct Checked<'a> {
     query: Query<'a>,
     beginnings: Beginnings,
@@ -286,7 +286,7 @@ impl<S: Socket> Reactor<S> {
     }
 }
 
-/// The id of the event that a client has received last. A browser can send the header only when it comes back by itself.
+/// The id of the event that a client has received last. A browser sends the header only when it comes back by itself.
 fn last_event_id<'q>(head: &Head<'q>, query: &'q Query<'_>) -> Option<Cow<'q, str>> {
     let header = head.header("last-event-id").map(String::from_utf8_lossy);
     let parameter = || [LAST_EVENT_ID, LAST_EVENT_ID_CAMEL].into_iter().find_map(|name| query.text(name));

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::metrics::{CloseReason, Metrics};
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, OtherRings, Passage, Ring};
 
+use super::apart::{APART, PLAIN, SEVERAL, asked_of};
 use super::connections::{Census, Connections};
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
@@ -273,23 +274,6 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
-/// Everybody takes the plain form: nobody is asked for it.
-const PLAIN: u8 = 0;
-/// There are several forms.
-const SEVERAL: u8 = 1;
-/// And there may be some who need more than the bytes of their form.
-const APART: u8 = 2;
-
-/// What a walk through a channel has to ask each subscriber. The walk is compiled for each of them, so that nobody pays
-/// for what others take.
-fn asked_of(channel: &Channel) -> u8 {
-    match channel {
-        channel if !channel.has_other_forms() => PLAIN,
-        channel if Form::STREAMED.into_iter().any(|form| channel.ring(form).is_some()) => APART,
-        _ => SEVERAL,
-    }
-}
-
 /// The stretches before the head in the forms beside the plain one. Nobody reads one that is not kept.
 fn before_heads<'l>(plain: &'l Ring, others: &'l OtherRings) -> [Stretch<'l>; Form::LAZY.len()] {
     Form::LAZY.map(|form| Stretch::before_head(&others.get(form).unwrap_or(plain).log))
@@ -430,31 +414,6 @@ impl<S: Socket> Reactor<S> {
         }
         plain_stretch.count(&mut counts);
         stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
-    }
-
-    /// Offers those what is there who need more than the bytes of their form. Nothing is published meanwhile.
-    #[inline]
-    fn serve_apart(&mut self, id: ChannelId) {
-        if !self.walk.apart.is_empty() {
-            self.serve_each_apart(id);
-        }
-    }
-
-    #[cold]
-    fn serve_each_apart(&mut self, id: ChannelId) {
-        let mut apart = std::mem::take(&mut self.walk.apart);
-        for index in apart.drain(..).map(|index| index as usize) {
-            // It may have gone for the room that another one needed.
-            let Some(cursor) = self.connections.slots.get(index).and_then(|_| self.cursor(index, id)) else {
-                continue;
-            };
-            if !self.connections.slots[index].flags.any(Flags::BLOCKED) {
-                self.catch_up(index, id);
-            } else if self.is_fallen(index, id, cursor) {
-                self.fallen(index, id);
-            }
-        }
-        self.walk.apart = apart;
     }
 
     /// Deals with the subscribers that a slice has put aside.

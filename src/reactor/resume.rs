@@ -111,45 +111,14 @@ impl<S: Socket> Reactor<S> {
 
     /// The same, with these bytes behind the log's head if it is reached.
     pub(super) fn catch_up_before(&mut self, index: usize, id: ChannelId, behind: &[u8]) -> bool {
-        let is_midway = self.connections.slots[index].mid_channel() == Some(id);
-        if is_midway {
+        if self.connections.slots[index].mid_channel() == Some(id) {
             self.leave_midway(index);
         }
-        let slot = &mut self.connections.slots[index];
-        let channel = self.channels.get_mut(id);
-        // Behind the frame under way comes something else, or the newest publication.
-        let ends_with_frame =
-            slot.flags.any(Flags::OUTBOX) || is_midway && channel.rules.keep == Keep::Latest;
-        let extent = if ends_with_frame { Extent::Frame } else { Extent::Head };
-        let (behind, mut told) = if ends_with_frame { (&[][..], 0) } else { (behind, 0) };
-        let (ring, ledger, members) = channel.parts(slot.form);
-        let mut default_cursor = slot.cursor;
-        let cursor = if id == DEFAULT {
-            &mut default_cursor
-        } else {
-            let place = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
-            let Some(place) = place else { return true };
-            &mut members[place as usize].cursor
-        };
-        let wire = &mut self.wire;
-        let offered = offer(
-            |metrics, first, second| {
-                // Three pieces are two calls, which happens where the log's ring ends.
-                let third = if second.is_empty() { behind } else { second };
-                let sent = wire.write(slot, metrics, first, third);
-                let (sent, over) = sent.split_at(first.len() + second.len());
-                told = over;
-                sent
-            },
-            &ring.log,
-            &mut Counts { ledger, metrics: &mut self.metrics },
-            cursor,
-            extent,
-        );
-        slot.cursor = default_cursor;
+        let Some((offered, told)) = self.offer_log(index, id, behind) else { return true };
         if offered != Offered::Nothing {
             self.channels.touch(id);
         }
+        let slot = &mut self.connections.slots[index];
         let rest = &behind[told..];
         match offered {
             Offered::Nothing => {
@@ -188,6 +157,44 @@ impl<S: Socket> Reactor<S> {
                 false
             }
         }
+    }
+
+    /// Writes a channel's log to one subscriber with one call, and as many of the bytes that come behind it as its
+    /// socket takes. None: it doesn't receive the channel.
+    fn offer_log(&mut self, index: usize, id: ChannelId, behind: &[u8]) -> Option<(Offered, usize)> {
+        let slot = &mut self.connections.slots[index];
+        let channel = self.channels.get_mut(id);
+        let is_midway = slot.mid_channel() == Some(id);
+        // Behind the frame under way comes something else, or the newest publication.
+        let ends_with_frame =
+            slot.flags.any(Flags::OUTBOX) || is_midway && channel.rules.keep == Keep::Latest;
+        let extent = if ends_with_frame { Extent::Frame } else { Extent::Head };
+        let (mut told, behind) = if ends_with_frame { (behind.len(), &[][..]) } else { (0, behind) };
+        let (ring, ledger, members) = channel.parts(slot.form);
+        let mut default_cursor = slot.cursor;
+        let cursor = if id == DEFAULT {
+            &mut default_cursor
+        } else {
+            let place = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id))?;
+            &mut members[place as usize].cursor
+        };
+        let wire = &mut self.wire;
+        let offered = offer(
+            |metrics, first, second| {
+                // Three pieces would be two calls: where the log's ring ends the third comes later.
+                let last = if second.is_empty() { behind } else { second };
+                let sent = wire.write(slot, metrics, first, last);
+                let (sent, over) = sent.split_at(first.len() + second.len());
+                told += over;
+                sent
+            },
+            &ring.log,
+            &mut Counts { ledger, metrics: &mut self.metrics },
+            cursor,
+            extent,
+        );
+        slot.cursor = default_cursor;
+        Some((offered, told))
     }
 
     /// Writes what waits, in its order. False: stop here, the socket is full or the connection gone.

@@ -24,7 +24,7 @@ const RETRY_MS: u64 = 3_000;
 /// Those who are told to come back later do so within this time, each at its own.
 const LATER_MS: u64 = 10_000;
 
-/// What keeps a silent stream open: a comment.
+/// A comment, which keeps a silent stream open.
 pub(super) const HEARTBEAT: &[u8] = b"3\r\n:\n\n\r\n";
 
 /// The end of a stream, with the reason for people who look. Its client comes back; where everybody is told to go at
@@ -139,8 +139,8 @@ impl<S: Socket> Reactor<S> {
         self.say_rest(index, &said, 0)
     }
 
-    /// Writes a channel's log to such a stream, and behind it where it stands then. False: stop here, the socket is full
-    /// or the connection gone.
+    /// Writes a channel's log to such a stream, and behind it where it stands then. False: stop here, the socket is
+    /// full or the connection gone.
     pub(super) fn catch_up_and_tell(&mut self, index: usize, id: ChannelId) -> bool {
         let mut positions = std::mem::take(&mut self.scratch.positions);
         positions.clear();

@@ -102,8 +102,8 @@ impl<S: Socket> Reactor<S> {
         Ok(Some(begun.map(|()| used.map_or(Progress::Over, Progress::Upgraded))))
     }
 
-    /// The form depends on whether the stream has several channels, and its client must be able to say where it stands in
-    /// all of them when it comes back.
+    /// The form depends on whether the stream has several channels, and its client must be able to say where it stands
+    /// in all of them when it comes back.
     fn speak_stream(
         &mut self,
         index: usize,
@@ -129,8 +129,8 @@ impl<S: Socket> Reactor<S> {
             slot.form = slot.form.of_many();
         }
         if beats {
-            // No pong comes from whom nothing is heard: that bytes are taken is the only sign of life. Where there is no
-            // such time, as on a Unix socket, a peer can't vanish without a word either.
+            // Nothing is heard from it: that bytes are taken is the only sign of life. Where there is no such time, as
+            // on a Unix socket, a peer can't vanish without a word either.
             let _ = slot.socket.set_untaken_ms_max(u32::try_from(untaken_ms).unwrap_or(u32::MAX));
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! A client of streams over plain HTTP: it takes the chunks apart, and reads events as WHATWG HTML section 9.2.6 says or
-//! lines. Like the WebSocket it is written without a look at the server's code.
+//! A client of streams over plain HTTP: it takes the chunks apart, and reads events as WHATWG HTML section 9.2.6 says.
+//! Like the WebSocket it is written without a look at the server's code.
 
 use std::net::TcpStream;
 
@@ -15,7 +15,7 @@ pub struct Event {
     pub id: String,
 }
 
-/// What comes of a stream, in whatever pieces.
+/// A stream as it comes, in whatever pieces.
 #[derive(Debug, Default)]
 pub struct Reader {
     /// Bytes of chunks that are not taken apart.

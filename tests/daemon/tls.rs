@@ -358,7 +358,7 @@ impl TlsClient {
         Ok(self.received.len() - before)
     }
 
-    /// What has come and was not taken yet.
+    /// The bytes that have come and were not taken yet.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.received)
     }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 const ORIGIN: Origin<'_> = Origin { channel: "news", epoch: 17, offset: 42, frame_bytes_max: 1 << 20 };
 
-/// What a browser makes of a stream (section 9.2.6), written without a look at the encoder.
+/// A browser's way to read a stream (section 9.2.6), written without a look at the encoder.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Reader {
     /// Name, data and last id of each event.
