@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,7 @@ class Error : public std::runtime_error {
 public:
   explicit Error(wspush_status status)
       : std::runtime_error(std::string(wspush_strerror(status)) + ": " + wspush_last_error()), status_(status) {}
+  Error(wspush_status status, const std::string &what) : std::runtime_error(what), status_(status) {}
 
   wspush_status status() const noexcept { return status_; }
 
@@ -45,12 +47,32 @@ private:
   wspush_status status_;
 };
 
+/// The newest publication of a channel is not the one that was expected (WSPUSH_ECONFLICT): this is how it stands.
+class Conflict : public Error {
+public:
+  explicit Conflict(const wspush_conflict &at)
+      : Error(WSPUSH_ECONFLICT), channel(at.channel.data, at.channel.length), epoch(at.epoch), offset(at.offset) {}
+
+  std::string channel;
+  /// 0: there is no such channel.
+  uint64_t epoch;
+  /// 0: none yet.
+  uint64_t offset;
+};
+
 /// Throws unless `status` is a success, which it returns.
 inline wspush_status check(wspush_status status) {
+  if (status == WSPUSH_ECONFLICT) {
+    wspush_conflict conflict{};
+    conflict.struct_size = sizeof conflict;
+    if (wspush_last_conflict(&conflict) == WSPUSH_OK) throw Conflict(conflict);
+  }
   if (status < 0) throw Error(status);
   return status;
 }
 namespace detail {
+struct Host;
+
 inline std::string_view view(wspush_str text) noexcept { return {text.data, text.length}; }
 
 /// Nothing for WSPUSH_ENOTFOUND, what was found for a success.
@@ -109,10 +131,116 @@ private:
   std::unique_ptr<wspush_config, Free> config_;
 };
 
+/// The terms of a publication; without any it is a plain one.
+struct Terms {
+  /// A repetition of it within five minutes publishes nothing, and has the first receipts.
+  std::optional<std::string_view> idempotency_key{};
+  /// Only if this is the offset of each channel's newest publication (0: none yet), else `Conflict` is thrown.
+  std::optional<uint64_t> if_offset{};
+};
+/// Where a publication to several channels stands.
+struct Published {
+  /// One for each channel.
+  std::vector<wspush_receipt> receipts;
+  /// It was published before, under the same key.
+  bool duplicate;
+};
+
+/// How a channel stands.
+struct ChannelInfo {
+  std::string name;
+  uint64_t epoch = 0;
+  /// The newest publication; 0: none yet.
+  uint64_t offset = 0;
+  /// The oldest one that it has; the next one if it has none.
+  uint64_t first = 0;
+  uint64_t bytes = 0;
+  uint64_t subscribers = 0;
+};
+/// A page of channels.
+struct Channels {
+  std::vector<ChannelInfo> channels;
+  /// For the next page; 0: that was all.
+  uint64_t next = 0;
+};
+/// A publication that was.
+struct Publication {
+  uint64_t offset;
+  /// Milliseconds since 1970.
+  uint64_t time_ms;
+  int32_t kind;
+  std::string data;
+
+  Message message() const noexcept { return {kind, data}; }
+};
+/// A page of a channel's publications.
+struct History {
+  ChannelInfo channel;
+  std::vector<Publication> publications;
+  /// The first and the last one of those that were asked for and are gone.
+  std::optional<std::pair<uint64_t, uint64_t>> missed;
+};
+/// Which publications to read.
+struct HistoryQuery {
+  /// `E.O` (behind it), `earliest`, `last:N`, `time:UNIX_MS`, `latest` or `head`.
+  std::string_view since = "earliest";
+  /// 1 to 1,000.
+  uint32_t limit = 100;
+  bool newest_first = false;
+};
+/// A page of a user's connections.
+struct UserConnections {
+  struct Connection {
+    uint64_t id;
+    std::vector<std::string> channels;
+  };
+  std::vector<Connection> connections;
+  /// For the next page; 0: that was all.
+  uint64_t next = 0;
+};
+/// An answer, or why there is none: WSPUSH_ENOTFOUND (no such channel), WSPUSH_EAGAIN, WSPUSH_ESTOPPED.
+template <typename T> class Answer {
+public:
+  explicit Answer(wspush_status status) noexcept : status_(status) {}
+  explicit Answer(T value) : status_(WSPUSH_OK), value_(std::move(value)) {}
+
+  wspush_status status() const noexcept { return status_; }
+  explicit operator bool() const noexcept { return value_.has_value(); }
+  /// Throws if there is none.
+  const T &value() const {
+    if (!value_) throw Error(status_, wspush_strerror(status_));
+    return *value_;
+  }
+  const T &operator*() const { return value(); }
+  const T *operator->() const { return &value(); }
+
+private:
+  wspush_status status_;
+  std::optional<T> value_;
+};
+class Handle;
+/// Takes an answer: called once, on the server's thread, where it must not block. What it throws goes to
+/// `Callbacks::on_exception`. When the server has been destroyed in a callback it is not called any more.
+template <typename T> using OnAnswer = std::function<void(Handle, const Answer<T> &)>;
+
+/// For a thread that may wait: `take` is for the question, and `answer` has what comes of it. Never wait in a callback.
+template <typename T> struct Promise {
+  OnAnswer<T> take;
+  std::future<Answer<T>> answer;
+
+  Promise() : Promise(std::make_shared<std::promise<Answer<T>>>()) {}
+
+private:
+  explicit Promise(std::shared_ptr<std::promise<Answer<T>>> promise)
+      : take([promise](const auto &, const Answer<T> &given) { promise->set_value(given); }),
+        answer(promise->get_future()) {}
+};
+
 /// Pushes into a server, from any thread. Does not own it, and must not outlive it.
 class Handle {
 public:
-  explicit Handle(wspush_server *server = nullptr) noexcept : server_(server) {}
+  explicit Handle(wspush_server *server = nullptr, detail::Host *host = nullptr) noexcept
+      : server_(server), host_(host) {}
 
   wspush_status try_broadcast(Message m, wspush_receipt *receipt = nullptr) const noexcept {
     return wspush_broadcast(server_, m.kind, m.data.data(), m.data.size(), receipt);
@@ -137,6 +265,33 @@ public:
     check(try_publish(channel, message, &receipt));
     return receipt;
   }
+  /// To each of these channels, or, with an exception, to none.
+  Published publish_to(const std::vector<std::string_view> &channels, Message m, const Terms &terms = {}) const {
+    std::vector<wspush_str> names;
+    for (std::string_view name : channels) names.push_back({name.data(), name.size()});
+    std::vector<wspush_receipt> receipts(channels.size(), sized<wspush_receipt>());
+    wspush_terms asked = sized<wspush_terms>();
+    std::string_view key = terms.idempotency_key.value_or(std::string_view());
+    // An empty key is an error, not none.
+    if (terms.idempotency_key) asked.idempotency_key = key.data() ? key.data() : "";
+    asked.idempotency_key_length = key.size();
+    asked.has_if_offset = terms.if_offset.has_value();
+    asked.if_offset = terms.if_offset.value_or(0);
+    wspush_status status = check(wspush_publish_to(server_, names.data(), names.size(), m.kind, m.data.data(),
+                                                   m.data.size(), &asked, receipts.data()));
+    return {std::move(receipts), status == WSPUSH_DUPLICATE};
+  }
+  /// How a channel stands.
+  void channel(std::string_view name, OnAnswer<ChannelInfo> take) const;
+  /// Which channels there are whose names begin so; `after` is a page's `next`.
+  void channels(std::string_view prefix, OnAnswer<Channels> take, uint64_t after = 0, uint32_t limit = 100) const;
+  /// The publications that a channel has.
+  void history(std::string_view channel, const HistoryQuery &query, OnAnswer<History> take) const;
+  /// Lets a channel forget them: how it stands then.
+  void forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const;
+  /// Which connections a user has; `after` is a page's `next`.
+  void user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after = 0,
+                        uint32_t limit = 100) const;
   void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
   /// To all connections that a user has when its turn comes: to nobody if it is away.
   void publish_user(std::string_view user, Message message) const { check(try_publish_user(user, message)); }
@@ -150,6 +305,11 @@ public:
   /// All connections that it has when its turn comes; not those to come.
   void subscribe_user(std::string_view user, std::string_view channel) const {
     check(wspush_subscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
+  }
+  /// The same from there on, as in `subscribe`.
+  void subscribe_user(std::string_view user, std::string_view channel, std::string_view since) const {
+    check(wspush_subscribe_user_since(server_, user.data(), user.size(), channel.data(), channel.size(),
+                                      since.data(), since.size()));
   }
   void unsubscribe_user(std::string_view user, std::string_view channel) const {
     check(wspush_unsubscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
@@ -203,6 +363,7 @@ private:
     return value;
   }
   wspush_server *server_;
+  detail::Host *host_;
 };
 /// A client that asks to be let in; only inside `on_connect`.
 class Connect {
@@ -361,11 +522,22 @@ struct Host {
   explicit Host(Callbacks callbacks_) : callbacks(std::move(callbacks_)) {}
 };
 
+/// Calls a host's function, whose last resort for an exception is standard error.
+template <typename Call> void reported(Call call) noexcept {
+  try {
+    call();
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "wspush: a callback has thrown: %s\n", error.what());
+  } catch (...) {
+    std::fputs("wspush: a callback has thrown\n", stderr);
+  }
+}
+
 /// Calls a host's function, unless its server has lost its owner; no exception gets out.
 template <typename Call, typename Rescue> void guarded(Host &host, Call call, Rescue rescue) noexcept {
   std::lock_guard<std::recursive_mutex> running(host.running);
   if (host.abandoned) return rescue();
-  try {
+  reported([&] {
     try {
       call(host.callbacks);
     } catch (...) {
@@ -373,12 +545,77 @@ template <typename Call, typename Rescue> void guarded(Host &host, Call call, Re
       if (!host.callbacks.on_exception) throw;
       host.callbacks.on_exception(std::current_exception());
     }
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "wspush: a callback has thrown: %s\n", error.what());
-  } catch (...) {
-    std::fputs("wspush: a callback has thrown\n", stderr);
-  }
+  });
 }
+
+inline ChannelInfo read_channel(const wspush_answer *answer, std::size_t index = 0) {
+  wspush_channel_info info{};
+  info.struct_size = sizeof info;
+  if (wspush_answer_channel(answer, index, &info) != WSPUSH_OK) return {};
+  return {std::string(view(info.name)), info.epoch, info.offset, info.first, info.bytes, info.subscribers};
+}
+inline ChannelInfo read(const wspush_answer *answer, ChannelInfo *) { return read_channel(answer); }
+
+inline Channels read(const wspush_answer *answer, Channels *) {
+  Channels page;
+  for (std::size_t n = 0;; n++) {
+    ChannelInfo info = read_channel(answer, n);
+    if (info.name.empty()) break;
+    page.channels.push_back(std::move(info));
+  }
+  wspush_answer_next(answer, &page.next);
+  return page;
+}
+
+inline History read(const wspush_answer *answer, History *) {
+  History page{read_channel(answer), {}, std::nullopt};
+  wspush_publication past{};
+  past.struct_size = sizeof past;
+  for (std::size_t n = 0; wspush_answer_publication(answer, n, &past) == WSPUSH_OK; n++)
+    page.publications.push_back({past.offset, past.time_ms, static_cast<int32_t>(past.kind),
+                                 std::string(static_cast<const char *>(past.data), past.length)});
+  uint64_t from = 0, to = 0;
+  if (wspush_answer_missed(answer, &from, &to) == WSPUSH_OK) page.missed.emplace(from, to);
+  return page;
+}
+
+inline UserConnections read(const wspush_answer *answer, UserConnections *) {
+  UserConnections page;
+  uint64_t id = 0;
+  for (std::size_t n = 0; wspush_answer_connection(answer, n, &id) == WSPUSH_OK; n++) {
+    page.connections.push_back({id, {}});
+    wspush_str name{};
+    for (std::size_t m = 0; wspush_answer_connection_channel(answer, n, m, &name) == WSPUSH_OK; m++)
+      page.connections.back().channels.emplace_back(view(name));
+  }
+  wspush_answer_next(answer, &page.next);
+  return page;
+}
+
+/// A question that is under way.
+template <typename T> struct Question {
+  OnAnswer<T> take;
+  Host *host;
+
+  static void answered(void *data, wspush_server *server, wspush_status status,
+                       const wspush_answer *answer) noexcept {
+    std::unique_ptr<Question> question(static_cast<Question *>(data));
+    Host *host = question->host;
+    auto give = [&] {
+      Answer<T> given = answer ? Answer<T>(read(answer, static_cast<T *>(nullptr))) : Answer<T>(status);
+      question->take(Handle(server, host), given);
+    };
+    if (host) return guarded(*host, [&](Callbacks &) { give(); }, [] {});
+    reported(give);
+  }
+
+  /// Asks; `ask` gets the function and what it is called with.
+  template <typename Ask> static void put(OnAnswer<T> take, Host *host, Ask ask) {
+    std::unique_ptr<Question> question(new Question{std::move(take), host});
+    check(ask(answered, question.get()));
+    question.release();
+  }
+};
 
 inline void fail(wspush_session *s) noexcept { wspush_session_close(s, 1011, WSPUSH_STR("internal error")); }
 
@@ -390,14 +627,14 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
     c.on_connect = [](void *data, wspush_server *server, wspush_connect *connect) {
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Connect asked(connect); h.on_connect(Handle(server), asked); },
+          [&](Callbacks &h) { Connect asked(connect); h.on_connect(Handle(server, static_cast<Host *>(data)), asked); },
           [&] { wspush_connect_refuse(connect, 500, WSPUSH_STR("internal error")); });
     };
   if (host.callbacks.on_open)
     c.on_open = [](void *data, wspush_server *server, wspush_session *session) {
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Session shown(session); h.on_open(Handle(server), shown); }, [&] { fail(session); });
+          [&](Callbacks &h) { Session shown(session); h.on_open(Handle(server, static_cast<Host *>(data)), shown); }, [&] { fail(session); });
     };
   if (host.callbacks.on_message)
     c.on_message = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, const void *bytes,
@@ -405,7 +642,7 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       Message message(kind, {static_cast<const char *>(bytes), length});
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Session shown(session); h.on_message(Handle(server), shown, message); },
+          [&](Callbacks &h) { Session shown(session); h.on_message(Handle(server, static_cast<Host *>(data)), shown, message); },
           [&] { fail(session); });
     };
   if (host.callbacks.on_close)
@@ -414,7 +651,7 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       Closed closed{conn, std::nullopt, code, {reason, reason_length}};
       if (user) closed.user = std::string_view(user, user_length);
       guarded(
-          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(Handle(server), closed); }, [] {});
+          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(Handle(server, static_cast<Host *>(data)), closed); }, [] {});
     };
   if (host.callbacks.on_log)
     c.on_log = [](void *data, int32_t level, const char *line, size_t length) {
@@ -443,6 +680,40 @@ inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept 
   }
 }
 } // namespace detail
+
+inline void Handle::channel(std::string_view name, OnAnswer<ChannelInfo> take) const {
+  detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_channel(server_, name.data(), name.size(), answered, data);
+  });
+}
+inline void Handle::channels(std::string_view prefix, OnAnswer<Channels> take, uint64_t after,
+                             uint32_t limit) const {
+  detail::Question<Channels>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_channels(server_, prefix.data(), prefix.size(), after, limit, answered, data);
+  });
+}
+inline void Handle::history(std::string_view channel, const HistoryQuery &query, OnAnswer<History> take) const {
+  wspush_history_query asked = sized<wspush_history_query>();
+  asked.since = query.since.data() ? query.since.data() : "";
+  asked.since_length = query.since.size();
+  asked.limit = query.limit;
+  asked.newest_first = query.newest_first;
+  detail::Question<History>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_history(server_, channel.data(), channel.size(), &asked, answered, data);
+  });
+}
+inline void Handle::forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const {
+  detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_forget_history(server_, channel.data(), channel.size(), answered, data);
+  });
+}
+inline void Handle::user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after,
+                                     uint32_t limit) const {
+  detail::Question<UserConnections>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_user_connections(server_, user.data(), user.size(), after, limit, answered, data);
+  });
+}
+
 /// Owns a server; moves, does not copy. The destructor stops it at once, and so does an assignment to it. Both wait for
 /// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than a callback of
 /// its own that is running on another thread, and leave the rest to a thread. When they return, no callback of it will
@@ -498,7 +769,7 @@ public:
 
 private:
   Server(const Config &config, std::unique_ptr<detail::Host> host)
-      : Handle(make(config, *host)), host_(std::move(host)) {}
+      : Handle(make(config, *host), host.get()), host_(std::move(host)) {}
 
   static wspush_server *make(const Config &config, detail::Host &host) {
     wspush_callbacks c = detail::trampolines(host);
