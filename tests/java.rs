@@ -170,6 +170,11 @@ fn a_token_is_shown_and_taken_back() {
 }
 
 #[test]
+fn what_was_published_can_be_asked_for() {
+    host(&["ReadsHost"], &[]);
+}
+
+#[test]
 fn calls_after_close_are_refused() {
     host(&["UseAfterClose"], &[]);
 }
