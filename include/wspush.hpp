@@ -617,6 +617,8 @@ template <typename T> struct Question {
   }
 };
 
+/// The handle that a callback gets.
+inline Handle handle(void *data, wspush_server *server) noexcept { return Handle(server, static_cast<Host *>(data)); }
 inline void fail(wspush_session *s) noexcept { wspush_session_close(s, 1011, WSPUSH_STR("internal error")); }
 
 inline wspush_callbacks trampolines(Host &host) noexcept {
@@ -627,14 +629,14 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
     c.on_connect = [](void *data, wspush_server *server, wspush_connect *connect) {
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Connect asked(connect); h.on_connect(Handle(server, static_cast<Host *>(data)), asked); },
+          [&](Callbacks &h) { Connect asked(connect); h.on_connect(handle(data, server), asked); },
           [&] { wspush_connect_refuse(connect, 500, WSPUSH_STR("internal error")); });
     };
   if (host.callbacks.on_open)
     c.on_open = [](void *data, wspush_server *server, wspush_session *session) {
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Session shown(session); h.on_open(Handle(server, static_cast<Host *>(data)), shown); }, [&] { fail(session); });
+          [&](Callbacks &h) { Session shown(session); h.on_open(handle(data, server), shown); }, [&] { fail(session); });
     };
   if (host.callbacks.on_message)
     c.on_message = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, const void *bytes,
@@ -642,7 +644,7 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       Message message(kind, {static_cast<const char *>(bytes), length});
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Session shown(session); h.on_message(Handle(server, static_cast<Host *>(data)), shown, message); },
+          [&](Callbacks &h) { Session shown(session); h.on_message(handle(data, server), shown, message); },
           [&] { fail(session); });
     };
   if (host.callbacks.on_close)
@@ -651,7 +653,7 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       Closed closed{conn, std::nullopt, code, {reason, reason_length}};
       if (user) closed.user = std::string_view(user, user_length);
       guarded(
-          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(Handle(server, static_cast<Host *>(data)), closed); }, [] {});
+          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(handle(data, server), closed); }, [] {});
     };
   if (host.callbacks.on_log)
     c.on_log = [](void *data, int32_t level, const char *line, size_t length) {

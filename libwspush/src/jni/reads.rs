@@ -35,8 +35,8 @@ const OTHER: jint = 4;
 const NOT_PACKED: NativeError = NativeError::Argument("something that is not packed");
 
 /// `int publishTo(long server, byte[] channels, byte[] array, ByteBuffer direct, int from, int len, int kind, byte[]
-/// terms, long[] receipts)`: epoch, offset and id of each are put into `receipts`. In a conflict it is the epoch and the
-/// offset of the channel, and its index.
+/// terms, long[] receipts)`: epoch, offset and id of each are put into `receipts`. In a conflict it is the epoch and
+/// the offset of the channel, and its index.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
     env: EnvUnowned<'l>,
