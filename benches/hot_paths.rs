@@ -69,7 +69,8 @@ fn handshakes(c: &mut Criterion) {
         let mut out = Vec::new();
         b.iter(|| {
             out.clear();
-            let (head, _) = head::parse(black_box(support::REQUEST), 8_192).unwrap().unwrap();
+            let mut fields = head::Fields::new();
+            let (head, _) = head::parse(black_box(support::REQUEST), 8_192, &mut fields).unwrap().unwrap();
             let upgrade = handshake::check(&head).unwrap();
             handshake::respond(upgrade.key, None, None, |_| {}, &mut out);
         });

@@ -1,14 +1,77 @@
 //! The characters that names in protocols are made of, where settings and what peers send are held to the same ones.
+//!
+//! Every handshake asks for some twenty names and looks through some of its values, so this is written for speed: a
+//! look into a table for a character, and a word at a time for letters of either case.
+
+/// A set of characters.
+pub struct Alphabet([bool; 256]);
+
+/// RFC 9110 section 5.6.2: what needs no quoting.
+static TOKEN: Alphabet = Alphabet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
+
+impl Alphabet {
+    /// ASCII's letters and digits, and these.
+    pub const fn alphanumeric_and(others: &[u8]) -> Alphabet {
+        let (mut has, mut byte, mut i) = ([false; 256], 0, 0);
+        while byte < 128 {
+            has[byte as usize] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        while i < others.len() {
+            has[others[i] as usize] = true;
+            i += 1;
+        }
+        Alphabet(has)
+    }
+
+    /// Whether all of `bytes` are in it.
+    pub fn has_all(&self, bytes: &[u8]) -> bool {
+        bytes.iter().all(|&byte| self.0[usize::from(byte)])
+    }
+}
 
 /// Whether `bytes` are a token (RFC 9110 section 5.6.2): one or more of the characters that need no quoting.
 pub fn is_token(bytes: &[u8]) -> bool {
-    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !bytes.is_empty() && bytes.iter().all(is_tchar)
+    !bytes.is_empty() && TOKEN.has_all(bytes)
+}
+
+/// Whether both are the same but for the case of ASCII's letters, as `eq_ignore_ascii_case` has it.
+#[inline]
+pub fn is_same_name(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && are_same(a, b)
+}
+
+/// Of two that are as long as each other.
+fn are_same(a: &[u8], b: &[u8]) -> bool {
+    // The last words overlap those before them.
+    if let (Some(a_last), Some(b_last)) = (a.last_chunk::<8>(), b.last_chunk()) {
+        let same = |(a, b): (&[u8; 8], &[u8; 8])| lower(*a) == lower(*b);
+        let firsts = a.as_chunks().0.iter().zip(b.as_chunks().0);
+        return same((a_last, b_last)) && firsts.take((a.len() - 1) / 8).all(same);
+    }
+    let both_ends = |name: &[u8]| {
+        let ([a, b, c, d], [e, f, g, h]) = (*name.first_chunk()?, *name.last_chunk()?);
+        Some(lower([a, b, c, d, e, f, g, h]))
+    };
+    both_ends(a).map_or_else(|| a.eq_ignore_ascii_case(b), |ends| both_ends(b) == Some(ends))
+}
+
+/// The same with small letters.
+fn lower(bytes: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(bytes);
+    let without_top = word & (0x7f * EACH);
+    // The top bit of a byte says so; no sum is carried into the next byte.
+    let is_from_a = without_top + u64::from(0x80 - b'A') * EACH;
+    let is_behind_z = without_top + u64::from(0x7f - b'Z') * EACH;
+    let is_large = (is_from_a ^ is_behind_z) & !word & (0x80 * EACH);
+    word | is_large >> 2
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn tokens() {
@@ -17,6 +80,37 @@ mod tests {
         }
         for other in ["", "a b", "a,b", "a\r\nb", "a\"", "a/b", "a;b", "a:b", "é", "\0", "\x7f"] {
             assert!(!is_token(other.as_bytes()), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn each_character_alone_is_the_same_in_either_case_and_no_other() {
+        for a in 0..=255_u8 {
+            for b in 0..=255_u8 {
+                for len in [1, 4, 8, 11] {
+                    let (a, b) = ([a; 16], [b; 16]);
+                    let (a, b) = (&a[..len], &b[..len]);
+                    assert_eq!(is_same_name(a, b), a.eq_ignore_ascii_case(b), "{a:?} {b:?}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_the_same_as_the_standard_library_has_it(
+            a in prop::collection::vec(any::<u8>(), 0..30),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 0..4),
+            shorter in any::<bool>(),
+        ) {
+            let mut b = a.clone();
+            for (at, bit) in flips.iter().filter(|_| !a.is_empty()) {
+                b[at.index(a.len())] ^= 1 << bit;
+            }
+            b.truncate(b.len() - usize::from(shorter && !b.is_empty()));
+            prop_assert_eq!(is_same_name(&a, &b), a.eq_ignore_ascii_case(&b));
+            let (small, large) = (a.to_ascii_lowercase(), a.to_ascii_uppercase());
+            prop_assert!(is_same_name(&small, &large));
         }
     }
 }

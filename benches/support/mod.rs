@@ -83,7 +83,12 @@ impl Rig {
             let publication = Publication::new(Message::Text(message), PushOptions::default())?;
             self.shared.publish(None, publication, self.now.unix_us, Wake::Yes)?;
         }
-        while self.reactor.turn(self.now).busy {}
+        // As the event loop does it: after each turn the receipts are brought up to date.
+        let mut busy = true;
+        while busy {
+            busy = self.reactor.turn(self.now).busy;
+            self.reactor.show(self.now);
+        }
         Ok(())
     }
 

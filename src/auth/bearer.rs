@@ -41,7 +41,8 @@ mod tests {
 
     fn found(fields: &str, parameter: Option<&str>) -> Result<Option<String>, u16> {
         let request = format!("GET /ws HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let token = find(&head, Some("session"), parameter);
         token.map(|token| token.map(str::to_owned)).map_err(|refusal| refusal.status)
     }

@@ -152,7 +152,9 @@ mod tests {
     use crate::protocol::head;
 
     fn lines(body: &str) -> Result<Vec<Line>, String> {
-        let (head, _) = head::parse(b"POST /push/batch HTTP/1.1\r\nHost: x\r\n\r\n", 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) =
+            head::parse(b"POST /push/batch HTTP/1.1\r\nHost: x\r\n\r\n", 8192, &mut fields).unwrap().unwrap();
         read(&head, body.as_bytes(), &Fake::default()).map_err(|refusal| {
             assert!(matches!(refusal.status, 400 | 413), "{refusal}");
             refusal.reason.into_owned()

@@ -77,7 +77,8 @@ mod tests {
 
     fn read(query: &str) -> Result<Beginnings, String> {
         let request = format!("GET /ws?{query} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 65_536).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 65_536, &mut fields).unwrap().unwrap();
         let query = Query::read(&head, requests::WS.query, Others::Refused);
         let beginnings = query.and_then(|query| Beginnings::read(&query));
         beginnings.map_err(|refusal| {

@@ -87,7 +87,8 @@ mod tests {
 
     fn asked(target: &str, headers: &[u8], fence: &Fence<'_>) -> u16 {
         let request = [b"POST ", target.as_bytes(), b" HTTP/1.1\r\n", headers, b"\r\n"].concat();
-        let (head, _) = head::parse(&request, 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(&request, 8192, &mut fields).unwrap().unwrap();
         check(&head, fence).map_or_else(|refusal| refusal.status, |()| 200)
     }
 
@@ -176,7 +177,8 @@ mod tests {
         let status = |host: &str, origin: Option<&str>, origins: &[&str]| {
             let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
             let request = format!("POST /demo/push HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n");
-            let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+            let mut fields = head::Fields::new();
+            let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
             let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
             check_demo(&head, &origins).map_or_else(|refusal| refusal.status, |()| 200)
         };

@@ -91,7 +91,8 @@ mod tests {
 
     fn refused(asked: &Asked<'_>, origins: &[&str]) -> Option<String> {
         let request = format!("GET /ws HTTP/1.1\r\nHost: {}\r\n{}\r\n", asked.host, asked.fields);
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
         let refusal = check(head.single("origin").unwrap(), &head, &origins, &asked.facts).err()?;
         assert_eq!(refusal.status, 403);

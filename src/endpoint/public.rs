@@ -68,7 +68,8 @@ mod tests {
 
     fn status(line: &str, config: &Config) -> u16 {
         let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         match route(&head, config) {
             Route::Socket(_) => 101,
             Route::DemoInfo => 201,

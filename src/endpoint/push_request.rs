@@ -198,7 +198,8 @@ mod tests {
     /// The pushed message, or the status.
     fn pushed_with(fields: &str, body: &[u8]) -> Result<(String, bool), u16> {
         let request = format!("POST /push HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         read(&head, body).map_err(|refusal| refusal.status).map(|pushed| {
             let text = match pushed.message() {
                 Message::Text(text) => format!("text {text}"),
@@ -252,7 +253,8 @@ mod tests {
     fn a_form_has_the_one_field() {
         let refused = |body: &str| {
             let request = format!("POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n\r\n");
-            let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+            let mut fields = head::Fields::new();
+            let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
             let refusal = read(&head, body.as_bytes()).unwrap_err();
             assert_eq!(refusal.status, 400, "{body}");
             refusal.reason.into_owned()

@@ -240,7 +240,8 @@ mod tests {
 
     fn read(query: &str, known: &'static [Parameter], others: Others) -> Result<Vec<String>, String> {
         let request = format!("GET /?{query} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let (head, _) = head::parse(request.as_bytes(), 65_536).unwrap().unwrap();
+        let mut fields = head::Fields::new();
+        let (head, _) = head::parse(request.as_bytes(), 65_536, &mut fields).unwrap().unwrap();
         match Query::read(&head, known, others) {
             Ok(query) => {
                 Ok(query.values.iter().map(|(known, value)| format!("{}={value}", known.name)).collect())

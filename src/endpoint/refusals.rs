@@ -35,7 +35,8 @@ pub fn respond(upgrade: &Upgrade<'_>, refusal: &Refusal, subprotocols: &[String]
 /// The answer to what a connection has sent that gets no slot; `None`: it wants no WebSocket, or to see the status.
 pub fn unread(input: &[u8], refusal: &Refusal, config: &Config) -> Option<Vec<u8>> {
     let bytes_max = config.handshake_bytes_max;
-    let (head, _) = crate::protocol::head::parse(input, bytes_max).ok()??;
+    let mut fields = crate::protocol::head::Fields::new();
+    let (head, _) = crate::protocol::head::parse(input, bytes_max, &mut fields).ok()??;
     if !asks_for_close(&head) || !matches!(public::route(&head, config), Route::Socket(_)) {
         return None;
     }
@@ -102,7 +103,8 @@ mod tests {
     #[test]
     fn a_long_reason_is_cut() {
         let text = request("/ws", "");
-        let (head, _) = crate::protocol::head::parse(text.as_bytes(), 8192).unwrap().unwrap();
+        let mut fields = crate::protocol::head::Fields::new();
+        let (head, _) = crate::protocol::head::parse(text.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let upgrade = handshake::check(&head).unwrap();
         let mut out = Vec::new();
         respond(&upgrade, &Refusal::new(403, "x".repeat(1_000)), &[], &mut out);

@@ -222,7 +222,10 @@ mod tests {
         let fields: String =
             lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}\r\n")).collect();
         let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
-        let Ok(Some((head, _))) = head::parse(request.as_bytes(), 64 << 10) else { return Err(431) };
+        let mut fields = head::Fields::new();
+        let Ok(Some((head, _))) = head::parse(request.as_bytes(), 64 << 10, &mut fields) else {
+            return Err(431);
+        };
         negotiate(&head)
             .map(|agreement| agreement.map(Agreement::window_bits))
             .map_err(|refusal| refusal.status)

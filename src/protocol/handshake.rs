@@ -1,6 +1,6 @@
 //! The opening handshake, server side (RFC 6455 section 4.2).
 
-use crate::alphabet::is_token;
+use crate::alphabet::{Alphabet, is_token};
 
 use super::body::Framing;
 use super::extensions::{self, Agreement};
@@ -8,8 +8,7 @@ use super::head::Head;
 use super::list;
 use super::response::Refusal;
 use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD;
 
 #[cfg(test)]
 mod tests;
@@ -23,16 +22,14 @@ pub const PROTOCOLS_MAX: usize = 32;
 /// The GUID that the accept key is hashed with (RFC 6455 section 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The padded standard alphabet. Bits behind the sixteenth byte may be anything: the key is never decoded in
-/// earnest (RFC 6455 section 4.2.2), and some clients draw its characters at random.
-static BASE64: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+/// The standard alphabet of base64 (RFC 4648 section 4).
+static BASE64_ALPHABET: Alphabet = Alphabet::alphanumeric_and(b"+/");
 
 /// A valid request to become a WebSocket.
 #[derive(Debug, Clone, Copy)]
 pub struct Upgrade<'a> {
     /// `Sec-WebSocket-Key`: what [`respond`] proves to have read.
-    pub key: &'a str,
+    pub key: &'a [u8],
     /// The page that asks, if it is a browser's: see [`Origin`](super::Origin).
     pub origin: Option<&'a str>,
     /// The offered extension that can be agreed on.
@@ -101,7 +98,7 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
         let refusal = Refusal::fixed(426, "only WebSocket version 13 is spoken here");
         return Err(refusal.with_headers(ASKED_FOR));
     }
-    let key = head.single("sec-websocket-key")?.filter(|key| is_key(key));
+    let key = head.single_bytes("sec-websocket-key")?.filter(|key| is_key(key));
     let key = key.ok_or(Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;
     let origin = head.single("origin")?;
     // A proxy that looks at the last one and a host that looks at the first must not see two clients in one.
@@ -130,15 +127,21 @@ fn is_version_13(head: &Head<'_>) -> Result<bool, Refusal> {
     }
 }
 
-fn is_key(key: &str) -> bool {
-    let mut bytes = [0; 18];
-    key.len() == 24 && BASE64.decode_slice(key, &mut bytes) == Ok(16)
+/// Whether this is 16 bytes in base64. It is never decoded (RFC 6455 section 4.2.2), and some clients draw its
+/// characters at random, so the bits behind the sixteenth byte may be anything.
+fn is_key(key: &[u8]) -> bool {
+    key.len() == 24 && key.ends_with(b"==") && BASE64_ALPHABET.has_all(&key[..22])
 }
 
 /// RFC 6455 section 4.1: the elements are tokens, and all different.
 fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
+    let mut protocols = protocols(head).enumerate().peekable();
+    if protocols.peek().is_none() {
+        // As most do.
+        return Ok(());
+    }
     let mut seen = [&[][..]; PROTOCOLS_MAX];
-    for (i, protocol) in protocols(head).enumerate() {
+    for (i, protocol) in protocols {
         if !is_token(protocol) {
             return Err(Refusal::fixed(400, "malformed subprotocol"));
         }
@@ -154,12 +157,12 @@ fn check_protocols(head: &Head<'_>) -> Result<(), Refusal> {
 }
 
 /// `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2): SHA-1 of key and GUID in base64.
-pub fn accept_key(key: &str) -> [u8; 28] {
+pub fn accept_key(key: &[u8]) -> [u8; 28] {
     let mut sha1 = sha1_smol::Sha1::new();
-    sha1.update(key.as_bytes());
+    sha1.update(key);
     sha1.update(GUID);
     let mut accept = [0; 28];
-    let written = BASE64.encode_slice(sha1.digest().bytes(), &mut accept);
+    let written = BASE64_STANDARD.encode_slice(sha1.digest().bytes(), &mut accept);
     debug_assert_eq!(written, Ok(28));
     accept
 }
@@ -167,7 +170,7 @@ pub fn accept_key(key: &str) -> [u8; 28] {
 /// Appends the 101 response, with the extension if it was agreed on, and with more fields, each with a line's end in
 /// front. A protocol that is no token, and so could break out of its line, is left out.
 pub fn respond(
-    key: &str,
+    key: &[u8],
     protocol: Option<&str>,
     deflate: Option<Agreement>,
     fields: impl FnOnce(&mut Vec<u8>),

@@ -1,12 +1,15 @@
 //! Request heads (RFC 9112 sections 2, 3 and 5): `httparse` for the syntax, and what is asked of the fields.
 
 use std::fmt;
+use std::mem::MaybeUninit;
+
+use crate::alphabet::is_same_name;
 
 use super::body::Framing;
 use super::list;
 use super::response::Refusal;
 use super::target::{self, Target};
-use httparse::{EMPTY_HEADER, Error, Header, Request, Status};
+use httparse::{Error, Header, Request, Status};
 
 #[cfg(test)]
 mod tests;
@@ -24,15 +27,26 @@ pub struct Head<'a> {
     /// 0 for HTTP/1.0, 1 for HTTP/1.1.
     pub minor_version: u8,
     parts: Target<'a>,
-    headers: [Header<'a>; HEADERS_MAX],
-    count: usize,
+    headers: &'a [Header<'a>],
+}
+
+/// Room for the header fields of one request, which is kilobytes: whoever has a head parsed keeps it, so that a head is
+/// small.
+pub struct Fields<'a>([MaybeUninit<Header<'a>>; HEADERS_MAX]);
+
+impl Fields<'_> {
+    /// Room for the fields of one request.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Fields([const { MaybeUninit::uninit() }; HEADERS_MAX])
+    }
 }
 
 /// Cookies, tokens and passwords are in the fields, and in the query.
 impl fmt::Debug for Head<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next();
-        let fields: Vec<&str> = self.headers[..self.count].iter().map(|header| header.name).collect();
+        let fields: Vec<&str> = self.headers.iter().map(|header| header.name).collect();
         f.debug_struct("Head")
             .field("method", &self.method)
             .field("path", &path)
@@ -45,10 +59,14 @@ impl fmt::Debug for Head<'_> {
 ///
 /// A head over `bytes_max` bytes or with too many fields is refused with 431, complete or not, everything
 /// else that is wrong with 400. Each call starts anew.
-pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Option<(Head<'_>, usize)>, Refusal> {
-    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
-    let mut request = Request::new(&mut headers);
-    let size = match request.parse(&bytes[..bytes.len().min(bytes_max)]) {
+pub fn parse<'a>(
+    bytes: &'a [u8],
+    bytes_max: usize,
+    fields: &'a mut Fields<'a>,
+) -> Result<Option<(Head<'a>, usize)>, Refusal> {
+    let mut request = Request::new(&mut []);
+    let parsed = request.parse_with_uninit_headers(&bytes[..bytes.len().min(bytes_max)], &mut fields.0);
+    let size = match parsed {
         Ok(Status::Complete(size)) => size,
         Ok(Status::Partial) if bytes.len() < bytes_max => return Ok(None),
         Ok(Status::Partial) => return Err(Refusal::new(431, format!("request head over {bytes_max} bytes"))),
@@ -61,14 +79,12 @@ pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Option<(Head<'_>, usize)>
         }
         Err(_) => return Err(Refusal::fixed(400, "malformed request line")),
     };
-    let Request { method: Some(method), path: Some(target), version: Some(minor_version), headers: parsed } =
-        request
+    let Request { method: Some(method), path: Some(target), version: Some(minor_version), headers } = request
     else {
         return Err(Refusal::fixed(400, "malformed request line"));
     };
-    let count = parsed.len();
     let parts = Target::parse(method, target)?;
-    let head = Head { method, target, minor_version, parts, headers, count };
+    let head = Head { method, target, minor_version, parts, headers };
     head.check_host()?;
     Ok(Some((head, size)))
 }
@@ -113,29 +129,40 @@ impl<'a> Head<'a> {
     /// # Errors
     /// 400 for several of them, and for one that is not UTF-8.
     pub fn single(&self, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+        let Some(value) = self.single_bytes(name)? else { return Ok(None) };
+        let malformed = |_| Refusal::new(400, format!("malformed {name} field"));
+        std::str::from_utf8(value).map(Some).map_err(malformed)
+    }
+
+    /// The same of a value that need not be text.
+    ///
+    /// # Errors
+    /// 400 for several of them.
+    pub fn single_bytes(&self, name: &'static str) -> Result<Option<&'a [u8]>, Refusal> {
         let mut values = self.headers(name);
-        let Some(value) = values.next() else { return Ok(None) };
-        match std::str::from_utf8(value) {
-            Ok(value) if values.next().is_none() => Ok(Some(value)),
-            Ok(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
-            Err(_) => Err(Refusal::new(400, format!("malformed {name} field"))),
+        let value = values.next();
+        match values.next() {
+            None => Ok(value),
+            Some(_) => Err(Refusal::new(400, format!("more than one {name} field"))),
         }
     }
 
     /// All fields of this name, in order.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let fields = self.headers[..self.count].iter();
-        fields.filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+        let fields = self.headers.iter();
+        fields
+            .filter(move |field| is_same_name(field.name.as_bytes(), name.as_bytes()))
+            .map(|field| field.value)
     }
 
     /// All fields, names and values, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        self.headers[..self.count].iter().map(|field| (field.name, field.value))
+        self.headers.iter().map(|field| (field.name, field.value))
     }
 
     /// Whether the comma-separated list in all fields of this name has this token, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+        let is_token = |element: &[u8]| is_same_name(element, token.as_bytes());
         // Nearly everybody sends the token alone, and a list need not be taken apart to see that.
         self.headers(name).any(|line| is_token(line) || list::elements(line).any(is_token))
     }

@@ -72,17 +72,29 @@ pub fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// `00` to `99`.
+static PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut n) = ([[0; 2]; 100], 0);
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
+
 /// Appends a number.
 pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
-    loop {
+    // Each division gives two of them.
+    while number > 9 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    if number > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+        digits[at] = b'0' + number as u8;
     }
     out.extend_from_slice(&digits[at..]);
 }
@@ -116,7 +128,7 @@ mod tests {
     #[test]
     fn numbers_and_bytes() {
         let mut out = Vec::new();
-        for number in [0, 9, 10, 1_795_257_271_813_595, u64::MAX] {
+        for number in (0..1_100).chain([9_999, 10_000, 1_795_257_271_813_595, u64::MAX]) {
             out.clear();
             push_number(number, &mut out);
             assert_eq!(out, number.to_string().as_bytes());

@@ -1,6 +1,11 @@
 //! Request targets (RFC 9112 section 3.2).
 
+use crate::alphabet::Alphabet;
+
 use super::response::Refusal;
+
+/// RFC 3986 sections 3.2.2 and 3.2.3: a host, with a percent sign and brackets, and a port.
+static AUTHORITY: Alphabet = Alphabet::alphanumeric_and(b"-._~%!$&'()*+,;=:[]");
 
 /// A request target taken apart; nothing is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +49,7 @@ impl<'a> Target<'a> {
 
 /// Whether `bytes` may stand in a `Host` field (RFC 9110 section 7.2): a host and a port, no user.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+    AUTHORITY.has_all(bytes)
 }
 
 #[cfg(test)]

@@ -192,8 +192,8 @@ impl<S: Socket> Reactor<S> {
         if body.is_some() {
             return self.body_step(index, input);
         }
-        // A head is kilobytes, so it stays where it was made.
-        let parsed = head::parse(input, self.config.handshake_bytes_max);
+        let mut fields = head::Fields::new();
+        let parsed = head::parse(input, self.config.handshake_bytes_max, &mut fields);
         let bytes = match &parsed {
             Ok(Some((_, used))) => *used,
             _ => input.len().min(self.config.handshake_bytes_max),
@@ -296,7 +296,8 @@ impl<S: Socket> Reactor<S> {
             Phase::Admin => Asked::Admin(Ok(())),
             _ => Asked::Public(Route::DemoPush),
         };
-        match head::parse(&head, head.len()) {
+        let mut fields = head::Fields::new();
+        match head::parse(&head, head.len(), &mut fields) {
             Ok(Some((head, _))) => {
                 self.dispatch(index, Whole { head: &head, body: &bytes, used: Some(used) }, asked)
             }

@@ -39,7 +39,8 @@ impl<S: Socket> Reactor<S> {
         channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
     }
 
-    /// Opens a connection, of which is known what is spoken on it, and lets it stand in its channels.
+    /// Opens a connection, of which is known what is spoken on it, and lets it stand in its channels. How it has come
+    /// to stand in each, where it is told.
     pub(super) fn open(
         &mut self,
         index: usize,
@@ -67,12 +68,13 @@ impl<S: Socket> Reactor<S> {
             self.connections.enter_user(index);
         }
         let mut entries = Vec::new();
+        let are_told = self.connections.slots[index].transport.tells_entries();
         for &(id, since) in &*channels {
             let entry = match id {
                 DEFAULT => self.join(index, DEFAULT, since),
                 id => self.join_opened(index, id, since),
             };
-            entries.extend(entry.map(|entry| (id, entry)));
+            entries.extend(entry.filter(|_| are_told).map(|entry| (id, entry)));
         }
         self.connections.census.open_by_kind[kind as usize] += 1;
         self.metrics.handshakes_ok += 1;

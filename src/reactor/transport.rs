@@ -61,6 +61,15 @@ impl Transport {
         }
     }
 
+    /// Whether a connection is told how it has come to stand in its channels. Behind the handshake of a WebSocket there
+    /// is nothing that could say it.
+    pub(super) fn tells_entries(self) -> bool {
+        match self {
+            Transport::WebSocket => false,
+            Transport::V1 => true,
+        }
+    }
+
     /// The form in which its publications are made, if they are not compressed.
     pub(super) fn form(self) -> Form {
         match self {

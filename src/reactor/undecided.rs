@@ -59,7 +59,10 @@ impl<S: Socket> Reactor<S> {
             return Ok(());
         };
         self.work.charge(WorkKind::Heads, HEAD + body.head.len() as u64 * HEAD_BYTE);
-        let Ok(Some((head, used))) = head::parse(&body.head, body.head.len()) else { return Ok(()) };
+        let mut fields = head::Fields::new();
+        let Ok(Some((head, used))) = head::parse(&body.head, body.head.len(), &mut fields) else {
+            return Ok(());
+        };
         let progress = match self.upgrade(index, &head, Kind::Push, Some(*decision))? {
             Upgraded::Open | Upgraded::Pending => Progress::Upgraded(used),
             Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, Some(used)),

@@ -22,9 +22,10 @@ use super::choice;
 pub fn head(data: &[u8]) {
     let (first, bytes) = choice(data);
     let bytes_max = [64, 300, 8 << 10][usize::from(first % 3)];
-    let whole = heads::parse(bytes, bytes_max);
+    let mut fields = heads::Fields::new();
+    let whole = heads::parse(bytes, bytes_max, &mut fields);
     for cut in (0..bytes.len().min(400)).rev() {
-        match (heads::parse(&bytes[..cut], bytes_max), &whole) {
+        match (heads::parse(&bytes[..cut], bytes_max, &mut heads::Fields::new()), &whole) {
             (Ok(None), _) => {}
             (Ok(Some((_, size))), Ok(Some((_, whole)))) => assert_eq!(size, *whole),
             // A head that is refused for its length may be refused for its shape before.
@@ -47,7 +48,8 @@ pub fn handshake(data: &[u8]) {
     let mut request = b"GET /ws?channel=a HTTP/1.1\r\nHost: x\r\n".to_vec();
     request.extend_from_slice(data);
     request.extend(b"\r\n\r\n");
-    let Ok(Some((head, _))) = heads::parse(&request, 8 << 10) else { return };
+    let mut fields = heads::Fields::new();
+    let Ok(Some((head, _))) = heads::parse(&request, 8 << 10, &mut fields) else { return };
     let Ok(upgrade) = ws::check(&head) else { return };
     let ours = ["wspush.v1".to_owned(), "chat".to_owned()];
     let chosen = upgrade.choose(&ours);
@@ -76,7 +78,8 @@ pub fn extensions(data: &[u8]) {
     let mut request = b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Extensions: ".to_vec();
     request.extend_from_slice(data);
     request.extend(b"\r\n\r\n");
-    let Ok(Some((head, size))) = heads::parse(&request, 8 << 10) else { return };
+    let mut fields = heads::Fields::new();
+    let Ok(Some((head, size))) = heads::parse(&request, 8 << 10, &mut fields) else { return };
     if size != request.len() {
         return;
     }
@@ -95,7 +98,9 @@ pub fn extensions(data: &[u8]) {
     // Our answer is an offer that comes to the same.
     let text = String::from_utf8(out).expect("an answer is text");
     let again = format!("GET / HTTP/1.1\r\nHost: x{text}\r\n\r\n");
-    let (head, _) = heads::parse(again.as_bytes(), 8 << 10).expect("a head").expect("a whole one");
+    let mut fields = heads::Fields::new();
+    let (head, _) =
+        heads::parse(again.as_bytes(), 8 << 10, &mut fields).expect("a head").expect("a whole one");
     assert_eq!(extensions::negotiate(&head).expect("our own").map(|a| a.window_bits()), Some(bits));
 }
 
@@ -111,7 +116,9 @@ pub fn push_request(data: &[u8]) {
     ];
     let kind = kinds[usize::from(first % 5)];
     let request = format!("POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n\r\n");
-    let (head, _) = heads::parse(request.as_bytes(), 8 << 10).expect("a head").expect("a whole one");
+    let mut fields = heads::Fields::new();
+    let (head, _) =
+        heads::parse(request.as_bytes(), 8 << 10, &mut fields).expect("a head").expect("a whole one");
     match push_body::read(&head, body) {
         Ok(pushed) => {
             let message = pushed.message();
@@ -236,7 +243,8 @@ pub fn admin(data: &[u8]) {
     let (line, body) = data.split_at(cut);
     let mut request = line.to_vec();
     request.extend(b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n\r\n");
-    let Ok(Some((head, _))) = heads::parse(&request, 8 << 10) else { return };
+    let mut fields = heads::Fields::new();
+    let Ok(Some((head, _))) = heads::parse(&request, 8 << 10, &mut fields) else { return };
     for token in [None, Some("secret")] {
         let mut host = Fake::default();
         let passed = guard::check(&head, &Fence { token, is_unix: false });

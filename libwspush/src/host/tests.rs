@@ -188,7 +188,8 @@ fn end(seen: *mut Seen) -> Seen {
 }
 
 fn ask(host: &mut Host) -> Decision {
-    let (head, _) = parse(REQUEST, REQUEST.len()).unwrap().unwrap();
+    let mut fields = wspush::protocol::head::Fields::new();
+    let (head, _) = parse(REQUEST, REQUEST.len(), &mut fields).unwrap().unwrap();
     let (peer, subject) =
         (|| Some("192.0.2.1:50000".parse().unwrap()), || Some("CN=ada,O=Example".to_owned()));
     let config = Config::default();

@@ -95,7 +95,8 @@ impl Control for Fake {
 
 fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let (head, _) = head::parse(request.as_bytes(), 8192).unwrap().unwrap();
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     let mut host = Fake::default();
     let response = match answer(&head, body, Ok(()), &mut host) {
         Answer::Now(response) => response,
@@ -167,7 +168,8 @@ fn a_batch_is_answered_line_by_line() {
 fn the_answer_says_what_was_taken_as_a_form() {
     let form = "POST /push HTTP/1.1\r\nHost: localhost\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\n\r\n";
-    let (head, _) = head::parse(form.as_bytes(), 8192).unwrap().unwrap();
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(form.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
         let Answer::Now(response) = answer(&head, body, Ok(()), &mut Fake::default()) else {
             panic!("a list")

@@ -14,7 +14,8 @@ const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade
 fn with<T>(from: &str, to: &str, then: impl Fn(Result<Upgrade<'_>, Refusal>) -> T) -> T {
     assert!(REQUEST.contains(from));
     let text = REQUEST.replacen(from, to, 1);
-    let (head, _) = head::parse(text.as_bytes(), 65536).unwrap().expect("a whole head");
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(text.as_bytes(), 65536, &mut fields).unwrap().expect("a whole head");
     then(check(&head))
 }
 
@@ -26,21 +27,21 @@ fn status(from: &str, to: &str) -> u16 {
 fn the_example_of_the_rfc() {
     with("", "", |result| {
         let upgrade = result.unwrap();
-        assert_eq!((upgrade.key, upgrade.origin), (KEY, Some("http://example.com")));
+        assert_eq!((upgrade.key, upgrade.origin), (KEY.as_bytes(), Some("http://example.com")));
         assert_eq!(upgrade.protocols().collect::<Vec<_>>(), ["chat", "superchat"]);
         assert!(is_upgrade(upgrade.head));
         let ours = ["superchat".to_owned(), "chat".to_owned()];
         assert_eq!(upgrade.choose(&ours), Some("chat"));
         assert_eq!((upgrade.choose(&ours[..1]), upgrade.choose(&[])), (Some("superchat"), None));
     });
-    assert_eq!(&accept_key(KEY), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(&accept_key(KEY.as_bytes()), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let mut out = Vec::new();
-    respond(KEY, Some("chat"), None, |_| {}, &mut out);
+    respond(KEY.as_bytes(), Some("chat"), None, |_| {}, &mut out);
     let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), answer);
     let mut out = Vec::new();
-    respond(KEY, None, None, |_| {}, &mut out);
+    respond(KEY.as_bytes(), None, None, |_| {}, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), answer.replace("Sec-WebSocket-Protocol: chat\r\n", ""));
 }
 
@@ -124,7 +125,8 @@ fn an_origin_that_is_no_text_is_refused() {
     let mut bytes = REQUEST.replacen("http://example.com", "http://\u{1}", 1).into_bytes();
     let at = bytes.iter().position(|&byte| byte == 1).unwrap();
     bytes[at] = 0xff;
-    let (head, _) = head::parse(&bytes, 8192).unwrap().expect("a whole head");
+    let mut fields = head::Fields::new();
+    let (head, _) = head::parse(&bytes, 8192, &mut fields).unwrap().expect("a whole head");
     assert_eq!(check(&head).unwrap_err().status, 400);
 }
 
@@ -139,6 +141,6 @@ fn at_most_so_many_protocols() {
 #[cfg_attr(debug_assertions, should_panic = "subprotocol")]
 fn a_protocol_cannot_inject_fields() {
     let mut out = Vec::new();
-    respond(KEY, Some("chat\r\nSet-Cookie: a"), None, |_| {}, &mut out);
+    respond(KEY.as_bytes(), Some("chat\r\nSet-Cookie: a"), None, |_| {}, &mut out);
     assert!(!String::from_utf8(out).unwrap().contains("Cookie"));
 }
