@@ -6,7 +6,8 @@
 
 pub(crate) mod client;
 mod embedding;
-mod host;
+pub(crate) mod host;
+pub(crate) mod inbox;
 mod install;
 mod walk;
 
