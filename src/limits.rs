@@ -85,6 +85,10 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
+/// The text with which a backend refuses a client.
+pub const ANSWER_REASON_BYTES_MAX: usize = 512;
+/// A backend's answer about a client.
+pub const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// Users whose tokens are revoked.
 pub const REVOKED_USERS_MAX: usize = 100_000;
 /// A user's name in bytes.
@@ -110,6 +114,12 @@ pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 50_000_000);
 pub const ADMIN_CONNECTIONS_MAX: Bounds = Bounds::new(1, 65_536);
 /// Bounds of `auth_lifetime_max_s`; 0: there is no bound.
 pub const AUTH_LIFETIME_MAX_S: Bounds = Bounds::new(0, 10 * 366 * 86_400);
+/// Bounds of `auth_webhook_timeout_ms`.
+pub const AUTH_WEBHOOK_TIMEOUT_MS: Bounds = Bounds::new(10, 60_000);
+/// Bounds of `auth_webhook_in_flight_max`: each is a thread.
+pub const AUTH_WEBHOOK_IN_FLIGHT_MAX: Bounds = Bounds::new(1, 256);
+/// Bounds of `auth_webhook_waiting_max`.
+pub const AUTH_WEBHOOK_WAITING_MAX: Bounds = Bounds::new(0, 65_536);
 /// Bounds of `connections_per_address_max`; 0 is no cap.
 pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
 /// Bounds of `channels_max`.
@@ -144,6 +154,15 @@ pub const KEEP_ALIVE_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
 /// Bounds of a channel rule's `ttl_ms`; 0 is for ever, and the most is 366 days.
 pub const CHANNEL_TTL_MS: Bounds = Bounds::new(0, 366 * 24 * HOUR_MS);
+/// Bytes that a log of notices keeps at the most, in each form.
+pub const NOTICES_BYTES: usize = 256 << 10;
+/// Notices are told so often at the most in a channel within [`SWEEP_MS`]: one notice to so many subscribers, or
+/// as many to fewer.
+pub const NOTICES_TOLD_MAX: u64 = 100_000;
+/// Bounds of `presence_members_max`: a snapshot of so many stays within some megabytes.
+pub const PRESENCE_MEMBERS_MAX: Bounds = Bounds::new(0, 10_000);
+/// Bounds of `presence_grace_ms`.
+pub const PRESENCE_GRACE_MS: Bounds = Bounds::new(0, 60 * SECOND_MS);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 /// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both

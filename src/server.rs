@@ -1,5 +1,9 @@
 //! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
+#[cfg(feature = "backend")]
+mod backend;
+#[cfg(feature = "auth")]
+mod delivery;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
@@ -168,6 +172,8 @@ impl Server {
         reactor.set_verifier(verifier);
         #[cfg(feature = "auth")]
         reactor.set_key_reader(keys::reader(shared.clone()));
+        #[cfg(feature = "backend")]
+        reactor.set_backend(Box::new(backend::Threads::new(shared.clone())));
         reactor.set_admin_url(start::admin_url(&listeners));
         let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
         Ok(Server { event_loop, shared })

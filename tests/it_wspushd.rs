@@ -10,6 +10,7 @@ mod wire;
 
 mod admin_door;
 mod admin_http;
+mod auth_webhook;
 mod browser;
 mod channel_rules;
 mod channels;
@@ -36,6 +37,7 @@ mod ktls;
 mod large_frames;
 mod limits;
 mod pending;
+mod presence;
 mod publishing;
 mod push;
 mod reads;

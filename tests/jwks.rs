@@ -1,5 +1,5 @@
 //! Keys that an identity provider publishes, fetched over real TLS and read from a file.
-#![cfg(all(feature = "auth-fetch", feature = "tls"))]
+#![cfg(all(feature = "backend", feature = "tls"))]
 
 use std::fs;
 use std::io::Write;

@@ -15,6 +15,8 @@
 
 #[cfg(not(feature = "auth"))]
 mod absent;
+#[cfg(feature = "auth")]
+mod answer;
 pub mod bearer;
 mod claims;
 mod error;
@@ -39,6 +41,8 @@ mod verifier;
 
 #[cfg(not(feature = "auth"))]
 pub use absent::{Jwks, Verifier, load};
+#[cfg(feature = "auth")]
+pub use answer::{Answer, REFUSED};
 pub use claims::{Claims, Rights, Verdict};
 #[cfg(feature = "auth")]
 pub use error::KeyError;

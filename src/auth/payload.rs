@@ -147,7 +147,7 @@ fn check_issuer(raw: Option<&RawValue>, rules: &Rules) -> Result<(), TokenError>
 }
 
 /// A list of channels, or of patterns of them.
-fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, TokenError> {
+pub(super) fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, TokenError> {
     let Some(raw) = raw else { return Ok(Vec::new()) };
     let (max, is_ok, what): (usize, fn(&str) -> bool, _) = match name {
         "channels" => (TOKEN_CHANNELS_MAX, channel_name_ok, "a channel's name"),
@@ -164,7 +164,7 @@ fn names(name: &'static str, raw: Option<&RawValue>) -> Result<Vec<String>, Toke
     }
 }
 
-fn shown_info(raw: &RawValue) -> Result<Option<Box<str>>, TokenError> {
+pub(super) fn shown_info(raw: &RawValue) -> Result<Option<Box<str>>, TokenError> {
     let bytes = raw.get().len();
     if bytes > TOKEN_INFO_BYTES_MAX {
         let why = format!("has {bytes} bytes; it may have {TOKEN_INFO_BYTES_MAX}");

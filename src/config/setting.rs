@@ -53,6 +53,8 @@ pub enum Group {
     Network,
     /// Who a client says it is.
     Auth,
+    /// The operator's backend: asked who a client is, and told what happens.
+    Backend,
     /// How much of everything.
     Limits,
     /// How long.
@@ -71,6 +73,7 @@ impl Group {
         match self {
             Group::Network => "Network",
             Group::Auth => "Tokens",
+            Group::Backend => "Webhooks",
             Group::Limits => "Limits",
             Group::Timeouts => "Time-outs",
             Group::Channels => "Logs and channels",

@@ -1,6 +1,7 @@
 //! Everything that can be set: the fields of [`Config`] with their defaults, and the table. The order here is the order
 //! in `--help`, in what `--check` prints and in the documents.
 
+use super::backend::{header, url};
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
     shown_optional, shown_text, token,
@@ -206,6 +207,21 @@ settings! {
     auth_cookie: Option<String> = None,
         row(Auth, Kind::Text("a cookie's name"), reload, false, cookie, shown_optional),
         "The cookie that has the token, where no header and no subprotocol has";
+    auth_webhook: Option<String> = None,
+        row(Backend, Kind::Text("an http or https URL"), reload, false, url, shown_optional),
+        "A backend that is asked who a client is that has shown no token; without its answer nobody comes in";
+    auth_webhook_timeout_ms: u64 = 1_000, integer(Backend, AUTH_WEBHOOK_TIMEOUT_MS, "ms", reload),
+        "From such a question to its answer";
+    /// In small letters.
+    auth_webhook_headers: Vec<String> = vec!["authorization".to_owned(), "cookie".to_owned()],
+        list(Backend, LIST_MAX, "a header's name", reload, header),
+        "Headers of the client that such a question has";
+    auth_webhook_in_flight_max: usize = 16,
+        integer(Backend, AUTH_WEBHOOK_IN_FLIGHT_MAX, "questions", reload),
+        "Such questions that are asked at once";
+    auth_webhook_waiting_max: usize = 1_024,
+        integer(Backend, AUTH_WEBHOOK_WAITING_MAX, "questions", reload),
+        "Such questions that wait for their turn; the client of one more is answered 503";
     max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
         "Open connections on the public listeners; one more is answered 503";
     admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),
@@ -269,11 +285,16 @@ settings! {
             Channels,
             LIST_MAX,
             "a channel's name, or the beginning of one and *, then any of publications=N bytes=N ttl_ms=N \
-             keep=all/latest missed=report/tail/latest",
+             keep=all/latest missed=report/tail/latest presence=true/false clients=subscribe+publish+history+presence",
             reload,
             entry
         ),
         "How some channels are kept, the first match counts; in the file also as tables named channel";
+    /// 0: they are only counted.
+    presence_members_max: usize = 1_000, integer(Channels, PRESENCE_MEMBERS_MAX, "users", reload),
+        "Users who are listed in a channel with presence; if there are more they are only counted";
+    presence_grace_ms: u64 = 3_000, integer(Channels, PRESENCE_GRACE_MS, "ms", reload),
+        "How long a user whose last connection to a channel was lost still counts as present";
     slow_consumer: SlowConsumer = SlowConsumer::Close,
         text(Channels, Kind::Choice(SlowConsumer::NAMES), reload),
         "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication";

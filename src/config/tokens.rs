@@ -51,7 +51,7 @@ pub(super) fn jwks(value: Value) -> Result<Option<String>, String> {
 }
 
 /// A URL behind its scheme.
-fn check_url(rest: &str) -> Result<(), String> {
+pub(super) fn check_url(rest: &str) -> Result<(), String> {
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.contains('@') {
         return Err("a URL with a user or a password in it".to_owned());
@@ -99,8 +99,8 @@ impl Config {
                 let why = "tokens need a key to be checked with: auth_secret, auth_public_keys or auth_jwks";
                 Err(self.invalid("auth", why))
             }
-            (_, Some(_)) if self.fetches_keys() && !cfg!(feature = "auth-fetch") => {
-                Err(self.invalid("auth_jwks", "this build fetches no keys (cargo feature auth-fetch)"))
+            (_, Some(_)) if self.fetches_keys() && !cfg!(feature = "backend") => {
+                Err(self.invalid("auth_jwks", "this build fetches no keys (cargo feature backend)"))
             }
             (_, Some(_)) => Ok(()),
         }

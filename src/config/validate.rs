@@ -19,6 +19,7 @@ impl Config {
         self.validate_listeners()?;
         self.validate_tls()?;
         self.validate_auth()?;
+        self.validate_backend()?;
         if self.deflate && !cfg!(feature = "deflate") {
             return Err(self.invalid("deflate", "this build has no compression (cargo feature deflate)"));
         }

@@ -86,6 +86,7 @@ label! {
         Origin = "origin": "An origin that is not allowed (403).",
         Token = "token": "No valid token, and auth asks for one (401).",
         ForbiddenChannel = "forbidden_channel": "A channel that a client may not choose, or too many of them.",
+        Webhook = "webhook": "auth_webhook said no (its status), or could not be asked (503).",
         Handler = "handler": "The host's connect callback said no (its status).",
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
@@ -141,6 +142,16 @@ label! {
 }
 
 label! {
+    /// Something that has happened to a channel.
+    ChannelEvent = "event" {
+        Occupied = "channel_occupied": "It has a subscriber, and had none before.",
+        Vacated = "channel_vacated": "Its last subscriber has left.",
+        MemberAdded = "member_added": "A user has come to a channel with presence.",
+        MemberRemoved = "member_removed": "A user has gone from there, or there are too many to be listed.",
+    }
+}
+
+label! {
     /// A TLS handshake that has come to its end.
     TlsHandshake = "kind" {
         Full13 = "full_tls13": "TLS 1.3 from the beginning.",
@@ -173,6 +184,16 @@ label! {
     Shortage = "call" {
         Recv = "recv": "Reading from a socket.",
         Send = "send": "Writing to a socket.",
+    }
+}
+
+label! {
+    /// The outcome of asking the backend about a client.
+    AuthWebhook = "outcome" {
+        Allowed = "allowed": "It may come in.",
+        Refused = "refused": "It may not.",
+        Failed = "failed": "There was no answer in time, or none that makes sense.",
+        Busy = "busy": "It was not asked: auth_webhook_waiting_max wait already.",
     }
 }
 
@@ -235,6 +256,7 @@ numbers! {
         recv_bytes: "Bytes read from sockets.",
         messages_in: "Messages from clients.",
         pings_sent: "Pings sent to silent connections.",
+        notices: "Notices of who has come and gone, each once for all subscribers of its channel.",
         slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
         slow_cut: "Slow consumers cut off in the middle of a frame: no memory for its rest (backlog_bytes_max).",
         rests_saved: "Times that a slow consumer kept the rest of a frame when the log moved on over it.",
@@ -248,9 +270,11 @@ numbers! {
         log_lines_lost: "Lines of the log that standard error did not take: a full disk, a pipe that nobody reads.",
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
+        auth_webhook[AuthWebhook]: "Clients on whom the backend was to be asked, by what came of that.",
         closed[CloseReason]: "Connections that ended, by reason.",
         channels_forgotten[ChannelEnd]: "Channels forgotten, with what they have logged, by reason.",
         channels_refused[ChannelRefusal]: "New channels refused, by reason.",
+        channel_events[ChannelEvent]: "What has happened to channels and their members, by event.",
         tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
@@ -275,6 +299,7 @@ numbers! {
         pool_chunks_max: "Assembly chunks there are.",
         backlog_bytes: "Bytes in outboxes, rests of frames for slow consumers, input that waits and request bodies.",
         backlog_bytes_max: "Bytes that there may be.",
+        auth_webhook_waiting: "Clients that wait until the backend is asked about them.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",
         users: "Users with an open connection.",
@@ -341,10 +366,12 @@ mod tests {
         check(ConnectionKind::ALL, ConnectionKind::name);
         check(ChannelRefusal::ALL, ChannelRefusal::name);
         check(ChannelEnd::ALL, ChannelEnd::name);
+        check(ChannelEvent::ALL, ChannelEvent::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);
         check(KernelTls::ALL, KernelTls::name);
+        check(AuthWebhook::ALL, AuthWebhook::name);
         check(WorkKind::ALL, WorkKind::name);
     }
 

@@ -14,9 +14,10 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
 
+use super::backend::Earlier;
 use super::directory::NoChannel;
 use super::reactor::Reactor;
-use super::slot::Flags;
+use super::slot::{Awaited, Flags, Undecided};
 use super::socket::Socket;
 use super::work::NAME;
 
@@ -50,26 +51,41 @@ struct Question<'a> {
 pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Lets a client in, or not. None: the host decides later.
+    /// Lets a client in, or not. None: the host, or a backend, decides later.
     pub(super) fn let_in(
         &mut self,
         index: usize,
         asking: &Asking<'_>,
-        decided: Option<Decision>,
+        earlier: Earlier,
     ) -> Result<Option<Admitted>, Refused> {
+        let Earlier { vouched, decided } = earlier;
         let Asking { head, kind, .. } = *asking;
         let has_host = kind == Kind::Push && self.handler.is_host();
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
         self.check_room()?;
         let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
-        let claims = self.check_token(head, &query)?;
+        let is_asked_about = kind == Kind::Push && self.asks_backend();
+        let was_asked_about = vouched.is_some();
+        let claims = match vouched {
+            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
+            None => self.check_token(head, &query)?,
+        };
+        if is_asked_about && claims.is_none() {
+            self.ask_backend(index, asking, &query)?;
+            self.scratch.undecided = Undecided { awaited: Awaited::Backend, vouched: None };
+            return Ok(None);
+        }
         let mut accept = match kind {
             Kind::Push => {
                 let question = Question { head, query: &query, claims: claims.as_ref(), decided };
                 match self.ask_handler(index, question)? {
                     Some(accept) => accept,
-                    None => return Ok(None),
+                    None => {
+                        let vouched = claims.filter(|_| was_asked_about).map(Box::new);
+                        self.scratch.undecided = Undecided { awaited: Awaited::Host, vouched };
+                        return Ok(None);
+                    }
                 }
             }
             Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
@@ -91,10 +107,12 @@ impl<S: Socket> Reactor<S> {
 
     /// The query's parameters. Where a host decides, all others are the host's.
     fn query<'a>(&self, asking: &Asking<'a>, has_host: bool) -> Result<Query<'a>, Refused> {
-        let others = if has_host { Others::Allowed } else { Others::Refused };
+        // A backend reads what it likes, as a host does.
+        let has_reader = has_host || (asking.kind == Kind::Push && self.asks_backend());
+        let others = if has_reader { Others::Allowed } else { Others::Refused };
         let bad = |refusal| (refusal, RefuseReason::BadRequest);
         let query = Query::read(asking.head, asking.parameters, others).map_err(bad)?;
-        if self.config.auth == TokenAuth::None && !has_host && query.text("token").is_some() {
+        if self.config.auth == TokenAuth::None && !has_reader && query.text("token").is_some() {
             // A client that shows a token believes to be known.
             let text = "unknown parameter \"token\": this server looks at no tokens (auth is none)";
             return Err(bad(Refusal::fixed(400, text)));
@@ -164,7 +182,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The named channels of the query, each once, in order. The maximum comes first: no more than that are ever
     /// compared, however many there are.
-    fn channels_asked_for(&self, query: &Query<'_>) -> Result<Vec<String>, Refused> {
+    pub(super) fn channels_asked_for(&self, query: &Query<'_>) -> Result<Vec<String>, Refused> {
         let max = self.config.channels_per_connection_max;
         let (mut seen, mut channels) = (HashSet::new(), Vec::new());
         for name in query.all("channel").filter(|&name| name != DEFAULT_NAME) {

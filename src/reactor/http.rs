@@ -11,6 +11,7 @@ use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
 
 use super::addresses::NOWHERE;
+use super::backend::Earlier;
 use super::connections::Gone;
 use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
@@ -351,7 +352,7 @@ impl<S: Socket> Reactor<S> {
                 let response = self.demo_push(index, head, body);
                 self.respond(index, head, &response, used)
             }
-            Route::Socket(kind) => match self.upgrade(index, head, kind, None)? {
+            Route::Socket(kind) => match self.upgrade(index, head, kind, Earlier::default())? {
                 Upgraded::Open => used.map_or(Progress::Over, Progress::Upgraded),
                 Upgraded::Pending => used.map_or(Progress::Over, Progress::Undecided),
                 Upgraded::Refused(refusal) => self.respond_refused(index, head, &refusal, used),

@@ -16,6 +16,8 @@ use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
+use super::attendance::Attendances;
+use super::backend::Backend;
 use super::connections::Connections;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
@@ -24,7 +26,7 @@ use super::rest::Saving;
 use super::senders::Senders;
 use super::shared::{Command, Shared};
 use super::shares::Shares;
-use super::slot::{Phase, Slot};
+use super::slot::{Phase, Slot, Undecided};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::tls::Tls;
@@ -97,6 +99,7 @@ pub struct Reactor<S: Socket> {
     pub(super) verifier: Option<Verifier>,
     pub(super) revoked: Revoked,
     pub(super) published_keys: PublishedKeys,
+    pub(super) backend: Option<Box<dyn Backend>>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) now: Time,
@@ -108,6 +111,7 @@ pub struct Reactor<S: Socket> {
     pub(super) channels: Channels,
     /// Compresses publications; one for all channels.
     pub(super) encoder: Encoder,
+    pub(super) attendances: Attendances,
     pub(super) walk: WalkState,
     pub(super) inbox: InboxState,
     pub(super) pool: Pool,
@@ -130,6 +134,8 @@ pub(super) struct Scratch {
     pub replies: Vec<u8>,
     /// A message of `wspush.v1` that is on its way into them.
     pub said: Vec<u8>,
+    /// For whom the handshake at hand has to wait.
+    pub undecided: Undecided,
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
@@ -192,6 +198,7 @@ impl<S: Socket> Reactor<S> {
             verifier: None,
             revoked: Revoked::default(),
             published_keys: PublishedKeys::default(),
+            backend: None,
             journal,
             metrics: Metrics::default(),
             now,
@@ -201,6 +208,7 @@ impl<S: Socket> Reactor<S> {
             wire: Wire { tls: Tls::new(config.backlog_bytes_max), backlog_bytes: 0 },
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
+            attendances: Attendances::default(),
             walk: WalkState::default(),
             inbox: InboxState::default(),
             pool: Pool::new(config.assembly_bytes_max),
@@ -348,6 +356,7 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_part();
         self.work.begin_commands();
         self.carry_out_commands();
+        self.tell_untold();
         self.flush_slice();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);

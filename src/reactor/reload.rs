@@ -60,6 +60,7 @@ impl<S: Socket> Reactor<S> {
             new.adopt_published(old);
         }
         self.read_keys_anew();
+        self.renew_backend();
         applied.extend(changed.into_iter().filter(|name| !applied.contains(name)).collect::<Vec<_>>());
         self.journal.set_level(self.config.log_level);
         let fields: [(&str, &dyn Display); 2] =
@@ -76,6 +77,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.tell_channels_the_policy();
         self.channels.set_rules(self.config.channel_rule.clone());
+        self.review_presence();
         self.wire.tls.backlog_bytes_max = self.config.backlog_bytes_max;
     }
 

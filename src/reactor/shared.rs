@@ -15,6 +15,7 @@ use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
+use super::backend::Vouched;
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
@@ -93,6 +94,8 @@ pub enum Command {
     Ask(Box<Question>),
     /// Take over what can be changed while running, and the certificates that were read with it.
     Reload(Box<Renewal>),
+    /// A backend's answer about a client whose handshake waits for it.
+    Vouched(Box<Vouched>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
 }
@@ -110,6 +113,7 @@ impl Command {
             Command::Reply { frames, .. } => frames.len(),
             Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
+            Command::Vouched(vouched) => vouched.bytes(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
         };

@@ -1,11 +1,13 @@
 //! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
+use super::backend::Earlier;
 use super::granted::Granted;
 use super::outbox::Outbox;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
-use crate::endpoint::{ConnId, Decision, Kind};
+use crate::auth::Claims;
+use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
@@ -168,8 +170,29 @@ pub struct Request {
     pub chain: Chain,
     /// The body, once the head is whole.
     pub body: Option<Body>,
-    /// The host's decision on a handshake that has waited for it.
-    pub decided: Option<Box<Decision>>,
+    /// For whom a handshake waits.
+    pub undecided: Undecided,
+    /// The decisions on a handshake that has waited for them.
+    pub decided: Option<Box<Earlier>>,
+}
+
+/// The one that decides on a handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Awaited {
+    /// The host.
+    #[default]
+    Host,
+    /// The operator's backend.
+    Backend,
+}
+
+/// A handshake that waits.
+#[derive(Debug, Default)]
+pub struct Undecided {
+    /// For the word of this one.
+    pub awaited: Awaited,
+    /// The backend has spoken for the client already, and the host is to decide.
+    pub vouched: Option<Box<Claims>>,
 }
 
 /// A request's body on its way in.
@@ -304,7 +327,7 @@ impl<S> Slot<S> {
         outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
-    /// Whether the host has decided on its handshake, which has waited for that.
+    /// Whether it is decided on its handshake, which has waited for that.
     pub fn is_decided(&self) -> bool {
         self.phase == Phase::Http
             && self

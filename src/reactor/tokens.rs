@@ -40,8 +40,7 @@ impl<S: Socket> Reactor<S> {
         if self.config.auth == TokenAuth::None {
             return Ok(None);
         }
-        let found = bearer::find(head, self.config.auth_cookie.as_deref(), query.text("token"));
-        let Some(token) = found.map_err(|refusal| (refusal, RefuseReason::BadRequest))? else {
+        let Some(token) = self.find_token(head, query)? else {
             return if self.config.auth == TokenAuth::Required { Err(missing()) } else { Ok(None) };
         };
         match self.claims(token) {
@@ -49,6 +48,16 @@ impl<S: Socket> Reactor<S> {
             Err(TokenError::UnknownKey) if self.ask_for_keys() => Err(pending()),
             Err(error) => Err(refused(&error)),
         }
+    }
+
+    /// The token that a client shows.
+    pub(super) fn find_token<'a>(
+        &self,
+        head: &Head<'a>,
+        query: &'a Query<'_>,
+    ) -> Result<Option<&'a str>, Refused> {
+        let found = bearer::find(head, self.config.auth_cookie.as_deref(), query.text("token"));
+        found.map_err(|refusal| (refusal, RefuseReason::BadRequest))
     }
 
     /// The claims of a token; its check is work of the connection at hand.

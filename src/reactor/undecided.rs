@@ -1,25 +1,32 @@
-//! Handshakes on which the host decides later ([`Decision::Pending`]). The request waits as one whose body has not
-//! come: in the same memory, and no longer than `handshake_ms`.
+//! Handshakes on which the host decides later ([`Decision::Pending`]), or a backend (`auth_webhook`). The request waits
+//! as one whose body has not come: in the same memory, and no longer than `handshake_ms`.
 
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head;
 use crate::protocol::response::Refusal;
 
+use super::backend::Earlier;
 use super::connections::Gone;
 use super::http::Progress;
 use super::reactor::Reactor;
-use super::slot::{Body, BodyFraming, Flags, Phase, Request};
+use super::slot::{Awaited, Body, BodyFraming, Flags, Phase, Request};
 use super::socket::Socket;
 use super::upgrade::Upgraded;
 use super::work::{HEAD, HEAD_BYTE};
 
 impl<S: Socket> Reactor<S> {
-    /// Keeps a handshake, and what follows it, until the host has decided.
+    /// Keeps a handshake, and what follows it, until it is decided.
     pub(super) fn await_decision(&mut self, index: usize, request: &[u8], rest: &[u8]) -> Result<(), Gone> {
         if !self.has_backlog_room(index, request.len() + rest.len()) {
             return self.overloaded(index, false);
         }
+        self.await_with(index, request);
+        self.keep_for_later(index, rest)
+    }
+
+    fn await_with(&mut self, index: usize, request: &[u8]) {
+        let undecided = std::mem::take(&mut self.scratch.undecided);
         let now_ms = self.now.mono_ms();
         let slot = &mut self.connections.slots[index];
         slot.flags.set(Flags::UNDECIDED, true);
@@ -27,9 +34,9 @@ impl<S: Socket> Reactor<S> {
         self.hold(index, |slot| {
             let body =
                 Some(Body { head: request.to_vec(), framing: BodyFraming::Length(0), bytes: Vec::new() });
-            slot.extra_mut().http = Some(Box::new(Request { since_ms: now_ms, body, ..Request::default() }));
+            let request = Request { since_ms: now_ms, body, undecided, ..Request::default() };
+            slot.extra_mut().http = Some(Box::new(request));
         });
-        self.keep_for_later(index, rest)
     }
 
     /// Notes what the host has decided; the handshake goes on when nobody else's is at hand. Nothing happens if the
@@ -41,20 +48,22 @@ impl<S: Socket> Reactor<S> {
         if decision == Decision::Pending || !is_undecided {
             return;
         }
-        if let Some(request) = slot.extra.as_mut().and_then(|extra| extra.http.as_mut()) {
-            request.decided.get_or_insert(Box::new(decision));
+        let request = slot.extra.as_mut().and_then(|extra| extra.http.as_mut());
+        if let Some(request) = request.filter(|request| request.undecided.awaited == Awaited::Host) {
+            let vouched = request.undecided.vouched.take().map(|claims| Ok(*claims));
+            request.decided.get_or_insert_with(|| Box::new(Earlier { vouched, decided: Some(decision) }));
             self.go_on_later(index);
         }
     }
 
-    /// Goes on with a handshake on which the host has decided by now.
+    /// Goes on with a handshake on which it is decided by now.
     pub(super) fn go_on_decided(&mut self, index: usize) -> Result<(), Gone> {
         // The host hears of it, so what its callbacks have asked for comes first.
         if !self.may_call_back(index)? {
             return Ok(());
         }
         let request = self.take_undecided(index);
-        let Some(Request { body: Some(body), decided: Some(decision), .. }) = request.map(|request| *request)
+        let Some(Request { body: Some(body), decided: Some(earlier), .. }) = request.map(|request| *request)
         else {
             return Ok(());
         };
@@ -63,8 +72,13 @@ impl<S: Socket> Reactor<S> {
         let Ok(Some((head, used))) = head::parse(&body.head, body.head.len(), &mut fields) else {
             return Ok(());
         };
-        let progress = match self.upgrade(index, &head, Kind::Push, Some(*decision))? {
-            Upgraded::Open | Upgraded::Pending => Progress::Upgraded(used),
+        let progress = match self.upgrade(index, &head, Kind::Push, *earlier)? {
+            Upgraded::Open => Progress::Upgraded(used),
+            // The backend has let it in, and now the host wants to think about it. What came behind is kept already.
+            Upgraded::Pending => {
+                self.await_with(index, &body.head);
+                return Ok(());
+            }
             Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, Some(used)),
         };
         self.send_replies(index)?;
@@ -74,7 +88,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// The host's time is over: the client is told to come back.
+    /// The time is over: the client is told to come back.
     pub(super) fn decision_due(&mut self, index: usize) {
         let text = "the server has not decided in time whom to let in (handshake_ms)";
         let peer = self.connections.slots[index].socket.peer();

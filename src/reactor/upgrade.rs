@@ -1,12 +1,13 @@
 //! From a request to an open WebSocket, or the reason why not.
 
-use crate::endpoint::{Accept, Decision, Kind, refusals, v1};
+use crate::endpoint::{Accept, Kind, refusals, v1};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
 use super::admission::{Asking, Refused};
+use super::backend::Earlier;
 use super::connections::Gone;
 use super::reactor::Reactor;
 use super::socket::Socket;
@@ -17,20 +18,21 @@ pub(super) enum Upgraded {
     /// The answer is on its way, and the connection receives publications from now on; or it is refused by a close
     /// frame.
     Open,
-    /// The host decides later.
+    /// The host, or a backend, decides later.
     Pending,
     /// To be answered so.
     Refused(Refusal),
 }
 
 impl<S: Socket> Reactor<S> {
-    /// Opens a WebSocket (RFC 6455 section 4.2.2), unless the host, which may have decided already, doesn't want it.
+    /// Opens a WebSocket (RFC 6455 section 4.2.2), unless the host or the backend, which may have decided already,
+    /// doesn't want it.
     pub(super) fn upgrade(
         &mut self,
         index: usize,
         head: &Head<'_>,
         kind: Kind,
-        decided: Option<Decision>,
+        earlier: Earlier,
     ) -> Result<Upgraded, Gone> {
         let upgrade = match handshake::check(head) {
             Ok(upgrade) => upgrade,
@@ -39,7 +41,7 @@ impl<S: Socket> Reactor<S> {
                 return Ok(Upgraded::Refused(refusal));
             }
         };
-        let (refusal, reason) = match self.decide(index, &upgrade, kind, decided) {
+        let (refusal, reason) = match self.decide(index, &upgrade, kind, earlier) {
             Ok(upgraded) => return upgraded,
             Err(refused) => refused,
         };
@@ -58,12 +60,12 @@ impl<S: Socket> Reactor<S> {
         index: usize,
         upgrade: &Upgrade<'_>,
         kind: Kind,
-        decided: Option<Decision>,
+        earlier: Earlier,
     ) -> Result<Result<Upgraded, Gone>, Refused> {
         let Upgrade { head, origin, .. } = *upgrade;
         let parameters = kind.request().map_or(&[][..], |request| request.query);
         let asking = Asking { head, origin, kind, parameters };
-        let Some(mut admitted) = self.let_in(index, &asking, decided)? else {
+        let Some(mut admitted) = self.let_in(index, &asking, earlier)? else {
             return Ok(Ok(Upgraded::Pending));
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);

@@ -5,10 +5,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "backend")]
+use super::backend::http;
+use super::delivery::deliver;
 use crate::auth::Jwks;
 use crate::config::{is_url, read_file};
 use crate::limits::JWKS_BYTES_MAX;
-use crate::push::PushError;
 use crate::reactor::published_keys::{KeyReader, KeysRead};
 use crate::reactor::{Command, Shared};
 
@@ -16,10 +18,8 @@ use crate::reactor::{Command, Shared};
 const FRESH: Duration = Duration::from_secs(3_600);
 /// The same where it has failed.
 const RETRY: Duration = Duration::from_secs(60);
-/// Until the inbox has room.
-const PAUSE: Duration = Duration::from_millis(100);
 /// A provider may take so long to answer.
-#[cfg(feature = "auth-fetch")]
+#[cfg(feature = "backend")]
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Reads for this server; the thread begins with the first question and ends with the server.
@@ -41,7 +41,8 @@ fn serve(questions: &Receiver<String>, shared: &Shared) {
     loop {
         let keys = read(&source);
         let again = if keys.is_ok() { FRESH } else { RETRY };
-        if !deliver(shared, &source, keys) {
+        let read = || KeysRead { source: source.clone(), keys: keys.clone() };
+        if !deliver(shared, || Command::KeysRead(Box::new(read()))) {
             return;
         }
         let next = match is_url(&source) {
@@ -56,18 +57,6 @@ fn serve(questions: &Receiver<String>, shared: &Shared) {
     }
 }
 
-/// False: the server has gone.
-fn deliver(shared: &Shared, source: &str, keys: Result<Jwks, String>) -> bool {
-    loop {
-        let read = KeysRead { source: source.to_owned(), keys: keys.clone() };
-        match shared.command(Command::KeysRead(Box::new(read))) {
-            Ok(()) => return true,
-            Err(PushError::InboxFull) => thread::sleep(PAUSE),
-            Err(_) => return false,
-        }
-    }
-}
-
 /// Reads a document of keys, now: a file, or what an https URL leads to.
 ///
 /// # Errors
@@ -77,38 +66,19 @@ pub fn read(source: &str) -> Result<Jwks, String> {
     Jwks::read(&bytes).map_err(|error| error.to_string())
 }
 
-/// The certificates are checked by the authorities that the system trusts, or those that the variables `SSL_CERT_FILE`
-/// and `SSL_CERT_DIR` name.
-#[cfg(feature = "auth-fetch")]
+#[cfg(feature = "backend")]
 fn fetch(url: &str) -> Result<Vec<u8>, String> {
-    use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-
-    let found = rustls_native_certs::load_native_certs();
-    let roots: Vec<Certificate<'static>> =
-        found.certs.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
-    if roots.is_empty() {
-        return Err("the system names no authorities to check certificates by (SSL_CERT_FILE)".to_owned());
-    }
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .build();
-    let agent = ureq::Agent::config_builder()
-        .https_only(true)
-        .max_redirects(3)
-        .timeout_global(Some(ANSWER))
-        .user_agent(concat!("wspush/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
-        .build()
-        .new_agent();
-    let failed = |error: ureq::Error| format!("cannot be fetched: {error}");
-    let mut response = agent.get(url).call().map_err(failed)?;
-    response.body_mut().with_config().limit(JWKS_BYTES_MAX as u64).read_to_vec().map_err(failed)
+    let config = http::trusting_the_system()?.https_only(true).max_redirects(3);
+    let agent = config.build().new_agent();
+    let fetched = http::within(ANSWER, |left| {
+        let mut response = agent.get(url).config().timeout_global(Some(left)).build().call()?;
+        response.body_mut().with_config().limit(JWKS_BYTES_MAX as u64).read_to_vec()
+    });
+    fetched.map_err(|problem| format!("cannot be fetched: {problem}"))
 }
 
 /// [`Config::validate`](crate::Config::validate) lets no URL pass in such a build.
-#[cfg(not(feature = "auth-fetch"))]
+#[cfg(not(feature = "backend"))]
 fn fetch(_url: &str) -> Result<Vec<u8>, String> {
-    Err("this build fetches no keys (cargo feature auth-fetch)".to_owned())
+    Err("this build fetches no keys (cargo feature backend)".to_owned())
 }

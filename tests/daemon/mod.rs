@@ -3,6 +3,8 @@
 //! Tests never assert how long something takes. They wait until a state is reached, and give up after
 //! [`PATIENCE`], which is only there so that a broken server ends a test instead of hanging it.
 
+#[cfg(feature = "backend")]
+pub mod backend;
 pub mod fault;
 pub mod http;
 pub mod inherit;

@@ -1,0 +1,90 @@
+//! The settings for the operator's backend: what may stand in each, and what must hold for all of them.
+
+use super::field::OTHER_TYPE;
+use super::setting::Value;
+use super::tokens::check_url;
+use super::{Config, ConfigError, TokenAuth};
+use crate::alphabet::is_token;
+use crate::limits::AUTH_NAME_BYTES_MAX;
+
+/// The URL of a backend, or none is set. On the same machine and in a network of one's own http may do.
+pub(super) fn url(value: Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Unset => Ok(None),
+        Value::Text(text) => {
+            let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+            let rest = rest.ok_or("a URL that begins with https:// or http:// is expected")?;
+            check_url(rest).map(|()| Some(text))
+        }
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+/// The name of a header that is handed on (RFC 9110 section 5.1).
+pub(super) fn header(name: String) -> Result<String, String> {
+    if name.len() <= AUTH_NAME_BYTES_MAX && is_token(name.as_bytes()) {
+        return Ok(name.to_ascii_lowercase());
+    }
+    Err(format!("{name:?} is not a header's name"))
+}
+
+impl Config {
+    pub(super) fn validate_backend(&self) -> Result<(), ConfigError> {
+        if self.auth_webhook.is_some() && !cfg!(feature = "backend") {
+            return Err(self.invalid("auth_webhook", "this build asks no backend (cargo feature backend)"));
+        }
+        if self.auth_webhook.is_some() && self.auth == TokenAuth::Required {
+            let why =
+                "auth is required, so there is nobody to ask about; with optional those without a token are";
+            return Err(self.invalid("auth_webhook", why));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "backend")]
+    #[test]
+    fn somebody_is_left_to_ask_about() {
+        let asks = |auth| {
+            let secret = vec!["0123456789abcdef0123456789abcdef".to_owned()];
+            let auth_secret = if auth == TokenAuth::None { Vec::new() } else { secret };
+            let auth_webhook = Some("http://127.0.0.1:1/".to_owned());
+            Config { auth, auth_secret, auth_webhook, ..Config::default() }.validate()
+        };
+        assert_eq!((asks(TokenAuth::None), asks(TokenAuth::Optional)), (Ok(()), Ok(())));
+        let error = asks(TokenAuth::Required).unwrap_err();
+        assert!(error.key == "auth_webhook" && error.to_string().contains("nobody to ask about"), "{error}");
+    }
+
+    #[cfg(not(feature = "backend"))]
+    #[test]
+    fn without_the_feature_no_backend_is_asked() {
+        let config = Config { auth_webhook: Some("http://127.0.0.1:1/".to_owned()), ..Config::default() };
+        assert!(config.validate().unwrap_err().to_string().contains("this build asks no backend"));
+    }
+
+    #[test]
+    fn a_backend_is_at_a_url() {
+        let of = |text: &str| url(Value::Text(text.to_owned()));
+        for good in ["http://127.0.0.1:9000/ws-auth", "https://api.example/push?a=b", "http://[::1]/"] {
+            assert_eq!(of(good), Ok(Some(good.to_owned())));
+        }
+        for bad in ["", "api.example", "ftp://a/", "http://", "https:///x", "http://a b/", "HTTP://a/"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+        let error = of("https://me:s3cret@api.example/").unwrap_err();
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn headers_are_known_by_their_names() {
+        assert_eq!(header("X-Forwarded-For".to_owned()), Ok("x-forwarded-for".to_owned()));
+        for bad in ["", "a b", "a:", "caf\u{e9}"] {
+            assert!(header(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

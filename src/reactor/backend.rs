@@ -1,0 +1,161 @@
+//! The operator's backend, as far as the reactor knows it: threads beside it ask and tell it things over HTTP, and
+//! nobody here waits for one.
+
+use std::fmt::Display;
+
+use crate::auth::Claims;
+use crate::config::{Config, LogLevel, TokenAuth};
+use crate::endpoint::query::Query;
+use crate::endpoint::question::Question;
+use crate::endpoint::{ConnId, Decision};
+use crate::metrics::{AuthWebhook, RefuseReason, WorkKind};
+use crate::protocol::response::Refusal;
+
+use super::admission::{Asking, Refused};
+use super::reactor::Reactor;
+use super::slot::{Awaited, Flags, Phase};
+use super::socket::Socket;
+use super::work::{BYTES, HEAD};
+
+/// The threads beside the reactor. It is dropped with it.
+pub trait Backend: Send {
+    /// Takes over what may have changed in the settings.
+    fn renew(&mut self, config: &Config);
+
+    /// Asks about a client; the answer comes as a [`Vouched`]. False: too many wait already.
+    fn ask(&mut self, conn: ConnId, question: Vec<u8>) -> bool;
+
+    /// How many clients wait for their question's turn.
+    fn waiting(&self) -> usize;
+}
+
+/// A backend's answer about a client.
+#[derive(Clone, Debug)]
+pub struct Vouched {
+    /// Its connection.
+    pub conn: ConnId,
+    /// The answer; or why there is none.
+    pub answer: Result<Outcome, String>,
+}
+
+/// An answer that was understood.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It may come in, as whom this says.
+    Good(Box<Claims>),
+    /// It may not.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The text for the client.
+        reason: String,
+    },
+}
+
+/// The decisions on a client that its handshake has waited for.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// The backend's.
+    pub vouched: Option<Result<Claims, Refusal>>,
+    /// The host's.
+    pub decided: Option<Decision>,
+}
+
+impl Vouched {
+    /// The bytes that it takes in the inbox.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Vouched>()
+            + match &self.answer {
+                // The other fields come out of the JSON.
+                Ok(Outcome::Good(claims)) => size_of::<Claims>() + 2 * claims.json.len(),
+                Ok(Outcome::Refused { reason, .. }) => reason.len(),
+                Err(problem) => problem.len(),
+            }
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Sets who asks the backend.
+    pub fn set_backend(&mut self, mut backend: Box<dyn Backend>) {
+        backend.renew(&self.config);
+        self.backend = Some(backend);
+    }
+
+    /// Hands new settings on.
+    pub(super) fn renew_backend(&mut self) {
+        if let Some(backend) = &mut self.backend {
+            backend.renew(&self.config);
+        }
+    }
+
+    /// Whether a backend is asked about clients that show no token.
+    pub(super) fn asks_backend(&self) -> bool {
+        self.config.auth_webhook.is_some()
+    }
+
+    /// Asks the backend about a client.
+    pub(super) fn ask_backend(
+        &mut self,
+        index: usize,
+        asking: &Asking<'_>,
+        query: &Query<'_>,
+    ) -> Result<(), Refused> {
+        let channels = self.channels_asked_for(query)?;
+        // With keys of one's own, a token would have been looked at here.
+        let is_foreign = self.config.auth == TokenAuth::None;
+        let token = if is_foreign { self.find_token(asking.head, query)? } else { None };
+        let slot = &self.connections.slots[index];
+        let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
+        let conn = slot.id(index);
+        let question = Question {
+            conn: conn.to_string(),
+            origin: asking.origin,
+            peer: slot.socket.peer().map(|peer| peer.to_string()),
+            client_subject: tls.and_then(|session| session.client_subject()),
+            token,
+            ..Question::of(asking.head, &channels, &self.config.auth_webhook_headers)
+        };
+        let json = question.json();
+        self.work.charge(WorkKind::Heads, HEAD + json.len() as u64 / BYTES);
+        if self.backend.as_mut().is_some_and(|backend| backend.ask(conn, json)) {
+            return Ok(());
+        }
+        self.metrics.auth_webhook.bump(AuthWebhook::Busy);
+        Err((unasked(), RefuseReason::Webhook))
+    }
+
+    /// Notes a backend's answer; the handshake goes on when nobody else's is at hand.
+    pub(super) fn vouched(&mut self, vouched: Vouched) {
+        let Vouched { conn, answer } = vouched;
+        let (count, answer) = match answer {
+            Ok(Outcome::Good(claims)) => (AuthWebhook::Allowed, Ok(*claims)),
+            Ok(Outcome::Refused { status, reason }) => {
+                (AuthWebhook::Refused, Err(Refusal::new(status, reason)))
+            }
+            Err(problem) => {
+                let fields: [(&str, &dyn Display); 1] = [("problem", &problem)];
+                self.journal.event(self.now, LogLevel::Warn, "auth_webhook_failed", &fields);
+                (AuthWebhook::Failed, Err(unasked()))
+            }
+        };
+        self.metrics.auth_webhook.bump(count);
+        let index = conn.slot();
+        let Some(slot) = self.connections.get(index, conn.serial()) else { return };
+        if slot.phase != Phase::Http || !slot.flags.any(Flags::UNDECIDED) {
+            return;
+        }
+        let request = slot.extra.as_mut().and_then(|extra| extra.http.as_mut());
+        if let Some(request) = request.filter(|request| request.undecided.awaited == Awaited::Backend)
+            && request.decided.is_none()
+        {
+            request.decided = Some(Box::new(Earlier { vouched: Some(answer), decided: None }));
+            self.go_on_later(index);
+        }
+    }
+}
+
+/// Nobody comes in whom the backend has not let in.
+fn unasked() -> Refusal {
+    let text = "the server could not ask whom to let in (auth_webhook); try again in a second";
+    Refusal::fixed(503, text).with_headers(&[("Retry-After", "1")])
+}
