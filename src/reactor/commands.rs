@@ -153,6 +153,8 @@ impl<S: Socket> Reactor<S> {
             Command::Vouched(vouched) => self.vouched(*vouched),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
+            Command::SaveState => self.begin_snapshot(),
+            Command::Snapshot(news) => self.snapshot_news(news),
         }
     }
 
