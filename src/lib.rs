@@ -49,7 +49,8 @@ pub use config::Config;
 pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
 pub use endpoint::{
-    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, HistoryQuery, UserConnection, UserPage,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
+    UserConnection, UserPage,
 };
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;

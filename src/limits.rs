@@ -164,6 +164,15 @@ pub const KEEP_ALIVE_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
 pub const LOG_PUBLICATIONS: Bounds = Bounds::new(2, 1 << 20);
 /// Bounds of a channel rule's `ttl_ms`; 0 is for ever, and the most is 366 days.
 pub const CHANNEL_TTL_MS: Bounds = Bounds::new(0, 366 * 24 * HOUR_MS);
+/// Bytes that a log of notices keeps at the most, in each form.
+pub const NOTICES_BYTES: usize = 256 << 10;
+/// Notices are told so often at the most in a channel within [`SWEEP_MS`]: one notice to so many subscribers, or
+/// as many to fewer.
+pub const NOTICES_TOLD_MAX: u64 = 100_000;
+/// Bounds of `presence_members_max`: a snapshot of so many stays within some megabytes.
+pub const PRESENCE_MEMBERS_MAX: Bounds = Bounds::new(0, 10_000);
+/// Bounds of `presence_grace_ms`.
+pub const PRESENCE_GRACE_MS: Bounds = Bounds::new(0, 60 * SECOND_MS);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 /// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both

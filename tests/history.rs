@@ -53,7 +53,8 @@ fn how_a_channel_stands() {
     }
     let _client = WebSocket::open_at(&daemon, "/ws?channel=news/eu");
     let expected = json!({
-        "channel": "news/eu", "epoch": receipt["epoch"], "offset": 6, "first": 3, "bytes": 48, "subscribers": 1
+        "channel": "news/eu", "epoch": receipt["epoch"], "offset": 6, "first": 3, "bytes": 48, "subscribers": 1,
+        "members": 0
     });
     assert_eq!(get(&daemon, "/channels/news/eu"), expected);
     assert_eq!(get(&daemon, "/channels/news%2Feu/"), expected);

@@ -37,6 +37,7 @@ mod ktls;
 mod large_frames;
 mod limits;
 mod pending;
+mod presence;
 mod publishing;
 mod push;
 mod reads;

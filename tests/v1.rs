@@ -10,10 +10,10 @@ use crate::wire::{BINARY, CLOSE, HANDSHAKE, close_of, masked};
 const PROTOCOL: (&str, &str) = ("Sec-WebSocket-Protocol", "wspush.v1");
 
 /// A client that speaks it.
-struct Client(WebSocket);
+pub struct Client(pub WebSocket);
 
 impl Client {
-    fn open_with(daemon: &Daemon, query: &str, more: &[(&str, &str)]) -> Client {
+    pub fn open_with(daemon: &Daemon, query: &str, more: &[(&str, &str)]) -> Client {
         let mut http = crate::daemon::Http::tcp(daemon.public);
         let fields = [&HANDSHAKE[..], &[PROTOCOL], more].concat();
         let response = http.ask("GET", &format!("/ws?{query}"), &fields, b"");
@@ -22,7 +22,7 @@ impl Client {
     }
 
     /// One that has been greeted as one that receives these channels.
-    fn open(daemon: &Daemon, query: &str, channels: &[&str]) -> Client {
+    pub fn open(daemon: &Daemon, query: &str, channels: &[&str]) -> Client {
         let mut client = Client::open_with(daemon, query, &[]);
         let connected = client.next();
         assert_eq!(connected["connected"]["ping_ms"], 30_000);
@@ -32,18 +32,18 @@ impl Client {
         client
     }
 
-    fn next(&mut self) -> Value {
+    pub fn next(&mut self) -> Value {
         serde_json::from_str(&self.0.text()).expect("JSON")
     }
 
     /// The answer to a command.
-    fn ask(&mut self, command: &Value) -> Value {
+    pub fn ask(&mut self, command: &Value) -> Value {
         self.0.send_text(&command.to_string());
         self.next()
     }
 
     /// The code and the text of the error that answers a command.
-    fn denied(&mut self, command: &str) -> (String, String) {
+    pub fn denied(&mut self, command: &str) -> (String, String) {
         self.0.send_text(command);
         let answer = self.next();
         let text =
@@ -52,7 +52,7 @@ impl Client {
     }
 
     /// Everything that the server had to say.
-    fn rest(&mut self) -> Vec<Value> {
+    pub fn rest(&mut self) -> Vec<Value> {
         self.0.sync().iter().map(|frame| serde_json::from_slice(&frame.payload).expect("JSON")).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::nearest::nearest;
 use super::validate::check_pattern;
-use super::{Keep, Missed, pattern_matches};
+use super::{ClientRights, Keep, Missed, pattern_matches};
 use crate::limits::{Bounds, CHANNEL_TTL_MS, LOG_BYTES, LOG_PUBLICATIONS};
 
 /// How the channels that a pattern names are kept: `news.* keep=latest ttl_ms=60000`. Of several rules the first one
@@ -32,10 +32,14 @@ pub struct ChannelRule {
     pub keep: Option<Keep>,
     /// The beginning for a subscriber whose position can't be recovered.
     pub missed: Option<Missed>,
+    /// Whether its subscribers are told who is there.
+    pub presence: Option<bool>,
+    /// The rights of every client, token or not. Without it `channels` decides.
+    pub clients: Option<ClientRights>,
 }
 
 /// The keys behind the pattern. In a table of the TOML file the pattern has the key `match`.
-const KEYS: &[&str] = &["publications", "bytes", "ttl_ms", "keep", "missed"];
+const KEYS: &[&str] = &["publications", "bytes", "ttl_ms", "keep", "missed", "presence", "clients"];
 
 impl ChannelRule {
     /// The first of these that matches a channel's name.
@@ -50,6 +54,13 @@ impl ChannelRule {
             "ttl_ms" => put(&mut self.ttl_ms, within(key, value, CHANNEL_TTL_MS)?),
             "keep" => put(&mut self.keep, value.parse().map_err(|why| format!("keep={value}: {why}"))?),
             "missed" => put(&mut self.missed, value.parse().map_err(|why| format!("missed={value}: {why}"))?),
+            "presence" => {
+                let is_on = value.parse().map_err(|_| format!("presence={value}: expected true or false"))?;
+                put(&mut self.presence, is_on)
+            }
+            "clients" => {
+                put(&mut self.clients, value.parse().map_err(|why| format!("clients={value}: {why}"))?)
+            }
             _ => {
                 return Err(match nearest(key, KEYS.iter().copied()) {
                     Some(near) => format!("unknown key {key:?}; did you mean {near:?}?"),
@@ -94,14 +105,16 @@ impl FromStr for ChannelRule {
 
 impl fmt::Display for ChannelRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ChannelRule { pattern, publications, bytes, ttl_ms, keep, missed } = self;
+        let ChannelRule { pattern, publications, bytes, ttl_ms, keep, missed, presence, clients } = self;
         f.write_str(pattern)?;
-        let values: [Option<&dyn fmt::Display>; 5] = [
+        let values: [Option<&dyn fmt::Display>; 7] = [
             publications.as_ref().map(|value| value as _),
             bytes.as_ref().map(|value| value as _),
             ttl_ms.as_ref().map(|value| value as _),
             keep.as_ref().map(|value| value as _),
             missed.as_ref().map(|value| value as _),
+            presence.as_ref().map(|value| value as _),
+            clients.as_ref().map(|value| value as _),
         ];
         for (key, value) in KEYS.iter().zip(values) {
             if let Some(value) = value {
@@ -127,6 +140,8 @@ mod tests {
             "news.* keep=latest",
             "public.a publications=2 bytes=4096 ttl_ms=0 keep=all missed=tail",
             "a ttl_ms=60000 missed=latest",
+            "a presence=true clients=subscribe+history",
+            "a presence=false clients=",
         ] {
             assert_eq!(text.parse::<ChannelRule>().unwrap().to_string(), text);
         }
@@ -141,11 +156,22 @@ mod tests {
         for (text, error) in [
             ("", "a rule begins with a channel's name, or the beginning of one and *"),
             ("a kep=latest", "a: unknown key \"kep\"; did you mean \"keep\"?"),
-            ("a x=1", "a: unknown key \"x\"; there are publications, bytes, ttl_ms, keep, missed"),
+            (
+                "a x=1",
+                "a: unknown key \"x\"; there are publications, bytes, ttl_ms, keep, missed, presence, clients",
+            ),
             ("a keep=newest", "a: keep=newest: expected one of all, latest"),
             ("a missed=", "a: missed=: expected one of report, tail, latest"),
+            ("a presence=yes", "a: presence=yes: expected true or false"),
+            (
+                "a clients=read",
+                "a: clients=read: expected some of subscribe, publish, history, presence, with + between them",
+            ),
             ("a keep=all keep=all", "a: keep is there twice"),
-            ("a keep", "\"keep\" is not key=value (publications, bytes, ttl_ms, keep, missed)"),
+            (
+                "a keep",
+                "\"keep\" is not key=value (publications, bytes, ttl_ms, keep, missed, presence, clients)",
+            ),
             ("a publications=1", "a: publications=1 is out of range; allowed 2..=1048576"),
             ("a ttl_ms=-1", "a: ttl_ms=-1 is out of range; allowed 0..=31622400000"),
             ("a bytes=", "a: bytes= is out of range; allowed 4096..=1073741823"),

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::error::{Problem, Source};
 use super::layers::Layers;
+use super::rule_tables::{RULE_TABLES, RULES, rules_of};
 use super::setting::{Kind, Setting, Value};
 use super::shown::shown;
-use super::{ChannelRule, ConfigError, SETTINGS};
+use super::{ConfigError, SETTINGS};
 
 /// A file larger than this is not a configuration, but a mistake such as a log's name.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -89,43 +89,6 @@ impl Layers {
         }
         Ok(())
     }
-}
-
-/// The rules of channels as a table each, `[[channel]]`; the setting that has them as a list of text.
-const RULE_TABLES: &str = "channel";
-const RULES: &str = "channel_rule";
-
-/// The rules that stand there as tables, as text.
-fn rules_of(tables: &DeArray<'_>) -> Result<Value, (Problem, Range<usize>)> {
-    let rule = |entry: &Spanned<DeValue<'_>>| {
-        let refuse = |why: &str, span| Err((Problem::Invalid(why.to_owned()), span));
-        let DeValue::Table(table) = entry.get_ref() else {
-            return refuse("a rule is a table [[channel]] here", entry.span());
-        };
-        let Some(pattern) = table.get("match") else {
-            return refuse(
-                "a table [[channel]] has a key match, which says for which channels it is",
-                entry.span(),
-            );
-        };
-        let mut rule = String::new();
-        let rest = table.iter().filter(|(key, _)| key.get_ref() != "match");
-        for (key, value) in
-            std::iter::once((None, pattern)).chain(rest.map(|(key, value)| (Some(key), value)))
-        {
-            let text = match value.get_ref() {
-                DeValue::String(text) if !text.contains(char::is_whitespace) && !text.is_empty() => {
-                    text.to_string()
-                }
-                DeValue::Integer(number) => number.as_str().to_owned(),
-                _ => return refuse("a rule's values are numbers and words", value.span()),
-            };
-            rule += &key.map_or(text.clone(), |key| format!(" {}={text}", key.get_ref()));
-        }
-        // With the place of its own table, not of the list.
-        rule.parse::<ChannelRule>().map(|_| rule).map_err(|why| (Problem::Invalid(why), entry.span()))
-    };
-    tables.iter().map(rule).collect::<Result<_, _>>().map(Value::List)
 }
 
 /// A value of the setting's kind, or what is wrong with which part of the text.
@@ -270,6 +233,10 @@ mod tests {
             read("channel_rule = [\"news.* ttl_ms=60000 keep=latest\", \"* publications=5\"]").unwrap(),
             config
         );
+        let lists = "presence = true\nclients = [\"subscribe\", \"history\"]\n[[channel]]\nmatch = \"b\"\nclients = []";
+        let config = read(&format!("[[channel]]\nmatch = \"a\"\n{lists}")).unwrap();
+        let rules: Vec<String> = config.channel_rule.iter().map(ToString::to_string).collect();
+        assert_eq!(rules, ["a presence=true clients=subscribe+history", "b clients="]);
         for (text, error) in [
             (
                 "demo = true\n\n[[channel]]\nmatch = \"a\"\nkep = \"all\"",
@@ -281,8 +248,12 @@ mod tests {
             ),
             ("[channel]\nmatch = \"a\"", "wspushd.toml:1: channel_rule"),
             (
-                "[[channel]]\nmatch = \"a\"\npresence = true",
-                "wspushd.toml:3: channel_rule = true: a rule's values",
+                "[[channel]]\nmatch = \"a\"\npresence = 1.5",
+                "wspushd.toml:3: channel_rule = 1.5: a rule's values",
+            ),
+            (
+                "[[channel]]\nmatch = \"a\"\nclients = [\"history\", 7]",
+                "wspushd.toml:3: channel_rule = [\"history\", 7]: a list in a rule is one of words",
             ),
             (
                 "channel_rule = [\"a\"]\n[[channel]]\nmatch = \"a\"",

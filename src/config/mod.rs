@@ -15,6 +15,7 @@ mod channel_rule;
 mod check;
 #[cfg(feature = "command-line")]
 mod cli;
+mod client_rights;
 #[cfg(all(test, feature = "command-line", feature = "deflate"))]
 // The defaults are those of the default build.
 mod documents;
@@ -29,6 +30,8 @@ mod nearest;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
+#[cfg(feature = "daemon")]
+mod rule_tables;
 mod setting;
 mod settings;
 mod shown;
@@ -42,6 +45,7 @@ pub use backend::webhook_secret_bytes;
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
+pub use client_rights::{ClientRight, ClientRights};
 pub use error::{ConfigError, Problem, Source};
 #[cfg(feature = "command-line")]
 #[doc(hidden)]

@@ -324,11 +324,16 @@ settings! {
             Channels,
             LIST_MAX,
             "a channel's name, or the beginning of one and *, then any of publications=N bytes=N ttl_ms=N \
-             keep=all/latest missed=report/tail/latest",
+             keep=all/latest missed=report/tail/latest presence=true/false clients=subscribe+publish+history+presence",
             reload,
             entry
         ),
         "How some channels are kept, the first match counts; in the file also as tables named channel";
+    /// 0: they are only counted.
+    presence_members_max: usize = 1_000, integer(Channels, PRESENCE_MEMBERS_MAX, "users", reload),
+        "Users who are listed in a channel with presence; if there are more they are only counted";
+    presence_grace_ms: u64 = 3_000, integer(Channels, PRESENCE_GRACE_MS, "ms", reload),
+        "How long a user whose last connection to a channel was lost still counts as present";
     slow_consumer: SlowConsumer = SlowConsumer::Close,
         text(Channels, Kind::Choice(SlowConsumer::NAMES), reload),
         "A subscriber that falls off the log: close it with 1013, or let it skip to the newest publication";

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{AdminListen, ClientAuth, Keep, KernelTls, Listen, LogLevel, Missed, SlowConsumer, TokenAuth};
+use super::{
+    AdminListen, ClientAuth, ClientRight, Keep, KernelTls, Listen, LogLevel, Missed, SlowConsumer, TokenAuth,
+};
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
 const OFF: &str = "off";
@@ -108,6 +110,12 @@ choice!(ClientAuth { Off = "off", Optional = "optional", Required = "required" }
 choice!(KernelTls { Auto = "auto", Off = "off" });
 choice!(TokenAuth { None = "none", Optional = "optional", Required = "required" });
 choice!(Keep { All = "all", Latest = "latest" });
+choice!(ClientRight {
+    Subscribe = "subscribe",
+    Publish = "publish",
+    History = "history",
+    Presence = "presence",
+});
 choice!(Missed { Report = "report", Tail = "tail", Latest = "latest" });
 choice!(SlowConsumer { Close = "close", Skip = "skip" });
 choice!(LogLevel { Off = "off", Error = "error", Warn = "warn", Info = "info", Debug = "debug" });

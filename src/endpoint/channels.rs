@@ -46,6 +46,8 @@ pub struct ChannelInfo {
     pub bytes: u64,
     /// Its subscribers.
     pub subscribers: u32,
+    /// Its members: users who are there, if it has presence.
+    pub members: u64,
 }
 
 /// Which channels to list: by default all, 100 on a page.
@@ -104,24 +106,38 @@ pub(super) fn list(head: &Head<'_>) -> Result<Answer, Refusal> {
     })))
 }
 
+/// The subject of a path behind `/channels/`.
+enum About {
+    Channel,
+    History,
+    Presence,
+}
+
 /// Answers a path behind `/channels/`: a name, in which anything that does not stand for itself is escaped, and perhaps
-/// `/history`.
+/// `/history` or `/presence`.
 pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
-    let (name, of_history) = match path.strip_suffix("/history") {
-        Some(name) => (name, true),
-        None => (path, false),
+    let (name, about) = match path.rsplit_once('/') {
+        Some((name, "history")) => (name, About::History),
+        Some((name, "presence")) => (name, About::Presence),
+        _ => (path, About::Channel),
     };
     let name: Cow<'_, str> = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
     if !channel_name_ok(&name) {
         return Err(PushError::BadChannel.into());
     }
-    match (of_history, head.method) {
-        (true, "GET" | "HEAD") => history(&name, head, server),
-        (false, "GET" | "HEAD") => {
+    match (about, head.method) {
+        (About::History, "GET" | "HEAD") => history(&name, head, server),
+        (About::Channel, "GET" | "HEAD") => {
             Query::read(head, requests::CHANNEL.query, Others::Refused)?;
             Ok(admin::json(200, &server.channel(&name).ok_or_else(no_channel)?))
         }
-        (true, "DELETE") => {
+        (About::Presence, "GET" | "HEAD") => {
+            Query::read(head, requests::PRESENCE.query, Others::Refused)?;
+            let presence = server.presence(&name).ok_or_else(no_channel)?;
+            let reason = "this channel has no presence; a rule with presence = true gives it one";
+            Ok(admin::json(200, &presence.ok_or_else(|| Refusal::fixed(404, reason))?))
+        }
+        (About::History, "DELETE") => {
             Query::read(head, requests::FORGET.query, Others::Refused)?;
             match server.forget_history(&name).ok_or_else(no_channel)? {
                 Ok(info) => Ok(admin::json(200, &info)),
@@ -131,11 +147,12 @@ pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> R
                 }
             }
         }
-        (true, _) => {
+        (About::History, _) => {
             let reason = "this path takes GET, HEAD, DELETE";
             Err(Refusal::fixed(405, reason).with_headers(&[("Allow", "GET, HEAD, DELETE")]))
         }
-        (false, _) => Err(admin::takes(&requests::CHANNEL)),
+        (About::Channel, _) => Err(admin::takes(&requests::CHANNEL)),
+        (About::Presence, _) => Err(admin::takes(&requests::PRESENCE)),
     }
 }
 
@@ -191,8 +208,7 @@ mod tests {
 
     #[test]
     fn a_page_of_history_to_the_letter() {
-        let info =
-            ChannelInfo { channel: "c".into(), epoch: 7, offset: 9, first: 8, bytes: 5, subscribers: 1 };
+        let info = ChannelInfo { channel: "c".into(), epoch: 7, offset: 9, ..ChannelInfo::default() };
         let past =
             |offset, kind, payload: &'static [u8]| Past { offset, unix_ms: 5, kind, payload: payload.into() };
         let publications = vec![past(8, Kind::Text, b"\"\n"), past(9, Kind::Binary, b"\xff")];

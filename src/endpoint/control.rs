@@ -13,6 +13,7 @@ use crate::push::{
 use super::ConnId;
 use super::batch::Line;
 use super::channels::{ChannelInfo, ChannelList};
+use super::presence::ChannelPresence;
 
 /// The answer to a push: where the publication stands, and the id under which its delivery can be followed.
 ///
@@ -267,6 +268,9 @@ pub trait Control {
 
     /// The publications that a channel has.
     fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)>;
+
+    /// Who is in a channel. The inner None: it has no presence.
+    fn presence(&self, name: &str) -> Option<Option<ChannelPresence>>;
 
     /// Lets a channel forget what was published there. `InboxFull`: something is on its way.
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>>;

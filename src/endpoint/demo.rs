@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::pattern_matches;
+use crate::config::Config;
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -25,15 +25,6 @@ pub struct Facts<'a> {
     pub needs_token: bool,
 }
 
-/// The limits of the form.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Pages that are as good as the server's own.
-    pub origins: Vec<String>,
-    /// Channels that are open to clients.
-    pub channels: Vec<String>,
-}
-
 /// The page.
 pub fn page() -> Response {
     let mut response = Response::html(200, PAGE);
@@ -54,15 +45,15 @@ pub fn info(facts: &Facts<'_>) -> Response {
 pub fn push(
     head: &Head<'_>,
     body: &[u8],
-    rules: &Rules,
+    config: &Config,
     server: &mut dyn Control,
 ) -> Result<Response, (Refusal, Option<RefuseReason>)> {
     let plain = |refusal| (refusal, None);
-    guard::check_demo(head, &rules.origins).map_err(|refusal| (refusal, Some(RefuseReason::Origin)))?;
+    guard::check_demo(head, &config.origins).map_err(|refusal| (refusal, Some(RefuseReason::Origin)))?;
     let query = Query::read(head, requests::DEMO_PUSH.query, Others::Refused).map_err(plain)?;
     let channel = query.text("channel");
     if let Some(name) = channel
-        && !rules.channels.iter().any(|pattern| pattern_matches(pattern, name))
+        && !config.is_open_to_clients(name)
     {
         let refusal = Refusal::new(403, format!("channel {name:?} is not open to clients (channels)"));
         return Err((refusal, Some(RefuseReason::ForbiddenChannel)));

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::auth::Claims;
-use crate::config::Config;
+use crate::config::{ClientRight, Config};
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
-use crate::push::{Kind, Message, PushOptions, Since};
+use crate::push::{DEFAULT_NAME, Kind, Message, PushOptions, Since};
 
 use super::ConnId;
 
@@ -104,23 +104,24 @@ impl<'a> Connect<'a> {
         self.head.headers(name)
     }
 
-    /// The decision without a handler: the default channel, and those it asks for if the configuration or its token
-    /// lets it choose them (else 403).
+    /// The decision without a handler: the default channel, unless a rule keeps clients out of it, and those it asks
+    /// for if the configuration or its token lets it choose them (else 403).
     pub fn by_config(&self) -> Decision {
-        let by_token = |name: &String| {
-            let claims = self.claims.into_iter();
-            claims.into_iter().any(|own| own.rights.may_subscribe(name) || own.channels.contains(name))
+        let by_token = |name: &str| {
+            let mut claims = self.claims.into_iter();
+            claims.any(|own| own.rights.may_subscribe(name) || own.channels.iter().any(|own| own == name))
         };
-        let denied = |name: &&String| {
-            let mut patterns = self.config.channels.iter();
-            !patterns.any(|p| crate::config::pattern_matches(p, name)) && !by_token(name)
-        };
+        let denied = |name: &&String| !self.config.is_open_to_clients(name) && !by_token(name);
+        let broadcast = self.config.rule_allows(ClientRight::Subscribe, DEFAULT_NAME) != Some(false)
+            || by_token(DEFAULT_NAME);
         match self.channels.iter().find(denied) {
             Some(name) => {
                 let by = if self.claims.is_some() { "channels, or the token's allow" } else { "channels" };
                 Decision::refuse(403, format!("channel {name:?} is not open to clients ({by})"))
             }
-            None => Decision::Accept(Accept { channels: self.channels.clone(), ..Accept::default() }),
+            None => {
+                Decision::Accept(Accept { broadcast, channels: self.channels.clone(), ..Accept::default() })
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod handler;
 pub mod kind;
 mod markdown;
 pub mod origins;
+pub mod presence;
 pub mod public;
 pub mod publishing;
 pub mod push_request;
@@ -38,6 +39,7 @@ pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Take
 pub use handler::{Accept, Connect, Decision, Handler, Session};
 pub use kind::Kind;
 pub use markdown::parameters_markdown;
+pub use presence::{ChannelMember, ChannelPresence};
 pub use public::Route;
 pub use reads::{ChannelHistory, HistoryQuery, UserPage};
 pub use users::UserConnection;

@@ -238,6 +238,10 @@ pub static HISTORY: Request = Request {
     ],
 };
 
+/// Who is in a channel.
+pub static PRESENCE: Request =
+    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C/presence", query: &[] };
+
 /// The end of what a channel has had.
 pub static FORGET: Request =
     Request { listener: Listeners::Admin, method: "DELETE", path: "/channels/C/history", query: &[] };
@@ -323,6 +327,7 @@ pub static ALL: &[&Request] = &[
     &CHANNEL,
     &HISTORY,
     &FORGET,
+    &PRESENCE,
     &DISCONNECT,
     &SUBSCRIBE,
     &UNSUBSCRIBE,

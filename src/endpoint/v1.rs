@@ -1,7 +1,7 @@
 //! `wspush.v1` on `/ws`: what a client may ask for, and what it is told. The messages themselves are in
 //! [`protocol::v1`](crate::protocol::v1).
 
-use crate::config::{Config, pattern_matches};
+use crate::config::{ClientRight, Config};
 use crate::protocol::v1::{ErrorCode, HistoryPage, Id};
 use crate::push::{Channel, DEFAULT_NAME, PushError, Since};
 
@@ -39,13 +39,25 @@ impl Denial {
     }
 }
 
-/// Whether a client may receive a channel that it has not asked for in its handshake, and read its history.
-pub fn may_receive(channel: &str, config: &Config, has_host: bool) -> Result<(), Denial> {
+/// Whether a client may do this with a channel, where neither its handshake nor its token says so.
+pub fn may(right: ClientRight, channel: &str, config: &Config, has_host: bool) -> Result<(), Denial> {
+    match config.rule_allows(right, channel) {
+        Some(true) => return Ok(()),
+        Some(false) => {
+            let claim = if right == ClientRight::Publish { "publish" } else { "allow" };
+            let why = format!(
+                "the rule for channel {channel:?} leaves out {right} (clients), and no token allows it ({claim})"
+            );
+            return Err(Denial::forbidden(why));
+        }
+        None if right == ClientRight::Publish => return Err(no_publishing(channel)),
+        None => {}
+    }
     if has_host {
         let why = "the server's host decides which channels a connection receives; ask it";
         return Err(Denial::forbidden(why));
     }
-    if channel == DEFAULT_NAME || config.channels.iter().any(|pattern| pattern_matches(pattern, channel)) {
+    if channel == DEFAULT_NAME || config.is_open_to_clients(channel) {
         return Ok(());
     }
     let why =
@@ -54,7 +66,7 @@ pub fn may_receive(channel: &str, config: &Config, has_host: bool) -> Result<(),
 }
 
 /// A client without a right to publish has asked for it.
-pub fn no_publishing(channel: &str) -> Denial {
+fn no_publishing(channel: &str) -> Denial {
     let why =
         format!("no token lets this connection publish to channel {channel:?} (publish); POST /push does it");
     Denial::forbidden(why)
@@ -72,7 +84,9 @@ pub fn not_published(problem: &PushError) -> Denial {
 
 /// Who is there is not told.
 pub fn no_presence(channel: &str) -> Denial {
-    Denial::forbidden(format!("channel {channel:?} has no presence"))
+    Denial::forbidden(format!(
+        "channel {channel:?} has no presence; a rule with presence = true gives it one"
+    ))
 }
 
 /// A client has shown a token, and nobody reads it.
@@ -128,16 +142,39 @@ mod tests {
     #[test]
     fn what_the_configuration_lets_clients_receive() {
         let config = Config::default();
-        let refused =
-            |channel, has_host| may_receive(channel, &config, has_host).err().map(|denial| denial.code);
+        let refused = |channel, has_host| {
+            may(ClientRight::Subscribe, channel, &config, has_host).err().map(|denial| denial.code)
+        };
         assert_eq!((refused("public.news", false), refused(DEFAULT_NAME, false)), (None, None));
         assert_eq!(refused("secret", false), Some(ErrorCode::Forbidden));
         assert_eq!(refused("public.news", true), Some(ErrorCode::Forbidden), "that is the host's");
-        let why = may_receive("secret", &config, false).unwrap_err().why;
+        let why = may(ClientRight::History, "secret", &config, false).unwrap_err().why;
         assert_eq!(
             why,
             "channel \"secret\" is not open to clients (channels), and no token allows it (allow)"
         );
+        let why = may(ClientRight::Publish, "public.news", &config, false).unwrap_err().why;
+        assert!(why.starts_with("no token lets this connection publish to channel"), "{why}");
+    }
+
+    #[test]
+    fn what_a_rule_lets_clients_do() {
+        let rules = ["public.a clients=publish+presence", "b clients=subscribe", "broadcast clients="];
+        let config =
+            Config { channel_rule: rules.map(|rule| rule.parse().unwrap()).into(), ..Config::default() };
+        let may = |right, channel| may(right, channel, &config, true);
+        assert_eq!(
+            (may(ClientRight::Publish, "public.a"), may(ClientRight::Subscribe, "b")),
+            (Ok(()), Ok(()))
+        );
+        for (right, channel, claim) in [
+            (ClientRight::Subscribe, "public.a", "subscribe (clients), and no token allows it (allow)"),
+            (ClientRight::Publish, "b", "publish (clients), and no token allows it (publish)"),
+            (ClientRight::Subscribe, DEFAULT_NAME, "subscribe (clients), and no token allows it (allow)"),
+        ] {
+            let why = may(right, channel).unwrap_err().why;
+            assert_eq!(why, format!("the rule for channel {channel:?} leaves out {claim}"));
+        }
     }
 
     #[test]

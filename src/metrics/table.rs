@@ -142,6 +142,16 @@ label! {
 }
 
 label! {
+    /// Something that has happened to a channel.
+    ChannelEvent = "event" {
+        Occupied = "channel_occupied": "It has a subscriber, and had none before.",
+        Vacated = "channel_vacated": "Its last subscriber has left.",
+        MemberAdded = "member_added": "A user has come to a channel with presence.",
+        MemberRemoved = "member_removed": "A user has gone from there, or there are too many to be listed.",
+    }
+}
+
+label! {
     /// A TLS handshake that has come to its end.
     TlsHandshake = "kind" {
         Full13 = "full_tls13": "TLS 1.3 from the beginning.",
@@ -246,6 +256,7 @@ numbers! {
         recv_bytes: "Bytes read from sockets.",
         messages_in: "Messages from clients.",
         pings_sent: "Pings sent to silent connections.",
+        notices: "Notices of who has come and gone, each once for all subscribers of its channel.",
         slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
         slow_cut: "Slow consumers cut off in the middle of a frame: no memory for its rest (backlog_bytes_max).",
         rests_saved: "Times that a slow consumer kept the rest of a frame when the log moved on over it.",
@@ -266,6 +277,7 @@ numbers! {
         closed[CloseReason]: "Connections that ended, by reason.",
         channels_forgotten[ChannelEnd]: "Channels forgotten, with what they have logged, by reason.",
         channels_refused[ChannelRefusal]: "New channels refused, by reason.",
+        channel_events[ChannelEvent]: "What has happened to channels and their members, by event.",
         tls_handshakes[TlsHandshake]: "TLS handshakes completed, by kind.",
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
@@ -358,6 +370,7 @@ mod tests {
         check(ConnectionKind::ALL, ConnectionKind::name);
         check(ChannelRefusal::ALL, ChannelRefusal::name);
         check(ChannelEnd::ALL, ChannelEnd::name);
+        check(ChannelEvent::ALL, ChannelEvent::name);
         check(PauseReason::ALL, PauseReason::name);
         check(Shortage::ALL, Shortage::name);
         check(TlsHandshake::ALL, TlsHandshake::name);

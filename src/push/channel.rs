@@ -83,6 +83,8 @@ pub struct Channel {
     pub rules: ChannelRules,
     /// Bytes that any frame of it may have, whatever its log keeps.
     pub(super) frame_bytes_max: usize,
+    /// See [`notices_of`](Self::notices_of).
+    pub(super) notices_of: Option<super::ChannelId>,
 }
 
 impl Channel {
@@ -107,6 +109,7 @@ impl Channel {
             look_again: false,
             fallen: Passage::Gone,
             rules: ChannelRules::default(),
+            notices_of: None,
         }
     }
 

@@ -45,7 +45,7 @@ pub struct LogLimits {
 /// The channels.
 #[derive(Debug)]
 pub struct Channels {
-    all: Slab<Channel>,
+    pub(super) all: Slab<Channel>,
     names: HashMap<Arc<str>, ChannelId>,
     /// Channels with something to flush, in turn.
     queue: VecDeque<ChannelId>,
@@ -61,7 +61,7 @@ pub struct Channels {
     /// How some of them are kept.
     rules: Vec<ChannelRule>,
     /// Logical position of every new log's first byte.
-    start: u64,
+    pub(super) start: u64,
 }
 
 impl Channels {
@@ -157,11 +157,15 @@ impl Channels {
     }
 
     fn rule(&self, channel: &mut Channel) {
+        if channel.notices_of.is_some() {
+            return;
+        }
         let rule = ChannelRule::first(&self.rules, &channel.name).cloned().unwrap_or_default();
         let rules = ChannelRules {
             ttl_ms: rule.ttl_ms.unwrap_or_default(),
             keep: rule.keep.unwrap_or_default(),
             missed: rule.missed.unwrap_or_default(),
+            presence: rule.presence.unwrap_or_default(),
         };
         let LogLimits { bytes, publications, .. } = self.limits;
         let bytes = rule.bytes.map_or(bytes, |own| own.min(bytes));
@@ -218,12 +222,12 @@ impl Channels {
 
     /// Number of channels.
     pub fn len(&self) -> usize {
-        self.all.len()
+        self.names.len()
     }
 
     /// Never: there is always the default channel.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.names.is_empty()
     }
 
     /// Places of channels: each is below.
@@ -231,7 +235,7 @@ impl Channels {
         self.all.capacity()
     }
 
-    /// All channels.
+    /// All channels, and the logs of [notices](Channel::notices_of).
     pub fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
         self.all.iter().map(|(key, channel)| (ChannelId(key as u32), channel))
     }
@@ -349,6 +353,8 @@ impl Channels {
         let lost = (channel.log().first_offset(), channel.fallen);
         channel.ledger.settle(now_us, lost, self.asked_from(), changed);
         self.log_bytes -= channel.log_bytes();
-        self.names.remove(&channel.name);
+        if channel.notices_of.is_none() {
+            self.names.remove(&channel.name);
+        }
     }
 }

@@ -171,11 +171,26 @@ impl Ledger {
         }
     }
 
+    /// One that keeps nothing: about what it is told of nobody can ask.
+    pub fn of_nothing(first: u64) -> Ledger {
+        Ledger::new(first, 0)
+    }
+
+    /// Whether it counts anything.
+    #[inline]
+    pub fn counts(&self) -> bool {
+        self.lines_max > 0
+    }
+
     /// Notes a publication with its number of `recipients`. If the oldest one has to go for it, those that lag behind
     /// that one have lost it: `lost` says what became of them.
     pub fn publish(&mut self, place: Place, recipients: u32, lost: Passage) {
         let Place { offset, receipt: id, now_us: published_us, unix_ms } = place;
         debug_assert_eq!(offset, self.next_offset());
+        if !self.counts() {
+            *self = Ledger::of_nothing(offset + 1);
+            return;
+        }
         while self.lines.len() >= self.lines_max {
             self.retire_first(published_us, lost);
         }

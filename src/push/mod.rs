@@ -21,6 +21,7 @@ pub mod log;
 pub mod memberships;
 pub mod message;
 pub mod midway;
+pub mod notices;
 mod older;
 pub mod options;
 pub mod past;

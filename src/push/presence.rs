@@ -27,6 +27,16 @@ struct Lost {
     user: Box<str>,
 }
 
+/// Losses from which on it is looked whether they still count.
+const LOST_MIN: usize = 64;
+
+impl Lost {
+    /// Whether it is this user's last loss, and none of its connections has come back.
+    fn is_of(&self, known: &Listed) -> bool {
+        known.connections == 0 && known.loss == self.loss
+    }
+}
+
 /// How a connection leaves a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
@@ -47,6 +57,8 @@ pub enum Change {
     Leave,
     /// From now on users are only counted.
     TooMany,
+    /// From now on they are listed again; nobody is there.
+    ListedAgain,
 }
 
 /// A user who is there, as it is shown.
@@ -105,6 +117,30 @@ impl Presence {
         }))
     }
 
+    /// A user who is listed.
+    pub fn find<'a>(&'a self, user: &'a str) -> Option<Attendee<'a>> {
+        let Users::Listed(listed) = &self.users else { return None };
+        let Listed { info, connections, .. } = listed.get(user)?;
+        Some(Attendee { user, info: info.as_deref(), connections: *connections })
+    }
+
+    /// Whether those who are there are listed, and no longer would be with this user.
+    pub fn is_full_for(&self, user: &str) -> bool {
+        matches!(&self.users, Users::Listed(listed) if listed.len() >= self.listed_max && !listed.contains_key(user))
+    }
+
+    /// Changes how many are listed at the most.
+    pub fn set_listed_max(&mut self, listed_max: usize) -> Change {
+        self.listed_max = listed_max;
+        match &self.users {
+            Users::Listed(listed) if listed.len() > listed_max => {
+                self.count_only();
+                Change::TooMany
+            }
+            _ => Change::None,
+        }
+    }
+
     /// A connection of a user has come.
     pub fn enter(&mut self, user: &str, info: Option<&str>) -> Change {
         match &mut self.users {
@@ -120,7 +156,7 @@ impl Presence {
                     }
                     return Change::None;
                 }
-                if listed.len() == self.listed_max {
+                if listed.len() >= self.listed_max {
                     self.count_only();
                     self.enter(user, info);
                     return Change::TooMany;
@@ -143,10 +179,11 @@ impl Presence {
                         counted.remove(&hash);
                     }
                 }
-                if counted.is_empty() {
-                    self.users = Users::Listed(HashMap::new());
+                if !counted.is_empty() {
+                    return Change::None;
                 }
-                Change::None
+                self.users = Users::Listed(HashMap::new());
+                Change::ListedAgain
             }
             Users::Listed(listed) => {
                 let Some(known) = listed.get_mut(user) else { return Change::None };
@@ -157,6 +194,11 @@ impl Presence {
                 if let Departure::Lost(at_ms) = departure {
                     self.next_loss = self.next_loss.wrapping_add(1);
                     known.loss = self.next_loss;
+                    if self.lost.len() >= LOST_MIN.max(2 * listed.len()) {
+                        // Those who come back before their time would otherwise stand in it more than once.
+                        self.lost
+                            .retain(|lost| listed.get(&lost.user).is_some_and(|known| lost.is_of(known)));
+                    }
                     self.lost.push_back(Lost { at_ms, loss: self.next_loss, user: user.into() });
                     return Change::None;
                 }
@@ -167,9 +209,9 @@ impl Presence {
         }
     }
 
-    /// When the user that was lost first is taken to have gone, if none of its connections comes back.
-    pub fn due_ms(&self, grace_ms: u64) -> Option<u64> {
-        self.lost.front().map(|lost| lost.at_ms + grace_ms)
+    /// When the first of those was lost who may still come back.
+    pub fn lost_since_ms(&self) -> Option<u64> {
+        self.lost.front().map(|lost| lost.at_ms)
     }
 
     /// The next user who is taken to have gone by now. It must be asked for until there is none.
@@ -181,8 +223,7 @@ impl Presence {
                 self.lost = VecDeque::new();
             }
             let Users::Listed(listed) = &mut self.users else { continue };
-            let is_gone = |known: &Listed| known.connections == 0 && known.loss == lost.loss;
-            if listed.get(&lost.user).is_some_and(is_gone) {
+            if listed.get(&lost.user).is_some_and(|known| lost.is_of(known)) {
                 listed.remove(&lost.user);
                 give_memory_back(listed);
                 return Some(lost.user);

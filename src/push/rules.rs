@@ -11,4 +11,6 @@ pub struct ChannelRules {
     pub keep: Keep,
     /// The beginning for a subscriber whose position can't be recovered.
     pub missed: Missed,
+    /// Whether its subscribers are told who is there.
+    pub presence: bool,
 }

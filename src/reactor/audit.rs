@@ -111,10 +111,13 @@ impl<S: Socket> Reactor<S> {
         assert!(logs <= self.config.logs_bytes_max, "{logs} bytes of logs are more than there may be");
         self.shared.with_directory(Directory::audit);
         for (id, channel) in self.channels.iter() {
+            self.audit_channel(id, channel);
+            if channel.notices_of().is_some() {
+                continue;
+            }
             let next_offset = if self.channels.is_unused(id) { 0 } else { channel.log().next_offset() };
             audit.channels.push((channel.name.to_string(), channel.epoch, next_offset));
             audit.first_offsets.push((channel.name.to_string(), channel.epoch, channel.log().first_offset()));
-            self.audit_channel(id, channel);
         }
         audit
     }
@@ -248,7 +251,7 @@ impl<S: Socket> Reactor<S> {
 
     /// A channel that somebody needs is known as such, so that no publisher takes its place.
     fn audit_need(&self, id: ChannelId, channel: &Channel) {
-        if id == DEFAULT {
+        if id == DEFAULT || channel.notices_of().is_some() {
             return;
         }
         let needed =

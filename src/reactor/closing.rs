@@ -9,6 +9,7 @@ use crate::protocol::message;
 use crate::push::{ChannelId, Keep, Passage};
 
 use super::addresses::NOWHERE;
+use super::attendance::departure;
 use super::connections::Gone;
 use super::ending::CLOSE_WAITS;
 use super::reactor::Reactor;
@@ -22,6 +23,9 @@ impl<S: Socket> Reactor<S> {
             // The frame that it was in the middle of was not saved in time; nothing is left to say.
             self.cut_off(index, id);
             return false;
+        }
+        if self.channels.get(id).notices_of().is_some() {
+            return self.tell_instead(index, id);
         }
         match self.config.slow_consumer {
             // Those who lag are expected to jump.
@@ -66,7 +70,7 @@ impl<S: Socket> Reactor<S> {
             return Ok(());
         }
         self.keep_frame_under_way(index);
-        self.leave_channels(index);
+        self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
@@ -107,7 +111,7 @@ impl<S: Socket> Reactor<S> {
     /// The connection is gone: its slot is free, its descriptor closed.
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
         let untold = self.give_up_owed(index);
-        self.leave_channels(index);
+        self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);

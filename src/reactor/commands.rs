@@ -214,7 +214,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by
     /// that. False: not now.
-    fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
+    pub(super) fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
         self.make_room_among_logs(|channels| channels.room_for(id, lens))
             && self.save_rests(id, |channel| channel.first_after(lens))
     }

@@ -3,7 +3,7 @@
 use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::users::{UserAction, UserRequest};
-use crate::endpoint::{ChannelInfo, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
+use crate::endpoint::{ChannelInfo, ChannelPresence, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
@@ -61,7 +61,9 @@ impl<S: Socket> Reactor<S> {
             let channel = self.channels.get(id);
             let log = channel.log_in(slot.form).unwrap_or(channel.log());
             lag_bytes += log.head() - log.position(cursor).unwrap_or(log.tail());
-            channels.push(channel.name.to_string());
+            if channel.notices_of().is_none() {
+                channels.push(channel.name.to_string());
+            }
         }
         ConnectionInfo {
             id: slot.id(index).to_string(),
@@ -85,6 +87,7 @@ impl<S: Socket> Reactor<S> {
             first: log.first_offset(),
             bytes: log.head() - log.tail(),
             subscribers: channel.subscribers,
+            members: self.attendances.members(id) as u64,
         }
     }
 
@@ -164,6 +167,10 @@ impl<S: Socket> Control for Reactor<S> {
     fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
         let id = self.channels.find(name)?;
         Some((self.channel_info(id), self.channels.get(id).history(asked, self.now.unix_ms())))
+    }
+
+    fn presence(&self, name: &str) -> Option<Option<ChannelPresence>> {
+        self.channels.find(name).map(|id| self.presence_in(id))
     }
 
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {

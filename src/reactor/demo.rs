@@ -1,6 +1,6 @@
 //! The answers to the demo's page.
 
-use crate::endpoint::demo::{self, Facts, Rules};
+use crate::endpoint::demo::{self, Facts};
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -24,8 +24,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     pub(super) fn demo_push(&mut self, index: usize, head: &Head<'_>, body: &[u8]) -> Response {
-        let rules = Rules { origins: self.config.origins.clone(), channels: self.config.channels.clone() };
-        demo::push(head, body, &rules, self).unwrap_or_else(|(refusal, reason)| {
+        let config = self.config.clone();
+        demo::push(head, body, &config, self).unwrap_or_else(|(refusal, reason)| {
             self.note_demo_refusal(index, &refusal, reason);
             refusal::response(ListenerRole::Public, &refusal)
         })

@@ -71,7 +71,7 @@ impl Counts<'_> {
         let (first, _) = log.offset_at(from);
         let (next, boundary) = log.offset_at(reached);
         self.ledger.pass(Passage::Written, first, next);
-        self.metrics.deliveries += next - first;
+        self.metrics.deliveries += if self.ledger.counts() { next - first } else { 0 };
         boundary
     }
 }
@@ -179,7 +179,9 @@ impl<'l> Stretch<'l> {
         let takers = std::mem::take(&mut self.takers);
         let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
         counts.ledger.pass_all(Passage::Written, from, to, takers);
-        counts.metrics.deliveries += u64::from(takers) * (to - from);
+        if counts.ledger.counts() {
+            counts.metrics.deliveries += u64::from(takers) * (to - from);
+        }
     }
 }
 

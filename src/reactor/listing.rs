@@ -7,7 +7,7 @@ use crate::endpoint::control::{List, Page, Wanted};
 use crate::endpoint::reads::Answer;
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
-use crate::push::ChannelId;
+use crate::push::{Channel, ChannelId};
 
 use super::reactor::Reactor;
 use super::socket::Socket;
@@ -134,7 +134,9 @@ impl<S: Socket> Reactor<S> {
     /// The same for the channel in this place.
     fn look_at_channel(&mut self, place: usize, asked: &ChannelList, page: &mut ChannelPage) -> bool {
         let id = ChannelId(place as u32);
-        if !self.channels.try_get(id).is_some_and(|channel| channel.name.starts_with(&asked.prefix)) {
+        let is_asked_for =
+            |channel: &Channel| channel.notices_of().is_none() && channel.name.starts_with(&asked.prefix);
+        if !self.channels.try_get(id).is_some_and(is_asked_for) {
             return false;
         }
         if page.channels.len() == asked.limit {

@@ -13,6 +13,7 @@
 pub mod addresses;
 mod admission;
 mod assembling;
+mod attendance;
 #[doc(hidden)]
 pub mod audit;
 pub mod backend;
@@ -29,6 +30,7 @@ pub mod event_loop;
 mod events;
 mod flush;
 pub mod granted;
+mod happenings;
 pub mod holdings;
 mod http;
 mod input;
@@ -37,6 +39,7 @@ pub mod listener;
 mod listing;
 mod memory;
 mod messages;
+mod notices;
 mod occupancy;
 mod opening;
 mod order;

@@ -49,6 +49,10 @@ impl<S: Socket> Reactor<S> {
         if id == DEFAULT {
             return;
         }
+        if channel.notices_of().is_some() {
+            self.close_notices(id);
+            return;
+        }
         // One that a subscriber has opened does not know what is on its way to it, before the first of that comes.
         let logged = (!self.channels.is_unused(id)).then(|| channel.log().next_offset());
         if self.shared.vacate(&channel.name, channel.epoch, logged) == Vacated::Gone {
@@ -122,6 +126,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn remove_channel(&mut self, id: ChannelId) {
+        self.attendances.remove(id);
         self.channels.remove(id, self.now.mono_us, self.shared.keep_deliveries());
     }
 }

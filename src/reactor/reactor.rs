@@ -16,6 +16,7 @@ use crate::protocol::{Deflater, Inflater};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
+use super::attendance::Attendances;
 use super::backend::Backend;
 use super::connections::Connections;
 use super::published_keys::PublishedKeys;
@@ -110,6 +111,7 @@ pub struct Reactor<S: Socket> {
     pub(super) channels: Channels,
     /// Compresses publications; one for all channels.
     pub(super) encoder: Encoder,
+    pub(super) attendances: Attendances,
     pub(super) walk: WalkState,
     pub(super) inbox: InboxState,
     pub(super) pool: Pool,
@@ -206,6 +208,7 @@ impl<S: Socket> Reactor<S> {
             wire: Wire { tls: Tls::new(config.backlog_bytes_max), backlog_bytes: 0 },
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
+            attendances: Attendances::default(),
             walk: WalkState::default(),
             inbox: InboxState::default(),
             pool: Pool::new(config.assembly_bytes_max),
@@ -353,6 +356,7 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_part();
         self.work.begin_commands();
         self.carry_out_commands();
+        self.tell_untold();
         self.flush_slice();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);

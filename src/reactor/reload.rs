@@ -77,6 +77,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.tell_channels_the_policy();
         self.channels.set_rules(self.config.channel_rule.clone());
+        self.review_presence();
         self.wire.tls.backlog_bytes_max = self.config.backlog_bytes_max;
     }
 

@@ -264,6 +264,11 @@ impl<S: Socket> Reactor<S> {
             self.cut_off(index, stretch.channel);
             return false;
         }
+        if self.channels.try_get(stretch.channel).is_some_and(|channel| channel.notices_of().is_some()) {
+            self.in_outbox(index, Outbox::drop_first);
+            self.end_stretch(index, stretch, Passage::Skipped);
+            return self.tell_instead(index, stretch.channel);
+        }
         let keeps_newest =
             self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
         // Nobody knows any more where it began, so one that is told of its gaps can't be told of this one.

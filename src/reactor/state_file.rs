@@ -144,7 +144,7 @@ impl<S: Socket> Reactor<S> {
         let mut writer = StateWriter::begin(buffered, self.shared.counters())?;
         for (_, channel) in self.channels.iter() {
             // Of one that nothing was published to there is nothing to keep.
-            if channel.log().next_offset() > FIRST_OFFSET {
+            if channel.log().next_offset() > FIRST_OFFSET && channel.notices_of().is_none() {
                 writer.channel(channel)?;
             }
         }

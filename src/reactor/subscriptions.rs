@@ -7,9 +7,11 @@ use std::fmt;
 
 use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
+use crate::push::presence::Departure;
 use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Entry, Form, Membership, Since};
 
 use super::directory::NoChannel;
+use super::happenings::Happening;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
@@ -133,12 +135,20 @@ impl<S: Socket> Reactor<S> {
         if channel == DEFAULT_NAME {
             return Ok((index, DEFAULT, self.join(index, DEFAULT, since)));
         }
-        let joined = self.connections.slots[index].extra.as_ref().map_or(0, |extra| extra.memberships.len());
-        if joined >= self.config.channels_per_connection_max {
+        if self.has_channels(index, self.config.channels_per_connection_max) {
             return Err(NotSubscribed::TooMany);
         }
         let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
         Ok((index, id, self.join_opened(index, id, since)))
+    }
+
+    /// Whether a connection receives so many channels beyond the default one. Notices are none.
+    fn has_channels(&self, index: usize, count: usize) -> bool {
+        let Some(extra) = &self.connections.slots[index].extra else { return count == 0 };
+        let is_notices = |m: &&Membership| self.channels.get(m.channel).notices_of().is_some();
+        let memberships = &extra.memberships;
+        memberships.len() >= count
+            && memberships.len() - memberships.iter().filter(is_notices).count() >= count
     }
 
     /// Whether a connection receives the channel of this name.
@@ -160,8 +170,10 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn unsubscribe(&mut self, conn: ConnId, channel: &str) {
         let Some(index) = self.find_open(conn) else { return };
         let Some(id) = self.channels.find(channel) else { return };
-        if self.bring_to_head(index, id, 1) {
-            self.leave_channel(index, id);
+        let is_there = self.bring_to_head(index, id, 1);
+        let notices = self.notices_for(index, id).filter(|_| is_there);
+        if is_there && notices.is_none_or(|log| self.bring_to_head(index, log, 1)) {
+            self.leave_channel(index, id, Departure::Said);
         }
     }
 
@@ -198,6 +210,12 @@ impl<S: Socket> Reactor<S> {
             let place = self.channels.get_mut(id).join(index as u32, cursor, self.now.mono_ms());
             slot.extra_mut().memberships.insert(id, place);
         }
+        let channel = self.channels.get(id);
+        if channel.subscribers == 1 {
+            let name = channel.name.clone();
+            self.happened(&name, Happening::Occupied);
+        }
+        self.attend(index, id);
         Some(entry)
     }
 
@@ -223,6 +241,9 @@ impl<S: Socket> Reactor<S> {
         let mut line_from = None;
         for (id, cursor) in self.subscriptions(slot) {
             let channel = self.channels.get(id);
+            if channel.notices_of().is_some() {
+                continue;
+            }
             let Some(position) = channel.position(cursor, slot.form) else { continue };
             let begins = line_from.is_none_or(|from| out.len() - from > POSITIONS_LINE_BYTES);
             if begins {
@@ -267,26 +288,37 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Ends all subscriptions of a connection.
-    pub(super) fn leave_channels(&mut self, index: usize) {
-        self.leave_channel(index, DEFAULT);
+    pub(super) fn leave_channels(&mut self, index: usize, departure: Departure) {
+        self.leave_channel(index, DEFAULT, departure);
         while let Some(extra) = &mut self.connections.slots[index].extra
             && let Some(membership) = extra.memberships.pop()
         {
             let form = self.connections.slots[index].form;
+            self.leave_presence(index, membership.channel, departure);
             self.leave_place(membership.channel, membership.place, form);
         }
         self.connections.slots[index].tidy();
     }
 
     /// Ends one subscription.
-    pub(super) fn leave_channel(&mut self, index: usize, id: ChannelId) {
+    fn leave_channel(&mut self, index: usize, id: ChannelId, departure: Departure) {
+        if !Self::is_subscribed(&self.connections.slots[index], id) {
+            return;
+        }
+        self.leave_presence(index, id, departure);
+        if let Some(log) = self.notices_for(index, id) {
+            self.leave_log(index, log);
+        }
+        self.leave_log(index, id);
+    }
+
+    fn leave_log(&mut self, index: usize, id: ChannelId) {
         let slot = &mut self.connections.slots[index];
         if id == DEFAULT {
-            if slot.flags.any(Flags::BROADCAST) {
-                slot.flags.set(Flags::BROADCAST, false);
-                self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.form);
-                self.channels.touch(DEFAULT);
-            }
+            slot.flags.set(Flags::BROADCAST, false);
+            self.channels.get_mut(DEFAULT).depart(slot.cursor, slot.form);
+            self.channels.touch(DEFAULT);
+            self.note_vacated(DEFAULT);
             return;
         }
         let Some(place) = slot.extra.as_mut().and_then(|extra| extra.memberships.remove(id)) else { return };
@@ -305,6 +337,16 @@ impl<S: Socket> Reactor<S> {
             }
         });
         self.channels.touch(id);
+        self.note_vacated(id);
         self.vacate(id);
+    }
+
+    /// A subscriber has left a channel, and it may have been the last one.
+    fn note_vacated(&mut self, id: ChannelId) {
+        let channel = self.channels.get(id);
+        if channel.subscribers == 0 && channel.notices_of().is_none() {
+            let name = channel.name.clone();
+            self.happened(&name, Happening::Vacated);
+        }
     }
 }

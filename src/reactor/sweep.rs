@@ -30,6 +30,7 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         self.work.begin_part();
         self.meet_deadlines();
+        self.give_up_lost();
         if now_ms >= self.connections.timers.tick_ms {
             self.connections.timers.tick_ms = now_ms + SWEEP_MS;
             self.rates.sample(now_ms, &self.metrics);
@@ -106,6 +107,7 @@ impl<S: Socket> Reactor<S> {
                 .then_some(self.connections.timers.tick_ms),
             (self.channels.len() > 1 || self.channels.have_other_forms())
                 .then_some(self.connections.timers.channels_ms),
+            self.attendances.due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
         ];
         earliest(times)

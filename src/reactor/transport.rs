@@ -61,6 +61,14 @@ impl Transport {
         }
     }
 
+    /// Whether a subscriber is told who comes to its channels and goes.
+    pub(super) fn takes_notices(self) -> bool {
+        match self {
+            Transport::WebSocket => false,
+            Transport::V1 => true,
+        }
+    }
+
     /// Whether a connection is told how it has come to stand in its channels. Behind the handshake of a WebSocket there
     /// is nothing that could say it.
     pub(super) fn tells_entries(self) -> bool {

@@ -211,7 +211,9 @@ impl<S: Socket> Reactor<S> {
         let slot = self.connections.slots.get(index).filter(|slot| slot.user() == user);
         outcome.next = outcome.next.map(|_| ConnId::new(index as u32, slot.map_or(1, |slot| slot.serial)));
         let Some(slot) = slot.filter(|slot| slot.phase == Phase::Open) else { return };
-        let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id).name.to_string());
+        let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id));
+        let channels = channels.filter(|channel| channel.notices_of().is_none());
+        let channels = channels.map(|channel| channel.name.to_string());
         let described = UserConnection { id: slot.id(index), channels: channels.collect() };
         self.work.charge(WorkKind::Commands, CALL + described.channels.len() as u64 * NAME);
         outcome.page.push(described);

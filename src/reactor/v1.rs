@@ -1,10 +1,11 @@
 //! `wspush.v1` on an open connection: commands carried out and answered, and what it is told unasked.
 
+mod presence;
 mod tokens;
 
 use std::collections::HashMap;
 
-use crate::config::channel_name_ok;
+use crate::config::{ClientRight, channel_name_ok};
 use crate::endpoint::Receipt;
 use crate::endpoint::v1::{self, Denial};
 use crate::metrics::WorkKind;
@@ -16,6 +17,7 @@ use crate::push::{
     ChannelId, DEFAULT_NAME, Entry, Gap, Message, Position, PushError, PushOptions, Recovery, Since,
 };
 
+use super::attendance::Members;
 use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
@@ -50,6 +52,14 @@ impl CommandCounts {
         *count = count.saturating_add(1);
         *count <= max
     }
+}
+
+/// A subscription as it is asked for.
+struct Wanted {
+    /// From where on.
+    since: Since,
+    /// Whether it is to begin with who is there.
+    presence: bool,
 }
 
 /// Why a command was not carried out.
@@ -124,21 +134,31 @@ impl<S: Socket> Reactor<S> {
         let id = command.id;
         match &command.call {
             Call::Refresh { token } => Ok(self.refresh_v1(index, id, token)?),
-            Call::Subscribe { channel, presence: true, .. } | Call::Presence { channel } => {
-                Err(v1::no_presence(channel).into())
+            Call::Presence { channel } => {
+                self.may_v1(index, ClientRight::Presence, channel)?;
+                Ok(self.tell_presence(index, id, channel)?)
             }
-            Call::Subscribe { channel, since, token, .. } => {
+            Call::Subscribe { channel, since, token, presence } => {
                 let since = v1::since(since.as_deref())?.unwrap_or_default();
                 let allowed = match token {
                     Some(token) => self.may_receive_by(index, channel, token),
-                    None => self.may_receive_v1(index, channel),
+                    None => self.may_v1(index, ClientRight::Subscribe, channel),
                 };
-                self.subscribe_v1(index, id, (channel, allowed), since)
+                let allowed = allowed.and_then(|()| match presence {
+                    true => self.may_see_with_it(index, channel),
+                    false => Ok(()),
+                });
+                let wanted = Wanted { since, presence: *presence };
+                self.subscribe_v1(index, id, (channel, allowed), wanted)
             }
             Call::Unsubscribe { channel } => self.unsubscribe_v1(index, id, channel),
             Call::Publish { channel, payload } => Ok(self.publish_v1(index, id, channel, payload)?),
             Call::History { channel, since, limit } => {
                 let since = v1::since(since.as_deref())?.unwrap_or(Since::Earliest);
+                // It knows of what it has published, which may still be on its way to the log.
+                self.send_replies(index)?;
+                self.carry_out_commands();
+                self.connections.there(index)?;
                 Ok(self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))?)
             }
             Call::Ping => {
@@ -148,16 +168,27 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn may_receive_v1(&mut self, index: usize, channel: &str) -> Result<(), Denial> {
-        self.work.charge(WorkKind::Names, (1 + self.config.channels.len() as u64) * NAME);
+    /// Whether a client may do this with a channel: by its token, by the channel's rule, or as it receives it already.
+    fn may_v1(&mut self, index: usize, right: ClientRight, channel: &str) -> Result<(), Denial> {
+        let patterns = 1 + self.config.channels.len() + self.config.channel_rule.len();
+        let rights = self.connections.slots[index].rights();
+        let own = rights.map_or(0, |rights| rights.allow.len() + rights.publish.len());
+        self.work.charge(WorkKind::Names, (patterns + own) as u64 * NAME);
         if !channel_name_ok(channel) {
             return Err(Denial::new(ErrorCode::BadRequest, PushError::BadChannel.to_string()));
         }
         let rights = self.connections.slots[index].rights();
-        if rights.is_some_and(|rights| rights.may_subscribe(channel)) {
+        let by_token = rights.is_some_and(|rights| match right {
+            ClientRight::Publish => rights.may_publish(channel),
+            _ => rights.may_subscribe(channel),
+        });
+        let reads = matches!(right, ClientRight::History | ClientRight::Presence);
+        let by_subscription =
+            reads && self.config.rule_allows(right, channel).is_none() && self.receives(index, channel);
+        if by_token || by_subscription {
             return Ok(());
         }
-        v1::may_receive(channel, &self.config, self.handler.is_host())
+        v1::may(right, channel, &self.config, self.handler.is_host())
     }
 
     fn subscribe_v1(
@@ -165,7 +196,7 @@ impl<S: Socket> Reactor<S> {
         index: usize,
         id: Id<'_>,
         (channel, allowed): (&str, Result<(), Denial>),
-        since: Since,
+        Wanted { since, presence }: Wanted,
     ) -> Result<(), Undone> {
         if self.receives(index, channel) {
             let why = format!("channel {channel:?} is received already");
@@ -180,7 +211,8 @@ impl<S: Socket> Reactor<S> {
             }
         };
         if let Some(entry) = entry {
-            self.tell_subscribed(index, Some(id), channel, &entry);
+            let shown = presence.then_some(known);
+            self.tell_subscribed_with(index, Some(id), (channel, shown), &entry);
         }
         // The publications that it has come back for come behind the word of it. Until they are offered, or their
         // subscriber is gone, the log keeps them.
@@ -213,12 +245,8 @@ impl<S: Socket> Reactor<S> {
         channel: &str,
         payload: &Payload<'_>,
     ) -> Result<(), Denial> {
-        let slot = &self.connections.slots[index];
-        let (conn, rights) = (slot.id(index), slot.rights());
-        self.work.charge(WorkKind::Names, rights.map_or(0, |rights| rights.publish.len() as u64) * NAME);
-        if !rights.is_some_and(|rights| rights.may_publish(channel)) {
-            return Err(v1::no_publishing(channel));
-        }
+        let conn = self.connections.slots[index].id(index);
+        self.may_v1(index, ClientRight::Publish, channel)?;
         let message = match payload {
             Payload::Text(text) => Message::Text(text),
             Payload::Binary(bytes) => Message::Binary(bytes),
@@ -263,9 +291,7 @@ impl<S: Socket> Reactor<S> {
         channel: &str,
         (since, limit): (Since, u64),
     ) -> Result<(), Denial> {
-        if !self.receives(index, channel) {
-            self.may_receive_v1(index, channel)?;
-        }
+        self.may_v1(index, ClientRight::History, channel)?;
         let mut page = std::mem::take(&mut self.scratch.said);
         match self.channels.find(channel) {
             Some(known) => {
@@ -283,10 +309,25 @@ impl<S: Socket> Reactor<S> {
 
     /// Says where a subscription has begun, and what it does not get.
     pub(super) fn tell_subscribed(&mut self, index: usize, id: Option<Id<'_>>, channel: &str, entry: &Entry) {
+        self.tell_subscribed_with(index, id, (channel, None), entry);
+    }
+
+    /// The same, and who is there in the channel that is shown.
+    fn tell_subscribed_with(
+        &mut self,
+        index: usize,
+        id: Option<Id<'_>>,
+        (channel, shown): (&str, Option<ChannelId>),
+        entry: &Entry,
+    ) {
         let Position { epoch, offset } = entry.position;
         let recovered = entry.recovery.map(|recovery| recovery == Recovery::Whole);
-        let subscribed = ServerMessage::Subscribed { channel, epoch, offset, recovered, presence: None };
-        self.say_v1(index, id, &subscribed);
+        let mut said = std::mem::take(&mut self.scratch.said);
+        let members = shown.map(|shown| self.members_of(shown));
+        let presence = members.as_ref().map(Members::snapshot);
+        ServerMessage::Subscribed { channel, epoch, offset, recovered, presence }.push(id, &mut said);
+        self.scratch.said = said;
+        self.say_made(index);
         if let Some(Recovery::Missed(Gap { from, to })) = entry.recovery
             && from <= to
         {
@@ -300,12 +341,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Puts a message behind the replies to the connection at hand.
-    fn say_v1(&mut self, index: usize, id: Option<Id<'_>>, message: &ServerMessage<'_>) {
+    pub(super) fn say_v1(&mut self, index: usize, id: Option<Id<'_>>, message: &ServerMessage<'_>) {
         message.push(id, &mut self.scratch.said);
         self.say_made(index);
     }
 
-    fn say_made(&mut self, index: usize) {
+    pub(super) fn say_made(&mut self, index: usize) {
         let bits = self.window_bits(index);
         let Scratch { said, replies, .. } = &mut self.scratch;
         self.encoder.deflater.encode(Opcode::Text, said, bits, replies);

@@ -9,7 +9,8 @@ use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::users::{Target, UserOutcome, is_user_name};
 use wspush::endpoint::{
-    ChannelInfo, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api, push_request as push_body,
+    ChannelInfo, ChannelPresence, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api,
+    push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
@@ -205,6 +206,9 @@ impl Control for Fake {
     fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
         assert!((1..=1_000).contains(&asked.limit));
         Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
+    }
+    fn presence(&self, name: &str) -> Option<Option<ChannelPresence>> {
+        self.channel(name).map(|_| Some(ChannelPresence::default()))
     }
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
         self.changes += 1;

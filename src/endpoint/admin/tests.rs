@@ -4,7 +4,7 @@ use super::*;
 use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Page, Stats};
 use crate::endpoint::users::UserOutcome;
-use crate::endpoint::{ChannelInfo, Published, Receipt, Taken};
+use crate::endpoint::{ChannelInfo, ChannelPresence, Published, Receipt, Taken};
 use crate::protocol::head;
 use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
 use crate::push::{PublishTerms, PushError, PushOptions};
@@ -61,6 +61,9 @@ impl Control for Fake {
     fn history(&self, name: &str, asked: HistoryAsked) -> Option<(ChannelInfo, History<'_>)> {
         assert!((1..=1_000).contains(&asked.limit));
         Some((self.channel(name)?, History { publications: Vec::new(), missed: None }))
+    }
+    fn presence(&self, name: &str) -> Option<Option<ChannelPresence>> {
+        (name != "404").then(|| (name != "none").then(ChannelPresence::default))
     }
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {
         self.0.push(format!("forget {name}"));
@@ -317,11 +320,17 @@ fn channels_are_named_in_the_path() {
         ("GET /channels/a+b", "{\"channel\":\"a+b\","),
         ("GET /channels/a/history?since=last:3&limit=1000&reverse=yes", "{\"channel\":\"a\","),
         ("GET /channels/a/b/history/", "{\"channel\":\"a/b\","),
+        ("GET /channels/a/b/presence", "{\"channel\":\"\",\"epoch\":0,\"offset\":0,\"count\":0}"),
         ("GET /channels?prefix=a.&after=0&limit=9", "{\"channels\":[],\"next\":null}"),
     ] {
         let (status, answer, _) = ask(line, b"");
         assert!(status == 200 && answer.starts_with(expected), "{line}: {answer}");
     }
+    assert_eq!([404, 404], ["404", "none"].map(|name| ask(&format!("GET /channels/{name}/presence"), b"").0));
+    assert_eq!(
+        (ask("POST /channels/a/presence", b"").0, ask("GET /channels/a/presence?limit=1", b"").0),
+        (405, 400)
+    );
     assert_eq!((ask("GET /channels/404", b"").0, ask("GET /channels/404/history", b"").0), (404, 404));
     for line in ["GET /channels/a%20b", "GET /channels/%ff", "GET /channels/a*", "GET /channels/a//history/"]
     {

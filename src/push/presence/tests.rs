@@ -30,13 +30,13 @@ fn whoever_was_lost_may_come_back_for_a_while() {
     let mut presence = Presence::new(10);
     presence.enter("ann", None);
     assert_eq!(presence.leave("ann", Departure::Lost(1_000)), Change::None);
-    assert_eq!((presence.count(), presence.due_ms(GRACE_MS)), (1, Some(4_000)));
+    assert_eq!((presence.count(), presence.lost_since_ms()), (1, Some(1_000)));
     assert_eq!(presence.pop_due(3_999, GRACE_MS), None);
     assert_eq!(presence.enter("ann", None), Change::None, "nobody has heard that it was away");
     assert_eq!(presence.pop_due(4_000, GRACE_MS), None);
     assert_eq!(presence.leave("ann", Departure::Lost(5_000)), Change::None);
     assert_eq!(presence.pop_due(8_000, GRACE_MS).as_deref(), Some("ann"));
-    assert_eq!((presence.count(), presence.due_ms(GRACE_MS)), (0, None));
+    assert_eq!((presence.count(), presence.lost_since_ms()), (0, None));
 }
 
 #[test]
@@ -52,10 +52,36 @@ fn a_crowd_is_counted_and_told_of_no_more_than_the_bound() {
     assert_eq!(presence.count(), CROWD);
     assert!(presence.attendees().is_none());
     for n in 0..CROWD {
-        assert_eq!(presence.leave(&n.to_string(), Departure::Lost(0)), Change::None);
+        let expected = if n + 1 == CROWD { Change::ListedAgain } else { Change::None };
+        assert_eq!(presence.leave(&n.to_string(), Departure::Lost(0)), expected);
     }
-    assert_eq!((presence.count(), presence.due_ms(GRACE_MS)), (0, None));
+    assert_eq!((presence.count(), presence.lost_since_ms()), (0, None));
     assert_eq!(presence.enter("ann", None), Change::Join, "from nobody on they are listed again");
+}
+
+#[test]
+fn whoever_flaps_takes_no_memory() {
+    let mut presence = Presence::new(10);
+    for n in 0..10_000 {
+        presence.enter("ann", None);
+        presence.leave("ann", Departure::Lost(n));
+    }
+    assert!(presence.lost.len() <= LOST_MIN && presence.lost.capacity() <= 4 * LOST_MIN);
+    assert_eq!((presence.pop_due(9_999, 0).as_deref(), presence.pop_due(9_999, 0)), (Some("ann"), None));
+}
+
+#[test]
+fn another_bound_is_in_force_at_once() {
+    let mut presence = Presence::new(3);
+    let names = ["a", "b", "c"];
+    names.iter().for_each(|user| assert_eq!(presence.enter(user, None), Change::Join));
+    assert!(presence.is_full_for("d") && !presence.is_full_for("a"));
+    assert_eq!((presence.find("b").map(|b| b.connections), presence.find("d")), (Some(1), None));
+    assert_eq!((presence.set_listed_max(3), presence.set_listed_max(2)), (Change::None, Change::TooMany));
+    assert_eq!((presence.count(), presence.find("b"), presence.is_full_for("d")), (3, None, false));
+    assert_eq!(presence.set_listed_max(5), Change::None, "names that are forgotten don't come back");
+    let gone = names.map(|user| presence.leave(user, Departure::Said));
+    assert_eq!(gone, [Change::None, Change::None, Change::ListedAgain]);
 }
 
 /// The same with nothing forgotten: connections of each user, and when its last one was lost.
@@ -124,6 +150,7 @@ proptest! {
                 2 | 3 => if model.leave(user, departure) {
                     match presence.leave(&name, departure) {
                         Change::Leave => prop_assert!(known.remove(&user), "it was not there"),
+                        Change::ListedAgain => prop_assert!(known.is_empty() && model.users.is_empty()),
                         change => prop_assert_eq!(change, Change::None),
                     }
                 },
@@ -133,7 +160,7 @@ proptest! {
                     while let Some(gone) = presence.pop_due(now_ms, GRACE_MS) {
                         prop_assert!(known.remove(&gone.parse().unwrap()), "it was not there");
                     }
-                    prop_assert!(presence.due_ms(GRACE_MS).is_none_or(|due_ms| due_ms > now_ms));
+                    prop_assert!(presence.lost_since_ms().is_none_or(|at_ms| at_ms + GRACE_MS > now_ms));
                 }
             }
             prop_assert_eq!(presence.count(), model.users.len());

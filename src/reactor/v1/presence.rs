@@ -1,0 +1,48 @@
+//! Presence in `wspush.v1`: who is there, for whoever asks.
+
+use crate::config::{ChannelRule, ClientRight};
+use crate::endpoint::v1::{self, Denial};
+use crate::metrics::WorkKind;
+use crate::protocol::v1::{Id, ServerMessage};
+
+use super::super::attendance::Members;
+use super::super::reactor::Reactor;
+use super::super::socket::Socket;
+use super::super::work::BYTES;
+
+impl<S: Socket> Reactor<S> {
+    /// Whether a client that may receive a channel may be told with that who is there.
+    pub(super) fn may_see_with_it(&mut self, index: usize, channel: &str) -> Result<(), Denial> {
+        self.check_presence(channel)?;
+        match self.config.rule_allows(ClientRight::Presence, channel) {
+            None => Ok(()),
+            Some(_) => self.may_v1(index, ClientRight::Presence, channel),
+        }
+    }
+
+    fn check_presence(&self, channel: &str) -> Result<(), Denial> {
+        let rule = ChannelRule::first(&self.config.channel_rule, channel);
+        let has_presence = rule.is_some_and(|rule| rule.presence == Some(true));
+        if has_presence { Ok(()) } else { Err(v1::no_presence(channel)) }
+    }
+
+    /// Tells a client who is there.
+    pub(super) fn tell_presence(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Denial> {
+        self.check_presence(channel)?;
+        let mut said = std::mem::take(&mut self.scratch.said);
+        let known = self.channels.find(channel);
+        let members = match known {
+            Some(known) => self.members_of(known),
+            None => Members::none(),
+        };
+        // Of one that is not there nothing was ever published, in a life that has not begun.
+        let (epoch, offset) = known.map_or((0, 0), |known| self.newest_of(known));
+        let snapshot = members.snapshot();
+        ServerMessage::Presence { channel, epoch, offset, snapshot }.push(Some(id), &mut said);
+        drop(members);
+        self.work.charge(WorkKind::Names, said.len() as u64 / BYTES);
+        self.scratch.said = said;
+        self.say_made(index);
+        Ok(())
+    }
+}
