@@ -12,6 +12,7 @@ use crate::metrics::{AuthWebhook, RefuseReason, WorkKind};
 use crate::protocol::response::Refusal;
 
 use super::admission::{Asking, Refused};
+use super::happenings::Happening;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Flags, Phase};
 use super::socket::Socket;
@@ -78,13 +79,6 @@ pub struct NotTold {
     pub problem: String,
     /// Events that are given up now.
     pub lost: usize,
-}
-
-/// The member whom an event is about, if there is one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Member<'a> {
-    pub user: Option<&'a str>,
-    pub info: Option<&'a str>,
 }
 
 /// A backend's answer about a client.
@@ -182,17 +176,18 @@ impl<S: Socket> Reactor<S> {
         Err((unasked(), RefuseReason::Webhook))
     }
 
-    /// Tells the backend of an event, if it wants to hear of that.
-    pub(super) fn tell_backend(&mut self, event: &'static str, channel: &str, member: Member<'_>) {
+    /// Tells the backend what has happened to a channel, if it wants to hear of that.
+    pub(super) fn tell_backend(&mut self, channel: &str, happening: Happening<'_>) {
         if self.config.webhook_url.is_none() {
             return;
         }
         let Config { webhook_events, webhook_channels, .. } = &self.config;
         self.work.charge(WorkKind::Names, webhook_channels.len() as u64 * NAME);
+        let event = happening.event().name();
         let is_wanted = webhook_events.iter().any(|wanted| wanted == event)
             && webhook_channels.iter().any(|pattern| pattern_matches(pattern, channel));
         if is_wanted && let Some(backend) = &mut self.backend {
-            let Member { user, info } = member;
+            let (user, info) = happening.member();
             let (user, info) = (user.map(Into::into), info.map(Into::into));
             backend.tell(Event { user, info, ..Event::new(event, channel, self.now.unix_ms()) });
         }

@@ -24,8 +24,6 @@ use queue::{Counts, Queue, Settings};
 const AGAIN: Duration = Duration::from_secs(1);
 /// Between two attempts at the most.
 const AGAIN_MAX: Duration = Duration::from_secs(30);
-/// What is still to be told when the server ends may take so long.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Of an answer only the status is looked at.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
@@ -72,7 +70,7 @@ impl Telling {
 /// The server has gone. That its channels are empty now is among what is still to be told.
 impl Drop for Telling {
     fn drop(&mut self) {
-        self.queue.end(FAREWELL);
+        self.queue.end();
     }
 }
 

@@ -190,10 +190,10 @@ impl Queue {
         self.lock().works = false;
     }
 
-    /// Waits until all is told, but not for longer than this.
-    pub(super) fn end(&self, time: Duration) {
-        let until = Instant::now() + time;
+    /// Waits until all is told, but not for longer than a request may take.
+    pub(super) fn end(&self) {
         let mut state = self.lock();
+        let until = Instant::now() + state.settings.as_ref().map_or(Duration::ZERO, |settings| settings.time);
         state.until = Some(until);
         self.changed.notify_all();
         while state.works && Instant::now() < until {
@@ -239,9 +239,9 @@ mod tests {
         (1..5).for_each(|n| assert!(!queue.push(event(n)), "there is one"));
         assert_eq!(told(&queue.next_batch().unwrap()), ("7.1".to_owned(), 0, vec![0, 1, 2]));
         assert_eq!(told(&queue.next_batch().unwrap()), ("7.2".to_owned(), 0, vec![3, 4]));
-        queue.end(Duration::ZERO);
+        queue.renew(None);
+        queue.end();
         assert!(queue.next_batch().is_none());
-        assert!(queue.push(event(5)), "the thread has ended")
     }
 
     #[test]
