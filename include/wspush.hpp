@@ -192,6 +192,8 @@ public:
     return delivery;
   }
   void reload(const Config &config) const { check(wspush_server_reload(server_, config.get())); }
+  /// Writes the logs into `state_file` while the server goes on.
+  void save_state() const { check(wspush_server_save_state(server_)); }
   void drain(int64_t drain_ms = -1) const { check(wspush_server_drain(server_, drain_ms)); }
 
   wspush_server *get() const noexcept { return server_; }

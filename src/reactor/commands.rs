@@ -154,6 +154,8 @@ impl<S: Socket> Reactor<S> {
             Command::NotTold(not_told) => self.not_told(&not_told),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
+            Command::SaveState => self.begin_snapshot(),
+            Command::Snapshot(news) => self.snapshot_news(news),
         }
     }
 

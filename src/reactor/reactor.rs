@@ -175,6 +175,8 @@ pub(super) struct Exit {
     pub handover: Option<super::drain::Handover>,
     /// Nothing is written into `state_file` (any more).
     pub leaves_state: bool,
+    /// The state that is being written while the server goes on.
+    pub snapshot: Option<super::snapshot::Snapshot>,
 }
 
 /// The encoder of the forms, as the configuration wants it.

@@ -20,6 +20,7 @@ use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::snapshot::SnapshotNews;
 use super::user_commands::UserCommand;
 use repetitions::Repetitions;
 
@@ -100,6 +101,10 @@ pub enum Command {
     NotTold(Box<NotTold>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
+    /// Write the state, and go on.
+    SaveState,
+    /// Go on with a state that is being written.
+    Snapshot(SnapshotNews),
 }
 
 impl Command {
@@ -119,6 +124,7 @@ impl Command {
             Command::NotTold(not_told) => not_told.problem.len(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
+            Command::SaveState | Command::Snapshot(_) => 0,
         };
         size_of::<Command>() + rest
     }

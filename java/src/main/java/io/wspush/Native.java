@@ -58,6 +58,8 @@ final class Native {
 
     static native void drain(long server);
 
+    static native void saveState(long server);
+
     static native byte[] stats(long server);
 
     static native boolean delivery(long server, long receipt, long[] numbers);

@@ -381,6 +381,16 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Writes what the channels keep into the file of the setting {@code state_file} while the server goes on, without
+     * waiting for it. The successor of a server that dies has what was published until then, under new epochs, so
+     * nobody's position counts as recovered. The log says when it is done, or why not. The end of a drain writes the final
+     * state in any case.
+     */
+    public void saveState() {
+        Native.saveState(id);
+    }
+
+    /**
      * Begins the end without waiting for it: no more connections and messages; what was published still goes out, then
      * every client gets a close frame with 1001, and after the setting {@code drain_ms} whoever is left is cut off.
      */
