@@ -120,6 +120,16 @@ pub const AUTH_WEBHOOK_TIMEOUT_MS: Bounds = Bounds::new(10, 60_000);
 pub const AUTH_WEBHOOK_IN_FLIGHT_MAX: Bounds = Bounds::new(1, 256);
 /// Bounds of `auth_webhook_waiting_max`.
 pub const AUTH_WEBHOOK_WAITING_MAX: Bounds = Bounds::new(0, 65_536);
+/// Bounds of `webhook_timeout_ms`.
+pub const WEBHOOK_TIMEOUT_MS: Bounds = Bounds::new(10, 60_000);
+/// Bounds of `webhook_queue_max`.
+pub const WEBHOOK_QUEUE_MAX: Bounds = Bounds::new(1, 1_000_000);
+/// Bounds of `webhook_batch_max`.
+pub const WEBHOOK_BATCH_MAX: Bounds = Bounds::new(1, 1_000);
+/// Bounds of `webhook_batch_ms`.
+pub const WEBHOOK_BATCH_MS: Bounds = Bounds::new(0, 60_000);
+/// Bounds of `webhook_retry_s`.
+pub const WEBHOOK_RETRY_S: Bounds = Bounds::new(0, 7 * 86_400);
 /// Bounds of `connections_per_address_max`; 0 is no cap.
 pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
 /// Bounds of `channels_max`.
@@ -168,8 +178,9 @@ pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
 /// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, both
 /// deflated, and five for plain HTTP.
 pub const LOG_FORMS: usize = 9;
-/// Bytes beside a publication's frames, at the most: its places in the indexes, and the counts of its delivery.
-pub const LOG_INDEX_BYTES: usize = 200;
+/// Bytes beside a publication's frames, at the most: its places in the indexes, also of those that have gone of late,
+/// and the counts of its delivery.
+pub const LOG_INDEX_BYTES: usize = 368;
 /// A log's ring before it has to grow; most channels never need more.
 pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
 

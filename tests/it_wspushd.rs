@@ -56,3 +56,4 @@ mod tokens;
 mod unix_admin;
 mod users;
 mod v1;
+mod webhooks;

@@ -34,6 +34,8 @@ mod payload;
 mod public_key;
 mod revoked;
 #[cfg(feature = "auth")]
+pub mod signature;
+#[cfg(feature = "auth")]
 #[cfg(test)]
 mod trial;
 #[cfg(feature = "auth")]
@@ -43,7 +45,7 @@ mod verifier;
 pub use absent::{Jwks, Verifier, load};
 #[cfg(feature = "auth")]
 pub use answer::{Answer, REFUSED};
-pub use claims::{Claims, Rights, Verdict};
+pub use claims::{Claims, Rights, Verdict, is_over};
 #[cfg(feature = "auth")]
 pub use error::KeyError;
 pub use error::TokenError;

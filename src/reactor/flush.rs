@@ -314,6 +314,9 @@ impl<S: Socket> Reactor<S> {
             self.channels.requeue(id, dirty);
             self.serve_apart(id);
             self.settle_failures();
+            if !dirty {
+                self.channels.forget_evicted(id);
+            }
             if has_sealed {
                 self.shed_backlog();
             }

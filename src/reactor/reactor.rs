@@ -377,6 +377,7 @@ impl<S: Socket> Reactor<S> {
             self.journal.finish(now);
         }
         self.metrics.log_lines_lost = self.journal.lost();
+        self.count_told();
         // Events come next.
         self.work.begin_part();
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();

@@ -15,7 +15,7 @@ use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
-use super::backend::Vouched;
+use super::backend::{NotTold, Vouched};
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
@@ -97,6 +97,8 @@ pub enum Command {
     Reload(Box<Renewal>),
     /// A backend's answer about a client whose handshake waits for it.
     Vouched(Box<Vouched>),
+    /// A backend has not taken what it was told.
+    NotTold(Box<NotTold>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
     /// Write the state, and go on.
@@ -119,6 +121,7 @@ impl Command {
             Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
+            Command::NotTold(not_told) => not_told.problem.len(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
             Command::SaveState | Command::Snapshot(_) => 0,
