@@ -328,7 +328,7 @@ impl Channel {
         }
     }
 
-    /// Whoever has fallen off was met by a walk, and there is none to come.
+    /// All who have fallen off were met by a walk, and there is none to come.
     pub(super) fn forget_evicted(&mut self) {
         self.others.iter_mut().for_each(Ring::forget_evicted);
     }
