@@ -6,7 +6,8 @@
 
 pub(crate) mod client;
 mod embedding;
-mod host;
+pub(crate) mod host;
+pub(crate) mod inbox;
 mod install;
 mod walk;
 
@@ -265,13 +266,15 @@ fn a_user_is_all_of_its_connections() {
 
 #[test]
 fn what_was_published_can_be_asked_for() {
-    let ends = under_each_tool("reads.c", |_, port| {
-        let _anns = [Client::open(port, "/ws?as=ann"), Client::open(port, "/ws?as=ann")];
-        let mut bob = Client::open(port, "/ws?as=bob");
-        bob.say(&["go"]);
-        assert_eq!(rest(&mut bob), (vec!["asked".to_owned()], 4000));
-    });
-    assert!(ends.iter().all(|end| end == "all is answered\n"), "{ends:?}");
+    for source in ["reads.c", "reads.cpp"] {
+        let ends = under_each_tool(source, |_, port| {
+            let _anns = [Client::open(port, "/ws?as=ann"), Client::open(port, "/ws?as=ann")];
+            let mut bob = Client::open(port, "/ws?as=bob");
+            bob.say(&["go"]);
+            assert_eq!(rest(&mut bob), (vec!["asked".to_owned()], 4000));
+        });
+        assert!(ends.iter().all(|end| end == "all is answered\n"), "{ends:?}");
+    }
 }
 
 #[test]

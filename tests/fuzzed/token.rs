@@ -29,8 +29,8 @@ fn signed(header: &[u8], payload: &[u8]) -> String {
     format!("{signed}.{signature}")
 }
 
-/// A token as it stands there, a header or claims under a good signature, a backend's answer, or a document of keys: what
-/// is taken is within its bounds, what is refused is not repeated.
+/// A token as it stands there, a header or claims under a good signature, a backend's answer, or a document of keys:
+/// what is taken is within its bounds, what is refused is not repeated.
 pub fn token(data: &[u8]) {
     let (first, data) = choice(data);
     let text = match first % 4 {
@@ -46,7 +46,7 @@ pub fn token(data: &[u8]) {
     assert!(verdict.secrets + verdict.signatures <= limits::TOKEN_TRIES_MAX);
     match verdict.outcome {
         Ok(claims) => {
-            assert!(claims.rights.over_s().is_none_or(|over_s| over_s > NOW_S));
+            assert!(!claims.rights.is_over(NOW_S));
             bounded(claims);
         }
         Err(error) => {
