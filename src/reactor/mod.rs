@@ -67,6 +67,7 @@ pub mod stamp;
 mod state_file;
 mod strangers;
 mod streams;
+mod stretch;
 mod subscriptions;
 mod sweep;
 pub mod sys;
