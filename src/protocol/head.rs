@@ -17,6 +17,9 @@ mod tests;
 /// Most header fields in a request.
 pub const HEADERS_MAX: usize = 64;
 
+/// The fields that say how a body comes (RFC 9112 section 6).
+const BODY_FIELDS: [&str; 2] = ["content-length", "transfer-encoding"];
+
 /// The head of a request; it borrows from the bytes that it was parsed from.
 #[derive(Clone)]
 pub struct Head<'a> {
@@ -28,6 +31,8 @@ pub struct Head<'a> {
     pub minor_version: u8,
     parts: Target<'a>,
     headers: &'a [Header<'a>],
+    /// Whether a field says something about a body; most requests have none, and are asked several times.
+    announces_body: bool,
 }
 
 /// Room for the header fields of one request, which is kilobytes: whoever has a head parsed keeps it, so that a head is
@@ -84,7 +89,11 @@ pub fn parse<'a>(
         return Err(Refusal::fixed(400, "malformed request line"));
     };
     let parts = Target::parse(method, target)?;
-    let head = Head { method, target, minor_version, parts, headers };
+    let is_about_body = |field: &Header<'_>| {
+        BODY_FIELDS.iter().any(|name| is_same_name(field.name.as_bytes(), name.as_bytes()))
+    };
+    let announces_body = headers.iter().any(is_about_body);
+    let head = Head { method, target, minor_version, parts, headers, announces_body };
     head.check_host()?;
     Ok(Some((head, size)))
 }
@@ -181,7 +190,7 @@ impl<'a> Head<'a> {
 
     /// How the body comes, if one does; see [`Framing::of`].
     pub fn body(&self, bytes_max: usize) -> Result<Framing, Refusal> {
-        Framing::of(self, bytes_max)
+        if self.announces_body { Framing::of(self, bytes_max) } else { Ok(Framing::None) }
     }
 
     /// RFC 9112 section 3.2: exactly one `Host` in HTTP/1.1, at most one before, and a valid one.
