@@ -329,7 +329,7 @@ impl Channel {
         }
     }
 
-    /// Whoever has fallen off was met by a walk, and there is none to come.
+    /// Those that have fallen off were met by a walk, and there is none to come.
     pub(super) fn forget_evicted(&mut self) {
         self.others.iter_mut().flatten().for_each(|ring| ring.forget_evicted());
     }
