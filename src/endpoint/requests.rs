@@ -1,5 +1,6 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
+use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
@@ -52,6 +53,24 @@ const TOKEN: Parameter = optional(
     "a token (JWT), where `auth` is set; `Authorization: Bearer` and the others of docs/auth.md come before it",
 );
 
+const CHANNEL_ASKED: Parameter = Parameter {
+    name: "channel",
+    times: Times::Repeatable,
+    value: Value::Channel,
+    meaning: "receives this channel as well as the default one",
+};
+
+const SINCE_ASKED: Parameter = Parameter {
+    name: "since",
+    times: Times::Repeatable,
+    value: Value::Since,
+    meaning: "from where on, for the `channel` in front of it, or for the default one if there is none: `E.O` (behind \
+              this position), `earliest`, `last:N`, `time:UNIX_MS`, `latest`; without it, or with `head`, from now on",
+};
+
+const BROADCAST: Parameter =
+    optional("broadcast", Value::Choice(&["no"]), "`no`: does not receive the default channel");
+
 const FOR_ANY_SOCKET: &[Parameter] = &[REFUSALS, TOKEN];
 
 /// A WebSocket that is pushed to.
@@ -59,24 +78,26 @@ pub static WS: Request = Request {
     listener: Listeners::Public,
     method: "GET",
     path: "/ws",
+    query: &[CHANNEL_ASKED, SINCE_ASKED, BROADCAST, REFUSALS, TOKEN],
+};
+
+/// The same for a guest of the demo.
+pub static DEMO_WS: Request = Request {
+    listener: Listeners::Public,
+    method: "GET",
+    path: "/demo/ws",
     query: &[
-        Parameter {
-            name: "channel",
-            times: Times::Repeatable,
-            value: Value::Channel,
-            meaning: "receives this channel as well as the default one",
-        },
-        Parameter {
-            name: "since",
-            times: Times::Repeatable,
-            value: Value::Since,
-            meaning: "from where on, for the `channel` in front of it, or for the default one if there is none: \
-                      `E.O` (behind this position), `earliest`, `last:N`, `time:UNIX_MS`, `latest`; without it, or \
-                      with `head`, from now on",
-        },
-        optional("broadcast", Value::Choice(&["no"]), "`no`: does not receive the default channel"),
+        CHANNEL_ASKED,
+        SINCE_ASKED,
+        BROADCAST,
         REFUSALS,
         TOKEN,
+        optional(
+            "as",
+            Value::Text(GUEST_BYTES_MAX),
+            "who it is, in letters, digits and `-`: a user, whom nobody has checked; only where neither tokens nor a \
+             host say who comes",
+        ),
     ],
 };
 
@@ -316,6 +337,7 @@ pub static ALL: &[&Request] = &[
     &PAGE,
     &ECHO,
     &CHAT,
+    &DEMO_WS,
     &DEMO_PUSH,
     &DEMO_INFO,
     &PUSH,

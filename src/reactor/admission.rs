@@ -69,7 +69,10 @@ impl<S: Socket> Reactor<S> {
         let was_asked_about = vouched.is_some();
         let claims = match vouched {
             Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => self.check_token(head, &query)?,
+            None => match self.check_token(head, &query)? {
+                None => self.guest(head, &query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?,
+                shown => shown,
+            },
         };
         if is_asked_about && claims.is_none() {
             self.ask_backend(index, asking, &query)?;
