@@ -21,7 +21,7 @@ pub const GUEST_BYTES_MAX: usize = 32;
 /// The channel by which guests know of each other.
 const HERE: &str = "demo.here";
 
-/// What the demo's channels keep and tell, unless the operator's own rules say otherwise.
+/// How the demo's channels are kept, unless the operator's own rules say otherwise.
 const RULES: [&str; 2] = ["demo.inbox.* missed=tail", "demo.here presence=true"];
 
 /// The configuration with rules for the demo's channels, if there is a demo.

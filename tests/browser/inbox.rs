@@ -1,5 +1,5 @@
-//! Inboxes in a browser: the demo's, and docs/inbox.md as a reader follows it. Its page is in a browser and its commands
-//! are in a shell. Ports are other ones here, since tests run side by side; nothing else is.
+//! Inboxes in a browser: the demo's, and docs/inbox.md as a reader follows it. Its page is in a browser and its
+//! commands are in a shell. Ports are other ones here, since tests run side by side; nothing else is.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -238,7 +238,7 @@ fn the_inbox_of_the_demo() {
             assert_eq!(ada.value(fits), true, "{name}: the page is wider than the screen");
         }
     }
-    // What can't be there any more is told.
+    // The gap between two lives of a channel does not hide the second one.
     ada.close();
     has(&bob, &[], &["bob (you)"]);
     assert_eq!(daemon.ask("DELETE", "/channels/demo.inbox.ada/history", &[], b"").status, 200);
