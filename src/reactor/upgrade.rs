@@ -69,7 +69,7 @@ impl<S: Socket> Reactor<S> {
             kind.request()
         };
         let parameters = request.map_or(&[][..], |request| request.query);
-        let asking = Asking { head, origin, kind, parameters };
+        let asking = Asking { head, origin, kind, parameters, resumes: false };
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else {
             return Ok(Ok(Upgraded::Pending));
         };
