@@ -77,6 +77,8 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         }
         "wspush_channel_info *" => vec!["sized(w, sizeof(wspush_channel_info))", "NULL", "sized(w, 8)"],
         "wspush_publication *" => vec!["sized(w, sizeof(wspush_publication))", "NULL", "sized(w, 8)"],
+        "wspush_presence_info *" => vec!["sized(w, sizeof(wspush_presence_info))", "NULL", "sized(w, 8)"],
+        "wspush_member *" => vec!["sized(w, sizeof(wspush_member))", "NULL", "sized(w, 8)"],
         "wspush_conflict *" => vec!["sized(w, sizeof(wspush_conflict))", "NULL", "sized(w, 8)"],
         "wspush_server **" | "wspush_config **" | "wspush_str *" | "uint16_t *" | "int32_t *"
         | "uint64_t *" => {
