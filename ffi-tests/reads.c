@@ -188,7 +188,7 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
   GIVES(WSPUSH_EINVAL, wspush_connect_set_info(connect, WSPUSH_STR("{")));
 }
 
-/* Who is there, when one of two connections was closed. */
+/* Who is there: one user with two connections. */
 static void on_present(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
   wspush_presence_info info;
   wspush_member member;
@@ -199,7 +199,7 @@ static void on_present(void *user_data, wspush_server *server, wspush_status sta
   MUST(wspush_answer_presence(answer, &info));
   HOLDS(info.count == 1 && info.listed == 1 && info.epoch != 0 && info.channel.length == 9);
   MUST(wspush_answer_member(answer, 0, &member));
-  HOLDS(member.connections == 1 && member.user.length == 3 && !memcmp(member.user.data, "ann", 3));
+  HOLDS(member.connections == 2 && member.user.length == 3 && !memcmp(member.user.data, "ann", 3));
   HOLDS(member.info.length == 7 && !memcmp(member.info.data, "{\"n\":1}", 7));
   GIVES(WSPUSH_ENOTFOUND, wspush_answer_member(answer, 1, &member));
   GIVES(WSPUSH_ENOTFOUND, wspush_answer_channel(answer, 0, &channel));

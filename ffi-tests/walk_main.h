@@ -7,11 +7,18 @@ static const wspush_answer *last_answer;
 static unsigned long all_calls, all_errors;
 static wspush_callbacks wrong_callbacks, right_callbacks;
 
+/* The settings of the server, and of a reload. */
+static wspush_config *walk_config(void) {
+  wspush_config *config = host_config();
+  MUST(wspush_config_set(config, WSPUSH_STR("channel_rule"), WSPUSH_STR("broadcast presence=true")));
+  return config;
+}
+
 static void init(struct world *w, enum place place, wspush_server *server) {
   memset(w, 0, sizeof *w);
   w->place = place;
   w->server = server;
-  w->config = host_config();
+  w->config = walk_config();
   w->connect = last_connect;
   w->session = last_session;
   w->answer = last_answer;
@@ -95,9 +102,8 @@ int main(void) {
   right_callbacks.on_connect = on_connect;
   right_callbacks.on_open = on_open;
   right_callbacks.on_message = on_message;
-  wspush_config *config = host_config();
+  wspush_config *config = walk_config();
   wspush_server *server = NULL;
-  MUST(wspush_config_set(config, WSPUSH_STR("channel_rule"), WSPUSH_STR("broadcast presence=true")));
   MUST(wspush_server_new(config, &right_callbacks, &server));
   wspush_config_free(config);
   MUST(wspush_server_start(server));
