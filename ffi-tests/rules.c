@@ -69,6 +69,30 @@ static void secrets(void) {
   wspush_config_free(config);
 }
 
+/* The logs are written while the server goes on, and the file is there whole or not at all. */
+static void state(void) {
+  char folder[] = "/tmp/wspush-rules-XXXXXX", file[64], bytes[4096];
+  struct timespec a_while = {.tv_nsec = 5000000};
+  wspush_config *config = host_config();
+  wspush_server *server = NULL;
+  FILE *written = NULL;
+  HOLDS(mkdtemp(folder) != NULL);
+  snprintf(file, sizeof file, "%s/state", folder);
+  MUST(wspush_config_set(config, WSPUSH_STR("state_file"), file, strlen(file)));
+  MUST(wspush_server_new(config, NULL, &server));
+  MUST(wspush_server_start(server));
+  MUST(wspush_publish(server, WSPUSH_STR("news"), WSPUSH_TEXT, "kept", 4, NULL));
+  MUST(wspush_server_save_state(server));
+  while ((written = fopen(file, "rb")) == NULL) nanosleep(&a_while, NULL);
+  size_t count = fread(bytes, 1, sizeof bytes, written);
+  HOLDS(fclose(written) == 0 && memmem(bytes, count, "kept", 4) != NULL);
+  MUST(wspush_server_stop(server, 0));
+  GIVES(WSPUSH_ESTOPPED, wspush_server_save_state(server));
+  MUST(wspush_server_free(server));
+  wspush_config_free(config);
+  HOLDS(unlink(file) == 0 && rmdir(folder) == 0);
+}
+
 static void sizes(wspush_server *server) {
   struct {
     wspush_stats stats;
@@ -260,6 +284,7 @@ int main(void) {
   versions();
   settings();
   secrets();
+  state();
   wspush_server *server = host_server(NULL);
   sizes(server);
   nobody(server);

@@ -15,15 +15,16 @@
 #else
 
 #include "wspush.h"
+#include "wspush_values.hpp"
 
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -32,52 +33,9 @@
 #include <vector>
 
 namespace wspush {
-
-/// What went wrong: `status()` is a WSPUSH_E code, `what()` the details.
-class Error : public std::runtime_error {
-public:
-  explicit Error(wspush_status status)
-      : std::runtime_error(std::string(wspush_strerror(status)) + ": " + wspush_last_error()), status_(status) {}
-
-  wspush_status status() const noexcept { return status_; }
-
-private:
-  wspush_status status_;
-};
-
-/// Throws unless `status` is a success, which it returns.
-inline wspush_status check(wspush_status status) {
-  if (status < 0) throw Error(status);
-  return status;
-}
 namespace detail {
-inline std::string_view view(wspush_str text) noexcept { return {text.data, text.length}; }
-
-/// Nothing for WSPUSH_ENOTFOUND, what was found for a success.
-inline std::optional<std::string_view> found(wspush_status status, const wspush_str &text) {
-  if (status == WSPUSH_ENOTFOUND) return std::nullopt;
-  check(status);
-  return view(text);
+struct Host;
 }
-} // namespace detail
-/// A message: text unless it is made with `binary`. Borrows its bytes.
-struct Message {
-  int32_t kind;
-  std::string_view data;
-
-  Message(std::string_view text) noexcept : kind(WSPUSH_TEXT), data(text) {}
-  Message(const std::string &text) noexcept : Message(std::string_view(text)) {}
-  Message(const char *text) : Message(std::string_view(text)) {}
-  Message(int32_t kind_, std::string_view data_) noexcept : kind(kind_), data(data_) {}
-
-  static Message binary(std::string_view bytes) noexcept { return {WSPUSH_BINARY, bytes}; }
-  /// The same message, never compressed on its way out.
-  Message uncompressed() const noexcept { return {kind | WSPUSH_UNCOMPRESSED, data}; }
-  static Message binary(const void *bytes, std::size_t length) noexcept {
-    return binary({static_cast<const char *>(bytes), length});
-  }
-  bool is_text() const noexcept { return (kind & ~WSPUSH_UNCOMPRESSED) == WSPUSH_TEXT; }
-};
 /// Settings by name.
 class Config {
 public:
@@ -109,10 +67,29 @@ private:
   std::unique_ptr<wspush_config, Free> config_;
 };
 
+class Handle;
+/// Takes an answer: called once, on the server's thread, where it must not block. What it throws goes to
+/// `Callbacks::on_exception`. When the server has been destroyed in a callback it is not called any more.
+template <typename T> using OnAnswer = std::function<void(Handle, const Answer<T> &)>;
+
+/// For a thread that may wait: `take` is for the question, and `answer` has what comes of it. Never wait in a callback.
+template <typename T> struct Promise {
+  OnAnswer<T> take;
+  std::future<Answer<T>> answer;
+
+  Promise() : Promise(std::make_shared<std::promise<Answer<T>>>()) {}
+
+private:
+  explicit Promise(std::shared_ptr<std::promise<Answer<T>>> promise)
+      : take([promise](const auto &, const Answer<T> &given) { promise->set_value(given); }),
+        answer(promise->get_future()) {}
+};
+
 /// Pushes into a server, from any thread. Does not own it, and must not outlive it.
 class Handle {
 public:
-  explicit Handle(wspush_server *server = nullptr) noexcept : server_(server) {}
+  explicit Handle(wspush_server *server = nullptr, detail::Host *host = nullptr) noexcept
+      : server_(server), host_(host) {}
 
   wspush_status try_broadcast(Message m, wspush_receipt *receipt = nullptr) const noexcept {
     return wspush_broadcast(server_, m.kind, m.data.data(), m.data.size(), receipt);
@@ -137,6 +114,33 @@ public:
     check(try_publish(channel, message, &receipt));
     return receipt;
   }
+  /// To each of these channels, or, with an exception, to none.
+  Published publish_to(const std::vector<std::string_view> &channels, Message m, const Terms &terms = {}) const {
+    std::vector<wspush_str> names;
+    for (std::string_view name : channels) names.push_back({name.data(), name.size()});
+    std::vector<wspush_receipt> receipts(channels.size(), sized<wspush_receipt>());
+    wspush_terms asked = sized<wspush_terms>();
+    std::string_view key = terms.idempotency_key.value_or(std::string_view());
+    // An empty key is an error, not none.
+    if (terms.idempotency_key) asked.idempotency_key = key.data() ? key.data() : "";
+    asked.idempotency_key_length = key.size();
+    asked.has_if_offset = terms.if_offset.has_value();
+    asked.if_offset = terms.if_offset.value_or(0);
+    wspush_status status = check(wspush_publish_to(server_, names.data(), names.size(), m.kind, m.data.data(),
+                                                   m.data.size(), &asked, receipts.data()));
+    return {std::move(receipts), status == WSPUSH_DUPLICATE};
+  }
+  /// How a channel stands.
+  void channel(std::string_view name, OnAnswer<ChannelInfo> take) const;
+  /// Which channels there are whose names begin so; `after` is a page's `next`.
+  void channels(std::string_view prefix, OnAnswer<Channels> take, uint64_t after = 0, uint32_t limit = 100) const;
+  /// The publications that a channel has.
+  void history(std::string_view channel, const HistoryQuery &query, OnAnswer<History> take) const;
+  /// Lets a channel forget them: how it stands then.
+  void forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const;
+  /// Which connections a user has; `after` is a page's `next`.
+  void user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after = 0,
+                        uint32_t limit = 100) const;
   void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
   /// To all connections that a user has when its turn comes: to nobody if it is away.
   void publish_user(std::string_view user, Message message) const { check(try_publish_user(user, message)); }
@@ -150,6 +154,11 @@ public:
   /// All connections that it has when its turn comes; not those to come.
   void subscribe_user(std::string_view user, std::string_view channel) const {
     check(wspush_subscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
+  }
+  /// The same from there on, as in `subscribe`.
+  void subscribe_user(std::string_view user, std::string_view channel, std::string_view since) const {
+    check(wspush_subscribe_user_since(server_, user.data(), user.size(), channel.data(), channel.size(),
+                                      since.data(), since.size()));
   }
   void unsubscribe_user(std::string_view user, std::string_view channel) const {
     check(wspush_unsubscribe_user(server_, user.data(), user.size(), channel.data(), channel.size()));
@@ -192,6 +201,8 @@ public:
     return delivery;
   }
   void reload(const Config &config) const { check(wspush_server_reload(server_, config.get())); }
+  /// Writes the logs into `state_file` while the server goes on.
+  void save_state() const { check(wspush_server_save_state(server_)); }
   void drain(int64_t drain_ms = -1) const { check(wspush_server_drain(server_, drain_ms)); }
 
   wspush_server *get() const noexcept { return server_; }
@@ -203,6 +214,7 @@ private:
     return value;
   }
   wspush_server *server_;
+  detail::Host *host_;
 };
 /// A client that asks to be let in; only inside `on_connect`.
 class Connect {
@@ -361,18 +373,10 @@ struct Host {
   explicit Host(Callbacks callbacks_) : callbacks(std::move(callbacks_)) {}
 };
 
-/// Calls a host's function, unless its server has lost its owner; no exception gets out.
-template <typename Call, typename Rescue> void guarded(Host &host, Call call, Rescue rescue) noexcept {
-  std::lock_guard<std::recursive_mutex> running(host.running);
-  if (host.abandoned) return rescue();
+/// Calls a host's function, whose last resort for an exception is standard error.
+template <typename Call> void reported(Call call) noexcept {
   try {
-    try {
-      call(host.callbacks);
-    } catch (...) {
-      rescue();
-      if (!host.callbacks.on_exception) throw;
-      host.callbacks.on_exception(std::current_exception());
-    }
+    call();
   } catch (const std::exception &error) {
     std::fprintf(stderr, "wspush: a callback has thrown: %s\n", error.what());
   } catch (...) {
@@ -380,6 +384,48 @@ template <typename Call, typename Rescue> void guarded(Host &host, Call call, Re
   }
 }
 
+/// Calls a host's function, unless its server has lost its owner; no exception gets out.
+template <typename Call, typename Rescue> void guarded(Host &host, Call call, Rescue rescue) noexcept {
+  std::lock_guard<std::recursive_mutex> running(host.running);
+  if (host.abandoned) return rescue();
+  reported([&] {
+    try {
+      call(host.callbacks);
+    } catch (...) {
+      rescue();
+      if (!host.callbacks.on_exception) throw;
+      host.callbacks.on_exception(std::current_exception());
+    }
+  });
+}
+
+/// A question that is under way.
+template <typename T> struct Question {
+  OnAnswer<T> take;
+  Host *host;
+
+  static void answered(void *data, wspush_server *server, wspush_status status,
+                       const wspush_answer *answer) noexcept {
+    std::unique_ptr<Question> question(static_cast<Question *>(data));
+    Host *host = question->host;
+    auto give = [&] {
+      Answer<T> given = answer ? Answer<T>(read(answer, static_cast<T *>(nullptr))) : Answer<T>(status);
+      question->take(Handle(server, host), given);
+    };
+    if (host) return guarded(*host, [&](Callbacks &) { give(); }, [] {});
+    reported(give);
+  }
+
+  /// Asks; `ask` gets the function and what it is called with.
+  template <typename Ask> static void put(OnAnswer<T> take, Host *host, Ask ask) {
+    std::unique_ptr<Question> question(new Question{std::move(take), host});
+    check(ask(answered, question.get()));
+    question.release();
+  }
+};
+
+/// The handle that a callback gets.
+inline Handle handle(void *data, wspush_server *server) noexcept { return Handle(server, static_cast<Host *>(data)); }
 inline void fail(wspush_session *s) noexcept { wspush_session_close(s, 1011, WSPUSH_STR("internal error")); }
 
 inline wspush_callbacks trampolines(Host &host) noexcept {
@@ -390,14 +436,14 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
     c.on_connect = [](void *data, wspush_server *server, wspush_connect *connect) {
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Connect asked(connect); h.on_connect(Handle(server), asked); },
+          [&](Callbacks &h) { Connect asked(connect); h.on_connect(handle(data, server), asked); },
           [&] { wspush_connect_refuse(connect, 500, WSPUSH_STR("internal error")); });
     };
   if (host.callbacks.on_open)
     c.on_open = [](void *data, wspush_server *server, wspush_session *session) {
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Session shown(session); h.on_open(Handle(server), shown); }, [&] { fail(session); });
+          [&](Callbacks &h) { Session shown(session); h.on_open(handle(data, server), shown); }, [&] { fail(session); });
     };
   if (host.callbacks.on_message)
     c.on_message = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, const void *bytes,
@@ -405,7 +451,7 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       Message message(kind, {static_cast<const char *>(bytes), length});
       guarded(
           *static_cast<Host *>(data),
-          [&](Callbacks &h) { Session shown(session); h.on_message(Handle(server), shown, message); },
+          [&](Callbacks &h) { Session shown(session); h.on_message(handle(data, server), shown, message); },
           [&] { fail(session); });
     };
   if (host.callbacks.on_close)
@@ -414,7 +460,7 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       Closed closed{conn, std::nullopt, code, {reason, reason_length}};
       if (user) closed.user = std::string_view(user, user_length);
       guarded(
-          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(Handle(server), closed); }, [] {});
+          *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(handle(data, server), closed); }, [] {});
     };
   if (host.callbacks.on_log)
     c.on_log = [](void *data, int32_t level, const char *line, size_t length) {
@@ -443,6 +489,40 @@ inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept 
   }
 }
 } // namespace detail
+
+inline void Handle::channel(std::string_view name, OnAnswer<ChannelInfo> take) const {
+  detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_channel(server_, name.data(), name.size(), answered, data);
+  });
+}
+inline void Handle::channels(std::string_view prefix, OnAnswer<Channels> take, uint64_t after,
+                             uint32_t limit) const {
+  detail::Question<Channels>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_channels(server_, prefix.data(), prefix.size(), after, limit, answered, data);
+  });
+}
+inline void Handle::history(std::string_view channel, const HistoryQuery &query, OnAnswer<History> take) const {
+  wspush_history_query asked = sized<wspush_history_query>();
+  asked.since = query.since.data() ? query.since.data() : "";
+  asked.since_length = query.since.size();
+  asked.limit = query.limit;
+  asked.newest_first = query.newest_first;
+  detail::Question<History>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_history(server_, channel.data(), channel.size(), &asked, answered, data);
+  });
+}
+inline void Handle::forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const {
+  detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_forget_history(server_, channel.data(), channel.size(), answered, data);
+  });
+}
+inline void Handle::user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after,
+                                     uint32_t limit) const {
+  detail::Question<UserConnections>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_user_connections(server_, user.data(), user.size(), after, limit, answered, data);
+  });
+}
+
 /// Owns a server; moves, does not copy. The destructor stops it at once, and so does an assignment to it. Both wait for
 /// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than a callback of
 /// its own that is running on another thread, and leave the rest to a thread. When they return, no callback of it will
@@ -498,7 +578,7 @@ public:
 
 private:
   Server(const Config &config, std::unique_ptr<detail::Host> host)
-      : Handle(make(config, *host)), host_(std::move(host)) {}
+      : Handle(make(config, *host), host.get()), host_(std::move(host)) {}
 
   static wspush_server *make(const Config &config, detail::Host &host) {
     wspush_callbacks c = detail::trampolines(host);

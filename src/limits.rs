@@ -120,6 +120,16 @@ pub const AUTH_WEBHOOK_TIMEOUT_MS: Bounds = Bounds::new(10, 60_000);
 pub const AUTH_WEBHOOK_IN_FLIGHT_MAX: Bounds = Bounds::new(1, 256);
 /// Bounds of `auth_webhook_waiting_max`.
 pub const AUTH_WEBHOOK_WAITING_MAX: Bounds = Bounds::new(0, 65_536);
+/// Bounds of `webhook_timeout_ms`.
+pub const WEBHOOK_TIMEOUT_MS: Bounds = Bounds::new(10, 60_000);
+/// Bounds of `webhook_queue_max`.
+pub const WEBHOOK_QUEUE_MAX: Bounds = Bounds::new(1, 1_000_000);
+/// Bounds of `webhook_batch_max`.
+pub const WEBHOOK_BATCH_MAX: Bounds = Bounds::new(1, 1_000);
+/// Bounds of `webhook_batch_ms`.
+pub const WEBHOOK_BATCH_MS: Bounds = Bounds::new(0, 60_000);
+/// Bounds of `webhook_retry_s`.
+pub const WEBHOOK_RETRY_S: Bounds = Bounds::new(0, 7 * 86_400);
 /// Bounds of `connections_per_address_max`; 0 is no cap.
 pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
 /// Bounds of `channels_max`.

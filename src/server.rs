@@ -387,6 +387,14 @@ impl Handle {
         self.shared.command(Command::Reload(Box::new(Renewed::read(config, unix_us()))))
     }
 
+    /// Writes the logs into `state_file` while the server goes on, for a successor if this server dies. The log says
+    /// when it is done (`state_saved`), or why not. The successor has what was published until then, under new epochs:
+    /// it can't know whether more was published, so nobody's position counts as recovered. A server that drains writes
+    /// its final state in any case, whose epochs go on. Asked again meanwhile, it is written once more.
+    pub fn save_state(&self) -> Result<(), PushError> {
+        self.shared.command(Command::SaveState)
+    }
+
     /// Has the log say that there was no [`reload`](Self::reload), because the settings could not be read.
     pub fn not_reloaded(&self, problem: &ConfigError) -> Result<(), PushError> {
         self.shared.command(Command::Reload(Box::new(Err(problem.to_string()))))

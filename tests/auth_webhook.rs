@@ -2,12 +2,12 @@
 //! and that nobody else waits for it.
 #![cfg(feature = "backend")]
 
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::daemon::backend::{Asked, Backend, answer};
+use crate::daemon::backend::{Asked, Backend, Gate, answer};
 use crate::daemon::{Daemon, Http, WebSocket, wait};
 use crate::wire::{HANDSHAKE, Response, TEXT, masked};
 use wspush::auth::{Claims, Rules, issue};
@@ -269,22 +269,6 @@ fn a_host_decides_behind_the_backend() {
     assert_eq!(told.recv().unwrap().1.as_deref(), Some("ann"));
     handle.drain();
     thread.join().unwrap().unwrap();
-}
-
-/// A door that all who come wait at until it is opened.
-#[derive(Default)]
-struct Gate(Mutex<bool>, Condvar);
-
-impl Gate {
-    fn wait(&self) {
-        let open = self.0.lock().unwrap();
-        drop(self.1.wait_while(open, |open| !*open).unwrap());
-    }
-
-    fn open(&self) {
-        *self.0.lock().unwrap() = true;
-        self.1.notify_all();
-    }
 }
 
 /// A backend that says nothing until the gate is open.

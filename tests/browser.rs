@@ -3,6 +3,7 @@
 //! Pictures of it are left in target/browser for whoever wants to look.
 
 mod chromium;
+mod inbox;
 
 use self::chromium::{Chromium, Tab};
 use crate::daemon::Daemon;

@@ -55,3 +55,4 @@ mod tokens;
 mod unix_admin;
 mod users;
 mod v1;
+mod webhooks;

@@ -1,6 +1,8 @@
 //! Java hosts that use the real library (ffi-tests/java), with the JVM checking every call through JNI.
 
 use crate::ffi::client::Client;
+use crate::ffi::host::Host;
+use crate::ffi::inbox;
 use crate::library;
 use crate::wire;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -170,6 +172,11 @@ fn a_token_is_shown_and_taken_back() {
 }
 
 #[test]
+fn what_was_published_can_be_asked_for() {
+    host(&["ReadsHost"], &[]);
+}
+
+#[test]
 fn calls_after_close_are_refused() {
     host(&["UseAfterClose"], &[]);
 }
@@ -267,6 +274,16 @@ fn online_notification() {
     for line in lines.map_while(Result::ok) {
         assert!(!jni_complaint(&line), "{line}");
     }
+}
+
+#[test]
+fn an_inbox_for_each_user() {
+    let Some(built) = built() else { return };
+    let mut host =
+        Host::spawn(java(built, &["-Xcheck:jni"], &["Inbox", "127.0.0.1:0"]).stderr(Stdio::inherit()));
+    inbox::drive(&mut host);
+    let said = host.end();
+    assert!(!said.lines().any(jni_complaint), "{said}");
 }
 
 /// The calling thread's cost of publishing 64 bytes, in Java and in Rust, in one run:

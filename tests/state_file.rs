@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::daemon::{Daemon, WebSocket};
+use crate::daemon::{Daemon, Http, WebSocket};
+use crate::wire::{HANDSHAKE, Response};
 
 /// A folder of its own, gone when the test is over.
 struct Folder(PathBuf);
@@ -115,6 +116,106 @@ fn who_dies_leaves_nothing_and_begins_anew() {
     assert!(again["epoch"].as_u64() > first["epoch"].as_u64() && again["offset"] == 1, "{again}");
 }
 
+/// The daemon dies without a word, and its successor starts.
+fn kill(mut daemon: Daemon, folder: &Folder) -> Daemon {
+    daemon.signal("KILL");
+    daemon.wait_exit();
+    folder.start(&[])
+}
+
+fn position(client: Response) -> String {
+    client.header("Wspush-Position").expect("a position").to_owned()
+}
+
+#[test]
+fn a_snapshot_outlives_a_death_and_recovers_no_position() {
+    let folder = Folder::new("snapshot");
+    let daemon = folder.start(&[]);
+    let push = |n: u64| daemon.push_to("/push?channel=news", &n.to_string());
+    let saved: Vec<_> = (1..=5).map(push).collect();
+    daemon.push("to everybody");
+    daemon.signal("USR2");
+    assert!(daemon.wait_event("state_saved").contains("kind=snapshot"));
+    // These are lost, and their offsets with them.
+    let lost: Vec<_> = (6..=8).map(push).collect();
+    assert_eq!(lost[2]["offset"], 8);
+    let mut epochs = vec![saved[0]["epoch"].as_u64().unwrap()];
+    let mut daemon = daemon;
+    // It is as true for who dies once more.
+    for _ in 0..2 {
+        daemon = kill(daemon, &folder);
+        let loaded = daemon.wait_event("state_loaded");
+        assert!(loaded.contains("publications=6") && loaded.contains("epochs=new"), "{loaded}");
+        let news = daemon.ask("GET", "/channels/news", &[], b"").json();
+        let epoch = news["epoch"].as_u64().unwrap();
+        assert!(epochs.iter().all(|&before| epoch > before), "{epoch} {epochs:?}");
+        assert_eq!(offsets(&history(&daemon, "news", "")), [1, 2, 3, 4, 5]);
+        for (offset, of) in epochs.iter().flat_map(|of| [(5, of), (8, of)]) {
+            let mut http = Http::tcp(daemon.public);
+            let target = format!("/ws?broadcast=no&channel=news&since={of}.{offset}");
+            let at = position(http.ask("GET", &target, &HANDSHAKE, b""));
+            assert_eq!(at, format!("news={epoch}.5"), "nobody knows what came behind {of}.{offset}");
+        }
+        let next = daemon.push_to("/push?channel=news", "next");
+        assert_eq!(
+            (&next["epoch"], &next["offset"]),
+            (&epoch.into(), &6.into()),
+            "its own life of the channel"
+        );
+        let mut client = WebSocket::open_at(&daemon, &format!("/ws?channel=news&since={epoch}.4"));
+        assert_eq!((client.text(), client.text()), ("5".into(), "next".into()));
+        epochs.push(epoch);
+    }
+    // In good order the last life goes on.
+    end(daemon);
+    let daemon = folder.start(&[]);
+    assert!(daemon.wait_event("state_loaded").contains("epochs=kept"));
+    let next = daemon.push_to("/push?channel=news", "7");
+    assert_eq!((&next["epoch"], &next["offset"]), (&epochs[2].into(), &7.into()));
+}
+
+#[test]
+fn a_death_at_any_moment_of_a_snapshot_leaves_a_whole_one_or_none() {
+    let folder = Folder::new("moment");
+    let mut daemon = folder.start(&["--log-level", "info"]);
+    let mut whole = 0;
+    for round in 0..6 {
+        for n in 0..30 {
+            daemon.push_to(&format!("/push?channel=c{}", n % 7), &"x".repeat(60_000));
+        }
+        daemon.signal("USR2");
+        if round % 2 == 1 {
+            daemon.wait_event("state_saved");
+            daemon.signal("USR2");
+        }
+        daemon = kill(daemon, &folder);
+        let log =
+            daemon.wait_log(|line| line.contains("event=no_state") || line.contains("event=state_loaded"));
+        whole += usize::from(log.contains("event=state_loaded"));
+        assert_eq!(daemon.events("state_refused"), 0, "{log}");
+    }
+    assert!(whole >= 3, "{whole}: one that was said to be saved is there");
+}
+
+#[test]
+fn the_end_comes_behind_a_snapshot_under_way() {
+    let folder = Folder::new("under-way");
+    let daemon = folder.start(&[]);
+    let mut last = Value::Null;
+    for n in 0..60 {
+        last = daemon.push_to("/push?channel=news", &format!("{n}{}", "x".repeat(60_000)));
+    }
+    // Twice: another one follows.
+    daemon.signal("USR2");
+    daemon.signal("USR2");
+    assert!(end(daemon).contains("kind=final"));
+    assert_eq!(folder.names(), ["state"], "nothing is left beside it");
+    let daemon = folder.start(&[]);
+    assert!(daemon.wait_event("state_loaded").contains("epochs=kept"));
+    let next = daemon.push_to("/push?channel=news", "next");
+    assert_eq!((&next["epoch"], &next["offset"]), (&last["epoch"], &61.into()));
+}
+
 #[test]
 fn what_is_no_state_of_ours_is_refused() {
     let folder = Folder::new("refused");
@@ -141,6 +242,8 @@ fn what_is_no_state_of_ours_is_refused() {
     let daemon = folder.start(&[]);
     assert!(daemon.wait_event("state_refused").contains("no state file of wspush"));
     daemon.push("x");
+    daemon.signal("USR2");
+    assert!(daemon.wait_event("state_not_saved").contains("what is there is no state file of wspush"));
     assert!(!end(daemon).contains("event=state_saved"));
     assert!(std::fs::read(folder.file()).expect("still there").starts_with(b"root:"));
 }

@@ -38,6 +38,22 @@ final class Arguments {
         }
     }
 
+    /** What the channels keep is written while the server goes on. */
+    private static void state() throws Exception {
+        Path folder = Files.createTempDirectory("wspush");
+        Path file = folder.resolve("state");
+        try (WsPushServer server = Check.builder().set("state_file", file.toString()).start()) {
+            server.publish("news", "kept");
+            server.saveState();
+            Check.eventually("a state", () -> Files.exists(file));
+            Check.that(new String(Files.readAllBytes(file), "ISO-8859-1").contains("kept"), "a state without what it is of");
+            server.broadcast("it goes on");
+        } finally {
+            Files.deleteIfExists(file);
+            Files.delete(folder);
+        }
+    }
+
     /** No exception has a piece of a key in it, nor of a token. */
     private static void secrets() throws Exception {
         String body = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp";
@@ -200,6 +216,7 @@ final class Arguments {
         settings();
         channels();
         secrets();
+        state();
         messages();
         natives();
     }

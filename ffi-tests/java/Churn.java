@@ -118,7 +118,8 @@ final class Churn implements WsPushListener {
             // The first rounds fill caches and compile.
             int settled = Math.min(2, rounds - 1);
             Check.that(heap[rounds - 1] < heap[settled] + (1 << 20), "the heap grows");
-            Check.equal(references[settled], references[rounds - 1], "global references");
+            // The JVM's own come and go; of ours there would be one for each connection.
+            Check.that(references[rounds - 1] < references[settled] + connections / 10, "global references grow");
             // The collector's spare pages come and go, so the least of each half is compared.
             long early = LongStream.of(resident).limit(rounds / 2).skip(1).min().orElse(resident[0]);
             long late = LongStream.of(resident).skip(rounds / 2).min().orElse(0);

@@ -31,6 +31,7 @@ final class UseAfterClose {
         all.add(() -> session.unsubscribe("a"));
         all.add(() -> server.stats());
         all.add(() -> server.delivery(receipt));
+        all.add(() -> server.saveState());
         all.add(() -> server.drain());
         return all;
     }

@@ -196,6 +196,18 @@ pub unsafe extern "C" fn wspush_server_reload(
     })
 }
 
+/// Writes the logs into the file of the setting `state_file` while the server goes on, for the successor of one that
+/// dies: that has what was published until then, under new epochs, and nobody's position counts as recovered. The log
+/// says when it is done, or why not. The end of a drain writes the final state in any case. Never blocks;
+/// `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_save_state(server: *const wspush_server) -> wspush_status {
+    call!(server: server => {
+        server.handle.save_state()?;
+        Ok(WSPUSH_OK)
+    })
+}
+
 /// Begins the end and returns at once: no more connections and pushes; what was pushed still goes out, then everybody
 /// gets a close frame with 1001, and after `drain_ms` (negative: the setting of that name) whoever is left is cut
 /// off. Said again it can only shorten the time. Allowed in callbacks; a polled server must be polled on.

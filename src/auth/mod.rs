@@ -34,6 +34,8 @@ mod payload;
 mod public_key;
 mod revoked;
 #[cfg(feature = "auth")]
+pub mod signature;
+#[cfg(feature = "auth")]
 #[cfg(test)]
 mod trial;
 #[cfg(feature = "auth")]

@@ -1,8 +1,11 @@
 //! The settings for the operator's backend: what may stand in each, and what must hold for all of them.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::field::OTHER_TYPE;
 use super::setting::Value;
-use super::tokens::check_url;
+use super::tokens::{auth_secret, check_url};
 use super::{Config, ConfigError, TokenAuth};
 use crate::alphabet::is_token;
 use crate::limits::AUTH_NAME_BYTES_MAX;
@@ -28,10 +31,39 @@ pub(super) fn header(name: String) -> Result<String, String> {
     Err(format!("{name:?} is not a header's name"))
 }
 
+/// The events that there are.
+pub(super) const EVENTS: [&str; 4] =
+    ["channel_occupied", "channel_vacated", "member_added", "member_removed"];
+
+/// An event's name.
+pub(super) fn event(name: String) -> Result<String, String> {
+    if EVENTS.contains(&&*name) { Ok(name) } else { Err(format!("expected one of {}", EVENTS.join(", "))) }
+}
+
+/// A secret that signs; no error repeats it.
+pub(super) fn webhook_secret(secret: String) -> Result<String, String> {
+    let secret = auth_secret(secret)?;
+    match webhook_secret_bytes(&secret) {
+        Some(_) => Ok(secret),
+        None => Err("behind whsec_ stands base64 with its padding".to_owned()),
+    }
+}
+
+/// The bytes of a secret that signs, which may be written in base64 behind `whsec_`. None: it is not.
+pub fn webhook_secret_bytes(secret: &str) -> Option<Vec<u8>> {
+    match secret.strip_prefix("whsec_") {
+        Some(encoded) => BASE64_STANDARD.decode(encoded).ok(),
+        None => Some(secret.as_bytes().to_vec()),
+    }
+}
+
 impl Config {
     pub(super) fn validate_backend(&self) -> Result<(), ConfigError> {
-        if self.auth_webhook.is_some() && !cfg!(feature = "backend") {
-            return Err(self.invalid("auth_webhook", "this build asks no backend (cargo feature backend)"));
+        let set = [("auth_webhook", &self.auth_webhook), ("webhook_url", &self.webhook_url)];
+        if let Some((name, _)) = set.iter().find(|(_, url)| url.is_some() && !cfg!(feature = "backend")) {
+            return Err(
+                self.invalid(name, "this build makes no requests to a backend (cargo feature backend)")
+            );
         }
         if self.auth_webhook.is_some() && self.auth == TokenAuth::Required {
             let why =
@@ -64,7 +96,7 @@ mod tests {
     #[test]
     fn without_the_feature_no_backend_is_asked() {
         let config = Config { auth_webhook: Some("http://127.0.0.1:1/".to_owned()), ..Config::default() };
-        assert!(config.validate().unwrap_err().to_string().contains("this build asks no backend"));
+        assert!(config.validate().unwrap_err().to_string().contains("this build makes no requests"));
     }
 
     #[test]
@@ -78,6 +110,19 @@ mod tests {
         }
         let error = of("https://me:s3cret@api.example/").unwrap_err();
         assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn events_and_secrets() {
+        assert!(event("member_added".to_owned()).is_ok() && event("occupied".to_owned()).is_err());
+        let long = "0123456789abcdef0123456789abcdef";
+        for good in [long, &format!("whsec_{long}")] {
+            assert!(webhook_secret(good.to_owned()).is_ok());
+        }
+        for bad in ["s3cret", &format!("whsec_{long}="), &format!("whsec_{long}s3cret!")] {
+            let error = webhook_secret(bad.to_owned()).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ mod tokens;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
+#[doc(hidden)]
+pub use backend::webhook_secret_bytes;
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;

@@ -1,7 +1,7 @@
 //! Everything that can be set: the fields of [`Config`] with their defaults, and the table. The order here is the order
 //! in `--help`, in what `--check` prints and in the documents.
 
-use super::backend::{header, url};
+use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
     shown_optional, shown_text, token,
@@ -222,6 +222,45 @@ settings! {
     auth_webhook_waiting_max: usize = 1_024,
         integer(Backend, AUTH_WEBHOOK_WAITING_MAX, "questions", reload),
         "Such questions that wait for their turn; the client of one more is answered 503";
+    webhook_url: Option<String> = None,
+        row(Backend, Kind::Text("an http or https URL"), reload, false, url, shown_optional),
+        "A backend that is told what happens to channels";
+    /// The backend may have any of them; each signs.
+    webhook_secret: Vec<String> = Vec::new(),
+        row(
+            Backend,
+            Kind::List {
+                max: limits::AUTH_KEYS_MAX,
+                of: "32 to 256 visible characters of ASCII without a comma, base64 behind whsec_"
+            },
+            reload,
+            true,
+            |value| entries(value, webhook_secret),
+            shown_entries
+        ),
+        "Secrets by which a backend sees that it is this server which asks and tells";
+    webhook_events: Vec<String> = EVENTS.map(str::to_owned).to_vec(),
+        list(
+            Backend,
+            LIST_MAX,
+            "one of channel_occupied, channel_vacated, member_added, member_removed",
+            reload,
+            event
+        ),
+        "The events that the backend is told of";
+    webhook_channels: Vec<String> = vec!["*".to_owned()],
+        list(Backend, LIST_MAX, "a channel's name, or the beginning of one and *", reload, check_pattern),
+        "The channels about which the backend is told";
+    webhook_timeout_ms: u64 = 5_000, integer(Backend, WEBHOOK_TIMEOUT_MS, "ms", reload),
+        "From such a request to its answer";
+    webhook_batch_max: usize = 100, integer(Backend, WEBHOOK_BATCH_MAX, "events", reload),
+        "Events in one such request";
+    webhook_batch_ms: u64 = 100, integer(Backend, WEBHOOK_BATCH_MS, "ms", reload),
+        "How long an event may wait for more";
+    webhook_queue_max: usize = 10_000, integer(Backend, WEBHOOK_QUEUE_MAX, "events", reload),
+        "Events that wait while the backend doesn't take them; beyond it the oldest go";
+    webhook_retry_s: u64 = 3_600, integer(Backend, WEBHOOK_RETRY_S, "s", reload),
+        "How long such a request is made again and again before its events are given up";
     max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
         "Open connections on the public listeners; one more is answered 503";
     admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),

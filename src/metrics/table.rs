@@ -267,6 +267,9 @@ numbers! {
         inbox_full: "Commands from other threads that found the inbox full.",
         admin_requests: "Requests to the admin API.",
         admin_refused: "Requests to the admin listener that were answered with an error.",
+        webhook_events: "Events that the backend was told of and has taken.",
+        webhook_events_dropped: "Events that were given up: the backend has taken none for too long.",
+        webhook_failures: "Requests with events that the backend has not taken; they are made again.",
         log_lines_lost: "Lines of the log that standard error did not take: a full disk, a pipe that nobody reads.",
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
@@ -299,6 +302,7 @@ numbers! {
         pool_chunks_max: "Assembly chunks there are.",
         backlog_bytes: "Bytes in outboxes, rests of frames for slow consumers, input that waits and request bodies.",
         backlog_bytes_max: "Bytes that there may be.",
+        webhook_events_waiting: "Events that the backend is still to be told of.",
         auth_webhook_waiting: "Clients that wait until the backend is asked about them.",
         inbox_commands: "Commands waiting in the inbox.",
         channels: "Channels alive.",

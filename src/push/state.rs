@@ -1,29 +1,40 @@
 //! The state that a server keeps for its successor: all logs, each under its epoch, and whose tokens are revoked.
 //!
+//! A final one is written when nothing more is published, and its channels go on under their epochs. A snapshot is of
+//! some moment before: nobody knows what was published behind it, so its channels come back under new epochs, and no
+//! position of the former life is taken for one of theirs.
+//!
 //! ```text
-//! "wspushSF"  version u32  flags u32  body length u64  SHA-1 (20 bytes, of the body and of what is before it here)
+//! "wspushSF"  version u32  flags u32 (0 final, 1 snapshot)  body length u64
+//! SHA-1 (20 bytes, of the body and of what is before it here)
 //! body:        next receipt u64, last epoch u64, the channels, a zero byte, the revoked users, two zero bytes
 //! channel:     name length u8, name, epoch u64, first offset u64, publications u32, and these
 //! publication: milliseconds since 1970 u64, kind u8 (0 text, 1 bytes), length u32, payload
+//!              In a snapshot a channel may come in parts: one that follows at once under the same name and epoch and
+//!              does not begin before the end of the former goes on with it, any other replaces it
 //! user:        name length u16, name, tokens issued until then (seconds since 1970) u64
 //! ```
 //!
 //! Numbers are little-endian. A file that is not just so is refused as a whole: its reader begins anew, under new
 //! epochs.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use sha1_smol::Sha1;
 
 use super::budget::Room;
-use super::channel::Channel;
 use super::channels::{ChannelId, Channels, DEFAULT, FIRST_OFFSET};
 use super::form::Encoded;
-use super::message::{Kind, Message};
+use super::message::Message;
 use super::place::Place;
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, REVOKED_USERS_MAX, USER_BYTES_MAX};
+
+mod writer;
+
+pub use writer::{StateKind, StateWriter, is_saved, push_part};
 
 #[cfg(test)]
 mod tests;
@@ -68,88 +79,16 @@ pub struct Loaded {
     pub channels_dropped: u64,
     /// Users, and up to when their tokens are revoked.
     pub revoked: Vec<(String, u64)>,
-}
-
-/// Writes a state, channel by channel.
-pub struct StateWriter<W> {
-    out: Hashed<W>,
-}
-
-struct Hashed<W> {
-    to: W,
-    sha: Sha1,
-    bytes: u64,
-}
-
-impl<W: Write> Hashed<W> {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sha.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.to.write_all(bytes)
-    }
-}
-
-impl<W: Write> StateWriter<W> {
-    /// Begins a state in `to`, with room for the header.
-    pub fn begin(mut to: W, counters: Counters) -> io::Result<StateWriter<W>> {
-        to.write_all(&[0; HEADER_BYTES])?;
-        let mut out = Hashed { to, sha: Sha1::new(), bytes: 0 };
-        out.put(&counters.next_receipt.to_le_bytes())?;
-        out.put(&counters.last_epoch.to_le_bytes())?;
-        Ok(StateWriter { out })
-    }
-
-    /// Adds a channel.
-    pub fn channel(&mut self, channel: &Channel) -> io::Result<()> {
-        let (log, out) = (channel.log(), &mut self.out);
-        out.put(&[channel.name.len() as u8])?;
-        out.put(channel.name.as_bytes())?;
-        out.put(&channel.epoch.to_le_bytes())?;
-        out.put(&log.first_offset().to_le_bytes())?;
-        out.put(&(log.publications() as u32).to_le_bytes())?;
-        for offset in log.first_offset()..log.next_offset() {
-            let past = channel.past(offset);
-            out.put(&past.unix_ms.to_le_bytes())?;
-            out.put(&[u8::from(past.kind == Kind::Binary)])?;
-            out.put(&(past.payload.len() as u32).to_le_bytes())?;
-            out.put(&past.payload)?;
-        }
-        Ok(())
-    }
-
-    /// Ends it with the users whose tokens are revoked; the header is to be written over the room for it, last of all.
-    pub fn end<'a>(
-        mut self,
-        revoked: impl Iterator<Item = (&'a str, u64)>,
-    ) -> io::Result<(W, [u8; HEADER_BYTES])> {
-        let out = &mut self.out;
-        out.put(&[0])?;
-        for (user, until_s) in revoked {
-            out.put(&(user.len() as u16).to_le_bytes())?;
-            out.put(user.as_bytes())?;
-            out.put(&until_s.to_le_bytes())?;
-        }
-        out.put(&[0; 2])?;
-        Ok((self.out.to, header(self.out.bytes, self.out.sha)))
-    }
-}
-
-fn header(body_bytes: u64, mut sha: Sha1) -> [u8; HEADER_BYTES] {
-    let mut header = [0; HEADER_BYTES];
-    header[..8].copy_from_slice(&MAGIC);
-    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    header[16..DIGEST_AT].copy_from_slice(&body_bytes.to_le_bytes());
-    sha.update(&header[..DIGEST_AT]);
-    header[DIGEST_AT..].copy_from_slice(&sha.digest().bytes());
-    header
+    /// Whether its channels go on under their epochs.
+    pub kind: StateKind,
 }
 
 /// A body with the header that belongs to it, for tests.
 #[doc(hidden)]
-pub fn seal(body: &[u8]) -> Vec<u8> {
+pub fn seal(kind: StateKind, body: &[u8]) -> Vec<u8> {
     let mut sha = Sha1::new();
     sha.update(body);
-    [&header(body.len() as u64, sha)[..], body].concat()
+    [&writer::header(kind, body.len() as u64, sha)[..], body].concat()
 }
 
 /// Holds a whole file against its header.
@@ -180,8 +119,16 @@ pub fn verify(mut input: impl Read) -> Result<(), StateError> {
         }
     }
     sha.update(&header[..DIGEST_AT]);
-    let is_whole = header[16..DIGEST_AT] == bytes.to_le_bytes() && header[12..16] == [0; 4];
+    let is_whole = header[16..DIGEST_AT] == bytes.to_le_bytes() && kind_of(&header).is_some();
     if is_whole && header[DIGEST_AT..] == sha.digest().bytes() { Ok(()) } else { Err(StateError::Torn) }
+}
+
+fn kind_of(header: &[u8; HEADER_BYTES]) -> Option<StateKind> {
+    match header[12..16] {
+        [0, 0, 0, 0] => Some(StateKind::Final),
+        [1, 0, 0, 0] => Some(StateKind::Snapshot),
+        _ => None,
+    }
 }
 
 /// The terms on which a state is loaded.
@@ -193,6 +140,8 @@ pub struct Terms {
     pub channels_max: usize,
     /// The reactor's clock, in microseconds.
     pub now_us: u64,
+    /// The first epoch that no channel has had yet, for those of a snapshot.
+    pub new_epoch: u64,
 }
 
 /// Reads a file that was [verified](verify) into channels of which there is nothing yet but the default one. Where they
@@ -202,14 +151,18 @@ pub struct Terms {
 /// It is not what it should be; the channels are of no use then.
 pub fn load(input: impl Read, channels: &mut Channels, terms: Terms) -> Result<Loaded, StateError> {
     let mut input = Input(input);
-    input.bytes::<HEADER_BYTES>()?;
+    let kind = kind_of(&input.bytes()?).ok_or(StateError::Torn)?;
     let counters = Counters { next_receipt: input.u64()?, last_epoch: input.u64()? };
-    let mut loaded = Loaded { counters, ..Loaded::default() };
+    let unused = counters.last_epoch.checked_add(1).ok_or(StateError::Torn)?;
+    let mut loading = Loading { kind, new_epoch: terms.new_epoch.max(unused), part: None };
+    let mut loaded = Loaded { counters, kind, ..Loaded::default() };
     let mut payload = Vec::new();
     loop {
         let [name_bytes] = input.bytes()?;
         if name_bytes == 0 {
             loaded.revoked = input.revoked(&mut payload)?;
+            loaded.publications =
+                channels.iter().map(|(_, channel)| channel.log().publications() as u64).sum();
             return Ok(loaded);
         }
         input.fill(usize::from(name_bytes), &mut payload)?;
@@ -217,12 +170,14 @@ pub fn load(input: impl Read, channels: &mut Channels, terms: Terms) -> Result<L
         let name: Arc<str> = Arc::from(name.ok_or(StateError::Torn)?);
         let (epoch, first) = (input.u64()?, input.u64()?);
         let count = u64::from(u32::from_le_bytes(input.bytes()?));
-        let is_new = channels.find(&name).is_none_or(|id| id == DEFAULT && channels.is_unused(id));
-        if !is_new || first < FIRST_OFFSET || first.checked_add(count).is_none() {
+        if first < FIRST_OFFSET || first.checked_add(count).is_none() {
             return Err(StateError::Torn);
         }
         let has_room = channels.len() < terms.channels_max || channels.find(&name).is_some();
-        let id = has_room.then(|| channels.open_at(&name, epoch, first, terms.now_us / 1000));
+        let id = match has_room {
+            true => Some(loading.open(channels, &name, (epoch, first), terms.now_us / 1000)?),
+            false => None,
+        };
         loaded.channels_dropped += u64::from(id.is_none());
         for offset in first..first + count {
             let unix_ms = input.u64()?;
@@ -231,7 +186,49 @@ pub fn load(input: impl Read, channels: &mut Channels, terms: Terms) -> Result<L
                 channels.put_back(id, &frame, Place { offset, receipt: 0, now_us: terms.now_us, unix_ms });
             }
         }
-        loaded.publications += id.map_or(0, |id| channels.get(id).log().publications() as u64);
+    }
+}
+
+/// How far a load has come.
+struct Loading {
+    kind: StateKind,
+    /// For the next channel of a snapshot.
+    new_epoch: u64,
+    /// The channel read last, and its epoch in the file.
+    part: Option<(ChannelId, u64)>,
+}
+
+impl Loading {
+    /// The channel of this name, ready for a publication of this offset.
+    fn open(
+        &mut self,
+        channels: &mut Channels,
+        name: &Arc<str>,
+        (epoch, first): (u64, u64),
+        now_ms: u64,
+    ) -> Result<ChannelId, StateError> {
+        let known = channels.find(name).filter(|&id| id != DEFAULT || !channels.is_unused(id));
+        let former = std::mem::take(&mut self.part);
+        let id = match (self.kind, known) {
+            (StateKind::Final, Some(_)) => return Err(StateError::Torn),
+            (StateKind::Final, None) => channels.open_at(name, epoch, first, now_ms),
+            (StateKind::Snapshot, Some(id)) if former == Some((id, epoch)) => {
+                let (own, next) = (channels.get(id).epoch, channels.get(id).log().next_offset());
+                match first.cmp(&next) {
+                    Ordering::Less => return Err(StateError::Torn),
+                    Ordering::Equal => id,
+                    // The log has moved on meanwhile, and offsets have no holes.
+                    Ordering::Greater => channels.open_at(name, own, first, now_ms),
+                }
+            }
+            (StateKind::Snapshot, _) => {
+                let own = self.new_epoch;
+                self.new_epoch = own.checked_add(1).ok_or(StateError::Torn)?;
+                channels.open_at(name, own, first, now_ms)
+            }
+        };
+        self.part = Some((id, epoch));
+        Ok(id)
     }
 }
 

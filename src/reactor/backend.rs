@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use crate::auth::Claims;
-use crate::config::{Config, LogLevel, TokenAuth};
+use crate::config::{Config, LogLevel, TokenAuth, pattern_matches};
 use crate::endpoint::query::Query;
 use crate::endpoint::question::Question;
 use crate::endpoint::{ConnId, Decision};
@@ -12,10 +12,11 @@ use crate::metrics::{AuthWebhook, RefuseReason, WorkKind};
 use crate::protocol::response::Refusal;
 
 use super::admission::{Asking, Refused};
+use super::happenings::Happening;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Flags, Phase};
 use super::socket::Socket;
-use super::work::{BYTES, HEAD};
+use super::work::{BYTES, HEAD, NAME};
 
 /// The threads beside the reactor. It is dropped with it.
 pub trait Backend: Send {
@@ -26,7 +27,58 @@ pub trait Backend: Send {
     fn ask(&mut self, conn: ConnId, question: Vec<u8>) -> bool;
 
     /// How many clients wait for their question's turn.
-    fn waiting(&self) -> usize;
+    fn questions(&self) -> usize;
+
+    /// Tells of an event, or gives up the oldest for it.
+    fn tell(&mut self, event: Event);
+
+    /// The numbers of what was told.
+    fn told(&self) -> Told;
+
+    /// How many events are still to be told.
+    fn untold(&self) -> usize;
+}
+
+/// Something that has happened, for the backend.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its name.
+    pub event: &'static str,
+    /// The channel that it has happened to.
+    pub channel: Box<str>,
+    /// The member whom it is about.
+    pub user: Option<Box<str>>,
+    /// JSON that says more about that member.
+    pub info: Option<Box<str>>,
+    /// When it was, in milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+impl Event {
+    /// An event of a channel.
+    pub fn new(event: &'static str, channel: &str, time_ms: u64) -> Event {
+        Event { event, channel: channel.into(), user: None, info: None, time_ms }
+    }
+}
+
+/// How much was told so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Events that the backend has taken.
+    pub events: u64,
+    /// Events that were given up.
+    pub dropped: u64,
+    /// Attempts that have failed.
+    pub failures: u64,
+}
+
+/// A request that the backend has not taken.
+#[derive(Clone, Debug)]
+pub struct NotTold {
+    /// Why not.
+    pub problem: String,
+    /// Events that are given up now.
+    pub lost: usize,
 }
 
 /// A backend's answer about a client.
@@ -122,6 +174,42 @@ impl<S: Socket> Reactor<S> {
         }
         self.metrics.auth_webhook.bump(AuthWebhook::Busy);
         Err((unasked(), RefuseReason::Webhook))
+    }
+
+    /// Tells the backend what has happened to a channel, if it wants to hear of that.
+    pub(super) fn tell_backend(&mut self, channel: &str, happening: Happening<'_>) {
+        if self.config.webhook_url.is_none() {
+            return;
+        }
+        let Config { webhook_events, webhook_channels, .. } = &self.config;
+        self.work.charge(WorkKind::Names, webhook_channels.len() as u64 * NAME);
+        let event = happening.event().name();
+        let is_wanted = webhook_events.iter().any(|wanted| wanted == event)
+            && webhook_channels.iter().any(|pattern| pattern_matches(pattern, channel));
+        if is_wanted && let Some(backend) = &mut self.backend {
+            let (user, info) = happening.member();
+            let (user, info) = (user.map(Into::into), info.map(Into::into));
+            backend.tell(Event { user, info, ..Event::new(event, channel, self.now.unix_ms()) });
+        }
+    }
+
+    /// Says that the backend has not taken what it was told.
+    pub(super) fn not_told(&mut self, not_told: &NotTold) {
+        let NotTold { problem, lost } = not_told;
+        let event = if *lost > 0 { "webhook_lost" } else { "webhook_failed" };
+        let level = if *lost > 0 { LogLevel::Error } else { LogLevel::Warn };
+        let fields: [(&str, &dyn Display); 2] = [("problem", problem), ("events", lost)];
+        self.journal.event(self.now, level, event, &fields[..if *lost > 0 { 2 } else { 1 }]);
+    }
+
+    /// Brings the counters of what was told up to date.
+    pub(super) fn count_told(&mut self) {
+        if let Some(backend) = &self.backend {
+            let Told { events, dropped, failures } = backend.told();
+            self.metrics.webhook_events = events;
+            self.metrics.webhook_events_dropped = dropped;
+            self.metrics.webhook_failures = failures;
+        }
     }
 
     /// Notes a backend's answer; the handshake goes on when nobody else's is at hand.

@@ -151,8 +151,11 @@ impl<S: Socket> Reactor<S> {
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Vouched(vouched) => self.vouched(*vouched),
+            Command::NotTold(not_told) => self.not_told(&not_told),
             Command::Reload(renewal) => self.reload(*renewal),
             Command::KeysRead(read) => self.keys_read(*read),
+            Command::SaveState => self.begin_snapshot(),
+            Command::Snapshot(news) => self.snapshot_news(news),
         }
     }
 

@@ -27,8 +27,17 @@ pub(super) enum Happening<'a> {
     },
 }
 
-impl Happening<'_> {
-    fn event(self) -> ChannelEvent {
+impl<'a> Happening<'a> {
+    /// The member whom it is about, and JSON that says more about it.
+    pub(super) fn member(self) -> (Option<&'a str>, Option<&'a str>) {
+        match self {
+            Happening::Occupied | Happening::Vacated => (None, None),
+            Happening::MemberAdded { user, info } => (Some(user), info),
+            Happening::MemberRemoved { user } => (Some(user), None),
+        }
+    }
+
+    pub(super) fn event(self) -> ChannelEvent {
         match self {
             Happening::Occupied => ChannelEvent::Occupied,
             Happening::Vacated => ChannelEvent::Vacated,
@@ -43,5 +52,6 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn happened(&mut self, channel: &str, happening: Happening<'_>) {
         debug_assert!(!channel.is_empty());
         self.metrics.channel_events.bump(happening.event());
+        self.tell_backend(channel, happening);
     }
 }

@@ -59,6 +59,7 @@ mod senders;
 pub mod shared;
 pub mod shares;
 pub mod slot;
+pub(crate) mod snapshot;
 pub mod socket;
 pub mod stamp;
 mod state_file;

@@ -175,6 +175,8 @@ pub(super) struct Exit {
     pub handover: Option<super::drain::Handover>,
     /// Nothing is written into `state_file` (any more).
     pub leaves_state: bool,
+    /// The state that is being written while the server goes on.
+    pub snapshot: Option<super::snapshot::Snapshot>,
 }
 
 /// The encoder of the forms, as the configuration wants it.
@@ -371,6 +373,7 @@ impl<S: Socket> Reactor<S> {
             self.journal.finish(now);
         }
         self.metrics.log_lines_lost = self.journal.lost();
+        self.count_told();
         // Events come next.
         self.work.begin_part();
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();

@@ -15,11 +15,12 @@ use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
 
 use super::addresses::Network;
-use super::backend::Vouched;
+use super::backend::{NotTold, Vouched};
 use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
 use super::own::Own;
 use super::published_keys::KeysRead;
 use super::reload::Renewal;
+use super::snapshot::SnapshotNews;
 use super::user_commands::UserCommand;
 use repetitions::Repetitions;
 
@@ -96,8 +97,14 @@ pub enum Command {
     Reload(Box<Renewal>),
     /// A backend's answer about a client whose handshake waits for it.
     Vouched(Box<Vouched>),
+    /// A backend has not taken what it was told.
+    NotTold(Box<NotTold>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
+    /// Write the state, and go on.
+    SaveState,
+    /// Go on with a state that is being written.
+    Snapshot(SnapshotNews),
 }
 
 impl Command {
@@ -114,8 +121,10 @@ impl Command {
             Command::Decide { decision, .. } => decision.bytes(),
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
+            Command::NotTold(not_told) => not_told.problem.len(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
+            Command::SaveState | Command::Snapshot(_) => 0,
         };
         size_of::<Command>() + rest
     }

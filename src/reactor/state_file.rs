@@ -1,6 +1,7 @@
 //! `state_file`: logs and epochs outlive the process. They are written when the end has come, after all that was
-//! published, and taken over once by whoever starts next. A server that dies has written nothing, so its successor
-//! begins anew under new epochs, and nobody is told that it has missed nothing.
+//! published, and taken over once by whoever starts next. A server that dies has written nothing of that kind: its
+//! successor has what a [snapshot](super::snapshot) has kept, or nothing, under new epochs, and nobody is told that it
+//! has missed nothing.
 
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
@@ -9,8 +10,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::config::{LogLevel, channel_name_ok};
-use crate::push::state::{self, Loaded, StateError, StateWriter, Terms};
-use crate::push::{Channels, FIRST_OFFSET};
+use crate::push::Channels;
+use crate::push::state::{self, Loaded, StateError, StateKind, StateWriter, Terms};
 
 use super::directory::Opened;
 use super::reactor::Reactor;
@@ -25,14 +26,16 @@ impl<S: Socket> Reactor<S> {
         let Some(file) = self.config.state_file.clone() else { return };
         match self.read_state(Path::new(&file)) {
             Ok(None) => self.journal.event(self.now, LogLevel::Info, "no_state", &[("file", &file)]),
-            Ok(Some(Loaded { publications, channels_dropped, .. })) => {
+            Ok(Some(Loaded { publications, channels_dropped, kind, .. })) => {
                 let (channels, revoked) = (self.channels.len(), self.revoked.len());
-                let fields: [(&str, &dyn Display); 5] = [
+                let epochs = if kind == StateKind::Final { "kept" } else { "new" };
+                let fields: [(&str, &dyn Display); 6] = [
                     ("file", &file),
                     ("channels", &channels),
                     ("publications", &publications),
                     ("channels_dropped", &channels_dropped),
                     ("revoked_users", &revoked),
+                    ("epochs", &epochs),
                 ];
                 self.journal.event(self.now, LogLevel::Info, "state_loaded", &fields);
             }
@@ -64,10 +67,13 @@ impl<S: Socket> Reactor<S> {
             is_name: channel_name_ok,
             channels_max: self.config.channels_max,
             now_us: self.now.mono_us,
+            new_epoch: self.shared.default_epoch() + 1,
         };
         let loaded = state::load(BufReader::with_capacity(PIECE_BYTES, file), &mut channels, terms)?;
-        // A state is true once: who died after this would otherwise come back with offsets that were given away.
-        fs::remove_file(path).map_err(StateError::Io)?;
+        if loaded.kind == StateKind::Final {
+            // It is true once: who died after this would otherwise come back with offsets that were given away.
+            fs::remove_file(path).map_err(StateError::Io)?;
+        }
         self.channels = channels;
         self.tell_channels_the_policy();
         self.channels.settle(self.now.mono_us, |_| {});
@@ -91,6 +97,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         self.exit.leaves_state = true;
+        self.end_snapshot();
         // A publication that has its receipt is in the state.
         let mut carried = None;
         while carried != Some(self.inbox.carried) {
@@ -98,60 +105,72 @@ impl<S: Socket> Reactor<S> {
             self.work.begin_commands();
             self.carry_out_commands();
         }
-        match self.write_state(Path::new(&file)) {
-            Ok(bytes) => {
-                let fields: [(&str, &dyn Display); 2] = [("file", &file), ("bytes", &bytes)];
-                self.journal.event(self.now, LogLevel::Info, "state_saved", &fields);
+        let written = put_file(Path::new(&file), |file| {
+            let mut writer = StateWriter::begin(buffered(file), StateKind::Final, self.shared.counters())?;
+            for (_, channel) in self.channels.iter() {
+                if state::is_saved(channel) {
+                    writer.channel(channel)?;
+                }
             }
-            Err(problem) => {
-                let fields: [(&str, &dyn Display); 3] = [
-                    ("file", &file),
-                    ("problem", &problem),
-                    ("so", &"the next start begins anew, under new epochs"),
-                ];
-                self.journal.event(self.now, LogLevel::Error, "state_not_saved", &fields);
-            }
-        }
-    }
-
-    /// A file is there whole or not at all: it is written beside its place, and moved there when it is on the disk.
-    fn write_state(&self, path: &Path) -> io::Result<u64> {
-        let beside = {
-            let mut name = path.as_os_str().to_owned();
-            name.push(".new");
-            name
-        };
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        let written = self.write_channels(&file).and_then(|bytes| {
-            file.sync_all()?;
-            fs::rename(&beside, path)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-            Ok(bytes)
+            finish(writer.end(self.revoked.iter())?)
         });
-        if written.is_err() {
-            let _ = fs::remove_file(&beside);
+        match written {
+            Ok(bytes) => self.note_saved(&file, StateKind::Final, bytes),
+            Err(problem) => self.note_not_saved(&file, &problem),
         }
-        written
     }
 
-    fn write_channels(&self, file: &File) -> io::Result<u64> {
-        let buffered = BufWriter::with_capacity(PIECE_BYTES, file);
-        let mut writer = StateWriter::begin(buffered, self.shared.counters())?;
-        for (_, channel) in self.channels.iter() {
-            // Of one that nothing was published to there is nothing to keep.
-            if channel.log().next_offset() > FIRST_OFFSET && channel.notices_of().is_none() {
-                writer.channel(channel)?;
-            }
-        }
-        let (mut buffered, header) = writer.end(self.revoked.iter())?;
-        buffered.flush()?;
-        drop(buffered);
-        file.write_all_at(&header, 0)?;
-        Ok(file.metadata()?.len())
+    /// A state is on the disk.
+    pub(super) fn note_saved(&mut self, file: &str, kind: StateKind, bytes: u64) {
+        let kind = if kind == StateKind::Final { "final" } else { "snapshot" };
+        let fields: [(&str, &dyn Display); 3] = [("file", &file), ("bytes", &bytes), ("kind", &kind)];
+        self.journal.event(self.now, LogLevel::Info, "state_saved", &fields);
     }
+
+    /// It is not.
+    pub(super) fn note_not_saved(&mut self, file: &str, problem: &dyn Display) {
+        let so = "the next start begins anew, under new epochs, unless a later state is saved";
+        let fields: [(&str, &dyn Display); 3] = [("file", &file), ("problem", problem), ("so", &so)];
+        self.journal.event(self.now, LogLevel::Error, "state_not_saved", &fields);
+    }
+}
+
+/// Room for what is written at once.
+pub(super) fn buffered(file: &File) -> BufWriter<&File> {
+    BufWriter::with_capacity(PIECE_BYTES, file)
+}
+
+/// Writes the rest, and the header last of all; how many bytes there are.
+pub(super) fn finish(
+    (mut buffered, header): (BufWriter<&File>, [u8; state::HEADER_BYTES]),
+) -> io::Result<u64> {
+    buffered.flush()?;
+    let file = *buffered.get_ref();
+    file.write_all_at(&header, 0)?;
+    Ok(file.metadata()?.len())
+}
+
+/// A file is there whole or not at all: it is written beside its place, and moved there when it is on the disk.
+pub(super) fn put_file(path: &Path, write: impl FnOnce(&File) -> io::Result<u64>) -> io::Result<u64> {
+    let beside = {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".new");
+        name
+    };
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let written = write(&file).and_then(|bytes| {
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(bytes)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }

@@ -352,7 +352,10 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn say_made(&mut self, index: usize) {
         let bits = self.window_bits(index);
         let Scratch { said, replies, .. } = &mut self.scratch;
-        self.encoder.deflater.encode(Opcode::Text, said, bits, replies);
+        // Its own command may have closed it, and nothing comes behind a close frame.
+        if self.connections.slots[index].phase == Phase::Open {
+            self.encoder.deflater.encode(Opcode::Text, said, bits, replies);
+        }
         said.clear();
         said.shrink_to(READ_BYTES);
         self.charge_compressed();

@@ -110,6 +110,10 @@ impl Chromium {
 
 impl Pipe {
     fn call(&mut self, session: &str, method: &str, params: Value) -> Value {
+        self.ask(session, method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn ask(&mut self, session: &str, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.next_id;
         self.next_id += 1;
         let mut message = json!({ "id": id, "method": method, "params": params });
@@ -122,8 +126,10 @@ impl Pipe {
         loop {
             let mut message = self.messages.recv_timeout(PATIENCE).expect("chromium answers");
             if message["id"] == id {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].take();
+                return match message["error"].take() {
+                    Value::Null => Ok(message["result"].take()),
+                    error => Err(error),
+                };
             }
             let error = message["params"]["entry"]["level"] == "error";
             if error || message["method"] == "Runtime.exceptionThrown" {
@@ -153,6 +159,29 @@ impl Tab {
         while self.value(expression) != true {
             let page = || self.value("document.body.innerText");
             assert!(started.elapsed() < PATIENCE, "never true: {expression}\nthe page says: {}", page());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Closes the tab.
+    pub fn close(self) {
+        self.call("Page.close", json!({}));
+    }
+
+    /// Loads the page anew.
+    pub fn reload(&self) {
+        self.value("window.isOld = true");
+        self.call("Page.reload", json!({}));
+        let started = Instant::now();
+        let is_there = json!({ "expression": "!window.isOld && document.readyState === 'complete'" });
+        // Between two pages there is nothing to ask.
+        while !self
+            .pipe
+            .borrow_mut()
+            .ask(&self.session, "Runtime.evaluate", is_there.clone())
+            .is_ok_and(|answer| answer["result"]["value"] == true)
+        {
+            assert!(started.elapsed() < PATIENCE, "the page is never loaded anew");
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::Value;
 
@@ -101,6 +101,24 @@ fn request(bytes: &[u8]) -> Option<(Asked, usize)> {
     let length: usize = asked.header("content-length").map_or(0, |length| length.parse().expect("a number"));
     asked.body = bytes.get(end..end + length)?.to_vec();
     Some((asked, end + length))
+}
+
+/// A door that all who come wait at until it is opened.
+#[derive(Default)]
+pub struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    /// Waits there.
+    pub fn wait(&self) {
+        let open = self.0.lock().expect("a door");
+        drop(self.1.wait_while(open, |open| !*open).expect("a door"));
+    }
+
+    /// Opens it for good.
+    pub fn open(&self) {
+        *self.0.lock().expect("a door") = true;
+        self.1.notify_all();
+    }
 }
 
 /// An answer's bytes.

@@ -253,13 +253,14 @@ impl Daemon {
         process::signal(self.pid(), name);
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended by itself, and all that it has said is in the log.
     pub fn wait_exit(&mut self) -> ExitStatus {
         let mut status = None;
         wait("the daemon's end", || {
             status = self.child.try_wait().expect("a child");
             status.is_some()
         });
+        wait("the log's end", || self.log.lines.lock().expect("lines").1);
         status.expect("a status")
     }
 }

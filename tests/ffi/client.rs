@@ -29,6 +29,14 @@ impl Client {
         client
     }
 
+    /// Connects; where it stands in its only channel (`Wspush-Position`).
+    pub(crate) fn open_standing(port: u16, path: &str) -> (Client, String) {
+        let (client, response) = Client::ask(port, path, &[], &[]);
+        assert_eq!(response.status, 101, "{path}");
+        let position = response.header("wspush-position").and_then(|value| value.split('=').next_back());
+        (client, position.expect("a position").to_owned())
+    }
+
     /// Asks with more header fields; the status.
     pub(crate) fn status(port: u16, path: &str, fields: &[(&str, &str)]) -> u16 {
         Client::ask(port, path, fields, &[]).1.status

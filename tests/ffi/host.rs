@@ -179,9 +179,14 @@ impl Host {
     pub(crate) fn start_program(program: &Path, tool: Tool, arguments: &[&str]) -> Option<Host> {
         let mut command = command(program, tool)?;
         command.args(arguments);
+        Some(Host::spawn(&mut command))
+    }
+
+    /// Starts whatever the command does, which is read and written to.
+    pub(crate) fn spawn(command: &mut Command) -> Host {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        Some(Host { child, input, output })
+        Host { child, input, output }
     }
 
     /// The next line of its output.

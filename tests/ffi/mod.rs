@@ -6,11 +6,15 @@
 
 pub(crate) mod client;
 mod embedding;
-mod host;
+pub(crate) mod host;
+pub(crate) mod inbox;
 mod install;
 mod walk;
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
 
 use client::{BINARY, CLOSE, Client, TEXT};
 use host::{Host, Language, Tool};
@@ -262,13 +266,15 @@ fn a_user_is_all_of_its_connections() {
 
 #[test]
 fn what_was_published_can_be_asked_for() {
-    let ends = under_each_tool("reads.c", |_, port| {
-        let _anns = [Client::open(port, "/ws?as=ann"), Client::open(port, "/ws?as=ann")];
-        let mut bob = Client::open(port, "/ws?as=bob");
-        bob.say(&["go"]);
-        assert_eq!(rest(&mut bob), (vec!["asked".to_owned()], 4000));
-    });
-    assert!(ends.iter().all(|end| end == "all is answered\n"), "{ends:?}");
+    for source in ["reads.c", "reads.cpp"] {
+        let ends = under_each_tool(source, |_, port| {
+            let _anns = [Client::open(port, "/ws?as=ann"), Client::open(port, "/ws?as=ann")];
+            let mut bob = Client::open(port, "/ws?as=bob");
+            bob.say(&["go"]);
+            assert_eq!(rest(&mut bob), (vec!["asked".to_owned()], 4000));
+        });
+        assert!(ends.iter().all(|end| end == "all is answered\n"), "{ends:?}");
+    }
 }
 
 #[test]
@@ -304,6 +310,50 @@ fn a_token_is_shown_and_taken_back() {
             assert_eq!(end, "ended\n");
         }
     }
+}
+
+/// Takes one request after the other, and says to each that ann may come in; their bodies.
+fn backend(listener: TcpListener) -> Receiver<String> {
+    let (sender, bodies) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut received = Vec::new();
+            let body = loop {
+                let text = String::from_utf8_lossy(&received).into_owned();
+                match text.split_once("\r\n\r\n") {
+                    Some((head, body)) if body.ends_with('}') => {
+                        assert!(head.contains("webhook-signature: v1,"), "{head}");
+                        break body.to_owned();
+                    }
+                    _ => {}
+                }
+                let mut buffer = [0; 4_096];
+                let read = crate::wire::read(&mut stream, &mut buffer).unwrap();
+                received.extend_from_slice(&buffer[..read]);
+            };
+            let answer =
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 14\r\n\r\n{\"user\":\"ann\"}";
+            stream.write_all(answer).unwrap();
+            if sender.send(body).is_err() {
+                return;
+            }
+        }
+    });
+    bodies
+}
+
+#[test]
+fn a_backend_is_asked_and_told_by_settings() {
+    let Some(mut host) = Host::start("webhooks.c", Tool::Plain) else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    host.command(&format!("http://{}/", listener.local_addr().unwrap()));
+    let bodies = backend(listener);
+    let client = Client::open(host.port(), "/ws");
+    assert!(bodies.recv().unwrap().starts_with("{\"conn\":"));
+    drop(client);
+    assert!(bodies.recv().unwrap().contains("\"event\":\"channel_vacated\",\"channel\":\"broadcast\""));
+    assert_eq!(host.end(), "ended\n");
 }
 
 #[test]

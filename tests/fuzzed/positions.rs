@@ -1,6 +1,6 @@
 //! Positions and beginnings of subscriptions, as clients write them.
 
-use wspush::push::state::{self as state_file, HEADER_BYTES, StateWriter, Terms};
+use wspush::push::state::{self as state_file, HEADER_BYTES, StateKind, StateWriter, Terms};
 use wspush::push::{Channels, LogLimits};
 use wspush::push::{Position, Since};
 
@@ -23,14 +23,26 @@ pub fn since(data: &[u8]) {
 /// The body of a state file: whatever is taken comes out as it went in.
 pub fn state(data: &[u8]) {
     let limits = LogLimits { bytes: 1 << 14, publications: 8, sum_bytes: 1 << 18 };
-    let terms = Terms { is_name: wspush::config::channel_name_ok, channels_max: 8, now_us: 5 };
     assert!(state_file::verify(data).is_err() || data.len() >= HEADER_BYTES);
-    let sealed = state_file::seal(data);
+    for kind in [StateKind::Final, StateKind::Snapshot] {
+        state_of_kind(kind, data, limits);
+    }
+}
+
+fn state_of_kind(kind: StateKind, data: &[u8], limits: LogLimits) {
+    let terms =
+        Terms { is_name: wspush::config::channel_name_ok, channels_max: 8, now_us: 5, new_epoch: 1_000 };
+    let sealed = state_file::seal(kind, data);
     state_file::verify(&sealed[..]).expect("its own header");
     let mut channels = Channels::new(limits, 1);
     let Ok(loaded) = state_file::load(&sealed[..], &mut channels, terms) else { return };
+    assert_eq!(loaded.kind, kind);
+    if kind == StateKind::Snapshot {
+        let is_new = |epoch| epoch > loaded.counters.last_epoch && epoch >= 1_000;
+        assert!(channels.iter().all(|(_, channel)| channel.epoch == 1 || is_new(channel.epoch)));
+    }
     assert!(channels.len() <= 8 && channels.log_bytes() <= limits.sum_bytes);
-    let mut writer = StateWriter::begin(Vec::new(), loaded.counters).expect("memory");
+    let mut writer = StateWriter::begin(Vec::new(), StateKind::Final, loaded.counters).expect("memory");
     channels.iter().for_each(|(_, channel)| writer.channel(channel).expect("memory"));
     let revoked = loaded.revoked.iter().map(|(user, until_s)| (&**user, *until_s));
     let (mut bytes, header) = writer.end(revoked).expect("memory");

@@ -1,6 +1,6 @@
 //! Signals, from the first moment on: TERM and INT drain, the second one ends at once; HUP
-//! reads the settings again. Others that are sent by habit end nothing: logrotate's USR1, an upgrade's USR2, and XFSZ,
-//! which comes when the log's file may grow no more.
+//! reads the settings again, USR2 writes the state. Others that are sent by habit end nothing: logrotate's USR1, and
+//! XFSZ, which comes when the log's file may grow no more.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -57,7 +57,7 @@ impl Waiting {
             match signal {
                 SIGHUP => reload(handle, invocation),
                 SIGUSR1 => nothing_is_meant("USR1"),
-                SIGUSR2 => nothing_is_meant("USR2"),
+                SIGUSR2 => save_state(handle),
                 SIGTERM | SIGINT if draining => std::process::exit(128 + signal),
                 SIGTERM | SIGINT => {
                     draining = true;
@@ -85,8 +85,19 @@ fn reload(handle: &Handle, invocation: &Invocation) {
     }
 }
 
+fn save_state(handle: &Handle) {
+    match handle.save_state() {
+        Ok(()) => {}
+        Err(PushError::InboxFull) => {
+            say(&format_args!("no state saved: {}; send USR2 again", PushError::InboxFull))
+        }
+        Err(error) => say(&format_args!("no state saved: {error}")),
+    }
+}
+
 fn nothing_is_meant(name: &str) {
-    say(&format_args!("{name} does nothing here: HUP reads the settings again, TERM ends the server"));
+    let others = "HUP reads the settings again, USR2 saves the state, TERM ends the server";
+    say(&format_args!("{name} does nothing here: {others}"));
 }
 
 /// Says a line without waiting for whoever should read it; whoever has closed our standard error doesn't want it.

@@ -25,7 +25,7 @@ const REFERENCES: usize = 8;
 /// The reason that a client is told when its callback has failed; the details are for the host's log only.
 const FAILED: &str = "internal error";
 
-/// The object that takes the callbacks, an `io.wspush.Callbacks`.
+/// The object that takes the callbacks, an `io.wspush.Callbacks`, or an answer, an `io.wspush.Reply`.
 pub(super) struct Callbacks {
     object: Global<JObject<'static>>,
 }
@@ -55,7 +55,7 @@ impl Callbacks {
 
     /// Calls Java with a frame of its own for local references. None if it went wrong: Java's side catches whatever a
     /// listener throws, so this is a JVM out of memory or a bug, and has been reported on standard error.
-    fn call<T>(
+    pub(super) fn call<T>(
         &self,
         call: impl FnOnce(&mut Env<'_>, &Ids, &JObject<'_>) -> jni::errors::Result<T>,
     ) -> Option<T> {
@@ -84,7 +84,7 @@ impl Callbacks {
     }
 }
 
-fn bytes<'a>(array: &'a JByteArray<'_>) -> JValue<'a> {
+pub(super) fn bytes<'a>(array: &'a JByteArray<'_>) -> JValue<'a> {
     JValue::Object(array)
 }
 

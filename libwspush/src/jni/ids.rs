@@ -30,10 +30,12 @@ pub(super) enum Throw {
     Config,
     /// `ListenException`
     Listen,
+    /// `KeyReusedException`
+    KeyReused,
 }
 
 /// In the order of [`Throw`].
-const EXCEPTIONS: [&JNIStr; 9] = [
+const EXCEPTIONS: [&JNIStr; 10] = [
     jni_str!("java/lang/IllegalStateException"),
     jni_str!("java/lang/IllegalArgumentException"),
     jni_str!("io/wspush/WsPushException"),
@@ -43,12 +45,14 @@ const EXCEPTIONS: [&JNIStr; 9] = [
     jni_str!("io/wspush/ServerStoppedException"),
     jni_str!("io/wspush/ConfigException"),
     jni_str!("io/wspush/ListenException"),
+    jni_str!("io/wspush/KeyReusedException"),
 ];
 
 /// Classes and method ids that were looked up. The global references keep the classes loaded, and so the ids valid.
 pub(super) struct Ids {
     exceptions: Vec<Global<JClass<'static>>>,
     _callbacks: Global<JClass<'static>>,
+    _reply: Global<JClass<'static>>,
     /// `byte[] connect(byte[])`
     pub(super) connect: JMethodID,
     /// `boolean open(long, byte[])`
@@ -59,6 +63,8 @@ pub(super) struct Ids {
     pub(super) closed: JMethodID,
     /// `void log(int, byte[])`
     pub(super) log: JMethodID,
+    /// `void answered(int, byte[])` of a `Reply`
+    pub(super) answered: JMethodID,
 }
 
 static IDS: OnceLock<Ids> = OnceLock::new();
@@ -91,6 +97,7 @@ impl Ids {
             exceptions.push(env.new_global_ref(class)?);
         }
         let class = env.find_class(jni_str!("io/wspush/Callbacks"))?;
+        let reply = env.find_class(jni_str!("io/wspush/Reply"))?;
         Ok(Ids {
             exceptions,
             connect: env.get_method_id(&class, jni_str!("connect"), jni_sig!("([B)[B"))?,
@@ -98,6 +105,8 @@ impl Ids {
             message: env.get_method_id(&class, jni_str!("message"), jni_sig!("(J[B[BZ)Z"))?,
             closed: env.get_method_id(&class, jni_str!("closed"), jni_sig!("(J[BI[B)V"))?,
             log: env.get_method_id(&class, jni_str!("log"), jni_sig!("(I[B)V"))?,
+            answered: env.get_method_id(&reply, jni_str!("answered"), jni_sig!("(I[B)V"))?,
+            _reply: env.new_global_ref(reply)?,
             _callbacks: env.new_global_ref(class)?,
         })
     }

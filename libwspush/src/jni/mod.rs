@@ -20,6 +20,7 @@ pub mod natives;
 mod packed;
 mod payload;
 mod raw;
+pub mod reads;
 mod registry;
 mod replies;
 mod stats;

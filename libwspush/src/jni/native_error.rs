@@ -45,10 +45,10 @@ impl NativeError {
                 PushError::TooLarge { .. } => Throw::TooLarge,
                 PushError::TooManyChannels { .. } => Throw::TooManyChannels,
                 PushError::Stopped => Throw::Stopped,
-                PushError::NoSuchConnection
-                | PushError::OutboxFull
-                | PushError::KeyReused
-                | PushError::OffsetDiffers { .. } => Throw::Other,
+                PushError::KeyReused => Throw::KeyReused,
+                PushError::NoSuchConnection | PushError::OutboxFull | PushError::OffsetDiffers { .. } => {
+                    Throw::Other
+                }
             },
             NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
             NativeError::Start(StartError::Listen { .. }) => Throw::Listen,

@@ -287,6 +287,16 @@ pub extern "system" fn Java_io_wspush_Native_drain<'l>(env: EnvUnowned<'l>, _: J
     })
 }
 
+/// `void saveState(long server)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_saveState<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+) {
+    fenced(env, |_| registry::with(server, |entry| Ok(entry.handle.save_state()?)))
+}
+
 /// `byte[] stats(long server)`: names and values in turn, packed.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_stats<'l>(

@@ -119,6 +119,13 @@ pub(super) fn read_array(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8
     Ok(env.convert_byte_array(array)?)
 }
 
+/// A Java array's bytes, without the `jni` crate around it.
+pub(super) fn read_raw(raw: &Raw<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, NativeError> {
+    let mut copy = vec![0; raw.len(array)?];
+    raw.copy(array, 0, &mut copy)?;
+    Ok(unsigned(&copy).to_vec())
+}
+
 /// A name, and a byte more than any that is allowed has, so that too long a one is still seen to be.
 pub(super) struct Name<const BYTES_MAX: usize> {
     bytes: [i8; BYTES_MAX],

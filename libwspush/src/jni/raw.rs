@@ -71,9 +71,10 @@ impl<'env> Raw<'env> {
     }
 
     /// Puts numbers into an array; nothing else may be called afterwards, because of the exception there may be.
-    pub(super) fn put(self, array: &JLongArray<'_>, numbers: &[jlong; 3]) {
-        // SAFETY: as in `len`; the JVM reads three numbers, or none and throws.
-        unsafe { jvm!(self, v1_1, SetLongArrayRegion, array.as_raw(), 0, 3, numbers.as_ptr()) }
+    pub(super) fn put(self, array: &JLongArray<'_>, numbers: &[jlong]) {
+        let count = jsize::try_from(numbers.len()).unwrap_or(jsize::MAX);
+        // SAFETY: as in `len`; the JVM reads `count` numbers, of which there are no fewer, or none and throws.
+        unsafe { jvm!(self, v1_1, SetLongArrayRegion, array.as_raw(), 0, count, numbers.as_ptr()) }
     }
 
     /// A direct buffer's memory; None if the buffer is none of the kind.

@@ -2,16 +2,17 @@
 
 use proptest::prelude::*;
 
-use super::super::{History, HistoryAsked, HistoryOrder, LogLimits, Since};
+use super::super::{Channel, History, HistoryAsked, HistoryOrder, LogLimits, Past, Since};
 use super::*;
 
 const LIMITS: LogLimits = LogLimits { bytes: 1 << 14, publications: 16, sum_bytes: 1 << 20 };
-const TERMS: Terms = Terms { is_name: |name| name != "bad", channels_max: 8, now_us: 5_000_000 };
+const TERMS: Terms =
+    Terms { is_name: |name| name != "bad", channels_max: 8, now_us: 5_000_000, new_epoch: 50 };
 const REVOKED: [(&str, u64); 2] = [("ann", 1_800_000_000), ("caf\u{e9}", 7)];
 const COUNTERS: Counters = Counters { next_receipt: 77, last_epoch: 9 };
 
 fn written(channels: &Channels) -> Vec<u8> {
-    let mut writer = StateWriter::begin(Vec::new(), COUNTERS).unwrap();
+    let mut writer = StateWriter::begin(Vec::new(), StateKind::Final, COUNTERS).unwrap();
     for (_, channel) in channels.iter() {
         writer.channel(channel).unwrap();
     }
@@ -100,9 +101,9 @@ fn every_flipped_bit_is_refused() {
 fn a_wrong_body_is_refused_though_its_checksum_is_right() {
     let bytes = written(&small());
     let body = &bytes[HEADER_BYTES..];
-    assert!(loaded(&seal(body), LIMITS).is_ok());
+    assert!(loaded(&seal(StateKind::Final, body), LIMITS).is_ok());
     for len in 0..body.len() {
-        assert!(loaded(&seal(&body[..len]), LIMITS).is_err(), "{len} bytes");
+        assert!(loaded(&seal(StateKind::Final, &body[..len]), LIMITS).is_err(), "{len} bytes");
     }
     let channel = |name: &str, first: u64, count: u32, publications: &[u8]| {
         let mut body =
@@ -111,7 +112,7 @@ fn a_wrong_body_is_refused_though_its_checksum_is_right() {
         body.extend(count.to_le_bytes());
         body.extend(publications);
         body.extend([0; 3]);
-        loaded(&seal(&body), LIMITS).map(|(_, loaded)| loaded.publications)
+        loaded(&seal(StateKind::Final, &body), LIMITS).map(|(_, loaded)| loaded.publications)
     };
     let publication = |kind: u8, payload: &[u8]| {
         [&5u64.to_le_bytes()[..], &[kind], &(payload.len() as u32).to_le_bytes(), payload].concat()
@@ -132,10 +133,13 @@ fn a_wrong_body_is_refused_though_its_checksum_is_right() {
     for refused in
         [&b"\x03\0an"[..], b"\x03\0ann\0\0\0\0\0\0\0\0", b"\x01\0\xff\0\0\0\0\0\0\0\0\0\0", b"\x01\x01"]
     {
-        assert!(loaded(&seal(&[&[0; 17], refused].concat()), LIMITS).is_err(), "{refused:?}");
+        assert!(
+            loaded(&seal(StateKind::Final, &[&[0; 17], refused].concat()), LIMITS).is_err(),
+            "{refused:?}"
+        );
     }
     let twice = [&body[..body.len() - revoked_bytes() - 1], &body[16..]].concat();
-    assert!(loaded(&seal(&twice), LIMITS).is_err(), "a channel is there twice");
+    assert!(loaded(&seal(StateKind::Final, &twice), LIMITS).is_err(), "a channel is there twice");
 }
 
 #[test]
@@ -156,6 +160,60 @@ fn smaller_bounds_keep_the_newest() {
         assert_eq!(log.next_offset(), 5, "{id:?}");
         assert!(past(channel).publications.iter().all(|past| past.offset >= 3), "what was too large is gone");
     }
+}
+
+/// A snapshot of parts, each of a channel's publications from the one offset up to the other.
+fn snapshot(parts: &[(&Channel, u64, u64)]) -> Vec<u8> {
+    let mut writer = StateWriter::begin(Vec::new(), StateKind::Snapshot, COUNTERS).unwrap();
+    for (channel, first, until) in parts {
+        let mut made = Vec::new();
+        push_part(&mut made, channel, *first..*until).unwrap();
+        writer.parts(&made).unwrap();
+    }
+    let (mut bytes, header) = writer.end(REVOKED.into_iter()).unwrap();
+    bytes[..HEADER_BYTES].copy_from_slice(&header);
+    bytes
+}
+
+fn of_numbers(epoch: u64, count: u64) -> Channels {
+    let mut channels = Channels::new(LIMITS, 3);
+    let id = channels.open(&"news".into(), epoch, 0);
+    (1..=count).for_each(|n| append(&mut channels, id, Message::Text(&format!("{epoch} {n}")), n));
+    channels
+}
+
+#[test]
+fn a_snapshot_comes_in_parts_and_begins_another_life() {
+    let (all, later) = (of_numbers(5, 9), of_numbers(6, 2));
+    let [news, reborn] = [&all, &later].map(|channels| channels.get(channels.find("news").unwrap()));
+    let held = |parts: &[(&Channel, u64, u64)]| {
+        let (channels, loaded) = loaded(&snapshot(parts), LIMITS)?;
+        assert_eq!((loaded.kind, loaded.revoked.len()), (StateKind::Snapshot, 2));
+        let channel = channels.get(channels.find("news").expect("it is there"));
+        let publications = past(channel).publications;
+        let text = |past: &Past<'_>| String::from_utf8_lossy(&past.payload).into_owned();
+        let texts: Vec<String> = publications.iter().map(text).collect();
+        assert_eq!(loaded.publications, texts.len() as u64);
+        assert!(channel.epoch >= TERMS.new_epoch, "nobody's position is taken for one of it");
+        Ok((channel.log().next_offset(), texts.join(",")))
+    };
+    assert_eq!(held(&[(news, 1, 3), (news, 3, 5)]).unwrap(), (5, "5 1,5 2,5 3,5 4".into()));
+    // Some were evicted between the two.
+    assert_eq!(held(&[(news, 1, 3), (news, 7, 9)]).unwrap(), (9, "5 7,5 8".into()));
+    // It was forgotten and came back.
+    assert_eq!(held(&[(news, 1, 9), (reborn, 1, 3)]).unwrap(), (3, "6 1,6 2".into()));
+    assert!(matches!(held(&[(news, 1, 5), (news, 3, 9)]), Err(StateError::Torn)));
+    // An epoch behind all that were given, also where the clock went back.
+    let newest = of_numbers(9, 1);
+    let newest = newest.get(newest.find("news").unwrap());
+    let terms = Terms { new_epoch: 2, ..TERMS };
+    let mut channels = Channels::new(LIMITS, 1);
+    load(&snapshot(&[(newest, 1, 2)])[..], &mut channels, terms).unwrap();
+    assert_eq!(channels.get(channels.find("news").unwrap()).epoch, 10);
+    // A final state has each channel once.
+    let mut parts = snapshot(&[(news, 1, 3), (news, 3, 5)]);
+    parts = seal(StateKind::Final, &parts[HEADER_BYTES..]);
+    assert!(matches!(loaded(&parts, LIMITS), Err(StateError::Torn)));
 }
 
 fn messages() -> impl Strategy<Value = Vec<(u8, bool, Vec<u8>, u64)>> {
@@ -190,7 +248,7 @@ proptest! {
     /// Never a panic, whatever is in it.
     #[test]
     fn noise_is_refused(body in proptest::collection::vec(any::<u8>(), 0..200), raw in any::<bool>()) {
-        let bytes = if raw { body } else { seal(&body) };
+        let bytes = if raw { body } else { seal(StateKind::Final, &body) };
         let _ = loaded(&bytes, LIMITS).map(|_| ());
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::delivery::deliver;
 use super::super::unix_us;
 use super::http::Client;
+use super::signer::Signer;
 use crate::auth::{Answer, REFUSED};
 use crate::config::Config;
 use crate::endpoint::ConnId;
@@ -47,6 +48,7 @@ struct Settings {
     patience: Duration,
     in_flight_max: usize,
     waiting_max: usize,
+    signer: Signer,
     /// Made by the first thread that needs it: authorities to check certificates by have to be read.
     client: OnceLock<Result<Client, String>>,
 }
@@ -71,6 +73,7 @@ impl Asking {
                 patience: Duration::from_millis(config.handshake_ms),
                 in_flight_max: config.auth_webhook_in_flight_max,
                 waiting_max: config.auth_webhook_waiting_max,
+                signer: Signer::of(config),
                 client: OnceLock::new(),
             })
         });
@@ -140,7 +143,7 @@ impl Pool {
             if Instant::now() >= job.until {
                 continue;
             }
-            let vouched = Vouched { conn: job.conn, answer: settings.ask(&job.question) };
+            let vouched = Vouched { conn: job.conn, answer: settings.ask(&job) };
             if !deliver(shared, || Command::Vouched(Box::new(vouched.clone()))) {
                 break;
             }
@@ -171,15 +174,20 @@ impl Pool {
 }
 
 impl Settings {
-    fn ask(&self, question: &[u8]) -> Result<Outcome, String> {
+    fn ask(&self, job: &Job) -> Result<Outcome, String> {
         let client = self.client.get_or_init(|| Client::new(&self.url, self.in_flight_max)).as_ref();
-        let reply = client.map_err(String::clone)?.post(question, &[], self.time, ANSWER_BYTES_MAX)?;
+        let unix_us = unix_us();
+        // A connection may ask several times, one after the other.
+        let id = format!("{}.{unix_us}", job.conn);
+        let headers = self.signer.headers(&id, unix_us / 1_000_000, &job.question);
+        let client = client.map_err(String::clone)?;
+        let reply = client.post(&job.question, &headers, self.time, ANSWER_BYTES_MAX)?;
         match reply.status {
             200 => {}
             status @ (401 | 403) => return Ok(Outcome::Refused { status, reason: REFUSED.to_owned() }),
             status => return Err(format!("an answer with status {status}; 200, 401 or 403 is expected")),
         }
-        match Answer::read(&reply.body, unix_us() / 1_000_000) {
+        match Answer::read(&reply.body, super::super::unix_us() / 1_000_000) {
             Ok(Answer::Good(claims)) => Ok(Outcome::Good(Box::new(claims))),
             Ok(Answer::Refused { status, reason }) => Ok(Outcome::Refused { status, reason }),
             Err(why) => Err(format!("an answer that can't be used: {why}")),

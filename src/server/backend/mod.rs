@@ -1,40 +1,57 @@
-//! The operator's backend over HTTP: threads that ask it who a client is. The reactor waits for none of them; what they
-//! hear comes to it as commands.
+//! The operator's backend over HTTP: threads that ask it who a client is, and tell it what happens. The reactor waits
+//! for none of them; what they hear comes to it as commands.
 
 mod asking;
 pub(super) mod http;
+mod signer;
+mod telling;
 
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::endpoint::ConnId;
 use crate::reactor::Shared;
-use crate::reactor::backend::Backend;
+use crate::reactor::backend::{Backend, Event, Told};
 
 use asking::Asking;
+use telling::Telling;
 
 /// The threads of one server.
 pub(super) struct Threads {
     asking: Asking,
+    telling: Telling,
 }
 
 impl Threads {
     /// None yet: they begin with what there is to do.
     pub(super) fn new(shared: Arc<Shared>) -> Threads {
-        Threads { asking: Asking::new(shared) }
+        Threads { asking: Asking::new(shared.clone()), telling: Telling::new(shared) }
     }
 }
 
 impl Backend for Threads {
     fn renew(&mut self, config: &Config) {
         self.asking.renew(config);
+        self.telling.renew(config);
     }
 
     fn ask(&mut self, conn: ConnId, question: Vec<u8>) -> bool {
         self.asking.ask(conn, question)
     }
 
-    fn waiting(&self) -> usize {
+    fn questions(&self) -> usize {
         self.asking.waiting()
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.telling.tell(event);
+    }
+
+    fn told(&self) -> Told {
+        self.telling.told()
+    }
+
+    fn untold(&self) -> usize {
+        self.telling.waiting()
     }
 }

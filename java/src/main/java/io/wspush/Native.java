@@ -56,7 +56,24 @@ final class Native {
 
     static native void subscribeSince(long server, long conn, byte[] channel, byte[] since);
 
+    static native void subscribeUserSince(long server, byte[] user, byte[] channel, byte[] since);
+
+    static native int publishTo(
+            long server,
+            byte[] channels,
+            byte[] array,
+            ByteBuffer direct,
+            int from,
+            int length,
+            int kind,
+            byte[] terms,
+            long[] receipts);
+
+    static native void ask(long server, byte[] question, Reply<?> reply);
+
     static native void drain(long server);
+
+    static native void saveState(long server);
 
     static native byte[] stats(long server);
 

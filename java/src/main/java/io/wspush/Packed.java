@@ -23,6 +23,33 @@ final class Packed {
         return out.toByteArray();
     }
 
+    /** Takes the parts out again, one after the other. */
+    static final class Reader {
+        private final ByteBuffer in;
+
+        Reader(byte[] packed) {
+            in = ByteBuffer.wrap(packed);
+        }
+
+        boolean hasMore() {
+            return in.hasRemaining();
+        }
+
+        byte[] bytes() {
+            byte[] part = new byte[in.getInt()];
+            in.get(part);
+            return part;
+        }
+
+        String text() {
+            return new String(bytes(), UTF_8);
+        }
+
+        long number() {
+            return Long.parseLong(text());
+        }
+    }
+
     static List<String> unpack(byte[] packed) {
         List<String> parts = new ArrayList<>();
         ByteBuffer in = ByteBuffer.wrap(packed);

@@ -10,8 +10,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 
 /**
  * A push server in this process. It is made by a {@link #builder()}, runs on a daemon thread of its own, and ends with
@@ -25,7 +26,10 @@ public final class WsPushServer implements AutoCloseable {
     /** The channel that broadcasts go to. */
     public static final String DEFAULT_CHANNEL = "broadcast";
 
-    private static final AtomicInteger SERVERS = new AtomicInteger();
+    /** Outcomes of a publication to several channels, as the native side says them. */
+    private static final int DUPLICATE = 1;
+
+    private static final int CONFLICT = 2;
 
     /** Names the native server; not an address, and never used twice. */
     private final long id;
@@ -60,14 +64,6 @@ public final class WsPushServer implements AutoCloseable {
         } catch (Throwable problem) {
             Native.free(id);
             throw problem;
-        }
-    }
-
-    /** A server's thread, on which callbacks run. */
-    private static final class Reactor extends Thread {
-        Reactor(Runnable run) {
-            super(run, "wspush-reactor-" + SERVERS.incrementAndGet());
-            setDaemon(true);
         }
     }
 
@@ -225,6 +221,138 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Publishes a text to several channels at once and on terms: to each of them, or, with an exception, to none.
+     *
+     * @param channels their names, 1 to 256, each once
+     * @param text the message, not empty
+     * @param terms the terms
+     * @return where it stands
+     * @throws OffsetDiffersException if the newest publication of a channel is another one than the terms say
+     * @throws KeyReusedException if the idempotency key stands for another publication
+     * @throws InboxFullException if the server is behind; nothing was published
+     * @throws WsPushException if the server doesn't take it for another reason
+     */
+    public Published publish(List<String> channels, String text, PublishTerms terms) {
+        return publish(channels, Payload.of(text), terms);
+    }
+
+    /**
+     * Publishes bytes to several channels; see {@link #publish(List, String, PublishTerms)}.
+     *
+     * @param channels their names, 1 to 256, each once
+     * @param data the message, not empty
+     * @param terms the terms
+     * @return where it stands
+     */
+    public Published publish(List<String> channels, byte[] data, PublishTerms terms) {
+        return publish(channels, Payload.of(data), terms);
+    }
+
+    /**
+     * Publishes bytes to several channels; see {@link #publish(List, String, PublishTerms)} and {@link
+     * #broadcast(ByteBuffer)}.
+     *
+     * @param channels their names, 1 to 256, each once
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @param terms the terms
+     * @return where it stands
+     */
+    public Published publish(List<String> channels, ByteBuffer data, PublishTerms terms) {
+        return publish(channels, Payload.of(data), terms);
+    }
+
+    private Published publish(List<String> channels, Payload payload, PublishTerms terms) {
+        Packed names = new Packed();
+        channels.forEach(names::put);
+        String key = terms.idempotencyKey;
+        Packed asked = new Packed().put(key == null ? "" : "=" + key).put(Long.toString(terms.ifOffset));
+        long[] places = new long[3 * Math.max(1, channels.size())];
+        int kind = terms.options.kind(payload.text);
+        int outcome = Native.publishTo(
+                id, names.bytes(), payload.array, payload.direct, payload.from, payload.length, kind, asked.bytes(), places);
+        if (outcome == CONFLICT) {
+            throw new OffsetDiffersException(channels.get((int) places[2]), places[0], places[1]);
+        }
+        List<Receipt> receipts = new ArrayList<>();
+        for (int n = 0; n < channels.size(); n++) {
+            receipts.add(new Receipt(channels.get(n), places[3 * n], places[3 * n + 1], places[3 * n + 2]));
+        }
+        return new Published(Collections.unmodifiableList(receipts), outcome == DUPLICATE);
+    }
+
+    /**
+     * Asks how a channel stands. The answer knows of all that this thread has published before.
+     *
+     * <p>The future is completed on the server's thread, and what depends on it ({@code thenAccept} and the like) runs
+     * there unless its {@code Async} form is used: as a callback, it must not block. Waiting for it ({@code join}) is for
+     * other threads; in a callback it is an {@link IllegalStateException}. If the server ends first, there is a {@link
+     * ServerStoppedException} in it.
+     *
+     * @param name the channel
+     * @return nothing if there is no such channel, as it has neither subscribers nor publications
+     * @throws InboxFullException if the server is behind; nothing was asked
+     */
+    public CompletableFuture<Optional<ChannelInfo>> channel(String name) {
+        return ask(new Packed().put("channel").put(name), ChannelInfo::new);
+    }
+
+    /**
+     * Asks which channels there are whose names begin so, the first 100 of them; see {@link #channel}.
+     *
+     * @param prefix the beginning of their names; empty: all
+     * @return a page of them
+     */
+    public CompletableFuture<ChannelPage> channels(String prefix) {
+        return channels(prefix, 0, 100);
+    }
+
+    /**
+     * Asks which channels there are, a page at a time; see {@link #channel}. If 64 lists are under way there is an {@link
+     * InboxFullException} in the future.
+     *
+     * @param prefix the beginning of their names; empty: all
+     * @param after 0, or {@link ChannelPage#next()} of the page before
+     * @param limit so many at the most, 1 to 1,000
+     * @return a page of them
+     */
+    public CompletableFuture<ChannelPage> channels(String prefix, long after, int limit) {
+        Packed question = new Packed().put("channels").put(prefix).put(Long.toString(after)).put(Integer.toString(limit));
+        Reply<ChannelPage> reply = new Reply<>(ChannelPage::new);
+        Native.ask(id, question.bytes(), reply);
+        return reply;
+    }
+
+    /**
+     * Asks for the publications that a channel has, a page at a time; see {@link #channel}.
+     *
+     * @param channel the channel
+     * @param query which of them
+     * @return nothing if there is no such channel
+     */
+    public CompletableFuture<Optional<ChannelHistory>> history(String channel, HistoryQuery query) {
+        Packed question = new Packed().put("history").put(channel).put(query.since);
+        question.put(Integer.toString(query.limit)).put(Boolean.toString(query.newestFirst));
+        return ask(question, ChannelHistory::new);
+    }
+
+    /**
+     * Lets a channel forget what was published there; see {@link #channel}. It begins another life, with the same
+     * subscribers. While others publish there, an {@link InboxFullException} is in the future: try again.
+     *
+     * @param channel the channel
+     * @return how it stands then; nothing if there is no such channel
+     */
+    public CompletableFuture<Optional<ChannelInfo>> forgetHistory(String channel) {
+        return ask(new Packed().put("forget").put(channel), ChannelInfo::new);
+    }
+
+    private <T> CompletableFuture<Optional<T>> ask(Packed question, Function<Packed.Reader, T> read) {
+        Reply<Optional<T>> reply = new Reply<>(in -> Optional.ofNullable(in).map(read));
+        Native.ask(id, question.bytes(), reply);
+        return reply;
+    }
+
+    /**
      * Sends a text to one connection. To one that has gone it is dropped; one that doesn't read, so that too much
      * waits for it, is closed with 1013.
      *
@@ -378,6 +506,16 @@ public final class WsPushServer implements AutoCloseable {
     public Optional<Delivery> delivery(Receipt receipt) {
         long[] numbers = new long[Delivery.NUMBERS];
         return Native.delivery(id, receipt.id(), numbers) ? Optional.of(new Delivery(numbers)) : Optional.empty();
+    }
+
+    /**
+     * Writes what the channels keep into the file of the setting {@code state_file} while the server goes on, without
+     * waiting for it. The successor of a server that dies has what was published until then, under new epochs, so
+     * nobody's position counts as recovered. The log says when it is done, or why not. The end of a drain writes the final
+     * state in any case.
+     */
+    public void saveState() {
+        Native.saveState(id);
     }
 
     /**

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A user: all connections that it has when the turn of what is asked for comes. If it has none, nothing happens, since
@@ -111,6 +112,39 @@ public final class WsPushUser {
      */
     public void subscribe(String channel) {
         Native.subscribeUser(server, bytes, channel.getBytes(UTF_8), true);
+    }
+
+    /**
+     * As {@link #subscribe(String)}, from there on.
+     *
+     * @param channel the channel
+     * @param since where it begins, as in {@link WsPushServer#subscribe(long, String, String)}
+     */
+    public void subscribe(String channel, String since) {
+        Native.subscribeUserSince(server, bytes, channel.getBytes(UTF_8), since.getBytes(UTF_8));
+    }
+
+    /**
+     * Asks which connections the user has, the first 100 of them; see {@link WsPushServer#channel} for the future.
+     *
+     * @return a page of them
+     */
+    public CompletableFuture<UserPage> connections() {
+        return connections(0, 100);
+    }
+
+    /**
+     * Asks which connections the user has, a page at a time.
+     *
+     * @param after 0, or {@link UserPage#next()} of the page before
+     * @param limit so many at the most, 1 to 1,000
+     * @return a page of them
+     */
+    public CompletableFuture<UserPage> connections(long after, int limit) {
+        Packed question = new Packed().put("user").put(name).put(Long.toString(after)).put(Integer.toString(limit));
+        Reply<UserPage> reply = new Reply<>(UserPage::new);
+        Native.ask(server, question.bytes(), reply);
+        return reply;
     }
 
     /**

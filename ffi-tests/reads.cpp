@@ -1,0 +1,137 @@
+// Publishing on terms, and what a host can ask about: waiting for it, and in callbacks.
+#include <iostream>
+
+#include "wspush.hpp"
+
+static void holds(bool truth, const char *what) {
+  if (truth) return;
+  std::cerr << what << std::endl;
+  std::exit(1);
+}
+
+static wspush::Config config() {
+  wspush::Config config;
+  config.set("listen", "127.0.0.1:0").set("log_level", "warn").set("max_connections", 1000);
+  config.set("log_publications", 4);
+  return config;
+}
+
+// Asks, and waits for the answer.
+template <typename T, typename Ask> wspush::Answer<T> ask(Ask put) {
+  wspush::Promise<T> promise;
+  put(std::move(promise.take));
+  return promise.answer.get();
+}
+
+template <typename Call> int refusal(Call call) {
+  try {
+    call();
+  } catch (const wspush::Error &error) {
+    return error.status();
+  }
+  return 0;
+}
+
+static void publish_on_terms(const wspush::Server &server) {
+  wspush::Terms once;
+  once.idempotency_key = "order-17";
+  wspush::Published first = server.publish_to({"a", "b"}, "one", once);
+  wspush::Published again = server.publish_to({"a", "b"}, "one", once);
+  holds(!first.duplicate && again.duplicate && first.receipts.size() == 2, "it is published once");
+  holds(again.receipts[1].id == first.receipts[1].id, "the receipts are the first ones");
+  holds(refusal([&] { server.publish_to({"a"}, "one", once); }) == WSPUSH_EREUSED, "a key stands for one thing");
+  once.idempotency_key = std::string_view();
+  holds(refusal([&] { server.publish_to({"a"}, "one", once); }) == WSPUSH_EINVAL, "an empty key is none");
+  wspush::Terms behind;
+  behind.if_offset = 7;
+  try {
+    server.publish_to({"b"}, "two", behind);
+    holds(false, "no conflict");
+  } catch (const wspush::Conflict &conflict) {
+    holds(conflict.channel == "b" && conflict.offset == 1 && conflict.epoch == first.receipts[1].epoch, "a place");
+  }
+  behind.if_offset = 1;
+  server.publish_to({"a"}, wspush::Message::binary("\0\xff", 2), behind);
+}
+
+static void read_back(const wspush::Server &server) {
+  using namespace wspush;
+  for (int n = 3; n <= 6; n++) server.publish("a", "more");
+  HistoryQuery query;
+  query.limit = 2, query.newest_first = true;
+  auto page = ask<History>([&](auto take) { server.history("a", query, std::move(take)); });
+  holds(page && page->publications.size() == 2 && page->publications[0].offset == 6 && !page->missed, "the newest");
+  std::string since = std::to_string(page->channel.epoch) + ".1";
+  query.since = since, query.newest_first = false;
+  page = ask<History>([&](auto take) { server.history("a", query, std::move(take)); });
+  holds(page->publications[0].offset == 3 && page->publications[0].message().data == "more", "those behind it");
+  holds(page->missed && page->missed->first == 2 && page->missed->second == 2, "and what is gone");
+  page = ask<History>([&](auto take) { server.history("none", {}, std::move(take)); });
+  holds(!page && page.status() == WSPUSH_ENOTFOUND, "no such channel");
+  holds(refusal([&] { page.value(); }) == WSPUSH_ENOTFOUND, "and nothing to see there");
+  auto list = ask<Channels>([&](auto take) { server.channels("", std::move(take), 0, 2); });
+  holds(list->channels.size() == 2 && list->next != 0, "a page");
+  uint64_t next = list->next;
+  list = ask<Channels>([&](auto take) { server.channels("", std::move(take), next, 2); });
+  holds(list->channels.size() == 1 && list->next == 0 && list->channels[0].name == "b", "the last page");
+  uint64_t epoch = list->channels[0].epoch;
+  auto info = ask<ChannelInfo>([&](auto take) { server.forget_history("b", std::move(take)); });
+  holds(info->offset == 0 && info->first == 1 && info->epoch != epoch, "forgotten");
+  info = ask<ChannelInfo>([&](auto take) { server.channel("a", std::move(take)); });
+  holds(info->offset == 6 && info->first == 3 && info->subscribers == 0 && info->bytes > 0, "how it stands");
+  bool called = false;
+  auto take = [&](const auto &, const auto &) { called = true; };
+  query.since = "now";
+  holds(refusal([&] { server.history("a", query, take); }) == WSPUSH_EINVAL, "no beginning");
+  holds(refusal([&] { server.channel("", take); }) == WSPUSH_ECHANNEL && !called, "nobody is called");
+}
+
+// One that nobody drives any more answers everybody, before it is gone.
+static void the_end() {
+  int answers = 0;
+  {
+    wspush::Server server(config());
+    for (int n = 0; n < 50; n++)
+      server.history("broadcast", {}, [&answers](const auto &, const wspush::Answer<wspush::History> &page) {
+        answers++;
+        holds(page || page.status() == WSPUSH_ESTOPPED, "an answer or the end");
+      });
+    holds(answers == 0, "nothing runs before it is polled");
+  }
+  holds(answers == 50, "everybody is answered");
+}
+
+int main() {
+  the_end();
+  wspush::Callbacks callbacks;
+  std::promise<void> thrown;
+  callbacks.on_connect = [](wspush::Handle, wspush::Connect &connect) {
+    connect.accept().user(connect.query("as").value());
+  };
+  callbacks.on_message = [](wspush::Handle handle, wspush::Session &session, wspush::Message) {
+    uint64_t conn = session.id();
+    // Asked in a callback, and again in the answer.
+    auto take = [conn](wspush::Handle server, const wspush::Answer<wspush::UserConnections> &page) {
+      holds(page->connections.size() == 1 && page->next == page->connections[0].id, "one of two");
+      server.subscribe_user("ann", "inbox.ann", "earliest");
+      auto rest = [conn](wspush::Handle there, const wspush::Answer<wspush::UserConnections> &both) {
+        holds(both->connections.size() == 2 && both->next == 0, "both");
+        holds(both->connections[1].channels.back() == "inbox.ann", "and what they receive");
+        there.send(conn, "asked");
+        there.close(conn, 4000);
+        throw std::runtime_error("on purpose");
+      };
+      server.user_connections("ann", rest);
+    };
+    handle.user_connections("ann", take, 0, 1);
+  };
+  callbacks.on_exception = [&thrown](std::exception_ptr) { thrown.set_value(); };
+  wspush::Server server(config(), std::move(callbacks));
+  server.start();
+  publish_on_terms(server);
+  read_back(server);
+  std::cout << "port " << server.port() << std::endl;
+  thrown.get_future().wait();
+  server.stop(2000);
+  std::cout << "all is answered" << std::endl;
+}

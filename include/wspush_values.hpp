@@ -1,0 +1,219 @@
+/*
+ * The values of wspush.hpp: errors, messages, and the answers to questions. Included by that, not by you.
+ */
+#ifndef WSPUSH_VALUES_HPP
+#define WSPUSH_VALUES_HPP
+
+#include "wspush.h"
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace wspush {
+
+/// What went wrong: `status()` is a WSPUSH_E code, `what()` the details.
+class Error : public std::runtime_error {
+public:
+  explicit Error(wspush_status status)
+      : std::runtime_error(std::string(wspush_strerror(status)) + ": " + wspush_last_error()), status_(status) {}
+  Error(wspush_status status, const std::string &what) : std::runtime_error(what), status_(status) {}
+
+  wspush_status status() const noexcept { return status_; }
+
+private:
+  wspush_status status_;
+};
+
+/// The newest publication of a channel is not the one that was expected (WSPUSH_ECONFLICT): this is how it stands.
+class Conflict : public Error {
+public:
+  explicit Conflict(const wspush_conflict &at)
+      : Error(WSPUSH_ECONFLICT), channel(at.channel.data, at.channel.length), epoch(at.epoch), offset(at.offset) {}
+
+  std::string channel;
+  /// 0: there is no such channel.
+  uint64_t epoch;
+  /// 0: none yet.
+  uint64_t offset;
+};
+
+/// Throws unless `status` is a success, which it returns.
+inline wspush_status check(wspush_status status) {
+  if (status == WSPUSH_ECONFLICT) {
+    wspush_conflict conflict{};
+    conflict.struct_size = sizeof conflict;
+    if (wspush_last_conflict(&conflict) == WSPUSH_OK) throw Conflict(conflict);
+  }
+  if (status < 0) throw Error(status);
+  return status;
+}
+namespace detail {
+inline std::string_view view(wspush_str text) noexcept { return {text.data, text.length}; }
+
+/// Nothing for WSPUSH_ENOTFOUND, what was found for a success.
+inline std::optional<std::string_view> found(wspush_status status, const wspush_str &text) {
+  if (status == WSPUSH_ENOTFOUND) return std::nullopt;
+  check(status);
+  return view(text);
+}
+} // namespace detail
+/// A message: text unless it is made with `binary`. Borrows its bytes.
+struct Message {
+  int32_t kind;
+  std::string_view data;
+
+  Message(std::string_view text) noexcept : kind(WSPUSH_TEXT), data(text) {}
+  Message(const std::string &text) noexcept : Message(std::string_view(text)) {}
+  Message(const char *text) : Message(std::string_view(text)) {}
+  Message(int32_t kind_, std::string_view data_) noexcept : kind(kind_), data(data_) {}
+
+  static Message binary(std::string_view bytes) noexcept { return {WSPUSH_BINARY, bytes}; }
+  /// The same message, never compressed on its way out.
+  Message uncompressed() const noexcept { return {kind | WSPUSH_UNCOMPRESSED, data}; }
+  static Message binary(const void *bytes, std::size_t length) noexcept {
+    return binary({static_cast<const char *>(bytes), length});
+  }
+  bool is_text() const noexcept { return (kind & ~WSPUSH_UNCOMPRESSED) == WSPUSH_TEXT; }
+};
+/// The terms of a publication; without any it is a plain one.
+struct Terms {
+  /// A repetition of it within five minutes publishes nothing, and has the first receipts.
+  std::optional<std::string_view> idempotency_key{};
+  /// Only if this is the offset of each channel's newest publication (0: none yet), else `Conflict` is thrown.
+  std::optional<uint64_t> if_offset{};
+};
+/// Where a publication to several channels stands.
+struct Published {
+  /// One for each channel.
+  std::vector<wspush_receipt> receipts;
+  /// It was published before, under the same key.
+  bool duplicate;
+};
+
+/// How a channel stands.
+struct ChannelInfo {
+  std::string name;
+  uint64_t epoch = 0;
+  /// The newest publication; 0: none yet.
+  uint64_t offset = 0;
+  /// The oldest one that it has; the next one if it has none.
+  uint64_t first = 0;
+  uint64_t bytes = 0;
+  uint64_t subscribers = 0;
+};
+/// A page of channels.
+struct Channels {
+  std::vector<ChannelInfo> channels;
+  /// For the next page; 0: that was all.
+  uint64_t next = 0;
+};
+/// A publication that was.
+struct Publication {
+  uint64_t offset;
+  /// Milliseconds since 1970.
+  uint64_t time_ms;
+  int32_t kind;
+  std::string data;
+
+  Message message() const noexcept { return {kind, data}; }
+};
+/// A page of a channel's publications.
+struct History {
+  ChannelInfo channel;
+  std::vector<Publication> publications;
+  /// The first and the last one of those that were asked for and are gone.
+  std::optional<std::pair<uint64_t, uint64_t>> missed;
+};
+/// Which publications to read.
+struct HistoryQuery {
+  /// `E.O` (behind it), `earliest`, `last:N`, `time:UNIX_MS`, `latest` or `head`.
+  std::string_view since = "earliest";
+  /// 1 to 1,000.
+  uint32_t limit = 100;
+  bool newest_first = false;
+};
+/// A page of a user's connections.
+struct UserConnections {
+  struct Connection {
+    uint64_t id;
+    std::vector<std::string> channels;
+  };
+  std::vector<Connection> connections;
+  /// For the next page; 0: that was all.
+  uint64_t next = 0;
+};
+/// An answer, or why there is none: WSPUSH_ENOTFOUND (no such channel), WSPUSH_EAGAIN, WSPUSH_ESTOPPED.
+template <typename T> class Answer {
+public:
+  explicit Answer(wspush_status status) noexcept : status_(status) {}
+  explicit Answer(T value) : status_(WSPUSH_OK), value_(std::move(value)) {}
+
+  wspush_status status() const noexcept { return status_; }
+  explicit operator bool() const noexcept { return value_.has_value(); }
+  /// Throws if there is none.
+  const T &value() const {
+    if (!value_) throw Error(status_, wspush_strerror(status_));
+    return *value_;
+  }
+  const T &operator*() const { return value(); }
+  const T *operator->() const { return &value(); }
+
+private:
+  wspush_status status_;
+  std::optional<T> value_;
+};
+
+namespace detail {
+inline ChannelInfo read_channel(const wspush_answer *answer, std::size_t index = 0) {
+  wspush_channel_info info{};
+  info.struct_size = sizeof info;
+  if (wspush_answer_channel(answer, index, &info) != WSPUSH_OK) return {};
+  return {std::string(view(info.name)), info.epoch, info.offset, info.first, info.bytes, info.subscribers};
+}
+inline ChannelInfo read(const wspush_answer *answer, ChannelInfo *) { return read_channel(answer); }
+
+inline Channels read(const wspush_answer *answer, Channels *) {
+  Channels page;
+  for (std::size_t n = 0;; n++) {
+    ChannelInfo info = read_channel(answer, n);
+    if (info.name.empty()) break;
+    page.channels.push_back(std::move(info));
+  }
+  wspush_answer_next(answer, &page.next);
+  return page;
+}
+
+inline History read(const wspush_answer *answer, History *) {
+  History page{read_channel(answer), {}, std::nullopt};
+  wspush_publication past{};
+  past.struct_size = sizeof past;
+  for (std::size_t n = 0; wspush_answer_publication(answer, n, &past) == WSPUSH_OK; n++)
+    page.publications.push_back({past.offset, past.time_ms, static_cast<int32_t>(past.kind),
+                                 std::string(static_cast<const char *>(past.data), past.length)});
+  uint64_t from = 0, to = 0;
+  if (wspush_answer_missed(answer, &from, &to) == WSPUSH_OK) page.missed.emplace(from, to);
+  return page;
+}
+
+inline UserConnections read(const wspush_answer *answer, UserConnections *) {
+  UserConnections page;
+  uint64_t id = 0;
+  for (std::size_t n = 0; wspush_answer_connection(answer, n, &id) == WSPUSH_OK; n++) {
+    page.connections.push_back({id, {}});
+    wspush_str name{};
+    for (std::size_t m = 0; wspush_answer_connection_channel(answer, n, m, &name) == WSPUSH_OK; m++)
+      page.connections.back().channels.emplace_back(view(name));
+  }
+  wspush_answer_next(answer, &page.next);
+  return page;
+}
+} // namespace detail
+
+} // namespace wspush
+
+#endif // WSPUSH_VALUES_HPP

@@ -1,0 +1,125 @@
+//! Events that the backend is told of: some at once in a request, in their order, again and again until it has taken
+//! them. They wait in a queue that is bounded; when it is full, the oldest are given up, and the backend is told how
+//! many.
+
+mod batch;
+mod queue;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::delivery::deliver;
+use super::super::unix_us;
+use super::http::Client;
+use crate::config::Config;
+use crate::reactor::backend::{Event, NotTold, Told};
+use crate::reactor::{Command, Shared};
+
+use batch::Batch;
+use queue::{Counts, Queue, Settings};
+
+/// Between two attempts at first; each time it is twice as long.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Between two attempts at the most.
+const AGAIN_MAX: Duration = Duration::from_secs(30);
+/// Of an answer only the status is looked at.
+const ANSWER_BYTES_MAX: u64 = 64 << 10;
+
+/// The thread, and what waits for it.
+pub(super) struct Telling {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+}
+
+impl Telling {
+    pub(super) fn new(shared: Arc<Shared>) -> Telling {
+        Telling { shared, queue: Arc::new(Queue::new(unix_us())) }
+    }
+
+    pub(super) fn renew(&mut self, config: &Config) {
+        self.queue.renew(Settings::of(config));
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.queue.push(event) {
+            let (queue, shared) = (self.queue.clone(), self.shared.clone());
+            let work = move || work(&queue, &shared);
+            if thread::Builder::new().name("webhook".to_owned()).spawn(work).is_err() {
+                // The next event tries it again.
+                self.queue.has_no_thread();
+            }
+        }
+    }
+
+    pub(super) fn told(&self) -> Told {
+        let Counts { events, dropped, failures } = &self.queue.counts;
+        Told {
+            events: events.load(Ordering::Relaxed),
+            dropped: dropped.load(Ordering::Relaxed),
+            failures: failures.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+}
+
+/// The server has gone. That its channels are empty now is among what is still to be told.
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.queue.end();
+    }
+}
+
+/// The thread's life: it ends when the server has, or there is nobody to tell any more.
+fn work(queue: &Queue, shared: &Shared) {
+    let mut client: Option<(Arc<Settings>, Client)> = None;
+    while let Some(batch) = queue.next_batch() {
+        tell(queue, shared, &batch, &mut client);
+    }
+}
+
+/// Tells it until it is taken, or has to be given up.
+fn tell(queue: &Queue, shared: &Shared, batch: &Batch, client: &mut Option<(Arc<Settings>, Client)>) {
+    let (since, mut again) = (Instant::now(), AGAIN);
+    loop {
+        let Some(settings) = queue.settings() else { return };
+        let problem = match attempt(batch, &settings, client) {
+            Ok(()) => {
+                queue.counts.events.fetch_add(batch.count as u64, Ordering::Relaxed);
+                return;
+            }
+            Err(problem) => problem,
+        };
+        queue.counts.failures.fetch_add(1, Ordering::Relaxed);
+        let is_given_up = queue.is_over() || since.elapsed() + again > settings.patience;
+        let not_told = NotTold { problem, lost: if is_given_up { batch.count } else { 0 } };
+        // A server that has ended logs nothing.
+        deliver(shared, || Command::NotTold(Box::new(not_told.clone())));
+        if is_given_up {
+            queue.give_up(batch.count);
+            return;
+        }
+        queue.pause(again, &settings);
+        again = (2 * again).min(AGAIN_MAX);
+    }
+}
+
+fn attempt(
+    batch: &Batch,
+    settings: &Arc<Settings>,
+    client: &mut Option<(Arc<Settings>, Client)>,
+) -> Result<(), String> {
+    if client.as_ref().is_none_or(|(made_for, _)| !Arc::ptr_eq(made_for, settings)) {
+        *client = Some((settings.clone(), Client::new(&settings.url, 1)?));
+    }
+    let Some((_, client)) = client else { return Ok(()) };
+    let headers = settings.signer.headers(&batch.id, unix_us() / 1_000_000, &batch.body);
+    match client.post(&batch.body, &headers, settings.time, ANSWER_BYTES_MAX)?.status {
+        200..=299 => Ok(()),
+        status => Err(format!("an answer with status {status}; one from 200 to 299 is expected")),
+    }
+}
