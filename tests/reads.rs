@@ -224,7 +224,7 @@ fn who_is_there_and_what_the_host_says_of_them() {
     let mut tab = host.open("/ws?channel=room.1&as=ann&info=%7B%22n%22%3A1%7D");
     let mut other = host.open("/ws?channel=room.1&as=ann");
     let mut bob = host.open("/ws?channel=room.1&as=bob");
-    [&mut tab, &mut other, &mut bob].map(|client| assert!(client.sync().is_empty()));
+    [&mut tab, &mut other, &mut bob].into_iter().for_each(|client| assert!(client.sync().is_empty()));
     host.say("room.1", "hello");
     let found = presence("room.1").expect("a channel with presence");
     assert_eq!((&*found.channel, found.offset, found.count), ("room.1", 1, 2));

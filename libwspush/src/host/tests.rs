@@ -15,6 +15,7 @@ use wspush::push::{Message, Position, Since};
 use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED, wspush_callbacks};
 use crate::connect::*;
 use crate::host::{Host, log_sink};
+use crate::presence::wspush_connect_set_info;
 use crate::server::wspush_server;
 use crate::session::*;
 use crate::status::*;
