@@ -1,7 +1,7 @@
 //! One scenario for `benches/instructions/check`, which runs it under callgrind with two counts and divides the
 //! difference: what the start costs cancels out.
 //!
-//! Usage: `instructions handshake|delivery|burst|resume COUNT`
+//! Usage: `instructions handshake|delivery|envelope|burst|resume COUNT`
 #![allow(missing_docs)]
 
 mod support;
@@ -14,11 +14,17 @@ const RESUMING: &[u8] = b"GET /ws?since=earliest HTTP/1.1\r\nHost: 127.0.0.1:808
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     Origin: http://127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n";
 
+/// The request of a client that speaks `wspush.v1`.
+const IN_ENVELOPES: &[u8] = b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Protocol: wspush.v1\r\n\
+    Origin: http://127.0.0.1:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n";
+
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let (Some(scenario), Some(Ok(count))) = (args.next(), args.next().map(|n| n.parse::<usize>())) else {
         // `cargo bench` and `cargo test` run every bench without arguments.
-        println!("usage: instructions handshake|delivery|burst|resume COUNT");
+        println!("usage: instructions handshake|delivery|envelope|burst|resume COUNT");
         return;
     };
     let text = "x".repeat(64);
@@ -30,8 +36,8 @@ fn main() {
             rig.connect(RESUMING, count);
             assert_eq!(rig.deliveries(), (count * BURST) as u64);
         }
-        "delivery" | "burst" => {
-            rig.connect(support::REQUEST, CONNECTIONS);
+        "delivery" | "burst" | "envelope" => {
+            rig.connect(if scenario == "envelope" { IN_ENVELOPES } else { support::REQUEST }, CONNECTIONS);
             for _ in 0..count {
                 let burst = if scenario == "burst" { BURST } else { 1 };
                 rig.broadcast(burst, &text).expect("the inbox has room");
@@ -39,6 +45,6 @@ fn main() {
             let expected = count * CONNECTIONS * if scenario == "burst" { BURST } else { 1 };
             assert_eq!(rig.deliveries(), expected as u64);
         }
-        other => panic!("no scenario {other:?}: there are handshake, delivery, burst and resume"),
+        other => panic!("no scenario {other:?}: there are handshake, delivery, envelope, burst and resume"),
     }
 }

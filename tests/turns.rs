@@ -1,7 +1,6 @@
 //! Time per turn in units of work, in the simulated world: whatever strangers send, a turn stays within its bound, the
 //! rest is done in the next ones, and whoever asks for little is answered in the turn in which it asks.
 
-use crate::sim;
 use crate::sim::client::{Reader, Role};
 use crate::sim::deflate::deflated;
 use crate::sim::dice::Dice;
@@ -11,6 +10,8 @@ use wspush::config::Config;
 use wspush::metrics::WorkKind;
 use wspush::push::Message;
 use wspush::reactor::ListenerRole;
+
+mod v1;
 
 /// The bound on a part of a turn, and on one connection's share of it.
 const PART: u64 = 524_288;
@@ -235,7 +236,7 @@ fn names() {
 #[test]
 #[cfg(feature = "tls")]
 fn handshakes_and_records() {
-    use sim::tls_client::TlsClient;
+    use crate::sim::tls_client::TlsClient;
     let mut world = world(Config::default());
     let bystander = open(&mut world, "/ws", "");
     for _ in 0..ATTACKERS {
@@ -358,12 +359,9 @@ fn the_sweep_and_deadlines() {
         world.clients[n].send(usize::MAX);
         connect(&mut world);
     }
+    let kinds = [WorkKind::Deadlines, WorkKind::Sweep, WorkKind::Send];
     let mut most = [0; 3];
-    let mut look = |world: &World| {
-        for (most, kind) in most.iter_mut().zip([WorkKind::Deadlines, WorkKind::Sweep, WorkKind::Send]) {
-            *most = world.reactor.units(kind).max(*most);
-        }
-    };
+    let mut look = |world: &World| most = std::array::from_fn(|n| world.reactor.units(kinds[n]).max(most[n]));
     while turn_is_busy(&mut world) {}
     assert_eq!((world.audit.open, world.audit.connections), (COUNT, 2 * COUNT));
     // Half of them never ask, and their time is up at once; the others are to be pinged at once.

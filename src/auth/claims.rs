@@ -57,15 +57,15 @@ pub struct Verdict {
     pub signatures: usize,
 }
 
-impl Rights {
-    /// From then on the token is no longer valid: its `exp`, and a little more because clocks differ.
-    pub fn over_s(&self) -> Option<u64> {
-        self.expires_s.map(|expires_s| expires_s.saturating_add(TOKEN_LEEWAY_S))
-    }
+/// Whether a token with this `exp` is no longer valid, with a little more because clocks differ.
+pub fn is_over(expires_s: u64, unix_s: u64) -> bool {
+    unix_s >= expires_s.saturating_add(TOKEN_LEEWAY_S)
+}
 
+impl Rights {
     /// Whether the token is no longer valid at this time.
     pub fn is_over(&self, unix_s: u64) -> bool {
-        self.over_s().is_some_and(|over_s| unix_s >= over_s)
+        self.expires_s.is_some_and(|expires_s| is_over(expires_s, unix_s))
     }
 
     /// Whether it may subscribe to this channel, whatever the settings say.

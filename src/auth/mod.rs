@@ -45,7 +45,7 @@ mod verifier;
 pub use absent::{Jwks, Verifier, load};
 #[cfg(feature = "auth")]
 pub use answer::{Answer, REFUSED};
-pub use claims::{Claims, Rights, Verdict};
+pub use claims::{Claims, Rights, Verdict, is_over};
 #[cfg(feature = "auth")]
 pub use error::KeyError;
 pub use error::TokenError;

@@ -207,7 +207,8 @@ mod tests {
             json: payload.into(),
         };
         assert_eq!(claims, expected);
-        assert_eq!(claims.rights.over_s(), Some(NOW_S + 100 + TOKEN_LEEWAY_S));
+        let over = [99, 100].map(|more_s| claims.rights.is_over(NOW_S + more_s + TOKEN_LEEWAY_S));
+        assert_eq!(over, [false, true]);
         for nobody in ["{}", r#"{"sub":""}"#, r#"{"sub":null,"exp":null,"channels":null,"info":null}"#] {
             let expected = Claims { json: nobody.into(), ..Claims::default() };
             assert_eq!(read_at(nobody, NOW_S), Ok(expected), "{nobody}");

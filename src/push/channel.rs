@@ -212,13 +212,13 @@ impl Channel {
     /// for each publication is added here, in `log_growth` and in
     /// `give_up_half`, and `logs_bytes_max` bounds it.
     pub fn log_bytes(&self) -> usize {
-        self.rings().map(|ring| ring.log.bytes()).sum::<usize>() + self.ledger.bytes()
+        self.rings().map(Ring::bytes).sum::<usize>() + self.ledger.bytes()
     }
 
     /// By how much that grows if a publication of this size is appended.
     pub(super) fn log_growth(&self, lens: Lens) -> usize {
         let first = self.first_after(lens);
-        let growth = |ring: &Ring| ring.log.growth_from(ring.log.start_of(first), lens.of(ring.form()));
+        let growth = |ring: &Ring| ring.growth_from(first, lens.of(ring.form()));
         self.rings().map(growth).sum::<usize>() + self.ledger.growth()
     }
 
@@ -327,6 +327,11 @@ impl Channel {
         if let Some(walk) = self.walk.take() {
             self.offered = walk.head;
         }
+    }
+
+    /// Whoever has fallen off was met by a walk, and there is none to come.
+    pub(super) fn forget_evicted(&mut self) {
+        self.others.iter_mut().flatten().for_each(|ring| ring.forget_evicted());
     }
 
     /// Adds a subscriber that gets what is published from now on.

@@ -327,6 +327,13 @@ impl Channels {
         }
     }
 
+    /// A channel is clean: of what it has evicted nobody has to be told any more.
+    pub fn forget_evicted(&mut self, id: ChannelId) {
+        if self.try_get(id).is_some_and(Channel::has_other_forms) {
+            self.resize(id, Channel::forget_evicted);
+        }
+    }
+
     /// Whether any channel has something to flush.
     pub fn is_dirty(&self) -> bool {
         !self.queue.is_empty()

@@ -3,8 +3,10 @@
 
 use std::collections::VecDeque;
 
+use super::budget::grown;
+
 /// The beginnings of publications evicted since the walk before the last one has begun. Each walk meets those who have
-/// fallen off by then, and has dealt with them before the next but one begins.
+/// fallen off by then, and has dealt with them before the next but one begins. When no walk is to come they go.
 #[derive(Debug, Default)]
 pub(super) struct Evicted {
     /// Offset of the first one here.
@@ -15,7 +17,31 @@ pub(super) struct Evicted {
     before_walks: [usize; 2],
 }
 
+/// In the time of so many walks, this one among them, a log evicts what it has room for at the most.
+const WALKS: usize = 3;
+
 impl Evicted {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.starts.capacity() * size_of::<u64>()
+    }
+
+    /// By how much that grows if so many publications are evicted from a log that has room for `publications_max`.
+    pub fn growth(&self, count: usize, publications_max: usize) -> usize {
+        (self.capacity_for(count, publications_max) - self.starts.capacity()) * size_of::<u64>()
+    }
+
+    fn capacity_for(&self, count: usize, publications_max: usize) -> usize {
+        let (needed, capacity) = (self.starts.len() + count, self.starts.capacity());
+        if needed <= capacity { capacity } else { grown(capacity, WALKS * publications_max).max(needed) }
+    }
+
+    /// Makes room for so many.
+    pub fn reserve(&mut self, count: usize, publications_max: usize) {
+        let capacity = self.capacity_for(count, publications_max);
+        self.starts.reserve_exact(capacity - self.starts.len());
+    }
+
     /// The publication of this offset, which has begun there, is evicted. They come in order.
     pub fn note(&mut self, offset: u64, start: u64) {
         if self.starts.is_empty() {
@@ -31,9 +57,6 @@ impl Evicted {
         self.starts.drain(..older);
         self.first += older as u64;
         self.before_walks = [newer - older, self.starts.len()];
-        if self.starts.is_empty() {
-            self.starts = VecDeque::new();
-        }
     }
 
     /// Offset of the evicted publication that held the byte at this position.
@@ -67,5 +90,21 @@ mod tests {
         evicted.begin_walk();
         evicted.note(20, 900);
         assert_eq!(evicted.offset_at(900), Some(20));
+    }
+
+    #[test]
+    fn their_memory_is_foreseen() {
+        let mut evicted = Evicted::default();
+        for round in 0..40u64 {
+            for (n, count) in [(0, 5), (5, 0), (5, 11)] {
+                let growth = evicted.growth(count, 16);
+                let before = evicted.bytes();
+                evicted.reserve(count, 16);
+                (0..count as u64).for_each(|k| evicted.note(16 * round + n + k, 160 * round + n + k));
+                assert_eq!(evicted.bytes(), before + growth);
+            }
+            evicted.begin_walk();
+        }
+        assert!(evicted.bytes() <= WALKS * 16 * 8, "{}", evicted.bytes());
     }
 }

@@ -33,7 +33,7 @@ pub struct Log {
     pub(super) first_offset: u64,
     ends: VecDeque<u64>,
     bytes_max: usize,
-    publications_max: usize,
+    pub(super) publications_max: usize,
 }
 
 impl Log {

@@ -1,5 +1,7 @@
 //! A channel's publications in one form, and those who take them so.
 
+use std::ops::Range;
+
 use super::entry::Gap;
 use super::evicted::Evicted;
 use super::form::{Encoded, Form};
@@ -76,17 +78,42 @@ impl Ring {
         bytes
     }
 
+    /// Bytes allocated for what was published.
+    pub(super) fn bytes(&self) -> usize {
+        self.log.bytes() + self.evicted.bytes()
+    }
+
+    /// By how much that grows, at the most, if everything before the publication `first` is evicted and one of `len`
+    /// bytes appended.
+    pub(super) fn growth_from(&self, first: u64, len: usize) -> usize {
+        let evicted = self.to_be_noted(first).count();
+        let noted = self.evicted.growth(evicted, self.log.publications_max);
+        self.log.growth_from(self.log.start_of(first), len) + noted
+    }
+
+    /// The publications before this offset that somebody may have to be told of.
+    fn to_be_noted(&self, first: u64) -> Range<u64> {
+        let is_told = self.subscribers > 0 && self.form.is_envelope();
+        let from = self.log.first_offset();
+        from..if is_told { first.clamp(from, self.log.next_offset()) } else { from }
+    }
+
     /// Evicts the publications before this offset.
     pub(super) fn evict_before(&mut self, first: u64) {
+        let noted = self.to_be_noted(first);
         if self.subscribers == 0 {
-            // There is nobody to be told.
             self.evicted = Evicted::default();
-        } else if self.form.is_envelope() {
-            for offset in self.log.first_offset()..first.min(self.log.next_offset()) {
-                self.evicted.note(offset, self.log.start_of(offset));
-            }
+        }
+        self.evicted.reserve((noted.end - noted.start) as usize, self.log.publications_max);
+        for offset in noted {
+            self.evicted.note(offset, self.log.start_of(offset));
         }
         self.log.evict_before(first);
+    }
+
+    /// Nobody is left who has to be told.
+    pub(super) fn forget_evicted(&mut self) {
+        self.evicted = Evicted::default();
     }
 
     /// A walk over the subscribers begins.

@@ -315,6 +315,9 @@ impl<S: Socket> Reactor<S> {
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
             self.settle_failures();
+            if !dirty {
+                self.channels.forget_evicted(id);
+            }
             if has_sealed {
                 self.shed_backlog();
             }

@@ -173,7 +173,7 @@ impl<S: Socket> Reactor<S> {
 
     fn visit(&mut self, index: usize) {
         let now_ms = self.now.mono_ms();
-        let has_token = |slot: &Slot<S>| slot.phase == Phase::Open && slot.rights().is_some();
+        let has_token = |slot: &Slot<S>| slot.phase == Phase::Open && slot.has_token();
         if self.connections.slots.get(index).is_some_and(has_token) {
             self.look_at_token(index);
         }
@@ -202,7 +202,7 @@ impl<S: Socket> Reactor<S> {
     fn look_at_token(&mut self, index: usize) {
         let unix_s = self.now.unix_us / 1_000_000;
         let slot = &self.connections.slots[index];
-        if slot.rights().is_some_and(|rights| rights.is_over(unix_s)) {
+        if slot.is_token_over(unix_s) {
             let (code, cause) = (CloseCode::POLICY_VIOLATION, CloseReason::Expired);
             self.close_in_order(index, code, "the token has expired", cause);
         } else if slot.transport == Transport::V1

@@ -43,7 +43,7 @@ pub fn token(data: &[u8]) {
     assert!(verdict.secrets + verdict.signatures <= limits::TOKEN_TRIES_MAX);
     match verdict.outcome {
         Ok(claims) => {
-            assert!(claims.rights.over_s().is_none_or(|over_s| over_s > NOW_S));
+            assert!(!claims.rights.is_over(NOW_S));
             assert!(claims.user.is_none_or(|user| !user.is_empty() && user.len() <= limits::USER_BYTES_MAX));
             assert!(claims.channels.len() <= limits::TOKEN_CHANNELS_MAX);
             assert!(claims.channels.iter().all(|name| channel_name_ok(name)));

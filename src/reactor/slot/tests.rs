@@ -13,9 +13,12 @@ fn a_slot_keeps_to_its_budget() {
     assert_eq!(size_of::<Option<Slot<Stream>>>(), 48);
     assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
     // Only who has a named channel, a user's name or something under way has it.
-    // Who has a token has its rights as well.
-    assert_eq!(size_of::<Extra>(), 104);
-    assert_eq!(size_of::<Granted>(), 72);
+    // One with a token has its end as well: a user, a token and a channel are 48 + 128 + 16 + 64 bytes and the name.
+    assert_eq!((size_of::<Extra>(), size_of::<Granted>()), (104, 24));
+    assert_eq!(size_of::<User>(), 24);
+    // A table for 2^n names is at the least 7/16 full: each is a hash and a slot, and a byte of the table's own.
+    let index = (size_of::<(u64, u32)>() + 1) * 16 / 7;
+    assert!(size_of::<User>() + index < 64, "{index} bytes in the index");
 }
 
 #[test]
