@@ -143,7 +143,7 @@ impl V1 {
         self.ids += 1;
         let id = self.ids;
         let command = match &asked {
-            Asked::Subscribe(channel, Since::Head) if id % 3 > 0 && self.views.has(channel) => {
+            Asked::Subscribe(channel, Since::Head) if !id.is_multiple_of(3) && self.views.has(channel) => {
                 json!({"id": id, "subscribe": {"channel": channel, "presence": true}})
             }
             Asked::Subscribe(channel, Since::Head) => json!({"id": id, "subscribe": {"channel": channel}}),
