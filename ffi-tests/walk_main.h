@@ -36,6 +36,8 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   w->terms.has_if_offset = 1;
   w->query.struct_size = sizeof w->query;
   w->query.newest_first = 1;
+  w->acceptance.struct_size = sizeof w->acceptance;
+  w->acceptance.user = w->text, w->acceptance.user_length = 1;
 }
 
 static void done(struct world *w) {

@@ -294,6 +294,26 @@ typedef struct wspush_publication {
   size_t length;
 } wspush_publication;
 
+/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there is. */
+typedef struct wspush_acceptance {
+  /* `sizeof(wspush_acceptance)`. */
+  size_t struct_size;
+  /* Who it is; NULL: nobody. */
+  const char *user;
+  /* Its bytes. */
+  size_t user_length;
+  /* The channels that it receives, separated by commas. */
+  const char *channels;
+  /* Their bytes. */
+  size_t channels_length;
+  /* JSON that says more about the user, as in `wspush_connect_set_info`. */
+  const char *info;
+  /* Its bytes. */
+  size_t info_length;
+  /* 1: it does not receive the default channel. */
+  uint64_t no_broadcast;
+} wspush_acceptance;
+
 /* Who is in a channel. Set `struct_size` to `sizeof(wspush_presence_info)` before the call. */
 typedef struct wspush_presence_info {
   /* `sizeof(wspush_presence_info)`. */
@@ -891,16 +911,11 @@ wspush_status wspush_connect_set_info(struct wspush_connect *connect,
                                       const char *info,
                                       size_t info_length);
 
-/* As `wspush_accept_pending`, and says more about the user, as `wspush_connect_set_info` does. */
-wspush_status wspush_accept_pending_info(const struct wspush_server *server,
+/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread; never
+ * blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+wspush_status wspush_accept_pending_with(const struct wspush_server *server,
                                          uint64_t conn,
-                                         const char *user,
-                                         size_t user_length,
-                                         const char *info,
-                                         size_t info_length,
-                                         const char *channels,
-                                         size_t channels_length,
-                                         int32_t broadcast);
+                                         const struct wspush_acceptance *acceptance);
 
 /* Asks who is in a channel: `wspush_answer_presence` and `wspush_answer_member`. The status of the answer is
  * `WSPUSH_ENOTFOUND` also if the channel has no presence. Any thread; never blocks; `WSPUSH_EAGAIN` as for

@@ -171,8 +171,11 @@ public:
   /// Lets in a client that waits (`Connect::pending`): `channels` are names separated by commas; `info` as there.
   void accept_pending(uint64_t conn, std::string_view user = {}, std::string_view channels = {},
                       bool broadcast = true, std::string_view info = {}) const {
-    check(wspush_accept_pending_info(server_, conn, user.data(), user.size(), info.data(), info.size(),
-                                     channels.data(), channels.size(), broadcast));
+    wspush_acceptance a = sized<wspush_acceptance>();
+    a.user = user.data(), a.user_length = user.size();
+    a.channels = channels.data(), a.channels_length = channels.size();
+    a.info = info.data(), a.info_length = info.size(), a.no_broadcast = !broadcast;
+    check(wspush_accept_pending_with(server_, conn, &a));
   }
   /// Refuses a client that waits.
   void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason) const {

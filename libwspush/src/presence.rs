@@ -7,7 +7,7 @@ use wspush::endpoint::{Accept, ChannelPresence};
 
 use super::connect::wspush_connect;
 use super::error::CallError;
-use super::pointer::Versioned;
+use super::pointer::{self, Versioned};
 use super::push::{accept_pending, channel_name};
 use super::reads::{Asker, Found, none, wspush_answer, wspush_on_answer};
 use super::server::wspush_server;
@@ -56,6 +56,33 @@ unsafe impl Versioned for wspush_member {
     const SIZE_MIN: usize = 5 * size_of::<usize>() + 8;
 }
 
+/// How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wspush_acceptance {
+    /// `sizeof(wspush_acceptance)`.
+    pub struct_size: usize,
+    /// Who it is; NULL: nobody.
+    pub user: *const c_char,
+    /// Its bytes.
+    pub user_length: usize,
+    /// The channels that it receives, separated by commas.
+    pub channels: *const c_char,
+    /// Their bytes.
+    pub channels_length: usize,
+    /// JSON that says more about the user, as in `wspush_connect_set_info`.
+    pub info: *const c_char,
+    /// Its bytes.
+    pub info_length: usize,
+    /// 1: it does not receive the default channel.
+    pub no_broadcast: u64,
+}
+
+// SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
+unsafe impl Versioned for wspush_acceptance {
+    const SIZE_MIN: usize = 7 * size_of::<usize>() + 8;
+}
+
 fn info(text: &str) -> Result<Option<String>, CallError> {
     match text {
         "" => Ok(None),
@@ -79,21 +106,27 @@ pub unsafe extern "C" fn wspush_connect_set_info(
     })
 }
 
-/// As `wspush_accept_pending`, and says more about the user, as `wspush_connect_set_info` does.
+/// Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread; never
+/// blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wspush_accept_pending_info(
+pub unsafe extern "C" fn wspush_accept_pending_with(
     server: *const wspush_server,
     conn: u64,
-    user: *const c_char,
-    user_length: usize,
-    info: *const c_char,
-    info_length: usize,
-    channels: *const c_char,
-    channels_length: usize,
-    broadcast: i32,
+    acceptance: *const wspush_acceptance,
 ) -> wspush_status {
-    call!(server: server, user: text(user_length), info: text(info_length), channels: text(channels_length) => {
-        let accept = Accept { info: self::info(info)?, broadcast: broadcast != 0, ..Accept::default() };
+    call!(server: server, acceptance: optional_sized => {
+        let acceptance = acceptance.ok_or_else(|| CallError::new(WSPUSH_ENULL, "acceptance is NULL"))?;
+        let wspush_acceptance { user, user_length, channels, channels_length, .. } = acceptance;
+        let wspush_acceptance { info, info_length, no_broadcast, .. } = acceptance;
+        // SAFETY: the contract of the room holds for the pointers in the struct as well.
+        let (user, channels, info) = unsafe {
+            (
+                pointer::text(user, user_length, "acceptance->user")?,
+                pointer::text(channels, channels_length, "acceptance->channels")?,
+                pointer::text(info, info_length, "acceptance->info")?,
+            )
+        };
+        let accept = Accept { info: self::info(info)?, broadcast: no_broadcast == 0, ..Accept::default() };
         accept_pending(server, conn, (user, channels), accept)
     })
 }

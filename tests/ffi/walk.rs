@@ -54,6 +54,7 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_str *" => vec!["w->names", "NULL"],
         "const wspush_terms *" => vec!["NULL", "&w->terms", "sized(w, 8)"],
         "const wspush_history_query *" => vec!["NULL", "&w->query", "sized(w, SIZE_MAX)"],
+        "const wspush_acceptance *" => vec!["NULL", "&w->acceptance", "sized(w, 8)"],
         "const wspush_callbacks *" => vec!["NULL", "w->callbacks", "w->callbacks_empty"],
         "const char *" | "const void *" => vec!["w->text", "NULL", "w->not_utf8", "w->setting"],
         "size_t" if name.ends_with("index") => vec!["0", "1", "SIZE_MAX"],
