@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use crate::metrics::{CloseReason, Metrics};
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, OtherRings, Passage, Ring};
 
+use super::apart::{APART, PLAIN, SEVERAL, asked_of};
 use super::connections::{Census, Connections};
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
@@ -274,11 +275,8 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
 }
 
 /// The stretches before the head in the forms beside the plain one. Nobody reads one that is not kept.
-fn before_heads<'l>(
-    plain: &'l Ring,
-    others: &'l [Option<Box<Ring>>; Form::LAZY.len()],
-) -> [Stretch<'l>; Form::LAZY.len()] {
-    std::array::from_fn(|n| Stretch::before_head(&others[n].as_deref().unwrap_or(plain).log))
+fn before_heads<'l>(plain: &'l Ring, others: &'l OtherRings) -> [Stretch<'l>; Form::LAZY.len()] {
+    Form::LAZY.map(|form| Stretch::before_head(&others.get(form).unwrap_or(plain).log))
 }
 
 impl<S: Socket> Reactor<S> {
@@ -314,6 +312,7 @@ impl<S: Socket> Reactor<S> {
             let dirty = channel.resume_walk().is_some();
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
+            self.serve_apart(id);
             self.settle_failures();
             if !dirty {
                 self.channels.forget_evicted(id);
@@ -345,16 +344,16 @@ impl<S: Socket> Reactor<S> {
     /// The default channel's subscribers are the slots, in their order in memory.
     fn walk_slots(&mut self, from: usize, until: usize) {
         // As long as everybody takes the plain form nobody is asked.
-        if self.channels.get(DEFAULT).has_other_forms() {
-            self.walk_slots_in::<true>(from, until);
-        } else {
-            self.walk_slots_in::<false>(from, until);
+        match asked_of(self.channels.get(DEFAULT)) {
+            PLAIN => self.walk_slots_in::<PLAIN>(from, until),
+            SEVERAL => self.walk_slots_in::<SEVERAL>(from, until),
+            _ => self.walk_slots_in::<APART>(from, until),
         }
     }
 
     // Within the turn, which is large, it would have fewer registers.
     #[inline(never)]
-    fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
+    fn walk_slots_in<const ASKED: u8>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
         // Apart from the others, so that nearly always it can be held in registers.
         let mut plain_stretch = Stretch::before_head(&plain.log);
@@ -365,10 +364,14 @@ impl<S: Socket> Reactor<S> {
         for index in from..until {
             let Some(slot) = slots.get_mut(index) else { continue };
             let stretch = match slot.form.index() {
-                n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
+                n if ASKED > PLAIN && n > 0 => &mut stretches[n - 1],
                 _ => &mut plain_stretch,
             };
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
+                continue;
+            }
+            if ASKED == APART && slot.is_served_apart() {
+                self.walk.apart.push(index as u32);
                 continue;
             }
             let mut cursor = slot.cursor;
@@ -382,6 +385,13 @@ impl<S: Socket> Reactor<S> {
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
+        match asked_of(self.channels.get(id)) {
+            APART => self.walk_members_in::<APART>(id, from, until),
+            _ => self.walk_members_in::<SEVERAL>(id, from, until),
+        }
+    }
+
+    fn walk_members_in<const ASKED: u8>(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
         let mut plain_stretch = Stretch::before_head(&plain.log);
         let mut stretches = before_heads(plain, others);
@@ -396,6 +406,10 @@ impl<S: Socket> Reactor<S> {
                 n => &mut stretches[n - 1],
             };
             if member.cursor == stretch.head {
+                continue;
+            }
+            if ASKED == APART && slot.is_served_apart() {
+                self.walk.apart.push(index as u32);
                 continue;
             }
             let offered = visit(slot, stretch, &mut counts, &mut member.cursor, &mut self.wire);
