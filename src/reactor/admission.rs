@@ -133,7 +133,13 @@ impl<S: Socket> Reactor<S> {
         let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = match vouched {
             Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => self.check_token(asking.head, &query)?,
+            None => match self.check_token(asking.head, &query)? {
+                None => {
+                    let guest = self.guest(asking.head, &query);
+                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
+                }
+                shown => shown,
+            },
         };
         Ok(Checked { query, beginnings, claims })
     }
