@@ -50,6 +50,7 @@ mod slow_consumers;
 mod sse;
 mod state_file;
 mod stats;
+mod stream;
 mod syscalls;
 mod tls;
 mod tokens;

@@ -19,4 +19,6 @@ pub enum Transport {
     WebSocket,
     /// `/sse`: Server-Sent Events.
     Sse,
+    /// `/stream`: envelopes of `wspush.v1`, one a line.
+    Stream,
 }

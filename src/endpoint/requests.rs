@@ -110,6 +110,14 @@ pub static SSE: Request = Request {
     ],
 };
 
+/// Envelopes on lines.
+pub static STREAM: Request = Request {
+    listener: Listeners::Public,
+    method: "GET",
+    path: "/stream",
+    query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, TOKEN],
+};
+
 /// The event that a client has received last.
 pub const LAST_EVENT_ID: &str = "last_event_id";
 /// The same to polyfills of `EventSource`, unless they are told otherwise.
@@ -349,6 +357,7 @@ pub static UNSUBSCRIBE_USER: Request = Request {
 pub static ALL: &[&Request] = &[
     &WS,
     &SSE,
+    &STREAM,
     &PAGE,
     &ECHO,
     &CHAT,
@@ -388,6 +397,7 @@ impl Transport {
         match self {
             Transport::WebSocket => &WS,
             Transport::Sse => &SSE,
+            Transport::Stream => &STREAM,
         }
     }
 }

@@ -12,6 +12,9 @@ pub const METHODS: &str = "GET, HEAD, OPTIONS";
 /// The media type of Server-Sent Events.
 pub const EVENT_STREAM: &str = "text/event-stream";
 
+/// The media type of envelopes on lines.
+pub const LINES: &str = "application/x-ndjson";
+
 /// A header field of an answer.
 type Field = (&'static str, String);
 

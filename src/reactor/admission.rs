@@ -48,8 +48,8 @@ pub(super) struct Admitted {
     pub rights: Option<Rights>,
     /// From where on each is received. The default channel is among them.
     pub channels: Vec<(ChannelId, Since)>,
-    /// The format that it wants.
-    pub format: Option<String>,
+    /// It wants envelopes.
+    pub is_json: bool,
 }
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
@@ -106,16 +106,19 @@ impl<S: Socket> Reactor<S> {
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
-        if asking.resumes
-            && let Some(last) = last_event_id(head, &query)
-        {
-            beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+        let mut is_json = false;
+        if asking.resumes {
+            is_json = query.text("format") == Some("json");
+            if let Some(last) = last_event_id(head, &query) {
+                beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+            }
         }
         let channels = self.open_channels(index, &accept, &beginnings)?;
-        Ok(Some(Admitted { accept, rights, channels, format: query.text("format").map(str::to_owned) }))
+        Ok(Some(Admitted { accept, rights, channels, is_json }))
     }
 
     /// Whether a client may ask; for whom a backend has vouched already no token is looked for.
+    #[inline(always)] // Its result is large, and every handshake would copy it.
     pub(super) fn check_asking<'a>(
         &mut self,
         index: usize,

@@ -36,6 +36,7 @@ pub mod holdings;
 mod http;
 mod input;
 pub mod ktls;
+mod lines;
 pub mod listener;
 mod listing;
 mod memory;

@@ -2,7 +2,7 @@
 
 use crate::config::Transport as Named;
 use crate::endpoint::Kind;
-use crate::endpoint::streams::{self, EVENT_STREAM};
+use crate::endpoint::streams::{self, EVENT_STREAM, LINES};
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::head::Head;
@@ -85,17 +85,26 @@ impl<S: Socket> Reactor<S> {
         })?;
         let asking =
             Asking { head, origin, kind: Kind::Push, parameters: named.request().query, resumes: true };
-        let answer = streams::head(head, EVENT_STREAM, streams::cross_origin(origin, &self.config.origins));
+        let fields = streams::cross_origin(origin, &self.config.origins);
+        let answer = match named {
+            Named::Stream if head.minor_version == 0 => {
+                let text = "lines are sent in chunks, which HTTP/1.0 has not; nginx has proxy_http_version 1.1 for that";
+                return Err((Refusal::fixed(505, text), RefuseReason::Version));
+            }
+            Named::Stream => streams::head(head, LINES, fields),
+            Named::Sse | Named::WebSocket => streams::head(head, EVENT_STREAM, fields),
+        };
         if head.method == "HEAD" {
             self.check_asking(index, &asking, None)?;
             return Ok(Some(Ok(self.respond_head_of_stream(index, head, &answer, used))));
         }
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
-        let format = match admitted.format.take().as_deref() {
-            Some("json") => EventFormat::Json,
-            _ => EventFormat::Raw,
+        let transport = match named {
+            Named::Stream => Transport::Stream,
+            _ if admitted.is_json => Transport::Sse(EventFormat::Json),
+            _ => Transport::Sse(EventFormat::Raw),
         };
-        self.speak_stream(index, Transport::Sse(format), &admitted)?;
+        self.speak_stream(index, transport, &admitted)?;
         let entries = self.open(index, Kind::Push, &mut admitted);
         answer.write_head_of_stream(&mut self.scratch.replies, false);
         let begun = self.begin_open(index, Kind::Push, &admitted, &entries);
@@ -113,7 +122,7 @@ impl<S: Socket> Reactor<S> {
         let names = admitted.accept.channels.iter().map(String::len);
         let bytes: usize = names.map(|len| len.min(CHANNEL_NAME_BYTES_MAX) + POSITION_BYTES).sum();
         let most = self.config.handshake_bytes_max / 2;
-        if bytes > most {
+        if bytes > most && transport != Transport::Stream {
             admitted.channels.iter().for_each(|&(id, _)| self.abandon_opened(id));
             let text = format!(
                 "the positions in so many channels may take {bytes} bytes, more than {most}, and a client that \

@@ -16,6 +16,7 @@ use crate::protocol::v1::message::push_direct;
 use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushOptions};
 
 use super::connections::Gone;
+use super::lines;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::sse;
@@ -31,6 +32,8 @@ pub enum Transport {
     V1,
     /// Server-Sent Events.
     Sse(EventFormat),
+    /// The messages of `wspush.v1`, one a line.
+    Stream,
 }
 
 /// The data of an event.
@@ -49,6 +52,7 @@ impl Transport {
         match self {
             Transport::WebSocket | Transport::V1 => websocket::close_frame(code, reason),
             Transport::Sse(_) => sse::end(code, reason, lot),
+            Transport::Stream => lines::end(code, reason),
         }
     }
 
@@ -57,7 +61,7 @@ impl Transport {
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
             Transport::WebSocket | Transport::V1 => frame::boundary_at(said, at),
-            Transport::Sse(_) => chunk::boundary_at(said, at),
+            Transport::Sse(_) | Transport::Stream => chunk::boundary_at(said, at),
         }
     }
 
@@ -66,7 +70,7 @@ impl Transport {
         match self {
             // A peer that leaves sends a close frame first.
             Transport::WebSocket | Transport::V1 => CloseReason::Reset,
-            Transport::Sse(_) => CloseReason::Client,
+            Transport::Sse(_) | Transport::Stream => CloseReason::Client,
         }
     }
 
@@ -75,6 +79,7 @@ impl Transport {
         match self {
             Transport::WebSocket | Transport::V1 => None,
             Transport::Sse(_) => Some("sse"),
+            Transport::Stream => Some("stream"),
         }
     }
 
@@ -82,14 +87,14 @@ impl Transport {
     pub(super) fn tells_gaps(self) -> bool {
         match self {
             Transport::WebSocket => false,
-            Transport::V1 | Transport::Sse(_) => true,
+            Transport::V1 | Transport::Sse(_) | Transport::Stream => true,
         }
     }
 
     /// Whether a subscriber is told who comes to its channels and goes.
     pub(super) fn takes_notices(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::Sse(_) => false,
+            Transport::WebSocket | Transport::Sse(_) | Transport::Stream => false,
             Transport::V1 => true,
         }
     }
@@ -99,7 +104,15 @@ impl Transport {
     pub(super) fn tells_entries(self) -> bool {
         match self {
             Transport::WebSocket => false,
-            Transport::V1 | Transport::Sse(_) => true,
+            Transport::V1 | Transport::Sse(_) | Transport::Stream => true,
+        }
+    }
+
+    /// Whether a connection is told that its token expires, before it does.
+    pub(super) fn tells_expiry(self) -> bool {
+        match self {
+            Transport::WebSocket | Transport::Sse(_) => false,
+            Transport::V1 | Transport::Stream => true,
         }
     }
 
@@ -110,6 +123,7 @@ impl Transport {
             Transport::V1 => Form::Envelope,
             Transport::Sse(EventFormat::Raw) => Form::Sse,
             Transport::Sse(EventFormat::Json) => Form::SseJson,
+            Transport::Stream => Form::Ndjson,
         }
     }
 
@@ -137,7 +151,7 @@ impl MessageFraming<'_> {
         match self.transport {
             // It has that frame already.
             Transport::WebSocket if self.window_bits == 0 || !options.compress => publication.plain_frame(),
-            Transport::WebSocket | Transport::V1 | Transport::Sse(_) => {
+            Transport::WebSocket | Transport::V1 | Transport::Sse(_) | Transport::Stream => {
                 self.frame(publication.kind(), publication.payload(), options, made);
                 made
             }
@@ -156,6 +170,23 @@ impl Framing for MessageFraming<'_> {
                 self.deflater.encode(Opcode::Text, &object, window_bits, out);
             }
             Transport::Sse(format) => sse::push_direct(format, kind.opcode(), payload, out),
+            Transport::Stream => {
+                let mut object = Vec::new();
+                push_direct(kind.opcode(), payload, &mut object);
+                self.object(&object, out);
+            }
+        }
+    }
+}
+
+impl MessageFraming<'_> {
+    /// A message of `wspush.v1`.
+    pub(super) fn object(&mut self, object: &[u8], out: &mut Vec<u8>) {
+        match self.transport {
+            Transport::Stream => lines::push(object, out),
+            Transport::WebSocket | Transport::V1 | Transport::Sse(_) => {
+                self.deflater.encode(Opcode::Text, object, self.window_bits, out);
+            }
         }
     }
 }
@@ -166,7 +197,7 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
             // Nothing that comes behind the request is answered, as the answer to that has no end.
-            Transport::Sse(_) => self.send_replies(index),
+            Transport::Sse(_) | Transport::Stream => self.send_replies(index),
         }
     }
 
@@ -177,6 +208,7 @@ impl<S: Socket> Reactor<S> {
             Transport::WebSocket => {}
             Transport::V1 => self.greet_v1(index, entries),
             Transport::Sse(_) => self.begin_events(index, entries),
+            Transport::Stream => self.tell_entries(index, entries),
         }
     }
 
@@ -184,7 +216,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_joined(&mut self, index: usize, channel: &str, entry: &Entry) {
         match self.connections.slots[index].transport {
             Transport::WebSocket => {}
-            Transport::V1 => {
+            Transport::V1 | Transport::Stream => {
                 self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, entry))
             }
             Transport::Sse(_) => self.tell_joined_sse(index, channel, entry),
@@ -195,7 +227,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_left(&mut self, index: usize, channel: &str) {
         match self.connections.slots[index].transport {
             Transport::WebSocket => {}
-            Transport::V1 => self.tell_unsubscribed_v1(index, channel),
+            Transport::V1 | Transport::Stream => self.tell_unsubscribed_v1(index, channel),
             Transport::Sse(_) => _ = self.tell_positions(index),
         }
     }
@@ -204,7 +236,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_gap(&mut self, index: usize, id: ChannelId, gap: Gap) -> bool {
         match self.connections.slots[index].transport {
             Transport::WebSocket => true,
-            Transport::V1 => self.tell_missed(index, id, gap),
+            Transport::V1 | Transport::Stream => self.tell_missed(index, id, gap),
             Transport::Sse(_) => self.tell_missed_sse(index, id, gap),
         }
     }
@@ -215,7 +247,7 @@ impl<S: Socket> Reactor<S> {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
             Transport::V1 => self.v1_message(index, message),
             // A stream has no messages from its client.
-            Transport::Sse(_) => Ok(Next::Continue),
+            Transport::Sse(_) | Transport::Stream => Ok(Next::Continue),
         }
     }
 
@@ -224,6 +256,7 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_heartbeat(index, silent_ms),
             Transport::Sse(_) => self.stream_heartbeat(index, silent_ms, sse::HEARTBEAT),
+            Transport::Stream => self.stream_heartbeat(index, silent_ms, lines::HEARTBEAT),
         }
     }
 
@@ -234,7 +267,7 @@ impl<S: Socket> Reactor<S> {
                 self.await_peer_close(index);
                 Ok(())
             }
-            Transport::Sse(_) => self.end_answer(index),
+            Transport::Sse(_) | Transport::Stream => self.end_answer(index),
         }
     }
 }

@@ -130,9 +130,18 @@ impl EventStream {
 
     /// The next event; None: the stream is over.
     pub fn next(&mut self) -> Option<Event> {
+        self.next_of(Reader::event)
+    }
+
+    /// The next line; None: the stream is over.
+    pub fn line(&mut self) -> Option<String> {
+        self.next_of(Reader::line)
+    }
+
+    fn next_of<T>(&mut self, next: fn(&mut Reader) -> Option<T>) -> Option<T> {
         loop {
-            if let Some(event) = self.reader.event() {
-                return Some(event);
+            if let Some(next) = next(&mut self.reader) {
+                return Some(next);
             }
             if !self.read() {
                 assert!(self.reader.is_over || !self.reader.is_chunked, "the stream breaks off");
