@@ -21,4 +21,6 @@ pub enum Transport {
     Sse,
     /// `/stream`: envelopes of `wspush.v1`, one a line.
     Stream,
+    /// `/poll`: the same envelopes, by long polling.
+    Poll,
 }

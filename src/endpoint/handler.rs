@@ -89,6 +89,7 @@ impl<'a> Connect<'a> {
         match requests::path(self.head) {
             path if path == requests::SSE.path => Transport::Sse,
             path if path == requests::STREAM.path => Transport::Stream,
+            path if path == requests::POLL.path => Transport::Poll,
             _ => Transport::WebSocket,
         }
     }

@@ -2,7 +2,9 @@
 
 use super::query::{Parameter, Times, Value};
 use crate::config::Transport;
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
+use crate::limits::{
+    CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, POLL_S_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX,
+};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -116,6 +118,29 @@ pub static STREAM: Request = Request {
     method: "GET",
     path: "/stream",
     query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, TOKEN],
+};
+
+/// Long polling.
+pub static POLL: Request = Request {
+    listener: Listeners::Public,
+    method: "GET",
+    path: "/poll",
+    query: &[
+        CHANNEL_TO_RECEIVE,
+        Parameter {
+            name: "since",
+            times: Times::Repeatable,
+            value: Value::Positions,
+            meaning: "as for `GET /ws`; or the positions in several channels, as an `ETag` has them: `C~E.O,D~E.O`",
+        },
+        BROADCAST,
+        optional(
+            "timeout",
+            Value::Number(0, POLL_S_MAX),
+            "how many seconds it waits if there is nothing; without it, 25",
+        ),
+        TOKEN,
+    ],
 };
 
 /// The event that a client has received last.
@@ -358,6 +383,7 @@ pub static ALL: &[&Request] = &[
     &WS,
     &SSE,
     &STREAM,
+    &POLL,
     &PAGE,
     &ECHO,
     &CHAT,
@@ -398,6 +424,7 @@ impl Transport {
             Transport::WebSocket => &WS,
             Transport::Sse => &SSE,
             Transport::Stream => &STREAM,
+            Transport::Poll => &POLL,
         }
     }
 }

@@ -85,6 +85,11 @@ pub fn head(asked: &Head<'_>, content_type: &'static str, fields: Vec<Field>) ->
     response
 }
 
+/// An answer that nobody keeps.
+pub fn uncached(status: u16, content_type: &'static str, body: Vec<u8>) -> Response {
+    Response::new(status, content_type, body).with("Cache-Control", "no-store")
+}
+
 /// A refusal as the client is to be told. An `EventSource` that is answered by an error never comes back, so where it
 /// is to come back later it is answered by a stream that ends, with its time.
 pub fn refused(asked: &Head<'_>, refusal: Refusal, later_ms: u64) -> Response {

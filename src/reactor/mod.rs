@@ -48,6 +48,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+mod poll;
 pub mod published_keys;
 mod questions;
 mod rates;

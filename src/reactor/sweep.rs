@@ -29,6 +29,7 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         self.work.begin_part();
         self.meet_deadlines();
+        self.meet_polls();
         self.give_up_lost();
         if now_ms >= self.connections.timers.tick_ms {
             self.connections.timers.tick_ms = now_ms + SWEEP_MS;
@@ -108,6 +109,7 @@ impl<S: Socket> Reactor<S> {
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
+            self.connections.timers.polls_due_ms(),
         ];
         earliest(times)
     }
