@@ -38,6 +38,7 @@ pub fn route(head: &Head<'_>, config: &Config) -> Route {
         ("/poll", _) => Route::Stream(Transport::Poll),
         _ if !config.demo => not_found(),
         (_, Some(kind)) => Route::Socket(kind),
+        ("/demo/ws", _) => Route::Socket(Kind::Push),
         ("/", _) => answered(get_only(head, &requests::PAGE, demo::page)),
         ("/demo/info", _) => match get_only(head, &requests::DEMO_INFO, || ()) {
             Ok(()) => Route::DemoInfo,
@@ -97,6 +98,7 @@ mod tests {
             ("GET /", 404, 200),
             ("GET /echo", 404, 101),
             ("GET /chat", 404, 101),
+            ("GET /demo/ws?as=ada", 404, 101),
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
             ("GET /demo/info", 404, 201),

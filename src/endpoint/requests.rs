@@ -1,5 +1,6 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
+use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
 use crate::config::Transport;
 use crate::limits::{
@@ -85,6 +86,26 @@ pub static WS: Request = Request {
     method: "GET",
     path: "/ws",
     query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, REFUSALS, TOKEN],
+};
+
+/// The same for a guest of the demo.
+pub static DEMO_WS: Request = Request {
+    listener: Listeners::Public,
+    method: "GET",
+    path: "/demo/ws",
+    query: &[
+        CHANNEL_TO_RECEIVE,
+        BEGINNING,
+        BROADCAST,
+        REFUSALS,
+        TOKEN,
+        optional(
+            "as",
+            Value::Text(GUEST_BYTES_MAX),
+            "who it is, in letters, digits and `-`: a user, whom nobody has checked; only where neither tokens nor a \
+             host say who comes",
+        ),
+    ],
 };
 
 /// Server-Sent Events.
@@ -387,6 +408,7 @@ pub static ALL: &[&Request] = &[
     &PAGE,
     &ECHO,
     &CHAT,
+    &DEMO_WS,
     &DEMO_PUSH,
     &DEMO_INFO,
     &PUSH,

@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use crate::auth::{Claims, Rights};
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
+use crate::endpoint::presence::is_info;
 use crate::endpoint::query::{Others, Parameter, Query};
 use crate::endpoint::requests::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL};
 use crate::endpoint::users::is_user_name;
 use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat};
-use crate::limits::USER_BYTES_MAX;
+use crate::limits::{TOKEN_INFO_BYTES_MAX, USER_BYTES_MAX};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
@@ -115,7 +116,10 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
         };
-        let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        let mut rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        if let Some(info) = accept.info.take() {
+            rights.get_or_insert_default().info = Some(info.into());
+        }
         accept.broadcast &= beginnings.broadcast;
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
@@ -154,7 +158,13 @@ impl<S: Socket> Reactor<S> {
         let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = match vouched {
             Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => self.check_token(asking.head, &query)?,
+            None => match self.check_token(asking.head, &query)? {
+                None => {
+                    let guest = self.guest(asking.head, &query);
+                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
+                }
+                shown => shown,
+            },
         };
         Ok(Checked { query, beginnings, claims })
     }
@@ -219,6 +229,12 @@ impl<S: Socket> Reactor<S> {
             Decision::Accept(accept) if accept.user.as_deref().is_some_and(|user| !is_user_name(user)) => {
                 let text = format!(
                     "the host has let in a user whose name hasn't 1 to {USER_BYTES_MAX} bytes; whoever has none is None"
+                );
+                Err((Refusal::new(500, text), RefuseReason::Handler))
+            }
+            Decision::Accept(accept) if accept.info.as_deref().is_some_and(|info| !is_info(info)) => {
+                let text = format!(
+                    "the host says of a user what is not JSON of at most {TOKEN_INFO_BYTES_MAX} bytes"
                 );
                 Err((Refusal::new(500, text), RefuseReason::Handler))
             }

@@ -307,9 +307,7 @@ impl<S: Socket> Reactor<S> {
             return false;
         }
         if self.channels.try_get(stretch.channel).is_some_and(|channel| channel.notices_of().is_some()) {
-            self.in_outbox(index, Outbox::drop_first);
-            self.end_stretch(index, stretch, Passage::Skipped);
-            return self.tell_instead(index, stretch.channel);
+            return self.tell_in_place(index, stretch);
         }
         let keeps_newest =
             self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);

@@ -140,7 +140,7 @@ impl<S: Socket> Reactor<S> {
             Call::Refresh { token } => Ok(self.refresh_v1(index, id, token)?),
             Call::Presence { channel } => {
                 self.may_v1(index, ClientRight::Presence, channel)?;
-                Ok(self.tell_presence(index, id, channel)?)
+                self.tell_presence(index, id, channel)
             }
             Call::Subscribe { channel, since, token, presence } => {
                 let since = v1::since(since.as_deref())?.unwrap_or_default();
@@ -163,6 +163,9 @@ impl<S: Socket> Reactor<S> {
                 self.send_replies(index)?;
                 self.carry_out_commands();
                 self.connections.there(index)?;
+                if self.connections.slots[index].phase != Phase::Open {
+                    return Ok(());
+                }
                 Ok(self.tell_history(index, id, channel, (since, v1::history_limit(*limit)?))?)
             }
             Call::Ping => {
