@@ -27,7 +27,10 @@ fn it_says_where_it_stands_and_then_what_comes() {
         (&subscribed[1]["subscribed"]["channel"], &subscribed[1]["subscribed"]["offset"]),
         (&"c".into(), &0.into())
     );
-    let publication = |offset: u64, data: &str| json!({"channel": "broadcast", "epoch": epoch, "offset": offset, "data": data});
+    let publication = |offset: u64, data: &str| {
+        let (channel, epoch) = ("broadcast", epoch.as_str());
+        json!({"channel": channel, "epoch": epoch, "offset": offset, "data": data})
+    };
     assert_eq!(next(&mut stream), publication(2, "2"));
     daemon.push("3\r\n");
     assert_eq!(next(&mut stream), publication(3, "3\r\n"));

@@ -39,6 +39,6 @@ mod tests {
         push(b"{}", &mut out);
         assert!(out.ends_with(b"3\r\n{}\n\r\n"));
         let end = end(CloseCode::GOING_AWAY, "a\nb");
-        assert_eq!(end, b"2b\r\n{\"closed\":{\"code\":1001,\"reason\":\"a\\nb\"}}\n\r\n0\r\n\r\n".as_slice());
+        assert_eq!(end, b"29\r\n{\"closed\":{\"code\":1001,\"reason\":\"a\\nb\"}}\n\r\n0\r\n\r\n".as_slice());
     }
 }
