@@ -253,3 +253,18 @@ fn the_inbox_of_the_demo() {
     ada.assert_no_errors();
     bob.assert_no_errors();
 }
+
+/// Other programs on this host have the same origin, and so the same storage.
+#[test]
+fn the_demo_reads_no_strange_storage() {
+    let (daemon, chromium) = (Daemon::start(&["--demo"]), Chromium::start("demo-torn"));
+    let tab = chromium.open(&format!("http://{}/", daemon.public));
+    call(&tab, "ada");
+    has(&tab, &[], &["ada (you)"]);
+    for torn in ["{", "null", "7", r#"{"name":"eve","since":"earliest"}"#] {
+        tab.value(&format!("localStorage.setItem('wspush', '{torn}')"));
+        tab.reload();
+        tab.until("/^guest-[a-z0-9]+ .you.$/.test(document.querySelector('#people button')?.textContent)");
+        tab.assert_no_errors();
+    }
+}
