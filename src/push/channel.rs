@@ -329,7 +329,7 @@ impl Channel {
         }
     }
 
-    /// Whoever has fallen off was met by a walk, and there is none to come.
+    /// No walk is to come: each subscriber that has fallen off was met by one.
     pub(super) fn forget_evicted(&mut self) {
         self.others.iter_mut().flatten().for_each(|ring| ring.forget_evicted());
     }
