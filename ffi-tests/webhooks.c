@@ -14,6 +14,8 @@ int main(void) {
   MUST(wspush_config_set(config, WSPUSH_STR("webhook_secret"), WSPUSH_STR("a_secret_of_more_than_32_bytes_0123456")));
   MUST(wspush_config_set(config, WSPUSH_STR("webhook_events"), WSPUSH_STR("channel_vacated")));
   MUST(wspush_config_set_int(config, WSPUSH_STR("webhook_batch_ms"), 0));
+  MUST(wspush_config_set_int(config, WSPUSH_STR("auth_webhook_timeout_ms"), 60000));
+  MUST(wspush_config_set_int(config, WSPUSH_STR("handshake_ms"), 60000));
   GIVES(WSPUSH_ECONFIG, wspush_config_set(config, WSPUSH_STR("webhook_url"), WSPUSH_STR("ftp://backend/")));
   MUST(wspush_server_new(config, &callbacks, &server));
   wspush_config_free(config);

@@ -512,9 +512,9 @@ wspush_status wspush_connect_peer(struct wspush_connect *connect,
  * `tls_client_ca`. `WSPUSH_ENOTFOUND`: it has shown none, or wasn't asked (`tls_client_auth`). */
 wspush_status wspush_connect_client_subject(struct wspush_connect *connect, struct wspush_str *subject);
 
-/* Whom the token that it has shown names, where the setting `auth` is set; the token was checked. It is the
- * connection's user unless `wspush_connect_set_user` names another. `WSPUSH_ENOTFOUND`: it has shown none, or one that
- * names nobody. */
+/* Whom the token that it has shown names, where the setting `auth` is set, or the backend's answer (`auth_webhook`);
+ * the token was checked. It is the connection's user unless `wspush_connect_set_user` names another.
+ * `WSPUSH_ENOTFOUND`: it has shown none, or one that names nobody. */
 wspush_status wspush_connect_user(const struct wspush_connect *connect,
                                   struct wspush_str *user);
 
@@ -523,8 +523,9 @@ wspush_status wspush_connect_user(const struct wspush_connect *connect,
 wspush_status wspush_connect_info(const struct wspush_connect *connect,
                                   struct wspush_str *info);
 
-/* Everything that the token says, as a JSON object: `sub`, `exp`, `channels`, and whatever else its issuer has put
- * there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not looked at (`auth`). */
+/* Everything that the token says, or the backend's answer (`auth_webhook`), as a JSON object: `sub`, `exp`,
+ * `channels`, and whatever else its issuer has put there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not
+ * looked at (`auth`), and no backend is asked. */
 wspush_status wspush_connect_claims(const struct wspush_connect *connect,
                                     struct wspush_str *claims);
 

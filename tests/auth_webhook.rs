@@ -16,8 +16,11 @@ use wspush::{Accept, Config, ConnId, Connect, Decision, Handler, Message, Server
 const SECRET: &str = "a_secret_of_more_than_32_bytes_0123456";
 
 fn start(backend: &Backend, more: &[&str]) -> Daemon {
-    Daemon::start(&[&["--auth-webhook", &backend.url()], more].concat())
+    Daemon::start(&[&["--auth-webhook", &backend.url()], &PATIENT[..], more].concat())
 }
+
+/// However slow the machine is.
+const PATIENT: [&str; 4] = ["--auth-webhook-timeout-ms", "60000", "--handshake-ms", "600000"];
 
 fn good(body: &Value) -> Vec<u8> {
     answer(200, &body.to_string())
@@ -156,7 +159,7 @@ fn nobody_comes_in_while_there_is_no_good_answer() {
             Vec::new()
         }
     });
-    let daemon = start(&backend, &["--auth-webhook-timeout-ms", "300"]);
+    let daemon = Daemon::start(&["--auth-webhook", &backend.url(), "--auth-webhook-timeout-ms", "300"]);
     let all = [
         "garbage",
         "list",
@@ -280,15 +283,13 @@ fn behind(gate: &Arc<Gate>) -> Backend {
     })
 }
 
-const PATIENT: [&str; 4] = ["--auth-webhook-timeout-ms", "60000", "--handshake-ms", "600000"];
-
 #[test]
 fn a_thousand_clients_of_a_slow_backend_keep_nobody_waiting() {
     const CLIENTS: usize = 1_000;
     let gate = Arc::new(Gate::default());
     let backend = behind(&gate);
     let more = ["--auth", "optional", "--auth-secret", SECRET];
-    let daemon = start(&backend, &[&PATIENT[..], &more].concat());
+    let daemon = start(&backend, &more);
     let token = issue(SECRET, &Claims::default(), &Rules::default(), 1_000).unwrap();
     let Ok(mut bystander) = WebSocket::ask(daemon.public, &format!("/ws?token={token}"), &[]) else {
         panic!()
@@ -323,7 +324,7 @@ fn beyond_those_that_may_wait_nobody_is_asked_about() {
     let gate = Arc::new(Gate::default());
     let backend = behind(&gate);
     let bounds = ["--auth-webhook-in-flight-max", "1", "--auth-webhook-waiting-max", "2"];
-    let daemon = start(&backend, &[&PATIENT[..], &bounds].concat());
+    let daemon = start(&backend, &bounds);
     let mut clients: Vec<Http> = (0..3).map(|_| Http::tcp(daemon.public)).collect();
     for (n, client) in clients.iter_mut().enumerate() {
         let request = client.request("GET", "/ws", &HANDSHAKE, b"");
@@ -351,7 +352,8 @@ fn another_backend_is_asked_after_a_reload() {
     let file = folder.join("wspushd.toml");
     let backends = ["one", "two"].map(|user| Backend::start(move |_| good(&json!({ "user": user }))));
     let write = |text: &str| std::fs::write(&file, text).unwrap();
-    let url = |n: usize| format!("auth_webhook = {:?}\n", backends[n].url());
+    let patient = "auth_webhook_timeout_ms = 60000\nhandshake_ms = 60000\n";
+    let url = |n: usize| format!("{patient}auth_webhook = {:?}\n", backends[n].url());
     write(&url(0));
     let daemon = Daemon::start(&["--config", file.to_str().unwrap()]);
     let user = || {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jsonwebtoken::Header;
 use serde_json::{Value, json};
 
 use crate::daemon::{Daemon, Http, WebSocket};
@@ -289,4 +290,32 @@ fn an_operator_is_told_what_is_wrong() {
     }
     let (code, help, _) = run(&["token", "--help"], SECRET, "");
     assert!(code == Some(0) && help.contains("wspushd token check"), "{help}");
+}
+
+#[test]
+fn clocks_differ_a_little_and_no_more() {
+    let daemon = start(&[]);
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let with = |header: &Header, claims: Value| {
+        let token = jsonwebtoken::encode(header, &claims, &key).unwrap();
+        let answer = WebSocket::ask(daemon.public, &format!("/ws?token={token}"), &[]);
+        answer.err().map_or((101, String::new()), |response| (response.status, response.text()))
+    };
+    let plain = Header::default();
+    let (soon, later) = (now_s() + 3, now_s() + 600);
+    assert_eq!(with(&plain, json!({"nbf": soon, "iat": soon})).0, 101);
+    for (claims, said) in [
+        (json!({"nbf": later}), "the token is not valid for another"),
+        (json!({"iat": later}), "the token is issued in"),
+        (json!({"exp": now_s() - 600}), "the token has expired 60"),
+    ] {
+        let (status, text) = with(&plain, claims);
+        assert!(status == 401 && text.starts_with(said), "{text}");
+    }
+    // A secret has no name, and one that a token gives leads to no file and no other key.
+    let named = Header { kid: Some("../../../etc/passwd".to_owned()), ..Header::default() };
+    assert_eq!(with(&named, json!({})).0, 101);
+    let longer = Header { alg: jsonwebtoken::Algorithm::HS384, ..Header::default() };
+    let (status, text) = with(&longer, json!({}));
+    assert!(status == 401 && text.contains("(alg)"), "{text}");
 }

@@ -11,6 +11,8 @@ use wspush::metrics::WorkKind;
 use wspush::push::Message;
 use wspush::reactor::ListenerRole;
 
+#[cfg(feature = "auth")]
+mod tokens;
 mod v1;
 
 /// The bound on a part of a turn, and on one connection's share of it.
@@ -169,31 +171,6 @@ fn requests() {
     let (turns, most) = stand(&mut world, bystander, WorkKind::Heads);
     assert!(most <= CLIENTS + 2 * SHARE && turns > 10, "{turns} turns, {most} units");
     assert!(cuts(&world, WorkKind::Heads) > 0);
-}
-
-/// Claims under a signature that is not theirs (RFC 7515 appendix A.3, with another end).
-#[test]
-#[cfg(feature = "auth")]
-fn tokens() {
-    use wspush::auth::{Jwks, Rules, Verifier};
-
-    let auth = wspush::config::TokenAuth::Optional;
-    let mut verifier = Verifier::new(Rules::default());
-    let keys = br#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
-    verifier.set_published(Jwks::read(keys).expect("the document of the RFC"));
-    let mut world = world(Config { auth, ..Config::default() });
-    world.reactor.set_verifier(Some(verifier));
-    let bystander = open(&mut world, "/ws", "");
-    let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
-    let forged = format!("/ws?token=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UifQ.{signature}");
-    for _ in 0..ATTACKERS {
-        let n = connect(&mut world);
-        say(&mut world, n, &wire::upgrade(&forged, "sim", &[]).repeat(20));
-    }
-    let (turns, most) = stand(&mut world, bystander, WorkKind::Tokens);
-    assert!(most <= CLIENTS + 2 * (SHARE + 100_000) && turns > 10, "{turns} turns, {most} units");
-    assert!(cuts(&world, WorkKind::Tokens) > 0, "{turns} turns, {most} units, and none was cut");
 }
 
 #[test]

@@ -19,8 +19,10 @@ fn taken() -> Vec<u8> {
 }
 
 fn start(backend: &Backend, more: &[&str]) -> Daemon {
-    let flags = ["--webhook-url", &backend.url(), "--webhook-batch-ms", "0", "--channels", "*"];
-    Daemon::start(&[&flags[..], more].concat())
+    let flags = ["--webhook-url", &backend.url(), "--channels", "*", "--webhook-timeout-ms", "60000"];
+    let at_once = ["--webhook-batch-ms", "0"];
+    let gathers = more.contains(&at_once[0]);
+    Daemon::start(&[&flags[..], if gathers { &[] } else { &at_once }, more].concat())
 }
 
 /// Everything told so far: the event, the channel, the user; and that nothing else is said.
@@ -152,7 +154,7 @@ fn the_oldest_are_dropped_and_that_is_said() {
         waiting.wait();
         taken()
     });
-    let daemon = start(&backend, &["--webhook-queue-max", "5", "--webhook-timeout-ms", "60000"]);
+    let daemon = start(&backend, &["--webhook-queue-max", "5"]);
     let _first = client(&daemon, "first");
     backend.wait_asked(1);
     let _clients: Vec<WebSocket> = (0..20).map(|n| client(&daemon, &format!("c{n}"))).collect();
@@ -212,7 +214,7 @@ fn only_what_is_wanted_is_told() {
 #[test]
 fn the_last_words_are_told_before_the_end() {
     let backend = Backend::start(|_| taken());
-    let mut daemon = start(&backend, &["--webhook-batch-ms", "60000", "--webhook-timeout-ms", "60000"]);
+    let mut daemon = start(&backend, &["--webhook-batch-ms", "60000"]);
     let _clients = [client(&daemon, "a"), client(&daemon, "b")];
     daemon.signal("TERM");
     daemon.wait_exit();

@@ -155,9 +155,9 @@ pub unsafe extern "C" fn wspush_connect_client_subject(
     })
 }
 
-/// Whom the token that it has shown names, where the setting `auth` is set; the token was checked. It is the
-/// connection's user unless `wspush_connect_set_user` names another. `WSPUSH_ENOTFOUND`: it has shown none, or one that
-/// names nobody.
+/// Whom the token that it has shown names, where the setting `auth` is set, or the backend's answer (`auth_webhook`);
+/// the token was checked. It is the connection's user unless `wspush_connect_set_user` names another.
+/// `WSPUSH_ENOTFOUND`: it has shown none, or one that names nobody.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_user(
     connect: *const wspush_connect,
@@ -186,8 +186,9 @@ pub unsafe extern "C" fn wspush_connect_info(
     })
 }
 
-/// Everything that the token says, as a JSON object: `sub`, `exp`, `channels`, and whatever else its issuer has put
-/// there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not looked at (`auth`).
+/// Everything that the token says, or the backend's answer (`auth_webhook`), as a JSON object: `sub`, `exp`,
+/// `channels`, and whatever else its issuer has put there. `WSPUSH_ENOTFOUND`: it has shown no token, or tokens are not
+/// looked at (`auth`), and no backend is asked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_claims(
     connect: *const wspush_connect,

@@ -65,8 +65,9 @@ impl<'a> Connect<'a> {
         Connect { claims, ..self }
     }
 
-    /// The client's claims, if it has shown a token and [`auth`](Config::auth) is set. The token was checked. Its
-    /// user is taken where [`Accept::user`] is None, and its channels are joined beside those of the answer.
+    /// The client's claims, if it has shown a token and [`auth`](Config::auth) is set, or a backend has let it in
+    /// ([`auth_webhook`](Config::auth_webhook)). The token was checked. Its user is taken where [`Accept::user`] is
+    /// None, and its channels are joined beside those of the answer.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
     }

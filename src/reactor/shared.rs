@@ -179,6 +179,14 @@ struct Inbox {
     stopped: bool,
 }
 
+impl Inbox {
+    fn add(&mut self, command: Command) {
+        self.bytes += command.bytes();
+        self.placed += 1;
+        self.commands.push(command);
+    }
+}
+
 /// The contents of the inbox since the reactor last looked.
 #[derive(Debug)]
 pub struct News {
@@ -275,11 +283,12 @@ impl Shared {
     /// One wake-up for many commands: only the first one after the reactor took everything wakes it.
     fn put(&self, mut inbox: MutexGuard<'_, Inbox>, commands: impl IntoIterator<Item = Command>, wake: Wake) {
         let first = inbox.commands.is_empty();
-        for command in commands {
-            inbox.bytes += command.bytes();
-            inbox.placed += 1;
-            inbox.commands.push(command);
-        }
+        commands.into_iter().for_each(|command| inbox.add(command));
+        self.show_added(inbox, first, wake);
+    }
+
+    /// Lets the reactor see what was added to the inbox; `first`: it was empty before.
+    fn show_added(&self, inbox: MutexGuard<'_, Inbox>, first: bool, wake: Wake) {
         self.has_news.store(true, Ordering::Release);
         self.own.note(inbox.placed);
         drop(inbox);

@@ -90,7 +90,12 @@ impl Shared {
         let receipt = inbox.receipt(place);
         let publication = Command::Publish { receipt: receipt.clone(), publication };
         // One command more than there may be, at the most: the next one finds the inbox full.
-        self.put(inbox, forgotten.map(Command::Forget).into_iter().chain([publication]), wake);
+        let first = inbox.commands.is_empty();
+        if let Some(forgotten) = forgotten {
+            inbox.add(Command::Forget(forgotten));
+        }
+        inbox.add(publication);
+        self.show_added(inbox, first, wake);
         Ok(receipt)
     }
 

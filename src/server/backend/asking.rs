@@ -120,6 +120,15 @@ impl Asking {
     }
 }
 
+/// A thread that is counted, until its end, whatever that is.
+struct Leaves<'a>(&'a Pool);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.lock().threads -= 1;
+    }
+}
+
 /// The server has gone, and its threads go when they have done what they are at.
 impl Drop for Asking {
     fn drop(&mut self) {
@@ -139,6 +148,7 @@ impl Pool {
 
     /// A thread's life.
     fn work(&self, shared: &Shared) {
+        let _leaves = Leaves(self);
         while let Some((job, settings)) = self.next() {
             if Instant::now() >= job.until {
                 continue;
@@ -148,7 +158,6 @@ impl Pool {
                 break;
             }
         }
-        self.lock().threads -= 1;
     }
 
     /// The next question; None: this thread is not needed any more.

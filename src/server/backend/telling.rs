@@ -74,8 +74,20 @@ impl Drop for Telling {
     }
 }
 
+/// Lets another thread begin in the place of one that has panicked.
+struct Fallen<'a>(&'a Queue);
+
+impl Drop for Fallen<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.has_no_thread();
+        }
+    }
+}
+
 /// The thread's life: it ends when the server has, or there is nobody to tell any more.
 fn work(queue: &Queue, shared: &Shared) {
+    let _fallen = Fallen(queue);
     let mut client: Option<(Arc<Settings>, Client)> = None;
     while let Some(batch) = queue.next_batch() {
         tell(queue, shared, &batch, &mut client);

@@ -185,9 +185,10 @@ impl Queue {
         self.lock().until.is_some()
     }
 
-    /// The thread could not be started.
+    /// The thread could not be started, or has come to a bad end.
     pub(super) fn has_no_thread(&self) {
         self.lock().works = false;
+        self.changed.notify_all();
     }
 
     /// Waits until all is told, but not for longer than a request may take.

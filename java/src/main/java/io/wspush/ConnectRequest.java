@@ -109,8 +109,8 @@ public final class ConnectRequest {
     }
 
     /**
-     * Whom the token names that the client has shown, where the setting {@code auth} is set. The token was checked. It
-     * is the session's user unless the decision names another.
+     * Whom the token names that the client has shown, where the setting {@code auth} is set, or the backend's answer
+     * ({@code auth_webhook}). The token was checked. It is the session's user unless the decision names another.
      *
      * @return the user; null if it has shown none, or one that names nobody
      */
@@ -128,10 +128,11 @@ public final class ConnectRequest {
     }
 
     /**
-     * Everything that the token says: {@code sub}, {@code exp}, {@code channels}, and whatever else its issuer has put
-     * there.
+     * Everything that the token says, or the backend's answer ({@code auth_webhook}): {@code sub}, {@code exp}, {@code
+     * channels}, and whatever else its issuer has put there.
      *
-     * @return a JSON object; null if the client has shown no token, or tokens are not looked at ({@code auth})
+     * @return a JSON object; null if the client has shown no token, or tokens are not looked at ({@code auth}), and no
+     *     backend is asked
      */
     public String claims() {
         return claims.isEmpty() ? null : claims;
