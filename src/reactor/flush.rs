@@ -118,6 +118,7 @@ fn advance(
 
 /// The bytes of a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
 /// place and take everything, so it is looked up once for all of them, and they are counted together.
+#[derive(Clone, Copy)]
 struct Stretch<'l> {
     log: &'l Log,
     head: Cursor,
@@ -273,12 +274,36 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
-/// The stretches before the head in the forms beside the plain one. Nobody reads one that is not kept.
-fn before_heads<'l>(
-    plain: &'l Ring,
-    others: &'l [Option<Box<Ring>>; Form::LAZY.len()],
-) -> [Stretch<'l>; Form::LAZY.len()] {
-    std::array::from_fn(|n| Stretch::before_head(&others[n].as_deref().unwrap_or(plain).log))
+/// The stretches before the head in all forms. Nearly always those who follow one another take the same one, so the one
+/// in use is held apart, where it can stay in registers.
+struct Stretches<'l> {
+    apart: [Stretch<'l>; Form::COUNT],
+    form: Form,
+}
+
+impl<'l> Stretches<'l> {
+    /// Nobody reads one that is not kept. The plain one is in use.
+    fn before_heads(plain: &'l Ring, others: &'l [Option<Box<Ring>>; Form::LAZY.len()]) -> Stretches<'l> {
+        let log = |n: usize| match n.checked_sub(1).and_then(|n| others[n].as_deref()) {
+            Some(ring) => &ring.log,
+            None => &plain.log,
+        };
+        Stretches { apart: std::array::from_fn(|n| Stretch::before_head(log(n))), form: Form::Plain }
+    }
+
+    /// Puts another one into use.
+    #[inline(always)]
+    fn change(&mut self, form: Form, in_use: &mut Stretch<'l>) {
+        self.apart[self.form.index()] = *in_use;
+        self.form = form;
+        *in_use = self.apart[form.index()];
+    }
+
+    /// Counts those who took all of theirs.
+    fn count(&mut self, in_use: Stretch<'l>, counts: &mut Counts<'_>) {
+        self.apart[self.form.index()] = in_use;
+        self.apart.iter_mut().for_each(|stretch| stretch.count(counts));
+    }
 }
 
 impl<S: Socket> Reactor<S> {
@@ -356,53 +381,48 @@ impl<S: Socket> Reactor<S> {
     #[inline(never)]
     fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
-        // Apart from the others, so that nearly always it can be held in registers.
-        let mut plain_stretch = Stretch::before_head(&plain.log);
-        let mut stretches = before_heads(plain, others);
+        let mut stretch = Stretch::before_head(&plain.log);
+        let mut stretches = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: DEFAULT };
         for index in from..until {
             let Some(slot) = slots.get_mut(index) else { continue };
-            let stretch = match slot.form.index() {
-                n if SEVERAL_FORMS && n > 0 => &mut stretches[n - 1],
-                _ => &mut plain_stretch,
-            };
+            if SEVERAL_FORMS && slot.form != stretches.form {
+                stretches.change(slot.form, &mut stretch);
+            }
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
             let mut cursor = slot.cursor;
-            let offered = visit(slot, stretch, &mut counts, &mut cursor, &mut self.wire);
+            let offered = visit(slot, &mut stretch, &mut counts, &mut cursor, &mut self.wire);
             slot.cursor = cursor;
             notes.take(slot, index, offered);
         }
-        plain_stretch.count(&mut counts);
-        stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
+        stretches.count(stretch, &mut counts);
     }
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
-        let mut plain_stretch = Stretch::before_head(&plain.log);
-        let mut stretches = before_heads(plain, others);
+        let mut stretch = Stretch::before_head(&plain.log);
+        let mut stretches = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: id };
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = slots.get_mut(index) else { continue };
-            let stretch = match slot.form.index() {
-                0 => &mut plain_stretch,
-                n => &mut stretches[n - 1],
-            };
+            if slot.form != stretches.form {
+                stretches.change(slot.form, &mut stretch);
+            }
             if member.cursor == stretch.head {
                 continue;
             }
-            let offered = visit(slot, stretch, &mut counts, &mut member.cursor, &mut self.wire);
+            let offered = visit(slot, &mut stretch, &mut counts, &mut member.cursor, &mut self.wire);
             notes.take(slot, index, offered);
         }
-        plain_stretch.count(&mut counts);
-        stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
+        stretches.count(stretch, &mut counts);
     }
 
     /// Deals with the subscribers that a slice has put aside.
