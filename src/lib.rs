@@ -45,7 +45,7 @@ pub mod tls;
 
 pub use auth::{Claims, Rights};
 #[doc(inline)]
-pub use config::Config;
+pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
 pub use endpoint::{

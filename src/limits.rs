@@ -175,12 +175,12 @@ pub const PRESENCE_MEMBERS_MAX: Bounds = Bounds::new(0, 10_000);
 pub const PRESENCE_GRACE_MS: Bounds = Bounds::new(0, 60 * SECOND_MS);
 /// Bounds of `log_bytes`: a position within a ring fits 30 bits.
 pub const LOG_BYTES: Bounds = Bounds::new(4 * KIB, GIB - 1);
-/// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, and both
-/// deflated.
-pub const LOG_FORMS: usize = 4;
+/// Forms in which a channel may hold what was published, each in at most `log_bytes`: plain and in envelopes, both
+/// deflated, and five for plain HTTP.
+pub const LOG_FORMS: usize = 9;
 /// Bytes beside a publication's frames, at the most: its places in the indexes, also of those that have gone of late,
 /// and the counts of its delivery.
-pub const LOG_INDEX_BYTES: usize = 208;
+pub const LOG_INDEX_BYTES: usize = 368;
 /// A log's ring before it has to grow; most channels never need more.
 pub const LOG_RING_BYTES_MIN: usize = 1 << 10;
 

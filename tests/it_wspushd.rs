@@ -47,6 +47,7 @@ mod revocation;
 mod secrets;
 mod signals;
 mod slow_consumers;
+mod sse;
 mod state_file;
 mod stats;
 mod syscalls;

@@ -37,6 +37,7 @@ mod settings;
 mod shown;
 mod text_form;
 mod tokens;
+mod transport;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
@@ -64,6 +65,7 @@ pub use shown::shown;
 #[cfg(feature = "auth")]
 #[doc(hidden)]
 pub use tokens::is_url;
+pub use transport::Transport;
 pub use validate::OWN_ORIGIN;
 
 pub use crate::limits::Bounds;

@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(config.validate(), Ok(()));
         let error = Config { logs_bytes_max: one_log - 1, ..config }.validate().unwrap_err().to_string();
         assert!(
-            error.starts_with("logs_bytes_max = 16990207: ") && error.contains("16990208 bytes"),
+            error.starts_with("logs_bytes_max = 38125567: ") && error.contains("38125568 bytes"),
             "{error}"
         );
         let config = Config { message_bytes_max: 8 << 20, ..Config::default() };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::protocol::response::Refusal;
-use crate::push::{DEFAULT_NAME, Since};
+use crate::push::{DEFAULT_NAME, Positions, Since};
 
 use super::query::Query;
 
@@ -48,6 +48,24 @@ impl Beginnings {
             return Err(Refusal::fixed(400, text));
         }
         Ok(Beginnings { since, broadcast })
+    }
+
+    /// Lets a client go on where it was, as far as its positions say. One that names no channel is its only channel's,
+    /// or the default channel's; and every channel's if the default channel is not among several: whose it is not, to
+    /// that it is of another life, and the client is told.
+    pub fn go_on(&mut self, positions: Positions, broadcast: bool, channels: &[String]) {
+        if let Some(position) = positions.bare {
+            let takers: &mut dyn Iterator<Item = &str> = match broadcast && !channels.is_empty() {
+                true => &mut std::iter::once(DEFAULT_NAME),
+                false => &mut broadcast
+                    .then_some(DEFAULT_NAME)
+                    .into_iter()
+                    .chain(channels.iter().map(String::as_str)),
+            };
+            takers.for_each(|name| _ = self.since.insert(name.to_owned(), Since::Position(position)));
+        }
+        let named = positions.named.into_iter().map(|(name, position)| (name, Since::Position(position)));
+        self.since.extend(named);
     }
 
     /// Where a channel begins.
@@ -101,6 +119,24 @@ mod tests {
         );
         assert_eq!(read("channel=a").unwrap(), Beginnings::default());
         assert!(!read("channel=a&broadcast=no&since=latest").unwrap().broadcast);
+    }
+
+    #[test]
+    fn a_client_goes_on_where_it_was() {
+        let go_on = |query: &str, positions: &str, broadcast, channels: &[&str]| {
+            let mut beginnings = read(query).unwrap();
+            let channels: Vec<String> = channels.iter().map(|name| (*name).to_owned()).collect();
+            beginnings.go_on(Positions::read(positions).0, broadcast, &channels);
+            let of = |name: &str| beginnings.of(name).to_string();
+            [DEFAULT_NAME, "a", "b"].map(of)
+        };
+        let query = "since=earliest&channel=a&since=last:3";
+        assert_eq!(go_on(query, "7.1", true, &[]), ["7.1", "last:3", "head"]);
+        assert_eq!(go_on(query, "7.1", true, &["a"]), ["7.1", "last:3", "head"]);
+        assert_eq!(go_on(query, "7.1", false, &["a"]), ["earliest", "7.1", "head"]);
+        assert_eq!(go_on(query, "7.1", false, &["a", "b"]), ["earliest", "7.1", "7.1"]);
+        assert_eq!(go_on(query, "b~7.1,x~7.2", true, &["a", "b"]), ["earliest", "last:3", "7.1"]);
+        assert_eq!(go_on(query, "garbage", true, &["a"]), ["earliest", "last:3", "head"]);
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::auth::Claims;
-use crate::config::{ClientRight, Config};
+use crate::config::{ClientRight, Config, Transport};
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::push::{DEFAULT_NAME, Kind, Message, PushOptions, Since};
 
-use super::ConnId;
+use super::{ConnId, requests};
 
 /// A client that asks for `/ws`.
 ///
@@ -82,6 +82,11 @@ impl<'a> Connect<'a> {
     /// Where it comes from; None where the transport has no addresses. Asks the kernel, at the cost of a system call.
     pub fn peer(&self) -> Option<SocketAddr> {
         (self.peer)()
+    }
+
+    /// The way that it wants to be pushed to.
+    pub fn transport(&self) -> Transport {
+        if requests::path(self.head) == requests::SSE.path { Transport::Sse } else { Transport::WebSocket }
     }
 
     /// The request's path.

@@ -29,6 +29,7 @@ pub mod question;
 pub mod reads;
 pub mod refusals;
 pub mod requests;
+pub mod streams;
 pub mod users;
 pub mod v1;
 

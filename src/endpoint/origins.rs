@@ -16,6 +16,32 @@ pub struct Facts<'a> {
     pub has_certificate: &'a dyn Fn() -> bool,
 }
 
+/// How a page stands to the setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is named.
+    Named,
+    /// Any page may connect.
+    Any,
+    /// Any page may connect as a stranger.
+    Stranger,
+}
+
+/// How a page stands to `origins`; None: it may not connect.
+pub fn standing(page: &str, origins: &[String]) -> Option<Standing> {
+    let mut standing = None;
+    for named in origins {
+        match named.as_str() {
+            "*" => standing = Some(Standing::Any),
+            OWN_ORIGIN if standing.is_none() => standing = Some(Standing::Stranger),
+            OWN_ORIGIN => {}
+            named if origin::names(named, page) => return Some(Standing::Named),
+            _ => {}
+        }
+    }
+    standing
+}
+
 /// Lets a handshake pass, or says what to set. One without an `Origin` comes from no browser, and could name any it
 /// likes.
 ///
@@ -29,20 +55,15 @@ pub fn check(
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
     let Some(page) = page else { return Ok(()) };
-    let mut takes_strangers = false;
-    for named in origins {
-        match named.as_str() {
-            "*" => return Ok(()),
-            OWN_ORIGIN => takes_strangers = true,
-            named if origin::names(named, page) => return Ok(()),
-            _ => {}
+    match standing(page, origins) {
+        Some(Standing::Named | Standing::Any) => return Ok(()),
+        Some(Standing::Stranger) => {}
+        None => {
+            return Err(Refusal::fixed(
+                403,
+                "pages of this origin may not connect; origins names those that may",
+            ));
         }
-    }
-    if !takes_strangers {
-        return Err(Refusal::fixed(
-            403,
-            "pages of this origin may not connect; origins names those that may",
-        ));
     }
     let Some(why) = in_whose_name(head, facts) else { return Ok(()) };
     let host = head.host();

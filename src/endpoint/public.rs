@@ -1,6 +1,6 @@
 //! The public listeners' paths.
 
-use crate::config::Config;
+use crate::config::{Config, Transport};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
@@ -13,6 +13,8 @@ use super::{admin, demo};
 pub enum Route {
     /// A WebSocket.
     Socket(Kind),
+    /// Pushes over plain HTTP.
+    Stream(Transport),
     /// The server's state for the demo's page.
     DemoInfo,
     /// The demo's form: a push.
@@ -31,6 +33,7 @@ pub fn route(head: &Head<'_>, config: &Config) -> Route {
         (_, Some(Kind::Push)) => Route::Socket(Kind::Push),
         _ if config.ws_only => not_found(),
         ("/healthz", _) => answered(health(head)),
+        ("/sse", _) => Route::Stream(Transport::Sse),
         _ if !config.demo => not_found(),
         (_, Some(kind)) => Route::Socket(kind),
         ("/", _) => answered(get_only(head, &requests::PAGE, demo::page)),
@@ -72,6 +75,7 @@ mod tests {
         let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         match route(&head, config) {
             Route::Socket(_) => 101,
+            Route::Stream(_) => 200,
             Route::DemoInfo => 201,
             Route::DemoPush => 202,
             Route::Respond(response) => response.status,
@@ -96,6 +100,8 @@ mod tests {
             ("GET /demo/info", 404, 201),
             ("POST /demo/info", 404, 405),
             ("GET /demo/info?x=1", 404, 400),
+            ("GET /sse?channel=public.a", 200, 200),
+            ("OPTIONS /sse/", 200, 200),
             ("GET /wsx", 404, 404),
             ("GET /ws/", 101, 101),
             ("GET /ws/?channel=a", 101, 101),
@@ -114,7 +120,7 @@ mod tests {
     #[test]
     fn ws_only_serves_nothing_else() {
         let config = Config { demo: true, ws_only: true, ..Config::default() };
-        for line in ["GET /", "GET /healthz", "GET /echo", "POST /demo/push"] {
+        for line in ["GET /", "GET /healthz", "GET /sse", "GET /echo", "POST /demo/push"] {
             assert_eq!(status(line, &config), 404, "{line}");
         }
         assert_eq!(status("GET /ws", &config), 101);

@@ -23,7 +23,7 @@ pub enum Times {
     Repeatable,
 }
 
-/// The type of a parameter's value. It is never empty.
+/// The type of a parameter's value. It is empty only where that is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A channel's name.
@@ -34,6 +34,8 @@ pub enum Value {
     Number(u64, u64),
     /// Where a subscription begins.
     Since,
+    /// Anything, be it nothing or no text: one that can't be read does no harm.
+    Anything,
     /// One of these.
     Choice(&'static [&'static str]),
 }
@@ -174,6 +176,12 @@ impl Parameter {
     /// # Errors
     /// 400: it may not.
     pub fn take<'v>(&self, value: Cow<'v, [u8]>) -> Result<Cow<'v, str>, Refusal> {
+        if self.value == Value::Anything {
+            return Ok(match value {
+                Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+                Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+            });
+        }
         let name = self.name;
         let refuse = |why: String| Err(Refusal::new(400, format!("{name} {why}")));
         let text = match value {
@@ -197,6 +205,7 @@ impl Parameter {
                 let fits = number.is_some_and(|number| (min..=max).contains(&number));
                 (!fits).then(|| format!("is {said}not a number from {min} to {max}"))
             }
+            Value::Anything => None,
             Value::Since => text.parse::<Since>().err().map(|why| format!("is {why}")),
             Value::Choice(names) if names.contains(&&*text) => None,
             Value::Choice(names) => Some(format!("is not {}", names.join(" or "))),

@@ -1,6 +1,7 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
 use super::query::{Parameter, Times, Value};
+use crate::config::Transport;
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
@@ -52,6 +53,28 @@ const TOKEN: Parameter = optional(
     "a token (JWT), where `auth` is set; `Authorization: Bearer` and the others of docs/auth.md come before it",
 );
 
+/// For all that are pushed to.
+const CHANNEL_TO_RECEIVE: Parameter = Parameter {
+    name: "channel",
+    times: Times::Repeatable,
+    value: Value::Channel,
+    meaning: "receives this channel as well as the default one",
+};
+
+/// The same.
+const BEGINNING: Parameter = Parameter {
+    name: "since",
+    times: Times::Repeatable,
+    value: Value::Since,
+    meaning: "from where on, for the `channel` in front of it, or for the default one if there is none: \
+              `E.O` (behind this position), `earliest`, `last:N`, `time:UNIX_MS`, `latest`; without it, or \
+              with `head`, from now on",
+};
+
+/// The same.
+const BROADCAST: Parameter =
+    optional("broadcast", Value::Choice(&["no"]), "`no`: does not receive the default channel");
+
 const FOR_ANY_SOCKET: &[Parameter] = &[REFUSALS, TOKEN];
 
 /// A WebSocket that is pushed to.
@@ -59,26 +82,38 @@ pub static WS: Request = Request {
     listener: Listeners::Public,
     method: "GET",
     path: "/ws",
+    query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, REFUSALS, TOKEN],
+};
+
+/// Server-Sent Events.
+pub static SSE: Request = Request {
+    listener: Listeners::Public,
+    method: "GET",
+    path: "/sse",
     query: &[
-        Parameter {
-            name: "channel",
-            times: Times::Repeatable,
-            value: Value::Channel,
-            meaning: "receives this channel as well as the default one",
-        },
-        Parameter {
-            name: "since",
-            times: Times::Repeatable,
-            value: Value::Since,
-            meaning: "from where on, for the `channel` in front of it, or for the default one if there is none: \
-                      `E.O` (behind this position), `earliest`, `last:N`, `time:UNIX_MS`, `latest`; without it, or \
-                      with `head`, from now on",
-        },
-        optional("broadcast", Value::Choice(&["no"]), "`no`: does not receive the default channel"),
-        REFUSALS,
+        CHANNEL_TO_RECEIVE,
+        BEGINNING,
+        BROADCAST,
+        optional(
+            "format",
+            Value::Choice(&["raw", "json"]),
+            "`json`: an event's data is the envelope of `wspush.v1`; without it, or with `raw`, the payload",
+        ),
+        optional(
+            LAST_EVENT_ID,
+            Value::Anything,
+            "the `id` of the event that was received last, where the header `Last-Event-ID` is not sent; comes before \
+             `since`",
+        ),
+        optional(LAST_EVENT_ID_CAMEL, Value::Anything, "the same, as polyfills of `EventSource` call it"),
         TOKEN,
     ],
 };
+
+/// The event that a client has received last.
+pub const LAST_EVENT_ID: &str = "last_event_id";
+/// The same to polyfills of `EventSource`, unless they are told otherwise.
+pub const LAST_EVENT_ID_CAMEL: &str = "lastEventId";
 
 /// The demo's WebSocket that gives back what it gets.
 pub static ECHO: Request =
@@ -313,6 +348,7 @@ pub static UNSUBSCRIBE_USER: Request = Request {
 /// All of them.
 pub static ALL: &[&Request] = &[
     &WS,
+    &SSE,
     &PAGE,
     &ECHO,
     &CHAT,
@@ -345,6 +381,16 @@ pub static PUSH_FORM: &[Parameter] = &[Parameter {
     value: Value::Text(usize::MAX),
     meaning: "what is pushed",
 }];
+
+impl Transport {
+    /// The request for it.
+    pub fn request(self) -> &'static Request {
+        match self {
+            Transport::WebSocket => &WS,
+            Transport::Sse => &SSE,
+        }
+    }
+}
 
 /// The path by which a request is known: a slash behind it makes no other one of it.
 pub fn path<'a>(head: &Head<'a>) -> &'a str {

@@ -27,6 +27,7 @@ pub struct Enveloper {
     buffer: Vec<u8>,
     /// Where the frame begins in it.
     start: usize,
+    is_missed: bool,
 }
 
 impl Enveloper {
@@ -39,7 +40,8 @@ impl Enveloper {
         self.buffer.shrink_to(BUFFER_AT_REST);
         self.begin();
         push_publication(origin, opcode, payload, &mut self.buffer);
-        if frame::encoded_len(self.object().len()) > origin.frame_bytes_max {
+        self.is_missed = frame::encoded_len(self.object().len()) > origin.frame_bytes_max;
+        if self.is_missed {
             self.begin();
             push_missed(origin.channel, origin.epoch, (origin.offset, origin.offset), &mut self.buffer);
         }
@@ -57,6 +59,11 @@ impl Enveloper {
     /// The envelope that was made last.
     pub fn object(&self) -> &[u8] {
         self.buffer.get(FRAME_HEADER_BYTES_MAX..).unwrap_or_default()
+    }
+
+    /// Whether it is only a notice that the publication is missed.
+    pub fn is_missed(&self) -> bool {
+        self.is_missed
     }
 
     /// The same as a frame.
@@ -99,7 +106,7 @@ pub fn push_missed(channel: &str, epoch: u64, (from, to): (u64, u64), out: &mut 
 }
 
 /// Appends `{"channel":"C","epoch":"E"`. The epoch is a string: JavaScript's numbers end at 2^53.
-fn push_position(channel: &str, epoch: u64, out: &mut Vec<u8>) {
+pub fn push_position(channel: &str, epoch: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"channel\":");
     json::push_string(channel.as_bytes(), out);
     out.extend_from_slice(b",\"epoch\":\"");

@@ -8,18 +8,21 @@
 //! it); from then on [`message`] walks every read, with
 //! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
 //! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1`, whose other
-//! messages are in [`v1`], it is in an [`envelope`]. Only what
+//! messages are in [`v1`], it is in an [`envelope`]; over plain HTTP it is a [`chunk`], of an [`event_stream`] or of
+//! envelopes. Only what
 //! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod chunk;
 pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 #[cfg(not(feature = "deflate"))]
 pub mod deflate_disabled;
 pub mod envelope;
+pub mod event_stream;
 pub mod extensions;
 pub mod form;
 pub mod frame;
@@ -41,6 +44,7 @@ pub mod utf8;
 pub mod v1;
 
 pub use body::{Chunked, Framing};
+pub use chunk::Chunk;
 pub use close::{CloseCode, Violation};
 #[cfg(feature = "deflate")]
 pub use deflate::Deflater;

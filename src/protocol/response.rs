@@ -89,11 +89,25 @@ impl Response {
         // RFC 9110 section 8.6: no Content-Length with 1xx and 204; section 6.4.1: and no body, nor with 304.
         let no_content = self.status < 200 || self.status == 204;
         out.reserve(256 + self.body.len());
+        self.write_head(out, keep_alive, Some(self.body.len()).filter(|_| !no_content));
+        if !head_only && !no_content && self.status != 304 {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    /// Appends the head alone of an answer whose length is not known.
+    pub fn write_head_of_stream(&self, out: &mut Vec<u8>, keep_alive: bool) {
+        self.write_head(out, keep_alive, None);
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>, keep_alive: bool, length: Option<usize>) {
         let line = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
         out.extend_from_slice(line.as_bytes());
-        if !no_content {
+        if self.status >= 200 && self.status != 204 {
             field(out, "Content-Type", self.content_type);
-            field(out, "Content-Length", &self.body.len().to_string());
+        }
+        if let Some(length) = length {
+            field(out, "Content-Length", &length.to_string());
         }
         let upgrade = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Upgrade"));
         // RFC 9110 section 7.8: Upgrade is hop-by-hop, so Connection has to name it.
@@ -109,9 +123,6 @@ impl Response {
             field(out, name, value);
         }
         out.extend_from_slice(b"\r\n");
-        if !head_only && !no_content && self.status != 304 {
-            out.extend_from_slice(&self.body);
-        }
     }
 }
 

@@ -50,7 +50,8 @@ mod tests {
     fn offsets_begin_anew_and_subscribers_stay() {
         let mut channels = Channels::new(LIMITS, 1);
         let id = channels.open(&"c".into(), 2, 0);
-        for form in Form::ALL {
+        let forms = [Form::Plain, Form::Deflated, Form::Envelope, Form::EnvelopeDeflated];
+        for form in forms {
             let cursor = channels.enter(id, form, Since::Head, 0).cursor;
             channels.get_mut(id).join(form as u32, cursor, 0);
         }
@@ -79,7 +80,7 @@ mod tests {
         append(&mut channels, id, 1, 3);
         let mut seen = Vec::new();
         channels.settle(9, |d| seen.push((d.id, d.offset, d.recipients, d.written, d.gone, d.lagging)));
-        let all = Form::COUNT as u32;
+        let all = forms.len() as u32;
         assert!(
             seen.contains(&(2, 2, all, 1, all - 1, 0)) && seen.contains(&(3, 1, all, 0, 0, all)),
             "{seen:?}"

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::protocol::envelope::Origin;
 
-use super::form::{Encoded, Form, Lens};
+use super::encoder::Encoded;
+use super::form::{Form, Lens};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
+use super::other_rings::OtherRings;
 use super::place::Place;
 use super::position::Position;
 use super::ring::Ring;
@@ -52,9 +54,9 @@ pub struct Channel {
     /// The publications, which every channel keeps in this form.
     pub plain: Ring,
     /// The publications in other forms, while there are subscribers who take them so.
-    pub others: [Option<Box<Ring>>; Form::LAZY.len()],
-    /// Logical position of the first byte of these rings when they are made next: none is ever used twice.
-    pub(super) others_from: [u64; Form::LAZY.len()],
+    pub others: OtherRings,
+    /// Logical position of the first byte of such a ring when one is made next: none is ever used twice.
+    pub(super) others_from: u64,
     /// Who has them.
     pub ledger: Ledger,
     /// Subscribers of a named channel. The default channel has none here: its subscribers are the slots themselves.
@@ -95,7 +97,7 @@ impl Channel {
             ledger: Ledger::new(log.next_offset(), lines_max),
             offered: log.head(),
             others: Default::default(),
-            others_from: [log.head(); Form::LAZY.len()],
+            others_from: log.head(),
             frame_bytes_max: log.bytes_max(),
             plain: Ring::new(Form::Plain, log),
             members: Vec::new(),
@@ -121,38 +123,38 @@ impl Channel {
 
     /// A form; `None`: nobody has taken it for a while.
     pub fn ring(&self, form: Form) -> Option<&Ring> {
-        match form.index() {
-            0 => Some(&self.plain),
-            n => self.others[n - 1].as_deref(),
+        match form {
+            Form::Plain => Some(&self.plain),
+            other => self.others.get(other),
         }
     }
 
     /// As [`ring`](Self::ring), to be changed.
     pub fn ring_mut(&mut self, form: Form) -> Option<&mut Ring> {
-        match form.index() {
-            0 => Some(&mut self.plain),
-            n => self.others[n - 1].as_deref_mut(),
+        match form {
+            Form::Plain => Some(&mut self.plain),
+            other => self.others.get_mut(other),
         }
     }
 
     /// The log that a subscriber of this form reads, the ledger that counts it, and the members' places.
     pub fn parts(&mut self, form: Form) -> (&mut Ring, &mut Ledger, &mut [Member]) {
-        let other = form.index().checked_sub(1).and_then(|n| self.others[n].as_deref_mut());
+        let other = self.others.get_mut(form);
         (other.unwrap_or(&mut self.plain), &mut self.ledger, &mut self.members)
     }
 
     /// The forms that are kept.
     pub fn rings(&self) -> impl Iterator<Item = &Ring> {
-        std::iter::once(&self.plain).chain(self.others.iter().flatten().map(|ring| &**ring))
+        std::iter::once(&self.plain).chain(self.others.iter())
     }
 
     pub(super) fn rings_mut(&mut self) -> impl Iterator<Item = &mut Ring> {
-        std::iter::once(&mut self.plain).chain(self.others.iter_mut().flatten().map(|ring| &mut **ring))
+        std::iter::once(&mut self.plain).chain(self.others.iter_mut())
     }
 
     /// Whether there is another form than the plain one.
     pub fn has_other_forms(&self) -> bool {
-        self.others.iter().any(Option::is_some)
+        !self.others.is_empty()
     }
 
     /// Whether a publication of this size can be appended without evicting what some subscriber was not yet offered.
@@ -179,8 +181,7 @@ impl Channel {
     #[inline]
     fn tail_after(&self, lens: Lens) -> u64 {
         let plain = &self.plain.log;
-        let others =
-            self.others.iter().flatten().map(|ring| (&ring.log, ring.log.tail_after(lens.of(ring.form()))));
+        let others = self.others.iter().map(|ring| (&ring.log, ring.log.tail_after(lens.of(ring.form()))));
         // One that gives up nothing may have begun later than the plain one.
         others
             .filter(|(log, tail)| *tail > log.tail())
@@ -286,10 +287,8 @@ impl Channel {
 
     /// Gives back the forms that have had no subscriber for so long, and of which nobody is to get more.
     pub(super) fn drop_unused_rings(&mut self, now_ms: u64, unused_ms: u64) {
-        for (ring, from) in self.others.iter_mut().zip(&mut self.others_from) {
-            if let Some(ring) = ring.take_if(|ring| ring.is_unused(now_ms, unused_ms)) {
-                *from = ring.log.head();
-            }
+        if let Some(head) = self.others.drop_if(|ring| ring.is_unused(now_ms, unused_ms)) {
+            self.others_from = self.others_from.max(head);
         }
     }
 
@@ -306,7 +305,7 @@ impl Channel {
             appended, place.offset,
             "the inbox gives out places in the order in which they are appended"
         );
-        self.others.iter_mut().flatten().for_each(|ring| _ = ring.append(publication));
+        self.others.iter_mut().for_each(|ring| _ = ring.append(publication));
         if self.subscribers == 0 {
             self.offered = self.plain.log.head();
         }
@@ -317,7 +316,7 @@ impl Channel {
         if self.walk.is_none() && (self.offered < self.log().head() || std::mem::take(&mut self.look_again)) {
             self.look_again = false;
             self.walk = Some(Walk { next: 0, head: self.log().head() });
-            self.others.iter_mut().flatten().for_each(|ring| ring.begin_walk());
+            self.others.iter_mut().for_each(Ring::begin_walk);
         }
         self.walk
     }
@@ -329,9 +328,9 @@ impl Channel {
         }
     }
 
-    /// No walk is to come: each subscriber that has fallen off was met by one.
+    /// All who have fallen off were met by a walk, and there is none to come.
     pub(super) fn forget_evicted(&mut self) {
-        self.others.iter_mut().flatten().for_each(|ring| ring.forget_evicted());
+        self.others.iter_mut().for_each(Ring::forget_evicted);
     }
 
     /// Adds a subscriber that gets what is published from now on.
@@ -376,6 +375,11 @@ impl Channel {
         if self.members.capacity() > 64 && self.members.len() < self.members.capacity() / 4 {
             self.members.shrink_to(self.members.len() * 2);
         }
+    }
+
+    /// Where a subscriber stands that has everything.
+    pub fn head_position(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.log().next_offset() - 1 }
     }
 
     /// Where a subscriber with its cursor there stands, in the form that it takes: it has everything up to that. None:

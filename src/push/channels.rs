@@ -6,8 +6,9 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::channel::Channel;
+use super::encoder::Encoded;
 use super::entry::{Entry, Terms};
-use super::form::{Encoded, Form};
+use super::form::Form;
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
 use super::place::Place;

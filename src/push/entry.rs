@@ -184,17 +184,20 @@ impl Channel {
 
     /// Lets this form begin there at the latest; how many bytes that has copied.
     fn reach_back(&mut self, form: Form, first: u64) -> usize {
-        let Some(n) = form.index().checked_sub(1) else { return 0 };
+        if form == Form::Plain {
+            return 0;
+        }
         let plain = &self.plain.log;
         // In front of a new ring there is room for all that it may ever have to reach back for.
-        let position = self.others_from[n] + self.frame_bytes_max as u64;
-        let new = || Box::new(Ring::new(form, plain.beside(position)));
+        let position = self.others_from + self.frame_bytes_max as u64;
+        let new = || Ring::new(form, plain.beside(position));
         let origin = Origin {
             channel: &self.name,
             epoch: self.epoch,
             offset: first,
             frame_bytes_max: self.frame_bytes_max,
         };
-        self.others[n].get_or_insert_with(new).reach_back(Older::new(form, plain, origin), first)
+        let Some(ring) = self.others.get_or_make(form, new) else { return 0 };
+        ring.reach_back(Older::new(form, plain, origin), first)
     }
 }

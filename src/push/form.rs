@@ -1,12 +1,10 @@
-//! The forms in which subscribers take publications, and what makes them.
+//! The forms in which subscribers take publications.
 //!
-//! A form to come is a variant here and some lines in [`Encoder::encode`]: whatever keeps, writes, resumes or counts
-//! publications knows forms only by their number.
+//! A form to come is a variant here and some lines in [`Encoder::encode`](super::Encoder::encode), or for one that
+//! goes over plain HTTP in [`stream`](super::stream): whatever keeps, writes, resumes or counts publications knows
+//! forms only by their number.
 
-use crate::protocol::envelope::Origin;
-use crate::protocol::{Deflater, Enveloper, Opcode, frame};
-
-use super::publication::Publication;
+use crate::protocol::{chunk, frame};
 
 /// In which wire bytes a subscriber takes publications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +20,18 @@ pub enum Form {
     Envelope,
     /// The same compressed, where that is shorter.
     EnvelopeDeflated,
+    /// A chunk each, with a Server-Sent Event that has the payload, and the position for its id: for streams of this
+    /// channel alone.
+    Sse,
+    /// The same with the envelope.
+    SseJson,
+    /// The payload in an event without an id: for streams of any number of channels, each of which is told its
+    /// positions behind what it gets.
+    SseMany,
+    /// The same with the envelope.
+    SseManyJson,
+    /// A chunk each, with the envelope on a line of its own.
+    Ndjson,
 }
 
 impl Form {
@@ -29,10 +39,33 @@ impl Form {
     pub const COUNT: usize = Form::ALL.len();
 
     /// All of them, in the order of their numbers.
-    pub const ALL: [Form; 4] = [Form::Plain, Form::Deflated, Form::Envelope, Form::EnvelopeDeflated];
+    pub const ALL: [Form; 9] = [
+        Form::Plain,
+        Form::Deflated,
+        Form::Envelope,
+        Form::EnvelopeDeflated,
+        Form::Sse,
+        Form::SseJson,
+        Form::SseMany,
+        Form::SseManyJson,
+        Form::Ndjson,
+    ];
 
     /// Those that a channel keeps only while somebody takes them.
-    pub const LAZY: [Form; 3] = [Form::Deflated, Form::Envelope, Form::EnvelopeDeflated];
+    pub const LAZY: [Form; 8] = [
+        Form::Deflated,
+        Form::Envelope,
+        Form::EnvelopeDeflated,
+        Form::Sse,
+        Form::SseJson,
+        Form::SseMany,
+        Form::SseManyJson,
+        Form::Ndjson,
+    ];
+
+    /// Those that go over plain HTTP.
+    pub const STREAMED: [Form; 5] =
+        [Form::Sse, Form::SseJson, Form::SseMany, Form::SseManyJson, Form::Ndjson];
 
     /// Its number.
     #[inline]
@@ -40,26 +73,35 @@ impl Form {
         self as usize
     }
 
-    /// The form whose bytes stand in for its own where they are not longer, or were not made.
+    /// The form whose bytes stand in for its own where they are not longer, or were not made because nobody keeps it.
     pub const fn stand_in(self) -> Option<Form> {
         match self {
             Form::Plain => None,
-            Form::Deflated | Form::Envelope => Some(Form::Plain),
             Form::EnvelopeDeflated => Some(Form::Envelope),
+            _ => Some(Form::Plain),
         }
     }
 
-    /// The form that is made of the same bytes and compressed.
+    /// The form that is made of the same bytes and compressed; what goes over plain HTTP is left to proxies.
     pub const fn deflated(self) -> Form {
         match self {
-            Form::Plain | Form::Deflated => Form::Deflated,
-            Form::Envelope | Form::EnvelopeDeflated => Form::EnvelopeDeflated,
+            Form::Plain => Form::Deflated,
+            Form::Envelope => Form::EnvelopeDeflated,
+            other => other,
         }
+    }
+
+    /// Whether it is more than the plain frame, or that compressed: it has to be made of the payload.
+    pub const fn is_made(self) -> bool {
+        !matches!(self, Form::Plain | Form::Deflated)
     }
 
     /// Whether it says a publication in its envelope.
-    pub const fn is_envelope(self) -> bool {
-        matches!(self, Form::Envelope | Form::EnvelopeDeflated)
+    pub const fn has_envelope(self) -> bool {
+        matches!(
+            self,
+            Form::Envelope | Form::EnvelopeDeflated | Form::SseJson | Form::SseManyJson | Form::Ndjson
+        )
     }
 
     /// Whether it is compressed.
@@ -67,9 +109,28 @@ impl Form {
         matches!(self, Form::Deflated | Form::EnvelopeDeflated)
     }
 
+    /// Whether it goes over plain HTTP.
+    pub const fn is_streamed(self) -> bool {
+        self.index() >= Form::Sse.index()
+    }
+
+    /// Whether the subscriber of this form has to be told its positions, behind the publications.
+    pub const fn is_of_many(self) -> bool {
+        matches!(self, Form::SseMany | Form::SseManyJson)
+    }
+
+    /// The form for streams of any number of channels in place of the one for a single channel.
+    pub const fn of_many(self) -> Form {
+        match self {
+            Form::Sse => Form::SseMany,
+            Form::SseJson => Form::SseManyJson,
+            other => other,
+        }
+    }
+
     /// Whether these bytes are publications in this form, all of them whole.
     pub(super) fn are_whole(self, bytes: &[u8]) -> bool {
-        frame::are_whole(bytes)
+        if self.is_streamed() { chunk::are_whole(bytes) } else { frame::are_whole(bytes) }
     }
 }
 
@@ -78,7 +139,7 @@ const _: () = assert!(Form::COUNT == crate::limits::LOG_FORMS);
 
 /// Bytes of a publication in each form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lens([usize; Form::COUNT]);
+pub struct Lens(pub(super) [usize; Form::COUNT]);
 
 impl Lens {
     /// Of one in its plain form alone.
@@ -93,187 +154,21 @@ impl Lens {
     }
 }
 
-/// Memory for a deflated frame that is kept from one to the next.
-const BUFFER_AT_REST: usize = 64 << 10;
-
-/// Makes publications' forms, each once for all who take it.
-pub struct Encoder {
-    /// Also for messages to one connection.
-    pub deflater: Deflater,
-    enveloper: Enveloper,
-    deflate: bool,
-    /// The deflated frames of the publication that was encoded last, plain and in its envelope; empty: none was made.
-    deflated: [Vec<u8>; 2],
-    is_enveloped: bool,
-}
-
-impl Encoder {
-    /// One that compresses with this, or never.
-    pub fn new(deflater: Deflater, deflate: bool) -> Encoder {
-        let enveloper = Enveloper::default();
-        Encoder { deflater, enveloper, deflate, deflated: Default::default(), is_enveloped: false }
-    }
-
-    /// Makes a publication's forms that are wanted; how long they are. [`encoded`](Self::encoded) shows them.
-    pub fn encode(
-        &mut self,
-        publication: &Publication,
-        origin: Origin<'_>,
-        wanted: impl Fn(Form) -> bool,
-    ) -> Lens {
-        for frame in &mut self.deflated {
-            frame.clear();
-            frame.shrink_to(BUFFER_AT_REST);
-        }
-        let deflates = |form: Form| self.deflate && publication.options().compress && wanted(form);
-        if deflates(Form::Deflated)
-            && let Some(frame) = self.deflater.frame(publication.opcode(), publication.payload())
-        {
-            self.deflated[0].extend_from_slice(frame);
-        }
-        self.is_enveloped = wanted(Form::Envelope) || wanted(Form::EnvelopeDeflated);
-        if self.is_enveloped {
-            self.enveloper.make(origin, publication.opcode(), publication.payload());
-            if deflates(Form::EnvelopeDeflated)
-                && let Some(frame) = self.deflater.frame(Opcode::Text, self.enveloper.object())
-            {
-                self.deflated[1].extend_from_slice(frame);
-            }
-        }
-        self.encoded(publication).lens()
-    }
-
-    /// The publication that was encoded last, in its forms.
-    pub fn encoded<'a>(&'a self, publication: &'a Publication) -> Encoded<'a> {
-        let [deflated, envelope_deflated] =
-            self.deflated.each_ref().map(|frame| Some(&frame[..]).filter(|frame| !frame.is_empty()));
-        let envelope = self.is_enveloped.then(|| self.enveloper.frame());
-        Encoded { plain: publication.plain_frame(), others: [deflated, envelope, envelope_deflated] }
-    }
-}
-
-/// A publication in its forms.
-#[derive(Clone, Copy, Debug)]
-pub struct Encoded<'a> {
-    plain: &'a [u8],
-    others: [Option<&'a [u8]>; Form::LAZY.len()],
-}
-
-impl<'a> Encoded<'a> {
-    /// A publication of which there is the plain frame alone.
-    pub fn plain(frame: &'a [u8]) -> Encoded<'a> {
-        Encoded { plain: frame, others: [None; Form::LAZY.len()] }
-    }
-
-    /// The same, with a frame in another form.
-    #[cfg(test)]
-    pub(super) fn with(mut self, form: Form, frame: Option<&'a [u8]>) -> Encoded<'a> {
-        self.others[form.index() - 1] = frame;
-        self
-    }
-
-    /// The bytes for subscribers who take this form: those of the form that stands in for it where there are no others.
-    pub fn bytes(&self, form: Form) -> &'a [u8] {
-        match form.stand_in() {
-            Some(other) => self.apart(form).unwrap_or_else(|| self.bytes(other)),
-            None => self.plain,
-        }
-    }
-
-    /// The bytes of this form, if they are others than those of the form that stands in for it.
-    pub fn apart(&self, form: Form) -> Option<&'a [u8]> {
-        let own = (*self.others.get(form.index().checked_sub(1)?)?)?;
-        let is_worth_it = !form.is_deflated() || own.len() < self.bytes(form.stand_in()?).len();
-        is_worth_it.then_some(own)
-    }
-
-    /// Bytes of the frames that have been compressed, and of the shorter ones that were made of them.
-    pub fn deflated_bytes(&self) -> (usize, usize) {
-        let deflated = Form::ALL.into_iter().filter(|form| form.is_deflated());
-        deflated.fold((0, 0), |(from, to), form| match (self.apart(form), form.stand_in()) {
-            (Some(frame), Some(other)) => (from + self.bytes(other).len(), to + frame.len()),
-            _ => (from, to),
-        })
-    }
-
-    /// How long it is in each form.
-    pub fn lens(&self) -> Lens {
-        Lens(Form::ALL.map(|form| self.bytes(form).len()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::push::{Message, PushOptions};
-
-    const ORIGIN: Origin<'_> = Origin { channel: "c", epoch: 7, offset: 3, frame_bytes_max: 1 << 20 };
-
-    fn publication(text: &str, options: PushOptions) -> Publication {
-        Publication::new(Message::Text(text), options).unwrap()
-    }
 
     #[test]
     fn forms_have_their_numbers() {
         for (n, form) in Form::ALL.into_iter().enumerate() {
             assert_eq!(form.index(), n);
-            assert!(form.deflated().is_deflated());
-            assert!(form.stand_in().is_none_or(|other| other.index() < n && other.deflated().is_deflated()));
+            assert!(form.deflated().is_deflated() != form.is_streamed());
+            assert!(form.stand_in().is_none_or(|other| other.index() < n && !other.is_streamed()));
+            assert_eq!(form.of_many().is_of_many(), form.is_streamed() && form != Form::Ndjson);
+            assert_eq!(form.of_many().has_envelope(), form.has_envelope());
         }
         assert_eq!(Form::LAZY[..], Form::ALL[1..]);
-    }
-
-    #[test]
-    fn another_form_stands_in_for_what_is_not_shorter() {
-        let long = Encoded::plain(b"\x81\x01a").with(Form::Deflated, Some(b"\xc1\x05abcde"));
-        assert_eq!((long.bytes(Form::Deflated), long.apart(Form::Deflated)), (&b"\x81\x01a"[..], None));
-        let short = Encoded::plain(b"\x81\x05aaaaa").with(Form::Deflated, Some(b"\xc1\x01x"));
-        assert_eq!((short.bytes(Form::Deflated), short.apart(Form::Plain)), (&b"\xc1\x01x"[..], None));
-        assert_eq!(short.bytes(Form::Plain), b"\x81\x05aaaaa");
-        let envelope = short.with(Form::Envelope, Some(b"\x81\x08 aaaaa 7"));
-        assert_eq!(envelope.bytes(Form::EnvelopeDeflated), b"\x81\x08 aaaaa 7");
-        let both = envelope.with(Form::EnvelopeDeflated, Some(b"\xc1\x06abcdef"));
-        assert_eq!(both.bytes(Form::EnvelopeDeflated), b"\xc1\x06abcdef", "longer than another one's");
-        assert_eq!(both.lens(), Lens([7, 3, 10, 8]));
-        assert_eq!((both.deflated_bytes(), long.deflated_bytes()), ((17, 11), (0, 0)));
-    }
-
-    #[test]
-    fn an_envelope_is_made_for_those_who_take_it_deflated_too() {
-        let mut encoder = Encoder::new(Deflater::default(), false);
-        let publication = publication("hello", PushOptions::default());
-        let envelope = br#"{"channel":"c","epoch":"7","offset":3,"data":"hello"}"#;
-        for wanted in [Form::Envelope, Form::EnvelopeDeflated] {
-            let lens = encoder.encode(&publication, ORIGIN, |form| form == wanted);
-            let encoded = encoder.encoded(&publication);
-            assert_eq!(encoded.bytes(wanted)[2..], envelope[..]);
-            assert_eq!((lens.of(Form::Plain), lens.of(wanted)), (7, 2 + envelope.len()));
-        }
-        encoder.encode(&publication, ORIGIN, |_| false);
-        assert_eq!(encoder.encoded(&publication).apart(Form::Envelope), None);
-    }
-
-    #[cfg(feature = "deflate")]
-    #[test]
-    fn only_what_is_wanted_and_allowed_is_made() {
-        let text = "a".repeat(500);
-        let made = |encoder: &mut Encoder, options, wanted: Option<Form>| {
-            let publication = publication(&text, options);
-            encoder.encode(&publication, ORIGIN, |form| Some(form) == wanted);
-            let encoded = encoder.encoded(&publication);
-            Form::LAZY.map(|form| encoded.apart(form).is_some())
-        };
-        let mut encoder = Encoder::new(Deflater::new(3, 1), true);
-        let default = PushOptions::default();
-        assert_eq!(made(&mut encoder, default, Some(Form::Deflated)), [true, false, false]);
-        assert_eq!(made(&mut encoder, default, Some(Form::EnvelopeDeflated)), [false, true, true]);
-        assert_eq!(made(&mut encoder, default, Some(Form::Envelope)), [false, true, false]);
-        assert_eq!(made(&mut encoder, default, None), [false; 3]);
-        for form in Form::LAZY {
-            let kept = made(&mut encoder, default.compress(false), Some(form));
-            assert!(!kept[0] && !kept[2], "{form:?}");
-            let never = made(&mut Encoder::new(Deflater::new(3, 1), false), default, Some(form));
-            assert!(!never[0] && !never[2], "{form:?}");
-        }
+        assert_eq!(Form::STREAMED[..], Form::ALL[Form::Sse.index()..]);
+        assert!(Form::STREAMED.iter().all(|form| form.is_streamed()));
     }
 }

@@ -402,6 +402,7 @@ impl Ledger {
     }
 }
 
-/// Places of a publication: in each form, and in both that tell of gaps three times for those that have gone of late.
-const PLACES: usize = crate::limits::LOG_FORMS + 2 * 3;
+/// Places of a publication: in each form, and in those that tell of gaps, which are all but the plain one and that
+/// deflated, three times for those that have gone of late.
+const PLACES: usize = crate::limits::LOG_FORMS + 3 * (crate::limits::LOG_FORMS - 2);
 const _: () = assert!(size_of::<Line>() + PLACES * size_of::<u64>() <= crate::limits::LOG_INDEX_BYTES);

@@ -4,8 +4,8 @@
 //! [`Log`], a bounded ring. A subscriber owns no queue, only a [`Cursor`] into the ring; what it still
 //! has to get is the bytes from there to the head. The [`Ledger`] counts, for each publication, how many
 //! have it, lag, were skipped or left, at two additions for a write whatever it carried. A subscriber may
-//! take publications in another [`Form`], deflated or in an envelope; while somebody does the channel has a [`Ring`]
-//! of that form as well, under the same offsets, and each publication is encoded for it once.
+//! take publications in another [`Form`], deflated, in an envelope, or as plain HTTP has them; while somebody does the
+//! channel has a [`Ring`] of that form as well, under the same offsets, and each publication is encoded for it once.
 //!
 //! May import: protocol, config, limits, error. It knows no socket and no clock.
 
@@ -13,6 +13,7 @@ pub mod anew;
 pub mod budget;
 pub mod channel;
 pub mod channels;
+pub mod encoder;
 pub mod entry;
 mod evicted;
 pub mod form;
@@ -24,9 +25,11 @@ pub mod midway;
 pub mod notices;
 mod older;
 pub mod options;
+pub mod other_rings;
 pub mod past;
 pub mod place;
 pub mod position;
+pub mod positions;
 pub mod presence;
 pub mod publication;
 pub mod push_error;
@@ -34,22 +37,26 @@ pub mod ring;
 pub mod rules;
 pub mod since;
 pub mod state;
+pub mod stream;
 pub mod terms;
 
 pub use budget::Room;
 pub use channel::{Channel, Member, Membership, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, FIRST_OFFSET, LogLimits};
+pub use encoder::{Encoded, Encoder};
 pub use entry::{Entry, Gap, Recovery};
-pub use form::{Encoded, Encoder, Form, Lens};
+pub use form::{Form, Lens};
 pub use ledger::{Delivery, Ledger, Passage, RECEIPTS_KEPT};
 pub use log::{Cursor, Log};
 pub use memberships::Memberships;
 pub use message::{Kind, Message};
 pub use midway::Midway;
 pub use options::PushOptions;
+pub use other_rings::OtherRings;
 pub use past::{History, HistoryAsked, HistoryOrder, Past};
 pub use place::Place;
 pub use position::{NoPosition, Position};
+pub use positions::Positions;
 pub use publication::Publication;
 pub use push_error::PushError;
 pub use ring::Ring;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::channel::Channel;
 use super::channels::{ChannelId, Channels, FIRST_OFFSET};
-use super::form::{Encoded, Lens};
+use super::encoder::Encoded;
+use super::form::Lens;
 use super::ledger::Ledger;
 use super::log::Log;
 use super::place::Place;

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::encoder::Encoded;
 use super::entry::Gap;
 use super::evicted::Evicted;
-use super::form::{Encoded, Form};
+use super::form::Form;
 use super::log::{Cursor, Log};
 use super::midway::Midway;
 use super::older::Older;
@@ -93,7 +94,7 @@ impl Ring {
 
     /// The publications before this offset that somebody may have to be told of.
     fn to_be_noted(&self, first: u64) -> Range<u64> {
-        let is_told = self.subscribers > 0 && self.form.is_envelope();
+        let is_told = self.subscribers > 0 && self.form.is_made();
         let from = self.log.first_offset();
         from..if is_told { first.clamp(from, self.log.next_offset()) } else { from }
     }

@@ -27,7 +27,7 @@ use sha1_smol::Sha1;
 
 use super::budget::Room;
 use super::channels::{ChannelId, Channels, DEFAULT, FIRST_OFFSET};
-use super::form::Encoded;
+use super::encoder::Encoded;
 use super::message::Message;
 use super::place::Place;
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, REVOKED_USERS_MAX, USER_BYTES_MAX};

@@ -1,18 +1,20 @@
 //! Who is let in: decided on a request's head, whatever is to be spoken with the client.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::auth::{Claims, Rights};
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::query::{Others, Parameter, Query};
+use crate::endpoint::requests::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL};
 use crate::endpoint::users::is_user_name;
 use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat};
 use crate::limits::USER_BYTES_MAX;
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Since};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Positions, Since};
 
 use super::backend::Earlier;
 use super::directory::NoChannel;
@@ -29,6 +31,15 @@ pub(super) struct Asking<'a> {
     pub kind: Kind,
     /// Those that its path knows.
     pub parameters: &'static [Parameter],
+    /// Whether it may say by the id of an event where it was.
+    pub resumes: bool,
+}
+
+/// The words of a client that may ask.
+pub(super) struct Checked<'a> {
+    query: Query<'a>,
+    beginnings: Beginnings,
+    claims: Option<Claims>,
 }
 
 /// A client that is let in, with its channels open for it.
@@ -37,6 +48,8 @@ pub(super) struct Admitted {
     pub rights: Option<Rights>,
     /// From where on each is received. The default channel is among them.
     pub channels: Vec<(ChannelId, Since)>,
+    /// The format that it wants.
+    pub format: Option<String>,
 }
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
@@ -60,17 +73,9 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<Option<Admitted>, Refused> {
         let Earlier { vouched, decided } = earlier;
         let Asking { head, kind, .. } = *asking;
-        let has_host = kind == Kind::Push && self.handler.is_host();
-        let query = self.query(asking, has_host)?;
-        self.check_origin(index, asking, has_host)?;
-        self.check_room()?;
-        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let is_asked_about = kind == Kind::Push && self.asks_backend();
         let was_asked_about = vouched.is_some();
-        let claims = match vouched {
-            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => self.check_token(head, &query)?,
-        };
+        let Checked { query, mut beginnings, claims } = self.check_asking(index, asking, vouched)?;
         if is_asked_about && claims.is_none() {
             self.ask_backend(index, asking, &query)?;
             self.scratch.undecided = Undecided { awaited: Awaited::Backend, vouched: None };
@@ -101,8 +106,32 @@ impl<S: Socket> Reactor<S> {
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
+        if asking.resumes
+            && let Some(last) = last_event_id(head, &query)
+        {
+            beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+        }
         let channels = self.open_channels(index, &accept, &beginnings)?;
-        Ok(Some(Admitted { accept, rights, channels }))
+        Ok(Some(Admitted { accept, rights, channels, format: query.text("format").map(str::to_owned) }))
+    }
+
+    /// Whether a client may ask; for whom a backend has vouched already no token is looked for.
+    pub(super) fn check_asking<'a>(
+        &mut self,
+        index: usize,
+        asking: &Asking<'a>,
+        vouched: Option<Result<Claims, Refusal>>,
+    ) -> Result<Checked<'a>, Refused> {
+        let has_host = asking.kind == Kind::Push && self.handler.is_host();
+        let query = self.query(asking, has_host)?;
+        self.check_origin(index, asking, has_host)?;
+        self.check_room()?;
+        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let claims = match vouched {
+            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
+            None => self.check_token(asking.head, &query)?,
+        };
+        Ok(Checked { query, beginnings, claims })
     }
 
     /// The query's parameters. Where a host decides, all others are the host's.
@@ -200,6 +229,13 @@ impl<S: Socket> Reactor<S> {
         Ok(channels)
     }
 
+    /// A channel that was opened for a client is not needed for it after all.
+    pub(super) fn abandon_opened(&mut self, id: ChannelId) {
+        if id != DEFAULT {
+            self.abandon_channel(id);
+        }
+    }
+
     /// All of them, or none; and from where on each is received. The default channel is among them.
     fn open_channels(
         &mut self,
@@ -248,6 +284,13 @@ impl<S: Socket> Reactor<S> {
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason_of(status), text, peer);
     }
+}
+
+/// The id of the event that a client has received last. A browser sends the header only when it comes back by itself.
+fn last_event_id<'q>(head: &Head<'q>, query: &'q Query<'_>) -> Option<Cow<'q, str>> {
+    let header = head.header("last-event-id").map(String::from_utf8_lossy);
+    let parameter = || [LAST_EVENT_ID, LAST_EVENT_ID_CAMEL].into_iter().find_map(|name| query.text(name));
+    header.or_else(|| parameter().map(Cow::Borrowed))
 }
 
 /// The reason that a refusal with this status counts as.

@@ -11,6 +11,7 @@ use super::connections::Census;
 use super::directory::Directory;
 use super::outbox::Stretch;
 use super::reactor::Reactor;
+use super::rest::Rest;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
@@ -211,31 +212,24 @@ impl<S: Socket> Reactor<S> {
     fn audit_owed(&self, id: ChannelId, channel: &Channel) {
         let (mut midway, mut owed) = ([const { Vec::new() }; Form::COUNT], [0; Form::COUNT]);
         for (index, slot) in &self.connections.slots {
-            let form = slot.form.index();
-            let log = channel.log_in(slot.form);
             if slot.mid_channel() == Some(id) {
+                let log = channel.log_in(slot.form);
                 let position = log.zip(self.cursor(index, id)).and_then(|(log, cursor)| log.position(cursor));
-                midway[form].push((position.expect("in the middle of a frame that is gone"), index as u32));
+                let position = position.expect("in the middle of a frame that is gone");
+                midway[slot.form.index()].push((position, index as u32));
             }
             let Some(outbox) = slot.outbox() else { continue };
             // Of a former life of the channel nothing is counted any more.
             let epoch = channel.epoch;
-            owed[form] += u32::from(outbox.rest.as_ref().is_some_and(|rest| rest.saved.is_of(id, epoch)));
+            for form in Form::ALL {
+                let is_it = |rest: &Rest| rest.saved.is_of((id, epoch), form);
+                owed[form.index()] += u32::from(outbox.rest.as_ref().is_some_and(is_it));
+            }
             for stretch in outbox.stretches().filter(|owed| (owed.channel, owed.epoch) == (id, epoch)) {
-                owed[form] += 1;
-                let Stretch { midway: in_frame, from, to, .. } = *stretch;
-                let log = log.expect("a log that is owed");
-                assert!(from < to && to <= log.head(), "slot {index}: a stretch of nothing");
-                assert!(log.offset_at(to).1 || to < log.tail(), "slot {index}: a stretch ends in mid-frame");
-                if from >= log.tail() {
-                    assert_eq!(
-                        in_frame,
-                        !log.offset_at(from).1,
-                        "slot {index}: a stretch begins in mid-frame"
-                    );
-                }
-                if in_frame {
-                    midway[form].push((from, index as u32));
+                audit_stretch(index, stretch, channel);
+                owed[stretch.form.index()] += 1;
+                if stretch.midway {
+                    midway[stretch.form.index()].push((stretch.from, index as u32));
                 }
             }
         }
@@ -344,5 +338,16 @@ impl<S: Socket> Reactor<S> {
         let (_, boundary) = log.offset_at(position);
         let mid = slot.mid_channel() == Some(id);
         assert_eq!(mid, !boundary, "slot {index}: in mid-frame of {id:?} or not");
+    }
+}
+
+/// A stretch that a connection is owed begins and ends in its log as it says.
+fn audit_stretch(index: usize, stretch: &Stretch, channel: &Channel) {
+    let Stretch { form, midway, from, to, .. } = *stretch;
+    let log = channel.log_in(form).expect("a log that is owed");
+    assert!(from < to && to <= log.head(), "slot {index}: a stretch of nothing");
+    assert!(log.offset_at(to).1 || to < log.tail(), "slot {index}: a stretch ends in mid-frame");
+    if from >= log.tail() {
+        assert_eq!(midway, !log.offset_at(from).1, "slot {index}: a stretch begins in mid-frame");
     }
 }

@@ -75,7 +75,7 @@ impl<S: Socket> Reactor<S> {
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
-        let (bits, transport) = (slot.flags.window_bits(), slot.transport);
+        let (bits, transport, serial) = (slot.flags.window_bits(), slot.transport, slot.serial);
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
         let (kind, deflates) = (slot.kind, bits > 0);
@@ -89,7 +89,7 @@ impl<S: Socket> Reactor<S> {
                 slot.extra_mut().outbox.get_or_insert_default().close = true;
             });
         } else {
-            self.push_out(index, &transport.close(code, reason))?;
+            self.push_out(index, &transport.close(code, reason, serial))?;
         }
         self.await_close_written(index)
     }

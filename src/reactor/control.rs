@@ -67,7 +67,7 @@ impl<S: Socket> Reactor<S> {
         }
         ConnectionInfo {
             id: slot.id(index).to_string(),
-            endpoint: slot.kind.name(),
+            endpoint: slot.transport.endpoint().unwrap_or(slot.kind.name()),
             state: if slot.phase == Phase::Open { "open" } else { "closing" },
             peer: slot.socket.peer().map(|peer| peer.to_string()),
             user: slot.user().map(str::to_owned),

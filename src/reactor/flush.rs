@@ -1,16 +1,20 @@
 //! The flush: one pass over a channel's subscribers for everything that was published since the last, cut into
 //! slices so that accepting, reading and heartbeats go on meanwhile.
 
+mod stretches;
+
 use std::ops::Range;
 
 use crate::metrics::{CloseReason, Metrics};
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, Passage, Ring};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Ledger, Log, Passage};
 
+use super::apart::{APART, PLAIN, SEVERAL, asked_of};
 use super::connections::{Census, Connections};
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::wire::{Sent, Wire, send};
+use super::wire::{Sent, Wire};
+use stretches::{Stretch, Stretches};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,76 +120,6 @@ fn advance(
     }
 }
 
-/// The bytes of a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
-/// place and take everything, so it is looked up once for all of them, and they are counted together.
-#[derive(Clone, Copy)]
-struct Stretch<'l> {
-    log: &'l Log,
-    head: Cursor,
-    from: Cursor,
-    first: &'l [u8],
-    second: &'l [u8],
-    /// Those who took all of it and are not counted yet.
-    takers: u32,
-}
-
-impl<'l> Stretch<'l> {
-    fn before_head(log: &'l Log) -> Stretch<'l> {
-        let head = Cursor::at(log.head());
-        Stretch { log, head, from: head, first: &[], second: &[], takers: 0 }
-    }
-
-    /// Writes what a subscriber still has to get to its socket. It is not at the head.
-    #[inline(always)] // This is what a broadcast does a million times.
-    fn offer<S: Socket>(&mut self, socket: &mut S, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
-        if *cursor != self.from && !self.move_to(*cursor, counts) {
-            return Offered::Fallen;
-        }
-        match send(socket, counts.metrics, self.first, self.second) {
-            Sent::Bytes(n) if n == self.len() => {
-                *cursor = self.head;
-                self.takers += 1;
-                Offered::Done
-            }
-            sent => self.partly(sent, counts, cursor),
-        }
-    }
-
-    /// False: the cursor has fallen off the log.
-    #[cold]
-    fn move_to(&mut self, from: Cursor, counts: &mut Counts<'_>) -> bool {
-        let Some(position) = self.log.position(from) else { return false };
-        self.count(counts);
-        (self.first, self.second) = self.log.slices(position);
-        self.from = from;
-        true
-    }
-
-    #[cold]
-    fn partly(&self, sent: Sent, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
-        advance(sent, self.log, self.start()..self.log.head(), counts, cursor)
-    }
-
-    fn len(&self) -> usize {
-        self.first.len() + self.second.len()
-    }
-
-    /// Logical position of its first byte.
-    fn start(&self) -> u64 {
-        self.log.head() - self.len() as u64
-    }
-
-    /// Counts those who took all of it.
-    fn count(&mut self, counts: &mut Counts<'_>) {
-        let takers = std::mem::take(&mut self.takers);
-        let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
-        counts.ledger.pass_all(Passage::Written, from, to, takers);
-        if counts.ledger.counts() {
-            counts.metrics.deliveries += u64::from(takers) * (to - from);
-        }
-    }
-}
-
 /// Offers a subscriber what it still has to get; one whose socket is full is only looked at. Always inlined, and all
 /// but the plain case kept out of it.
 #[inline(always)]
@@ -274,38 +208,6 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
-/// The stretches before the head in all forms. Nearly always those who follow one another take the same one, so the one
-/// in use is held apart, where it can stay in registers.
-struct Stretches<'l> {
-    apart: [Stretch<'l>; Form::COUNT],
-    form: Form,
-}
-
-impl<'l> Stretches<'l> {
-    /// Nobody reads one that is not kept. The plain one is in use.
-    fn before_heads(plain: &'l Ring, others: &'l [Option<Box<Ring>>; Form::LAZY.len()]) -> Stretches<'l> {
-        let log = |n: usize| match n.checked_sub(1).and_then(|n| others[n].as_deref()) {
-            Some(ring) => &ring.log,
-            None => &plain.log,
-        };
-        Stretches { apart: std::array::from_fn(|n| Stretch::before_head(log(n))), form: Form::Plain }
-    }
-
-    /// Puts another one into use.
-    #[inline(always)]
-    fn change(&mut self, form: Form, in_use: &mut Stretch<'l>) {
-        self.apart[self.form.index()] = *in_use;
-        self.form = form;
-        *in_use = self.apart[form.index()];
-    }
-
-    /// Counts those who took all of theirs.
-    fn count(&mut self, in_use: Stretch<'l>, counts: &mut Counts<'_>) {
-        self.apart[self.form.index()] = in_use;
-        self.apart.iter_mut().for_each(|stretch| stretch.count(counts));
-    }
-}
-
 impl<S: Socket> Reactor<S> {
     /// Visits at most a slice of subscribers, channel after channel in turn.
     pub(super) fn flush_slice(&mut self) {
@@ -339,6 +241,7 @@ impl<S: Socket> Reactor<S> {
             let dirty = channel.resume_walk().is_some();
             self.channels.touch(id);
             self.channels.requeue(id, dirty);
+            self.serve_apart(id);
             self.settle_failures();
             if !dirty {
                 self.channels.forget_evicted(id);
@@ -370,28 +273,31 @@ impl<S: Socket> Reactor<S> {
     /// The default channel's subscribers are the slots, in their order in memory.
     fn walk_slots(&mut self, from: usize, until: usize) {
         // As long as everybody takes the plain form nobody is asked.
-        if self.channels.get(DEFAULT).has_other_forms() {
-            self.walk_slots_in::<true>(from, until);
-        } else {
-            self.walk_slots_in::<false>(from, until);
+        match asked_of(self.channels.get(DEFAULT)) {
+            PLAIN => self.walk_slots_in::<PLAIN>(from, until),
+            SEVERAL => self.walk_slots_in::<SEVERAL>(from, until),
+            _ => self.walk_slots_in::<APART>(from, until),
         }
     }
 
     // Within the turn, which is large, it would have fewer registers.
     #[inline(never)]
-    fn walk_slots_in<const SEVERAL_FORMS: bool>(&mut self, from: usize, until: usize) {
+    fn walk_slots_in<const ASKED: u8>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let mut stretch = Stretch::before_head(&plain.log);
-        let mut stretches = Stretches::before_heads(plain, others);
+        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: DEFAULT };
         for index in from..until {
             let Some(slot) = slots.get_mut(index) else { continue };
-            if SEVERAL_FORMS && slot.form != stretches.form {
+            if ASKED > PLAIN && slot.form != stretch.form {
                 stretches.change(slot.form, &mut stretch);
             }
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
+                continue;
+            }
+            if ASKED == APART && slot.is_served_apart() {
+                self.walk.apart.push(index as u32);
                 continue;
             }
             let mut cursor = slot.cursor;
@@ -404,19 +310,29 @@ impl<S: Socket> Reactor<S> {
 
     /// A named channel's subscribers are listed in the channel.
     fn walk_members(&mut self, id: ChannelId, from: usize, until: usize) {
+        match asked_of(self.channels.get(id)) {
+            APART => self.walk_members_in::<APART>(id, from, until),
+            _ => self.walk_members_in::<SEVERAL>(id, from, until),
+        }
+    }
+
+    fn walk_members_in<const ASKED: u8>(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
-        let mut stretch = Stretch::before_head(&plain.log);
-        let mut stretches = Stretches::before_heads(plain, others);
+        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: id };
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = slots.get_mut(index) else { continue };
-            if slot.form != stretches.form {
+            if slot.form != stretch.form {
                 stretches.change(slot.form, &mut stretch);
             }
             if member.cursor == stretch.head {
+                continue;
+            }
+            if ASKED == APART && slot.is_served_apart() {
+                self.walk.apart.push(index as u32);
                 continue;
             }
             let offered = visit(slot, &mut stretch, &mut counts, &mut member.cursor, &mut self.wire);

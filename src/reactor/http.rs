@@ -17,6 +17,7 @@ use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Phase, Request, Slot};
 use super::socket::Socket;
+use super::streams::StreamAsked;
 use super::upgrade::Upgraded;
 use super::work::{BYTES, HEAD, HEAD_BYTE};
 
@@ -232,7 +233,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
     fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> Result<bool, Gone> {
-        Ok(matches!(asked, Asked::Public(Route::Socket(Kind::Push)))
+        Ok(matches!(asked, Asked::Public(Route::Socket(Kind::Push) | Route::Stream(_)))
             && !self.has_carried_out(self.shared.own.last())
             && !self.may_call_back(index)?)
     }
@@ -357,6 +358,9 @@ impl<S: Socket> Reactor<S> {
                 Upgraded::Pending => used.map_or(Progress::Over, Progress::Undecided),
                 Upgraded::Refused(refusal) => self.respond_refused(index, head, &refusal, used),
             },
+            Route::Stream(named) => {
+                self.answer_stream(index, StreamAsked { head, used, named }, Earlier::default())?
+            }
         })
     }
 
@@ -388,7 +392,7 @@ impl<S: Socket> Reactor<S> {
         self.recount_backlog(index, before);
     }
 
-    fn respond(
+    pub(super) fn respond(
         &mut self,
         index: usize,
         head: &Head<'_>,

@@ -12,6 +12,7 @@
 
 pub mod addresses;
 mod admission;
+mod apart;
 mod assembling;
 mod attendance;
 #[doc(hidden)]
@@ -61,9 +62,11 @@ pub mod shares;
 pub mod slot;
 pub(crate) mod snapshot;
 pub mod socket;
+mod sse;
 pub mod stamp;
 mod state_file;
 mod strangers;
+mod streams;
 mod subscriptions;
 mod sweep;
 pub mod sys;

@@ -47,7 +47,7 @@ impl<S: Socket> Reactor<S> {
         kind: Kind,
         admitted: &mut Admitted,
     ) -> Vec<(ChannelId, Entry)> {
-        let Admitted { accept, rights, channels } = admitted;
+        let Admitted { accept, rights, channels, .. } = admitted;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Open;
         slot.kind = kind;

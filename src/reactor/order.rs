@@ -126,7 +126,7 @@ impl<S: Socket> Reactor<S> {
         if let Some(ring) = channel.ring_mut(form) {
             ring.owed += 1;
         }
-        let stretch = Stretch { channel: id, midway, epoch: channel.epoch, from, to };
+        let stretch = Stretch { channel: id, form, midway, epoch: channel.epoch, from, to };
         self.hold(index, |slot| {
             slot.flags.set(Flags::OUTBOX, true);
             let outbox = slot.extra_mut().outbox.get_or_insert_default();

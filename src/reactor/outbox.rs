@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::push::ChannelId;
+use crate::push::{ChannelId, Form};
 
 use super::rest::Rest;
 
@@ -39,11 +39,13 @@ pub enum Item {
     Stretch(Stretch),
 }
 
-/// A stretch of a channel's log, in the form that the connection takes.
+/// A stretch of a channel's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
     /// The channel.
     pub channel: ChannelId,
+    /// In which form.
+    pub form: Form,
     /// Whether it begins in the middle of a frame. Only what comes first can.
     pub midway: bool,
     /// Which life of the channel.
@@ -206,7 +208,7 @@ mod tests {
     use super::*;
 
     fn stretch(from: u64, to: u64, midway: bool) -> Stretch {
-        Stretch { channel: ChannelId(3), midway, epoch: 9, from, to }
+        Stretch { channel: ChannelId(3), form: Form::Plain, midway, epoch: 9, from, to }
     }
 
     fn recount(outbox: &Outbox) -> (usize, usize) {

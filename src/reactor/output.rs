@@ -71,7 +71,7 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    fn wait_in_outbox(&mut self, index: usize, bytes: &[u8]) {
+    pub(super) fn wait_in_outbox(&mut self, index: usize, bytes: &[u8]) {
         let slot = &mut self.connections.slots[index];
         set_blocked(&mut self.connections.census, &mut slot.flags, true);
         slot.flags.set(Flags::OUTBOX, true);

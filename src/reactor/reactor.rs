@@ -134,6 +134,8 @@ pub(super) struct Scratch {
     pub replies: Vec<u8>,
     /// A message of `wspush.v1` that is on its way into them.
     pub said: Vec<u8>,
+    /// The positions that a stream of several channels is told behind publications.
+    pub positions: Vec<u8>,
     /// For whom the handshake at hand has to wait.
     pub undecided: Undecided,
     /// The steps that a callback has asked for.
@@ -165,6 +167,8 @@ pub(super) struct InboxState {
 pub(super) struct WalkState {
     /// Connections that need more than the walk can do.
     pub failures: Vec<super::flush::WalkFailure>,
+    /// Those that are served apart, behind the slice that has come by them.
+    pub apart: Vec<u32>,
     pub saving: Saving,
 }
 

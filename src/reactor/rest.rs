@@ -26,15 +26,16 @@ pub(super) const SAVED_BYTES: usize = 256;
 #[derive(Debug)]
 pub struct Saved {
     channel: ChannelId,
+    form: Form,
     epoch: u64,
     offset: u64,
     bytes: Box<[u8]>,
 }
 
 impl Saved {
-    /// Whether it is a publication of this channel, in this life of it.
-    pub fn is_of(&self, id: ChannelId, epoch: u64) -> bool {
-        (self.channel, self.epoch) == (id, epoch)
+    /// Whether it is a publication of this channel, in this life of it and in this form.
+    pub fn is_of(&self, channel: (ChannelId, u64), form: Form) -> bool {
+        ((self.channel, self.epoch), self.form) == (channel, form)
     }
 
     /// The bytes from one connection's place on.
@@ -188,7 +189,7 @@ impl<S: Socket> Reactor<S> {
         let (first, second) = log.slices_between(start, end);
         let bytes = [first, second].concat().into_boxed_slice();
         let (epoch, offset) = (channel.epoch, log.offset_at(start).0);
-        let saved = Arc::new(Saved { channel: id, epoch, offset, bytes });
+        let saved = Arc::new(Saved { channel: id, form, epoch, offset, bytes });
         self.wire.backlog_bytes += saved.held_bytes();
         self.walk.saving.last = Some((form, start, end, Arc::downgrade(&saved)));
         Some(Rest { saved, at: 0 })
@@ -222,9 +223,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// A connection has had the rest of a frame, or never will.
-    pub(super) fn end_rest(&mut self, index: usize, rest: Rest, passage: Passage) {
-        let form = self.connections.slots[index].form;
-        let Saved { channel: id, epoch, offset, .. } = *rest.saved;
+    pub(super) fn end_rest(&mut self, rest: Rest, passage: Passage) {
+        let Saved { channel: id, form, epoch, offset, .. } = *rest.saved;
         let now_us = self.now.mono_us;
         if let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) {
             if let Some(ring) = channel.ring_mut(form) {
@@ -241,8 +241,7 @@ impl<S: Socket> Reactor<S> {
 
     /// A connection has had a stretch of a log, or never will have what is left of it.
     pub(super) fn end_stretch(&mut self, index: usize, stretch: Stretch, passage: Passage) {
-        let form = self.connections.slots[index].form;
-        let Stretch { channel: id, midway, epoch, from, .. } = stretch;
+        let Stretch { channel: id, form, midway, epoch, from, .. } = stretch;
         let Some(channel) = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch) else {
             return;
         };
@@ -252,13 +251,13 @@ impl<S: Socket> Reactor<S> {
                 ring.midway.leave(from, index as u32);
             }
         }
-        self.pass_stretch(stretch, form, passage);
+        self.pass_stretch(stretch, passage);
         self.vacate(id);
     }
 
     /// Counts what became of the publications in a stretch.
-    pub(super) fn pass_stretch(&mut self, stretch: Stretch, form: Form, passage: Passage) {
-        let Stretch { channel: id, from, to, .. } = stretch;
+    pub(super) fn pass_stretch(&mut self, stretch: Stretch, passage: Passage) {
+        let Stretch { channel: id, form, from, to, .. } = stretch;
         let channel = self.channels.get_mut(id);
         let Some(log) = channel.log_in(form) else { return };
         // The ledger knows that what the log has given up is lost.
@@ -276,7 +275,7 @@ impl<S: Socket> Reactor<S> {
         });
         let Some(mut outbox) = outbox else { return false };
         if let Some(rest) = outbox.rest.take() {
-            self.end_rest(index, rest, Passage::Gone);
+            self.end_rest(rest, Passage::Gone);
         }
         for stretch in outbox.stretches() {
             self.end_stretch(index, *stretch, Passage::Gone);

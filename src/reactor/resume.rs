@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{LogLevel, SlowConsumer};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
-use crate::push::{Channel, ChannelId, DEFAULT, Form, Keep, Passage, Ring};
+use crate::push::{Channel, ChannelId, DEFAULT, Keep, Passage, Ring};
 
 use super::connections::Gone;
 use super::flush::{Counts, Extent, Offered, offer, set_blocked, set_full};
@@ -56,6 +56,7 @@ impl<S: Socket> Reactor<S> {
     /// Writes everything that this connection is behind with, until its socket is full.
     fn resume(&mut self, index: usize) {
         let flags = self.connections.slots[index].flags;
+        let is_told = flags.any(Flags::OUTBOX) && self.connections.slots[index].form.is_of_many();
         if flags.any(Flags::TLS) && !self.write_unsent(index)
             || flags.any(Flags::KERNEL_TLS) && self.renew_ours(index) != Ok(true)
         {
@@ -79,6 +80,9 @@ impl<S: Socket> Reactor<S> {
             }
             at += 1;
         }
+        if is_told && !self.tell_positions(index) {
+            return;
+        }
         let slot = &mut self.connections.slots[index];
         slot.tidy();
         if slot.phase == Phase::Closing && self.close_is_written(index) == Err(Gone) {
@@ -99,41 +103,31 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
     pub(super) fn catch_up(&mut self, index: usize, id: ChannelId) -> bool {
-        let is_midway = self.connections.slots[index].mid_channel() == Some(id);
-        if is_midway {
+        match self.connections.slots[index].form.is_of_many() {
+            true => self.catch_up_and_tell(index, id),
+            false => self.catch_up_before(index, id, &[]),
+        }
+    }
+
+    /// The same, with these bytes behind the log's head if it is reached.
+    pub(super) fn catch_up_before(&mut self, index: usize, id: ChannelId, behind: &[u8]) -> bool {
+        if self.connections.slots[index].mid_channel() == Some(id) {
             self.leave_midway(index);
         }
-        let slot = &mut self.connections.slots[index];
-        let channel = self.channels.get_mut(id);
-        // Behind the frame under way comes something else, or the newest publication.
-        let ends_with_frame =
-            slot.flags.any(Flags::OUTBOX) || is_midway && channel.rules.keep == Keep::Latest;
-        let extent = if ends_with_frame { Extent::Frame } else { Extent::Head };
-        let (ring, ledger, members) = channel.parts(slot.form);
-        let mut default_cursor = slot.cursor;
-        let cursor = if id == DEFAULT {
-            &mut default_cursor
-        } else {
-            let place = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
-            let Some(place) = place else { return true };
-            &mut members[place as usize].cursor
-        };
-        let wire = &mut self.wire;
-        let offered = offer(
-            |metrics, first, second| wire.write(slot, metrics, first, second),
-            &ring.log,
-            &mut Counts { ledger, metrics: &mut self.metrics },
-            cursor,
-            extent,
-        );
-        slot.cursor = default_cursor;
+        let Some((offered, told)) = self.offer_log(index, id, behind) else { return true };
         if offered != Offered::Nothing {
             self.channels.touch(id);
         }
+        let slot = &mut self.connections.slots[index];
+        let rest = &behind[told..];
         match offered {
-            Offered::Nothing | Offered::Done => {
+            Offered::Nothing => {
                 self.clear_midway(index);
                 true
+            }
+            Offered::Done => {
+                self.clear_midway(index);
+                rest.is_empty() || self.say_rest(index, rest, told)
             }
             Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
                 set_full(&mut self.connections.census, slot, id, mid_frame);
@@ -142,6 +136,12 @@ impl<S: Socket> Reactor<S> {
                 }
                 self.enter_midway(index);
                 self.count_backlog(index);
+                // All of it may be sealed.
+                let at_head = !rest.is_empty()
+                    && self.cursor(index, id).is_some_and(|at| !self.is_behind(index, id, at));
+                if at_head {
+                    self.say_rest(index, rest, told);
+                }
                 false
             }
             // It may have been told what it misses, and that may have filled the socket.
@@ -157,6 +157,44 @@ impl<S: Socket> Reactor<S> {
                 false
             }
         }
+    }
+
+    /// Writes a channel's log to one subscriber with one call, and as many of the bytes that come behind it as its
+    /// socket takes. None: it doesn't receive the channel.
+    fn offer_log(&mut self, index: usize, id: ChannelId, behind: &[u8]) -> Option<(Offered, usize)> {
+        let slot = &mut self.connections.slots[index];
+        let channel = self.channels.get_mut(id);
+        let is_midway = slot.mid_channel() == Some(id);
+        // Behind the frame under way comes something else, or the newest publication.
+        let ends_with_frame =
+            slot.flags.any(Flags::OUTBOX) || is_midway && channel.rules.keep == Keep::Latest;
+        let extent = if ends_with_frame { Extent::Frame } else { Extent::Head };
+        let (mut told, behind) = if ends_with_frame { (behind.len(), &[][..]) } else { (0, behind) };
+        let (ring, ledger, members) = channel.parts(slot.form);
+        let mut default_cursor = slot.cursor;
+        let cursor = if id == DEFAULT {
+            &mut default_cursor
+        } else {
+            let place = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id))?;
+            &mut members[place as usize].cursor
+        };
+        let wire = &mut self.wire;
+        let offered = offer(
+            |metrics, first, second| {
+                // Three pieces would be two calls: where the log's ring ends the third comes later.
+                let last = if second.is_empty() { behind } else { second };
+                let sent = wire.write(slot, metrics, first, last);
+                let (sent, over) = sent.split_at(first.len() + second.len());
+                told += over;
+                sent
+            },
+            &ring.log,
+            &mut Counts { ledger, metrics: &mut self.metrics },
+            cursor,
+            extent,
+        );
+        slot.cursor = default_cursor;
+        Some((offered, told))
     }
 
     /// Writes what waits, in its order. False: stop here, the socket is full or the connection gone.
@@ -207,7 +245,7 @@ impl<S: Socket> Reactor<S> {
         });
         if let Some(rest) = whole {
             self.metrics.deliveries += 1;
-            self.end_rest(index, rest, Passage::Written);
+            self.end_rest(rest, Passage::Written);
         }
         self.after_write(index, &sent, done)
     }
@@ -227,8 +265,7 @@ impl<S: Socket> Reactor<S> {
     /// Publications that come before something else.
     fn write_stretch(&mut self, index: usize, stretch: Stretch) -> bool {
         let slot = &mut self.connections.slots[index];
-        let form = slot.form;
-        let Stretch { channel: id, midway, epoch, from, to } = stretch;
+        let Stretch { channel: id, form, midway, epoch, from, to } = stretch;
         let channel = self.channels.try_get_mut(id).filter(|channel| channel.epoch == epoch);
         let Some(channel) = channel else { return self.lost_stretch(index, stretch) };
         let (Ring { log, midway: in_frame, owed, .. }, ledger, _) = channel.parts(form);
@@ -283,8 +320,7 @@ impl<S: Socket> Reactor<S> {
             self.note_slow(index, stretch.channel, "skip");
         }
         self.metrics.slow_skipped += 1;
-        let form = self.connections.slots[index].form;
-        if let Some(newest) = self.skip_within(stretch, form) {
+        if let Some(newest) = self.skip_within(stretch) {
             self.in_outbox(index, |outbox| {
                 if let Some(stretch) = outbox.first_stretch() {
                     stretch.from = newest;
@@ -298,7 +334,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Where a stretch goes on with the newest publication of its channel, if that one is in it.
-    fn skip_within(&mut self, stretch: Stretch, form: Form) -> Option<u64> {
+    fn skip_within(&mut self, stretch: Stretch) -> Option<u64> {
+        let form = stretch.form;
         let channel = self.channels.try_get_mut(stretch.channel)?;
         let log = channel.log_in(form).filter(|_| channel.epoch == stretch.epoch)?;
         let newest = log.newest_start();
@@ -328,7 +365,7 @@ impl<S: Socket> Reactor<S> {
     fn write_close(&mut self, index: usize) -> bool {
         let slot = &mut self.connections.slots[index];
         let Some(ending) = slot.extra.as_ref().and_then(|extra| extra.ending.as_ref()) else { return true };
-        let frame = slot.transport.close(ending.code, &ending.reason);
+        let frame = slot.transport.close(ending.code, &ending.reason, slot.serial);
         let sent = self.wire.write(slot, &mut self.metrics, &frame, &[]);
         let (n, done) = (sent.taken(), sent.taken() == frame.len());
         self.in_outbox(index, |outbox| {
@@ -368,15 +405,14 @@ impl<S: Socket> Reactor<S> {
     /// Of a stretch that begins in mid-frame only the frame is left.
     fn end_behind_frame(&mut self, index: usize) {
         let slot = &mut self.connections.slots[index];
-        let form = slot.form;
         let outbox = slot.extra.as_mut().and_then(|extra| extra.outbox.as_mut());
         let stretch = outbox.and_then(|outbox| outbox.first_stretch()).filter(|stretch| stretch.midway);
         let Some(stretch) = stretch else { return };
         let channel = self.channels.try_get(stretch.channel).filter(|channel| channel.epoch == stretch.epoch);
-        let Some(log) = channel.and_then(|channel| channel.log_in(form)) else { return };
+        let Some(log) = channel.and_then(|channel| channel.log_in(stretch.form)) else { return };
         let end = log.frame_end(stretch.from);
         let behind = Stretch { midway: false, from: end, ..*stretch };
         stretch.to = end;
-        self.pass_stretch(behind, form, Passage::Gone);
+        self.pass_stretch(behind, Passage::Gone);
     }
 }

@@ -254,6 +254,12 @@ impl<S> Slot<S> {
         ConnId::new(index as u32, self.serial)
     }
 
+    /// Whether the walk leaves it to be served apart: it gets more than the bytes of its form.
+    #[inline]
+    pub fn is_served_apart(&self) -> bool {
+        self.form.is_of_many()
+    }
+
     /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. Deflated forms
     /// are made for everybody, so only those take them whose window is the largest.
     pub fn speak(&mut self, transport: Transport, bits: u8) {

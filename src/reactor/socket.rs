@@ -27,6 +27,12 @@ pub trait Socket {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Lets the connection break when bytes written have not been taken for so long. The kernel gives up by itself as
+    /// well, but after a quarter of an hour.
+    fn set_untaken_ms_max(&mut self, _ms: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Puts the connection under the kernel's TLS; without keys nothing changes for it.
     fn attach_tls(&mut self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
@@ -103,6 +109,10 @@ impl Socket for Stream {
 
     fn untaken(&self) -> io::Result<u64> {
         sys::untaken(&self.0)
+    }
+
+    fn set_untaken_ms_max(&mut self, ms: u32) -> io::Result<()> {
+        self.0.set_tcp_user_timeout(Some(std::time::Duration::from_millis(ms.into())))
     }
 
     fn attach_tls(&mut self) -> io::Result<()> {

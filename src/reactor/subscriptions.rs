@@ -99,6 +99,12 @@ impl<S: Socket> Reactor<S> {
         log.is_some_and(|log| cursor != Cursor::at(log.head()))
     }
 
+    /// Whether the bytes that it should get next are no longer in the log.
+    pub(super) fn is_fallen(&self, index: usize, id: ChannelId, cursor: Cursor) -> bool {
+        let log = self.channels.get(id).log_in(self.connections.slots[index].form);
+        log.is_some_and(|log| log.position(cursor).is_none())
+    }
+
     /// How many of its channels a connection is behind in whose socket is full.
     pub(super) fn channels_behind(&self, index: usize) -> usize {
         let slot = &self.connections.slots[index];
@@ -190,7 +196,11 @@ impl<S: Socket> Reactor<S> {
         if Self::is_subscribed(&self.connections.slots[index], id) {
             return None;
         }
-        let (form, serial) = (self.connections.slots[index].form, self.connections.slots[index].serial);
+        let serial = self.connections.slots[index].serial;
+        if !self.make_way_for_more(index) {
+            return None;
+        }
+        let form = self.connections.slots[index].form;
         let unix_ms = self.now.unix_ms();
         // Without room it gets less, and knows it.
         self.make_room_among_logs(|channels| channels.room_to_enter(id, form, since, unix_ms));

@@ -9,6 +9,7 @@
 use crate::endpoint::handler::Framing;
 use crate::metrics::CloseReason;
 use crate::protocol::Deflater;
+use crate::protocol::chunk;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::v1::message::push_direct;
@@ -17,6 +18,7 @@ use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushO
 use super::connections::Gone;
 use super::reactor::Reactor;
 use super::socket::Socket;
+use super::sse;
 use super::websocket::{self, Next};
 
 /// The protocol on an open connection, until its end.
@@ -27,13 +29,26 @@ pub enum Transport {
     WebSocket,
     /// The same with the subprotocol `wspush.v1`: a message is a JSON object.
     V1,
+    /// Server-Sent Events.
+    Sse(EventFormat),
+}
+
+/// The data of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventFormat {
+    /// The payload.
+    #[default]
+    Raw,
+    /// The envelope.
+    Json,
 }
 
 impl Transport {
-    /// The end, as it is said behind everything else. It is never empty.
-    pub(super) fn close(self, code: CloseCode, reason: &str) -> Vec<u8> {
+    /// The end, as it is said behind everything else. It is never empty. `lot` differs from one connection to the next.
+    pub(super) fn close(self, code: CloseCode, reason: &str, lot: u32) -> Vec<u8> {
         match self {
             Transport::WebSocket | Transport::V1 => websocket::close_frame(code, reason),
+            Transport::Sse(_) => sse::end(code, reason, lot),
         }
     }
 
@@ -42,6 +57,7 @@ impl Transport {
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
             Transport::WebSocket | Transport::V1 => frame::boundary_at(said, at),
+            Transport::Sse(_) => chunk::boundary_at(said, at),
         }
     }
 
@@ -50,6 +66,15 @@ impl Transport {
         match self {
             // A peer that leaves sends a close frame first.
             Transport::WebSocket | Transport::V1 => CloseReason::Reset,
+            Transport::Sse(_) => CloseReason::Client,
+        }
+    }
+
+    /// Its name in `/connections`, if it is an endpoint of its own.
+    pub(super) fn endpoint(self) -> Option<&'static str> {
+        match self {
+            Transport::WebSocket | Transport::V1 => None,
+            Transport::Sse(_) => Some("sse"),
         }
     }
 
@@ -57,14 +82,14 @@ impl Transport {
     pub(super) fn tells_gaps(self) -> bool {
         match self {
             Transport::WebSocket => false,
-            Transport::V1 => true,
+            Transport::V1 | Transport::Sse(_) => true,
         }
     }
 
     /// Whether a subscriber is told who comes to its channels and goes.
     pub(super) fn takes_notices(self) -> bool {
         match self {
-            Transport::WebSocket => false,
+            Transport::WebSocket | Transport::Sse(_) => false,
             Transport::V1 => true,
         }
     }
@@ -74,15 +99,17 @@ impl Transport {
     pub(super) fn tells_entries(self) -> bool {
         match self {
             Transport::WebSocket => false,
-            Transport::V1 => true,
+            Transport::V1 | Transport::Sse(_) => true,
         }
     }
 
-    /// The form in which its publications are made, if they are not compressed.
+    /// The form in which its publications are made, if they are not compressed; for a stream, of one channel alone.
     pub(super) fn form(self) -> Form {
         match self {
             Transport::WebSocket => Form::Plain,
             Transport::V1 => Form::Envelope,
+            Transport::Sse(EventFormat::Raw) => Form::Sse,
+            Transport::Sse(EventFormat::Json) => Form::SseJson,
         }
     }
 
@@ -110,7 +137,7 @@ impl MessageFraming<'_> {
         match self.transport {
             // It has that frame already.
             Transport::WebSocket if self.window_bits == 0 || !options.compress => publication.plain_frame(),
-            Transport::WebSocket | Transport::V1 => {
+            Transport::WebSocket | Transport::V1 | Transport::Sse(_) => {
                 self.frame(publication.kind(), publication.payload(), options, made);
                 made
             }
@@ -128,6 +155,7 @@ impl Framing for MessageFraming<'_> {
                 push_direct(kind.opcode(), payload, &mut object);
                 self.deflater.encode(Opcode::Text, &object, window_bits, out);
             }
+            Transport::Sse(format) => sse::push_direct(format, kind.opcode(), payload, out),
         }
     }
 }
@@ -137,6 +165,8 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
+            // Nothing that comes behind the request is answered, as the answer to that has no end.
+            Transport::Sse(_) => self.send_replies(index),
         }
     }
 
@@ -146,6 +176,7 @@ impl<S: Socket> Reactor<S> {
             // The answer to the handshake has told it its positions.
             Transport::WebSocket => {}
             Transport::V1 => self.greet_v1(index, entries),
+            Transport::Sse(_) => self.begin_events(index, entries),
         }
     }
 
@@ -156,6 +187,7 @@ impl<S: Socket> Reactor<S> {
             Transport::V1 => {
                 self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, entry))
             }
+            Transport::Sse(_) => self.tell_joined_sse(index, channel, entry),
         }
     }
 
@@ -164,6 +196,7 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => {}
             Transport::V1 => self.tell_unsubscribed_v1(index, channel),
+            Transport::Sse(_) => _ = self.tell_positions(index),
         }
     }
 
@@ -172,6 +205,7 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => true,
             Transport::V1 => self.tell_missed(index, id, gap),
+            Transport::Sse(_) => self.tell_missed_sse(index, id, gap),
         }
     }
 
@@ -180,6 +214,8 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
             Transport::V1 => self.v1_message(index, message),
+            // A stream has no messages from its client.
+            Transport::Sse(_) => Ok(Next::Continue),
         }
     }
 
@@ -187,15 +223,19 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn heartbeat(&mut self, index: usize, silent_ms: u64) {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_heartbeat(index, silent_ms),
+            Transport::Sse(_) => self.stream_heartbeat(index, silent_ms, sse::HEARTBEAT),
         }
     }
 
     /// All that was to be said on a closing connection is written, its close last.
     pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::V1 => self.await_peer_close(index),
+            Transport::WebSocket | Transport::V1 => {
+                self.await_peer_close(index);
+                Ok(())
+            }
+            Transport::Sse(_) => self.end_answer(index),
         }
-        Ok(())
     }
 }
 
@@ -227,7 +267,7 @@ mod tests {
     #[test]
     fn something_else_can_be_said_only_between_two_frames() {
         let transport = Transport::WebSocket;
-        let mut said = transport.close(CloseCode::GOING_AWAY, "away");
+        let mut said = transport.close(CloseCode::GOING_AWAY, "away", 1);
         assert_eq!(said, b"\x88\x06\x03\xe9away");
         said.extend_from_slice(b"\x89\0");
         for (at, end) in [(0, Some(0)), (1, Some(8)), (8, Some(8)), (9, Some(10)), (10, Some(10)), (11, None)]

@@ -1,6 +1,7 @@
 //! Handshakes on which the host decides later ([`Decision::Pending`]), or a backend (`auth_webhook`). The request waits
 //! as one whose body has not come: in the same memory, and no longer than `handshake_ms`.
 
+use crate::endpoint::public::{self, Route};
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head;
@@ -12,6 +13,7 @@ use super::http::Progress;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Body, BodyFraming, Flags, Phase, Request};
 use super::socket::Socket;
+use super::streams::StreamAsked;
 use super::upgrade::Upgraded;
 use super::work::{HEAD, HEAD_BYTE};
 
@@ -72,18 +74,25 @@ impl<S: Socket> Reactor<S> {
         let Ok(Some((head, used))) = head::parse(&body.head, body.head.len(), &mut fields) else {
             return Ok(());
         };
-        let progress = match self.upgrade(index, &head, Kind::Push, *earlier)? {
-            Upgraded::Open => Progress::Upgraded(used),
-            // The backend has let it in, and now the host wants to think about it. What came behind is kept already.
-            Upgraded::Pending => {
-                self.await_with(index, &body.head);
-                return Ok(());
+        let progress = match public::route(&head, &self.config) {
+            Route::Stream(named) => {
+                let asked = StreamAsked { head: &head, used: Some(used), named };
+                self.answer_stream(index, asked, *earlier)?
             }
-            Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, Some(used)),
+            _ => match self.upgrade(index, &head, Kind::Push, *earlier)? {
+                Upgraded::Open => Progress::Upgraded(used),
+                Upgraded::Pending => Progress::Undecided(used),
+                Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, Some(used)),
+            },
         };
         self.send_replies(index)?;
         match progress {
             Progress::Over => self.finish(index),
+            // The backend has let it in, and now the host wants to think about it. What came behind is kept already.
+            Progress::Undecided(_) => {
+                self.await_with(index, &body.head);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -64,7 +64,7 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<Result<Upgraded, Gone>, Refused> {
         let Upgrade { head, origin, .. } = *upgrade;
         let parameters = kind.request().map_or(&[][..], |request| request.query);
-        let asking = Asking { head, origin, kind, parameters };
+        let asking = Asking { head, origin, kind, parameters, resumes: false };
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else {
             return Ok(Ok(Upgraded::Pending));
         };

@@ -30,6 +30,18 @@ pub(super) enum Sent {
 }
 
 impl Sent {
+    /// The same for the first `len` of the bytes that were to be written, and how many behind them count as written.
+    pub(super) fn split_at(self, len: usize) -> (Sent, usize) {
+        let over = self.taken().saturating_sub(len);
+        let sent = match self {
+            Sent::Bytes(n) => Sent::Bytes(n - over),
+            Sent::Held { taken, short } => Sent::Held { taken: taken - over, short },
+            Sent::Short => Sent::Short,
+            Sent::Broken { taken, cause } => Sent::Broken { taken: taken - over, cause },
+        };
+        (sent, over)
+    }
+
     /// How many bytes count as written.
     pub(super) fn taken(&self) -> usize {
         match *self {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "backend")]
 pub mod backend;
+pub mod events;
 pub mod fault;
 pub mod http;
 pub mod inherit;

@@ -358,6 +358,11 @@ impl TlsClient {
         Ok(self.received.len() - before)
     }
 
+    /// The bytes that have come and were not taken yet.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.received)
+    }
+
     /// The next frame; None: the stream has ended.
     pub fn next(&mut self) -> Option<Frame> {
         loop {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::{Enveloper, Opcode, frame};
+use crate::protocol::{Chunk, Enveloper, Opcode, chunk, frame};
 use crate::push::{
     ChannelId, ChannelRules, Channels, DEFAULT, Encoded, LogLimits, Message, Passage, Place, Room,
 };
@@ -73,6 +73,17 @@ fn plain(offset: u64, len: usize) -> Vec<u8> {
 fn offsets((first, second): (&[u8], &[u8])) -> Vec<u64> {
     let bytes = [first, second].concat();
     let (mut rest, mut offsets) = (&bytes[..], Vec::new());
+    while let Some((header, len)) = chunk::first(rest) {
+        let text = std::str::from_utf8(&rest[header..len]).unwrap();
+        offsets.push(match text.strip_prefix(&format!("id: {EPOCH}.")) {
+            Some(event) => event.lines().next().unwrap().parse().unwrap(),
+            None => {
+                let envelope: serde_json::Value = serde_json::from_str(text).unwrap();
+                envelope["offset"].as_u64().or(envelope["missed"]["to"].as_u64()).unwrap()
+            }
+        });
+        rest = &rest[len..];
+    }
     while !rest.is_empty() {
         let (header, len) = frame::decode_server_header(rest).unwrap();
         let (payload, behind) = rest[header..].split_at(len as usize);
@@ -85,11 +96,15 @@ fn offsets((first, second): (&[u8], &[u8])) -> Vec<u64> {
     offsets
 }
 
-/// A publication's envelope.
-fn enveloped(channel: &Channel, offset: u64, plain: &[u8]) -> Vec<u8> {
-    let mut enveloper = Enveloper::default();
-    enveloper.make(channel.origin(offset), Opcode::Binary, &plain[2..]);
-    enveloper.frame().to_vec()
+/// A publication in a form that is made of its payload.
+fn made(form: Form, channel: &Channel, offset: u64, plain: &[u8]) -> Vec<u8> {
+    let (mut enveloper, mut chunk) = (Enveloper::default(), Chunk::default());
+    let (origin, opcode, payload) = (channel.origin(offset), Opcode::Binary, &plain[2..]);
+    enveloper.make(origin, opcode, payload);
+    if !form.is_streamed() {
+        return enveloper.frame().to_vec();
+    }
+    crate::push::stream::make(form, origin, (opcode, payload), &enveloper, &mut chunk).to_vec()
 }
 
 impl Model {
@@ -129,14 +144,14 @@ impl Model {
         (1..self.next()).find(is_kept).unwrap_or(self.next())
     }
 
-    /// The oldest one that a ring of envelopes can have, which has been there from `here` on.
+    /// The oldest one that a ring of a form that is made can have, which has been there from `here` on.
     fn reached(&self, form: Form, here: u64) -> u64 {
         let log = self.channel().log();
         let live = self.channel().log_in(form).map_or(0, |log| log.head() - log.tail());
         let (mut first, mut room) = (here, log.bytes_max() as u64 - live);
-        while form.is_envelope() && first > log.first_offset() {
+        while form.is_made() && first > log.first_offset() {
             let (a, b) = log.slices_between(log.start_of(first - 1), log.start_of(first));
-            let len = enveloped(self.channel(), first - 1, &[a, b].concat()).len() as u64;
+            let len = made(form, self.channel(), first - 1, &[a, b].concat()).len() as u64;
             if len > room {
                 return first;
             }
@@ -157,10 +172,13 @@ impl Model {
     fn publish(&mut self, len: usize, deflated: bool) {
         let offset = self.next();
         let (plain, shorter) = (plain(offset, len), plain(offset, len / 3));
-        let envelope = enveloped(self.channel(), offset, &plain);
+        let [envelope, event, line] =
+            [Form::Envelope, Form::Sse, Form::Ndjson].map(|form| made(form, self.channel(), offset, &plain));
         let encoded = Encoded::plain(&plain)
             .with(Form::Deflated, deflated.then_some(&shorter[..]))
-            .with(Form::Envelope, Some(&envelope));
+            .with(Form::Envelope, Some(&envelope))
+            .with(Form::Sse, Some(&event))
+            .with(Form::Ndjson, Some(&line));
         loop {
             match self.channels.room_for(DEFAULT, encoded.lens()) {
                 Room::Ready => break,
@@ -321,8 +339,14 @@ fn any_start() -> impl Strategy<Value = Start> {
 }
 
 fn any_deed() -> impl Strategy<Value = Deed> {
-    let [plain, deflated, envelope, envelope_deflated] = Form::ALL.map(Just);
-    let form = prop_oneof![3 => plain, 3 => deflated, 2 => envelope, 1 => envelope_deflated];
+    let form = prop_oneof![
+        3 => Just(Form::Plain),
+        3 => Just(Form::Deflated),
+        2 => Just(Form::Envelope),
+        1 => Just(Form::EnvelopeDeflated),
+        1 => Just(Form::Sse),
+        1 => Just(Form::Ndjson),
+    ];
     prop_oneof![
         8 => (0usize..110, any::<bool>()).prop_map(|(len, deflated)| Deed::Publish { len, deflated }),
         1 => (1u64..30).prop_map(Deed::Wait),
@@ -341,7 +365,7 @@ proptest! {
     fn everybody_gets_what_follows_its_position_or_knows_what_is_gone(
         publications in 1usize..12,
         bytes in 200usize..1_500,
-        sum_bytes in prop_oneof![Just(1usize << 20), Just(7_000usize)],
+        sum_bytes in prop_oneof![Just(1usize << 20), Just(12_500usize)],
         ttl_ms in prop_oneof![Just(0u64), 1u64..80],
         missed in prop_oneof![Just(Missed::Report), Just(Missed::Tail), Just(Missed::Latest)],
         start in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 700)],
