@@ -130,4 +130,39 @@ export const cases = {
     const fixed = await Client.open(page, proxy.address, { token: old, ...FAST });
     await fixed.until("it gives up", () => fixed.state().then((state) => state == "closed"));
   },
+
+  async "where not even a stream comes through, it polls, and goes up again"({ start, page }) {
+    const { daemon, proxy } = await cutting(start, ["--log-publications", "3"]);
+    proxy.holds = true;
+    for (const channel of ["public.a", "public.b"]) await daemon.push(channel, "before");
+    const options = { channels: ["public.a", "public.b"], upgrade: 50, ...FAST, patience: 2000 };
+    const client = await Client.open(page, proxy.address, options);
+    await client.connected(1, "poll");
+    const expected = [];
+    const push = async (count) => {
+      for (let n = 0; n < count; n++) {
+        expected.push(`${expected.length}`);
+        await daemon.push("public.a", expected.at(-1));
+        await client.data(expected.length);
+      }
+    };
+    await push(10);
+    await daemon.push("public.b", new Uint8Array([255]));
+    expected.push({ bytes: [255] });
+    assert.deepEqual(await client.data(expected.length), expected);
+    assert.deepEqual(await client.call("publish", "public.a", "x"), { error: "unsupported" });
+    proxy.mode = "refuse";
+    proxy.break();
+    await until("it is gone", async () => !(await daemon.connections()).length);
+    for (const text of ["a", "b", "c", "d", "e"]) await daemon.push("public.a", text);
+    proxy.mode = "pass";
+    await client.until("what is gone", (log) => log.some(([name, value]) => name == "@missed" && value.to == 16));
+    proxy.holds = false;
+    await client.connected(1, "sse");
+    await push(10);
+    proxy.cuts = false;
+    await client.connected(1, "ws");
+    await push(10);
+    assert.deepEqual(await client.data(expected.length), expected);
+  },
 };
