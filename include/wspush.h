@@ -294,7 +294,8 @@ typedef struct wspush_publication {
   size_t length;
 } wspush_publication;
 
-/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there is. */
+/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
+ * is. */
 typedef struct wspush_acceptance {
   /* `sizeof(wspush_acceptance)`. */
   size_t struct_size;
@@ -912,8 +913,8 @@ wspush_status wspush_connect_set_info(struct wspush_connect *connect,
                                       const char *info,
                                       size_t info_length);
 
-/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread; never
- * blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
+ * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
 wspush_status wspush_accept_pending_with(const struct wspush_server *server,
                                          uint64_t conn,
                                          const struct wspush_acceptance *acceptance);

@@ -56,7 +56,8 @@ unsafe impl Versioned for wspush_member {
     const SIZE_MIN: usize = 5 * size_of::<usize>() + 8;
 }
 
-/// How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there is.
+/// How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
+/// is.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wspush_acceptance {
@@ -106,8 +107,8 @@ pub unsafe extern "C" fn wspush_connect_set_info(
     })
 }
 
-/// Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread; never
-/// blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+/// Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
+/// never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_accept_pending_with(
     server: *const wspush_server,
