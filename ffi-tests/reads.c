@@ -153,6 +153,11 @@ static void by_polling(void) {
   HOLDS(a.status == WSPUSH_ENOTFOUND);
   ASK(wspush_user_connections(server, "u", 1, 0, 0, note, &a));
   HOLDS(a.status == WSPUSH_OK && a.connections == 0 && a.next == 0);
+  /* There is none in this channel, and no such channel. */
+  ASK(wspush_presence(server, "a", 1, note, &a));
+  HOLDS(a.status == WSPUSH_ENOTFOUND);
+  ASK(wspush_presence(server, "none", 4, note, &a));
+  HOLDS(a.status == WSPUSH_ENOTFOUND);
   int before = a.answers;
   query.since = "now", query.since_length = 3;
   GIVES(WSPUSH_EINVAL, wspush_history(server, "a", 1, &query, note, &a));
@@ -160,6 +165,7 @@ static void by_polling(void) {
   GIVES(WSPUSH_EINVAL, wspush_channels(server, NULL, 0, 0, 1001, note, &a));
   GIVES(WSPUSH_EINVAL, wspush_user_connections(server, "", 0, 0, 0, note, &a));
   GIVES(WSPUSH_ECHANNEL, wspush_channel(server, "", 0, note, &a));
+  GIVES(WSPUSH_ECHANNEL, wspush_presence(server, "", 0, note, &a));
   /* No answer is left out, also if nobody polls any more. */
   for (int n = 0; n < 100; n++) MUST(wspush_history(server, "a", 1, NULL, note, &a));
   HOLDS(a.answers == before);
@@ -178,6 +184,29 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
   MUST(wspush_connect_query(connect, WSPUSH_STR("as"), &name));
   MUST(wspush_connect_accept(connect));
   MUST(wspush_connect_set_user(connect, name.data, name.length));
+  MUST(wspush_connect_set_info(connect, WSPUSH_STR("{\"n\":1}")));
+  GIVES(WSPUSH_EINVAL, wspush_connect_set_info(connect, WSPUSH_STR("{")));
+}
+
+/* Who is there: one user with two connections. */
+static void on_present(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
+  wspush_presence_info info;
+  wspush_member member;
+  wspush_channel_info channel;
+  (void)user_data, (void)server;
+  HOLDS(status == WSPUSH_OK);
+  info.struct_size = sizeof info, member.struct_size = sizeof member, channel.struct_size = sizeof channel;
+  MUST(wspush_answer_presence(answer, &info));
+  HOLDS(info.count == 1 && info.listed == 1 && info.epoch != 0 && info.channel.length == 9);
+  MUST(wspush_answer_member(answer, 0, &member));
+  HOLDS(member.connections == 2 && member.user.length == 3 && !memcmp(member.user.data, "ann", 3));
+  HOLDS(member.info.length == 7 && !memcmp(member.info.data, "{\"n\":1}", 7));
+  GIVES(WSPUSH_ENOTFOUND, wspush_answer_member(answer, 1, &member));
+  GIVES(WSPUSH_ENOTFOUND, wspush_answer_channel(answer, 0, &channel));
+  pthread_mutex_lock(&lock);
+  is_done = 1;
+  pthread_cond_signal(&changed);
+  pthread_mutex_unlock(&lock);
 }
 
 static void on_inboxes(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
@@ -188,10 +217,7 @@ static void on_inboxes(void *user_data, wspush_server *server, wspush_status sta
   HOLDS(a->connections == 2 && !strcmp(a->receives, "inbox.ann"));
   MUST(wspush_send(server, a->conns[7], WSPUSH_TEXT, "asked", 5));
   MUST(wspush_close(server, a->conns[7], 4000, NULL, 0));
-  pthread_mutex_lock(&lock);
-  is_done = 1;
-  pthread_cond_signal(&changed);
-  pthread_mutex_unlock(&lock);
+  MUST(wspush_presence(server, WSPUSH_STR("inbox.ann"), on_present, NULL));
 }
 
 /* Asks in a callback, and again in an answer. */
@@ -223,7 +249,11 @@ int main(void) {
   callbacks.user_data = &a;
   callbacks.on_connect = on_connect;
   callbacks.on_message = on_message;
-  wspush_server *server = host_server(&callbacks);
+  wspush_config *config = host_config();
+  wspush_server *server = NULL;
+  MUST(wspush_config_set(config, WSPUSH_STR("channel_rule"), WSPUSH_STR("inbox.* presence=true")));
+  MUST(wspush_server_new(config, &callbacks, &server));
+  wspush_config_free(config);
   MUST(wspush_server_start(server));
   host_say_port(server);
   pthread_mutex_lock(&lock);

@@ -12,7 +12,7 @@ static void holds(bool truth, const char *what) {
 static wspush::Config config() {
   wspush::Config config;
   config.set("listen", "127.0.0.1:0").set("log_level", "warn").set("max_connections", 1000);
-  config.set("log_publications", 4);
+  config.set("log_publications", 4).set("channel_rule", "room.* presence=true,inbox.* presence=true");
   return config;
 }
 
@@ -79,6 +79,12 @@ static void read_back(const wspush::Server &server) {
   holds(info->offset == 0 && info->first == 1 && info->epoch != epoch, "forgotten");
   info = ask<ChannelInfo>([&](auto take) { server.channel("a", std::move(take)); });
   holds(info->offset == 6 && info->first == 3 && info->subscribers == 0 && info->bytes > 0, "how it stands");
+  auto nobody = ask<Presence>([&](auto take) { server.presence("a", std::move(take)); });
+  holds(!nobody && nobody.status() == WSPUSH_ENOTFOUND, "it has no presence");
+  server.publish("room.1", "x");
+  auto present = ask<Presence>([&](auto take) { server.presence("room.1", std::move(take)); });
+  holds(present->channel == "room.1" && present->offset == 1 && present->count == 0, "nobody is there");
+  holds(present->members && present->members->empty(), "and listed");
   bool called = false;
   auto take = [&](const auto &, const auto &) { called = true; };
   query.since = "now";
@@ -106,7 +112,7 @@ int main() {
   wspush::Callbacks callbacks;
   std::promise<void> thrown;
   callbacks.on_connect = [](wspush::Handle, wspush::Connect &connect) {
-    connect.accept().user(connect.query("as").value());
+    connect.accept().user(connect.query("as").value()).info("{\"n\":1}");
   };
   callbacks.on_message = [](wspush::Handle handle, wspush::Session &session, wspush::Message) {
     uint64_t conn = session.id();
@@ -119,7 +125,12 @@ int main() {
         holds(both->connections[1].channels.back() == "inbox.ann", "and what they receive");
         there.send(conn, "asked");
         there.close(conn, 4000);
-        throw std::runtime_error("on purpose");
+        there.presence("inbox.ann", [](wspush::Handle, const wspush::Answer<wspush::Presence> &present) {
+          holds(present->count == 1 && present->members->size() == 1, "one user");
+          const wspush::Member &ann = present->members->front();
+          holds(ann.user == "ann" && ann.info == "{\"n\":1}" && ann.connections == 2, "with two connections");
+          throw std::runtime_error("on purpose");
+        });
       };
       server.user_connections("ann", rest);
     };

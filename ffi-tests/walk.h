@@ -19,6 +19,7 @@ struct world {
   wspush_str names[2];
   wspush_terms terms;
   wspush_history_query query;
+  wspush_acceptance acceptance;
   uint64_t conn;
   unsigned stride, round; /* every how manyth call is made */
   unsigned long calls, errors;

@@ -7,11 +7,18 @@ static const wspush_answer *last_answer;
 static unsigned long all_calls, all_errors;
 static wspush_callbacks wrong_callbacks, right_callbacks;
 
+/* The settings of the server, and of a reload. */
+static wspush_config *walk_config(void) {
+  wspush_config *config = host_config();
+  MUST(wspush_config_set(config, WSPUSH_STR("channel_rule"), WSPUSH_STR("broadcast presence=true")));
+  return config;
+}
+
 static void init(struct world *w, enum place place, wspush_server *server) {
   memset(w, 0, sizeof *w);
   w->place = place;
   w->server = server;
-  w->config = host_config();
+  w->config = walk_config();
   w->connect = last_connect;
   w->session = last_session;
   w->answer = last_answer;
@@ -29,6 +36,8 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   w->terms.has_if_offset = 1;
   w->query.struct_size = sizeof w->query;
   w->query.newest_first = 1;
+  w->acceptance.struct_size = sizeof w->acceptance;
+  w->acceptance.user = w->text, w->acceptance.user_length = 1;
 }
 
 static void done(struct world *w) {
@@ -95,13 +104,17 @@ int main(void) {
   right_callbacks.on_connect = on_connect;
   right_callbacks.on_open = on_open;
   right_callbacks.on_message = on_message;
-  wspush_server *server = host_server(&right_callbacks);
+  wspush_config *config = walk_config();
+  wspush_server *server = NULL;
+  MUST(wspush_server_new(config, &right_callbacks, &server));
+  wspush_config_free(config);
   MUST(wspush_server_start(server));
   host_say_port(server);
   while (host_command(line, sizeof line)) {
   }
   MUST(wspush_broadcast(server, WSPUSH_TEXT, "x", 1, NULL));
   MUST(wspush_history(server, WSPUSH_STR("broadcast"), NULL, on_walked_answer, &last_answer));
+  MUST(wspush_presence(server, WSPUSH_STR("broadcast"), on_walked_answer, &last_answer));
   MUST(wspush_channels(server, NULL, 0, 0, 1, on_walked_answer, &last_answer));
   MUST(wspush_user_connections(server, WSPUSH_STR("u"), 0, 0, on_walked_answer, &last_answer));
   init(&w, LIVE, server);
@@ -123,6 +136,7 @@ int main(void) {
   GIVES(WSPUSH_ESTOPPED, wspush_channel(server, "c", 1, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_channels(server, NULL, 0, 0, 0, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_history(server, "c", 1, NULL, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_presence(server, "c", 1, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_forget_history(server, "c", 1, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_user_connections(server, "u", 1, 0, 0, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_server_start(server));

@@ -274,6 +274,8 @@ typedef struct wspush_channel_info {
   uint64_t bytes;
   /* Its subscribers. */
   uint64_t subscribers;
+  /* Its members: users who are there, if it has presence. */
+  uint64_t members;
 } wspush_channel_info;
 
 /* A publication that was. Set `struct_size` to `sizeof(wspush_publication)` before the call. */
@@ -291,6 +293,55 @@ typedef struct wspush_publication {
   /* How many. */
   size_t length;
 } wspush_publication;
+
+/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
+ * is. */
+typedef struct wspush_acceptance {
+  /* `sizeof(wspush_acceptance)`. */
+  size_t struct_size;
+  /* Who it is; NULL: nobody. */
+  const char *user;
+  /* Its bytes. */
+  size_t user_length;
+  /* The channels that it receives, separated by commas. */
+  const char *channels;
+  /* Their bytes. */
+  size_t channels_length;
+  /* JSON that says more about the user, as in `wspush_connect_set_info`. */
+  const char *info;
+  /* Its bytes. */
+  size_t info_length;
+  /* 1: it does not receive the default channel. */
+  uint64_t no_broadcast;
+} wspush_acceptance;
+
+/* Who is in a channel. Set `struct_size` to `sizeof(wspush_presence_info)` before the call. */
+typedef struct wspush_presence_info {
+  /* `sizeof(wspush_presence_info)`. */
+  size_t struct_size;
+  /* The channel. */
+  struct wspush_str channel;
+  /* Which life of it. */
+  uint64_t epoch;
+  /* The offset of its newest publication at that moment; 0: none yet. */
+  uint64_t offset;
+  /* How many users are there. */
+  uint64_t count;
+  /* 1: `wspush_answer_member` gives each of them. 0: they are more than `presence_members_max`, and only counted. */
+  int64_t listed;
+} wspush_presence_info;
+
+/* A user who is in a channel. Set `struct_size` to `sizeof(wspush_member)` before the call. */
+typedef struct wspush_member {
+  /* `sizeof(wspush_member)`. */
+  size_t struct_size;
+  /* The user. */
+  struct wspush_str user;
+  /* JSON that says more about it; without a length: nothing does. */
+  struct wspush_str info;
+  /* Its connections in the channel; 0: the last one was lost, and it may be back at once. */
+  uint64_t connections;
+} wspush_member;
 
 /* A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
  * what an older library doesn't know stays zero. */
@@ -854,6 +905,36 @@ wspush_status wspush_answer_connection_channel(const struct wspush_answer *answe
 /* The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all. */
 wspush_status wspush_answer_next(const struct wspush_answer *answer,
                                  uint64_t *after);
+
+/* Says more about the user to those who see it in a channel with presence, in place of its token's `info`: JSON of at
+ * most 1,024 bytes, or without a length nothing. It counts if the client is let in. `WSPUSH_EINVAL`: it is something
+ * else. */
+wspush_status wspush_connect_set_info(struct wspush_connect *connect,
+                                      const char *info,
+                                      size_t info_length);
+
+/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
+ * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+wspush_status wspush_accept_pending_with(const struct wspush_server *server,
+                                         uint64_t conn,
+                                         const struct wspush_acceptance *acceptance);
+
+/* Asks who is in a channel: `wspush_answer_presence` and `wspush_answer_member`. The status of the answer is
+ * `WSPUSH_ENOTFOUND` also if the channel has no presence. Any thread; never blocks; `WSPUSH_EAGAIN` as for
+ * `wspush_broadcast`. The answer knows of all that this thread has asked for before. */
+wspush_status wspush_presence(const struct wspush_server *server,
+                              const char *channel,
+                              size_t channel_length,
+                              wspush_on_answer on_answer,
+                              void *user_data);
+
+/* How many are in the channel. `WSPUSH_ENOTFOUND`: that was not the question. */
+wspush_status wspush_answer_presence(const struct wspush_answer *answer, struct wspush_presence_info *info);
+
+/* A member of the answer, by index from 0 in the order of the names. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_member(const struct wspush_answer *answer,
+                                   size_t index,
+                                   struct wspush_member *member);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

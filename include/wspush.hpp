@@ -136,6 +136,8 @@ public:
   void channels(std::string_view prefix, OnAnswer<Channels> take, uint64_t after = 0, uint32_t limit = 100) const;
   /// The publications that a channel has.
   void history(std::string_view channel, const HistoryQuery &query, OnAnswer<History> take) const;
+  /// Who is in a channel.
+  void presence(std::string_view channel, OnAnswer<Presence> take) const;
   /// Lets a channel forget them: how it stands then.
   void forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const;
   /// Which connections a user has; `after` is a page's `next`.
@@ -166,11 +168,14 @@ public:
   void close(uint64_t conn, uint16_t code = 1000, std::string_view reason = {}) const {
     check(wspush_close(server_, conn, code, reason.data(), reason.size()));
   }
-  /// Lets in a client that waits (`Connect::pending`): `channels` are names separated by commas.
+  /// Lets in a client that waits (`Connect::pending`): `channels` are names separated by commas; `info` as there.
   void accept_pending(uint64_t conn, std::string_view user = {}, std::string_view channels = {},
-                      bool broadcast = true) const {
-    check(wspush_accept_pending(server_, conn, user.data(), user.size(), channels.data(), channels.size(),
-                                broadcast));
+                      bool broadcast = true, std::string_view info = {}) const {
+    wspush_acceptance a = sized<wspush_acceptance>();
+    a.user = user.data(), a.user_length = user.size();
+    a.channels = channels.data(), a.channels_length = channels.size();
+    a.info = info.data(), a.info_length = info.size(), a.no_broadcast = !broadcast;
+    check(wspush_accept_pending_with(server_, conn, &a));
   }
   /// Refuses a client that waits.
   void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason) const {
@@ -286,6 +291,10 @@ public:
   /// Who it is; not empty.
   Connect &user(std::string_view name) {
     return done(wspush_connect_set_user(connect_, name.data(), name.size()));
+  }
+  /// JSON that says more about it to those who see it in a channel with presence.
+  Connect &info(std::string_view json) {
+    return done(wspush_connect_set_info(connect_, json.data(), json.size()));
   }
   Connect &channel(std::string_view name) {
     return done(wspush_connect_add_channel(connect_, name.data(), name.size()));
@@ -509,6 +518,11 @@ inline void Handle::history(std::string_view channel, const HistoryQuery &query,
   asked.newest_first = query.newest_first;
   detail::Question<History>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
     return wspush_history(server_, channel.data(), channel.size(), &asked, answered, data);
+  });
+}
+inline void Handle::presence(std::string_view channel, OnAnswer<Presence> take) const {
+  detail::Question<Presence>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_presence(server_, channel.data(), channel.size(), answered, data);
   });
 }
 inline void Handle::forget_history(std::string_view channel, OnAnswer<ChannelInfo> take) const {

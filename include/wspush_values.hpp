@@ -105,6 +105,8 @@ struct ChannelInfo {
   uint64_t first = 0;
   uint64_t bytes = 0;
   uint64_t subscribers = 0;
+  /// Users who are there, if it has presence.
+  uint64_t members = 0;
 };
 /// A page of channels.
 struct Channels {
@@ -136,6 +138,23 @@ struct HistoryQuery {
   /// 1 to 1,000.
   uint32_t limit = 100;
   bool newest_first = false;
+};
+/// A user who is in a channel, once however many connections it has there.
+struct Member {
+  std::string user;
+  /// JSON: what its token or the host says of it.
+  std::optional<std::string> info;
+  /// 0: the last one was lost, and it may be back at once.
+  uint64_t connections;
+};
+/// Who is in a channel, at the moment of its newest publication.
+struct Presence {
+  std::string channel;
+  uint64_t epoch = 0;
+  uint64_t offset = 0;
+  uint64_t count = 0;
+  /// In the order of the names; nothing: they are too many to be listed (`presence_members_max`).
+  std::optional<std::vector<Member>> members;
 };
 /// A page of a user's connections.
 struct UserConnections {
@@ -173,7 +192,8 @@ inline ChannelInfo read_channel(const wspush_answer *answer, std::size_t index =
   wspush_channel_info info{};
   info.struct_size = sizeof info;
   if (wspush_answer_channel(answer, index, &info) != WSPUSH_OK) return {};
-  return {std::string(view(info.name)), info.epoch, info.offset, info.first, info.bytes, info.subscribers};
+  return {std::string(view(info.name)), info.epoch, info.offset, info.first, info.bytes, info.subscribers,
+          info.members};
 }
 inline ChannelInfo read(const wspush_answer *answer, ChannelInfo *) { return read_channel(answer); }
 
@@ -198,6 +218,23 @@ inline History read(const wspush_answer *answer, History *) {
   uint64_t from = 0, to = 0;
   if (wspush_answer_missed(answer, &from, &to) == WSPUSH_OK) page.missed.emplace(from, to);
   return page;
+}
+
+inline Presence read(const wspush_answer *answer, Presence *) {
+  wspush_presence_info info{};
+  info.struct_size = sizeof info;
+  if (wspush_answer_presence(answer, &info) != WSPUSH_OK) return {};
+  Presence found{std::string(view(info.channel)), info.epoch, info.offset, info.count, std::nullopt};
+  if (!info.listed) return found;
+  found.members.emplace();
+  wspush_member member{};
+  member.struct_size = sizeof member;
+  for (std::size_t n = 0; wspush_answer_member(answer, n, &member) == WSPUSH_OK; n++) {
+    std::optional<std::string> said;
+    if (member.info.length > 0) said = view(member.info);
+    found.members->push_back({std::string(view(member.user)), std::move(said), member.connections});
+  }
+  return found;
 }
 
 inline UserConnections read(const wspush_answer *answer, UserConnections *) {

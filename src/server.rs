@@ -23,7 +23,7 @@ use mio::{Poll, Waker};
 
 use crate::auth;
 use crate::config::{Config, ConfigError, KernelTls, LogLevel};
-use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats, demo};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
@@ -135,6 +135,7 @@ impl Server {
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
+        let config = demo::with_rules(config);
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
         let limit = sys::raise_descriptor_limit()?;
@@ -384,7 +385,7 @@ impl Handle {
     /// and keys are read again, on the caller's time; with one that is not what it should be nothing changes at all,
     /// and the log says why.
     pub fn reload(&self, config: Config) -> Result<(), PushError> {
-        self.shared.command(Command::Reload(Box::new(Renewed::read(config, unix_us()))))
+        self.shared.command(Command::Reload(Box::new(Renewed::read(demo::with_rules(config), unix_us()))))
     }
 
     /// Writes the logs into `state_file` while the server goes on, for a successor if this server dies. The log says

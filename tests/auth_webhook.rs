@@ -42,7 +42,7 @@ fn a_backend_is_told_who_asks_and_says_who_that_is() {
             "publish": ["news.x"], "expires_in_s": 600,
         }))
     });
-    let daemon = start(&backend, &["--channels", "public.*"]);
+    let daemon = start(&backend, &["--channels", "public.*", "--channel-rule", "inbox:* presence=true"]);
     // The request is made to this host, and a cookie is only taken from a page of the same.
     let origin = &*format!("http://{}", daemon.public);
     let fields = [
@@ -79,6 +79,8 @@ fn a_backend_is_told_who_asks_and_says_who_that_is() {
     }
     daemon.push_to("/push?user=ann", "for ann");
     assert_eq!(ann.text(), "for ann");
+    let present = daemon.ask("GET", "/channels/inbox:ann/presence", &[], b"").json();
+    assert_eq!(present["members"], json!([{"user": "ann", "info": {"name": "Ann"}, "connections": 1}]));
     assert_eq!(outcomes(&daemon)["allowed"], 1);
     for secret in ["s3cret", "0paque", "7oken", "sid=1"] {
         assert!(!daemon.log().contains(secret), "{}", daemon.log());

@@ -116,7 +116,7 @@ fn everyone_in_the_chat_hears_everyone() {
 }
 
 fn facts(connections: u64, needs_token: bool, admin: Value) -> Value {
-    json!({ "connections": connections, "admin": admin, "needs_token": needs_token })
+    json!({ "connections": connections, "admin": admin, "needs_token": needs_token, "guests": true })
 }
 
 #[test]
@@ -137,6 +137,81 @@ fn the_page_is_told_what_to_show() {
     let unix = format!("unix:{}", path.display());
     let daemon = Daemon::start(&["--demo", "--admin", &unix, "--admin-token", "t0ken"]);
     assert_eq!(info(&daemon), facts(0, true, unix.into()));
+}
+
+/// A client of `wspush.v1`.
+fn guest(daemon: &Daemon, target: &str) -> WebSocket {
+    let fields = [("Sec-WebSocket-Protocol", "wspush.v1")];
+    WebSocket::ask(daemon.public, target, &fields).unwrap_or_else(|r| panic!("{target}: {}", r.text()))
+}
+
+/// The next message of that name.
+fn next(client: &mut WebSocket, name: &str) -> Value {
+    loop {
+        let said: Value = serde_json::from_str(&client.text()).unwrap();
+        if said.get(name).is_some() {
+            return said;
+        }
+    }
+}
+
+#[test]
+fn a_guest_is_a_user_with_an_inbox() {
+    let daemon = Daemon::start(&["--demo"]);
+    let ask = |method: &str, target: &str| daemon.ask(method, target, &[], b"for ada").json();
+    assert_eq!(ask("POST", "/push?channel=demo.inbox.ada")["recipients"], 0, "she is away");
+    let ws = "/demo/ws?as=ada&channel=demo.here&channel=demo.inbox.ada&since=";
+    let mut ada = guest(&daemon, &format!("{ws}earliest"));
+    assert_eq!(next(&mut ada, "connected")["connected"]["user"], "ada");
+    let kept = next(&mut ada, "offset");
+    assert_eq!((&kept["channel"], &kept["data"]), (&"demo.inbox.ada".into(), &"for ada".into()));
+    let mut bob = guest(&daemon, "/demo/ws?as=bob&channel=demo.here&channel=demo.inbox.bob");
+    assert_eq!(next(&mut ada, "join")["join"]["user"], "bob");
+    bob.send_text(r#"{"id":1,"presence":{"channel":"demo.here"}}"#);
+    assert_eq!(next(&mut bob, "presence")["presence"]["count"], 2);
+    // A second tab is the same user, and comes back to where it was.
+    let position = format!("{}.{}", kept["epoch"].as_str().unwrap(), kept["offset"]);
+    let mut tab = guest(&daemon, &format!("{ws}{position}"));
+    assert_eq!(ask("GET", "/users/ada")["connections"].as_array().unwrap().len(), 2);
+    let form =
+        |target: &str| Http::tcp(daemon.public).ask("POST", target, &[], b"message=from+the+page").status;
+    assert_eq!(form("/demo/push?channel=demo.inbox.ada"), 200);
+    for client in [&mut ada, &mut tab] {
+        assert_eq!(next(client, "offset")["offset"], 2, "and no other one");
+    }
+    assert_eq!([form("/demo/push?channel=demo.inbox."), form("/demo/push?channel=demo.here")], [403, 403]);
+    for (target, status) in [
+        ("/demo/ws?as=", 400),
+        ("/demo/ws?as=a.b", 400),
+        ("/demo/ws?as=ada&as=bob", 400),
+        ("/demo/ws?as=123456789012345678901234567890123", 400),
+        ("/demo/ws?as=bob&channel=demo.inbox.ada", 403),
+        ("/demo/ws?channel=demo.inbox.ada", 403),
+        ("/ws?as=ada", 400),
+        ("/ws?channel=demo.inbox.ada", 403),
+    ] {
+        assert_eq!(
+            WebSocket::ask(daemon.public, target, &[]).err().map(|r| r.status),
+            Some(status),
+            "{target}"
+        );
+    }
+}
+
+/// Where tokens say who somebody is nobody else does.
+#[test]
+#[cfg(feature = "auth")]
+fn with_tokens_there_are_no_guests() {
+    let secret = "a_secret_of_more_than_32_bytes_0123456";
+    let daemon = Daemon::start(&["--demo", "--auth", "optional", "--auth-secret", secret]);
+    let info = Http::tcp(daemon.public).ask("GET", "/demo/info", &[], b"").json();
+    assert_eq!(info["guests"], false);
+    let _nobody = WebSocket::open_at(&daemon, "/demo/ws?as=ada");
+    assert_eq!(daemon.ask("GET", "/users/ada", &[], b"").json()["connections"], json!([]));
+    let refused = WebSocket::ask(daemon.public, "/demo/ws?as=ada&channel=demo.inbox.ada", &[]).err();
+    assert_eq!(refused.map(|response| response.status), Some(403));
+    let form = Http::tcp(daemon.public).ask("POST", "/demo/push?channel=demo.inbox.ada", &[], b"message=x");
+    assert_eq!(form.status, 403);
 }
 
 #[test]

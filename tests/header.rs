@@ -31,6 +31,7 @@ fn generated() -> String {
         "publishing",
         "users",
         "reads",
+        "presence",
         "stats",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);

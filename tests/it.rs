@@ -7,6 +7,7 @@
 mod fuzzed;
 mod sim;
 
+mod attendance;
 #[cfg(feature = "daemon")]
 mod corpus;
 mod crowds;

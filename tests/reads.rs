@@ -18,7 +18,8 @@ struct Gate;
 impl Handler for Gate {
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
         let channels = connect.channels.clone();
-        Decision::Accept(Accept { user: connect.query("as"), channels, ..Accept::default() })
+        let info = connect.query("info");
+        Decision::Accept(Accept { user: connect.query("as"), channels, info, ..Accept::default() })
     }
 }
 
@@ -27,6 +28,7 @@ fn server() -> Server {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         log_level: LogLevel::Off,
         log_publications: 4,
+        channel_rule: vec!["room.* presence=true".parse().unwrap()],
         ..Config::default()
     };
     Server::bind_with(config, |_| Box::new(Gate), None).unwrap()
@@ -212,6 +214,27 @@ fn an_answer_may_ask_again() {
         .unwrap();
     assert_eq!(told.recv_timeout(PATIENCE), Ok(1));
     assert_eq!([reader.text(), reader.text()], ["one", "two"]);
+}
+
+#[test]
+fn who_is_there_and_what_the_host_says_of_them() {
+    let host = Host::start();
+    let presence = |channel: &str| answer(|tell| host.handle.presence(channel, tell)).unwrap();
+    assert_eq!((presence("room.1"), presence("broadcast")), (None, None), "it isn't there, or has none");
+    let mut tab = host.open("/ws?channel=room.1&as=ann&info=%7B%22n%22%3A1%7D");
+    let mut other = host.open("/ws?channel=room.1&as=ann");
+    let mut bob = host.open("/ws?channel=room.1&as=bob");
+    [&mut tab, &mut other, &mut bob].into_iter().for_each(|client| assert!(client.sync().is_empty()));
+    host.say("room.1", "hello");
+    let found = presence("room.1").expect("a channel with presence");
+    assert_eq!((&*found.channel, found.offset, found.count), ("room.1", 1, 2));
+    let members = found.members.expect("they are few");
+    let members: Vec<_> =
+        members.iter().map(|one| (one.user.as_str(), one.info.as_deref(), one.connections)).collect();
+    assert_eq!(members, [("ann", Some("{\"n\":1}"), 2), ("bob", None, 1)]);
+    assert_eq!(host.handle.presence("no name", |_| {}), Err(PushError::BadChannel));
+    let wrong = WebSocket::ask(host.address, "/ws?as=ann&info=x", &[]).err().map(|answer| answer.status);
+    assert_eq!(wrong, Some(500), "the host's mistake");
 }
 
 #[test]

@@ -51,7 +51,10 @@ fn is_rust_source(name: &str) -> bool {
 
 fn is_code(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    matches!(extension, Some("rs" | "c" | "cc" | "cpp" | "h" | "hpp" | "java" | "py" | "js" | "mjs"))
+    // Its source is beside it.
+    let is_made = name.ends_with(".min.js");
+    !is_made
+        && matches!(extension, Some("rs" | "c" | "cc" | "cpp" | "h" | "hpp" | "java" | "py" | "js" | "mjs"))
 }
 
 #[test]

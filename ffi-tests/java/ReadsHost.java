@@ -1,6 +1,7 @@
 import io.wspush.ChannelHistory;
 import io.wspush.ChannelInfo;
 import io.wspush.ChannelPage;
+import io.wspush.ChannelPresence;
 import io.wspush.ConnectRequest;
 import io.wspush.Decision;
 import io.wspush.HistoryQuery;
@@ -29,7 +30,7 @@ final class ReadsHost implements WsPushListener {
 
     @Override
     public Decision onConnect(ConnectRequest request) {
-        return Decision.accept().user(String.valueOf(request.query("as")));
+        return Decision.accept().user(String.valueOf(request.query("as"))).info("{\"n\":1}");
     }
 
     /** In a callback nobody may wait, but ask, and ask again. */
@@ -117,6 +118,7 @@ final class ReadsHost implements WsPushListener {
         Check.equal(OptionalLong.empty(), all.missedTo(), "nothing is gone");
         Check.equal(Optional.empty(), server.history("none", query).join(), "no such channel");
         Check.equal(Optional.empty(), server.channel("none").join(), "no such channel");
+        Check.equal(Optional.empty(), server.presence("a").join(), "it has no presence");
         List<String> names = new ArrayList<>();
         ChannelPage list = server.channels("", 0, 2).join();
         list.channels().forEach(channel -> names.add(channel.name()));
@@ -144,7 +146,11 @@ final class ReadsHost implements WsPushListener {
     public static void main(String[] args) throws Exception {
         List<CompletableFuture<Optional<ChannelHistory>>> last = new ArrayList<>();
         WsPushServer ended;
-        try (WsPushServer server = Check.builder().set("log_publications", "4").listener(new ReadsHost()).start()) {
+        try (WsPushServer server = Check.builder()
+                .set("log_publications", "4")
+                .set("channel_rule", "inbox.* presence=true")
+                .listener(new ReadsHost())
+                .start()) {
             ended = server;
             publishOnTerms(server);
             readBack(server);
@@ -156,6 +162,12 @@ final class ReadsHost implements WsPushListener {
                 Check.equal("broadcast inbox.ann", bob.next(), "what they receive");
                 Check.equal("kept", first.next(), "from the beginning");
                 Check.equal("kept", second.next(), "from the beginning");
+                ChannelPresence present = server.presence("inbox.ann").join().orElseThrow();
+                ChannelPresence.Member ann = present.members().orElseThrow().get(0);
+                Check.equal("ann 2", ann.user() + " " + ann.connections(), "one user with two connections");
+                Check.equal(Optional.of("{\"n\":1}"), ann.info(), "what the host says of it");
+                Check.that(present.count() == 1 && present.offset() == 1, "at this moment");
+                Check.equal(1L, server.channel("inbox.ann").join().orElseThrow().members(), "members");
             }
             for (int n = 0; n < 1_000; n++) {
                 last.add(Check.patiently(() -> server.history("a", HistoryQuery.ALL)));

@@ -16,7 +16,7 @@ pub struct wspush_connect {
     /// Borrowed for the time of the callback.
     connect: *const Connect<'static>,
     verdict: Verdict,
-    accept: Accept,
+    pub(super) accept: Accept,
     /// Text that was made for the host.
     kept: Vec<Box<str>>,
 }

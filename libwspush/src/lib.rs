@@ -31,7 +31,8 @@ mod host;
 #[cfg(feature = "jni")]
 pub mod jni;
 pub mod last_error;
-pub mod publishing;
+pub mod presence;
+mod publishing;
 pub mod push;
 pub mod reads;
 mod running;

@@ -182,14 +182,24 @@ pub unsafe extern "C" fn wspush_accept_pending(
     broadcast: i32,
 ) -> wspush_status {
     call!(server: server, user: text(user_length), channels: text(channels_length) => {
-        let channels = channels.split(',').filter(|_| !channels.is_empty());
-        let channels = channels.map(|name| channel_name(name).map(str::to_owned)).collect::<Result<_, _>>()?;
-        let user = Some(user).filter(|user| !user.is_empty());
-        let user = user.map(super::connect::user_name).transpose()?.map(str::to_owned);
-        let accept = Accept { user, channels, broadcast: broadcast != 0, ..Accept::default() };
-        server.handle.decide(conn_id(conn)?, Decision::Accept(accept))?;
-        Ok(WSPUSH_OK)
+        let accept = Accept { broadcast: broadcast != 0, ..Accept::default() };
+        accept_pending(server, conn, (user, channels), accept)
     })
+}
+
+/// Lets in a client that waits.
+pub(super) fn accept_pending(
+    server: &wspush_server,
+    conn: u64,
+    (user, channels): (&str, &str),
+    accept: Accept,
+) -> Result<wspush_status, CallError> {
+    let channels = channels.split(',').filter(|_| !channels.is_empty());
+    let channels = channels.map(|name| channel_name(name).map(str::to_owned)).collect::<Result<_, _>>()?;
+    let user = Some(user).filter(|user| !user.is_empty());
+    let user = user.map(super::connect::user_name).transpose()?.map(str::to_owned);
+    server.handle.decide(conn_id(conn)?, Decision::Accept(Accept { user, channels, ..accept }))?;
+    Ok(WSPUSH_OK)
 }
 
 /// Refuses a client that waits (`wspush_connect_pending`), with a status and a reason as `wspush_connect_refuse` does.

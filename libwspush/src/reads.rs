@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use wspush::endpoint::{
-    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ConnId, HistoryQuery, UserPage,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, UserPage,
 };
 use wspush::push::{Kind, PushError};
 
@@ -18,11 +18,12 @@ use super::text::wspush_str;
 
 /// An answer. It is there while `wspush_on_answer` runs; outside of it, and on other threads, every function that takes
 /// it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long.
-pub struct wspush_answer(Found);
+pub struct wspush_answer(pub(super) Found);
 
-enum Found {
+pub(super) enum Found {
     Channels(ChannelPage),
     History(ChannelHistory),
+    Presence(ChannelPresence),
     Connections(UserPage),
 }
 
@@ -80,6 +81,8 @@ pub struct wspush_channel_info {
     pub bytes: u64,
     /// Its subscribers.
     pub subscribers: u64,
+    /// Its members: users who are there, if it has presence.
+    pub members: u64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and a pointer.
@@ -111,7 +114,7 @@ unsafe impl Versioned for wspush_publication {
 }
 
 /// The host's function, and what it is called with.
-struct Asker {
+pub(super) struct Asker {
     on_answer: unsafe extern "C" fn(*mut c_void, *mut wspush_server, wspush_status, *const wspush_answer),
     user_data: *mut c_void,
     server: *const wspush_server,
@@ -121,7 +124,7 @@ struct Asker {
 unsafe impl Send for Asker {}
 
 impl Asker {
-    fn new(
+    pub(super) fn new(
         on_answer: wspush_on_answer,
         user_data: *mut c_void,
         server: *const wspush_server,
@@ -131,7 +134,7 @@ impl Asker {
     }
 
     /// Calls it. None: there is no such thing.
-    fn tell(self, answer: Result<Option<Found>, PushError>) {
+    pub(super) fn tell(self, answer: Result<Option<Found>, PushError>) {
         let (status, found) = match answer {
             Ok(Some(found)) => (WSPUSH_OK, Some(wspush_answer(found))),
             Ok(None) => (WSPUSH_ENOTFOUND, None),
@@ -270,7 +273,7 @@ pub unsafe extern "C" fn wspush_user_connections(
     })
 }
 
-fn none(what: &str, index: usize) -> CallError {
+pub(super) fn none(what: &str, index: usize) -> CallError {
     CallError::new(WSPUSH_ENOTFOUND, format!("the answer has no {what} {index}"))
 }
 
@@ -285,7 +288,7 @@ pub unsafe extern "C" fn wspush_answer_channel(
         let found = match &answer.0 {
             Found::Channels(page) => page.channels.get(index),
             Found::History(page) => Some(&page.channel).filter(|_| index == 0),
-            Found::Connections(_) => None,
+            Found::Presence(_) | Found::Connections(_) => None,
         };
         let info = found.ok_or_else(|| none("channel", index))?;
         channel.put(wspush_channel_info {
@@ -296,6 +299,7 @@ pub unsafe extern "C" fn wspush_answer_channel(
             first: info.first,
             bytes: info.bytes,
             subscribers: info.subscribers.into(),
+            members: info.members,
         });
         Ok(WSPUSH_OK)
     })
@@ -311,7 +315,7 @@ pub unsafe extern "C" fn wspush_answer_publication(
     call!(answer: current, publication: sized_place => {
         let found = match &answer.0 {
             Found::History(page) => page.publications.get(index),
-            Found::Channels(_) | Found::Connections(_) => None,
+            Found::Channels(_) | Found::Presence(_) | Found::Connections(_) => None,
         };
         let past = found.ok_or_else(|| none("publication", index))?;
         publication.put(wspush_publication {
@@ -337,7 +341,7 @@ pub unsafe extern "C" fn wspush_answer_missed(
     call!(answer: current, from: place, to: place => {
         let gap = match &answer.0 {
             Found::History(page) => page.missed,
-            Found::Channels(_) | Found::Connections(_) => None,
+            Found::Channels(_) | Found::Presence(_) | Found::Connections(_) => None,
         };
         let gap = gap.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "nothing that was asked for is gone"))?;
         from.put(gap.from);
@@ -377,7 +381,7 @@ pub unsafe extern "C" fn wspush_answer_connection_channel(
 fn connection(answer: &wspush_answer, index: usize) -> Result<&wspush::endpoint::UserConnection, CallError> {
     let found = match &answer.0 {
         Found::Connections(page) => page.connections.get(index),
-        Found::Channels(_) | Found::History(_) => None,
+        Found::Channels(_) | Found::History(_) | Found::Presence(_) => None,
     };
     found.ok_or_else(|| none("connection", index))
 }
@@ -389,7 +393,7 @@ pub unsafe extern "C" fn wspush_answer_next(answer: *const wspush_answer, after:
         let next = match &answer.0 {
             Found::Channels(page) => page.next.map(|place| place + 1),
             Found::Connections(page) => page.next.map(|conn| conn.0),
-            Found::History(_) => None,
+            Found::History(_) | Found::Presence(_) => None,
         };
         after.put(next.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "that was all"))?);
         Ok(WSPUSH_OK)

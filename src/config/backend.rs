@@ -5,10 +5,8 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::field::OTHER_TYPE;
 use super::setting::Value;
-use super::tokens::{auth_secret, check_url};
+use super::tokens::{auth_secret, check_url, is_name};
 use super::{Config, ConfigError, TokenAuth};
-use crate::alphabet::is_token;
-use crate::limits::AUTH_NAME_BYTES_MAX;
 
 /// The URL of a backend, or none is set. On the same machine and in a network of one's own http may do.
 pub(super) fn url(value: Value) -> Result<Option<String>, String> {
@@ -25,7 +23,7 @@ pub(super) fn url(value: Value) -> Result<Option<String>, String> {
 
 /// The name of a header that is handed on (RFC 9110 section 5.1).
 pub(super) fn header(name: String) -> Result<String, String> {
-    if name.len() <= AUTH_NAME_BYTES_MAX && is_token(name.as_bytes()) {
+    if is_name(&name) {
         return Ok(name.to_ascii_lowercase());
     }
     Err(format!("{name:?} is not a header's name"))

@@ -207,8 +207,9 @@ settings! {
     auth_cookie: Option<String> = None,
         row(Auth, Kind::Text("a cookie's name"), reload, false, cookie, shown_optional),
         "The cookie that has the token, where no header and no subprotocol has";
+    /// Not shown, as there may be a key in it.
     auth_webhook: Option<String> = None,
-        row(Backend, Kind::Text("an http or https URL"), reload, false, url, shown_optional),
+        row(Backend, Kind::Text("an http or https URL"), reload, true, url, shown_optional),
         "A backend that is asked who a client is that has shown no token; without its answer nobody comes in";
     auth_webhook_timeout_ms: u64 = 1_000, integer(Backend, AUTH_WEBHOOK_TIMEOUT_MS, "ms", reload),
         "From such a question to its answer";
@@ -222,8 +223,9 @@ settings! {
     auth_webhook_waiting_max: usize = 1_024,
         integer(Backend, AUTH_WEBHOOK_WAITING_MAX, "questions", reload),
         "Such questions that wait for their turn; the client of one more is answered 503";
+    /// Not shown, as there may be a key in it.
     webhook_url: Option<String> = None,
-        row(Backend, Kind::Text("an http or https URL"), reload, false, url, shown_optional),
+        row(Backend, Kind::Text("an http or https URL"), reload, true, url, shown_optional),
         "A backend that is told what happens to channels";
     /// The backend may have any of them; each signs.
     webhook_secret: Vec<String> = Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::field::{OTHER_TYPE, file};
 use super::setting::Value;
+use super::shown::looks_like_a_key;
 use super::{Config, ConfigError, TokenAuth};
 use crate::alphabet::is_token;
 use crate::limits::{AUTH_NAME_BYTES_MAX, AUTH_SECRET_BYTES_MAX, AUTH_SECRET_BYTES_MIN, FILE_NAME_BYTES_MAX};
@@ -62,11 +63,17 @@ pub(super) fn check_url(rest: &str) -> Result<(), String> {
     if ok { Ok(()) } else { Err("no URL like https://id.example/.well-known/jwks.json".to_owned()) }
 }
 
+/// Whether a cookie or a header may be called so (RFC 9110 section 5.6.2). A key in one line can be written so as well,
+/// and what is set is shown.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= AUTH_NAME_BYTES_MAX && is_token(name.as_bytes()) && !looks_like_a_key(name)
+}
+
 /// A cookie's name (RFC 6265 section 4.1.1), or none is set.
 pub(super) fn cookie(value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Unset => Ok(None),
-        Value::Text(name) if is_token(name.as_bytes()) && name.len() <= AUTH_NAME_BYTES_MAX => Ok(Some(name)),
+        Value::Text(name) if is_name(&name) => Ok(Some(name)),
         Value::Text(_) => Err("this is no cookie's name".to_owned()),
         _ => Err(OTHER_TYPE.to_owned()),
     }
@@ -168,5 +175,7 @@ mod tests {
         let of = |text: &str| cookie(Value::Text(text.to_owned()));
         assert_eq!(of("__Host-session"), Ok(Some("__Host-session".to_owned())));
         assert!(of("").is_err() && of("a b").is_err() && of("a=b").is_err());
+        let key = "MC4CAQAwBQYDK2VwBCIEIDx8kRr6Bv0FQ3yXzSsbXo5kqmwPn0aUeqvN8jYdZ1hT";
+        assert!(of(key).is_err_and(|why| !why.contains("MC4C")), "a key in the place of a name");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::auth::{Claims, Rights};
 use crate::config::Config;
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
@@ -14,6 +15,49 @@ use super::{admin, guard, publishing, push_request, requests};
 
 const PAGE: &str = include_str!("page.html");
 
+/// Bytes of a guest's name.
+pub const GUEST_BYTES_MAX: usize = 32;
+
+/// The channel by which guests know of each other.
+const HERE: &str = "demo.here";
+
+/// How the demo's channels are kept, unless the operator's own rules say otherwise.
+const RULES: [&str; 2] = ["demo.inbox.* missed=tail", "demo.here presence=true"];
+
+/// The configuration with rules for the demo's channels, if there is a demo.
+pub fn with_rules(mut config: Config) -> Config {
+    if config.demo {
+        config.channel_rule.extend(RULES.iter().filter_map(|rule| rule.parse().ok()));
+    }
+    config
+}
+
+/// The beginning of the names of guests' inboxes.
+const INBOX: &str = "demo.inbox.";
+
+/// Whether the demo's visitors are whom they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guests {
+    /// They are.
+    Named,
+    /// They are nobody, or others say who they are.
+    Unnamed,
+}
+
+/// A guest who calls itself so: nobody has checked it.
+pub fn guest(name: &str) -> Result<Claims, Refusal> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.is_empty() || name.len() > GUEST_BYTES_MAX || !name.bytes().all(is_name) {
+        return Err(Refusal::fixed(400, "as is a name of 1 to 32 letters, digits and -"));
+    }
+    let allow = [format!("{INBOX}{name}"), HERE.to_owned()].into();
+    Ok(Claims {
+        user: Some(name.to_owned()),
+        rights: Rights { allow, ..Rights::default() },
+        ..Claims::default()
+    })
+}
+
 /// The server's state as the page shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Facts<'a> {
@@ -23,6 +67,8 @@ pub struct Facts<'a> {
     pub admin: Option<&'a str>,
     /// Whether that asks for a token.
     pub needs_token: bool,
+    /// Whether visitors are whom they say.
+    pub guests: bool,
 }
 
 /// The page.
@@ -45,7 +91,7 @@ pub fn info(facts: &Facts<'_>) -> Response {
 pub fn push(
     head: &Head<'_>,
     body: &[u8],
-    config: &Config,
+    (config, guests): (&Config, Guests),
     server: &mut dyn Control,
 ) -> Result<Response, (Refusal, Option<RefuseReason>)> {
     let plain = |refusal| (refusal, None);
@@ -54,6 +100,8 @@ pub fn push(
     let channel = query.text("channel");
     if let Some(name) = channel
         && !config.is_open_to_clients(name)
+        && !(guests == Guests::Named
+            && name.strip_prefix(INBOX).is_some_and(|guest| self::guest(guest).is_ok()))
     {
         let refusal = Refusal::new(403, format!("channel {name:?} is not open to clients (channels)"));
         return Err((refusal, Some(RefuseReason::ForbiddenChannel)));

@@ -86,7 +86,12 @@ impl<'a> Connect<'a> {
 
     /// The way that it wants to be pushed to.
     pub fn transport(&self) -> Transport {
-        if requests::path(self.head) == requests::SSE.path { Transport::Sse } else { Transport::WebSocket }
+        match requests::path(self.head) {
+            path if path == requests::SSE.path => Transport::Sse,
+            path if path == requests::STREAM.path => Transport::Stream,
+            path if path == requests::POLL.path => Transport::Poll,
+            _ => Transport::WebSocket,
+        }
     }
 
     /// The request's path.
@@ -161,8 +166,9 @@ impl Decision {
     /// The bytes that it takes on its way to the reactor.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Decision::Accept(Accept { user, channels, protocol, .. }) => {
-                let names = channels.iter().chain(user).chain(protocol).map(String::len).sum::<usize>();
+            Decision::Accept(Accept { user, channels, protocol, info, .. }) => {
+                let texts = channels.iter().chain(user).chain(protocol).chain(info);
+                let names = texts.map(String::len).sum::<usize>();
                 names + channels.len() * size_of::<String>()
             }
             Decision::Refuse { reason, .. } => reason.len(),
@@ -197,11 +203,15 @@ pub struct Accept {
     pub since: Vec<(String, Since)>,
     /// The subprotocol; None: the first one offered that the configuration lists.
     pub protocol: Option<String>,
+    /// JSON of at most 1,024 bytes that says more about the user to those who see it in a channel with presence; other
+    /// text is answered 500. None: what its token says (`info`), if it has one.
+    pub info: Option<String>,
 }
 
 impl Default for Accept {
     fn default() -> Accept {
-        Accept { user: None, broadcast: true, channels: Vec::new(), since: Vec::new(), protocol: None }
+        let (channels, since) = (Vec::new(), Vec::new());
+        Accept { user: None, broadcast: true, channels, since, protocol: None, info: None }
     }
 }
 

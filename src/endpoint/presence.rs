@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::limits::TOKEN_INFO_BYTES_MAX;
+
 /// Who is in a channel. The epoch and the offset of its newest publication say at which moment.
 ///
 /// ```
@@ -54,6 +56,11 @@ pub struct ChannelMember {
     pub connections: u32,
 }
 
+/// Whether this may be said of a user: JSON, and not too much of it.
+pub fn is_info(text: &str) -> bool {
+    text.len() <= TOKEN_INFO_BYTES_MAX && serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
 /// JSON within JSON.
 fn as_it_stands<S: Serializer>(info: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
     let raw = info.as_deref().and_then(|info| serde_json::from_str::<&RawValue>(info).ok());
@@ -63,6 +70,13 @@ fn as_it_stands<S: Serializer>(info: &Option<String>, to: S) -> Result<S::Ok, S:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn information_is_json_and_short() {
+        let long = |bytes: usize| format!("\"{}\"", "i".repeat(bytes - 2));
+        assert!([r#"{"a":[1]}"#, " null ", "7", &long(1_024)].into_iter().all(is_info));
+        assert!(!["", "{", "{} {}", "ann", &long(1_025)].into_iter().any(is_info));
+    }
 
     #[test]
     fn to_the_letter() {

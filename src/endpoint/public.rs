@@ -34,8 +34,11 @@ pub fn route(head: &Head<'_>, config: &Config) -> Route {
         _ if config.ws_only => not_found(),
         ("/healthz", _) => answered(health(head)),
         ("/sse", _) => Route::Stream(Transport::Sse),
+        ("/stream", _) => Route::Stream(Transport::Stream),
+        ("/poll", _) => Route::Stream(Transport::Poll),
         _ if !config.demo => not_found(),
         (_, Some(kind)) => Route::Socket(kind),
+        ("/demo/ws", _) => Route::Socket(Kind::Push),
         ("/", _) => answered(get_only(head, &requests::PAGE, demo::page)),
         ("/demo/info", _) => match get_only(head, &requests::DEMO_INFO, || ()) {
             Ok(()) => Route::DemoInfo,
@@ -95,6 +98,7 @@ mod tests {
             ("GET /", 404, 200),
             ("GET /echo", 404, 101),
             ("GET /chat", 404, 101),
+            ("GET /demo/ws?as=ada", 404, 101),
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
             ("GET /demo/info", 404, 201),
@@ -102,6 +106,8 @@ mod tests {
             ("GET /demo/info?x=1", 404, 400),
             ("GET /sse?channel=public.a", 200, 200),
             ("OPTIONS /sse/", 200, 200),
+            ("GET /stream", 200, 200),
+            ("GET /poll?since=7.1", 200, 200),
             ("GET /wsx", 404, 404),
             ("GET /ws/", 101, 101),
             ("GET /ws/?channel=a", 101, 101),
@@ -120,7 +126,7 @@ mod tests {
     #[test]
     fn ws_only_serves_nothing_else() {
         let config = Config { demo: true, ws_only: true, ..Config::default() };
-        for line in ["GET /", "GET /healthz", "GET /sse", "GET /echo", "POST /demo/push"] {
+        for line in ["GET /", "GET /healthz", "GET /sse", "GET /stream", "GET /echo", "POST /demo/push"] {
             assert_eq!(status(line, &config), 404, "{line}");
         }
         assert_eq!(status("GET /ws", &config), 101);

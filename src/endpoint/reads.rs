@@ -8,6 +8,7 @@ use crate::push::{Gap, HistoryOrder, Kind, Message, Past, PushError, Since};
 
 use super::ConnId;
 use super::channels::{ChannelInfo, ChannelList, ChannelPage};
+use super::presence::ChannelPresence;
 use super::requests::{PAGE_DEFAULT, PAGE_MAX};
 use super::users::UserConnection;
 
@@ -155,6 +156,8 @@ pub enum Question {
     Channels(ChannelList, Answer<ChannelPage>),
     /// Which publications does it have?
     History(String, HistoryQuery, Answer<Option<ChannelHistory>>),
+    /// Who is there? Without an answer also: it has no presence.
+    Presence(String, Answer<Option<ChannelPresence>>),
     /// Have it forget them.
     Forget(String, Answer<Option<ChannelInfo>>),
 }
@@ -163,9 +166,10 @@ impl Question {
     /// Its bytes in the inbox, beside itself.
     pub fn bytes(&self) -> usize {
         match self {
-            Question::Channel(name, _) | Question::History(name, ..) | Question::Forget(name, _) => {
-                name.len()
-            }
+            Question::Channel(name, _)
+            | Question::History(name, ..)
+            | Question::Presence(name, _)
+            | Question::Forget(name, _) => name.len(),
             Question::Channels(list, _) => list.prefix.len(),
         }
     }
@@ -176,6 +180,7 @@ impl Question {
             Question::Channel(_, answer) | Question::Forget(_, answer) => answer.withdraw(),
             Question::Channels(_, answer) => answer.withdraw(),
             Question::History(_, _, answer) => answer.withdraw(),
+            Question::Presence(_, answer) => answer.withdraw(),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Every request that there is, and the parameters it takes. docs/http.md has it as a table.
 
+use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
-use crate::config::Transport;
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
+
+mod streams;
+
+pub use streams::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL, POLL, SSE, STREAM};
 
 /// Which listener takes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,35 +89,25 @@ pub static WS: Request = Request {
     query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, REFUSALS, TOKEN],
 };
 
-/// Server-Sent Events.
-pub static SSE: Request = Request {
+/// The same for a guest of the demo.
+pub static DEMO_WS: Request = Request {
     listener: Listeners::Public,
     method: "GET",
-    path: "/sse",
+    path: "/demo/ws",
     query: &[
         CHANNEL_TO_RECEIVE,
         BEGINNING,
         BROADCAST,
-        optional(
-            "format",
-            Value::Choice(&["raw", "json"]),
-            "`json`: an event's data is the envelope of `wspush.v1`; without it, or with `raw`, the payload",
-        ),
-        optional(
-            LAST_EVENT_ID,
-            Value::Anything,
-            "the `id` of the event that was received last, where the header `Last-Event-ID` is not sent; comes before \
-             `since`",
-        ),
-        optional(LAST_EVENT_ID_CAMEL, Value::Anything, "the same, as polyfills of `EventSource` call it"),
+        REFUSALS,
         TOKEN,
+        optional(
+            "as",
+            Value::Text(GUEST_BYTES_MAX),
+            "who it is, in letters, digits and `-`: a user, whom nobody has checked; only where neither tokens nor a \
+             host say who comes",
+        ),
     ],
 };
-
-/// The event that a client has received last.
-pub const LAST_EVENT_ID: &str = "last_event_id";
-/// The same to polyfills of `EventSource`, unless they are told otherwise.
-pub const LAST_EVENT_ID_CAMEL: &str = "lastEventId";
 
 /// The demo's WebSocket that gives back what it gets.
 pub static ECHO: Request =
@@ -349,9 +343,12 @@ pub static UNSUBSCRIBE_USER: Request = Request {
 pub static ALL: &[&Request] = &[
     &WS,
     &SSE,
+    &STREAM,
+    &POLL,
     &PAGE,
     &ECHO,
     &CHAT,
+    &DEMO_WS,
     &DEMO_PUSH,
     &DEMO_INFO,
     &PUSH,
@@ -381,16 +378,6 @@ pub static PUSH_FORM: &[Parameter] = &[Parameter {
     value: Value::Text(usize::MAX),
     meaning: "what is pushed",
 }];
-
-impl Transport {
-    /// The request for it.
-    pub fn request(self) -> &'static Request {
-        match self {
-            Transport::WebSocket => &WS,
-            Transport::Sse => &SSE,
-        }
-    }
-}
 
 /// The path by which a request is known: a slash behind it makes no other one of it.
 pub fn path<'a>(head: &Head<'a>) -> &'a str {

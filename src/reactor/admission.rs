@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use crate::auth::{Claims, Rights};
 use crate::config::{LogLevel, TokenAuth};
 use crate::endpoint::origins::{self, Facts};
+use crate::endpoint::presence::is_info;
 use crate::endpoint::query::{Others, Parameter, Query};
 use crate::endpoint::requests::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL};
 use crate::endpoint::users::is_user_name;
 use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat};
-use crate::limits::USER_BYTES_MAX;
+use crate::limits::{TOKEN_INFO_BYTES_MAX, USER_BYTES_MAX};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
@@ -31,8 +32,7 @@ pub(super) struct Asking<'a> {
     pub kind: Kind,
     /// Those that its path knows.
     pub parameters: &'static [Parameter],
-    /// Whether it may say by the id of an event where it was.
-    pub resumes: bool,
+    pub resumes: Resumes,
 }
 
 /// The words of a client that may ask.
@@ -42,14 +42,29 @@ pub(super) struct Checked<'a> {
     claims: Option<Claims>,
 }
 
+/// How a client may say where it was, beside `since`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resumes {
+    /// In no other way.
+    No,
+    /// By the id of the event that it has received last.
+    ByEvent,
+    /// By the tag of the answer that it has received last.
+    ByTag,
+}
+
 /// A client that is let in, with its channels open for it.
 pub(super) struct Admitted {
     pub accept: Accept,
     pub rights: Option<Rights>,
     /// From where on each is received. The default channel is among them.
     pub channels: Vec<(ChannelId, Since)>,
-    /// The format that it wants.
-    pub format: Option<String>,
+    /// It wants envelopes.
+    pub is_json: bool,
+    /// It has said where it was, or where to begin.
+    pub has_since: bool,
+    /// How long it waits, if it says so.
+    pub wait_s: Option<u64>,
 }
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
@@ -101,21 +116,35 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
         };
-        let rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        let mut rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
+        if let Some(info) = accept.info.take() {
+            rights.get_or_insert_default().info = Some(info.into());
+        }
         accept.broadcast &= beginnings.broadcast;
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
-        if asking.resumes
-            && let Some(last) = last_event_id(head, &query)
-        {
-            beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+        let (mut is_json, mut has_since, mut wait_s) = (false, false, None);
+        if asking.resumes != Resumes::No {
+            is_json = query.text("format") == Some("json");
+            has_since = query.text("since").is_some();
+            wait_s = query.number("timeout");
+            let last = match asking.resumes {
+                Resumes::ByTag if has_since => None,
+                Resumes::ByTag => tag(head),
+                Resumes::ByEvent | Resumes::No => last_event_id(head, &query),
+            };
+            if let Some(last) = last {
+                has_since = true;
+                beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+            }
         }
         let channels = self.open_channels(index, &accept, &beginnings)?;
-        Ok(Some(Admitted { accept, rights, channels, format: query.text("format").map(str::to_owned) }))
+        Ok(Some(Admitted { accept, rights, channels, is_json, has_since, wait_s }))
     }
 
     /// Whether a client may ask; for whom a backend has vouched already no token is looked for.
+    #[inline(always)] // Its result is large, and every handshake would copy it.
     pub(super) fn check_asking<'a>(
         &mut self,
         index: usize,
@@ -129,7 +158,13 @@ impl<S: Socket> Reactor<S> {
         let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = match vouched {
             Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => self.check_token(asking.head, &query)?,
+            None => match self.check_token(asking.head, &query)? {
+                None => {
+                    let guest = self.guest(asking.head, &query);
+                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
+                }
+                shown => shown,
+            },
         };
         Ok(Checked { query, beginnings, claims })
     }
@@ -194,6 +229,12 @@ impl<S: Socket> Reactor<S> {
             Decision::Accept(accept) if accept.user.as_deref().is_some_and(|user| !is_user_name(user)) => {
                 let text = format!(
                     "the host has let in a user whose name hasn't 1 to {USER_BYTES_MAX} bytes; whoever has none is None"
+                );
+                Err((Refusal::new(500, text), RefuseReason::Handler))
+            }
+            Decision::Accept(accept) if accept.info.as_deref().is_some_and(|info| !is_info(info)) => {
+                let text = format!(
+                    "the host says of a user what is not JSON of at most {TOKEN_INFO_BYTES_MAX} bytes"
                 );
                 Err((Refusal::new(500, text), RefuseReason::Handler))
             }
@@ -291,6 +332,13 @@ fn last_event_id<'q>(head: &Head<'q>, query: &'q Query<'_>) -> Option<Cow<'q, st
     let header = head.header("last-event-id").map(String::from_utf8_lossy);
     let parameter = || [LAST_EVENT_ID, LAST_EVENT_ID_CAMEL].into_iter().find_map(|name| query.text(name));
     header.or_else(|| parameter().map(Cow::Borrowed))
+}
+
+/// The tag of the answer that a client has received last, without its quotes (RFC 9110 section 13.1.2).
+fn tag<'q>(head: &Head<'q>) -> Option<Cow<'q, str>> {
+    let field = head.header_str("if-none-match")?.trim();
+    let tag = field.strip_prefix("W/").unwrap_or(field);
+    Some(Cow::Borrowed(tag.strip_prefix('"')?.strip_suffix('"')?))
 }
 
 /// The reason that a refusal with this status counts as.

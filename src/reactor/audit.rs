@@ -103,6 +103,7 @@ impl<S: Socket> Reactor<S> {
         }
         assert_eq!(census, self.connections.census, "the census is wrong");
         self.audit_users();
+        self.audit_presence();
         self.audit_backlog();
         self.audit_chunks();
         assert!(partial_input || audit.chunks == 0, "chunks that nobody holds: {}", audit.chunks);
@@ -169,6 +170,48 @@ impl<S: Socket> Reactor<S> {
                 member.slot
             );
         }
+    }
+
+    /// Those who are in a channel with presence are the users among its subscribers, and those of its subscribers take
+    /// its notices who can.
+    fn audit_presence(&self) {
+        let mut found: HashMap<ChannelId, HashMap<&str, u32>> = HashMap::new();
+        for (index, slot) in &self.connections.slots {
+            for (id, _) in self.subscriptions(slot) {
+                let channel = self.channels.get(id);
+                if let Some(subject) = channel.notices_of() {
+                    assert_eq!(
+                        self.notices_for(index, subject),
+                        Some(id),
+                        "slot {index}: notices of nothing"
+                    );
+                    assert!(Self::is_subscribed(slot, subject), "slot {index}: notices of {}", channel.name);
+                } else if channel.rules.presence {
+                    let takes = slot.transport.takes_notices();
+                    assert_eq!(
+                        self.notices_for(index, id).is_some(),
+                        takes,
+                        "slot {index}: {}",
+                        channel.name
+                    );
+                    if let Some(user) = slot.user().filter(|_| slot.kind == Kind::Push) {
+                        *found.entry(id).or_default().entry(user).or_default() += 1;
+                    }
+                }
+            }
+        }
+        for (id, attendance) in &self.attendances.channels {
+            let (presence, found) = (&attendance.presence, found.remove(id).unwrap_or_default());
+            let channel = &self.channels.get(*id).name;
+            let there = presence.attendees().map(|all| all.filter(|one| one.connections > 0));
+            let there =
+                there.map(|all| all.map(|one| (one.user, one.connections)).collect::<HashMap<_, _>>());
+            assert!(there.is_none_or(|there| there == found), "who is in {channel}: {presence:?}, {found:?}");
+            assert!(presence.count() >= found.len(), "{channel}: {presence:?}, {found:?}");
+            let is_of_use = !presence.is_empty() || attendance.notices.log.is_some();
+            assert!(is_of_use, "{channel}: nobody is there, and nobody hears of it");
+        }
+        assert!(found.is_empty(), "nobody knows that they are there: {found:?}");
     }
 
     /// The pool's chunks are counted where they are held.

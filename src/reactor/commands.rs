@@ -216,7 +216,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by
     /// that. False: not now.
-    pub(super) fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
+    fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
         self.make_room_among_logs(|channels| channels.room_for(id, lens))
             && self.save_rests(id, |channel| channel.first_after(lens))
     }
@@ -231,7 +231,10 @@ impl<S: Socket> Reactor<S> {
                     if !self.save_rests(largest, Channel::first_at_half) {
                         return false;
                     }
-                    self.halve(largest);
+                    // It may be gone with its last subscriber.
+                    if self.channels.try_get(largest).is_some() {
+                        self.halve(largest);
+                    }
                 }
             }
         }
@@ -269,10 +272,10 @@ impl<S: Socket> Reactor<S> {
         self.publish_here(Some(chat::CHANNEL), Message::Text(line), PushOptions::default(), Wake::Yes)
     }
 
-    /// The slot of an open connection.
+    /// The slot of an open connection. A poll is none that could be spoken to.
     pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
         let slot = self.connections.slots.get(conn.slot())?;
-        (slot.serial == conn.serial() && slot.phase == Phase::Open).then(|| conn.slot())
+        (slot.serial == conn.serial() && slot.phase == Phase::Open && !slot.is_polling()).then(|| conn.slot())
     }
 
     /// Sends a message to one connection, or lets it wait in its outbox as far as that may grow.

@@ -1,6 +1,10 @@
 //! The answers to the demo's page.
 
-use crate::endpoint::demo::{self, Facts};
+use crate::auth::Claims;
+use crate::config::TokenAuth;
+use crate::endpoint::demo::{self, Facts, Guests};
+use crate::endpoint::query::Query;
+use crate::endpoint::requests;
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -15,17 +19,30 @@ impl<S: Socket> Reactor<S> {
         self.admin_url = url;
     }
 
+    /// Whether visitors of the demo are whom they say: nobody else says it.
+    fn guests(&self) -> Guests {
+        let is_said = self.config.auth != TokenAuth::None || self.asks_backend() || self.handler.is_host();
+        if is_said { Guests::Unnamed } else { Guests::Named }
+    }
+
+    /// The guest who asks for this, if it is one.
+    pub(super) fn guest(&self, head: &Head<'_>, query: &Query<'_>) -> Result<Option<Claims>, Refusal> {
+        let is_theirs = requests::path(head) == requests::DEMO_WS.path && self.guests() == Guests::Named;
+        query.text("as").filter(|_| is_theirs).map(demo::guest).transpose()
+    }
+
     pub(super) fn demo_info(&self) -> Response {
         demo::info(&Facts {
             connections: self.connections.census.open(),
             admin: self.admin_url.as_deref(),
             needs_token: self.config.admin_token.is_some(),
+            guests: self.guests() == Guests::Named,
         })
     }
 
     pub(super) fn demo_push(&mut self, index: usize, head: &Head<'_>, body: &[u8]) -> Response {
         let config = self.config.clone();
-        demo::push(head, body, &config, self).unwrap_or_else(|(refusal, reason)| {
+        demo::push(head, body, (&config, self.guests()), self).unwrap_or_else(|(refusal, reason)| {
             self.note_demo_refusal(index, &refusal, reason);
             refusal::response(ListenerRole::Public, &refusal)
         })

@@ -13,10 +13,12 @@ use crate::metrics::WorkKind;
 use crate::protocol::Opcode;
 use crate::protocol::frame;
 use crate::protocol::v1::ServerMessage;
-use crate::push::{ChannelId, Cursor, Encoded, Room, Since};
+use crate::push::{Channel, ChannelId, Channels, Cursor, Encoded, Lens, Passage, Room, Since};
 
 use super::attendance::Attendance;
+use super::outbox::Stretch;
 use super::reactor::Reactor;
+use super::slot::Flags;
 use super::socket::Socket;
 use super::work::{BYTES, NAME};
 
@@ -209,10 +211,21 @@ impl<S: Socket> Reactor<S> {
             }
             let id = ChannelId(id);
             if let Some(made) = self.make_notice(id) {
-                // Somebody may be gone for the room; then what is told is made anew.
-                self.make_room(made.log, Encoded::plain(&made.frame).lens());
+                // Somebody may be gone for the room, and what is told is made anew.
+                self.make_room_for_notice(made.log, Encoded::plain(&made.frame).lens());
             }
             self.tell_now(id);
+        }
+    }
+
+    /// As for a publication; but its log goes with the last one who takes notices.
+    fn make_room_for_notice(&mut self, log: ChannelId, lens: Lens) {
+        let room = |channels: &Channels| match channels.try_get(log) {
+            Some(_) => channels.room_for(log, lens),
+            None => Room::Later,
+        };
+        if self.make_room_among_logs(room) {
+            self.save_rests(log, |channel| channel.first_after(lens));
         }
     }
 
@@ -238,5 +251,32 @@ impl<S: Socket> Reactor<S> {
             reactor.say_made(index);
         });
         self.connections.has(index, serial)
+    }
+
+    /// The same for notices that come first in a connection's outbox. Those behind them are still to come.
+    pub(super) fn tell_in_place(&mut self, index: usize, stretch: Stretch) -> bool {
+        let subject = self.channels.try_get(stretch.channel).and_then(Channel::notices_of);
+        let is_received = |id: &ChannelId| Self::is_subscribed(&self.connections.slots[index], *id);
+        let mut frame = Vec::new();
+        // One that has left the channel is told nothing more.
+        if let Some(id) = subject.filter(is_received) {
+            let mut object = Vec::new();
+            self.push_presence(id, &mut object);
+            frame::encode(Opcode::Text, &object, &mut frame);
+        }
+        self.metrics.slow_skipped += 1;
+        let has_room = self.has_backlog_room(index, frame.len());
+        self.in_outbox(index, |outbox| {
+            outbox.drop_first();
+            if has_room && !frame.is_empty() {
+                outbox.put_frames_first(frame);
+            }
+        });
+        self.end_stretch(index, stretch, Passage::Skipped);
+        if !has_room {
+            self.close_slow(index);
+            return self.connections.slots.get(index).is_some_and(|slot| !slot.flags.any(Flags::BLOCKED));
+        }
+        true
     }
 }

@@ -124,6 +124,13 @@ impl Outbox {
         }
     }
 
+    /// Puts frames in front of everything, in place of a stretch that was there.
+    pub fn put_frames_first(&mut self, frames: Vec<u8>) {
+        self.frames_left += frames.len();
+        self.frames_held += frames.capacity();
+        self.items.push_front(Item::Frames { bytes: frames, written: 0 });
+    }
+
     /// Takes out all stretches but the one that begins in mid-frame.
     pub fn give_up_stretches(&mut self) -> Vec<Stretch> {
         let mut given_up = Vec::new();

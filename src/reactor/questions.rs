@@ -11,7 +11,7 @@ use super::listing::LISTS_OF_HOST_MAX;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::waiting::Told;
-use super::work::{BYTES, CALL};
+use super::work::{BYTES, CALL, NAME};
 
 /// Answers that wait to be given before the next question is looked at: each may be a page of history.
 const ANSWERS_MAX: usize = 16;
@@ -44,6 +44,12 @@ impl<S: Socket> Reactor<S> {
                 };
                 let page = self.read_history(&name, asked);
                 self.tell(answer, Ok(page));
+            }
+            Question::Presence(name, answer) => {
+                let found = self.channels.find(&name).and_then(|id| self.presence_in(id));
+                let members = found.as_ref().and_then(|found| found.members.as_ref()).map_or(0, Vec::len);
+                self.work.charge(WorkKind::Commands, members as u64 * NAME);
+                self.tell(answer, Ok(found));
             }
             Question::Forget(name, answer) => return self.forget_for_host(name, answer),
         }

@@ -135,7 +135,8 @@ impl<S: Socket> Reactor<S> {
     #[cold]
     fn save_rests_before(&mut self, id: ChannelId, first_kept: u64) -> bool {
         for form in Form::ALL {
-            while let Some(ring) = self.channels.get(id).ring(form)
+            // With its last subscriber a log of notices goes as well.
+            while let Some(ring) = self.channels.try_get(id).and_then(|channel| channel.ring(form))
                 && let Some((position, index)) = ring.midway.first_before(ring.log.start_of(first_kept))
             {
                 if self.walk.saving.left == 0 {

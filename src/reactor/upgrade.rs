@@ -1,12 +1,12 @@
 //! From a request to an open WebSocket, or the reason why not.
 
-use crate::endpoint::{Accept, Kind, refusals, v1};
+use crate::endpoint::{Accept, Kind, refusals, requests, v1};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
-use super::admission::{Asking, Refused};
+use super::admission::{Asking, Refused, Resumes};
 use super::backend::Earlier;
 use super::connections::Gone;
 use super::reactor::Reactor;
@@ -63,8 +63,13 @@ impl<S: Socket> Reactor<S> {
         earlier: Earlier,
     ) -> Result<Result<Upgraded, Gone>, Refused> {
         let Upgrade { head, origin, .. } = *upgrade;
-        let parameters = kind.request().map_or(&[][..], |request| request.query);
-        let asking = Asking { head, origin, kind, parameters, resumes: false };
+        let request = if requests::path(head) == requests::DEMO_WS.path {
+            Some(&requests::DEMO_WS)
+        } else {
+            kind.request()
+        };
+        let parameters = request.map_or(&[][..], |request| request.query);
+        let asking = Asking { head, origin, kind, parameters, resumes: Resumes::No };
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else {
             return Ok(Ok(Upgraded::Pending));
         };

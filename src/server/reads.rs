@@ -4,7 +4,7 @@
 use crate::endpoint::channels::{ChannelList, ChannelPage};
 use crate::endpoint::reads::{Answer, Question, check_limit};
 use crate::endpoint::users::{UserAction, UserRequest};
-use crate::endpoint::{ChannelHistory, ChannelInfo, ConnId, HistoryQuery, UserPage};
+use crate::endpoint::{ChannelHistory, ChannelInfo, ChannelPresence, ConnId, HistoryQuery, UserPage};
 use crate::push::PushError;
 use crate::reactor::Command;
 use crate::reactor::user_commands::UserCommand;
@@ -83,6 +83,27 @@ impl Handle {
         check_channel(channel)?;
         check_limit(query.limit)?;
         self.ask(Question::History(channel.to_owned(), query, Answer::new(answer)))
+    }
+
+    /// Who is in a channel, at most `presence_members_max` by their names; None: there is no such channel, or it has no
+    /// presence.
+    ///
+    /// ```no_run
+    /// # fn example(handle: &wspush::Handle) -> Result<(), wspush::PushError> {
+    /// handle.presence("room.1", |answer| {
+    ///     if let Ok(Some(presence)) = answer {
+    ///         println!("{} users are there", presence.count);
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    pub fn presence(
+        &self,
+        channel: &str,
+        answer: impl FnOnce(Result<Option<ChannelPresence>, PushError>) + Send + 'static,
+    ) -> Result<(), PushError> {
+        check_channel(channel)?;
+        self.ask(Question::Presence(channel.to_owned(), Answer::new(answer)))
     }
 
     /// Lets a channel forget what was published there. It begins another life, with the same subscribers; the answer

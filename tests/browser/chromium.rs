@@ -189,7 +189,9 @@ impl Tab {
     /// Clicks on the middle of an element.
     pub fn click(&self, selector: &str) {
         let at = self.value(&format!(
-            "(() => {{ const box = document.querySelector({}).getBoundingClientRect(); \
+            "(() => {{ const element = document.querySelector({}); \
+             element.scrollIntoView({{ block: 'center', behavior: 'instant' }}); \
+             const box = element.getBoundingClientRect(); \
              return [box.x + box.width / 2, box.y + box.height / 2] }})()",
             Value::from(selector)
         ));

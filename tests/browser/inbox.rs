@@ -1,5 +1,5 @@
-//! docs/inbox.md as a reader follows it: its page in a browser, its commands in a shell. Ports are other ones here,
-//! since tests run side by side; nothing else is.
+//! Inboxes in a browser: the demo's, and docs/inbox.md as a reader follows it. Its page is in a browser and its
+//! commands are in a shell. Ports are other ones here, since tests run side by side; nothing else is.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -164,4 +164,107 @@ fn nothing_is_lost_when_the_server_goes() {
     shows(&tab, &["Please sign for it.", "Your parcel is here.", "Your parcel is on its way."]);
     tab.assert_no_errors();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Waits until the demo's page shows these messages in its inbox, and these users.
+fn has(tab: &Tab, messages: &[&str], people: &[&str]) {
+    for (selector, expected) in [("#inbox li > span", messages), ("#people button", people)] {
+        let shown = format!("[...document.querySelectorAll('{selector}')].map(one => one.textContent)");
+        let expected = serde_json::to_string(expected).unwrap();
+        tab.until(&format!("JSON.stringify({shown}) === JSON.stringify({expected})"));
+    }
+}
+
+/// Says who somebody is.
+fn call(tab: &Tab, name: &str) {
+    tab.value(&format!(
+        "(() => {{ const field = document.getElementById('name'); field.value = '{name}'; \
+         field.dispatchEvent(new Event('change')) }})()"
+    ));
+}
+
+#[test]
+fn the_inbox_of_the_demo() {
+    let daemon = Daemon::start(&["--demo"]);
+    // Two browsers are two visitors.
+    let (hers, his) = (Chromium::start("demo-ada"), Chromium::start("demo-bob"));
+    let url = format!("http://{}/", daemon.public);
+    let ada = hers.open(&url);
+    call(&ada, "ada");
+    has(&ada, &[], &["ada (you)"]);
+    let bob = his.open(&url);
+    call(&bob, "bob");
+    has(&bob, &[], &["bob (you)", "ada"]);
+    has(&ada, &[], &["ada (you)", "bob"]);
+
+    let to_ada = "#people button:last-of-type";
+    let write = |text: &str| {
+        bob.click("#message");
+        bob.type_text(text);
+        bob.press_enter();
+        bob.until("document.getElementById('message').value === ''");
+    };
+    bob.click(to_ada);
+    bob.until("document.getElementById('whom').textContent === 'Push to the inbox of ada'");
+    let command = format!("curl -d hello '{}/push?channel=demo.inbox.ada'", daemon.admin());
+    bob.until(&format!("document.getElementById('curl').textContent === \"{command}\""));
+    write("The build is green again.");
+    has(&ada, &["The build is green again."], &["ada (you)", "bob"]);
+    has(&bob, &[], &["bob (you)", "ada"]);
+    assert_eq!(bob.value("document.querySelectorAll('#feed li').length"), 0, "it is nobody else's");
+    ada.reload();
+    has(&ada, &["The build is green again."], &["ada (you)", "bob"]);
+    // A second tab of hers is the same user, and his list has her once.
+    let second = hers.open(&url);
+    has(&second, &["The build is green again."], &["ada (you)", "bob"]);
+    has(&bob, &[], &["bob (you)", "ada"]);
+
+    ada.close();
+    second.close();
+    has(&bob, &[], &["bob (you)"]);
+    bob.until("document.getElementById('whom').textContent === 'Push to the inbox of ada'");
+    write("Lunch is ready.");
+    write("Your parcel is here.");
+    let ada = hers.open(&url);
+    has(
+        &ada,
+        &["Your parcel is here.", "Lunch is ready.", "The build is green again."],
+        &["ada (you)", "bob"],
+    );
+    for (name, width, height) in [("wide", 1100, 900), ("phone", 390, 844), ("narrow", 320, 700)] {
+        for scheme in ["light", "dark"] {
+            ada.picture(&format!("demo-inbox-{name}-{scheme}"), width, height, scheme);
+            let fits = "document.documentElement.scrollWidth <= innerWidth";
+            assert_eq!(ada.value(fits), true, "{name}: the page is wider than the screen");
+        }
+    }
+    // The gap between two lives of a channel does not hide the second one.
+    ada.close();
+    has(&bob, &[], &["bob (you)"]);
+    assert_eq!(daemon.ask("DELETE", "/channels/demo.inbox.ada/history", &[], b"").status, 200);
+    write("one");
+    write("two");
+    let ada = hers.open(&url);
+    has(
+        &ada,
+        &["two", "one", "Your parcel is here.", "Lunch is ready.", "The build is green again."],
+        &["ada (you)", "bob"],
+    );
+    ada.assert_no_errors();
+    bob.assert_no_errors();
+}
+
+/// Other programs on this host have the same origin, and so the same storage.
+#[test]
+fn the_demo_reads_no_strange_storage() {
+    let (daemon, chromium) = (Daemon::start(&["--demo"]), Chromium::start("demo-torn"));
+    let tab = chromium.open(&format!("http://{}/", daemon.public));
+    call(&tab, "ada");
+    has(&tab, &[], &["ada (you)"]);
+    for torn in ["{", "null", "7", r#"{"name":"eve","since":"earliest"}"#] {
+        tab.value(&format!("localStorage.setItem('wspush', '{torn}')"));
+        tab.reload();
+        tab.until("/^guest-[a-z0-9]+ .you.$/.test(document.querySelector('#people button')?.textContent)");
+        tab.assert_no_errors();
+    }
 }

@@ -54,6 +54,7 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_str *" => vec!["w->names", "NULL"],
         "const wspush_terms *" => vec!["NULL", "&w->terms", "sized(w, 8)"],
         "const wspush_history_query *" => vec!["NULL", "&w->query", "sized(w, SIZE_MAX)"],
+        "const wspush_acceptance *" => vec!["NULL", "&w->acceptance", "sized(w, 8)"],
         "const wspush_callbacks *" => vec!["NULL", "w->callbacks", "w->callbacks_empty"],
         "const char *" | "const void *" => vec!["w->text", "NULL", "w->not_utf8", "w->setting"],
         "size_t" if name.ends_with("index") => vec!["0", "1", "SIZE_MAX"],
@@ -77,6 +78,8 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         }
         "wspush_channel_info *" => vec!["sized(w, sizeof(wspush_channel_info))", "NULL", "sized(w, 8)"],
         "wspush_publication *" => vec!["sized(w, sizeof(wspush_publication))", "NULL", "sized(w, 8)"],
+        "wspush_presence_info *" => vec!["sized(w, sizeof(wspush_presence_info))", "NULL", "sized(w, 8)"],
+        "wspush_member *" => vec!["sized(w, sizeof(wspush_member))", "NULL", "sized(w, 8)"],
         "wspush_conflict *" => vec!["sized(w, sizeof(wspush_conflict))", "NULL", "sized(w, 8)"],
         "wspush_server **" | "wspush_config **" | "wspush_str *" | "uint16_t *" | "int32_t *"
         | "uint64_t *" => {

@@ -44,6 +44,8 @@ pub fn config(dice: &mut Dice) -> Config {
         deflate_level: dice.pick(&[1, 3, 9]),
         outbox_bytes_max: dice.pick(&[100, 3_000, 64 << 10]),
         channel_rule: rules(dice),
+        presence_members_max: dice.pick(&[0, 2, 4, 1_000]),
+        presence_grace_ms: dice.pick(&[0, 400, 3_000]),
         slow_consumer: if close { SlowConsumer::Close } else { SlowConsumer::Skip },
         commands_per_second_max: dice.pick(&[3, 1_000]),
         inbox_commands_max: dice.pick(&[4, 65_536, 65_536]),
@@ -72,6 +74,8 @@ fn rules(dice: &mut Dice) -> Vec<ChannelRule> {
         &[],
         &["public.a keep=latest", "broadcast keep=latest missed=tail"],
         &["public.* ttl_ms=500 missed=tail", "* publications=2 missed=latest"],
+        &["* presence=true"],
+        &["public.a presence=true keep=latest", "broadcast presence=true"],
     ];
     let rules = rules[dice.below(rules.len())];
     rules.iter().map(|text| text.parse().expect("a rule")).collect()

@@ -152,7 +152,9 @@ impl World {
         let behind_ms = wire.closed_us.saturating_sub(wire.drained_us) / 1000;
         let cut = client.gone || wire.reset || wire.unread;
         let deadline = wire.was_full && behind_ms.max(silent_ms) >= self.config.close_wait_ms;
-        let drained = self.draining && behind_ms >= self.config.drain_ms;
+        // One that reads slowly may still be busy with what comes before its close frame.
+        let is_cut_off = wire.was_full && self.reactor.counters().closed.get(CloseReason::Drain) > 0;
+        let drained = self.draining && (behind_ms >= self.config.drain_ms || is_cut_off);
         let is_websocket = client.status == 101 && client.role != Role::Raw;
         if cut
             || heartbeat

@@ -12,6 +12,7 @@ pub mod dice;
 pub mod handler;
 pub mod net;
 pub mod parse;
+pub mod presence;
 #[cfg(feature = "tls")]
 pub mod tls_client;
 #[cfg(not(feature = "tls"))]

@@ -8,6 +8,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use wspush::push::{Position, Since};
 
+use super::presence::Views;
+
 /// A publication's channel, epoch and offset.
 pub type Place = (String, u64, u64);
 
@@ -20,6 +22,8 @@ pub enum Asked {
     Publish(String, String),
     /// A page of at most so many publications.
     History(String, usize),
+    /// Who is there.
+    Presence(String),
     Ping,
     Nonsense,
 }
@@ -57,6 +61,10 @@ pub struct Counts {
     pub own: u64,
     /// Publications on pages of history.
     pub read: u64,
+    /// Notices of who has come and gone.
+    pub notices: u64,
+    /// Times that it was told unasked who is there.
+    pub anew: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -67,6 +75,8 @@ impl std::ops::AddAssign for Counts {
         self.conflated += other.conflated;
         self.own += other.own;
         self.read += other.read;
+        self.notices += other.notices;
+        self.anew += other.anew;
     }
 }
 
@@ -91,6 +101,7 @@ pub struct V1 {
     /// Publications by their places, and how often each came.
     heard: BTreeMap<Place, (String, u32)>,
     pub counts: Counts,
+    pub views: Views,
 }
 
 fn text<'a>(said: &'a Value, name: &str) -> &'a str {
@@ -103,6 +114,12 @@ fn number(said: &Value, name: &str) -> u64 {
 
 fn position(said: &Value) -> Position {
     Position { epoch: text(said, "epoch").parse().unwrap(), offset: number(said, "offset") }
+}
+
+/// Who has come or gone, and which of it.
+fn change(said: &Value) -> Option<(&Value, bool)> {
+    let join = said.get("join").map(|join| (join, true));
+    join.or_else(|| said.get("leave").map(|leave| (leave, false)))
 }
 
 /// The payload of a publication or a message to one.
@@ -126,6 +143,9 @@ impl V1 {
         self.ids += 1;
         let id = self.ids;
         let command = match &asked {
+            Asked::Subscribe(channel, Since::Head) if !id.is_multiple_of(3) && self.views.has(channel) => {
+                json!({"id": id, "subscribe": {"channel": channel, "presence": true}})
+            }
             Asked::Subscribe(channel, Since::Head) => json!({"id": id, "subscribe": {"channel": channel}}),
             Asked::Subscribe(channel, since) => {
                 json!({"id": id, "subscribe": {"channel": channel, "since": since.to_string()}})
@@ -135,6 +155,7 @@ impl V1 {
             Asked::History(channel, limit) => {
                 json!({"id": id, "history": {"channel": channel, "limit": limit}})
             }
+            Asked::Presence(channel) => json!({"id": id, "presence": {"channel": channel}}),
             Asked::Ping => json!({"id": id, "ping": {}}),
             Asked::Nonsense => json!({"id": id, "shout": {}}),
         };
@@ -193,6 +214,16 @@ impl V1 {
             self.unsubscribed(text(unsubscribed, "channel"));
         } else if let Some(missed) = said.get("missed") {
             self.gap(missed, was_full);
+        } else if let Some((change, is_there)) = change(&said) {
+            let channel = text(change, "channel");
+            assert!(self.stays.contains_key(channel), "{channel} is not received: {said}");
+            self.counts.notices += 1;
+            self.views.changed(channel, text(change, "user"), is_there);
+        } else if let Some(presence) = said.get("presence") {
+            let channel = text(presence, "channel");
+            assert!(self.stays.contains_key(channel), "{channel} is not received: {said}");
+            self.counts.anew += 1;
+            self.views.shown(channel, presence);
         } else if let Some(message) = said.get("message") {
             return Some(payload(message));
         } else {
@@ -223,6 +254,13 @@ impl V1 {
                 assert!(before.is_none(), "an offset is given twice: {said}");
             }
             Asked::History(channel, limit) => self.page(&said["history"], &channel, limit),
+            Asked::Presence(channel) => {
+                assert_eq!(said["presence"]["channel"], channel, "{said}");
+                // Of one that it doesn't receive it will hear no more.
+                if self.stays.contains_key(&channel) {
+                    self.views.shown(&channel, &said["presence"]);
+                }
+            }
             Asked::Ping => assert!(said["pong"].is_object(), "{said}"),
             Asked::Nonsense => panic!("it is understood: {said}"),
         }
@@ -236,6 +274,9 @@ impl V1 {
             ("already_subscribed", Asked::Subscribe(channel, _)) => receives(channel),
             ("not_subscribed", Asked::Unsubscribe(channel)) => !receives(channel),
             ("unknown_method", Asked::Nonsense) => true,
+            ("forbidden", Asked::Presence(channel)) => {
+                !self.views.has(channel) || !self.has_token && !receives(channel)
+            }
             ("forbidden", Asked::Publish(..)) => !self.has_token,
             ("forbidden", Asked::Subscribe(channel, _) | Asked::History(channel, _)) => {
                 !self.has_token && !receives(channel)
@@ -251,6 +292,9 @@ impl V1 {
         self.subscriptions += 1;
         let stay = Stay { number: self.subscriptions, epoch: at.epoch, next: at.offset + 1 };
         assert!(self.stays.insert(channel.clone(), stay).is_none(), "subscribed twice: {said}");
+        if let Some(presence) = said.get("presence") {
+            self.views.shown(&channel, presence);
+        }
         let recovered = said.get("recovered").map(|recovered| recovered.as_bool().unwrap());
         let wanted = match asked {
             Some(Since::Position(wanted)) => Some(wanted),
@@ -276,6 +320,7 @@ impl V1 {
 
     fn unsubscribed(&mut self, channel: &str) {
         assert!(self.stays.remove(channel).is_some(), "{channel} was not received");
+        self.views.leave(channel);
     }
 
     fn gap_at_beginning(&self, said: &Value, channel: &str, (from, to): (Option<u64>, u64)) {

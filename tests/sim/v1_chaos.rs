@@ -10,6 +10,7 @@ use wspush::{CloseCode, ConnId};
 
 use super::client::{Client, Stage};
 use super::parse;
+use super::presence::Views;
 use super::v1::{Asked, Counts, Place, V1};
 use super::world::{CHANNELS, World};
 
@@ -36,6 +37,9 @@ impl World {
         let conflates = |channel: &&&str| self.rule(channel).keep == Some(Keep::Latest);
         let mut v1 =
             V1::new(CHANNELS.iter().filter(conflates).map(|channel| (*channel).to_owned()).collect());
+        let has_presence = |channel: &&&str| self.rule(channel).presence == Some(true);
+        let with_presence = CHANNELS.iter().filter(has_presence).map(|channel| (*channel).to_owned());
+        v1.views = Views::new(with_presence.collect());
         let mut target = format!("/ws?n={n}");
         #[cfg(feature = "auth")]
         if !self.dice.one_in(4) {
@@ -83,7 +87,7 @@ impl World {
             let Some(v1) = &mut client.v1 else { return };
             let name = channel.to_owned();
             let stopped = v1.positions().into_iter().find(|(of, _)| *of == name);
-            let asked = match dice.below(12) {
+            let asked = match dice.below(14) {
                 0..=3 => Asked::Subscribe(name, stopped.map_or(since, |(_, at)| Since::Position(at))),
                 4 | 5 => Asked::Unsubscribe(name),
                 6..=8 => {
@@ -92,6 +96,7 @@ impl World {
                 }
                 9 => Asked::History(name, dice.range(1, 20)),
                 10 => Asked::Nonsense,
+                11 | 12 => Asked::Presence(name),
                 _ => Asked::Ping,
             };
             let command = v1.ask(asked);
@@ -118,6 +123,7 @@ impl World {
         assert!(v1.asked.is_empty(), "{who}: answers missing: {:?}", v1.asked);
         assert!(v1.promised.is_empty(), "{who}: it was not told of {:?}", v1.promised);
         self.check_v1_reached(n, who);
+        self.check_views(n, who);
     }
 
     /// It has heard all that its channels have.

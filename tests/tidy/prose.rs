@@ -11,6 +11,7 @@ const FOLDERS: &[&str] = &[
     "fuzz",
     "include",
     "java",
+    "js",
     "libwspush",
     "src",
     "tests",

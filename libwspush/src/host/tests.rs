@@ -15,6 +15,7 @@ use wspush::push::{Message, Position, Since};
 use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED, wspush_callbacks};
 use crate::connect::*;
 use crate::host::{Host, log_sink};
+use crate::presence::wspush_connect_set_info;
 use crate::server::wspush_server;
 use crate::session::*;
 use crate::status::*;
@@ -82,6 +83,8 @@ unsafe extern "C" fn on_connect(user_data: *mut c_void, _: *mut wspush_server, c
         assert_eq!(wspush_connect_add_channel(connect, room, room_length), WSPUSH_OK);
         assert_eq!(wspush_connect_set_protocol(connect, name, name_length), WSPUSH_OK);
         assert_eq!(wspush_connect_set_broadcast(connect, 0), WSPUSH_OK);
+        let (info, info_length) = c!("7");
+        assert_eq!(wspush_connect_set_info(connect, info, info_length), WSPUSH_OK);
         for (since, since_length) in [c!("head"), c!("7.42")] {
             let begin = wspush_connect_set_since(connect, room, room_length, since, since_length);
             assert_eq!(begin, WSPUSH_OK);
@@ -205,6 +208,7 @@ fn text_that_the_host_was_given_stays_while_its_callback_runs() {
         channels: vec!["room".to_owned()],
         since: vec![("room".to_owned(), Since::Position(Position { epoch: 7, offset: 42 }))],
         protocol: Some("name".to_owned()),
+        info: Some("7".to_owned()),
     };
     assert_eq!(ask(&mut host), Decision::Accept(accept));
     let said = ["Adé", "a b", "192.0.2.1:50000", "CN=ada,O=Example", "/ws", "secret"];

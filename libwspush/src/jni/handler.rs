@@ -210,7 +210,7 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
 pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
     let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
     match packed::unpack(answer)?.as_slice() {
-        ["accept", broadcast, user, protocol, channels @ ..] => {
+        ["accept", broadcast, user, protocol, info, channels @ ..] => {
             // One with a space says from where on a channel is received.
             let (since, channels): (Vec<&str>, Vec<&str>) =
                 channels.iter().partition(|channel| channel.contains(' '));
@@ -224,6 +224,7 @@ pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
                 channels: channels.iter().map(ToString::to_string).collect(),
                 since: since.into_iter().map(beginning).collect::<Option<_>>()?,
                 protocol: given(protocol),
+                info: given(info),
             }))
         }
         ["pending"] => Some(Decision::Pending),
@@ -244,13 +245,14 @@ mod tests {
             user: Some("Ada".to_owned()),
             broadcast: false,
             channels: vec!["a".to_owned(), "b".to_owned()],
+            info: Some("7".to_owned()),
             ..Accept::default()
         };
-        assert_eq!(answer(&["accept", "false", "=Ada", "", "a", "b"]), Some(Decision::Accept(ada)));
+        assert_eq!(answer(&["accept", "false", "=Ada", "", "=7", "a", "b"]), Some(Decision::Accept(ada)));
         let since = vec![("a".to_owned(), Since::Last(3))];
         let begins = Accept { channels: vec!["a".to_owned()], since, ..Accept::default() };
-        assert_eq!(answer(&["accept", "true", "", "", "a", "a last:3"]), Some(Decision::Accept(begins)));
-        assert_eq!(answer(&["accept", "true", "", ""]), Some(Decision::Accept(Accept::default())));
+        assert_eq!(answer(&["accept", "true", "", "", "", "a", "a last:3"]), Some(Decision::Accept(begins)));
+        assert_eq!(answer(&["accept", "true", "", "", ""]), Some(Decision::Accept(Accept::default())));
         assert_eq!(answer(&["refuse", "401", "who?"]), Some(Decision::refuse(401, "who?")));
         for wrong in [
             &[][..],
@@ -258,7 +260,7 @@ mod tests {
             &["refuse", "x", ""],
             &["refuse", "401", "", ""],
             &["maybe"],
-            &["accept", "true", "", "", "a last:0"],
+            &["accept", "true", "", "", "", "a last:0"],
         ] {
             assert_eq!(answer(wrong), None, "{wrong:?}");
         }

@@ -8,7 +8,7 @@ use jni::signature::{Primitive, ReturnType};
 use jni::sys::{jint, jlong};
 
 use wspush::endpoint::{
-    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ConnId, HistoryQuery, UserPage,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, UserPage,
 };
 use wspush::push::{Kind, PublishTerms, PushError};
 use wspush::server::Handle;
@@ -142,6 +142,10 @@ fn ask(handle: &Handle, question: &[&str], reply: Reply) -> Result<(), NativeErr
         ["forget", name] => {
             handle.forget_history(name, move |info| reply.give(info.map(|info| info.map(channel))))?;
         }
+        ["presence", name] => {
+            let give = move |found: Result<Option<_>, _>| reply.give(found.map(|found| found.map(presence)));
+            handle.presence(name, give)?;
+        }
         ["channels", prefix, after, limit] => {
             let after = number(after)?.checked_sub(1);
             let list = ChannelList { prefix: prefix.to_owned(), after, limit: page_limit(limit)? };
@@ -207,7 +211,7 @@ fn put_number(out: &mut Vec<u8>, number: u64) {
 
 fn put_channel(out: &mut Vec<u8>, info: &ChannelInfo) {
     packed::put(out, info.channel.as_bytes());
-    for number in [info.epoch, info.offset, info.first, info.bytes, info.subscribers.into()] {
+    for number in [info.epoch, info.offset, info.first, info.bytes, info.subscribers.into(), info.members] {
         put_number(out, number);
     }
 }
@@ -235,6 +239,20 @@ fn history(page: ChannelHistory) -> Vec<u8> {
             put_number(&mut out, number);
         }
         packed::put(&mut out, &past.payload);
+    }
+    out
+}
+
+fn presence(found: ChannelPresence) -> Vec<u8> {
+    let mut out = Vec::new();
+    packed::put(&mut out, found.channel.as_bytes());
+    for number in [found.epoch, found.offset, found.count, u64::from(found.members.is_some())] {
+        put_number(&mut out, number);
+    }
+    for member in found.members.iter().flatten() {
+        packed::put(&mut out, member.user.as_bytes());
+        packed::put(&mut out, member.info.as_deref().unwrap_or_default().as_bytes());
+        put_number(&mut out, member.connections.into());
     }
     out
 }

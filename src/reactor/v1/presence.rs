@@ -9,6 +9,7 @@ use super::super::attendance::Members;
 use super::super::reactor::Reactor;
 use super::super::socket::Socket;
 use super::super::work::BYTES;
+use super::Undone;
 
 impl<S: Socket> Reactor<S> {
     /// Whether a client that may receive a channel may be told with that who is there.
@@ -26,11 +27,18 @@ impl<S: Socket> Reactor<S> {
         if has_presence { Ok(()) } else { Err(v1::no_presence(channel)) }
     }
 
-    /// Tells a client who is there.
-    pub(super) fn tell_presence(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Denial> {
+    /// Tells a client who is there, behind the notices of how that has come about.
+    pub(super) fn tell_presence(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Undone> {
         self.check_presence(channel)?;
-        let mut said = std::mem::take(&mut self.scratch.said);
         let known = self.channels.find(channel);
+        if let Some(log) = known.and_then(|known| self.notices_for(index, known)) {
+            self.send_replies(index)?;
+            if !self.bring_to_head(index, log, 1) {
+                self.connections.there(index)?;
+                return Ok(());
+            }
+        }
+        let mut said = std::mem::take(&mut self.scratch.said);
         let members = match known {
             Some(known) => self.members_of(known),
             None => Members::none(),

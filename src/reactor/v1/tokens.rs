@@ -19,7 +19,12 @@ impl<S: Socket> Reactor<S> {
         }
         let now_s = self.now.unix_us / 1_000_000;
         let expires_in_s = claims.rights.expires_s.map(|expires_s| expires_s.saturating_sub(now_s));
-        slot.grant(claims.rights);
+        let mut rights = claims.rights;
+        if rights.info.is_none() {
+            // The host may have said more of its user than the token does.
+            rights.info = slot.rights().and_then(|former| former.info.clone());
+        }
+        slot.grant(rights);
         self.say_v1(index, Some(id), &ServerMessage::Refreshed { expires_in_s });
         Ok(())
     }

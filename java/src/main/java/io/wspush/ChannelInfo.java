@@ -8,6 +8,7 @@ public final class ChannelInfo {
     private final long first;
     private final long bytes;
     private final long subscribers;
+    private final long members;
 
     ChannelInfo(Packed.Reader in) {
         name = in.text();
@@ -16,6 +17,7 @@ public final class ChannelInfo {
         first = in.number();
         bytes = in.number();
         subscribers = in.number();
+        members = in.number();
     }
 
     /**
@@ -70,6 +72,15 @@ public final class ChannelInfo {
      */
     public long subscribers() {
         return subscribers;
+    }
+
+    /**
+     * Its members: users who are there, if it has presence.
+     *
+     * @return how many
+     */
+    public long members() {
+        return members;
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.regex.Pattern;
  */
 public final class Decision {
     private static final int USER_BYTES_MAX = 256;
+    private static final int INFO_BYTES_MAX = 1024;
     /** In place of an HTTP status: there is none yet. */
     private static final int PENDING = -1;
     private static final Pattern SINCE =
@@ -26,6 +27,7 @@ public final class Decision {
     private final List<String> channels;
     private final Map<String, String> since;
     private final String subprotocol;
+    private final String info;
 
     private Decision(
             int status,
@@ -34,7 +36,8 @@ public final class Decision {
             boolean broadcast,
             List<String> channels,
             Map<String, String> since,
-            String subprotocol) {
+            String subprotocol,
+            String info) {
         this.status = status;
         this.reason = reason;
         this.user = user;
@@ -42,6 +45,7 @@ public final class Decision {
         this.channels = channels;
         this.since = since;
         this.subprotocol = subprotocol;
+        this.info = info;
     }
 
     /**
@@ -50,7 +54,7 @@ public final class Decision {
      * @return the decision
      */
     public static Decision accept() {
-        return new Decision(0, "", null, true, List.of(), Map.of(), null);
+        return new Decision(0, "", null, true, List.of(), Map.of(), null, null);
     }
 
     /**
@@ -65,7 +69,7 @@ public final class Decision {
         if (status < 400 || status > 599) {
             throw new IllegalArgumentException("a refusal has a status from 400 to 599, not " + status);
         }
-        return new Decision(status, Objects.requireNonNull(reason), null, false, List.of(), Map.of(), null);
+        return new Decision(status, Objects.requireNonNull(reason), null, false, List.of(), Map.of(), null, null);
     }
 
     /**
@@ -76,7 +80,7 @@ public final class Decision {
      * @return the decision
      */
     public static Decision pending() {
-        return new Decision(PENDING, "", null, false, List.of(), Map.of(), null);
+        return new Decision(PENDING, "", null, false, List.of(), Map.of(), null, null);
     }
 
     /**
@@ -92,7 +96,20 @@ public final class Decision {
         if (user != null && user.getBytes(UTF_8).length > USER_BYTES_MAX) {
             throw new IllegalArgumentException("a user's name has 1 to " + USER_BYTES_MAX + " bytes");
         }
-        return new Decision(status, reason, user, broadcast, channels, since, subprotocol);
+        return new Decision(status, reason, user, broadcast, channels, since, subprotocol, info);
+    }
+
+    /**
+     * Says more about the user to those who see it in a channel with presence, in place of what its token says.
+     *
+     * @param info JSON of at most 1,024 bytes, or null; with other text the client is refused with 500
+     * @return the decision
+     */
+    public Decision info(String info) {
+        if (info != null && info.getBytes(UTF_8).length > INFO_BYTES_MAX) {
+            throw new IllegalArgumentException("what is said of a user has at most " + INFO_BYTES_MAX + " bytes");
+        }
+        return new Decision(status, reason, user, broadcast, channels, since, subprotocol, info);
     }
 
     /**
@@ -102,7 +119,7 @@ public final class Decision {
      * @return the decision
      */
     public Decision broadcast(boolean broadcast) {
-        return new Decision(status, reason, user, broadcast, channels, since, subprotocol);
+        return new Decision(status, reason, user, broadcast, channels, since, subprotocol, info);
     }
 
     /**
@@ -125,7 +142,7 @@ public final class Decision {
         if (channels.contains("")) {
             throw new IllegalArgumentException("a channel's name is empty");
         }
-        return new Decision(status, reason, user, broadcast, List.copyOf(channels), since, subprotocol);
+        return new Decision(status, reason, user, broadcast, List.copyOf(channels), since, subprotocol, info);
     }
 
     /**
@@ -145,7 +162,7 @@ public final class Decision {
         }
         Map<String, String> all = new TreeMap<>(this.since);
         all.put(Objects.requireNonNull(channel), since);
-        return new Decision(status, reason, user, broadcast, channels, all, subprotocol);
+        return new Decision(status, reason, user, broadcast, channels, all, subprotocol, info);
     }
 
     /**
@@ -156,7 +173,8 @@ public final class Decision {
      * @return the decision
      */
     public Decision subprotocol(String subprotocol) {
-        return new Decision(status, reason, user, broadcast, channels, since, Objects.requireNonNull(subprotocol));
+        return new Decision(status, reason, user, broadcast, channels, since, Objects.requireNonNull(subprotocol),
+                info);
     }
 
     byte[] packed() {
@@ -169,6 +187,7 @@ public final class Decision {
         }
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
+        packed.put(info == null ? "" : "=" + info);
         channels.forEach(packed::put);
         // No channel's name has a space in it.
         since.forEach((channel, beginning) -> packed.put(channel + " " + beginning));

@@ -336,6 +336,16 @@ public final class WsPushServer implements AutoCloseable {
     }
 
     /**
+     * Asks who is in a channel; see {@link #channel}.
+     *
+     * @param channel the channel
+     * @return nothing if there is no such channel, or it has no presence
+     */
+    public CompletableFuture<Optional<ChannelPresence>> presence(String channel) {
+        return ask(new Packed().put("presence").put(channel), ChannelPresence::new);
+    }
+
+    /**
      * Lets a channel forget what was published there; see {@link #channel}. It begins another life, with the same
      * subscribers. While others publish there, an {@link InboxFullException} is in the future: try again.
      *
