@@ -84,6 +84,7 @@ export class Daemon {
 export class Proxy {
   mode = "pass"; // for new connections: pass, or refuse
   cuts = false; // every request for an upgrade ends with its connection
+  holds = false; // answers of event streams stay here, as with proxies that wait for the end of an answer
   isSilent = false; // nothing passes any more, and nobody is told
   attempts = 0;
   upgrades = 0;
@@ -118,8 +119,9 @@ export class Proxy {
             this.upgrades++;
             if (this.cuts) return client.destroy();
           }
+          client.isHeld = this.holds && / \/sse/.test(data);
         }
-        if (!from.silenced) to.write(data);
+        if (!from.silenced && !to.isHeld) to.write(data);
       });
     }
   }
