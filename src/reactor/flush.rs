@@ -1,17 +1,20 @@
 //! The flush: one pass over a channel's subscribers for everything that was published since the last, cut into
 //! slices so that accepting, reading and heartbeats go on meanwhile.
 
+mod stretches;
+
 use std::ops::Range;
 
 use crate::metrics::{CloseReason, Metrics};
-use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form, Ledger, Log, OtherRings, Passage, Ring};
+use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Ledger, Log, Passage};
 
 use super::apart::{APART, PLAIN, SEVERAL, asked_of};
 use super::connections::{Census, Connections};
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::wire::{Sent, Wire, send};
+use super::wire::{Sent, Wire};
+use stretches::{Stretch, Stretches};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,75 +120,6 @@ fn advance(
     }
 }
 
-/// The bytes of a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
-/// place and take everything, so it is looked up once for all of them, and they are counted together.
-struct Stretch<'l> {
-    log: &'l Log,
-    head: Cursor,
-    from: Cursor,
-    first: &'l [u8],
-    second: &'l [u8],
-    /// Those who took all of it and are not counted yet.
-    takers: u32,
-}
-
-impl<'l> Stretch<'l> {
-    fn before_head(log: &'l Log) -> Stretch<'l> {
-        let head = Cursor::at(log.head());
-        Stretch { log, head, from: head, first: &[], second: &[], takers: 0 }
-    }
-
-    /// Writes what a subscriber still has to get to its socket. It is not at the head.
-    #[inline(always)] // This is what a broadcast does a million times.
-    fn offer<S: Socket>(&mut self, socket: &mut S, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
-        if *cursor != self.from && !self.move_to(*cursor, counts) {
-            return Offered::Fallen;
-        }
-        match send(socket, counts.metrics, self.first, self.second) {
-            Sent::Bytes(n) if n == self.len() => {
-                *cursor = self.head;
-                self.takers += 1;
-                Offered::Done
-            }
-            sent => self.partly(sent, counts, cursor),
-        }
-    }
-
-    /// False: the cursor has fallen off the log.
-    #[cold]
-    fn move_to(&mut self, from: Cursor, counts: &mut Counts<'_>) -> bool {
-        let Some(position) = self.log.position(from) else { return false };
-        self.count(counts);
-        (self.first, self.second) = self.log.slices(position);
-        self.from = from;
-        true
-    }
-
-    #[cold]
-    fn partly(&self, sent: Sent, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
-        advance(sent, self.log, self.start()..self.log.head(), counts, cursor)
-    }
-
-    fn len(&self) -> usize {
-        self.first.len() + self.second.len()
-    }
-
-    /// Logical position of its first byte.
-    fn start(&self) -> u64 {
-        self.log.head() - self.len() as u64
-    }
-
-    /// Counts those who took all of it.
-    fn count(&mut self, counts: &mut Counts<'_>) {
-        let takers = std::mem::take(&mut self.takers);
-        let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
-        counts.ledger.pass_all(Passage::Written, from, to, takers);
-        if counts.ledger.counts() {
-            counts.metrics.deliveries += u64::from(takers) * (to - from);
-        }
-    }
-}
-
 /// Offers a subscriber what it still has to get; one whose socket is full is only looked at. Always inlined, and all
 /// but the plain case kept out of it.
 #[inline(always)]
@@ -274,11 +208,6 @@ pub(super) fn set_full<S>(census: &mut Census, slot: &mut Slot<S>, channel: Chan
     }
 }
 
-/// The stretches before the head in the forms beside the plain one. Nobody reads one that is not kept.
-fn before_heads<'l>(plain: &'l Ring, others: &'l OtherRings) -> [Stretch<'l>; Form::LAZY.len()] {
-    Form::LAZY.map(|form| Stretch::before_head(&others.get(form).unwrap_or(plain).log))
-}
-
 impl<S: Socket> Reactor<S> {
     /// Visits at most a slice of subscribers, channel after channel in turn.
     pub(super) fn flush_slice(&mut self) {
@@ -355,18 +284,15 @@ impl<S: Socket> Reactor<S> {
     #[inline(never)]
     fn walk_slots_in<const ASKED: u8>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
-        // Apart from the others, so that nearly always it can be held in registers.
-        let mut plain_stretch = Stretch::before_head(&plain.log);
-        let mut stretches = before_heads(plain, others);
+        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: DEFAULT };
         for index in from..until {
             let Some(slot) = slots.get_mut(index) else { continue };
-            let stretch = match slot.form.index() {
-                n if ASKED > PLAIN && n > 0 => &mut stretches[n - 1],
-                _ => &mut plain_stretch,
-            };
+            if ASKED > PLAIN && slot.form != stretch.form {
+                stretches.change(slot.form, &mut stretch);
+            }
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
@@ -375,12 +301,11 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             let mut cursor = slot.cursor;
-            let offered = visit(slot, stretch, &mut counts, &mut cursor, &mut self.wire);
+            let offered = visit(slot, &mut stretch, &mut counts, &mut cursor, &mut self.wire);
             slot.cursor = cursor;
             notes.take(slot, index, offered);
         }
-        plain_stretch.count(&mut counts);
-        stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
+        stretches.count(stretch, &mut counts);
     }
 
     /// A named channel's subscribers are listed in the channel.
@@ -393,18 +318,16 @@ impl<S: Socket> Reactor<S> {
 
     fn walk_members_in<const ASKED: u8>(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
-        let mut plain_stretch = Stretch::before_head(&plain.log);
-        let mut stretches = before_heads(plain, others);
+        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: id };
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = slots.get_mut(index) else { continue };
-            let stretch = match slot.form.index() {
-                0 => &mut plain_stretch,
-                n => &mut stretches[n - 1],
-            };
+            if slot.form != stretch.form {
+                stretches.change(slot.form, &mut stretch);
+            }
             if member.cursor == stretch.head {
                 continue;
             }
@@ -412,11 +335,10 @@ impl<S: Socket> Reactor<S> {
                 self.walk.apart.push(index as u32);
                 continue;
             }
-            let offered = visit(slot, stretch, &mut counts, &mut member.cursor, &mut self.wire);
+            let offered = visit(slot, &mut stretch, &mut counts, &mut member.cursor, &mut self.wire);
             notes.take(slot, index, offered);
         }
-        plain_stretch.count(&mut counts);
-        stretches.iter_mut().for_each(|stretch| stretch.count(&mut counts));
+        stretches.count(stretch, &mut counts);
     }
 
     /// Deals with the subscribers that a slice has put aside.
