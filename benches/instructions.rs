@@ -1,13 +1,15 @@
 //! One scenario for `benches/instructions/check`, which runs it under callgrind with two counts and divides the
 //! difference: what the start costs cancels out.
 //!
-//! Usage: `instructions handshake|delivery|envelope|burst|resume COUNT`
+//! Usage: `instructions handshake|delivery|crowd|envelope|burst|resume COUNT`
 #![allow(missing_docs)]
 
 mod support;
 
 const CONNECTIONS: usize = 2_000;
 const BURST: usize = 100;
+/// So many that what is done once for each publication hardly counts.
+const CROWD: usize = 15_000;
 
 /// The request of a client that comes back for all that is there.
 const RESUMING: &[u8] = b"GET /ws?since=earliest HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade: websocket\r\n\
@@ -24,11 +26,11 @@ fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let (Some(scenario), Some(Ok(count))) = (args.next(), args.next().map(|n| n.parse::<usize>())) else {
         // `cargo bench` and `cargo test` run every bench without arguments.
-        println!("usage: instructions handshake|delivery|envelope|burst|resume COUNT");
+        println!("usage: instructions handshake|delivery|crowd|envelope|burst|resume COUNT");
         return;
     };
     let text = "x".repeat(64);
-    let mut rig = support::Rig::new(CONNECTIONS.max(count));
+    let mut rig = support::Rig::new(CROWD.max(count));
     match scenario.as_str() {
         "handshake" => rig.connect(support::REQUEST, count),
         "resume" => {
@@ -36,8 +38,13 @@ fn main() {
             rig.connect(RESUMING, count);
             assert_eq!(rig.deliveries(), (count * BURST) as u64);
         }
-        "delivery" | "burst" | "envelope" => {
-            rig.connect(if scenario == "envelope" { IN_ENVELOPES } else { support::REQUEST }, CONNECTIONS);
+        "crowd" | "envelope" => {
+            rig.connect(if scenario == "envelope" { IN_ENVELOPES } else { support::REQUEST }, CROWD);
+            (0..count).for_each(|_| rig.broadcast(1, &text).expect("the inbox has room"));
+            assert_eq!(rig.deliveries(), (count * CROWD) as u64);
+        }
+        "delivery" | "burst" => {
+            rig.connect(support::REQUEST, CONNECTIONS);
             for _ in 0..count {
                 let burst = if scenario == "burst" { BURST } else { 1 };
                 rig.broadcast(burst, &text).expect("the inbox has room");
@@ -45,6 +52,8 @@ fn main() {
             let expected = count * CONNECTIONS * if scenario == "burst" { BURST } else { 1 };
             assert_eq!(rig.deliveries(), expected as u64);
         }
-        other => panic!("no scenario {other:?}: there are handshake, delivery, envelope, burst and resume"),
+        other => {
+            panic!("no scenario {other:?}: there are handshake, delivery, crowd, envelope, burst and resume")
+        }
     }
 }

@@ -15,7 +15,7 @@ const { code } = await minify(source, {
   // What a link and a channel's entry know, and nobody else sees.
   mangle: { properties: { regex: /^(names|rung|over|known|timer|up|watch|end)$/ } },
 });
-const text = "// wspush-client. MIT or Apache 2.0.\n" + code + "\n";
+const text = "// MIT OR Apache-2.0\n" + code + "\n";
 const bytes = gzipSync(text, { level: 9 }).length;
 const { version } = JSON.parse(await readFile(file("package.json"), "utf8"));
 const [, ours] = /^version = "(.+)"/m.exec(await readFile(file("../Cargo.toml"), "utf8"));

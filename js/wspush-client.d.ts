@@ -1,7 +1,7 @@
 /** Where a client is connected, or `connecting`, or `closed` for good. */
 export type State = "connecting" | Transport | "closed";
 
-export type Transport = "ws" | "sse";
+export type Transport = "ws" | "sse" | "poll";
 
 /** What was published: text, or bytes. */
 export type Data = string | Uint8Array;
@@ -60,7 +60,7 @@ export interface Options {
   keep?: string;
   /** What is tried, in this order; all of them unless given. */
   transports?: Transport[];
-  /** `include` sends cookies to another origin's Server-Sent Events. */
+  /** `include` sends cookies to another origin without a WebSocket as well. */
   credentials?: RequestCredentials;
   /** Between two attempts it takes this long at first, in ms, then twice as long each time; 1,000 unless given. */
   retryMin?: number;

@@ -22,7 +22,7 @@ const payload = (data) => {
 export function connect(url, options = {}) {
   const {
     channels = ["broadcast"], since, token: source, credentials, keep,
-    transports = ["ws", "sse"], retryMin = 1e3, retryMax = 3e4, ping, patience = 1e4, upgrade = 6e4,
+    transports = ["ws", "sse", "poll"], retryMin = 1e3, retryMax = 3e4, ping, patience = 1e4, upgrade = 6e4,
   } = options;
   const renews = typeof source == "function";
   const base = String(new URL(url, globalThis.location)).replace(/^ws/, "http").replace(/(\/ws)?\/?$/, "/");
@@ -120,7 +120,7 @@ export function connect(url, options = {}) {
     }
   };
 
-  // Positions as `id:` has them: "E.O", or "C~E.O,D~E.O".
+  // Positions as `id:` and `ETag` have them: "E.O", or "C~E.O,D~E.O".
   const place = (me, text) => {
     for (const [, name, epoch, offset] of text.matchAll(/(?:([^,"]+)~)?(\d+)\.(\d+)/g)) {
       const channel = name || [...me.names][0];
@@ -146,7 +146,7 @@ export function connect(url, options = {}) {
     const headers = token ? { authorization: "Bearer " + token } : {};
     const { signal } = controller;
     const answer = await fetch(base + path + query(me), { headers, credentials, cache: "no-store", signal });
-    if (answer.status != 200) throw fail(4000 + answer.status, await answer.text());
+    if (answer.status > 204 && answer.status != 410) throw fail(4000 + answer.status, await answer.text());
     return answer;
   };
 
@@ -185,6 +185,19 @@ export function connect(url, options = {}) {
             else place(me, id || "");
           });
         }
+      }
+    },
+
+    async poll(me) {
+      while (!me.over) {
+        // The first one is to be answered at once: it says whether this is a way.
+        const answer = await get(me, "poll?timeout=" + (me.up ? Math.min(25, Math.ceil(quiet / 1e3)) : 0));
+        const text = await answer.text();
+        me.read(() => {
+          up(me);
+          for (const line of text.split("\n")) if (line) hear(me, JSON.parse(line));
+          place(me, answer.headers.get("etag") || "");
+        });
       }
     },
   };
@@ -259,7 +272,7 @@ export function connect(url, options = {}) {
     if (me == link) {
       link = null;
       if (Date.now() - me.up > delay) delay = 0;
-      reject(fail("lost", "the connection is lost"));
+      reject(fail("lost", "lost"));
     }
     if (link) return climb();
     enter("connecting", { code, reason });
@@ -292,7 +305,6 @@ export function connect(url, options = {}) {
   const end = (code, reason) => {
     if (ended) return;
     ended = fail("closed", reason);
-    globalThis.removeEventListener?.("online", online);
     clearTimeout(timer);
     drop(link);
     drop(attempt);
@@ -301,9 +313,6 @@ export function connect(url, options = {}) {
     for (const entry of wanted.values()) entry.reject?.(ended);
     enter("closed", { code, reason });
   };
-
-  // The network is back: there is nothing to wait for.
-  const online = () => link || attempt || start(0);
 
   const ask = (method, parameters) => new Promise((resolve, reject) => {
     const go = () => {
@@ -347,7 +356,6 @@ export function connect(url, options = {}) {
     });
   };
 
-  globalThis.addEventListener?.("online", online);
   start(0);
   return {
     on(name, listener) {

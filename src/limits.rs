@@ -105,6 +105,8 @@ pub const LISTEN_MAX: usize = 64;
 pub const LIST_MAX: usize = 256;
 /// The last millisecond that RFC 3339 can write, since 1970: a larger number is a time in another unit.
 pub const UNIX_MS_MAX: u64 = 253_402_300_799_999;
+/// The longest that a poll waits, in seconds: proxies give up silent requests after a minute or two.
+pub const POLL_S_MAX: u64 = 120;
 /// Between two pieces of the sweep: no silence is measured finer than that, so none that is waited for is shorter.
 pub const SWEEP_MS: u64 = 100;
 

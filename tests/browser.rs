@@ -4,6 +4,7 @@
 
 mod chromium;
 mod inbox;
+mod v1;
 
 use self::chromium::{Chromium, Tab};
 use crate::daemon::Daemon;

@@ -84,9 +84,10 @@ export class Daemon {
 export class Proxy {
   mode = "pass"; // for new connections: pass, or refuse
   cuts = false; // every request for an upgrade ends with its connection
-  isSilent = false; // nothing passes any more, and nobody is told
+  holds = false; // answers of event streams stay here, as with proxies that wait for the end of an answer
   attempts = 0;
   upgrades = 0;
+  swallowed = 0; // pieces of what clients have said into the silence
   paths = [];
   #sockets = new Set();
 
@@ -118,8 +119,10 @@ export class Proxy {
             this.upgrades++;
             if (this.cuts) return client.destroy();
           }
+          client.isHeld = this.holds && / \/sse/.test(data);
         }
-        if (!from.silenced) to.write(data);
+        if (from.silenced) this.swallowed += from == client;
+        else if (!to.isHeld) to.write(data);
       });
     }
   }

@@ -19,4 +19,8 @@ pub enum Transport {
     WebSocket,
     /// `/sse`: Server-Sent Events.
     Sse,
+    /// `/stream`: envelopes of `wspush.v1`, one a line.
+    Stream,
+    /// `/poll`: the same envelopes, by long polling.
+    Poll,
 }

@@ -22,7 +22,7 @@ impl Beginnings {
     /// # Errors
     /// 400: a channel begins twice, or the default channel is wanted and not wanted.
     pub fn read(query: &Query<'_>) -> Result<Beginnings, Refusal> {
-        let mut since = BTreeMap::new();
+        let (mut since, mut several) = (BTreeMap::new(), BTreeMap::new());
         let (mut channel, mut broadcast, mut default_named) = (DEFAULT_NAME, true, false);
         for (name, value) in query.pairs() {
             match name {
@@ -33,7 +33,10 @@ impl Beginnings {
                 "since" => {
                     default_named |= channel == DEFAULT_NAME;
                     // That it is one was seen when it was read.
-                    let Ok(begin) = value.parse::<Since>() else { continue };
+                    let Ok(begin) = value.parse::<Since>() else {
+                        several.extend(Positions::read(value).0.named);
+                        continue;
+                    };
                     if since.insert(channel.to_owned(), begin).is_some() {
                         let text = format!("since is there more than once for the channel {channel}");
                         return Err(Refusal::new(400, text));
@@ -47,6 +50,7 @@ impl Beginnings {
             let text = "broadcast is no, and yet channel or since names the channel broadcast";
             return Err(Refusal::fixed(400, text));
         }
+        since.extend(several.into_iter().map(|(name, position)| (name, Since::Position(position))));
         Ok(Beginnings { since, broadcast })
     }
 

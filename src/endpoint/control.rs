@@ -75,7 +75,7 @@ pub struct Taken {
 pub struct ConnectionInfo {
     /// Its id, in quotes: JavaScript's numbers are too short for it.
     pub id: String,
-    /// `ws`, `sse`, `echo` or `chat`.
+    /// `ws`, `sse`, `stream`, `poll`, `echo` or `chat`.
     pub endpoint: &'static str,
     /// `open` or `closing`.
     pub state: &'static str,

@@ -86,7 +86,12 @@ impl<'a> Connect<'a> {
 
     /// The way that it wants to be pushed to.
     pub fn transport(&self) -> Transport {
-        if requests::path(self.head) == requests::SSE.path { Transport::Sse } else { Transport::WebSocket }
+        match requests::path(self.head) {
+            path if path == requests::SSE.path => Transport::Sse,
+            path if path == requests::STREAM.path => Transport::Stream,
+            path if path == requests::POLL.path => Transport::Poll,
+            _ => Transport::WebSocket,
+        }
     }
 
     /// The request's path.

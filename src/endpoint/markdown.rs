@@ -40,6 +40,7 @@ fn row(parameter: &Parameter) -> String {
         Value::Text(max) => format!("text of at most {max} bytes"),
         Value::Number(min, u64::MAX) => format!("a number from {min} on"),
         Value::Number(min, max) => format!("a number from {min} to {max}"),
+        Value::Positions => "a position, several, or one of the words".to_owned(),
         Value::Anything => "anything".to_owned(),
         Value::Since => "a position or one of the words".to_owned(),
         Value::Choice(names) => format!("`{}`", names.join("` or `")),

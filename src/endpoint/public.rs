@@ -34,6 +34,8 @@ pub fn route(head: &Head<'_>, config: &Config) -> Route {
         _ if config.ws_only => not_found(),
         ("/healthz", _) => answered(health(head)),
         ("/sse", _) => Route::Stream(Transport::Sse),
+        ("/stream", _) => Route::Stream(Transport::Stream),
+        ("/poll", _) => Route::Stream(Transport::Poll),
         _ if !config.demo => not_found(),
         (_, Some(kind)) => Route::Socket(kind),
         ("/demo/ws", _) => Route::Socket(Kind::Push),
@@ -104,6 +106,8 @@ mod tests {
             ("GET /demo/info?x=1", 404, 400),
             ("GET /sse?channel=public.a", 200, 200),
             ("OPTIONS /sse/", 200, 200),
+            ("GET /stream", 200, 200),
+            ("GET /poll?since=7.1", 200, 200),
             ("GET /wsx", 404, 404),
             ("GET /ws/", 101, 101),
             ("GET /ws/?channel=a", 101, 101),
@@ -122,7 +126,7 @@ mod tests {
     #[test]
     fn ws_only_serves_nothing_else() {
         let config = Config { demo: true, ws_only: true, ..Config::default() };
-        for line in ["GET /", "GET /healthz", "GET /sse", "GET /echo", "POST /demo/push"] {
+        for line in ["GET /", "GET /healthz", "GET /sse", "GET /stream", "GET /echo", "POST /demo/push"] {
             assert_eq!(status(line, &config), 404, "{line}");
         }
         assert_eq!(status("GET /ws", &config), 101);

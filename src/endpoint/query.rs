@@ -10,7 +10,7 @@ use crate::config::channel_name_ok;
 use crate::protocol::form;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{PushError, Since};
+use crate::push::{Positions, PushError, Since};
 
 /// How often a parameter may be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Value {
     Number(u64, u64),
     /// Where a subscription begins.
     Since,
+    /// The same, or the positions in several channels.
+    Positions,
     /// Anything, be it nothing or no text: one that can't be read does no harm.
     Anything,
     /// One of these.
@@ -206,7 +208,8 @@ impl Parameter {
                 (!fits).then(|| format!("is {said}not a number from {min} to {max}"))
             }
             Value::Anything => None,
-            Value::Since => text.parse::<Since>().err().map(|why| format!("is {why}")),
+            Value::Positions if Positions::read(&text).1 => None,
+            Value::Positions | Value::Since => text.parse::<Since>().err().map(|why| format!("is {why}")),
             Value::Choice(names) if names.contains(&&*text) => None,
             Value::Choice(names) => Some(format!("is not {}", names.join(" or "))),
         };

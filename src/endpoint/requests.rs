@@ -2,10 +2,13 @@
 
 use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
-use crate::config::Transport;
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
+
+mod streams;
+
+pub use streams::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL, POLL, SSE, STREAM};
 
 /// Which listener takes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,36 +108,6 @@ pub static DEMO_WS: Request = Request {
         ),
     ],
 };
-
-/// Server-Sent Events.
-pub static SSE: Request = Request {
-    listener: Listeners::Public,
-    method: "GET",
-    path: "/sse",
-    query: &[
-        CHANNEL_TO_RECEIVE,
-        BEGINNING,
-        BROADCAST,
-        optional(
-            "format",
-            Value::Choice(&["raw", "json"]),
-            "`json`: an event's data is the envelope of `wspush.v1`; without it, or with `raw`, the payload",
-        ),
-        optional(
-            LAST_EVENT_ID,
-            Value::Anything,
-            "the `id` of the event that was received last, where the header `Last-Event-ID` is not sent; comes before \
-             `since`",
-        ),
-        optional(LAST_EVENT_ID_CAMEL, Value::Anything, "the same, as polyfills of `EventSource` call it"),
-        TOKEN,
-    ],
-};
-
-/// The event that a client has received last.
-pub const LAST_EVENT_ID: &str = "last_event_id";
-/// The same to polyfills of `EventSource`, unless they are told otherwise.
-pub const LAST_EVENT_ID_CAMEL: &str = "lastEventId";
 
 /// The demo's WebSocket that gives back what it gets.
 pub static ECHO: Request =
@@ -370,6 +343,8 @@ pub static UNSUBSCRIBE_USER: Request = Request {
 pub static ALL: &[&Request] = &[
     &WS,
     &SSE,
+    &STREAM,
+    &POLL,
     &PAGE,
     &ECHO,
     &CHAT,
@@ -403,16 +378,6 @@ pub static PUSH_FORM: &[Parameter] = &[Parameter {
     value: Value::Text(usize::MAX),
     meaning: "what is pushed",
 }];
-
-impl Transport {
-    /// The request for it.
-    pub fn request(self) -> &'static Request {
-        match self {
-            Transport::WebSocket => &WS,
-            Transport::Sse => &SSE,
-        }
-    }
-}
 
 /// The path by which a request is known: a slash behind it makes no other one of it.
 pub fn path<'a>(head: &Head<'a>) -> &'a str {

@@ -12,6 +12,9 @@ pub const METHODS: &str = "GET, HEAD, OPTIONS";
 /// The media type of Server-Sent Events.
 pub const EVENT_STREAM: &str = "text/event-stream";
 
+/// The media type of envelopes on lines.
+pub const LINES: &str = "application/x-ndjson";
+
 /// A header field of an answer.
 type Field = (&'static str, String);
 
@@ -80,6 +83,11 @@ pub fn head(asked: &Head<'_>, content_type: &'static str, fields: Vec<Field>) ->
     }
     response.headers.extend(fields);
     response
+}
+
+/// An answer that nobody keeps.
+pub fn uncached(status: u16, content_type: &'static str, body: Vec<u8>) -> Response {
+    Response::new(status, content_type, body).with("Cache-Control", "no-store")
 }
 
 /// A refusal as the client is to be told. An `EventSource` that is answered by an error never comes back, so where it

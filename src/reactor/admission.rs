@@ -32,15 +32,18 @@ pub(super) struct Asking<'a> {
     pub kind: Kind,
     /// Those that its path knows.
     pub parameters: &'static [Parameter],
-    /// Whether it may say by the id of an event where it was.
-    pub resumes: bool,
+    pub resumes: Resumes,
 }
 
-/// The words of a client that may ask.
-pub(super) struct Checked<'a> {
-    query: Query<'a>,
-    beginnings: Beginnings,
-    claims: Option<Claims>,
+/// How a client may say where it was, beside `since`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resumes {
+    /// In no other way.
+    No,
+    /// By the id of the event that it has received last.
+    ByEvent,
+    /// By the tag of the answer that it has received last.
+    ByTag,
 }
 
 /// A client that is let in, with its channels open for it.
@@ -49,8 +52,12 @@ pub(super) struct Admitted {
     pub rights: Option<Rights>,
     /// From where on each is received. The default channel is among them.
     pub channels: Vec<(ChannelId, Since)>,
-    /// The format that it wants.
-    pub format: Option<String>,
+    /// It wants envelopes.
+    pub is_json: bool,
+    /// It has said where it was, or where to begin.
+    pub has_since: bool,
+    /// How long it waits, if it says so.
+    pub wait_s: Option<u64>,
 }
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
@@ -76,7 +83,22 @@ impl<S: Socket> Reactor<S> {
         let Asking { head, kind, .. } = *asking;
         let is_asked_about = kind == Kind::Push && self.asks_backend();
         let was_asked_about = vouched.is_some();
-        let Checked { query, mut beginnings, claims } = self.check_asking(index, asking, vouched)?;
+        let has_host = kind == Kind::Push && self.handler.is_host();
+        let query = self.query(asking, has_host)?;
+        self.check_origin(index, asking, has_host)?;
+        self.check_room()?;
+        let mut beginnings =
+            Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let claims = match vouched {
+            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
+            None => match self.check_token(head, &query)? {
+                None => {
+                    let guest = self.guest(head, &query);
+                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
+                }
+                shown => shown,
+            },
+        };
         if is_asked_about && claims.is_none() {
             self.ask_backend(index, asking, &query)?;
             self.scratch.undecided = Undecided { awaited: Awaited::Backend, vouched: None };
@@ -110,38 +132,34 @@ impl<S: Socket> Reactor<S> {
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
-        if asking.resumes
-            && let Some(last) = last_event_id(head, &query)
-        {
-            beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+        let (mut is_json, mut has_since, mut wait_s) = (false, false, None);
+        if asking.resumes != Resumes::No {
+            is_json = query.text("format") == Some("json");
+            has_since = query.text("since").is_some();
+            wait_s = query.number("timeout");
+            let last = match asking.resumes {
+                Resumes::ByTag if has_since => None,
+                Resumes::ByTag => tag(head),
+                Resumes::ByEvent | Resumes::No => last_event_id(head, &query),
+            };
+            if let Some(last) = last {
+                has_since = true;
+                beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
+            }
         }
         let channels = self.open_channels(index, &accept, &beginnings)?;
-        Ok(Some(Admitted { accept, rights, channels, format: query.text("format").map(str::to_owned) }))
+        Ok(Some(Admitted { accept, rights, channels, is_json, has_since, wait_s }))
     }
 
-    /// Whether a client may ask; for whom a backend has vouched already no token is looked for.
-    pub(super) fn check_asking<'a>(
-        &mut self,
-        index: usize,
-        asking: &Asking<'a>,
-        vouched: Option<Result<Claims, Refusal>>,
-    ) -> Result<Checked<'a>, Refused> {
-        let has_host = asking.kind == Kind::Push && self.handler.is_host();
+    /// Whether a client may ask, without asking anybody about it: for who wants to see the head of an answer.
+    pub(super) fn check_asking(&mut self, index: usize, asking: &Asking<'_>) -> Result<(), Refused> {
+        let has_host = self.handler.is_host();
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
         self.check_room()?;
-        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
-        let claims = match vouched {
-            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => match self.check_token(asking.head, &query)? {
-                None => {
-                    let guest = self.guest(asking.head, &query);
-                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
-                }
-                shown => shown,
-            },
-        };
-        Ok(Checked { query, beginnings, claims })
+        Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        self.check_token(asking.head, &query)?;
+        Ok(())
     }
 
     /// The query's parameters. Where a host decides, all others are the host's.
@@ -307,6 +325,13 @@ fn last_event_id<'q>(head: &Head<'q>, query: &'q Query<'_>) -> Option<Cow<'q, st
     let header = head.header("last-event-id").map(String::from_utf8_lossy);
     let parameter = || [LAST_EVENT_ID, LAST_EVENT_ID_CAMEL].into_iter().find_map(|name| query.text(name));
     header.or_else(|| parameter().map(Cow::Borrowed))
+}
+
+/// The tag of the answer that a client has received last, without its quotes (RFC 9110 section 13.1.2).
+fn tag<'q>(head: &Head<'q>) -> Option<Cow<'q, str>> {
+    let field = head.header_str("if-none-match")?.trim();
+    let tag = field.strip_prefix("W/").unwrap_or(field);
+    Some(Cow::Borrowed(tag.strip_prefix('"')?.strip_suffix('"')?))
 }
 
 /// The reason that a refusal with this status counts as.

@@ -15,6 +15,7 @@ use super::ending::CLOSE_WAITS;
 use super::reactor::Reactor;
 use super::slot::{Ending, Flags, Phase, Slot};
 use super::socket::Socket;
+use super::transport::Transport;
 
 impl<S: Socket> Reactor<S> {
     /// A subscriber has fallen off a channel's log: its policy decides. True: it stays, from the newest publication on.
@@ -68,6 +69,9 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<(), Gone> {
         if self.connections.slots[index].phase != Phase::Open {
             return Ok(());
+        }
+        if self.connections.slots[index].is_polling() {
+            return self.dismiss_poll(index);
         }
         self.keep_frame_under_way(index);
         self.leave_channels(index, departure(cause, self.now.mono_ms()));
@@ -159,6 +163,8 @@ impl<S: Socket> Reactor<S> {
             [("conn", &id), ("code", &code.0), ("cause", &cause.name())];
         self.journal.event(self.now, LogLevel::Debug, "closed", &fields);
         match slot.kind {
+            // A poll was never open to the host.
+            Kind::Push if slot.transport == Transport::Poll => {}
             Kind::Push => {
                 self.shared.own.begin();
                 self.handler.on_close(id, user, code, &reason);

@@ -272,10 +272,10 @@ impl<S: Socket> Reactor<S> {
         self.publish_here(Some(chat::CHANNEL), Message::Text(line), PushOptions::default(), Wake::Yes)
     }
 
-    /// The slot of an open connection.
+    /// The slot of an open connection. A poll is none that could be spoken to.
     pub(super) fn find_open(&self, conn: ConnId) -> Option<usize> {
         let slot = self.connections.slots.get(conn.slot())?;
-        (slot.serial == conn.serial() && slot.phase == Phase::Open).then(|| conn.slot())
+        (slot.serial == conn.serial() && slot.phase == Phase::Open && !slot.is_polling()).then(|| conn.slot())
     }
 
     /// Sends a message to one connection, or lets it wait in its outbox as far as that may grow.

@@ -1,6 +1,8 @@
 //! The flush: one pass over a channel's subscribers for everything that was published since the last, cut into
 //! slices so that accepting, reading and heartbeats go on meanwhile.
 
+mod stretches;
+
 use std::ops::Range;
 
 use crate::metrics::{CloseReason, Metrics};
@@ -11,8 +13,8 @@ use super::connections::{Census, Connections};
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::stretch::{Parked, Stretch};
 use super::wire::{Sent, Wire};
+use stretches::{Stretch, Stretches};
 
 /// How writing a log to a subscriber went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +102,7 @@ pub(super) fn offer(
 }
 
 /// Moves a cursor on by so much of a stretch as was written.
-pub(super) fn advance(
+fn advance(
     sent: Sent,
     log: &Log,
     stretch: Range<u64>,
@@ -282,16 +284,14 @@ impl<S: Socket> Reactor<S> {
     #[inline(never)]
     fn walk_slots_in<const ASKED: u8>(&mut self, from: usize, until: usize) {
         let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
-        // Made here, so that nearly always it can be held in registers.
-        let mut stretch = Stretch::before_head(&plain.log);
-        let mut parked = Parked::before_heads(plain, others);
+        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: DEFAULT };
         for index in from..until {
             let Some(slot) = slots.get_mut(index) else { continue };
-            if ASKED > PLAIN && slot.form != parked.at_hand {
-                parked.exchange(&mut stretch, slot.form);
+            if ASKED > PLAIN && slot.form != stretch.form {
+                stretches.change(slot.form, &mut stretch);
             }
             if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
                 continue;
@@ -305,8 +305,7 @@ impl<S: Socket> Reactor<S> {
             slot.cursor = cursor;
             notes.take(slot, index, offered);
         }
-        stretch.count(&mut counts);
-        parked.count(&mut counts);
+        stretches.count(stretch, &mut counts);
     }
 
     /// A named channel's subscribers are listed in the channel.
@@ -319,17 +318,15 @@ impl<S: Socket> Reactor<S> {
 
     fn walk_members_in<const ASKED: u8>(&mut self, id: ChannelId, from: usize, until: usize) {
         let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
-        // Made here, so that nearly always it can be held in registers.
-        let mut stretch = Stretch::before_head(&plain.log);
-        let mut parked = Parked::before_heads(plain, others);
+        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: id };
         for member in &mut members[from..until] {
             let index = member.slot as usize;
             let Some(slot) = slots.get_mut(index) else { continue };
-            if slot.form != parked.at_hand {
-                parked.exchange(&mut stretch, slot.form);
+            if slot.form != stretch.form {
+                stretches.change(slot.form, &mut stretch);
             }
             if member.cursor == stretch.head {
                 continue;
@@ -341,8 +338,7 @@ impl<S: Socket> Reactor<S> {
             let offered = visit(slot, &mut stretch, &mut counts, &mut member.cursor, &mut self.wire);
             notes.take(slot, index, offered);
         }
-        stretch.count(&mut counts);
-        parked.count(&mut counts);
+        stretches.count(stretch, &mut counts);
     }
 
     /// Deals with the subscribers that a slice has put aside.

@@ -103,7 +103,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.
     pub(super) fn catch_up(&mut self, index: usize, id: ChannelId) -> bool {
-        match self.connections.slots[index].form.is_of_many() {
+        let slot = &self.connections.slots[index];
+        if slot.is_polling() {
+            self.end_poll(index);
+            return false;
+        }
+        match slot.form.is_of_many() {
             true => self.catch_up_and_tell(index, id),
             false => self.catch_up_before(index, id, &[]),
         }

@@ -3,6 +3,7 @@
 use super::backend::Earlier;
 use super::granted::Granted;
 use super::outbox::Outbox;
+use super::poll::Poll;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
@@ -170,6 +171,8 @@ pub struct Request {
     pub chain: Chain,
     /// The body, once the head is whole.
     pub body: Option<Body>,
+    /// A poll that waits for publications.
+    pub poll: Option<Box<Poll>>,
     /// For whom a handshake waits.
     pub undecided: Undecided,
     /// The decisions on a handshake that has waited for them.
@@ -257,7 +260,7 @@ impl<S> Slot<S> {
     /// Whether the walk leaves it to be served apart: it gets more than the bytes of its form.
     #[inline]
     pub fn is_served_apart(&self) -> bool {
-        self.form.is_of_many()
+        self.form.is_of_many() || self.transport == Transport::Poll
     }
 
     /// Sets what is spoken, and the window agreed on for permessage-deflate, see [`Flags::window_bits`]. Deflated forms
@@ -347,6 +350,8 @@ impl<S> Slot<S> {
     pub fn is_read(&self) -> bool {
         let waits = matches!(self.phase, Phase::Admin | Phase::Http)
             && self.flags.any(Flags(Flags::LISTING.0 | Flags::UNDECIDED.0));
+        // Behind a poll one request is kept at the most.
+        let waits = waits || self.is_polling() && !self.kept().is_empty();
         !waits && !self.flags.any(Flags::PAUSED_OR_QUEUED)
     }
 

@@ -2,13 +2,14 @@
 
 use crate::config::Transport as Named;
 use crate::endpoint::Kind;
-use crate::endpoint::streams::{self, EVENT_STREAM};
+use crate::endpoint::streams::{self, EVENT_STREAM, LINES};
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
+use crate::push::{FIRST_OFFSET, Position, Since};
 
-use super::admission::{Admitted, Asking, Refused};
+use super::admission::{Admitted, Asking, Refused, Resumes};
 use super::backend::Earlier;
 use super::connections::Gone;
 use super::http::Progress;
@@ -79,23 +80,42 @@ impl<S: Socket> Reactor<S> {
         earlier: Earlier,
     ) -> Result<Option<Result<Progress, Gone>>, Refused> {
         let StreamAsked { head, used, named } = asked;
+        if named == Named::Poll {
+            return self.open_poll(index, asked, earlier);
+        }
         let origin = streams::check(head).map_err(|refusal| {
             let method = refusal.status == 405;
             (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
         })?;
-        let asking =
-            Asking { head, origin, kind: Kind::Push, parameters: named.request().query, resumes: true };
-        let answer = streams::head(head, EVENT_STREAM, streams::cross_origin(origin, &self.config.origins));
+        let asking = Asking {
+            head,
+            origin,
+            kind: Kind::Push,
+            parameters: named.request().query,
+            resumes: Resumes::ByEvent,
+        };
+        let fields = streams::cross_origin(origin, &self.config.origins);
+        let answer = match named {
+            Named::Stream if head.minor_version == 0 => {
+                let text =
+                    "lines come in chunks, which HTTP/1.0 has not; nginx has proxy_http_version 1.1 for that";
+                return Err((Refusal::fixed(505, text), RefuseReason::Version));
+            }
+            Named::Stream => streams::head(head, LINES, fields),
+            Named::Sse | Named::Poll | Named::WebSocket => streams::head(head, EVENT_STREAM, fields),
+        };
         if head.method == "HEAD" {
-            self.check_asking(index, &asking, None)?;
+            self.check_asking(index, &asking)?;
             return Ok(Some(Ok(self.respond_head_of_stream(index, head, &answer, used))));
         }
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
-        let format = match admitted.format.take().as_deref() {
-            Some("json") => EventFormat::Json,
-            _ => EventFormat::Raw,
+        self.begin_anew_where_nothing_was(&mut admitted);
+        let transport = match named {
+            Named::Stream => Transport::Stream,
+            _ if admitted.is_json => Transport::Sse(EventFormat::Json),
+            _ => Transport::Sse(EventFormat::Raw),
         };
-        self.speak_stream(index, Transport::Sse(format), &admitted)?;
+        self.speak_stream(index, transport, &admitted)?;
         let entries = self.open(index, Kind::Push, &mut admitted);
         answer.write_head_of_stream(&mut self.scratch.replies, false);
         let begun = self.begin_open(index, Kind::Push, &admitted, &entries);
@@ -113,7 +133,7 @@ impl<S: Socket> Reactor<S> {
         let names = admitted.accept.channels.iter().map(String::len);
         let bytes: usize = names.map(|len| len.min(CHANNEL_NAME_BYTES_MAX) + POSITION_BYTES).sum();
         let most = self.config.handshake_bytes_max / 2;
-        if bytes > most {
+        if bytes > most && transport != Transport::Stream {
             admitted.channels.iter().for_each(|&(id, _)| self.abandon_opened(id));
             let text = format!(
                 "the positions in so many channels may take {bytes} bytes, more than {most}, and a client that \
@@ -136,6 +156,20 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
+    /// A channel that nobody has published to is forgotten with its last subscriber, and is another one to a client
+    /// that comes back. It has had nothing there, so as long as the first publication is there it gets all of them.
+    pub(super) fn begin_anew_where_nothing_was(&self, admitted: &mut Admitted) {
+        for (id, since) in &mut admitted.channels {
+            let channel = self.channels.get(*id);
+            if let Since::Position(Position { epoch, offset: 0 }) = *since
+                && epoch != channel.epoch
+                && channel.log().first_offset() == FIRST_OFFSET
+            {
+                *since = Since::Earliest;
+            }
+        }
+    }
+
     fn respond_head_of_stream(
         &mut self,
         index: usize,
@@ -149,8 +183,8 @@ impl<S: Socket> Reactor<S> {
         used.map_or(Progress::Over, Progress::Used)
     }
 
-    /// Says something on a stream that has been silent, which nobody has to answer; one whose socket has been full for
-    /// long takes nothing any more.
+    /// Says something on a stream that has been silent, which nobody has to answer; one whose socket has been full
+    /// for long takes nothing any more.
     pub(super) fn stream_heartbeat(&mut self, index: usize, silent_ms: u64, beat: &[u8]) {
         let now_ms = self.now.mono_ms();
         let slot = &mut self.connections.slots[index];

@@ -177,7 +177,7 @@ impl<S: Socket> Reactor<S> {
         let Some(index) = self.find_open(conn) else { return };
         let Some(id) = self.channels.find(channel) else { return };
         let is_there = self.bring_to_head(index, id, 1);
-        let notices = self.notices_for(index, id).filter(|_| is_there);
+        let notices = is_there.then(|| self.notices_for(index, id)).flatten();
         if is_there && notices.is_none_or(|log| self.bring_to_head(index, log, 1)) {
             self.leave_channel(index, id, Departure::Said);
         }

@@ -11,7 +11,6 @@ use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::stamp::UNSEEN_MS_MAX;
 use super::timers::{Deadlines, Timers};
-use super::transport::Transport;
 use super::work::{DEADLINE, SLOT};
 
 /// Slots that each piece of the sweep visits if there are so many: of a server with no more of them everybody is
@@ -30,6 +29,7 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         self.work.begin_part();
         self.meet_deadlines();
+        self.meet_polls();
         self.give_up_lost();
         if now_ms >= self.connections.timers.tick_ms {
             self.connections.timers.tick_ms = now_ms + SWEEP_MS;
@@ -109,6 +109,7 @@ impl<S: Socket> Reactor<S> {
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
+            self.connections.timers.polls_due_ms(),
         ];
         earliest(times)
     }
@@ -205,7 +206,7 @@ impl<S: Socket> Reactor<S> {
         if slot.is_token_over(unix_s) {
             let (code, cause) = (CloseCode::POLICY_VIOLATION, CloseReason::Expired);
             self.close_in_order(index, code, "the token has expired", cause);
-        } else if slot.transport == Transport::V1
+        } else if slot.transport.tells_expiry()
             && let Some(expires_s) = slot.expiry_to_tell_s(unix_s, EXPIRY_TOLD_S)
         {
             self.tell_expiry(index, expires_s.saturating_sub(unix_s));

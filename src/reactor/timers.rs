@@ -1,7 +1,7 @@
 //! Deadlines. All of one sort have the same length, so a queue is a timer: the first in is the first due. That length
 //! may change with a reload, for those under way as well; what is kept is therefore when each began.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -70,6 +70,8 @@ pub(super) struct Timers {
     pub closes: Deadlines,
     /// Between two looks whether a peer takes what is in front of our close frame.
     pub close_progress: Deadlines,
+    /// From a poll to its answer, by how long it waits, in milliseconds.
+    pub polls: BTreeMap<u64, Deadlines>,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
     pub retries: Vec<(u32, u32)>,
     /// Those of them whose tick has come.
@@ -91,6 +93,7 @@ impl Timers {
             messages: Deadlines::default(),
             closes: Deadlines::default(),
             close_progress: Deadlines::default(),
+            polls: BTreeMap::new(),
             retries: Vec::new(),
             retrying: VecDeque::new(),
             sweep_due: 0,
@@ -98,6 +101,17 @@ impl Timers {
             sweep_next: 0,
             channels_ms: now_ms,
         }
+    }
+
+    /// When the next poll is to be answered.
+    pub(super) fn polls_due_ms(&self) -> Option<u64> {
+        self.polls.iter().filter_map(|(&wait_ms, deadlines)| deadlines.due_ms(wait_ms)).min()
+    }
+
+    /// Takes out a poll (slot and serial number) whose time is up.
+    pub(super) fn pop_due_poll(&mut self, now_ms: u64) -> Option<(usize, u32)> {
+        self.polls.retain(|&wait_ms, deadlines| deadlines.due_ms(wait_ms).is_some());
+        self.polls.iter_mut().find_map(|(&wait_ms, deadlines)| deadlines.pop_due(now_ms, wait_ms))
     }
 }
 

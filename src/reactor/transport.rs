@@ -16,6 +16,7 @@ use crate::protocol::v1::message::push_direct;
 use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushOptions};
 
 use super::connections::Gone;
+use super::lines;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::sse;
@@ -31,6 +32,10 @@ pub enum Transport {
     V1,
     /// Server-Sent Events.
     Sse(EventFormat),
+    /// The messages of `wspush.v1`, one a line.
+    Stream,
+    /// A request that waits for publications.
+    Poll,
 }
 
 /// The data of an event.
@@ -49,6 +54,9 @@ impl Transport {
         match self {
             Transport::WebSocket | Transport::V1 => websocket::close_frame(code, reason),
             Transport::Sse(_) => sse::end(code, reason, lot),
+            Transport::Stream => lines::end(code, reason),
+            // It is dismissed before that.
+            Transport::Poll => chunk::LAST.to_vec(),
         }
     }
 
@@ -57,7 +65,7 @@ impl Transport {
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
             Transport::WebSocket | Transport::V1 => frame::boundary_at(said, at),
-            Transport::Sse(_) => chunk::boundary_at(said, at),
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => chunk::boundary_at(said, at),
         }
     }
 
@@ -66,7 +74,7 @@ impl Transport {
         match self {
             // A peer that leaves sends a close frame first.
             Transport::WebSocket | Transport::V1 => CloseReason::Reset,
-            Transport::Sse(_) => CloseReason::Client,
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => CloseReason::Client,
         }
     }
 
@@ -75,6 +83,8 @@ impl Transport {
         match self {
             Transport::WebSocket | Transport::V1 => None,
             Transport::Sse(_) => Some("sse"),
+            Transport::Stream => Some("stream"),
+            Transport::Poll => Some("poll"),
         }
     }
 
@@ -82,14 +92,14 @@ impl Transport {
     pub(super) fn tells_gaps(self) -> bool {
         match self {
             Transport::WebSocket => false,
-            Transport::V1 | Transport::Sse(_) => true,
+            Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Poll => true,
         }
     }
 
     /// Whether a subscriber is told who comes to its channels and goes.
     pub(super) fn takes_notices(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::Sse(_) => false,
+            Transport::WebSocket | Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
             Transport::V1 => true,
         }
     }
@@ -99,7 +109,15 @@ impl Transport {
     pub(super) fn tells_entries(self) -> bool {
         match self {
             Transport::WebSocket => false,
-            Transport::V1 | Transport::Sse(_) => true,
+            Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Poll => true,
+        }
+    }
+
+    /// Whether a connection is told that its token expires, before it does.
+    pub(super) fn tells_expiry(self) -> bool {
+        match self {
+            Transport::WebSocket | Transport::Sse(_) | Transport::Poll => false,
+            Transport::V1 | Transport::Stream => true,
         }
     }
 
@@ -110,6 +128,7 @@ impl Transport {
             Transport::V1 => Form::Envelope,
             Transport::Sse(EventFormat::Raw) => Form::Sse,
             Transport::Sse(EventFormat::Json) => Form::SseJson,
+            Transport::Stream | Transport::Poll => Form::Ndjson,
         }
     }
 
@@ -137,7 +156,11 @@ impl MessageFraming<'_> {
         match self.transport {
             // It has that frame already.
             Transport::WebSocket if self.window_bits == 0 || !options.compress => publication.plain_frame(),
-            Transport::WebSocket | Transport::V1 | Transport::Sse(_) => {
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Sse(_)
+            | Transport::Stream
+            | Transport::Poll => {
                 self.frame(publication.kind(), publication.payload(), options, made);
                 made
             }
@@ -156,6 +179,23 @@ impl Framing for MessageFraming<'_> {
                 self.deflater.encode(Opcode::Text, &object, window_bits, out);
             }
             Transport::Sse(format) => sse::push_direct(format, kind.opcode(), payload, out),
+            Transport::Stream | Transport::Poll => {
+                let mut object = Vec::new();
+                push_direct(kind.opcode(), payload, &mut object);
+                self.object(&object, out);
+            }
+        }
+    }
+}
+
+impl MessageFraming<'_> {
+    /// A message of `wspush.v1`.
+    pub(super) fn object(&mut self, object: &[u8], out: &mut Vec<u8>) {
+        match self.transport {
+            Transport::Stream | Transport::Poll => lines::push(object, out),
+            Transport::WebSocket | Transport::V1 | Transport::Sse(_) => {
+                self.deflater.encode(Opcode::Text, object, self.window_bits, out);
+            }
         }
     }
 }
@@ -166,7 +206,8 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
             // Nothing that comes behind the request is answered, as the answer to that has no end.
-            Transport::Sse(_) => self.send_replies(index),
+            Transport::Sse(_) | Transport::Stream => self.send_replies(index),
+            Transport::Poll => self.poll_input(index, input),
         }
     }
 
@@ -175,16 +216,19 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             // The answer to the handshake has told it its positions.
             Transport::WebSocket => {}
+            // Its answer does.
+            Transport::Poll => {}
             Transport::V1 => self.greet_v1(index, entries),
             Transport::Sse(_) => self.begin_events(index, entries),
+            Transport::Stream => self.tell_entries(index, entries),
         }
     }
 
     /// Tells a connection that others have subscribed it to a channel.
     pub(super) fn tell_joined(&mut self, index: usize, channel: &str, entry: &Entry) {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => {}
-            Transport::V1 => {
+            Transport::WebSocket | Transport::Poll => {}
+            Transport::V1 | Transport::Stream => {
                 self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, entry))
             }
             Transport::Sse(_) => self.tell_joined_sse(index, channel, entry),
@@ -194,8 +238,8 @@ impl<S: Socket> Reactor<S> {
     /// Tells a connection that others have ended its subscription to a channel.
     pub(super) fn tell_left(&mut self, index: usize, channel: &str) {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => {}
-            Transport::V1 => self.tell_unsubscribed_v1(index, channel),
+            Transport::WebSocket | Transport::Poll => {}
+            Transport::V1 | Transport::Stream => self.tell_unsubscribed_v1(index, channel),
             Transport::Sse(_) => _ = self.tell_positions(index),
         }
     }
@@ -203,8 +247,8 @@ impl<S: Socket> Reactor<S> {
     /// Tells a slow consumer which publications it does not get. False: it is gone.
     pub(super) fn tell_gap(&mut self, index: usize, id: ChannelId, gap: Gap) -> bool {
         match self.connections.slots[index].transport {
-            Transport::WebSocket => true,
-            Transport::V1 => self.tell_missed(index, id, gap),
+            Transport::WebSocket | Transport::Poll => true,
+            Transport::V1 | Transport::Stream => self.tell_missed(index, id, gap),
             Transport::Sse(_) => self.tell_missed_sse(index, id, gap),
         }
     }
@@ -215,7 +259,7 @@ impl<S: Socket> Reactor<S> {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
             Transport::V1 => self.v1_message(index, message),
             // A stream has no messages from its client.
-            Transport::Sse(_) => Ok(Next::Continue),
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => Ok(Next::Continue),
         }
     }
 
@@ -224,6 +268,9 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_heartbeat(index, silent_ms),
             Transport::Sse(_) => self.stream_heartbeat(index, silent_ms, sse::HEARTBEAT),
+            Transport::Stream => self.stream_heartbeat(index, silent_ms, lines::HEARTBEAT),
+            // It has a deadline.
+            Transport::Poll => {}
         }
     }
 
@@ -234,7 +281,7 @@ impl<S: Socket> Reactor<S> {
                 self.await_peer_close(index);
                 Ok(())
             }
-            Transport::Sse(_) => self.end_answer(index),
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => self.end_answer(index),
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::config::{ClientRight, channel_name_ok};
 use crate::endpoint::Receipt;
 use crate::endpoint::v1::{self, Denial};
 use crate::metrics::WorkKind;
-use crate::protocol::Opcode;
 use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::v1::command::Payload;
 use crate::protocol::v1::{Call, Command, ErrorCode, Fault, HistoryPage, Id, ServerMessage};
@@ -90,6 +89,11 @@ impl<S: Socket> Reactor<S> {
         let (server, ping_ms) = (v1::SERVER, self.config.heartbeat_ms);
         let connected = ServerMessage::Connected { conn: &conn, user: user.as_deref(), server, ping_ms };
         self.say_v1(index, None, &connected);
+        self.tell_entries(index, entries);
+    }
+
+    /// Tells a connection where it stands in each of its channels.
+    pub(super) fn tell_entries(&mut self, index: usize, entries: &[(ChannelId, Entry)]) {
         for (id, entry) in entries {
             self.work.charge(WorkKind::Names, NAME);
             let name = self.channel_name(*id);
@@ -352,9 +356,10 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn say_made(&mut self, index: usize) {
         let bits = self.window_bits(index);
         let Scratch { said, replies, .. } = &mut self.scratch;
+        let slot = &self.connections.slots[index];
         // Its own command may have closed it, and nothing comes behind a close frame.
-        if self.connections.slots[index].phase == Phase::Open {
-            self.encoder.deflater.encode(Opcode::Text, said, bits, replies);
+        if slot.phase == Phase::Open {
+            slot.transport.framing(&mut self.encoder.deflater, bits).object(said, replies);
         }
         said.clear();
         said.shrink_to(READ_BYTES);

@@ -39,7 +39,7 @@ mod traffic;
 pub use acceptor::Acceptor;
 #[cfg(feature = "certificate")]
 pub use certificate::{Certificate, certificate};
-#[cfg(any(feature = "auth", feature = "tls"))]
+#[cfg(feature = "auth")]
 pub(crate) use contents::Contents;
 #[cfg(not(feature = "tls"))]
 pub use disabled::{Acceptor, Released, Renewal, TlsSession};

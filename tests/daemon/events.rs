@@ -51,12 +51,13 @@ impl Reader {
             self.data += &String::from_utf8(std::mem::take(&mut self.raw)).expect("UTF-8 in ASCII pieces");
         }
         while self.is_chunked
+            && !self.is_over
             && let Some(header) = self.raw.windows(2).position(|end| end == b"\r\n")
         {
             let digits = std::str::from_utf8(&self.raw[..header]).expect("a chunk's size");
             let len = usize::from_str_radix(digits, 16).expect("a chunk's size");
             let Some(chunk) = self.raw.get(header + 2..header + 4 + len) else { return };
-            assert!(chunk.ends_with(b"\r\n") && !self.is_over, "{digits:?}: {chunk:?}");
+            assert!(chunk.ends_with(b"\r\n"), "{digits:?}: {chunk:?}");
             self.data += std::str::from_utf8(&chunk[..len]).expect("a chunk has whole characters");
             self.is_over = len == 0;
             self.raw.drain(..header + 4 + len);
@@ -87,8 +88,18 @@ impl Reader {
         None
     }
 
+    /// Whether there are chunks.
+    pub fn is_chunked(&self) -> bool {
+        self.is_chunked
+    }
+
+    /// The bytes behind the last chunk.
+    pub fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.raw)
+    }
+
     /// The next line that is whole.
-    fn line(&mut self) -> Option<String> {
+    pub fn line(&mut self) -> Option<String> {
         let end = self.data.find(['\n', '\r'])?;
         let is_crlf = self.data[end..].starts_with("\r\n");
         let line = self.data[..end].to_owned();
@@ -130,9 +141,18 @@ impl EventStream {
 
     /// The next event; None: the stream is over.
     pub fn next(&mut self) -> Option<Event> {
+        self.next_of(Reader::event)
+    }
+
+    /// The next line; None: the stream is over.
+    pub fn line(&mut self) -> Option<String> {
+        self.next_of(Reader::line)
+    }
+
+    fn next_of<T>(&mut self, next: fn(&mut Reader) -> Option<T>) -> Option<T> {
         loop {
-            if let Some(event) = self.reader.event() {
-                return Some(event);
+            if let Some(next) = next(&mut self.reader) {
+                return Some(next);
             }
             if !self.read() {
                 assert!(self.reader.is_over || !self.reader.is_chunked, "the stream breaks off");

@@ -102,6 +102,27 @@ impl Http {
         }
     }
 
+    /// More of what comes, as it is.
+    pub fn more(&mut self) -> Vec<u8> {
+        if self.received.is_empty() {
+            assert!(self.receive(), "the end came instead of more");
+        }
+        std::mem::take(&mut self.received)
+    }
+
+    /// So many bytes, as they are.
+    pub fn exactly(&mut self, len: usize) -> Vec<u8> {
+        while self.received.len() < len {
+            assert!(self.receive(), "the end came instead of more");
+        }
+        self.received.drain(..len).collect()
+    }
+
+    /// Bytes that belong to what comes next.
+    pub fn put_back(&mut self, bytes: Vec<u8>) {
+        self.received.splice(..0, bytes);
+    }
+
     /// Asserts that the server ends the stream and says nothing more.
     pub fn expect_end(&mut self) {
         while self.receive() {}

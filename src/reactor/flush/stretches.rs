@@ -1,17 +1,18 @@
-//! The walk's stretches of a log: nearly all subscribers stand at the same place, so what lies before them is looked up
-//! once for all.
+//! Where a walk reads: the bytes before a log's head, in each form.
 
 use crate::push::{Cursor, Form, Log, OtherRings, Passage, Ring};
 
-use super::flush::{Counts, Offered, advance};
-use super::socket::Socket;
-use super::wire::{Sent, send};
+use super::super::socket::Socket;
+use super::super::wire::{Sent, send};
+use super::{Counts, Offered, advance};
 
 /// The bytes of a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
 /// place and take everything, so it is looked up once for all of them, and they are counted together.
+#[derive(Clone, Copy)]
 pub(super) struct Stretch<'l> {
-    pub log: &'l Log,
-    pub head: Cursor,
+    pub(super) form: Form,
+    pub(super) log: &'l Log,
+    pub(super) head: Cursor,
     from: Cursor,
     first: &'l [u8],
     second: &'l [u8],
@@ -20,9 +21,9 @@ pub(super) struct Stretch<'l> {
 }
 
 impl<'l> Stretch<'l> {
-    pub(super) fn before_head(log: &'l Log) -> Stretch<'l> {
+    fn before_head(form: Form, log: &'l Log) -> Stretch<'l> {
         let head = Cursor::at(log.head());
-        Stretch { log, head, from: head, first: &[], second: &[], takers: 0 }
+        Stretch { form, log, head, from: head, first: &[], second: &[], takers: 0 }
     }
 
     /// Writes what a subscriber still has to get to its socket. It is not at the head.
@@ -73,6 +74,9 @@ impl<'l> Stretch<'l> {
     /// Counts those who took all of it.
     pub(super) fn count(&mut self, counts: &mut Counts<'_>) {
         let takers = std::mem::take(&mut self.takers);
+        if takers == 0 {
+            return;
+        }
         let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
         counts.ledger.pass_all(Passage::Written, from, to, takers);
         if counts.ledger.counts() {
@@ -81,30 +85,28 @@ impl<'l> Stretch<'l> {
     }
 }
 
-/// The stretches of the forms that are not at hand: neighbours mostly take the same one, so the walk holds that of the
-/// last subscriber, and finds it as fast as if there were no other.
-pub(super) struct Parked<'l> {
-    stretches: [Stretch<'l>; Form::COUNT],
-    pub at_hand: Form,
-}
+/// The stretches before the head in all forms. Nearly always those who follow one another take the same one, so the one
+/// in use is held apart, where it can stay in registers.
+pub(super) struct Stretches<'l>([Stretch<'l>; Form::COUNT]);
 
-impl<'l> Parked<'l> {
-    /// With the plain one at hand. Nobody reads a form that is not kept.
-    pub(super) fn before_heads(plain: &'l Ring, others: &'l OtherRings) -> Parked<'l> {
-        let stretches = Form::ALL.map(|form| Stretch::before_head(&others.get(form).unwrap_or(plain).log));
-        Parked { stretches, at_hand: Form::Plain }
+impl<'l> Stretches<'l> {
+    /// All of them, and the plain one to begin with. Nobody reads one that is not kept.
+    pub(super) fn before_heads(plain: &'l Ring, others: &'l OtherRings) -> (Stretches<'l>, Stretch<'l>) {
+        let log = |form| &others.get(form).unwrap_or(plain).log;
+        let all = Form::ALL.map(|form| Stretch::before_head(form, log(form)));
+        (Stretches(all), all[Form::Plain.index()])
     }
 
-    /// Takes another form to hand.
-    #[cold]
-    pub(super) fn exchange(&mut self, stretch: &mut Stretch<'l>, form: Form) {
-        std::mem::swap(&mut self.stretches[self.at_hand.index()], stretch);
-        std::mem::swap(&mut self.stretches[form.index()], stretch);
-        self.at_hand = form;
+    /// Puts another one into use.
+    #[inline(always)]
+    pub(super) fn change(&mut self, form: Form, in_use: &mut Stretch<'l>) {
+        self.0[in_use.form.index()] = *in_use;
+        *in_use = self.0[form.index()];
     }
 
-    /// Counts those who took all of a stretch.
-    pub(super) fn count(mut self, counts: &mut Counts<'_>) {
-        self.stretches.iter_mut().for_each(|stretch| stretch.count(counts));
+    /// Counts those who took all of theirs.
+    pub(super) fn count(&mut self, in_use: Stretch<'l>, counts: &mut Counts<'_>) {
+        self.0[in_use.form.index()] = in_use;
+        self.0.iter_mut().for_each(|stretch| stretch.count(counts));
     }
 }

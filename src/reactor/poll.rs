@@ -1,0 +1,333 @@
+//! Long polling: a request that is answered when there is something. As long as it waits its connection is a
+//! subscriber; with the answer it speaks HTTP again.
+
+use crate::endpoint::Kind;
+use crate::endpoint::streams::{self, LINES};
+use crate::metrics::{RefuseReason, WorkKind};
+use crate::protocol::chunk;
+use crate::protocol::response::Response;
+use crate::protocol::v1::ServerMessage;
+use crate::push::positions::push_named;
+use crate::push::presence::Departure;
+use crate::push::{ChannelId, Cursor, Entry, Gap, Missed, Passage, Position, Recovery};
+
+use super::admission::{Asking, Refused, Resumes};
+use super::backend::Earlier;
+use super::connections::{Connections, Gone};
+use super::http::Progress;
+use super::lines;
+use super::reactor::Reactor;
+use super::slot::{Flags, Phase, Request, Slot};
+use super::socket::Socket;
+use super::streams::StreamAsked;
+use super::transport::Transport;
+use super::work::{BYTES, CALL, DEADLINE};
+
+/// How long a poll waits that doesn't say.
+const WAIT_S: u64 = 25;
+
+/// A request that waits, or is answered.
+#[derive(Debug, Default)]
+pub struct Poll {
+    /// Fields of the answer that depend on who has asked.
+    fields: Vec<(&'static str, String)>,
+    /// Whether there may be further requests behind it.
+    goes_on: bool,
+    /// It knows its position by the tag of an earlier answer: nothing new is 304.
+    is_conditional: bool,
+    /// It is of HTTP/1.0, which has no chunks.
+    is_whole: bool,
+    /// When it is answered at the latest.
+    until_ms: u64,
+}
+
+/// The answer to a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// The publications that there are.
+    Publications,
+    /// Nothing, and the position.
+    Nothing,
+    /// The position is gone.
+    Gone,
+}
+
+impl<S> Slot<S> {
+    /// The poll that waits on this connection.
+    fn poll(&self) -> Option<&Poll> {
+        let request = self.extra.as_ref()?.http.as_ref()?;
+        request.poll.as_deref().filter(|_| self.is_polling())
+    }
+
+    /// Whether its client waits for the answer to a poll.
+    pub fn is_polling(&self) -> bool {
+        self.phase == Phase::Open && self.transport == Transport::Poll
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Lets a client in, and answers its poll or lets it wait. None: the host decides later.
+    pub(super) fn open_poll(
+        &mut self,
+        index: usize,
+        asked: StreamAsked<'_>,
+        earlier: Earlier,
+    ) -> Result<Option<Result<Progress, Gone>>, Refused> {
+        let StreamAsked { head, used, named } = asked;
+        let page = streams::check(head).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let asking = Asking {
+            head,
+            origin: page,
+            kind: Kind::Push,
+            parameters: named.request().query,
+            resumes: Resumes::ByTag,
+        };
+        let fields = streams::cross_origin(page, &self.config.origins);
+        if head.method == "HEAD" {
+            self.check_asking(index, &asking)?;
+            let mut response = streams::uncached(200, LINES, Vec::new());
+            response.headers.extend(fields);
+            return Ok(Some(Ok(self.respond(index, head, &response, used))));
+        }
+        let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
+        self.begin_anew_where_nothing_was(&mut admitted);
+        // Nobody is there between two polls.
+        admitted.accept.user = None;
+        let (wait_s, is_first) = (admitted.wait_s.unwrap_or(WAIT_S), !admitted.has_since);
+        let until_ms = self.now.mono_ms() + wait_s * 1_000;
+        let poll = Poll {
+            fields,
+            goes_on: used.is_some() && head.keep_alive(),
+            is_conditional: head.header("if-none-match").is_some(),
+            is_whole: head.minor_version == 0,
+            until_ms,
+        };
+        self.connections.slots[index].speak(Transport::Poll, 0);
+        let entries = self.open(index, Kind::Push, &mut admitted);
+        let request = Request { poll: Some(Box::new(poll)), ..Request::default() };
+        self.connections.slots[index].extra_mut().http = Some(Box::new(request));
+        for &(id, _) in &admitted.channels {
+            self.channels.get_mut(id).end_awaited();
+        }
+        let answer = match self.outcome(index, &entries) {
+            Answer::Nothing if !is_first && wait_s > 0 => {
+                self.await_publication(index, wait_s * 1_000);
+                return Ok(Some(Ok(Progress::Listing(used.unwrap_or(0)))));
+            }
+            answer => answer,
+        };
+        let used = used.unwrap_or(0);
+        Ok(Some(self.answer_poll(index, answer, &entries).map(|()| Progress::Listing(used))))
+    }
+
+    fn outcome(&self, index: usize, entries: &[(ChannelId, Entry)]) -> Answer {
+        let is_gone = |(id, entry): &(ChannelId, Entry)| {
+            missed(entry).is_some() && self.channels.get(*id).rules.missed == Missed::Report
+        };
+        let slot = &self.connections.slots[index];
+        if entries.iter().any(is_gone) {
+            Answer::Gone
+        } else if self.subscriptions(slot).any(|(id, cursor)| self.is_behind(index, id, cursor)) {
+            Answer::Publications
+        } else {
+            Answer::Nothing
+        }
+    }
+
+    fn await_publication(&mut self, index: usize, wait_ms: u64) {
+        let now_ms = self.now.mono_ms();
+        let Connections { slots, timers, .. } = &mut self.connections;
+        let serial = slots[index].serial;
+        let deadlines = timers.polls.entry(wait_ms).or_default();
+        deadlines.push_among(index, serial, now_ms, |index, serial, since_ms| {
+            let slot = slots.get(index).filter(|slot| slot.serial == serial);
+            slot.and_then(Slot::poll).is_some_and(|poll| poll.until_ms == since_ms + wait_ms)
+        });
+    }
+
+    /// Answers the polls whose time is up, as far as the turn goes.
+    pub(super) fn meet_polls(&mut self) {
+        let now_ms = self.now.mono_ms();
+        while !self.work.is_part_used()
+            && let Some((index, serial)) = self.connections.timers.pop_due_poll(now_ms)
+        {
+            self.work.charge(WorkKind::Deadlines, DEADLINE);
+            let slot = self.connections.get(index, serial).map(|slot| &*slot);
+            if slot.and_then(Slot::poll).is_some_and(|poll| poll.until_ms <= now_ms) {
+                let _ = self.answer_poll(index, Answer::Nothing, &[]);
+            }
+        }
+    }
+
+    /// There is something for a client that polls.
+    pub(super) fn end_poll(&mut self, index: usize) {
+        let _ = self.answer_poll(index, Answer::Publications, &[]);
+    }
+
+    /// A client that polls is told to go: there is nothing for it here, and it asks again.
+    pub(super) fn dismiss_poll(&mut self, index: usize) -> Result<(), Gone> {
+        if let Some(request) = self.connections.slots[index].extra_mut().http.as_mut()
+            && let Some(poll) = &mut request.poll
+        {
+            poll.goes_on = false;
+        }
+        self.answer_poll(index, Answer::Nothing, &[])
+    }
+
+    /// Answers a client that polls, which then is no subscriber any more.
+    fn answer_poll(
+        &mut self,
+        index: usize,
+        answer: Answer,
+        entries: &[(ChannelId, Entry)],
+    ) -> Result<(), Gone> {
+        let request = self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.take());
+        let Some(poll) = request.and_then(|request| request.poll) else { return Ok(()) };
+        let mut body = Vec::new();
+        if answer != Answer::Nothing {
+            for (id, entry) in entries {
+                self.push_missed_line(*id, entry, &mut body);
+            }
+        }
+        if answer == Answer::Publications {
+            self.take_publications(index, &mut body);
+        }
+        let tag = self.tag(index);
+        self.leave_poll(index);
+        let goes_on = poll.goes_on && self.exit.draining.is_none();
+        let status = match answer {
+            Answer::Publications => 200,
+            Answer::Gone => 410,
+            Answer::Nothing if poll.is_conditional => 304,
+            Answer::Nothing => 204,
+        };
+        let mut said = Vec::new();
+        let is_whole = poll.is_whole || body.is_empty();
+        let whole = if poll.is_whole { whole(&body) } else { Vec::new() };
+        let mut response = streams::uncached(status, LINES, whole).with("ETag", tag);
+        response.headers.extend(poll.fields);
+        if is_whole {
+            response.write(&mut said, goes_on, false);
+        } else {
+            said = chunked(&response, goes_on, &body);
+        }
+        self.say_answer(index, &said, goes_on)
+    }
+
+    /// Says the answer, and goes on with what the client says next.
+    fn say_answer(&mut self, index: usize, said: &[u8], goes_on: bool) -> Result<(), Gone> {
+        // Behind those to the requests before it.
+        self.send_replies(index)?;
+        self.push_out(index, said)?;
+        if !goes_on {
+            return self.finish(index);
+        }
+        self.connections.slots[index].flags.set(Flags::PAUSED, false);
+        self.pause_if_blocked(index);
+        self.go_on_later(index);
+        Ok(())
+    }
+
+    /// The subscriptions are over, and the connection speaks HTTP.
+    fn leave_poll(&mut self, index: usize) {
+        self.leave_channels(index, Departure::Said);
+        let stamp = self.stamp();
+        let slot = &mut self.connections.slots[index];
+        let kind = slot.kind;
+        slot.phase = Phase::Http;
+        slot.speak(Transport::default(), 0);
+        slot.grant(crate::auth::Rights::default());
+        slot.flags.set(Flags::SERVED, true);
+        slot.seen = stamp;
+        slot.tidy();
+        self.connections.census.leave_open(kind, false);
+    }
+
+    /// Where the client stands, as the tag of an answer.
+    fn tag(&self, index: usize) -> String {
+        let slot = &self.connections.slots[index];
+        let mut tag = b"\"".to_vec();
+        let all: Vec<(ChannelId, Cursor)> = self.subscriptions(slot).collect();
+        for (n, &(id, cursor)) in all.iter().enumerate() {
+            let channel = self.channels.get(id);
+            let position = channel.position(cursor, slot.form).unwrap_or(channel.head_position());
+            match all.len() {
+                1 => push_position(position, &mut tag),
+                _ => push_named(&channel.name, position, n == 0, &mut tag),
+            }
+        }
+        tag.push(b'"');
+        String::from_utf8_lossy(&tag).into_owned()
+    }
+
+    fn push_missed_line(&self, id: ChannelId, entry: &Entry, out: &mut Vec<u8>) {
+        let Some(Gap { from, to }) = missed(entry) else { return };
+        let (channel, mut object) = (self.channels.get(id), Vec::new());
+        let epoch = entry.position.epoch;
+        ServerMessage::Missed { channel: &channel.name, epoch, from, to }.push(None, &mut object);
+        lines::push(&object, out);
+    }
+
+    /// Appends the publications that a client has still to get, as they lie in the logs, and moves its cursors behind
+    /// them: so many as may wait for a connection, but always one. The rest is there for its next poll.
+    fn take_publications(&mut self, index: usize, out: &mut Vec<u8>) {
+        let form = self.connections.slots[index].form;
+        let all: Vec<(ChannelId, Cursor)> = self.subscriptions(&self.connections.slots[index]).collect();
+        for (id, cursor) in all {
+            let room = (self.config.outbox_bytes_max as u64).saturating_sub(out.len() as u64);
+            let channel = self.channels.get_mut(id);
+            let (ring, ledger, _) = channel.parts(form);
+            let log = &ring.log;
+            let Some(from) = log.position(cursor).filter(|&from| from < log.head()) else { continue };
+            let to = match log.head() - from <= room {
+                true => log.head(),
+                false => log.start_of(log.offset_at(from + room).0).max(from),
+            };
+            let to = if to == from && out.is_empty() { log.frame_end(from) } else { to };
+            let (first, second) = log.slices_between(from, to);
+            out.extend_from_slice(first);
+            out.extend_from_slice(second);
+            let (begin, end) = (log.offset_at(from).0, log.offset_at(to).0);
+            ledger.pass(Passage::Written, begin, end);
+            self.metrics.deliveries += end - begin;
+            self.channels.touch(id);
+            self.set_cursor(index, id, Cursor::at(to));
+        }
+        self.work.charge(WorkKind::Send, CALL + out.len() as u64 / BYTES);
+    }
+
+    /// More from a client that waits: it is taken up behind the answer, and nothing more is read before that.
+    pub(super) fn poll_input(&mut self, index: usize, input: &[u8]) -> Result<(), Gone> {
+        self.send_replies(index)?;
+        self.keep_for_later(index, input)
+    }
+}
+
+/// The publications that an entry has missed.
+fn missed(entry: &Entry) -> Option<Gap> {
+    match entry.recovery {
+        Some(Recovery::Missed(gap)) if gap.from <= gap.to => Some(gap),
+        _ => None,
+    }
+}
+
+fn push_position(position: Position, out: &mut Vec<u8>) {
+    out.extend_from_slice(position.to_string().as_bytes());
+}
+
+/// The data of chunks.
+fn whole(chunks: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    chunk::push_data(chunks, &mut data);
+    data
+}
+
+/// An answer in chunks, as they lie in the log.
+fn chunked(head: &Response, goes_on: bool, chunks: &[u8]) -> Vec<u8> {
+    let mut said = Vec::with_capacity(512 + chunks.len());
+    let head = head.clone().with("Transfer-Encoding", "chunked");
+    head.write_head_of_stream(&mut said, goes_on);
+    said.extend_from_slice(chunks);
+    said.extend_from_slice(chunk::LAST);
+    said
+}
