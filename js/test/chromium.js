@@ -10,7 +10,8 @@ const FLAGS = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
 ];
-const FILES = { "/wspush-client.js": "../wspush-client.js", "/test/agent.js": "agent.js" };
+// A page has the file that is made for pages.
+const FILES = { "/wspush-client.js": "../wspush-client.min.js", "/test/agent.js": "agent.js" };
 const PAGE = `<!doctype html><title>wspush-client</title><script type="module">
 import { act } from "/test/agent.js"; globalThis.act = act;</script>`;
 

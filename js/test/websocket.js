@@ -247,6 +247,7 @@ export const cases = {
     await client.connected();
     proxy.silence();
     const asked = client.call("history", "public.a");
+    await until("the question", () => proxy.swallowed);
     proxy.break();
     assert.deepEqual(await asked, { error: "lost" });
     await client.connected(2);

@@ -85,9 +85,9 @@ export class Proxy {
   mode = "pass"; // for new connections: pass, or refuse
   cuts = false; // every request for an upgrade ends with its connection
   holds = false; // answers of event streams stay here, as with proxies that wait for the end of an answer
-  isSilent = false; // nothing passes any more, and nobody is told
   attempts = 0;
   upgrades = 0;
+  swallowed = 0; // pieces of what clients have said into the silence
   paths = [];
   #sockets = new Set();
 
@@ -121,7 +121,8 @@ export class Proxy {
           }
           client.isHeld = this.holds && / \/sse/.test(data);
         }
-        if (!from.silenced && !to.isHeld) to.write(data);
+        if (from.silenced) this.swallowed += from == client;
+        else if (!to.isHeld) to.write(data);
       });
     }
   }

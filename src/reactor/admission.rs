@@ -35,13 +35,6 @@ pub(super) struct Asking<'a> {
     pub resumes: Resumes,
 }
 
-/// The words of a client that may ask.
-pub(super) struct Checked<'a> {
-    query: Query<'a>,
-    beginnings: Beginnings,
-    claims: Option<Claims>,
-}
-
 /// How a client may say where it was, beside `since`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resumes {
@@ -90,7 +83,22 @@ impl<S: Socket> Reactor<S> {
         let Asking { head, kind, .. } = *asking;
         let is_asked_about = kind == Kind::Push && self.asks_backend();
         let was_asked_about = vouched.is_some();
-        let Checked { query, mut beginnings, claims } = self.check_asking(index, asking, vouched)?;
+        let has_host = kind == Kind::Push && self.handler.is_host();
+        let query = self.query(asking, has_host)?;
+        self.check_origin(index, asking, has_host)?;
+        self.check_room()?;
+        let mut beginnings =
+            Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let claims = match vouched {
+            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
+            None => match self.check_token(head, &query)? {
+                None => {
+                    let guest = self.guest(head, &query);
+                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
+                }
+                shown => shown,
+            },
+        };
         if is_asked_about && claims.is_none() {
             self.ask_backend(index, asking, &query)?;
             self.scratch.undecided = Undecided { awaited: Awaited::Backend, vouched: None };
@@ -143,30 +151,15 @@ impl<S: Socket> Reactor<S> {
         Ok(Some(Admitted { accept, rights, channels, is_json, has_since, wait_s }))
     }
 
-    /// Whether a client may ask; for whom a backend has vouched already no token is looked for.
-    #[inline(always)] // Its result is large, and every handshake would copy it.
-    pub(super) fn check_asking<'a>(
-        &mut self,
-        index: usize,
-        asking: &Asking<'a>,
-        vouched: Option<Result<Claims, Refusal>>,
-    ) -> Result<Checked<'a>, Refused> {
-        let has_host = asking.kind == Kind::Push && self.handler.is_host();
+    /// Whether a client may ask, without asking anybody about it: for who wants to see the head of an answer.
+    pub(super) fn check_asking(&mut self, index: usize, asking: &Asking<'_>) -> Result<(), Refused> {
+        let has_host = self.handler.is_host();
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
         self.check_room()?;
-        let beginnings = Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
-        let claims = match vouched {
-            Some(vouched) => Some(vouched.map_err(|refusal| (refusal, RefuseReason::Webhook))?),
-            None => match self.check_token(asking.head, &query)? {
-                None => {
-                    let guest = self.guest(asking.head, &query);
-                    guest.map_err(|refusal| (refusal, RefuseReason::BadRequest))?
-                }
-                shown => shown,
-            },
-        };
-        Ok(Checked { query, beginnings, claims })
+        Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        self.check_token(asking.head, &query)?;
+        Ok(())
     }
 
     /// The query's parameters. Where a host decides, all others are the host's.

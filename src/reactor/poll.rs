@@ -84,7 +84,7 @@ impl<S: Socket> Reactor<S> {
         };
         let fields = streams::cross_origin(page, &self.config.origins);
         if head.method == "HEAD" {
-            self.check_asking(index, &asking, None)?;
+            self.check_asking(index, &asking)?;
             let mut response = streams::uncached(200, LINES, Vec::new());
             response.headers.extend(fields);
             return Ok(Some(Ok(self.respond(index, head, &response, used))));

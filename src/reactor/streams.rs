@@ -105,7 +105,7 @@ impl<S: Socket> Reactor<S> {
             Named::Sse | Named::Poll | Named::WebSocket => streams::head(head, EVENT_STREAM, fields),
         };
         if head.method == "HEAD" {
-            self.check_asking(index, &asking, None)?;
+            self.check_asking(index, &asking)?;
             return Ok(Some(Ok(self.respond_head_of_stream(index, head, &answer, used))));
         }
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
