@@ -52,12 +52,29 @@ pub(super) struct Admitted {
     pub rights: Option<Rights>,
     /// From where on each is received. The default channel is among them.
     pub channels: Vec<(ChannelId, Since)>,
+    /// The wishes that it has as to its answer.
+    pub wishes: Wishes,
+}
+
+/// A client's wishes as to the answer over plain HTTP.
+#[derive(Default)]
+pub(super) struct Wishes {
     /// It wants envelopes.
     pub is_json: bool,
     /// It has said where it was, or where to begin.
     pub has_since: bool,
     /// How long it waits, if it says so.
     pub wait_s: Option<u64>,
+}
+
+impl Wishes {
+    fn of(query: &Query<'_>) -> Wishes {
+        Wishes {
+            is_json: query.text("format") == Some("json"),
+            has_since: query.text("since").is_some(),
+            wait_s: query.number("timeout"),
+        }
+    }
 }
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
@@ -132,23 +149,16 @@ impl<S: Socket> Reactor<S> {
         // Publications that other threads have made by now came before the join. Between that and the next step
         // nobody comes or goes.
         self.carry_out_commands();
-        let (mut is_json, mut has_since, mut wait_s) = (false, false, None);
+        let mut wishes = Wishes::default();
         if asking.resumes != Resumes::No {
-            is_json = query.text("format") == Some("json");
-            has_since = query.text("since").is_some();
-            wait_s = query.number("timeout");
-            let last = match asking.resumes {
-                Resumes::ByTag if has_since => None,
-                Resumes::ByTag => tag(head),
-                Resumes::ByEvent | Resumes::No => last_event_id(head, &query),
-            };
-            if let Some(last) = last {
-                has_since = true;
+            wishes = Wishes::of(&query);
+            if let Some(last) = where_it_was(asking, &query) {
+                wishes.has_since = true;
                 beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
             }
         }
         let channels = self.open_channels(index, &accept, &beginnings)?;
-        Ok(Some(Admitted { accept, rights, channels, is_json, has_since, wait_s }))
+        Ok(Some(Admitted { accept, rights, channels, wishes }))
     }
 
     /// Whether a client may ask, without asking anybody about it: for who wants to see the head of an answer.
@@ -317,6 +327,16 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn note_refusal(&mut self, index: usize, status: u16, text: &str) {
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason_of(status), text, peer);
+    }
+}
+
+/// Where a client says that it was, beside `since`.
+fn where_it_was<'q>(asking: &Asking<'q>, query: &'q Query<'_>) -> Option<Cow<'q, str>> {
+    match asking.resumes {
+        Resumes::ByTag if query.text("since").is_some() => None,
+        Resumes::ByTag => tag(asking.head),
+        Resumes::ByEvent => last_event_id(asking.head, query),
+        Resumes::No => None,
     }
 }
 

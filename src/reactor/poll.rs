@@ -93,7 +93,7 @@ impl<S: Socket> Reactor<S> {
         self.begin_anew_where_nothing_was(&mut admitted);
         // Nobody is there between two polls.
         admitted.accept.user = None;
-        let (wait_s, is_first) = (admitted.wait_s.unwrap_or(WAIT_S), !admitted.has_since);
+        let (wait_s, is_first) = (admitted.wishes.wait_s.unwrap_or(WAIT_S), !admitted.wishes.has_since);
         let until_ms = self.now.mono_ms() + wait_s * 1_000;
         let poll = Poll {
             fields,

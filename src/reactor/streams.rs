@@ -112,7 +112,7 @@ impl<S: Socket> Reactor<S> {
         self.begin_anew_where_nothing_was(&mut admitted);
         let transport = match named {
             Named::Stream => Transport::Stream,
-            _ if admitted.is_json => Transport::Sse(EventFormat::Json),
+            _ if admitted.wishes.is_json => Transport::Sse(EventFormat::Json),
             _ => Transport::Sse(EventFormat::Raw),
         };
         self.speak_stream(index, transport, &admitted)?;
