@@ -22,6 +22,10 @@ impl Beginnings {
     /// # Errors
     /// 400: a channel begins twice, or the default channel is wanted and not wanted.
     pub fn read(query: &Query<'_>) -> Result<Beginnings, Refusal> {
+        if query.is_empty() {
+            // As with most.
+            return Ok(Beginnings { since: BTreeMap::new(), broadcast: true });
+        }
         let (mut since, mut several) = (BTreeMap::new(), BTreeMap::new());
         let (mut channel, mut broadcast, mut default_named) = (DEFAULT_NAME, true, false);
         for (name, value) in query.pairs() {

@@ -103,6 +103,11 @@ impl<'a> Query<'a> {
         self.values.iter().filter(move |(known, _)| known.name == name).map(|(_, value)| &**value)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// All of them by their names, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.values.iter().map(|(known, value)| (known.name, &**value))

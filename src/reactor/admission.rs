@@ -256,6 +256,9 @@ impl<S: Socket> Reactor<S> {
     /// The named channels of the query, each once, in order. The maximum comes first: no more than that are ever
     /// compared, however many there are.
     pub(super) fn channels_asked_for(&self, query: &Query<'_>) -> Result<Vec<String>, Refused> {
+        if query.is_empty() {
+            return Ok(Vec::new());
+        }
         let max = self.config.channels_per_connection_max;
         let (mut seen, mut channels) = (HashSet::new(), Vec::new());
         for name in query.all("channel").filter(|&name| name != DEFAULT_NAME) {
