@@ -3,7 +3,7 @@
 
 use crate::endpoint::Kind;
 use crate::endpoint::streams::{self, LINES};
-use crate::metrics::{RefuseReason, WorkKind};
+use crate::metrics::WorkKind;
 use crate::protocol::chunk;
 use crate::protocol::response::Response;
 use crate::protocol::v1::ServerMessage;
@@ -19,7 +19,7 @@ use super::lines;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Request, Slot};
 use super::socket::Socket;
-use super::streams::StreamAsked;
+use super::streams::{StreamAsked, page_that_asks};
 use super::transport::Transport;
 use super::work::{BYTES, CALL, DEADLINE};
 
@@ -74,7 +74,7 @@ impl<S: Socket> Reactor<S> {
         earlier: Earlier,
     ) -> Result<Option<Result<Progress, Gone>>, Refused> {
         let StreamAsked { head, used, named } = asked;
-        let page = streams::check(head).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
+        let page = page_that_asks(head)?;
         let asking = Asking {
             head,
             origin: page,

@@ -31,6 +31,14 @@ pub(super) struct StreamAsked<'a> {
     pub named: Named,
 }
 
+/// Checks a request for a stream or a poll as far as its head goes; the page that asks, if it is a browser's.
+pub(super) fn page_that_asks<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refused> {
+    streams::check(head).map_err(|refusal| {
+        let method = refusal.status == 405;
+        (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
+    })
+}
+
 impl<S: Socket> Reactor<S> {
     /// Answers a request for a stream, on which the host may have decided already.
     pub(super) fn answer_stream(
@@ -83,10 +91,7 @@ impl<S: Socket> Reactor<S> {
         if named == Named::Poll {
             return self.open_poll(index, asked, earlier);
         }
-        let origin = streams::check(head).map_err(|refusal| {
-            let method = refusal.status == 405;
-            (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
-        })?;
+        let origin = page_that_asks(head)?;
         let asking = Asking {
             head,
             origin,
