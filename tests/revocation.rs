@@ -64,7 +64,7 @@ fn a_user_is_put_out_and_comes_in_by_a_new_token_only() {
     }
     assert_eq!((refusal(&daemon, &bob), refusal(&daemon, &new("ann"))), (None, None));
     assert!(daemon.ask("GET", "/metrics", &[], b"").text().contains("\nwspush_revoked_users 1\n"));
-    assert!(daemon.log().contains("event=revoked user=ann"), "{}", daemon.log());
+    daemon.wait_log(|line| line.contains("event=revoked user=ann"));
     for part in ann.split('.') {
         assert!(!daemon.log().contains(part));
     }
