@@ -35,6 +35,20 @@ pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && TOKEN.has_all(bytes)
 }
 
+/// The longest word that is shown to whoever sent it, and in the log.
+const SHOWN_MAX: usize = 32;
+
+/// The characters of words.
+static WORD: Alphabet = Alphabet::alphanumeric_and(b"_-.");
+
+/// A peer's word in an error. What looks like no word may be a secret in the wrong place, and is not repeated.
+pub fn shown(word: &[u8]) -> String {
+    match str::from_utf8(word) {
+        Ok(text) if word.len() <= SHOWN_MAX && WORD.has_all(word) => format!("{text:?}"),
+        _ => format!("of {} bytes", word.len()),
+    }
+}
+
 /// Whether both are the same but for the case of ASCII's letters, as `eq_ignore_ascii_case` has it.
 #[inline]
 pub fn is_same_name(a: &[u8], b: &[u8]) -> bool {

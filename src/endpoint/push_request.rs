@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::alphabet::shown;
 use crate::protocol::head::Head;
 use crate::protocol::media_type::MediaType;
 use crate::protocol::multipart::Parts;
@@ -9,7 +10,7 @@ use crate::protocol::response::Refusal;
 use crate::protocol::{form, list};
 use crate::push::{Message, PushError};
 
-use super::query::{Tally, shown};
+use super::query::Tally;
 use super::requests::PUSH_FORM;
 
 /// The message of a push, with what had to be decoded for it.

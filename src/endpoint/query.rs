@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use crate::alphabet::shown;
 use crate::config::channel_name_ok;
 use crate::protocol::form;
 use crate::protocol::head::Head;
@@ -227,18 +228,6 @@ impl Parameter {
 
 fn is_name(known: &Parameter, name: &[u8]) -> bool {
     known.name.as_bytes() == name
-}
-
-/// Longest name that is shown to whoever sent it, and in the log.
-const SHOWN_MAX: usize = 32;
-
-/// A peer's word in an error. What looks like no word may be a secret in the wrong place, and is not repeated.
-pub(super) fn shown(name: &[u8]) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
-    match str::from_utf8(name) {
-        Ok(text) if name.len() <= SHOWN_MAX && name.iter().all(is_plain) => format!("{text:?}"),
-        _ => format!("of {} bytes", name.len()),
-    }
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::alphabet::shown;
+
 use super::super::close::{CloseCode, Violation};
 use super::message::ErrorCode;
 
 /// So long may an id be: as long as the longest integers of 128 bits.
 const ID_BYTES_MAX: usize = 40;
-/// So much of an unknown name is repeated.
-const NAME_BYTES_MAX: usize = 64;
 
 /// A client's request.
 #[derive(Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl<'a> Command<'a> {
             _ => return refuse(ErrorCode::BadRequest, "more than one method in a message".to_owned()),
         };
         let Some(method) = Call::NAMES.iter().find(|method| **method == name) else {
-            let why = format!("there is no method {}; there are {}", shown(&name), all());
+            let why = format!("there is no method {}; there are {}", shown(name.as_bytes()), all());
             return refuse(ErrorCode::UnknownMethod, why);
         };
         match read_call(method, parameters) {
@@ -272,8 +272,12 @@ impl<'a, const N: usize> Fields<'a, N> {
         let members = members(parameters.get(), |name, value| {
             let twice = match names.iter().position(|known| *known == name) {
                 Some(at) => values[at].replace(value.get()).map(|_| format!("{name} is there twice")),
-                None if N == 0 => Some(format!("{method} has no fields, and {} is none", shown(&name))),
-                None => Some(format!("{method} has no field {}: {}", shown(&name), names.join(", "))),
+                None if N == 0 => {
+                    Some(format!("{method} has no fields, and {} is none", shown(name.as_bytes())))
+                }
+                None => {
+                    Some(format!("{method} has no field {}: {}", shown(name.as_bytes()), names.join(", ")))
+                }
             };
             problem = problem.take().or(twice);
         });
@@ -342,15 +346,6 @@ fn members<'a>(
     let mut deserializer = serde_json::Deserializer::from_str(object);
     deserializer.deserialize_map(Members(each))?;
     deserializer.end()
-}
-
-/// As much of a name as is repeated to whoever has sent it, in quotes.
-fn shown(name: &str) -> String {
-    if name.len() <= NAME_BYTES_MAX {
-        return format!("{name:?}");
-    }
-    let end = (0..=NAME_BYTES_MAX).rev().find(|&end| name.is_char_boundary(end));
-    format!("{:?}..", &name[..end.unwrap_or(0)])
 }
 
 #[cfg(test)]

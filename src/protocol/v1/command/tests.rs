@@ -79,10 +79,15 @@ fn what_is_wrong_is_named() {
         let text = format!(r#"{{"id":1,"history":{{"channel":"a","limit":{limit}}}}}"#);
         assert_eq!(why(&text).2, "limit is not an integer from 1 on", "{limit}");
     }
-    let unknown = format!(r#"{{"id":9,"{}":{{}}}}"#, "\u{e9}".repeat(500));
-    let (id, code, problem) = why(&unknown);
-    assert_eq!((id, code), (Some("9"), "unknown_method"));
-    assert!(problem.starts_with("there is no method \"\u{e9}") && problem.len() < 200, "{problem}");
+    let word = "b".repeat(33);
+    for (name, repeated) in
+        [("bye", "\"bye\""), (&word, "of 33 bytes"), ("\u{e9}", "of 2 bytes"), ("\u{7f}", "of 1 bytes")]
+    {
+        let unknown = format!(r#"{{"id":9,"{name}":{{}}}}"#);
+        let (id, code, problem) = why(&unknown);
+        assert_eq!((id, code), (Some("9"), "unknown_method"));
+        assert!(problem.starts_with(&format!("there is no method {repeated}; there are ")), "{problem}");
+    }
 }
 
 #[test]
