@@ -131,9 +131,10 @@ impl World {
         let Some(v1) = &self.clients[n].v1 else { return };
         let has_lagged = self.clients[n].wire.borrow().was_full;
         for (channel, epoch, reached) in v1.reached() {
-            let head = self.heads.get(&(channel.to_owned(), epoch)).copied();
-            let has_jumped = has_lagged && head.is_some_and(|next| v1.has_conflated(channel, epoch, next));
-            assert!(head == Some(reached) || has_jumped, "{who}: {channel} stops at {reached} of {head:?}");
+            // One that was opened and forgotten within a turn was seen by nobody else, and nothing lay in it.
+            let head = self.heads.get(&(channel.to_owned(), epoch)).copied().unwrap_or(1);
+            let has_jumped = has_lagged && v1.has_conflated(channel, epoch, head);
+            assert!(head == reached || has_jumped, "{who}: {channel} stops at {reached} of {head}");
         }
     }
 
