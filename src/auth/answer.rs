@@ -4,22 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::payload::{names, shown_info};
-use super::{Claims, Rights, TokenError};
+use super::{Answer, Claims, Rights, TokenError};
 use crate::limits::{ANSWER_REASON_BYTES_MAX, USER_BYTES_MAX};
-
-/// An answer that was understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The client may come in, as whom this says.
-    Good(Claims),
-    /// It may not.
-    Refused {
-        /// The HTTP status, 400 to 599.
-        status: u16,
-        /// The text for the client.
-        reason: String,
-    },
-}
 
 /// The members that are looked at, each for itself.
 #[derive(Deserialize)]

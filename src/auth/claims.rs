@@ -46,6 +46,20 @@ pub struct Rights {
     pub info: Option<Box<str>>,
 }
 
+/// A backend's answer to the question who a client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may come in, as whom this says.
+    Good(Claims),
+    /// It may not.
+    Refused {
+        /// The HTTP status, 400 to 599.
+        status: u16,
+        /// The text for the client.
+        reason: String,
+    },
+}
+
 /// The verdict on a token, and how much work it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {

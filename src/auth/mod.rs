@@ -44,8 +44,8 @@ mod verifier;
 #[cfg(not(feature = "auth"))]
 pub use absent::{Jwks, Verifier, load};
 #[cfg(feature = "auth")]
-pub use answer::{Answer, REFUSED};
-pub use claims::{Claims, Rights, Verdict, is_over};
+pub use answer::REFUSED;
+pub use claims::{Answer, Claims, Rights, Verdict, is_over};
 #[cfg(feature = "auth")]
 pub use error::KeyError;
 pub use error::TokenError;

@@ -40,6 +40,16 @@ pub enum Recovery {
     Missed(Gap),
 }
 
+impl Recovery {
+    /// The publications that it doesn't get, if there are any.
+    pub fn gap(self) -> Option<Gap> {
+        match self {
+            Recovery::Missed(gap) if gap.from <= gap.to => Some(gap),
+            Recovery::Missed(_) | Recovery::Whole => None,
+        }
+    }
+}
+
 /// Publications that a subscriber will not get, by the first and the last offset. `to` is less than `from` where the
 /// position was of another life of the channel, and this one has had nothing that the subscriber doesn't get.
 ///

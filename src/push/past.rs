@@ -80,11 +80,7 @@ impl Channel {
     pub fn history(&self, asked: HistoryAsked, unix_ms: u64) -> History<'_> {
         let kept = self.first_kept(unix_ms);
         let Beginning { first, recovery } = self.begin(asked.since, kept, Missed::Tail);
-        let missed = match recovery {
-            // One of another life of the channel, of which nothing is gone.
-            Some(Recovery::Missed(gap)) if gap.from <= gap.to => Some(gap),
-            _ => None,
-        };
+        let missed = recovery.and_then(Recovery::gap);
         let offsets = first..self.log().next_offset();
         let mut publications = Vec::new();
         let mut bytes = 0;

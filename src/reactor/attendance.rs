@@ -13,7 +13,7 @@ use crate::endpoint::{ChannelMember, ChannelPresence, Kind};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::v1::{Member, Snapshot};
 use crate::push::presence::{Attendee, Change, Departure, Presence};
-use crate::push::{ChannelId, DEFAULT};
+use crate::push::{ChannelId, DEFAULT, Position};
 
 use super::happenings::Happening;
 use super::notices::Notices;
@@ -233,7 +233,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn presence_in(&self, id: ChannelId) -> Option<ChannelPresence> {
         let channel = self.channels.get(id);
         let members = channel.rules.presence.then(|| self.members_of(id))?;
-        let (epoch, offset) = self.newest_of(id);
+        let Position { epoch, offset } = channel.head_position();
         Some(ChannelPresence {
             channel: channel.name.clone(),
             epoch,
@@ -241,12 +241,6 @@ impl<S: Socket> Reactor<S> {
             count: members.count,
             members: members.listed.map(|listed| listed.into_iter().map(owned).collect()),
         })
-    }
-
-    /// A channel's epoch, and the offset of its newest publication.
-    pub(super) fn newest_of(&self, id: ChannelId) -> (u64, u64) {
-        let channel = self.channels.get(id);
-        (channel.epoch, channel.log().next_offset() - 1)
     }
 
     /// The rules may be others than before: channels that have got presence begin with those who are there, and those

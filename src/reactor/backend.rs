@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use crate::auth::Claims;
+use crate::auth::{Answer, Claims};
 use crate::config::{Config, LogLevel, TokenAuth, pattern_matches};
 use crate::endpoint::query::Query;
 use crate::endpoint::question::Question;
@@ -87,21 +87,7 @@ pub struct Vouched {
     /// Its connection.
     pub conn: ConnId,
     /// The answer; or why there is none.
-    pub answer: Result<Outcome, String>,
-}
-
-/// An answer that was understood.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It may come in, as whom this says.
-    Good(Box<Claims>),
-    /// It may not.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The text for the client.
-        reason: String,
-    },
+    pub answer: Result<Answer, String>,
 }
 
 /// The decisions on a client that its handshake has waited for.
@@ -119,8 +105,8 @@ impl Vouched {
         size_of::<Vouched>()
             + match &self.answer {
                 // The other fields come out of the JSON.
-                Ok(Outcome::Good(claims)) => size_of::<Claims>() + 2 * claims.json.len(),
-                Ok(Outcome::Refused { reason, .. }) => reason.len(),
+                Ok(Answer::Good(claims)) => 2 * claims.json.len(),
+                Ok(Answer::Refused { reason, .. }) => reason.len(),
                 Err(problem) => problem.len(),
             }
     }
@@ -216,8 +202,8 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn vouched(&mut self, vouched: Vouched) {
         let Vouched { conn, answer } = vouched;
         let (count, answer) = match answer {
-            Ok(Outcome::Good(claims)) => (AuthWebhook::Allowed, Ok(*claims)),
-            Ok(Outcome::Refused { status, reason }) => {
+            Ok(Answer::Good(claims)) => (AuthWebhook::Allowed, Ok(claims)),
+            Ok(Answer::Refused { status, reason }) => {
                 (AuthWebhook::Refused, Err(Refusal::new(status, reason)))
             }
             Err(problem) => {

@@ -83,7 +83,7 @@ impl<S: Socket> Reactor<S> {
         ChannelInfo {
             channel: channel.name.clone(),
             epoch: channel.epoch,
-            offset: log.next_offset() - 1,
+            offset: channel.head_position().offset,
             first: log.first_offset(),
             bytes: log.head() - log.tail(),
             subscribers: channel.subscribers,

@@ -13,7 +13,7 @@ use crate::metrics::WorkKind;
 use crate::protocol::Opcode;
 use crate::protocol::frame;
 use crate::protocol::v1::ServerMessage;
-use crate::push::{Channel, ChannelId, Channels, Cursor, Encoded, Lens, Passage, Room, Since};
+use crate::push::{Channel, ChannelId, Channels, Cursor, Encoded, Lens, Passage, Position, Room, Since};
 
 use super::attendance::Attendance;
 use super::outbox::Stretch;
@@ -194,7 +194,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn push_presence(&self, id: ChannelId, out: &mut Vec<u8>) {
-        let (name, (epoch, offset)) = (&self.channels.get(id).name, self.newest_of(id));
+        let channel = self.channels.get(id);
+        let (name, Position { epoch, offset }) = (&channel.name, channel.head_position());
         let members = self.members_of(id);
         let snapshot = members.snapshot();
         ServerMessage::Presence { channel: name, epoch, offset, snapshot }.push(None, out);

@@ -68,7 +68,7 @@ impl<S: Socket> Reactor<S> {
             self.connections.enter_user(index);
         }
         let mut entries = Vec::new();
-        let are_told = self.connections.slots[index].transport.tells_entries();
+        let are_told = self.connections.slots[index].transport.tells_gaps();
         for &(id, since) in &*channels {
             let entry = match id {
                 DEFAULT => self.join(index, DEFAULT, since),

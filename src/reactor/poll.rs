@@ -9,9 +9,9 @@ use crate::protocol::response::Response;
 use crate::protocol::v1::ServerMessage;
 use crate::push::positions::push_named;
 use crate::push::presence::Departure;
-use crate::push::{ChannelId, Cursor, Entry, Gap, Missed, Passage, Position, Recovery};
+use crate::push::{ChannelId, Cursor, Entry, Gap, Missed, Passage, Recovery};
 
-use super::admission::{Asking, Refused, Resumes};
+use super::admission::Refused;
 use super::backend::Earlier;
 use super::connections::{Connections, Gone};
 use super::http::Progress;
@@ -19,7 +19,7 @@ use super::lines;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase, Request, Slot};
 use super::socket::Socket;
-use super::streams::{StreamAsked, page_that_asks};
+use super::streams::StreamAsked;
 use super::transport::Transport;
 use super::work::{BYTES, CALL, DEADLINE};
 
@@ -73,16 +73,9 @@ impl<S: Socket> Reactor<S> {
         asked: StreamAsked<'_>,
         earlier: Earlier,
     ) -> Result<Option<Result<Progress, Gone>>, Refused> {
-        let StreamAsked { head, used, named } = asked;
-        let page = page_that_asks(head)?;
-        let asking = Asking {
-            head,
-            origin: page,
-            kind: Kind::Push,
-            parameters: named.request().query,
-            resumes: Resumes::ByTag,
-        };
-        let fields = streams::cross_origin(page, &self.config.origins);
+        let StreamAsked { head, used, .. } = asked;
+        let asking = asked.asking()?;
+        let fields = streams::cross_origin(asking.origin, &self.config.origins);
         if head.method == "HEAD" {
             self.check_asking(index, &asking)?;
             let mut response = streams::uncached(200, LINES, Vec::new());
@@ -122,7 +115,8 @@ impl<S: Socket> Reactor<S> {
 
     fn outcome(&self, index: usize, entries: &[(ChannelId, Entry)]) -> Answer {
         let is_gone = |(id, entry): &(ChannelId, Entry)| {
-            missed(entry).is_some() && self.channels.get(*id).rules.missed == Missed::Report
+            entry.recovery.and_then(Recovery::gap).is_some()
+                && self.channels.get(*id).rules.missed == Missed::Report
         };
         let slot = &self.connections.slots[index];
         if entries.iter().any(is_gone) {
@@ -252,7 +246,7 @@ impl<S: Socket> Reactor<S> {
             let channel = self.channels.get(id);
             let position = channel.position(cursor, slot.form).unwrap_or(channel.head_position());
             match all.len() {
-                1 => push_position(position, &mut tag),
+                1 => position.push_to(&mut tag),
                 _ => push_named(&channel.name, position, n == 0, &mut tag),
             }
         }
@@ -261,7 +255,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn push_missed_line(&self, id: ChannelId, entry: &Entry, out: &mut Vec<u8>) {
-        let Some(Gap { from, to }) = missed(entry) else { return };
+        let Some(Gap { from, to }) = entry.recovery.and_then(Recovery::gap) else { return };
         let (channel, mut object) = (self.channels.get(id), Vec::new());
         let epoch = entry.position.epoch;
         ServerMessage::Missed { channel: &channel.name, epoch, from, to }.push(None, &mut object);
@@ -301,18 +295,6 @@ impl<S: Socket> Reactor<S> {
         self.send_replies(index)?;
         self.keep_for_later(index, input)
     }
-}
-
-/// The publications that an entry has missed.
-fn missed(entry: &Entry) -> Option<Gap> {
-    match entry.recovery {
-        Some(Recovery::Missed(gap)) if gap.from <= gap.to => Some(gap),
-        _ => None,
-    }
-}
-
-fn push_position(position: Position, out: &mut Vec<u8>) {
-    out.extend_from_slice(position.to_string().as_bytes());
 }
 
 /// The data of chunks.

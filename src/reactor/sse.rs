@@ -63,9 +63,7 @@ pub(super) fn push_direct(format: EventFormat, opcode: Opcode, payload: &[u8], o
 
 /// Appends what a subscriber is told that has come with a position, if it doesn't get all that follows it.
 fn push_missed_at_entry(channel: &str, entry: &Entry, out: &mut Vec<u8>) {
-    if let Some(Recovery::Missed(Gap { from, to })) = entry.recovery
-        && from <= to
-    {
+    if let Some(Gap { from, to }) = entry.recovery.and_then(Recovery::gap) {
         let origin = Origin { channel, epoch: entry.position.epoch, offset: 0, frame_bytes_max: usize::MAX };
         events::push_missed(&origin, (from, to), out);
     }

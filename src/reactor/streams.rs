@@ -31,12 +31,17 @@ pub(super) struct StreamAsked<'a> {
     pub named: Named,
 }
 
-/// Checks a request for a stream or a poll as far as its head goes; the page that asks, if it is a browser's.
-pub(super) fn page_that_asks<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refused> {
-    streams::check(head).map_err(|refusal| {
-        let method = refusal.status == 405;
-        (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
-    })
+impl<'a> StreamAsked<'a> {
+    /// The request, checked as far as its head goes.
+    pub(super) fn asking(&self) -> Result<Asking<'a>, Refused> {
+        let StreamAsked { head, named, .. } = *self;
+        let origin = streams::check(head).map_err(|refusal| {
+            let method = refusal.status == 405;
+            (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
+        })?;
+        let resumes = if named == Named::Poll { Resumes::ByTag } else { Resumes::ByEvent };
+        Ok(Asking { head, origin, kind: Kind::Push, parameters: named.request().query, resumes })
+    }
 }
 
 impl<S: Socket> Reactor<S> {
@@ -91,15 +96,8 @@ impl<S: Socket> Reactor<S> {
         if named == Named::Poll {
             return self.open_poll(index, asked, earlier);
         }
-        let origin = page_that_asks(head)?;
-        let asking = Asking {
-            head,
-            origin,
-            kind: Kind::Push,
-            parameters: named.request().query,
-            resumes: Resumes::ByEvent,
-        };
-        let fields = streams::cross_origin(origin, &self.config.origins);
+        let asking = asked.asking()?;
+        let fields = streams::cross_origin(asking.origin, &self.config.origins);
         let answer = match named {
             Named::Stream if head.minor_version == 0 => {
                 let text =

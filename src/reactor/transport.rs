@@ -88,7 +88,8 @@ impl Transport {
         }
     }
 
-    /// Whether a subscriber is told of what it does not get.
+    /// Whether a subscriber is told of what it does not get, and how it has come to stand in its channels. Behind the
+    /// handshake of a WebSocket there is nothing that could say it.
     pub(super) fn tells_gaps(self) -> bool {
         match self {
             Transport::WebSocket => false,
@@ -101,15 +102,6 @@ impl Transport {
         match self {
             Transport::WebSocket | Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
             Transport::V1 => true,
-        }
-    }
-
-    /// Whether a connection is told how it has come to stand in its channels. Behind the handshake of a WebSocket there
-    /// is nothing that could say it.
-    pub(super) fn tells_entries(self) -> bool {
-        match self {
-            Transport::WebSocket => false,
-            Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Poll => true,
         }
     }
 

@@ -335,9 +335,7 @@ impl<S: Socket> Reactor<S> {
         ServerMessage::Subscribed { channel, epoch, offset, recovered, presence }.push(id, &mut said);
         self.scratch.said = said;
         self.say_made(index);
-        if let Some(Recovery::Missed(Gap { from, to })) = entry.recovery
-            && from <= to
-        {
+        if let Some(Gap { from, to }) = entry.recovery.and_then(Recovery::gap) {
             self.say_v1(index, None, &ServerMessage::Missed { channel, epoch, from, to });
         }
     }

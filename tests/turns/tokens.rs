@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use wspush::ConnId;
-use wspush::auth::{Claims, Jwks, Rules, Verifier};
+use wspush::auth::{Answer, Claims, Jwks, Rules, Verifier};
 use wspush::config::{Config, TokenAuth};
 use wspush::metrics::{AuthWebhook, WorkKind};
 use wspush::reactor::Command;
-use wspush::reactor::backend::{Backend, Event, Outcome, Told, Vouched};
+use wspush::reactor::backend::{Backend, Event, Told, Vouched};
 
 use super::*;
 
@@ -95,7 +95,7 @@ impl Backend for Silent {
 
 fn vouch(world: &World, conn: ConnId) {
     let claims = Claims { user: Some("ann".to_owned()), ..Claims::default() };
-    let vouched = Vouched { conn, answer: Ok(Outcome::Good(Box::new(claims))) };
+    let vouched = Vouched { conn, answer: Ok(Answer::Good(claims)) };
     world.shared.command(Command::Vouched(Box::new(vouched))).expect("room in the inbox");
 }
 

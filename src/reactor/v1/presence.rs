@@ -4,6 +4,7 @@ use crate::config::{ChannelRule, ClientRight};
 use crate::endpoint::v1::{self, Denial};
 use crate::metrics::WorkKind;
 use crate::protocol::v1::{Id, ServerMessage};
+use crate::push::Position;
 
 use super::super::attendance::Members;
 use super::super::reactor::Reactor;
@@ -44,7 +45,9 @@ impl<S: Socket> Reactor<S> {
             None => Members::none(),
         };
         // Of one that is not there nothing was ever published, in a life that has not begun.
-        let (epoch, offset) = known.map_or((0, 0), |known| self.newest_of(known));
+        let nowhere = Position { epoch: 0, offset: 0 };
+        let Position { epoch, offset } =
+            known.map_or(nowhere, |known| self.channels.get(known).head_position());
         let snapshot = members.snapshot();
         ServerMessage::Presence { channel, epoch, offset, snapshot }.push(Some(id), &mut said);
         drop(members);

@@ -13,7 +13,7 @@ use crate::auth::{Answer, REFUSED};
 use crate::config::Config;
 use crate::endpoint::ConnId;
 use crate::limits::ANSWER_BYTES_MAX;
-use crate::reactor::backend::{Outcome, Vouched};
+use crate::reactor::backend::Vouched;
 use crate::reactor::{Command, Shared};
 
 /// A thread without anything to do ends after this time.
@@ -183,7 +183,7 @@ impl Pool {
 }
 
 impl Settings {
-    fn ask(&self, job: &Job) -> Result<Outcome, String> {
+    fn ask(&self, job: &Job) -> Result<Answer, String> {
         let client = self.client.get_or_init(|| Client::new(&self.url, self.in_flight_max)).as_ref();
         let unix_us = unix_us();
         // A connection may ask several times, one after the other.
@@ -193,13 +193,10 @@ impl Settings {
         let reply = client.post(&job.question, &headers, self.time, ANSWER_BYTES_MAX)?;
         match reply.status {
             200 => {}
-            status @ (401 | 403) => return Ok(Outcome::Refused { status, reason: REFUSED.to_owned() }),
+            status @ (401 | 403) => return Ok(Answer::Refused { status, reason: REFUSED.to_owned() }),
             status => return Err(format!("an answer with status {status}; 200, 401 or 403 is expected")),
         }
-        match Answer::read(&reply.body, super::super::unix_us() / 1_000_000) {
-            Ok(Answer::Good(claims)) => Ok(Outcome::Good(Box::new(claims))),
-            Ok(Answer::Refused { status, reason }) => Ok(Outcome::Refused { status, reason }),
-            Err(why) => Err(format!("an answer that can't be used: {why}")),
-        }
+        Answer::read(&reply.body, super::super::unix_us() / 1_000_000)
+            .map_err(|why| format!("an answer that can't be used: {why}"))
     }
 }
