@@ -52,20 +52,10 @@ impl Form {
     ];
 
     /// Those that a channel keeps only while somebody takes them.
-    pub const LAZY: [Form; 8] = [
-        Form::Deflated,
-        Form::Envelope,
-        Form::EnvelopeDeflated,
-        Form::Sse,
-        Form::SseJson,
-        Form::SseMany,
-        Form::SseManyJson,
-        Form::Ndjson,
-    ];
+    pub const LAZY: [Form; Form::COUNT - 1] = *Form::ALL.last_chunk().unwrap();
 
     /// Those that go over plain HTTP.
-    pub const STREAMED: [Form; 5] =
-        [Form::Sse, Form::SseJson, Form::SseMany, Form::SseManyJson, Form::Ndjson];
+    pub const STREAMED: [Form; Form::COUNT - Form::Sse.index()] = *Form::ALL.last_chunk().unwrap();
 
     /// Its number.
     #[inline]

@@ -306,14 +306,14 @@ impl<S: Socket> Reactor<S> {
             self.cut_off(index, stretch.channel);
             return false;
         }
-        if self.channels.try_get(stretch.channel).is_some_and(|channel| channel.notices_of().is_some()) {
+        let channel = self.channels.try_get(stretch.channel);
+        if channel.is_some_and(|channel| channel.notices_of().is_some()) {
             return self.tell_in_place(index, stretch);
         }
-        let keeps_newest =
-            self.channels.try_get(stretch.channel).is_some_and(|channel| channel.rules.keep == Keep::Latest);
+        let keeps_newest = channel.is_some_and(|channel| channel.rules.keep == Keep::Latest);
         // Nobody knows any more where it began, so one that is told of its gaps can't be told of this one.
-        let is_silent = self.connections.slots[index].transport.tells_gaps()
-            && !self.channels.try_get(stretch.channel).is_some_and(Channel::conflates);
+        let is_silent =
+            self.connections.slots[index].transport.tells_gaps() && !channel.is_some_and(Channel::conflates);
         if self.config.slow_consumer == SlowConsumer::Close && !keeps_newest || is_silent {
             self.note_slow(index, stretch.channel, "close");
             self.close_slow(index);
