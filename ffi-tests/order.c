@@ -97,6 +97,9 @@ int main(void) {
     publish(server, "four");
     MUST(wspush_close(server, conn, 4002, WSPUSH_STR("enough")));
     publish(server, "to others");
+    /* The next client must not come before that. */
+    puts("done");
+    fflush(stdout);
   }
   MUST(wspush_server_stop(server, 2000));
   MUST(wspush_server_free(server));

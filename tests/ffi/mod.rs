@@ -224,6 +224,7 @@ fn one_threads_order() {
             let mut client = Client::open(port, "/ws");
             host.command("go");
             assert_eq!(rest(&mut client), (texts(&["one", "two", "three", "four"]), 4002));
+            assert_eq!(host.line(), "done");
         }
         for _ in 0..10 {
             // Nobody hears the messages behind the close, in the same read.
