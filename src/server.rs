@@ -3,7 +3,6 @@
 #[cfg(feature = "backend")]
 mod backend;
 #[cfg(feature = "auth")]
-mod delivery;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;

@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::metrics::{ChannelEvent, Label};
+
 use super::field::OTHER_TYPE;
 use super::setting::Value;
 use super::tokens::{auth_secret, check_url, is_name};
@@ -30,8 +32,7 @@ pub(super) fn header(name: String) -> Result<String, String> {
 }
 
 /// The events that there are.
-pub(super) const EVENTS: [&str; 4] =
-    ["channel_occupied", "channel_vacated", "member_added", "member_removed"];
+pub(super) const EVENTS: &[&str] = ChannelEvent::VALUES;
 
 /// An event's name.
 pub(super) fn event(name: String) -> Result<String, String> {

@@ -241,7 +241,7 @@ settings! {
             shown_entries
         ),
         "Secrets by which a backend sees that it is this server which asks and tells";
-    webhook_events: Vec<String> = EVENTS.map(str::to_owned).to_vec(),
+    webhook_events: Vec<String> = EVENTS.iter().map(|&name| name.to_owned()).collect(),
         list(
             Backend,
             LIST_MAX,

@@ -23,6 +23,7 @@ mod closing;
 mod commands;
 mod connections;
 mod control;
+pub mod delivery;
 mod demo;
 pub mod directory;
 mod drain;

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use crate::metrics::WorkKind;
 use crate::push::state::{Counters, StateKind, StateWriter, is_saved, push_part};
-use crate::push::{ChannelId, Channels, PushError};
+use crate::push::{ChannelId, Channels};
 
+use super::delivery::deliver;
 use super::reactor::Reactor;
 use super::shared::{Command, Shared};
 use super::socket::Socket;
@@ -26,8 +26,6 @@ use super::work::{BYTES, NAME};
 const PIECE_BYTES: usize = 512 << 10;
 /// Publications and channels after which it is.
 const PIECE_STEPS: u64 = 4_096;
-/// Until the inbox has room.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// A snapshot under way.
 pub(super) struct Snapshot {
@@ -179,9 +177,7 @@ fn write(path: &Path, counters: Counters, pieces: &Receiver<Piece>, shared: &Arc
     tell(shared, &SnapshotNews::Over(written.map_err(|problem| problem.to_string())));
 }
 
-/// Tells the reactor, as soon as its inbox has room. One that has ended needs to hear nothing.
+/// Tells the reactor; one that has ended needs to hear nothing.
 fn tell(shared: &Shared, news: &SnapshotNews) {
-    while shared.command(Command::Snapshot(news.clone())) == Err(PushError::InboxFull) {
-        thread::sleep(PAUSE);
-    }
+    deliver(shared, || Command::Snapshot(news.clone()));
 }

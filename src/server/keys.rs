@@ -7,10 +7,10 @@ use std::time::Duration;
 
 #[cfg(feature = "backend")]
 use super::backend::http;
-use super::delivery::deliver;
 use crate::auth::Jwks;
 use crate::config::{is_url, read_file};
 use crate::limits::JWKS_BYTES_MAX;
+use crate::reactor::delivery::deliver;
 use crate::reactor::published_keys::{KeyReader, KeysRead};
 use crate::reactor::{Command, Shared};
 

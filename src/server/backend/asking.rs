@@ -5,7 +5,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::delivery::deliver;
 use super::super::unix_us;
 use super::http::Client;
 use super::signer::Signer;
@@ -14,6 +13,7 @@ use crate::config::Config;
 use crate::endpoint::ConnId;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::reactor::backend::Vouched;
+use crate::reactor::delivery::deliver;
 use crate::reactor::{Command, Shared};
 
 /// A thread without anything to do ends after this time.

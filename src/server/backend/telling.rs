@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::delivery::deliver;
 use super::super::unix_us;
 use super::http::Client;
 use crate::config::Config;
 use crate::reactor::backend::{Event, NotTold, Told};
+use crate::reactor::delivery::deliver;
 use crate::reactor::{Command, Shared};
 
 use batch::Batch;

@@ -4,13 +4,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::push::PushError;
-use crate::reactor::{Command, Shared};
+
+use super::shared::{Command, Shared};
 
 /// Until the inbox has room.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Puts it into the inbox, as soon as there is room. False: the server has gone.
-pub(super) fn deliver(shared: &Shared, command: impl Fn() -> Command) -> bool {
+pub fn deliver(shared: &Shared, command: impl Fn() -> Command) -> bool {
     loop {
         match shared.command(command()) {
             Ok(()) => return true,
