@@ -206,6 +206,17 @@ fn churn_leaves_heap_and_global_references_flat() {
     host(&["Churn"], &[]);
 }
 
+#[test]
+fn a_redeployed_application_leaves_nothing_behind() {
+    host(&["Redeploy"], &[]);
+}
+
+#[test]
+fn nor_does_one_whose_library_a_property_names() {
+    let Some(built) = built() else { return };
+    host(&["Redeploy"], &[&format!("-Dio.wspush.library={}", built.library.display())]);
+}
+
 /// As the targets have it: `cargo test --release --test it -- --ignored --nocapture churn_of_200_000`.
 #[test]
 #[ignore = "takes minutes"]
@@ -225,8 +236,10 @@ fn the_library_is_found() {
     let no_directory = "-Djava.io.tmpdir=/nonexistent";
     host(&["ChatHost"], &[no_directory, &path]);
     host(&["ChatHost"], &[no_directory, &file]);
-    host(&["TwoLoaders"], &[no_directory, &path]);
-    host(&["TwoLoaders"], &[no_directory, &file]);
+    for option in [&path, &file] {
+        host(&["TwoLoaders"], &[option]);
+        host(&["TwoLoaders", "refused"], &[no_directory, option]);
+    }
     for (option, said) in [
         (no_directory, "can't be unpacked into java.io.tmpdir"),
         ("-Dos.arch=pdp11", "no native/linux-pdp11/libwspush.so in the jar"),
