@@ -71,8 +71,8 @@ impl Handler for JavaHandler {
             if answer.is_null() {
                 return Ok(None);
             }
-            // SAFETY: what `connect` returns is a byte[] that nobody else has a reference to. (`cast_local` would ask the
-            // JVM, and keep a class for it in a static.)
+            // SAFETY: what `connect` returns is a byte[] that nobody else has a reference to. (`cast_local` would
+            // ask the JVM, and keep a class for it in a static.)
             let answer = unsafe { JByteArray::from_raw(env, answer.into_raw()) };
             env.convert_byte_array(&answer).map(Some)
         });

@@ -42,8 +42,8 @@ impl<'env> Raw<'env> {
     /// is thrown. The crate's `throw_new` would keep six classes in statics, which nothing frees when the library is
     /// unloaded.
     pub(super) fn throw(self, class: &JNIStr, message: &JNIStr) {
-        // SAFETY: `env` is this thread's while its native method runs, and no exception is pending; both texts end with a
-        // NUL, and the class is used at once.
+        // SAFETY: `env` is this thread's while its native method runs, and no exception is pending; both texts end
+        // with a NUL, and the class is used at once.
         unsafe {
             let class = jvm!(self, v1_1, FindClass, class.as_ptr());
             if !class.is_null() {
