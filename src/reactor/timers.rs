@@ -1,6 +1,7 @@
 //! Deadlines. All of one sort have the same length, so a queue is a timer: the first in is the first due. That length
 //! may change with a reload, for those under way as well; what is kept is therefore when each began.
 
+use crate::narrow;
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Deadlines(VecDeque<Entry>);
 impl Deadlines {
     /// Adds a connection whose time begins now.
     pub(super) fn push(&mut self, index: usize, serial: u32, now_ms: u64) {
-        self.0.push_back(Entry { index: index as u32, serial, since_ms: now_ms });
+        self.0.push_back(Entry { index: narrow::to_u32(index), serial, since_ms: now_ms });
     }
 
     /// As [`push`](Self::push), where more may begin and end than their time lets pass: before there is room for more

@@ -1,5 +1,6 @@
 //! The keys of an established connection, as whoever takes it over needs them.
 
+use crate::narrow;
 use std::fmt;
 
 /// A protocol version.
@@ -48,7 +49,7 @@ impl Suite {
 
     /// Its place among all.
     pub fn number(self) -> u8 {
-        self.version as u8 * CIPHERS.len() as u8 + self.cipher as u8
+        self.version as u8 * narrow::to_u8(CIPHERS.len()) + self.cipher as u8
     }
 
     /// Bytes of the key.
