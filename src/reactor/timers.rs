@@ -1,8 +1,9 @@
 //! Deadlines. All of one sort have the same length, so a queue is a timer: the first in is the first due. That length
 //! may change with a reload, for those under way as well; what is kept is therefore when each began.
 
-use crate::narrow;
 use std::collections::{BTreeMap, VecDeque};
+
+use crate::narrow;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {

@@ -1,7 +1,8 @@
 //! The keys of an established connection, as whoever takes it over needs them.
 
-use crate::narrow;
 use std::fmt;
+
+use crate::narrow;
 
 /// A protocol version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
