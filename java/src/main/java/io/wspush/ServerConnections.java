@@ -80,11 +80,11 @@ abstract class ServerConnections extends ServerQuestions {
 
     private void send(long conn, Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
-        if (payload.isSmall(0)) {
-            Crossing crossing = Crossing.begin();
+        Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
+        if (crossing != null) {
             try {
                 crossing.put(payload);
-                Native.sendSmall(id, conn, crossing.address(), payload.length, kind);
+                Native.sendSmall(id, conn, crossing.place(), payload.length, kind);
                 return;
             } finally {
                 crossing.end();

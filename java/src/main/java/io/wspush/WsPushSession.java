@@ -107,11 +107,11 @@ public final class WsPushSession {
 
     private void reply(Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
-        if (payload.isSmall(0)) {
-            Crossing crossing = Crossing.begin();
+        Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
+        if (crossing != null) {
             try {
                 crossing.put(payload);
-                Native.replySmall(id, crossing.address(), payload.length, kind);
+                Native.replySmall(id, crossing.place(), payload.length, kind);
                 return;
             } finally {
                 crossing.end();
