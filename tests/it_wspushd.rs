@@ -48,6 +48,7 @@ mod revocation;
 mod secrets;
 mod signals;
 mod slow_consumers;
+mod small_machines;
 mod sse;
 mod state_file;
 mod stats;

@@ -40,7 +40,7 @@ struct Log {
 
 /// The daemon that is tested: the one that cargo has built, or `WSPUSHD`, which may be another machine's
 /// (`tests/targets/run`).
-fn program() -> OsString {
+pub fn program() -> OsString {
     std::env::var_os("WSPUSHD").unwrap_or_else(|| env!("CARGO_BIN_EXE_wspushd").into())
 }
 
