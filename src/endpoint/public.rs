@@ -39,6 +39,8 @@ pub fn route(head: &Head<'_>, config: &Config) -> Route {
         _ if !config.demo => not_found(),
         (_, Some(kind)) => Route::Socket(kind),
         ("/demo/ws", _) => Route::Socket(Kind::Push),
+        ("/demo/sse", _) => Route::Stream(Transport::Sse),
+        ("/demo/poll", _) => Route::Stream(Transport::Poll),
         ("/", _) => answered(get_only(head, &requests::PAGE, demo::page)),
         ("/demo/info", _) => match get_only(head, &requests::DEMO_INFO, || ()) {
             Ok(()) => Route::DemoInfo,
@@ -99,6 +101,9 @@ mod tests {
             ("GET /echo", 404, 101),
             ("GET /chat", 404, 101),
             ("GET /demo/ws?as=ada", 404, 101),
+            ("GET /demo/sse?as=ada", 404, 200),
+            ("GET /demo/poll?as=ada", 404, 200),
+            ("GET /demo/stream?as=ada", 404, 404),
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
             ("GET /demo/info", 404, 201),
