@@ -1,6 +1,6 @@
-//! How the shared library of libwspush/ is linked: its SONAME. That it exports our symbols and no others is the compiler's
-//! doing: for a `cdylib` it gives the linker a list of them (`ffi-tests/exports.txt` is held against what is exported).
-//! A second list beside that one is refused by GNU's linker.
+//! How the shared library of libwspush/ is linked: its SONAME. That it exports our symbols and no others is the
+//! compiler's doing: for a `cdylib` it gives the linker a list of them (`ffi-tests/exports.txt` is held against it). A
+//! second list beside that one is refused by GNU's linker.
 
 fn main() {
     println!("cargo:rerun-if-changed=../build.rs");

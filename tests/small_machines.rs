@@ -1,4 +1,4 @@
-//! What comes for small machines: the settings and scripts below `contrib/`.
+//! The settings and scripts for small machines below `contrib/` work with this daemon.
 
 use std::fs;
 use std::path::{Path, PathBuf};
