@@ -50,7 +50,9 @@ impl NativeError {
                     Throw::Other
                 }
             },
-            NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
+            NativeError::Start(StartError::Config(_) | StartError::Tls(_) | StartError::Route(_)) => {
+                Throw::Config
+            }
             NativeError::Start(StartError::Listen { .. }) => Throw::Listen,
             NativeError::Closed | NativeError::State(_) => Throw::State,
             NativeError::Argument(_) => Throw::Argument,
