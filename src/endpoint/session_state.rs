@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::narrow;
 
 use super::handler::Session;
 use super::hosted::{Hosted, Idle, idle_ms};
@@ -118,12 +119,12 @@ impl Session<'_> {
         Some(Duration::from_millis(idle.ms_max))
     }
 
-    /// The largest message that it takes from here on, in place of the route's or the server's. At least 125 bytes and at
-    /// most 256 MiB; whatever it is, `assembly_bytes_max` bounds what all messages under way hold.
+    /// The largest message that it takes from here on, in place of the route's or the server's. At least 125 bytes
+    /// and at most 256 MiB; whatever it is, `assembly_bytes_max` bounds what all messages under way hold.
     pub fn set_message_bytes_max(&mut self, bytes: usize) {
         if let Some(state) = &mut self.state {
             let bytes = (bytes as u64).clamp(MESSAGE_BYTES_MAX.min, MESSAGE_BYTES_MAX.max);
-            state.hosted_mut().message_bytes_max = Some(bytes as usize);
+            state.hosted_mut().message_bytes_max = Some(narrow::clamped(bytes));
         }
     }
 }
