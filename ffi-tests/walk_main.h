@@ -95,7 +95,10 @@ static void on_closed(void *user_data, wspush_server *server, const wspush_close
 static void on_walked_answer(void *user_data, wspush_server *server, wspush_status status,
                              const wspush_answer *answer) {
   struct world w;
-  HOLDS(user_data == &last_answer && status == WSPUSH_OK);
+  HOLDS(user_data == &last_answer);
+  /* A walk that was quicker asks for more lists than there may be. */
+  if (status == WSPUSH_EAGAIN) return;
+  HOLDS(status == WSPUSH_OK);
   last_answer = answer;
   init(&w, IN_CALLBACK, server);
   walk(&w);
@@ -129,11 +132,11 @@ int main(void) {
   while (host_command(line, sizeof line)) {
   }
   MUST(wspush_broadcast(server, WSPUSH_TEXT, "x", 1, NULL));
+  MUST(wspush_sessions(server, WSPUSH_NO_ROUTE, 0, 0, on_walked_answer, &last_answer));
   MUST(wspush_history(server, WSPUSH_STR("broadcast"), NULL, on_walked_answer, &last_answer));
   MUST(wspush_presence(server, WSPUSH_STR("broadcast"), on_walked_answer, &last_answer));
   MUST(wspush_channels(server, NULL, 0, 0, 1, on_walked_answer, &last_answer));
   MUST(wspush_user_connections(server, WSPUSH_STR("u"), 0, 0, on_walked_answer, &last_answer));
-  MUST(wspush_sessions(server, WSPUSH_NO_ROUTE, 0, 0, on_walked_answer, &last_answer));
   init(&w, LIVE, server);
   walk(&w);
   done(&w);

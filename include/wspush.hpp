@@ -48,7 +48,7 @@ public:
     config_.reset(config);
   }
   /// Adds a route to the servers that are made with this: whoever asks for a path that `pattern` takes (`/chat`,
-  /// `/chat/{room}`, `/chat/*`) is for these callbacks, whose `on_log` is not used. Its number, from 0 on.
+  /// `/chat/{room}`, or with a star for all below) is for these callbacks, whose `on_log` is not used. Its number, from 0 on.
   uint32_t route(std::string_view pattern, Callbacks callbacks, RouteTerms terms = {});
   /// The same for an object, which all servers share that are made with this.
   uint32_t route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint, RouteTerms terms = {});

@@ -51,7 +51,7 @@ public:
     wspush_status status = wspush_connect_param(connect_, name.data(), name.size(), &text);
     return detail::found(status, text);
   }
-  /// The rest of the path beyond a pattern that ends with `/*`.
+  /// The rest of the path beyond a pattern that ends with a star.
   std::optional<std::string_view> rest() const {
     wspush_str text{};
     wspush_status status = wspush_connect_rest(connect_, &text);

@@ -118,10 +118,10 @@ fn absent(what: &str) -> CallError {
 /// its number, from 0 on.
 ///
 /// A pattern is a path (`/chat`), may have names for whole segments (`/chat/{room}`: `wspush_connect_param`), and may
-/// end with `/*` for all that is below. The most specific one counts, and the server's own paths (`/ws` and the like)
-/// come first, unless the setting `endpoints` is off. A slash behind a path makes no other one of it. The query is
-/// the host's to read. `WSPUSH_ECONFIG`: it is no pattern, takes the same paths as another, or is one more than 250.
-/// `wspush_server_new` says it about terms out of bounds, and about a path that the server has itself.
+/// end with a slash and a star for all that is below. The most specific one counts, and the server's own paths (`/ws`
+/// and the like) come first, unless the setting `endpoints` is off. A slash behind a path makes no other one of it.
+/// The query is the host's to read. `WSPUSH_ECONFIG`: it is no pattern, takes the same paths as another, or is one
+/// more than 250. `wspush_server_new` says it about terms out of bounds, and about a path that the server has itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_route_add(
     config: *mut wspush_config,
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn wspush_connect_param(
     })
 }
 
-/// The rest of the path beyond a pattern that ends with `/*`, decoded. `WSPUSH_ENOTFOUND`: it does not end so.
+/// The rest of the path beyond a pattern that ends with a star, decoded. `WSPUSH_ENOTFOUND`: it does not end so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_rest(
     connect: *mut wspush_connect,

@@ -7,8 +7,8 @@ use super::under_each_tool;
 /// Two rooms, and an echo on other terms.
 fn drive(host: &mut Host, port: u16, names_rooms: bool) {
     let (mut ann, mut bob) = (Client::open(port, "/chat/lobby"), Client::open(port, "/chat/lobby/"));
-    let mut other = Client::open(port, "/chat/a%20b");
-    assert_eq!((ann.text(), bob.text(), other.text()), ("lobby".into(), "lobby".into(), "a b".into()));
+    let mut other = Client::open(port, "/chat/a%21b");
+    assert_eq!((ann.text(), bob.text(), other.text()), ("lobby".into(), "lobby".into(), "a!b".into()));
     ann.say(&["hi", "again"]);
     for client in [&mut ann, &mut bob] {
         assert_eq!((client.text(), client.text()), ("1: hi".to_owned(), "2: again".to_owned()));
@@ -23,7 +23,7 @@ fn drive(host: &mut Host, port: u16, names_rooms: bool) {
     echo.say(&["x"]);
     assert_eq!(echo.text(), "x");
     host.command("chat");
-    let rooms = if names_rooms { "0 lobby, 0 lobby, 0 a b" } else { "0 , 0 , 0" };
+    let rooms = if names_rooms { "0 lobby, 0 lobby, 0 a!b" } else { "0 , 0 , 0" };
     assert_eq!(host.line(), rooms);
     host.command("all");
     assert_eq!(host.line(), if names_rooms { "0 lobby, 0 lobby .." } else { "0 , 0  .." });
