@@ -552,6 +552,8 @@ fn other_paths_are_ws_as_well() {
     assert_eq!(rig.says("/stomp/websocket"), "ours: x");
     let reloaded = Config { ws_paths: vec!["/other".to_owned()], ..config() };
     rig.handle.reload(reloaded).unwrap();
+    // Answered behind it.
+    ask(|answer| rig.handle.sessions(SessionList::default(), answer));
     assert_eq!(rig.says("/other"), "ours: x");
     assert_eq!(rig.status("/"), 404);
 }
