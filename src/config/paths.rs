@@ -10,7 +10,8 @@ const ENDPOINTS: [&str; 4] = [WS, "/sse", "/stream", "/poll"];
 const WS: &str = "/ws";
 
 /// The demo's.
-const DEMO: [&str; 6] = ["/", "/echo", "/chat", "/demo/ws", "/demo/push", "/demo/info"];
+const DEMO: [&str; 8] =
+    ["/", "/echo", "/chat", "/demo/ws", "/demo/sse", "/demo/poll", "/demo/push", "/demo/info"];
 
 impl Config {
     /// Whether a server with these settings has something of its own at this path.

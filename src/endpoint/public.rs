@@ -60,6 +60,8 @@ fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
         "/echo" => Destination::Socket(Kind::ECHO),
         "/chat" => Destination::Socket(Kind::CHAT),
         "/demo/ws" => Destination::Socket(Kind::PUSH),
+        "/demo/sse" => Destination::Stream(Transport::Sse),
+        "/demo/poll" => Destination::Stream(Transport::Poll),
         "/" => answered(get_only(head, &requests::PAGE, demo::page)),
         "/demo/info" => match get_only(head, &requests::DEMO_INFO, || ()) {
             Ok(()) => Destination::DemoInfo,
@@ -128,6 +130,9 @@ mod tests {
             ("GET /echo", 404, 101),
             ("GET /chat", 404, 101),
             ("GET /demo/ws?as=ada", 404, 101),
+            ("GET /demo/sse?as=ada", 404, 200),
+            ("GET /demo/poll?as=ada", 404, 200),
+            ("GET /demo/stream?as=ada", 404, 404),
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
             ("GET /demo/info", 404, 201),

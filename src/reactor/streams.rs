@@ -3,6 +3,7 @@
 use crate::config::Transport as Named;
 use crate::endpoint::Kind;
 use crate::endpoint::answer_fields;
+use crate::endpoint::requests;
 use crate::endpoint::streams::{self, EVENT_STREAM, LINES};
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
@@ -41,7 +42,13 @@ impl<'a> StreamAsked<'a> {
             (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
         })?;
         let resumes = if named == Named::Poll { Resumes::ByTag } else { Resumes::ByEvent };
-        Ok(Asking { head, origin, kind: Kind::PUSH, parameters: named.request().query, resumes })
+        Ok(Asking {
+            head,
+            origin,
+            kind: Kind::PUSH,
+            parameters: named.request_at(requests::path(head)).query,
+            resumes,
+        })
     }
 }
 
