@@ -195,8 +195,8 @@ mod tests {
         let put = |bytes: &[u8]| {
             let crossing = Crossing::at(7).unwrap();
             // SAFETY: as in `put`.
-            unsafe { &mut *crossing.0.bytes.get() }
-            [AT..AT + bytes.len()].copy_from_slice(bytes);
+            let memory = unsafe { &mut *crossing.0.bytes.get() };
+            memory[AT..AT + bytes.len()].copy_from_slice(bytes);
             crossing
         };
         let crossing = put(b"newshello");
