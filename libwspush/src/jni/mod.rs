@@ -25,5 +25,6 @@ mod raw;
 pub mod reads;
 mod registry;
 mod replies;
+mod routes;
 mod stats;
 pub mod users;

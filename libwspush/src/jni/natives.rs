@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use jni::errors::Error;
-use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject};
+use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObjectArray};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
 use wspush::config::{Config, Layers};
 use wspush::endpoint::{ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
+use wspush::Router;
 use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
 
@@ -20,6 +21,7 @@ use super::native_error::{NativeError, Raise};
 use super::payload::{ChannelName, Payload, new_array, read_array};
 use super::raw::Raw;
 use super::registry::{self, Entry};
+use super::routes::{self, JavaRoute};
 use super::{packed, replies, stats};
 
 /// The fence around every native method: no panic and no error gets past it but as an exception.
@@ -50,8 +52,9 @@ pub extern "system" fn Java_io_wspush_Native_load<'l>(env: EnvUnowned<'l>, _: JC
     fenced(env, |env| Ok(new_array(env, env!("CARGO_PKG_VERSION").as_bytes())?))
 }
 
-/// `long start(byte[] settings, Callbacks callbacks, boolean listens)`: binds a server; its id. `settings` are names
-/// and values in turn; `listens` says whether a listener of the host's is behind the callbacks.
+/// `long start(byte[] settings, Callbacks callbacks, boolean listens, byte[] routes, Callbacks[] routed)`: binds a
+/// server; its id. `settings` are names and values in turn; `listens` says whether a listener of the host's is behind
+/// the callbacks; `routed` are those of the routes.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_start<'l>(
     env: EnvUnowned<'l>,
@@ -59,6 +62,8 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
     settings: JByteArray<'l>,
     callbacks: JObject<'l>,
     listens: jboolean,
+    routes: JByteArray<'l>,
+    routed: JObjectArray<'l>,
 ) -> jlong {
     fenced(env, |env| {
         if callbacks.is_null() {
@@ -67,11 +72,30 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
         let config = config(&read_array(env, &settings)?)?;
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
         let journal = journal(&callbacks, config.log_level);
-        let server =
-            Server::bind_with(config, |_| Box::new(JavaHandler { callbacks, listens }), Some(journal))?;
+        let own = JavaHandler { callbacks: callbacks.clone(), listens, place: None };
+        let router = router(env, own, &read_array(env, &routes)?, &routed)?;
+        let server = Server::bind_with(config, |_| Box::new(router), Some(journal))?;
         let addresses = addresses(&server);
-        Ok(registry::insert(Entry::new(server, addresses)))
+        Ok(registry::insert(Entry::new(server, addresses, callbacks)))
     })
+}
+
+fn router(
+    env: &mut Env<'_>,
+    own: JavaHandler,
+    routes: &[u8],
+    routed: &JObjectArray<'_>,
+) -> Result<Router, NativeError> {
+    const NOT_READ: NativeError = NativeError::Argument("routes that can't be read");
+    let routes = packed::unpack(routes).and_then(|parts| routes::unpack(&parts)).ok_or(NOT_READ)?;
+    let mut router = Router::new(own);
+    for (at, JavaRoute { route, place }) in routes.into_iter().enumerate() {
+        let object = routed.get_element(env, at)?;
+        let callbacks = Arc::new(Callbacks::new(env, &object)?);
+        let handler = JavaHandler { callbacks, listens: true, place: Some(place) };
+        router.add(route, handler).map_err(StartError::Route)?;
+    }
+    Ok(router)
 }
 
 fn config(settings: &[u8]) -> Result<Config, NativeError> {
@@ -226,9 +250,12 @@ pub extern "system" fn Java_io_wspush_Native_decide<'l>(
 ) {
     fenced(env, |env| {
         let conn = conn_id(conn)?;
-        let decision = super::handler::decision(&read_array(env, &decision)?);
-        let decision = decision.ok_or(NativeError::Argument("a decision that can't be read"))?;
-        registry::with(server, |entry| Ok(entry.handle.decide(conn, decision)?))
+        let decision = read_array(env, &decision)?;
+        registry::with(server, |entry| {
+            let decision = super::handler::decision(&decision, &entry.callbacks);
+            let decision = decision.ok_or(NativeError::Argument("a decision that can't be read"))?;
+            Ok(entry.handle.decide(conn, decision)?)
+        })
     })
 }
 

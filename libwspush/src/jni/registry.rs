@@ -12,6 +12,8 @@ pub(super) struct Entry {
     pub(super) handle: Handle,
     /// Its listeners, packed, the admin one last and perhaps empty.
     pub(super) addresses: Vec<u8>,
+    /// What is called for it.
+    pub(super) callbacks: Arc<Callbacks>,
     server: Mutex<Option<Server>>,
 }
 

@@ -18,7 +18,8 @@ final class Native {
 
     private static native byte[] load();
 
-    static native long start(byte[] settings, Callbacks callbacks, boolean listens);
+    static native long start(
+            byte[] settings, Callbacks callbacks, boolean listens, byte[] routes, Callbacks[] routed);
 
     static native void run(long server);
 

@@ -9,6 +9,9 @@ abstract class ServerQuestions {
     /** Names the native server; not an address, and never used twice. */
     final long id;
 
+    /** Which sessions are open, and their attributes. */
+    final Sessions sessions = new Sessions();
+
     ServerQuestions(long id) {
         this.id = id;
     }

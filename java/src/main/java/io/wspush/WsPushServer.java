@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * to it, an {@code unsubscribe} or a {@code close} that comes behind.
  */
 public final class WsPushServer extends ServerPublishing implements AutoCloseable {
+    private final Callbacks own;
     private final List<InetSocketAddress> addresses;
     private final InetSocketAddress adminAddress;
     private final Thread reactor;
@@ -32,13 +33,11 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
         return new WsPushServerBuilder();
     }
 
-    WsPushServer(byte[] settings, WsPushListener listener) {
-        this(settings, new Callbacks(listener == null ? new WsPushListener() {} : listener), listener != null);
-    }
-
-    private WsPushServer(byte[] settings, Callbacks callbacks, boolean listens) {
-        super(Native.start(settings, callbacks, listens));
-        callbacks.belongTo(this);
+    /** The first ones are for the server's own paths, the others for its routes. */
+    WsPushServer(byte[] settings, List<Callbacks> callbacks, boolean listens) {
+        super(start(settings, callbacks, listens));
+        callbacks.forEach(of -> of.belongTo(this));
+        own = callbacks.get(0);
         try {
             List<String> texts = Packed.unpack(Native.addresses(id));
             String admin = texts.remove(texts.size() - 1);
@@ -52,6 +51,13 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             Native.free(id);
             throw problem;
         }
+    }
+
+    private static long start(byte[] settings, List<Callbacks> callbacks, boolean listens) {
+        Packed routes = new Packed();
+        List<Callbacks> routed = callbacks.subList(1, callbacks.size());
+        routed.forEach(of -> of.route().pack(routes));
+        return Native.start(settings, callbacks.get(0), listens, routes.bytes(), routed.toArray(new Callbacks[0]));
     }
 
     private static InetSocketAddress address(String text) {
@@ -102,6 +108,16 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
      */
     public WsPushUser user(String name) {
         return new WsPushUser(id, name);
+    }
+
+    /**
+     * A session, by its id alone: it has neither user nor path parameters, but whatever else a session has.
+     *
+     * @param conn the connection's id, {@link WsPushSession#id}
+     * @return the session, which may have gone
+     */
+    public WsPushSession session(long conn) {
+        return new WsPushSession(own, conn, null, null);
     }
 
     /**
