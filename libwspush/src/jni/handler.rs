@@ -135,7 +135,7 @@ impl Handler for JavaHandler {
             env.convert_byte_array(&answer).map(Some)
         });
         let answer = answer.flatten();
-        let decision = answer.as_deref().and_then(|answer| decision(answer, &self.callbacks));
+        let decision = answer.as_deref().and_then(|answer| decision(answer, Some(&self.callbacks)));
         decision.unwrap_or_else(|| Decision::refuse(500, FAILED))
     }
 
@@ -250,11 +250,11 @@ fn request(connect: &Connect<'_>, place: Option<&Place>) -> Vec<u8> {
 }
 
 /// The answer, as `io.wspush.Decision` packs it.
-pub(super) fn decision(answer: &[u8], callbacks: &Arc<Callbacks>) -> Option<Decision> {
+pub(super) fn decision(answer: &[u8], callbacks: Option<&Arc<Callbacks>>) -> Option<Decision> {
     match packed::unpack(answer)?.as_slice() {
         ["accept", rest @ ..] => {
             let (mut accept, attributes) = accept(rest)?;
-            if attributes != 0 {
+            if let (Some(callbacks), true) = (callbacks, attributes != 0) {
                 accept = accept.with_attribute(Arriving { callbacks: callbacks.clone(), number: attributes });
             }
             Some(Decision::Accept(accept))

@@ -12,7 +12,7 @@ use jni::{Env, EnvUnowned};
 use wspush::config::{Config, Layers};
 use wspush::endpoint::{ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
-use wspush::Router;
+use wspush::{RouteId, Router};
 use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
 
@@ -76,7 +76,7 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
         let router = router(env, own, &read_array(env, &routes)?, &routed)?;
         let server = Server::bind_with(config, |_| Box::new(router), Some(journal))?;
         let addresses = addresses(&server);
-        Ok(registry::insert(Entry::new(server, addresses, callbacks)))
+        Ok(registry::insert(Entry::new(server, addresses, Some(callbacks))))
     })
 }
 
@@ -129,6 +129,21 @@ pub extern "system" fn Java_io_wspush_Native_run<'l>(env: EnvUnowned<'l>, _: JCl
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_free<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
     fenced(env, |_| registry::remove(server).map(drop).ok_or(NativeError::Closed))
+}
+
+/// `long online(long server, int route)`: open sessions of a route, by its number.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_online<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    route: jint,
+) -> jlong {
+    fenced(env, |_| {
+        let route = usize::try_from(route).ok().and_then(RouteId::from_number);
+        let route = route.ok_or(NativeError::Argument("a route that there isn't"))?;
+        registry::with(server, |entry| Ok(entry.handle.online(route).cast_signed()))
+    })
 }
 
 /// `byte[] addresses(long server)`: the public listeners and then the admin one, packed.
@@ -252,7 +267,7 @@ pub extern "system" fn Java_io_wspush_Native_decide<'l>(
         let conn = conn_id(conn)?;
         let decision = read_array(env, &decision)?;
         registry::with(server, |entry| {
-            let decision = super::handler::decision(&decision, &entry.callbacks);
+            let decision = super::handler::decision(&decision, entry.callbacks.as_ref());
             let decision = decision.ok_or(NativeError::Argument("a decision that can't be read"))?;
             Ok(entry.handle.decide(conn, decision)?)
         })

@@ -25,6 +25,8 @@ final class Native {
 
     static native void free(long server);
 
+    static native long online(long server, int route);
+
     static native byte[] addresses(long server);
 
     /** Where a direct buffer's memory is. */
