@@ -141,8 +141,10 @@ final class RoutesHost {
         try (Client bob = new Client(server, "/chat/two", of -> of.header("Cookie", "guest=\"bob\""))) {
             Check.equal("open {room=two}3", next(SEEN), "bob is let in");
             listed(server);
+            bob.send("bye");
+            Check.equal("bob in two: bye 1", bob.next(), "bob is there");
         }
-        Check.equal("close bobnull1000", next(SEEN), "bob goes");
+        Check.equal("close bob11000", next(SEEN), "bob goes");
         ada.close();
         Check.equal("close ada21000", next(SEEN), "ada goes");
         Check.that(!session.isOpen(), "she has gone");

@@ -5,6 +5,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 
 /** What the native side calls, on the reactor's thread. Nothing is thrown back at it. */
 final class Callbacks {
@@ -17,6 +20,9 @@ final class Callbacks {
     private final WsPushRoute route;
     private WsPushServer server;
     private Sessions sessions;
+    /** What runs callbacks in place of the reactor; null: nothing. */
+    private Executor executor;
+    private Lines lines;
 
     /** {@code route} is null for the server's own paths. */
     Callbacks(WsPushListener listener, WsPushRoute route) {
@@ -33,6 +39,15 @@ final class Callbacks {
     void belongTo(WsPushServer server) {
         this.server = server;
         this.sessions = server.sessions;
+        executor = route == null ? null : route.executor();
+        lines = executor == null ? null : route.lines(executor, new Patience(server));
+    }
+
+    /** The server has ended, and nothing comes any more. What waits still runs. */
+    void end() {
+        if (executor != null && route.ownsExecutor()) {
+            ((ExecutorService) executor).shutdown();
+        }
     }
 
     WsPushRoute route() {
@@ -84,23 +99,44 @@ final class Callbacks {
         sessions.stayAway(attributes);
     }
 
-    /** Whether the listener came through. */
+    /** Whether the listener came through, or is called later. */
     boolean open(long conn, byte[] user, byte[] parameters, long attributes) {
         sessions.opened(conn, attributes);
-        return call(session(conn, user, parameters), "onOpen", listener::onOpen);
+        return run(session(conn, user, parameters), "onOpen", listener::onOpen);
     }
 
-    /** Whether the listener came through. */
+    /** Whether the listener came through, or is called later. */
     boolean message(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text) {
         WsPushSession session = session(conn, user, parameters);
         return text
-                ? call(session, "onText", of -> listener.onText(of, new String(payload, UTF_8)))
-                : call(session, "onBinary", of -> listener.onBinary(of, payload));
+                ? run(session, "onText", of -> listener.onText(of, new String(payload, UTF_8)))
+                : run(session, "onBinary", of -> listener.onBinary(of, payload));
     }
 
     void closed(long conn, byte[] user, byte[] parameters, int code, byte[] reason) {
-        WsPushSession session = session(conn, user, parameters).closed(sessions.closed(conn));
-        call(session, "onClose", of -> listener.onClose(of, code, new String(reason, UTF_8)));
+        WsPushSession session = session(conn, user, parameters);
+        Call onClose = of -> listener.onClose(of, code, new String(reason, UTF_8));
+        Map<String, Object> last = sessions.closed(conn);
+        if (lines == null) {
+            call(session.closed(last), "onClose", onClose);
+        } else {
+            Lines.Line line = session.line();
+            line.closed(last);
+            lines.appendLast(line, () -> call(session.closed(last), "onClose", onClose));
+        }
+    }
+
+    private boolean run(WsPushSession session, String callback, Call call) {
+        return lines == null
+                ? call(session, callback, call)
+                : lines.append(session.line(), () -> call(session, callback, call));
+    }
+
+    /** The host has closed it in a callback. */
+    void isOver(WsPushSession session) {
+        if (lines != null && session.line() != null) {
+            lines.isOver(session.line());
+        }
     }
 
     /** A callback of a session. */
@@ -132,10 +168,11 @@ final class Callbacks {
     }
 
     private WsPushSession session(long conn, byte[] user, byte[] parameters) {
-        return new WsPushSession(this, conn, user == null ? null : new String(user, UTF_8), parameters);
+        Lines.Line line = lines == null ? null : lines.line(conn);
+        return new WsPushSession(this, conn, user == null ? null : new String(user, UTF_8), parameters, line);
     }
 
-    private static void failed(String callback, Throwable problem) {
+    static void failed(String callback, Throwable problem) {
         try {
             LOGGER.log(Level.ERROR, "WsPushListener." + callback + " has failed", problem);
         } catch (Throwable nobodyLeftToTell) {

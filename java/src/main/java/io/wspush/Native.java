@@ -56,6 +56,11 @@ final class Native {
 
     static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
+    /** Within a callback of this session, on the reactor's thread. */
+    static native void pause(long conn);
+
+    static native void resume(long server, long conn);
+
     static native void decide(long server, long conn, byte[] decision);
 
     static native void disconnect(long server, long conn, int code, byte[] reason);

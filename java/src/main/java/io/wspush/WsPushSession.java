@@ -17,23 +17,32 @@ public final class WsPushSession {
     /** What it had when it was closed; null for one that was open when this was made. */
     private final Map<String, Object> last;
 
+    /** What its callbacks wait in; null: they don't. */
+    private final Lines.Line line;
+
     /** {@code parameters} are packed; null if there are none. */
-    WsPushSession(Callbacks of, long id, String user, byte[] parameters) {
-        this(of, id, user, parameters, null);
+    WsPushSession(Callbacks of, long id, String user, byte[] parameters, Lines.Line line) {
+        this(of, id, user, parameters, line, null);
     }
 
-    private WsPushSession(Callbacks of, long id, String user, byte[] parameters, Map<String, Object> last) {
+    private WsPushSession(
+            Callbacks of, long id, String user, byte[] parameters, Lines.Line line, Map<String, Object> last) {
         this.of = of;
         this.server = of.server();
         this.id = id;
         this.user = user;
         this.parameters = parameters;
+        this.line = line;
         this.last = last;
     }
 
     /** The same after its end. */
     WsPushSession closed(Map<String, Object> last) {
-        return new WsPushSession(of, id, user, parameters, last);
+        return new WsPushSession(of, id, user, parameters, line, last);
+    }
+
+    Lines.Line line() {
+        return line;
     }
 
     /**
@@ -109,7 +118,8 @@ public final class WsPushSession {
      * @return the attributes as they are whenever they are looked at
      */
     public Map<String, Object> attributes() {
-        return last == null ? new SessionAttributes(server.sessions, id) : last;
+        Map<String, Object> had = last == null && line != null ? line.last() : last;
+        return had == null ? new SessionAttributes(server.sessions, id) : had;
     }
 
     /**
@@ -197,6 +207,10 @@ public final class WsPushSession {
     }
 
     private void reply(Payload payload, PushOptions options) {
+        if (line != null) {
+            Patience.until(() -> server.send(id, payload, options));
+            return;
+        }
         int kind = options.kind(payload.text);
         if (payload.isSmall(0)) {
             Crossing crossing = Crossing.begin();
@@ -276,6 +290,7 @@ public final class WsPushSession {
      */
     public void close(int code, String reason) {
         server.close(id, code, reason);
+        of.isOver(this);
     }
 
     /**
