@@ -9,6 +9,8 @@ const FLAGS = [
   "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
+  // Of proxies in the tests.
+  "--ignore-certificate-errors",
 ];
 // A page has the file that is made for pages.
 const FILES = { "/wspush-client.js": "../wspush-client.min.js", "/test/agent.js": "agent.js" };
