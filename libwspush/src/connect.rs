@@ -321,7 +321,7 @@ pub unsafe extern "C" fn wspush_connect_set_protocol(
     protocol_length: usize,
 ) -> wspush_status {
     call!(connect: current_mut, protocol: text(protocol_length) => {
-        connect.accept.protocol = Some(protocol.to_owned());
+        connect.accept.protocol = Some(protocol.into());
         Ok(WSPUSH_OK)
     })
 }

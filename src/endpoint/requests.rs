@@ -89,6 +89,10 @@ pub static WS: Request = Request {
     query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, REFUSALS, TOKEN],
 };
 
+/// A WebSocket at a path of the host's, whose query is the host's to read.
+pub static ROUTE: Request =
+    Request { listener: Listeners::Public, method: "GET", path: "a route", query: FOR_ANY_SOCKET };
+
 /// The same for a guest of the demo.
 pub static DEMO_WS: Request = Request {
     listener: Listeners::Public,

@@ -61,6 +61,33 @@ impl Deadlines {
     }
 }
 
+/// The shortest idle time-out of a session: everybody is looked at as often as it needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShortestIdle {
+    /// As far as is known, in milliseconds.
+    pub ms: u64,
+    /// Among those that the sweep has come by since it began anew.
+    found_ms: u64,
+}
+
+impl ShortestIdle {
+    /// A session has this one.
+    pub(super) fn note(&mut self, ms: u64) {
+        (self.ms, self.found_ms) = (self.ms.min(ms), self.found_ms.min(ms));
+    }
+
+    /// The sweep has come by everybody.
+    pub(super) fn begin_anew(&mut self) {
+        (self.ms, self.found_ms) = (self.found_ms, u64::MAX);
+    }
+}
+
+impl Default for ShortestIdle {
+    fn default() -> ShortestIdle {
+        ShortestIdle { ms: u64::MAX, found_ms: u64::MAX }
+    }
+}
+
 /// All deadlines of the server.
 #[derive(Debug)]
 pub(super) struct Timers {
@@ -72,6 +99,8 @@ pub(super) struct Timers {
     pub closes: Deadlines,
     /// Between two looks whether a peer takes what is in front of our close frame.
     pub close_progress: Deadlines,
+    /// Of sessions that have one of their own.
+    pub idle: ShortestIdle,
     /// From a poll to its answer, by how long it waits, in milliseconds.
     pub polls: BTreeMap<u64, Deadlines>,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
@@ -95,6 +124,7 @@ impl Timers {
             messages: Deadlines::default(),
             closes: Deadlines::default(),
             close_progress: Deadlines::default(),
+            idle: ShortestIdle::default(),
             polls: BTreeMap::new(),
             retries: Vec::new(),
             retrying: VecDeque::new(),
