@@ -35,8 +35,8 @@ impl Crossing<'_> {
     /// `address` is 0 or that of an `io.wspush.Crossing` that nobody else uses during `'a`.
     unsafe fn at<'a>(address: jlong) -> Result<Crossing<'a>, NativeError> {
         let memory = std::ptr::with_exposed_provenance_mut::<[u8; AT + BYTES_MAX]>(address as usize);
-        // SAFETY: null is seen to; otherwise it is so many bytes, whose alignment doesn't matter, and Java's class fills
-        // a new buffer with zeros.
+        // SAFETY: null is seen to; otherwise it is so many bytes, whose alignment doesn't matter, and Java fills a new
+        // buffer with zeros.
         let bytes = unsafe { memory.as_mut() }.ok_or(NativeError::Argument("no memory"))?;
         Ok(Crossing { bytes })
     }
