@@ -15,6 +15,7 @@
 #else
 
 #include "wspush.h"
+#include "wspush_routes.hpp"
 #include "wspush_values.hpp"
 
 #include <cstdint>
@@ -35,8 +36,11 @@
 namespace wspush {
 namespace detail {
 struct Host;
+struct RouteSpec;
 }
-/// Settings by name.
+struct Callbacks;
+class Endpoint;
+/// Settings by name, and routes.
 class Config {
 public:
   Config() {
@@ -44,6 +48,11 @@ public:
     check(wspush_config_new(&config));
     config_.reset(config);
   }
+  /// Adds a route to the servers that are made with this: whoever asks for a path that `pattern` takes (`/chat`,
+  /// `/chat/{room}`, `/chat/*`) is for these callbacks, whose `on_log` is not used. Its number, from 0 on.
+  uint32_t route(std::string_view pattern, Callbacks callbacks, RouteTerms terms = {});
+  /// The same for an object, which all servers share that are made with this.
+  uint32_t route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint, RouteTerms terms = {});
   Config &set(std::string_view name, std::string_view value) {
     check(wspush_config_set(get(), name.data(), name.size(), value.data(), value.size()));
     return *this;
@@ -61,10 +70,12 @@ public:
   wspush_config *get() const noexcept { return config_.get(); }
 
 private:
+  friend class Server;
   struct Free {
     void operator()(wspush_config *config) const noexcept { wspush_config_free(config); }
   };
   std::unique_ptr<wspush_config, Free> config_;
+  std::vector<std::shared_ptr<detail::RouteSpec>> routes_;
 };
 
 class Handle;
@@ -143,6 +154,15 @@ public:
   /// Which connections a user has; `after` is a page's `next`.
   void user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after = 0,
                         uint32_t limit = 100) const;
+  /// Which sessions of a route are open (without one: of all paths); `after` is a page's `next`.
+  void sessions(OnAnswer<Sessions> take, uint32_t route = WSPUSH_NO_ROUTE, uint64_t after = 0,
+                uint32_t limit = 100) const;
+  /// How many connections of a route are open.
+  uint64_t online(uint32_t route) const {
+    uint64_t count = 0;
+    check(wspush_route_online(server_, route, &count));
+    return count;
+  }
   void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
   /// To all connections that a user has when its turn comes: to nobody if it is away.
   void publish_user(std::string_view user, Message message) const { check(try_publish_user(user, message)); }
@@ -246,6 +266,29 @@ public:
     wspush_status status = wspush_connect_peer(connect_, &text);
     return detail::found(status, text);
   }
+  /// The value of a name in the route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_param(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  /// The rest of the path beyond a pattern that ends with `/*`.
+  std::optional<std::string_view> rest() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_rest(connect_, &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> cookie(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_cookie(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  /// The route that it asks at, by the number of `Config::route`, or `WSPUSH_NO_ROUTE`.
+  uint32_t route() const {
+    uint32_t route = WSPUSH_NO_ROUTE;
+    check(wspush_connect_route(connect_, &route));
+    return route;
+  }
   /// Whose TLS certificate it has shown, as `CN=alice,O=Example`.
   std::optional<std::string_view> client_subject() const {
     wspush_str text{};
@@ -308,6 +351,18 @@ public:
   Connect &protocol(std::string_view name) {
     return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
   }
+  /// Adds a header to the answer that lets it in.
+  Connect &add_header(std::string_view name, std::string_view value) {
+    return done(
+        wspush_connect_add_header(connect_, name.data(), name.size(), value.data(), value.size()));
+  }
+  /// Keeps a value at the connection, if it is let in: see Session::attribute.
+  template <typename T> Connect &attribute(T value) {
+    std::unique_ptr<detail::Held> held(detail::hold(std::move(value)));
+    check(wspush_connect_set_attribute(connect_, held.get(), detail::Held::free));
+    held.release();
+    return *this;
+  }
 
 private:
   Connect &done(wspush_status status) {
@@ -332,6 +387,46 @@ public:
     wspush_status status = wspush_session_user(session_, &text);
     return detail::found(status, text);
   }
+  /// The route that it has come by, or `WSPUSH_NO_ROUTE`.
+  uint32_t route() const {
+    uint32_t route = WSPUSH_NO_ROUTE;
+    check(wspush_session_route(session_, &route));
+    return route;
+  }
+  /// The value of a name in the route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_session_param(session_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> peer() const {
+    wspush_str text{};
+    wspush_status status = wspush_session_peer(session_, &text);
+    return detail::found(status, text);
+  }
+  /// Whether it is open: until it is closed in this callback.
+  bool is_open() const {
+    int32_t open = 0;
+    check(wspush_session_is_open(session_, &open));
+    return open != 0;
+  }
+  /// The value that is kept here, if there is one of this type. It stays where it is until another takes its place or the
+  /// connection is gone.
+  template <typename T> T *attribute() const {
+    void *kept = nullptr;
+    wspush_status status = wspush_session_attribute(session_, &kept);
+    return detail::held<T>(status, kept);
+  }
+  /// Keeps a value here; it is destroyed behind `on_close`, on the server's thread.
+  template <typename T> T &set_attribute(T value) {
+    std::unique_ptr<detail::Held> held(detail::hold(std::move(value)));
+    check(wspush_session_set_attribute(session_, held.get(), detail::Held::free));
+    return *static_cast<T *>(held.release()->value);
+  }
+  /// Closes it with 1001 after so many milliseconds without a message from it, or to it alone; 0: never.
+  void idle_timeout(uint64_t idle_ms) { check(wspush_session_set_idle_timeout(session_, idle_ms)); }
+  /// The largest message that it takes from here on.
+  void message_bytes_max(uint64_t bytes) { check(wspush_session_set_message_bytes_max(session_, bytes)); }
   void reply(Message m) { check(wspush_session_reply(session_, m.kind, m.data.data(), m.data.size())); }
   void close(uint16_t code = 1000, std::string_view reason = {}) {
     check(wspush_session_close(session_, code, reason.data(), reason.size()));
@@ -356,6 +451,21 @@ struct Closed {
   std::optional<std::string_view> user;
   uint16_t code;
   std::string_view reason;
+  /// The C ABI's view of it.
+  const wspush_closed *closed = nullptr;
+
+  /// The value that was kept there, if there is one of this type.
+  template <typename T> T *attribute() const {
+    void *kept = nullptr;
+    wspush_status status = wspush_closed_attribute(closed, &kept);
+    return detail::held<T>(status, kept);
+  }
+  /// The value of a name in the route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_closed_param(closed, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
 };
 /// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
 /// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
@@ -370,12 +480,31 @@ struct Callbacks {
   std::function<void(std::exception_ptr)> on_exception{};
 };
 
+/// The callbacks of a route as a class.
+class Endpoint {
+public:
+  virtual ~Endpoint() = default;
+  virtual void on_connect(Handle, Connect &) {}
+  virtual void on_open(Handle, Session &) {}
+  virtual void on_message(Handle, Session &, Message) {}
+  virtual void on_close(Handle, const Closed &) {}
+};
+
 namespace detail {
+/// A route that a configuration has.
+struct RouteSpec {
+  std::string pattern;
+  RouteTerms terms;
+  Callbacks callbacks;
+};
+
 /// What a server's callbacks are given as their `user_data`: it stays where it is until the server is freed.
 struct Host {
   Callbacks callbacks;
   /// Held by a callback that runs; by the same thread again when that destroys its own server.
   std::recursive_mutex running;
+  /// The routes of the same server.
+  std::vector<std::unique_ptr<Host>> routes{};
   /// Whether the owner has gone. No function of the host's is called any more: what it refers to may have gone as well.
   bool abandoned = false;
 
@@ -464,10 +593,12 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
           [&] { fail(session); });
     };
   if (host.callbacks.on_close)
-    c.on_close = [](void *data, wspush_server *server, uint64_t conn, const char *user, size_t user_length,
-                    uint16_t code, const char *reason, size_t reason_length) {
-      Closed closed{conn, std::nullopt, code, {reason, reason_length}};
-      if (user) closed.user = std::string_view(user, user_length);
+    c.on_closed = [](void *data, wspush_server *server, const wspush_closed *gone) {
+      Closed closed{0, std::nullopt, 0, {}, gone};
+      wspush_str text{};
+      wspush_closed_id(gone, &closed.conn);
+      if (wspush_closed_user(gone, &text) == WSPUSH_OK) closed.user = view(text);
+      if (wspush_closed_why(gone, &closed.code, &text) == WSPUSH_OK) closed.reason = view(text);
       guarded(
           *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(handle(data, server), closed); }, [] {});
     };
@@ -487,6 +618,10 @@ inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept 
     std::lock_guard<std::recursive_mutex> running(host->running);
     host->abandoned = true;
   }
+  for (auto &route : host->routes) {
+    std::lock_guard<std::recursive_mutex> running(route->running);
+    route->abandoned = true;
+  }
   Host *kept = host.release();
   try {
     std::thread([server, kept] {
@@ -499,6 +634,29 @@ inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept 
 }
 } // namespace detail
 
+inline uint32_t Config::route(std::string_view pattern, Callbacks callbacks, RouteTerms terms) {
+  wspush_callbacks none{};
+  none.struct_size = sizeof none;
+  // Whether it can be added shows here; each server gets functions of its own.
+  uint32_t number = detail::add_route(get(), pattern, terms, none);
+  routes_.push_back(std::make_shared<detail::RouteSpec>(
+      detail::RouteSpec{std::string(pattern), std::move(terms), std::move(callbacks)}));
+  return number;
+}
+inline uint32_t Config::route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint, RouteTerms terms) {
+  Callbacks c;
+  c.on_connect = [endpoint](Handle h, Connect &connect) { endpoint->on_connect(h, connect); };
+  c.on_open = [endpoint](Handle h, Session &session) { endpoint->on_open(h, session); };
+  c.on_message = [endpoint](Handle h, Session &session, Message m) { endpoint->on_message(h, session, m); };
+  c.on_close = [endpoint](Handle h, const Closed &closed) { endpoint->on_close(h, closed); };
+  return route(pattern, std::move(c), std::move(terms));
+}
+
+inline void Handle::sessions(OnAnswer<Sessions> take, uint32_t route, uint64_t after, uint32_t limit) const {
+  detail::Question<Sessions>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_sessions(server_, route, after, limit, answered, data);
+  });
+}
 inline void Handle::channel(std::string_view name, OnAnswer<ChannelInfo> take) const {
   detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
     return wspush_channel(server_, name.data(), name.size(), answered, data);
@@ -596,8 +754,15 @@ private:
 
   static wspush_server *make(const Config &config, detail::Host &host) {
     wspush_callbacks c = detail::trampolines(host);
+    wspush_config *own = nullptr;
+    check(wspush_config_copy(config.get(), &own));
+    std::unique_ptr<wspush_config, Config::Free> settings(own);
+    for (const auto &spec : config.routes_) {
+      host.routes.push_back(std::make_unique<detail::Host>(spec->callbacks));
+      detail::add_route(own, spec->pattern, spec->terms, detail::trampolines(*host.routes.back()));
+    }
     wspush_server *server = nullptr;
-    check(wspush_server_new(config.get(), &c, &server));
+    check(wspush_server_new(own, &c, &server));
     return server;
   }
   /// On the heap, so that it stays where it is when the server moves.

@@ -20,7 +20,7 @@ struct Chat {
     told: Sender<String>,
 }
 
-/// What it keeps at each guest.
+/// The things that it keeps at each guest.
 struct Guest {
     room: String,
     messages: u64,

@@ -10,7 +10,7 @@ use super::error::CallError;
 use super::status::*;
 use super::text::wspush_str;
 
-/// A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
+/// A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it, and on other threads, every
 /// function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long.
 pub struct wspush_connect {
     /// Borrowed for the time of the callback.
@@ -38,7 +38,7 @@ impl wspush_connect {
         }
     }
 
-    fn connect(&self) -> &Connect<'_> {
+    pub(super) fn connect(&self) -> &Connect<'_> {
         // SAFETY: `self` is only reached while `on_connect` runs (see `pointer::current`), and the Connect that it was
         // made from lives longer; the lifetime handed out is `self`'s.
         unsafe { &*self.connect.cast() }
@@ -59,7 +59,7 @@ impl wspush_connect {
         }
     }
 
-    fn keep(&mut self, text: String) -> wspush_str {
+    pub(super) fn keep(&mut self, text: String) -> wspush_str {
         // The host's pointer comes from where the text stays: one from before a Box moves is not valid behind it.
         self.kept.push(text.into_boxed_str());
         self.kept.last().map_or("", |text| text).into()

@@ -163,7 +163,7 @@ settings! {
         "Serve the demo page, /echo and /chat";
     ws_only: bool = false, boolean(Network, restart),
         "Serve nothing but /ws on the public listeners";
-    /// Whoever has these off serves clients at [`ws_paths`](Self::ws_paths), or at routes of its own
+    /// A host that has them off serves clients at [`ws_paths`](Self::ws_paths), or at routes of its own
     /// ([`Router`](crate::Router)).
     endpoints: bool = true, boolean(Network, restart),
         "Serve /ws, /sse, /stream and /poll on the public listeners";

@@ -25,13 +25,13 @@ const OWN: [&str; 13] = [
     "x-content-type-options",
 ];
 
-/// What names of fields begin with that are the server's as well.
+/// Beginnings of names that are the server's as well.
 const OWN_BEGINNINGS: [&str; 2] = ["sec-websocket-", "access-control-"];
 
 /// Whether these can be in an answer.
 ///
 /// # Errors
-/// What is wrong with one of them; its value is not repeated.
+/// The problem with one of them; its value is not repeated.
 pub fn check(fields: &[(String, String)]) -> Result<(), String> {
     let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
     if fields.len() > FIELDS_MAX || bytes > FIELDS_BYTES_MAX {

@@ -69,7 +69,7 @@ impl<'a> Closed<'a> {
         self.at.map(|at| at.id)
     }
 
-    /// What a name of the route's pattern stood for.
+    /// The value of a name in the route's pattern.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.hosted.as_ref()?.parameter(self.at?.pattern.number_of(name)?)
     }

@@ -43,7 +43,7 @@ pub struct Connect<'a> {
 pub struct Place<'a> {
     /// The route.
     pub at: At<'a>,
-    /// What the names of its pattern stand for, in their order.
+    /// The values of the names in its pattern, in their order.
     pub parameters: Vec<String>,
 }
 
@@ -121,14 +121,14 @@ impl<'a> Connect<'a> {
         self.place.map(|place| place.at.pattern.text())
     }
 
-    /// What a name of the route's pattern stands for, decoded: `lobby` for `room` of `/chat/{room}` at `/chat/lobby`. It
+    /// The value of a name in the route's pattern, decoded: `lobby` for `room` of `/chat/{room}` at `/chat/lobby`. It
     /// is not empty, and has no control characters and no `..`, but may have an encoded slash.
     pub fn param(&self, name: &str) -> Option<&'a str> {
         let place = self.place?;
         place.parameters.get(place.at.pattern.number_of(name)?).map(String::as_str)
     }
 
-    /// What the path has beyond a pattern that ends with `/*`, decoded: `a/b` at `/files/a/b` for `/files/*`.
+    /// The rest of the path beyond a pattern that ends with `/*`, decoded: `a/b` at `/files/a/b` for `/files/*`.
     pub fn rest(&self) -> Option<String> {
         self.place.and_then(|place| place.at.pattern.rest(self.head.path()))
     }

@@ -82,7 +82,7 @@ pub struct Accept {
     /// JSON of at most 1,024 bytes that says more about the user to those who see it in a channel with presence; other
     /// text is answered 500. None: what its token says (`info`), if it has one.
     pub info: Option<String>,
-    /// What only few need: see [`with_header`](Self::with_header) and [`with_attribute`](Self::with_attribute).
+    /// For the few who need more: see [`with_header`](Self::with_header) and [`with_attribute`](Self::with_attribute).
     #[doc(hidden)]
     pub more: Option<Box<More>>,
 }

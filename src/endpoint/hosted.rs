@@ -1,4 +1,4 @@
-//! What a host keeps at one connection: most keep nothing, and then there is no box for it.
+//! The things that a host keeps at one connection: most keep nothing, and then there is no box for it.
 
 use std::any::Any;
 use std::fmt;

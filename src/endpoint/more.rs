@@ -1,4 +1,4 @@
-//! What only few hosts say when they let a client in: header fields of the answer, and a value of their own.
+//! The words of the few hosts that say more when they let a client in: header fields of the answer, and a value of their own.
 
 use std::any::Any;
 use std::fmt;

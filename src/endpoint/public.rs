@@ -35,7 +35,7 @@ pub fn destination(head: &Head<'_>, config: &Config, routes: &Routes) -> Destina
     own(head, path, config).unwrap_or_else(|| of_host(path, config, routes))
 }
 
-/// What the server itself has at a path, beside `/ws`.
+/// The server's own destinations, by their paths, beside `/ws`.
 fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
     let answered =
         |answer: Result<Response, Refusal>| answer.map_or_else(Destination::Refuse, Destination::Respond);
@@ -60,7 +60,7 @@ fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
     })
 }
 
-/// What the operator, or the host, has at another path.
+/// The operator's paths, and the host's.
 fn of_host(path: &str, config: &Config, routes: &Routes) -> Destination {
     if config.ws_paths.iter().any(|own| own == path) {
         return Destination::Socket(Kind::PUSH);

@@ -1,4 +1,4 @@
-//! What is known of an open connection inside a callback, and what the host keeps there.
+//! The facts about an open connection inside a callback, and what the host keeps there.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -10,12 +10,12 @@ use super::handler::Session;
 use super::hosted::{Hosted, Idle, idle_ms};
 use super::router::{At, RouteId};
 
-/// What a session knows beyond its id and its user.
+/// The facts of a session beyond its id and its user.
 #[doc(hidden)]
 pub struct SessionState<'a> {
     /// The route that it has come by.
     pub at: Option<At<'a>>,
-    /// What the host keeps at it.
+    /// The host's own things there.
     pub hosted: &'a mut Option<Box<Hosted>>,
     /// Where it comes from.
     pub peer: &'a dyn Fn() -> Option<SocketAddr>,
@@ -29,7 +29,7 @@ impl SessionState<'_> {
     }
 }
 
-/// What the host keeps at a connection, and what it has come by.
+/// The host's own things at a connection, and the route that it has come by.
 ///
 /// ```
 /// use wspush::{Message, Session};
@@ -63,7 +63,7 @@ impl Session<'_> {
         Some(self.state.as_ref()?.at?.pattern.text())
     }
 
-    /// What a name of the route's pattern stands for: see [`Connect::param`](crate::Connect::param).
+    /// The value of a name in the route's pattern: see [`Connect::param`](crate::Connect::param).
     pub fn param(&self, name: &str) -> Option<&str> {
         let state = self.state.as_ref()?;
         state.hosted.as_ref()?.parameter(state.at?.pattern.number_of(name)?)

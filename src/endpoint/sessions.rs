@@ -25,14 +25,14 @@ pub struct SessionInfo {
     pub user: Option<String>,
     /// The route that it has come by; None: by a path of the server's own.
     pub route: Option<RouteId>,
-    /// What the names of the route's pattern stand for.
+    /// The names in the route's pattern and their values.
     pub parameters: Vec<(String, String)>,
     /// Where it comes from; None where the transport has no addresses.
     pub peer: Option<SocketAddr>,
 }
 
 impl SessionInfo {
-    /// What a name of the route's pattern stands for.
+    /// The value of a name in the route's pattern.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
     }

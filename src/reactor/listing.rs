@@ -12,6 +12,7 @@ use crate::protocol::head::Head;
 use crate::push::{Channel, ChannelId};
 
 use super::reactor::Reactor;
+use super::slot::Slot;
 use super::socket::Socket;
 use super::waiting::Asker;
 use super::work::{CALL, NAME, SLOT};
@@ -149,8 +150,8 @@ impl<S: Socket> Reactor<S> {
 
     /// The same for the session in this slot.
     fn look_at_session(&mut self, index: usize, asked: &SessionList, page: &mut SessionPage) -> bool {
-        let slot = self.connections.slots.get(index);
-        if !slot.is_some_and(|slot| asked.route.is_none_or(|route| slot.kind.route() == Some(route))) {
+        let is_elsewhere = |slot: &Slot<S>| asked.route.is_some_and(|route| slot.kind.route() != Some(route));
+        if self.connections.slots.get(index).is_none_or(is_elsewhere) {
             return false;
         }
         let Some(info) = self.session_info(index) else { return false };

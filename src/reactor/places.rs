@@ -74,7 +74,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// What a host is told of a connection that is open to it.
+    /// The facts that a host is told about a connection that is open to it.
     pub(super) fn session_info(&self, index: usize) -> Option<SessionInfo> {
         let is_session = |slot: &&Slot<S>| {
             slot.phase == Phase::Open && slot.kind.is_push() && slot.transport != Transport::Poll

@@ -163,7 +163,7 @@ pub struct Extra {
     pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
-    /// What its host keeps there.
+    /// The things that its host keeps there.
     pub hosted: Option<Box<Hosted>>,
 }
 

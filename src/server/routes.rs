@@ -11,7 +11,7 @@ use super::{Handle, check_conn};
 
 /// Sessions and routes.
 impl Handle {
-    /// What is known of a session; None: it is not open any more. Asked and answered as all
+    /// The facts about a session; None: it is not open any more. Asked and answered as all
     /// [questions](Self#questions).
     ///
     /// # Errors

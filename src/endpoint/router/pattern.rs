@@ -46,7 +46,7 @@ pub struct Pattern {
 pub struct RouteError {
     /// The pattern.
     pub pattern: String,
-    /// What is wrong with it, and what would be right.
+    /// The problem with it, and what would be right.
     pub problem: String,
 }
 
@@ -122,7 +122,7 @@ impl Pattern {
         self.names().position(|own| own == name)
     }
 
-    /// What the names stand for in a path that this takes, in their order.
+    /// The values of the names in a path that this takes, in their order.
     pub fn parameters(&self, path: &str) -> Vec<String> {
         if !self.has_names() {
             return Vec::new();
@@ -132,7 +132,7 @@ impl Pattern {
         named.map(|(_, text)| text.into_owned()).collect()
     }
 
-    /// What a path that this takes has below it; None: it takes no path but its own.
+    /// The rest of a path that this takes, below it; None: it takes no path but its own.
     pub fn rest(&self, path: &str) -> Option<String> {
         let segments = segments(path).unwrap_or_default();
         self.is_prefix.then(|| segments.get(self.segments.len()..).unwrap_or_default().join("/"))

@@ -9,7 +9,7 @@ use super::path::segments;
 use super::pattern::{Pattern, ROUTES_MAX, RouteError};
 use super::tree::Tree;
 
-/// What differs from the server's settings. None: nothing does.
+/// The terms of a route that differ from the server's settings. None: as there.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// As the setting of this name.
