@@ -42,10 +42,7 @@ pub(super) fn bytes<'a>(array: &'a JByteArray<'_>) -> JValue<'a> {
     JValue::Object(array)
 }
 
-fn optional<'local>(
-    env: &mut Env<'local>,
-    bytes: Option<&[u8]>,
-) -> jni::errors::Result<JByteArray<'local>> {
+fn optional<'local>(env: &mut Env<'local>, bytes: Option<&[u8]>) -> jni::errors::Result<JByteArray<'local>> {
     bytes.map_or_else(|| Ok(JByteArray::null()), |bytes| new_array(env, bytes))
 }
 

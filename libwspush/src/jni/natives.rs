@@ -12,9 +12,9 @@ use jni::{Env, EnvUnowned};
 use wspush::config::{Config, Layers};
 use wspush::endpoint::{ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
-use wspush::{RouteId, Router};
 use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
+use wspush::{RouteId, Router};
 
 use super::handler::{Callbacks, JavaHandler, journal};
 use super::native_error::{NativeError, Raise};

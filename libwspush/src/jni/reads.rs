@@ -167,7 +167,9 @@ fn ask(handle: &Handle, question: &[&str], reply: Reply) -> Result<(), NativeErr
         }
         ["session", conn] => {
             let conn = ConnId(number(conn)?);
-            handle.session(conn, move |found| reply.give(found.map(|found| found.map(|info| session(&info)))))?;
+            handle.session(conn, move |found| {
+                reply.give(found.map(|found| found.map(|info| session(&info))))
+            })?;
         }
         ["sessions", route, after, limit] => {
             let route = usize::try_from(number(route)?).ok().and_then(RouteId::from_number);
