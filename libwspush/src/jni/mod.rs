@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 pub mod crossing;
+pub mod flow;
 mod handler;
 mod methods;
 mod native_error;

@@ -113,10 +113,32 @@ final class Callbacks {
                 : run(session, "onBinary", of -> listener.onBinary(of, payload));
     }
 
+    /** Whether the listener came through, or is called later. */
+    boolean fragment(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text, boolean more) {
+        MessageKind kind = text ? MessageKind.TEXT : MessageKind.BINARY;
+        WsPushSession session = session(conn, user, parameters);
+        return run(session, "onFragment", of -> listener.onFragment(of, more, kind, payload));
+    }
+
+    /** Whether the listener came through, or is called later. */
+    boolean pong(long conn, byte[] user, byte[] parameters, byte[] payload) {
+        return run(session(conn, user, parameters), "onPong", of -> listener.onPong(of, payload));
+    }
+
+    /** What was sent to it is with the kernel. */
+    void drained(long conn) {
+        try {
+            server.drains.answered(server.id, conn);
+        } catch (Throwable problem) {
+            failed("drained", problem);
+        }
+    }
+
     void closed(long conn, byte[] user, byte[] parameters, int code, byte[] reason) {
         WsPushSession session = session(conn, user, parameters);
         Call onClose = of -> listener.onClose(of, code, new String(reason, UTF_8));
         Map<String, Object> last = sessions.closed(conn);
+        server.drains.closed(conn);
         if (lines == null) {
             call(session.closed(last), "onClose", onClose);
         } else {

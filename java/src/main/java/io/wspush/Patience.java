@@ -29,7 +29,7 @@ final class Patience implements Lines.Flow {
 
     @Override
     public void pause(long conn) {
-        Native.pause(conn);
+        Native.pause(server.id, conn);
     }
 
     @Override

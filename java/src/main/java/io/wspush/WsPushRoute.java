@@ -2,6 +2,7 @@ package io.wspush;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -26,6 +27,7 @@ public final class WsPushRoute {
     private final List<String> origins;
     private final Duration idleTimeout;
     private final boolean broadcast;
+    private final boolean fragments;
     private final List<WsPushInterceptor> interceptors;
     private final Executor executor;
     private final int threads;
@@ -39,6 +41,7 @@ public final class WsPushRoute {
         origins = change.origins;
         idleTimeout = change.idleTimeout;
         broadcast = change.broadcast;
+        fragments = change.fragments;
         interceptors = change.interceptors;
         executor = change.executor;
         threads = change.threads;
@@ -54,6 +57,7 @@ public final class WsPushRoute {
         List<String> origins;
         Duration idleTimeout;
         boolean broadcast;
+        boolean fragments;
         List<WsPushInterceptor> interceptors = List.of();
         Executor executor;
         int threads;
@@ -73,6 +77,7 @@ public final class WsPushRoute {
         change.origins = origins;
         change.idleTimeout = idleTimeout;
         change.broadcast = broadcast;
+        change.fragments = fragments;
         change.interceptors = interceptors;
         change.executor = executor;
         change.threads = threads;
@@ -167,6 +172,19 @@ public final class WsPushRoute {
     }
 
     /**
+     * Has messages handed over in pieces as they come ({@link WsPushListener#onFragment}), without memory for a whole one. A
+     * message may be as long as the client likes, unless {@link #maxMessage} is set. After {@link Decision#pending} it is for
+     * the later decision to say ({@link Decision#fragments}).
+     *
+     * @return the route
+     */
+    public WsPushRoute fragments() {
+        Change change = change();
+        change.fragments = true;
+        return change.made();
+    }
+
+    /**
      * Has handshakes looked at before the listener is asked, after the interceptors that the route has already.
      *
      * @param next the interceptor
@@ -257,12 +275,13 @@ public final class WsPushRoute {
     void pack(Packed packed) {
         packed.put(path).put(maxMessage == null ? "" : Integer.toString(maxMessage));
         packed.put(idleTimeout == null ? "" : Long.toString(idleTimeout.toMillis()));
-        for (List<String> list : java.util.Arrays.asList(subprotocols, origins)) {
+        for (List<String> list : Arrays.asList(subprotocols, origins)) {
             packed.put(Integer.toString(list == null ? -1 : list.size()));
             if (list != null) {
                 list.forEach(packed::put);
             }
         }
+        packed.put(!fragments ? "off" : maxMessage == null ? "unbounded" : "bounded");
     }
 
     @Override

@@ -1,8 +1,10 @@
 package io.wspush;
 
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A connection, as callbacks get it: its id and who it is. It may be kept, as a key, too, and used on any thread;
@@ -280,6 +282,145 @@ public final class WsPushSession {
      */
     public void send(ByteBuffer data, PushOptions options) {
         server.send(id, data, options);
+    }
+
+    /**
+     * Sends a text; see {@link #send(String)}.
+     *
+     * @param text the message
+     * @return {@link #drained}
+     */
+    public CompletableFuture<Void> sendAsync(String text) {
+        send(text);
+        return drained();
+    }
+
+    /**
+     * Sends bytes; see {@link #send(byte[])}.
+     *
+     * @param data the message
+     * @return {@link #drained}
+     */
+    public CompletableFuture<Void> sendAsync(byte[] data) {
+        send(data);
+        return drained();
+    }
+
+    /**
+     * Sends bytes; see {@link #send(ByteBuffer)}.
+     *
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     * @return {@link #drained}
+     */
+    public CompletableFuture<Void> sendAsync(ByteBuffer data) {
+        send(data);
+        return drained();
+    }
+
+    /**
+     * Says when everything that this thread has sent to the session until now is with the kernel. The future is completed
+     * on the reactor's thread, at once or when the client has read enough; like those of {@link WsPushServer#channel channel}
+     * it must not be waited for in a callback there. If the session ends first there is a {@link WsPushException} in it.
+     *
+     * @return a future that has no value
+     */
+    public CompletableFuture<Void> drained() {
+        return server.drains.drained(server.id, id);
+    }
+
+    /**
+     * Sends a piece of a text; see {@link #sendFragment(byte[], boolean)}.
+     *
+     * @param part the piece
+     * @param last whether it is the message's last one
+     */
+    public void sendFragment(String part, boolean last) {
+        sendFragment(Payload.of(part), last);
+    }
+
+    /**
+     * Sends a piece of a message: the client gets it at once, as a frame of its own. Until the last piece is sent everything
+     * else that is said to this session waits, publications as well. All pieces of a message are of one kind; with another
+     * one, or where no WebSocket is spoken, the connection is closed with 1011. Pieces are not compressed.
+     *
+     * <p>In a callback of the session a piece is never refused for want of room, and the client isn't read while it waits.
+     * Elsewhere it has to fit the setting {@code outbox_bytes_max} together with what waits already, or the client is closed
+     * as one that doesn't read (1013): wait for {@link #drained} in between. Two threads must not send pieces to the same
+     * session.
+     *
+     * @param part the piece
+     * @param last whether it is the message's last one; it may be empty
+     */
+    public void sendFragment(byte[] part, boolean last) {
+        sendFragment(Payload.of(part), last);
+    }
+
+    /**
+     * Sends a piece of a message; see {@link #sendFragment(byte[], boolean)}.
+     *
+     * @param part the piece: from the buffer's position to its limit, which stay as they are
+     * @param last whether it is the message's last one
+     */
+    public void sendFragment(ByteBuffer part, boolean last) {
+        sendFragment(Payload.of(part), last);
+    }
+
+    private void sendFragment(Payload payload, boolean last) {
+        int kind = PushOptions.DEFAULT.kind(payload.text);
+        Native.sendFragment(
+                server.id, id, payload.array, payload.direct, payload.from, payload.length, kind, !last);
+    }
+
+    /**
+     * Has the client not read until {@link #resume}. In a callback of the session no other one hears of it meanwhile, but
+     * {@link WsPushListener#onClose}; elsewhere one may until the server has got to it. What comes waits in the kernel, and
+     * then at the client. It is pinged as ever, and its silence is not held against it.
+     */
+    public void pause() {
+        Native.pause(server.id, id);
+    }
+
+    /** Ends a {@link #pause}, however often that was asked for. */
+    public void resume() {
+        Native.resume(server.id, id);
+    }
+
+    /**
+     * Closes the session with 1001 when so much time has passed without a message from the client, and without one to it
+     * alone.
+     *
+     * @param time from 100 ms to 7 days; zero: never
+     */
+    public void idleTimeout(Duration time) {
+        Native.idleTimeout(server.id, id, time.isZero() ? -1 : time.toMillis());
+    }
+
+    /**
+     * The largest message that it takes from here on, in place of the route's or the server's.
+     *
+     * @param bytes so many at the most, from 125 to 256 MiB
+     */
+    public void maxMessage(int bytes) {
+        Native.maxMessage(server.id, id, bytes);
+    }
+
+    /**
+     * Sends a ping, behind what was sent before. Its answer comes to {@link WsPushListener#onPong}, unless the payload is
+     * empty.
+     *
+     * @param payload at most 125 bytes
+     */
+    public void ping(byte[] payload) {
+        Native.control(server.id, id, payload, true);
+    }
+
+    /**
+     * Sends a pong that nothing has asked for.
+     *
+     * @param payload at most 125 bytes
+     */
+    public void pong(byte[] payload) {
+        Native.control(server.id, id, payload, false);
     }
 
     /**
