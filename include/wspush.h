@@ -124,7 +124,7 @@ typedef struct wspush_answer wspush_answer;
 /* Settings for servers; one thread at a time. */
 typedef struct wspush_config wspush_config;
 
-/* A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
+/* A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it, and on other threads, every
  * function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long. */
 typedef struct wspush_connect wspush_connect;
 
@@ -146,8 +146,8 @@ typedef int32_t wspush_status;
  * time, and while one runs nothing else does: they must not block. They may call every function of this header
  * but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
  * They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
- * Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
- * again.
+ * Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` and `on_closed`
+ * hear of it again.
  *
  * A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
  * only those of the server's own origin may connect to it then, which is that of `Host`: a proxy has to forward it. */
@@ -156,7 +156,7 @@ typedef struct wspush_callbacks {
   size_t struct_size;
   /* Given back to every callback. */
   void *user_data;
-  /* A client asks for `/ws`: `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
+  /* A client asks for `/ws`, or for a route of these callbacks (`wspush_route_add`): `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
    * this callback, and where it decides nothing, the configuration does. */
   void (*on_connect)(void *user_data, struct wspush_server *server, struct wspush_connect *connect);
   /* A connection is open and receives what is published from now on. */
@@ -182,6 +182,9 @@ typedef struct wspush_callbacks {
   /* A line for the operator, without a newline. Without this callback lines go to standard error. It is also called
    * by `wspush_server_new`, on that thread. */
   void (*on_log)(void *user_data, int32_t level, const char *line, size_t length);
+  /* As `on_close`, with what the host keeps at the connection and its route. If both are there, this one is called
+   * first. */
+  void (*on_closed)(void *user_data, struct wspush_server *server, const wspush_closed *closed);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -457,6 +460,11 @@ wspush_status wspush_config_set_int(struct wspush_config *config,
 wspush_status wspush_config_load(struct wspush_config *config,
                                  const char *path,
                                  size_t path_length);
+
+/* Makes a configuration with the same settings, but without routes (`wspush_route_add`), whose callbacks are another
+ * server's. Free it with `wspush_config_free`. */
+wspush_status wspush_config_copy(const struct wspush_config *config,
+                                 struct wspush_config **copy);
 
 /* Checks what only shows in the whole; `wspush_server_new` does it as well. `WSPUSH_ECONFIG` as in
  * `wspush_config_set`. */
@@ -902,7 +910,7 @@ wspush_status wspush_answer_connection_channel(const struct wspush_answer *answe
                                                size_t index,
                                                struct wspush_str *channel);
 
-/* The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all. */
+/* The value to give as `after` for the next page of channels, connections or sessions. `WSPUSH_ENOTFOUND`: that was all. */
 wspush_status wspush_answer_next(const struct wspush_answer *answer,
                                  uint64_t *after);
 

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use wspush::Closed;
+use wspush::endpoint::answer_fields;
 
 use super::connect::wspush_connect;
 use super::error::CallError;
@@ -20,7 +21,8 @@ pub(super) struct HostPointer {
     free: wspush_free_attribute,
 }
 
-// SAFETY: the pointer is only handed back to the host, as `wspush_session_set_attribute` and `wspush_free_attribute` say.
+// SAFETY: the pointer is only handed back to the host, as `wspush_session_set_attribute` and `wspush_free_attribute`
+// say.
 unsafe impl Send for HostPointer {}
 
 impl HostPointer {
@@ -38,8 +40,8 @@ impl Drop for HostPointer {
     }
 }
 
-/// A connection that is gone. It is there while `on_closed` runs; outside of it, and on other threads, every function that
-/// takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long.
+/// A connection that is gone. It is there while `on_closed` runs; outside of it, and on other threads, every function
+/// that takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long.
 pub struct wspush_closed {
     /// Borrowed for the time of the callback.
     closed: *const Closed<'static>,
@@ -51,8 +53,8 @@ impl wspush_closed {
     }
 
     fn get(&self) -> &Closed<'_> {
-        // SAFETY: `self` is only reached while the callback runs (see `pointer::current`), and the Closed that it was made
-        // from lives longer; the lifetimes handed out are `self`'s.
+        // SAFETY: `self` is only reached while the callback runs (see `pointer::current`), and the Closed that it was
+        // made from lives longer; the lifetimes handed out are `self`'s.
         unsafe { &*self.closed.cast() }
     }
 }
@@ -61,10 +63,10 @@ fn absent(what: &str) -> CallError {
     CallError::new(WSPUSH_ENOTFOUND, format!("the connection has no {what}"))
 }
 
-/// Keeps a pointer of the host's at the connection, if it is let in; `free_attribute`, which may be NULL, is called with it
-/// once: when another one takes its place, when the connection is gone (behind `on_close` and `on_closed`), when the
-/// client is not let in after all, or when the server is freed. A connection without one takes no memory for it. Of a
-/// client that waits for its decision (`wspush_connect_pending`) it is freed at once: keep it in `on_open`.
+/// Keeps a pointer of the host's at the connection, if it is let in; `free_attribute`, which may be NULL, is called
+/// with it once: when another one takes its place, when the connection is gone (behind `on_close` and `on_closed`),
+/// when the client is not let in after all, or when the server is freed. A connection without one takes no memory for
+/// it. Of a client that waits for its decision (`wspush_connect_pending`) it is freed at once: keep it in `on_open`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_set_attribute(
     connect: *mut wspush_connect,
@@ -78,8 +80,8 @@ pub unsafe extern "C" fn wspush_connect_set_attribute(
     })
 }
 
-/// Adds a header to the answer that lets it in: a cookie, say. A name that is no token, or that the server writes itself,
-/// a control character in the value, more than 32 of them, and more than 4 KiB are answered 500.
+/// Adds a header to the answer that lets it in: a cookie, say. `WSPUSH_EINVAL`: the name is no token, or the server
+/// writes it itself, a control character is in the value, or they are more than 32, or 4 KiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_add_header(
     connect: *mut wspush_connect,
@@ -89,8 +91,10 @@ pub unsafe extern "C" fn wspush_connect_add_header(
     value_length: usize,
 ) -> wspush_status {
     call!(connect: current_mut, name: text(name_length), value: text(value_length) => {
-        let accept = std::mem::take(&mut connect.accept);
-        connect.accept = accept.with_header(name, value);
+        let trial = connect.accept.clone().with_header(name, value);
+        let headers = trial.more.as_ref().map_or(&[][..], |more| &more.headers);
+        answer_fields::check(headers).map_err(|problem| CallError::new(WSPUSH_EINVAL, problem))?;
+        connect.accept = trial;
         Ok(WSPUSH_OK)
     })
 }
@@ -121,7 +125,8 @@ pub unsafe extern "C" fn wspush_session_attribute(
     })
 }
 
-/// The route that it has come by, by the number of `wspush_route_add`; `WSPUSH_NO_ROUTE`: by a path of the server's own.
+/// The route that it has come by, by the number of `wspush_route_add`; `WSPUSH_NO_ROUTE`: by a path of the server's
+/// own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_session_route(
     session: *mut wspush_session,
@@ -188,8 +193,8 @@ pub unsafe extern "C" fn wspush_session_set_idle_timeout(
     })
 }
 
-/// The largest message that it takes from here on, in place of the route's or the server's: 125 bytes to 256 MiB; what is
-/// less or more becomes that.
+/// The largest message that it takes from here on, in place of the route's or the server's: 125 bytes to 256 MiB;
+/// what is less or more becomes that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_session_set_message_bytes_max(
     session: *mut wspush_session,
@@ -259,8 +264,8 @@ pub unsafe extern "C" fn wspush_closed_param(
     })
 }
 
-/// The pointer that the host has kept there; it is freed when the callback has returned. `WSPUSH_ENOTFOUND`: it has kept
-/// none.
+/// The pointer that the host has kept there; it is freed when the callback has returned. `WSPUSH_ENOTFOUND`: it has
+/// kept none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_closed_attribute(
     closed: *const wspush_closed,

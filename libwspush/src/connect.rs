@@ -10,8 +10,9 @@ use super::error::CallError;
 use super::status::*;
 use super::text::wspush_str;
 
-/// A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it, and on other threads, every
-/// function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long.
+/// A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it,
+/// and on other threads, every function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as
+/// long.
 pub struct wspush_connect {
     /// Borrowed for the time of the callback.
     connect: *const Connect<'static>,

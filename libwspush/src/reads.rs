@@ -388,7 +388,8 @@ fn connection(answer: &wspush_answer, index: usize) -> Result<&wspush::endpoint:
     found.ok_or_else(|| none("connection", index))
 }
 
-/// The value to give as `after` for the next page of channels, connections or sessions. `WSPUSH_ENOTFOUND`: that was all.
+/// The value to give as `after` for the next page of channels, connections or sessions. `WSPUSH_ENOTFOUND`: that was
+/// all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_answer_next(answer: *const wspush_answer, after: *mut u64) -> wspush_status {
     call!(answer: current, after: place => {

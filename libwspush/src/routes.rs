@@ -17,8 +17,8 @@ use super::text::wspush_str;
 /// In place of a route's number: no route, or all of them.
 pub const WSPUSH_NO_ROUTE: u32 = 0xffff_ffff;
 
-/// The terms of a route, where they differ from the server's settings. Zero it, set `struct_size` to `sizeof(wspush_route_terms)`, then
-/// what is wanted.
+/// The terms of a route, where they differ from the server's settings. Zero it, set `struct_size` to
+/// `sizeof(wspush_route_terms)`, then what is wanted.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wspush_route_terms {
@@ -26,8 +26,8 @@ pub struct wspush_route_terms {
     pub struct_size: usize,
     /// The largest message from a client; 0: the setting `message_bytes_max`.
     pub message_bytes_max: u64,
-    /// The subprotocols offered; the client's first match is chosen. With `wspush.v1` among them clients may speak that,
-    /// as they may at `/ws`. NULL: the setting `subprotocols`.
+    /// The subprotocols offered; the client's first match is chosen. With `wspush.v1` among them clients may speak
+    /// that, as they may at `/ws`. NULL: the setting `subprotocols`.
     pub subprotocols: *const wspush_str,
     /// How many.
     pub subprotocols_count: usize,
@@ -114,13 +114,13 @@ fn absent(what: &str) -> CallError {
 }
 
 /// Adds a route to the servers that are made with this configuration: whoever asks for a path that `pattern` takes is
-/// for these callbacks, whose `on_log` is not used; `user_data` is theirs as well. `terms` may be NULL. `route` is its
-/// number, from 0 on.
+/// for these callbacks, whose `on_log` is not used; `user_data` is theirs as well. `terms` may be NULL. `route` is
+/// its number, from 0 on.
 ///
-/// A pattern is a path (`/chat`), may have names for whole segments (`/chat/{room}`: `wspush_connect_param`), and may end
-/// with `/*` for all that is below. The most specific one counts, and the server's own paths (`/ws` and the like) come
-/// first, unless the setting `endpoints` is off. A slash behind a path makes no other one of it. The query is the
-/// host's to read. `WSPUSH_ECONFIG`: it is no pattern, takes the same paths as another, or is one more than 250.
+/// A pattern is a path (`/chat`), may have names for whole segments (`/chat/{room}`: `wspush_connect_param`), and may
+/// end with `/*` for all that is below. The most specific one counts, and the server's own paths (`/ws` and the like)
+/// come first, unless the setting `endpoints` is off. A slash behind a path makes no other one of it. The query is
+/// the host's to read. `WSPUSH_ECONFIG`: it is no pattern, takes the same paths as another, or is one more than 250.
 /// `wspush_server_new` says it about terms out of bounds, and about a path that the server has itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_route_add(
@@ -135,7 +135,8 @@ pub unsafe extern "C" fn wspush_route_add(
           route: place => {
         let callbacks = callbacks.ok_or_else(|| CallError::new(WSPUSH_ENULL, "callbacks is NULL"))?;
         let added = with_terms(Route::new(pattern), terms)?;
-        let id = config.routes.check.add(pattern, ()).map_err(|error| CallError::new(WSPUSH_ECONFIG, error.to_string()))?;
+        let refused = |error: wspush::RouteError| CallError::new(WSPUSH_ECONFIG, error.to_string());
+        let id = config.routes.check.add(pattern, ()).map_err(refused)?;
         config.routes.added.push(Added { route: added, callbacks });
         route.put(number(Some(id)));
         Ok(WSPUSH_OK)
@@ -186,9 +187,9 @@ pub unsafe extern "C" fn wspush_connect_route(
     })
 }
 
-/// The value of a name in the route's pattern, decoded: `lobby` for `room` of `/chat/{room}` at `/chat/lobby`. It is not
-/// empty, and has no control characters and no `..`, but may have an encoded slash. `WSPUSH_ENOTFOUND`: there is no such
-/// name.
+/// The value of a name in the route's pattern, decoded: `lobby` for `room` of `/chat/{room}` at `/chat/lobby`. It is
+/// not empty, and has no control characters and no `..`, but may have an encoded slash. `WSPUSH_ENOTFOUND`: there is
+/// no such name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_param(
     connect: *const wspush_connect,
@@ -229,8 +230,8 @@ pub unsafe extern "C" fn wspush_connect_cookie(
     })
 }
 
-/// Asks about one session: `wspush_answer_session` with index 0. The status of the answer is `WSPUSH_ENOTFOUND` if it is
-/// not open any more. As `wspush_channel` otherwise.
+/// Asks about one session: `wspush_answer_session` with index 0. The status of the answer is `WSPUSH_ENOTFOUND` if it
+/// is not open any more. As `wspush_channel` otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_session_of(
     server: *const wspush_server,

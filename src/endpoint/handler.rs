@@ -265,9 +265,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The embedder's callbacks for `/ws`, or for a route of its own ([`Router`](crate::Router)). They run on the reactor's thread and must not block: while one runs,
-/// nothing else does. Once the host has closed a session in a callback, only [`on_close`](Self::on_close) hears of it
-/// again.
+/// The embedder's callbacks for `/ws`, or for a route of its own ([`Router`](crate::Router)). They run on the
+/// reactor's thread and must not block: while one runs, nothing else does. Once the host has closed a session in a
+/// callback, only [`on_close`](Self::on_close) hears of it again.
 ///
 /// ```
 /// use wspush::{CloseCode, ConnId, Handler, Message, Session};

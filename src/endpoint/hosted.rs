@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::limits::{IDLE_TIMEOUT_MS, MESSAGE_BYTES_MAX};
+use crate::narrow;
 
 /// Parts the values of path parameters: no control character comes into a path.
 const BETWEEN: char = '\0';
@@ -75,7 +76,7 @@ impl Hosted {
     /// Gives it a limit for messages of its own, within those that there are.
     pub fn set_message_bytes_max(&mut self, bytes: usize) {
         let bytes = (bytes as u64).clamp(MESSAGE_BYTES_MAX.min, MESSAGE_BYTES_MAX.max);
-        self.message_bytes_max = Some(crate::narrow::to_usize(bytes));
+        self.message_bytes_max = Some(narrow::clamped(bytes));
     }
 
     /// Something was said: the time-out begins anew.

@@ -2,8 +2,8 @@
 //!
 //! A request head that the reactor has read is routed by [`public::destination`] or answered by [`admin::answer`];
 //! what it may say is in [`requests`] and read by [`query`]; what it needs done goes through the [`Control`] trait,
-//! which the reactor implements. Connections on `/ws` are decided on by the embedder's [`Handler`], those at paths of its own by the [`Router`]'s; `/echo` and `/chat`
-//! belong to the demo.
+//! which the reactor implements. Connections on `/ws` are decided on by the embedder's [`Handler`], those at paths of
+//! its own by the [`Router`]'s; `/echo` and `/chat` belong to the demo.
 //!
 //! May import: push, protocol, config, metrics, limits, error. It knows no socket and no clock.
 

@@ -1,4 +1,5 @@
-//! The words of the few hosts that say more when they let a client in: header fields of the answer, and a value of their own.
+//! The words of the few hosts that say more when they let a client in: header fields of the answer, and a value of
+//! their own.
 
 use std::any::Any;
 use std::fmt;
@@ -27,8 +28,8 @@ impl More {
 }
 
 impl Accept {
-    /// With one more header field in the answer to the handshake, or in the head of a stream. One that isn't allowed in a
-    /// header, one that the server writes itself, and more than 32 of them or 4 KiB are answered 500.
+    /// With one more header field in the answer to the handshake, or in the head of a stream. One that isn't allowed
+    /// in a header, one that the server writes itself, and more than 32 of them or 4 KiB are answered 500.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Accept {
         self.more.get_or_insert_default().headers.push((name.into(), value.into()));

@@ -26,6 +26,17 @@ pub enum Destination {
     Refuse(Refusal),
 }
 
+impl Destination {
+    /// Whether somebody is pushed to there, and a host hears of it.
+    pub fn is_push(&self) -> bool {
+        match self {
+            Destination::Socket(kind) => kind.is_push(),
+            Destination::Stream(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Finds what a request asks for. A host's routes are looked for where the server has nothing of its own.
 pub fn destination(head: &Head<'_>, config: &Config, routes: &Routes) -> Destination {
     let path = requests::path(head);

@@ -113,8 +113,8 @@ impl Session<'_> {
         Some(Duration::from_millis(idle.ms_max))
     }
 
-    /// The largest message that it takes from here on, in place of the route's or the server's. At least 125 bytes and at
-    /// most 256 MiB; whatever it is, `assembly_bytes_max` bounds what all messages under way hold.
+    /// The largest message that it takes from here on, in place of the route's or the server's. At least 125 bytes
+    /// and at most 256 MiB; whatever it is, `assembly_bytes_max` bounds what all messages under way hold.
     pub fn set_message_bytes_max(&mut self, bytes: usize) {
         if let Some(state) = &mut self.state {
             state.hosted_mut().set_message_bytes_max(bytes);

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::narrow;
+
 use super::requests::PAGE_DEFAULT;
 use super::{ConnId, RouteId};
 
@@ -61,7 +63,7 @@ pub struct SessionList {
 
 impl Default for SessionList {
     fn default() -> SessionList {
-        SessionList { route: None, after: None, limit: PAGE_DEFAULT as usize }
+        SessionList { route: None, after: None, limit: narrow::to_usize(PAGE_DEFAULT) }
     }
 }
 

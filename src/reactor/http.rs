@@ -1,10 +1,9 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
 use crate::config::AdminListen;
-use crate::endpoint::admin::Answer;
-use crate::endpoint::guard::Fence;
-use crate::endpoint::public::Destination;
-use crate::endpoint::{admin, guard, public};
+use crate::endpoint::admin::{self, Answer};
+use crate::endpoint::guard::{self, Fence};
+use crate::endpoint::public::{self, Destination};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::body::{Chunked, Framing};
@@ -170,8 +169,8 @@ impl<S: Socket> Reactor<S> {
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
         let missing = self.pool.chunks_missing(&request.chain, rest.len(), reserve);
         if missing > 0 && (is_admin || !self.make_chunks_free(index, missing)) {
-            let reason = "no memory left for incomplete requests (assembly_bytes_max)";
-            return self.refuse_unfinished(index, reason);
+            return self
+                .refuse_unfinished(index, "no memory left for incomplete requests (assembly_bytes_max)");
         }
         if let Some(request) = self.connections.slots[index].extra_mut().http.as_mut() {
             let appended = self.pool.append(&mut request.chain, rest, reserve);
@@ -234,11 +233,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
     fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> Result<bool, Gone> {
-        let opens = match asked {
-            Asked::Public(Destination::Socket(kind)) => kind.is_push(),
-            Asked::Public(Destination::Stream(_)) => true,
-            _ => false,
-        };
+        let opens = matches!(asked, Asked::Public(destination) if destination.is_push());
         Ok(opens && !self.has_carried_out(self.shared.own.last()) && !self.may_call_back(index)?)
     }
 

@@ -1,5 +1,5 @@
-//! Lists of connections, sessions and channels. To find the few that are asked for among a million takes longer than a turn
-//! may, so a list is made over several of them. Whoever has asked is not read meanwhile.
+//! Lists of connections, sessions and channels. To find the few that are asked for among a million takes longer than
+//! a turn may, so a list is made over several of them. Whoever has asked is not read meanwhile.
 
 use crate::endpoint::admin;
 use crate::endpoint::channels::{ChannelList, ChannelPage};

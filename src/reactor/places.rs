@@ -98,6 +98,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn put_hosted(&mut self, index: usize, hosted: Option<Box<Hosted>>) {
         if let Some(idle) = hosted.as_ref().and_then(|hosted| hosted.idle) {
             self.connections.timers.idle.note(idle.ms_max);
+            self.connections.timers.no_later_than(idle.since_ms.saturating_add(idle.ms_max));
         }
         self.connections.slots[index].put_hosted(hosted);
     }
@@ -108,6 +109,7 @@ impl<S: Socket> Reactor<S> {
         let hosted = self.connections.slots[index].extra.as_ref().and_then(|extra| extra.hosted.as_ref());
         let Some(Idle { ms_max, since_ms }) = hosted.and_then(|hosted| hosted.idle) else { return };
         self.connections.timers.idle.note(ms_max);
+        self.connections.timers.due(since_ms.saturating_add(ms_max));
         if now_ms.saturating_sub(since_ms) >= ms_max {
             let reason = format!("nothing was said for {ms_max} ms");
             self.close_in_order(index, CloseCode::GOING_AWAY, &reason, CloseReason::Idle);

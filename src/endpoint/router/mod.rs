@@ -1,7 +1,7 @@
 //! Paths of a host's own: each route has a pattern, a handler, and terms that differ from the server's.
 //!
-//! A host fills a [`Router`], which is its handler; the reactor takes the [`Routes`] out of it. It looks for a route only
-//! where a path is none of the server's own, so `/ws` costs what it costs without any.
+//! A host fills a [`Router`], which is its handler; the reactor takes the [`Routes`] out of it. It looks for a route
+//! only where a path is none of the server's own, so `/ws` costs what it costs without any.
 //!
 //! [`pattern`] reads a pattern, [`path`] a path, and [`tree`] finds the most specific of the first for the second.
 
@@ -44,9 +44,9 @@ impl RouteId {
 
 /// A pattern of paths, and what differs there from the server's settings.
 ///
-/// A pattern is a path (`/chat`), may have names for whole segments (`/chat/{room}`), and may end with `/*` for all that
-/// is below (`/files/*`, which is `/files` as well). A slash behind a path makes no other one of it. Paths are decoded
-/// segment by segment.
+/// A pattern is a path (`/chat`), may have names for whole segments (`/chat/{room}`), and may end with `/*` for all
+/// that is below (`/files/*`, which is `/files` as well). A slash behind a path makes no other one of it. Paths are
+/// decoded segment by segment.
 ///
 /// ```
 /// use wspush::Route;
@@ -163,7 +163,8 @@ impl Router {
     }
 
     /// For the reactor: the handler of the server's own paths, and the routes.
-    pub(crate) fn into_parts(self) -> (Box<dyn Handler>, Routes) {
+    #[doc(hidden)]
+    pub fn into_parts(self) -> (Box<dyn Handler>, Routes) {
         (self.others, self.routes)
     }
 

@@ -1,6 +1,7 @@
 //! All routes, as the reactor has them.
 
 use crate::config::Config;
+use crate::narrow;
 use crate::protocol::response::Refusal;
 
 use super::super::handler::Handler;
@@ -56,7 +57,7 @@ impl Routes {
                 "a server has {ROUTES_MAX} routes at the most; one with {{names}} or * takes many paths"
             ));
         }
-        let id = self.entries.len() as u8;
+        let id = narrow::to_u8(self.entries.len());
         if let Err(taken) = self.tree.insert(&pattern, id) {
             let taken = self.entries[usize::from(taken)].pattern.text();
             return refuse(format!("{taken:?} takes the same paths"));
