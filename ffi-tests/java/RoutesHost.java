@@ -191,6 +191,26 @@ final class RoutesHost {
         }
     }
 
+    /** Control frames, and limits of one session. */
+    private static void tuned(WsPushServer server) throws Exception {
+        try (Client client = new Client(server, "/tuned")) {
+            WsPushSession session = OPENED.take();
+            session.ping("are you there?".getBytes(StandardCharsets.UTF_8));
+            Check.equal("pong are you there?", client.next(), "a pong");
+            session.pong("beat".getBytes(StandardCharsets.UTF_8));
+            Check.thrown(IllegalArgumentException.class, "too long a ping", () -> session.ping(new byte[126]));
+            session.maxMessage(130);
+            session.send("now");
+            Check.equal("now", client.next(), "sent behind it");
+            client.send("x".repeat(131));
+            Check.equal(1009, client.closedWith(), "too long");
+        }
+        try (Client client = new Client(server, "/tuned")) {
+            OPENED.take().idleTimeout(Duration.ofMillis(100));
+            Check.equal(1001, client.closedWith(), "idle");
+        }
+    }
+
     private static void pending(WsPushServer server) throws Exception {
         Thread decides = new Thread(() -> {
             try {
@@ -246,7 +266,19 @@ final class RoutesHost {
                 session.reply("late " + session.attribute("late"));
             }
         };
+        WsPushListener tuned = new WsPushListener() {
+            @Override
+            public void onOpen(WsPushSession session) {
+                OPENED.add(session);
+            }
+
+            @Override
+            public void onPong(WsPushSession session, byte[] payload) {
+                session.reply("pong " + new String(payload, StandardCharsets.UTF_8));
+            }
+        };
         try (WsPushServer server = Check.builder()
+                .endpoint("/tuned", tuned)
                 .endpoint(WsPushRoute.at("/chat/{room}").interceptor(new Stamp()), new Chat())
                 .endpoint(WsPushRoute.at("/echo").maxMessage(200).subprotocols("v2", "v1").origins("https://example.org"),
                         echo)
@@ -256,6 +288,7 @@ final class RoutesHost {
             sessions(server);
             terms(server);
             pending(server);
+            tuned(server);
             String head = head(server, "/chat/three", "guest=eve");
             Check.that(head.startsWith("HTTP/1.1 101") && head.contains("\r\nX-Room: three\r\n"), head);
             Check.thrown(IllegalArgumentException.class, "a header's end",

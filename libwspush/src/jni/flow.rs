@@ -5,17 +5,16 @@
 use std::time::Duration;
 
 use jni::EnvUnowned;
-use jni::objects::{JByteArray, JByteBuffer, JClass};
+use jni::objects::{JByteArray, JClass};
 use jni::sys::{jboolean, jint, jlong};
 
-use wspush::Fragment;
 use wspush::endpoint::{ConnId, Session};
 use wspush::push::PushError;
 use wspush::server::Handle;
 
 use super::native_error::NativeError;
-use super::natives::{conn_id, fenced, fenced_raw};
-use super::payload::{Payload, read_array};
+use super::natives::{conn_id, fenced};
+use super::payload::read_array;
 use super::{registry, replies};
 
 /// In the session's callback, or else through the inbox.
@@ -29,87 +28,6 @@ fn here_or_later(
         Some(()) => Ok(()),
         None => registry::with(server, |entry| Ok(later(&entry.handle)?)),
     }
-}
-
-/// `void pause(long server, long conn)`
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_io_wspush_Native_pause<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    server: jlong,
-    conn: jlong,
-) {
-    fenced(env, |_| {
-        let conn = conn_id(conn)?;
-        here_or_later(server, conn, Session::pause, |handle| handle.pause(conn))
-    })
-}
-
-/// `void resume(long server, long conn)`
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_io_wspush_Native_resume<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    server: jlong,
-    conn: jlong,
-) {
-    fenced(env, |_| {
-        let conn = conn_id(conn)?;
-        here_or_later(server, conn, Session::resume, |handle| handle.resume(conn))
-    })
-}
-
-/// `void notifyDrained(long server, long conn)`: always through the inbox, behind what its thread has sent.
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_io_wspush_Native_notifyDrained<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    server: jlong,
-    conn: jlong,
-) {
-    fenced(env, |_| {
-        let conn = conn_id(conn)?;
-        registry::with(server, |entry| Ok(entry.handle.notify_drained(conn)?))
-    })
-}
-
-/// `void notifyDrainedHere(long conn)`: within a callback of this session.
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_io_wspush_Native_notifyDrainedHere<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    conn: jlong,
-) {
-    fenced(env, |_| {
-        let present = replies::present(conn_id(conn)?, Session::notify_drained);
-        present.ok_or(NativeError::State("no callback of this connection runs"))
-    })
-}
-
-/// `void sendFragment(long server, long conn, byte[] array, ByteBuffer direct, int from, int len, int kind, boolean
-/// more)`
-#[unsafe(no_mangle)]
-pub extern "system" fn Java_io_wspush_Native_sendFragment<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    server: jlong,
-    conn: jlong,
-    array: JByteArray<'l>,
-    direct: JByteBuffer<'l>,
-    from: jint,
-    len: jint,
-    kind: jint,
-    more: jboolean,
-) {
-    fenced_raw(env, |raw| {
-        let payload = Payload { array: &array, direct: &direct, from, len, kind };
-        let conn = conn_id(conn)?;
-        payload.read(&raw, |data| {
-            let fragment = Fragment { data, more };
-            let here = |session: &mut Session<'_>| session.send_fragment(fragment);
-            here_or_later(server, conn, here, |handle| handle.send_fragment(conn, fragment))
-        })
-    })
 }
 
 /// `void idleTimeout(long server, long conn, long ms)`: none if it is negative.

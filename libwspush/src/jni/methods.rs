@@ -34,12 +34,8 @@ pub(super) struct CallbackMethods {
     pub(super) message: JMethodID,
     /// `void closed(long, byte[], byte[], int, byte[])`
     pub(super) closed: JMethodID,
-    /// `boolean fragment(long, byte[], byte[], byte[], boolean, boolean)`
-    pub(super) fragment: JMethodID,
     /// `boolean pong(long, byte[], byte[], byte[])`
     pub(super) pong: JMethodID,
-    /// `void drained(long)`
-    pub(super) drained: JMethodID,
     /// `void stayAway(long)`
     pub(super) stay_away: JMethodID,
     /// `void log(int, byte[])`
@@ -53,9 +49,7 @@ impl Methods for CallbackMethods {
             open: env.get_method_id(class, jni_str!("open"), jni_sig!("(J[B[BJ)Z"))?,
             message: env.get_method_id(class, jni_str!("message"), jni_sig!("(J[B[B[BZ)Z"))?,
             closed: env.get_method_id(class, jni_str!("closed"), jni_sig!("(J[B[BI[B)V"))?,
-            fragment: env.get_method_id(class, jni_str!("fragment"), jni_sig!("(J[B[B[BZZ)Z"))?,
             pong: env.get_method_id(class, jni_str!("pong"), jni_sig!("(J[B[B[B)Z"))?,
-            drained: env.get_method_id(class, jni_str!("drained"), jni_sig!("(J)V"))?,
             stay_away: env.get_method_id(class, jni_str!("stayAway"), jni_sig!("(J)V"))?,
             log: env.get_method_id(class, jni_str!("log"), jni_sig!("(I[B)V"))?,
         })

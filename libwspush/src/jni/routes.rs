@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wspush::{Pieces, Route};
+use wspush::Route;
 
 /// A route of Java's, and what its handler does about it.
 pub(super) struct JavaRoute {
@@ -18,8 +18,6 @@ pub(super) struct Place {
     names: Vec<Box<str>>,
     /// The time-out that its sessions begin with.
     pub(super) idle: Option<Duration>,
-    /// Whether messages are handed over as they come.
-    pub(super) pieces: Pieces,
 }
 
 impl Place {
@@ -50,20 +48,9 @@ pub(super) fn unpack(parts: &[&str]) -> Option<Vec<JavaRoute>> {
         if let Some(origins) = list(&mut rest)? {
             route = route.origins(origins);
         }
-        let pieces = pieces(rest.next()?)?;
-        routes.push(JavaRoute { route, place: Place { names: names(path), idle, pieces } });
+        routes.push(JavaRoute { route, place: Place { names: names(path), idle } });
     }
     Some(routes)
-}
-
-/// Whether messages come in pieces.
-pub(super) fn pieces(text: &str) -> Option<Pieces> {
-    match text {
-        "off" => Some(Pieces::Off),
-        "bounded" => Some(Pieces::Bounded),
-        "unbounded" => Some(Pieces::Unbounded),
-        _ => None,
-    }
 }
 
 /// Nothing, or a number.
@@ -91,19 +78,16 @@ mod tests {
 
     #[test]
     fn routes_as_java_packs_them() {
-        let parts = [
-            "/a", "", "", "-1", "-1", "off", "/b/{x}/{y}", "4096", "1500", "2", "v2", "v1", "0", "bounded",
-        ];
+        let parts = ["/a", "", "", "-1", "-1", "/b/{x}/{y}", "4096", "1500", "2", "v2", "v1", "0"];
         let routes = unpack(&parts).unwrap();
         let places: Vec<_> = routes.iter().map(|route| (route.place.count(), route.place.idle)).collect();
         assert_eq!(places, [(0, None), (2, Some(Duration::from_millis(1_500)))]);
-        assert_eq!(routes[1].place.pieces, Pieces::Bounded);
         let packed = routes[1].place.parameters(|name| (name == "x").then_some("1")).unwrap();
         assert_eq!(super::super::packed::unpack(&packed).unwrap(), ["x", "1", "y", ""]);
         assert_eq!(routes[0].place.parameters(|_| None), None);
-        for end in [1, 2, 3, 4, 5, 7, 9, 11, 12, 13] {
+        for end in [1, 2, 3, 4, 6, 8, 10, 11] {
             assert!(unpack(&parts[..end]).is_none(), "{end}");
         }
-        assert!(unpack(&["/a", "x", "", "-1", "-1", "off"]).is_none());
+        assert!(unpack(&["/a", "x", "", "-1", "-1"]).is_none());
     }
 }

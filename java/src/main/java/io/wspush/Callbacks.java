@@ -5,9 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
 
 /** What the native side calls, on the reactor's thread. Nothing is thrown back at it. */
 final class Callbacks {
@@ -20,9 +17,6 @@ final class Callbacks {
     private final WsPushRoute route;
     private WsPushServer server;
     private Sessions sessions;
-    /** What runs callbacks in place of the reactor; null: nothing. */
-    private Executor executor;
-    private Lines lines;
 
     /** {@code route} is null for the server's own paths. */
     Callbacks(WsPushListener listener, WsPushRoute route) {
@@ -39,15 +33,6 @@ final class Callbacks {
     void belongTo(WsPushServer server) {
         this.server = server;
         this.sessions = server.sessions;
-        executor = route == null ? null : route.executor();
-        lines = executor == null ? null : route.lines(executor, new Patience(server));
-    }
-
-    /** The server has ended, and nothing comes any more. What waits still runs. */
-    void end() {
-        if (executor != null && route.ownsExecutor()) {
-            ((ExecutorService) executor).shutdown();
-        }
     }
 
     WsPushRoute route() {
@@ -99,66 +84,29 @@ final class Callbacks {
         sessions.stayAway(attributes);
     }
 
-    /** Whether the listener came through, or is called later. */
+    /** Whether the listener came through. */
     boolean open(long conn, byte[] user, byte[] parameters, long attributes) {
         sessions.opened(conn, attributes);
-        return run(session(conn, user, parameters), "onOpen", listener::onOpen);
+        return call(session(conn, user, parameters), "onOpen", listener::onOpen);
     }
 
-    /** Whether the listener came through, or is called later. */
+    /** Whether the listener came through. */
     boolean message(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text) {
         WsPushSession session = session(conn, user, parameters);
         return text
-                ? run(session, "onText", of -> listener.onText(of, new String(payload, UTF_8)))
-                : run(session, "onBinary", of -> listener.onBinary(of, payload));
+                ? call(session, "onText", of -> listener.onText(of, new String(payload, UTF_8)))
+                : call(session, "onBinary", of -> listener.onBinary(of, payload));
     }
 
-    /** Whether the listener came through, or is called later. */
-    boolean fragment(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text, boolean more) {
-        MessageKind kind = text ? MessageKind.TEXT : MessageKind.BINARY;
-        WsPushSession session = session(conn, user, parameters);
-        return run(session, "onFragment", of -> listener.onFragment(of, more, kind, payload));
-    }
-
-    /** Whether the listener came through, or is called later. */
+    /** Whether the listener came through. */
     boolean pong(long conn, byte[] user, byte[] parameters, byte[] payload) {
-        return run(session(conn, user, parameters), "onPong", of -> listener.onPong(of, payload));
-    }
-
-    /** What was sent to it is with the kernel. */
-    void drained(long conn) {
-        try {
-            server.drains.answered(server.id, conn);
-        } catch (Throwable problem) {
-            failed("drained", problem);
-        }
+        return call(session(conn, user, parameters), "onPong", of -> listener.onPong(of, payload));
     }
 
     void closed(long conn, byte[] user, byte[] parameters, int code, byte[] reason) {
         WsPushSession session = session(conn, user, parameters);
         Call onClose = of -> listener.onClose(of, code, new String(reason, UTF_8));
-        Map<String, Object> last = sessions.closed(conn);
-        server.drains.closed(conn);
-        if (lines == null) {
-            call(session.closed(last), "onClose", onClose);
-        } else {
-            Lines.Line line = session.line();
-            line.closed(last);
-            lines.appendLast(line, () -> call(session.closed(last), "onClose", onClose));
-        }
-    }
-
-    private boolean run(WsPushSession session, String callback, Call call) {
-        return lines == null
-                ? call(session, callback, call)
-                : lines.append(session.line(), () -> call(session, callback, call));
-    }
-
-    /** The host has closed it in a callback. */
-    void isOver(WsPushSession session) {
-        if (lines != null && session.line() != null) {
-            lines.isOver(session.line());
-        }
+        call(session.closed(sessions.closed(conn)), "onClose", onClose);
     }
 
     /** A callback of a session. */
@@ -190,8 +138,7 @@ final class Callbacks {
     }
 
     private WsPushSession session(long conn, byte[] user, byte[] parameters) {
-        Lines.Line line = lines == null ? null : lines.line(conn);
-        return new WsPushSession(this, conn, user == null ? null : new String(user, UTF_8), parameters, line);
+        return new WsPushSession(this, conn, user == null ? null : new String(user, UTF_8), parameters);
     }
 
     static void failed(String callback, Throwable problem) {

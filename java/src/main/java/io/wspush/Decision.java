@@ -32,7 +32,6 @@ public final class Decision {
     private final Map<String, String> since;
     private final String subprotocol;
     private final String info;
-    private final String pieces;
     private final List<String> headers;
     private final Map<String, Object> attributes;
 
@@ -45,7 +44,6 @@ public final class Decision {
         since = change.since;
         subprotocol = change.subprotocol;
         info = change.info;
-        pieces = change.pieces;
         headers = change.headers;
         attributes = change.attributes;
     }
@@ -60,7 +58,6 @@ public final class Decision {
         Map<String, String> since = Map.of();
         String subprotocol;
         String info;
-        String pieces = "off";
         List<String> headers = List.of();
         Map<String, Object> attributes = Map.of();
 
@@ -79,7 +76,6 @@ public final class Decision {
         change.since = since;
         change.subprotocol = subprotocol;
         change.info = info;
-        change.pieces = pieces;
         change.headers = headers;
         change.attributes = attributes;
         return change;
@@ -242,19 +238,6 @@ public final class Decision {
     }
 
     /**
-     * Has messages handed over in pieces as they come; see {@link WsPushRoute#fragments}, which is for all of a route's
-     * sessions.
-     *
-     * @param unbounded whether a message may be as long as the client likes; otherwise the limit for messages holds
-     * @return the decision
-     */
-    public Decision fragments(boolean unbounded) {
-        Change change = change();
-        change.pieces = unbounded ? "unbounded" : "bounded";
-        return change.made();
-    }
-
-    /**
      * Adds a field to the answer's head.
      *
      * @param name its name; with one that the server writes itself ({@code Connection}, {@code Sec-WebSocket-Protocol} and
@@ -315,7 +298,7 @@ public final class Decision {
         }
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
-        packed.put(info == null ? "" : "=" + info).put(pieces).put(Long.toString(number));
+        packed.put(info == null ? "" : "=" + info).put(Long.toString(number));
         packed.put(Integer.toString(headers.size()));
         headers.forEach(packed::put);
         channels.forEach(packed::put);

@@ -56,25 +56,6 @@ final class Native {
 
     static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
-    static native void pause(long server, long conn);
-
-    static native void resume(long server, long conn);
-
-    static native void notifyDrained(long server, long conn);
-
-    /** Within a callback of this session. */
-    static native void notifyDrainedHere(long conn);
-
-    static native void sendFragment(
-            long server,
-            long conn,
-            byte[] array,
-            ByteBuffer direct,
-            int from,
-            int length,
-            int kind,
-            boolean more);
-
     static native void idleTimeout(long server, long conn, long ms);
 
     static native void maxMessage(long server, long conn, int bytes);

@@ -79,7 +79,7 @@ abstract class ServerConnections extends ServerQuestions {
         send(conn, Payload.of(data), options);
     }
 
-    final void send(long conn, Payload payload, PushOptions options) {
+    private void send(long conn, Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
         if (payload.isSmall(0)) {
             Crossing crossing = Crossing.begin();

@@ -12,9 +12,6 @@ abstract class ServerQuestions {
     /** Which sessions are open, and their attributes. */
     final Sessions sessions = new Sessions();
 
-    /** Who waits until what was sent to a session has gone. */
-    final Drains drains = new Drains(sessions);
-
     ServerQuestions(long id) {
         this.id = id;
     }

@@ -12,7 +12,7 @@ public final class SessionInfo {
         int route = (int) in.number();
         byte[] parameters = in.bytes();
         session = new WsPushSession(
-                server.callbacks(route), id, user.isEmpty() ? null : user, parameters.length == 0 ? null : parameters, null);
+                server.callbacks(route), id, user.isEmpty() ? null : user, parameters.length == 0 ? null : parameters);
     }
 
     /**

@@ -51,19 +51,6 @@ public interface WsPushListener {
     default void onBinary(WsPushSession session, byte[] data) throws Exception {}
 
     /**
-     * A piece of a message has come, on a route with {@link WsPushRoute#fragments}, which gets no whole messages. The pieces
-     * are what the network has brought, and not the client's frames. A message that turns out to be none, or too long, has
-     * no last piece: the connection is closed.
-     *
-     * @param session the connection
-     * @param more whether the message goes on
-     * @param kind what the message is; all its pieces are of one kind
-     * @param bytes the piece, of a text whole characters in UTF-8; only the last one may be empty. They are the callee's
-     * @throws Exception anything: the connection is closed with 1011
-     */
-    default void onFragment(WsPushSession session, boolean more, MessageKind kind, byte[] bytes) throws Exception {}
-
-    /**
      * A pong with a payload has come: the answer to {@link WsPushSession#ping}, or one that nothing has asked for. The
      * server's own pings have no payload, and their answers are not told.
      *

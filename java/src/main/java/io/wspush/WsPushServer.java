@@ -120,7 +120,7 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
      * @return the session, which may have gone
      */
     public WsPushSession session(long conn) {
-        return new WsPushSession(callbacks(-1), conn, null, null, null);
+        return new WsPushSession(callbacks(-1), conn, null, null);
     }
 
     /** Of a route, or of the server's own paths (-1). */
@@ -262,7 +262,6 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             }
         }
         if (first) {
-            callbacks.forEach(Callbacks::end);
             Native.free(id);
         }
         if (interrupted) {

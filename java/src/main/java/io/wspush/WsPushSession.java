@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
 
 /**
  * A connection, as callbacks get it: its id and who it is. It may be kept, as a key, too, and used on any thread;
@@ -19,32 +18,23 @@ public final class WsPushSession {
     /** What it had when it was closed; null for one that was open when this was made. */
     private final Map<String, Object> last;
 
-    /** What its callbacks wait in; null: they don't. */
-    private final Lines.Line line;
-
     /** {@code parameters} are packed; null if there are none. */
-    WsPushSession(Callbacks of, long id, String user, byte[] parameters, Lines.Line line) {
-        this(of, id, user, parameters, line, null);
+    WsPushSession(Callbacks of, long id, String user, byte[] parameters) {
+        this(of, id, user, parameters, null);
     }
 
-    private WsPushSession(
-            Callbacks of, long id, String user, byte[] parameters, Lines.Line line, Map<String, Object> last) {
+    private WsPushSession(Callbacks of, long id, String user, byte[] parameters, Map<String, Object> last) {
         this.of = of;
         this.server = of.server();
         this.id = id;
         this.user = user;
         this.parameters = parameters;
-        this.line = line;
         this.last = last;
     }
 
     /** The same after its end. */
     WsPushSession closed(Map<String, Object> last) {
-        return new WsPushSession(of, id, user, parameters, line, last);
-    }
-
-    Lines.Line line() {
-        return line;
+        return new WsPushSession(of, id, user, parameters, last);
     }
 
     /**
@@ -120,8 +110,7 @@ public final class WsPushSession {
      * @return the attributes as they are whenever they are looked at
      */
     public Map<String, Object> attributes() {
-        Map<String, Object> had = last == null && line != null ? line.last() : last;
-        return had == null ? new SessionAttributes(server.sessions, id) : had;
+        return last == null ? new SessionAttributes(server.sessions, id) : last;
     }
 
     /**
@@ -209,10 +198,6 @@ public final class WsPushSession {
     }
 
     private void reply(Payload payload, PushOptions options) {
-        if (line != null) {
-            Patience.until(() -> server.send(id, payload, options));
-            return;
-        }
         int kind = options.kind(payload.text);
         if (payload.isSmall(0)) {
             Crossing crossing = Crossing.begin();
@@ -285,107 +270,6 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends a text; see {@link #send(String)}.
-     *
-     * @param text the message
-     * @return {@link #drained}
-     */
-    public CompletableFuture<Void> sendAsync(String text) {
-        send(text);
-        return drained();
-    }
-
-    /**
-     * Sends bytes; see {@link #send(byte[])}.
-     *
-     * @param data the message
-     * @return {@link #drained}
-     */
-    public CompletableFuture<Void> sendAsync(byte[] data) {
-        send(data);
-        return drained();
-    }
-
-    /**
-     * Sends bytes; see {@link #send(ByteBuffer)}.
-     *
-     * @param data the message: from the buffer's position to its limit, which stay as they are
-     * @return {@link #drained}
-     */
-    public CompletableFuture<Void> sendAsync(ByteBuffer data) {
-        send(data);
-        return drained();
-    }
-
-    /**
-     * Says when everything that this thread has sent to the session until now is with the kernel. The future is completed
-     * on the reactor's thread, at once or when the client has read enough; like those of {@link WsPushServer#channel channel}
-     * it must not be waited for in a callback there. If the session ends first there is a {@link WsPushException} in it.
-     *
-     * @return a future that has no value
-     */
-    public CompletableFuture<Void> drained() {
-        return server.drains.drained(server.id, id);
-    }
-
-    /**
-     * Sends a piece of a text; see {@link #sendFragment(byte[], boolean)}.
-     *
-     * @param part the piece
-     * @param last whether it is the message's last one
-     */
-    public void sendFragment(String part, boolean last) {
-        sendFragment(Payload.of(part), last);
-    }
-
-    /**
-     * Sends a piece of a message: the client gets it at once, as a frame of its own. Until the last piece is sent everything
-     * else that is said to this session waits, publications as well. All pieces of a message are of one kind; with another
-     * one, or where no WebSocket is spoken, the connection is closed with 1011. Pieces are not compressed.
-     *
-     * <p>In a callback of the session a piece is never refused for want of room, and the client isn't read while it waits.
-     * Elsewhere it has to fit the setting {@code outbox_bytes_max} together with what waits already, or the client is closed
-     * as one that doesn't read (1013): wait for {@link #drained} in between. Two threads must not send pieces to the same
-     * session.
-     *
-     * @param part the piece
-     * @param last whether it is the message's last one; it may be empty
-     */
-    public void sendFragment(byte[] part, boolean last) {
-        sendFragment(Payload.of(part), last);
-    }
-
-    /**
-     * Sends a piece of a message; see {@link #sendFragment(byte[], boolean)}.
-     *
-     * @param part the piece: from the buffer's position to its limit, which stay as they are
-     * @param last whether it is the message's last one
-     */
-    public void sendFragment(ByteBuffer part, boolean last) {
-        sendFragment(Payload.of(part), last);
-    }
-
-    private void sendFragment(Payload payload, boolean last) {
-        int kind = PushOptions.DEFAULT.kind(payload.text);
-        Native.sendFragment(
-                server.id, id, payload.array, payload.direct, payload.from, payload.length, kind, !last);
-    }
-
-    /**
-     * Has the client not read until {@link #resume}. In a callback of the session no other one hears of it meanwhile, but
-     * {@link WsPushListener#onClose}; elsewhere one may until the server has got to it. What comes waits in the kernel, and
-     * then at the client. It is pinged as ever, and its silence is not held against it.
-     */
-    public void pause() {
-        Native.pause(server.id, id);
-    }
-
-    /** Ends a {@link #pause}, however often that was asked for. */
-    public void resume() {
-        Native.resume(server.id, id);
-    }
-
-    /**
      * Closes the session with 1001 when so much time has passed without a message from the client, and without one to it
      * alone.
      *
@@ -431,7 +315,6 @@ public final class WsPushSession {
      */
     public void close(int code, String reason) {
         server.close(id, code, reason);
-        of.isOver(this);
     }
 
     /**

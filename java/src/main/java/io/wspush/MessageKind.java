@@ -1,9 +1,0 @@
-package io.wspush;
-
-/** What a message is. */
-public enum MessageKind {
-    /** Text. */
-    TEXT,
-    /** Bytes. */
-    BINARY
-}
