@@ -18,11 +18,14 @@ final class Native {
 
     private static native byte[] load();
 
-    static native long start(byte[] settings, Callbacks callbacks, boolean listens);
+    static native long start(
+            byte[] settings, Callbacks callbacks, boolean listens, byte[] routes, Callbacks[] routed);
 
     static native void run(long server);
 
     static native void free(long server);
+
+    static native long online(long server, int route);
 
     static native byte[] addresses(long server);
 
@@ -52,6 +55,12 @@ final class Native {
             long server, long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
     static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
+
+    static native void idleTimeout(long server, long conn, long ms);
+
+    static native void maxMessage(long server, long conn, int bytes);
+
+    static native void control(long server, long conn, byte[] payload, boolean ping);
 
     static native void decide(long server, long conn, byte[] decision);
 
