@@ -48,7 +48,8 @@ pub struct Place<'a> {
 }
 
 impl<'a> Connect<'a> {
-    /// For the reactor, once the request itself is in order. `tls` is None without TLS, and otherwise the subject of the
+    /// For the reactor, once the request itself is in order. `tls` is None without TLS, and otherwise the subject of
+    /// the
     /// client's certificate.
     #[doc(hidden)]
     pub fn new(

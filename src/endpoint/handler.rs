@@ -190,7 +190,8 @@ impl<'a> Session<'a> {
         Session { framing: Some(framing), ..self }
     }
 
-    /// For the reactor: keeps the order with commands that callbacks give through a handle. `commands` is the number of
+    /// For the reactor: keeps the order with commands that callbacks give through a handle. `commands` is the number
+    /// of
     /// the last one, and up to `noted` the connection has seen what came of them.
     #[doc(hidden)]
     pub fn beside(self, commands: &'a AtomicU64, noted: u64) -> Session<'a> {
@@ -303,7 +304,8 @@ pub trait Handler: Send {
     /// A whole message has come in.
     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
 
-    /// A pong with a payload has come: the answer to [`Handle::ping`](crate::Handle::ping), or one that nothing has asked
+    /// A pong with a payload has come: the answer to [`Handle::ping`](crate::Handle::ping), or one that nothing has
+    /// asked
     /// for. The server's own pings have no payload, and their answers are not told.
     fn on_pong(&mut self, _session: &mut Session<'_>, _payload: &[u8]) {}
 

@@ -1,4 +1,4 @@
-//! What a host asks of one open session from any thread, beside messages to it.
+//! Requests of a host to one open session from any thread, beside messages to it.
 
 use std::time::Duration;
 

@@ -28,7 +28,8 @@ impl Handle {
         self.tune(conn, Tune::MessageBytesMax(bytes))
     }
 
-    /// Sends a ping (RFC 6455 section 5.5.2) to a WebSocket, behind the messages that were sent to it before. Its answer
+    /// Sends a ping (RFC 6455 section 5.5.2) to a WebSocket, behind the messages that were sent to it before. Its
+    /// answer
     /// comes to [`Handler::on_pong`](crate::Handler::on_pong), unless the payload is empty. The server's own pings
     /// are not to be seen.
     ///

@@ -50,7 +50,7 @@ fn id(conn: ConnId) -> JValue<'static> {
     JValue::Long(conn.0.cast_signed())
 }
 
-/// What a session that is let in is to have once it is open; it lies in Java, under a number. If the session doesn't
+/// The attributes of a session that is let in, until it is open; they lie in Java, under a number. If the session doesn't
 /// come, Java is told, wherever it is dropped.
 struct Arriving {
     callbacks: Arc<Callbacks>,

@@ -13,7 +13,7 @@ pub(super) struct Entry {
     pub(super) handle: Handle,
     /// Its listeners, packed, the admin one last and perhaps empty.
     pub(super) addresses: Vec<u8>,
-    /// What is called for it; None only in tests.
+    /// Its callbacks; None only in tests.
     pub(super) callbacks: Option<Arc<Callbacks>>,
     server: Mutex<Option<Server>>,
 }

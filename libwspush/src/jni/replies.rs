@@ -31,8 +31,8 @@ pub(super) fn during<T>(session: &mut Session<'_>, callback: impl FnOnce() -> T)
 /// Uses the session whose callback runs on this thread, if it is this connection's.
 pub(super) fn present<T>(conn: ConnId, use_it: impl FnOnce(&mut Session<'_>) -> T) -> Option<T> {
     let (_, session) = PRESENT.get().filter(|(id, _)| *id == conn)?;
-    // SAFETY: `during` runs on this thread with a session that outlives it, and nobody else uses that before it returns;
-    // the lifetimes in it are not handed out.
+    // SAFETY: `during` runs on this thread with a session that outlives it, and nobody else uses that before it
+    // returns; the lifetimes in it are not handed out.
     let session: &mut Session<'_> = unsafe { &mut *session.cast() };
     Some(use_it(session))
 }

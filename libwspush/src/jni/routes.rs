@@ -12,7 +12,7 @@ pub(super) struct JavaRoute {
     pub(super) place: Place,
 }
 
-/// What a route's handler knows of it.
+/// The facts about a route that its handler needs.
 pub(super) struct Place {
     /// The names in its path.
     names: Vec<Box<str>>,

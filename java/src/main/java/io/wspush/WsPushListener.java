@@ -13,7 +13,8 @@ package io.wspush;
  */
 public interface WsPushListener {
     /**
-     * Decides on a client that asks for {@code /ws}, or for the listener's route. By default as the settings say: it is accepted, and gets the
+     * Decides on a client that asks for {@code /ws}, or for the listener's route. By default as the settings say: it is
+     * accepted, and gets the
      * channels that it asks for as far as the setting {@code channels} opens them to clients.
      *
      * @param request the client's request
