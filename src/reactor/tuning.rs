@@ -47,7 +47,7 @@ impl<S: Socket> Reactor<S> {
         let mut frame = Vec::with_capacity(CONTROL_FRAME_MAX);
         frame::encode(opcode, payload, &mut frame);
         if is_websocket && self.outbox_has_room(index, frame.len()) {
-            // Whoever is gone by this is told as ever.
+            // A connection that is gone by this has been removed.
             let _: Result<(), Gone> = self.push_out(index, &frame);
         }
     }

@@ -50,8 +50,8 @@ fn id(conn: ConnId) -> JValue<'static> {
     JValue::Long(conn.0.cast_signed())
 }
 
-/// The attributes of a session that is let in, until it is open; they lie in Java, under a number. If the session doesn't
-/// come, Java is told, wherever it is dropped.
+/// The attributes of a session that is let in, until it is open; they lie in Java, under a number. If the session
+/// doesn't come, Java is told, wherever this is dropped.
 struct Arriving {
     callbacks: Arc<Callbacks>,
     number: i64,
