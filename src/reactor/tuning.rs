@@ -40,10 +40,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Sends a control frame to a WebSocket, as far as its outbox has room.
     fn send_control(&mut self, index: usize, opcode: Opcode, payload: &[u8]) {
-        let is_websocket = match self.connections.slots[index].transport {
-            Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
-            _ => true,
-        };
+        let transport = &self.connections.slots[index].transport;
+        let is_websocket = !matches!(transport, Transport::Sse(_) | Transport::Stream | Transport::Poll);
         let mut frame = Vec::with_capacity(CONTROL_FRAME_MAX);
         frame::encode(opcode, payload, &mut frame);
         if is_websocket && self.outbox_has_room(index, frame.len()) {
