@@ -1,0 +1,86 @@
+package io.wspush.websocket;
+
+import io.wspush.ConnectRequest;
+import io.wspush.Decision;
+import io.wspush.MessageKind;
+import io.wspush.WsPushListener;
+import io.wspush.WsPushSession;
+import java.nio.charset.StandardCharsets;
+
+/** What happens on an endpoint's path becomes what happens to its sessions. */
+final class RouteListener implements WsPushListener {
+    /** The attribute of a connection that is its answer first, and its session once it is open. */
+    private static final String SESSION = "io.wspush.websocket.session";
+
+    private final Deployment deployment;
+
+    RouteListener(Deployment deployment) {
+        this.deployment = deployment;
+    }
+
+    /** On the reactor's thread, which a configurator of the application's must not hold up. */
+    @Override
+    public Decision onConnect(ConnectRequest request) {
+        if (!deployment.hasConfigurator()) {
+            return decide(request);
+        }
+        WsPushContainer container = deployment.container();
+        container.workers().execute(() -> {
+            Decision decision;
+            try {
+                decision = decide(request);
+            } catch (RuntimeException | Error problem) {
+                Log.failed("the configurator of " + deployment, problem);
+                decision = Decision.refuse(500, "the server has failed");
+            }
+            container.server().decide(request.conn(), decision);
+        });
+        return Decision.pending();
+    }
+
+    private Decision decide(ConnectRequest request) {
+        Handshake.Answer answer = new Handshake(request).ask(deployment);
+        return answer.opening == null ? answer.decision : answer.decision.attribute(SESSION, answer);
+    }
+
+    @Override
+    public void onOpen(WsPushSession connection) {
+        Handshake.Answer answer = (Handshake.Answer) connection.attribute(SESSION);
+        PushSession session =
+                new PushSession(deployment, new PushWire(connection), answer.opening, answer.properties);
+        connection.attribute(SESSION, session);
+        during(session::opened);
+    }
+
+    @Override
+    public void onFragment(WsPushSession connection, boolean more, MessageKind kind, byte[] bytes) {
+        PushSession session = session(connection);
+        Object piece = kind == MessageKind.TEXT ? new String(bytes, StandardCharsets.UTF_8) : bytes;
+        during(() -> session.received(piece, !more));
+    }
+
+    @Override
+    public void onPong(WsPushSession connection, byte[] data) {
+        PushSession session = session(connection);
+        during(() -> session.pong(data));
+    }
+
+    @Override
+    public void onClose(WsPushSession connection, int code, String reason) {
+        PushSession session = session(connection);
+        during(() -> session.gone(code, reason));
+    }
+
+    private static PushSession session(WsPushSession connection) {
+        return (PushSession) connection.attribute(SESSION);
+    }
+
+    /** What a callback has gathered goes out when it returns. */
+    private static void during(Runnable callback) {
+        try {
+            callback.run();
+        } finally {
+            Gathering.mine().forget();
+        }
+    }
+}

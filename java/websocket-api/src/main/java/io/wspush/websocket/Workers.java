@@ -1,0 +1,86 @@
+package io.wspush.websocket;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The threads that callbacks run on. There are a few; more come when what waits has waited for a while, which means that
+ * callbacks block. Each thread costs as much memory as hundreds of connections.
+ */
+final class Workers implements Executor, AutoCloseable {
+    private static final int FEW = Math.max(2, Runtime.getRuntime().availableProcessors());
+    private static final long LOOK_MS = 10;
+
+    private final ThreadPoolExecutor pool;
+    private final ScheduledThreadPoolExecutor timer;
+    private final AtomicBoolean looks = new AtomicBoolean();
+    private final int most;
+    private volatile long doneBefore;
+
+    Workers(int most) {
+        this.most = most;
+        AtomicInteger number = new AtomicInteger();
+        int few = Math.min(FEW, most);
+        pool = new ThreadPoolExecutor(few, few, 60, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+            Thread thread = new Thread(task, "wspush-websocket-" + number.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        });
+        pool.allowCoreThreadTimeOut(true);
+        timer = new ScheduledThreadPoolExecutor(1, task -> {
+            Thread thread = new Thread(task, "wspush-websocket-timer");
+            thread.setDaemon(true);
+            return thread;
+        });
+        timer.setRemoveOnCancelPolicy(true);
+        timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    }
+
+    ScheduledThreadPoolExecutor timer() {
+        return timer;
+    }
+
+    @Override
+    public void execute(Runnable task) {
+        pool.execute(task);
+        if (!pool.getQueue().isEmpty() && looks.compareAndSet(false, true)) {
+            look();
+        }
+    }
+
+    private void look() {
+        doneBefore = pool.getCompletedTaskCount();
+        try {
+            timer.schedule(this::grow, LOOK_MS, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException over) {
+            looks.set(false);
+        }
+    }
+
+    /** Threads that finish something in this time are enough. */
+    private void grow() {
+        int threads = pool.getCorePoolSize();
+        if (pool.getQueue().isEmpty()) {
+            looks.set(false);
+            return;
+        }
+        if (threads < most && pool.getCompletedTaskCount() - doneBefore < threads) {
+            int more = Math.min(most, 2 * threads);
+            pool.setMaximumPoolSize(more);
+            pool.setCorePoolSize(more);
+        }
+        look();
+    }
+
+    @Override
+    public void close() {
+        timer.shutdown();
+        pool.shutdown();
+    }
+}
