@@ -25,15 +25,7 @@ interface Conversion {
         if (decoders.length > 0) {
             return (session, payload) -> session.coders().decodeText(decoders, (String) payload);
         }
-        return Types.isPrimitive(target) ? (session, payload) -> parsed(target, (String) payload) : null;
-    }
-
-    private static Object parsed(Class<?> target, String text) throws DecodeException {
-        try {
-            return Types.parse(target, text);
-        } catch (IllegalArgumentException problem) {
-            throw new DecodeException(text, "not a value of type " + target.getSimpleName(), problem);
-        }
+        return Types.isPrimitive(target) ? (session, payload) -> Types.parse(target, (String) payload) : null;
     }
 
     /** For a message's bytes; null: not for this type. */

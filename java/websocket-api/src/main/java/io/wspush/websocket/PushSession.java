@@ -138,7 +138,8 @@ final class PushSession extends SessionProperties {
             error(problem);
         } catch (Throwable problem) {
             checkFatal(problem);
-            error(problem);
+            boolean isChecked = problem instanceof Exception && !(problem instanceof RuntimeException);
+            error(isChecked ? new RuntimeException(problem.getMessage(), problem) : problem);
             end(new CloseReason(CloseCodes.CLOSED_ABNORMALLY, "the endpoint has thrown"));
         }
     }
@@ -150,12 +151,16 @@ final class PushSession extends SessionProperties {
 
     /** The connection is over. It is the last that happens. */
     void gone(int code, String reason) {
+        if (isOpen() && code == CloseCodes.CLOSED_ABNORMALLY.getCode()) {
+            error(new EOFException("the connection ended without a close frame"));
+        }
         if (STATE.compareAndSet(this, OPEN, CLOSING)) {
             deployment().members().remove(this);
-            if (code == CloseCodes.CLOSED_ABNORMALLY.getCode()) {
-                error(new EOFException("the connection ended without a close frame"));
-            }
-            fireClose(new CloseReason(CloseCodes.getCloseCode(code), reason));
+            // As Tomcat has it: a close frame without a code is a normal closure.
+            boolean hasCode = code != CloseCodes.NO_STATUS_CODE.getCode();
+            fireClose(hasCode
+                    ? new CloseReason(CloseCodes.getCloseCode(code), reason)
+                    : new CloseReason(CloseCodes.NORMAL_CLOSURE, null));
         }
         state = CLOSED;
     }

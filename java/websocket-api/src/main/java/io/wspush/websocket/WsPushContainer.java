@@ -37,7 +37,7 @@ public final class WsPushContainer implements ServerContainer, AutoCloseable {
     private final Workers workers;
     private final AtomicBoolean watchesIdle = new AtomicBoolean();
     private WsPushServer server;
-    private volatile long asyncSendTimeout;
+    private volatile long asyncSendTimeout = -1;
     private volatile long idleTimeout;
     private volatile int binarySize = MESSAGE_SIZE_DEFAULT;
     private volatile int textSize = MESSAGE_SIZE_DEFAULT;
