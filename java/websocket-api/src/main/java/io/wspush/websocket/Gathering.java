@@ -29,7 +29,7 @@ final class Gathering {
 
     /** What this thread has gathered goes out, and what is gathered for this session by any. */
     static void settle(PushSession session) {
-        MINE.get().flush();
+        MINE.get().forget();
         Gathering others = session.gathering;
         if (others != null) {
             others.flush();
@@ -65,7 +65,7 @@ final class Gathering {
         }
     }
 
-    /** Behind a callback: nothing of it is kept. */
+    /** The thread does something else, or its callback has returned: no loop goes on behind it. */
     synchronized void forget() {
         deliver();
         text = null;

@@ -21,7 +21,7 @@ public final class WsPush {
      */
     public static void broadcast(Session session, String text) throws IOException {
         Deployment deployment = deployment(session);
-        Gathering.mine().flush();
+        Gathering.mine().forget();
         Outbound.patiently(() -> deployment.container().server().publish(deployment.channel(), text));
     }
 
@@ -34,7 +34,7 @@ public final class WsPush {
      */
     public static void broadcast(Session session, ByteBuffer data) throws IOException {
         Deployment deployment = deployment(session);
-        Gathering.mine().flush();
+        Gathering.mine().forget();
         Outbound.patiently(() -> deployment.container().server().publish(deployment.channel(), data));
     }
 
