@@ -16,7 +16,9 @@ public final class Compare {
         Talk talk = new Talk(base, name.replaceAll("[^a-zA-Z]", "") + NUMBER.incrementAndGet());
         try {
             steps.go(talk);
-            talk.client.close();
+            if (talk.client != null) {
+                talk.client.close();
+            }
         } catch (Exception | Error problem) {
             talk.lines.add("failed: " + problem);
         }
@@ -26,6 +28,7 @@ public final class Compare {
     }
 
     public static void main(String[] bases) {
+        Programs.addTo(Cases.ALL);
         int different = 0;
         for (Map.Entry<String, Cases.Steps> one : Cases.ALL.entrySet()) {
             List<String> first = play(bases[0], one.getKey(), one.getValue());
