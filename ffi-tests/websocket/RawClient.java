@@ -22,6 +22,7 @@ final class RawClient implements Closeable {
     final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     private final Socket socket;
     private final DataInputStream in;
+    private boolean hasClosed;
 
     RawClient(String base, String target, String... fields) throws IOException {
         URI uri = URI.create(base);
@@ -64,6 +65,7 @@ final class RawClient implements Closeable {
     }
 
     void close(int code, String reason) throws IOException {
+        hasClosed = true;
         byte[] words = reason.getBytes(StandardCharsets.UTF_8);
         frame(CLOSE, true, ByteBuffer.allocate(2 + words.length).putShort((short) code).put(words).array());
     }
@@ -105,6 +107,9 @@ final class RawClient implements Closeable {
             byte[] payload = payload();
             if (opcode == CLOSE) {
                 ByteBuffer close = ByteBuffer.wrap(payload);
+                if (!hasClosed) {
+                    answer(payload);
+                }
                 return payload.length < 2
                         ? "close frame without a code"
                         : "close frame " + (close.getShort() & 0xffff);
@@ -121,6 +126,15 @@ final class RawClient implements Closeable {
             if ((first & 0x80) != 0) {
                 return shown(kind, message.toByteArray());
             }
+        }
+    }
+
+    private void answer(byte[] payload) {
+        hasClosed = true;
+        try {
+            frame(CLOSE, true, payload);
+        } catch (IOException gone) {
+            // Some servers don't wait for it.
         }
     }
 

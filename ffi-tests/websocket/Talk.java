@@ -61,6 +61,8 @@ final class Talk {
             for (String line : reader.next().substring("text ".length()).split("\n")) {
                 notes.add("endpoint: " + line);
             }
+            reader.close(1000, "");
+            reader.next();
         }
         return notes;
     }

@@ -1,5 +1,6 @@
 package io.wspush.websocket;
 
+import java.io.EOFException;
 import java.lang.annotation.Annotation;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
@@ -102,6 +103,10 @@ final class AnnotatedEndpoint implements Events {
 
     @Override
     public void error(PushSession session, Throwable problem) throws Throwable {
+        if (error == null && problem instanceof EOFException) {
+            // A client that goes without a word is no failure; whoever wants to know has @OnError.
+            return;
+        }
         if (error == null) {
             Log.failed(type.getName() + " (it has no @OnError)", problem);
         } else {
