@@ -8,3 +8,4 @@ mod wire;
 mod ffi;
 mod header;
 mod java;
+mod websocket_api;
