@@ -2,6 +2,9 @@
 //! of `tests/java.rs`. Hosts of all languages use one `library`, which is built once.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[allow(dead_code)]
+#[path = "browser/chromium.rs"]
+mod chromium;
 mod library;
 mod wire;
 

@@ -21,6 +21,11 @@ public class TomcatHost {
     private static final Logger ROOT = Logger.getLogger("");
 
     public static void main(String[] arguments) throws Exception {
+        serve(arguments, "");
+    }
+
+    /** Serves classes of these names, and prints the address and one line more. */
+    static void serve(String[] arguments, String more) throws Exception {
         ROOT.setLevel(Level.SEVERE);
         Path base = Files.createTempDirectory("wspush-tomcat");
         Tomcat tomcat = new Tomcat();
@@ -43,7 +48,7 @@ public class TomcatHost {
         // Idle sessions are looked for every second, not every ten.
         container.setProcessPeriod(1);
         System.out.println("ws://127.0.0.1:" + tomcat.getConnector().getLocalPort());
-        System.out.flush();
+        System.out.println(more);
         while (System.in.read() >= 0) {
             // Until the caller has enough.
         }

@@ -1,11 +1,13 @@
 //! Endpoint classes of the Java API for WebSocket, unchanged, in Tomcat 9 and on the adapter (java/websocket-api): what
 //! clients and endpoints see is the same.
 
+mod programs;
+
 use crate::java::{Built, built, finish, jni_complaint, jvm, repository, succeed};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 
@@ -105,7 +107,7 @@ fn compile() -> Option<Adapters> {
     let mut sources: Vec<PathBuf> =
         folders.iter().flat_map(|folder| copy(folder, &out.join("sources-jakarta"), "jakarta.websocket")).collect();
     let probes = copy("ffi-tests/websocket", &out.join("sources-jakarta"), "jakarta.websocket");
-    sources.extend(probes.into_iter().filter(|file| !file.ends_with("TomcatHost.java")));
+    sources.extend(probes.into_iter().filter(|file| !file.to_string_lossy().contains("Tomcat")));
     javac(&jakarta.path(built), &jakarta.classes, &sources);
     Some(Adapters { built, javax, jakarta, tomcat })
 }
@@ -134,6 +136,7 @@ fn javac(path: &str, classes: &Path, sources: &[PathBuf]) {
 struct Container {
     child: Child,
     address: String,
+    lines: Lines<BufReader<ChildStdout>>,
     said: Option<JoinHandle<String>>,
 }
 
@@ -153,16 +156,24 @@ impl Container {
             panic!("{line}\n{}", said.join().unwrap());
         };
         let address = format!("ws://{authority}");
-        // What comes later must not fill the pipe.
-        thread::spawn(move || lines.for_each(drop));
-        Container { child, address, said: Some(said) }
+        Container { child, address, lines, said: Some(said) }
+    }
+
+    /// A program of ffi-tests/websocket that serves, with these jars.
+    fn with(adapters: &Adapters, program: &[&str], jars: &str) -> Container {
+        let mut java = jvm();
+        let path = format!("{jars}:{}", adapters.javax.classes.display());
+        java.args(["-Xcheck:jni", "-cp", &path]).args(program);
+        Container::start(java)
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
     }
 
     fn tomcat(adapters: &Adapters) -> Container {
-        let mut java = jvm();
-        let path = format!("{}:{}", adapters.tomcat, adapters.javax.classes.display());
-        java.args(["-cp", &path, "TomcatHost"]).args(ENDPOINTS);
-        Container::start(java)
+        Container::with(adapters, &[&["TomcatHost"], ENDPOINTS].concat(), &adapters.tomcat)
     }
 
     /// As the book has it: the jars, the classes, and `Main`.
