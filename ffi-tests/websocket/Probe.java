@@ -50,7 +50,8 @@ public class Probe {
         String code = (known instanceof Enum ? known + " " : "") + known.getCode();
         // The words of errors are each container's own.
         boolean isOurs = reason.getCloseCode().getCode() == 1000 || reason.getCloseCode().getCode() >= 4000;
-        note("close " + code + (isOurs ? " \"" + String.valueOf(reason.getReasonPhrase()).replace("null", "") + '"' : "") + ", isOpen " + session.isOpen()
+        String phrase = reason.getReasonPhrase() == null ? "" : reason.getReasonPhrase();
+        note("close " + code + (isOurs ? " \"" + phrase + '"' : "") + ", isOpen " + session.isOpen()
                 + ", a member " + attempt(() -> String.valueOf(session.getOpenSessions().contains(session))));
         note("to send in onClose: " + attempt(() -> {
             session.getBasicRemote().sendText("too late");

@@ -1,5 +1,6 @@
 package io.wspush.websocket;
 
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
@@ -56,12 +57,21 @@ final class Gathering {
             sessions[count++] = session;
             session.gathering = this;
             if (count == 1) {
-                since = System.nanoTime();
-                timer.schedule(this::flush, WAIT_NANOS, TimeUnit.NANOSECONDS);
+                begin(timer);
             } else if (count == MOST || ((count & 63) == 0 && System.nanoTime() - since > WAIT_NANOS)) {
                 deliver();
             }
             return true;
+        }
+    }
+
+    private void begin(ScheduledExecutorService timer) {
+        since = System.nanoTime();
+        try {
+            timer.schedule(this::flush, WAIT_NANOS, TimeUnit.NANOSECONDS);
+        } catch (RejectedExecutionException ends) {
+            // The container is closing: nobody would come back to it.
+            deliver();
         }
     }
 

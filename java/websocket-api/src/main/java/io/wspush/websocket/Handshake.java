@@ -6,7 +6,6 @@ import java.net.URI;
 import java.security.Principal;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,6 +17,8 @@ import javax.websocket.server.ServerEndpointConfig;
 /** A client's handshake, as an endpoint's configurator sees it and answers. */
 final class Handshake implements HandshakeRequest {
     private static final ThreadLocal<Handshake> CURRENT = new ThreadLocal<>();
+
+    private static volatile String latestHost;
 
     private final ConnectRequest request;
 
@@ -64,7 +65,7 @@ final class Handshake implements HandshakeRequest {
             // What a configurator puts into the endpoint's properties is meant for this connection.
             synchronized (config) {
                 configurator.modifyHandshake(config, this, response);
-                properties = new HashMap<>(config.getUserProperties());
+                properties = Map.copyOf(config.getUserProperties());
             }
             for (Map.Entry<String, List<String>> field : response.fields.entrySet()) {
                 for (String value : field.getValue()) {
@@ -79,8 +80,21 @@ final class Handshake implements HandshakeRequest {
     }
 
     private Opening opening(Opening.Agreed agreed) {
+        // A copy is smaller, and the smallest that there is where it is empty.
+        Map<String, String> pathParameters = Map.copyOf(request.pathParameters());
         return new Opening(
-                new Opening.Target(request.target(), header("Host"), request.isSecure(), request.pathParameters()), agreed);
+                new Opening.Target(request.target(), sharedHost(), request.isSecure(), pathParameters), agreed);
+    }
+
+    /** The same object for all clients in a row that ask for the same host. */
+    private String sharedHost() {
+        String host = header("Host");
+        String known = latestHost;
+        if (host == null || !host.equals(known)) {
+            latestHost = host;
+            return host;
+        }
+        return known;
     }
 
     String header(String name) {

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import javax.websocket.CloseReason;
 import javax.websocket.CloseReason.CloseCodes;
@@ -239,14 +240,15 @@ final class PushSession extends SessionProperties {
         }
     }
 
-    /** Closes it if it has been idle for as long as it may. */
-    void closeIfIdle(long nowNanos) {
-        Extras extras = extrasIfAny();
-        long timeoutMs = extras == null ? container().getDefaultMaxSessionIdleTimeout() : extras.idleTimeoutMs;
-        if (timeoutMs > 0 && nowNanos - activeNanos > timeoutMs * 1_000_000 && isOpen()) {
-            String what = "idle for longer than " + timeoutMs + " ms";
-            close(new CloseReason(CloseCodes.GOING_AWAY, what), new CloseReason(CloseCodes.CLOSED_ABNORMALLY, what));
-        }
+    /** Whether it has been idle for longer than it may. */
+    boolean isIdle(long nowNanos) {
+        long timeoutMs = idleTimeoutMs();
+        return timeoutMs > 0 && nowNanos - activeNanos > TimeUnit.MILLISECONDS.toNanos(timeoutMs) && isOpen();
+    }
+
+    void closeIdle() {
+        String what = "idle for longer than " + idleTimeoutMs() + " ms";
+        close(new CloseReason(CloseCodes.GOING_AWAY, what), new CloseReason(CloseCodes.CLOSED_ABNORMALLY, what));
     }
 
     // ------------------------------------------------------------------ what the other classes of the adapter need
@@ -335,7 +337,8 @@ final class PushSession extends SessionProperties {
         Class<?> target = HandlerReceiver.target(handler);
         if (target == null) {
             throw new IllegalArgumentException(
-                    "what " + handler + " takes can't be seen from its class (a lambda?): say it, addMessageHandler(String.class, ..)");
+                    "what " + handler + " takes can't be seen from its class (a lambda?): "
+                            + "say it, addMessageHandler(String.class, ..)");
         }
         add(target, handler);
     }

@@ -53,9 +53,8 @@ abstract class SessionProperties implements Session {
         }
     }
 
-    /** Null: none was set. */
-    final Extras extrasIfAny() {
-        return extras;
+    final long idleTimeoutMs() {
+        return extras == null ? container().getDefaultMaxSessionIdleTimeout() : extras.idleTimeoutMs;
     }
 
     @Override
@@ -91,7 +90,7 @@ abstract class SessionProperties implements Session {
     @Override
     public long getMaxIdleTimeout() {
         checkNotClosed();
-        return extras == null ? container().getDefaultMaxSessionIdleTimeout() : extras.idleTimeoutMs;
+        return idleTimeoutMs();
     }
 
     @Override

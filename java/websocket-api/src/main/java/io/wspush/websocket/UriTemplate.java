@@ -31,6 +31,8 @@ final class UriTemplate {
                 }
                 names.add(name);
                 shape.append("{}");
+            } else if (segment.equals("*")) {
+                throw wrong(where, path, "has a *: a segment that stands for any is a {name}");
             } else if (segment.contains("{") || segment.contains("}")) {
                 throw wrong(where, path, "has braces in \"" + segment + "\": a {name} is a whole segment");
             } else {

@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Workers implements Executor, AutoCloseable {
     private static final int FEW = Math.max(2, Runtime.getRuntime().availableProcessors());
     private static final long LOOK_MS = 10;
+    private static final long END_MS = 5_000;
 
     private final ThreadPoolExecutor pool;
     private final ScheduledThreadPoolExecutor timer;
@@ -28,7 +29,7 @@ final class Workers implements Executor, AutoCloseable {
         AtomicInteger number = new AtomicInteger();
         int few = Math.min(FEW, most);
         pool = new ThreadPoolExecutor(few, few, 60, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
-            Thread thread = new Thread(task, "wspush-websocket-" + number.incrementAndGet());
+            Thread thread = new Worker(task, "wspush-websocket-" + number.incrementAndGet());
             thread.setDaemon(true);
             return thread;
         });
@@ -78,9 +79,26 @@ final class Workers implements Executor, AutoCloseable {
         look();
     }
 
+    /** Whether the calling thread is one that runs callbacks. */
+    static boolean isCallback() {
+        return Thread.currentThread() instanceof Worker;
+    }
+
+    /** Waits for the callbacks that are left, but not for ever for one that blocks. */
     @Override
     public void close() {
-        timer.shutdown();
         pool.shutdown();
+        try {
+            pool.awaitTermination(END_MS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        }
+        timer.shutdownNow();
+    }
+
+    private static final class Worker extends Thread {
+        Worker(Runnable task, String name) {
+            super(task, name);
+        }
     }
 }

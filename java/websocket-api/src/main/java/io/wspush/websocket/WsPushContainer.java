@@ -79,6 +79,9 @@ public final class WsPushContainer implements ServerContainer, AutoCloseable {
      * @return the server
      */
     public WsPushServer server() {
+        if (server == null) {
+            throw new IllegalStateException("this container serves nothing; WsPushContainer.serve(..) makes one that does");
+        }
         return server;
     }
 
@@ -88,7 +91,7 @@ public final class WsPushContainer implements ServerContainer, AutoCloseable {
      * @return the port
      */
     public int port() {
-        return server.port();
+        return server().port();
     }
 
     /**
@@ -97,7 +100,7 @@ public final class WsPushContainer implements ServerContainer, AutoCloseable {
      * @return the addresses
      */
     public List<InetSocketAddress> addresses() {
-        return server.addresses();
+        return server().addresses();
     }
 
     List<Deployment> deployments() {
@@ -112,10 +115,19 @@ public final class WsPushContainer implements ServerContainer, AutoCloseable {
         return workers.timer();
     }
 
-    /** Says goodbye to every client (1001), waits for the end, and for the callbacks that belong to it. */
+    /**
+     * Says goodbye to every client (1001), waits for the end, and for the callbacks that belong to it.
+     *
+     * @throws IllegalStateException in a callback, for which the end would wait
+     */
     @Override
     public void close() {
-        server.close();
+        if (Workers.isCallback()) {
+            throw new IllegalStateException("close() in a callback would wait for itself; use server().drain()");
+        }
+        if (server != null) {
+            server.close();
+        }
         workers.close();
     }
 
@@ -130,7 +142,10 @@ public final class WsPushContainer implements ServerContainer, AutoCloseable {
         long now = System.nanoTime();
         for (Deployment deployment : deployments) {
             for (Session session : deployment.members().all()) {
-                ((PushSession) session).closeIfIdle(now);
+                // It calls the endpoint, which may block.
+                if (((PushSession) session).isIdle(now)) {
+                    workers.execute(((PushSession) session)::closeIdle);
+                }
             }
         }
     }

@@ -35,6 +35,9 @@ final class DeploymentErrors {
     @ServerEndpoint("/a/x{b}")
     static class HalfName {}
 
+    @ServerEndpoint("/a/*")
+    static class Star {}
+
     @ServerEndpoint("/{a}/{a}")
     static class NameTwice {}
 
@@ -153,6 +156,7 @@ final class DeploymentErrors {
         said.put(NoSlash.class, "\"chat\" doesn't begin with a slash");
         said.put(EmptySegment.class, "has an empty segment");
         said.put(HalfName.class, "has braces in \"x{b}\"");
+        said.put(Star.class, "has a *");
         said.put(NameTwice.class, "has the name {a} twice");
         said.put(OpenTwice.class, "has @OnOpen twice");
         said.put(NotPublic.class, "NotPublic.open is not public");
