@@ -163,7 +163,7 @@ impl Container {
     fn with(adapters: &Adapters, program: &[&str], jars: &str) -> Container {
         let mut java = jvm();
         let path = format!("{jars}:{}", adapters.javax.classes.display());
-        java.args(["-Xcheck:jni", "-cp", &path]).args(program);
+        java.args(["-Xcheck:jni", "-Xmx256m", "-cp", &path]).args(program);
         Container::start(java)
     }
 

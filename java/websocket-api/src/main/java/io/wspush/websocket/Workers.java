@@ -27,10 +27,13 @@ final class Workers implements Executor, AutoCloseable {
     Workers(int most) {
         this.most = most;
         AtomicInteger number = new AtomicInteger();
+        // What the application looks up by the thread's loader it finds, whichever thread brings the first event.
+        ClassLoader loader = Thread.currentThread().getContextClassLoader();
         int few = Math.min(FEW, most);
         pool = new ThreadPoolExecutor(few, few, 60, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
             Thread thread = new Worker(task, "wspush-websocket-" + number.incrementAndGet());
             thread.setDaemon(true);
+            thread.setContextClassLoader(loader);
             return thread;
         });
         pool.allowCoreThreadTimeOut(true);
