@@ -233,3 +233,22 @@ fn the_adapters_own_tests() {
         succeed(finish(java), "AdapterTest");
     }
 }
+
+/// Maven and Gradle find the adapters by their coordinates, and through them the server and the API.
+#[test]
+fn a_repository_has_the_adapters() {
+    let Some(adapters) = adapters() else { return };
+    let out = adapters.built.jar.parent().unwrap().join("adapters-installed");
+    let maven = out.join("repository");
+    fs::create_dir_all(&out).unwrap();
+    fs::copy(&adapters.built.jar, out.join("wspush.jar")).unwrap();
+    let mut build = Command::new(repository().join("java/websocket-api/build"));
+    succeed(build.arg(&out).arg("--jar-only").arg(&maven).output().unwrap(), "java/websocket-api/build");
+    let version = env!("CARGO_PKG_VERSION");
+    for (name, api) in [("wspush-websocket", "javax"), ("wspush-websocket-jakarta", "jakarta")] {
+        let place = maven.join(format!("io/wspush/{name}/{version}"));
+        assert!(place.join(format!("{name}-{version}.jar")).is_file(), "{}", place.display());
+        let pom = fs::read_to_string(place.join(format!("{name}-{version}.pom"))).unwrap();
+        assert!(pom.contains(&format!("<artifactId>{api}.websocket-api</artifactId>")), "{pom}");
+    }
+}
