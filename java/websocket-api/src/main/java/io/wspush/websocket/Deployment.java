@@ -3,6 +3,7 @@ package io.wspush.websocket;
 import io.wspush.Decision;
 import javax.websocket.DeploymentException;
 import javax.websocket.Endpoint;
+import javax.websocket.Extension;
 import javax.websocket.server.ServerEndpoint;
 import javax.websocket.server.ServerEndpointConfig;
 
@@ -61,6 +62,13 @@ final class Deployment {
         Class<?> type = config.getEndpointClass();
         String where = type.getName();
         UriTemplate template = UriTemplate.parse(config.getPath(), where);
+        for (Extension extension : config.getExtensions()) {
+            if (!extension.getName().equals(Handshake.Deflate.NAME)) {
+                throw new DeploymentException(
+                        where + ": there is no extension " + extension.getName() + ", only " + Handshake.Deflate.NAME
+                                + ", which the server's setting deflate switches on and off");
+            }
+        }
         Coders coders = new Coders(config, where);
         Events events =
                 Endpoint.class.isAssignableFrom(type)

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import javax.websocket.Extension;
 import javax.websocket.HandshakeResponse;
 import javax.websocket.server.HandshakeRequest;
@@ -18,6 +19,7 @@ import javax.websocket.server.ServerEndpointConfig;
 final class Handshake implements HandshakeRequest {
     private static final ThreadLocal<Handshake> CURRENT = new ThreadLocal<>();
 
+    private static final AtomicBoolean HTTP_SESSION_ASKED = new AtomicBoolean();
     private static volatile String latestHost;
 
     private final ConnectRequest request;
@@ -125,6 +127,10 @@ final class Handshake implements HandshakeRequest {
     /** There is no servlet container, and so no HTTP session; its cookie is in {@link #getHeaders}. */
     @Override
     public Object getHttpSession() {
+        if (HTTP_SESSION_ASKED.compareAndSet(false, true)) {
+            Log.warn("HandshakeRequest.getHttpSession() is null for everybody: there is no servlet container. "
+                    + "The session's cookie is in getHeaders().get(\"cookie\")");
+        }
         return null;
     }
 

@@ -13,4 +13,9 @@ final class Log {
     static void failed(String what, Throwable problem) {
         LOGGER.log(Level.ERROR, what + " has failed", problem);
     }
+
+    /** Something that an application may have counted on. */
+    static void warn(String what) {
+        LOGGER.log(Level.WARNING, what);
+    }
 }

@@ -3,12 +3,14 @@ package io.wspush.websocket;
 import java.io.Reader;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import javax.websocket.CloseReason;
 import javax.websocket.Decoder;
 import javax.websocket.DeploymentException;
 import javax.websocket.Endpoint;
 import javax.websocket.EndpointConfig;
+import javax.websocket.Extension;
 import javax.websocket.OnClose;
 import javax.websocket.OnError;
 import javax.websocket.OnMessage;
@@ -17,6 +19,7 @@ import javax.websocket.PongMessage;
 import javax.websocket.Session;
 import javax.websocket.server.PathParam;
 import javax.websocket.server.ServerEndpoint;
+import javax.websocket.server.ServerEndpointConfig;
 
 /** What can't be deployed, and that it is said why and where. */
 final class DeploymentErrors {
@@ -178,10 +181,29 @@ final class DeploymentErrors {
             AdapterTest.that(message.contains(one.getValue()), "expected " + one.getValue() + " in: " + message);
             AdapterTest.that(message.contains(one.getKey().getSimpleName()), "where is it? " + message);
         }
+        DeploymentException extension = AdapterTest.thrown(
+                DeploymentException.class,
+                () -> Deployment.of(ServerEndpointConfig.Builder.create(OpenOnce.class, "/a")
+                        .extensions(List.of(new Unknown()))
+                        .build()));
+        AdapterTest.that(extension.getMessage().contains("there is no extension x-unknown"), extension.getMessage());
         DeploymentException twice = AdapterTest.thrown(
                 DeploymentException.class,
                 () -> WsPushContainer.serve("127.0.0.1:0", OpenOnce.class, UnnamedTwin.class, Twin.class));
         AdapterTest.that(twice.getMessage().contains("are for the same paths"), twice.getMessage());
+    }
+
+    /** Nobody has it. */
+    static class Unknown implements Extension {
+        @Override
+        public String getName() {
+            return "x-unknown";
+        }
+
+        @Override
+        public List<Parameter> getParameters() {
+            return List.of();
+        }
     }
 
     @ServerEndpoint("/b/{x}")
