@@ -15,22 +15,29 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class Workers implements Executor, AutoCloseable {
     private static final int FEW = Math.max(2, Runtime.getRuntime().availableProcessors());
-    private static final long LOOK_MS = 10;
+    /** A callback that takes longer than this blocks, or the machine is busy with something else. */
+    private static final long LOOK_MS = 50;
+
+    private static final int QUIET_LOOKS = 40;
     private static final long END_MS = 5_000;
 
     private final ThreadPoolExecutor pool;
     private final ScheduledThreadPoolExecutor timer;
     private final AtomicBoolean looks = new AtomicBoolean();
     private final int most;
+    private final int few;
+    /** Of the timer's thread, as what follows. */
     private volatile long doneBefore;
+
+    private volatile int quietLooks;
 
     Workers(int most) {
         this.most = most;
         AtomicInteger number = new AtomicInteger();
         // What the application looks up by the thread's loader it finds, whichever thread brings the first event.
         ClassLoader loader = Thread.currentThread().getContextClassLoader();
-        int few = Math.min(FEW, most);
-        pool = new ThreadPoolExecutor(few, few, 60, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+        few = Math.min(FEW, most);
+        pool = new ThreadPoolExecutor(few, few, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
             Thread thread = new Worker(task, "wspush-websocket-" + number.incrementAndGet());
             thread.setDaemon(true);
             thread.setContextClassLoader(loader);
@@ -61,23 +68,27 @@ final class Workers implements Executor, AutoCloseable {
     private void look() {
         doneBefore = pool.getCompletedTaskCount();
         try {
-            timer.schedule(this::grow, LOOK_MS, TimeUnit.MILLISECONDS);
+            timer.schedule(this::adapt, LOOK_MS, TimeUnit.MILLISECONDS);
         } catch (RejectedExecutionException over) {
             looks.set(false);
         }
     }
 
-    /** Threads that finish something in this time are enough. */
-    private void grow() {
+    /** More threads while callbacks wait and those that run take long; the few again when nothing has waited for a while. */
+    private void adapt() {
         int threads = pool.getCorePoolSize();
-        if (pool.getQueue().isEmpty()) {
-            looks.set(false);
-            return;
-        }
-        if (threads < most && pool.getCompletedTaskCount() - doneBefore < threads) {
+        boolean waits = !pool.getQueue().isEmpty();
+        quietLooks = waits ? 0 : quietLooks + 1;
+        if (waits && threads < most && pool.getCompletedTaskCount() - doneBefore < threads) {
             int more = Math.min(most, 2 * threads);
             pool.setMaximumPoolSize(more);
             pool.setCorePoolSize(more);
+        } else if (quietLooks == QUIET_LOOKS) {
+            quietLooks = 0;
+            pool.setCorePoolSize(few);
+            pool.setMaximumPoolSize(few);
+            looks.set(false);
+            return;
         }
         look();
     }
