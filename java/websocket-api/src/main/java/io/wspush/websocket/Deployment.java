@@ -36,6 +36,8 @@ final class Deployment {
                                     ? "; an Endpoint needs a ServerEndpointConfig, or a ServerApplicationConfig that makes one"
                                     : ""));
         }
+        // The API's own builder would say no more than that the path is wrong.
+        UriTemplate.parse(annotation.value(), type.getName());
         ServerEndpointConfig.Builder builder =
                 ServerEndpointConfig.Builder.create(type, annotation.value())
                         .decoders(java.util.Arrays.asList(annotation.decoders()))
