@@ -74,7 +74,10 @@ final class Outbound {
             confirm(session, patiently(() -> wire.textAsync(text)));
         } else {
             session.onItsWay += text.length();
-            if (!Gathering.mine().takes(session, text, session.container().timer())) {
+            if (text.isEmpty()) {
+                Gathering.settle(session);
+                patiently(() -> wire.text(text));
+            } else if (!Gathering.mine().takes(session, text, session.container().timer())) {
                 patiently(() -> wire.text(text));
             }
         }

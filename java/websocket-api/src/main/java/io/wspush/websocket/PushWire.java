@@ -17,14 +17,23 @@ final class PushWire implements Wire {
         return connection.id();
     }
 
+    /** A message without content is for the server a last piece of one. */
     @Override
     public void text(String text) {
-        connection.send(text);
+        if (text.isEmpty()) {
+            connection.sendFragment(text, true);
+        } else {
+            connection.send(text);
+        }
     }
 
     @Override
     public void binary(ByteBuffer data) {
-        connection.send(data);
+        if (data.hasRemaining()) {
+            connection.send(data);
+        } else {
+            connection.sendFragment(data, true);
+        }
     }
 
     @Override
@@ -39,12 +48,14 @@ final class PushWire implements Wire {
 
     @Override
     public CompletableFuture<Void> textAsync(String text) {
-        return connection.sendAsync(text);
+        text(text);
+        return connection.drained();
     }
 
     @Override
     public CompletableFuture<Void> binaryAsync(ByteBuffer data) {
-        return connection.sendAsync(data);
+        binary(data);
+        return connection.drained();
     }
 
     @Override
