@@ -6,7 +6,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import javax.websocket.EncodeException;
 import javax.websocket.RemoteEndpoint;
 import javax.websocket.SendHandler;
@@ -31,13 +30,13 @@ final class AsyncRemote extends Remote implements RemoteEndpoint.Async {
     @Override
     public Future<Void> sendText(String text) {
         checkMessage(text);
-        return later(() -> session.wire().textAsync(text));
+        return later(() -> session.wire().text(text));
     }
 
     @Override
     public Future<Void> sendBinary(ByteBuffer data) {
         checkMessage(data);
-        return later(() -> session.wire().binaryAsync(data));
+        return later(() -> session.wire().binary(data));
     }
 
     @Override
@@ -49,14 +48,14 @@ final class AsyncRemote extends Remote implements RemoteEndpoint.Async {
     public void sendText(String text, SendHandler handler) {
         checkHandler(handler);
         checkMessage(text);
-        tell(handler, later(() -> session.wire().textAsync(text)));
+        tell(handler, later(() -> session.wire().text(text)));
     }
 
     @Override
     public void sendBinary(ByteBuffer data, SendHandler handler) {
         checkHandler(handler);
         checkMessage(data);
-        tell(handler, later(() -> session.wire().binaryAsync(data)));
+        tell(handler, later(() -> session.wire().binary(data)));
     }
 
     @Override
@@ -73,17 +72,18 @@ final class AsyncRemote extends Remote implements RemoteEndpoint.Async {
             return CompletableFuture.failedFuture(problem);
         }
         return encoded instanceof String
-                ? later(() -> session.wire().textAsync((String) encoded))
-                : later(() -> session.wire().binaryAsync((ByteBuffer) encoded));
+                ? later(() -> session.wire().text((String) encoded))
+                : later(() -> session.wire().binary((ByteBuffer) encoded));
     }
 
-    private CompletableFuture<Void> later(Supplier<CompletableFuture<Void>> send) {
+    private CompletableFuture<Void> later(Runnable send) {
         session.checkWhole();
         Gathering.settle(session);
         session.wrote();
         CompletableFuture<Void> sent;
         try {
-            sent = Outbound.patiently(send);
+            Outbound.patiently(send);
+            sent = Outbound.patiently(session.wire()::drained);
         } catch (IOException problem) {
             return CompletableFuture.failedFuture(problem);
         }

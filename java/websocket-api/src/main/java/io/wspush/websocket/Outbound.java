@@ -71,7 +71,8 @@ final class Outbound {
             }
         } else if (session.onItsWay + text.length() > WINDOW) {
             Gathering.settle(session);
-            confirm(session, patiently(() -> wire.textAsync(text)));
+            patiently(() -> wire.text(text));
+            confirm(session);
         } else {
             session.onItsWay += text.length();
             if (text.isEmpty()) {
@@ -97,7 +98,8 @@ final class Outbound {
                 account(session, part.limit());
             }
         } else if (session.onItsWay + data.remaining() > WINDOW) {
-            confirm(session, patiently(() -> wire.binaryAsync(data)));
+            patiently(() -> wire.binary(data));
+            confirm(session);
         } else {
             session.onItsWay += data.remaining();
             patiently(() -> wire.binary(data));
@@ -124,11 +126,13 @@ final class Outbound {
     private static void account(PushSession session, int bytes) throws IOException {
         session.onItsWay += bytes;
         if (session.onItsWay > WINDOW) {
-            confirm(session, patiently(session.wire()::drained));
+            confirm(session);
         }
     }
 
-    private static void confirm(PushSession session, CompletableFuture<Void> taken) throws IOException {
+    /** Waits until the client has taken everything. */
+    private static void confirm(PushSession session) throws IOException {
+        CompletableFuture<Void> taken = patiently(session.wire()::drained);
         session.onItsWay = 0;
         try {
             taken.get(PATIENCE_MS, TimeUnit.MILLISECONDS);

@@ -47,18 +47,6 @@ final class PushWire implements Wire {
     }
 
     @Override
-    public CompletableFuture<Void> textAsync(String text) {
-        text(text);
-        return connection.drained();
-    }
-
-    @Override
-    public CompletableFuture<Void> binaryAsync(ByteBuffer data) {
-        binary(data);
-        return connection.drained();
-    }
-
-    @Override
     public CompletableFuture<Void> drained() {
         return connection.drained();
     }

@@ -21,12 +21,6 @@ interface Wire {
     /** A part of a binary message; it ends with the last one. */
     void binaryPart(ByteBuffer part, boolean last);
 
-    /** Completed when the kernel has the message. */
-    CompletableFuture<Void> textAsync(String text);
-
-    /** Completed when the kernel has the message. */
-    CompletableFuture<Void> binaryAsync(ByteBuffer data);
-
     /** Completed when the kernel has all that was sent before. */
     CompletableFuture<Void> drained();
 

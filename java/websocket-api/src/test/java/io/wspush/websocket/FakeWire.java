@@ -82,18 +82,6 @@ final class FakeWire implements Wire {
     }
 
     @Override
-    public CompletableFuture<Void> textAsync(String text) {
-        note(id + ": async " + shown(text));
-        return taken;
-    }
-
-    @Override
-    public CompletableFuture<Void> binaryAsync(ByteBuffer data) {
-        note(id + ": async " + shown(data));
-        return taken;
-    }
-
-    @Override
     public CompletableFuture<Void> drained() {
         note(id + ": drained?");
         return taken;
