@@ -50,10 +50,13 @@ pub use auth::{Claims, Rights};
 #[doc(inline)]
 pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
-pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
+pub use endpoint::{
+    Accept, Closed, ConnId, Connect, Decision, Handler, Published, Receipt, Route, RouteError, RouteId,
+    Router, Session, Stats,
+};
 pub use endpoint::{
     ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
-    UserConnection, UserPage,
+    SessionInfo, SessionList, SessionPage, UserConnection, UserPage,
 };
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;

@@ -26,12 +26,14 @@ fn generated() -> String {
         "server",
         "connect",
         "session",
+        "attributes",
         "callbacks",
         "push",
         "publishing",
         "users",
         "reads",
         "presence",
+        "routes",
         "stats",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);

@@ -49,6 +49,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+mod places;
 mod poll;
 pub mod published_keys;
 mod questions;

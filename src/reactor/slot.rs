@@ -8,6 +8,7 @@ use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
 use crate::auth::Claims;
+use crate::endpoint::hosted::Hosted;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::narrow;
@@ -156,11 +157,14 @@ pub struct Extra {
     /// The request coming in.
     pub http: Option<Box<Request>>,
     /// Input that was read but can't be used yet.
-    pub stash: Option<Box<[u8]>>,
+    /// Few have it and only for moments, so its length is not kept in the box itself.
+    pub stash: Option<Box<Box<[u8]>>>,
     /// Its side of TLS, from the first byte on.
     pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
+    /// The things that its host keeps there.
+    pub hosted: Option<Box<Hosted>>,
 }
 
 /// A request of which not everything has come.
@@ -244,7 +248,7 @@ impl<S> Slot<S> {
             seen,
             flags: Flags::default(),
             phase,
-            kind: Kind::Push,
+            kind: Kind::PUSH,
             transport: Transport::default(),
             form: Form::Plain,
             held_len: 0,
@@ -292,7 +296,7 @@ impl<S> Slot<S> {
                 self.tidy();
             }
         } else {
-            self.extra_mut().stash = Some(rest.into());
+            self.extra_mut().stash = Some(Box::new(rest.into()));
         }
     }
 
@@ -301,7 +305,7 @@ impl<S> Slot<S> {
         let extra = self.extra.as_mut()?;
         let stash = extra.stash.take_if(|stash| stash.len() > CONTROL_FRAME_MAX)?;
         self.tidy();
-        Some(stash)
+        Some(*stash)
     }
 
     /// The box, made if need be.
@@ -320,6 +324,21 @@ impl<S> Slot<S> {
     pub fn mid_channel(&self) -> Option<ChannelId> {
         let mid = self.extra.as_ref().and_then(|extra| extra.mid);
         self.flags.any(Flags::MID_FRAME).then(|| mid.unwrap_or(DEFAULT))
+    }
+
+    /// Takes out what the host keeps here, for a callback.
+    #[inline]
+    pub fn take_hosted(&mut self) -> Option<Box<Hosted>> {
+        self.extra.as_mut()?.hosted.take()
+    }
+
+    /// Puts it back.
+    #[inline]
+    pub fn put_hosted(&mut self, hosted: Option<Box<Hosted>>) {
+        match hosted.filter(|hosted| !hosted.is_empty()) {
+            Some(hosted) => self.extra_mut().hosted = Some(hosted),
+            None => self.tidy(),
+        }
     }
 
     /// Who it is.
@@ -380,6 +399,7 @@ impl Extra {
             && self.stash.is_none()
             && self.tls.is_none()
             && self.ending.is_none()
+            && self.hosted.is_none()
     }
 }
 

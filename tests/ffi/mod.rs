@@ -9,6 +9,8 @@ mod embedding;
 pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;
+mod rooms;
+mod routes;
 mod walk;
 
 use std::collections::HashMap;
