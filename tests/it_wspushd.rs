@@ -57,6 +57,7 @@ mod stream;
 mod syscalls;
 mod tls;
 mod tokens;
+mod tuning;
 mod unix_admin;
 mod users;
 mod v1;

@@ -226,6 +226,11 @@ fn messages_of_all_sizes_from_all_memory() {
 }
 
 #[test]
+fn routes_and_what_a_session_keeps() {
+    host(&["RoutesHost"], &[]);
+}
+
+#[test]
 fn eight_publishers_keep_their_order_and_lose_nothing() {
     host(&["OrderedPublishers"], &[]);
 }

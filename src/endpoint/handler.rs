@@ -303,6 +303,10 @@ pub trait Handler: Send {
     /// A whole message has come in.
     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
 
+    /// A pong with a payload has come: the answer to [`Handle::ping`](crate::Handle::ping), or one that nothing has asked
+    /// for. The server's own pings have no payload, and their answers are not told.
+    fn on_pong(&mut self, _session: &mut Session<'_>, _payload: &[u8]) {}
+
     /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
     fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}
 

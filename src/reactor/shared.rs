@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::reads::Question;
+use crate::endpoint::tune::Tune;
 use crate::endpoint::{ConnId, Decision, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::narrow;
@@ -83,6 +84,13 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Change a session, or send it a control frame.
+    Tune {
+        /// The connection.
+        conn: ConnId,
+        /// How.
+        tune: Tune,
+    },
     /// Let in a client whose handshake waits, or not.
     Decide {
         /// The connection.
@@ -123,6 +131,7 @@ impl Command {
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
             Command::NotTold(not_told) => not_told.problem.len(),
+            Command::Tune { tune, .. } => tune.bytes(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
             Command::SaveState | Command::Snapshot(_) => 0,

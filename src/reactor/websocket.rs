@@ -168,7 +168,7 @@ impl<S: Socket> Reactor<S> {
                 frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
                 Ok(Next::Continue)
             }
-            Event::Pong(_) => Ok(Next::Continue),
+            Event::Pong(payload) => self.hear_pong(index, payload),
             Event::Close { code, reason } => {
                 self.send_replies(index)?;
                 self.echo_close(index, code, reason)?;

@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 pub mod crossing;
+pub mod flow;
 mod handler;
 mod methods;
 mod native_error;
@@ -25,5 +26,6 @@ mod raw;
 pub mod reads;
 mod registry;
 mod replies;
+mod routes;
 mod stats;
 pub mod users;
