@@ -91,6 +91,10 @@ fn compile() -> Option<Adapters> {
         );
         return None;
     }
+    for stale in ["endpoints", "endpoints-jakarta", "sources", "sources-jakarta"] {
+        // There is nothing the first time.
+        let _ = fs::remove_dir_all(out.join(stale));
+    }
     let tomcat = tomcat.join(":");
     let javax =
         Variant { api: javax, adapter: out.join("wspush-websocket.jar"), classes: out.join("endpoints") };
@@ -127,6 +131,7 @@ fn copy(folder: &str, to: &Path, api: &str) -> Vec<PathBuf> {
 }
 
 fn javac(path: &str, classes: &Path, sources: &[PathBuf]) {
+    fs::create_dir_all(classes).unwrap();
     let mut javac = Command::new("javac");
     javac.args(["--release", "11", "-Xlint:all", "-Werror", "-cp", path, "-d"]).arg(classes).args(sources);
     succeed(javac.output().unwrap(), "javac");

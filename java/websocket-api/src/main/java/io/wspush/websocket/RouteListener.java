@@ -2,15 +2,15 @@ package io.wspush.websocket;
 
 import io.wspush.ConnectRequest;
 import io.wspush.Decision;
-import io.wspush.MessageKind;
 import io.wspush.WsPushListener;
 import io.wspush.WsPushSession;
-import java.nio.charset.StandardCharsets;
 
 /** What happens on an endpoint's path becomes what happens to its sessions. */
 final class RouteListener implements WsPushListener {
     /** The attribute of a connection that is its answer first, and its session once it is open. */
     private static final String SESSION = "io.wspush.websocket.session";
+
+    private static final int TRY_AGAIN_LATER = 1013;
 
     private final Deployment deployment;
 
@@ -49,26 +49,38 @@ final class RouteListener implements WsPushListener {
         PushSession session =
                 new PushSession(deployment, new PushWire(connection), answer.opening, answer.properties);
         connection.attribute(SESSION, session);
-        during(session::opened);
+        later(session, session::opened);
     }
 
     @Override
-    public void onFragment(WsPushSession connection, boolean more, MessageKind kind, byte[] bytes) {
+    public void onText(WsPushSession connection, String text) {
         PushSession session = session(connection);
-        Object piece = kind == MessageKind.TEXT ? new String(bytes, StandardCharsets.UTF_8) : bytes;
-        during(() -> session.received(piece, !more));
+        later(session, () -> session.received(text, true));
+    }
+
+    @Override
+    public void onBinary(WsPushSession connection, byte[] data) {
+        PushSession session = session(connection);
+        later(session, () -> session.received(data, true));
     }
 
     @Override
     public void onPong(WsPushSession connection, byte[] data) {
         PushSession session = session(connection);
-        during(() -> session.pong(data));
+        later(session, () -> session.pong(data));
     }
 
     @Override
     public void onClose(WsPushSession connection, int code, String reason) {
         PushSession session = session(connection);
-        during(() -> session.gone(code, reason));
+        session.mailbox().put(() -> during(() -> session.gone(code, reason)), true);
+    }
+
+    /** In the session's order, on the container's threads. */
+    private static void later(PushSession session, Runnable callback) {
+        if (!session.mailbox().put(() -> during(callback), false)) {
+            session.wire().close(TRY_AGAIN_LATER, Mailbox.MOST + " messages wait for the endpoint");
+        }
     }
 
     private static PushSession session(WsPushSession connection) {

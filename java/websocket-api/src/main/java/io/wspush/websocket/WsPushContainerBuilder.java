@@ -26,7 +26,9 @@ public final class WsPushContainerBuilder {
     /** A sender waits for its client, so more may be under way than for a server's own messages. */
     private static final long OUTBOX_BYTES = 1 << 20;
 
-    private final WsPushServerBuilder server = WsPushServer.builder().set("outbox_bytes_max", OUTBOX_BYTES);
+    private final WsPushServerBuilder server = WsPushServer.builder()
+            .set("outbox_bytes_max", OUTBOX_BYTES)
+            .set("message_bytes_max", PushWire.MESSAGE_MAX);
     private final Set<Class<?>> classes = new LinkedHashSet<>();
     private final List<ServerEndpointConfig> configs = new ArrayList<>();
     private int threads = THREADS_DEFAULT;
@@ -112,7 +114,7 @@ public final class WsPushContainerBuilder {
             Deployment deployment = deployments.get(i);
             deployment.belongTo(container, isAlone ? WsPushServer.DEFAULT_CHANNEL : "endpoint." + i);
             WsPushRoute route =
-                    WsPushRoute.at(deployment.template().path()).fragments().broadcast(isAlone).executor(workers);
+                    WsPushRoute.at(deployment.template().path()).broadcast(isAlone);
             server.endpoint(deployment.checksOrigin() ? route.origins("*") : route, new RouteListener(deployment));
         }
         boolean started = false;
