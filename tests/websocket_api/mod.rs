@@ -103,13 +103,16 @@ fn compile() -> Option<Adapters> {
         adapter: out.join("wspush-websocket-jakarta.jar"),
         classes: out.join("endpoints-jakarta"),
     };
-    let folders = ["ffi-tests/websocket", "examples/websocket", "java/websocket-api/src/test/java/io/wspush/websocket"];
+    let folders =
+        ["ffi-tests/websocket", "examples/websocket", "java/websocket-api/src/test/java/io/wspush/websocket"];
     let sources = folders.map(|folder| copy(folder, &out.join("sources"), "javax.websocket"));
     let more = format!("{}:{tomcat}", javax.path(built));
     javac(&more, &javax.classes, &sources.concat());
     let folders = &folders[1..];
-    let mut sources: Vec<PathBuf> =
-        folders.iter().flat_map(|folder| copy(folder, &out.join("sources-jakarta"), "jakarta.websocket")).collect();
+    let mut sources: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| copy(folder, &out.join("sources-jakarta"), "jakarta.websocket"))
+        .collect();
     let probes = copy("ffi-tests/websocket", &out.join("sources-jakarta"), "jakarta.websocket");
     sources.extend(probes.into_iter().filter(|file| !file.to_string_lossy().contains("Tomcat")));
     javac(&jakarta.path(built), &jakarta.classes, &sources);
@@ -156,7 +159,8 @@ impl Container {
         });
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.next().map_or_else(String::new, Result::unwrap);
-        let Some(authority) = line.strip_prefix("ws://").and_then(|rest| rest.split(['/', ' ']).next()) else {
+        let Some(authority) = line.strip_prefix("ws://").and_then(|rest| rest.split(['/', ' ']).next())
+        else {
             let _ = child.kill();
             panic!("{line}\n{}", said.join().unwrap());
         };
@@ -185,7 +189,8 @@ impl Container {
     fn here(adapters: &Adapters, variant: &Variant) -> Container {
         let mut java = jvm();
         java.args(["-Xcheck:jni", "-Xmx256m", "-cp", &variant.path(adapters.built)]);
-        java.args(["io.wspush.websocket.Main", "--listen", "127.0.0.1:0", "--log-level", "warn"]).args(ENDPOINTS);
+        java.args(["io.wspush.websocket.Main", "--listen", "127.0.0.1:0", "--log-level", "warn"])
+            .args(ENDPOINTS);
         Container::start(java)
     }
 
