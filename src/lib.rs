@@ -47,7 +47,9 @@ pub use auth::{Claims, Rights};
 #[doc(inline)]
 pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
-pub use endpoint::{Accept, ConnId, Connect, Decision, Handler, Published, Receipt, Session, Stats};
+pub use endpoint::{
+    Accept, ConnId, Connect, Decision, Fragment, Handler, Pieces, Published, Receipt, Session, Stats,
+};
 pub use endpoint::{
     ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
     UserConnection, UserPage,

@@ -9,6 +9,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::push::{DEFAULT_NAME, Kind, Message, PushOptions, Since};
 
+use super::flow::{FlowAsked, Fragment, Pieces};
 use super::{ConnId, requests};
 
 /// A client that asks for `/ws`.
@@ -206,12 +207,16 @@ pub struct Accept {
     /// JSON of at most 1,024 bytes that says more about the user to those who see it in a channel with presence; other
     /// text is answered 500. None: what its token says (`info`), if it has one.
     pub info: Option<String>,
+    /// Whether its messages are handed over as they come ([`Handler::on_fragment`]) and not whole. That is for
+    /// WebSockets; with `wspush.v1` and everywhere else it changes nothing.
+    pub pieces: Pieces,
 }
 
 impl Default for Accept {
     fn default() -> Accept {
         let (channels, since) = (Vec::new(), Vec::new());
-        Accept { user: None, broadcast: true, channels, since, protocol: None, info: None }
+        let pieces = Pieces::Off;
+        Accept { user: None, broadcast: true, channels, since, protocol: None, info: None, pieces }
     }
 }
 
@@ -224,6 +229,8 @@ pub enum Action {
     Unsubscribe(String),
     /// Close the connection.
     Close(CloseCode, String),
+    /// Change its flow.
+    Flow(FlowAsked),
     /// Nothing, but let the connection have what came before.
     Nothing,
 }
@@ -351,7 +358,7 @@ impl<'a> Session<'a> {
         self.action(Action::Unsubscribe(channel.into()));
     }
 
-    fn action(&mut self, action: Action) {
+    pub(super) fn action(&mut self, action: Action) {
         if !self.closed {
             self.actions.push(Step { replies: self.replies.len(), after: self.commands(), action });
         }
@@ -399,6 +406,12 @@ pub trait Handler: Send {
 
     /// A whole message has come in.
     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
+
+    /// A piece of a message has come in, from a client that was accepted with [`Accept::pieces`]; `on_message` hears
+    /// nothing of that client. The pieces are what the network has brought, or what a step of inflating has made, and
+    /// not the client's frames. A message that turns out to be none (text that is not UTF-8, one that is too long) has
+    /// no last piece: the connection is closed.
+    fn on_fragment(&mut self, _session: &mut Session<'_>, _fragment: Fragment<'_>) {}
 
     /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
     fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}

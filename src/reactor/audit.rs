@@ -352,7 +352,9 @@ impl<S: Socket> Reactor<S> {
             !has(Flags::TLS) || has(Flags::BLOCKED) == unsent,
             "slot {index}: blocked, or unsent records"
         );
-        assert!(!has(Flags::PAUSED) || has(Flags::BLOCKED), "slot {index}: paused for nothing");
+        let is_paused = has(Flags::BLOCKED) || slot.is_paused_by_host();
+        assert!(!has(Flags::PAUSED) || is_paused, "slot {index}: paused for nothing");
+        assert!(!slot.is_paused_by_host() || has(Flags::PAUSED), "slot {index}: not paused");
         assert!(!has(Flags::MID_FRAME) || has(Flags::BLOCKED), "slot {index}: mid-frame for nothing");
         assert!(extra.is_none_or(|extra| !extra.is_empty()), "slot {index}: an empty box is kept");
         if slot.phase != Phase::Open {

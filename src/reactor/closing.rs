@@ -6,6 +6,7 @@ use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
+use crate::protocol::pieces::Incoming;
 use crate::push::{ChannelId, Keep, Passage};
 
 use super::addresses::NOWHERE;
@@ -73,6 +74,8 @@ impl<S: Socket> Reactor<S> {
         if self.connections.slots[index].is_polling() {
             return self.dismiss_poll(index);
         }
+        // Its answer is to be read.
+        self.end_pause(index);
         self.keep_frame_under_way(index);
         self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);
@@ -108,7 +111,10 @@ impl<S: Socket> Reactor<S> {
             self.pool.release(&mut request.chain);
         }
         extra.stash = None;
-        self.connections.slots[index].tidy();
+        if let Some(flow) = &mut extra.flow {
+            flow.incoming = Incoming::default();
+        }
+        self.connections.slots[index].tidy_flow();
         self.recount_backlog(index, before);
     }
 

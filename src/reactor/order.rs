@@ -167,6 +167,7 @@ impl<S: Socket> Reactor<S> {
                     Action::Close(code, reason) => Command::Close { conn, code, reason },
                     Action::Subscribe(channel, since) => Command::Subscribe { conn, channel, since },
                     Action::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
+                    Action::Flow(asked) => Command::Flow { conn, asked },
                     Action::Nothing => Command::BringUpToDate { conn },
                 },
             );

@@ -12,7 +12,7 @@ use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
 use crate::protocol::response::Refusal;
-use crate::protocol::{Deflater, Inflater};
+use crate::protocol::{Deflater, Inflater, Inflating};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
@@ -141,6 +141,8 @@ pub(super) struct Scratch {
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
+    /// For the next deflated message that is handed over in pieces.
+    pub decoder: Option<Box<Inflating>>,
 }
 
 /// How far the commands from the inbox have come.

@@ -92,7 +92,7 @@ impl<S: Socket> Reactor<S> {
         if slot.flags.any(Flags::FINISH) {
             let _ = self.finish(index);
             return;
-        } else if slot.flags.any(Flags::PAUSED) {
+        } else if slot.flags.any(Flags::PAUSED) && !slot.is_paused_by_host() {
             slot.flags.set(Flags::PAUSED, false);
             self.go_on_later(index);
         }

@@ -1,6 +1,7 @@
 //! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
 use super::backend::Earlier;
+use super::flow::Flow;
 use super::granted::Granted;
 use super::outbox::Outbox;
 use super::poll::Poll;
@@ -155,12 +156,18 @@ pub struct Extra {
     /// The request coming in.
     pub http: Option<Box<Request>>,
     /// Input that was read but can't be used yet.
-    pub stash: Option<Box<[u8]>>,
+    pub stash: Option<Box<Stash>>,
+    /// Messages in pieces, and what the host has asked of its flow.
+    pub flow: Option<Box<Flow>>,
     /// Its side of TLS, from the first byte on.
     pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
 }
+
+/// Input that waits, behind one word of its own.
+#[derive(Debug)]
+pub struct Stash(pub Box<[u8]>);
 
 /// A request of which not everything has come.
 #[derive(Debug, Default)]
@@ -275,7 +282,7 @@ impl<S> Slot<S> {
     /// Input that was kept from the last read and comes before the next one.
     pub fn kept(&self) -> &[u8] {
         match self.extra.as_ref().and_then(|extra| extra.stash.as_ref()) {
-            Some(stash) => stash,
+            Some(stash) => &stash.0,
             None => &self.held[..usize::from(self.held_len)],
         }
     }
@@ -291,16 +298,16 @@ impl<S> Slot<S> {
                 self.tidy();
             }
         } else {
-            self.extra_mut().stash = Some(rest.into());
+            self.extra_mut().stash = Some(Box::new(Stash(rest.into())));
         }
     }
 
     /// Takes out what was put aside if it is too much to go in front of the next read.
     pub fn take_large_stash(&mut self) -> Option<Box<[u8]>> {
         let extra = self.extra.as_mut()?;
-        let stash = extra.stash.take_if(|stash| stash.len() > CONTROL_FRAME_MAX)?;
+        let stash = extra.stash.take_if(|stash| stash.0.len() > CONTROL_FRAME_MAX)?;
         self.tidy();
-        Some(stash)
+        Some(stash.0)
     }
 
     /// The box, made if need be.
@@ -330,10 +337,11 @@ impl<S> Slot<S> {
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
         let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.held_bytes());
-        let stash = extra.stash.as_ref().map_or(0, |stash| stash.len());
+        let stash = extra.stash.as_ref().map_or(0, |stash| stash.0.len());
+        let flow = extra.flow.as_ref().map_or(0, |flow| flow.held_bytes());
         let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
         let tls = extra.tls.as_ref().map_or(0, |session| session.held_bytes());
-        outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
+        outbox + stash + flow + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
     /// Whether it is decided on its handshake, which has waited for that.
@@ -377,6 +385,7 @@ impl Extra {
             && self.assembly.is_none()
             && self.http.is_none()
             && self.stash.is_none()
+            && self.flow.is_none()
             && self.tls.is_none()
             && self.ending.is_none()
     }

@@ -154,7 +154,7 @@ impl<S: Socket> Reactor<S> {
         Ok(at)
     }
 
-    fn event(&mut self, index: usize, event: Event<'_>) -> Result<Next, Gone> {
+    pub(super) fn event(&mut self, index: usize, event: Event<'_>) -> Result<Next, Gone> {
         if self.connections.slots[index].phase == Phase::Closing {
             if !matches!(event, Event::Close { .. }) {
                 return Ok(Next::Continue);
@@ -217,7 +217,7 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::PINGED) {
-            if silent_ms >= self.config.pong_wait_ms {
+            if silent_ms >= self.config.pong_wait_ms && !self.excuse_silence(index) {
                 self.remove(index, CloseReason::Heartbeat);
             }
         } else if silent_ms >= self.config.heartbeat_ms {

@@ -1,0 +1,32 @@
+//! Who waits for whom, asked from any thread: [`Handle`]'s methods for one connection's flow.
+
+use crate::endpoint::{ConnId, FlowAsked};
+use crate::push::PushError;
+use crate::reactor::Command;
+
+use super::{Handle, check_conn};
+
+impl Handle {
+    /// Has a connection not read until [`resume`](Self::resume), see [`Session::pause`](crate::Session::pause). It is
+    /// paused when the server's thread has got to it; until then callbacks may hear of it. Nothing happens if it has
+    /// gone.
+    ///
+    /// # Errors
+    /// [`PushError::NoSuchConnection`] for 0, [`PushError::InboxFull`], [`PushError::Stopped`].
+    pub fn pause(&self, conn: ConnId) -> Result<(), PushError> {
+        self.change_flow(conn, FlowAsked::Pause)
+    }
+
+    /// Ends a [`pause`](Self::pause), however often that was asked for.
+    ///
+    /// # Errors
+    /// As [`pause`](Self::pause).
+    pub fn resume(&self, conn: ConnId) -> Result<(), PushError> {
+        self.change_flow(conn, FlowAsked::Resume)
+    }
+
+    fn change_flow(&self, conn: ConnId, asked: FlowAsked) -> Result<(), PushError> {
+        check_conn(conn)?;
+        self.shared.command(Command::Flow { conn, asked })
+    }
+}
