@@ -12,9 +12,9 @@ static TOKEN: Alphabet = Alphabet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
 impl Alphabet {
     /// ASCII's letters and digits, and these.
     pub const fn alphanumeric_and(others: &[u8]) -> Alphabet {
-        let (mut has, mut byte, mut i) = ([false; 256], 0, 0);
+        let (mut has, mut byte, mut i) = ([false; 256], 0u8, 0);
         while byte < 128 {
-            has[byte as usize] = (byte as u8).is_ascii_alphanumeric();
+            has[byte as usize] = byte.is_ascii_alphanumeric();
             byte += 1;
         }
         while i < others.len() {

@@ -18,6 +18,8 @@
 //! programs of this repository (the daemon, the library for C and Java, tests, benches, fuzz targets), and may change
 //! with any version.
 
+#![cfg_attr(not(test), deny(clippy::cast_possible_truncation))]
+
 mod alphabet;
 #[doc(hidden)]
 pub mod auth;
@@ -30,6 +32,7 @@ pub mod journal;
 pub mod limits;
 #[doc(hidden)]
 pub mod metrics;
+mod narrow;
 #[doc(hidden)]
 pub mod protocol;
 #[doc(hidden)]

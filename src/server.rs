@@ -33,7 +33,7 @@ use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
 use crate::reactor::ktls::KernelSupport;
 use crate::reactor::reload::Renewed;
 use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
-use crate::time::Time;
+use crate::time::{Time, micros};
 use crate::tls::{self, TlsError};
 
 use start::Room;
@@ -412,5 +412,5 @@ fn check_channel(name: &str) -> Result<(), PushError> {
 }
 
 fn unix_us() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
+    micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }

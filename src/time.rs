@@ -54,6 +54,11 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
+/// A duration in microseconds, in the width that times have here.
+pub const fn micros(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000).saturating_add(duration.subsec_micros() as u64)
+}
+
 /// The earliest of several times, of which any may not be set. Comparing `Option`s does as well, but the optimiser
 /// has it look at the number before it looks whether there is one, and valgrind reports that to every embedder, each
 /// turn.

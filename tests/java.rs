@@ -129,11 +129,35 @@ fn host(program: &[&str], options: &[&str]) {
 }
 
 #[test]
-fn the_pom_has_cargos_version() {
+fn pom_and_book_have_cargos_version() {
     let pom = std::fs::read_to_string(repository().join("java/pom.xml")).unwrap();
     let version =
         concat!("<artifactId>wspush</artifactId>\n  <version>", env!("CARGO_PKG_VERSION"), "</version>");
     assert!(pom.contains(version), "java/pom.xml must have {version}");
+    let book = std::fs::read_to_string(repository().join("docs/java.md")).unwrap();
+    for coordinates in [
+        concat!("<version>", env!("CARGO_PKG_VERSION"), "</version>"),
+        concat!("io.wspush:wspush:", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(book.contains(coordinates), "docs/java.md must have {coordinates}");
+    }
+}
+
+/// `java/build --install`: Maven and Gradle find the jar by its coordinates.
+#[test]
+fn a_repository_has_the_jar() {
+    let Some(built) = built() else { return };
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("java-installed");
+    let repository_of_it = out.join("repository");
+    let mut java_build = Command::new(repository().join("java/build"));
+    java_build.args(["--jar-only", "--out"]).arg(&out).arg("--library").arg(built.library);
+    let said = succeed(java_build.arg("--install").arg(&repository_of_it).output().unwrap(), "java/build");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(said.contains(&format!("io.wspush:wspush:{version} is in")), "{said}");
+    for end in ["jar", "pom"] {
+        let file = repository_of_it.join(format!("io/wspush/wspush/{version}/wspush-{version}.{end}"));
+        assert!(file.is_file(), "{}", file.display());
+    }
 }
 
 #[test]
@@ -206,6 +230,17 @@ fn churn_leaves_heap_and_global_references_flat() {
     host(&["Churn"], &[]);
 }
 
+#[test]
+fn a_redeployed_application_leaves_nothing_behind() {
+    host(&["Redeploy"], &[]);
+}
+
+#[test]
+fn nor_does_one_whose_library_a_property_names() {
+    let Some(built) = built() else { return };
+    host(&["Redeploy", "10"], &[&format!("-Dio.wspush.library={}", built.library.display())]);
+}
+
 /// As the targets have it: `cargo test --release --test it -- --ignored --nocapture churn_of_200_000`.
 #[test]
 #[ignore = "takes minutes"]
@@ -225,8 +260,10 @@ fn the_library_is_found() {
     let no_directory = "-Djava.io.tmpdir=/nonexistent";
     host(&["ChatHost"], &[no_directory, &path]);
     host(&["ChatHost"], &[no_directory, &file]);
-    host(&["TwoLoaders"], &[no_directory, &path]);
-    host(&["TwoLoaders"], &[no_directory, &file]);
+    for option in [&path, &file] {
+        host(&["TwoLoaders"], &[option]);
+        host(&["TwoLoaders", "refused"], &[no_directory, option]);
+    }
     for (option, said) in [
         (no_directory, "can't be unpacked into java.io.tmpdir"),
         ("-Dos.arch=pdp11", "no native/linux-pdp11/libwspush.so in the jar"),

@@ -26,7 +26,7 @@ import java.nio.charset.StandardCharsets;
  * @Component
  * public class Notifications {
  *     private final WsPushServer server = WsPushServer.builder()
- *             .listen("0.0.0.0:8080")
+ *             .listen("127.0.0.1:8080") // a proxy in front of it brings the visitors
  *             .origins("https://www.example.com") // where the pages come from
  *             .start();
  *

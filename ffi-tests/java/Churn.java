@@ -71,7 +71,7 @@ final class Churn implements WsPushListener {
                 new Object[] {new String[0]}, new String[] {String[].class.getName()});
     }
 
-    private static int globalReferences() throws Exception {
+    static int globalReferences() throws Exception {
         Matcher count = Pattern.compile("JNI global refs: (\\d+)").matcher(diagnose("threadPrint"));
         Check.that(count.find(), "no count of global references");
         return Integer.parseInt(count.group(1));
@@ -83,7 +83,7 @@ final class Churn implements WsPushListener {
         return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
     }
 
-    private static long residentKib() throws IOException {
+    static long residentKib() throws IOException {
         Matcher size = Pattern.compile("VmRSS:\\s+(\\d+)").matcher(Files.readString(Path.of("/proc/self/status")));
         return size.find() ? Long.parseLong(size.group(1)) : 0;
     }

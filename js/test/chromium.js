@@ -9,6 +9,8 @@ const FLAGS = [
   "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
+  // Of proxies in the tests.
+  "--ignore-certificate-errors",
 ];
 // A page has the file that is made for pages.
 const FILES = { "/wspush-client.js": "../wspush-client.min.js", "/test/agent.js": "agent.js" };
@@ -20,7 +22,8 @@ export class Page {
   #id = 0;
   #calls = new Map();
 
-  static async open() {
+  // Opens this address; or else the page of the tests of wspush-client, which is served here.
+  static async open(url) {
     const page = new Page();
     page.server = createServer(async (request, response) => {
       const file = FILES[request.url];
@@ -28,6 +31,7 @@ export class Page {
       response.end(file ? await readFile(new URL(file, import.meta.url)) : PAGE);
     });
     await new Promise((done) => page.server.listen(0, "127.0.0.1", done));
+    page.url = url ?? `http://127.0.0.1:${page.server.address().port}/`;
     page.profile = await mkdtemp(join(tmpdir(), "wspush-js-"));
     page.child = spawn("chromium", [...FLAGS, `--user-data-dir=${page.profile}`], {
       stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
@@ -63,10 +67,12 @@ export class Page {
 
   // Loads the page, anew.
   async load() {
-    await this.#call("Page.navigate", { url: `http://127.0.0.1:${this.server.address().port}/` });
-    const isThere = "location.protocol == 'http:' && typeof act == 'function'";
+    await this.#call("Page.navigate", { url: this.url });
+    const isThere = "location.protocol.startsWith('http') && typeof act == 'function'";
     while (!(await this.#value(isThere).catch(() => false))) await new Promise((done) => setTimeout(done, 20));
   }
+
+  version = async () => (await this.#call("Browser.getVersion")).product.split("/")[1];
 
   async act(action, ...values) {
     return JSON.parse(await this.#value(`act(${JSON.stringify(action)}, ${JSON.stringify(values)})`));

@@ -151,7 +151,8 @@ let count = 0;
 export class Client {
   static async open(page, address, options = {}) {
     const client = Object.assign(new Client(), { page, name: `client ${++count}` });
-    await page.act("connect", client.name, `http://${address}`, options);
+    const url = address.includes("://") ? address : `http://${address}`;
+    await page.act("connect", client.name, url, options);
     return client;
   }
 

@@ -101,7 +101,7 @@ fn seconds(name: &'static str, raw: &RawValue) -> Result<u64, TokenError> {
     let expected = "a number of seconds since 1970";
     let number: f64 = read(name, raw, expected)?;
     match number.is_finite() && number >= 0.0 {
-        // A number that is too large for its type becomes its maximum.
+        #[expect(clippy::cast_possible_truncation, reason = "one that is too large becomes the largest")]
         true => Ok(number as u64),
         false => Err(TokenError::claim(name, format!("is not {expected}"))),
     }

@@ -7,6 +7,7 @@ use super::nearest::nearest;
 use super::validate::check_pattern;
 use super::{ClientRights, Keep, Missed, pattern_matches};
 use crate::limits::{Bounds, CHANNEL_TTL_MS, LOG_BYTES, LOG_PUBLICATIONS};
+use crate::narrow;
 
 /// How the channels that a pattern names are kept: `news.* keep=latest ttl_ms=60000`. Of several rules the first one
 /// that matches a channel's name counts; what it leaves open is as for all channels.
@@ -49,8 +50,10 @@ impl ChannelRule {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         let is_there = match key {
-            "publications" => put(&mut self.publications, within(key, value, LOG_PUBLICATIONS)? as usize),
-            "bytes" => put(&mut self.bytes, within(key, value, LOG_BYTES)? as usize),
+            "publications" => {
+                put(&mut self.publications, narrow::to_usize(within(key, value, LOG_PUBLICATIONS)?))
+            }
+            "bytes" => put(&mut self.bytes, narrow::to_usize(within(key, value, LOG_BYTES)?)),
             "ttl_ms" => put(&mut self.ttl_ms, within(key, value, CHANNEL_TTL_MS)?),
             "keep" => put(&mut self.keep, value.parse().map_err(|why| format!("keep={value}: {why}"))?),
             "missed" => put(&mut self.missed, value.parse().map_err(|why| format!("missed={value}: {why}"))?),

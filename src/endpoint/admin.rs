@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -134,7 +135,7 @@ fn connections(head: &Head<'_>) -> Result<Wanted, Refusal> {
     let query = query(head, &requests::CONNECTIONS)?;
     let text = |name| query.text(name).map(str::to_owned);
     let filter = Filter { user: text("user"), channel: text("channel") };
-    let limit = query.number("limit").unwrap_or(requests::PAGE_DEFAULT) as usize;
+    let limit = narrow::clamped(query.number("limit").unwrap_or(requests::PAGE_DEFAULT));
     Ok(Wanted::Connections(List { filter, after: query.number("after").map(ConnId), limit }))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::config::channel_name_ok;
+use crate::narrow;
 use crate::protocol::head::Head;
 use crate::protocol::json;
 use crate::protocol::response::{Refusal, Response};
@@ -70,7 +71,7 @@ pub struct ChannelList {
 
 impl Default for ChannelList {
     fn default() -> ChannelList {
-        ChannelList { prefix: String::new(), after: None, limit: PAGE_DEFAULT as usize }
+        ChannelList { prefix: String::new(), after: None, limit: narrow::to_usize(PAGE_DEFAULT) }
     }
 }
 
@@ -102,7 +103,7 @@ pub(super) fn list(head: &Head<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::List(Wanted::Channels(ChannelList {
         prefix: query.text("prefix").unwrap_or_default().to_owned(),
         after: query.number("after"),
-        limit: query.number("limit").unwrap_or(PAGE_DEFAULT) as usize,
+        limit: narrow::clamped(query.number("limit").unwrap_or(PAGE_DEFAULT)),
     })))
 }
 
@@ -168,7 +169,7 @@ fn history(name: &str, head: &Head<'_>, server: &dyn Control) -> Result<Response
     };
     let asked = HistoryAsked {
         since: query.text("since").and_then(|text| text.parse().ok()).unwrap_or(Since::Earliest),
-        limit: query.number("limit").unwrap_or(PAGE_DEFAULT) as usize,
+        limit: narrow::clamped(query.number("limit").unwrap_or(PAGE_DEFAULT)),
         bytes_max: HISTORY_BYTES_MAX,
         order,
     };

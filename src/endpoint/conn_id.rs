@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::narrow;
+
 /// A connection's id: its slot and the serial number of its accept, so that an id whose connection has gone
 /// is refused instead of naming the next one in the same slot.
 ///
@@ -26,7 +28,7 @@ impl ConnId {
     /// The slot.
     #[doc(hidden)]
     pub fn slot(self) -> usize {
-        self.0 as u32 as usize
+        narrow::low_half(self.0) as usize
     }
 
     /// The serial number.

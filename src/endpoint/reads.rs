@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::narrow;
 use crate::push::{Gap, HistoryOrder, Kind, Message, Past, PushError, Since};
 
 use super::ConnId;
@@ -39,7 +40,7 @@ pub struct HistoryQuery {
 
 impl Default for HistoryQuery {
     fn default() -> HistoryQuery {
-        let (since, limit) = (Since::Earliest, PAGE_DEFAULT as usize);
+        let (since, limit) = (Since::Earliest, narrow::to_usize(PAGE_DEFAULT));
         HistoryQuery { since, limit, order: HistoryOrder::OldestFirst }
     }
 }
@@ -206,7 +207,7 @@ impl Past<'_> {
 /// # Errors
 /// [`PushError::BadTerms`]
 pub fn check_limit(limit: usize) -> Result<(), PushError> {
-    let fits = (1..=PAGE_MAX as usize).contains(&limit);
+    let fits = (1..=narrow::to_usize(PAGE_MAX)).contains(&limit);
     if fits { Ok(()) } else { Err(PushError::BadTerms("the limit of a page is 1 to 1000")) }
 }
 

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::limits::USER_BYTES_MAX;
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -245,7 +246,7 @@ fn of_user(head: &Head<'_>) -> Result<UserAction, Refusal> {
     match head.method {
         "GET" | "HEAD" => {
             let query = query(head, &requests::USER)?;
-            let limit = query.number("limit").unwrap_or(requests::PAGE_DEFAULT) as usize;
+            let limit = narrow::clamped(query.number("limit").unwrap_or(requests::PAGE_DEFAULT));
             Ok(UserAction::List { after: query.number("after").map(ConnId), limit })
         }
         "DELETE" => {

@@ -1,6 +1,7 @@
 //! The frame codec (RFC 6455 section 5.2): headers from clients in, whole frames from the server out.
 
 use crate::limits::{CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX};
+use crate::narrow;
 
 use super::close::Violation;
 
@@ -100,7 +101,7 @@ pub fn decode_header(bytes: &[u8], deflate: bool) -> Result<Option<Header>, Viol
         return Err(Violation::protocol("frame not masked"));
     }
     let short = second & !MASKED;
-    if opcode.is_control() && short > CONTROL_PAYLOAD_BYTES_MAX as u8 {
+    if opcode.is_control() && usize::from(short) > CONTROL_PAYLOAD_BYTES_MAX {
         return Err(Violation::protocol("control frame over 125 bytes"));
     }
     let Some((len, at)) = (match short {
@@ -143,7 +144,7 @@ pub fn encode_header(opcode: Opcode, len: usize) -> ([u8; FRAME_HEADER_BYTES_MAX
     let mut header = [0; FRAME_HEADER_BYTES_MAX];
     header[0] = FIN | opcode as u8;
     if len < usize::from(LEN_16) {
-        header[1] = len as u8;
+        header[1] = narrow::to_u8(len);
         (header, 2)
     } else if let Ok(len) = u16::try_from(len) {
         header[1] = LEN_16;
@@ -191,7 +192,7 @@ pub fn decode_server_header(bytes: &[u8]) -> Option<(usize, u64)> {
         return None;
     }
     let opcode = Opcode::from_nibble(first & 0x0f)?;
-    if opcode.is_control() && (first & FIN == 0 || short > CONTROL_PAYLOAD_BYTES_MAX as u8) {
+    if opcode.is_control() && (first & FIN == 0 || usize::from(short) > CONTROL_PAYLOAD_BYTES_MAX) {
         return None;
     }
     match short {

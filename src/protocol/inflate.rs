@@ -5,6 +5,7 @@
 
 use super::close::Violation;
 use super::deflate::TAIL;
+use crate::narrow;
 
 /// Room for messages that is kept from one to the next.
 const ROOM_AT_REST: usize = 64 << 10;
@@ -76,8 +77,8 @@ impl Inflater {
             let out = &mut self.room[self.len..room_end];
             let (read, written) = (stream.total_in(), stream.total_out());
             let status = stream.decompress(piece, out, zlib_rs::InflateFlush::SyncFlush);
-            let used = (stream.total_in() - read) as usize;
-            let made = (stream.total_out() - written) as usize;
+            let used = narrow::to_usize(stream.total_in() - read);
+            let made = narrow::to_usize(stream.total_out() - written);
             self.len += made;
             self.done += (used + made) as u64;
             // First, since it may be that it is corrupt behind the limit: in which pieces it came makes no difference.

@@ -2,6 +2,8 @@
 //!
 //! It keeps its window from one step to the next, so whoever is in the middle of such a message has one of its own.
 
+use crate::narrow;
+
 use super::close::Violation;
 use super::deflate::TAIL;
 
@@ -75,13 +77,13 @@ impl Inflating {
         let (mut used, mut made) = (0, 0);
         // One byte more than allowed shows that there is more than allowed.
         let left = (bytes_max as u64).saturating_add(1).saturating_sub(self.made);
-        let end = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
+        let end = narrow::clamped(left).min(room.len());
         while made < end && (used < input.len() || self.is_full) {
             let (read, written) = (self.stream.total_in(), self.stream.total_out());
             let out = &mut room[made..end];
             let status = self.stream.decompress(&input[used..], out, zlib_rs::InflateFlush::SyncFlush);
-            let taken = (self.stream.total_in() - read) as usize;
-            let given = (self.stream.total_out() - written) as usize;
+            let taken = narrow::to_usize(self.stream.total_in() - read);
+            let given = narrow::to_usize(self.stream.total_out() - written);
             (used, made) = (used + taken, made + given);
             self.made += given as u64;
             self.done += (taken + given) as u64;

@@ -5,6 +5,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
+use crate::narrow;
+
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new());
 
 /// The letter behind the backslash of a byte that is escaped (section 7); 0: nothing shorter than `u00XX`.
@@ -74,9 +76,9 @@ pub fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// `00` to `99`.
 static PAIRS: [[u8; 2]; 100] = {
-    let (mut pairs, mut n) = ([[0; 2]; 100], 0);
+    let (mut pairs, mut n) = ([[0; 2]; 100], 0u8);
     while n < 100 {
-        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        pairs[n as usize] = [b'0' + n / 10, b'0' + n % 10];
         n += 1;
     }
     pairs
@@ -94,7 +96,7 @@ pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
     }
     if number > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + number as u8;
+        digits[at] = b'0' + narrow::to_u8(narrow::to_usize(number));
     }
     out.extend_from_slice(&digits[at..]);
 }

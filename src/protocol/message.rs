@@ -11,6 +11,7 @@ use super::frame::{self, Header, Opcode};
 use super::mask::unmask;
 use super::pool::{Chain, Pool};
 use super::utf8::Utf8;
+use crate::narrow;
 
 #[cfg(test)]
 mod tests;
@@ -185,7 +186,7 @@ impl<'a> Assembler<'a, '_> {
         }
         let piece = &mut input[from..end];
         unmask(piece, state.mask, usize::from(state.phase));
-        state.phase = (state.phase + (piece.len() % 4) as u8) % 4;
+        state.phase = (state.phase + narrow::to_u8(piece.len() % 4)) % 4;
         state.left -= piece.len() as u64;
         if state.left == 0 && state.fin {
             let text = state.text;
@@ -215,7 +216,7 @@ impl<'a> Assembler<'a, '_> {
 
 /// Unmasks a frame that lies in `input` as a whole; where it ends, and its payload.
 pub(super) fn take<'a>(input: &'a mut [u8], header: &Header) -> (usize, &'a [u8]) {
-    let end = header.size + header.len as usize;
+    let end = header.size + narrow::to_usize(header.len);
     let payload = &mut input[header.size..end];
     unmask(payload, header.mask, 0);
     (end, payload)

@@ -5,6 +5,8 @@
 //! there is room for, and the rest waits for the next step. A text's pieces are cut between characters: what has come
 //! of a character whose end is missing stays in the input, or is put in front of the frame that has its end.
 
+use crate::narrow;
+
 use super::Inflating;
 use super::close::Violation;
 use super::frame::{self, Header, Opcode};
@@ -94,7 +96,7 @@ struct Tail {
 impl Tail {
     fn set(&mut self, bytes: &[u8]) {
         self.bytes[..bytes.len()].copy_from_slice(bytes);
-        self.len = bytes.len() as u8;
+        self.len = narrow::to_u8(bytes.len());
     }
 
     /// Puts it into the room, and how much that is.
@@ -184,11 +186,11 @@ impl Incoming {
         terms: Terms,
     ) -> Result<(usize, Step<'a>), Violation> {
         let here = input.len() - from;
-        let end = from + usize::try_from(self.left).map_or(here, |left| left.min(here));
+        let end = from + narrow::clamped(self.left).min(here);
         let masked = &mut input[from + self.clear as usize..end];
         unmask(masked, self.mask, usize::from(self.phase));
-        self.phase = (self.phase + (masked.len() % 4) as u8) % 4;
-        self.clear = (end - from) as u32;
+        self.phase = (self.phase + narrow::to_u8(masked.len() % 4)) % 4;
+        self.clear = narrow::to_u32(end - from);
         if self.deflated {
             let Some(mut inflating) = self.inflating.take() else { return Err(Violation::not_deflated()) };
             let step = self.inflate(&mut inflating, &input[from..end], room, terms.bytes_max);
@@ -211,7 +213,7 @@ impl Incoming {
     /// So many bytes in front of the payload are used.
     fn consume(&mut self, bytes: usize) {
         self.left -= bytes as u64;
-        self.clear -= bytes as u32;
+        self.clear -= narrow::to_u32(bytes);
     }
 
     /// Takes a text's payload as far as it is whole characters.
@@ -246,7 +248,7 @@ impl Incoming {
         }
         // The beginning of a character stays where its end will come.
         self.left += rest as u64;
-        self.clear = rest as u32;
+        self.clear = narrow::to_u32(rest);
         let used = start + cut;
         if cut > 0 {
             return Ok((used, Step::Piece(Piece { data: Data::Text(text), more: true })));

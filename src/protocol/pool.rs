@@ -1,5 +1,7 @@
 //! Memory for everything that is incomplete between two reads: a pool of fixed chunks, with a bound.
 
+use crate::narrow;
+
 /// Bytes in a chunk: one page.
 pub const CHUNK_BYTES: usize = 4096;
 
@@ -107,7 +109,7 @@ impl Pool {
             chunks.push(self.free);
             self.free = self.next[self.free as usize];
         }
-        self.warm -= count as u32;
+        self.warm -= narrow::to_u32(count);
         self.spare = self.warm;
         chunks.sort_unstable();
         for run in chunks.chunk_by(|&chunk, &behind| chunk + 1 == behind) {
@@ -204,7 +206,7 @@ impl Pool {
         if chain.is_empty() {
             return;
         }
-        let chunks = chain.len.div_ceil(CHUNK_BYTES) as u32;
+        let chunks = narrow::to_u32(chain.len.div_ceil(CHUNK_BYTES));
         debug_assert!(chunks <= self.in_use);
         self.next[chain.last as usize] = self.free;
         self.free = chain.first;

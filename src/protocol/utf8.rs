@@ -1,5 +1,7 @@
 //! UTF-8 checked as it arrives (RFC 6455 section 8.1), failing on the first byte that proves it wrong.
 
+use crate::narrow;
+
 /// The state of a text that arrives in pieces: the bytes of a character whose end isn't there yet.
 #[derive(Debug, Default)]
 pub struct Utf8 {
@@ -29,7 +31,7 @@ impl Utf8 {
         }
         let tail = &bytes[error.valid_up_to()..];
         self.tail[..tail.len()].copy_from_slice(tail);
-        self.len = tail.len() as u8;
+        self.len = narrow::to_u8(tail.len());
         true
     }
 

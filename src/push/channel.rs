@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::narrow;
 use crate::protocol::envelope::Origin;
 
 use super::encoder::Encoded;
@@ -344,7 +345,7 @@ impl Channel {
     pub fn join(&mut self, slot: u32, cursor: Cursor, now_ms: u64) -> u32 {
         self.used_ms = now_ms;
         self.members.push(Member { slot, cursor });
-        (self.members.len() - 1) as u32
+        narrow::to_u32(self.members.len() - 1)
     }
 
     /// Removes the member at `place`, which took this form. Others take the places that become free:
@@ -362,13 +363,13 @@ impl Channel {
             walk.next -= 1;
             if gap != walk.next {
                 self.members[gap] = self.members[walk.next];
-                moved(self.members[gap].slot, walk.next as u32, gap as u32);
+                moved(self.members[gap].slot, narrow::to_u32(walk.next), narrow::to_u32(gap));
                 gap = walk.next;
             }
         }
         if gap != last {
             self.members[gap] = self.members[last];
-            moved(self.members[gap].slot, last as u32, gap as u32);
+            moved(self.members[gap].slot, narrow::to_u32(last), narrow::to_u32(gap));
         }
         self.members.pop();
         // A crowd that has left leaves no memory behind.

@@ -15,6 +15,7 @@ use super::place::Place;
 use super::rules::{ChannelRules, Keep};
 use super::since::Since;
 use crate::config::ChannelRule;
+use crate::narrow;
 
 #[cfg(test)]
 mod tests;
@@ -117,7 +118,7 @@ impl Channels {
             });
             return id;
         }
-        let id = ChannelId(self.all.insert(channel) as u32);
+        let id = ChannelId(narrow::to_u32(self.all.insert(channel)));
         self.names.insert(name.clone(), id);
         id
     }
@@ -238,7 +239,7 @@ impl Channels {
 
     /// All channels, and the logs of [notices](Channel::notices_of).
     pub fn iter(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
-        self.all.iter().map(|(key, channel)| (ChannelId(key as u32), channel))
+        self.all.iter().map(|(key, channel)| (ChannelId(narrow::to_u32(key)), channel))
     }
 
     /// Whether nothing was ever published in a channel, as far as it knows.

@@ -4,6 +4,7 @@
 //! Only the ring of a form that nobody has taken for a while may begin too late for it. Then that ring is made longer
 //! at its older end, out of the plain one, once for all who come after.
 
+use crate::narrow;
 use crate::protocol::envelope::Origin;
 
 use super::channel::Channel;
@@ -181,10 +182,10 @@ impl Channel {
             return (first, 0);
         }
         let plain = self.log();
-        let live = self.log_in(form).map_or(0, |log| (log.head() - log.tail()) as usize);
+        let live = self.log_in(form).map_or(0, |log| narrow::to_usize(log.head() - log.tail()));
         let mut older = Older::new(form, plain, self.origin(here));
         let (reached, bytes) = older.reach(first..here, plain.bytes_max().saturating_sub(live));
-        let publications = (here - reached) as usize;
+        let publications = narrow::to_usize(here - reached);
         let growth = match self.log_in(form) {
             Some(log) => log.growth_before(bytes, publications),
             None => plain.beside(plain.head()).growth_before(bytes, publications),

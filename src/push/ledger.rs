@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::budget::grown;
 use super::place::Place;
+use crate::narrow;
 
 #[cfg(test)]
 mod tests;
@@ -225,7 +226,8 @@ impl Ledger {
         let reopened = from.max(asked_from)..self.unsettled_from;
         let looked_at = reopened.clone().count();
         if looked_at > 0 {
-            let lines = (reopened.start - self.first) as usize..(reopened.end - self.first) as usize;
+            let lines =
+                narrow::to_usize(reopened.start - self.first)..narrow::to_usize(reopened.end - self.first);
             self.lines.range(lines).for_each(|line| self.settled.take_off(line.change));
             self.unsettled_from = reopened.start;
         }
@@ -348,7 +350,7 @@ impl Ledger {
         if offset < self.unsettled_from {
             self.settled.0[what] += by;
         }
-        let tally = match self.lines.get_mut((offset - self.first) as usize) {
+        let tally = match self.lines.get_mut(narrow::to_usize(offset - self.first)) {
             Some(line) => &mut line.change,
             None => &mut self.at_next,
         };
@@ -370,7 +372,7 @@ impl Ledger {
     ) -> usize {
         let mut looked_at = self.retired.len();
         self.retired.drain(..).for_each(|delivery| changed(&delivery));
-        while let Some(line) = self.lines.get((self.unsettled_from - self.first) as usize)
+        while let Some(line) = self.lines.get(narrow::to_usize(self.unsettled_from - self.first))
             && line.delivery.id < asked_from
         {
             self.settled.add(line.change);
@@ -379,7 +381,7 @@ impl Ledger {
         }
         let mut sum = self.settled;
         let mut settled = true;
-        for line in self.lines.range_mut((self.unsettled_from - self.first) as usize..) {
+        for line in self.lines.range_mut(narrow::to_usize(self.unsettled_from - self.first)..) {
             sum.add(line.change);
             let lost = (line.delivery.offset < logged_from).then_some(lost);
             let apart = if self.apart.is_empty() { None } else { self.apart.get(&line.delivery.offset) };
@@ -398,7 +400,7 @@ impl Ledger {
     /// The delivery of a publication that is still in the ledger, as of the last [`settle`](Self::settle).
     pub fn delivery(&self, offset: u64) -> Option<&Delivery> {
         let at = offset.checked_sub(self.first)?;
-        self.lines.get(at as usize).map(|line| &line.delivery)
+        self.lines.get(narrow::clamped(at)).map(|line| &line.delivery)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::limits::LOG_RING_BYTES_MIN;
+use crate::narrow;
 
 use super::budget::grown;
 
@@ -16,7 +17,7 @@ pub struct Cursor(pub u32);
 impl Cursor {
     /// The cursor at a logical byte position.
     pub fn at(position: u64) -> Cursor {
-        Cursor(position as u32)
+        Cursor(narrow::low_half(position))
     }
 }
 
@@ -96,7 +97,7 @@ impl Log {
     /// By how much [`bytes`](Self::bytes) grows if everything before the position `tail` is evicted and a frame
     /// of `len` bytes appended.
     pub fn growth_from(&self, tail: u64, len: usize) -> usize {
-        let ring = self.ring_for((self.head - tail) as usize + len);
+        let ring = self.ring_for(narrow::to_usize(self.head - tail) + len);
         let kept = self.ends.len() - self.ends.partition_point(|&end| end <= tail);
         let entries = if kept < self.ends.capacity() { self.ends.capacity() } else { self.more_ends() };
         ring - self.ring.len() + (entries - self.ends.capacity()) * size_of::<u64>()
@@ -123,7 +124,7 @@ impl Log {
     pub fn give_up_before(&mut self, tail: u64) {
         self.evict_to(tail);
         self.ends.shrink_to_fit();
-        match (self.head - self.tail) as usize {
+        match narrow::to_usize(self.head - self.tail) {
             0 => self.ring = Vec::new(),
             live => self.move_to(live.next_power_of_two().max(LOG_RING_BYTES_MIN)),
         }
@@ -152,7 +153,7 @@ impl Log {
     pub fn append(&mut self, frame: &[u8]) -> u64 {
         assert!(!frame.is_empty(), "a publication has bytes");
         self.evict_to(self.tail_after(frame.len()));
-        let ring = self.ring_for((self.head - self.tail) as usize + frame.len());
+        let ring = self.ring_for(narrow::to_usize(self.head - self.tail) + frame.len());
         if ring != self.ring.len() {
             self.move_to(ring);
         }
@@ -168,14 +169,14 @@ impl Log {
     /// By how much [`bytes`](Self::bytes) grows if so many publications of so many bytes are put in front of what is
     /// here.
     pub fn growth_before(&self, bytes: usize, publications: usize) -> usize {
-        let ring = self.ring_for((self.head - self.tail) as usize + bytes);
+        let ring = self.ring_for(narrow::to_usize(self.head - self.tail) + bytes);
         let entries = self.ends.capacity().max(self.ends.len() + publications);
         ring - self.ring.len() + (entries - self.ends.capacity()) * size_of::<u64>()
     }
 
     /// Makes room for so many publications of so many bytes in front of what is here.
     pub fn reserve_before(&mut self, bytes: usize, publications: usize) {
-        let ring = self.ring_for((self.head - self.tail) as usize + bytes);
+        let ring = self.ring_for(narrow::to_usize(self.head - self.tail) + bytes);
         if ring != self.ring.len() {
             self.move_to(ring);
         }
@@ -206,7 +207,7 @@ impl Log {
     /// Position of the first byte of a publication that is here; of the oldest one in place of those that are not any
     /// more, and the head in place of those to come.
     pub fn start_of(&self, offset: u64) -> u64 {
-        match offset.saturating_sub(self.first_offset) as usize {
+        match narrow::clamped(offset.saturating_sub(self.first_offset)) {
             0 => self.tail,
             n => self.ends.get(n - 1).copied().unwrap_or(self.head),
         }
@@ -223,8 +224,8 @@ impl Log {
         if from == to {
             return (&[], &[]);
         }
-        let start = from as usize & (self.ring.len() - 1);
-        let len = (to - from) as usize;
+        let start = narrow::wrapped(from) & (self.ring.len() - 1);
+        let len = narrow::to_usize(to - from);
         let first = len.min(self.ring.len() - start);
         (&self.ring[start..start + first], &self.ring[..len - first])
     }
@@ -232,7 +233,7 @@ impl Log {
     /// The logical position of a cursor, or None if it has fallen off the tail.
     #[inline]
     pub fn position(&self, cursor: Cursor) -> Option<u64> {
-        let lag = u64::from((self.head as u32).wrapping_sub(cursor.0));
+        let lag = u64::from(narrow::low_half(self.head).wrapping_sub(cursor.0));
         (lag <= self.head - self.tail).then(|| self.head - lag)
     }
 
@@ -296,7 +297,7 @@ impl Log {
 
 /// Writes bytes into a ring from a logical position on.
 fn lay(ring: &mut [u8], position: u64, bytes: &[u8]) {
-    let start = position as usize & (ring.len() - 1);
+    let start = narrow::wrapped(position) & (ring.len() - 1);
     let first = bytes.len().min(ring.len() - start);
     ring[start..start + first].copy_from_slice(&bytes[..first]);
     ring[..bytes.len() - first].copy_from_slice(&bytes[first..]);

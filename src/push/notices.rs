@@ -15,6 +15,7 @@ use super::ledger::Ledger;
 use super::log::Log;
 use super::place::Place;
 use crate::limits::NOTICES_BYTES;
+use crate::narrow;
 
 impl Channel {
     /// The channel whose notices these are; None: it is a channel like any other.
@@ -38,7 +39,7 @@ impl Channels {
         let mut channel = Channel::new(name, epoch, log, publications, now_ms);
         channel.ledger = Ledger::of_nothing(FIRST_OFFSET);
         channel.notices_of = Some(of);
-        ChannelId(self.all.insert(channel) as u32)
+        ChannelId(narrow::to_u32(self.all.insert(channel)))
     }
 
     /// Appends a notice.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::narrow;
 use crate::protocol::envelope::Origin;
 use crate::protocol::{Chunk, Enveloper};
 
@@ -48,7 +49,7 @@ impl<'a> Older<'a> {
     pub fn reach(&mut self, missing: Range<u64>, room: usize) -> (u64, usize) {
         if !self.form.is_made() {
             let bytes = self.plain.start_of(missing.end) - self.plain.start_of(missing.start);
-            return (missing.start, bytes as usize);
+            return (missing.start, narrow::to_usize(bytes));
         }
         let (mut first, mut bytes) = (missing.end, 0);
         for offset in missing.rev() {

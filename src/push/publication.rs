@@ -1,5 +1,6 @@
 //! A publication: what is pushed, checked where it enters and carried as one value from there to the log.
 
+use crate::narrow;
 use crate::protocol::frame::Opcode;
 
 use super::message::{Kind, Message};
@@ -30,7 +31,7 @@ impl Publication {
             return Err(PushError::Empty);
         }
         let frame = message.to_frame().into_boxed_slice();
-        let header_bytes = (frame.len() - payload_bytes) as u8;
+        let header_bytes = narrow::to_u8(frame.len() - payload_bytes);
         Ok(Publication { frame, header_bytes, kind: message.kind(), options })
     }
 

@@ -9,6 +9,7 @@ use super::form::Form;
 use super::log::{Cursor, Log};
 use super::midway::Midway;
 use super::older::Older;
+use crate::narrow;
 
 /// One form of a channel's log.
 ///
@@ -105,7 +106,7 @@ impl Ring {
         if self.subscribers == 0 {
             self.evicted = Evicted::default();
         }
-        self.evicted.reserve((noted.end - noted.start) as usize, self.log.publications_max);
+        self.evicted.reserve(narrow::to_usize(noted.end - noted.start), self.log.publications_max);
         for offset in noted {
             self.evicted.note(offset, self.log.start_of(offset));
         }
@@ -125,7 +126,7 @@ impl Ring {
     /// Offset of the publication at which a subscriber stands that has fallen off; `None`: that isn't known in this
     /// form.
     fn fallen_at(&self, cursor: Cursor) -> Option<u64> {
-        let lag = (self.log.head() as u32).wrapping_sub(cursor.0);
+        let lag = narrow::low_half(self.log.head()).wrapping_sub(cursor.0);
         self.evicted.offset_at(self.log.head().checked_sub(u64::from(lag))?)
     }
 

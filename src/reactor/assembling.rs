@@ -2,6 +2,7 @@
 //! holds them is used up.
 
 use crate::metrics::{CloseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message::Assembly;
 
@@ -25,7 +26,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         if slot.phase != Phase::Admin {
             let from = || network_of(slot.socket.peer());
-            self.shares.chunks.set(index as u32, chunks_of(slot), from);
+            self.shares.chunks.set(narrow::to_u32(index), chunks_of(slot), from);
         }
     }
 
@@ -38,12 +39,12 @@ impl<S: Socket> Reactor<S> {
             while reactor.pool.chunks_free() < free {
                 let slot = &reactor.connections.slots[index];
                 let from = || network_of(slot.socket.peer());
-                let victim = reactor.shares.chunks.victim(index as u32, chunks, from);
+                let victim = reactor.shares.chunks.victim(narrow::to_u32(index), chunks, from);
                 let Some(victim) = victim else { return false };
                 reactor.work.charge(WorkKind::Frames, DEADLINE);
                 reactor.metrics.gave_way += 1;
                 let _ = reactor.lose_input(victim, "out of assembly memory");
-                debug_assert_eq!(reactor.shares.chunks.held_by(victim as u32), 0);
+                debug_assert_eq!(reactor.shares.chunks.held_by(narrow::to_u32(victim)), 0);
             }
             true
         })

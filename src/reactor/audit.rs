@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::endpoint::Kind;
+use crate::narrow;
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
 use super::assembling::chunks_of;
@@ -131,7 +132,7 @@ impl<S: Socket> Reactor<S> {
         let mut queued: Vec<u32> = queued.map(|(index, _)| index).collect();
         queued.sort_unstable();
         let flagged = self.connections.slots.iter().filter(|(_, slot)| slot.flags.any(Flags::QUEUED));
-        assert!(flagged.map(|(index, _)| index as u32).eq(queued), "who goes on in another turn");
+        assert!(flagged.map(|(index, _)| narrow::to_u32(index)).eq(queued), "who goes on in another turn");
     }
 
     /// Every open connection with a user is in its list, and nobody else.
@@ -164,7 +165,7 @@ impl<S: Socket> Reactor<S> {
             let slot = &self.connections.slots[member.slot as usize];
             let at = slot.extra.as_ref().and_then(|extra| extra.memberships.place(id));
             assert!(
-                at == Some(place as u32),
+                at == Some(narrow::to_u32(place)),
                 "member {place} of {} is a stranger in slot {}",
                 channel.name,
                 member.slot
@@ -219,13 +220,13 @@ impl<S: Socket> Reactor<S> {
         let mut sum = 0;
         for (index, slot) in self.connections.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
             let chunks = chunks_of(slot);
-            assert_eq!(self.shares.chunks.held_by(index as u32), chunks, "slot {index}: chunks");
+            assert_eq!(self.shares.chunks.held_by(narrow::to_u32(index)), chunks, "slot {index}: chunks");
             sum += chunks;
         }
         assert_eq!(self.shares.chunks.audit(), sum);
         self.shares.backlog.audit();
         for (index, slot) in self.connections.slots.iter().filter(|(_, slot)| slot.phase != Phase::Admin) {
-            let held = self.shares.backlog.held_by(index as u32);
+            let held = self.shares.backlog.held_by(narrow::to_u32(index));
             assert_eq!(held, slot.backlog_bytes(), "slot {index}: what waits");
         }
         for (index, slot) in &self.connections.slots {
@@ -259,7 +260,7 @@ impl<S: Socket> Reactor<S> {
                 let log = channel.log_in(slot.form);
                 let position = log.zip(self.cursor(index, id)).and_then(|(log, cursor)| log.position(cursor));
                 let position = position.expect("in the middle of a frame that is gone");
-                midway[slot.form.index()].push((position, index as u32));
+                midway[slot.form.index()].push((position, narrow::to_u32(index)));
             }
             let Some(outbox) = slot.outbox() else { continue };
             // Of a former life of the channel nothing is counted any more.
@@ -272,7 +273,7 @@ impl<S: Socket> Reactor<S> {
                 audit_stretch(index, stretch, channel);
                 owed[stretch.form.index()] += 1;
                 if stretch.midway {
-                    midway[stretch.form.index()].push((stretch.from, index as u32));
+                    midway[stretch.form.index()].push((stretch.from, narrow::to_u32(index)));
                 }
             }
         }

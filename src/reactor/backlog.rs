@@ -6,6 +6,7 @@
 
 use crate::config::LogLevel;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 
 use super::addresses::network_of;
@@ -41,7 +42,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         if slot.phase != Phase::Admin {
             let from = || network_of(slot.socket.peer());
-            self.shares.backlog.set(index as u32, slot.backlog_bytes(), from);
+            self.shares.backlog.set(narrow::to_u32(index), slot.backlog_bytes(), from);
         }
     }
 
@@ -72,7 +73,7 @@ impl<S: Socket> Reactor<S> {
             while reactor.wire.backlog_bytes.saturating_add(bytes) > reactor.backlog_limit() {
                 let slot = &reactor.connections.slots[index];
                 let from = || network_of(slot.socket.peer());
-                let victim = reactor.shares.backlog.victim(index as u32, bytes, from);
+                let victim = reactor.shares.backlog.victim(narrow::to_u32(index), bytes, from);
                 let Some(victim) = victim else { return false };
                 reactor.lose_what_waits(victim);
             }

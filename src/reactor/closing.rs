@@ -4,6 +4,7 @@ use crate::config::{LogLevel, SlowConsumer};
 use crate::endpoint::handler::ABNORMAL_CLOSURE;
 use crate::endpoint::{Kind, chat};
 use crate::metrics::CloseReason;
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
 use crate::protocol::pieces::Incoming;
@@ -103,7 +104,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Gives back what half a request or message holds.
     pub(super) fn drop_input(&mut self, index: usize) {
-        self.shares.chunks.set(index as u32, 0, || NOWHERE);
+        self.shares.chunks.set(narrow::to_u32(index), 0, || NOWHERE);
         let before = self.connections.slots[index].backlog_bytes();
         let Some(extra) = &mut self.connections.slots[index].extra else { return };
         message::abandon(&mut extra.assembly, &mut self.pool);
@@ -126,7 +127,7 @@ impl<S: Socket> Reactor<S> {
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();
-        self.shares.backlog.set(index as u32, 0, || NOWHERE);
+        self.shares.backlog.set(narrow::to_u32(index), 0, || NOWHERE);
         if slot.flags.any(Flags::KERNEL_TLS) {
             self.leave_kernel_tls(index, &mut slot);
         }

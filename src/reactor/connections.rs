@@ -4,6 +4,7 @@ use slab::Slab;
 
 use crate::config::Config;
 use crate::endpoint::Kind;
+use crate::narrow;
 
 use super::addresses::Addresses;
 use super::flush::set_blocked;
@@ -135,7 +136,7 @@ impl<S> Connections<S> {
             }
         }
         let role = if slot.phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
-        self.addresses_of(role).leave(index as u32);
+        self.addresses_of(role).leave(narrow::to_u32(index));
     }
 
     /// An open connection is one of its user's, if it has one.

@@ -19,6 +19,7 @@ use slab::Slab;
 
 use crate::config::channel_name_ok;
 use crate::metrics::{ChannelRefusal, Counts};
+use crate::narrow;
 use crate::push::{DEFAULT_NAME, PushError};
 
 use super::addresses::Network;
@@ -268,7 +269,7 @@ impl Directory {
         self.last_epoch = unix_us.max(self.last_epoch + 1);
         let name: Arc<str> = Arc::from(name);
         let head = Head { name: name.clone(), epoch: self.last_epoch, next_offset: 1, need: IDLE, opener };
-        let key = self.heads.insert(head) as u32;
+        let key = narrow::to_u32(self.heads.insert(head));
         self.link(key);
         self.names.insert(name, key);
         Ok((key, forgotten))

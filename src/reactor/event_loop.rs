@@ -10,7 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::config::LogLevel;
 use crate::metrics::PauseReason;
-use crate::time::{Time, earliest};
+use crate::time::{Time, earliest, micros};
 
 use super::events::Readiness;
 use super::listener::{Listener, Origin};
@@ -40,7 +40,7 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> Time {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time { mono_us: self.0.elapsed().as_micros() as u64, unix_us: unix.as_micros() as u64 }
+        Time { mono_us: micros(self.0.elapsed()), unix_us: micros(unix) }
     }
 }
 

@@ -6,6 +6,7 @@ mod stretches;
 use std::ops::Range;
 
 use crate::metrics::{CloseReason, Metrics};
+use crate::narrow;
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Ledger, Log, Passage};
 
 use super::apart::{APART, PLAIN, SEVERAL, asked_of};
@@ -169,7 +170,7 @@ impl Notes<'_> {
     /// A call would cost half as much again as a delivery.
     #[inline(always)]
     fn take<S>(&mut self, slot: &mut Slot<S>, index: usize, offered: Offered) {
-        let (index, serial) = (index as u32, slot.serial);
+        let (index, serial) = (narrow::to_u32(index), slot.serial);
         let mut failed = |trouble| self.failures.push(WalkFailure { index, serial, trouble });
         match offered {
             Offered::Nothing | Offered::Done => {}
@@ -297,7 +298,7 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             if ASKED == APART && slot.is_served_apart() {
-                self.walk.apart.push(index as u32);
+                self.walk.apart.push(narrow::to_u32(index));
                 continue;
             }
             let mut cursor = slot.cursor;
@@ -332,7 +333,7 @@ impl<S: Socket> Reactor<S> {
                 continue;
             }
             if ASKED == APART && slot.is_served_apart() {
-                self.walk.apart.push(index as u32);
+                self.walk.apart.push(narrow::to_u32(index));
                 continue;
             }
             let offered = visit(slot, &mut stretch, &mut counts, &mut member.cursor, &mut self.wire);

@@ -6,6 +6,7 @@ use crate::endpoint::guard::Fence;
 use crate::endpoint::public::Route;
 use crate::endpoint::{Kind, admin, guard, public};
 use crate::metrics::{RefuseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::body::{Chunked, Framing};
 use crate::protocol::head::{self, Head};
 use crate::protocol::response::{self, Refusal, Response};
@@ -386,7 +387,7 @@ impl<S: Socket> Reactor<S> {
             && let Some(mut request) = extra.http.take()
         {
             self.pool.release(&mut request.chain);
-            self.shares.chunks.set(index as u32, 0, || NOWHERE);
+            self.shares.chunks.set(narrow::to_u32(index), 0, || NOWHERE);
         }
         slot.tidy();
         self.recount_backlog(index, before);

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::metrics::{CloseReason, Shortage, WorkKind};
+use crate::narrow;
 
 use super::connections::Gone;
 use super::reactor::{READ_BYTES, Reactor};
@@ -158,7 +159,7 @@ impl<S: Socket> Reactor<S> {
             return Err(Gone);
         }
         // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
-        self.connections.timers.retries.push((index as u32, self.connections.slots[index].serial));
+        self.connections.timers.retries.push((narrow::to_u32(index), self.connections.slots[index].serial));
         self.metrics.kernel_shortages.bump(Shortage::Recv);
         Ok(Read::Drained)
     }

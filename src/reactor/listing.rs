@@ -6,6 +6,7 @@ use crate::endpoint::channels::{ChannelList, ChannelPage};
 use crate::endpoint::control::{List, Page, Wanted};
 use crate::endpoint::reads::Answer;
 use crate::metrics::WorkKind;
+use crate::narrow;
 use crate::protocol::head::Head;
 use crate::push::{Channel, ChannelId};
 
@@ -133,7 +134,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The same for the channel in this place.
     fn look_at_channel(&mut self, place: usize, asked: &ChannelList, page: &mut ChannelPage) -> bool {
-        let id = ChannelId(place as u32);
+        let id = ChannelId(narrow::to_u32(place));
         let is_asked_for =
             |channel: &Channel| channel.notices_of().is_none() && channel.name.starts_with(&asked.prefix);
         if !self.channels.try_get(id).is_some_and(is_asked_for) {

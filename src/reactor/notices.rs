@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::limits::{NOTICES_TOLD_MAX, SWEEP_MS};
 use crate::metrics::WorkKind;
+use crate::narrow;
 use crate::protocol::Opcode;
 use crate::protocol::frame;
 use crate::protocol::v1::ServerMessage;
@@ -80,7 +81,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let cursor = self.channels.enter(log, slot.form, Since::Head, unix_ms).cursor;
-        let place = self.channels.get_mut(log).join(index as u32, cursor, now_ms);
+        let place = self.channels.get_mut(log).join(narrow::to_u32(index), cursor, now_ms);
         slot.extra_mut().memberships.insert(log, place);
     }
 

@@ -1,6 +1,7 @@
 //! Bytes to a connection outside the walk: replies, and what of them has to wait in the outbox.
 
 use crate::metrics::{CloseReason, WorkKind};
+use crate::narrow;
 
 use super::connections::Gone;
 use super::flush::set_blocked;
@@ -49,11 +50,11 @@ impl<S: Socket> Reactor<S> {
                     written = taken;
                     set_blocked(&mut self.connections.census, &mut slot.flags, true);
                     if short {
-                        self.connections.timers.retries.push((index as u32, slot.serial));
+                        self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
                     }
                     self.count_backlog(index);
                 }
-                Sent::Short => self.connections.timers.retries.push((index as u32, slot.serial)),
+                Sent::Short => self.connections.timers.retries.push((narrow::to_u32(index), slot.serial)),
                 Sent::Broken { cause, .. } => {
                     self.remove(index, cause);
                     return Err(Gone);
@@ -113,7 +114,7 @@ impl<S: Socket> Reactor<S> {
             set_blocked(&mut self.connections.census, &mut slot.flags, true);
         }
         if short {
-            self.connections.timers.retries.push((index as u32, slot.serial));
+            self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
         }
         !slot.flags.any(Flags::BLOCKED)
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 
 use crate::config::LogLevel;
 use crate::metrics::CloseReason;
+use crate::narrow;
 #[cfg(doc)]
 use crate::push::Midway;
 use crate::push::{Channel, ChannelId, Cursor, Form, Passage};
@@ -80,7 +81,7 @@ impl Saving {
         let (last_form, from, last_end, saved) = self.last.as_ref()?;
         let saved = saved.upgrade()?;
         let is_it = (*last_form, *last_end) == (form, end) && (saved.channel, saved.epoch) == (id, epoch);
-        (is_it && *from <= position).then(|| Rest { at: (position - from) as u32, saved })
+        (is_it && *from <= position).then(|| Rest { at: narrow::low_half(position - from), saved })
     }
 }
 
@@ -98,7 +99,7 @@ impl<S: Socket> Reactor<S> {
         if let Some((id, form, position)) = self.cursor_in_frame(index)
             && let Some(ring) = self.channels.get_mut(id).ring_mut(form)
         {
-            ring.midway.enter(position, index as u32);
+            ring.midway.enter(position, narrow::to_u32(index));
         }
     }
 
@@ -107,7 +108,7 @@ impl<S: Socket> Reactor<S> {
         if let Some((id, form, position)) = self.cursor_in_frame(index)
             && let Some(ring) = self.channels.get_mut(id).ring_mut(form)
         {
-            ring.midway.leave(position, index as u32);
+            ring.midway.leave(position, narrow::to_u32(index));
         }
     }
 
@@ -156,7 +157,7 @@ impl<S: Socket> Reactor<S> {
         ring.midway.leave(position, index);
         let Some(log) = channel.log_in(form) else { return };
         let (end, offset, epoch) = (log.frame_end(position), log.offset_at(position).0, channel.epoch);
-        let (index, bytes) = (index as usize, (end - position) as usize + SAVED_BYTES);
+        let (index, bytes) = (index as usize, narrow::to_usize(end - position) + SAVED_BYTES);
         let mut rest = self.walk.saving.copy_of((id, epoch), form, position, end);
         if rest.is_none() && self.has_input_room(index, bytes) {
             rest = self.copy_rest(id, form, position..end);
@@ -249,7 +250,7 @@ impl<S: Socket> Reactor<S> {
         if let Some(ring) = channel.ring_mut(form) {
             ring.owed -= 1;
             if midway {
-                ring.midway.leave(from, index as u32);
+                ring.midway.leave(from, narrow::to_u32(index));
             }
         }
         self.pass_stretch(stretch, passage);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{LogLevel, SlowConsumer};
 use crate::metrics::{CloseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::push::{Channel, ChannelId, DEFAULT, Keep, Passage, Ring};
 
@@ -137,7 +138,7 @@ impl<S: Socket> Reactor<S> {
             Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
                 set_full(&mut self.connections.census, slot, id, mid_frame);
                 if matches!(offered, Offered::Short { .. }) {
-                    self.connections.timers.retries.push((index as u32, slot.serial));
+                    self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
                 }
                 self.enter_midway(index);
                 self.count_backlog(index);
@@ -244,7 +245,7 @@ impl<S: Socket> Reactor<S> {
         drop(saved);
         let whole = self.in_outbox(index, |outbox| {
             if let Some(rest) = &mut outbox.rest {
-                rest.at += n as u32;
+                rest.at += narrow::to_u32(n);
             }
             outbox.rest.take_if(|_| done)
         });
@@ -282,12 +283,12 @@ impl<S: Socket> Reactor<S> {
         let reached = from + sent.taken() as u64;
         let boundary = Counts { ledger, metrics: &mut self.metrics }.written(log, from, reached);
         if midway {
-            in_frame.leave(from, index as u32);
+            in_frame.leave(from, narrow::to_u32(index));
         }
         if reached == to {
             *owed -= 1;
         } else if !boundary {
-            in_frame.enter(reached, index as u32);
+            in_frame.enter(reached, narrow::to_u32(index));
         }
         self.channels.touch(id);
         self.vacate(id);

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::endpoint::reads::Question;
 use crate::endpoint::{ConnId, Decision, FlowAsked, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::push::state::Counters;
 use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
@@ -409,16 +410,14 @@ impl Shared {
     /// How far a publication has come, as of the last turn.
     pub fn delivery(&self, receipt: u64) -> Option<Delivery> {
         let kept = lock(&self.deliveries);
-        kept.get(receipt as usize % RECEIPTS_KEPT)
-            .filter(|delivery| delivery.id == receipt && receipt != 0)
-            .cloned()
+        kept.get(place_of(receipt)).filter(|delivery| delivery.id == receipt && receipt != 0).cloned()
     }
 
     /// For the reactor: keeps deliveries for whoever asks.
     pub fn keep_deliveries(&self) -> impl FnMut(&Delivery) + '_ {
         let mut kept = lock(&self.deliveries);
         move |delivery| {
-            let place = delivery.id as usize % RECEIPTS_KEPT;
+            let place = place_of(delivery.id);
             if kept.len() <= place {
                 kept.resize(place + 1, Delivery::default());
             }
@@ -427,6 +426,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// Where the delivery of a receipt lies among those that are kept.
+fn place_of(receipt: u64) -> usize {
+    narrow::to_usize(receipt % RECEIPTS_KEPT as u64)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::users::User;
 use crate::auth::Claims;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
@@ -261,7 +262,7 @@ impl<S> Slot<S> {
 
     /// The id of the connection in slot `index`.
     pub fn id(&self, index: usize) -> ConnId {
-        ConnId::new(index as u32, self.serial)
+        ConnId::new(narrow::to_u32(index), self.serial)
     }
 
     /// Whether the walk leaves it to be served apart: it gets more than the bytes of its form.
@@ -290,7 +291,7 @@ impl<S> Slot<S> {
     /// Keeps `rest` for the next read, in place of what was kept before.
     pub fn keep(&mut self, rest: &[u8]) {
         let fits = rest.len() <= HELD_MAX;
-        self.held_len = if fits { rest.len() as u8 } else { 0 };
+        self.held_len = if fits { narrow::to_u8(rest.len()) } else { 0 };
         if fits {
             self.held[..rest.len()].copy_from_slice(rest);
             if let Some(extra) = &mut self.extra {

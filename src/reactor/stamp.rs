@@ -3,6 +3,7 @@
 //! it is long.
 
 use crate::limits::{HEARTBEAT_MS, KEEP_ALIVE_MS, PONG_WAIT_MS, SWEEP_MS};
+use crate::narrow;
 
 /// The top bit says that the others count seconds, and not pieces of the sweep.
 const COARSE: u16 = 1 << 15;
@@ -28,13 +29,13 @@ pub struct Stamp(u16);
 impl Stamp {
     /// This moment.
     pub fn at(now_ms: u64) -> Stamp {
-        Stamp((now_ms / SWEEP_MS) as u16 & !COARSE)
+        Stamp(narrow::low_quarter(now_ms / SWEEP_MS) & !COARSE)
     }
 
     /// So long ago it was at the least.
     pub fn age_ms(self, now_ms: u64) -> u64 {
         let unit_ms = if self.0 & COARSE == 0 { SWEEP_MS } else { COARSE_MS };
-        let units = ((now_ms / unit_ms) as u16).wrapping_sub(self.0) & !COARSE;
+        let units = narrow::low_quarter(now_ms / unit_ms).wrapping_sub(self.0) & !COARSE;
         // It may have been at the end of its unit.
         u64::from(units.saturating_sub(1)) * unit_ms
     }
@@ -45,7 +46,7 @@ impl Stamp {
         if self.0 & COARSE != 0 || age_ms < COARSE_FROM_MS {
             return self;
         }
-        Stamp(((now_ms - age_ms) / COARSE_MS) as u16 | COARSE)
+        Stamp(narrow::low_quarter((now_ms - age_ms) / COARSE_MS) | COARSE)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::metrics::{CloseReason, RefuseReason};
+use crate::narrow;
 
 use super::addresses::{Network, network};
 use super::reactor::{ListenerRole, REFUSALS_MAX, Reactor};
@@ -74,13 +75,14 @@ impl<S: Socket> Reactor<S> {
             }
         }
         let index = self.connections.slots.vacant_key();
-        self.connections.addresses_of(role).enter(index as u32, peer);
+        self.connections.addresses_of(role).enter(narrow::to_u32(index), peer);
         Ok(index)
     }
 
     /// Notes who has come in by the admin listener.
     pub(super) fn note_arrival(&mut self, index: usize, serial: u32, peer: Option<SocketAddr>) {
-        let arrival = Arrival { index: index as u32, serial, network: peer.map(|peer| network(peer.ip())) };
+        let arrival =
+            Arrival { index: narrow::to_u32(index), serial, network: peer.map(|peer| network(peer.ip())) };
         let (slots, max) = (&self.connections.slots, self.config.admin_connections_max);
         self.connections.strangers.push(arrival, max, |arrival| is_stranger(slots, arrival));
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
+use crate::narrow;
 use crate::push::presence::Departure;
 use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Entry, Form, Membership, Since};
 
@@ -217,7 +218,7 @@ impl<S: Socket> Reactor<S> {
             slot.cursor = cursor;
             slot.flags.set(Flags::BROADCAST, true);
         } else {
-            let place = self.channels.get_mut(id).join(index as u32, cursor, self.now.mono_ms());
+            let place = self.channels.get_mut(id).join(narrow::to_u32(index), cursor, self.now.mono_ms());
             slot.extra_mut().memberships.insert(id, place);
         }
         let channel = self.channels.get(id);

@@ -2,6 +2,7 @@
 
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
 use crate::time::earliest;
@@ -150,7 +151,7 @@ impl<S: Socket> Reactor<S> {
     fn begin_sweep(&mut self) {
         let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
         let period_ms = times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS);
-        let share = (self.connections.used as u64 * SWEEP_MS).div_ceil(period_ms) as usize;
+        let share = narrow::to_usize((self.connections.used as u64 * SWEEP_MS).div_ceil(period_ms));
         self.connections.timers.sweep_due =
             (self.connections.timers.sweep_due + share.max(SWEEP_SLOTS_MIN)).min(self.connections.used);
     }

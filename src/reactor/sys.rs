@@ -4,6 +4,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use crate::narrow;
+
 /// A way through a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -15,15 +17,15 @@ pub enum Direction {
 
 /// Raises the soft limit of open descriptors to the hard one and returns it.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid rlimit for the kernel to fill.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid rlimit64 for the kernel to fill.
+    if unsafe { libc::getrlimit64(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());
     }
     if limit.rlim_cur < limit.rlim_max {
-        let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
-        // SAFETY: `raised` is a valid rlimit that the kernel only reads.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
+        let raised = libc::rlimit64 { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
+        // SAFETY: `raised` is a valid rlimit64 that the kernel only reads.
+        if unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
             limit.rlim_cur = limit.rlim_max;
         }
     }
@@ -33,7 +35,7 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
 /// Lets the kernel hold a new connection back until its first bytes are there (TCP_DEFER_ACCEPT), for about
 /// this long: accepting then finds the request waiting, and a silent peer costs no descriptor.
 pub fn defer_accept(listener: &impl AsRawFd, seconds: i32) -> io::Result<()> {
-    let size = size_of::<i32>() as libc::socklen_t;
+    let size = narrow::to_u32(size_of::<i32>());
     // SAFETY: the option takes an int; pointer and size are those of `seconds`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(
@@ -54,7 +56,7 @@ pub fn steer_to_successor(listener: &impl AsRawFd) -> io::Result<()> {
     const RETURN_CONSTANT: u16 = 0x06;
     let mut always_1 = [libc::sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 1 }];
     let program = libc::sock_fprog { len: 1, filter: always_1.as_mut_ptr() };
-    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    let size = narrow::to_u32(size_of::<libc::sock_fprog>());
     // SAFETY: the option takes a sock_fprog; it, and the one instruction that it points to, outlive the call.
     let result = unsafe {
         libc::setsockopt(
@@ -71,7 +73,7 @@ pub fn steer_to_successor(listener: &impl AsRawFd) -> io::Result<()> {
 /// Takes that program away again, if there is one.
 pub fn steer_no_more(listener: &impl AsRawFd) {
     const SO_DETACH_REUSEPORT_BPF: i32 = 68;
-    let (nothing, size) = (0i32, size_of::<i32>() as libc::socklen_t);
+    let (nothing, size) = (0i32, narrow::to_u32(size_of::<i32>()));
     // SAFETY: the option ignores its value; pointer and size are those of `nothing`, which outlives the call. That it
     // fails where no program is attached does not matter.
     unsafe {
@@ -117,7 +119,7 @@ pub fn set_tls_keys(socket: &impl AsRawFd, direction: Direction, keys: &[u8]) ->
 }
 
 fn set_option(socket: &impl AsRawFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
-    let size = value.len() as libc::socklen_t;
+    let size = narrow::to_u32(value.len());
     // SAFETY: the three options of the callers take bytes without pointers in them, and the kernel only reads them;
     // pointer and size are those of `value`, which outlives the call.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), size) };
@@ -127,7 +129,7 @@ fn set_option(socket: &impl AsRawFd, level: i32, option: i32, value: &[u8]) -> i
 /// Reads the kernel's keys of one direction into `keys`, which must have been made as long as what was set; the last
 /// eight bytes are the number of the next record.
 pub fn tls_keys(socket: &impl AsRawFd, direction: Direction, keys: &mut [u8]) -> io::Result<()> {
-    let mut size = keys.len() as libc::socklen_t;
+    let mut size = narrow::to_u32(keys.len());
     // SAFETY: the kernel writes at most `size` bytes, and that is the length of `keys`.
     let result = unsafe {
         libc::getsockopt(
@@ -259,13 +261,14 @@ pub fn unlock_byte(file: &impl AsRawFd, byte: u64) -> io::Result<()> {
     set_lock(file, byte, libc::F_UNLCK)
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "a flock's kinds are small numbers")]
 fn set_lock(file: &impl AsRawFd, byte: u64, kind: i32) -> io::Result<()> {
     debug_assert!(byte < LOCK_BYTE_MAX);
     // SAFETY: a flock is numbers, for all of which zero is a value.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind as _;
     lock.l_whence = libc::SEEK_SET as _;
-    lock.l_start = byte as libc::off_t;
+    lock.l_start = libc::off_t::try_from(byte).unwrap_or(libc::off_t::MAX);
     lock.l_len = 1;
     // SAFETY: the command takes a flock that the kernel only reads, and `lock` outlives the call.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };

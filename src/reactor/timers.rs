@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::narrow;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     index: u32,
@@ -20,7 +22,7 @@ pub(super) struct Deadlines(VecDeque<Entry>);
 impl Deadlines {
     /// Adds a connection whose time begins now.
     pub(super) fn push(&mut self, index: usize, serial: u32, now_ms: u64) {
-        self.0.push_back(Entry { index: index as u32, serial, since_ms: now_ms });
+        self.0.push_back(Entry { index: narrow::to_u32(index), serial, since_ms: now_ms });
     }
 
     /// As [`push`](Self::push), where more may begin and end than their time lets pass: before there is room for more

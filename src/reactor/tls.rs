@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use crate::config::LogLevel;
 use crate::metrics::{CloseReason, RefuseReason, TlsHandshake, WorkKind};
+use crate::narrow;
 use crate::protocol::response::Refusal;
 use crate::tls::{self, Acceptor, Established, NO_ROOM_ALERT, Received, Records, TlsSession};
 
@@ -240,7 +241,7 @@ impl<S: Socket> Reactor<S> {
             match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { .. } => {}
-                Sent::Short => self.connections.timers.retries.push((index as u32, slot.serial)),
+                Sent::Short => self.connections.timers.retries.push((narrow::to_u32(index), slot.serial)),
                 Sent::Broken { cause, .. } => {
                     self.wire.tls.records = records;
                     self.remove(index, cause);

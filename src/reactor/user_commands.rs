@@ -8,6 +8,7 @@ use crate::endpoint::reads::Answer;
 use crate::endpoint::users::{Target, Tokens, UserAction, UserConnection, UserOutcome, UserRequest};
 use crate::endpoint::{ConnId, UserPage};
 use crate::metrics::{CloseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::PushError;
@@ -196,7 +197,7 @@ impl<S: Socket> Reactor<S> {
                 if after.is_some_and(|after| index <= after.slot()) {
                     return;
                 }
-                page.insert(index as u32);
+                page.insert(narrow::to_u32(index));
                 if page.len() > *limit {
                     page.pop_last();
                     // Which one the page ends with is seen when it is written.
@@ -209,7 +210,8 @@ impl<S: Socket> Reactor<S> {
     /// Puts a connection on the page, unless it has gone since it was found.
     fn describe_for_user(&mut self, index: usize, user: Option<&str>, outcome: &mut UserOutcome) {
         let slot = self.connections.slots.get(index).filter(|slot| slot.user() == user);
-        outcome.next = outcome.next.map(|_| ConnId::new(index as u32, slot.map_or(1, |slot| slot.serial)));
+        outcome.next =
+            outcome.next.map(|_| ConnId::new(narrow::to_u32(index), slot.map_or(1, |slot| slot.serial)));
         let Some(slot) = slot.filter(|slot| slot.phase == Phase::Open) else { return };
         let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id));
         let channels = channels.filter(|channel| channel.notices_of().is_none());

@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use slab::Slab;
 
 use super::slot::Slot;
+use crate::narrow;
 
 /// A place in a list that is none: there is nobody before or behind.
 const NONE: u32 = u32::MAX;
@@ -72,19 +73,21 @@ impl Users {
 
     /// Puts the connection in slot `index` in front of its user's others, if it has a user.
     pub fn enter<S>(&mut self, slots: &mut Slab<Slot<S>>, index: usize) {
-        let Some(user) = user_in(slots, index as u32) else { return };
+        let Some(user) = user_in(slots, narrow::to_u32(index)) else { return };
         debug_assert_eq!(user.newer, UNLISTED);
         let hash = self.key.hash_one(&*user.name);
-        let older = self.newest.insert(hash, index as u32).unwrap_or(NONE);
+        let older = self.newest.insert(hash, narrow::to_u32(index)).unwrap_or(NONE);
         (user.newer, user.older) = (NONE, older);
         if let Some(user) = user_in(slots, older) {
-            user.newer = index as u32;
+            user.newer = narrow::to_u32(index);
         }
     }
 
     /// Takes the connection in slot `index` out of its list, if it is in one.
     pub fn leave<S>(&mut self, slots: &mut Slab<Slot<S>>, index: usize) {
-        let Some(user) = user_in(slots, index as u32).filter(|user| user.newer != UNLISTED) else { return };
+        let Some(user) = user_in(slots, narrow::to_u32(index)).filter(|user| user.newer != UNLISTED) else {
+            return;
+        };
         let (newer, older) = (user.newer, user.older);
         (user.newer, user.older) = (UNLISTED, NONE);
         if newer == NONE {
@@ -96,7 +99,7 @@ impl Users {
                 self.newest.insert(hash, older);
             }
         }
-        if self.next == Some(index as u32) {
+        if self.next == Some(narrow::to_u32(index)) {
             self.next = (older != NONE).then_some(older);
         }
         if let Some(user) = user_in(slots, newer) {

@@ -9,6 +9,7 @@ use crate::config::{ClientRight, channel_name_ok};
 use crate::endpoint::Receipt;
 use crate::endpoint::v1::{self, Denial};
 use crate::metrics::WorkKind;
+use crate::narrow;
 use crate::protocol::close::{CloseCode, Violation};
 use crate::protocol::v1::command::Payload;
 use crate::protocol::v1::{Call, Command, ErrorCode, Fault, HistoryPage, Id, ServerMessage};
@@ -118,7 +119,7 @@ impl<S: Socket> Reactor<S> {
             }
         };
         let max = self.config.commands_per_second_max;
-        let conn = (index as u32, self.connections.slots[index].serial);
+        let conn = (narrow::to_u32(index), self.connections.slots[index].serial);
         if !self.connections.command_counts.allow(conn, self.now.mono_ms(), max) {
             let why = format!("more than {max} commands within a second (commands_per_second_max)");
             self.deny(index, Some(command.id), &Denial::new(ErrorCode::Limit, why));

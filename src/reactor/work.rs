@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::metrics::WorkKind;
+use crate::narrow;
 
 use super::reactor::Reactor;
 use super::slot::Flags;
@@ -204,7 +205,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         if !slot.flags.any(Flags::QUEUED) {
             slot.flags.set(Flags::QUEUED, true);
-            self.work.queue.push_back((index as u32, slot.serial));
+            self.work.queue.push_back((narrow::to_u32(index), slot.serial));
         }
     }
 

@@ -9,6 +9,7 @@ use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use rustls::{KeyLog, SupportedCipherSuite, Tls13CipherSuite};
 
 use super::traffic::{KEY_BYTES_MAX, NONCE_BYTES, Suite, TrafficKeys, wipe};
+use crate::narrow;
 
 /// Bytes of the longest secret: SHA-384's.
 const SECRET_BYTES_MAX: usize = 48;
@@ -60,7 +61,7 @@ impl KeyLog for KeyObserver {
             };
             if let Some(bytes) = place.bytes.get_mut(..secret.len()) {
                 bytes.copy_from_slice(secret);
-                place.used = secret.len() as u8;
+                place.used = narrow::to_u8(secret.len());
             }
         });
     }

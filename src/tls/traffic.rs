@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::narrow;
+
 /// A protocol version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
@@ -48,7 +50,7 @@ impl Suite {
 
     /// Its place among all.
     pub fn number(self) -> u8 {
-        self.version as u8 * CIPHERS.len() as u8 + self.cipher as u8
+        self.version as u8 * narrow::to_u8(CIPHERS.len()) + self.cipher as u8
     }
 
     /// Bytes of the key.

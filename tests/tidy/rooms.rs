@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "metrics",
     "error",
     "limits",
+    "narrow",
     "alphabet",
     "time",
 ];

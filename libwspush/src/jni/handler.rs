@@ -1,12 +1,10 @@
 //! The server's callbacks, carried to Java.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use jni::objects::{JByteArray, JObject, JValue};
-use jni::refs::Global;
+use jni::Env;
+use jni::objects::{JByteArray, JValue};
 use jni::signature::{Primitive, ReturnType};
-use jni::{Env, JavaVM};
 
 use wspush::config::LogLevel;
 use wspush::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
@@ -14,74 +12,29 @@ use wspush::journal::Journal;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
 
-use super::ids::Ids;
-use super::native_error::panic_text;
+use super::methods::{CallbackMethods, JavaObject};
 use super::payload::new_array;
 use super::{packed, replies};
-
-/// Local references that one callback needs: two arrays, what Java returns, and some to spare.
-const REFERENCES: usize = 8;
 
 /// The reason that a client is told when its callback has failed; the details are for the host's log only.
 const FAILED: &str = "internal error";
 
-/// The object that takes the callbacks, an `io.wspush.Callbacks`, or an answer, an `io.wspush.Reply`.
-pub(super) struct Callbacks {
-    object: Global<JObject<'static>>,
+/// The object that takes the callbacks, an `io.wspush.Callbacks`.
+pub(super) type Callbacks = JavaObject<CallbackMethods>;
+
+/// Where the server's log goes.
+pub(super) fn journal(callbacks: &Arc<Callbacks>, level: LogLevel) -> Journal {
+    let callbacks = callbacks.clone();
+    Journal::new(level, Box::new(move |level, line| log(&callbacks, level, line)))
 }
 
-impl Callbacks {
-    pub(super) fn new(env: &mut Env<'_>, object: &JObject<'_>) -> jni::errors::Result<Callbacks> {
-        Ok(Callbacks { object: env.new_global_ref(object)? })
-    }
-
-    /// Where the server's log goes.
-    pub(super) fn journal(self: &Arc<Self>, level: LogLevel) -> Journal {
-        let callbacks = self.clone();
-        Journal::new(level, Box::new(move |level, line| callbacks.log(level, line)))
-    }
-
-    fn log(&self, level: LogLevel, line: &str) {
-        self.call(|env, ids, object| {
-            let args =
-                [JValue::Int(level as i32).as_jni(), bytes(&new_array(env, line.as_bytes())?).as_jni()];
-            // SAFETY: `log` is `void (int, byte[])` of the object's class.
-            unsafe {
-                env.call_method_unchecked(object, ids.log, ReturnType::Primitive(Primitive::Void), &args)
-            }
-            .map(drop)
-        });
-    }
-
-    /// Calls Java with a frame of its own for local references. None if it went wrong: Java's side catches whatever a
-    /// listener throws, so this is a JVM out of memory or a bug, and has been reported on standard error.
-    pub(super) fn call<T>(
-        &self,
-        call: impl FnOnce(&mut Env<'_>, &Ids, &JObject<'_>) -> jni::errors::Result<T>,
-    ) -> Option<T> {
-        let ids = Ids::get()?;
-        let framed = || {
-            JavaVM::singleton()?.with_local_frame(REFERENCES, |env| {
-                call(env, ids, &self.object).inspect_err(|_| {
-                    if env.exception_check() {
-                        env.exception_describe();
-                        env.exception_clear();
-                    }
-                })
-            })
-        };
-        match catch_unwind(AssertUnwindSafe(framed)) {
-            Ok(Ok(result)) => Some(result),
-            Ok(Err(error)) => {
-                eprintln!("wspush: a callback into Java failed: {error}");
-                None
-            }
-            Err(panic) => {
-                eprintln!("wspush: a callback into Java failed: {}", panic_text(&*panic));
-                None
-            }
-        }
-    }
+fn log(callbacks: &Callbacks, level: LogLevel, line: &str) {
+    callbacks.call(|env, methods, object| {
+        let args = [JValue::Int(level as i32).as_jni(), bytes(&new_array(env, line.as_bytes())?).as_jni()];
+        let returns = ReturnType::Primitive(Primitive::Void);
+        // SAFETY: `log` is `void (int, byte[])` of the object's class.
+        unsafe { env.call_method_unchecked(object, methods.log, returns, &args) }.map(drop)
+    });
 }
 
 pub(super) fn bytes<'a>(array: &'a JByteArray<'_>) -> JValue<'a> {
@@ -109,15 +62,18 @@ impl Handler for JavaHandler {
     }
 
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
-        let answer = self.callbacks.call(|env, ids, object| {
+        let answer = self.callbacks.call(|env, methods, object| {
             let args = [bytes(&new_array(env, &request(connect))?).as_jni()];
             // SAFETY: `connect` is `byte[] (byte[])` of the object's class.
-            let answer = unsafe { env.call_method_unchecked(object, ids.connect, ReturnType::Array, &args)? };
+            let answer =
+                unsafe { env.call_method_unchecked(object, methods.connect, ReturnType::Array, &args)? };
             let answer = answer.l()?;
             if answer.is_null() {
                 return Ok(None);
             }
-            let answer = env.cast_local::<JByteArray<'_>>(answer)?;
+            // SAFETY: what `connect` returns is a byte[] that nobody else has a reference to. (`cast_local` would
+            // ask the JVM, and keep a class for it in a static.)
+            let answer = unsafe { JByteArray::from_raw(env, answer.into_raw()) };
             env.convert_byte_array(&answer).map(Some)
         });
         let answer = answer.flatten();
@@ -128,12 +84,12 @@ impl Handler for JavaHandler {
         let user = session.user().map(str::to_owned);
         let conn = session.id();
         let done = replies::during(session, || {
-            self.callbacks.call(|env, ids, object| {
+            self.callbacks.call(|env, methods, object| {
                 let user = optional(env, user.as_deref())?;
                 let args = [id(conn).as_jni(), bytes(&user).as_jni()];
                 let returns = ReturnType::Primitive(Primitive::Boolean);
                 // SAFETY: `open` is `boolean (long, byte[])` of the object's class.
-                unsafe { env.call_method_unchecked(object, ids.open, returns, &args)? }.z()
+                unsafe { env.call_method_unchecked(object, methods.open, returns, &args)? }.z()
             })
         });
         if done != Some(true) {
@@ -145,7 +101,7 @@ impl Handler for JavaHandler {
         let user = session.user().map(str::to_owned);
         let conn = session.id();
         let done = replies::during(session, || {
-            self.callbacks.call(|env, ids, object| {
+            self.callbacks.call(|env, methods, object| {
                 let user = optional(env, user.as_deref())?;
                 let payload = new_array(env, message.bytes())?;
                 let text = JValue::Bool(matches!(message, Message::Text(_)));
@@ -153,7 +109,7 @@ impl Handler for JavaHandler {
                     [id(conn).as_jni(), bytes(&user).as_jni(), bytes(&payload).as_jni(), text.as_jni()];
                 let returns = ReturnType::Primitive(Primitive::Boolean);
                 // SAFETY: `message` is `boolean (long, byte[], byte[], boolean)` of the object's class.
-                unsafe { env.call_method_unchecked(object, ids.message, returns, &args)? }.z()
+                unsafe { env.call_method_unchecked(object, methods.message, returns, &args)? }.z()
             })
         });
         if done != Some(true) {
@@ -162,14 +118,14 @@ impl Handler for JavaHandler {
     }
 
     fn on_close(&mut self, conn: ConnId, user: Option<&str>, code: CloseCode, reason: &str) {
-        self.callbacks.call(|env, ids, object| {
+        self.callbacks.call(|env, methods, object| {
             let user = optional(env, user)?;
             let reason = new_array(env, reason.as_bytes())?;
             let code = JValue::Int(i32::from(code.0));
             let args = [id(conn).as_jni(), bytes(&user).as_jni(), code.as_jni(), bytes(&reason).as_jni()];
             let returns = ReturnType::Primitive(Primitive::Void);
             // SAFETY: `closed` is `void (long, byte[], int, byte[])` of the object's class.
-            unsafe { env.call_method_unchecked(object, ids.closed, returns, &args) }.map(drop)
+            unsafe { env.call_method_unchecked(object, methods.closed, returns, &args) }.map(drop)
         });
     }
 }

@@ -7,14 +7,15 @@
 //! costs more than the bytes in it.
 //!
 //! The other way goes through `handler`: the reactor runs on a Java daemon thread that has called the native `run`,
-//! so it is attached for all its life, and calls one object whose method ids `ids` has looked up once. Every
-//! callback has a frame of local references of its own, since `run` doesn't return.
+//! so it is attached for all its life, and calls one object (`methods`). Every callback has a frame of local
+//! references of its own, since `run` doesn't return. No static refers to anything of Java's, so a class loader that
+//! nobody uses any more can be collected, and this library unloaded with it.
 //!
 //! May import: server and what it exports.
 #![allow(unsafe_code)]
 
 mod handler;
-mod ids;
+mod methods;
 mod native_error;
 pub mod natives;
 mod packed;

@@ -5,12 +5,16 @@ use std::fmt;
 
 use jni::Env;
 use jni::errors::{Error, ErrorPolicy};
-use jni::strings::JNIString;
+use jni::jni_str;
+use jni::strings::{JNIStr, JNIString};
+
+use super::raw::Raw;
 
 use wspush::push::PushError;
 use wspush::server::StartError;
 
-use super::ids::{Ids, Throw};
+const ARGUMENT: &JNIStr = jni_str!("java/lang/IllegalArgumentException");
+const OTHER: &JNIStr = jni_str!("io/wspush/WsPushException");
 
 /// Why a native method has no result.
 #[derive(Debug)]
@@ -32,7 +36,8 @@ pub(super) enum NativeError {
 }
 
 impl NativeError {
-    fn class(&self) -> Throw {
+    /// The exception that says it.
+    fn class(&self) -> &'static JNIStr {
         match self {
             NativeError::Push(problem) => match problem {
                 PushError::Empty
@@ -40,22 +45,24 @@ impl NativeError {
                 | PushError::BadChannel
                 | PushError::BadUser
                 | PushError::TooMany { .. }
-                | PushError::BadTerms(_) => Throw::Argument,
-                PushError::InboxFull => Throw::InboxFull,
-                PushError::TooLarge { .. } => Throw::TooLarge,
-                PushError::TooManyChannels { .. } => Throw::TooManyChannels,
-                PushError::Stopped => Throw::Stopped,
-                PushError::KeyReused => Throw::KeyReused,
+                | PushError::BadTerms(_) => ARGUMENT,
+                PushError::InboxFull => jni_str!("io/wspush/InboxFullException"),
+                PushError::TooLarge { .. } => jni_str!("io/wspush/MessageTooLargeException"),
+                PushError::TooManyChannels { .. } => jni_str!("io/wspush/TooManyChannelsException"),
+                PushError::Stopped => jni_str!("io/wspush/ServerStoppedException"),
+                PushError::KeyReused => jni_str!("io/wspush/KeyReusedException"),
                 PushError::NoSuchConnection | PushError::OutboxFull | PushError::OffsetDiffers { .. } => {
-                    Throw::Other
+                    OTHER
                 }
             },
-            NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => Throw::Config,
-            NativeError::Start(StartError::Listen { .. }) => Throw::Listen,
-            NativeError::Closed | NativeError::State(_) => Throw::State,
-            NativeError::Argument(_) => Throw::Argument,
+            NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => {
+                jni_str!("io/wspush/ConfigException")
+            }
+            NativeError::Start(StartError::Listen { .. }) => jni_str!("io/wspush/ListenException"),
+            NativeError::Closed | NativeError::State(_) => jni_str!("java/lang/IllegalStateException"),
+            NativeError::Argument(_) => ARGUMENT,
             NativeError::Java(_) | NativeError::Start(StartError::System(_)) | NativeError::System(_) => {
-                Throw::Other
+                OTHER
             }
         }
     }
@@ -112,7 +119,7 @@ impl<T: Default> ErrorPolicy<T, NativeError> for Raise {
         _: &mut (),
         payload: Box<dyn Any + Send + 'static>,
     ) -> Result<T, Error> {
-        throw(env, Throw::Other, &format!("a bug in wspush: {}", panic_text(&*payload)));
+        throw(env, OTHER, &format!("a bug in wspush: {}", panic_text(&*payload)));
         Ok(T::default())
     }
 }
@@ -123,14 +130,8 @@ pub(super) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
 }
 
-fn throw(env: &mut Env<'_>, class: Throw, message: &str) {
-    if env.exception_check() {
-        return;
+fn throw(env: &Env<'_>, class: &JNIStr, message: &str) {
+    if !env.exception_check() {
+        Raw::of_env(env).throw(class, &JNIString::from(message));
     }
-    let message = JNIString::from(message);
-    // That it was thrown is reported as an error, too.
-    let _ = match Ids::get() {
-        Some(ids) => env.throw_new(ids.exception(class), message),
-        None => env.throw_new(jni::jni_str!("java/lang/IllegalStateException"), message),
-    };
 }

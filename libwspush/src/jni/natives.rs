@@ -15,8 +15,7 @@ use wspush::protocol::close::CloseCode;
 use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
 
-use super::handler::{Callbacks, JavaHandler};
-use super::ids::Ids;
+use super::handler::{Callbacks, JavaHandler, journal};
 use super::native_error::{NativeError, Raise};
 use super::payload::{ChannelName, Payload, new_array, read_array};
 use super::raw::Raw;
@@ -45,13 +44,10 @@ pub(super) fn fenced_raw<'local, T: Default>(
     }
 }
 
-/// `byte[] load()`: looks up the ids; says the library's version.
+/// `byte[] load()`: says the library's version.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_load<'l>(env: EnvUnowned<'l>, _: JClass<'l>) -> JByteArray<'l> {
-    fenced(env, |env| {
-        Ids::load(env)?;
-        Ok(new_array(env, env!("CARGO_PKG_VERSION").as_bytes())?)
-    })
+    fenced(env, |env| Ok(new_array(env, env!("CARGO_PKG_VERSION").as_bytes())?))
 }
 
 /// `long start(byte[] settings, Callbacks callbacks, boolean listens)`: binds a server; its id. `settings` are names
@@ -70,7 +66,7 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
         }
         let config = config(&read_array(env, &settings)?)?;
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
-        let journal = callbacks.journal(config.log_level);
+        let journal = journal(&callbacks, config.log_level);
         let server =
             Server::bind_with(config, |_| Box::new(JavaHandler { callbacks, listens }), Some(journal))?;
         let addresses = addresses(&server);

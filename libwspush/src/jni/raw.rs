@@ -5,10 +5,11 @@
 
 use std::marker::PhantomData;
 
-use jni::EnvUnowned;
 use jni::errors::Error;
 use jni::objects::{JByteArray, JByteBuffer, JLongArray};
+use jni::strings::JNIStr;
 use jni::sys::{self, jint, jlong, jsize};
+use jni::{Env, EnvUnowned};
 
 use super::native_error::NativeError;
 
@@ -30,6 +31,25 @@ impl<'env> Raw<'env> {
     /// The environment that the JVM has handed to this native method.
     pub(super) fn of(env: &'env EnvUnowned<'_>) -> Raw<'env> {
         Raw { env: env.as_raw(), _of_the_method: PhantomData }
+    }
+
+    /// The environment that the `jni` crate has made of it.
+    pub(super) fn of_env(env: &'env Env<'_>) -> Raw<'env> {
+        Raw { env: env.get_raw(), _of_the_method: PhantomData }
+    }
+
+    /// Throws an exception of a class that the native method's own class loader finds; if it finds none, that is what
+    /// is thrown. The crate's `throw_new` would keep six classes in statics, which nothing frees when the library is
+    /// unloaded.
+    pub(super) fn throw(self, class: &JNIStr, message: &JNIStr) {
+        // SAFETY: `env` is this thread's while its native method runs, and no exception is pending; both texts end
+        // with a NUL, and the class is used at once.
+        unsafe {
+            let class = jvm!(self, v1_1, FindClass, class.as_ptr());
+            if !class.is_null() {
+                jvm!(self, v1_1, ThrowNew, class, message.as_ptr());
+            }
+        }
     }
 
     /// An array's length.

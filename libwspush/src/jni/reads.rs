@@ -13,7 +13,8 @@ use wspush::endpoint::{
 use wspush::push::{Kind, PublishTerms, PushError};
 use wspush::server::Handle;
 
-use super::handler::{Callbacks, bytes};
+use super::handler::bytes;
+use super::methods::{JavaObject, ReplyMethods};
 use super::native_error::NativeError;
 use super::natives::{fenced, fenced_raw};
 use super::packed;
@@ -129,7 +130,7 @@ pub extern "system" fn Java_io_wspush_Native_ask<'l>(
         }
         let question = read_array(env, &question)?;
         let question = packed::unpack(&question).ok_or(NOT_PACKED)?;
-        let reply = Callbacks::new(env, &reply)?;
+        let reply = JavaObject::new(env, &reply)?;
         registry::with(server, |entry| ask(&entry.handle, &question, Reply(reply)))
     })
 }
@@ -178,7 +179,7 @@ fn page_limit(text: &str) -> Result<usize, NativeError> {
 }
 
 /// A Java object that waits for an answer.
-struct Reply(Callbacks);
+struct Reply(JavaObject<ReplyMethods>);
 
 impl Reply {
     /// Gives the answer, packed. None: there is no such thing.
@@ -195,12 +196,12 @@ impl Reply {
                 (status, problem.to_string().into_bytes())
             }
         };
-        self.0.call(|env, ids, object| {
+        self.0.call(|env, methods, object| {
             let body = new_array(env, &body)?;
             let args = [JValue::Int(status).as_jni(), bytes(&body).as_jni()];
             let returns = ReturnType::Primitive(Primitive::Void);
             // SAFETY: `answered` is `void (int, byte[])` of the object's class, a Reply.
-            unsafe { env.call_method_unchecked(object, ids.answered, returns, &args) }.map(drop)
+            unsafe { env.call_method_unchecked(object, methods.answered, returns, &args) }.map(drop)
         });
     }
 }

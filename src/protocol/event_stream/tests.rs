@@ -32,7 +32,7 @@ impl Reader {
                 "event" => name = value.to_owned(),
                 "data" => data += &format!("{value}\n"),
                 "id" if !value.contains('\0') => reader.id = value.to_owned(),
-                "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                     reader.retry_ms = value.parse().ok();
                 }
                 _ => {}
@@ -124,6 +124,35 @@ fn the_reader_is_a_browser() {
     }
     let ids = Reader::read(b"id: 1\ndata:a\n\nid: 2\0\ndata:b\n\nid\ndata:c\n\n");
     assert_eq!(ids.events.iter().map(|(_, _, id)| id.as_str()).collect::<Vec<_>>(), ["1", "1", ""]);
+}
+
+/// Likewise their fields besides `data`: names, ids that stay, times to come back, what is no UTF-8.
+#[test]
+fn the_reader_knows_all_fields_as_a_browser_does() {
+    type Expected = (&'static [(&'static str, &'static str, &'static str)], &'static str, Option<u64>);
+    let cases: [(&[u8], Expected); 14] = [
+        (b"event:test\ndata:x\n\ndata:x\n\n", (&[("test", "x", ""), ("message", "x", "")], "", None)),
+        (b"event: \ndata:data\n\n", (&[("message", "data", "")], "", None)),
+        (b"event:a\nevent:b\ndata:c\n\n", (&[("b", "c", "")], "", None)),
+        (b"event:nothing\n\ndata:x\n\n", (&[("message", "x", "")], "", None)),
+        (b"data:first\nid\n:\n\n", (&[("message", "first", "")], "", None)),
+        (b"id: 1\ndata:a\n\ndata:b\n\n", (&[("message", "a", "1"), ("message", "b", "1")], "1", None)),
+        (b"id: 1\n\ndata:b\n\n", (&[("message", "b", "1")], "1", None)),
+        (b"id:\xe2\x80\xa6\ndata:a\n\n", (&[("message", "a", "\u{2026}")], "\u{2026}", None)),
+        (b"retry:3\ndata:x\n\n", (&[("message", "x", "")], "", Some(3))),
+        (b"retry:3000\nretry:1000x\ndata:x\n\n", (&[("message", "x", "")], "", Some(3_000))),
+        (b"retry\ndata:test\n\n", (&[("message", "test", "")], "", None)),
+        (b":retry:1\nRetry:2\nretry :3\n\n", (&[], "", None)),
+        (b"data:ok\xe2\x80\xa6\n\n", (&[("message", "ok\u{2026}", "")], "", None)),
+        (b"data:\xff!\n\n", (&[("message", "\u{fffd}!", "")], "", None)),
+    ];
+    for (stream, (events, id, retry_ms)) in cases {
+        let read = Reader::read(stream);
+        let said: Vec<_> =
+            read.events.iter().map(|(name, data, id)| (name.as_str(), data.as_str(), id.as_str())).collect();
+        let shown = String::from_utf8_lossy(stream);
+        assert_eq!((&said[..], read.id.as_str(), read.retry_ms), (events, id, retry_ms), "{shown:?}");
+    }
 }
 
 proptest! {

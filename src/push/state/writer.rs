@@ -9,6 +9,7 @@ use super::super::channel::Channel;
 use super::super::channels::FIRST_OFFSET;
 use super::super::message::Kind;
 use super::{Counters, DIGEST_AT, HEADER_BYTES, MAGIC, VERSION};
+use crate::narrow;
 
 /// Whether more was published behind a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,16 +54,17 @@ pub fn is_saved(channel: &Channel) -> bool {
 
 /// Appends the publications of these offsets, which the channel has, and says whose they are.
 pub fn push_part(out: &mut impl Write, channel: &Channel, offsets: Range<u64>) -> io::Result<()> {
-    out.write_all(&[channel.name.len() as u8])?;
+    out.write_all(&[narrow::to_u8(channel.name.len())])?;
     out.write_all(channel.name.as_bytes())?;
     out.write_all(&channel.epoch.to_le_bytes())?;
     out.write_all(&offsets.start.to_le_bytes())?;
-    out.write_all(&((offsets.end - offsets.start) as u32).to_le_bytes())?;
+    let count = narrow::to_u32(narrow::to_usize(offsets.end - offsets.start));
+    out.write_all(&count.to_le_bytes())?;
     for offset in offsets {
         let past = channel.past(offset);
         out.write_all(&past.unix_ms.to_le_bytes())?;
         out.write_all(&[u8::from(past.kind == Kind::Binary)])?;
-        out.write_all(&(past.payload.len() as u32).to_le_bytes())?;
+        out.write_all(&narrow::to_u32(past.payload.len()).to_le_bytes())?;
         out.write_all(&past.payload)?;
     }
     Ok(())
@@ -97,7 +99,7 @@ impl<W: Write> StateWriter<W> {
         let out = &mut self.out;
         out.write_all(&[0])?;
         for (user, until_s) in revoked {
-            out.write_all(&(user.len() as u16).to_le_bytes())?;
+            out.write_all(&(narrow::to_u16(user.len())).to_le_bytes())?;
             out.write_all(user.as_bytes())?;
             out.write_all(&until_s.to_le_bytes())?;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::channel_name_ok;
 use crate::metrics::ChannelRefusal;
+use crate::narrow;
 use crate::push::{DEFAULT_NAME, FIRST_OFFSET, PushError};
 
 use super::{Directory, Forgotten, Head, IDLE, Need, NoChannel, Opened};
@@ -91,7 +92,7 @@ impl Directory {
             return;
         }
         let head = Head { name: name.clone(), epoch, next_offset, need: IDLE, opener: None };
-        let key = self.heads.insert(head) as u32;
+        let key = narrow::to_u32(self.heads.insert(head));
         self.link(key);
         self.names.insert(name, key);
     }

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::config::LogLevel;
 use crate::metrics::{CloseReason, KernelTls};
+use crate::narrow;
 use crate::tls::{Renewal, Suite};
 
 use super::super::connections::Gone;
@@ -168,7 +169,7 @@ impl<S: Socket> Reactor<S> {
         }
         set_blocked(&mut self.connections.census, &mut slot.flags, true);
         if short {
-            self.connections.timers.retries.push((index as u32, slot.serial));
+            self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@ package io.wspush;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -23,20 +24,27 @@ final class NativeLibrary {
                 System.loadLibrary("wspush");
             }
         } catch (UnsatisfiedLinkError problem) {
-            // The JVM lets one class loader have a library.
+            // The JVM lets one class loader have a file, until it is collected. Another one gets a copy.
             if (String.valueOf(problem.getMessage()).contains("already loaded in another classloader")) {
-                UnsatisfiedLinkError error =
-                        new UnsatisfiedLinkError(
-                                "wspush: another class loader of this JVM has loaded libwspush.so already; put wspush.jar"
-                                        + " where all of them find it (in a servlet container: its own lib folder)");
-                error.addSuppressed(problem);
-                throw error;
-            }
-            if (file != null) {
+                loadCopy(file == null ? inLibraryPath() : Path.of(file), problem);
+            } else if (file != null) {
                 throw problem;
+            } else {
+                unpack(problem);
             }
-            unpack(problem);
         }
+    }
+
+    /** The file that {@link System#loadLibrary} has found. */
+    private static Path inLibraryPath() {
+        String name = System.mapLibraryName("wspush");
+        for (String directory : System.getProperty("java.library.path", "").split(File.pathSeparator)) {
+            Path file = Path.of(directory.isEmpty() ? "." : directory, name);
+            if (Files.isRegularFile(file)) {
+                return file;
+            }
+        }
+        return Path.of(name);
     }
 
     /** Where the library of this machine is in the jar. */
@@ -49,30 +57,45 @@ final class NativeLibrary {
     private static void unpack(UnsatisfiedLinkError notInThePath) {
         try (InputStream in = NativeLibrary.class.getResourceAsStream(resource())) {
             if (in == null) {
-                UnsatisfiedLinkError error =
-                        new UnsatisfiedLinkError(
-                                "wspush: no libwspush.so in java.library.path, and no " + resource() + " in the jar");
-                error.addSuppressed(notInThePath);
-                throw error;
+                throw failed("no libwspush.so in java.library.path, and no " + resource() + " in the jar", notInThePath);
             }
-            // The directory is this user's alone, so nobody can put another library in its place.
-            Path directory = Files.createTempDirectory("wspush");
-            Path library = directory.resolve("libwspush.so");
-            try {
-                Files.copy(in, library);
-                System.load(library.toString());
-            } finally {
-                // Once loaded it needs no name any more.
-                Files.deleteIfExists(library);
-                Files.delete(directory);
-            }
+            loadUnnamed(in);
         } catch (IOException problem) {
-            UnsatisfiedLinkError error =
-                    new UnsatisfiedLinkError(
-                            "wspush: libwspush.so can't be unpacked into java.io.tmpdir: " + problem);
-            error.addSuppressed(notInThePath);
-            throw error;
+            throw failed("libwspush.so can't be unpacked into java.io.tmpdir: " + problem, notInThePath);
         }
+    }
+
+    private static void loadCopy(Path file, UnsatisfiedLinkError taken) {
+        try (InputStream in = Files.newInputStream(file)) {
+            loadUnnamed(in);
+        } catch (IOException problem) {
+            throw failed(
+                    "another class loader of this JVM has loaded " + file + " already, and a copy for this one can't be"
+                            + " made in java.io.tmpdir: " + problem + "; put wspush.jar where all of them find it (in a"
+                            + " servlet container: its own lib folder)",
+                    taken);
+        }
+    }
+
+    /** Loads a library from a file of its own, which is gone afterwards. */
+    private static void loadUnnamed(InputStream in) throws IOException {
+        // The directory is this user's alone, so nobody can put another library in its place.
+        Path directory = Files.createTempDirectory("wspush");
+        Path library = directory.resolve("libwspush.so");
+        try {
+            Files.copy(in, library);
+            System.load(library.toString());
+        } finally {
+            // Once loaded it needs no name any more.
+            Files.deleteIfExists(library);
+            Files.delete(directory);
+        }
+    }
+
+    private static UnsatisfiedLinkError failed(String why, UnsatisfiedLinkError before) {
+        UnsatisfiedLinkError error = new UnsatisfiedLinkError("wspush: " + why);
+        error.addSuppressed(before);
+        return error;
     }
 
     /** A library and classes of different versions don't understand each other. */

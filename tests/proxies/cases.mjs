@@ -1,0 +1,141 @@
+// What is to come through a proxy, as it is shown in the book, and as it is met.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+
+import { Client, FAST, until } from "../../js/test/world.js";
+import { ask, readers } from "./readers.mjs";
+import { FILES, shown } from "./proxies.mjs";
+
+const LONG = "x".repeat(100_000);
+// A proxy that is to give up soon does so after this time; one that is not, long before its patience is at an end.
+const [SOON_S, LATER_S] = [1, 6];
+// So many of them in silence are longer than the proxy's patience.
+const [HEARTBEAT_MS, HEARTBEATS] = [500, 16];
+const NEVER = ["--heartbeat-ms", "3600000", "--pong-wait-ms", "3600000"];
+// A poll holds no connection for long, but all others are there, and a WebSocket and a stream by each version of HTTP.
+const HELD = 6;
+
+// Those that are subscribed: of the polls these are the ones that wait.
+const open = async (daemon) => (await daemon.connections()).filter(({ state }) => state == "open");
+
+const there = (daemon, count) => until(`${count} subscribers`, async () => (await open(daemon)).length == count);
+
+const has = (reader, expected) => until(`${reader.title}: ${expected.length} publications`, () => {
+  if (reader.link.isOver) throw new Error(`${reader.title} has ended: ${reader.link.isOver}`);
+  return reader.heard.length >= expected.length;
+}).then(() => assert.deepEqual(reader.heard, expected, reader.title));
+
+// The client in a page that was loaded from somewhere else, for each transport by itself.
+const single = (page, proxy, options) => Promise.all(["ws", "sse", "poll"].map(async (transport) => {
+  const client = await Client.open(page, proxy.url, { ...FAST, ...options, transports: [transport] });
+  await client.connected(1, transport);
+  return Object.assign(client, { transport });
+}));
+
+export const cases = {
+  async "the book shows what is tested"() {
+    const book = await readFile(new URL("../../docs/proxies.md", import.meta.url), "utf8");
+    for (const name of Object.keys(FILES)) {
+      const text = (await shown(name)).trimEnd();
+      assert.ok(book.includes(`\n${text}\n\`\`\`\n`), `docs/proxies.md does not have contrib/proxies/${FILES[name]} word for word`);
+    }
+  },
+};
+
+for (const name of Object.keys(FILES)) {
+  Object.assign(cases, {
+    async [`${name}: each transport, by HTTP/1.1 and HTTP/2`]({ start }) {
+      const daemon = await start();
+      const proxy = await start.proxy(name, daemon);
+      for (const [version, http] of [["1.1", "1.1"], ["2", "2"]]) {
+        const { status, http: spoken, text } = await ask(version, `${proxy.url}/healthz`);
+        assert.deepEqual([status, spoken], [200, http], text);
+      }
+      const all = readers(proxy.url);
+      await there(daemon, all.length);
+      const expected = [];
+      for (const text of ["one", "zwei \u{1f600}", LONG, ...Array.from({ length: 20 }, (_, n) => `burst ${n}`)]) {
+        expected.push(text);
+        await daemon.ask("POST", "/push", text);
+        // What is alone comes as well: nobody waits for more.
+        if (!text.startsWith("burst")) await Promise.all(all.map((reader) => has(reader, expected)));
+      }
+      await Promise.all(all.map((reader) => has(reader, expected)));
+      all.forEach((reader) => reader.close());
+    },
+
+    async [`${name}: silence longer than its time-out`]({ start }) {
+      const daemon = await start(["--heartbeat-ms", `${HEARTBEAT_MS}`]);
+      const proxy = await start.proxy(name, daemon, { timeout_s: LATER_S });
+      const all = readers(proxy.url);
+      await there(daemon, all.length);
+      const ids = new Set((await open(daemon)).filter(({ endpoint }) => endpoint != "poll").map(({ id }) => id));
+      assert.equal(ids.size, HELD);
+      const streams = all.filter(({ name }) => name == "sse" || name == "stream");
+      const silent = ({ title, heartbeats, link }) => {
+        if (link.isOver) throw new Error(`${title} has ended`);
+        return heartbeats >= HEARTBEATS;
+      };
+      await until("heartbeats", () => streams.every(silent));
+      await daemon.ask("POST", "/push", "after it");
+      await Promise.all(all.map((reader) => has(reader, ["after it"])));
+      const still = (await open(daemon)).filter(({ id }) => ids.has(id));
+      assert.equal(still.length, HELD, "they are the same connections");
+      all.forEach((reader) => reader.close());
+    },
+
+    async [`${name}: cut off, by its time-out or its end, and nothing is lost`]({ start, page }) {
+      const daemon = await start(NEVER);
+      const proxy = await start.proxy(name, daemon, { timeout_s: SOON_S });
+      const clients = await single(page, proxy, { ping: 3_600_000 });
+      const expected = [];
+      const push = async () => {
+        expected.push(`push ${expected.length}`);
+        await daemon.ask("POST", "/push", expected.at(-1));
+      };
+      for (let cut = 1; cut <= 3; cut++) {
+        for (let n = 0; n < 5; n++) await push();
+        // This one has no time-out.
+        if (name == "caddy") {
+          await proxy.kill();
+          await push();
+          await proxy.begin();
+        }
+        await Promise.all(clients.map((client) => client.connected(cut + 1, client.transport)));
+      }
+      await push();
+      for (const client of clients) assert.deepEqual(await client.data(expected.length), expected, client.transport);
+    },
+
+    async [`${name}: more streams in a page than HTTP/1.1 lets it have`]({ start, page }) {
+      const daemon = await start();
+      const proxy = await start.proxy(name, daemon);
+      const options = { transports: ["sse"] };
+      const clients = await Promise.all(Array.from({ length: 9 }, () => Client.open(page, proxy.url, options)));
+      await Promise.all(clients.map((client) => client.connected(1, "sse")));
+      await daemon.ask("POST", "/push", "to all nine");
+      for (const client of clients) assert.deepEqual(await client.data(1), ["to all nine"]);
+    },
+
+    async [`${name}: it cuts upgrades, and a page shows every push with nothing configured`]({ start, page }) {
+      const daemon = await start();
+      const proxy = await start.proxy(name, daemon, { way: "cutting" });
+      const client = await Client.open(page, proxy.url);
+      await client.connected(1, "sse");
+      const expected = Array.from({ length: 100 }, (_, n) => `push ${n}`);
+      for (const text of expected) await daemon.ask("POST", "/push", text);
+      assert.deepEqual(await client.data(expected.length), expected);
+      assert.equal(await client.count("ws"), 0);
+    },
+  });
+}
+
+cases["nginx: it cuts upgrades and holds back streams, and a page polls"] = async ({ start, page }) => {
+  const daemon = await start();
+  const proxy = await start.proxy("nginx", daemon, { way: "holding" });
+  const client = await Client.open(page, proxy.url, { ...FAST, patience: 2_000 });
+  await client.connected(1, "poll");
+  const expected = Array.from({ length: 20 }, (_, n) => `push ${n}`);
+  for (const text of expected) await daemon.ask("POST", "/push", text);
+  assert.deepEqual(await client.data(expected.length), expected);
+};
