@@ -15,6 +15,7 @@
 #else
 
 #include "wspush.h"
+#include "wspush_clients.hpp"
 #include "wspush_values.hpp"
 
 #include <cstdint>
@@ -191,6 +192,16 @@ public:
   void unsubscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_unsubscribe(server_, conn, channel.data(), channel.size()));
   }
+  /// Has a connection not read until `resume`.
+  void pause(uint64_t conn) const { check(wspush_pause(server_, conn)); }
+  void resume(uint64_t conn) const { check(wspush_resume(server_, conn)); }
+  /// Has `on_drained` called when what was sent to a connection until now is with the kernel.
+  void notify_drained(uint64_t conn) const { check(wspush_notify_drained(server_, conn)); }
+  /// The next piece of a message; what waits for the client is the caller's to bound, with `notify_drained`.
+  void send_fragment(uint64_t conn, Fragment piece) const { check(try_send_fragment(conn, piece)); }
+  wspush_status try_send_fragment(uint64_t conn, Fragment f) const noexcept {
+    return wspush_send_fragment(server_, conn, f.kind, f.more, f.data.data(), f.data.size());
+  }
 
   wspush_stats stats() const {
     wspush_stats stats = sized<wspush_stats>();
@@ -221,146 +232,10 @@ private:
   wspush_server *server_;
   detail::Host *host_;
 };
-/// A client that asks to be let in; only inside `on_connect`.
-class Connect {
-public:
-  explicit Connect(wspush_connect *connect) noexcept : connect_(connect) {}
-
-  std::string_view path() const {
-    wspush_str text{};
-    check(wspush_connect_path(connect_, &text));
-    return detail::view(text);
-  }
-  std::optional<std::string_view> query(std::string_view name) const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_query(connect_, name.data(), name.size(), &text);
-    return detail::found(status, text);
-  }
-  std::optional<std::string_view> header(std::string_view name) const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_header(connect_, name.data(), name.size(), &text);
-    return detail::found(status, text);
-  }
-  std::optional<std::string_view> peer() const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_peer(connect_, &text);
-    return detail::found(status, text);
-  }
-  /// Whose TLS certificate it has shown, as `CN=alice,O=Example`.
-  std::optional<std::string_view> client_subject() const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_client_subject(connect_, &text);
-    return detail::found(status, text);
-  }
-  /// Whom its token names; the token was checked.
-  std::optional<std::string_view> user() const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_user(connect_, &text);
-    return detail::found(status, text);
-  }
-  /// What its token says others may be shown of the user: JSON.
-  std::optional<std::string_view> info() const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_info(connect_, &text);
-    return detail::found(status, text);
-  }
-  /// Everything that its token says: a JSON object.
-  std::optional<std::string_view> claims() const {
-    wspush_str text{};
-    wspush_status status = wspush_connect_claims(connect_, &text);
-    return detail::found(status, text);
-  }
-  /// The channels that it asks for.
-  std::vector<std::string_view> channels() const {
-    std::vector<std::string_view> names;
-    wspush_str text{};
-    for (size_t n = 0; detail::found(wspush_connect_channel(connect_, n, &text), text); n++)
-      names.push_back(detail::view(text));
-    return names;
-  }
-  Connect &accept() { return done(wspush_connect_accept(connect_)); }
-  /// Lets it wait for `Server::accept_pending` or `Server::refuse_pending`; the connection's id.
-  uint64_t pending() {
-    uint64_t conn = 0;
-    check(wspush_connect_pending(connect_, &conn));
-    return conn;
-  }
-  Connect &refuse(uint16_t status, std::string_view reason) {
-    return done(wspush_connect_refuse(connect_, status, reason.data(), reason.size()));
-  }
-  /// Who it is; not empty.
-  Connect &user(std::string_view name) {
-    return done(wspush_connect_set_user(connect_, name.data(), name.size()));
-  }
-  /// JSON that says more about it to those who see it in a channel with presence.
-  Connect &info(std::string_view json) {
-    return done(wspush_connect_set_info(connect_, json.data(), json.size()));
-  }
-  Connect &channel(std::string_view name) {
-    return done(wspush_connect_add_channel(connect_, name.data(), name.size()));
-  }
-  /// From where on it receives a channel, or the default one (`broadcast`), whatever the client wants.
-  Connect &since(std::string_view channel, std::string_view since) {
-    return done(
-        wspush_connect_set_since(connect_, channel.data(), channel.size(), since.data(), since.size()));
-  }
-  Connect &broadcast(bool wanted) { return done(wspush_connect_set_broadcast(connect_, wanted)); }
-  Connect &protocol(std::string_view name) {
-    return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
-  }
-
-private:
-  Connect &done(wspush_status status) {
-    check(status);
-    return *this;
-  }
-  wspush_connect *connect_;
-};
-
-/// A connection at hand; only inside `on_open` and `on_message`. Keep its `id()` to reach it later.
-class Session {
-public:
-  explicit Session(wspush_session *session) noexcept : session_(session) {}
-
-  uint64_t id() const {
-    uint64_t conn = 0;
-    check(wspush_session_id(session_, &conn));
-    return conn;
-  }
-  std::optional<std::string_view> user() const {
-    wspush_str text{};
-    wspush_status status = wspush_session_user(session_, &text);
-    return detail::found(status, text);
-  }
-  void reply(Message m) { check(wspush_session_reply(session_, m.kind, m.data.data(), m.data.size())); }
-  void close(uint16_t code = 1000, std::string_view reason = {}) {
-    check(wspush_session_close(session_, code, reason.data(), reason.size()));
-  }
-  void subscribe(std::string_view channel) {
-    check(wspush_session_subscribe(session_, channel.data(), channel.size()));
-  }
-  /// From there on, as in `Server::subscribe`.
-  void subscribe(std::string_view channel, std::string_view since) {
-    check(wspush_session_subscribe_since(session_, channel.data(), channel.size(), since.data(), since.size()));
-  }
-  void unsubscribe(std::string_view channel) {
-    check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));
-  }
-
-private:
-  wspush_session *session_;
-};
-/// A connection that has gone.
-struct Closed {
-  uint64_t conn;
-  std::optional<std::string_view> user;
-  uint16_t code;
-  std::string_view reason;
-};
 /// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
 /// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
-/// without that its text goes to standard error. With any of them but the last two, of all pages only those of the server's
-/// own origin may connect, unless the setting `origins` says otherwise.
+/// without that its text goes to standard error. With any of them but `on_log` and `on_exception`, of all pages only those
+/// of the server's own origin may connect, unless the setting `origins` says otherwise.
 struct Callbacks {
   std::function<void(Handle, Connect &)> on_connect{};
   std::function<void(Handle, Session &)> on_open{};
@@ -368,6 +243,8 @@ struct Callbacks {
   std::function<void(Handle, const Closed &)> on_close{};
   std::function<void(int32_t level, std::string_view line)> on_log{};
   std::function<void(std::exception_ptr)> on_exception{};
+  std::function<void(Handle, Session &, Fragment)> on_fragment{};
+  std::function<void(Handle, Session &)> on_drained{};
 };
 
 namespace detail {
@@ -461,6 +338,22 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       guarded(
           *static_cast<Host *>(data),
           [&](Callbacks &h) { Session shown(session); h.on_message(handle(data, server), shown, message); },
+          [&] { fail(session); });
+    };
+  if (host.callbacks.on_fragment)
+    c.on_fragment = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, int32_t more,
+                       const void *bytes, size_t length) {
+      Fragment piece{kind, {static_cast<const char *>(bytes), length}, more != 0};
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_fragment(handle(data, server), shown, piece); },
+          [&] { fail(session); });
+    };
+  if (host.callbacks.on_drained)
+    c.on_drained = [](void *data, wspush_server *server, wspush_session *session) {
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_drained(handle(data, server), shown); },
           [&] { fail(session); });
     };
   if (host.callbacks.on_close)

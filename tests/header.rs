@@ -28,6 +28,7 @@ fn generated() -> String {
         "session",
         "callbacks",
         "push",
+        "flow",
         "publishing",
         "users",
         "reads",

@@ -14,7 +14,9 @@ use wspush::{
     Session,
 };
 
-/// What a host has heard.
+mod sending;
+
+/// The things that a host hears.
 #[derive(Debug, PartialEq)]
 enum Heard {
     Open(ConnId),
@@ -128,7 +130,7 @@ impl Rig {
         }
     }
 
-    /// What the host hears of a client's end.
+    /// The code with which the host hears of a client's end.
     fn closed(&self) -> u16 {
         loop {
             if let Heard::Closed(code) = self.next() {

@@ -26,6 +26,7 @@ mod pointer;
 pub mod callbacks;
 pub mod config;
 pub mod connect;
+pub mod flow;
 mod fork;
 mod host;
 #[cfg(feature = "jni")]

@@ -1,4 +1,4 @@
-//! A connection at hand, inside `on_open` and `on_message`.
+//! A connection at hand, inside the callbacks that are given one.
 
 use std::ffi::{c_char, c_void};
 
@@ -22,7 +22,7 @@ impl wspush_session {
         wspush_session { session: std::ptr::from_mut(session).cast() }
     }
 
-    fn get(&mut self) -> &mut Session<'_> {
+    pub(super) fn get(&mut self) -> &mut Session<'_> {
         // SAFETY: `self` is only reached while the callback runs (see `pointer::current`), and the Session that it was
         // made from lives longer and is used by nobody else; the lifetimes handed out are `self`'s.
         unsafe { &mut *self.session.cast() }

@@ -9,7 +9,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
 use crate::push::{DEFAULT_NAME, Kind, Message, PushOptions, Since};
 
-use super::flow::{FlowAsked, Fragment, Pieces};
+use super::flow::{FlowAsked, Fragment, Pieces, SessionFacts};
 use super::{ConnId, requests};
 
 /// A client that asks for `/ws`.
@@ -270,9 +270,9 @@ pub trait Framing {
 /// ```
 pub struct Session<'a> {
     id: ConnId,
-    user: Option<&'a str>,
-    replies: &'a mut Vec<u8>,
-    actions: &'a mut Vec<Step>,
+    facts: &'a dyn SessionFacts,
+    pub(super) replies: &'a mut Vec<u8>,
+    pub(super) actions: &'a mut Vec<Step>,
     framing: Option<&'a mut dyn Framing>,
     /// Number of the last command that a callback has given through a handle.
     commands: Option<&'a AtomicU64>,
@@ -287,11 +287,11 @@ impl<'a> Session<'a> {
     #[doc(hidden)]
     pub fn new(
         id: ConnId,
-        user: Option<&'a str>,
+        facts: &'a dyn SessionFacts,
         replies: &'a mut Vec<u8>,
         actions: &'a mut Vec<Step>,
     ) -> Session<'a> {
-        Session { id, user, replies, actions, framing: None, commands: None, noted: 0, closed: false }
+        Session { id, facts, replies, actions, framing: None, commands: None, noted: 0, closed: false }
     }
 
     /// For the reactor: replies are framed as the connection's transport does.
@@ -314,7 +314,13 @@ impl<'a> Session<'a> {
 
     /// The name that `on_connect` gave it.
     pub fn user(&self) -> Option<&str> {
-        self.user
+        self.facts.user()
+    }
+
+    /// Bytes that wait for this connection alone, as of now: what was sent to it, and its socket has not taken, and
+    /// what this callback has sent.
+    pub fn outbox_bytes(&self) -> usize {
+        self.facts.outbox_bytes() + self.replies.len() + self.pieces_bytes()
     }
 
     /// Sends a message to this connection, in the order of the calls, before anything pushed to it later.
@@ -412,6 +418,10 @@ pub trait Handler: Send {
     /// not the client's frames. A message that turns out to be none (text that is not UTF-8, one that is too long) has
     /// no last piece: the connection is closed.
     fn on_fragment(&mut self, _session: &mut Session<'_>, _fragment: Fragment<'_>) {}
+
+    /// The outbox of a connection is empty, as [`Session::notify_drained`] has asked to be told: what was sent to it is
+    /// with the kernel. Called once for each time that it was asked for in vain, and not if the connection ends first.
+    fn on_drained(&mut self, _session: &mut Session<'_>) {}
 
     /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
     fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}

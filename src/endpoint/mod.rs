@@ -38,7 +38,7 @@ pub use beginnings::Beginnings;
 pub use channels::{ChannelInfo, ChannelList, ChannelPage};
 pub use conn_id::ConnId;
 pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};
-pub use flow::{FlowAsked, Fragment, Pieces};
+pub use flow::{FlowAsked, Fragment, Outgoing, Pace, Pieces};
 pub use handler::{Accept, Connect, Decision, Handler, Session};
 pub use kind::Kind;
 pub use markdown::parameters_markdown;

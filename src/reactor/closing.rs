@@ -77,6 +77,7 @@ impl<S: Socket> Reactor<S> {
         }
         // Its answer is to be read.
         self.end_pause(index);
+        self.give_up_sending(index);
         self.keep_frame_under_way(index);
         self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);
@@ -121,6 +122,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The connection is gone: its slot is free, its descriptor closed.
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
+        self.give_up_sending(index);
         let untold = self.give_up_owed(index);
         self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);

@@ -2,15 +2,21 @@
 //!
 //! Only few connections have such a state, and only while they need it: it lies in the box of rare state.
 
+use crate::endpoint::flow::SessionFacts;
 use crate::endpoint::{ConnId, FlowAsked};
+use crate::metrics::WorkKind;
+use crate::narrow;
 use crate::protocol::INFLATING_BYTES;
 use crate::protocol::pieces::Incoming;
 
+use super::outbox::Outbox;
 use super::reactor::Reactor;
-use super::slot::{Flags, Slot};
+use super::sending::Sending;
+use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::transport::Transport;
+use super::work::MESSAGE;
 
 /// A connection's flow, as far as it is not the ordinary one.
 #[derive(Debug, Default)]
@@ -19,18 +25,24 @@ pub struct Flow {
     pub incoming: Incoming,
     /// The host wants nothing of it read.
     pub is_paused: bool,
+    /// The host wants to know when its outbox is empty.
+    awaits_drained: bool,
+    /// The message that goes out in pieces.
+    pub sending: Option<Sending>,
 }
 
 impl Flow {
     /// Whether there is nothing in it.
     fn is_empty(&self) -> bool {
-        let Flow { incoming, is_paused } = self;
-        !is_paused && !incoming.in_message()
+        let Flow { incoming, is_paused, awaits_drained, sending } = self;
+        !is_paused && !awaits_drained && sending.is_none() && !incoming.in_message()
     }
 
     /// Memory that it holds, out of `backlog_bytes_max`.
     pub fn held_bytes(&self) -> usize {
-        self.incoming.inflating.as_ref().map_or(0, |_| INFLATING_BYTES)
+        let behind = self.sending.as_ref().and_then(Sending::behind);
+        let decoder = self.incoming.inflating.as_ref().map_or(0, |_| INFLATING_BYTES);
+        decoder + behind.map_or(0, Outbox::held_bytes)
     }
 }
 
@@ -59,6 +71,16 @@ impl<S> Slot<S> {
     }
 }
 
+impl<S> SessionFacts for Slot<S> {
+    fn user(&self) -> Option<&str> {
+        Slot::user(self)
+    }
+
+    fn outbox_bytes(&self) -> usize {
+        Slot::outbox_bytes(self)
+    }
+}
+
 impl<S: Socket> Reactor<S> {
     /// Does what the host has asked of a connection's flow.
     pub(super) fn change_flow(&mut self, conn: ConnId, asked: FlowAsked) {
@@ -66,6 +88,14 @@ impl<S: Socket> Reactor<S> {
         match asked {
             FlowAsked::Pause => self.pause_for_host(index),
             FlowAsked::Resume => self.end_pause(index),
+            FlowAsked::TellDrained => {
+                let slot = &mut self.connections.slots[index];
+                slot.flow_mut().awaits_drained = true;
+                if slot.outbox().is_none() {
+                    self.is_drained(index);
+                }
+            }
+            FlowAsked::Send(piece) => self.send_piece(index, piece),
         }
     }
 
@@ -103,16 +133,68 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// A connection that isn't read for want of the host's word was pinged, and can't have been heard. It is pinged
-    /// again.
+    /// A connection that isn't read for want of the host's word, or of the rest of its message, was pinged, and can't
+    /// have been heard. It is pinged again.
     pub(super) fn excuse_silence(&mut self, index: usize) -> bool {
         let now_ms = self.now.mono_ms();
+        let waits = self.takes_more_within(index);
         let slot = &mut self.connections.slots[index];
-        let is_excused = slot.is_paused_by_host();
+        let is_excused = slot.is_paused_by_host() || waits && slot.flags.any(Flags::PAUSED);
         if is_excused {
             slot.flags.set(Flags::PINGED, false);
             slot.seen = Stamp::at(now_ms);
         }
         is_excused
+    }
+
+    /// An outbox is written that a connection with a flow of its own had. False: nothing comes behind it for now.
+    pub(super) fn goes_on_behind_flow(&mut self, index: usize) -> bool {
+        self.is_drained(index);
+        let is_sending = self.is_sending(index);
+        if is_sending {
+            self.hold_open(index);
+        }
+        !is_sending
+    }
+
+    /// A connection's outbox is empty. If the host waits for that it is told at the end of a turn, when no other
+    /// callback runs.
+    fn is_drained(&mut self, index: usize) {
+        let slot = &self.connections.slots[index];
+        if slot.flow().is_some_and(|flow| flow.awaits_drained) {
+            self.drained.push_back((narrow::to_u32(index), slot.serial));
+        }
+    }
+
+    /// Tells the host whose outbox is empty, as far as the turn goes.
+    pub(super) fn tell_drained(&mut self) {
+        while !self.work.is_part_used()
+            && let Some(&(index, serial)) = self.drained.front()
+        {
+            self.work.charge(WorkKind::Frames, MESSAGE);
+            // The requests of earlier callbacks come first.
+            let asked = self.shared.own.last();
+            self.carry_out_until(asked);
+            if !self.has_carried_out(asked) {
+                return;
+            }
+            self.drained.pop_front();
+            let index = index as usize;
+            let slot = self.connections.get(index, serial).filter(|slot| slot.phase == Phase::Open);
+            // Something may have come into it meanwhile; or it was told already.
+            let Some(slot) = slot.filter(|slot| slot.outbox().is_none()) else { continue };
+            if !slot.flow().is_some_and(|flow| flow.awaits_drained) {
+                continue;
+            }
+            slot.flow_mut().awaits_drained = false;
+            slot.tidy_flow();
+            let told = self.call_back(index, |handler, session| {
+                handler.on_drained(session);
+                session.pace_by_host();
+            });
+            if told.and_then(|()| self.send_replies(index)).is_err() {
+                self.scratch.replies.clear();
+            }
+        }
     }
 }

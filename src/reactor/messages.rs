@@ -44,7 +44,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         let mut framing = slot.transport.framing(&mut self.encoder.deflater, bits);
         let (replies, actions) = (&mut self.scratch.replies, &mut self.scratch.actions);
-        let mut session = Session::new(slot.id(index), slot.user(), replies, actions)
+        let mut session = Session::new(slot.id(index), slot, replies, actions)
             .framed_by(&mut framing)
             .beside(self.shared.own.counter(), noted);
         self.shared.own.begin();

@@ -62,6 +62,7 @@ pub mod reload;
 pub mod rest;
 mod resume;
 mod senders;
+pub mod sending;
 pub mod shared;
 pub mod shares;
 pub mod slot;

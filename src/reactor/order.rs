@@ -128,8 +128,8 @@ impl<S: Socket> Reactor<S> {
         }
         let stretch = Stretch { channel: id, form, midway, epoch: channel.epoch, from, to };
         self.hold(index, |slot| {
-            slot.flags.set(Flags::OUTBOX, true);
-            let outbox = slot.extra_mut().outbox.get_or_insert_default();
+            // No message in pieces begins in mid-frame.
+            let outbox = slot.queue_mut();
             if midway { outbox.put_first(stretch) } else { outbox.push_stretch(stretch) }
         });
     }

@@ -120,6 +120,8 @@ pub struct Reactor<S: Socket> {
     pub(super) work: Work,
     pub(super) rates: RateWindow,
     pub(super) listings: VecDeque<super::listing::Listing>,
+    /// Connections (slot and serial number) whose outbox is empty, and whose host wants to know.
+    pub(super) drained: VecDeque<(u32, u32)>,
     pub(super) exit: Exit,
 }
 
@@ -225,6 +227,7 @@ impl<S: Socket> Reactor<S> {
             work: Work::default(),
             rates: RateWindow::new(now.mono_ms()),
             listings: VecDeque::new(),
+            drained: VecDeque::new(),
             exit: Exit::default(),
             config,
         };
@@ -374,6 +377,7 @@ impl<S: Socket> Reactor<S> {
         let finished = self.due();
         self.work.begin_part();
         self.give_answers();
+        self.tell_drained();
         self.go_on_listing();
         if finished {
             self.journal.finish(now);
@@ -385,7 +389,11 @@ impl<S: Socket> Reactor<S> {
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();
         let is_due = self.connections.timers.sweep_due > 0 || !self.connections.timers.retrying.is_empty();
         Turn {
-            busy: busy || is_due || self.has_answers_to_give() || self.is_closing_all(),
+            busy: busy
+                || is_due
+                || !self.drained.is_empty()
+                || self.has_answers_to_give()
+                || self.is_closing_all(),
             due_ms: self.next_due_ms(),
             finished,
         }

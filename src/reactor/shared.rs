@@ -131,7 +131,7 @@ impl Command {
             Command::Vouched(vouched) => vouched.bytes(),
             Command::NotTold(not_told) => not_told.problem.len(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
-            Command::Flow { .. } => 0,
+            Command::Flow { asked, .. } => asked.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
             Command::SaveState | Command::Snapshot(_) => 0,
         };

@@ -5,6 +5,7 @@ use super::flow::Flow;
 use super::granted::Granted;
 use super::outbox::Outbox;
 use super::poll::Poll;
+use super::sending::Sending;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
@@ -371,7 +372,8 @@ impl<S> Slot<S> {
 
     /// Bytes that wait for it alone.
     pub fn outbox_bytes(&self) -> usize {
-        self.outbox().map_or(0, Outbox::bytes)
+        let behind = self.sending().and_then(Sending::behind);
+        self.outbox().map_or(0, Outbox::bytes) + behind.map_or(0, Outbox::bytes)
     }
 }
 

@@ -166,7 +166,13 @@ impl<S: Socket> Reactor<S> {
             Event::Text(text) => self.client_message(index, Message::Text(text)),
             Event::Binary(bytes) => self.client_message(index, Message::Binary(bytes)),
             Event::Ping(payload) => {
-                frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
+                if self.is_sending(index) {
+                    let mut pong = Vec::with_capacity(CONTROL_FRAME_MAX);
+                    frame::encode(Opcode::Pong, payload, &mut pong);
+                    self.answer_within(index, &pong)?;
+                } else {
+                    frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
+                }
                 Ok(Next::Continue)
             }
             Event::Pong(_) => Ok(Next::Continue),
@@ -227,6 +233,8 @@ impl<S: Socket> Reactor<S> {
             // A full socket already has something to answer for; its silence counts all the same.
             if !slot.flags.any(Flags::BLOCKED) {
                 let _ = self.push_out(index, &PING);
+            } else if self.takes_more_within(index) {
+                let _ = self.say_within(index, &PING);
             }
         }
     }

@@ -181,6 +181,7 @@ pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
                 since: since.into_iter().map(beginning).collect::<Option<_>>()?,
                 protocol: given(protocol),
                 info: given(info),
+                ..Accept::default()
             }))
         }
         ["pending"] => Some(Decision::Pending),

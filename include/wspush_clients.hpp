@@ -1,0 +1,172 @@
+/*
+ * Clients as wspush.hpp shows them to callbacks: who asks, who is open, who has gone. Include that one.
+ */
+#ifndef WSPUSH_CLIENTS_HPP
+#define WSPUSH_CLIENTS_HPP
+
+#include "wspush_values.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace wspush {
+/// A client that asks to be let in; only inside `on_connect`.
+class Connect {
+public:
+  explicit Connect(wspush_connect *connect) noexcept : connect_(connect) {}
+
+  std::string_view path() const {
+    wspush_str text{};
+    check(wspush_connect_path(connect_, &text));
+    return detail::view(text);
+  }
+  std::optional<std::string_view> query(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_query(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> header(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_header(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> peer() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_peer(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// Whose TLS certificate it has shown, as `CN=alice,O=Example`.
+  std::optional<std::string_view> client_subject() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_client_subject(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// Whom its token names; the token was checked.
+  std::optional<std::string_view> user() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_user(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// What its token says others may be shown of the user: JSON.
+  std::optional<std::string_view> info() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_info(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// Everything that its token says: a JSON object.
+  std::optional<std::string_view> claims() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_claims(connect_, &text);
+    return detail::found(status, text);
+  }
+  /// The channels that it asks for.
+  std::vector<std::string_view> channels() const {
+    std::vector<std::string_view> names;
+    wspush_str text{};
+    for (size_t n = 0; detail::found(wspush_connect_channel(connect_, n, &text), text); n++)
+      names.push_back(detail::view(text));
+    return names;
+  }
+  Connect &accept() { return done(wspush_connect_accept(connect_)); }
+  /// Lets it wait for `Server::accept_pending` or `Server::refuse_pending`; the connection's id.
+  uint64_t pending() {
+    uint64_t conn = 0;
+    check(wspush_connect_pending(connect_, &conn));
+    return conn;
+  }
+  Connect &refuse(uint16_t status, std::string_view reason) {
+    return done(wspush_connect_refuse(connect_, status, reason.data(), reason.size()));
+  }
+  /// Who it is; not empty.
+  Connect &user(std::string_view name) {
+    return done(wspush_connect_set_user(connect_, name.data(), name.size()));
+  }
+  /// JSON that says more about it to those who see it in a channel with presence.
+  Connect &info(std::string_view json) {
+    return done(wspush_connect_set_info(connect_, json.data(), json.size()));
+  }
+  Connect &channel(std::string_view name) {
+    return done(wspush_connect_add_channel(connect_, name.data(), name.size()));
+  }
+  /// From where on it receives a channel, or the default one (`broadcast`), whatever the client wants.
+  Connect &since(std::string_view channel, std::string_view since) {
+    return done(
+        wspush_connect_set_since(connect_, channel.data(), channel.size(), since.data(), since.size()));
+  }
+  /// Whether its messages are handed over as they come, to `on_fragment`.
+  Connect &pieces(Pieces wanted) {
+    return done(wspush_connect_set_pieces(connect_, static_cast<int32_t>(wanted)));
+  }
+  Connect &broadcast(bool wanted) { return done(wspush_connect_set_broadcast(connect_, wanted)); }
+  Connect &protocol(std::string_view name) {
+    return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
+  }
+
+private:
+  Connect &done(wspush_status status) {
+    check(status);
+    return *this;
+  }
+  wspush_connect *connect_;
+};
+
+/// A connection at hand; only inside the callbacks that are given one. Keep its `id()` to reach it later.
+class Session {
+public:
+  explicit Session(wspush_session *session) noexcept : session_(session) {}
+
+  uint64_t id() const {
+    uint64_t conn = 0;
+    check(wspush_session_id(session_, &conn));
+    return conn;
+  }
+  std::optional<std::string_view> user() const {
+    wspush_str text{};
+    wspush_status status = wspush_session_user(session_, &text);
+    return detail::found(status, text);
+  }
+  void reply(Message m) { check(wspush_session_reply(session_, m.kind, m.data.data(), m.data.size())); }
+  void close(uint16_t code = 1000, std::string_view reason = {}) {
+    check(wspush_session_close(session_, code, reason.data(), reason.size()));
+  }
+  void subscribe(std::string_view channel) {
+    check(wspush_session_subscribe(session_, channel.data(), channel.size()));
+  }
+  /// From there on, as in `Server::subscribe`.
+  void subscribe(std::string_view channel, std::string_view since) {
+    check(wspush_session_subscribe_since(session_, channel.data(), channel.size(), since.data(), since.size()));
+  }
+  void unsubscribe(std::string_view channel) {
+    check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));
+  }
+  /// Has it not read until `resume`, here or in a Handle.
+  void pause() { check(wspush_session_pause(session_)); }
+  void resume() { check(wspush_session_resume(session_)); }
+  /// The next piece of a message: everything else that is said to the client waits for the last one.
+  void send_fragment(Fragment f) {
+    check(wspush_session_send_fragment(session_, f.kind, f.more, f.data.data(), f.data.size()));
+  }
+  /// Has `on_drained` called when what was sent to it until now is with the kernel.
+  void notify_drained() { check(wspush_session_notify_drained(session_)); }
+  /// Bytes that wait for it alone.
+  uint64_t outbox_bytes() const {
+    uint64_t bytes = 0;
+    check(wspush_session_outbox_bytes(session_, &bytes));
+    return bytes;
+  }
+
+private:
+  wspush_session *session_;
+};
+/// A connection that has gone.
+struct Closed {
+  uint64_t conn;
+  std::optional<std::string_view> user;
+  uint16_t code;
+  std::string_view reason;
+};
+} // namespace wspush
+
+#endif // WSPUSH_CLIENTS_HPP
