@@ -92,3 +92,11 @@ fn a_shorter_time_is_in_force_for_those_who_are_there() {
     assert_eq!(rude.next(), None);
     std::fs::remove_file(&path).expect("it was there");
 }
+
+#[test]
+fn awakenings_are_counted() {
+    let daemon = Daemon::start(&[]);
+    let before = daemon.counter("wakeups");
+    // A request that comes while another one is answered finds the server awake.
+    daemon.wait_stats("awakenings", |stats| stats["counters"]["wakeups"].as_u64() > Some(before));
+}

@@ -221,6 +221,11 @@ fn everything_can_be_said_uncompressed() {
 }
 
 #[test]
+fn messages_of_all_sizes_from_all_memory() {
+    host(&["Crossings"], &[]);
+}
+
+#[test]
 fn eight_publishers_keep_their_order_and_lose_nothing() {
     host(&["OrderedPublishers"], &[]);
 }

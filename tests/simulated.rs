@@ -284,3 +284,32 @@ fn a_channel_out_of_use_is_forgotten_in_time() {
         assert!(waited_ms >= idle_ms, "{waited_ms} of {idle_ms}");
     }
 }
+
+/// A machine with little to do sleeps: between a client's words and pings nothing is looked at that is not due.
+#[test]
+fn a_server_with_idle_connections_is_woken_less_than_once_a_second() {
+    let config = Config { demo: true, ..Config::default() };
+    let mut world = World::new(Dice::from_seed(7), config, 0);
+    for _ in 0..10 {
+        let n = world.connect(Role::Echo, ListenerRole::Public, Reader::Fast, 1 << 20);
+        #[cfg(feature = "tls")]
+        {
+            world.clients[n].tls = None;
+        }
+        world.clients[n].shake_hands("/echo");
+        world.everybody_acts(5, 700_000);
+    }
+    let (start_us, mut woken) = (world.now_us, 0);
+    while world.now_us < start_us + 300_000_000 {
+        let due_ms = world.turn.due_ms.expect("a silence is waited for");
+        let sleeps_us = (due_ms * 1_000).saturating_sub(world.now_us);
+        // The pongs come one by one, and each wakes the server as well.
+        let pings = world.reactor.counters().pings_sent;
+        world.everybody_acts(1, sleeps_us);
+        let pongs = world.reactor.counters().pings_sent - pings;
+        world.everybody_acts(2, 1_000);
+        woken += 1 + pongs;
+    }
+    assert_eq!(world.audit.connections, 10);
+    assert!((10..=300).contains(&woken), "woken {woken} times in 300 s");
+}

@@ -256,6 +256,7 @@ numbers! {
         recv_bytes: "Bytes read from sockets.",
         messages_in: "Messages from clients.",
         pings_sent: "Pings sent to silent connections.",
+        wakeups: "Times that the server has woken up, because something came or a time was over.",
         notices: "Notices of who has come and gone, each once for all subscribers of its channel.",
         slow_skipped: "Times that a slow consumer was moved on to the newest publication.",
         slow_cut: "Slow consumers cut off in the middle of a frame: no memory for its rest (backlog_bytes_max).",

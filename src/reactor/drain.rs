@@ -87,6 +87,7 @@ impl<S: Socket> Reactor<S> {
         let drain_ms = deadline_ms.saturating_sub(now_ms);
         let linger_until_ms = now_ms + LINGER_MS.min(drain_ms / 4);
         self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::Open, next: 0 });
+        self.connections.timers.hurry();
         let count = self.connections.slots.len();
         let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
         self.journal.event(self.now, LogLevel::Info, "draining", &fields);

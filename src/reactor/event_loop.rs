@@ -122,6 +122,7 @@ impl EventLoop {
                 (own, timeout) => own.or(timeout),
             };
             self.handled = 0;
+            self.reactor.metrics().wakeups += u64::from(!self.last.busy);
             match self.poll.poll(&mut self.events, timeout) {
                 Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
                 _ => {}

@@ -353,7 +353,7 @@ impl<S: Socket> Reactor<S> {
             match trouble {
                 // One that may stay goes on when its socket takes more, or with the next flush.
                 Trouble::Fallen(channel) => drop(self.fallen(index, channel)),
-                Trouble::Short => self.connections.timers.retries.push((slot, serial)),
+                Trouble::Short => self.connections.timers.retry(slot, serial),
                 Trouble::Midway => self.enter_midway(index),
                 Trouble::Broken(cause) => self.remove(index, cause),
             }

@@ -160,7 +160,7 @@ impl<S: Socket> Reactor<S> {
             return Err(Gone);
         }
         // The kernel is out of memory for now; the connection isn't to blame. Look again with the next tick.
-        self.connections.timers.retries.push((narrow::to_u32(index), self.connections.slots[index].serial));
+        self.connections.timers.retry(narrow::to_u32(index), self.connections.slots[index].serial);
         self.metrics.kernel_shortages.bump(Shortage::Recv);
         Ok(Read::Drained)
     }

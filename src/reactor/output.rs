@@ -50,11 +50,11 @@ impl<S: Socket> Reactor<S> {
                     written = taken;
                     set_blocked(&mut self.connections.census, &mut slot.flags, true);
                     if short {
-                        self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
+                        self.connections.timers.retry(narrow::to_u32(index), slot.serial);
                     }
                     self.count_backlog(index);
                 }
-                Sent::Short => self.connections.timers.retries.push((narrow::to_u32(index), slot.serial)),
+                Sent::Short => self.connections.timers.retry(narrow::to_u32(index), slot.serial),
                 Sent::Broken { cause, .. } => {
                     self.remove(index, cause);
                     return Err(Gone);
@@ -113,7 +113,7 @@ impl<S: Socket> Reactor<S> {
             set_blocked(&mut self.connections.census, &mut slot.flags, true);
         }
         if short {
-            self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
+            self.connections.timers.retry(narrow::to_u32(index), slot.serial);
         }
         !slot.flags.any(Flags::BLOCKED)
     }

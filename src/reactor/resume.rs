@@ -146,7 +146,7 @@ impl<S: Socket> Reactor<S> {
             Offered::Full { mid_frame } | Offered::Short { mid_frame } => {
                 set_full(&mut self.connections.census, slot, id, mid_frame);
                 if matches!(offered, Offered::Short { .. }) {
-                    self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
+                    self.connections.timers.retry(narrow::to_u32(index), slot.serial);
                 }
                 self.enter_midway(index);
                 self.count_backlog(index);

@@ -1,5 +1,6 @@
 //! The work that time brings: deadlines, heartbeats, and channels out of use.
 
+use crate::config::TokenAuth;
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::narrow;
@@ -18,6 +19,12 @@ use super::work::{DEADLINE, SLOT};
 /// visited every time. 48 KiB of slots are read in about 10 us.
 const SWEEP_SLOTS_MIN: usize = 1_024;
 
+/// Between two ticks at the most, where nothing is due before.
+const TICK_MS_MAX: u64 = 5_000;
+
+/// The same where tokens expire: by the calendar, which may be set.
+const TICK_WITH_TOKENS_MS_MAX: u64 = 1_000;
+
 /// Between two looks for channels out of use, unless they are to go sooner.
 const CHANNELS_MS: u64 = 1_000;
 
@@ -33,7 +40,6 @@ impl<S: Socket> Reactor<S> {
         self.meet_polls();
         self.give_up_lost();
         if now_ms >= self.connections.timers.tick_ms {
-            self.connections.timers.tick_ms = now_ms + SWEEP_MS;
             self.rates.sample(now_ms, &self.metrics);
             let retries = std::mem::take(&mut self.connections.timers.retries);
             self.connections.timers.retrying.extend(retries);
@@ -146,18 +152,43 @@ impl<S: Socket> Reactor<S> {
         let _ = self.send_replies(index).and_then(|()| self.finish(index));
     }
 
+    /// Everybody has been visited in one tick: the next one is when the first of them will have been silent for long
+    /// enough, so that a machine with little to do sleeps. A newcomer's time is over later than that, since no time
+    /// is shorter than what is waited here.
+    fn sleep_until_due(&mut self) {
+        // The kernel's keys are looked at in time however much is sent with them.
+        let has_kernel_tls = self.connections.census.kernel_tls > 0;
+        let is_busy = self.has_memory_to_give() || self.exit.draining.is_some() || has_kernel_tls;
+        if is_busy || self.connections.used > SWEEP_SLOTS_MIN {
+            return;
+        }
+        let has_tokens = self.config.auth != TokenAuth::None || self.config.auth_webhook.is_some();
+        let most_ms = if has_tokens { TICK_WITH_TOKENS_MS_MAX } else { TICK_MS_MAX };
+        let length_ms = self.shortest_time_ms().min(most_ms);
+        self.connections.timers.sleep(self.now.mono_ms(), length_ms);
+    }
+
+    /// The shortest silence that is waited for.
+    fn shortest_time_ms(&self) -> u64 {
+        let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
+        times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS)
+    }
+
     /// A tick has come: its share of the slots is due. Everyone is visited once per period, so a silence is noticed at
     /// most one period late; with few slots at the next tick.
     fn begin_sweep(&mut self) {
-        let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
-        let period_ms = times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS);
-        let share = narrow::to_usize((self.connections.used as u64 * SWEEP_MS).div_ceil(period_ms));
+        self.connections.timers.begin_tick(self.now.mono_ms());
+        let share = (self.connections.used as u64 * SWEEP_MS).div_ceil(self.shortest_time_ms());
+        let share = narrow::to_usize(share);
         self.connections.timers.sweep_due =
             (self.connections.timers.sweep_due + share.max(SWEEP_SLOTS_MIN)).min(self.connections.used);
     }
 
     /// Visits the slots that are due, as far as the turn goes.
     fn sweep(&mut self) {
+        if self.connections.timers.sweep_due == 0 {
+            return;
+        }
         while self.connections.timers.sweep_due > 0 {
             if self.work.is_part_used() {
                 self.work.cut(WorkKind::Sweep);
@@ -171,6 +202,7 @@ impl<S: Socket> Reactor<S> {
             self.visit(self.connections.timers.sweep_next);
             self.connections.timers.sweep_next += 1;
         }
+        self.sleep_until_due();
     }
 
     fn visit(&mut self, index: usize) {
@@ -182,6 +214,20 @@ impl<S: Socket> Reactor<S> {
         let Some(slot) = self.connections.slots.get_mut(index) else { return };
         let silent_ms = slot.seen.age_ms(now_ms);
         slot.seen = slot.seen.aged(now_ms);
+        let patience_ms = match slot.phase {
+            Phase::Http | Phase::Admin if slot.flags.any(Flags::FINISH) => self.config.close_wait_ms,
+            Phase::Http | Phase::Admin => self.config.keep_alive_ms,
+            Phase::Open if slot.flags.any(Flags::PINGED) => self.config.pong_wait_ms,
+            Phase::Open if self.config.heartbeat_ms > silent_ms => self.config.heartbeat_ms,
+            // One that was to hear something and takes nothing.
+            Phase::Open if self.config.heartbeat_ms > 0 => {
+                self.config.heartbeat_ms.saturating_add(self.config.pong_wait_ms)
+            }
+            _ => u64::MAX,
+        };
+        if silent_ms < patience_ms {
+            self.connections.timers.due(now_ms.saturating_add(patience_ms - silent_ms));
+        }
         match slot.phase {
             // Everything is said, and nobody takes it. One that reads, however slowly, is not silent.
             Phase::Http | Phase::Admin

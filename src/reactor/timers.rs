@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::limits::SWEEP_MS;
 use crate::narrow;
 
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,10 @@ pub(super) struct Timers {
     pub retrying: VecDeque<(u32, u32)>,
     /// The next tick of the sweep.
     pub tick_ms: u64,
+    /// When it would be if there were a hurry.
+    pub hurried_tick_ms: u64,
+    /// The first of the times that those run into who were visited in this tick.
+    pub due_ms: u64,
     /// How many slots the sweep has still to visit by now.
     pub sweep_due: usize,
     /// Which slot the sweep visits next.
@@ -100,8 +105,40 @@ impl Timers {
             retrying: VecDeque::new(),
             sweep_due: 0,
             tick_ms: now_ms,
+            hurried_tick_ms: now_ms,
+            due_ms: u64::MAX,
             sweep_next: 0,
             channels_ms: now_ms,
+        }
+    }
+
+    /// Has a connection looked at again soon.
+    pub(super) fn retry(&mut self, slot: u32, serial: u32) {
+        self.retries.push((slot, serial));
+        self.hurry();
+    }
+
+    /// Lets the next tick come soon.
+    pub(super) fn hurry(&mut self) {
+        self.tick_ms = self.tick_ms.min(self.hurried_tick_ms);
+    }
+
+    /// A tick begins, and the next one comes soon unless it [turns out](Self::sleep) that it need not.
+    pub(super) fn begin_tick(&mut self, now_ms: u64) {
+        self.hurried_tick_ms = now_ms + SWEEP_MS;
+        (self.tick_ms, self.due_ms) = (self.hurried_tick_ms, u64::MAX);
+    }
+
+    /// Somebody's time will be over then.
+    pub(super) fn due(&mut self, at_ms: u64) {
+        self.due_ms = self.due_ms.min(at_ms);
+    }
+
+    /// Everybody was visited in this tick. The next one is when the first one's time is over, but comes within
+    /// `length_ms`.
+    pub(super) fn sleep(&mut self, now_ms: u64, length_ms: u64) {
+        if self.retries.is_empty() {
+            self.tick_ms = self.due_ms.min(now_ms + length_ms).max(self.hurried_tick_ms);
         }
     }
 
@@ -120,6 +157,34 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_tick_is_when_the_first_ones_time_is_over() {
+        let mut timers = Timers::new(5_300);
+        let mut next = |due_ms: Option<u64>, length_ms| {
+            timers.begin_tick(5_300);
+            due_ms.into_iter().for_each(|due_ms| timers.due(due_ms));
+            timers.sleep(5_300, length_ms);
+            timers.tick_ms
+        };
+        assert_eq!((next(None, 1_000), next(Some(5_900), 1_000)), (6_300, 5_900));
+        assert_eq!(
+            (next(Some(9_000), 1_000), next(Some(5_310), 1_000), next(None, 50)),
+            (6_300, 5_400, 5_400)
+        );
+    }
+
+    #[test]
+    fn what_is_tried_again_is_not_slept_over() {
+        let mut timers = Timers::new(5_300);
+        timers.begin_tick(5_300);
+        timers.sleep(5_300, 1_000);
+        timers.retry(3, 1);
+        assert_eq!((timers.tick_ms, &timers.retries[..]), (5_400, &[(3, 1)][..]));
+        timers.begin_tick(5_400);
+        timers.sleep(5_400, 1_000);
+        assert_eq!(timers.tick_ms, 5_500);
+    }
 
     #[test]
     fn what_comes_first_is_due_first() {

@@ -241,7 +241,7 @@ impl<S: Socket> Reactor<S> {
             match send(&mut slot.socket, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { .. } => {}
-                Sent::Short => self.connections.timers.retries.push((narrow::to_u32(index), slot.serial)),
+                Sent::Short => self.connections.timers.retry(narrow::to_u32(index), slot.serial),
                 Sent::Broken { cause, .. } => {
                     self.wire.tls.records = records;
                     self.remove(index, cause);

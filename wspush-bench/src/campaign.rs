@@ -333,6 +333,7 @@ fn jobs(plan: &Plan, processes: u32, run: u16) -> Vec<Job> {
             worker: worker as usize,
             first: share(worker),
             connections: share(worker + 1) - share(worker),
+            transport: connections.transport,
             target: connections.url.clone(),
             tls: tls.terms(),
             deflate: connections.deflate,

@@ -6,6 +6,7 @@ use crate::source::SourceRange;
 use crate::tally::Tally;
 use crate::target::Target;
 use crate::tls::Terms;
+use crate::transport::Kind;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ pub(crate) struct Job {
     /// Number of this worker's first connection in the whole campaign.
     pub(crate) first: u32,
     pub(crate) connections: u32,
+    pub(crate) transport: Kind,
     pub(crate) target: Target,
     pub(crate) tls: Terms,
     /// Offer permessage-deflate.
@@ -105,16 +107,15 @@ pub(crate) enum Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_unread_are_spread_evenly_over_workers() {
-        let job = |first| Job {
+impl Job {
+    /// One connection by a transport.
+    pub(crate) fn sample(url: &str, transport: Kind) -> Self {
+        Self {
             worker: 0,
-            first,
-            connections: 500,
-            target: Target::websocket("ws://127.0.0.1:1").unwrap(),
+            first: 0,
+            connections: 1,
+            transport,
+            target: Target::load(url).unwrap(),
             tls: Terms::default(),
             deflate: false,
             headers: Vec::new(),
@@ -124,11 +125,26 @@ mod tests {
             timeout_ms: 1,
             wait: Wait::Sleep,
             fixed_key: false,
-            never_read_percent: 1.0,
+            never_read_percent: 0.0,
             receive_buffer: None,
             seed: 0,
-            run: 0,
+            run: 1,
             warm_up: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unread_are_spread_evenly_over_workers() {
+        let job = |first| Job {
+            first,
+            connections: 500,
+            never_read_percent: 1.0,
+            ..Job::sample("ws://127.0.0.1:1", Kind::Ws)
         };
         let unread = |job: Job| (0..500).filter(|slot| job.is_unread(*slot)).count();
         assert_eq!((unread(job(0)), unread(job(500))), (5, 5));

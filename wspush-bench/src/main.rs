@@ -1,14 +1,14 @@
-//! `wspush-bench`: the load client that proves the numbers, against any WebSocket server.
+//! `wspush-bench`: the load client that proves the numbers, against any server that pushes.
 //!
 //! Nothing here is in the library, and nothing here imports it: the bench has a handshake and a frame parser of
 //! its own, so that a fault of the server's codec can't hide behind the same fault in its judge.
 //!
-//! `args` become a plan, and the plan `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of this
-//! program when one process may not open enough descriptors. A `worker` is one poll loop with its connections. What
-//! it says and hears on them is a transport's affair (`websocket`), over `tls` where the address says so; the `ledger`
-//! checks each message's `payload`. Meanwhile the `campaign` posts publications to the server's `admin` API, reads with
-//! `probe` what the server costs, and merges the workers' `tally`s into a `report`: as text, as JSON, and as a page
-//! with plots. `plot` draws those, and documents of others.
+//! `args` become a plan, and the plan `job`s for workers. A `fleet` runs the workers, as threads or as re-execs of
+//! this program when one process may not open enough descriptors. A `worker` is one poll loop with its connections; all
+//! that it says and hears on them is a `transport`'s affair (`websocket` or `streams`), over `tls` where the
+//! address says so; the `ledger` checks each message's `payload`. Meanwhile the `campaign` posts publications to
+//! the server's `admin` API, reads with `probe` what the server costs, and merges the workers' `tally`s into a
+//! `report`: as text, as JSON, and as a page with plots. `plot` draws those, and documents of others.
 
 mod admin;
 mod args;
@@ -28,11 +28,13 @@ mod redact;
 mod report;
 mod samples;
 mod source;
+mod streams;
 mod sys;
 mod tally;
 mod target;
 mod tickets;
 mod tls;
+mod transport;
 mod websocket;
 mod worker;
 

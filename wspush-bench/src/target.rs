@@ -9,6 +9,8 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// Through TLS.
     pub(crate) is_secure: bool,
+    /// Written as a WebSocket's address, and not as one of HTTP.
+    pub(crate) is_websocket: bool,
     pub(crate) host: String,
     pub(crate) path: String,
 }
@@ -20,8 +22,12 @@ struct Schemes {
 }
 
 impl Target {
-    /// Parses `ws://host[:port][/path][?query]` or `wss://...` and resolves the host once.
-    pub(crate) fn websocket(url: &str) -> Result<Self, String> {
+    /// Parses `ws://host[:port][/path][?query]`, `wss://...`, `http://...` or `https://...` and resolves the host once.
+    pub(crate) fn load(url: &str) -> Result<Self, String> {
+        let starts_with = |scheme: &str| url.get(..4).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
+        if starts_with("http") {
+            return Self::http(url, "/");
+        }
         Self::parse(url, &Schemes { plain: "ws", secure: "wss" }, "/")
     }
 
@@ -58,12 +64,17 @@ impl Target {
         let authority = if has_port { host.to_owned() } else { format!("{host}:{port_default}") };
         let mut addresses = authority.to_socket_addrs().map_err(|error| error.to_string())?;
         let address = addresses.next().ok_or_else(|| format!("no address for {host}"))?;
-        Ok(Self { address, is_secure, host: host.to_owned(), path })
+        Ok(Self { address, is_secure, is_websocket: *plain == "ws", host: host.to_owned(), path })
     }
 
-    /// The scheme that a WebSocket address is written with.
+    /// The scheme that the address is written with.
     pub(crate) const fn scheme(&self) -> &'static str {
-        if self.is_secure { "wss" } else { "ws" }
+        match (self.is_websocket, self.is_secure) {
+            (true, false) => "ws",
+            (true, true) => "wss",
+            (false, false) => "http",
+            (false, true) => "https",
+        }
     }
 }
 
@@ -78,13 +89,15 @@ mod tests {
 
     #[test]
     fn parts_of_an_address() {
-        let target = Target::websocket("ws://127.0.0.1:8080/ws?channel=a").unwrap();
+        let target = Target::load("ws://127.0.0.1:8080/ws?channel=a").unwrap();
         assert_eq!(target.address.to_string(), "127.0.0.1:8080");
         assert_eq!((target.host.as_str(), target.path.as_str()), ("127.0.0.1:8080", "/ws?channel=a"));
-        assert_eq!(Target::websocket("ws://127.0.0.1").unwrap().address.port(), 80);
-        assert_eq!(Target::websocket("ws://[::1]:81?a").unwrap().path, "/?a");
-        let secure = Target::websocket("WSS://127.0.0.1/ws").unwrap();
+        assert_eq!(Target::load("ws://127.0.0.1").unwrap().address.port(), 80);
+        assert_eq!(Target::load("ws://[::1]:81?a").unwrap().path, "/?a");
+        let secure = Target::load("WSS://127.0.0.1/ws").unwrap();
         assert_eq!((secure.address.port(), secure.scheme()), (443, "wss"));
+        let http = Target::load("HTTPS://127.0.0.1:444/sse").unwrap();
+        assert_eq!((http.address.port(), http.scheme(), http.path.as_str()), (444, "https", "/sse"));
         let push = |url| Target::http(url, "/push").map(|target| (target.path, target.address.port()));
         assert_eq!(push("http://127.0.0.1"), Ok(("/push".into(), 80)));
         assert_eq!(push("http://127.0.0.1/"), Ok(("/".into(), 80)));
@@ -94,9 +107,9 @@ mod tests {
     #[test]
     fn bad_addresses_are_refused() {
         for url in
-            ["127.0.0.1:80", "wsss://127.0.0.1/", "ws:///path", "ws://127.0.0.1:1/a b", "http://127.0.0.1/"]
+            ["127.0.0.1:80", "wsss://127.0.0.1/", "ws:///path", "ws://127.0.0.1:1/a b", "httpd://127.0.0.1/"]
         {
-            assert!(Target::websocket(url).is_err(), "{url}");
+            assert!(Target::load(url).is_err(), "{url}");
         }
         assert!(Target::http("ws://127.0.0.1/", "/push").is_err());
         let error = Target::http("http://me:hunter2@127.0.0.1/", "/push").unwrap_err();

@@ -157,7 +157,11 @@ fn options_without_an_admin_api_are_contradictions() {
         ("connect", &["--admin-token-file", "/dev/null"][..], "for --push and --stats"),
         ("echo", &["--ca", "/dev/null"], "wss:// and https://"),
         ("broadcast", &["--push", "ftp://127.0.0.1/"], "unix:/SOCKET"),
-        ("broadcast", &["--push", "https://127.0.0.1:1/", "--resume"], "for wss:// addresses"),
+        (
+            "broadcast",
+            &["--push", "https://127.0.0.1:1/", "--resume"],
+            "for wss:// and https:// addresses, and --url has none",
+        ),
     ] {
         let (status, _, text) = bench(mode, args);
         assert!(status == 2 && text.contains(words), "{args:?}: {text}");

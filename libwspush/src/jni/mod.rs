@@ -4,7 +4,7 @@
 //! Java exception. Java names its server by an id of the `registry`, checked for its generation, so that a
 //! call after `close()` is an error and never a wild pointer. Messages are read by `payload` and go to
 //! [`wspush::server::Handle`]; whatever has several parts travels as one byte array (`packed`), because each crossing
-//! costs more than the bytes in it.
+//! costs more than the bytes in it. Small messages lie in memory that both sides see (`crossing`).
 //!
 //! The other way goes through `handler`: the reactor runs on a Java daemon thread that has called the native `run`,
 //! so it is attached for all its life, and calls one object (`methods`). Every callback has a frame of local
@@ -14,6 +14,7 @@
 //! May import: server and what it exports.
 #![allow(unsafe_code)]
 
+pub mod crossing;
 mod handler;
 mod methods;
 mod native_error;

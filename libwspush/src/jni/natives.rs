@@ -350,7 +350,7 @@ pub(super) fn close_of(
 }
 
 /// 0 is none: a field that was never set must not pass for a connection that has gone.
-fn conn_id(conn: jlong) -> Result<ConnId, NativeError> {
+pub(super) fn conn_id(conn: jlong) -> Result<ConnId, NativeError> {
     match conn.cast_unsigned() {
         0 => Err(NativeError::Argument("0 is no connection's id")),
         conn => Ok(ConnId(conn)),

@@ -38,7 +38,7 @@ impl Payload<'_, '_> {
         let Ok(len) = usize::try_from(self.len) else {
             return Err(NativeError::Argument("a negative length"));
         };
-        let use_it = |bytes: &[u8]| use_it(self.message(bytes)?);
+        let use_it = |bytes: &[u8]| use_it(message(bytes, self.kind)?);
         if self.array.is_null() {
             return use_it(direct(raw, self.direct, self.from, len)?);
         }
@@ -59,15 +59,21 @@ impl Payload<'_, '_> {
 
     /// How it is pushed.
     pub(super) fn options(&self) -> PushOptions {
-        PushOptions::default().compress(self.kind & WSPUSH_UNCOMPRESSED == 0)
+        options(self.kind)
     }
+}
 
-    fn message<'b>(&self, bytes: &'b [u8]) -> Result<Message<'b>, PushError> {
-        if self.kind & WSPUSH_TEXT != 0 {
-            simdutf8::basic::from_utf8(bytes).map(Message::Text).map_err(|_| PushError::NotUtf8)
-        } else {
-            Ok(Message::Binary(bytes))
-        }
+/// How a message of this kind is pushed.
+pub(super) fn options(kind: jint) -> PushOptions {
+    PushOptions::default().compress(kind & WSPUSH_UNCOMPRESSED == 0)
+}
+
+/// A message of this kind.
+pub(super) fn message(bytes: &[u8], kind: jint) -> Result<Message<'_>, PushError> {
+    if kind & WSPUSH_TEXT != 0 {
+        simdutf8::basic::from_utf8(bytes).map(Message::Text).map_err(|_| PushError::NotUtf8)
+    } else {
+        Ok(Message::Binary(bytes))
     }
 }
 

@@ -169,7 +169,7 @@ impl<S: Socket> Reactor<S> {
         }
         set_blocked(&mut self.connections.census, &mut slot.flags, true);
         if short {
-            self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
+            self.connections.timers.retry(narrow::to_u32(index), slot.serial);
         }
         Ok(())
     }

@@ -7,15 +7,17 @@ pub(crate) use options::{Push, Setup};
 
 use crate::payload::{self, Body};
 use crate::redact;
+use crate::transport::Kind;
 use clap::builder::RangedU64ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use options::Message;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use options::{Connections, Message};
 use std::path::PathBuf;
 use std::time::Duration;
 use value::{duration, percent, rate};
 
-/// Load client for WebSocket servers: opens very many connections, and checks and times what they receive.
+/// Load client for push servers: opens very many connections, by WebSocket, as event streams or as polls, and checks
+/// and times what they receive.
 ///
 /// Each mode has its own options: wspush-bench MODE --help.
 ///
@@ -197,9 +199,12 @@ impl Plan {
     /// Refuses contradictions before anything is opened.
     fn check(&self) -> Result<(), String> {
         let Setup { connections, tls, server, .. } = self.setup();
+        self.check_transport()?;
         let push = self.push().map(|push| &push.address);
         if tls.has_session() && !connections.url.is_secure {
-            return Err("--tls-version and --resume are for wss:// addresses, and --url has none".into());
+            return Err(
+                "--tls-version and --resume are for wss:// and https:// addresses, and --url has none".into(),
+            );
         }
         let has_secure_admin = push.into_iter().chain(&server.stats).any(|address| address.is_secure());
         if tls.has_trust() && !connections.url.is_secure && !has_secure_admin {
@@ -215,6 +220,32 @@ impl Plan {
             return Err(format!("--size {size} is too small for --payload json: at least {size_min}"));
         }
         Ok(())
+    }
+
+    /// Refuses what a transport can't do.
+    fn check_transport(&self) -> Result<(), String> {
+        let Connections { transport, url, deflate, .. } = &self.setup().connections;
+        let name =
+            transport.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        if transport.is_websocket() != url.is_websocket {
+            let schemes = if transport.is_websocket() { "ws:// or wss://" } else { "http:// or https://" };
+            return Err(format!(
+                "--transport {name} needs an {schemes} address, and --url is {}://",
+                url.scheme()
+            ));
+        }
+        if *deflate && !transport.is_websocket() {
+            return Err(format!("--deflate is WebSocket's, and --transport is {name}"));
+        }
+        match self {
+            Self::Echo(_) if *transport != Kind::Ws => {
+                Err(format!("echo sends messages as they are, which only --transport ws can, and not {name}"))
+            }
+            Self::Broadcast(plan) if plan.never_read > 0.0 && *transport == Kind::Poll => {
+                Err("--never-read needs connections that are written to unasked, and polls are not".into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Kind and bytes of a message.

@@ -7,6 +7,7 @@ use crate::payload::Body;
 use crate::source::SourceRange;
 use crate::target::Target;
 use crate::tls::{Terms, Version};
+use crate::transport::Kind;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use std::path::PathBuf;
@@ -36,8 +37,18 @@ pub(crate) struct Setup {
 #[derive(Args)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct Connections {
-    /// The WebSocket address, ws:// or wss://
-    #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_parser = Target::websocket)]
+    /// How connections are made: by WebSocket, as it is or with wspush.v1, or by HTTP, as an event stream, as lines or
+    /// by long polling
+    #[arg(long, value_name = "NAME", default_value = "ws")]
+    pub(crate) transport: Kind,
+    /// The address, ws:// or wss:// for ws and v1, http:// or https:// for the others [default:
+    /// ws://127.0.0.1:8080/ws, or the transport's own path there]
+    #[arg(long, default_value = "ws://127.0.0.1:8080/ws", hide_default_value = true, value_parser = Target::load,
+          default_value_ifs = [
+              ("transport", "sse", "http://127.0.0.1:8080/sse"),
+              ("transport", "stream", "http://127.0.0.1:8080/stream"),
+              ("transport", "poll", "http://127.0.0.1:8080/poll"),
+          ])]
     pub(crate) url: Target,
     /// How many connections to open
     #[arg(long = "connections", short = 'n', value_name = "NUMBER", default_value_t = 100,
@@ -68,7 +79,7 @@ pub(crate) struct Connections {
     pub(crate) fixed_key: bool,
 }
 
-/// How wss:// connections are secured, and whom an https:// address has to satisfy.
+/// How wss:// and https:// connections are secured, and whom an https:// address has to satisfy.
 #[derive(Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct Tls {

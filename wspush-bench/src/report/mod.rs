@@ -15,6 +15,7 @@ use crate::redact;
 use crate::samples::{Samples, Summary};
 use crate::tally::{Faults, Kinds, Reach, Tally, Unread};
 use crate::target::Target;
+use crate::transport::Kind;
 use serde::Serialize;
 use wire::{Compression, Handshakes};
 
@@ -27,6 +28,7 @@ pub(crate) struct Report {
     pub(crate) mode: &'static str,
     pub(crate) command: String,
     pub(crate) target: String,
+    pub(crate) transport: Kind,
     pub(crate) wait: Wait,
     pub(crate) threads: u32,
     pub(crate) processes: u32,
@@ -160,6 +162,7 @@ impl Report {
                 std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()),
             ),
             target: redact::address(&format!("{}://{host}{path}", connections.url.scheme())),
+            transport: connections.transport,
             wait: client.wait,
             threads: observed.threads,
             processes: observed.processes,

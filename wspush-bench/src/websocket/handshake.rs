@@ -4,11 +4,14 @@ use crate::http::field;
 use crate::job::Job;
 use crate::random::Random;
 use crate::target::Target;
+use crate::transport::{Answer, Kind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// The key of RFC 6455 section 1.3, for servers that answer with constants.
 const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// The subprotocol whose messages are envelopes.
+const V1: &str = "wspush.v1";
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// More than any server answers an upgrade with.
 const RESPONSE_MAX: usize = 16 * 1024;
@@ -35,6 +38,9 @@ pub(super) fn request(out: &mut Vec<u8>, job: &Job, key: &str) {
         )
         .as_bytes(),
     );
+    if job.transport == Kind::V1 {
+        out.extend_from_slice(format!("Sec-WebSocket-Protocol: {V1}\r\n").as_bytes());
+    }
     if job.deflate {
         out.extend_from_slice(
             b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
@@ -48,16 +54,21 @@ pub(super) fn request(out: &mut Vec<u8>, job: &Job, key: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The server's consent.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    /// Bytes of the answer: frames may follow.
-    pub(crate) size: usize,
-    pub(crate) may_deflate: bool,
+/// A request's offers, which its answer is held against.
+pub(super) struct Offer {
+    key: String,
+    deflate: bool,
+    is_v1: bool,
 }
 
-/// Checks the answer; `Ok(None)` asks for more bytes. `deflate` tells whether that was offered.
-pub(super) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<Answer>, String> {
+impl Offer {
+    pub(super) fn of(job: &Job, slot: u32) -> Self {
+        Self { key: key(job, slot), deflate: job.deflate, is_v1: job.transport == Kind::V1 }
+    }
+}
+
+/// Checks the answer; `Ok(None)` asks for more bytes.
+pub(super) fn check(response: &[u8], offer: &Offer) -> Result<Option<Answer>, String> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
     let size = match head.parse(response) {
@@ -70,24 +81,31 @@ pub(super) fn check(response: &[u8], deflate: bool, key: &str) -> Result<Option<
     if status != 101 {
         return Err(format!("http {status}"));
     }
-    if field(head.headers, "Sec-WebSocket-Accept") != Some(accept(key).as_bytes()) {
+    if field(head.headers, "Sec-WebSocket-Accept") != Some(accept(&offer.key).as_bytes()) {
         return Err("wrong Sec-WebSocket-Accept".into());
     }
     if !field(head.headers, "Upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")) {
         return Err("101 without Upgrade: websocket".into());
+    }
+    let protocol = offer.is_v1.then_some(V1.as_bytes());
+    if field(head.headers, "Sec-WebSocket-Protocol") != protocol {
+        return Err(match protocol {
+            Some(_) => format!("the subprotocol {V1} was declined"),
+            None => "a subprotocol that was not offered".into(),
+        });
     }
     let extensions = head.headers.iter().filter(|header| {
         header.name.eq_ignore_ascii_case("Sec-WebSocket-Extensions") && !header.value.trim_ascii().is_empty()
     });
     let mut may_deflate = false;
     for extension in extensions {
-        if !deflate || may_deflate {
+        if !offer.deflate || may_deflate {
             return Err("an extension that was not offered".into());
         }
         check_deflate(&String::from_utf8_lossy(extension.value))?;
         may_deflate = true;
     }
-    Ok(Some(Answer { size, may_deflate }))
+    Ok(Some(Answer { size, may_deflate, is_chunked: false }))
 }
 
 /// Whether an answer accepts what `request` offers (RFC 7692 section 7.1).
@@ -139,13 +157,30 @@ mod tests {
     fn answers_are_told_apart() {
         let good = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\n\
                     sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-        let check = |response: &[u8], key| check(response, false, key);
-        let plain = Answer { size: good.len(), may_deflate: false };
+        let check = |response: &[u8], key: &str| {
+            check(response, &Offer { key: key.to_owned(), deflate: false, is_v1: false })
+        };
+        let plain = Answer { size: good.len(), may_deflate: false, is_chunked: false };
         assert_eq!(check(good.as_bytes(), SAMPLE_KEY), Ok(Some(plain)));
         assert_eq!(check(&good.as_bytes()[..40], SAMPLE_KEY), Ok(None));
         assert_eq!(check(good.as_bytes(), "other"), Err("wrong Sec-WebSocket-Accept".into()));
         assert_eq!(check(b"HTTP/1.1 503 Busy\r\n\r\n", SAMPLE_KEY), Err("http 503".into()));
         assert!(check(b"\x81\x05hello", SAMPLE_KEY).is_err());
+    }
+
+    #[test]
+    fn a_subprotocol_is_the_one_that_was_offered() {
+        let answer = |line: &str, is_v1| {
+            let head = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{line}\r\n"
+            );
+            check(head.as_bytes(), &Offer { key: SAMPLE_KEY.to_owned(), deflate: false, is_v1 }).is_ok()
+        };
+        let chosen = "Sec-WebSocket-Protocol: wspush.v1\r\n";
+        assert!(answer(chosen, true) && answer("", false));
+        assert!(!answer(chosen, false) && !answer("", true));
+        assert!(!answer("Sec-WebSocket-Protocol: other\r\n", true));
     }
 
     #[test]
@@ -155,7 +190,8 @@ mod tests {
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{extension}\r\n"
             );
-            check(head.as_bytes(), offered, SAMPLE_KEY).map(|answer| answer.map(|answer| answer.may_deflate))
+            let offer = Offer { key: SAMPLE_KEY.to_owned(), deflate: offered, is_v1: false };
+            check(head.as_bytes(), &offer).map(|answer| answer.map(|answer| answer.may_deflate))
         };
         let line = |value: &str| format!("sec-websocket-extensions: {value}\r\n");
         assert_eq!(answer("", true), Ok(Some(false)));

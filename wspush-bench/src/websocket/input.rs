@@ -1,49 +1,36 @@
 //! The way of received bytes: frames, whole messages, the ledger.
 
+use super::WebSocket;
 use super::frame::{self, Header};
-use super::{End, WebSocket};
-use crate::ledger::Ledger;
-use crate::worker::conn::{Conn, Fragments};
+use crate::transport::{End, Receiver, payload};
+use crate::worker::conn::{self, Fragments};
 
 /// A connection whose bytes are being taken in, and everything that they can lead to.
 pub(super) struct Input<'a> {
     pub(super) transport: &'a mut WebSocket,
-    pub(super) conn: &'a mut Conn,
-    pub(super) ledger: &'a mut Ledger,
-    pub(super) now_ns: u64,
+    pub(super) receiver: Receiver<'a>,
 }
 
 impl Input<'_> {
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let mut held = self.conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.input));
-        if held.is_empty() {
-            let used = self.frames(bytes)?;
-            if used < bytes.len() {
-                self.conn.rare().input.extend_from_slice(&bytes[used..]);
-            }
-        } else {
-            held.extend_from_slice(bytes);
-            let used = self.frames(&held)?;
-            held.drain(..used);
-            if held.is_empty() {
-                self.conn.trim();
-            } else {
-                self.conn.rare().input = held;
-            }
-        }
+        let bytes = conn::unite(self.receiver.conn.take_rare(|rare| &mut rare.input), bytes);
+        let used = self.frames(&bytes)?;
+        self.receiver.conn.keep_rare(|rare| &mut rare.input, conn::rest(bytes, used));
         Ok(())
     }
 
     /// Handles every whole frame and returns how many bytes they took.
     fn frames(&mut self, bytes: &[u8]) -> Result<usize, End> {
         let mut at = 0;
-        while let Some(header) = frame::parse(&bytes[at..], self.conn.may_deflate).map_err(End::Fault)? {
+        while let Some(header) =
+            frame::parse(&bytes[at..], self.receiver.conn.may_deflate).map_err(End::Fault)?
+        {
             let start = at + header.size;
             let Some(payload) = bytes.get(start..start + header.length) else { break };
             at = start + header.length;
             match header.opcode {
                 frame::PING => {
-                    self.ledger.tally.pings += 1;
+                    self.receiver.ledger.tally.pings += 1;
                     self.transport.frame(frame::PONG, payload);
                 }
                 frame::PONG => {}
@@ -59,22 +46,22 @@ impl Input<'_> {
     }
 
     fn data(&mut self, header: &Header, payload: &[u8]) -> Result<(), End> {
-        let begun = self.conn.rare.as_mut().and_then(|rare| rare.message.take());
+        let begun = self.receiver.conn.rare.as_mut().and_then(|rare| rare.message.take());
         match (begun, header.opcode, header.fin) {
             (None, frame::CONTINUATION, _) => return Err(End::Fault("continuation of nothing")),
             (Some(_), frame::TEXT | frame::BINARY, _) => return Err(End::Fault("message inside a message")),
             (None, _, true) => self.whole(header.is_deflated, payload)?,
             (None, _, false) => {
                 let is_deflated = header.is_deflated;
-                self.conn.rare().message = Some(Fragments { is_deflated, bytes: payload.to_vec() });
+                self.receiver.conn.rare().message = Some(Fragments { is_deflated, bytes: payload.to_vec() });
             }
             (Some(mut message), _, fin) => {
                 message.bytes.extend_from_slice(payload);
                 if fin {
                     self.whole(message.is_deflated, &message.bytes)?;
-                    self.conn.trim();
+                    self.receiver.conn.trim();
                 } else {
-                    self.conn.rare().message = Some(message);
+                    self.receiver.conn.rare().message = Some(message);
                 }
             }
         }
@@ -83,32 +70,43 @@ impl Input<'_> {
 
     fn whole(&mut self, is_deflated: bool, payload: &[u8]) -> Result<(), End> {
         if !is_deflated {
-            self.deliver(payload);
-            return Ok(());
+            return self.deliver(payload);
         }
         let mut inflater = self.transport.inflater.take().unwrap_or_default();
-        let outcome = inflater.inflate(payload).map(|message| {
-            self.ledger.deflated(payload.len(), message.len());
-            self.deliver(message);
+        let outcome = inflater.inflate(payload).map_err(End::Fault).and_then(|message| {
+            self.receiver.ledger.deflated(payload.len(), message.len());
+            self.deliver(message)
         });
         self.transport.inflater = Some(inflater);
-        outcome.map_err(End::Fault)
+        outcome
     }
 
-    fn deliver(&mut self, message: &[u8]) {
-        if let Some(sequence) = self.ledger.message(self.conn, message, self.now_ns) {
-            self.transport.send(self.ledger.next_echo(sequence, self.now_ns));
+    fn deliver(&mut self, message: &[u8]) -> Result<(), End> {
+        if self.transport.is_enveloped {
+            if let Some(message) = payload(message)? {
+                self.receiver.deliver(&message);
+            }
+            return Ok(());
         }
+        let Receiver { ledger, conn, now_ns, .. } = &mut self.receiver;
+        if let Some(sequence) = ledger.message(conn, message, *now_ns) {
+            self.transport.send(ledger.next_echo(sequence, *now_ns));
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Job;
+    use crate::ledger::Ledger;
     use crate::payload::{Body, Template};
-    use crate::worker::conn::Phase;
+    use crate::transport::Kind;
+    use crate::worker::conn::{Conn, Phase};
 
     struct Scene {
+        job: Job,
         transport: WebSocket,
         conn: Conn,
         ledger: Ledger,
@@ -118,11 +116,18 @@ mod tests {
         fn new() -> Self {
             let mut conn = Conn::vacant();
             conn.phase = Phase::Open;
-            Self { transport: WebSocket::new(), conn, ledger: Ledger::new(1, 0) }
+            let transport = WebSocket::new(Kind::Ws);
+            Self {
+                job: Job::sample("ws://127.0.0.1:1", Kind::Ws),
+                transport,
+                conn,
+                ledger: Ledger::new(1, 0),
+            }
         }
 
         fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
-            self.transport.take(&mut self.conn, bytes, &mut self.ledger, 0)
+            let Self { job, transport, conn, ledger } = self;
+            transport.take(Receiver { job, conn, ledger, now_ns: 0 }, bytes)
         }
     }
 

@@ -115,8 +115,11 @@ impl Worker {
         conn.phase = Phase::Leaving;
         conn.begun_us = ramp::clock_us(monotonic_ns());
         self.deadlines.push(slot as u32, conn.begun_us);
-        self.transport.close();
-        self.flush(slot);
+        if self.transport.close() {
+            self.flush(slot);
+        } else {
+            self.has_left(slot);
+        }
     }
 
     pub(super) fn has_left(&mut self, slot: usize) {

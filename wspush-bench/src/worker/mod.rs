@@ -2,7 +2,7 @@
 //!
 //! `life` opens a connection at its time (`ramp`), gives up on it, lets it leave and ends it; with `--resume`, `primer`
 //! collects tickets before that. `traffic` reads and writes its socket, through TLS where the address says so. What
-//! the bytes mean is the transport's affair (`websocket`), and whether they are right the ledger's.
+//! the bytes mean is the transport's affair (`transport`), and whether they are right the ledger's.
 
 pub(crate) mod conn;
 mod life;
@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::random::Random;
 use crate::sys::monotonic_ns;
 use crate::tls::Client;
-use crate::websocket::WebSocket;
+use crate::transport::Transport;
 use conn::{Conn, FRESH, Phase};
 use mio::{Events, Poll, Token, Waker};
 use primer::Primer;
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
     poll: Poll,
     conns: Vec<Conn>,
     ledger: Ledger,
-    transport: WebSocket,
+    transport: Transport,
     /// Makes the TLS sessions, of a wss:// address.
     tls: Option<Client>,
     scratch: Scratch,
@@ -92,7 +92,7 @@ impl Worker {
             pace: Pace::new(job.rate, monotonic_ns()),
             deadlines: Deadlines::new(job.timeout_ms),
             primer: Primer::new(job.tls.resumes),
-            transport: WebSocket::new(),
+            transport: Transport::new(&job),
             tls,
             scratch: Scratch { input: vec![0; BUFFER_BYTES], plain: Vec::new(), wire: Vec::new() },
             job,

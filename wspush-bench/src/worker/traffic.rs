@@ -4,7 +4,7 @@ use super::conn::Phase;
 use super::{Worker, ramp};
 use crate::sys::monotonic_ns;
 use crate::tally;
-use crate::websocket::{End, WebSocket};
+use crate::transport::{End, Receiver};
 use mio::unix::SourceFd;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -63,7 +63,7 @@ impl Worker {
             let space = &mut buffer[held.len()..];
             let got = match stream.read(space) {
                 Ok(0) => {
-                    self.end(slot, "ended without a close frame");
+                    self.end(slot, "ended without a close");
                     break;
                 }
                 Ok(got) => got,
@@ -143,7 +143,9 @@ impl Worker {
                 Err(refusal) => return self.end(slot, &refusal),
             }
         } else {
-            self.transport.take(&mut self.conns[slot], bytes, &mut self.ledger, now_ns)
+            let receiver =
+                Receiver { job: &self.job, conn: &mut self.conns[slot], ledger: &mut self.ledger, now_ns };
+            self.transport.take(receiver, bytes)
         };
         self.flush(slot);
         match taken {
@@ -159,7 +161,7 @@ impl Worker {
         let conn = &mut self.conns[slot];
         let mut head = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.input));
         head.extend_from_slice(bytes);
-        let Some(answer) = WebSocket::accept(&self.job, slot as u32, &head)? else {
+        let Some(answer) = self.transport.accept(&self.job, slot as u32, &head)? else {
             conn.rare().input = head;
             return Ok(Ok(()));
         };
@@ -167,6 +169,7 @@ impl Worker {
         self.handshakes -= 1;
         conn.phase = Phase::Open;
         conn.may_deflate = answer.may_deflate;
+        conn.is_chunked = answer.is_chunked;
         self.ledger.opened(conn);
         let tally = &mut self.ledger.tally;
         tally.opened += 1;
@@ -183,7 +186,8 @@ impl Worker {
             }
             return Ok(Ok(()));
         }
-        Ok(self.transport.take(conn, &head[answer.size..], &mut self.ledger, now_ns))
+        let receiver = Receiver { job: &self.job, conn, ledger: &mut self.ledger, now_ns };
+        Ok(self.transport.take(receiver, &head[answer.size..]))
     }
 
     /// Writes what the transport has for this connection, behind what it still owes and what its TLS session
@@ -191,16 +195,17 @@ impl Worker {
     pub(super) fn flush(&mut self, slot: usize) {
         let conn = &mut self.conns[slot];
         if let Some(session) = &mut conn.tls {
-            if !self.transport.out.is_empty()
-                && let Err(error) = session.seal(&self.transport.out, &mut self.scratch.wire)
+            let out = self.transport.out();
+            if !out.is_empty()
+                && let Err(error) = session.seal(out, &mut self.scratch.wire)
             {
-                self.transport.out.clear();
+                out.clear();
                 self.scratch.wire.clear();
                 return self.end(slot, &format!("TLS: {error}"));
             }
-            self.transport.out.clear();
+            out.clear();
         } else {
-            self.scratch.wire.append(&mut self.transport.out);
+            self.scratch.wire.append(self.transport.out());
         }
         let mut owed = conn.rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.output));
         let output = if owed.is_empty() {

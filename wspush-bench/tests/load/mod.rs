@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)] // Every test file uses a part of it.
 
 pub mod server;
+pub mod streams;
 pub mod terminator;
 
 use serde_json::Value;

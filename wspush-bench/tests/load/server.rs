@@ -41,6 +41,8 @@ pub enum Fault {
     DeflateGarbage,
     /// It is agreed to, but with a window from message to message.
     DeflateTakeover,
+    /// The subprotocol wspush.v1 is agreed to, and messages are envelopes.
+    Envelope,
 }
 
 /// A running server.
@@ -104,14 +106,14 @@ impl Server {
 }
 
 /// A request up to its body.
-struct Head {
+pub struct Head {
     /// Method and path.
-    line: String,
+    pub line: String,
     headers: Vec<(String, String)>,
 }
 
 impl Head {
-    fn read(reader: &mut impl BufRead) -> Option<Self> {
+    pub fn read(reader: &mut impl BufRead) -> Option<Self> {
         let mut first = String::new();
         reader.read_line(&mut first).ok().filter(|size| *size > 0)?;
         let line = first.trim_end().strip_suffix(" HTTP/1.1")?.to_owned();
@@ -127,7 +129,7 @@ impl Head {
         Some(Self { line, headers })
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
     }
 }
@@ -152,6 +154,7 @@ fn greet(stream: TcpStream, fault: Fault, joined: &Mutex<Vec<TcpStream>>) {
         Fault::Deflate | Fault::DeflateFragment | Fault::DeflateGarbage => {
             "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
         }
+        Fault::Envelope => "Sec-WebSocket-Protocol: wspush.v1\r\n",
         Fault::DeflateTakeover => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
         _ => "",
     };
@@ -163,6 +166,9 @@ fn greet(stream: TcpStream, fault: Fault, joined: &Mutex<Vec<TcpStream>>) {
     writer.write_all(head.as_bytes()).unwrap();
     if fault == Fault::Greet {
         writer.write_all(&frame(0x81, b"welcome")).unwrap();
+    }
+    if fault == Fault::Envelope {
+        writer.write_all(&frame(0x81, br#"{"connected":{"conn":"1","ping_ms":30000}}"#)).unwrap();
     }
     members.push(writer.try_clone().unwrap());
     drop(members);
@@ -262,6 +268,13 @@ fn wire(fault: Fault, number: u64, mut body: Vec<u8>, held: &mut Option<Vec<u8>>
             let wire = deflate(&body);
             let (first, rest) = wire.split_at(7);
             [frame(0x41, first), frame(0x89, b"?"), frame(0x00, &rest[..3]), frame(0x80, &rest[3..])].concat()
+        }
+        Fault::Envelope => {
+            let text = String::from_utf8(body).unwrap();
+            frame(
+                0x81,
+                format!(r#"{{"channel":"c","epoch":"1","offset":{number},"data":"{text}"}}"#).as_bytes(),
+            )
         }
         Fault::DeflateGarbage => frame(0xc1, &[0xff; 20]),
         _ => frame(0x81, &body),

@@ -26,6 +26,18 @@ final class Native {
 
     static native byte[] addresses(long server);
 
+    /** Where a direct buffer's memory is. */
+    static native long address(ByteBuffer direct);
+
+    /** As {@link #publish}, with name and message in a {@link Crossing}; a name of -1 bytes is the default channel's. */
+    static native void publishSmall(long server, long crossing, int name, int length, int kind);
+
+    static native void sendSmall(long server, long conn, long crossing, int length, int kind);
+
+    static native void replySmall(long conn, long crossing, int length, int kind);
+
+    static native void publishUserSmall(long server, long crossing, int name, int length, int kind);
+
     static native void publish(
             long server,
             byte[] channel,

@@ -20,6 +20,22 @@ final class Payload {
         this.text = text;
     }
 
+    /** Whether it fits a {@link Crossing} together with a name. */
+    boolean isSmall(int nameLength) {
+        return length <= Crossing.BYTES_MAX - nameLength;
+    }
+
+    void putInto(ByteBuffer buffer) {
+        if (array != null) {
+            buffer.put(array, from, length);
+        } else {
+            // Another thread may be reading it, too, so its position stays.
+            ByteBuffer source = direct.duplicate();
+            source.limit(from + length).position(from);
+            buffer.put(source);
+        }
+    }
+
     static Payload of(String text) {
         byte[] bytes = text.getBytes(UTF_8);
         return new Payload(bytes, null, 0, bytes.length, true);

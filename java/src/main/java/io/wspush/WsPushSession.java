@@ -107,6 +107,16 @@ public final class WsPushSession {
 
     private void reply(Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
+        if (payload.isSmall(0)) {
+            Crossing crossing = Crossing.begin();
+            try {
+                crossing.put(payload);
+                Native.replySmall(id, crossing.address(), payload.length, kind);
+                return;
+            } finally {
+                crossing.end();
+            }
+        }
         Native.reply(id, payload.array, payload.direct, payload.from, payload.length, kind);
     }
 

@@ -80,6 +80,16 @@ public final class WsPushUser {
 
     private void send(Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
+        if (payload.isSmall(bytes.length)) {
+            Crossing crossing = Crossing.begin();
+            try {
+                crossing.put(bytes, payload);
+                Native.publishUserSmall(server, crossing.address(), bytes.length, payload.length, kind);
+                return;
+            } finally {
+                crossing.end();
+            }
+        }
         Native.publishUser(server, bytes, payload.array, payload.direct, payload.from, payload.length, kind);
     }
 
@@ -118,14 +128,16 @@ public final class WsPushUser {
      * As {@link #subscribe(String)}, from there on.
      *
      * @param channel the channel
-     * @param since where it begins, as in {@link WsPushServer#subscribe(long, String, String)}
+     * @param since where it begins, as in {@link WsPushServer#subscribe(long, String, String) subscribe(long, String,
+     *     String)}
      */
     public void subscribe(String channel, String since) {
         Native.subscribeUserSince(server, bytes, channel.getBytes(UTF_8), since.getBytes(UTF_8));
     }
 
     /**
-     * Asks which connections the user has, the first 100 of them; see {@link WsPushServer#channel} for the future.
+     * Asks which connections the user has, the first 100 of them; see {@link WsPushServer#channel channel} for the
+     * future.
      *
      * @return a page of them
      */
