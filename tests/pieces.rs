@@ -1,4 +1,4 @@
-//! Messages in pieces, over real sockets: what a host is handed and when, what a client is told, and who waits for whom.
+//! Messages in pieces, over real sockets: what a host is handed and when, what a client is told, who waits for whom.
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Write};

@@ -91,10 +91,10 @@ pub struct wspush_callbacks {
     pub on_log:
         Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char, length: usize)>,
     /// A piece of a message has come in, from a client that was let in with `wspush_connect_set_pieces`; `on_message`
-    /// hears nothing of that client. `kind` is `WSPUSH_TEXT` (`data` is whole characters) or `WSPUSH_BINARY`, and `more`
-    /// is 0 for a message's last piece, which alone may have a `length` of 0; `data` is never NULL. The pieces are
-    /// what the network has brought, and not the client's frames. A message that turns out to be none (text that is not
-    /// UTF-8, one that is too long) has no last piece: the connection is closed.
+    /// hears nothing of that client. `kind` is `WSPUSH_TEXT` (`data` is whole characters) or `WSPUSH_BINARY`, and
+    /// `more` is 0 for a message's last piece, which alone may have a `length` of 0; `data` is never NULL. The pieces
+    /// are as the network has brought them, and not the client's frames. A message that turns out to be none (text that
+    /// is not UTF-8, one that is too long) has no last piece: the connection is closed.
     pub on_fragment: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,

@@ -140,8 +140,8 @@ pub unsafe extern "C" fn wspush_resume(server: *const wspush_server, conn: u64) 
 }
 
 /// As `wspush_session_send_fragment`, from any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. What
-/// waits for the client is the caller's to bound, with `wspush_notify_drained`, as in `on_drained`. Two threads must not
-/// send pieces to the same connection.
+/// waits for the client is the caller's to bound, with `wspush_notify_drained`, as in `on_drained`. Two threads must
+/// not send pieces to the same connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_send_fragment(
     server: *const wspush_server,

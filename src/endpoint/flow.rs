@@ -28,6 +28,15 @@ pub struct Fragment<'a> {
 }
 
 /// Whether a host takes a client's messages as they come, see [`Handler::on_fragment`](super::Handler::on_fragment).
+///
+/// ```
+/// use wspush::{Accept, Connect, Decision, Pieces};
+///
+/// fn let_in(connect: &Connect<'_>) -> Decision {
+///     let pieces = if connect.query("file").is_some() { Pieces::Unbounded } else { Pieces::Off };
+///     Decision::Accept(Accept { pieces, ..Accept::default() })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pieces {
     /// It takes whole messages.
@@ -116,10 +125,10 @@ impl SessionFacts for Option<&str> {
 }
 
 impl<'a> Session<'a> {
-    /// Has the connection not read until [`resume`](Self::resume): no callback but `on_close` hears of it meanwhile.
-    /// The bytes that were read already are kept; what comes waits in the kernel, and then at the client, whose `send` gets slow or
-    /// waits. It is pinged as ever, and its silence is not held against it: whether it is still there is seen when
-    /// something is written to it. Only a WebSocket can be paused. Pause before anybody who resumes knows of it.
+    /// Has the connection not read until [`resume`](Self::resume): nothing that it says is handed over meanwhile. The
+    /// bytes that were read already are kept; what comes waits in the kernel, and then at the client, whose `send` gets
+    /// slow or waits. It is pinged as ever, and its silence is not held against it: whether it is still there is seen
+    /// when something is written to it. Only a WebSocket can be paused. Pause before anybody who resumes knows of it.
     ///
     /// ```
     /// use wspush::{Fragment, Handle, Session};

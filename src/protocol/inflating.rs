@@ -10,8 +10,8 @@ use super::deflate::TAIL;
 /// A decoder's memory: its window of 32 KiB, and its tables.
 pub const INFLATING_BYTES: usize = 48 << 10;
 
-/// What is not sent at a message's end, and an empty final block behind it (RFC 1951 section 3.2.4): with that a
-/// decoder ends if, and only if, the message itself has ended between two blocks.
+/// The bytes that are not sent at a message's end, and an empty final block behind them (RFC 1951 section 3.2.4): with
+/// that a decoder ends if, and only if, the message itself has ended between two blocks.
 const END: [u8; 9] = {
     let mut end = [0; 9];
     end.split_at_mut(TAIL.len()).0.copy_from_slice(&TAIL);

@@ -1,9 +1,9 @@
 //! From bytes to pieces of messages (RFC 6455 sections 5.4 to 5.6), for a host that takes messages as they come:
 //! nothing is put together, so a message may be as long as its sender likes.
 //!
-//! What is there of a payload is unmasked in place and handed out from there; of a deflated one so much is inflated as
-//! there is room for, and the rest waits for the next step. A text's pieces are cut between characters: what has come
-//! of a character whose end is missing stays in the input, or is put in front of the frame that has its end.
+//! As much of a payload as is there is unmasked in place and handed out from there; of a deflated one so much is
+//! inflated as there is room for, and the rest waits for the next step. A text's pieces are cut between characters: the
+//! beginning of one whose end is missing stays in the input, or is put in front of the frame that has its end.
 
 use crate::narrow;
 
@@ -22,7 +22,7 @@ pub const ROOM_BYTES: usize = 32 << 10;
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
-    /// What has come; maybe nothing at a message's end.
+    /// The bytes that have come; maybe none at a message's end.
     pub data: Data<'a>,
     /// Whether the message goes on.
     pub more: bool,
@@ -52,7 +52,7 @@ pub enum Step<'a> {
     Control(Event<'a>),
 }
 
-/// What is allowed on a connection.
+/// The terms of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
     /// permessage-deflate is agreed on.

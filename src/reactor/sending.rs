@@ -183,8 +183,15 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         let Some(sending) = slot.sending_mut() else { return };
         sending.is_full = false;
-        let waits = sending.behind.is_some() || slot.is_paused_by_host();
-        if slot.flags.any(Flags::PAUSED) && !waits {
+        if sending.behind.is_none() {
+            self.end_wait(index);
+        }
+    }
+
+    /// Nothing waits any more for a connection that wasn't read for that.
+    fn end_wait(&mut self, index: usize) {
+        let slot = &mut self.connections.slots[index];
+        if slot.flags.any(Flags::PAUSED) && !slot.is_paused_by_host() {
             slot.flags.set(Flags::PAUSED, false);
             self.go_on_later(index);
         }
@@ -233,6 +240,7 @@ impl<S: Socket> Reactor<S> {
         }
         if !sending.is_full && self.connections.slots[index].outbox().is_none() {
             self.connections.set_blocked(index, false);
+            self.end_wait(index);
         }
     }
 }

@@ -174,6 +174,7 @@ impl World {
                 }
                 if dice.one_in(2) {
                     target += dice.pick(&["&pieces=bounded", "&pieces=endless"]);
+                    client.in_pieces = true;
                 }
                 client.shake_hands(&target);
             }

@@ -90,6 +90,8 @@ pub struct Client {
     /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
+    /// Its host hears it in pieces, and answers so.
+    pub in_pieces: bool,
     /// The message of which not all fragments have come.
     half: Option<Frame>,
     /// The knowledge of one that speaks `wspush.v1`.
@@ -150,6 +152,7 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
+            in_pieces: false,
             half: None,
             v1: None,
             tls: None,
@@ -323,6 +326,11 @@ impl Client {
             "ok" => assert!(response.status == 200 || last_word, "{response:?}"),
             _ => {}
         }
+    }
+
+    /// Whether it is in the middle of a message.
+    pub fn has_half_a_message(&self) -> bool {
+        self.half.is_some()
     }
 
     /// A control frame, or the message that is whole with this one.

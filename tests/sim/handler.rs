@@ -60,7 +60,7 @@ impl Handler for Notes {
         let said = seen.said.entry(session.id()).or_default();
         *said += 1;
         let answer = format!("R|{said}");
-        if *said % 3 == 0 {
+        if said.is_multiple_of(3) {
             session.reply(Message::Text(&answer));
         } else {
             seen.halves.answer(session, &answer);

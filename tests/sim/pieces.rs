@@ -98,8 +98,11 @@ impl World {
     /// Sends a message to one connection in pieces.
     pub fn send_in_pieces(&mut self, n: usize, conn: ConnId) {
         let client = &self.clients[n];
-        // Another one is under way, or it would not understand.
-        if client.role != Role::Push || self.flows.owed.iter().any(|(owed, _)| *owed == conn) {
+        // Two threads must not send pieces to the same connection, and not everybody understands them.
+        if client.role != Role::Push
+            || client.in_pieces
+            || self.flows.owed.iter().any(|(owed, _)| *owed == conn)
+        {
             return;
         }
         let text = format!("D|{}|{conn}", client.directs_sent + 1);

@@ -1,4 +1,4 @@
-//! What comes in pieces is what comes whole, however the stream is cut.
+//! A stream means the same in pieces as whole, however it is cut.
 
 use super::super::message::{Assembler, Step as WholeStep};
 use super::super::pool::Pool;
@@ -25,7 +25,7 @@ impl From<Event<'_>> for Said {
     }
 }
 
-/// What was heard, the end of the message that isn't whole, and how it has failed.
+/// The things heard, the end of the message that isn't whole, and how it has failed.
 #[derive(Debug, Default, PartialEq)]
 struct Heard {
     said: Vec<Said>,
