@@ -14,12 +14,14 @@ struct world {
   const wspush_connect *connect; /* stale, but for the time of its callback */
   wspush_session *session;
   const wspush_answer *answer; /* stale, but for the time of its callback */
+  const wspush_closed *closed; /* stale, but for the time of its callback */
   wspush_callbacks *callbacks, *callbacks_empty;
   char text[300], not_utf8[300], setting[300];
   wspush_str names[2];
   wspush_terms terms;
   wspush_history_query query;
   wspush_acceptance acceptance;
+  wspush_route_terms route;
   uint64_t conn;
   unsigned stride, round; /* every how manyth call is made */
   unsigned long calls, errors;
@@ -52,6 +54,9 @@ static inline void on_answer(void *user_data, wspush_server *server, wspush_stat
   HOLDS(server != NULL && (status == WSPUSH_OK) == (answer != NULL));
   HOLDS(status == WSPUSH_OK || status == WSPUSH_ENOTFOUND || status == WSPUSH_EAGAIN || status == WSPUSH_ESTOPPED);
 }
+
+/* It is NULL in the walk. */
+static inline void free_attribute(void *attribute) { HOLDS(attribute == NULL); }
 
 static inline int turn(struct world *w) { return ++w->round % w->stride == 0; }
 

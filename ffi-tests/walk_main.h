@@ -4,6 +4,7 @@
 static const wspush_connect *last_connect;
 static wspush_session *last_session;
 static const wspush_answer *last_answer;
+static const wspush_closed *last_closed;
 static unsigned long all_calls, all_errors;
 static wspush_callbacks wrong_callbacks, right_callbacks;
 
@@ -22,6 +23,7 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   w->connect = last_connect;
   w->session = last_session;
   w->answer = last_answer;
+  w->closed = last_closed;
   w->callbacks = &right_callbacks;
   w->callbacks_empty = &wrong_callbacks;
   w->conn = (uint64_t)1 << 32;
@@ -38,6 +40,9 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   w->query.newest_first = 1;
   w->acceptance.struct_size = sizeof w->acceptance;
   w->acceptance.user = w->text, w->acceptance.user_length = 1;
+  w->route.struct_size = sizeof w->route;
+  w->route.subprotocols = w->route.origins = w->names;
+  w->route.subprotocols_count = w->route.origins_count = 2;
 }
 
 static void done(struct world *w) {
@@ -77,10 +82,23 @@ static void on_message(void *user_data, wspush_server *server, wspush_session *s
   MUST(wspush_session_close(session, 1000, NULL, 0));
 }
 
+static void on_closed(void *user_data, wspush_server *server, const wspush_closed *closed) {
+  struct world w;
+  (void)user_data;
+  last_closed = closed;
+  init(&w, IN_CALLBACK, server);
+  w.stride = 1;
+  walk(&w);
+  done(&w);
+}
+
 static void on_walked_answer(void *user_data, wspush_server *server, wspush_status status,
                              const wspush_answer *answer) {
   struct world w;
-  HOLDS(user_data == &last_answer && status == WSPUSH_OK);
+  HOLDS(user_data == &last_answer);
+  /* A walk that was quicker asks for more lists than there may be. */
+  if (status == WSPUSH_EAGAIN) return;
+  HOLDS(status == WSPUSH_OK);
   last_answer = answer;
   init(&w, IN_CALLBACK, server);
   walk(&w);
@@ -104,6 +122,7 @@ int main(void) {
   right_callbacks.on_connect = on_connect;
   right_callbacks.on_open = on_open;
   right_callbacks.on_message = on_message;
+  right_callbacks.on_closed = on_closed;
   wspush_config *config = walk_config();
   wspush_server *server = NULL;
   MUST(wspush_server_new(config, &right_callbacks, &server));
@@ -113,6 +132,7 @@ int main(void) {
   while (host_command(line, sizeof line)) {
   }
   MUST(wspush_broadcast(server, WSPUSH_TEXT, "x", 1, NULL));
+  MUST(wspush_sessions(server, WSPUSH_NO_ROUTE, 0, 0, on_walked_answer, &last_answer));
   MUST(wspush_history(server, WSPUSH_STR("broadcast"), NULL, on_walked_answer, &last_answer));
   MUST(wspush_presence(server, WSPUSH_STR("broadcast"), on_walked_answer, &last_answer));
   MUST(wspush_channels(server, NULL, 0, 0, 1, on_walked_answer, &last_answer));
@@ -139,6 +159,8 @@ int main(void) {
   GIVES(WSPUSH_ESTOPPED, wspush_presence(server, "c", 1, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_forget_history(server, "c", 1, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_user_connections(server, "u", 1, 0, 0, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_session_of(server, 1, on_answer, NULL));
+  GIVES(WSPUSH_ESTOPPED, wspush_sessions(server, 0, 0, 0, on_answer, NULL));
   GIVES(WSPUSH_ESTOPPED, wspush_server_start(server));
   GIVES(WSPUSH_ESTOPPED, wspush_server_poll(server, 0));
   MUST(wspush_server_free(server));

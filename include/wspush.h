@@ -117,24 +117,23 @@
 /* Log level: every connection. */
 #define WSPUSH_LOG_DEBUG 4
 
-/* A client's messages are handed over whole, to `on_message`. */
-#define WSPUSH_PIECES_OFF 0
-
-/* They are handed over as they come, to `on_fragment`. A message has at most `message_bytes_max` bytes. */
-#define WSPUSH_PIECES_BOUNDED 1
-
-/* The same, and a message may be as long as the client likes. */
-#define WSPUSH_PIECES_UNBOUNDED 2
+/* In place of a route's number: no route, or all of them. */
+#define WSPUSH_NO_ROUTE 4294967295
 
 /* An answer. It is there while `wspush_on_answer` runs; outside of it, and on other threads, every function that takes
  * it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long. */
 typedef struct wspush_answer wspush_answer;
 
+/* A connection that is gone. It is there while `on_closed` runs; outside of it, and on other threads, every function
+ * that takes it answers `WSPUSH_EWRONGTHREAD` and touches nothing. What they give lives as long. */
+typedef struct wspush_closed wspush_closed;
+
 /* Settings for servers; one thread at a time. */
 typedef struct wspush_config wspush_config;
 
-/* A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
- * function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long. */
+/* A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it,
+ * and on other threads, every function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as
+ * long. */
 typedef struct wspush_connect wspush_connect;
 
 /* A push server. Its functions may be called from any thread unless they say otherwise, until it is freed. */
@@ -148,14 +147,14 @@ typedef struct wspush_session wspush_session;
  * been done and no output was written. New codes may be added; no code ever changes. */
 typedef int32_t wspush_status;
 
-/* The host's callbacks. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then those that are wanted:
- * every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
+/* The host's callbacks. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then those that are wanted: every
+ * function may be NULL. The struct is copied; `user_data` must live until the server is freed.
  *
- * The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
- * time, and while one runs nothing else does: they must not block. They may call every function of this header
- * but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
- * They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
- * Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
+ * The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a time,
+ * and while one runs nothing else does: they must not block. They may call every function of this header but those
+ * that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return. They must return: no
+ * `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order. Once a session was
+ * closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` and `on_closed` hear of it
  * again.
  *
  * A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
@@ -165,8 +164,9 @@ typedef struct wspush_callbacks {
   size_t struct_size;
   /* Given back to every callback. */
   void *user_data;
-  /* A client asks for `/ws`: `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
-   * this callback, and where it decides nothing, the configuration does. */
+  /* A client asks for `/ws`, or for a route of these callbacks (`wspush_route_add`): `wspush_connect_refuse`,
+   * `wspush_connect_accept` or the setters decide. Without this callback, and where it decides nothing, the
+   * configuration does. */
   void (*on_connect)(void *user_data, struct wspush_server *server, struct wspush_connect *connect);
   /* A connection is open and receives what is published from now on. */
   void (*on_open)(void *user_data, struct wspush_server *server, struct wspush_session *session);
@@ -191,21 +191,9 @@ typedef struct wspush_callbacks {
   /* A line for the operator, without a newline. Without this callback lines go to standard error. It is also called
    * by `wspush_server_new`, on that thread. */
   void (*on_log)(void *user_data, int32_t level, const char *line, size_t length);
-  /* A piece of a message has come in, from a client that was let in with `wspush_connect_set_pieces`; `on_message`
-   * hears nothing of that client. `kind` is `WSPUSH_TEXT` (`data` is whole characters) or `WSPUSH_BINARY`, and
-   * `more` is 0 for a message's last piece, which alone may have a `length` of 0; `data` is never NULL. The pieces
-   * are as the network has brought them, and not the client's frames. A message that turns out to be none (text that
-   * is not UTF-8, one that is too long) has no last piece: the connection is closed. */
-  void (*on_fragment)(void *user_data,
-                      struct wspush_server *server,
-                      struct wspush_session *session,
-                      int32_t kind,
-                      int32_t more,
-                      const void *data,
-                      size_t length);
-  /* A connection's outbox is empty: what was sent to it is with the kernel, as `wspush_session_notify_drained` or
-   * `wspush_notify_drained` has asked to be told; called once for that, and not if the connection ends first. */
-  void (*on_drained)(void *user_data, struct wspush_server *server, struct wspush_session *session);
+  /* As `on_close`, with what the host keeps at the connection and its route. If both are there, this one is called
+   * first. */
+  void (*on_closed)(void *user_data, struct wspush_server *server, const struct wspush_closed *closed);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -216,6 +204,10 @@ typedef struct wspush_str {
   /* How many bytes. */
   size_t length;
 } wspush_str;
+
+/* Frees what a host has kept at a connection, on the server's thread or on the one that frees the server. It is called
+ * once for each attribute that was taken, and must not block. */
+typedef void (*wspush_free_attribute)(void *attribute);
 
 /* Where a publication stands. Set `struct_size` to `sizeof(wspush_receipt)` before the call. */
 typedef struct wspush_receipt {
@@ -337,8 +329,6 @@ typedef struct wspush_acceptance {
   size_t info_length;
   /* 1: it does not receive the default channel. */
   uint64_t no_broadcast;
-  /* Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`. */
-  int64_t pieces;
 } wspush_acceptance;
 
 /* Who is in a channel. Set `struct_size` to `sizeof(wspush_presence_info)` before the call. */
@@ -368,6 +358,38 @@ typedef struct wspush_member {
   /* Its connections in the channel; 0: the last one was lost, and it may be back at once. */
   uint64_t connections;
 } wspush_member;
+
+/* The terms of a route, where they differ from the server's settings. Zero it, set `struct_size` to
+ * `sizeof(wspush_route_terms)`, then what is wanted. */
+typedef struct wspush_route_terms {
+  /* `sizeof(wspush_route_terms)`. */
+  size_t struct_size;
+  /* The largest message from a client; 0: the setting `message_bytes_max`. */
+  uint64_t message_bytes_max;
+  /* The subprotocols offered; the client's first match is chosen. With `wspush.v1` among them clients may speak
+   * that, as they may at `/ws`. NULL: the setting `subprotocols`. */
+  const struct wspush_str *subprotocols;
+  /* How many. */
+  size_t subprotocols_count;
+  /* The pages that may connect. NULL: the setting `origins`. */
+  const struct wspush_str *origins;
+  /* How many. */
+  size_t origins_count;
+} wspush_route_terms;
+
+/* An open session. Set `struct_size` to `sizeof(wspush_session_info)` before the call. */
+typedef struct wspush_session_info {
+  /* `sizeof(wspush_session_info)`. */
+  size_t struct_size;
+  /* Its id. */
+  uint64_t conn;
+  /* Who it is; without a length: nobody has said. */
+  struct wspush_str user;
+  /* Where it comes from, as `wspush_connect_peer` gives it; without a length: nobody knows. */
+  struct wspush_str peer;
+  /* Its route, or `WSPUSH_NO_ROUTE`. */
+  uint64_t route;
+} wspush_session_info;
 
 /* A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
  * what an older library doesn't know stays zero. */
@@ -483,6 +505,11 @@ wspush_status wspush_config_set_int(struct wspush_config *config,
 wspush_status wspush_config_load(struct wspush_config *config,
                                  const char *path,
                                  size_t path_length);
+
+/* Makes a configuration with the same settings, but without routes (`wspush_route_add`), whose callbacks are another
+ * server's. Free it with `wspush_config_free`. */
+wspush_status wspush_config_copy(const struct wspush_config *config,
+                                 struct wspush_config **copy);
 
 /* Checks what only shows in the whole; `wspush_server_new` does it as well. `WSPUSH_ECONFIG` as in
  * `wspush_config_set`. */
@@ -696,6 +723,83 @@ wspush_status wspush_session_unsubscribe(struct wspush_session *session,
                                          const char *channel,
                                          size_t channel_length);
 
+/* Keeps a pointer of the host's at the connection, if it is let in; `free_attribute`, which may be NULL, is called
+ * with it once: when another one takes its place, when the connection is gone (behind `on_close` and `on_closed`),
+ * when the client is not let in after all, or when the server is freed. A connection without one takes no memory for
+ * it. Of a client that waits for its decision (`wspush_connect_pending`) it is freed at once: keep it in `on_open`. */
+wspush_status wspush_connect_set_attribute(struct wspush_connect *connect,
+                                           void *attribute,
+                                           wspush_free_attribute free_attribute);
+
+/* Adds a header to the answer that lets it in: a cookie, say. `WSPUSH_EINVAL`: the name is no token, or the server
+ * writes it itself, a control character is in the value, or they are more than 32, or 4 KiB. */
+wspush_status wspush_connect_add_header(struct wspush_connect *connect,
+                                        const char *name,
+                                        size_t name_length,
+                                        const char *value,
+                                        size_t value_length);
+
+/* Keeps a pointer of the host's at this connection, in place of the one before: as `wspush_connect_set_attribute`. */
+wspush_status wspush_session_set_attribute(struct wspush_session *session,
+                                           void *attribute,
+                                           wspush_free_attribute free_attribute);
+
+/* The pointer that the host keeps at this connection. `WSPUSH_ENOTFOUND`: it keeps none. */
+wspush_status wspush_session_attribute(struct wspush_session *session, void **attribute);
+
+/* The route that it has come by, by the number of `wspush_route_add`; `WSPUSH_NO_ROUTE`: by a path of the server's
+ * own. */
+wspush_status wspush_session_route(struct wspush_session *session,
+                                   uint32_t *route);
+
+/* As `wspush_connect_param`. */
+wspush_status wspush_session_param(struct wspush_session *session,
+                                   const char *name,
+                                   size_t name_length,
+                                   struct wspush_str *value);
+
+/* Where it comes from: as `wspush_connect_peer`. */
+wspush_status wspush_session_peer(struct wspush_session *session, struct wspush_str *peer);
+
+/* Whether it is open: 1, and 0 once the host has closed it in this callback. */
+wspush_status wspush_session_is_open(struct wspush_session *session, int32_t *is_open);
+
+/* Closes it with 1001 when so many milliseconds have passed without a message from the client, and without one to it
+ * alone; pings, pongs and what is published to many don't count. 0: never, as it is at the beginning. At least 100 and
+ * at most 7 days; what is less or more becomes that. */
+wspush_status wspush_session_set_idle_timeout(struct wspush_session *session,
+                                              uint64_t idle_ms);
+
+/* The largest message that it takes from here on, in place of the route's or the server's: 125 bytes to 256 MiB;
+ * what is less or more becomes that. */
+wspush_status wspush_session_set_message_bytes_max(struct wspush_session *session,
+                                                   uint64_t bytes);
+
+/* The id that it had. */
+wspush_status wspush_closed_id(const struct wspush_closed *closed, uint64_t *conn);
+
+/* Who it was. `WSPUSH_ENOTFOUND`: it had no name. */
+wspush_status wspush_closed_user(const struct wspush_closed *closed, struct wspush_str *user);
+
+/* The code of the close frame, 1005 if that had none, 1006 if there was no close frame; and the reason with it. */
+wspush_status wspush_closed_why(const struct wspush_closed *closed,
+                                uint16_t *code,
+                                struct wspush_str *reason);
+
+/* As `wspush_session_route`. */
+wspush_status wspush_closed_route(const struct wspush_closed *closed, uint32_t *route);
+
+/* As `wspush_session_param`. */
+wspush_status wspush_closed_param(const struct wspush_closed *closed,
+                                  const char *name,
+                                  size_t name_length,
+                                  struct wspush_str *value);
+
+/* The pointer that the host has kept there; it is freed when the callback has returned. `WSPUSH_ENOTFOUND`: it has
+ * kept none. */
+wspush_status wspush_closed_attribute(const struct wspush_closed *closed,
+                                      void **attribute);
+
 /* Publishes a message to everybody: to the default channel. `kind` is `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps
  * with `WSPUSH_UNCOMPRESSED`; the data is copied. `receipt` may be NULL.
  *
@@ -781,67 +885,6 @@ wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  uint64_t conn,
                                  const char *channel,
                                  size_t channel_length);
-
-/* Whether the client's messages are handed over as they come, to `on_fragment`: one of `WSPUSH_PIECES_...`. That is
- * for WebSockets; with `wspush.v1` and everywhere else it changes nothing. */
-wspush_status wspush_connect_set_pieces(struct wspush_connect *connect,
-                                        int32_t wanted);
-
-/* Has this connection not read until `wspush_session_resume` or `wspush_resume`: nothing that it says is handed over
- * meanwhile. What was read already is kept; what comes waits in the kernel, and then at the client. It is pinged as
- * ever, and its silence is not held against it: whether it is still there is seen when something is written to it.
- * Only a WebSocket can be paused. */
-wspush_status wspush_session_pause(struct wspush_session *session);
-
-/* Ends a pause, however often that was asked for. */
-wspush_status wspush_session_resume(struct wspush_session *session);
-
-/* Sends a piece of a message, in the order of the calls: the client gets it as a frame of its own. `kind` is
- * `WSPUSH_TEXT` (each piece is valid UTF-8 by itself) or `WSPUSH_BINARY`, and the same for all pieces of a message;
- * `more` is 0 for the last one, which alone may be empty. The data is copied, and not compressed. Until the last piece
- * is sent everything else that is said to the connection waits, publications as well: a channel in which it waits
- * longer than the log lasts has a slow consumer.
- *
- * In `on_open`, `on_message` and `on_fragment` a piece is never refused for want of room, and the client isn't read
- * while it waits. In `on_drained` it has to fit `outbox_bytes_max` together with what waits already, or the client is
- * closed (1013). Pieces of different kinds, and a connection with `wspush.v1` or without a WebSocket, close it (1011). */
-wspush_status wspush_session_send_fragment(struct wspush_session *session,
-                                           int32_t kind,
-                                           int32_t more,
-                                           const void *data,
-                                           size_t length);
-
-/* Has `on_drained` called when everything that was sent to this connection until now is with the kernel: at once,
- * behind this callback, if that is so already. */
-wspush_status wspush_session_notify_drained(struct wspush_session *session);
-
-/* Bytes that wait for this connection alone: what was sent to it and its socket has not taken, and what this callback
- * has sent. */
-wspush_status wspush_session_outbox_bytes(struct wspush_session *session,
-                                          uint64_t *bytes);
-
-/* As `wspush_session_pause`, for one that the server's thread gets to later: until then callbacks may hear of it.
- * Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Nothing happens if it has gone. */
-wspush_status wspush_pause(const struct wspush_server *server,
-                           uint64_t conn);
-
-/* Ends a pause, however often that was asked for. As `wspush_pause`. */
-wspush_status wspush_resume(const struct wspush_server *server, uint64_t conn);
-
-/* As `wspush_session_send_fragment`, from any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. What
- * waits for the client is the caller's to bound, with `wspush_notify_drained`, as in `on_drained`. Two threads must
- * not send pieces to the same connection. */
-wspush_status wspush_send_fragment(const struct wspush_server *server,
-                                   uint64_t conn,
-                                   int32_t kind,
-                                   int32_t more,
-                                   const void *data,
-                                   size_t length);
-
-/* Has `on_drained` called when everything that this thread has sent to the connection until now is with the kernel.
- * As `wspush_pause`. */
-wspush_status wspush_notify_drained(const struct wspush_server *server,
-                                    uint64_t conn);
 
 /* Publishes a message to several channels at once, or, with an error, to none: to `channels_count` of them, 1 to 256,
  * of which each is named once (`WSPUSH_EINVAL`). The default channel's name is `broadcast`. `terms` may be NULL.
@@ -989,7 +1032,8 @@ wspush_status wspush_answer_connection_channel(const struct wspush_answer *answe
                                                size_t index,
                                                struct wspush_str *channel);
 
-/* The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all. */
+/* The value to give as `after` for the next page of channels, connections or sessions. `WSPUSH_ENOTFOUND`: that was
+ * all. */
 wspush_status wspush_answer_next(const struct wspush_answer *answer,
                                  uint64_t *after);
 
@@ -1022,6 +1066,77 @@ wspush_status wspush_answer_presence(const struct wspush_answer *answer, struct 
 wspush_status wspush_answer_member(const struct wspush_answer *answer,
                                    size_t index,
                                    struct wspush_member *member);
+
+/* Adds a route to the servers that are made with this configuration: whoever asks for a path that `pattern` takes is
+ * for these callbacks, whose `on_log` is not used; `user_data` is theirs as well. `terms` may be NULL. `route` is
+ * its number, from 0 on.
+ *
+ * A pattern is a path (`/chat`), may have names for whole segments (`/chat/{room}`: `wspush_connect_param`), and may
+ * end with a slash and a star for all that is below. The most specific one counts, and the server's own paths (`/ws`
+ * and the like) come first, unless the setting `endpoints` is off. A slash behind a path makes no other one of it.
+ * The query is the host's to read. `WSPUSH_ECONFIG`: it is no pattern, takes the same paths as another, or is one
+ * more than 250. `wspush_server_new` says it about terms out of bounds, and about a path that the server has itself. */
+wspush_status wspush_route_add(struct wspush_config *config,
+                               const char *pattern,
+                               size_t pattern_length,
+                               const struct wspush_route_terms *terms,
+                               const struct wspush_callbacks *callbacks,
+                               uint32_t *route);
+
+/* How many connections of a route are open. It takes no lock and asks nobody. */
+wspush_status wspush_route_online(const struct wspush_server *server, uint32_t route, uint64_t *count);
+
+/* The route that a client asks at, by the number of `wspush_route_add`; `WSPUSH_NO_ROUTE`: at a path of the server's
+ * own. */
+wspush_status wspush_connect_route(const struct wspush_connect *connect,
+                                   uint32_t *route);
+
+/* The value of a name in the route's pattern, decoded: `lobby` for `room` of `/chat/{room}` at `/chat/lobby`. It is
+ * not empty, and has no control characters and no `..`, but may have an encoded slash. `WSPUSH_ENOTFOUND`: there is
+ * no such name. */
+wspush_status wspush_connect_param(const struct wspush_connect *connect,
+                                   const char *name,
+                                   size_t name_length,
+                                   struct wspush_str *value);
+
+/* The rest of the path beyond a pattern that ends with a star, decoded. `WSPUSH_ENOTFOUND`: it does not end so. */
+wspush_status wspush_connect_rest(struct wspush_connect *connect,
+                                  struct wspush_str *rest);
+
+/* The value of the first cookie of this name, without quotes. `WSPUSH_ENOTFOUND`: there is none, or it is empty. */
+wspush_status wspush_connect_cookie(const struct wspush_connect *connect,
+                                    const char *name,
+                                    size_t name_length,
+                                    struct wspush_str *value);
+
+/* Asks about one session: `wspush_answer_session` with index 0. The status of the answer is `WSPUSH_ENOTFOUND` if it
+ * is not open any more. As `wspush_channel` otherwise. */
+wspush_status wspush_session_of(const struct wspush_server *server,
+                                uint64_t conn,
+                                wspush_on_answer on_answer,
+                                void *user_data);
+
+/* Asks which sessions of a route are open (`WSPUSH_NO_ROUTE`: at all paths), `limit` (1 to 1,000; 0: 100) at the most:
+ * `wspush_answer_session` with each index. `after` is 0, or what `wspush_answer_next` gave for the page before. The
+ * status of the answer is `WSPUSH_EAGAIN` if 64 lists are under way. As `wspush_channel` otherwise. */
+wspush_status wspush_sessions(const struct wspush_server *server,
+                              uint32_t route,
+                              uint64_t after,
+                              uint32_t limit,
+                              wspush_on_answer on_answer,
+                              void *user_data);
+
+/* A session of the answer, by index from 0. `WSPUSH_ENOTFOUND`: there are no more. */
+wspush_status wspush_answer_session(const struct wspush_answer *answer,
+                                    size_t index,
+                                    struct wspush_session_info *session);
+
+/* The value of a name in its route's pattern. `WSPUSH_ENOTFOUND`: there is no such session, or no such name. */
+wspush_status wspush_answer_session_param(const struct wspush_answer *answer,
+                                          size_t index,
+                                          const char *name,
+                                          size_t name_length,
+                                          struct wspush_str *value);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

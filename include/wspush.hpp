@@ -15,7 +15,7 @@
 #else
 
 #include "wspush.h"
-#include "wspush_clients.hpp"
+#include "wspush_session.hpp"
 #include "wspush_values.hpp"
 
 #include <cstdint>
@@ -36,8 +36,10 @@
 namespace wspush {
 namespace detail {
 struct Host;
+struct RouteSpec;
 }
-/// Settings by name.
+class Endpoint;
+/// Settings by name, and routes.
 class Config {
 public:
   Config() {
@@ -45,6 +47,11 @@ public:
     check(wspush_config_new(&config));
     config_.reset(config);
   }
+  /// Adds a route to the servers that are made with this: whoever asks for a path that `pattern` takes (`/chat`,
+  /// `/chat/{room}`, or with a star for all below) is for these callbacks, whose `on_log` is not used. Its number, from 0 on.
+  uint32_t route(std::string_view pattern, Callbacks callbacks, RouteTerms terms = {});
+  /// The same for an object, which all servers share that are made with this.
+  uint32_t route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint, RouteTerms terms = {});
   Config &set(std::string_view name, std::string_view value) {
     check(wspush_config_set(get(), name.data(), name.size(), value.data(), value.size()));
     return *this;
@@ -62,10 +69,12 @@ public:
   wspush_config *get() const noexcept { return config_.get(); }
 
 private:
+  friend class Server;
   struct Free {
     void operator()(wspush_config *config) const noexcept { wspush_config_free(config); }
   };
   std::unique_ptr<wspush_config, Free> config_;
+  std::vector<std::shared_ptr<detail::RouteSpec>> routes_;
 };
 
 class Handle;
@@ -144,6 +153,15 @@ public:
   /// Which connections a user has; `after` is a page's `next`.
   void user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after = 0,
                         uint32_t limit = 100) const;
+  /// Which sessions of a route are open (without one: of all paths); `after` is a page's `next`.
+  void sessions(OnAnswer<Sessions> take, uint32_t route = WSPUSH_NO_ROUTE, uint64_t after = 0,
+                uint32_t limit = 100) const;
+  /// How many connections of a route are open.
+  uint64_t online(uint32_t route) const {
+    uint64_t count = 0;
+    check(wspush_route_online(server_, route, &count));
+    return count;
+  }
   void send(uint64_t conn, Message message) const { check(try_send(conn, message)); }
   /// To all connections that a user has when its turn comes: to nobody if it is away.
   void publish_user(std::string_view user, Message message) const { check(try_publish_user(user, message)); }
@@ -232,27 +250,33 @@ private:
   wspush_server *server_;
   detail::Host *host_;
 };
-/// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
-/// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
-/// without that its text goes to standard error. With any of them but `on_log` and `on_exception`, of all pages only those
-/// of the server's own origin may connect, unless the setting `origins` says otherwise.
-struct Callbacks {
-  std::function<void(Handle, Connect &)> on_connect{};
-  std::function<void(Handle, Session &)> on_open{};
-  std::function<void(Handle, Session &, Message)> on_message{};
-  std::function<void(Handle, const Closed &)> on_close{};
-  std::function<void(int32_t level, std::string_view line)> on_log{};
-  std::function<void(std::exception_ptr)> on_exception{};
-  std::function<void(Handle, Session &, Fragment)> on_fragment{};
-  std::function<void(Handle, Session &)> on_drained{};
+/// The callbacks of a route as a class.
+class Endpoint {
+public:
+  virtual ~Endpoint() = default;
+  virtual void on_connect(Handle, Connect &) {}
+  virtual void on_open(Handle, Session &) {}
+  virtual void on_message(Handle, Session &, Message) {}
+  virtual void on_close(Handle, const Closed &) {}
+  virtual void on_fragment(Handle, Session &, Fragment) {}
+  virtual void on_drained(Handle, Session &) {}
 };
 
 namespace detail {
+/// A route that a configuration has.
+struct RouteSpec {
+  std::string pattern;
+  RouteTerms terms;
+  Callbacks callbacks;
+};
+
 /// What a server's callbacks are given as their `user_data`: it stays where it is until the server is freed.
 struct Host {
   Callbacks callbacks;
   /// Held by a callback that runs; by the same thread again when that destroys its own server.
   std::recursive_mutex running;
+  /// The routes of the same server.
+  std::vector<std::unique_ptr<Host>> routes{};
   /// Whether the owner has gone. No function of the host's is called any more: what it refers to may have gone as well.
   bool abandoned = false;
 
@@ -357,10 +381,12 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
           [&] { fail(session); });
     };
   if (host.callbacks.on_close)
-    c.on_close = [](void *data, wspush_server *server, uint64_t conn, const char *user, size_t user_length,
-                    uint16_t code, const char *reason, size_t reason_length) {
-      Closed closed{conn, std::nullopt, code, {reason, reason_length}};
-      if (user) closed.user = std::string_view(user, user_length);
+    c.on_closed = [](void *data, wspush_server *server, const wspush_closed *gone) {
+      Closed closed{0, std::nullopt, 0, {}, gone};
+      wspush_str text{};
+      wspush_closed_id(gone, &closed.conn);
+      if (wspush_closed_user(gone, &text) == WSPUSH_OK) closed.user = view(text);
+      if (wspush_closed_why(gone, &closed.code, &text) == WSPUSH_OK) closed.reason = view(text);
       guarded(
           *static_cast<Host *>(data), [&](Callbacks &h) { h.on_close(handle(data, server), closed); }, [] {});
     };
@@ -380,6 +406,10 @@ inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept 
     std::lock_guard<std::recursive_mutex> running(host->running);
     host->abandoned = true;
   }
+  for (auto &route : host->routes) {
+    std::lock_guard<std::recursive_mutex> running(route->running);
+    route->abandoned = true;
+  }
   Host *kept = host.release();
   try {
     std::thread([server, kept] {
@@ -392,6 +422,31 @@ inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept 
 }
 } // namespace detail
 
+inline uint32_t Config::route(std::string_view pattern, Callbacks callbacks, RouteTerms terms) {
+  wspush_callbacks none{};
+  none.struct_size = sizeof none;
+  // Whether it can be added shows here; each server gets functions of its own.
+  uint32_t number = detail::add_route(get(), pattern, terms, none);
+  routes_.push_back(std::make_shared<detail::RouteSpec>(
+      detail::RouteSpec{std::string(pattern), std::move(terms), std::move(callbacks)}));
+  return number;
+}
+inline uint32_t Config::route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint, RouteTerms terms) {
+  Callbacks c;
+  c.on_connect = [endpoint](Handle h, Connect &connect) { endpoint->on_connect(h, connect); };
+  c.on_open = [endpoint](Handle h, Session &session) { endpoint->on_open(h, session); };
+  c.on_message = [endpoint](Handle h, Session &session, Message m) { endpoint->on_message(h, session, m); };
+  c.on_fragment = [endpoint](Handle h, Session &session, Fragment f) { endpoint->on_fragment(h, session, f); };
+  c.on_drained = [endpoint](Handle h, Session &session) { endpoint->on_drained(h, session); };
+  c.on_close = [endpoint](Handle h, const Closed &closed) { endpoint->on_close(h, closed); };
+  return route(pattern, std::move(c), std::move(terms));
+}
+
+inline void Handle::sessions(OnAnswer<Sessions> take, uint32_t route, uint64_t after, uint32_t limit) const {
+  detail::Question<Sessions>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_sessions(server_, route, after, limit, answered, data);
+  });
+}
 inline void Handle::channel(std::string_view name, OnAnswer<ChannelInfo> take) const {
   detail::Question<ChannelInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
     return wspush_channel(server_, name.data(), name.size(), answered, data);
@@ -489,8 +544,15 @@ private:
 
   static wspush_server *make(const Config &config, detail::Host &host) {
     wspush_callbacks c = detail::trampolines(host);
+    wspush_config *own = nullptr;
+    check(wspush_config_copy(config.get(), &own));
+    std::unique_ptr<wspush_config, Config::Free> settings(own);
+    for (const auto &spec : config.routes_) {
+      host.routes.push_back(std::make_unique<detail::Host>(spec->callbacks));
+      detail::add_route(own, spec->pattern, spec->terms, detail::trampolines(*host.routes.back()));
+    }
     wspush_server *server = nullptr;
-    check(wspush_server_new(config.get(), &c, &server));
+    check(wspush_server_new(own, &c, &server));
     return server;
   }
   /// On the heap, so that it stays where it is when the server moves.

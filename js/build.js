@@ -11,7 +11,7 @@ const source = await readFile(file("wspush-client.js"), "utf8");
 const { code } = await minify(source, {
   module: true,
   ecma: 2022,
-  compress: { passes: 3, unsafe: true, unsafe_arrows: true },
+  compress: { passes: 3, unsafe: true, unsafe_arrows: true, booleans_as_integers: true },
   // What a link and a channel's entry know, and nobody else sees.
   mangle: { properties: { regex: /^(names|rung|over|known|timer|up|watch|end)$/ } },
 });

@@ -112,5 +112,8 @@ export interface Client {
   close(): void;
 }
 
-/** Connects to the server at this address: `https://push.example`, or a path below it that leads there. */
+/**
+ * Connects to the server at this address: `https://push.example`, or a path below it that leads there. Its parameters, if it has
+ * some, go with every request.
+ */
 export function connect(url: string | URL, options?: Options): Client;

@@ -9,14 +9,14 @@ const fail = (code, message) => Object.assign(new Error(message), { code });
 // A publication or a message, with its bytes if it is no text.
 const open = (said) => {
   const { base64 } = said;
-  if (base64 != null) said.data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  if (base64 != null) said.data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt());
   delete said.base64;
   return said;
 };
 
 const payload = (data) => {
   if (typeof data == "string") return { data };
-  return { base64: btoa([...new Uint8Array(data)].map((byte) => String.fromCharCode(byte)).join("")) };
+  return { base64: btoa(new Uint8Array(data).reduce((text, byte) => text + String.fromCharCode(byte), "")) };
 };
 
 export function connect(url, options = {}) {
@@ -25,14 +25,15 @@ export function connect(url, options = {}) {
     transports = ["ws", "sse", "poll"], retryMin = 1e3, retryMax = 3e4, ping, patience = 1e4, upgrade = 6e4,
   } = options;
   const renews = typeof source == "function";
-  const base = String(new URL(url, globalThis.location)).replace(/^ws/, "http").replace(/(\/ws)?\/?$/, "/");
+  const { href, search } = new URL(url, globalThis.location);
+  const base = href.replace(/^ws/, "http").replace(/(\/ws)?\/?(\?.*)?$/, "/");
 
   const listeners = new Map(); // event: set of functions
   const wanted = new Map(); // channel: { since, known: it was received before, or else resolve, reject }
   const given = new Set(); // channels that a token or a host has added
-  const positions = new Map(); // channel: "EPOCH.OFFSET" that was reached
   const asked = new Map(); // id: { resolve, reject } of a command
   const own = new Set(); // publications of this client: to the link that resumes they are anybody's
+  let positions = new Map(); // channel: "EPOCH.OFFSET" that was reached
   let waiting = []; // commands for the next link
   let state, link, attempt, timer, token, bare, ended;
   let id = 0, delay = 0, probes = 0, proven = -1, quiet = ping || 3e4;
@@ -45,7 +46,7 @@ export function connect(url, options = {}) {
     // A page in a sandbox has no storage, and any storage may be full.
     try { if (keep) use(sessionStorage); } catch {}
   };
-  kept((store) => JSON.parse(store.getItem(keep)).forEach(([name, position]) => positions.set(name, position)));
+  kept((store) => (positions = new Map(JSON.parse(store.getItem(keep)))));
 
   const emit = (name, ...values) => {
     for (const listener of [...(listeners.get(name) || [])]) {
@@ -122,7 +123,7 @@ export function connect(url, options = {}) {
 
   // Positions as `id:` and `ETag` have them: "E.O", or "C~E.O,D~E.O".
   const place = (me, text) => {
-    for (const [, name, epoch, offset] of text.matchAll(/(?:([^,"]+)~)?(\d+)\.(\d+)/g)) {
+    for (const [, , name, epoch, offset] of text.matchAll(/(([^,"]+)~)?(\d+)\.(\d+)/g)) {
       const channel = name || [...me.names][0];
       if (channel) hear(me, { subscribed: { channel, epoch, offset: +offset } });
     }
@@ -130,6 +131,7 @@ export function connect(url, options = {}) {
 
   // Which channels a link begins with, and from where on.
   const query = (me) => {
+    // A parameter of the address goes with every request.
     let text = me.names.has("broadcast") ? "" : "&broadcast=no";
     for (const name of me.names) {
       const at = positions.get(name) ?? wanted.get(name)?.since;
@@ -137,7 +139,8 @@ export function connect(url, options = {}) {
       // A `since` in front of all channels is the default channel's.
       text = name == "broadcast" ? from + text : text + "&channel=" + encodeURIComponent(name) + from;
     }
-    return text;
+    // The address's own parameters go with every request.
+    return text + search.replace("?", "&");
   };
 
   const get = async (me, path) => {
@@ -169,7 +172,7 @@ export function connect(url, options = {}) {
       let rest = "", event = {};
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) return me.end(0, "the end");
+        if (done) return me.end(0, "end");
         me.watch();
         const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
         rest = lines.pop();
@@ -181,8 +184,9 @@ export function connect(url, options = {}) {
           event = {};
           me.read(() => {
             if (id || retry) up(me);
-            if (data) hear(me, name ? { [name.slice(7)]: JSON.parse(data) } : JSON.parse(data));
-            else place(me, id || "");
+            if (!data) return place(me, id || "");
+            const said = JSON.parse(data);
+            hear(me, name ? { [name.slice(7)]: said } : said);
           });
         }
       }
@@ -191,7 +195,7 @@ export function connect(url, options = {}) {
     async poll(me) {
       while (!me.over) {
         // The first one is to be answered at once: it says whether this is a way.
-        const answer = await get(me, "poll?timeout=" + (me.up ? Math.min(25, Math.ceil(quiet / 1e3)) : 0));
+        const answer = await get(me, "poll?timeout=" + (me.up ? Math.min(25, (quiet / 1e3) | 1) : 0));
         const text = await answer.text();
         me.read(() => {
           up(me);
@@ -278,7 +282,7 @@ export function connect(url, options = {}) {
     enter("connecting", { code, reason });
     if (attempt) return;
     let next = me.rung;
-    if ([4400, 4403, 4431].includes(code)) {
+    if (code == 4400 || code == 4403 || code == 4431) {
       // For one of the channels, perhaps. By WebSocket each is asked for by itself, and answered so.
       bare = me.send && me.names.size;
       const doubtful = [...given, ...[...wanted.keys()].filter((name) => !bare && !wanted.get(name).known)];

@@ -51,11 +51,12 @@ pub use auth::{Claims, Rights};
 pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{
-    Accept, ConnId, Connect, Decision, Fragment, Handler, Pieces, Published, Receipt, Session, Stats,
+    Accept, Closed, ConnId, Connect, Decision, Fragment, Handler, Pieces, Published, Receipt, Route,
+    RouteError, RouteId, Router, Session, Stats,
 };
 pub use endpoint::{
     ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
-    UserConnection, UserPage,
+    SessionInfo, SessionList, SessionPage, UserConnection, UserPage,
 };
 pub use journal::{Journal, Sink};
 pub use metrics::Metrics;

@@ -99,6 +99,10 @@ pub const JWKS_BYTES_MAX: usize = 64 << 10;
 pub const JWKS_KEYS_MAX: usize = 64;
 /// One `Origin` value or subprotocol in bytes.
 pub const ORIGIN_BYTES_MAX: usize = 256;
+/// A path at which a server has something, in bytes.
+pub const PATH_BYTES_MAX: usize = 256;
+/// Other names for `/ws`.
+pub const WS_PATHS_MAX: usize = 64;
 /// Addresses to listen on.
 pub const LISTEN_MAX: usize = 64;
 /// Entries in a list of origins, channel patterns or subprotocols: each is compared at a handshake.
@@ -154,6 +158,8 @@ pub const ASSEMBLY_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB
 pub const BACKLOG_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
 /// Bounds of `heartbeat_ms`; 0 is never, and nothing else is below [`SWEEP_MS`].
 pub const HEARTBEAT_MS: Bounds = Bounds::new(0, 4 * HOUR_MS);
+/// Bounds of a session's own idle time-out.
+pub const IDLE_TIMEOUT_MS: Bounds = Bounds::new(SWEEP_MS, 7 * 24 * HOUR_MS);
 /// Bounds of `pong_wait_ms`.
 pub const PONG_WAIT_MS: Bounds = Bounds::new(SWEEP_MS, HOUR_MS);
 /// Bounds of `message_ms`.

@@ -9,6 +9,7 @@ pub mod keys;
 mod listeners;
 mod publishing;
 mod reads;
+mod routes;
 mod start;
 mod users;
 
@@ -23,7 +24,7 @@ use mio::{Poll, Waker};
 
 use crate::auth;
 use crate::config::{Config, ConfigError, KernelTls, LogLevel};
-use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats, demo};
+use crate::endpoint::{ConnId, Decision, Handler, Receipt, RouteError, Stats, demo};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
@@ -61,6 +62,8 @@ pub enum StartError {
     Config(ConfigError),
     /// A certificate or a key is not what it should be.
     Tls(TlsError),
+    /// A route of the host's is at odds with the settings.
+    Route(RouteError),
     /// An address could not be listened on.
     Listen {
         /// The address.
@@ -77,6 +80,7 @@ impl fmt::Display for StartError {
         match self {
             StartError::Config(error) => error.fmt(f),
             StartError::Tls(error) => error.fmt(f),
+            StartError::Route(error) => error.fmt(f),
             StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(error) => error.fmt(f),
         }
@@ -167,6 +171,7 @@ impl Server {
         };
         let handler = handler(Handle { shared: shared.clone() });
         let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
+        reactor.check_routes().map_err(StartError::Route)?;
         reactor.load_state();
         reactor.set_kernel_tls(offer);
         reactor.set_acceptor(tls.acceptor);

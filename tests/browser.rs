@@ -192,7 +192,7 @@ fn a_channel_is_chosen_in_its_field() {
     }
     choose(&tabs[1], "private");
     tabs[1].until(&format!("{answer}.startsWith('channel \"private\" is not open to clients (channels')"));
-    tabs[1].until("document.getElementById('state').className === 'closed'");
+    tabs[1].until("document.getElementById('state').className === 'open'");
     tabs[1].value(
         "(() => { const field = document.getElementById('channel'); field.value = ''; \
          field.dispatchEvent(new Event('change')) })()",

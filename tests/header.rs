@@ -26,6 +26,7 @@ fn generated() -> String {
         "server",
         "connect",
         "session",
+        "attributes",
         "callbacks",
         "push",
         "flow",
@@ -33,6 +34,7 @@ fn generated() -> String {
         "users",
         "reads",
         "presence",
+        "routes",
         "stats",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);

@@ -46,6 +46,7 @@ mod reads;
 mod refusals;
 mod resume;
 mod revocation;
+mod routes;
 mod secrets;
 mod signals;
 mod slow_consumers;

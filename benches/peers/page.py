@@ -199,8 +199,21 @@ target/release/wspush-bench broadcast ... -n 1000 --size 8192 -m {settings['heav
 """
 
 
+# The section of another suite begins so.
+TRANSPORTS = "## Without WebSocket\n"
+
+
+def section(folder):
+    """That section as it stands there."""
+    file = folder / "benchmarks.md"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    _, title, rest = text.partition(TRANSPORTS)
+    return title + rest.split("\n## ", 1)[0].rstrip("\n") + "\n\n" if title else ""
+
+
 def write(results, folder, bench):
     """Writes the report and its plot, which wspush-bench draws."""
     folder.mkdir(exist_ok=True)
-    (folder / "benchmarks.md").write_text(markdown(results), encoding="utf-8")
+    text = markdown(results).replace("## What was tried\n", section(folder) + "## What was tried\n")
+    (folder / "benchmarks.md").write_text(text, encoding="utf-8")
     draw(bench, folder / "benchmarks.svg", "Costs of the measured servers", [(results, *panel) for panel in PANELS])

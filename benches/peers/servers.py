@@ -51,6 +51,8 @@ class Server:
     name = ""
     fixed_key = False
     has_echo = True
+    # What the suite `transports` measures.
+    transports = {}
     # Set before `install`: the Certificate if the port speaks TLS, and whether compression is offered.
     certificate = None
     deflates = False
@@ -126,6 +128,10 @@ class Floor(Server):
 
 class Wspushd(Server):
     name = "wspushd"
+    transports = {"ws": "/ws", "v1": "/ws", "sse": "/sse", "stream": "/stream", "poll": "/poll?timeout=120"}
+
+    # Flags for one measurement.
+    more = ()
 
     def __init__(self, number, path):
         super().__init__(number)
@@ -141,7 +147,7 @@ class Wspushd(Server):
 
     def argv(self):
         listen, admin = f"127.0.0.1:{self.port}", f"127.0.0.1:{self.admin_port}"
-        argv = [self.path, "--admin", admin, "--max-connections", "19000", "--demo", "--listen"]
+        argv = [self.path, "--admin", admin, "--max-connections", "19000", "--demo", *self.more, "--listen"]
         if not self.certificate:
             return [*argv, listen]
         files = ("--tls-cert", self.certificate.file, "--tls-key", self.certificate.key)
@@ -230,6 +236,7 @@ class Nchan(Server):
     name = "nginx + Nchan"
     has_echo = False
     packages = ("nginx", "libnginx-mod-nchan")
+    transports = {"ws": "/ws", "sse": "/sse", "poll": "/poll"}
 
     def prefix(self):
         return INSTALLED / "nginx"
@@ -301,6 +308,8 @@ class NoSuchServer(Exception):
 
 def of_suite(suite, wspushd):
     """All servers that the suite measures."""
+    if suite == "transports":
+        return [Wspushd(1, wspushd), Nchan(3)]
     servers = [Wspushd(1, wspushd), Bun(2), Nchan(3), NodeWs(4)]
     if suite == "plain":
         servers[0:1] = [Floor(0), servers[0], Calls(7, wspushd)]

@@ -5,12 +5,16 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
+
+import crowd
 
 
-def bench(options, server, mode, *args, path="/ws"):
+def bench(options, server, mode, *args, path="/ws", over_http=False):
     """Runs wspush-bench against a server and returns its report."""
+    scheme = server.scheme().replace("ws", "http") if over_http else server.scheme()
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
-        argv = [options.bench, mode, "--url", f"{server.scheme()}://127.0.0.1:{server.port}{path}"]
+        argv = [options.bench, mode, "--url", f"{scheme}://127.0.0.1:{server.port}{path}"]
         argv += ["--source", "127.0.1.0/24", "--wait", options.wait, "--timeout", "60s"]
         argv += ["--json", report.name]
         argv += [word for pid in server.pids() for word in ("--server-pid", str(pid))]
@@ -83,6 +87,73 @@ def plain(options, server, notes):
         *bench(options, server, "broadcast", *heavy, *slow), "never read",
         never_read_p99_us=p99, never_read_growth=grown,
     )
+
+
+def transports(options, server, notes):
+    """The same publications by everything that a server speaks, each at a server that was just started."""
+    many = ("-n", str(options.connections), "--size", str(options.size), "--warm-up", "2")
+    single = ("-m", str(options.messages), "--interval", "50ms")
+    for name, path in server.transports.items():
+        server.stop()
+        server.start()
+        # A first poll of Nchan's is answered by this.
+        crowd.ask(server.admin_port, "POST", "/push", "before all others")
+        over_http = name not in ("ws", "v1")
+        report, findings = bench(
+            options, server, "broadcast", "--transport", name, *many, *single, path=path, over_http=over_http
+        )
+        notes.note(
+            report, findings, name,
+            **{
+                f"{name}_bytes": lambda r: r["server"]["bytes_per_connection"],
+                f"{name}_us": lambda r: r["server"]["per_delivery"]["total_us"],
+                f"{name}_user_us": lambda r: r["server"]["per_delivery"]["user_us"],
+                f"{name}_fan_out_us": lambda r: r["messages"]["fan_out_us"]["median"],
+            },
+        )
+    if server.name == "wspushd":
+        # These clients answer no pings.
+        server.more = ("--heartbeat-ms", "3600000")
+        for form in ("ws", "v1", "sse"):
+            together(options, server, notes, [form])
+        together(options, server, notes, ["ws", "v1", "sse"])
+        server.more = ()
+
+
+def together(options, server, notes, forms):
+    """As many clients again, of several forms: each client's bytes are those that were published, in one order."""
+    server.stop()
+    server.start()
+    title = "_".join(forms)
+    share = options.connections // len(forms)
+    everybody = crowd.Crowd(server.port, [crowd.REQUESTS[form] for form in forms for _ in range(share)])
+    everybody.read(lambda heard: b"\r\n\r\n" in heard)
+    while json.loads(crowd.ask(server.admin_port, "GET", "/stats"))["connections"] < share * len(forms):
+        time.sleep(0.02)
+    # Later than the last word of its beginning: from here on all hear the same.
+    crowd.ask(server.admin_port, "POST", "/push", "the first one")
+    everybody.read(lambda heard: b"the first one" in heard)
+    everybody.forget()
+    texts = [f"{number:08}" + "x" * (options.size - 8) for number in range(options.messages)]
+    before = cpu_s(server)
+    for text in texts:
+        crowd.ask(server.admin_port, "POST", "/push", text)
+        everybody.read(lambda heard, number=text[:8].encode(): number in heard)
+    time.sleep(0.1)
+    cost = cpu_s(server) - before
+    heard = [bytes(heard) for heard in everybody.heard.values()]
+    for number, form in enumerate(forms):
+        decoded = {tuple(crowd.DECODERS[form](each)) for each in set(heard[number * share:(number + 1) * share])}
+        if decoded != {tuple(texts)}:
+            notes.failures.append(f"{title}: clients of {form} have heard something else than was published")
+    everybody.leave()
+    notes.figures[f"together_{title}_us"] = 1e6 * cost / (len(heard) * len(texts))
+
+
+def cpu_s(server):
+    """CPU time of all threads of a server."""
+    tasks = [task for pid in server.pids() for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
 def tls(options, server, notes):

@@ -65,10 +65,12 @@ export class Page {
     return answer.result.value;
   }
 
-  // Loads the page, anew.
-  async load() {
-    await this.#call("Page.navigate", { url: this.url });
-    const isThere = "location.protocol.startsWith('http') && typeof act == 'function'";
+  value = (expression) => this.#value(expression);
+
+  // Loads the page, anew, or another one, until it is so.
+  async load(url = this.url, so = "typeof act == 'function'") {
+    await this.#call("Page.navigate", { url });
+    const isThere = `location.protocol.startsWith('http') && (${so})`;
     while (!(await this.#value(isThere).catch(() => false))) await new Promise((done) => setTimeout(done, 20));
   }
 

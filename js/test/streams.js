@@ -134,6 +134,18 @@ export const cases = {
     await fixed.until("it gives up", () => fixed.state().then((state) => state == "closed"));
   },
 
+  async "parameters of the address go with every request"({ start, page }) {
+    const flags = ["--auth", "required", "--auth-secret", SECRET, "--origins", "*"];
+    const { daemon, proxy } = await start(flags);
+    const address = `${proxy.address}/?token=${token({ sub: "ann", allow: ["room"] })}`;
+    for (const transport of ["ws", "sse", "poll"]) {
+      const client = await Client.open(page, address, { channels: ["broadcast", "room"], ...FAST, transports: [transport] });
+      await client.connected(1, transport);
+      for (const [channel, text] of [["broadcast", "to all"], ["room", "to the room"]]) await daemon.push(channel, text);
+      assert.deepEqual((await client.data(2)).sort(), ["to all", "to the room"], transport);
+    }
+  },
+
   async "where not even a stream comes through, it polls, and goes up again"({ start, page }) {
     const { daemon, proxy } = await cutting(start, ["--log-publications", "3"]);
     proxy.holds = true;

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
+use super::attributes::wspush_closed;
 use super::connect::wspush_connect;
 use super::pointer::Versioned;
 use super::server::wspush_server;
@@ -24,14 +25,14 @@ pub const WSPUSH_LOG_INFO: i32 = 3;
 /// Log level: every connection.
 pub const WSPUSH_LOG_DEBUG: i32 = 4;
 
-/// The host's callbacks. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then those that are wanted:
-/// every function may be NULL. The struct is copied; `user_data` must live until the server is freed.
+/// The host's callbacks. Zero it, set `struct_size` to `sizeof(wspush_callbacks)`, then those that are wanted: every
+/// function may be NULL. The struct is copied; `user_data` must live until the server is freed.
 ///
-/// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a
-/// time, and while one runs nothing else does: they must not block. They may call every function of this header
-/// but those that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return.
-/// They must return: no `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order.
-/// Once a session was closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` hears of it
+/// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a time,
+/// and while one runs nothing else does: they must not block. They may call every function of this header but those
+/// that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return. They must return: no
+/// `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order. Once a session was
+/// closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` and `on_closed` hear of it
 /// again.
 ///
 /// A server with any of them but `on_log` has a host. Unless the setting `origins` says otherwise, of all web pages
@@ -43,8 +44,9 @@ pub struct wspush_callbacks {
     pub struct_size: usize,
     /// Given back to every callback.
     pub user_data: *mut c_void,
-    /// A client asks for `/ws`: `wspush_connect_refuse`, `wspush_connect_accept` or the setters decide. Without
-    /// this callback, and where it decides nothing, the configuration does.
+    /// A client asks for `/ws`, or for a route of these callbacks (`wspush_route_add`): `wspush_connect_refuse`,
+    /// `wspush_connect_accept` or the setters decide. Without this callback, and where it decides nothing, the
+    /// configuration does.
     pub on_connect: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -90,6 +92,15 @@ pub struct wspush_callbacks {
     /// by `wspush_server_new`, on that thread.
     pub on_log:
         Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char, length: usize)>,
+    /// As `on_close`, with what the host keeps at the connection and its route. If both are there, this one is called
+    /// first.
+    pub on_closed: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            closed: *const wspush_closed,
+        ),
+    >,
     /// A piece of a message has come in, from a client that was let in with `wspush_connect_set_pieces`; `on_message`
     /// hears nothing of that client. `kind` is `WSPUSH_TEXT` (`data` is whole characters) or `WSPUSH_BINARY`, and
     /// `more` is 0 for a message's last piece, which alone may have a `length` of 0; `data` is never NULL. The pieces
@@ -127,6 +138,7 @@ impl wspush_callbacks {
         on_message: None,
         on_close: None,
         on_log: None,
+        on_closed: None,
         on_fragment: None,
         on_drained: None,
     };
@@ -139,6 +151,7 @@ impl wspush_callbacks {
             || self.on_open.is_some()
             || self.on_message.is_some()
             || self.on_close.is_some()
+            || self.on_closed.is_some()
             || self.on_fragment.is_some()
             || self.on_drained.is_some()
     }

@@ -5,11 +5,13 @@ use std::ffi::c_char;
 use wspush::config::Layers;
 
 use super::error::CallError;
+use super::routes::Routes;
 use super::status::*;
 
 /// Settings for servers; one thread at a time.
 pub struct wspush_config {
     pub(super) layers: Layers,
+    pub(super) routes: Routes,
 }
 
 /// Makes a configuration with the defaults. They have no admin listener, since a library opens no port that nobody
@@ -17,7 +19,7 @@ pub struct wspush_config {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_config_new(config: *mut *mut wspush_config) -> wspush_status {
     call!(config: place => {
-        config.put(Box::into_raw(Box::new(wspush_config { layers: Layers::default() })));
+        config.put(Box::into_raw(Box::new(wspush_config { layers: Layers::default(), routes: Routes::default() })));
         Ok(WSPUSH_OK)
     })
 }
@@ -77,6 +79,20 @@ fn load(layers: &mut Layers, path: &str) -> Result<wspush_status, CallError> {
 #[cfg(not(feature = "daemon"))]
 fn load(_layers: &mut Layers, _path: &str) -> Result<wspush_status, CallError> {
     Err(CallError::new(WSPUSH_EUNSUPPORTED, "this library was built without TOML files (feature `daemon`)"))
+}
+
+/// Makes a configuration with the same settings, but without routes (`wspush_route_add`), whose callbacks are another
+/// server's. Free it with `wspush_config_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_config_copy(
+    config: *const wspush_config,
+    copy: *mut *mut wspush_config,
+) -> wspush_status {
+    call!(config: given, copy: place => {
+        let made = wspush_config { layers: config.layers.clone(), routes: Routes::default() };
+        copy.put(Box::into_raw(Box::new(made)));
+        Ok(WSPUSH_OK)
+    })
 }
 
 /// Checks what only shows in the whole; `wspush_server_new` does it as well. `WSPUSH_ECONFIG` as in

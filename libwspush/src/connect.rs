@@ -10,8 +10,9 @@ use super::error::CallError;
 use super::status::*;
 use super::text::wspush_str;
 
-/// A client that asks for `/ws`. It is there while `on_connect` runs; outside of it, and on other threads, every
-/// function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as long.
+/// A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it,
+/// and on other threads, every function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as
+/// long.
 pub struct wspush_connect {
     /// Borrowed for the time of the callback.
     connect: *const Connect<'static>,
@@ -38,7 +39,7 @@ impl wspush_connect {
         }
     }
 
-    fn connect(&self) -> &Connect<'_> {
+    pub(super) fn connect(&self) -> &Connect<'_> {
         // SAFETY: `self` is only reached while `on_connect` runs (see `pointer::current`), and the Connect that it was
         // made from lives longer; the lifetime handed out is `self`'s.
         unsafe { &*self.connect.cast() }
@@ -59,7 +60,7 @@ impl wspush_connect {
         }
     }
 
-    fn keep(&mut self, text: String) -> wspush_str {
+    pub(super) fn keep(&mut self, text: String) -> wspush_str {
         // The host's pointer comes from where the text stays: one from before a Box moves is not valid behind it.
         self.kept.push(text.into_boxed_str());
         self.kept.last().map_or("", |text| text).into()
@@ -321,7 +322,7 @@ pub unsafe extern "C" fn wspush_connect_set_protocol(
     protocol_length: usize,
 ) -> wspush_status {
     call!(connect: current_mut, protocol: text(protocol_length) => {
-        connect.accept.protocol = Some(protocol.to_owned());
+        connect.accept.protocol = Some(protocol.into());
         Ok(WSPUSH_OK)
     })
 }

@@ -63,7 +63,7 @@ impl From<ConfigError> for CallError {
 impl From<StartError> for CallError {
     fn from(error: StartError) -> CallError {
         let status = match error {
-            StartError::Config(_) | StartError::Tls(_) => WSPUSH_ECONFIG,
+            StartError::Config(_) | StartError::Tls(_) | StartError::Route(_) => WSPUSH_ECONFIG,
             StartError::Listen { .. } => WSPUSH_ELISTEN,
             StartError::System(_) => WSPUSH_ESYSTEM,
         };

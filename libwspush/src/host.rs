@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use wspush::config::LogLevel;
-use wspush::endpoint::{ConnId, Connect, Decision, Fragment, Handler, Session};
+use wspush::endpoint::{Closed, ConnId, Connect, Decision, Fragment, Handler, Session};
 use wspush::journal::Sink;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
 
+use super::attributes::wspush_closed;
 use super::callbacks::{
     WSPUSH_BINARY, WSPUSH_LOG_DEBUG, WSPUSH_LOG_ERROR, WSPUSH_LOG_INFO, WSPUSH_LOG_WARN, WSPUSH_TEXT,
     wspush_callbacks,
@@ -153,6 +154,17 @@ impl Handler for Host {
         let _current = Current::enter(pointer);
         // SAFETY: as in `on_connect`.
         unsafe { on_drained(self.callbacks.user_data, self.server(), pointer) };
+    }
+
+    fn on_closed(&mut self, closed: &mut Closed<'_>) {
+        if let Some(on_closed) = self.callbacks.on_closed {
+            let mut shown = wspush_closed::new(closed);
+            let pointer = &raw mut shown;
+            let _current = Current::enter(pointer);
+            // SAFETY: as in `on_connect`.
+            unsafe { on_closed(self.callbacks.user_data, self.server(), pointer) };
+        }
+        self.on_close(closed.id(), closed.user(), closed.code(), closed.reason());
     }
 
     fn on_close(&mut self, conn: ConnId, user: Option<&str>, code: CloseCode, reason: &str) {

@@ -23,6 +23,7 @@ mod guard;
 mod error;
 mod pointer;
 
+pub mod attributes;
 pub mod callbacks;
 pub mod config;
 pub mod connect;
@@ -36,6 +37,7 @@ pub mod presence;
 mod publishing;
 pub mod push;
 pub mod reads;
+pub mod routes;
 mod running;
 pub mod server;
 pub mod session;

@@ -158,9 +158,7 @@ pub unsafe extern "C" fn wspush_presence(
 fn presence(answer: &wspush_answer) -> Result<&ChannelPresence, CallError> {
     match &answer.0 {
         Found::Presence(presence) => Ok(presence),
-        Found::Channels(_) | Found::History(_) | Found::Connections(_) => {
-            Err(CallError::new(WSPUSH_ENOTFOUND, "the answer is about something else than who is there"))
-        }
+        _ => Err(CallError::new(WSPUSH_ENOTFOUND, "the answer is about something else than who is there")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Questions about channels and users, and their answers.
+//! Questions about channels, users and sessions, and their answers.
 
 use std::ffi::{c_char, c_void};
 
@@ -12,6 +12,7 @@ use super::error::CallError;
 use super::host::Current;
 use super::pointer::{self, Versioned};
 use super::push::{beginning, channel_name};
+use super::routes::Sessions;
 use super::server::wspush_server;
 use super::status::*;
 use super::text::wspush_str;
@@ -25,6 +26,7 @@ pub(super) enum Found {
     History(ChannelHistory),
     Presence(ChannelPresence),
     Connections(UserPage),
+    Sessions(Sessions),
 }
 
 /// Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
@@ -148,7 +150,7 @@ impl Asker {
     }
 }
 
-fn page_limit(limit: u32) -> usize {
+pub(super) fn page_limit(limit: u32) -> usize {
     if limit == 0 { ChannelList::default().limit } else { limit as usize }
 }
 
@@ -288,7 +290,7 @@ pub unsafe extern "C" fn wspush_answer_channel(
         let found = match &answer.0 {
             Found::Channels(page) => page.channels.get(index),
             Found::History(page) => Some(&page.channel).filter(|_| index == 0),
-            Found::Presence(_) | Found::Connections(_) => None,
+            Found::Presence(_) | Found::Connections(_) | Found::Sessions(_) => None,
         };
         let info = found.ok_or_else(|| none("channel", index))?;
         channel.put(wspush_channel_info {
@@ -315,7 +317,7 @@ pub unsafe extern "C" fn wspush_answer_publication(
     call!(answer: current, publication: sized_place => {
         let found = match &answer.0 {
             Found::History(page) => page.publications.get(index),
-            Found::Channels(_) | Found::Presence(_) | Found::Connections(_) => None,
+            _ => None,
         };
         let past = found.ok_or_else(|| none("publication", index))?;
         publication.put(wspush_publication {
@@ -341,7 +343,7 @@ pub unsafe extern "C" fn wspush_answer_missed(
     call!(answer: current, from: place, to: place => {
         let gap = match &answer.0 {
             Found::History(page) => page.missed,
-            Found::Channels(_) | Found::Presence(_) | Found::Connections(_) => None,
+            _ => None,
         };
         let gap = gap.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "nothing that was asked for is gone"))?;
         from.put(gap.from);
@@ -381,18 +383,20 @@ pub unsafe extern "C" fn wspush_answer_connection_channel(
 fn connection(answer: &wspush_answer, index: usize) -> Result<&wspush::endpoint::UserConnection, CallError> {
     let found = match &answer.0 {
         Found::Connections(page) => page.connections.get(index),
-        Found::Channels(_) | Found::History(_) | Found::Presence(_) => None,
+        _ => None,
     };
     found.ok_or_else(|| none("connection", index))
 }
 
-/// The value to give as `after` for the next page of channels or connections. `WSPUSH_ENOTFOUND`: that was all.
+/// The value to give as `after` for the next page of channels, connections or sessions. `WSPUSH_ENOTFOUND`: that was
+/// all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_answer_next(answer: *const wspush_answer, after: *mut u64) -> wspush_status {
     call!(answer: current, after: place => {
         let next = match &answer.0 {
             Found::Channels(page) => page.next.map(|place| place + 1),
             Found::Connections(page) => page.next.map(|conn| conn.0),
+            Found::Sessions(page) => page.next.map(|conn| conn.0),
             Found::History(_) | Found::Presence(_) => None,
         };
         after.put(next.ok_or_else(|| CallError::new(WSPUSH_ENOTFOUND, "that was all"))?);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
 use wspush::config::Config;
+use wspush::endpoint::Router;
 use wspush::journal::Journal;
 use wspush::server::{Handle, Server};
 
@@ -13,6 +14,7 @@ use super::config::wspush_config;
 use super::error::CallError;
 use super::fork;
 use super::host::{Host, is_reactor, log_sink};
+use super::routes::Added;
 use super::running::Running;
 use super::status::*;
 use super::text::wspush_str;
@@ -67,16 +69,21 @@ pub unsafe extern "C" fn wspush_server_new(
     server: *mut *mut wspush_server,
 ) -> wspush_status {
     call!(config: optional, callbacks: optional_sized, server: place => {
-        let config = match config {
-            Some(config) => config.layers.finish()?,
-            None => Config::default(),
+        let (config, routes) = match config {
+            Some(config) => (config.layers.finish()?, &config.routes.added[..]),
+            None => (Config::default(), &[][..]),
         };
         fork::watch();
         let callbacks = callbacks.unwrap_or(wspush_callbacks::NONE);
         let shown = Arc::new(AtomicPtr::default());
-        let host = Host { callbacks, server: shown.clone() };
+        let host = |callbacks| Host { callbacks, server: shown.clone() };
+        let mut router = Router::new(host(callbacks));
+        for Added { route, callbacks } in routes {
+            let added = router.add(route.clone(), host(*callbacks));
+            added.map_err(|error| CallError::new(WSPUSH_ECONFIG, error.to_string()))?;
+        }
         let journal = log_sink(callbacks).map(|sink| Journal::new(config.log_level, sink));
-        let bound = Server::bind_with(config, |_| Box::new(host), journal)?;
+        let bound = Server::bind_with(config, |_| Box::new(router), journal)?;
         let addresses = bound.addresses();
         let made = Box::into_raw(Box::new(wspush_server {
             handle: bound.handle(),

@@ -14,18 +14,26 @@ use super::text::wspush_str;
 pub struct wspush_session {
     /// Borrowed for the time of the callback.
     session: *mut Session<'static>,
+    /// Text that was made for the host.
+    kept: Vec<Box<str>>,
 }
 
 impl wspush_session {
     /// The host's view of `session`.
     pub(super) fn new(session: &mut Session<'_>) -> wspush_session {
-        wspush_session { session: std::ptr::from_mut(session).cast() }
+        wspush_session { session: std::ptr::from_mut(session).cast(), kept: Vec::new() }
     }
 
     pub(super) fn get(&mut self) -> &mut Session<'_> {
         // SAFETY: `self` is only reached while the callback runs (see `pointer::current`), and the Session that it was
         // made from lives longer and is used by nobody else; the lifetimes handed out are `self`'s.
         unsafe { &mut *self.session.cast() }
+    }
+
+    /// Keeps text for the host while the callback runs.
+    pub(super) fn keep(&mut self, text: String) -> wspush_str {
+        self.kept.push(text.into_boxed_str());
+        self.kept.last().map_or("", |text| text).into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where in a request the token is: the first of `Authorization: Bearer`, an offered subprotocol
 //! `wspush.bearer.TOKEN` for pages, which can set no header, a cookie, and `token=` in the query.
 
+use crate::protocol::cookie;
 use crate::protocol::handshake;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
@@ -16,7 +17,7 @@ pub fn find<'a>(
 ) -> Result<Option<&'a str>, Refusal> {
     let header = head.header_str("authorization").and_then(credentials);
     let offered = handshake::bearer(head)?;
-    let cookie = || cookie.and_then(|name| cookie_value(head, name));
+    let cookie = || cookie.and_then(|name| cookie::value(head, name));
     Ok(header.or(offered).or_else(cookie).or(parameter))
 }
 
@@ -24,14 +25,6 @@ pub fn find<'a>(
 fn credentials(field: &str) -> Option<&str> {
     let (scheme, token) = field.split_once(' ').unwrap_or((field, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The first cookie of this name (RFC 6265 section 4.2). One without a value is left of one that was taken away.
-fn cookie_value<'a>(head: &Head<'a>, name: &str) -> Option<&'a str> {
-    let fields = head.headers("cookie").filter_map(|field| std::str::from_utf8(field).ok());
-    let mut pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(own, _)| own.trim() == name)?;
-    Some(value.trim().trim_matches('"')).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod file;
 mod invocation;
 mod layers;
 mod nearest;
+mod paths;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;

@@ -6,6 +6,7 @@ use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
     shown_optional, shown_text, token,
 };
+use super::paths::check_path;
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
@@ -162,6 +163,19 @@ settings! {
         "Serve the demo page, /echo and /chat";
     ws_only: bool = false, boolean(Network, restart),
         "Serve nothing but /ws on the public listeners";
+    /// A host that has them off serves clients at [`ws_paths`](Self::ws_paths), or at routes of its own
+    /// ([`Router`](crate::Router)).
+    endpoints: bool = true, boolean(Network, restart),
+        "Serve /ws, /sse, /stream and /poll on the public listeners";
+    ws_paths: Vec<String> = Vec::new(),
+        list(
+            Network,
+            WS_PATHS_MAX,
+            "a path like /socket, as clients send it",
+            reload,
+            check_path
+        ),
+        "Other paths that are /ws as well, as clients of another server have them";
     /// The successor has to be of the same user.
     reuseport: bool = false, boolean(Network, restart),
         "Let a successor listen on the same addresses while this server still runs (SO_REUSEPORT)";

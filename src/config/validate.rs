@@ -35,9 +35,13 @@ impl Config {
             );
             return Err(self.invalid("heartbeat_ms", &why));
         }
-        for (name, list) in
-            [("origins", &self.origins), ("channels", &self.channels), ("subprotocols", &self.subprotocols)]
-        {
+        self.validate_paths()?;
+        for (name, list) in [
+            ("origins", &self.origins),
+            ("channels", &self.channels),
+            ("subprotocols", &self.subprotocols),
+            ("ws_paths", &self.ws_paths),
+        ] {
             if let Some(entry) = duplicate(list) {
                 return Err(self.invalid(name, &format!("{entry:?} is there twice")));
             }

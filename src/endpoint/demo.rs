@@ -13,7 +13,13 @@ use super::control::Control;
 use super::query::{Others, Query};
 use super::{admin, guard, publishing, push_request, requests};
 
-const PAGE: &str = include_str!("page.html");
+/// The client that the page uses is in the page, so that it needs nothing else.
+const PAGE: &str = concat!(
+    include_str!("page.html"),
+    include_str!("../../js/wspush-client.min.js"),
+    include_str!("page.js"),
+    "</script>\n</body>\n</html>\n"
+);
 
 /// Bytes of a guest's name.
 pub const GUEST_BYTES_MAX: usize = 32;

@@ -1,142 +1,14 @@
 //! The embedder's decisions and callbacks: who may connect, what clients say, who has left.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::auth::Claims;
-use crate::config::{ClientRight, Config, Transport};
 use crate::protocol::close::CloseCode;
-use crate::protocol::head::Head;
-use crate::push::{DEFAULT_NAME, Kind, Message, PushOptions, Since};
+use crate::push::{Kind, Message, PushOptions, Since};
 
 use super::flow::{FlowAsked, Fragment, Pieces, SessionFacts};
-use super::{ConnId, requests};
-
-/// A client that asks for `/ws`.
-///
-/// ```
-/// use wspush::{Accept, Connect, Decision};
-///
-/// fn let_in(connect: &Connect<'_>) -> Decision {
-///     match connect.header("Cookie").and_then(|cookie| cookie.strip_prefix("session=")) {
-///         Some(session) => Decision::Accept(Accept { user: Some(session.to_owned()), ..Accept::default() }),
-///         None => Decision::refuse(401, "log in first"),
-///     }
-/// }
-/// ```
-pub struct Connect<'a> {
-    id: ConnId,
-    /// The request's head.
-    #[doc(hidden)]
-    pub head: &'a Head<'a>,
-    /// The channels it asks for (`?channel=`), names already checked.
-    pub channels: Vec<String>,
-    config: &'a Config,
-    claims: Option<&'a Claims>,
-    peer: &'a dyn Fn() -> Option<SocketAddr>,
-    client_subject: &'a dyn Fn() -> Option<String>,
-}
-
-impl<'a> Connect<'a> {
-    /// For the reactor, once the request itself is in order.
-    #[doc(hidden)]
-    pub fn new(
-        head: &'a Head<'a>,
-        peer: &'a dyn Fn() -> Option<SocketAddr>,
-        client_subject: &'a dyn Fn() -> Option<String>,
-        channels: Vec<String>,
-        config: &'a Config,
-    ) -> Connect<'a> {
-        Connect { id: ConnId(0), head, channels, config, claims: None, peer, client_subject }
-    }
-
-    /// For the reactor: the id that the connection has already.
-    #[doc(hidden)]
-    pub fn with_id(self, id: ConnId) -> Connect<'a> {
-        Connect { id, ..self }
-    }
-
-    /// The connection's id, for `Handle::decide`. It is also the id of the WebSocket that is opened.
-    pub fn id(&self) -> ConnId {
-        self.id
-    }
-
-    /// For the reactor: the client has shown a token that says this.
-    pub fn with_claims(self, claims: Option<&'a Claims>) -> Connect<'a> {
-        Connect { claims, ..self }
-    }
-
-    /// The client's claims, if it has shown a token and [`auth`](Config::auth) is set, or a backend has let it in
-    /// ([`auth_webhook`](Config::auth_webhook)). The token was checked. Its user is taken where [`Accept::user`] is
-    /// None, and its channels are joined beside those of the answer.
-    pub fn claims(&self) -> Option<&'a Claims> {
-        self.claims
-    }
-
-    /// Whose TLS certificate the client has shown, as `CN=alice,O=Example` (RFC 4514); it was checked against
-    /// `tls_client_ca`. None: it has shown none that can be read, or wasn't asked
-    /// (`tls_client_auth`).
-    pub fn client_subject(&self) -> Option<String> {
-        (self.client_subject)()
-    }
-
-    /// Where it comes from; None where the transport has no addresses. Asks the kernel, at the cost of a system call.
-    pub fn peer(&self) -> Option<SocketAddr> {
-        (self.peer)()
-    }
-
-    /// The way that it wants to be pushed to.
-    pub fn transport(&self) -> Transport {
-        match requests::path(self.head) {
-            path if path == requests::SSE.path => Transport::Sse,
-            path if path == requests::STREAM.path => Transport::Stream,
-            path if path == requests::POLL.path => Transport::Poll,
-            _ => Transport::WebSocket,
-        }
-    }
-
-    /// The request's path.
-    pub fn path(&self) -> &'a str {
-        self.head.path()
-    }
-
-    /// The first value of a query parameter, decoded.
-    pub fn query(&self, name: &str) -> Option<String> {
-        self.head.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    }
-
-    /// The first value of a header; None also if it isn't UTF-8. `Authorization` is there once at the most. A client
-    /// may send any other one several times: [`headers`](Self::headers) has them all.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.head.header_str(name)
-    }
-
-    /// All values of a header, as they came.
-    pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.head.headers(name)
-    }
-
-    /// The decision without a handler: the default channel, unless a rule keeps clients out of it, and those it asks
-    /// for if the configuration or its token lets it choose them (else 403).
-    pub fn by_config(&self) -> Decision {
-        let by_token = |name: &str| {
-            let mut claims = self.claims.into_iter();
-            claims.any(|own| own.rights.may_subscribe(name) || own.channels.iter().any(|own| own == name))
-        };
-        let denied = |name: &&String| !self.config.is_open_to_clients(name) && !by_token(name);
-        let broadcast = self.config.rule_allows(ClientRight::Subscribe, DEFAULT_NAME) != Some(false)
-            || by_token(DEFAULT_NAME);
-        match self.channels.iter().find(denied) {
-            Some(name) => {
-                let by = if self.claims.is_some() { "channels, or the token's allow" } else { "channels" };
-                Decision::refuse(403, format!("channel {name:?} is not open to clients ({by})"))
-            }
-            None => {
-                Decision::Accept(Accept { broadcast, channels: self.channels.clone(), ..Accept::default() })
-            }
-        }
-    }
-}
+use super::more::More;
+use super::session_state::SessionState;
+use super::{Closed, ConnId, Connect, Router};
 
 /// The answer to a [`Connect`].
 ///
@@ -167,10 +39,14 @@ impl Decision {
     /// The bytes that it takes on its way to the reactor.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Decision::Accept(Accept { user, channels, protocol, info, .. }) => {
-                let texts = channels.iter().chain(user).chain(protocol).chain(info);
+            Decision::Accept(Accept { user, channels, protocol, info, more, .. }) => {
+                let texts = channels.iter().chain(user).chain(info);
                 let names = texts.map(String::len).sum::<usize>();
-                names + channels.len() * size_of::<String>()
+                let more = more.as_ref().map_or(0, |more| more.bytes());
+                names
+                    + more
+                    + protocol.as_ref().map_or(0, |name| name.len())
+                    + channels.len() * size_of::<String>()
             }
             Decision::Refuse { reason, .. } => reason.len(),
             Decision::Pending => 0,
@@ -203,20 +79,30 @@ pub struct Accept {
     /// client wants it (`since`), and otherwise what is published from now on.
     pub since: Vec<(String, Since)>,
     /// The subprotocol; None: the first one offered that the configuration lists.
-    pub protocol: Option<String>,
+    pub protocol: Option<Box<str>>,
     /// JSON of at most 1,024 bytes that says more about the user to those who see it in a channel with presence; other
     /// text is answered 500. None: what its token says (`info`), if it has one.
     pub info: Option<String>,
     /// Whether its messages are handed over as they come ([`Handler::on_fragment`]) and not whole. That is for
     /// WebSockets; with `wspush.v1` and everywhere else it changes nothing.
     pub pieces: Pieces,
+    /// For the few who need more: see [`with_header`](Self::with_header) and [`with_attribute`](Self::with_attribute).
+    #[doc(hidden)]
+    pub more: Option<Box<More>>,
 }
 
 impl Default for Accept {
     fn default() -> Accept {
-        let (channels, since) = (Vec::new(), Vec::new());
-        let pieces = Pieces::Off;
-        Accept { user: None, broadcast: true, channels, since, protocol: None, info: None, pieces }
+        Accept {
+            user: None,
+            broadcast: true,
+            channels: Vec::new(),
+            since: Vec::new(),
+            protocol: None,
+            info: None,
+            pieces: Pieces::Off,
+            more: None,
+        }
     }
 }
 
@@ -278,7 +164,8 @@ pub struct Session<'a> {
     commands: Option<&'a AtomicU64>,
     /// Up to which of them the connection has what came of them when the next reply goes out.
     noted: u64,
-    closed: bool,
+    pub(super) closed: bool,
+    pub(super) state: Option<SessionState<'a>>,
 }
 
 impl<'a> Session<'a> {
@@ -291,7 +178,17 @@ impl<'a> Session<'a> {
         replies: &'a mut Vec<u8>,
         actions: &'a mut Vec<Step>,
     ) -> Session<'a> {
-        Session { id, facts, replies, actions, framing: None, commands: None, noted: 0, closed: false }
+        Session {
+            id,
+            facts,
+            replies,
+            actions,
+            framing: None,
+            commands: None,
+            noted: 0,
+            closed: false,
+            state: None,
+        }
     }
 
     /// For the reactor: replies are framed as the connection's transport does.
@@ -305,6 +202,12 @@ impl<'a> Session<'a> {
     #[doc(hidden)]
     pub fn beside(self, commands: &'a AtomicU64, noted: u64) -> Session<'a> {
         Session { commands: Some(commands), noted, ..self }
+    }
+
+    /// For the reactor: what is known of the connection, and what the host keeps there.
+    #[doc(hidden)]
+    pub fn with_state(self, state: SessionState<'a>) -> Session<'a> {
+        Session { state: Some(state), ..self }
     }
 
     /// The connection's id.
@@ -375,9 +278,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The embedder's callbacks for `/ws`. They run on the reactor's thread and must not block: while one runs,
-/// nothing else does. Once the host has closed a session in a callback, only [`on_close`](Self::on_close) hears of it
-/// again.
+/// The embedder's callbacks for `/ws`, or for a route of its own ([`Router`](crate::Router)). They run on the
+/// reactor's thread and must not block: while one runs, nothing else does. Once the host has closed a session in a
+/// callback, only [`on_close`](Self::on_close) hears of it again.
 ///
 /// ```
 /// use wspush::{CloseCode, ConnId, Handler, Message, Session};
@@ -425,6 +328,18 @@ pub trait Handler: Send {
 
     /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
     fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}
+
+    /// The same, with what the host keeps at the connection. The server calls this one; unless it is there, it calls
+    /// [`on_close`](Self::on_close).
+    fn on_closed(&mut self, closed: &mut Closed<'_>) {
+        self.on_close(closed.id(), closed.user(), closed.code(), closed.reason());
+    }
+
+    /// For the reactor, once at the start: whether there are handlers behind it, one for each path.
+    #[doc(hidden)]
+    fn take_router(&mut self) -> Option<Router> {
+        None
+    }
 }
 
 /// No decisions and no interest in what clients say: the daemon's handler.

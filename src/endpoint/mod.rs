@@ -1,25 +1,30 @@
 //! The endpoint room: what a path does.
 //!
-//! A request head that the reactor has read is routed by [`public::route`] or answered by [`admin::answer`];
+//! A request head that the reactor has read is routed by [`public::destination`] or answered by [`admin::answer`];
 //! what it may say is in [`requests`] and read by [`query`]; what it needs done goes through the [`Control`] trait,
-//! which the reactor implements. Connections on `/ws` are decided on by the embedder's [`Handler`]; `/echo` and `/chat`
-//! belong to the demo.
+//! which the reactor implements. Connections on `/ws` are decided on by the embedder's [`Handler`], those at paths of
+//! its own by the [`Router`]'s; `/echo` and `/chat` belong to the demo.
 //!
 //! May import: push, protocol, config, metrics, limits, error. It knows no socket and no clock.
 
 pub mod admin;
+pub mod answer_fields;
 pub mod batch;
 pub mod beginnings;
 pub mod channels;
 pub mod chat;
+pub mod closed;
 pub mod conn_id;
+pub mod connect;
 pub mod control;
 pub mod demo;
 pub mod flow;
 pub mod guard;
 pub mod handler;
+pub mod hosted;
 pub mod kind;
 mod markdown;
+pub mod more;
 pub mod origins;
 pub mod presence;
 pub mod public;
@@ -30,19 +35,25 @@ pub mod question;
 pub mod reads;
 pub mod refusals;
 pub mod requests;
+pub mod router;
+pub mod session_state;
+pub mod sessions;
 pub mod streams;
 pub mod users;
 pub mod v1;
 
 pub use beginnings::Beginnings;
 pub use channels::{ChannelInfo, ChannelList, ChannelPage};
+pub use closed::Closed;
 pub use conn_id::ConnId;
+pub use connect::Connect;
 pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};
 pub use flow::{FlowAsked, Fragment, Outgoing, Pace, Pieces};
-pub use handler::{Accept, Connect, Decision, Handler, Session};
+pub use handler::{Accept, Decision, Handler, Session};
 pub use kind::Kind;
 pub use markdown::parameters_markdown;
 pub use presence::{ChannelMember, ChannelPresence};
-pub use public::Route;
 pub use reads::{ChannelHistory, HistoryQuery, UserPage};
+pub use router::{Route, RouteError, RouteId, Router, Routes};
+pub use sessions::{SessionInfo, SessionList, SessionPage};
 pub use users::UserConnection;

@@ -7,10 +7,11 @@ use crate::protocol::response::{Refusal, Response};
 use super::kind::Kind;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
+use super::router::Routes;
 use super::{admin, demo};
 
 /// The destination of a request.
-pub enum Route {
+pub enum Destination {
     /// A WebSocket.
     Socket(Kind),
     /// Pushes over plain HTTP.
@@ -25,28 +26,62 @@ pub enum Route {
     Refuse(Refusal),
 }
 
-/// Finds what a request asks for.
-pub fn route(head: &Head<'_>, config: &Config) -> Route {
-    let answered = |answer: Result<Response, Refusal>| answer.map_or_else(Route::Refuse, Route::Respond);
+impl Destination {
+    /// Whether somebody is pushed to there, and a host hears of it.
+    pub fn is_push(&self) -> bool {
+        match self {
+            Destination::Socket(kind) => kind.is_push(),
+            Destination::Stream(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Finds what a request asks for. A host's routes are looked for where the server has nothing of its own.
+pub fn destination(head: &Head<'_>, config: &Config, routes: &Routes) -> Destination {
     let path = requests::path(head);
-    match (path, Kind::at(path)) {
-        (_, Some(Kind::Push)) => Route::Socket(Kind::Push),
-        _ if config.ws_only => not_found(),
-        ("/healthz", _) => answered(health(head)),
-        ("/sse", _) => Route::Stream(Transport::Sse),
-        ("/stream", _) => Route::Stream(Transport::Stream),
-        ("/poll", _) => Route::Stream(Transport::Poll),
-        _ if !config.demo => not_found(),
-        (_, Some(kind)) => Route::Socket(kind),
-        ("/demo/ws", _) => Route::Socket(Kind::Push),
-        ("/", _) => answered(get_only(head, &requests::PAGE, demo::page)),
-        ("/demo/info", _) => match get_only(head, &requests::DEMO_INFO, || ()) {
-            Ok(()) => Route::DemoInfo,
-            Err(refusal) => Route::Refuse(refusal),
+    if path == requests::WS.path && config.endpoints {
+        return Destination::Socket(Kind::PUSH);
+    }
+    own(head, path, config).unwrap_or_else(|| of_host(path, config, routes))
+}
+
+/// The server's own destinations, by their paths, beside `/ws`.
+fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
+    let answered =
+        |answer: Result<Response, Refusal>| answer.map_or_else(Destination::Refuse, Destination::Respond);
+    Some(match path {
+        _ if config.ws_only => return None,
+        "/healthz" => answered(health(head)),
+        "/sse" if config.endpoints => Destination::Stream(Transport::Sse),
+        "/stream" if config.endpoints => Destination::Stream(Transport::Stream),
+        "/poll" if config.endpoints => Destination::Stream(Transport::Poll),
+        _ if !config.demo => return None,
+        "/echo" => Destination::Socket(Kind::ECHO),
+        "/chat" => Destination::Socket(Kind::CHAT),
+        "/demo/ws" => Destination::Socket(Kind::PUSH),
+        "/demo/sse" => Destination::Stream(Transport::Sse),
+        "/demo/poll" => Destination::Stream(Transport::Poll),
+        "/" => answered(get_only(head, &requests::PAGE, demo::page)),
+        "/demo/info" => match get_only(head, &requests::DEMO_INFO, || ()) {
+            Ok(()) => Destination::DemoInfo,
+            Err(refusal) => Destination::Refuse(refusal),
         },
-        ("/demo/push", _) if head.method == "POST" => Route::DemoPush,
-        ("/demo/push", _) => Route::Refuse(admin::takes(&requests::DEMO_PUSH)),
-        _ => not_found(),
+        "/demo/push" if head.method == "POST" => Destination::DemoPush,
+        "/demo/push" => Destination::Refuse(admin::takes(&requests::DEMO_PUSH)),
+        _ => return None,
+    })
+}
+
+/// The operator's paths, and the host's.
+fn of_host(path: &str, config: &Config, routes: &Routes) -> Destination {
+    if config.ws_paths.iter().any(|own| own == path) {
+        return Destination::Socket(Kind::PUSH);
+    }
+    match routes.find(path) {
+        Ok(Some(id)) => Destination::Socket(Kind::of_route(id)),
+        Ok(None) => Destination::Refuse(Refusal::fixed(404, "not found")),
+        Err(refusal) => Destination::Refuse(refusal),
     }
 }
 
@@ -63,10 +98,6 @@ fn get_only<T>(head: &Head<'_>, request: &'static Request, answer: impl FnOnce()
     Ok(answer())
 }
 
-fn not_found() -> Route {
-    Route::Refuse(Refusal::fixed(404, "not found"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,13 +107,13 @@ mod tests {
         let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let mut fields = head::Fields::new();
         let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
-        match route(&head, config) {
-            Route::Socket(_) => 101,
-            Route::Stream(_) => 200,
-            Route::DemoInfo => 201,
-            Route::DemoPush => 202,
-            Route::Respond(response) => response.status,
-            Route::Refuse(refusal) => refusal.status,
+        match destination(&head, config, &Routes::default()) {
+            Destination::Socket(_) => 101,
+            Destination::Stream(_) => 200,
+            Destination::DemoInfo => 201,
+            Destination::DemoPush => 202,
+            Destination::Respond(response) => response.status,
+            Destination::Refuse(refusal) => refusal.status,
         }
     }
 
@@ -99,6 +130,9 @@ mod tests {
             ("GET /echo", 404, 101),
             ("GET /chat", 404, 101),
             ("GET /demo/ws?as=ada", 404, 101),
+            ("GET /demo/sse?as=ada", 404, 200),
+            ("GET /demo/poll?as=ada", 404, 200),
+            ("GET /demo/stream?as=ada", 404, 404),
             ("POST /demo/push", 404, 202),
             ("GET /demo/push", 404, 405),
             ("GET /demo/info", 404, 201),
@@ -130,5 +164,38 @@ mod tests {
             assert_eq!(status(line, &config), 404, "{line}");
         }
         assert_eq!(status("GET /ws", &config), 101);
+    }
+
+    /// A path for `ws_paths`, or for a route, is held against what the server has: both know the same.
+    #[test]
+    fn the_settings_know_what_the_server_has() {
+        let all = requests::ALL.iter().filter(|request| request.listener != requests::Listeners::Admin);
+        let paths: Vec<&str> = all.map(|request| request.path).collect();
+        assert!(paths.len() > 9, "{paths:?}");
+        for bits in 0..8 {
+            let (demo, ws_only, endpoints) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+            let config = Config { demo, ws_only, endpoints, ..Config::default() };
+            for path in &paths {
+                let is_there = status(&format!("GET {path}"), &config) != 404;
+                assert_eq!(config.serves(path), is_there, "{path}: {demo} {ws_only} {endpoints}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_paths_are_ws_too() {
+        let ws_paths = vec!["/socket".to_owned(), "/".to_owned()];
+        let config = Config { ws_paths, endpoints: false, ..Config::default() };
+        for (line, expected) in [
+            ("GET /socket?channel=a", 101),
+            ("GET /socket/", 101),
+            ("GET /", 101),
+            ("GET /ws", 404),
+            ("GET /sse", 404),
+            ("GET /healthz", 200),
+            ("GET /socket/a", 404),
+        ] {
+            assert_eq!(status(line, &config), expected, "{line}");
+        }
     }
 }

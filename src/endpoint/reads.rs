@@ -1,4 +1,4 @@
-//! Questions of a host about channels and users, and the answers.
+//! Questions of a host about channels, users and sessions, and the answers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,6 +11,7 @@ use super::ConnId;
 use super::channels::{ChannelInfo, ChannelList, ChannelPage};
 use super::presence::ChannelPresence;
 use super::requests::{PAGE_DEFAULT, PAGE_MAX};
+use super::sessions::{SessionInfo, SessionList, SessionPage};
 use super::users::UserConnection;
 
 /// Which publications of a channel to read. By default those that it has, from the oldest one on, 100 at the most.
@@ -148,7 +149,7 @@ impl<T> fmt::Debug for Answer<T> {
     }
 }
 
-/// A question of a host about channels. Without an answer: there is no such channel.
+/// A question of a host about channels or sessions. Without an answer: there is none such.
 #[derive(Debug)]
 pub enum Question {
     /// How does it stand?
@@ -161,6 +162,10 @@ pub enum Question {
     Presence(String, Answer<Option<ChannelPresence>>),
     /// Have it forget them.
     Forget(String, Answer<Option<ChannelInfo>>),
+    /// Is this session open, and what is known of it?
+    Session(ConnId, Answer<Option<SessionInfo>>),
+    /// Which sessions are open?
+    Sessions(SessionList, Answer<SessionPage>),
 }
 
 impl Question {
@@ -172,6 +177,7 @@ impl Question {
             | Question::Presence(name, _)
             | Question::Forget(name, _) => name.len(),
             Question::Channels(list, _) => list.prefix.len(),
+            Question::Session(..) | Question::Sessions(..) => 0,
         }
     }
 
@@ -182,6 +188,8 @@ impl Question {
             Question::Channels(_, answer) => answer.withdraw(),
             Question::History(_, _, answer) => answer.withdraw(),
             Question::Presence(_, answer) => answer.withdraw(),
+            Question::Session(_, answer) => answer.withdraw(),
+            Question::Sessions(_, answer) => answer.withdraw(),
         }
     }
 }

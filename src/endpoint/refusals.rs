@@ -7,7 +7,8 @@ use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
-use super::public::{self, Route};
+use super::public::{self, Destination};
+use super::router::Routes;
 use crate::config::Config;
 
 /// The close code that stands for a status: 4403 for 403. Codes from 4000 on are for applications (RFC 6455 section
@@ -33,11 +34,12 @@ pub fn respond(upgrade: &Upgrade<'_>, refusal: &Refusal, subprotocols: &[String]
 }
 
 /// The answer to what a connection has sent that gets no slot; `None`: it wants no WebSocket, or to see the status.
-pub fn unread(input: &[u8], refusal: &Refusal, config: &Config) -> Option<Vec<u8>> {
+pub fn unread(input: &[u8], refusal: &Refusal, config: &Config, routes: &Routes) -> Option<Vec<u8>> {
     let bytes_max = config.handshake_bytes_max;
     let mut fields = crate::protocol::head::Fields::new();
     let (head, _) = crate::protocol::head::parse(input, bytes_max, &mut fields).ok()??;
-    if !asks_for_close(&head) || !matches!(public::route(&head, config), Route::Socket(_)) {
+    if !asks_for_close(&head) || !matches!(public::destination(&head, config, routes), Destination::Socket(_))
+    {
         return None;
     }
     let upgrade = handshake::check(&head).ok()?;
@@ -61,7 +63,7 @@ mod tests {
     fn told(request: &str) -> Option<(String, u16, String)> {
         let refusal = Refusal::fixed(503, "the server is full");
         let config = Config { subprotocols: vec!["b".to_owned()], ..Config::default() };
-        let answer = unread(request.as_bytes(), &refusal, &config)?;
+        let answer = unread(request.as_bytes(), &refusal, &config, &Routes::default())?;
         let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap() + 4;
         let (head, frame) = answer.split_at(end);
         assert_eq!(frame[0], 0x88);

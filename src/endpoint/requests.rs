@@ -8,7 +8,7 @@ use crate::protocol::head::Head;
 
 mod streams;
 
-pub use streams::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL, POLL, SSE, STREAM};
+pub use streams::{DEMO_POLL, DEMO_SSE, LAST_EVENT_ID, LAST_EVENT_ID_CAMEL, POLL, SSE, STREAM};
 
 /// Which listener takes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,25 +89,30 @@ pub static WS: Request = Request {
     query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, REFUSALS, TOKEN],
 };
 
+/// A WebSocket at a path of the host's, whose query is the host's to read.
+pub static ROUTE: Request =
+    Request { listener: Listeners::Public, method: "GET", path: "a route", query: FOR_ANY_SOCKET };
+
 /// The same for a guest of the demo.
 pub static DEMO_WS: Request = Request {
     listener: Listeners::Public,
     method: "GET",
     path: "/demo/ws",
-    query: &[
-        CHANNEL_TO_RECEIVE,
-        BEGINNING,
-        BROADCAST,
-        REFUSALS,
-        TOKEN,
-        optional(
-            "as",
-            Value::Text(GUEST_BYTES_MAX),
-            "who it is, in letters, digits and `-`: a user, whom nobody has checked; only where neither tokens nor a \
-             host say who comes",
-        ),
-    ],
+    query: &[CHANNEL_TO_RECEIVE, BEGINNING, BROADCAST, REFUSALS, TOKEN, GUEST],
 };
+
+/// The name that a guest of the demo gives.
+const GUEST: Parameter = optional(
+    "as",
+    Value::Text(GUEST_BYTES_MAX),
+    "who it is, in letters, digits and `-`: a user, whom nobody has checked; only where neither tokens nor a host say \
+     who comes",
+);
+
+/// Whether guests of the demo say there who they are.
+pub fn is_for_guests(path: &str) -> bool {
+    [&DEMO_WS, &DEMO_SSE, &DEMO_POLL].iter().any(|request| request.path == path)
+}
 
 /// The demo's WebSocket that gives back what it gets.
 pub static ECHO: Request =
@@ -349,6 +354,8 @@ pub static ALL: &[&Request] = &[
     &ECHO,
     &CHAT,
     &DEMO_WS,
+    &DEMO_SSE,
+    &DEMO_POLL,
     &DEMO_PUSH,
     &DEMO_INFO,
     &PUSH,

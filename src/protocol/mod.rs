@@ -17,6 +17,7 @@
 pub mod body;
 pub mod chunk;
 pub mod close;
+pub mod cookie;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 #[cfg(not(feature = "deflate"))]

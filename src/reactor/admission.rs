@@ -5,12 +5,13 @@ use std::collections::HashSet;
 
 use crate::auth::{Claims, Rights};
 use crate::config::{LogLevel, TokenAuth};
+use crate::endpoint::connect::Place;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::presence::is_info;
 use crate::endpoint::query::{Others, Parameter, Query};
 use crate::endpoint::requests::{LAST_EVENT_ID, LAST_EVENT_ID_CAMEL};
 use crate::endpoint::users::is_user_name;
-use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, chat};
+use crate::endpoint::{Accept, Beginnings, Connect, Decision, Kind, answer_fields, chat};
 use crate::limits::{TOKEN_INFO_BYTES_MAX, USER_BYTES_MAX};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head::Head;
@@ -19,6 +20,7 @@ use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Positions, Since};
 
 use super::backend::Earlier;
 use super::directory::NoChannel;
+use super::places::handler_of;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Flags, Undecided};
 use super::socket::Socket;
@@ -80,6 +82,7 @@ impl Wishes {
 /// A client on whom the host is asked, and the host's decision if it has made one already.
 struct Question<'a> {
     head: &'a Head<'a>,
+    kind: Kind,
     query: &'a Query<'a>,
     claims: Option<&'a Claims>,
     decided: Option<Decision>,
@@ -98,9 +101,9 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<Option<Admitted>, Refused> {
         let Earlier { vouched, decided } = earlier;
         let Asking { head, kind, .. } = *asking;
-        let is_asked_about = kind == Kind::Push && self.asks_backend();
+        let is_asked_about = kind.is_push() && self.asks_backend();
         let was_asked_about = vouched.is_some();
-        let has_host = kind == Kind::Push && self.handler.is_host();
+        let has_host = self.has_host(kind);
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
         self.check_room()?;
@@ -122,8 +125,15 @@ impl<S: Socket> Reactor<S> {
             return Ok(None);
         }
         let mut accept = match kind {
-            Kind::Push => {
-                let question = Question { head, query: &query, claims: claims.as_ref(), decided };
+            Kind::ECHO => Accept { broadcast: false, ..Accept::default() },
+            Kind::CHAT => {
+                self.connections.guests += 1;
+                let user = Some(chat::guest_name(self.connections.guests));
+                let channels = vec![chat::CHANNEL.to_owned()];
+                Accept { user, broadcast: false, channels, ..Accept::default() }
+            }
+            _ => {
+                let question = Question { head, kind, query: &query, claims: claims.as_ref(), decided };
                 match self.ask_handler(index, question)? {
                     Some(accept) => accept,
                     None => {
@@ -132,13 +142,6 @@ impl<S: Socket> Reactor<S> {
                         return Ok(None);
                     }
                 }
-            }
-            Kind::Echo | Kind::Refused => Accept { broadcast: false, ..Accept::default() },
-            Kind::Chat => {
-                self.connections.guests += 1;
-                let user = Some(chat::guest_name(self.connections.guests));
-                let channels = vec![chat::CHANNEL.to_owned()];
-                Accept { user, broadcast: false, channels, ..Accept::default() }
             }
         };
         let mut rights = claims.map(|claims| self.with_claims(&mut accept, claims, kind)).transpose()?;
@@ -163,7 +166,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether a client may ask, without asking anybody about it: for who wants to see the head of an answer.
     pub(super) fn check_asking(&mut self, index: usize, asking: &Asking<'_>) -> Result<(), Refused> {
-        let has_host = self.handler.is_host();
+        let has_host = self.has_host(asking.kind);
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
         self.check_room()?;
@@ -175,7 +178,7 @@ impl<S: Socket> Reactor<S> {
     /// The query's parameters. Where a host decides, all others are the host's.
     fn query<'a>(&self, asking: &Asking<'a>, has_host: bool) -> Result<Query<'a>, Refused> {
         // A backend reads what it likes, as a host does.
-        let has_reader = has_host || (asking.kind == Kind::Push && self.asks_backend());
+        let has_reader = has_host || (asking.kind.is_push() && self.asks_backend());
         let others = if has_reader { Others::Allowed } else { Others::Refused };
         let bad = |refusal| (refusal, RefuseReason::BadRequest);
         let query = Query::read(asking.head, asking.parameters, others).map_err(bad)?;
@@ -192,7 +195,7 @@ impl<S: Socket> Reactor<S> {
         let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let has_certificate = || tls.is_some_and(|session| session.has_client_certificate());
         let facts = Facts { has_host, is_tls: slot.flags.any(Flags::TLS), has_certificate: &has_certificate };
-        origins::check(asking.origin, asking.head, &self.config.origins, &facts)
+        origins::check(asking.origin, asking.head, self.origins(asking.kind), &facts)
             .map_err(|refusal| (refusal, RefuseReason::Origin))
     }
 
@@ -210,7 +213,7 @@ impl<S: Socket> Reactor<S> {
 
     /// None: the host decides later.
     fn ask_handler(&mut self, index: usize, question: Question<'_>) -> Result<Option<Accept>, Refused> {
-        let Question { head, query, claims, decided } = question;
+        let Question { head, kind, query, claims, decided } = question;
         let channels = self.channels_asked_for(query)?;
         let own = claims.map_or(0, |claims| claims.channels.len() + claims.rights.allow.len());
         let comparisons = channels.len() * (1 + self.config.channels.len() + own);
@@ -219,12 +222,15 @@ impl<S: Socket> Reactor<S> {
         let peer = || slot.socket.peer();
         let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let subject = || tls.and_then(|session| session.client_subject());
+        let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
+        let place = at.map(|at| Place { at, parameters: at.pattern.parameters(head.path()) });
         let connect = Connect::new(head, &peer, &subject, channels, &self.config)
             .with_claims(claims)
-            .with_id(slot.id(index));
+            .with_id(slot.id(index))
+            .at(place.as_ref());
         let decision = decided.unwrap_or_else(|| {
             self.shared.own.begin();
-            let decision = self.handler.on_connect(&connect);
+            let decision = handler.on_connect(&connect);
             self.shared.own.end();
             decision
         });
@@ -240,6 +246,11 @@ impl<S: Socket> Reactor<S> {
                     "the host says of a user what is not JSON of at most {TOKEN_INFO_BYTES_MAX} bytes"
                 );
                 Err((Refusal::new(500, text), RefuseReason::Handler))
+            }
+            Decision::Accept(accept) if accept.more.is_some() => {
+                let refused =
+                    |problem| (Refusal::new(500, format!("the host: {problem}")), RefuseReason::Handler);
+                answer_fields::check(accept.headers()).map(|()| Some(accept)).map_err(refused)
             }
             Decision::Accept(accept) => Ok(Some(accept)),
             Decision::Pending => Ok(None),

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::value::RawValue;
 
 use crate::config::Config;
-use crate::endpoint::{ChannelMember, ChannelPresence, Kind};
+use crate::endpoint::{ChannelMember, ChannelPresence};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::v1::{Member, Snapshot};
 use crate::push::presence::{Attendee, Change, Departure, Presence};
@@ -118,7 +118,7 @@ impl<S: Socket> Reactor<S> {
 
     fn attend_as_member(&mut self, index: usize, id: ChannelId) {
         let slot = &self.connections.slots[index];
-        let Some(user) = slot.user().filter(|_| slot.kind == Kind::Push) else { return };
+        let Some(user) = slot.user().filter(|_| slot.kind.is_push()) else { return };
         let (user, info) = (user.to_owned(), slot.rights().and_then(|rights| rights.info.clone()));
         let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(&self.config));
         let presence = &mut attendance.presence;
@@ -153,7 +153,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn leave_presence(&mut self, index: usize, id: ChannelId, departure: Departure) {
         let Some(attendance) = self.attendances.channels.get_mut(&id) else { return };
         let slot = &self.connections.slots[index];
-        let Some(user) = slot.user().filter(|_| slot.kind == Kind::Push) else { return };
+        let Some(user) = slot.user().filter(|_| slot.kind.is_push()) else { return };
         let was_empty = attendance.presence.is_empty();
         let change = attendance.presence.leave(user, departure);
         let user = user.to_owned();

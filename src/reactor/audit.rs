@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::endpoint::Kind;
 use crate::narrow;
 use crate::push::{Channel, ChannelId, Cursor, DEFAULT, Form};
 
@@ -56,7 +55,7 @@ fn count<S>(census: &mut Census, slot: &Slot<S>) {
         _ => census.public += 1,
     }
     if is_open {
-        census.open_by_kind[slot.kind as usize] += 1;
+        census.open_by_kind[slot.kind.index()] += 1;
     }
     census.deflating += usize::from(is_open && slot.flags.window_bits() > 0);
     census.closing += usize::from(slot.phase == Phase::Closing);
@@ -105,6 +104,7 @@ impl<S: Socket> Reactor<S> {
         }
         assert_eq!(census, self.connections.census, "the census is wrong");
         self.audit_users();
+        self.audit_places();
         self.audit_presence();
         self.audit_backlog();
         self.audit_chunks();
@@ -145,7 +145,7 @@ impl<S: Socket> Reactor<S> {
         }
         listed.sort_unstable();
         let is_user =
-            |slot: &Slot<S>| slot.phase == Phase::Open && slot.kind == Kind::Push && slot.user().is_some();
+            |slot: &Slot<S>| slot.phase == Phase::Open && slot.kind.is_push() && slot.user().is_some();
         let users = self.connections.slots.iter().filter(|(_, slot)| is_user(slot));
         assert!(users.map(|(index, _)| index).eq(listed), "who has a user");
     }
@@ -196,7 +196,7 @@ impl<S: Socket> Reactor<S> {
                         "slot {index}: {}",
                         channel.name
                     );
-                    if let Some(user) = slot.user().filter(|_| slot.kind == Kind::Push) {
+                    if let Some(user) = slot.user().filter(|_| slot.kind.is_push()) {
                         *found.entry(id).or_default().entry(user).or_default() += 1;
                     }
                 }

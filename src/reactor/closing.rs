@@ -2,7 +2,7 @@
 
 use crate::config::{LogLevel, SlowConsumer};
 use crate::endpoint::handler::ABNORMAL_CLOSURE;
-use crate::endpoint::{Kind, chat};
+use crate::endpoint::{Closed, Kind, chat};
 use crate::metrics::CloseReason;
 use crate::narrow;
 use crate::protocol::close::CloseCode;
@@ -14,6 +14,7 @@ use super::addresses::NOWHERE;
 use super::attendance::departure;
 use super::connections::Gone;
 use super::ending::CLOSE_WAITS;
+use super::places::handler_of;
 use super::reactor::Reactor;
 use super::slot::{Ending, Flags, Phase, Slot};
 use super::socket::Socket;
@@ -88,7 +89,7 @@ impl<S: Socket> Reactor<S> {
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
         let (kind, deflates) = (slot.kind, bits > 0);
-        self.connections.census.leave_open(kind, deflates);
+        self.connections.leave_open(kind, deflates);
         self.connections.census.closing += 1;
         if self.connections.slots[index].flags.any(Flags::BLOCKED)
             || self.connections.slots[index].outbox().is_some()
@@ -112,9 +113,9 @@ impl<S: Socket> Reactor<S> {
         if let Some(mut request) = extra.http.take() {
             self.pool.release(&mut request.chain);
         }
-        extra.stash = None;
-        if let Some(flow) = &mut extra.flow {
-            flow.incoming = Incoming::default();
+        if let Some(aside) = &mut extra.aside {
+            aside.stash = Box::default();
+            aside.flow.iter_mut().for_each(|flow| flow.incoming = Incoming::default());
         }
         self.connections.slots[index].tidy_flow();
         self.recount_backlog(index, before);
@@ -143,7 +144,7 @@ impl<S: Socket> Reactor<S> {
         self.connections.leave(index, &mut slot);
         match slot.phase {
             // It was counted when it was refused, and nobody has heard of it.
-            Phase::Open | Phase::Closing if slot.kind == Kind::Refused => {}
+            Phase::Open | Phase::Closing if slot.kind == Kind::REFUSED => {}
             Phase::Open | Phase::Closing => self.tell_closed(index, slot, cause, untold),
             Phase::Http | Phase::Admin => {
                 // That a client has gone, or was answered and told to go, is how HTTP ends; the rest is our doing.
@@ -173,18 +174,20 @@ impl<S: Socket> Reactor<S> {
         self.journal.event(self.now, LogLevel::Debug, "closed", &fields);
         match slot.kind {
             // A poll was never open to the host.
-            Kind::Push if slot.transport == Transport::Poll => {}
-            Kind::Push => {
+            Kind::PUSH if slot.transport == Transport::Poll => {}
+            kind if kind.is_push() => {
+                let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
+                let mut closed = Closed::new(id, user, (code, &reason)).with(at, extra.hosted);
                 self.shared.own.begin();
-                self.handler.on_close(id, user, code, &reason);
+                handler.on_closed(&mut closed);
                 self.shared.own.end();
             }
-            Kind::Chat => {
+            Kind::CHAT => {
                 let line = chat::left(user.unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
                 let _ = self.say_in_chat(&line);
             }
-            Kind::Echo | Kind::Refused => {}
+            _ => {}
         }
     }
 }

@@ -294,6 +294,7 @@ impl<S: Socket> Reactor<S> {
             && self.bring_up_to_date(index, None)
             && self.push_out(index, frame).is_ok()
         {
+            self.note_heard(index);
             Ok(())
         } else {
             Err(PushError::NoSuchConnection)

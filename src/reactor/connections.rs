@@ -1,5 +1,8 @@
 //! The connections: their slots, and what is kept about all of them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use slab::Slab;
 
 use crate::config::Config;
@@ -21,7 +24,7 @@ pub(super) struct Census {
     pub public: usize,
     pub admin: usize,
     /// Open connections, by [`Kind`].
-    pub open_by_kind: [usize; Kind::OPEN.len()],
+    pub open_by_kind: [usize; Kind::COUNT],
     pub closing: usize,
     /// Connections whose TLS is the kernel's.
     pub kernel_tls: usize,
@@ -31,12 +34,6 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// An open connection closes.
-    pub(super) fn leave_open(&mut self, kind: Kind, deflates: bool) {
-        self.open_by_kind[kind as usize] -= 1;
-        self.deflating -= usize::from(deflates);
-    }
-
     /// Open connections.
     pub(super) fn open(&self) -> usize {
         self.open_by_kind.iter().sum()
@@ -68,6 +65,8 @@ pub(super) struct Connections<S> {
     pub guests: u64,
     /// How many were ever removed.
     pub removed: u64,
+    /// Open ones of each route of the host's, for all threads to see.
+    pub online: Arc<[AtomicU64]>,
 }
 
 impl<S> Connections<S> {
@@ -89,6 +88,33 @@ impl<S> Connections<S> {
             command_counts: CommandCounts::default(),
             guests: 0,
             removed: 0,
+            online: Arc::default(),
+        }
+    }
+
+    /// The same where a host has so many routes.
+    pub fn with_routes(self, routes: usize) -> Connections<S> {
+        Connections { online: (0..routes).map(|_| AtomicU64::new(0)).collect(), ..self }
+    }
+
+    /// A connection opens.
+    pub fn enter_open(&mut self, kind: Kind, deflates: bool) {
+        self.census.open_by_kind[kind.index()] += 1;
+        self.census.deflating += usize::from(deflates);
+        if let Some(route) = kind.route() {
+            let online = &self.online[route.number()];
+            // One thread writes.
+            online.store(online.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// An open connection closes.
+    pub fn leave_open(&mut self, kind: Kind, deflates: bool) {
+        self.census.open_by_kind[kind.index()] -= 1;
+        self.census.deflating -= usize::from(deflates);
+        if let Some(route) = kind.route() {
+            let online = &self.online[route.number()];
+            online.store(online.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
         }
     }
 
@@ -128,7 +154,7 @@ impl<S> Connections<S> {
             Phase::Http => self.census.public -= 1,
             Phase::Open => {
                 self.census.public -= 1;
-                self.census.leave_open(slot.kind, slot.flags.window_bits() > 0);
+                self.leave_open(slot.kind, slot.flags.window_bits() > 0);
             }
             Phase::Closing => {
                 self.census.public -= 1;

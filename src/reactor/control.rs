@@ -100,7 +100,7 @@ impl<S: Socket> Reactor<S> {
             .channel
             .as_deref()
             .is_none_or(|name| self.channels.find(name).is_some_and(|id| Self::is_subscribed(slot, id)));
-        user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::Refused
+        user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::REFUSED
     }
 
     /// Puts a batch on its way and logs what it can of it.
@@ -234,7 +234,7 @@ impl<S: Socket> Control for Reactor<S> {
             ..Gauges::default()
         };
         for (kind, label) in Kind::OPEN.into_iter().filter_map(|kind| Some((kind, kind.label()?))) {
-            gauges.connections.set(label, self.connections.census.open_by_kind[kind as usize] as u64);
+            gauges.connections.set(label, self.connections.census.open_by_kind[kind.index()] as u64);
         }
         let mut text = String::new();
         self.metrics.write_prometheus(&gauges, &mut text);

@@ -27,7 +27,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The guest who asks for this, if it is one.
     pub(super) fn guest(&self, head: &Head<'_>, query: &Query<'_>) -> Result<Option<Claims>, Refusal> {
-        let is_theirs = requests::path(head) == requests::DEMO_WS.path && self.guests() == Guests::Named;
+        let is_theirs = requests::is_for_guests(requests::path(head)) && self.guests() == Guests::Named;
         query.text("as").filter(|_| is_theirs).map(demo::guest).transpose()
     }
 

@@ -49,20 +49,25 @@ impl Flow {
 impl<S> Slot<S> {
     /// Its flow, if that is not the ordinary one.
     pub fn flow(&self) -> Option<&Flow> {
-        self.extra.as_ref()?.flow.as_deref()
+        self.extra.as_ref()?.aside.as_ref()?.flow.as_deref()
     }
 
     /// The same to be changed, made if need be. Then [`tidy_flow`](Self::tidy_flow).
     pub fn flow_mut(&mut self) -> &mut Flow {
-        self.extra_mut().flow.get_or_insert_default()
+        self.aside_mut().flow.get_or_insert_default()
+    }
+
+    /// The same as it is.
+    pub fn flow_there(&mut self) -> Option<&mut Flow> {
+        self.extra.as_mut()?.aside.as_mut()?.flow.as_deref_mut()
     }
 
     /// Gives back what is empty.
     pub fn tidy_flow(&mut self) {
-        if let Some(extra) = &mut self.extra {
-            extra.flow.take_if(|flow| flow.is_empty());
-            self.tidy();
+        if let Some(aside) = self.extra.as_mut().and_then(|extra| extra.aside.as_mut()) {
+            aside.flow.take_if(|flow| flow.is_empty());
         }
+        self.tidy_aside();
     }
 
     /// Whether the host wants nothing of it read.

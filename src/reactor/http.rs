@@ -1,10 +1,9 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
 use crate::config::AdminListen;
-use crate::endpoint::admin::Answer;
-use crate::endpoint::guard::Fence;
-use crate::endpoint::public::Route;
-use crate::endpoint::{Kind, admin, guard, public};
+use crate::endpoint::admin::{self, Answer};
+use crate::endpoint::guard::{self, Fence};
+use crate::endpoint::public::{self, Destination};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::body::{Chunked, Framing};
@@ -45,13 +44,13 @@ enum Asked {
     /// The admin API, and whether the fence lets it pass.
     Admin(Result<(), Refusal>),
     /// Something of a public listener.
-    Public(Route),
+    Public(Destination),
 }
 
 impl Asked {
     /// Whether the answer depends on the request's body.
     fn takes_body(&self) -> bool {
-        matches!(self, Asked::Admin(Ok(())) | Asked::Public(Route::DemoPush))
+        matches!(self, Asked::Admin(Ok(())) | Asked::Public(Destination::DemoPush))
     }
 }
 
@@ -170,8 +169,8 @@ impl<S: Socket> Reactor<S> {
             extra.http.get_or_insert_with(|| Box::new(Request { since_ms: now_ms, ..Request::default() }));
         let missing = self.pool.chunks_missing(&request.chain, rest.len(), reserve);
         if missing > 0 && (is_admin || !self.make_chunks_free(index, missing)) {
-            let reason = "no memory left for incomplete requests (assembly_bytes_max)";
-            return self.refuse_unfinished(index, reason);
+            return self
+                .refuse_unfinished(index, "no memory left for incomplete requests (assembly_bytes_max)");
         }
         if let Some(request) = self.connections.slots[index].extra_mut().http.as_mut() {
             let appended = self.pool.append(&mut request.chain, rest, reserve);
@@ -234,15 +233,14 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
     fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> Result<bool, Gone> {
-        Ok(matches!(asked, Asked::Public(Route::Socket(Kind::Push) | Route::Stream(_)))
-            && !self.has_carried_out(self.shared.own.last())
-            && !self.may_call_back(index)?)
+        let opens = matches!(asked, Asked::Public(destination) if destination.is_push());
+        Ok(opens && !self.has_carried_out(self.shared.own.last()) && !self.may_call_back(index)?)
     }
 
     /// Finds what a request asks for. A client that passes the fence is known from here on.
     fn asked(&mut self, index: usize, head: &Head<'_>) -> Asked {
         if self.connections.slots[index].phase != Phase::Admin {
-            return Asked::Public(public::route(head, &self.config));
+            return Asked::Public(public::destination(head, &self.config, &self.routes));
         }
         let is_unix = matches!(self.config.admin, AdminListen::Unix(_));
         let passed = guard::check(head, &Fence { token: self.config.admin_token.as_deref(), is_unix });
@@ -297,7 +295,7 @@ impl<S: Socket> Reactor<S> {
         // A body is only waited for behind these two.
         let asked = match self.connections.slots[index].phase {
             Phase::Admin => Asked::Admin(Ok(())),
-            _ => Asked::Public(Route::DemoPush),
+            _ => Asked::Public(Destination::DemoPush),
         };
         let mut fields = head::Fields::new();
         match head::parse(&head, head.len(), &mut fields) {
@@ -314,7 +312,7 @@ impl<S: Socket> Reactor<S> {
         self.end_request(index);
         match asked {
             Asked::Admin(passed) => Ok(self.answer_admin(index, whole, passed)),
-            Asked::Public(route) => self.answer_public(index, whole, route),
+            Asked::Public(destination) => self.answer_public(index, whole, destination),
         }
     }
 
@@ -341,25 +339,30 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn answer_public(&mut self, index: usize, whole: Whole<'_>, route: Route) -> Result<Progress, Gone> {
+    fn answer_public(
+        &mut self,
+        index: usize,
+        whole: Whole<'_>,
+        destination: Destination,
+    ) -> Result<Progress, Gone> {
         let Whole { head, body, used } = whole;
-        Ok(match route {
-            Route::Respond(response) => self.respond(index, head, &response, used),
-            Route::Refuse(refusal) => {
+        Ok(match destination {
+            Destination::Respond(response) => self.respond(index, head, &response, used),
+            Destination::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
                 self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
             }
-            Route::DemoInfo => self.respond(index, head, &self.demo_info(), used),
-            Route::DemoPush => {
+            Destination::DemoInfo => self.respond(index, head, &self.demo_info(), used),
+            Destination::DemoPush => {
                 let response = self.demo_push(index, head, body);
                 self.respond(index, head, &response, used)
             }
-            Route::Socket(kind) => match self.upgrade(index, head, kind, Earlier::default())? {
+            Destination::Socket(kind) => match self.upgrade(index, head, kind, Earlier::default())? {
                 Upgraded::Open => used.map_or(Progress::Over, Progress::Upgraded),
                 Upgraded::Pending => used.map_or(Progress::Over, Progress::Undecided),
                 Upgraded::Refused(refusal) => self.respond_refused(index, head, &refusal, used),
             },
-            Route::Stream(named) => {
+            Destination::Stream(named) => {
                 self.answer_stream(index, StreamAsked { head, used, named }, Earlier::default())?
             }
         })

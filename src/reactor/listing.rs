@@ -1,16 +1,18 @@
-//! Lists of connections and of channels. To find the few that are asked for among a million takes longer than a turn
-//! may, so a list is made over several of them. Whoever has asked is not read meanwhile.
+//! Lists of connections, sessions and channels. To find the few that are asked for among a million takes longer than
+//! a turn may, so a list is made over several of them. Whoever has asked is not read meanwhile.
 
 use crate::endpoint::admin;
 use crate::endpoint::channels::{ChannelList, ChannelPage};
 use crate::endpoint::control::{List, Page, Wanted};
 use crate::endpoint::reads::Answer;
+use crate::endpoint::sessions::{SessionList, SessionPage};
 use crate::metrics::WorkKind;
 use crate::narrow;
 use crate::protocol::head::Head;
 use crate::push::{Channel, ChannelId};
 
 use super::reactor::Reactor;
+use super::slot::Slot;
 use super::socket::Socket;
 use super::waiting::Asker;
 use super::work::{CALL, NAME, SLOT};
@@ -32,6 +34,8 @@ pub(super) struct Listing {
 enum Made {
     Connections(List, Page),
     Channels(ChannelList, ChannelPage),
+    /// Only for the host.
+    Sessions(SessionList, SessionPage, Answer<SessionPage>),
 }
 
 impl Listing {
@@ -63,9 +67,19 @@ impl<S: Socket> Reactor<S> {
         self.listings.push_back(Listing::of_channels(Asker::Host(answer), list));
     }
 
+    /// Begins a list of open sessions for the host.
+    pub(super) fn list_sessions_for_host(&mut self, list: SessionList, answer: Answer<SessionPage>) {
+        let next = list.after.map_or(0, |id| id.slot() + 1);
+        let made = Made::Sessions(list, SessionPage::default(), answer);
+        self.listings.push_back(Listing { asker: Asker::Nobody, next, made });
+    }
+
     /// Lists of the host that are under way.
     pub(super) fn lists_of_host(&self) -> usize {
-        self.listings.iter().filter(|listing| matches!(listing.asker, Asker::Host(_))).count()
+        let is_hosts = |listing: &&Listing| {
+            matches!(listing.asker, Asker::Host(_)) || matches!(listing.made, Made::Sessions(..))
+        };
+        self.listings.iter().filter(is_hosts).count()
     }
 
     /// Goes on with the lists, one after the other, as far as the turn goes.
@@ -83,6 +97,7 @@ impl<S: Socket> Reactor<S> {
                         self.answer_waiting(waiting, &admin::page(&page));
                     }
                     (Asker::Host(answer), Made::Channels(_, page)) => self.tell(answer, Ok(page)),
+                    (_, Made::Sessions(_, page, answer)) => self.tell(answer, Ok(page)),
                     (Asker::Host(_) | Asker::Nobody, _) => {}
                 }
             } else {
@@ -97,7 +112,7 @@ impl<S: Socket> Reactor<S> {
     /// Looks at further slots, or channels. False: the rest is for the next turn.
     fn look_for(&mut self, Listing { next, made, .. }: &mut Listing) -> bool {
         let places = match made {
-            Made::Connections(..) => self.connections.used,
+            Made::Connections(..) | Made::Sessions(..) => self.connections.used,
             Made::Channels(..) => self.channels.places(),
         };
         while *next < places {
@@ -110,6 +125,7 @@ impl<S: Socket> Reactor<S> {
             let is_over = match made {
                 Made::Connections(asked, page) => self.look_at_slot(place, asked, page),
                 Made::Channels(asked, page) => self.look_at_channel(place, asked, page),
+                Made::Sessions(asked, page, _) => self.look_at_session(place, asked, page),
             };
             if is_over {
                 return true;
@@ -129,6 +145,22 @@ impl<S: Socket> Reactor<S> {
         let info = self.info(index, slot);
         self.work.charge(WorkKind::Listing, CALL + info.channels.len() as u64 * NAME);
         page.connections.push(info);
+        false
+    }
+
+    /// The same for the session in this slot.
+    fn look_at_session(&mut self, index: usize, asked: &SessionList, page: &mut SessionPage) -> bool {
+        let is_elsewhere = |slot: &Slot<S>| asked.route.is_some_and(|route| slot.kind.route() != Some(route));
+        if self.connections.slots.get(index).is_none_or(is_elsewhere) {
+            return false;
+        }
+        let Some(info) = self.session_info(index) else { return false };
+        if page.sessions.len() == asked.limit {
+            page.next = page.sessions.last().map(|last| last.id);
+            return true;
+        }
+        self.work.charge(WorkKind::Listing, CALL + info.parameters.len() as u64 * NAME);
+        page.sessions.push(info);
         false
     }
 

@@ -1,12 +1,14 @@
 //! Whole messages from clients, handed to the endpoint that they are for; and the host's callbacks.
 
 use crate::endpoint::handler::Framing;
+use crate::endpoint::session_state::SessionState;
 use crate::endpoint::{Handler, Kind, Session, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::close::CloseCode;
 use crate::push::{Message, PushError, PushOptions};
 
 use super::connections::Gone;
+use super::places::handler_of;
 use super::reactor::Reactor;
 use super::slot::Phase;
 use super::socket::Socket;
@@ -19,18 +21,18 @@ impl<S: Socket> Reactor<S> {
         self.metrics.messages_in += 1;
         self.work.charge(WorkKind::Frames, MESSAGE);
         match self.connections.slots[index].kind {
-            Kind::Echo => {
+            Kind::ECHO => {
                 self.reply(index, message);
                 Ok(Next::Continue)
             }
-            Kind::Push => {
+            Kind::CHAT => self.chat_message(index, message),
+            // It is closing, and what it says is not listened to.
+            Kind::REFUSED => Ok(Next::Continue),
+            _ => {
                 self.call_back(index, |handler, session| handler.on_message(session, message))?;
                 let is_open = self.connections.slots[index].phase == Phase::Open;
                 Ok(if is_open { Next::Continue } else { Next::Closing })
             }
-            Kind::Chat => self.chat_message(index, message),
-            // It is closing, and what it says is not listened to.
-            Kind::Refused => Ok(Next::Continue),
         }
     }
 
@@ -41,15 +43,22 @@ impl<S: Socket> Reactor<S> {
         callback: impl FnOnce(&mut dyn Handler, &mut Session<'_>),
     ) -> Result<(), Gone> {
         let (bits, noted) = (self.window_bits(index), self.seen_of_own(index));
+        let slot = &mut self.connections.slots[index];
+        let (kind, mut hosted) = (slot.kind, slot.take_hosted());
         let slot = &self.connections.slots[index];
+        let peer = || slot.socket.peer();
+        let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
+        let state = SessionState { at, hosted: &mut hosted, peer: &peer, now_ms: self.now.mono_ms() };
         let mut framing = slot.transport.framing(&mut self.encoder.deflater, bits);
         let (replies, actions) = (&mut self.scratch.replies, &mut self.scratch.actions);
         let mut session = Session::new(slot.id(index), slot, replies, actions)
             .framed_by(&mut framing)
-            .beside(self.shared.own.counter(), noted);
+            .beside(self.shared.own.counter(), noted)
+            .with_state(state);
         self.shared.own.begin();
-        callback(&mut *self.handler, &mut session);
+        callback(handler, &mut session);
         self.shared.own.end();
+        self.put_hosted(index, hosted);
         self.charge_compressed();
         self.apply_actions(index)
     }

@@ -51,6 +51,7 @@ pub mod outbox;
 mod output;
 pub mod own;
 mod pieces;
+mod places;
 mod poll;
 pub mod published_keys;
 mod questions;

@@ -52,9 +52,12 @@ impl<S: Socket> Reactor<S> {
         slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
-        self.connections.census.deflating += usize::from(slot.flags.window_bits() > 0);
+        let deflates = slot.flags.window_bits() > 0;
         if let Some(user) = &accept.user {
             slot.extra_mut().user = Some(Box::new(User::new(user)));
+        }
+        if let Some(value) = accept.more.as_ref().and_then(|more| more.take_attribute()) {
+            slot.extra_mut().hosted.get_or_insert_default().keep_attribute(Some(value));
         }
         if let Some(rights) = rights.take() {
             slot.grant(rights);
@@ -64,7 +67,7 @@ impl<S: Socket> Reactor<S> {
             slot.extra_mut().memberships.reserve(named);
         }
         // The demo's guests are called something, but are nobody.
-        if kind == Kind::Push {
+        if kind.is_push() {
             self.connections.enter_user(index);
         }
         let mut entries = Vec::new();
@@ -76,7 +79,7 @@ impl<S: Socket> Reactor<S> {
             };
             entries.extend(entry.filter(|_| are_told).map(|entry| (id, entry)));
         }
-        self.connections.census.open_by_kind[kind as usize] += 1;
+        self.connections.enter_open(kind, deflates);
         self.metrics.handshakes_ok += 1;
         let id = self.connections.slots[index].id(index);
         if self.journal.is_on(LogLevel::Debug) {
@@ -90,13 +93,13 @@ impl<S: Socket> Reactor<S> {
     /// Lets the host, or the demo, say something to a connection that has opened.
     fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) -> Result<(), Gone> {
         match kind {
-            // Before anything that the client has said already: its session may be over by now.
-            Kind::Push => self.call_back(index, |handler, session| handler.on_open(session))?,
-            Kind::Chat => {
+            Kind::CHAT => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);
             }
-            Kind::Echo | Kind::Refused => {}
+            // Before anything that the client has said already: its session may be over by now.
+            _ if self.has_host(kind) => self.call_back(index, |handler, session| handler.on_open(session))?,
+            _ => {}
         }
         Ok(())
     }

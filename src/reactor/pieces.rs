@@ -23,8 +23,7 @@ impl<S: Socket> Reactor<S> {
             return if frame::ends_with_close(input) { self.finish(index) } else { Ok(()) };
         }
         let mut incoming = self.hold(index, |slot| {
-            let flow = slot.extra.as_mut().and_then(|extra| extra.flow.as_mut());
-            flow.map(|flow| std::mem::take(&mut flow.incoming)).unwrap_or_default()
+            slot.flow_there().map(|flow| std::mem::take(&mut flow.incoming)).unwrap_or_default()
         });
         let mut room = std::mem::take(&mut self.scratch.message);
         let used = self.read_pieces(index, input, &mut incoming, &mut room);
@@ -57,7 +56,7 @@ impl<S: Socket> Reactor<S> {
         incoming: &mut Incoming,
         room: &mut Vec<u8>,
     ) -> Result<usize, Gone> {
-        let terms = self.terms(index);
+        let terms = self.pieces_terms(index);
         let mut at = 0;
         // A callback must not see what earlier ones have ended.
         while self.may_call_back(index)? {
@@ -108,10 +107,10 @@ impl<S: Socket> Reactor<S> {
         Ok(at)
     }
 
-    fn terms(&self, index: usize) -> Terms {
+    fn pieces_terms(&self, index: usize) -> Terms {
         let slot = &self.connections.slots[index];
         let is_endless = slot.transport == Transport::EndlessPieces;
-        let bytes_max = if is_endless { usize::MAX } else { self.config.message_bytes_max };
+        let bytes_max = if is_endless { usize::MAX } else { self.message_bytes_max(index) };
         Terms { deflate: slot.flags.window_bits() > 0, bytes_max }
     }
 
@@ -135,6 +134,7 @@ impl<S: Socket> Reactor<S> {
             return Ok(Next::Continue);
         }
         self.metrics.messages_in += u64::from(!piece.more);
+        self.note_heard(index);
         self.work.charge(WorkKind::Frames, MESSAGE);
         let data = match piece.data {
             Data::Text(text) => Message::Text(text),

@@ -96,7 +96,7 @@ impl<S: Socket> Reactor<S> {
             until_ms,
         };
         self.connections.slots[index].speak(Transport::Poll, 0);
-        let entries = self.open(index, Kind::Push, &mut admitted);
+        let entries = self.open(index, Kind::PUSH, &mut admitted);
         let request = Request { poll: Some(Box::new(poll)), ..Request::default() };
         self.connections.slots[index].extra_mut().http = Some(Box::new(request));
         for &(id, _) in &admitted.channels {
@@ -231,10 +231,11 @@ impl<S: Socket> Reactor<S> {
         slot.phase = Phase::Http;
         slot.speak(Transport::default(), 0);
         slot.grant(crate::auth::Rights::default());
+        drop(slot.take_hosted());
         slot.flags.set(Flags::SERVED, true);
         slot.seen = stamp;
         slot.tidy();
-        self.connections.census.leave_open(kind, false);
+        self.connections.leave_open(kind, false);
     }
 
     /// Where the client stands, as the tag of an answer.

@@ -52,6 +52,17 @@ impl<S: Socket> Reactor<S> {
                 self.tell(answer, Ok(found));
             }
             Question::Forget(name, answer) => return self.forget_for_host(name, answer),
+            Question::Session(conn, answer) => {
+                let found = self.find_open(conn).and_then(|index| self.session_info(index));
+                self.tell(answer, Ok(found));
+            }
+            Question::Sessions(list, answer) => {
+                if self.lists_of_host() < LISTS_OF_HOST_MAX {
+                    self.list_sessions_for_host(list, answer);
+                } else {
+                    self.tell(answer, Err(PushError::InboxFull));
+                }
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::auth::{Revoked, Verifier};
 use crate::config::Config;
 use crate::endpoint::handler::Step;
-use crate::endpoint::{Handler, refusals};
+use crate::endpoint::{Handler, Router, Routes, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
@@ -95,6 +95,10 @@ pub struct Reactor<S: Socket> {
     pub(super) config: Config,
     pub(super) shared: Arc<Shared>,
     pub(super) handler: Box<dyn Handler>,
+    /// Whether there is a host behind it.
+    pub(super) has_host: bool,
+    /// The same at paths of the host's own.
+    pub(super) routes: Routes,
     /// Checks clients' tokens; None: they are not looked at.
     pub(super) verifier: Option<Verifier>,
     pub(super) revoked: Revoked,
@@ -195,7 +199,9 @@ pub(super) fn encoder(config: &Config) -> Encoder {
 impl<S: Socket> Reactor<S> {
     /// A reactor without connections.
     pub fn new(config: Config, shared: Arc<Shared>, host: Host, now: Time) -> Reactor<S> {
-        let Host { handler, journal, descriptors } = host;
+        let Host { mut handler, journal, descriptors } = host;
+        let router = handler.take_router().map(Router::into_parts);
+        let (handler, routes) = router.unwrap_or_else(|| (handler, Routes::default()));
         let limits = LogLimits {
             bytes: config.log_bytes,
             publications: config.log_publications,
@@ -204,7 +210,10 @@ impl<S: Socket> Reactor<S> {
         let default_epoch = shared.default_epoch();
         let mut reactor = Reactor {
             shared,
+            has_host: handler.is_host(),
             handler,
+            connections: Connections::new(&config, descriptors, now.mono_ms()).with_routes(routes.len()),
+            routes,
             verifier: None,
             revoked: Revoked::default(),
             published_keys: PublishedKeys::default(),
@@ -214,7 +223,6 @@ impl<S: Socket> Reactor<S> {
             now,
             started: now,
             admin_url: None,
-            connections: Connections::new(&config, descriptors, now.mono_ms()),
             wire: Wire { tls: Tls::new(config.backlog_bytes_max), backlog_bytes: 0 },
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
@@ -231,6 +239,8 @@ impl<S: Socket> Reactor<S> {
             exit: Exit::default(),
             config,
         };
+        // It is the first and only reactor of those who share it.
+        let _ = reactor.shared.online.set(reactor.connections.online.clone());
         reactor.tell_channels_the_policy();
         reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
@@ -339,7 +349,9 @@ impl<S: Socket> Reactor<S> {
         }
         let refusal = Refusal::fixed(503, text);
         let told = match role {
-            ListenerRole::Public => refusals::unread(&self.scratch.input[..n], &refusal, &self.config),
+            ListenerRole::Public => {
+                refusals::unread(&self.scratch.input[..n], &refusal, &self.config, &self.routes)
+            }
             ListenerRole::Admin => None,
         };
         let answer = told.unwrap_or_else(|| {

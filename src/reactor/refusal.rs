@@ -44,7 +44,7 @@ impl<S: Socket> Reactor<S> {
         refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
-        slot.kind = Kind::Refused;
+        slot.kind = Kind::REFUSED;
         slot.transport = Transport::WebSocket;
         // The bit means something else on an open connection.
         slot.flags.set(Flags::SERVED, false);

@@ -40,6 +40,8 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn reload(&mut self, renewal: Renewal) {
         let taken = renewal.and_then(|renewed| {
             let mixed = self.config.reloaded(&renewed.config).map_err(|problem| problem.to_string())?;
+            // A path for `ws_paths` may be a route of the host's.
+            self.routes.check(&mixed).map_err(|problem| problem.to_string())?;
             Ok((self.config.reloadable_changes(&renewed.config), mixed, renewed))
         });
         let ((mut applied, need_restart), config, renewed) = match taken {

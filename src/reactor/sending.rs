@@ -48,7 +48,7 @@ impl<S> Slot<S> {
     }
 
     fn sending_mut(&mut self) -> Option<&mut Sending> {
-        self.extra.as_mut()?.flow.as_mut()?.sending.as_mut()
+        self.flow_there()?.sending.as_mut()
     }
 
     /// The queue for what is said to it now: behind the message under way, if there is one.
@@ -57,7 +57,8 @@ impl<S> Slot<S> {
             self.flags.set(Flags::OUTBOX, true);
         }
         let extra = self.extra_mut();
-        match extra.flow.as_mut().and_then(|flow| flow.sending.as_mut()) {
+        let flow = extra.aside.as_mut().and_then(|aside| aside.flow.as_mut());
+        match flow.and_then(|flow| flow.sending.as_mut()) {
             Some(sending) => sending.behind.get_or_insert_default(),
             None => extra.outbox.get_or_insert_default(),
         }
@@ -68,6 +69,7 @@ impl<S: Socket> Reactor<S> {
     /// Sends a piece, or lets it wait.
     pub(super) fn send_piece(&mut self, index: usize, piece: Outgoing) {
         let Outgoing { kind, more, mut frame, pace } = piece;
+        self.note_heard(index);
         let slot = &self.connections.slots[index];
         match slot.transport {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => {}
@@ -210,7 +212,7 @@ impl<S: Socket> Reactor<S> {
     /// The message has ended: what has waited for that is next.
     fn end_sending(&mut self, index: usize) {
         let is_full = self.hold(index, |slot| {
-            let sending = slot.extra.as_mut()?.flow.as_mut()?.sending.take()?;
+            let sending = slot.flow_there()?.sending.take()?;
             slot.tidy_flow();
             if let Some(behind) = sending.behind {
                 slot.flags.set(Flags::OUTBOX, true);
@@ -230,7 +232,7 @@ impl<S: Socket> Reactor<S> {
     /// may come next.
     pub(super) fn give_up_sending(&mut self, index: usize) {
         let sending = self.hold(index, |slot| {
-            let sending = slot.extra.as_mut()?.flow.as_mut()?.sending.take();
+            let sending = slot.flow_there()?.sending.take();
             slot.tidy_flow();
             sending
         });

@@ -3,8 +3,8 @@
 mod publishing;
 mod repetitions;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::reads::Question;
@@ -216,6 +216,8 @@ pub struct Shared {
     wake: Box<dyn Fn() + Send + Sync>,
     /// The commands that the reactor's own callbacks have put into the inbox.
     pub own: Own,
+    /// Open connections of each route of the host's, which the reactor counts.
+    pub online: OnceLock<Arc<[AtomicU64]>>,
     stats: Mutex<Stats>,
     deliveries: Mutex<Vec<Delivery>>,
     commands_max: usize,
@@ -246,6 +248,7 @@ impl Shared {
             has_end: AtomicBool::new(false),
             wake,
             own: Own::default(),
+            online: OnceLock::new(),
             stats: Mutex::default(),
             deliveries: Mutex::default(),
             commands_max: config.inbox_commands_max,

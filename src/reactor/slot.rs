@@ -10,6 +10,7 @@ use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
 use crate::auth::Claims;
+use crate::endpoint::hosted::Hosted;
 use crate::endpoint::{ConnId, Kind};
 use crate::metrics::CloseReason;
 use crate::narrow;
@@ -158,18 +159,24 @@ pub struct Extra {
     /// The request coming in.
     pub http: Option<Box<Request>>,
     /// Input that was read but can't be used yet.
-    pub stash: Option<Box<Stash>>,
-    /// Messages in pieces, and what the host has asked of its flow.
-    pub flow: Option<Box<Flow>>,
+    /// Few of them have it, and only for moments.
+    pub aside: Option<Box<Aside>>,
     /// Its side of TLS, from the first byte on.
     pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
+    /// The things that its host keeps there.
+    pub hosted: Option<Box<Hosted>>,
 }
 
-/// Input that waits, behind one word of its own.
-#[derive(Debug)]
-pub struct Stash(pub Box<[u8]>);
+/// The rarest state, behind one word of the box.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// Input that was read but can't be used yet.
+    pub stash: Box<[u8]>,
+    /// Messages in pieces, and what the host has asked of its flow.
+    pub flow: Option<Box<Flow>>,
+}
 
 /// A request of which not everything has come.
 #[derive(Debug, Default)]
@@ -252,7 +259,7 @@ impl<S> Slot<S> {
             seen,
             flags: Flags::default(),
             phase,
-            kind: Kind::Push,
+            kind: Kind::PUSH,
             transport: Transport::default(),
             form: Form::Plain,
             held_len: 0,
@@ -283,8 +290,9 @@ impl<S> Slot<S> {
 
     /// Input that was kept from the last read and comes before the next one.
     pub fn kept(&self) -> &[u8] {
-        match self.extra.as_ref().and_then(|extra| extra.stash.as_ref()) {
-            Some(stash) => &stash.0,
+        let aside = self.extra.as_ref().and_then(|extra| extra.aside.as_ref());
+        match aside.filter(|aside| !aside.stash.is_empty()) {
+            Some(aside) => &aside.stash,
             None => &self.held[..usize::from(self.held_len)],
         }
     }
@@ -296,20 +304,36 @@ impl<S> Slot<S> {
         if fits {
             self.held[..rest.len()].copy_from_slice(rest);
             if let Some(extra) = &mut self.extra {
-                extra.stash = None;
-                self.tidy();
+                if let Some(aside) = &mut extra.aside {
+                    aside.stash = Box::default();
+                }
+                self.tidy_aside();
             }
         } else {
-            self.extra_mut().stash = Some(Box::new(Stash(rest.into())));
+            self.aside_mut().stash = rest.into();
         }
     }
 
     /// Takes out what was put aside if it is too much to go in front of the next read.
     pub fn take_large_stash(&mut self) -> Option<Box<[u8]>> {
         let extra = self.extra.as_mut()?;
-        let stash = extra.stash.take_if(|stash| stash.0.len() > CONTROL_FRAME_MAX)?;
-        self.tidy();
-        Some(stash.0)
+        let aside = extra.aside.as_mut().filter(|aside| aside.stash.len() > CONTROL_FRAME_MAX)?;
+        let stash = std::mem::take(&mut aside.stash);
+        self.tidy_aside();
+        Some(stash)
+    }
+
+    /// The rarest state, made if need be.
+    pub fn aside_mut(&mut self) -> &mut Aside {
+        self.extra_mut().aside.get_or_insert_default()
+    }
+
+    /// Gives that back if nothing is in it, and the box.
+    pub fn tidy_aside(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.aside.take_if(|aside| aside.stash.is_empty() && aside.flow.is_none());
+            self.tidy();
+        }
     }
 
     /// The box, made if need be.
@@ -330,6 +354,21 @@ impl<S> Slot<S> {
         self.flags.any(Flags::MID_FRAME).then(|| mid.unwrap_or(DEFAULT))
     }
 
+    /// Takes out what the host keeps here, for a callback.
+    #[inline]
+    pub fn take_hosted(&mut self) -> Option<Box<Hosted>> {
+        self.extra.as_mut()?.hosted.take()
+    }
+
+    /// Puts it back.
+    #[inline]
+    pub fn put_hosted(&mut self, hosted: Option<Box<Hosted>>) {
+        match hosted.filter(|hosted| !hosted.is_empty()) {
+            Some(hosted) => self.extra_mut().hosted = Some(hosted),
+            None => self.tidy(),
+        }
+    }
+
     /// Who it is.
     pub fn user(&self) -> Option<&str> {
         self.extra.as_ref().and_then(|extra| extra.user.as_ref()).map(|user| &*user.name)
@@ -339,11 +378,10 @@ impl<S> Slot<S> {
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
         let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.held_bytes());
-        let stash = extra.stash.as_ref().map_or(0, |stash| stash.0.len());
-        let flow = extra.flow.as_ref().map_or(0, |flow| flow.held_bytes());
+        let aside = extra.aside.as_ref().map_or(0, |aside| aside.held_bytes());
         let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
         let tls = extra.tls.as_ref().map_or(0, |session| session.held_bytes());
-        outbox + stash + flow + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
+        outbox + aside + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
     /// Whether it is decided on its handshake, which has waited for that.
@@ -377,6 +415,13 @@ impl<S> Slot<S> {
     }
 }
 
+impl Aside {
+    /// Memory out of `backlog_bytes_max`.
+    fn held_bytes(&self) -> usize {
+        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes())
+    }
+}
+
 impl Extra {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
@@ -387,10 +432,10 @@ impl Extra {
             && self.granted.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
-            && self.stash.is_none()
-            && self.flow.is_none()
+            && self.aside.is_none()
             && self.tls.is_none()
             && self.ending.is_none()
+            && self.hosted.is_none()
     }
 }
 

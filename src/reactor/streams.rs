@@ -2,6 +2,8 @@
 
 use crate::config::Transport as Named;
 use crate::endpoint::Kind;
+use crate::endpoint::answer_fields;
+use crate::endpoint::requests;
 use crate::endpoint::streams::{self, EVENT_STREAM, LINES};
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
@@ -40,7 +42,13 @@ impl<'a> StreamAsked<'a> {
             (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
         })?;
         let resumes = if named == Named::Poll { Resumes::ByTag } else { Resumes::ByEvent };
-        Ok(Asking { head, origin, kind: Kind::Push, parameters: named.request().query, resumes })
+        Ok(Asking {
+            head,
+            origin,
+            kind: Kind::PUSH,
+            parameters: named.request_at(requests::path(head)).query,
+            resumes,
+        })
     }
 }
 
@@ -119,9 +127,10 @@ impl<S: Socket> Reactor<S> {
             _ => Transport::Sse(EventFormat::Raw),
         };
         self.speak_stream(index, transport, &admitted)?;
-        let entries = self.open(index, Kind::Push, &mut admitted);
+        let entries = self.open(index, Kind::PUSH, &mut admitted);
         answer.write_head_of_stream(&mut self.scratch.replies, false);
-        let begun = self.begin_open(index, Kind::Push, &admitted, &entries);
+        answer_fields::push_into_head(admitted.accept.headers(), &mut self.scratch.replies);
+        let begun = self.begin_open(index, Kind::PUSH, &admitted, &entries);
         Ok(Some(begun.map(|()| used.map_or(Progress::Over, Progress::Upgraded))))
     }
 

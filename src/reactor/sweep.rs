@@ -1,6 +1,6 @@
 //! The work that time brings: deadlines, heartbeats, and channels out of use.
 
-use crate::config::TokenAuth;
+use crate::config::{Config, TokenAuth};
 use crate::limits::SWEEP_MS;
 use crate::metrics::{CloseReason, RefuseReason, WorkKind};
 use crate::narrow;
@@ -170,7 +170,8 @@ impl<S: Socket> Reactor<S> {
 
     /// The shortest silence that is waited for.
     fn shortest_time_ms(&self) -> u64 {
-        let times = [self.config.heartbeat_ms, self.config.pong_wait_ms, self.config.keep_alive_ms];
+        let Config { heartbeat_ms, pong_wait_ms, keep_alive_ms, .. } = self.config;
+        let times = [heartbeat_ms, pong_wait_ms, keep_alive_ms, self.connections.timers.idle.ms];
         times.into_iter().filter(|&ms| ms > 0).fold(UNSEEN_MS_MAX, u64::min).max(SWEEP_MS)
     }
 
@@ -198,6 +199,7 @@ impl<S: Socket> Reactor<S> {
             self.connections.timers.sweep_due -= 1;
             if self.connections.timers.sweep_next >= self.connections.used {
                 self.connections.timers.sweep_next = 0;
+                self.connections.timers.idle.begin_anew();
             }
             self.visit(self.connections.timers.sweep_next);
             self.connections.timers.sweep_next += 1;
@@ -207,9 +209,14 @@ impl<S: Socket> Reactor<S> {
 
     fn visit(&mut self, index: usize) {
         let now_ms = self.now.mono_ms();
-        let has_token = |slot: &Slot<S>| slot.phase == Phase::Open && slot.has_token();
-        if self.connections.slots.get(index).is_some_and(has_token) {
-            self.look_at_token(index);
+        let is_boxed = |slot: &Slot<S>| slot.phase == Phase::Open && slot.extra.is_some();
+        if self.connections.slots.get(index).is_some_and(is_boxed) {
+            if self.connections.slots[index].has_token() {
+                self.look_at_token(index);
+            }
+            if self.connections.slots.get(index).is_some_and(is_boxed) {
+                self.close_idle(index);
+            }
         }
         let Some(slot) = self.connections.slots.get_mut(index) else { return };
         let silent_ms = slot.seen.age_ms(now_ms);

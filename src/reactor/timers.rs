@@ -62,6 +62,33 @@ impl Deadlines {
     }
 }
 
+/// The shortest idle time-out of a session: everybody is looked at as often as it needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShortestIdle {
+    /// As far as is known, in milliseconds.
+    pub ms: u64,
+    /// Among those that the sweep has come by since it began anew.
+    found_ms: u64,
+}
+
+impl ShortestIdle {
+    /// A session has this one.
+    pub(super) fn note(&mut self, ms: u64) {
+        (self.ms, self.found_ms) = (self.ms.min(ms), self.found_ms.min(ms));
+    }
+
+    /// The sweep has come by everybody.
+    pub(super) fn begin_anew(&mut self) {
+        (self.ms, self.found_ms) = (self.found_ms, u64::MAX);
+    }
+}
+
+impl Default for ShortestIdle {
+    fn default() -> ShortestIdle {
+        ShortestIdle { ms: u64::MAX, found_ms: u64::MAX }
+    }
+}
+
 /// All deadlines of the server.
 #[derive(Debug)]
 pub(super) struct Timers {
@@ -73,6 +100,8 @@ pub(super) struct Timers {
     pub closes: Deadlines,
     /// Between two looks whether a peer takes what is in front of our close frame.
     pub close_progress: Deadlines,
+    /// Of sessions that have one of their own.
+    pub idle: ShortestIdle,
     /// From a poll to its answer, by how long it waits, in milliseconds.
     pub polls: BTreeMap<u64, Deadlines>,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
@@ -100,6 +129,7 @@ impl Timers {
             messages: Deadlines::default(),
             closes: Deadlines::default(),
             close_progress: Deadlines::default(),
+            idle: ShortestIdle::default(),
             polls: BTreeMap::new(),
             retries: Vec::new(),
             retrying: VecDeque::new(),
@@ -140,6 +170,11 @@ impl Timers {
         if self.retries.is_empty() {
             self.tick_ms = self.due_ms.min(now_ms + length_ms).max(self.hurried_tick_ms);
         }
+    }
+
+    /// Somebody's time is over then: the next tick is no later, as far as ticks may come.
+    pub(super) fn no_later_than(&mut self, due_ms: u64) {
+        self.tick_ms = self.tick_ms.min(due_ms.max(self.hurried_tick_ms));
     }
 
     /// When the next poll is to be answered.

@@ -110,7 +110,7 @@ impl<S: Socket> Reactor<S> {
         claims: Claims,
         kind: Kind,
     ) -> Result<Rights, Refused> {
-        if kind == Kind::Push {
+        if kind.is_push() {
             accept.user = accept.user.take().or(claims.user);
             let asked = accept.channels.len();
             for name in claims.channels.into_iter().filter(|name| name != DEFAULT_NAME) {

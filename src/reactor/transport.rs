@@ -283,6 +283,7 @@ impl<S: Socket> Reactor<S> {
 
     /// A client has said something on an open connection.
     pub(super) fn client_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
+        self.note_heard(index);
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
             Transport::V1 => self.v1_message(index, message),

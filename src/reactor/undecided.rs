@@ -1,7 +1,7 @@
 //! Handshakes on which the host decides later ([`Decision::Pending`]), or a backend (`auth_webhook`). The request waits
 //! as one whose body has not come: in the same memory, and no longer than `handshake_ms`.
 
-use crate::endpoint::public::{self, Route};
+use crate::endpoint::public::{self, Destination};
 use crate::endpoint::{ConnId, Decision, Kind};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::protocol::head;
@@ -74,12 +74,13 @@ impl<S: Socket> Reactor<S> {
         let Ok(Some((head, used))) = head::parse(&body.head, body.head.len(), &mut fields) else {
             return Ok(());
         };
-        let progress = match public::route(&head, &self.config) {
-            Route::Stream(named) => {
+        let progress = match public::destination(&head, &self.config, &self.routes) {
+            Destination::Stream(named) => {
                 let asked = StreamAsked { head: &head, used: Some(used), named };
                 self.answer_stream(index, asked, *earlier)?
             }
-            _ => match self.upgrade(index, &head, Kind::Push, *earlier)? {
+            // Of the sockets only those that are pushed to wait, and their paths may be others since a reload.
+            destination => match self.upgrade(index, &head, socket_of(&destination), *earlier)? {
                 Upgraded::Open => Progress::Upgraded(used),
                 Upgraded::Pending => Progress::Undecided(used),
                 Upgraded::Refused(refusal) => self.respond_refused(index, &head, &refusal, Some(used)),
@@ -114,5 +115,13 @@ impl<S: Socket> Reactor<S> {
             slot.tidy();
             request
         })
+    }
+}
+
+/// The kind of socket that was asked for.
+fn socket_of(destination: &Destination) -> Kind {
+    match destination {
+        Destination::Socket(kind) => *kind,
+        _ => Kind::PUSH,
     }
 }

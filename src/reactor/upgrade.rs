@@ -1,6 +1,6 @@
 //! From a request to an open WebSocket, or the reason why not.
 
-use crate::endpoint::{Accept, Kind, refusals, requests, v1};
+use crate::endpoint::{Accept, Kind, answer_fields, refusals, requests, v1};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
@@ -76,17 +76,20 @@ impl<S: Socket> Reactor<S> {
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
         let chosen = self.choose(upgrade, kind, &admitted.accept);
         let transport = match chosen {
-            Some(v1::PROTOCOL) if kind == Kind::Push => Transport::V1,
+            Some(v1::PROTOCOL) if kind.is_push() => Transport::V1,
             _ => admitted.accept.pieces.into(),
         };
         self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
+        self.enter_route(index, kind, head.path());
         let entries = self.open(index, kind, &mut admitted);
         let mut replies = std::mem::take(&mut self.scratch.replies);
-        let positions = |out: &mut Vec<u8>| match kind {
-            Kind::Push => self.put_positions(index, out),
-            Kind::Chat | Kind::Echo | Kind::Refused => {}
+        let fields = |out: &mut Vec<u8>| {
+            if kind.is_push() {
+                self.put_positions(index, out);
+                answer_fields::push(admitted.accept.headers(), out);
+            }
         };
-        handshake::respond(upgrade.key, chosen, deflate, positions, &mut replies);
+        handshake::respond(upgrade.key, chosen, deflate, fields, &mut replies);
         self.scratch.replies = replies;
         let begun = self.begin_open(index, kind, &admitted, &entries);
         Ok(begun.map(|()| Upgraded::Open))
@@ -94,11 +97,13 @@ impl<S: Socket> Reactor<S> {
 
     /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
     fn choose<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, accept: &Accept) -> Option<&'a str> {
+        let terms = self.terms(kind).and_then(|terms| terms.subprotocols.as_ref());
+        let subprotocols = terms.unwrap_or(&self.config.subprotocols);
         let is_ours = |offered: &&str| match &accept.protocol {
-            Some(own) => offered == own,
+            Some(own) => *offered == &**own,
             None => {
-                kind == Kind::Push && *offered == v1::PROTOCOL
-                    || self.config.subprotocols.iter().any(|own| own == offered)
+                kind == Kind::PUSH && *offered == v1::PROTOCOL
+                    || subprotocols.iter().any(|own| own == offered)
             }
         };
         upgrade.protocols().find(is_ours)

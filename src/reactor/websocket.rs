@@ -1,6 +1,5 @@
 //! RFC 6455 on an open connection: frames from clients put together, understood and answered; pings, and the close.
 
-use crate::endpoint::Kind;
 use crate::endpoint::handler::NO_STATUS;
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::Inflater;
@@ -104,8 +103,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Takes frame after frame, as far as the connection may go on; how much of the input is used.
     fn read_frames(&mut self, index: usize, input: &mut [u8], reading: &mut Reading) -> Result<usize, Gone> {
-        let message_bytes_max = self.config.message_bytes_max;
-        let calls_back = self.connections.slots[index].kind == Kind::Push;
+        let message_bytes_max = self.message_bytes_max(index);
+        let calls_back = self.connections.slots[index].kind.is_push();
         let mut at = 0;
         // A callback must not see what earlier ones have ended.
         while !calls_back || self.may_call_back(index)? {

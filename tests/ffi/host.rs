@@ -88,6 +88,21 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// An example in Rust, built.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root());
+    cargo.args(["build", "--quiet", "-p", "wspush", "--all-features", "--example", name]);
+    let mut profile = std::env::current_exe().unwrap();
+    profile.pop();
+    profile.pop();
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    run(&mut cargo);
+    profile.join("examples").join(name)
+}
+
 /// The header must compile with nothing before it.
 pub(crate) fn check_header(language: Language, standard: &str, header: &str) {
     if !has_compiler(language) {

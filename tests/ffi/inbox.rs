@@ -1,9 +1,7 @@
 //! The examples with an inbox for each user, in Rust, C, C++ and Java: all are the same program.
 
-use std::process::Command;
-
 use super::client::{CLOSE, Client};
-use super::host::{Host, Tool, root, run};
+use super::host::{self, Host, Tool, root};
 
 /// Talks to one, and leaves it at its end.
 pub(crate) fn drive(host: &mut Host) {
@@ -50,24 +48,7 @@ pub(crate) fn drive(host: &mut Host) {
 
 #[test]
 fn in_rust() {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args([
-        "build",
-        "--quiet",
-        "-p",
-        "wspush",
-        "--all-features",
-        "--example",
-        "inbox",
-    ]);
-    let mut profile = std::env::current_exe().unwrap();
-    profile.pop();
-    profile.pop();
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    run(&mut cargo);
-    let program = profile.join("examples/inbox");
+    let program = host::example("inbox");
     let mut host = Host::start_program(&program, Tool::Plain, &["127.0.0.1:0"]).unwrap();
     drive(&mut host);
     assert_eq!(host.end(), "");

@@ -32,8 +32,9 @@ fn everything_is_where_it_belongs() {
         "lib/libwspush.a",
         "include/wspush.h",
         "include/wspush.hpp",
-        "include/wspush_clients.hpp",
         "include/wspush_values.hpp",
+        "include/wspush_routes.hpp",
+        "include/wspush_session.hpp",
         "share/man/man1/wspushd.1",
         "share/man/man3/wspush.3",
     ] {

@@ -10,6 +10,8 @@ pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;
 mod pieces;
+mod rooms;
+mod routes;
 mod walk;
 
 use std::collections::HashMap;

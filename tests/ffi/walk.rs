@@ -48,6 +48,10 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_config *" | "wspush_config *" => vec!["w->config", "NULL"],
         "const wspush_connect *" | "wspush_connect *" => vec!["w->connect", "NULL"],
         "wspush_session *" => vec!["w->session", "NULL"],
+        "const wspush_closed *" => vec!["w->closed", "NULL"],
+        "const wspush_route_terms *" => vec!["NULL", "&w->route", "sized(w, 8)"],
+        "wspush_free_attribute" => vec!["free_attribute", "NULL"],
+        "wspush_session_info *" => vec!["sized(w, sizeof(wspush_session_info))", "NULL", "sized(w, 8)"],
         "const wspush_answer *" => vec!["w->answer", "NULL"],
         "wspush_on_answer" => vec!["on_answer", "NULL"],
         "void *" => vec!["NULL"],
@@ -82,7 +86,7 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "wspush_member *" => vec!["sized(w, sizeof(wspush_member))", "NULL", "sized(w, 8)"],
         "wspush_conflict *" => vec!["sized(w, sizeof(wspush_conflict))", "NULL", "sized(w, 8)"],
         "wspush_server **" | "wspush_config **" | "wspush_str *" | "uint16_t *" | "int32_t *"
-        | "uint64_t *" => {
+        | "uint64_t *" | "uint32_t *" | "void **" => {
             vec!["plain(w)", "NULL"]
         }
         other => panic!("the walk does not know what to give for a `{other}`: teach it"),
@@ -130,7 +134,7 @@ fn walker(function: &Function, out: &mut String) {
             let joined = arguments.join(", ");
             writeln!(out, "    begin(w);\n    end(w, \"{name}\", {name}({joined}));").unwrap();
             match name.as_str() {
-                "wspush_config_new" => writeln!(out, "    free_config(w);").unwrap(),
+                "wspush_config_new" | "wspush_config_copy" => writeln!(out, "    free_config(w);").unwrap(),
                 "wspush_server_new" => writeln!(out, "    free_server(w);").unwrap(),
                 _ => {}
             }

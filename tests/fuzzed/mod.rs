@@ -11,6 +11,7 @@ mod envelopes;
 mod frames;
 mod http;
 mod positions;
+mod routes;
 mod schedule;
 #[cfg(feature = "auth")]
 mod token;
@@ -23,6 +24,7 @@ pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::{since, state};
+pub use routes::route;
 pub use schedule::{connection, world};
 #[cfg(feature = "auth")]
 pub use token::token;
@@ -48,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("push_request", push_request),
+    ("route", route),
     ("since", since),
     ("state", state),
     #[cfg(feature = "auth")]

@@ -130,6 +130,18 @@ for (const name of Object.keys(FILES)) {
   });
 }
 
+cases["nginx: it cuts upgrades, and the demo's page shows what is pushed"] = async ({ start, page }) => {
+  const daemon = await start(["--demo"]);
+  const proxy = await start.proxy("nginx", daemon, { way: "cutting" });
+  await page.load(`${proxy.url}/`, "document.getElementById('state')?.textContent == 'connected, by SSE'");
+  await daemon.ask("POST", "/push", "to all");
+  await until("the push", () => page.value("document.querySelector('#feed li span')?.textContent == 'to all'"));
+  const name = await page.value("document.getElementById('name').value");
+  await daemon.push(`demo.inbox.${name}`, "to one");
+  await until("its own", () => page.value("document.querySelector('#inbox li span')?.textContent == 'to one'"));
+  await page.load();
+};
+
 cases["nginx: it cuts upgrades and holds back streams, and a page polls"] = async ({ start, page }) => {
   const daemon = await start();
   const proxy = await start.proxy("nginx", daemon, { way: "holding" });

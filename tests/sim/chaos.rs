@@ -149,6 +149,11 @@ impl World {
         client.mute = dice.one_in(10);
         client.offer = if dice.one_in(2) { dice.pick(&deflate::OFFERS).0 } else { "" };
         match role {
+            // At a path of the host's, whose query is the host's to read.
+            Role::Push if dice.one_in(4) => {
+                client.spans.insert("broadcast".to_owned(), Vec::new());
+                client.shake_hands(&format!("/room/{n}/a%2Fb?n={n}"));
+            }
             Role::Push => {
                 let mut target = format!("/ws?n={n}");
                 if dice.one_in(5) {

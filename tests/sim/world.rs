@@ -18,7 +18,7 @@ use wspush::{Config, ConnId, Message};
 use super::client::{Client, Reader, Role, Span, Stage};
 use super::comeback::Comebacks;
 use super::dice::Dice;
-use super::handler::{Notes, Seen};
+use super::handler::{Seen, host};
 use super::net::{Faults, SimSocket};
 use super::pieces::Flows;
 
@@ -80,7 +80,7 @@ fn time(now_us: u64) -> Time {
 
 impl World {
     pub fn new(dice: Dice, config: Config, log_start: u64) -> World {
-        World::with_handler(dice, config, log_start, |_, seen| Box::new(Notes(seen)))
+        World::with_handler(dice, config, log_start, |_, seen| host(&seen))
     }
 
     /// A world whose host is another one. It gets what it pushes with, and where it notes who has come and gone.

@@ -245,9 +245,10 @@ fn text_that_the_host_was_given_stays_while_its_callback_runs() {
         broadcast: false,
         channels: vec!["room".to_owned()],
         since: vec![("room".to_owned(), Since::Position(Position { epoch: 7, offset: 42 }))],
-        protocol: Some("name".to_owned()),
+        protocol: Some("name".into()),
         info: Some("7".to_owned()),
         pieces: Pieces::Bounded,
+        ..Accept::default()
     };
     assert_eq!(ask(&mut host), Decision::Accept(accept));
     let said = ["Adé", "a b", "192.0.2.1:50000", "CN=ada,O=Example", "/ws", "secret"];

@@ -179,7 +179,7 @@ pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
                 broadcast: *broadcast == "true",
                 channels: channels.iter().map(ToString::to_string).collect(),
                 since: since.into_iter().map(beginning).collect::<Option<_>>()?,
-                protocol: given(protocol),
+                protocol: given(protocol).map(String::into_boxed_str),
                 info: given(info),
                 ..Accept::default()
             }))

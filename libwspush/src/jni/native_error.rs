@@ -55,7 +55,7 @@ impl NativeError {
                     OTHER
                 }
             },
-            NativeError::Start(StartError::Config(_) | StartError::Tls(_)) => {
+            NativeError::Start(StartError::Config(_) | StartError::Tls(_) | StartError::Route(_)) => {
                 jni_str!("io/wspush/ConfigException")
             }
             NativeError::Start(StartError::Listen { .. }) => jni_str!("io/wspush/ListenException"),

@@ -1,17 +1,25 @@
 /*
- * Clients as wspush.hpp shows them to callbacks: who asks, who is open, who has gone. Include that one.
+ * What callbacks of wspush.hpp are given: a client that asks, a session, one that has gone. Included by that, not by
+ * you.
  */
-#ifndef WSPUSH_CLIENTS_HPP
-#define WSPUSH_CLIENTS_HPP
+#ifndef WSPUSH_SESSION_HPP
+#define WSPUSH_SESSION_HPP
 
+#include "wspush.h"
+#include "wspush_routes.hpp"
 #include "wspush_values.hpp"
 
 #include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace wspush {
+class Handle;
 /// A client that asks to be let in; only inside `on_connect`.
 class Connect {
 public:
@@ -36,6 +44,29 @@ public:
     wspush_str text{};
     wspush_status status = wspush_connect_peer(connect_, &text);
     return detail::found(status, text);
+  }
+  /// The value of a name in the route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_param(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  /// The rest of the path beyond a pattern that ends with a star.
+  std::optional<std::string_view> rest() const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_rest(connect_, &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> cookie(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_connect_cookie(connect_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  /// The route that it asks at, by the number of `Config::route`, or `WSPUSH_NO_ROUTE`.
+  uint32_t route() const {
+    uint32_t route = WSPUSH_NO_ROUTE;
+    check(wspush_connect_route(connect_, &route));
+    return route;
   }
   /// Whose TLS certificate it has shown, as `CN=alice,O=Example`.
   std::optional<std::string_view> client_subject() const {
@@ -103,6 +134,18 @@ public:
   Connect &protocol(std::string_view name) {
     return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
   }
+  /// Adds a header to the answer that lets it in.
+  Connect &add_header(std::string_view name, std::string_view value) {
+    return done(
+        wspush_connect_add_header(connect_, name.data(), name.size(), value.data(), value.size()));
+  }
+  /// Keeps a value at the connection, if it is let in: see Session::attribute.
+  template <typename T> Connect &attribute(T value) {
+    std::unique_ptr<detail::Held> held(detail::hold(std::move(value)));
+    check(wspush_connect_set_attribute(connect_, held.get(), detail::Held::free));
+    held.release();
+    return *this;
+  }
 
 private:
   Connect &done(wspush_status status) {
@@ -112,7 +155,7 @@ private:
   wspush_connect *connect_;
 };
 
-/// A connection at hand; only inside the callbacks that are given one. Keep its `id()` to reach it later.
+/// A connection at hand; only inside `on_open` and `on_message`. Keep its `id()` to reach it later.
 class Session {
 public:
   explicit Session(wspush_session *session) noexcept : session_(session) {}
@@ -127,6 +170,46 @@ public:
     wspush_status status = wspush_session_user(session_, &text);
     return detail::found(status, text);
   }
+  /// The route that it has come by, or `WSPUSH_NO_ROUTE`.
+  uint32_t route() const {
+    uint32_t route = WSPUSH_NO_ROUTE;
+    check(wspush_session_route(session_, &route));
+    return route;
+  }
+  /// The value of a name in the route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_session_param(session_, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+  std::optional<std::string_view> peer() const {
+    wspush_str text{};
+    wspush_status status = wspush_session_peer(session_, &text);
+    return detail::found(status, text);
+  }
+  /// Whether it is open: until it is closed in this callback.
+  bool is_open() const {
+    int32_t open = 0;
+    check(wspush_session_is_open(session_, &open));
+    return open != 0;
+  }
+  /// The value that is kept here, if there is one of this type. It stays where it is until another takes its place or the
+  /// connection is gone.
+  template <typename T> T *attribute() const {
+    void *kept = nullptr;
+    wspush_status status = wspush_session_attribute(session_, &kept);
+    return detail::held<T>(status, kept);
+  }
+  /// Keeps a value here; it is destroyed behind `on_close`, on the server's thread.
+  template <typename T> T &set_attribute(T value) {
+    std::unique_ptr<detail::Held> held(detail::hold(std::move(value)));
+    check(wspush_session_set_attribute(session_, held.get(), detail::Held::free));
+    return *static_cast<T *>(held.release()->value);
+  }
+  /// Closes it with 1001 after so many milliseconds without a message from it, or to it alone; 0: never.
+  void idle_timeout(uint64_t idle_ms) { check(wspush_session_set_idle_timeout(session_, idle_ms)); }
+  /// The largest message that it takes from here on.
+  void message_bytes_max(uint64_t bytes) { check(wspush_session_set_message_bytes_max(session_, bytes)); }
   void reply(Message m) { check(wspush_session_reply(session_, m.kind, m.data.data(), m.data.size())); }
   void close(uint16_t code = 1000, std::string_view reason = {}) {
     check(wspush_session_close(session_, code, reason.data(), reason.size()));
@@ -166,7 +249,36 @@ struct Closed {
   std::optional<std::string_view> user;
   uint16_t code;
   std::string_view reason;
+  /// The C ABI's view of it.
+  const wspush_closed *closed = nullptr;
+
+  /// The value that was kept there, if there is one of this type.
+  template <typename T> T *attribute() const {
+    void *kept = nullptr;
+    wspush_status status = wspush_closed_attribute(closed, &kept);
+    return detail::held<T>(status, kept);
+  }
+  /// The value of a name in the route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    wspush_str text{};
+    wspush_status status = wspush_closed_param(closed, name.data(), name.size(), &text);
+    return detail::found(status, text);
+  }
+};
+/// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
+/// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
+/// without that its text goes to standard error. With any of them but `on_log` and `on_exception`, of all pages only those
+/// of the server's own origin may connect, unless the setting `origins` says otherwise.
+struct Callbacks {
+  std::function<void(Handle, Connect &)> on_connect{};
+  std::function<void(Handle, Session &)> on_open{};
+  std::function<void(Handle, Session &, Message)> on_message{};
+  std::function<void(Handle, const Closed &)> on_close{};
+  std::function<void(int32_t level, std::string_view line)> on_log{};
+  std::function<void(std::exception_ptr)> on_exception{};
+  std::function<void(Handle, Session &, Fragment)> on_fragment{};
+  std::function<void(Handle, Session &)> on_drained{};
 };
 } // namespace wspush
 
-#endif // WSPUSH_CLIENTS_HPP
+#endif // WSPUSH_SESSION_HPP

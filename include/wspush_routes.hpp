@@ -1,0 +1,115 @@
+/*
+ * Routes of wspush.hpp: their terms, attributes of sessions, and questions about sessions. Included by that, not by you.
+ */
+#ifndef WSPUSH_ROUTES_HPP
+#define WSPUSH_ROUTES_HPP
+
+#include "wspush.h"
+#include "wspush_values.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace wspush {
+
+/// What differs at a route from the server's settings.
+struct RouteTerms {
+  /// The largest message from a client; 0: the setting `message_bytes_max`.
+  uint64_t message_bytes_max = 0;
+  /// The subprotocols offered, in place of the setting `subprotocols`.
+  std::optional<std::vector<std::string>> subprotocols{};
+  /// The pages that may connect, in place of the setting `origins`.
+  std::optional<std::vector<std::string>> origins{};
+};
+
+/// An open session, as it was when it was looked at.
+struct SessionInfo {
+  uint64_t conn = 0;
+  /// Empty: nobody has said.
+  std::string user;
+  std::string peer;
+  /// `WSPUSH_NO_ROUTE`: it has come by a path of the server's own.
+  uint32_t route = WSPUSH_NO_ROUTE;
+};
+/// A page of open sessions.
+struct Sessions {
+  std::vector<SessionInfo> sessions;
+  /// For the next page; 0: that was all.
+  uint64_t next = 0;
+};
+
+namespace detail {
+/// One for each type: by its address the type of an attribute is known again.
+template <typename T> struct Tag {
+  static inline const char of = 0;
+};
+
+/// A host's value at a connection.
+struct Held {
+  const void *tag;
+  void *value;
+  void (*drop)(void *);
+
+  ~Held() { drop(value); }
+  static void free(void *held) noexcept { delete static_cast<Held *>(held); }
+};
+
+template <typename T> Held *hold(T value) {
+  auto own = std::make_unique<T>(std::move(value));
+  Held *held = new Held{&Tag<T>::of, own.get(), [](void *kept) { delete static_cast<T *>(kept); }};
+  own.release();
+  return held;
+}
+
+/// The value in it, if it is of this type.
+template <typename T> T *held(wspush_status status, void *kept) {
+  if (status == WSPUSH_ENOTFOUND) return nullptr;
+  check(status);
+  auto *held = static_cast<Held *>(kept);
+  return held->tag == &Tag<T>::of ? static_cast<T *>(held->value) : nullptr;
+}
+
+inline std::vector<wspush_str> texts(const std::optional<std::vector<std::string>> &names) {
+  std::vector<wspush_str> texts;
+  if (names)
+    for (const std::string &name : *names) texts.push_back({name.data(), name.size()});
+  return texts;
+}
+
+/// Adds a route to a configuration: its number.
+inline uint32_t add_route(wspush_config *config, std::string_view pattern, const RouteTerms &terms,
+                          const wspush_callbacks &callbacks) {
+  static const wspush_str none{};
+  std::vector<wspush_str> subprotocols = texts(terms.subprotocols), origins = texts(terms.origins);
+  wspush_route_terms t{};
+  t.struct_size = sizeof t;
+  t.message_bytes_max = terms.message_bytes_max;
+  // An empty list is one, and none is none.
+  if (terms.subprotocols) t.subprotocols = subprotocols.empty() ? &none : subprotocols.data();
+  t.subprotocols_count = subprotocols.size();
+  if (terms.origins) t.origins = origins.empty() ? &none : origins.data();
+  t.origins_count = origins.size();
+  uint32_t route = WSPUSH_NO_ROUTE;
+  check(wspush_route_add(config, pattern.data(), pattern.size(), &t, &callbacks, &route));
+  return route;
+}
+
+inline Sessions read(const wspush_answer *answer, Sessions *) {
+  Sessions page;
+  wspush_session_info info{};
+  info.struct_size = sizeof info;
+  for (size_t n = 0; wspush_answer_session(answer, n, &info) == WSPUSH_OK; n++)
+    page.sessions.push_back({info.conn, std::string(view(info.user)), std::string(view(info.peer)),
+                             static_cast<uint32_t>(info.route)});
+  if (wspush_answer_next(answer, &page.next) < 0) page.next = 0;
+  return page;
+}
+} // namespace detail
+} // namespace wspush
+
+#endif // WSPUSH_ROUTES_HPP
