@@ -50,6 +50,7 @@ mod routes;
 mod secrets;
 mod signals;
 mod slow_consumers;
+mod small_machines;
 mod sse;
 mod state_file;
 mod stats;

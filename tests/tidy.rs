@@ -51,8 +51,8 @@ fn is_rust_source(name: &str) -> bool {
 
 fn is_code(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    // Its source is beside it.
-    let is_made = name.ends_with(".min.js");
+    // Its source is beside it, or in libwspush/src.
+    let is_made = name.ends_with(".min.js") || name == "include/wspush.h";
     !is_made
         && matches!(extension, Some("rs" | "c" | "cc" | "cpp" | "h" | "hpp" | "java" | "py" | "js" | "mjs"))
 }

@@ -291,7 +291,11 @@ mod tests {
     #[test]
     fn it_keeps_to_its_budget() {
         // docs/reliability.md counts on it: a laggard that is owed the rest of a frame has this, and no list.
-        assert_eq!((size_of::<Outbox>(), ITEM_BYTES), (72, 40));
+        let bytes = (size_of::<Outbox>(), ITEM_BYTES);
+        match usize::BITS {
+            64 => assert_eq!(bytes, (72, 40)),
+            _ => assert!(bytes.0 <= 40 && bytes.1 <= 32, "{bytes:?}"),
+        }
         assert_eq!(Outbox::default().held_bytes(), 0);
     }
 }
