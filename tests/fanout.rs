@@ -203,7 +203,8 @@ fn overrun(daemon: &Daemon, so: impl Fn(&Value) -> bool) -> u16 {
 
 #[test]
 fn a_slow_consumer_is_closed_with_1013() {
-    let daemon = Daemon::start(&["--log-publications", "16", "--close-wait-ms", "60000"]);
+    let daemon =
+        Daemon::start(&["--log-publications", "16", "--close-wait-ms", "60000", "--heartbeat-ms", "0"]);
     let mut fast = WebSocket::open(&daemon);
     let mut narrow = open_narrow(&daemon);
     let reader = std::thread::spawn(move || {
@@ -247,7 +248,8 @@ fn a_slow_consumer_is_closed_with_1013() {
 
 #[test]
 fn a_slow_consumer_may_skip_instead() {
-    let daemon = Daemon::start(&["--log-publications", "16", "--slow-consumer", "skip"]);
+    let daemon =
+        Daemon::start(&["--log-publications", "16", "--slow-consumer", "skip", "--heartbeat-ms", "0"]);
     let mut narrow = open_narrow(&daemon);
     // All full. The last burst leaves them all behind.
     let pushed = overrun(&daemon, |s| s["blocked"] == NARROW);

@@ -14,6 +14,7 @@ pub mod process;
 pub mod tls;
 pub mod websocket;
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -37,6 +38,12 @@ struct Log {
     news: Condvar,
 }
 
+/// The daemon that is tested: the one that cargo has built, or `WSPUSHD`, which may be another machine's
+/// (`tests/targets/run`).
+pub fn program() -> OsString {
+    std::env::var_os("WSPUSHD").unwrap_or_else(|| env!("CARGO_BIN_EXE_wspushd").into())
+}
+
 /// A running daemon.
 pub struct Daemon {
     child: Child,
@@ -51,14 +58,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts a daemon on free ports, with these flags besides.
     pub fn start(flags: &[&str]) -> Daemon {
-        Daemon::start_by(Command::new(env!("CARGO_BIN_EXE_wspushd")), flags)
+        Daemon::start_by(Command::new(program()), flags)
     }
 
     /// Starts it with so many descriptors at the most.
     pub fn start_with_descriptors(count: u32, flags: &[&str]) -> Daemon {
         let mut command = Command::new("sh");
         let script = format!("ulimit -n {count} && exec \"$@\"");
-        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_wspushd")]);
+        command.args(["-c", &script, "sh"]).arg(program());
         Daemon::start_by(command, flags)
     }
 
@@ -101,7 +108,7 @@ impl Daemon {
 
     /// Runs a daemon that is expected to end by itself; what it said.
     pub fn refused(flags: &[&str]) -> (ExitStatus, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wspushd"));
+        let mut command = Command::new(program());
         add_flags(&mut command, flags);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         Daemon::ends(&mut command)

@@ -100,6 +100,31 @@ fn a_form_posts_and_everyone_gets_it() {
 }
 
 #[test]
+fn a_devices_own_daemon_shows_a_sensor_to_ten_browsers() {
+    let source = root().join("examples/c/sensor.c");
+    let value = build_dir().join("sensor");
+    fs::write(&value, "20500\n").unwrap();
+    let arguments = [value.to_str().unwrap(), "127.0.0.1:0", "10"];
+    let Some(mut host) = Host::start_source(&source, Tool::Sanitizers, &arguments) else { return };
+    let line = host.line();
+    let port = line.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{line}"));
+    let mut browsers: Vec<Client> = (0..10).map(|_| Client::open(port, "/ws?since=latest")).collect();
+    for browser in &mut browsers {
+        assert_eq!(browser.text(), "20500");
+    }
+    // In one step, so that half of it is never read.
+    let next = value.with_extension("next");
+    fs::write(&next, "21000\n").unwrap();
+    fs::rename(&next, &value).unwrap();
+    for browser in &mut browsers {
+        assert_eq!(browser.text(), "21000");
+    }
+    drop(browsers);
+    host.terminate();
+    assert_eq!(host.end(), "");
+}
+
+#[test]
 fn a_broadcast_allocates_once() {
     let Some(mut host) = Host::start("cost.c", Tool::Plain) else { return };
     let end = host.end();

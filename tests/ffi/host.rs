@@ -36,7 +36,10 @@ impl Language {
             Language::C => ("CC", "cc"),
             Language::Cpp => ("CXX", "c++"),
         };
-        let mut command = Command::new(std::env::var(variable).unwrap_or_else(|_| name.to_owned()));
+        // Another machine's compiler has a variable of its own: cargo's build scripts would take this one.
+        let variables = [format!("WSPUSH_{variable}"), variable.to_owned()];
+        let named = variables.iter().find_map(|variable| std::env::var(variable).ok());
+        let mut command = Command::new(named.unwrap_or_else(|| name.to_owned()));
         command.args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-g"]);
         command
     }
@@ -137,7 +140,7 @@ pub(crate) fn compile(source: &Path, tool: Tool) -> Option<PathBuf> {
     let program = build_dir().join(format!("{}_{tool:?}", name.replace(['/', '.'], "_")));
     let mut compiler = language.compiler();
     compiler.arg(if language == Language::C { "-std=c99" } else { "-std=c++17" });
-    if tool == Tool::Sanitizers {
+    if tool == Tool::Sanitizers && emulator().is_none() {
         compiler.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     }
     compiler
@@ -151,8 +154,22 @@ pub(crate) fn compile(source: &Path, tool: Tool) -> Option<PathBuf> {
     Some(program)
 }
 
+/// The command that runs another machine's programs, if they are compiled for one (tests/targets/run). There they run
+/// without a tool.
+fn emulator() -> Option<Command> {
+    let words = std::env::var("WSPUSH_EMULATOR").ok()?;
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next()?);
+    command.args(words);
+    Some(command)
+}
+
 /// The command that runs a program under a tool; None: it is missing.
 fn command(program: &Path, tool: Tool) -> Option<Command> {
+    if let Some(mut command) = emulator() {
+        command.arg(program).env("LD_LIBRARY_PATH", build_dir());
+        return Some(command);
+    }
     let mut command = match tool {
         Tool::Valgrind => {
             if !works(Command::new("valgrind").arg("--version")) {
@@ -204,6 +221,11 @@ impl Host {
         Host { child, input, output }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line of its output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
@@ -228,6 +250,11 @@ impl Host {
     /// Nothing more comes.
     pub(crate) fn close_input(&mut self) {
         self.input = None;
+    }
+
+    /// Asks it to end, as an init does.
+    pub(crate) fn terminate(&self) {
+        run(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()));
     }
 
     /// Waits for its end, which must be a good one, and returns the rest of its output.
