@@ -13,6 +13,7 @@ mod corpus;
 mod crowds;
 mod envelopes;
 mod expiry;
+mod idle;
 mod laggards;
 mod order;
 mod shares;

@@ -37,6 +37,7 @@ mod ktls;
 mod large_frames;
 mod limits;
 mod pending;
+mod pieces;
 mod poll;
 mod presence;
 mod publishing;

@@ -60,7 +60,7 @@ fn a_last_answer_that_nobody_reads_is_not_kept_for_long() {
     assert!(!is_closed(&world.clients[slow]), "slow is not dead");
     assert_eq!((closed(&mut world, CloseReason::Unread), world.audit.connections), (1, 1));
     world.clients[slow].reader = Reader::Fast;
-    wait(&mut world, 1_000);
+    wait(&mut world, 10_000);
     let client = &world.clients[slow];
     assert_eq!(
         (client.status, client.requests.len(), client.is_cut_off()),

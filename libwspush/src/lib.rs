@@ -27,6 +27,7 @@ pub mod attributes;
 pub mod callbacks;
 pub mod config;
 pub mod connect;
+pub mod flow;
 mod fork;
 mod host;
 #[cfg(feature = "jni")]
