@@ -30,6 +30,7 @@ fn generated() -> String {
         "callbacks",
         "push",
         "publishing",
+        "batch",
         "users",
         "reads",
         "presence",
