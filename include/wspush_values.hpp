@@ -89,6 +89,24 @@ struct Message {
   }
   bool is_text() const noexcept { return (kind & ~WSPUSH_UNCOMPRESSED) == WSPUSH_TEXT; }
 };
+/// A piece of a message: of a text whole characters; only the last one may be empty. All are of one kind.
+struct Fragment {
+  int32_t kind;
+  std::string_view data;
+  /// Whether the message goes on.
+  bool more;
+
+  static Fragment text(std::string_view text, bool more) noexcept { return {WSPUSH_TEXT, text, more}; }
+  static Fragment binary(std::string_view bytes, bool more) noexcept { return {WSPUSH_BINARY, bytes, more}; }
+  bool is_text() const noexcept { return kind == WSPUSH_TEXT; }
+};
+/// How a client's messages are handed over.
+enum class Pieces : int32_t {
+  off = WSPUSH_PIECES_OFF,
+  /// As they come; a message has at most `message_bytes_max` bytes.
+  bounded = WSPUSH_PIECES_BOUNDED,
+  unbounded = WSPUSH_PIECES_UNBOUNDED,
+};
 /// The terms of a publication; without any it is a plain one.
 struct Terms {
   /// A repetition of it within five minutes publishes nothing, and has the first receipts.

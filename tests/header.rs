@@ -29,6 +29,7 @@ fn generated() -> String {
         "attributes",
         "callbacks",
         "push",
+        "flow",
         "publishing",
         "batch",
         "users",

@@ -39,6 +39,7 @@ mod ktls;
 mod large_frames;
 mod limits;
 mod pending;
+mod pieces;
 mod poll;
 mod presence;
 mod publishing;

@@ -28,6 +28,7 @@ mod batch;
 pub mod callbacks;
 pub mod config;
 pub mod connect;
+pub mod flow;
 mod fork;
 mod host;
 #[cfg(feature = "jni")]

@@ -75,8 +75,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn wait_in_outbox(&mut self, index: usize, bytes: &[u8]) {
         let slot = &mut self.connections.slots[index];
         set_blocked(&mut self.connections.census, &mut slot.flags, true);
-        slot.flags.set(Flags::OUTBOX, true);
-        self.hold(index, |slot| slot.extra_mut().outbox.get_or_insert_default().push_frames(bytes));
+        self.hold(index, |slot| slot.queue_mut().push_frames(bytes));
     }
 
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
