@@ -80,7 +80,7 @@ impl<S: Socket> Reactor<S> {
 
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
     /// is wrong behind it.
-    fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
+    pub(super) fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
         let slot = &self.connections.slots[index];
         let end = slot.transport.boundary_at(frames, written).filter(|_| slot.phase == Phase::Open);
         let Some(end) = end else { return self.overloaded(index, written > 0) };

@@ -230,7 +230,7 @@ impl<S: Socket> Reactor<S> {
         let kind = slot.kind;
         slot.phase = Phase::Http;
         slot.speak(Transport::default(), 0);
-        slot.grant(crate::auth::Rights::default());
+        slot.grant(&crate::auth::Rights::default());
         drop(slot.take_hosted());
         slot.flags.set(Flags::SERVED, true);
         slot.seen = stamp;
