@@ -117,6 +117,15 @@
 /* Log level: every connection. */
 #define WSPUSH_LOG_DEBUG 4
 
+/* A client's messages are handed over whole, to `on_message`. */
+#define WSPUSH_PIECES_OFF 0
+
+/* They are handed over as they come, to `on_fragment`. A message has at most `message_bytes_max` bytes. */
+#define WSPUSH_PIECES_BOUNDED 1
+
+/* The same, and a message may be as long as the client likes. */
+#define WSPUSH_PIECES_UNBOUNDED 2
+
 /* In place of a route's number: no route, or all of them. */
 #define WSPUSH_NO_ROUTE 4294967295
 
@@ -194,6 +203,21 @@ typedef struct wspush_callbacks {
   /* As `on_close`, with what the host keeps at the connection and its route. If both are there, this one is called
    * first. */
   void (*on_closed)(void *user_data, struct wspush_server *server, const struct wspush_closed *closed);
+  /* A piece of a message has come in, from a client that was let in with `wspush_connect_set_pieces`; `on_message`
+   * hears nothing of that client. `kind` is `WSPUSH_TEXT` (`data` is whole characters) or `WSPUSH_BINARY`, and
+   * `more` is 0 for a message's last piece, which alone may have a `length` of 0; `data` is never NULL. The pieces
+   * are as the network has brought them, and not the client's frames. A message that turns out to be none (text that
+   * is not UTF-8, one that is too long) has no last piece: the connection is closed. */
+  void (*on_fragment)(void *user_data,
+                      struct wspush_server *server,
+                      struct wspush_session *session,
+                      int32_t kind,
+                      int32_t more,
+                      const void *data,
+                      size_t length);
+  /* A connection's outbox is empty: what was sent to it is with the kernel, as `wspush_session_notify_drained` or
+   * `wspush_notify_drained` has asked to be told; called once for that, and not if the connection ends first. */
+  void (*on_drained)(void *user_data, struct wspush_server *server, struct wspush_session *session);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -248,6 +272,25 @@ typedef struct wspush_conflict {
   /* Its name. The text lives until this thread's next failure. */
   struct wspush_str channel;
 } wspush_conflict;
+
+/* One of several messages that are published at once, to one of a channel, a user and a connection. Zero it, set
+ * `struct_size` to `sizeof(wspush_batch_item)`, then what is wanted. Its pointers are borrowed for the call. */
+typedef struct wspush_batch_item {
+  /* `sizeof(wspush_batch_item)`. That of the first item counts for all. */
+  size_t struct_size;
+  /* The channel; that of everybody is `broadcast`. NULL: to none. */
+  struct wspush_str channel;
+  /* The user: all connections that it has when its turn comes. NULL: to none. */
+  struct wspush_str user;
+  /* The connection. 0: to none. */
+  uint64_t conn;
+  /* The message. */
+  const void *data;
+  /* Its bytes. */
+  size_t length;
+  /* `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`. */
+  int64_t kind;
+} wspush_batch_item;
 
 /* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
  * thread or by `wspush_server_poll`, and the rules of `wspush_callbacks` hold for it. `answer` is NULL unless `status`
@@ -329,6 +372,8 @@ typedef struct wspush_acceptance {
   size_t info_length;
   /* 1: it does not receive the default channel. */
   uint64_t no_broadcast;
+  /* Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`. */
+  int64_t pieces;
 } wspush_acceptance;
 
 /* Who is in a channel. Set `struct_size` to `sizeof(wspush_presence_info)` before the call. */
@@ -886,6 +931,67 @@ wspush_status wspush_unsubscribe(const struct wspush_server *server,
                                  const char *channel,
                                  size_t channel_length);
 
+/* Whether the client's messages are handed over as they come, to `on_fragment`: one of `WSPUSH_PIECES_...`. That is
+ * for WebSockets; with `wspush.v1` and everywhere else it changes nothing. */
+wspush_status wspush_connect_set_pieces(struct wspush_connect *connect,
+                                        int32_t wanted);
+
+/* Has this connection not read until `wspush_session_resume` or `wspush_resume`: nothing that it says is handed over
+ * meanwhile. What was read already is kept; what comes waits in the kernel, and then at the client. It is pinged as
+ * ever, and its silence is not held against it: whether it is still there is seen when something is written to it.
+ * Only a WebSocket can be paused. */
+wspush_status wspush_session_pause(struct wspush_session *session);
+
+/* Ends a pause, however often that was asked for. */
+wspush_status wspush_session_resume(struct wspush_session *session);
+
+/* Sends a piece of a message, in the order of the calls: the client gets it as a frame of its own. `kind` is
+ * `WSPUSH_TEXT` (each piece is valid UTF-8 by itself) or `WSPUSH_BINARY`, and the same for all pieces of a message;
+ * `more` is 0 for the last one, which alone may be empty. The data is copied, and not compressed. Until the last piece
+ * is sent everything else that is said to the connection waits, publications as well: a channel in which it waits
+ * longer than the log lasts has a slow consumer.
+ *
+ * In `on_open`, `on_message` and `on_fragment` a piece is never refused for want of room, and the client isn't read
+ * while it waits. In `on_drained` it has to fit `outbox_bytes_max` together with what waits already, or the client is
+ * closed (1013). Pieces of different kinds, and a connection with `wspush.v1` or without a WebSocket, close it (1011). */
+wspush_status wspush_session_send_fragment(struct wspush_session *session,
+                                           int32_t kind,
+                                           int32_t more,
+                                           const void *data,
+                                           size_t length);
+
+/* Has `on_drained` called when everything that was sent to this connection until now is with the kernel: at once,
+ * behind this callback, if that is so already. */
+wspush_status wspush_session_notify_drained(struct wspush_session *session);
+
+/* Bytes that wait for this connection alone: what was sent to it and its socket has not taken, and what this callback
+ * has sent. */
+wspush_status wspush_session_outbox_bytes(struct wspush_session *session,
+                                          uint64_t *bytes);
+
+/* As `wspush_session_pause`, for one that the server's thread gets to later: until then callbacks may hear of it.
+ * Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Nothing happens if it has gone. */
+wspush_status wspush_pause(const struct wspush_server *server,
+                           uint64_t conn);
+
+/* Ends a pause, however often that was asked for. As `wspush_pause`. */
+wspush_status wspush_resume(const struct wspush_server *server, uint64_t conn);
+
+/* As `wspush_session_send_fragment`, from any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. What
+ * waits for the client is the caller's to bound, with `wspush_notify_drained`, as in `on_drained`. Two threads must
+ * not send pieces to the same connection. */
+wspush_status wspush_send_fragment(const struct wspush_server *server,
+                                   uint64_t conn,
+                                   int32_t kind,
+                                   int32_t more,
+                                   const void *data,
+                                   size_t length);
+
+/* Has `on_drained` called when everything that this thread has sent to the connection until now is with the kernel.
+ * As `wspush_pause`. */
+wspush_status wspush_notify_drained(const struct wspush_server *server,
+                                    uint64_t conn);
+
 /* Publishes a message to several channels at once, or, with an error, to none: to `channels_count` of them, 1 to 256,
  * of which each is named once (`WSPUSH_EINVAL`). The default channel's name is `broadcast`. `terms` may be NULL.
  * `receipts` may be NULL, or has a place for each channel; the `struct_size` of the first one counts for all.
@@ -905,6 +1011,25 @@ wspush_status wspush_publish_to(const struct wspush_server *server,
 /* How the channel stands because of which this thread's last failed call was a `WSPUSH_ECONFLICT`. `WSPUSH_ENOTFOUND`:
  * it was none. */
 wspush_status wspush_last_conflict(struct wspush_conflict *conflict);
+
+/* Publishes up to 1,000 messages at once, each to a target of its own: all of them or, with an error, none. They go
+ * out in their order, and nothing of another thread comes between. `key` may be NULL: a repetition of it, of 1 to 128
+ * bytes, within five minutes with the same items gets the first receipts again (`WSPUSH_DUPLICATE`), and nothing is
+ * published. `receipts` may be NULL, or has a place for each item; the `struct_size` of the first one counts for all,
+ * and what goes to a user or a connection has no place in a log: its `id`, `epoch` and `offset` are 0.
+ *
+ * For an item that is not right the status is that of `wspush_publish`, `wspush_publish_user` or `wspush_send`, the
+ * text begins with `items[N]:`, and `wspush_last_bad_item` has the N. `WSPUSH_EINVAL`: also no items, or more than
+ * 1,000. `WSPUSH_EREUSED`: the key stands for something else. As `wspush_publish` otherwise. */
+wspush_status wspush_publish_batch(const struct wspush_server *server,
+                                   const struct wspush_batch_item *items,
+                                   size_t items_count,
+                                   const char *key,
+                                   size_t key_length,
+                                   struct wspush_receipt *receipts);
+
+/* Which item of a batch, from 0 on, this thread's last failed call was about. `WSPUSH_ENOTFOUND`: it was about none. */
+wspush_status wspush_last_bad_item(size_t *index);
 
 /* Sends a message to all connections that a user has when its turn comes, behind what this thread has asked for
  * before: to nobody if the user is away, since what is sent to a user is kept nowhere. A user is whom

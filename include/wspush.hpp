@@ -129,16 +129,15 @@ public:
     std::vector<wspush_str> names;
     for (std::string_view name : channels) names.push_back({name.data(), name.size()});
     std::vector<wspush_receipt> receipts(channels.size(), sized<wspush_receipt>());
-    wspush_terms asked = sized<wspush_terms>();
-    std::string_view key = terms.idempotency_key.value_or(std::string_view());
-    // An empty key is an error, not none.
-    if (terms.idempotency_key) asked.idempotency_key = key.data() ? key.data() : "";
-    asked.idempotency_key_length = key.size();
-    asked.has_if_offset = terms.if_offset.has_value();
-    asked.if_offset = terms.if_offset.value_or(0);
+    wspush_terms asked = detail::terms(terms);
     wspush_status status = check(wspush_publish_to(server_, names.data(), names.size(), m.kind, m.data.data(),
                                                    m.data.size(), &asked, receipts.data()));
     return {std::move(receipts), status == WSPUSH_DUPLICATE};
+  }
+  /// Each item to a target of its own: all of them, or, with an exception (`BadItem` for one that is not right), none.
+  PublishedBatch publish_batch(const std::vector<BatchItem> &items,
+                               std::optional<std::string_view> idempotency_key = {}) const {
+    return detail::publish_batch(server_, items, idempotency_key);
   }
   /// How a channel stands.
   void channel(std::string_view name, OnAnswer<ChannelInfo> take) const;
@@ -210,6 +209,16 @@ public:
   void unsubscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_unsubscribe(server_, conn, channel.data(), channel.size()));
   }
+  /// Has a connection not read until `resume`.
+  void pause(uint64_t conn) const { check(wspush_pause(server_, conn)); }
+  void resume(uint64_t conn) const { check(wspush_resume(server_, conn)); }
+  /// Has `on_drained` called when what was sent to a connection until now is with the kernel.
+  void notify_drained(uint64_t conn) const { check(wspush_notify_drained(server_, conn)); }
+  /// The next piece of a message; what waits for the client is the caller's to bound, with `notify_drained`.
+  void send_fragment(uint64_t conn, Fragment piece) const { check(try_send_fragment(conn, piece)); }
+  wspush_status try_send_fragment(uint64_t conn, Fragment f) const noexcept {
+    return wspush_send_fragment(server_, conn, f.kind, f.more, f.data.data(), f.data.size());
+  }
 
   wspush_stats stats() const {
     wspush_stats stats = sized<wspush_stats>();
@@ -248,6 +257,8 @@ public:
   virtual void on_open(Handle, Session &) {}
   virtual void on_message(Handle, Session &, Message) {}
   virtual void on_close(Handle, const Closed &) {}
+  virtual void on_fragment(Handle, Session &, Fragment) {}
+  virtual void on_drained(Handle, Session &) {}
 };
 
 namespace detail {
@@ -352,6 +363,22 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
           [&](Callbacks &h) { Session shown(session); h.on_message(handle(data, server), shown, message); },
           [&] { fail(session); });
     };
+  if (host.callbacks.on_fragment)
+    c.on_fragment = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, int32_t more,
+                       const void *bytes, size_t length) {
+      Fragment piece{kind, {static_cast<const char *>(bytes), length}, more != 0};
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_fragment(handle(data, server), shown, piece); },
+          [&] { fail(session); });
+    };
+  if (host.callbacks.on_drained)
+    c.on_drained = [](void *data, wspush_server *server, wspush_session *session) {
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_drained(handle(data, server), shown); },
+          [&] { fail(session); });
+    };
   if (host.callbacks.on_close)
     c.on_closed = [](void *data, wspush_server *server, const wspush_closed *gone) {
       Closed closed{0, std::nullopt, 0, {}, gone};
@@ -408,6 +435,8 @@ inline uint32_t Config::route(std::string_view pattern, std::shared_ptr<Endpoint
   c.on_connect = [endpoint](Handle h, Connect &connect) { endpoint->on_connect(h, connect); };
   c.on_open = [endpoint](Handle h, Session &session) { endpoint->on_open(h, session); };
   c.on_message = [endpoint](Handle h, Session &session, Message m) { endpoint->on_message(h, session, m); };
+  c.on_fragment = [endpoint](Handle h, Session &session, Fragment f) { endpoint->on_fragment(h, session, f); };
+  c.on_drained = [endpoint](Handle h, Session &session) { endpoint->on_drained(h, session); };
   c.on_close = [endpoint](Handle h, const Closed &closed) { endpoint->on_close(h, closed); };
   return route(pattern, std::move(c), std::move(terms));
 }

@@ -126,6 +126,10 @@ public:
     return done(
         wspush_connect_set_since(connect_, channel.data(), channel.size(), since.data(), since.size()));
   }
+  /// Whether its messages are handed over as they come, to `on_fragment`.
+  Connect &pieces(Pieces wanted) {
+    return done(wspush_connect_set_pieces(connect_, static_cast<int32_t>(wanted)));
+  }
   Connect &broadcast(bool wanted) { return done(wspush_connect_set_broadcast(connect_, wanted)); }
   Connect &protocol(std::string_view name) {
     return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
@@ -220,6 +224,21 @@ public:
   void unsubscribe(std::string_view channel) {
     check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));
   }
+  /// Has it not read until `resume`, here or in a Handle.
+  void pause() { check(wspush_session_pause(session_)); }
+  void resume() { check(wspush_session_resume(session_)); }
+  /// The next piece of a message: everything else that is said to the client waits for the last one.
+  void send_fragment(Fragment f) {
+    check(wspush_session_send_fragment(session_, f.kind, f.more, f.data.data(), f.data.size()));
+  }
+  /// Has `on_drained` called when what was sent to it until now is with the kernel.
+  void notify_drained() { check(wspush_session_notify_drained(session_)); }
+  /// Bytes that wait for it alone.
+  uint64_t outbox_bytes() const {
+    uint64_t bytes = 0;
+    check(wspush_session_outbox_bytes(session_, &bytes));
+    return bytes;
+  }
 
 private:
   wspush_session *session_;
@@ -248,8 +267,8 @@ struct Closed {
 };
 /// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
 /// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
-/// without that its text goes to standard error. With any of them but the last two, of all pages only those of the server's
-/// own origin may connect, unless the setting `origins` says otherwise.
+/// without that its text goes to standard error. With any of them but `on_log` and `on_exception`, of all pages only those
+/// of the server's own origin may connect, unless the setting `origins` says otherwise.
 struct Callbacks {
   std::function<void(Handle, Connect &)> on_connect{};
   std::function<void(Handle, Session &)> on_open{};
@@ -257,6 +276,8 @@ struct Callbacks {
   std::function<void(Handle, const Closed &)> on_close{};
   std::function<void(int32_t level, std::string_view line)> on_log{};
   std::function<void(std::exception_ptr)> on_exception{};
+  std::function<void(Handle, Session &, Fragment)> on_fragment{};
+  std::function<void(Handle, Session &)> on_drained{};
 };
 } // namespace wspush
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "backend")]
 mod backend;
+mod flow;
 #[cfg(feature = "auth")]
 #[cfg(feature = "auth")]
 pub mod keys;

@@ -77,7 +77,8 @@ fn unsafe_code_has_its_places() {
 #[test]
 fn lines_and_files_are_short() {
     check(is_code, text::line_lengths);
-    check(is_code, text::file_size);
+    // A generated file is as long as those that it is made of.
+    check(|name| is_code(name) && name != "include/wspush.h", text::file_size);
 }
 
 #[test]

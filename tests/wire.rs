@@ -82,7 +82,7 @@ pub fn masked_with(mask: [u8; 4], fin: bool, opcode: u8, payload: &[u8]) -> Vec<
     frame
 }
 
-/// A frame from the server: never fragmented, never masked.
+/// A frame from the server: never masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub opcode: u8,
@@ -91,13 +91,19 @@ pub struct Frame {
     pub rsv1: bool,
 }
 
-/// The first frame in `bytes` and its size.
+/// The first frame in `bytes` and its size; it is a whole message, as nearly all are.
 pub fn frame(bytes: &[u8], deflate: bool) -> Option<(Frame, usize)> {
+    let (fin, frame, size) = fragment(bytes, deflate)?;
+    assert!(fin && frame.opcode != CONTINUATION, "only what a host sends in pieces comes in fragments");
+    Some((frame, size))
+}
+
+/// The first frame in `bytes`, whether it is its message's last, and its size.
+pub fn fragment(bytes: &[u8], deflate: bool) -> Option<(bool, Frame, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (opcode, rsv1) = (first & 0x0f, first & 0x40 != 0);
     assert_eq!(first & 0x30, 0, "a reserved bit is set: {first:#x}");
     assert!(!rsv1 || deflate && matches!(opcode, TEXT | BINARY), "deflated, and should not be: {first:#x}");
-    assert_eq!(first & 0x80, 0x80, "the server never fragments");
     assert_eq!(second & 0x80, 0, "the server never masks");
     let (len, at) = match second {
         126 => (usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)), 4),
@@ -111,9 +117,10 @@ pub fn frame(bytes: &[u8], deflate: bool) -> Option<(Frame, usize)> {
     };
     assert_eq!(at, shortest, "a length of {len} in its shortest form");
     let control = (CLOSE..=PONG).contains(&opcode);
-    assert!(matches!(opcode, TEXT | BINARY) || control && len <= 125, "opcode {opcode}, {len} bytes");
+    let (fin, is_data) = (first & 0x80 != 0, matches!(opcode, CONTINUATION | TEXT | BINARY));
+    assert!(is_data || control && len <= 125 && fin, "opcode {opcode}, {len} bytes");
     let payload = bytes.get(at..at + len)?.to_vec();
-    Some((Frame { opcode, payload, rsv1 }, at + len))
+    Some((fin, Frame { opcode, payload, rsv1 }, at + len))
 }
 
 /// Code and reason of a close frame; 0 where it has none.

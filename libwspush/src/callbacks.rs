@@ -101,6 +101,31 @@ pub struct wspush_callbacks {
             closed: *const wspush_closed,
         ),
     >,
+    /// A piece of a message has come in, from a client that was let in with `wspush_connect_set_pieces`; `on_message`
+    /// hears nothing of that client. `kind` is `WSPUSH_TEXT` (`data` is whole characters) or `WSPUSH_BINARY`, and
+    /// `more` is 0 for a message's last piece, which alone may have a `length` of 0; `data` is never NULL. The pieces
+    /// are as the network has brought them, and not the client's frames. A message that turns out to be none (text that
+    /// is not UTF-8, one that is too long) has no last piece: the connection is closed.
+    pub on_fragment: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            session: *mut wspush_session,
+            kind: i32,
+            more: i32,
+            data: *const c_void,
+            length: usize,
+        ),
+    >,
+    /// A connection's outbox is empty: what was sent to it is with the kernel, as `wspush_session_notify_drained` or
+    /// `wspush_notify_drained` has asked to be told; called once for that, and not if the connection ends first.
+    pub on_drained: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            session: *mut wspush_session,
+        ),
+    >,
 }
 
 impl wspush_callbacks {
@@ -114,6 +139,8 @@ impl wspush_callbacks {
         on_close: None,
         on_log: None,
         on_closed: None,
+        on_fragment: None,
+        on_drained: None,
     };
 }
 
@@ -125,6 +152,8 @@ impl wspush_callbacks {
             || self.on_message.is_some()
             || self.on_close.is_some()
             || self.on_closed.is_some()
+            || self.on_fragment.is_some()
+            || self.on_drained.is_some()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use wspush::config::LogLevel;
-use wspush::endpoint::{Closed, ConnId, Connect, Decision, Handler, Session};
+use wspush::endpoint::{Closed, ConnId, Connect, Decision, Fragment, Handler, Session};
 use wspush::journal::Sink;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
@@ -110,11 +110,7 @@ impl Handler for Host {
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         let Some(on_message) = self.callbacks.on_message else { return };
-        let kind = match message {
-            Message::Text(_) => WSPUSH_TEXT,
-            Message::Binary(_) => WSPUSH_BINARY,
-        };
-        let bytes = message.bytes();
+        let (kind, bytes) = (kind_of(message), message.bytes());
         let mut shown = wspush_session::new(session);
         let pointer = &raw mut shown;
         let _current = Current::enter(pointer);
@@ -129,6 +125,35 @@ impl Handler for Host {
                 bytes.len(),
             );
         }
+    }
+
+    fn on_fragment(&mut self, session: &mut Session<'_>, fragment: Fragment<'_>) {
+        let Some(on_fragment) = self.callbacks.on_fragment else { return };
+        let (kind, bytes) = (kind_of(fragment.data), fragment.data.bytes());
+        let mut shown = wspush_session::new(session);
+        let pointer = &raw mut shown;
+        let _current = Current::enter(pointer);
+        // SAFETY: as in `on_message`.
+        unsafe {
+            on_fragment(
+                self.callbacks.user_data,
+                self.server(),
+                pointer,
+                kind,
+                i32::from(fragment.more),
+                bytes.as_ptr().cast(),
+                bytes.len(),
+            );
+        }
+    }
+
+    fn on_drained(&mut self, session: &mut Session<'_>) {
+        let Some(on_drained) = self.callbacks.on_drained else { return };
+        let mut shown = wspush_session::new(session);
+        let pointer = &raw mut shown;
+        let _current = Current::enter(pointer);
+        // SAFETY: as in `on_connect`.
+        unsafe { on_drained(self.callbacks.user_data, self.server(), pointer) };
     }
 
     fn on_closed(&mut self, closed: &mut Closed<'_>) {
@@ -158,6 +183,13 @@ impl Handler for Host {
                 reason.len(),
             );
         }
+    }
+}
+
+fn kind_of(message: Message<'_>) -> i32 {
+    match message {
+        Message::Text(_) => WSPUSH_TEXT,
+        Message::Binary(_) => WSPUSH_BINARY,
     }
 }
 

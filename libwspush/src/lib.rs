@@ -24,9 +24,11 @@ mod error;
 mod pointer;
 
 pub mod attributes;
+mod batch;
 pub mod callbacks;
 pub mod config;
 pub mod connect;
+pub mod flow;
 mod fork;
 mod host;
 #[cfg(feature = "jni")]

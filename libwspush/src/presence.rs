@@ -77,6 +77,8 @@ pub struct wspush_acceptance {
     pub info_length: usize,
     /// 1: it does not receive the default channel.
     pub no_broadcast: u64,
+    /// Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`.
+    pub pieces: i64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
@@ -118,7 +120,7 @@ pub unsafe extern "C" fn wspush_accept_pending_with(
     call!(server: server, acceptance: optional_sized => {
         let acceptance = acceptance.ok_or_else(|| CallError::new(WSPUSH_ENULL, "acceptance is NULL"))?;
         let wspush_acceptance { user, user_length, channels, channels_length, .. } = acceptance;
-        let wspush_acceptance { info, info_length, no_broadcast, .. } = acceptance;
+        let wspush_acceptance { info, info_length, no_broadcast, pieces, .. } = acceptance;
         // SAFETY: the contract of the room holds for the pointers in the struct as well.
         let (user, channels, info) = unsafe {
             (
@@ -127,7 +129,8 @@ pub unsafe extern "C" fn wspush_accept_pending_with(
                 pointer::text(info, info_length, "acceptance->info")?,
             )
         };
-        let accept = Accept { info: self::info(info)?, broadcast: no_broadcast == 0, ..Accept::default() };
+        let (info, pieces) = (self::info(info)?, super::flow::pieces(pieces)?);
+        let accept = Accept { info, broadcast: no_broadcast == 0, pieces, ..Accept::default() };
         accept_pending(server, conn, (user, channels), accept)
     })
 }

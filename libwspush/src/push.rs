@@ -66,7 +66,7 @@ pub(super) fn close_code(code: u16) -> Result<CloseCode, CallError> {
 }
 
 /// A connection's id. 0 is none: a variable that was never set must not pass for a connection that has gone.
-fn conn_id(conn: u64) -> Result<ConnId, CallError> {
+pub(super) fn conn_id(conn: u64) -> Result<ConnId, CallError> {
     if conn == 0 { Err(CallError::new(WSPUSH_EINVAL, "0 is no connection's id")) } else { Ok(ConnId(conn)) }
 }
 

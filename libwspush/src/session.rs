@@ -1,4 +1,4 @@
-//! A connection at hand, inside `on_open` and `on_message`.
+//! A connection at hand, inside the callbacks that are given one.
 
 use std::ffi::{c_char, c_void};
 

@@ -153,7 +153,7 @@ pub struct Stats {
     pub closing: u64,
     /// Connections on the admin listener.
     pub admin_connections: u64,
-    /// Connections whose socket takes nothing more for now.
+    /// Connections whose socket takes nothing more for now, or that are sent a message in pieces.
     pub blocked: u64,
     /// Open WebSocket connections with permessage-deflate.
     pub deflating: u64,

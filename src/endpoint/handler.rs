@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::protocol::close::CloseCode;
 use crate::push::{Kind, Message, PushOptions, Since};
 
+use super::flow::{FlowAsked, Fragment, Pieces, SessionFacts};
 use super::more::More;
 use super::session_state::SessionState;
 use super::{Closed, ConnId, Connect, Router};
@@ -82,6 +83,9 @@ pub struct Accept {
     /// JSON of at most 1,024 bytes that says more about the user to those who see it in a channel with presence; other
     /// text is answered 500. None: what its token says (`info`), if it has one.
     pub info: Option<String>,
+    /// Whether its messages are handed over as they come ([`Handler::on_fragment`]) and not whole. That is for
+    /// WebSockets; with `wspush.v1` and everywhere else it changes nothing.
+    pub pieces: Pieces,
     /// For the few who need more: see [`with_header`](Self::with_header) and [`with_attribute`](Self::with_attribute).
     #[doc(hidden)]
     pub more: Option<Box<More>>,
@@ -96,6 +100,7 @@ impl Default for Accept {
             since: Vec::new(),
             protocol: None,
             info: None,
+            pieces: Pieces::Off,
             more: None,
         }
     }
@@ -110,6 +115,8 @@ pub enum Action {
     Unsubscribe(String),
     /// Close the connection.
     Close(CloseCode, String),
+    /// Change its flow.
+    Flow(FlowAsked),
     /// Nothing, but let the connection have what came before.
     Nothing,
 }
@@ -149,9 +156,9 @@ pub trait Framing {
 /// ```
 pub struct Session<'a> {
     id: ConnId,
-    user: Option<&'a str>,
-    replies: &'a mut Vec<u8>,
-    actions: &'a mut Vec<Step>,
+    facts: &'a dyn SessionFacts,
+    pub(super) replies: &'a mut Vec<u8>,
+    pub(super) actions: &'a mut Vec<Step>,
     framing: Option<&'a mut dyn Framing>,
     /// Number of the last command that a callback has given through a handle.
     commands: Option<&'a AtomicU64>,
@@ -167,13 +174,13 @@ impl<'a> Session<'a> {
     #[doc(hidden)]
     pub fn new(
         id: ConnId,
-        user: Option<&'a str>,
+        facts: &'a dyn SessionFacts,
         replies: &'a mut Vec<u8>,
         actions: &'a mut Vec<Step>,
     ) -> Session<'a> {
         Session {
             id,
-            user,
+            facts,
             replies,
             actions,
             framing: None,
@@ -211,7 +218,13 @@ impl<'a> Session<'a> {
 
     /// The name that `on_connect` gave it.
     pub fn user(&self) -> Option<&str> {
-        self.user
+        self.facts.user()
+    }
+
+    /// Bytes that wait for this connection alone, as of now: what was sent to it, and its socket has not taken, and
+    /// what this callback has sent.
+    pub fn outbox_bytes(&self) -> usize {
+        self.facts.outbox_bytes() + self.replies.len() + self.pieces_bytes()
     }
 
     /// Sends a message to this connection, in the order of the calls, before anything pushed to it later.
@@ -255,7 +268,7 @@ impl<'a> Session<'a> {
         self.action(Action::Unsubscribe(channel.into()));
     }
 
-    fn action(&mut self, action: Action) {
+    pub(super) fn action(&mut self, action: Action) {
         if !self.closed {
             self.actions.push(Step { replies: self.replies.len(), after: self.commands(), action });
         }
@@ -308,6 +321,16 @@ pub trait Handler: Send {
     /// asked
     /// for. The server's own pings have no payload, and their answers are not told.
     fn on_pong(&mut self, _session: &mut Session<'_>, _payload: &[u8]) {}
+
+    /// A piece of a message has come in, from a client that was accepted with [`Accept::pieces`]; `on_message` hears
+    /// nothing of that client. The pieces are what the network has brought, or what a step of inflating has made, and
+    /// not the client's frames. A message that turns out to be none (text that is not UTF-8, one that is too long) has
+    /// no last piece: the connection is closed.
+    fn on_fragment(&mut self, _session: &mut Session<'_>, _fragment: Fragment<'_>) {}
+
+    /// The outbox of a connection is empty, as [`Session::notify_drained`] has asked to be told: what was sent to it is
+    /// with the kernel. Called once for each time that it was asked for in vain, and not if the connection ends first.
+    fn on_drained(&mut self, _session: &mut Session<'_>) {}
 
     /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
     fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}

@@ -1,5 +1,5 @@
-//! The stand-ins for [`Deflater`] and [`Inflater`] in a build without the feature `deflate`: nothing is worth it, and
-//! nobody is told that it may.
+//! The stand-ins for [`Deflater`], [`Inflater`] and [`Inflating`] in a build without the feature `deflate`: nothing is
+//! worth it, and nobody is told that it may.
 
 use super::close::Violation;
 use super::frame::{self, Opcode};
@@ -46,6 +46,43 @@ impl Inflater {
         _pieces: impl Iterator<Item = &'p [u8]>,
         _bytes_max: usize,
     ) -> Result<&[u8], Violation> {
+        Err(Violation::not_deflated())
+    }
+}
+
+/// A decoder's memory.
+pub const INFLATING_BYTES: usize = 0;
+
+/// Inflates nothing in pieces either.
+#[derive(Debug, Default)]
+pub struct Inflating {}
+
+impl Inflating {
+    /// Nothing.
+    pub fn begin(&mut self) {}
+
+    /// Nothing.
+    pub fn take_work(&mut self) -> u64 {
+        0
+    }
+
+    /// Never.
+    pub fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Nothing is a deflated message here.
+    pub fn push(
+        &mut self,
+        _input: &[u8],
+        _room: &mut [u8],
+        _bytes_max: usize,
+    ) -> Result<(usize, usize), Violation> {
+        Err(Violation::not_deflated())
+    }
+
+    /// Nor its end.
+    pub fn finish(&mut self, _room: &mut [u8], _bytes_max: usize) -> Result<(usize, bool), Violation> {
         Err(Violation::not_deflated())
     }
 }

@@ -215,7 +215,7 @@ impl<'a> Assembler<'a, '_> {
 }
 
 /// Unmasks a frame that lies in `input` as a whole; where it ends, and its payload.
-fn take<'a>(input: &'a mut [u8], header: &Header) -> (usize, &'a [u8]) {
+pub(super) fn take<'a>(input: &'a mut [u8], header: &Header) -> (usize, &'a [u8]) {
     let end = header.size + narrow::to_usize(header.len);
     let payload = &mut input[header.size..end];
     unmask(payload, header.mask, 0);
@@ -223,7 +223,7 @@ fn take<'a>(input: &'a mut [u8], header: &Header) -> (usize, &'a [u8]) {
 }
 
 /// A message is one frame, or a first fragment and continuations up to one with FIN (RFC 6455 section 5.4).
-fn check_order(header: &Header, in_message: bool) -> Result<(), Violation> {
+pub(super) fn check_order(header: &Header, in_message: bool) -> Result<(), Violation> {
     match (header.opcode == Opcode::Continuation, in_message) {
         (true, false) => Err(Violation::protocol("continuation of no message")),
         (false, true) => Err(Violation::protocol("new message inside a fragmented one")),
@@ -231,7 +231,7 @@ fn check_order(header: &Header, in_message: bool) -> Result<(), Violation> {
     }
 }
 
-fn control(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, Violation> {
+pub(super) fn control(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, Violation> {
     Ok(match opcode {
         Opcode::Ping => Event::Ping(payload),
         Opcode::Close => {

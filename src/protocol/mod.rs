@@ -5,7 +5,7 @@
 //!
 //! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
 //! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
-//! it); from then on [`message`] walks every read, with
+//! it); from then on [`message`] walks every read, or [`pieces`] if the host takes messages as they come, with
 //! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
 //! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1`, whose other
 //! messages are in [`v1`], it is in an [`envelope`]; over plain HTTP it is a [`chunk`], of an [`event_stream`] or of
@@ -31,6 +31,8 @@ pub mod handshake;
 pub mod head;
 #[cfg(feature = "deflate")]
 pub mod inflate;
+#[cfg(feature = "deflate")]
+pub mod inflating;
 pub mod json;
 pub mod list;
 pub mod mask;
@@ -38,6 +40,7 @@ pub mod media_type;
 pub mod message;
 pub mod multipart;
 pub mod origin;
+pub mod pieces;
 pub mod pool;
 pub mod response;
 pub mod target;
@@ -50,13 +53,15 @@ pub use close::{CloseCode, Violation};
 #[cfg(feature = "deflate")]
 pub use deflate::Deflater;
 #[cfg(not(feature = "deflate"))]
-pub use deflate_disabled::{Deflater, Inflater};
+pub use deflate_disabled::{Deflater, INFLATING_BYTES, Inflater, Inflating};
 pub use envelope::Enveloper;
 pub use extensions::Agreement;
 pub use frame::Opcode;
 pub use head::Head;
 #[cfg(feature = "deflate")]
 pub use inflate::Inflater;
+#[cfg(feature = "deflate")]
+pub use inflating::{INFLATING_BYTES, Inflating};
 pub use media_type::MediaType;
 pub use message::{Assembly, Event, Step};
 pub use origin::Origin;

@@ -78,6 +78,15 @@ impl<S: Socket> Reactor<S> {
         self.connections.timers.messages.push_among(index, slots[index].serial, now_ms, is_unfinished);
     }
 
+    /// The time in which a connection isn't read is not its own: its message has `message_ms` from now on.
+    pub(super) fn restart_message(&mut self, index: usize) {
+        let extra = self.connections.slots[index].extra.as_mut();
+        let Some(mut assembly) = extra.and_then(|extra| extra.assembly.take()) else { return };
+        assembly.since_ms = None;
+        self.time_message(index, &mut assembly);
+        self.connections.slots[index].extra_mut().assembly = Some(assembly);
+    }
+
     /// A message's time is up, unless it was another one that the connection has finished since.
     pub(super) fn message_due(&mut self, index: usize, serial: u32) {
         let Some(slot) = self.connections.get(index, serial) else {
@@ -85,6 +94,9 @@ impl<S: Socket> Reactor<S> {
         };
         let is_late = |since_ms| since_ms + self.config.message_ms <= self.now.mono_ms();
         if begun_ms(slot).is_some_and(is_late) {
+            if slot.is_paused_by_host() {
+                return self.restart_message(index);
+            }
             let code = CloseCode::POLICY_VIOLATION;
             let reason = "the message did not arrive in time (message_ms)";
             let _ = self.end_message(index, code, reason, CloseReason::Unfinished);

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::outbox::Stretch;
 use super::reactor::Reactor;
 use super::rest::Rest;
+use super::sending::Sending;
 use super::slot::{Flags, Phase, Slot};
 use super::socket::Socket;
 
@@ -262,6 +263,15 @@ impl<S: Socket> Reactor<S> {
                 let position = position.expect("in the middle of a frame that is gone");
                 midway[slot.form.index()].push((position, narrow::to_u32(index)));
             }
+            if let Some(behind) = slot.sending().and_then(Sending::behind) {
+                for stretch in
+                    behind.stretches().filter(|owed| (owed.channel, owed.epoch) == (id, channel.epoch))
+                {
+                    audit_stretch(index, stretch, channel);
+                    assert!(!stretch.midway, "slot {index}: begun behind a message");
+                    owed[stretch.form.index()] += 1;
+                }
+            }
             let Some(outbox) = slot.outbox() else { continue };
             // Of a former life of the channel nothing is counted any more.
             let epoch = channel.epoch;
@@ -348,12 +358,16 @@ impl<S: Socket> Reactor<S> {
         let tls = extra.and_then(|extra| extra.tls.as_ref());
         assert!(has(Flags::TLS) || tls.is_none(), "slot {index}: a session without TLS");
         assert!(!has(Flags::TLS) || !has(Flags::KERNEL_TLS), "slot {index}: TLS twice");
+        assert!(slot.sending().is_none() || has(Flags::BLOCKED), "slot {index}: others may come in between");
+        assert!(slot.sending().is_none() || !has(Flags::MID_FRAME), "slot {index}: begun in mid-frame");
         let unsent = tls.is_some_and(|session| !session.unsent().is_empty());
         assert!(
-            !has(Flags::TLS) || has(Flags::BLOCKED) == unsent,
+            !has(Flags::TLS) || has(Flags::BLOCKED) == unsent || slot.sending().is_some(),
             "slot {index}: blocked, or unsent records"
         );
-        assert!(!has(Flags::PAUSED) || has(Flags::BLOCKED), "slot {index}: paused for nothing");
+        let is_paused = has(Flags::BLOCKED) || slot.is_paused_by_host();
+        assert!(!has(Flags::PAUSED) || is_paused, "slot {index}: paused for nothing");
+        assert!(!slot.is_paused_by_host() || has(Flags::PAUSED), "slot {index}: not paused");
         assert!(!has(Flags::MID_FRAME) || has(Flags::BLOCKED), "slot {index}: mid-frame for nothing");
         assert!(extra.is_none_or(|extra| !extra.is_empty()), "slot {index}: an empty box is kept");
         if slot.phase != Phase::Open {

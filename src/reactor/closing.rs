@@ -7,6 +7,7 @@ use crate::metrics::CloseReason;
 use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::message;
+use crate::protocol::pieces::Incoming;
 use crate::push::{ChannelId, Keep, Passage};
 
 use super::addresses::NOWHERE;
@@ -75,6 +76,9 @@ impl<S: Socket> Reactor<S> {
         if self.connections.slots[index].is_polling() {
             return self.dismiss_poll(index);
         }
+        // Its answer is to be read.
+        self.end_pause(index);
+        self.give_up_sending(index);
         self.keep_frame_under_way(index);
         self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);
@@ -109,13 +113,17 @@ impl<S: Socket> Reactor<S> {
         if let Some(mut request) = extra.http.take() {
             self.pool.release(&mut request.chain);
         }
-        extra.stash = None;
-        self.connections.slots[index].tidy();
+        if let Some(aside) = &mut extra.aside {
+            aside.stash = Box::default();
+            aside.flow.iter_mut().for_each(|flow| flow.incoming = Incoming::default());
+        }
+        self.connections.slots[index].tidy_flow();
         self.recount_backlog(index, before);
     }
 
     /// The connection is gone: its slot is free, its descriptor closed.
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
+        self.give_up_sending(index);
         let untold = self.give_up_owed(index);
         self.leave_channels(index, departure(cause, self.now.mono_ms()));
         self.connections.leave_user(index);

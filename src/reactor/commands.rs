@@ -150,6 +150,7 @@ impl<S: Socket> Reactor<S> {
             },
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
             Command::Tune { conn, tune } => self.tune(conn, tune),
+            Command::Flow { conn, asked } => self.change_flow(conn, asked),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Vouched(vouched) => self.vouched(*vouched),
             Command::NotTold(not_told) => self.not_told(&not_told),

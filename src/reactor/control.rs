@@ -11,7 +11,9 @@ use crate::push::{
     ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
 };
 
+use super::outbox::Outbox;
 use super::reactor::Reactor;
+use super::sending::Sending;
 use super::shared::{Batch, Command, Item, Wake};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
@@ -55,7 +57,8 @@ impl<S: Socket> Reactor<S> {
     }
 
     pub(super) fn info(&self, index: usize, slot: &Slot<S>) -> ConnectionInfo {
-        let mut lag_bytes = slot.outbox().map_or(0, |outbox| outbox.published());
+        let behind = slot.sending().and_then(Sending::behind);
+        let mut lag_bytes = slot.outbox().into_iter().chain(behind).map(Outbox::published).sum();
         let mut channels = Vec::new();
         for (id, cursor) in self.subscriptions(slot) {
             let channel = self.channels.get(id);

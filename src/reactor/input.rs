@@ -62,7 +62,8 @@ impl<S: Socket> Reactor<S> {
             return READ_BYTES;
         }
         let assembly = slot.extra.as_ref().and_then(|extra| extra.assembly.as_ref());
-        let left = assembly.map_or(0, |assembly| assembly.left());
+        let in_pieces = || slot.flow().map_or(0, |flow| flow.incoming.left());
+        let left = assembly.map_or_else(in_pieces, |assembly| assembly.left());
         usize::try_from(left).unwrap_or(READ_BYTES).clamp(INPUT_BYTES, READ_BYTES)
     }
 

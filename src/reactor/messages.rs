@@ -51,7 +51,7 @@ impl<S: Socket> Reactor<S> {
         let state = SessionState { at, hosted: &mut hosted, peer: &peer, now_ms: self.now.mono_ms() };
         let mut framing = slot.transport.framing(&mut self.encoder.deflater, bits);
         let (replies, actions) = (&mut self.scratch.replies, &mut self.scratch.actions);
-        let mut session = Session::new(slot.id(index), slot.user(), replies, actions)
+        let mut session = Session::new(slot.id(index), slot, replies, actions)
             .framed_by(&mut framing)
             .beside(self.shared.own.counter(), noted)
             .with_state(state);

@@ -128,8 +128,8 @@ impl<S: Socket> Reactor<S> {
         }
         let stretch = Stretch { channel: id, form, midway, epoch: channel.epoch, from, to };
         self.hold(index, |slot| {
-            slot.flags.set(Flags::OUTBOX, true);
-            let outbox = slot.extra_mut().outbox.get_or_insert_default();
+            // No message in pieces begins in mid-frame.
+            let outbox = slot.queue_mut();
             if midway { outbox.put_first(stretch) } else { outbox.push_stretch(stretch) }
         });
     }
@@ -167,6 +167,7 @@ impl<S: Socket> Reactor<S> {
                     Action::Close(code, reason) => Command::Close { conn, code, reason },
                     Action::Subscribe(channel, since) => Command::Subscribe { conn, channel, since },
                     Action::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
+                    Action::Flow(asked) => Command::Flow { conn, asked },
                     Action::Nothing => Command::BringUpToDate { conn },
                 },
             );

@@ -87,6 +87,14 @@ impl Outbox {
         self.items.push_front(Item::Stretch(stretch));
     }
 
+    /// Puts everything of another queue behind. Nothing in that has begun.
+    pub fn append(&mut self, mut other: Outbox) {
+        debug_assert!(other.rest.is_none() && !other.close && !self.close);
+        self.items.append(&mut other.items);
+        self.frames_left += other.frames_left;
+        self.frames_held += other.frames_held;
+    }
+
     /// The first item.
     pub fn first(&self) -> Option<&Item> {
         self.items.front()
@@ -248,6 +256,19 @@ mod tests {
         outbox.close = true;
         assert!(outbox.frames_written(5) && !outbox.is_empty());
         assert_eq!((outbox.frames_left, outbox.frames_held), (0, 0));
+    }
+
+    #[test]
+    fn one_behind_another() {
+        let (mut outbox, mut behind) = (Outbox::default(), Outbox::default());
+        outbox.push_frames(b"one");
+        behind.push_frames(b"two");
+        behind.push_stretch(stretch(10, 30, false));
+        outbox.append(behind);
+        assert_eq!((outbox.len(), outbox.left()), (3, 26));
+        assert_eq!((outbox.frames_left, outbox.frames_held), recount(&outbox));
+        assert!(outbox.frames_written(3));
+        assert_eq!(outbox.first_frames(), b"two");
     }
 
     #[test]

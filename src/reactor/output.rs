@@ -75,13 +75,12 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn wait_in_outbox(&mut self, index: usize, bytes: &[u8]) {
         let slot = &mut self.connections.slots[index];
         set_blocked(&mut self.connections.census, &mut slot.flags, true);
-        slot.flags.set(Flags::OUTBOX, true);
-        self.hold(index, |slot| slot.extra_mut().outbox.get_or_insert_default().push_frames(bytes));
+        self.hold(index, |slot| slot.queue_mut().push_frames(bytes));
     }
 
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
     /// is wrong behind it.
-    fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
+    pub(super) fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
         let slot = &self.connections.slots[index];
         let end = slot.transport.boundary_at(frames, written).filter(|_| slot.phase == Phase::Open);
         let Some(end) = end else { return self.overloaded(index, written > 0) };

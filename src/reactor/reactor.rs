@@ -12,7 +12,7 @@ use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
 use crate::protocol::pool::Pool;
 use crate::protocol::response::Refusal;
-use crate::protocol::{Deflater, Inflater};
+use crate::protocol::{Deflater, Inflater, Inflating};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
@@ -124,6 +124,8 @@ pub struct Reactor<S: Socket> {
     pub(super) work: Work,
     pub(super) rates: RateWindow,
     pub(super) listings: VecDeque<super::listing::Listing>,
+    /// Connections (slot and serial number) whose outbox is empty, and whose host wants to know.
+    pub(super) drained: VecDeque<(u32, u32)>,
     pub(super) exit: Exit,
 }
 
@@ -145,6 +147,8 @@ pub(super) struct Scratch {
     /// The steps that a callback has asked for.
     pub actions: Vec<Step>,
     pub inflater: Inflater,
+    /// For the next deflated message that is handed over in pieces.
+    pub decoder: Option<Box<Inflating>>,
 }
 
 /// How far the commands from the inbox have come.
@@ -231,6 +235,7 @@ impl<S: Socket> Reactor<S> {
             work: Work::default(),
             rates: RateWindow::new(now.mono_ms()),
             listings: VecDeque::new(),
+            drained: VecDeque::new(),
             exit: Exit::default(),
             config,
         };
@@ -384,6 +389,7 @@ impl<S: Socket> Reactor<S> {
         let finished = self.due();
         self.work.begin_part();
         self.give_answers();
+        self.tell_drained();
         self.go_on_listing();
         if finished {
             self.journal.finish(now);
@@ -395,7 +401,11 @@ impl<S: Socket> Reactor<S> {
         let busy = !self.work.is_queue_empty() || self.channels.is_dirty() || !self.inbox.pending.is_empty();
         let is_due = self.connections.timers.sweep_due > 0 || !self.connections.timers.retrying.is_empty();
         Turn {
-            busy: busy || is_due || self.has_answers_to_give() || self.is_closing_all(),
+            busy: busy
+                || is_due
+                || !self.drained.is_empty()
+                || self.has_answers_to_give()
+                || self.is_closing_all(),
             due_ms: self.next_due_ms(),
             finished,
         }

@@ -56,50 +56,58 @@ impl<S: Socket> Reactor<S> {
 
     /// Writes everything that this connection is behind with, until its socket is full.
     fn resume(&mut self, index: usize) {
+        if self.write_behind(index) && self.connections.slots[index].flags.any(Flags::TLS) {
+            let _ = self.hand_to_kernel(index);
+        }
+    }
+
+    /// The same, in the midst of whatever is done with the connection. True: it has everything.
+    pub(super) fn write_behind(&mut self, index: usize) -> bool {
         let flags = self.connections.slots[index].flags;
         let is_told = flags.any(Flags::OUTBOX) && self.connections.slots[index].form.is_of_many();
         if flags.any(Flags::TLS) && !self.write_unsent(index)
             || flags.any(Flags::KERNEL_TLS) && self.renew_ours(index) != Ok(true)
         {
-            return;
+            return false;
         }
         // The frame under way, alone if something waits behind it.
         if let Some(channel) = self.connections.slots[index].mid_channel()
             && !self.catch_up(index, channel)
         {
-            return;
+            return false;
         }
         if !self.write_outbox(index) {
-            return;
+            return false;
+        }
+        if self.connections.slots[index].flow().is_some() && !self.goes_on_behind_flow(index) {
+            return false;
         }
         let mut at = 0;
         while let Some(channel) = Self::nth_channel(&self.connections.slots[index], at) {
             self.work.charge(WorkKind::Names, NAME);
             self.jump_to_newest(index, channel);
             if !self.catch_up(index, channel) {
-                return;
+                return false;
             }
             at += 1;
         }
         if is_told && !self.tell_positions(index) {
-            return;
+            return false;
         }
         let slot = &mut self.connections.slots[index];
         slot.tidy();
         if slot.phase == Phase::Closing && self.close_is_written(index) == Err(Gone) {
-            return;
+            return false;
         }
         let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::FINISH) {
             let _ = self.finish(index);
-            return;
-        } else if slot.flags.any(Flags::PAUSED) {
+            return false;
+        } else if slot.flags.any(Flags::PAUSED) && !slot.is_paused_by_host() {
             slot.flags.set(Flags::PAUSED, false);
             self.go_on_later(index);
         }
-        if flags.any(Flags::TLS) {
-            let _ = self.hand_to_kernel(index);
-        }
+        true
     }
 
     /// Writes a channel's log to one subscriber. False: stop here, the socket is full or the connection gone.

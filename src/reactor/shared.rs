@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::config::Config;
 use crate::endpoint::reads::Question;
 use crate::endpoint::tune::Tune;
-use crate::endpoint::{ConnId, Decision, Receipt, Stats};
+use crate::endpoint::{ConnId, Decision, FlowAsked, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::narrow;
 use crate::protocol::close::CloseCode;
@@ -91,6 +91,13 @@ pub enum Command {
         /// How.
         tune: Tune,
     },
+    /// Change a connection's flow.
+    Flow {
+        /// The connection.
+        conn: ConnId,
+        /// How.
+        asked: FlowAsked,
+    },
     /// Let in a client whose handshake waits, or not.
     Decide {
         /// The connection.
@@ -133,6 +140,7 @@ impl Command {
             Command::NotTold(not_told) => not_told.problem.len(),
             Command::Tune { tune, .. } => tune.bytes(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
+            Command::Flow { asked, .. } => asked.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
             Command::SaveState | Command::Snapshot(_) => 0,
         };

@@ -1,9 +1,11 @@
 //! One connection's memory: a slot of 48 bytes, and a box for what only few need.
 
 use super::backend::Earlier;
+use super::flow::Flow;
 use super::granted::Granted;
 use super::outbox::Outbox;
 use super::poll::Poll;
+use super::sending::Sending;
 use super::stamp::Stamp;
 use super::transport::Transport;
 use super::users::User;
@@ -157,14 +159,23 @@ pub struct Extra {
     /// The request coming in.
     pub http: Option<Box<Request>>,
     /// Input that was read but can't be used yet.
-    /// Few have it and only for moments, so its length is not kept in the box itself.
-    pub stash: Option<Box<Box<[u8]>>>,
+    /// Few of them have it, and only for moments.
+    pub aside: Option<Box<Aside>>,
     /// Its side of TLS, from the first byte on.
     pub tls: Option<Box<TlsSession>>,
     /// How it ends.
     pub ending: Option<Box<Ending>>,
     /// The things that its host keeps there.
     pub hosted: Option<Box<Hosted>>,
+}
+
+/// The rarest state, behind one word of the box.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// Input that was read but can't be used yet.
+    pub stash: Box<[u8]>,
+    /// Messages in pieces, and what the host has asked of its flow.
+    pub flow: Option<Box<Flow>>,
 }
 
 /// A request of which not everything has come.
@@ -279,8 +290,9 @@ impl<S> Slot<S> {
 
     /// Input that was kept from the last read and comes before the next one.
     pub fn kept(&self) -> &[u8] {
-        match self.extra.as_ref().and_then(|extra| extra.stash.as_ref()) {
-            Some(stash) => stash,
+        let aside = self.extra.as_ref().and_then(|extra| extra.aside.as_ref());
+        match aside.filter(|aside| !aside.stash.is_empty()) {
+            Some(aside) => &aside.stash,
             None => &self.held[..usize::from(self.held_len)],
         }
     }
@@ -292,20 +304,36 @@ impl<S> Slot<S> {
         if fits {
             self.held[..rest.len()].copy_from_slice(rest);
             if let Some(extra) = &mut self.extra {
-                extra.stash = None;
-                self.tidy();
+                if let Some(aside) = &mut extra.aside {
+                    aside.stash = Box::default();
+                }
+                self.tidy_aside();
             }
         } else {
-            self.extra_mut().stash = Some(Box::new(rest.into()));
+            self.aside_mut().stash = rest.into();
         }
     }
 
     /// Takes out what was put aside if it is too much to go in front of the next read.
     pub fn take_large_stash(&mut self) -> Option<Box<[u8]>> {
         let extra = self.extra.as_mut()?;
-        let stash = extra.stash.take_if(|stash| stash.len() > CONTROL_FRAME_MAX)?;
-        self.tidy();
-        Some(*stash)
+        let aside = extra.aside.as_mut().filter(|aside| aside.stash.len() > CONTROL_FRAME_MAX)?;
+        let stash = std::mem::take(&mut aside.stash);
+        self.tidy_aside();
+        Some(stash)
+    }
+
+    /// The rarest state, made if need be.
+    pub fn aside_mut(&mut self) -> &mut Aside {
+        self.extra_mut().aside.get_or_insert_default()
+    }
+
+    /// Gives that back if nothing is in it, and the box.
+    pub fn tidy_aside(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.aside.take_if(|aside| aside.stash.is_empty() && aside.flow.is_none());
+            self.tidy();
+        }
     }
 
     /// The box, made if need be.
@@ -350,10 +378,10 @@ impl<S> Slot<S> {
     pub fn backlog_bytes(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
         let outbox = extra.outbox.as_ref().map_or(0, |outbox| outbox.held_bytes());
-        let stash = extra.stash.as_ref().map_or(0, |stash| stash.len());
+        let aside = extra.aside.as_ref().map_or(0, |aside| aside.held_bytes());
         let body = extra.http.as_ref().and_then(|request| request.body.as_ref());
         let tls = extra.tls.as_ref().map_or(0, |session| session.held_bytes());
-        outbox + stash + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
+        outbox + aside + tls + body.map_or(0, |body| body.head.capacity() + body.bytes.capacity())
     }
 
     /// Whether it is decided on its handshake, which has waited for that.
@@ -382,7 +410,15 @@ impl<S> Slot<S> {
 
     /// Bytes that wait for it alone.
     pub fn outbox_bytes(&self) -> usize {
-        self.outbox().map_or(0, Outbox::bytes)
+        let behind = self.sending().and_then(Sending::behind);
+        self.outbox().map_or(0, Outbox::bytes) + behind.map_or(0, Outbox::bytes)
+    }
+}
+
+impl Aside {
+    /// Memory out of `backlog_bytes_max`.
+    fn held_bytes(&self) -> usize {
+        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes())
     }
 }
 
@@ -396,7 +432,7 @@ impl Extra {
             && self.granted.is_none()
             && self.assembly.is_none()
             && self.http.is_none()
-            && self.stash.is_none()
+            && self.aside.is_none()
             && self.tls.is_none()
             && self.ending.is_none()
             && self.hosted.is_none()

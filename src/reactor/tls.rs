@@ -252,6 +252,7 @@ impl<S: Socket> Reactor<S> {
         if written < bytes.len() {
             set_blocked(&mut self.connections.census, &mut slot.flags, true);
             self.hold(index, |slot| session(slot).map(|session| session.keep_unsent(&bytes[written..])));
+            self.hold_full(index);
         }
         self.wire.tls.records = records;
         Ok(())

@@ -6,6 +6,7 @@
 //! Nothing else in this room asks which transport a connection has. The publications are the same bytes for everybody
 //! who takes their form, so the walk over the subscribers doesn't either.
 
+use crate::endpoint::Pieces;
 use crate::endpoint::handler::Framing;
 use crate::metrics::CloseReason;
 use crate::protocol::Deflater;
@@ -30,6 +31,10 @@ pub enum Transport {
     WebSocket,
     /// The same with the subprotocol `wspush.v1`: a message is a JSON object.
     V1,
+    /// As [`WebSocket`](Self::WebSocket), but a client's messages are handed over in pieces.
+    Pieces,
+    /// The same, and they may be as long as the client likes.
+    EndlessPieces,
     /// Server-Sent Events.
     Sse(EventFormat),
     /// The messages of `wspush.v1`, one a line.
@@ -48,11 +53,23 @@ pub enum EventFormat {
     Json,
 }
 
+impl From<Pieces> for Transport {
+    fn from(pieces: Pieces) -> Transport {
+        match pieces {
+            Pieces::Off => Transport::WebSocket,
+            Pieces::Bounded => Transport::Pieces,
+            Pieces::Unbounded => Transport::EndlessPieces,
+        }
+    }
+}
+
 impl Transport {
     /// The end, as it is said behind everything else. It is never empty. `lot` differs from one connection to the next.
     pub(super) fn close(self, code: CloseCode, reason: &str, lot: u32) -> Vec<u8> {
         match self {
-            Transport::WebSocket | Transport::V1 => websocket::close_frame(code, reason),
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+                websocket::close_frame(code, reason)
+            }
             Transport::Sse(_) => sse::end(code, reason, lot),
             Transport::Stream => lines::end(code, reason),
             // It is dismissed before that.
@@ -64,7 +81,9 @@ impl Transport {
     /// can be said only there. None: it can't be made out.
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
-            Transport::WebSocket | Transport::V1 => frame::boundary_at(said, at),
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+                frame::boundary_at(said, at)
+            }
             Transport::Sse(_) | Transport::Stream | Transport::Poll => chunk::boundary_at(said, at),
         }
     }
@@ -73,7 +92,9 @@ impl Transport {
     pub(super) fn cause_of_end(self) -> CloseReason {
         match self {
             // A peer that leaves sends a close frame first.
-            Transport::WebSocket | Transport::V1 => CloseReason::Reset,
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+                CloseReason::Reset
+            }
             Transport::Sse(_) | Transport::Stream | Transport::Poll => CloseReason::Client,
         }
     }
@@ -81,7 +102,7 @@ impl Transport {
     /// Its name in `/connections`, if it is an endpoint of its own.
     pub(super) fn endpoint(self) -> Option<&'static str> {
         match self {
-            Transport::WebSocket | Transport::V1 => None,
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => None,
             Transport::Sse(_) => Some("sse"),
             Transport::Stream => Some("stream"),
             Transport::Poll => Some("poll"),
@@ -92,7 +113,7 @@ impl Transport {
     /// handshake of a WebSocket there is nothing that could say it.
     pub(super) fn tells_gaps(self) -> bool {
         match self {
-            Transport::WebSocket => false,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => false,
             Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Poll => true,
         }
     }
@@ -100,7 +121,8 @@ impl Transport {
     /// Whether a subscriber is told who comes to its channels and goes.
     pub(super) fn takes_notices(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => false,
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
             Transport::V1 => true,
         }
     }
@@ -108,7 +130,8 @@ impl Transport {
     /// Whether a connection is told that its token expires, before it does.
     pub(super) fn tells_expiry(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::Sse(_) | Transport::Poll => false,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => false,
+            Transport::Sse(_) | Transport::Poll => false,
             Transport::V1 | Transport::Stream => true,
         }
     }
@@ -116,7 +139,7 @@ impl Transport {
     /// The form in which its publications are made, if they are not compressed; for a stream, of one channel alone.
     pub(super) fn form(self) -> Form {
         match self {
-            Transport::WebSocket => Form::Plain,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => Form::Plain,
             Transport::V1 => Form::Envelope,
             Transport::Sse(EventFormat::Raw) => Form::Sse,
             Transport::Sse(EventFormat::Json) => Form::SseJson,
@@ -147,8 +170,14 @@ impl MessageFraming<'_> {
         let options = publication.options();
         match self.transport {
             // It has that frame already.
-            Transport::WebSocket if self.window_bits == 0 || !options.compress => publication.plain_frame(),
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces
+                if self.window_bits == 0 || !options.compress =>
+            {
+                publication.plain_frame()
+            }
             Transport::WebSocket
+            | Transport::Pieces
+            | Transport::EndlessPieces
             | Transport::V1
             | Transport::Sse(_)
             | Transport::Stream
@@ -164,7 +193,9 @@ impl Framing for MessageFraming<'_> {
     fn frame(&mut self, kind: Kind, payload: &[u8], options: PushOptions, out: &mut Vec<u8>) {
         let window_bits = if options.compress { self.window_bits } else { 0 };
         match self.transport {
-            Transport::WebSocket => self.deflater.encode(kind.opcode(), payload, window_bits, out),
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => {
+                self.deflater.encode(kind.opcode(), payload, window_bits, out);
+            }
             Transport::V1 => {
                 let mut object = Vec::new();
                 push_direct(kind.opcode(), payload, &mut object);
@@ -185,7 +216,11 @@ impl MessageFraming<'_> {
     pub(super) fn object(&mut self, object: &[u8], out: &mut Vec<u8>) {
         match self.transport {
             Transport::Stream | Transport::Poll => lines::push(object, out),
-            Transport::WebSocket | Transport::V1 | Transport::Sse(_) => {
+            Transport::WebSocket
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::V1
+            | Transport::Sse(_) => {
                 self.deflater.encode(Opcode::Text, object, self.window_bits, out);
             }
         }
@@ -197,6 +232,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
+            Transport::Pieces | Transport::EndlessPieces => self.pieces_input(index, input),
             // Nothing that comes behind the request is answered, as the answer to that has no end.
             Transport::Sse(_) | Transport::Stream => self.send_replies(index),
             Transport::Poll => self.poll_input(index, input),
@@ -207,7 +243,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_opened(&mut self, index: usize, entries: &[(ChannelId, Entry)]) {
         match self.connections.slots[index].transport {
             // The answer to the handshake has told it its positions.
-            Transport::WebSocket => {}
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => {}
             // Its answer does.
             Transport::Poll => {}
             Transport::V1 => self.greet_v1(index, entries),
@@ -219,7 +255,7 @@ impl<S: Socket> Reactor<S> {
     /// Tells a connection that others have subscribed it to a channel.
     pub(super) fn tell_joined(&mut self, index: usize, channel: &str, entry: &Entry) {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::Poll => {}
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => {}
             Transport::V1 | Transport::Stream => {
                 self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, entry))
             }
@@ -230,7 +266,7 @@ impl<S: Socket> Reactor<S> {
     /// Tells a connection that others have ended its subscription to a channel.
     pub(super) fn tell_left(&mut self, index: usize, channel: &str) {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::Poll => {}
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => {}
             Transport::V1 | Transport::Stream => self.tell_unsubscribed_v1(index, channel),
             Transport::Sse(_) => _ = self.tell_positions(index),
         }
@@ -239,7 +275,7 @@ impl<S: Socket> Reactor<S> {
     /// Tells a slow consumer which publications it does not get. False: it is gone.
     pub(super) fn tell_gap(&mut self, index: usize, id: ChannelId, gap: Gap) -> bool {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::Poll => true,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => true,
             Transport::V1 | Transport::Stream => self.tell_missed(index, id, gap),
             Transport::Sse(_) => self.tell_missed_sse(index, id, gap),
         }
@@ -251,7 +287,8 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
             Transport::V1 => self.v1_message(index, message),
-            // A stream has no messages from its client.
+            // Those in pieces are handed over as such, and a stream has none from its client.
+            Transport::Pieces | Transport::EndlessPieces => Ok(Next::Continue),
             Transport::Sse(_) | Transport::Stream | Transport::Poll => Ok(Next::Continue),
         }
     }
@@ -259,7 +296,9 @@ impl<S: Socket> Reactor<S> {
     /// An open connection has been silent for so long.
     pub(super) fn heartbeat(&mut self, index: usize, silent_ms: u64) {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::V1 => self.websocket_heartbeat(index, silent_ms),
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+                self.websocket_heartbeat(index, silent_ms);
+            }
             Transport::Sse(_) => self.stream_heartbeat(index, silent_ms, sse::HEARTBEAT),
             Transport::Stream => self.stream_heartbeat(index, silent_ms, lines::HEARTBEAT),
             // It has a deadline.
@@ -270,7 +309,7 @@ impl<S: Socket> Reactor<S> {
     /// All that was to be said on a closing connection is written, its close last.
     pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::V1 => {
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
                 self.await_peer_close(index);
                 Ok(())
             }

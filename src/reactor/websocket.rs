@@ -153,7 +153,7 @@ impl<S: Socket> Reactor<S> {
         Ok(at)
     }
 
-    fn event(&mut self, index: usize, event: Event<'_>) -> Result<Next, Gone> {
+    pub(super) fn event(&mut self, index: usize, event: Event<'_>) -> Result<Next, Gone> {
         if self.connections.slots[index].phase == Phase::Closing {
             if !matches!(event, Event::Close { .. }) {
                 return Ok(Next::Continue);
@@ -165,7 +165,13 @@ impl<S: Socket> Reactor<S> {
             Event::Text(text) => self.client_message(index, Message::Text(text)),
             Event::Binary(bytes) => self.client_message(index, Message::Binary(bytes)),
             Event::Ping(payload) => {
-                frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
+                if self.is_sending(index) {
+                    let mut pong = Vec::with_capacity(CONTROL_FRAME_MAX);
+                    frame::encode(Opcode::Pong, payload, &mut pong);
+                    self.answer_within(index, &pong)?;
+                } else {
+                    frame::encode(Opcode::Pong, payload, &mut self.scratch.replies);
+                }
                 Ok(Next::Continue)
             }
             Event::Pong(payload) => self.hear_pong(index, payload),
@@ -216,7 +222,7 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         let slot = &mut self.connections.slots[index];
         if slot.flags.any(Flags::PINGED) {
-            if silent_ms >= self.config.pong_wait_ms {
+            if silent_ms >= self.config.pong_wait_ms && !self.excuse_silence(index) {
                 self.remove(index, CloseReason::Heartbeat);
             }
         } else if silent_ms >= self.config.heartbeat_ms {
@@ -226,6 +232,8 @@ impl<S: Socket> Reactor<S> {
             // A full socket already has something to answer for; its silence counts all the same.
             if !slot.flags.any(Flags::BLOCKED) {
                 let _ = self.push_out(index, &PING);
+            } else if self.takes_more_within(index) {
+                let _ = self.say_within(index, &PING);
             }
         }
     }

@@ -122,6 +122,17 @@ impl WebSocket {
         }
     }
 
+    /// The next frame, which may be a fragment of a message, and whether it is that message's last.
+    pub fn fragment(&mut self) -> (bool, Frame) {
+        loop {
+            if let Some((fin, frame, size)) = wire::fragment(&self.received[self.at..], self.deflate) {
+                self.at += size;
+                return (fin, frame);
+            }
+            assert!(self.receive() > 0, "a frame, not the end");
+        }
+    }
+
     /// The next frame, which must be there.
     pub fn frame(&mut self) -> Frame {
         self.next().expect("a frame, not the end")

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::wire::{self, Response, masked};
-pub(crate) use crate::wire::{BINARY, CLOSE, TEXT};
+pub(crate) use crate::wire::{BINARY, CLOSE, CONTINUATION, TEXT};
 
 /// Valgrind makes everything slow.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -81,10 +81,23 @@ impl Client {
         self.stream.write_all(&masked(true, opcode, payload)).unwrap();
     }
 
+    /// Sends a fragment of a message.
+    pub(crate) fn send_fragment(&mut self, fin: bool, opcode: u8, payload: &[u8]) {
+        self.stream.write_all(&masked(fin, opcode, payload)).unwrap();
+    }
+
     /// The next frame.
     pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
         let frame = self.take(|bytes| wire::frame(bytes, false));
         (frame.opcode, frame.payload)
+    }
+
+    /// The next frame, which may be a fragment of a message, and whether it is that message's last.
+    pub(crate) fn fragment(&mut self) -> (bool, u8, Vec<u8>) {
+        let whole =
+            |bytes: &[u8]| wire::fragment(bytes, false).map(|(fin, frame, size)| ((fin, frame), size));
+        let (fin, frame) = self.take(whole);
+        (fin, frame.opcode, frame.payload)
     }
 
     /// The next frame, which must be text.

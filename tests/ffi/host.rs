@@ -221,6 +221,11 @@ impl Host {
         Host { child, input, output }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line of its output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();

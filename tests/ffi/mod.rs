@@ -9,6 +9,7 @@ mod embedding;
 pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;
+mod pieces;
 mod rooms;
 mod routes;
 mod walk;

@@ -2,6 +2,7 @@
 
 use wspush::protocol::frame::{self, Opcode};
 use wspush::protocol::message::{self, Assembler, Event, Step};
+use wspush::protocol::pieces::{self as in_pieces, Data, Incoming, Piece, Terms};
 use wspush::protocol::{Chunked, Inflater, Pool};
 
 use super::{choice, pieces};
@@ -46,6 +47,65 @@ struct Heard {
     buffered: bool,
 }
 
+fn noted(event: Event<'_>) -> (u8, Vec<u8>) {
+    match event {
+        Event::Text(text) => (1, text.as_bytes().to_vec()),
+        Event::Binary(bytes) => (2, bytes.to_vec()),
+        Event::Ping(bytes) => (9, bytes.to_vec()),
+        Event::Pong(bytes) => (10, bytes.to_vec()),
+        Event::Close { code, reason } => {
+            assert!(code.is_none_or(|code| code.is_valid_on_wire()));
+            (8, [&code.map_or(0, |code| code.0).to_be_bytes(), reason.as_bytes()].concat())
+        }
+    }
+}
+
+/// The same for a host that takes messages as they come: what it would put together.
+fn take_as_it_comes(cuts: &[u8], data: &[u8], terms: Terms) -> Heard {
+    let (mut incoming, mut room, mut heard) = (Incoming::default(), Vec::new(), Heard::default());
+    let (mut input, mut message) = (Vec::new(), Vec::new());
+    'pieces: for piece in pieces(cuts, data) {
+        input.extend_from_slice(piece);
+        loop {
+            let used = match incoming.next(&mut input, &mut room, terms) {
+                Ok((used, in_pieces::Step::Need)) => {
+                    assert_eq!(used, 0);
+                    break;
+                }
+                Ok((used, in_pieces::Step::Absorbed)) => used,
+                Ok((used, in_pieces::Step::NoDecoder)) => {
+                    incoming.inflating = Some(Box::default());
+                    used
+                }
+                Ok((used, in_pieces::Step::Control(event))) => {
+                    heard.events.push(noted(event));
+                    used
+                }
+                Ok((used, in_pieces::Step::Piece(Piece { data, more }))) => {
+                    let (kind, bytes) = match data {
+                        Data::Text(text) => (1, text.as_bytes()),
+                        Data::Binary(bytes) => (2, bytes),
+                    };
+                    assert!(more != bytes.is_empty() || !more, "a piece of nothing");
+                    message.extend_from_slice(bytes);
+                    if !more {
+                        heard.events.push((kind, std::mem::take(&mut message)));
+                    }
+                    used
+                }
+                Err(violation) => {
+                    heard.violation = Some(violation.code.0);
+                    break 'pieces;
+                }
+            };
+            input.drain(..used);
+        }
+        assert!(input.len() < frame::CONTROL_FRAME_MAX, "more is kept than is promised");
+    }
+    heard.buffered = incoming.in_message();
+    heard
+}
+
 /// Feeds `data` in pieces, as the reactor does: what is not consumed comes in front of the next piece.
 fn listen(cuts: &[u8], data: &[u8], bytes_max: usize, deflate: bool) -> Heard {
     let mut inflater = Inflater::default();
@@ -73,16 +133,7 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize, deflate: bool) -> Heard {
                 Ok((used, Step::Event(event))) => {
                     assert!(used > 0);
                     at += used;
-                    heard.events.push(match event {
-                        Event::Text(text) => (1, text.as_bytes().to_vec()),
-                        Event::Binary(bytes) => (2, bytes.to_vec()),
-                        Event::Ping(bytes) => (9, bytes.to_vec()),
-                        Event::Pong(bytes) => (10, bytes.to_vec()),
-                        Event::Close { code, reason } => {
-                            assert!(code.is_none_or(|code| code.is_valid_on_wire()));
-                            (8, [&code.map_or(0, |code| code.0).to_be_bytes(), reason.as_bytes()].concat())
-                        }
-                    });
+                    heard.events.push(noted(event));
                 }
                 Err(violation) => {
                     assert!(violation.code.is_valid_on_wire() && violation.reason.len() <= 123);
@@ -122,6 +173,14 @@ pub fn message(data: &[u8]) {
         // A text is given up at its first bad byte, and so perhaps before a frame that whole input has wrong.
         assert_eq!(split.events, whole.events, "cut by {cuts:?}");
         assert_eq!(split.violation, whole.violation, "cut by {cuts:?}");
+    }
+    let terms = Terms { deflate, bytes_max };
+    for cuts in [&[][..], cuts, &[0], &[6, 0, 130]] {
+        let taken = take_as_it_comes(cuts, rest, terms);
+        assert_eq!(taken.events, whole.events, "in pieces, cut by {cuts:?}");
+        // Of a deflated message a fault is known before its end, where there may be another one.
+        let is_early = deflate && (whole.violation.is_none() || taken.violation.is_some());
+        assert!(is_early || taken.violation == whole.violation, "{taken:?}, {whole:?}");
     }
 }
 

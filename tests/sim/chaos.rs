@@ -177,6 +177,10 @@ impl World {
                 if dice.one_in(3) {
                     target += "&refusals=close";
                 }
+                if dice.one_in(2) {
+                    target += dice.pick(&["&pieces=bounded", "&pieces=endless"]);
+                    client.in_pieces = true;
+                }
                 client.shake_hands(&target);
             }
             Role::V1 => client.shake_hands(&v1_target),
@@ -295,6 +299,12 @@ impl World {
 
     fn command(&mut self) {
         let Some((n, conn)) = self.conn() else { return };
+        match self.dice.below(8) {
+            0 | 1 => return self.pause(conn),
+            2 => return self.send_in_pieces(n, conn),
+            3 => return self.pay_pieces(),
+            _ => {}
+        }
         let channel = self.dice.pick(&CHANNELS[..3]).to_owned();
         let logged = self.count(&channel);
         if self.clients[n].v1.is_some() {

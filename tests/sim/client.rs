@@ -90,6 +90,10 @@ pub struct Client {
     /// When it was accepted.
     pub began_us: u64,
     buf: Vec<u8>,
+    /// Its host hears it in pieces, and answers so.
+    pub in_pieces: bool,
+    /// The message of which not all fragments have come.
+    half: Option<Frame>,
     /// The knowledge of one that speaks `wspush.v1`.
     pub v1: Option<Box<V1>>,
     /// Speaks TLS.
@@ -148,6 +152,8 @@ impl Client {
             outgoing: VecDeque::new(),
             began_us: now_us,
             buf: Vec::new(),
+            in_pieces: false,
+            half: None,
             v1: None,
             tls: None,
             gone: false,
@@ -300,7 +306,9 @@ impl Client {
             }
             (Stage::Open, _) => {
                 let Some(frame) = parse::frame(&mut self.buf, self.window_bits) else { return false };
-                self.frame(frame);
+                if let Some(frame) = self.whole(frame) {
+                    self.frame(frame);
+                }
                 !self.buf.is_empty()
             }
         }
@@ -318,6 +326,28 @@ impl Client {
             "ok" => assert!(response.status == 200 || last_word, "{response:?}"),
             _ => {}
         }
+    }
+
+    /// Whether it is in the middle of a message.
+    pub fn has_half_a_message(&self) -> bool {
+        self.half.is_some()
+    }
+
+    /// A control frame, or the message that is whole with this one.
+    fn whole(&mut self, frame: Frame) -> Option<Frame> {
+        if frame.opcode >= CLOSE {
+            return Some(frame);
+        }
+        assert_eq!(self.half.is_some(), frame.opcode == 0, "between the frames of a message");
+        let whole = match self.half.take() {
+            None => frame,
+            Some(half) => Frame { fin: frame.fin, payload: [half.payload, frame.payload].concat(), ..half },
+        };
+        if whole.fin {
+            return Some(whole);
+        }
+        self.half = Some(whole);
+        None
     }
 
     fn frame(&mut self, frame: Frame) {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use wspush::endpoint::{Accept, Closed, Connect, Decision, Handler, Router, Session};
-use wspush::{CloseCode, ConnId, Message};
+use wspush::{CloseCode, ConnId, Fragment, Message};
+
+use super::pieces::{Halves, pieces};
 
 /// The handler's record since somebody looked.
 #[derive(Debug, Default)]
@@ -16,6 +18,7 @@ pub struct Seen {
     /// Connection and close code.
     pub closed: Vec<(ConnId, u16)>,
     said: HashMap<ConnId, usize>,
+    halves: Halves,
 }
 
 pub struct Notes(pub Arc<Mutex<Seen>>);
@@ -50,6 +53,7 @@ impl Handler for Notes {
             Decision::Accept(accept) => Decision::Accept(Accept {
                 user: connect.query("n"),
                 broadcast: connect.query("quiet").is_none(),
+                pieces: pieces(connect.query("pieces").as_deref()),
                 ..accept
             }),
             refusal => refusal,
@@ -72,20 +76,26 @@ impl Handler for Notes {
         }
         let answer = format!("R|{said}");
         session.reply(Message::Text(&answer));
-        let Some(n) = session.user().and_then(|user| user.parse::<usize>().ok()) else { return };
         let Message::Text(text) = message else { return };
-        match text.split_once(' ') {
-            Some(("sub", channel)) => {
-                session.subscribe(channel);
-                seen.wished.push((n, channel.to_owned(), true));
-            }
-            Some(("unsub", channel)) => {
-                session.unsubscribe(channel);
-                seen.wished.push((n, channel.to_owned(), false));
-            }
-            Some(("bye", _)) => session.close(CloseCode(4001), "as you wish"),
-            _ => {}
+        seen.obey(session, text);
+    }
+
+    fn on_fragment(&mut self, session: &mut Session<'_>, fragment: Fragment<'_>) {
+        let mut seen = self.0.lock().unwrap();
+        let Some(text) = seen.halves.take(session.id(), fragment) else { return };
+        let said = seen.said.entry(session.id()).or_default();
+        *said += 1;
+        let answer = format!("R|{said}");
+        if said.is_multiple_of(3) {
+            session.reply(Message::Text(&answer));
+        } else {
+            seen.halves.answer(session, &answer);
         }
+        seen.obey(session, &text);
+    }
+
+    fn on_drained(&mut self, session: &mut Session<'_>) {
+        self.0.lock().unwrap().halves.drained(session);
     }
 
     fn on_closed(&mut self, closed: &mut Closed<'_>) {
@@ -98,6 +108,27 @@ impl Handler for Notes {
     fn on_close(&mut self, conn: ConnId, _user: Option<&str>, code: CloseCode, _reason: &str) {
         let mut seen = self.0.lock().unwrap();
         seen.said.remove(&conn);
+        seen.halves.forget(conn);
         seen.closed.push((conn, code.0));
+    }
+}
+
+impl Seen {
+    /// Does what a client asks for.
+    fn obey(&mut self, session: &mut Session<'_>, text: &str) {
+        let seen = self;
+        let Some(n) = session.user().and_then(|user| user.parse::<usize>().ok()) else { return };
+        match text.split_once(' ') {
+            Some(("sub", channel)) => {
+                session.subscribe(channel);
+                seen.wished.push((n, channel.to_owned(), true));
+            }
+            Some(("unsub", channel)) => {
+                session.unsubscribe(channel);
+                seen.wished.push((n, channel.to_owned(), false));
+            }
+            Some(("bye", _)) => session.close(CloseCode(4001), "as you wish"),
+            _ => {}
+        }
     }
 }

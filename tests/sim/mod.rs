@@ -12,6 +12,7 @@ pub mod dice;
 pub mod handler;
 pub mod net;
 pub mod parse;
+pub mod pieces;
 pub mod presence;
 #[cfg(feature = "tls")]
 pub mod tls_client;

@@ -6,9 +6,11 @@ use super::deflate;
 use super::dice::Dice;
 use super::wire::{self, PING, TEXT, masked_with};
 
-/// A whole frame from the server.
+/// A frame from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
+    /// Whether it is its message's last.
+    pub fin: bool,
     pub opcode: u8,
     pub payload: Vec<u8>,
     pub deflated: bool,
@@ -17,7 +19,8 @@ pub struct Frame {
 /// Takes a whole frame out of `bytes`, inflated. What RFC 7692 forbids a server that has agreed on this window (0: on
 /// nothing) panics.
 pub fn frame(bytes: &mut Vec<u8>, window_bits: u8) -> Option<Frame> {
-    let (wire::Frame { opcode, mut payload, rsv1 }, size) = wire::frame(bytes, window_bits > 0)?;
+    let (fin, frame, size) = wire::fragment(bytes, window_bits > 0)?;
+    let wire::Frame { opcode, mut payload, rsv1 } = frame;
     if rsv1 {
         let deflated_bytes = payload.len();
         payload = deflate::inflated(&payload, window_bits);
@@ -27,7 +30,7 @@ pub fn frame(bytes: &mut Vec<u8>, window_bits: u8) -> Option<Frame> {
         assert!(std::str::from_utf8(&payload).is_ok(), "text that is none");
     }
     bytes.drain(..size);
-    Some(Frame { opcode, payload, deflated: rsv1 })
+    Some(Frame { fin, opcode, payload, deflated: rsv1 })
 }
 
 /// A whole response.

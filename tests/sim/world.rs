@@ -20,6 +20,7 @@ use super::comeback::Comebacks;
 use super::dice::Dice;
 use super::handler::{Seen, host};
 use super::net::{Faults, SimSocket};
+use super::pieces::Flows;
 
 /// Channels with publishers of their own.
 pub const CHANNELS: [&str; 4] = ["broadcast", "public.a", "public.b", "side"];
@@ -67,6 +68,7 @@ pub struct World {
     pub heads: BTreeMap<(String, u64), u64>,
     /// How many publications clients have asked for.
     pub v1_published: usize,
+    pub flows: Flows,
     seen: Arc<Mutex<Seen>>,
     alive: HashSet<ConnId>,
     waiting: Vec<usize>,
@@ -121,6 +123,7 @@ impl World {
             comebacks: Comebacks::default(),
             heads: BTreeMap::new(),
             v1_published: 0,
+            flows: Flows::default(),
             seen,
             alive: HashSet::new(),
             waiting: Vec::new(),
@@ -304,6 +307,7 @@ impl World {
         // Two hundred pipelined answers take ten thousand turns to someone whose network takes 130 bytes in each.
         for _ in 0..50_000 {
             self.pass_time(20_000);
+            self.end_flows();
             let before = self.moved();
             for client in &mut self.clients {
                 client.send(usize::MAX);
@@ -313,7 +317,10 @@ impl World {
             }
             self.turn(true);
             // A ping and its pong are not unrest.
-            let resting = self.moved() - before <= 32 && !self.turn.busy && self.shared.waiting() == 0;
+            let resting = self.moved() - before <= 32
+                && !self.turn.busy
+                && self.shared.waiting() == 0
+                && self.has_ended_flows();
             quiet = if resting { quiet + 1 } else { 0 };
             if quiet > 8 || self.turn.finished {
                 for client in self.clients.iter_mut().filter(|client| client.reader != Reader::Never) {

@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicPtr;
 
 use wspush::Config;
 use wspush::config::LogLevel;
-use wspush::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
+use wspush::endpoint::{Accept, ConnId, Connect, Decision, Fragment, Handler, Pieces, Session};
 use wspush::protocol::close::CloseCode;
 use wspush::protocol::head::parse;
 use wspush::push::{Message, Position, Since};
 
 use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED, wspush_callbacks};
 use crate::connect::*;
+use crate::flow::*;
 use crate::host::{Host, log_sink};
 use crate::presence::wspush_connect_set_info;
 use crate::server::wspush_server;
@@ -83,6 +84,8 @@ unsafe extern "C" fn on_connect(user_data: *mut c_void, _: *mut wspush_server, c
         assert_eq!(wspush_connect_add_channel(connect, room, room_length), WSPUSH_OK);
         assert_eq!(wspush_connect_set_protocol(connect, name, name_length), WSPUSH_OK);
         assert_eq!(wspush_connect_set_broadcast(connect, 0), WSPUSH_OK);
+        assert_eq!(wspush_connect_set_pieces(connect, WSPUSH_PIECES_BOUNDED), WSPUSH_OK);
+        assert_eq!(wspush_connect_set_pieces(connect, 3), WSPUSH_EINVAL);
         let (info, info_length) = c!("7");
         assert_eq!(wspush_connect_set_info(connect, info, info_length), WSPUSH_OK);
         for (since, since_length) in [c!("head"), c!("7.42")] {
@@ -143,6 +146,39 @@ unsafe extern "C" fn on_message(
     }
 }
 
+unsafe extern "C" fn on_fragment(
+    user_data: *mut c_void,
+    _: *mut wspush_server,
+    session: *mut wspush_session,
+    kind: i32,
+    more: i32,
+    data: *const c_void,
+    length: usize,
+) {
+    let mut waits = 0;
+    // SAFETY: as in `on_message`.
+    unsafe {
+        let seen = seen(user_data);
+        seen.texts.push(format!("{kind} {more} {}", read(&wspush_str { data: data.cast(), length })));
+        assert_eq!(wspush_session_send_fragment(session, kind, more, data, length), WSPUSH_OK);
+        let nothing = wspush_session_send_fragment(session, kind, 1, data, 0);
+        assert_eq!(nothing, WSPUSH_EEMPTY, "only the last one");
+        assert_eq!(wspush_session_outbox_bytes(session, &raw mut waits), WSPUSH_OK);
+        assert_eq!(waits, 2 + length as u64);
+        assert_eq!(wspush_session_pause(session), WSPUSH_OK);
+        assert_eq!(wspush_session_resume(session), WSPUSH_OK);
+        assert_eq!(wspush_session_notify_drained(session), WSPUSH_OK);
+    }
+}
+
+unsafe extern "C" fn on_drained(user_data: *mut c_void, _: *mut wspush_server, session: *mut wspush_session) {
+    // SAFETY: as in `on_message`.
+    unsafe {
+        seen(user_data).texts.push("drained".to_owned());
+        assert_eq!(wspush_session_send_fragment(session, WSPUSH_TEXT, 0, std::ptr::null(), 0), WSPUSH_OK);
+    }
+}
+
 unsafe extern "C" fn on_close(
     user_data: *mut c_void,
     _: *mut wspush_server,
@@ -174,6 +210,8 @@ fn callbacks(seen: *mut Seen) -> wspush_callbacks {
         on_message: Some(on_message),
         on_close: Some(on_close),
         on_log: Some(on_log),
+        on_fragment: Some(on_fragment),
+        on_drained: Some(on_drained),
         ..wspush_callbacks::NONE
     }
 }
@@ -209,6 +247,7 @@ fn text_that_the_host_was_given_stays_while_its_callback_runs() {
         since: vec![("room".to_owned(), Since::Position(Position { epoch: 7, offset: 42 }))],
         protocol: Some("name".into()),
         info: Some("7".to_owned()),
+        pieces: Pieces::Bounded,
         ..Accept::default()
     };
     assert_eq!(ask(&mut host), Decision::Accept(accept));
@@ -221,9 +260,9 @@ fn a_session_is_used_while_it_is_lent() {
     let (mut host, seen) = host();
     ask(&mut host);
     let (mut replies, mut actions) = (Vec::new(), Vec::new());
-    host.on_open(&mut Session::new(ConnId(7), Some("Ada"), &mut replies, &mut actions));
+    host.on_open(&mut Session::new(ConnId(7), &Some("Ada"), &mut replies, &mut actions));
     assert_eq!(actions.len(), 4, "{actions:?}");
-    let mut session = Session::new(ConnId(7), Some("Ada"), &mut replies, &mut actions);
+    let mut session = Session::new(ConnId(7), &Some("Ada"), &mut replies, &mut actions);
     for _ in 0..3 {
         host.on_message(&mut session, Message::Text("hello"));
     }
@@ -235,6 +274,23 @@ fn a_session_is_used_while_it_is_lent() {
     assert_eq!(seen.id.get(), 7);
     let heard = ["Ada", "hello", "hello", "hello", "bytes", "7 Ada 4000 enough", "8  1006 "];
     assert_eq!(seen.texts[6..], heard);
+}
+
+#[test]
+fn a_session_lends_its_pieces_and_takes_some() {
+    let (mut host, seen) = host();
+    for (data, more) in
+        [(Message::Text("one"), true), (Message::Text(""), false), (Message::Binary(b"two"), false)]
+    {
+        let (mut replies, mut actions) = (Vec::new(), Vec::new());
+        let mut session = Session::new(ConnId(7), &None, &mut replies, &mut actions);
+        host.on_fragment(&mut session, Fragment { data, more });
+        assert_eq!(actions.len(), 4, "{actions:?}");
+    }
+    let (mut replies, mut actions) = (Vec::new(), Vec::new());
+    host.on_drained(&mut Session::new(ConnId(7), &None, &mut replies, &mut actions));
+    assert_eq!((replies.len(), actions.len()), (0, 1));
+    assert_eq!(end(seen).texts, ["1 1 one", "1 0 ", "2 0 two", "drained"]);
 }
 
 #[test]

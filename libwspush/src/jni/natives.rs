@@ -80,6 +80,9 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
     })
 }
 
+/// Local references that a route's callbacks take while they are looked at.
+const ROUTE_REFERENCES: usize = 8;
+
 fn router(
     env: &mut Env<'_>,
     own: JavaHandler,
@@ -90,8 +93,11 @@ fn router(
     let routes = packed::unpack(routes).and_then(|parts| routes::unpack(&parts)).ok_or(NOT_READ)?;
     let mut router = Router::new(own);
     for (at, JavaRoute { route, place }) in routes.into_iter().enumerate() {
-        let object = routed.get_element(env, at)?;
-        let callbacks = Arc::new(Callbacks::new(env, &object)?);
+        // However many routes there are, their references are not there at once.
+        let callbacks = env.with_local_frame(ROUTE_REFERENCES, |env| -> Result<_, NativeError> {
+            let object = routed.get_element(env, at)?;
+            Ok(Arc::new(Callbacks::new(env, &object)?))
+        })?;
         let handler = JavaHandler { callbacks, listens: true, place: Some(place) };
         router.add(route, handler).map_err(StartError::Route)?;
     }

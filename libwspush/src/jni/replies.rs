@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_session_is_reached_while_its_callback_runs() {
         let (mut replies, mut actions) = (Vec::new(), Vec::new());
-        let mut session = Session::new(ConnId(7), None, &mut replies, &mut actions);
+        let mut session = Session::new(ConnId(7), &None, &mut replies, &mut actions);
         let say = |conn, text| reply(ConnId(conn), Message::Text(text), PushOptions::default());
         for text in ["a", "b"] {
             let said =
