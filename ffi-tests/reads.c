@@ -110,6 +110,64 @@ static void publish_on_terms(wspush_server *server) {
   GIVES(WSPUSH_EINVAL, wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
 }
 
+static wspush_batch_item item(wspush_str channel, wspush_str user, uint64_t conn, const char *text) {
+  wspush_batch_item item;
+  memset(&item, 0, sizeof item);
+  item.struct_size = sizeof item;
+  item.channel = channel, item.user = user, item.conn = conn;
+  item.data = text, item.length = strlen(text), item.kind = WSPUSH_TEXT;
+  return item;
+}
+
+static void publish_batches(wspush_server *server) {
+  const wspush_str none = {NULL, 0}, a = {"batched", 7}, everybody = {"broadcast", 9}, ann = {"ann", 3}, empty = {"", 0};
+  wspush_batch_item items[4];
+  wspush_receipt receipts[4];
+  size_t index = 99;
+  memset(receipts, 0xaa, sizeof receipts);
+  receipts[0].struct_size = sizeof receipts[0];
+  items[0] = item(a, none, 0, "x");
+  items[1] = item(none, ann, 0, "to her");
+  items[2] = item(everybody, none, 0, "y");
+  items[3] = item(none, none, 77, "to one that has gone");
+  MUST(wspush_publish_batch(server, items, 4, WSPUSH_STR("batch-1"), receipts));
+  HOLDS(receipts[0].id != 0 && receipts[0].offset == 1 && receipts[2].id == receipts[0].id + 1);
+  HOLDS(receipts[1].id == 0 && receipts[1].offset == 0 && receipts[3].id == 0 && receipts[3].epoch == 0);
+  memset(receipts + 1, 0xaa, sizeof receipts - sizeof receipts[0]);
+  GIVES(WSPUSH_DUPLICATE, wspush_publish_batch(server, items, 4, WSPUSH_STR("batch-1"), receipts));
+  HOLDS(receipts[2].id == receipts[0].id + 1 && receipts[3].id == 0);
+  GIVES(WSPUSH_EREUSED, wspush_publish_batch(server, items, 3, WSPUSH_STR("batch-1"), NULL));
+  GIVES(WSPUSH_ENOTFOUND, wspush_last_bad_item(&index));
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, items, 4, "", 0, NULL));
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, NULL, 0, NULL, 0, NULL));
+  GIVES(WSPUSH_ENULL, wspush_publish_batch(server, NULL, 1, NULL, 0, NULL));
+  GIVES(WSPUSH_ENULL, wspush_publish_batch(server, items, 4, NULL, 3, NULL));
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, items, SIZE_MAX, NULL, 0, NULL));
+  items[1].length = 0;
+  GIVES(WSPUSH_EEMPTY, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  MUST(wspush_last_bad_item(&index));
+  HOLDS(index == 1 && strncmp(wspush_last_error(), "items[1]: ", 10) == 0);
+  items[1] = item(none, empty, 0, "nobody");
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  items[1] = item(empty, none, 0, "nowhere");
+  GIVES(WSPUSH_ECHANNEL, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  items[1] = item(a, ann, 0, "both");
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  items[1] = item(none, none, 0, "everybody?");
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  HOLDS(strstr(wspush_last_error(), "everybody is the channel broadcast") != NULL);
+  items[1] = item(a, none, 0, "\xff");
+  GIVES(WSPUSH_EUTF8, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  items[1].kind = INT64_MAX;
+  GIVES(WSPUSH_EINVAL, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  items[1].kind = WSPUSH_BINARY | WSPUSH_UNCOMPRESSED;
+  items[0].struct_size = sizeof items[0] - 1;
+  GIVES(WSPUSH_ESIZE, wspush_publish_batch(server, items, 4, NULL, 0, NULL));
+  items[0].struct_size = sizeof items[0];
+  MUST(wspush_publish_batch(server, items, 4, NULL, 0, receipts));
+  HOLDS(receipts[0].offset == 2 && receipts[1].offset == 3); /* what was refused has taken no place */
+}
+
 static void by_polling(void) {
   struct asked a;
   wspush_history_query query;
@@ -166,6 +224,7 @@ static void by_polling(void) {
   GIVES(WSPUSH_EINVAL, wspush_user_connections(server, "", 0, 0, 0, note, &a));
   GIVES(WSPUSH_ECHANNEL, wspush_channel(server, "", 0, note, &a));
   GIVES(WSPUSH_ECHANNEL, wspush_presence(server, "", 0, note, &a));
+  publish_batches(server);
   /* No answer is left out, also if nobody polls any more. */
   for (int n = 0; n < 100; n++) MUST(wspush_history(server, "a", 1, NULL, note, &a));
   HOLDS(a.answers == before);

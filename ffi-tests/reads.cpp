@@ -54,6 +54,33 @@ static void publish_on_terms(const wspush::Server &server) {
   server.publish_to({"a"}, wspush::Message::binary("\0\xff", 2), behind);
 }
 
+static void publish_batches(const wspush::Server &server) {
+  using wspush::BatchItem;
+  std::vector<BatchItem> items{BatchItem::channel("batched", "one"), BatchItem::user("ann", "to her"),
+                               BatchItem::conn(77, wspush::Message::binary("\0\xff", 2).uncompressed()),
+                               BatchItem::channel("batched", "two")};
+  wspush::PublishedBatch first = server.publish_batch(items, "batch-1");
+  wspush::PublishedBatch again = server.publish_batch(items, "batch-1");
+  holds(!first.duplicate && again.duplicate && again.receipts[3]->id == first.receipts[3]->id, "it is published once");
+  holds(first.receipts[0]->offset == 1 && first.receipts[3]->offset == 2, "places in the log");
+  holds(first.receipts.size() == 4 && !first.receipts[1] && !first.receipts[2], "no places in a log");
+  items.push_back(BatchItem::user({}, "nobody"));
+  try {
+    server.publish_batch(items);
+    holds(false, "a bad item");
+  } catch (const wspush::BadItem &bad) {
+    holds(bad.index == 4 && bad.status() == WSPUSH_EINVAL, "which one it is");
+    holds(std::string(bad.what()).find("items[4]: ") != std::string::npos, "and that is said");
+  }
+  items.pop_back();
+  items.push_back(BatchItem::channel("", "nowhere"));
+  holds(refusal([&] { server.publish_batch(items); }) == WSPUSH_ECHANNEL, "an empty name is none");
+  holds(refusal([&] { server.publish_batch({}); }) == WSPUSH_EINVAL, "an empty batch");
+  holds(refusal([&] { server.publish_batch({items[0]}, "batch-1"); }) == WSPUSH_EREUSED, "one thing for a key");
+  holds(refusal([&] { server.publish_batch({items[0]}, std::string_view()); }) == WSPUSH_EINVAL, "an empty key");
+  holds(server.publish_batch({items[0]}).receipts[0]->offset == 3, "what was refused has taken no place");
+}
+
 static void read_back(const wspush::Server &server) {
   using namespace wspush;
   for (int n = 3; n <= 6; n++) server.publish("a", "more");
@@ -141,6 +168,7 @@ int main() {
   server.start();
   publish_on_terms(server);
   read_back(server);
+  publish_batches(server);
   std::cout << "port " << server.port() << std::endl;
   thrown.get_future().wait();
   server.stop(2000);

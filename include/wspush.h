@@ -285,6 +285,25 @@ typedef struct wspush_conflict {
   struct wspush_str channel;
 } wspush_conflict;
 
+/* One of several messages that are published at once, to one of a channel, a user and a connection. Zero it, set
+ * `struct_size` to `sizeof(wspush_batch_item)`, then what is wanted. Its pointers are borrowed for the call. */
+typedef struct wspush_batch_item {
+  /* `sizeof(wspush_batch_item)`. That of the first item counts for all. */
+  size_t struct_size;
+  /* The channel; that of everybody is `broadcast`. NULL: to none. */
+  struct wspush_str channel;
+  /* The user: all connections that it has when its turn comes. NULL: to none. */
+  struct wspush_str user;
+  /* The connection. 0: to none. */
+  uint64_t conn;
+  /* The message. */
+  const void *data;
+  /* Its bytes. */
+  size_t length;
+  /* `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`. */
+  int64_t kind;
+} wspush_batch_item;
+
 /* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
  * thread or by `wspush_server_poll`, and the rules of `wspush_callbacks` hold for it. `answer` is NULL unless `status`
  * is `WSPUSH_OK`. `WSPUSH_ENOTFOUND`: there is no such channel, as it has neither subscribers nor publications.
@@ -1017,6 +1036,25 @@ wspush_status wspush_publish_to(const struct wspush_server *server,
 /* How the channel stands because of which this thread's last failed call was a `WSPUSH_ECONFLICT`. `WSPUSH_ENOTFOUND`:
  * it was none. */
 wspush_status wspush_last_conflict(struct wspush_conflict *conflict);
+
+/* Publishes up to 1,000 messages at once, each to a target of its own: all of them or, with an error, none. They go
+ * out in their order, and nothing of another thread comes between. `key` may be NULL: a repetition of it, of 1 to 128
+ * bytes, within five minutes with the same items gets the first receipts again (`WSPUSH_DUPLICATE`), and nothing is
+ * published. `receipts` may be NULL, or has a place for each item; the `struct_size` of the first one counts for all,
+ * and what goes to a user or a connection has no place in a log: its `id`, `epoch` and `offset` are 0.
+ *
+ * For an item that is not right the status is that of `wspush_publish`, `wspush_publish_user` or `wspush_send`, the
+ * text begins with `items[N]:`, and `wspush_last_bad_item` has the N. `WSPUSH_EINVAL`: also no items, or more than
+ * 1,000. `WSPUSH_EREUSED`: the key stands for something else. As `wspush_publish` otherwise. */
+wspush_status wspush_publish_batch(const struct wspush_server *server,
+                                   const struct wspush_batch_item *items,
+                                   size_t items_count,
+                                   const char *key,
+                                   size_t key_length,
+                                   struct wspush_receipt *receipts);
+
+/* Which item of a batch, from 0 on, this thread's last failed call was about. `WSPUSH_ENOTFOUND`: it was about none. */
+wspush_status wspush_last_bad_item(size_t *index);
 
 /* Sends a message to all connections that a user has when its turn comes, behind what this thread has asked for
  * before: to nobody if the user is away, since what is sent to a user is kept nowhere. A user is whom

@@ -118,16 +118,15 @@ public:
     std::vector<wspush_str> names;
     for (std::string_view name : channels) names.push_back({name.data(), name.size()});
     std::vector<wspush_receipt> receipts(channels.size(), sized<wspush_receipt>());
-    wspush_terms asked = sized<wspush_terms>();
-    std::string_view key = terms.idempotency_key.value_or(std::string_view());
-    // An empty key is an error, not none.
-    if (terms.idempotency_key) asked.idempotency_key = key.data() ? key.data() : "";
-    asked.idempotency_key_length = key.size();
-    asked.has_if_offset = terms.if_offset.has_value();
-    asked.if_offset = terms.if_offset.value_or(0);
+    wspush_terms asked = detail::terms(terms);
     wspush_status status = check(wspush_publish_to(server_, names.data(), names.size(), m.kind, m.data.data(),
                                                    m.data.size(), &asked, receipts.data()));
     return {std::move(receipts), status == WSPUSH_DUPLICATE};
+  }
+  /// Each item to a target of its own: all of them, or, with an exception (`BadItem` for one that is not right), none.
+  PublishedBatch publish_batch(const std::vector<BatchItem> &items,
+                               std::optional<std::string_view> idempotency_key = {}) const {
+    return detail::publish_batch(server_, items, idempotency_key);
   }
   /// How a channel stands.
   void channel(std::string_view name, OnAnswer<ChannelInfo> take) const;

@@ -64,6 +64,15 @@ public:
   uint64_t offset;
 };
 
+/// An item of a batch is not right, and nothing of the batch was published.
+class BadItem : public Error {
+public:
+  BadItem(const Error &error, std::size_t index_) : Error(error), index(index_) {}
+
+  /// Which, from 0 on.
+  std::size_t index;
+};
+
 /// Throws unless `status` is a success, which it returns.
 inline wspush_status check(wspush_status status) {
   if (status == WSPUSH_ECONFLICT) {
@@ -127,6 +136,19 @@ struct Terms {
   /// Only if this is the offset of each channel's newest publication (0: none yet), else `Conflict` is thrown.
   std::optional<uint64_t> if_offset{};
 };
+namespace detail {
+inline wspush_terms terms(const Terms &terms) noexcept {
+  wspush_terms asked{};
+  asked.struct_size = sizeof asked;
+  std::string_view key = terms.idempotency_key.value_or(std::string_view());
+  // An empty key is an error, not none.
+  if (terms.idempotency_key) asked.idempotency_key = key.data() ? key.data() : "";
+  asked.idempotency_key_length = key.size();
+  asked.has_if_offset = terms.if_offset.has_value();
+  asked.if_offset = terms.if_offset.value_or(0);
+  return asked;
+}
+} // namespace detail
 /// Where a publication to several channels stands.
 struct Published {
   /// One for each channel.
@@ -134,6 +156,70 @@ struct Published {
   /// It was published before, under the same key.
   bool duplicate;
 };
+
+/// One of several messages that are published at once. Borrows its bytes.
+class BatchItem {
+public:
+  /// The channel of everybody is `broadcast`.
+  static BatchItem channel(std::string_view channel, Message message) noexcept {
+    BatchItem item(message);
+    item.raw_.channel = some(channel);
+    return item;
+  }
+  /// To all connections that it has when its turn comes.
+  static BatchItem user(std::string_view user, Message message) noexcept {
+    BatchItem item(message);
+    item.raw_.user = some(user);
+    return item;
+  }
+  static BatchItem conn(uint64_t conn, Message message) noexcept {
+    BatchItem item(message);
+    item.raw_.conn = conn;
+    return item;
+  }
+  const wspush_batch_item *get() const noexcept { return &raw_; }
+
+private:
+  explicit BatchItem(Message message) noexcept : raw_{} {
+    raw_.struct_size = sizeof raw_;
+    raw_.data = message.data.data(), raw_.length = message.data.size(), raw_.kind = message.kind;
+  }
+  /// An empty name is an error, not none.
+  static wspush_str some(std::string_view name) noexcept { return {name.data() ? name.data() : "", name.size()}; }
+
+  wspush_batch_item raw_;
+};
+static_assert(sizeof(BatchItem) == sizeof(wspush_batch_item), "several of them are an array for the C ABI");
+/// Where the items of a batch stand.
+struct PublishedBatch {
+  /// One for each item; none for what goes to a user or a connection, which has no place in a log.
+  std::vector<std::optional<wspush_receipt>> receipts;
+  /// The batch was published before, under the same key.
+  bool duplicate;
+};
+namespace detail {
+inline PublishedBatch publish_batch(const wspush_server *server, const std::vector<BatchItem> &items,
+                                    std::optional<std::string_view> idempotency_key) {
+  wspush_receipt nowhere{};
+  nowhere.struct_size = sizeof nowhere;
+  std::vector<wspush_receipt> receipts(items.size(), nowhere);
+  std::string_view key = idempotency_key.value_or(std::string_view());
+  const wspush_batch_item *first = items.empty() ? nullptr : items.front().get();
+  wspush_status status =
+      wspush_publish_batch(server, first, items.size(), idempotency_key && !key.data() ? "" : key.data(),
+                           key.size(), receipts.data());
+  if (status < 0) {
+    Error error(status);
+    std::size_t index = 0;
+    if (wspush_last_bad_item(&index) == WSPUSH_OK) throw BadItem(error, index);
+    throw error;
+  }
+  PublishedBatch batch{{}, status == WSPUSH_DUPLICATE};
+  for (const wspush_receipt &receipt : receipts)
+    batch.receipts.push_back(receipt.id ? std::optional(receipt) : std::nullopt);
+  return batch;
+}
+} // namespace detail
 
 /// How a channel stands.
 struct ChannelInfo {

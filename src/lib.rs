@@ -51,9 +51,10 @@ pub use auth::{Claims, Rights};
 pub use config::{Config, Transport};
 pub use endpoint::control::{Memory, Rates, StatsLimits};
 pub use endpoint::{
-    Accept, Closed, ConnId, Connect, Decision, Fragment, Handler, Pieces, Published, Receipt, Route,
-    RouteError, RouteId, Router, Session, Stats,
+    Accept, Closed, ConnId, Connect, Decision, Fragment, Handler, Pieces, Route, RouteError, RouteId, Router,
+    Session, Stats,
 };
+pub use endpoint::{BatchItem, Published, PublishedBatch, Receipt};
 pub use endpoint::{
     ChannelHistory, ChannelInfo, ChannelList, ChannelMember, ChannelPage, ChannelPresence, HistoryQuery,
     SessionInfo, SessionList, SessionPage, UserConnection, UserPage,

@@ -31,6 +31,7 @@ fn generated() -> String {
         "push",
         "flow",
         "publishing",
+        "batch",
         "users",
         "reads",
         "presence",

@@ -17,15 +17,15 @@ impl Handler for Gate {
     }
 }
 
-struct Host {
+pub struct Host {
     address: SocketAddr,
     admin: SocketAddr,
-    handle: Handle,
+    pub handle: Handle,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Host {
-    fn start() -> Host {
+    pub fn start() -> Host {
         let port_0 = "127.0.0.1:0";
         let config = Config {
             listen: vec![port_0.parse().unwrap()],
@@ -38,11 +38,11 @@ impl Host {
         Host { address, admin, handle, thread: Some(std::thread::spawn(move || server.run())) }
     }
 
-    fn open(&self, target: &str) -> WebSocket {
+    pub fn open(&self, target: &str) -> WebSocket {
         WebSocket::ask(self.address, target, &[]).unwrap_or_else(|r| panic!("{target}: {}", r.status))
     }
 
-    fn ask(&self, method: &str, target: &str, body: &[u8]) -> (u16, Value) {
+    pub fn ask(&self, method: &str, target: &str, body: &[u8]) -> (u16, Value) {
         let response = Http::over(TcpStream::connect(self.admin).unwrap()).ask(method, target, &[], body);
         (response.status, response.json())
     }
@@ -55,7 +55,7 @@ impl Drop for Host {
     }
 }
 
-fn ids(listed: &Value) -> Vec<String> {
+pub fn ids(listed: &Value) -> Vec<String> {
     let connections = listed["connections"].as_array().expect("a list");
     connections.iter().map(|c| c["id"].as_str().expect("an id in quotes").to_owned()).collect()
 }

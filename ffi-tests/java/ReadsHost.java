@@ -1,3 +1,5 @@
+import io.wspush.BadItemException;
+import io.wspush.BatchItem;
 import io.wspush.ChannelHistory;
 import io.wspush.ChannelInfo;
 import io.wspush.ChannelPage;
@@ -9,6 +11,8 @@ import io.wspush.KeyReusedException;
 import io.wspush.OffsetDiffersException;
 import io.wspush.PublishTerms;
 import io.wspush.Published;
+import io.wspush.PublishedBatch;
+import io.wspush.PushOptions;
 import io.wspush.ServerStoppedException;
 import io.wspush.UserPage;
 import io.wspush.WsPushListener;
@@ -93,6 +97,40 @@ final class ReadsHost implements WsPushListener {
         Check.thrown(IllegalArgumentException.class, "negative", () -> PublishTerms.NONE.ifOffset(-1));
     }
 
+    private static void publishBatches(WsPushServer server) {
+        List<BatchItem> items = new ArrayList<>(List.of(
+                BatchItem.channel("batched", "one"),
+                BatchItem.user("ann", BINARY),
+                BatchItem.connection(77, ByteBuffer.wrap(BINARY)).options(PushOptions.UNCOMPRESSED),
+                BatchItem.channel("batched", BINARY)));
+        PublishedBatch first = server.publishBatch(items, "batch-1");
+        PublishedBatch again = server.publishBatch(items, "batch-1");
+        Check.that(!first.isDuplicate() && again.isDuplicate(), "it is published once");
+        Check.equal("batched", first.receipts().get(0).orElseThrow().channel(), "where");
+        Check.equal(2L, again.receipts().get(3).orElseThrow().offset(), "the first receipts");
+        Check.that(first.receipts().size() == 4 && first.receipts().get(1).isEmpty(), "no place in a log");
+        ChannelHistory kept = server.history("batched", HistoryQuery.ALL).join().orElseThrow();
+        Check.equal("one", kept.publications().get(0).text(), "a text");
+        Check.equal(Client.hex(BINARY), Client.hex(kept.publications().get(1).data()), "bytes");
+        for (BatchItem bad : List.of(
+                BatchItem.user("", "x"),
+                BatchItem.channel("a b", "x"),
+                BatchItem.connection(0, BINARY),
+                BatchItem.channel("batched", ""))) {
+            List<BatchItem> wrong = new ArrayList<>(items);
+            wrong.add(bad);
+            BadItemException refused =
+                    Check.thrown(BadItemException.class, "a bad item", () -> server.publishBatch(wrong));
+            Check.equal(4, refused.index(), "which one it is");
+            Check.that(refused.getMessage().startsWith("items[4]: "), refused.getMessage());
+            Check.that(refused.getCause() != null, "why");
+        }
+        Check.thrown(KeyReusedException.class, "another", () -> server.publishBatch(items.subList(0, 1), "batch-1"));
+        Check.thrown(IllegalArgumentException.class, "no key", () -> server.publishBatch(items, ""));
+        Check.thrown(IllegalArgumentException.class, "no items", () -> server.publishBatch(List.of()));
+        Check.equal(3L, server.publishBatch(items).receipts().get(0).orElseThrow().offset(), "none was taken");
+    }
+
     private static String offsets(Optional<ChannelHistory> page) {
         return page.orElseThrow().publications().stream()
                 .map(publication -> Long.toString(publication.offset()))
@@ -154,6 +192,7 @@ final class ReadsHost implements WsPushListener {
             ended = server;
             publishOnTerms(server);
             readBack(server);
+            publishBatches(server);
             server.publish("inbox.ann", "kept");
             try (Client first = new Client(server, "/ws?as=ann");
                     Client second = new Client(server, "/ws?as=ann");

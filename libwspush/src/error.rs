@@ -14,20 +14,37 @@ use super::status::*;
 pub(super) struct CallError {
     pub(super) status: wspush_status,
     pub(super) text: Cow<'static, str>,
+    /// The rest, for a program.
+    pub(super) detail: Option<Detail>,
+}
+
+/// The part of a failure that a program can't read out of its text.
+#[derive(Clone, Debug)]
+pub(super) enum Detail {
     /// For `WSPUSH_ECONFLICT`.
-    pub(super) conflict: Option<Conflict>,
+    Conflict(Conflict),
+    /// The item of a batch that it is about.
+    Item(usize),
 }
 
 impl CallError {
     /// A failure with its details.
     pub(super) fn new(status: wspush_status, text: impl Into<Cow<'static, str>>) -> CallError {
-        CallError { status, text: text.into(), conflict: None }
+        CallError { status, text: text.into(), detail: None }
+    }
+
+    /// The same, about an item of a batch.
+    pub(super) fn of_item(self, index: usize) -> CallError {
+        let text = format!("items[{index}]: {}; nothing was published", self.text).into();
+        CallError { status: self.status, text, detail: Some(Detail::Item(index)) }
     }
 }
 
 impl From<PushError> for CallError {
     fn from(error: PushError) -> CallError {
-        let status = match error {
+        let status = match error.cause() {
+            // Its cause is what is wrong about it.
+            PushError::BadItem { .. } => WSPUSH_EINVAL,
             PushError::Empty => WSPUSH_EEMPTY,
             PushError::NotUtf8 => WSPUSH_EUTF8,
             PushError::TooLarge { .. } => WSPUSH_ETOOLARGE,
@@ -46,11 +63,14 @@ impl From<PushError> for CallError {
             return CallError::new(status, "the inbox is full (inbox_commands_max, inbox_bytes_max)");
         }
         let text = error.to_string().into();
-        let conflict = match error {
-            PushError::OffsetDiffers { channel, epoch, offset } => Some(Conflict { channel, epoch, offset }),
+        let detail = match error {
+            PushError::OffsetDiffers { channel, epoch, offset } => {
+                Some(Detail::Conflict(Conflict { channel, epoch, offset }))
+            }
+            PushError::BadItem { index, .. } => Some(Detail::Item(index)),
             _ => None,
         };
-        CallError { status, text, conflict }
+        CallError { status, text, detail }
     }
 }
 

@@ -24,6 +24,7 @@ mod error;
 mod pointer;
 
 pub mod attributes;
+mod batch;
 pub mod callbacks;
 pub mod config;
 pub mod connect;

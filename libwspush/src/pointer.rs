@@ -69,8 +69,8 @@ pub(super) unsafe trait Versioned: Copy {
     const SIZE_MIN: usize;
 }
 
-/// Texts in one argument.
-const TEXTS_MAX: usize = 4_096;
+/// Texts or structs in one argument.
+const SEVERAL_MAX: usize = 4_096;
 
 /// No struct of ours will ever be larger: what claims to be was not initialised.
 const STRUCT_SIZE_MAX: usize = 4_096;
@@ -159,14 +159,20 @@ pub(super) unsafe fn optional_sized_places<T: Versioned>(
         return Ok(None);
     }
     // SAFETY: not NULL, so valid.
-    let size = unsafe { struct_size(pointer, name) }?;
-    if !size.is_multiple_of(align_of::<T>()) {
-        return Err(CallError::new(
-            WSPUSH_ESIZE,
-            format!("{name}->struct_size is {size}, which has no such struct"),
-        ));
-    }
+    let size = unsafe { spacing(pointer, name) }?;
     Ok(Some(SizedPlaces { next: pointer, size, left: count }))
+}
+
+/// How far apart structs lie of which this is the first.
+unsafe fn spacing<T: Versioned>(pointer: *const T, name: &str) -> Result<usize, CallError> {
+    // SAFETY: the caller's: it is valid.
+    let size = unsafe { struct_size(pointer, name) }?;
+    if size.is_multiple_of(align_of::<T>()) {
+        Ok(size)
+    } else {
+        let text = format!("{name}->struct_size is {size}, which has no such struct");
+        Err(CallError::new(WSPUSH_ESIZE, text))
+    }
 }
 
 /// A struct that begins with its size, or nothing. What an older host's version lacks is zero; what a newer one's
@@ -179,7 +185,27 @@ pub(super) unsafe fn optional_sized<T: Versioned>(
         return Ok(None);
     }
     // SAFETY: not NULL, so valid.
-    let size = unsafe { struct_size(pointer, name) }?;
+    unsafe { read_sized(pointer, struct_size(pointer, name)?, name) }.map(Some)
+}
+
+/// As many such structs as a call may have, one behind the other, as far apart as the first one says that it is large.
+pub(super) unsafe fn sized_structs<T: Versioned>(
+    pointer: *const T,
+    count: usize,
+    name: &str,
+) -> Result<Vec<T>, CallError> {
+    if !has_several(pointer, count, name)? {
+        return Ok(Vec::new());
+    }
+    // SAFETY: not NULL, so there are `count` of them.
+    unsafe {
+        let size = spacing(pointer, name)?;
+        (0..count).map(|at| read_sized(pointer.wrapping_byte_add(at * size), size, name)).collect()
+    }
+}
+
+/// Reads a struct of this size.
+unsafe fn read_sized<T: Versioned>(pointer: *const T, size: usize, name: &str) -> Result<T, CallError> {
     // SAFETY: valid for its size, which bounds both reads; zeroes are a value of a Versioned.
     unsafe {
         let mut value = std::mem::zeroed::<T>();
@@ -189,7 +215,7 @@ pub(super) unsafe fn optional_sized<T: Versioned>(
             let text = format!("{name} has members that this library does not know");
             return Err(CallError::new(WSPUSH_ESIZE, text));
         }
-        Ok(Some(value))
+        Ok(value)
     }
 }
 
@@ -222,20 +248,40 @@ pub(super) unsafe fn text<'a>(
         .map_err(|_| CallError::new(WSPUSH_EUTF8, format!("{name} is not valid UTF-8")))
 }
 
+/// As [`text`]; NULL without a length is none.
+pub(super) unsafe fn optional_text<'a>(
+    pointer: *const c_char,
+    length: usize,
+    name: &str,
+) -> Result<Option<&'a str>, CallError> {
+    if pointer.is_null() && length == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as `bytes`.
+    unsafe { text(pointer, length, name) }.map(Some)
+}
+
+/// Whether there is something where several things are said to be, no more than a call may have.
+fn has_several<T>(pointer: *const T, count: usize, name: &str) -> Result<bool, CallError> {
+    match (pointer.is_null(), count) {
+        (_, 0) => Ok(false),
+        (true, _) => Err(null(name)),
+        (false, 1..=SEVERAL_MAX) => Ok(true),
+        (false, _) => {
+            let why = format!("the count of {name} is {count}, over the limit of {SEVERAL_MAX}");
+            Err(CallError::new(WSPUSH_EINVAL, why))
+        }
+    }
+}
+
 /// Texts, no more than a call may have.
 pub(super) unsafe fn texts<'a>(
     pointer: *const wspush_str,
     count: usize,
     name: &str,
 ) -> Result<Vec<&'a str>, CallError> {
-    match (pointer.is_null(), count) {
-        (_, 0) => return Ok(Vec::new()),
-        (true, _) => return Err(null(name)),
-        (false, 1..=TEXTS_MAX) => {}
-        (false, _) => {
-            let why = format!("the count of {name} is {count}, over the limit of {TEXTS_MAX}");
-            return Err(CallError::new(WSPUSH_EINVAL, why));
-        }
+    if !has_several(pointer, count, name)? {
+        return Ok(Vec::new());
     }
     // SAFETY: not NULL, so there are `count` of them, and the contract of the room holds for each.
     unsafe {

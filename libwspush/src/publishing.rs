@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wspush::push::PublishTerms;
 
-use super::error::CallError;
+use super::error::{CallError, Detail};
 use super::last_error;
 use super::pointer::{self, SizedPlace, Versioned};
 use super::push::{channel_name, message, options, wspush_receipt};
@@ -117,9 +117,10 @@ pub unsafe extern "C" fn wspush_last_conflict(conflict: *mut wspush_conflict) ->
 }
 
 fn put_conflict(place: SizedPlace<wspush_conflict>) -> Result<wspush_status, CallError> {
-    last_error::with_conflict(|conflict| {
-        let none = || CallError::new(WSPUSH_ENOTFOUND, "the last failure was no conflict");
-        let Conflict { channel, epoch, offset } = conflict.ok_or_else(none)?;
+    last_error::with_detail(|detail| {
+        let Some(Detail::Conflict(Conflict { channel, epoch, offset })) = detail else {
+            return Err(CallError::new(WSPUSH_ENOTFOUND, "the last failure was no conflict"));
+        };
         let (epoch, offset, channel) = (*epoch, *offset, wspush_str::from(&**channel));
         place.put(wspush_conflict { struct_size: 0, epoch, offset, channel });
         Ok(WSPUSH_OK)

@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod answer_fields;
 pub mod batch;
+pub mod batch_item;
 pub mod beginnings;
 pub mod channels;
 pub mod chat;
@@ -42,6 +43,7 @@ pub mod streams;
 pub mod users;
 pub mod v1;
 
+pub use batch_item::{BatchItem, PublishedBatch};
 pub use beginnings::Beginnings;
 pub use channels::{ChannelInfo, ChannelList, ChannelPage};
 pub use closed::Closed;

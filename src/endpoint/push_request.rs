@@ -167,8 +167,10 @@ fn check_charset(media_type: &MediaType<'_>) -> Result<(), Refusal> {
 impl From<PushError> for Refusal {
     /// Answers a push that was not taken.
     fn from(problem: PushError) -> Refusal {
-        let status = match problem {
-            PushError::Empty
+        let status = match problem.cause() {
+            // Its cause is what is wrong about it.
+            PushError::BadItem { .. }
+            | PushError::Empty
             | PushError::NotUtf8
             | PushError::BadChannel
             | PushError::BadUser

@@ -30,7 +30,7 @@ impl Kind {
 /// assert_eq!(message.bytes().len(), 7);
 /// assert_ne!(message, Message::Binary(message.bytes()));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message<'a> {
     /// UTF-8 text.
     Text(&'a str),

@@ -70,12 +70,29 @@ pub enum PushError {
     },
     /// The reactor is behind: as many commands or bytes wait for it as may (`EAGAIN`: try again later).
     InboxFull,
+    /// An item of a batch is not right, and nothing of the batch was published.
+    BadItem {
+        /// Which, from 0 on.
+        index: usize,
+        /// The error in it.
+        problem: Box<PushError>,
+    },
     /// The connection does not exist (any more).
     NoSuchConnection,
     /// The connection doesn't read: what waits for it alone has reached `outbox_bytes_max`.
     OutboxFull,
     /// The server has stopped, or is draining.
     Stopped,
+}
+
+impl PushError {
+    /// The error itself; of an item, what is wrong about it.
+    pub fn cause(&self) -> &PushError {
+        match self {
+            PushError::BadItem { problem, .. } => problem.cause(),
+            _ => self,
+        }
+    }
 }
 
 impl fmt::Display for PushError {
@@ -113,6 +130,9 @@ impl fmt::Display for PushError {
             }
             PushError::InboxFull => {
                 f.write_str("the inbox is full (inbox_commands_max, inbox_bytes_max); try again later")
+            }
+            PushError::BadItem { index, problem } => {
+                write!(f, "items[{index}]: {problem}; nothing was published")
             }
             PushError::NoSuchConnection => f.write_str("no such connection"),
             PushError::OutboxFull => {

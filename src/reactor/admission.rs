@@ -242,8 +242,9 @@ impl<S: Socket> Reactor<S> {
                 Err((Refusal::new(500, text), RefuseReason::Handler))
             }
             Decision::Accept(accept) if accept.info.as_deref().is_some_and(|info| !is_info(info)) => {
+                let bytes = accept.info.as_deref().map_or(0, str::len);
                 let text = format!(
-                    "the host says of a user what is not JSON of at most {TOKEN_INFO_BYTES_MAX} bytes"
+                    "the host says {bytes} bytes of a user; that is JSON of at most {TOKEN_INFO_BYTES_MAX} bytes"
                 );
                 Err((Refusal::new(500, text), RefuseReason::Handler))
             }

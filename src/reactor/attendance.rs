@@ -121,7 +121,8 @@ impl<S: Socket> Reactor<S> {
     fn attend_as_member(&mut self, index: usize, id: ChannelId) {
         let slot = &self.connections.slots[index];
         let Some(user) = slot.user().filter(|_| slot.kind.is_push()) else { return };
-        let (user, info) = (user.to_owned(), slot.rights().and_then(|rights| rights.info.clone()));
+        let (user, info) =
+            (user.to_owned(), slot.rights().and_then(|rights| rights.info()).map(str::to_owned));
         let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(&self.config));
         let presence = &mut attendance.presence;
         let was_empty = presence.is_empty();

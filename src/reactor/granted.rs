@@ -1,27 +1,87 @@
 //! The rights that a token gives a connection, and whether it knows that they end.
 
 use crate::auth::{Rights, is_over};
+use crate::config::pattern_matches;
 
 use super::slot::Slot;
 
-/// Rights, in the box of a connection that has shown a token. Most tokens say who it is and until when, so the rest is
-/// apart.
+/// Rights, in the box of a connection that has shown a token. Most tokens say who it is and until when. What else one
+/// gives is a single text, so that it takes no more than that says.
 #[derive(Debug)]
 pub struct Granted {
-    /// [`NEVER`], if they don't end.
-    expires_s: u64,
+    /// [`NEVER`], if they don't end, or after the year 2105.
+    expires_s: u32,
     /// It was told that they end soon.
     is_told: bool,
-    /// All of them, if the token gives others than to be here until then.
-    more: Option<Box<Rights>>,
+    /// `allow` and `publish`, each a line of patterns with a space behind each of them, and then `info`. None: the
+    /// token gives nothing of that.
+    more: Option<Box<str>>,
 }
 
-const NEVER: u64 = u64::MAX;
+const NEVER: u32 = u32::MAX;
+
+/// The rights that a token gives beside being here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants<'a> {
+    allow: &'a str,
+    publish: &'a str,
+    info: &'a str,
+}
+
+impl<'a> Grants<'a> {
+    fn read(text: &'a str) -> Grants<'a> {
+        let (allow, rest) = text.split_once('\n').unwrap_or_default();
+        let (publish, info) = rest.split_once('\n').unwrap_or_default();
+        Grants { allow, publish, info }
+    }
+
+    /// How many patterns it has.
+    pub fn patterns(&self) -> usize {
+        each(self.allow).count() + each(self.publish).count()
+    }
+
+    /// Whether it may subscribe to this channel, whatever the settings say.
+    pub fn may_subscribe(&self, channel: &str) -> bool {
+        each(self.allow).any(|pattern| pattern_matches(pattern, channel))
+    }
+
+    /// Whether it may publish to this channel.
+    pub fn may_publish(&self, channel: &str) -> bool {
+        each(self.publish).any(|pattern| pattern_matches(pattern, channel))
+    }
+
+    /// JSON that others are shown of it.
+    pub fn info(&self) -> Option<&'a str> {
+        Some(self.info).filter(|info| !info.is_empty())
+    }
+}
+
+fn each(patterns: &str) -> impl Iterator<Item = &str> {
+    patterns.split_terminator(' ')
+}
+
+/// The text of what the rights give; None: nothing.
+fn text_of(rights: &Rights) -> Option<Box<str>> {
+    if rights.allow.is_empty() && rights.publish.is_empty() && rights.info.is_none() {
+        return None;
+    }
+    let mut text = String::new();
+    for patterns in [&rights.allow, &rights.publish] {
+        for pattern in patterns {
+            debug_assert!(crate::config::pattern_ok(pattern));
+            text.push_str(pattern);
+            text.push(' ');
+        }
+        text.push('\n');
+    }
+    text.push_str(rights.info.as_deref().unwrap_or_default());
+    Some(text.into())
+}
 
 impl<S> Slot<S> {
     /// The rights that its token gives beside being here.
-    pub fn rights(&self) -> Option<&Rights> {
-        self.granted()?.more.as_deref()
+    pub fn rights(&self) -> Option<Grants<'_>> {
+        self.granted()?.more.as_deref().map(Grants::read)
     }
 
     /// Whether it has a token that may expire.
@@ -35,17 +95,16 @@ impl<S> Slot<S> {
     }
 
     /// Gives it the rights of a token.
-    pub fn grant(&mut self, rights: Rights) {
-        if rights == Rights::default() {
+    pub fn grant(&mut self, rights: &Rights) {
+        if *rights == Rights::default() {
             if let Some(extra) = &mut self.extra {
                 extra.granted = None;
                 self.tidy();
             }
         } else {
-            let expires_s = rights.expires_s.unwrap_or(NEVER);
-            let has_more = rights != Rights { expires_s: rights.expires_s, ..Rights::default() };
-            let more = has_more.then(|| Box::new(rights));
-            self.extra_mut().granted = Some(Box::new(Granted { expires_s, is_told: false, more }));
+            let expires_s = rights.expires_s.and_then(|at| u32::try_from(at).ok()).unwrap_or(NEVER);
+            let granted = Granted { expires_s, is_told: false, more: text_of(rights) };
+            self.extra_mut().granted = Some(Box::new(granted));
         }
     }
 
@@ -69,7 +128,7 @@ impl<S> Slot<S> {
 
 impl Granted {
     fn expires_s(&self) -> Option<u64> {
-        Some(self.expires_s).filter(|&expires_s| expires_s != NEVER)
+        Some(self.expires_s).filter(|&expires_s| expires_s != NEVER).map(u64::from)
     }
 }
 
@@ -83,7 +142,7 @@ mod tests {
     fn a_token_that_only_lets_in_takes_little() {
         let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
         let end = Rights { expires_s: Some(5_000), ..Rights::default() };
-        slot.grant(end.clone());
+        slot.grant(&end);
         assert!(slot.has_token() && slot.rights().is_none());
         assert_eq!((slot.expiry_to_tell_s(4_990, 20), slot.expiry_to_tell_s(4_970, 20)), (Some(5_000), None));
         slot.note_expiry_told();
@@ -91,10 +150,43 @@ mod tests {
         assert_eq!([4_000, 5_000, 9_000].map(|now_s| slot.is_token_over(now_s)), {
             [4_000, 5_000, 9_000].map(|now_s| end.is_over(now_s))
         });
-        let more = Rights { allow: ["a".to_owned()].into(), ..Rights::default() };
-        slot.grant(more.clone());
-        assert_eq!((slot.rights(), slot.is_token_over(u64::MAX)), (Some(&more), false));
-        slot.grant(Rights::default());
+        slot.grant(&Rights::default());
         assert!(!slot.has_token() && slot.extra.is_none());
+    }
+
+    #[test]
+    fn a_token_takes_what_it_says_and_no_more() {
+        let list = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        let info = "{\"a\":\"b\\n\",\n\n \"c\":1}";
+        for (allow, publish, info) in [
+            (&["news.*", "a"][..], &["*"][..], Some(info)),
+            (&["a"], &[], None),
+            (&[], &["a", "b.*"], None),
+            (&[], &[], Some("7")),
+        ] {
+            let rights = Rights {
+                expires_s: Some(u64::MAX),
+                allow: list(allow),
+                publish: list(publish),
+                info: info.map(Into::into),
+            };
+            let mut slot = Slot::new((), 1, Phase::Open, Stamp::default());
+            slot.grant(&rights);
+            let given = slot.rights().unwrap();
+            assert_eq!((given.patterns(), given.info()), (allow.len() + publish.len(), info));
+            for channel in ["news.x", "news", "a", "ab", "b.", "x"] {
+                assert_eq!(
+                    given.may_subscribe(channel),
+                    rights.may_subscribe(channel),
+                    "{rights:?} {channel}"
+                );
+                assert_eq!(given.may_publish(channel), rights.may_publish(channel), "{rights:?} {channel}");
+            }
+            assert!(!slot.is_token_over(u64::MAX), "it has no end that anybody will see");
+            let granted = slot.granted().unwrap();
+            let says: usize = allow.iter().chain(publish).map(|pattern| pattern.len() + 1).sum();
+            let bytes = size_of_val(granted) + granted.more.as_ref().unwrap().len();
+            assert_eq!(bytes, size_of::<Granted>() + says + 2 + info.map_or(0, str::len));
+        }
     }
 }

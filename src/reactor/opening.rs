@@ -32,9 +32,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Behind the 101, and what the host has said to that: publications that were there before the client came.
     fn offer_all_missed(&mut self, index: usize, channels: &[(ChannelId, Since)]) {
-        if self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open) {
+        let first = channels.iter().find(|(_, since)| *since != Since::Head);
+        if let Some(&(id, _)) = first
+            && self.connections.slots.get(index).is_some_and(|slot| slot.phase == Phase::Open)
+        {
             // One that is gone now is looked for below.
-            let _ = self.send_replies(index);
+            let _ = self.send_replies_and_missed(index, id);
         }
         channels.iter().for_each(|&(id, _)| self.offer_missed(index, id));
     }
@@ -59,7 +62,7 @@ impl<S: Socket> Reactor<S> {
             slot.extra_mut().hosted.get_or_insert_default().keep_attribute(Some(value));
         }
         if let Some(rights) = rights.take() {
-            slot.grant(rights);
+            slot.grant(&rights);
         }
         let named = channels.iter().filter(|(id, _)| *id != DEFAULT).count();
         if named > 0 {

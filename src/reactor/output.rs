@@ -81,7 +81,7 @@ impl<S: Socket> Reactor<S> {
 
     /// There is no room for all that would have to wait. If there is for the frame under way, that comes first and what
     /// is wrong behind it.
-    fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
+    pub(super) fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
         let slot = &self.connections.slots[index];
         // In front of the answer to its request, or within that, nothing can be said.
         let is_answer = frames.starts_with(b"HTTP/");

@@ -232,7 +232,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Http;
         slot.speak(Transport::default(), 0);
-        slot.grant(crate::auth::Rights::default());
+        slot.grant(&crate::auth::Rights::default());
         slot.extra_mut().user = None;
         drop(slot.take_hosted());
         slot.flags.set(Flags::SERVED, true);

@@ -16,7 +16,7 @@ use super::happenings::Happening;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
-use super::work::{BYTES, CALL, NAME, RECEIPT};
+use super::work::{BYTES, NAME, RECEIPT};
 
 /// A line of positions that is longer is ended.
 const POSITIONS_LINE_BYTES: usize = 2_000;
@@ -228,21 +228,6 @@ impl<S: Socket> Reactor<S> {
         }
         self.attend(index, id);
         Some(entry)
-    }
-
-    /// Gives a connection that has joined a channel behind its head what it has come back for, as far as its socket
-    /// takes it. Until then the log keeps that.
-    pub(super) fn offer_missed(&mut self, index: usize, id: ChannelId) {
-        let sent = self.metrics.send_bytes;
-        let is_behind = self.connections.slots.contains(index)
-            && self.cursor(index, id).is_some_and(|cursor| self.is_behind(index, id, cursor));
-        if is_behind && !self.connections.slots[index].flags.any(Flags::BLOCKED) {
-            self.catch_up(index, id);
-            self.work.charge(WorkKind::Send, CALL + (self.metrics.send_bytes - sent) / BYTES);
-        }
-        if let Some(channel) = self.channels.try_get_mut(id) {
-            channel.end_awaited();
-        }
     }
 
     /// The channels that a connection receives, each with its position, as fields of a response: some on a line, since

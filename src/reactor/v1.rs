@@ -180,7 +180,7 @@ impl<S: Socket> Reactor<S> {
     fn may_v1(&mut self, index: usize, right: ClientRight, channel: &str) -> Result<(), Denial> {
         let patterns = 1 + self.config.channels.len() + self.config.channel_rule.len();
         let rights = self.connections.slots[index].rights();
-        let own = rights.map_or(0, |rights| rights.allow.len() + rights.publish.len());
+        let own = rights.map_or(0, |rights| rights.patterns());
         self.work.charge(WorkKind::Names, (patterns + own) as u64 * NAME);
         if !channel_name_ok(channel) {
             return Err(Denial::new(ErrorCode::BadRequest, PushError::BadChannel.to_string()));
@@ -224,7 +224,7 @@ impl<S: Socket> Reactor<S> {
         }
         // The publications that it has come back for come behind the word of it. Until they are offered, or their
         // subscriber is gone, the log keeps them.
-        let sent = self.send_replies(index);
+        let sent = self.send_replies_and_missed(index, known);
         self.offer_missed(index, known);
         sent?;
         Ok(self.connections.there(index)?)

@@ -1,8 +1,10 @@
-//! Publishing to several channels, and on terms.
+//! Publishing to several channels, on terms, and many things at once.
 
-use crate::endpoint::Published;
-use crate::push::{Message, PublishTerms, PushError};
-use crate::reactor::{Batch, Wake};
+use crate::endpoint::batch_item::{Recipient, check_count};
+use crate::endpoint::users::{UserAction, UserRequest};
+use crate::endpoint::{BatchItem, Published, PublishedBatch};
+use crate::push::{Message, PublishTerms, PushError, fingerprint};
+use crate::reactor::{Batch, Item, Wake};
 
 use super::{Handle, unix_us};
 
@@ -20,5 +22,43 @@ impl Handle {
         terms: PublishTerms<'_>,
     ) -> Result<Published, PushError> {
         self.shared.publish_all(Batch::of(channels, message, &terms)?, unix_us(), Wake::Yes)
+    }
+
+    /// Publishes up to 1,000 messages at once, each to a target of its own: all of them or, with an error, none. They
+    /// go out in their order, and nothing of another thread comes between. A repetition of `idempotency_key`, of 1 to
+    /// 128 bytes, within five minutes with the same items gets the first receipts again, and nothing is published.
+    ///
+    /// # Errors
+    /// [`PushError::BadItem`] for the first item that is not right; [`PushError::KeyReused`],
+    /// [`PushError::TooMany`] and [`PushError::TooLarge`] for all of them together, [`PushError::BadTerms`] for a key
+    /// that is none and for no items.
+    pub fn publish_batch(
+        &self,
+        items: &[BatchItem<'_>],
+        idempotency_key: Option<&str>,
+    ) -> Result<PublishedBatch, PushError> {
+        let terms = PublishTerms { idempotency_key, ..PublishTerms::default() };
+        terms.check()?;
+        check_count(items.len())?;
+        let parts = items.iter().enumerate().map(|(index, item)| {
+            self.batch_part(item).map_err(|problem| PushError::BadItem { index, problem: Box::new(problem) })
+        });
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let key = idempotency_key.map(|key| (key, fingerprint(&items)));
+        let published =
+            self.shared.publish_all(Batch { items: parts, key, if_offset: None }, unix_us(), Wake::Yes)?;
+        Ok(PublishedBatch::of(items, published))
+    }
+
+    fn batch_part<'a>(&self, item: &'a BatchItem<'_>) -> Result<Item<'a>, PushError> {
+        let publication = item.publication()?;
+        self.shared.check_size(publication.plain_frame().len())?;
+        Ok(match &item.to {
+            Recipient::Channel(name) => Item::Publish(std::slice::from_ref(name), publication),
+            Recipient::Conn(conn) => Item::Send(*conn, publication),
+            Recipient::User(user) => {
+                Item::User(UserRequest::new(*user, UserAction::Push { publication, taken_as: None })?)
+            }
+        })
     }
 }

@@ -23,7 +23,7 @@ fn open_v1(world: &mut World) -> usize {
 
 /// Frames of which only the text is looked at.
 fn ascii(frames: &[u8]) -> String {
-    frames.iter().map(|&byte| char::from(byte)).collect()
+    String::from_utf8_lossy(frames).into_owned()
 }
 
 fn command(id: usize, method: &str, channel: &str) -> Vec<u8> {
@@ -142,4 +142,41 @@ fn pages_that_nobody_reads() {
     // A page each, and no more of what they have asked.
     assert!(world.audit.outbox_bytes <= ATTACKERS * (150 << 10), "{}", world.audit.outbox_bytes);
     assert_eq!(world.audit.open, 1 + ATTACKERS);
+}
+
+/// A million names from one client: as many channels as it may have, each of the others refused, and nothing is kept of
+/// those.
+#[test]
+fn a_million_names_by_one_client() {
+    const NAMES: usize = 1_000_000;
+    const AT_ONCE: usize = 10_000;
+    let (max, channels) = (20, vec!["*".to_owned()]);
+    let limits =
+        Config { commands_per_second_max: 1 << 20, channels_per_connection_max: max, ..Config::default() };
+    let mut world = world(Config { channels, ..limits });
+    let bystander = open(&mut world, "/ws", "");
+    let client = open_v1(&mut world);
+    let (mut subscribed, mut refused, mut most) = (0, 0, 0);
+    for first in (0..NAMES).step_by(AT_ONCE) {
+        let mut names = Vec::new();
+        for name in first..first + AT_ONCE {
+            let command = format!(r#"{{"id":1,"subscribe":{{"channel":"c.{name}"}}}}"#);
+            // A mask of zeroes: the payload as it is.
+            names.extend_from_slice(&[0x81, 0x80 | command.len() as u8, 0, 0, 0, 0]);
+            names.extend_from_slice(command.as_bytes());
+        }
+        say(&mut world, client, &names);
+        let (heard, units) = hear(&mut world, (bystander, client));
+        subscribed += heard.matches("\"subscribed\"").count();
+        refused += heard.matches("\"limit\"").count();
+        most = most.max(units);
+        assert!(world.audit.channels.len() <= 1 + max, "{}", world.audit.channels.len());
+        world.pass_time(1_000_000);
+    }
+    assert_eq!((subscribed, refused), (max, NAMES - max));
+    assert!(most <= TURN, "{most} units in a turn");
+    assert_eq!((world.audit.open, world.audit.outbox_bytes), (2, 0));
+    world.clients[client].wire.borrow_mut().cut();
+    while turn_is_busy(&mut world) {}
+    assert_eq!((world.audit.open, world.audit.channels.len(), world.audit.extras), (1, 1, 0));
 }

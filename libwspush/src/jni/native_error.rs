@@ -39,8 +39,10 @@ impl NativeError {
     /// The exception that says it.
     fn class(&self) -> &'static JNIStr {
         match self {
-            NativeError::Push(problem) => match problem {
-                PushError::Empty
+            NativeError::Push(problem) => match problem.cause() {
+                // Its cause is what is wrong about it.
+                PushError::BadItem { .. }
+                | PushError::Empty
                 | PushError::NotUtf8
                 | PushError::BadChannel
                 | PushError::BadUser

@@ -14,13 +14,18 @@ pub(super) fn pack<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     out
 }
 
-/// Takes the parts out again; None if they are not whole, or a text is not UTF-8.
-pub(super) fn unpack(mut bytes: &[u8]) -> Option<Vec<&str>> {
+/// Takes the parts out again; None if they are not whole, or one is not UTF-8.
+pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<&str>> {
+    parts(bytes)?.into_iter().map(|part| std::str::from_utf8(part).ok()).collect()
+}
+
+/// The same, where parts may be any bytes.
+pub(super) fn parts(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut parts = Vec::new();
     while !bytes.is_empty() {
         let (len, rest) = bytes.split_first_chunk::<4>()?;
         let (part, rest) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
-        parts.push(std::str::from_utf8(part).ok()?);
+        parts.push(part);
         bytes = rest;
     }
     Some(parts)
@@ -41,6 +46,7 @@ mod tests {
             assert!(unpack(&packed[..end]).is_none_or(|parts| texts.starts_with(&parts)), "{end}");
         }
         assert_eq!(unpack(&[0, 0, 0, 1, 0xff]), None);
+        assert_eq!(parts(&[0, 0, 0, 1, 0xff]), Some(vec![&b"\xff"[..]]));
         assert_eq!(unpack(&[0xff; 8]), None);
     }
 }

@@ -21,9 +21,9 @@ use super::packed;
 use super::payload::{Payload, new_array, read_array, read_raw};
 use super::registry;
 
-/// Outcomes of `publishTo`.
-const PUBLISHED: jint = 0;
-const DUPLICATE: jint = 1;
+/// Outcomes of `publishTo` and `publishBatch`.
+pub(super) const PUBLISHED: jint = 0;
+pub(super) const DUPLICATE: jint = 1;
 const CONFLICT: jint = 2;
 
 /// How an answer is, as `io.wspush.Reply` has it.
@@ -33,7 +33,7 @@ const INBOX_FULL: jint = 2;
 const STOPPED: jint = 3;
 const OTHER: jint = 4;
 
-const NOT_PACKED: NativeError = NativeError::Argument("something that is not packed");
+pub(super) const NOT_PACKED: NativeError = NativeError::Argument("something that is not packed");
 
 /// `int publishTo(long server, byte[] channels, byte[] array, ByteBuffer direct, int from, int len, int kind, byte[]
 /// terms, long[] receipts)`: epoch, offset and id of each are put into `receipts`. In a conflict it is the epoch and

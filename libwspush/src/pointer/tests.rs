@@ -79,6 +79,30 @@ fn structs_of_any_version() {
 }
 
 #[test]
+fn structs_one_behind_the_other() {
+    let newer = |id, newest| Newer { known: wspush_receipt { id, ..receipt(0) }, newer: [0, newest] };
+    let mut several = [newer(1, 0), newer(2, 0), newer(3, 0)];
+    let mut read = |struct_size, count, newest| {
+        several[0].known.struct_size = struct_size;
+        several[2].newer[1] = newest;
+        let pointer: *const wspush_receipt = several.as_ptr().cast();
+        // SAFETY: so many are there, as far apart as the first one says; a wrong size is refused before it is used.
+        let read = unsafe { sized_structs(pointer, count, "receipts") };
+        read.map(|read| read.iter().map(|receipt| receipt.id).collect::<Vec<_>>()).map_err(|e| e.status)
+    };
+    let size = size_of::<Newer<wspush_receipt>>();
+    assert_eq!(read(size, 3, 0), Ok(vec![1, 2, 3]));
+    assert_eq!(read(size, 3, 7), Err(WSPUSH_ESIZE), "the third has a member that we don't know");
+    assert_eq!(read(size, 2, 7), Ok(vec![1, 2]));
+    assert_eq!(read(0, 0, 0), Ok(vec![]));
+    assert_eq!(read(size - 1, 3, 0), Err(WSPUSH_ESIZE));
+    assert_eq!(read(size, SEVERAL_MAX + 1, 0), Err(WSPUSH_EINVAL));
+    // SAFETY: NULL.
+    let nothing = unsafe { sized_structs::<wspush_receipt>(null(), 1, "receipts") };
+    assert_eq!(nothing.map(drop).unwrap_err().status, WSPUSH_ENULL);
+}
+
+#[test]
 fn what_is_not_current_is_not_looked_at() {
     let dangling = std::ptr::without_provenance_mut::<u64>(64);
     // SAFETY: it is neither NULL nor current, so nothing is read.

@@ -15,7 +15,8 @@ fn a_slot_keeps_to_its_budget() {
     assert_eq!(size_of::<Option<Slot<Stream>>>(), slot);
     assert_eq!(size_of::<crate::push::Membership>() + size_of::<crate::push::Member>(), 16);
     // Only who has a named channel, a user's name or something under way has it.
-    // One with a token has its end as well: a user, a token and a channel are 48 + 128 + 16 + 64 bytes and the name.
+    // One with a token has its end as well: a user, a token and a channel are 48 + 128 + 16 + 64 bytes, the name, and
+    // the text of what the token allows.
     let (extra, granted) = (size_of::<Extra>(), size_of::<Granted>());
     match is_64 {
         true => assert_eq!((extra, granted), (104, 24)),

@@ -22,9 +22,9 @@ impl<S: Socket> Reactor<S> {
         let mut rights = claims.rights;
         if rights.info.is_none() {
             // The host may have said more of its user than the token does.
-            rights.info = slot.rights().and_then(|former| former.info.clone());
+            rights.info = slot.rights().and_then(|former| former.info().map(Into::into));
         }
-        slot.grant(rights);
+        slot.grant(&rights);
         self.say_v1(index, Some(id), &ServerMessage::Refreshed { expires_in_s });
         Ok(())
     }

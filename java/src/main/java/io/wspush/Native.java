@@ -81,6 +81,8 @@ final class Native {
             byte[] terms,
             long[] receipts);
 
+    static native int publishBatch(long server, byte[] batch, long[] places);
+
     static native void ask(long server, byte[] question, Reply<?> reply);
 
     static native void drain(long server);

@@ -12,7 +12,10 @@ final class Packed {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
     Packed put(String part) {
-        byte[] bytes = part.getBytes(UTF_8);
+        return put(part.getBytes(UTF_8));
+    }
+
+    Packed put(byte[] bytes) {
         byte[] length = ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).array();
         out.write(length, 0, length.length);
         out.write(bytes, 0, bytes.length);

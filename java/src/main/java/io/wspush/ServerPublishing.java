@@ -6,6 +6,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 
 /** How a server publishes. It is a part of {@link WsPushServer}. */
 abstract class ServerPublishing extends ServerConnections {
@@ -240,5 +242,51 @@ abstract class ServerPublishing extends ServerConnections {
             receipts.add(new Receipt(channels.get(n), places[3 * n], places[3 * n + 1], places[3 * n + 2]));
         }
         return new Published(Collections.unmodifiableList(receipts), outcome == DUPLICATE);
+    }
+
+    /**
+     * Publishes several messages at once, each to a target of its own; see {@link WsPushServer#publishBatch(List, String)
+     * publishBatch(List, String)}.
+     *
+     * @param items the messages, 1 to 1,000
+     * @return where they stand
+     */
+    public PublishedBatch publishBatch(List<BatchItem> items) {
+        return publishAll(items, "");
+    }
+
+    /**
+     * Publishes several messages at once, each to a target of its own: all of them, or, with an exception, none. They go
+     * out in their order, and nothing of another thread comes between.
+     *
+     * @param items the messages, 1 to 1,000
+     * @param idempotencyKey a repetition of it within five minutes, with the same items, publishes nothing and has the
+     *     first receipts; 1 to 128 bytes
+     * @return where they stand
+     * @throws BadItemException for an item that is not right
+     * @throws KeyReusedException if the idempotency key stands for something else
+     * @throws InboxFullException if the server is behind; nothing was published
+     * @throws WsPushException if the server doesn't take it for another reason
+     */
+    public PublishedBatch publishBatch(List<BatchItem> items, String idempotencyKey) {
+        return publishAll(items, "=" + Objects.requireNonNull(idempotencyKey));
+    }
+
+    private PublishedBatch publishAll(List<BatchItem> items, String key) {
+        Packed batch = new Packed().put(key);
+        items.forEach(item -> item.pack(batch));
+        long[] places = new long[3 * Math.max(1, items.size())];
+        places[0] = -1;
+        int outcome;
+        try {
+            outcome = Native.publishBatch(id, batch.bytes(), places);
+        } catch (RuntimeException problem) {
+            throw places[0] < 0 ? problem : new BadItemException((int) places[0], problem);
+        }
+        List<Optional<Receipt>> receipts = new ArrayList<>();
+        for (int n = 0; n < items.size(); n++) {
+            receipts.add(items.get(n).receipt(places[3 * n], places[3 * n + 1], places[3 * n + 2]));
+        }
+        return new PublishedBatch(Collections.unmodifiableList(receipts), outcome == DUPLICATE);
     }
 }

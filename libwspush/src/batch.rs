@@ -1,0 +1,114 @@
+//! Many things published at once.
+
+use std::ffi::{c_char, c_void};
+
+use wspush::endpoint::{BatchItem, ConnId};
+use wspush::push::PushError;
+
+use super::error::{CallError, Detail};
+use super::last_error;
+use super::pointer::{self, Versioned};
+use super::push::{message, options, put_receipt, wspush_receipt};
+use super::server::wspush_server;
+use super::status::*;
+use super::text::wspush_str;
+
+/// One of several messages that are published at once, to one of a channel, a user and a connection. Zero it, set
+/// `struct_size` to `sizeof(wspush_batch_item)`, then what is wanted. Its pointers are borrowed for the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wspush_batch_item {
+    /// `sizeof(wspush_batch_item)`. That of the first item counts for all.
+    pub struct_size: usize,
+    /// The channel; that of everybody is `broadcast`. NULL: to none.
+    pub channel: wspush_str,
+    /// The user: all connections that it has when its turn comes. NULL: to none.
+    pub user: wspush_str,
+    /// The connection. 0: to none.
+    pub conn: u64,
+    /// The message.
+    pub data: *const c_void,
+    /// Its bytes.
+    pub length: usize,
+    /// `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`.
+    pub kind: i64,
+}
+
+// SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
+unsafe impl Versioned for wspush_batch_item {
+    const SIZE_MIN: usize = 7 * size_of::<usize>() + 16;
+}
+
+/// Publishes up to 1,000 messages at once, each to a target of its own: all of them or, with an error, none. They go
+/// out in their order, and nothing of another thread comes between. `key` may be NULL: a repetition of it, of 1 to 128
+/// bytes, within five minutes with the same items gets the first receipts again (`WSPUSH_DUPLICATE`), and nothing is
+/// published. `receipts` may be NULL, or has a place for each item; the `struct_size` of the first one counts for all,
+/// and what goes to a user or a connection has no place in a log: its `id`, `epoch` and `offset` are 0.
+///
+/// For an item that is not right the status is that of `wspush_publish`, `wspush_publish_user` or `wspush_send`, the
+/// text begins with `items[N]:`, and `wspush_last_bad_item` has the N. `WSPUSH_EINVAL`: also no items, or more than
+/// 1,000. `WSPUSH_EREUSED`: the key stands for something else. As `wspush_publish` otherwise.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_publish_batch(
+    server: *const wspush_server,
+    items: *const wspush_batch_item,
+    items_count: usize,
+    key: *const c_char,
+    key_length: usize,
+    receipts: *mut wspush_receipt,
+) -> wspush_status {
+    call!(
+        server: server,
+        items: sized_structs(items_count),
+        key: optional_text(key_length),
+        receipts: optional_sized_places(items_count) => {
+            let read = |(index, item)| batch_item(item).map_err(|failure| failure.of_item(index));
+            let items = items.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+            let batch = server.handle.publish_batch(&items, key)?;
+            for (place, receipt) in receipts.into_iter().flatten().zip(&batch.receipts) {
+                match receipt {
+                    Some(receipt) => put_receipt(Some(place), receipt),
+                    None => place.put(wspush_receipt { struct_size: 0, id: 0, epoch: 0, offset: 0 }),
+                }
+            }
+            Ok(if batch.duplicate { WSPUSH_DUPLICATE } else { WSPUSH_OK })
+        }
+    )
+}
+
+/// Which item of a batch, from 0 on, this thread's last failed call was about. `WSPUSH_ENOTFOUND`: it was about none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_last_bad_item(index: *mut usize) -> wspush_status {
+    call!(index: place => {
+        last_error::with_detail(|detail| {
+            let Some(&Detail::Item(at)) = detail else {
+                return Err(CallError::new(WSPUSH_ENOTFOUND, "the last failure was not about an item"));
+            };
+            index.put(at);
+            Ok(WSPUSH_OK)
+        })
+    })
+}
+
+fn batch_item(item: &wspush_batch_item) -> Result<BatchItem<'_>, CallError> {
+    // SAFETY: the contract of the room holds for the pointers in the struct as well.
+    let (channel, user, data) = unsafe {
+        let channel = pointer::optional_text(item.channel.data, item.channel.length, "channel")?;
+        let user = pointer::optional_text(item.user.data, item.user.length, "user")?;
+        (channel, user, pointer::bytes(item.data, item.length, "data")?)
+    };
+    // A number that is none of ours does not fit any kind, and is refused with those.
+    let kind = i32::try_from(item.kind).unwrap_or(i32::MAX);
+    let message = message(kind, data)?;
+    let item = match (channel, user, item.conn) {
+        (Some(channel), None, 0) => BatchItem::channel(channel, message),
+        (None, Some(user), 0) => BatchItem::user(user, message),
+        (None, None, conn) if conn != 0 => BatchItem::conn(ConnId(conn), message),
+        // A missing target is never everybody.
+        _ => {
+            let why = "it has one of channel, user and conn; everybody is the channel broadcast";
+            return Err(PushError::BadTerms(why).into());
+        }
+    };
+    Ok(item.options(options(kind)))
+}

@@ -1,0 +1,132 @@
+//! The native method of `io.wspush.Native` for batches.
+#![allow(non_snake_case)]
+
+use jni::EnvUnowned;
+use jni::objects::{JByteArray, JClass, JLongArray};
+use jni::sys::{jint, jlong};
+
+use wspush::endpoint::{BatchItem, ConnId, PublishedBatch};
+use wspush::push::PushError;
+
+use super::native_error::NativeError;
+use super::natives::fenced_raw;
+use super::packed;
+use super::payload::{message, options, read_raw};
+use super::reads::{DUPLICATE, NOT_PACKED, PUBLISHED};
+use super::registry;
+
+/// `int publishBatch(long server, byte[] batch, long[] places)`: the batch is a key (`=KEY` or nothing) and three
+/// parts for each item, which are its target (`cCHANNEL`, `uUSER`, `nID`), its kind in decimal, and the message. Epoch,
+/// offset and id of each are put into `places`, zeroes for what has no place in a log; beside an exception about one
+/// item, `places[0]` is its index.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_publishBatch<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    batch: JByteArray<'l>,
+    places: JLongArray<'l>,
+) -> jint {
+    fenced_raw(env, |raw| {
+        if places.is_null() {
+            return Err(NativeError::Argument("no place for the receipts"));
+        }
+        let batch = read_raw(&raw, &batch)?;
+        let parts = packed::parts(&batch).ok_or(NOT_PACKED)?;
+        let published = registry::with(server, |entry| {
+            let (key, items) = read(&parts)?;
+            Ok(entry.handle.publish_batch(&items, key)?)
+        });
+        match published {
+            Ok(PublishedBatch { receipts, duplicate }) => {
+                let place = |receipt: &Option<wspush::Receipt>| {
+                    receipt.as_ref().map_or([0; 3], |r| [r.epoch, r.offset, r.id])
+                };
+                let numbers: Vec<jlong> = receipts.iter().flat_map(place).map(u64::cast_signed).collect();
+                raw.put(&places, &numbers);
+                Ok(if duplicate { DUPLICATE } else { PUBLISHED })
+            }
+            Err(problem) => {
+                if let NativeError::Push(PushError::BadItem { index, .. }) = problem {
+                    raw.put(&places, &[index as jlong]);
+                }
+                Err(problem)
+            }
+        }
+    })
+}
+
+/// The key, and the items.
+type Batch<'a> = (Option<&'a str>, Vec<BatchItem<'a>>);
+
+fn read<'a>(parts: &[&'a [u8]]) -> Result<Batch<'a>, NativeError> {
+    let (key, items) = parts.split_first().ok_or(NOT_PACKED)?;
+    let key = std::str::from_utf8(key).map_err(|_| NOT_PACKED)?.strip_prefix('=');
+    if !items.len().is_multiple_of(3) {
+        return Err(NOT_PACKED);
+    }
+    let item = |(index, parts): (usize, &[&'a [u8]])| match read_item(parts) {
+        Err(NativeError::Push(problem)) => {
+            Err(NativeError::Push(PushError::BadItem { index, problem: Box::new(problem) }))
+        }
+        read => read,
+    };
+    Ok((key, items.chunks(3).enumerate().map(item).collect::<Result<_, _>>()?))
+}
+
+fn read_item<'a>(parts: &[&'a [u8]]) -> Result<BatchItem<'a>, NativeError> {
+    let &[target, kind, data] = parts else { return Err(NOT_PACKED) };
+    let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).map_err(|_| NOT_PACKED);
+    let kind: jint = text(kind)?.parse().map_err(|_| NOT_PACKED)?;
+    let (which, name) = text(target)?.split_at_checked(1).ok_or(NOT_PACKED)?;
+    let message = message(data, kind)?;
+    let item = match which {
+        "c" => BatchItem::channel(name, message),
+        "u" => BatchItem::user(name, message),
+        "n" => {
+            let conn: jlong = name.parse().map_err(|_| NOT_PACKED)?;
+            BatchItem::conn(ConnId(conn.cast_unsigned()), message)
+        }
+        _ => return Err(NOT_PACKED),
+    };
+    Ok(item.options(options(kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wspush::push::Message;
+
+    #[test]
+    fn a_batch_as_java_packs_it() {
+        let parts: [&[u8]; 7] = [b"=k", b"cnews", b"1", b"hi", b"n-1", b"258", b"\xff"];
+        let (key, items) = read(&parts).unwrap();
+        assert_eq!(key, Some("k"));
+        assert_eq!(items[0], BatchItem::channel("news", Message::Text("hi")));
+        let plain = options(258);
+        assert!(!plain.compress);
+        assert_eq!(items[1], BatchItem::conn(ConnId(u64::MAX), Message::Binary(b"\xff")).options(plain));
+        assert_eq!(read(&[b""]).unwrap(), (None, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let bad: [&[&[u8]]; 6] = [
+            &[],
+            &[b"", b"cnews", b"1"],
+            &[b"", b"", b"1", b"x"],
+            &[b"", b"xnews", b"1", b"x"],
+            &[b"", b"cnews", b"", b"x"],
+            &[b"", b"nx", b"1", b"x"],
+        ];
+        for parts in bad {
+            assert!(matches!(read(parts), Err(NativeError::Argument(_))), "{parts:?}");
+        }
+        let not_text: [&[u8]; 7] = [b"", b"ca", b"1", b"x", b"ub", b"1", b"\xff"];
+        let refused = read(&not_text).map(drop);
+        let Err(NativeError::Push(PushError::BadItem { index: 1, problem })) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(*problem, PushError::NotUtf8);
+    }
+}
