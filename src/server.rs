@@ -11,6 +11,7 @@ mod publishing;
 mod reads;
 mod routes;
 mod start;
+mod tuning;
 mod users;
 
 use std::fmt;

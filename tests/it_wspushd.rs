@@ -62,6 +62,7 @@ mod syscalls;
 mod tls;
 mod tokens;
 mod transports;
+mod tuning;
 mod unix_admin;
 mod users;
 mod v1;

@@ -20,18 +20,18 @@ use wspush::{Config, Handle, Message, Server};
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The jar and the compiled hosts.
-struct Built {
-    jar: PathBuf,
+pub(crate) struct Built {
+    pub(crate) jar: PathBuf,
     classes: PathBuf,
     library: &'static Path,
 }
 
-fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// Builds everything once; None, and a line that says so, without a JDK.
-fn built() -> Option<&'static Built> {
+pub(crate) fn built() -> Option<&'static Built> {
     static BUILT: OnceLock<Option<Built>> = OnceLock::new();
     BUILT.get_or_init(build).as_ref()
 }
@@ -64,7 +64,7 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn succeed(output: Output, what: &str) -> String {
+pub(crate) fn succeed(output: Output, what: &str) -> String {
     let text = text(&output);
     assert!(output.status.success(), "{what}: {}\n{text}", output.status);
     text
@@ -79,7 +79,7 @@ fn java(built: &Built, options: &[&str], program: &[&str]) -> Command {
     java
 }
 
-fn jvm() -> Command {
+pub(crate) fn jvm() -> Command {
     let mut java = Command::new("java");
     // Cargo names the directory of the library there, and the JVM would look into it before the jar.
     java.env_remove("LD_LIBRARY_PATH").stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -87,7 +87,7 @@ fn jvm() -> Command {
 }
 
 /// Runs a program to its end, or kills it.
-fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(mut command: Command) -> Output {
     let mut child = command.spawn().unwrap();
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let read = |pipe: &mut dyn Read| {
@@ -115,7 +115,7 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 /// The complaints of `-Xcheck:jni` look like one of these.
-fn jni_complaint(line: &str) -> bool {
+pub(crate) fn jni_complaint(line: &str) -> bool {
     line.contains("in native method") || line.starts_with("WARNING: JNI") || line.contains("FATAL ERROR")
 }
 
@@ -228,6 +228,11 @@ fn everything_can_be_said_uncompressed() {
 #[test]
 fn messages_of_all_sizes_from_all_memory() {
     host(&["Crossings"], &[]);
+}
+
+#[test]
+fn routes_and_what_a_session_keeps() {
+    host(&["RoutesHost"], &[]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Arguments that are wrong: exceptions with a reason, also where the native methods are called behind the API's back. */
 final class Arguments {
@@ -177,7 +178,11 @@ final class Arguments {
     }
 
     private static Object field(Object object, String name) throws Exception {
-        var field = object.getClass().getDeclaredField(name);
+        Class<?> of = object.getClass();
+        while (Stream.of(of.getDeclaredFields()).noneMatch(field -> field.getName().equals(name))) {
+            of = of.getSuperclass();
+        }
+        var field = of.getDeclaredField(name);
         field.setAccessible(true);
         return field.get(object);
     }

@@ -1,3 +1,5 @@
+import io.wspush.ConnectRequest;
+import io.wspush.Decision;
 import io.wspush.WsPushListener;
 import io.wspush.WsPushServer;
 import io.wspush.WsPushSession;
@@ -15,10 +17,13 @@ import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import javax.management.ObjectName;
 
-/** Connections come, say something and go, round after round: heap, global references and memory stay flat. */
+/**
+ * Connections with attributes come at a route, say something and go, round after round: heap, global references and memory
+ * stay flat.
+ */
 final class Churn implements WsPushListener {
     private static final int AT_ONCE = 200;
-    private static final byte[] REQUEST = ("GET /ws?channel=public.a HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    private static final byte[] REQUEST = ("GET /churn/one?channel=public.a HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             + "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
             .getBytes();
 
@@ -26,7 +31,15 @@ final class Churn implements WsPushListener {
     private int closed;
 
     @Override
+    public Decision onConnect(ConnectRequest request) {
+        request.attributes().put("request", new byte[1_000]);
+        return request.byConfig().channels("public.a").broadcast(true);
+    }
+
+    @Override
     public void onOpen(WsPushSession session) {
+        Check.that(session.attribute("request") != null, "an attribute");
+        session.attribute("open", new byte[1_000]);
         opened++;
     }
 
@@ -37,6 +50,7 @@ final class Churn implements WsPushListener {
 
     @Override
     public void onClose(WsPushSession session, int code, String reason) {
+        Check.equal(2, session.attributes().size(), "attributes");
         closed++;
     }
 
@@ -92,7 +106,7 @@ final class Churn implements WsPushListener {
         int connections = args.length > 0 ? Integer.parseInt(args[0]) : 1_000;
         int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 6;
         Churn host = new Churn();
-        try (WsPushServer server = Check.builder().listener(host).start()) {
+        try (WsPushServer server = Check.builder().endpoint("/churn/{name}", host).start()) {
             long[] heap = new long[rounds];
             long[] resident = new long[rounds];
             int[] references = new int[rounds];

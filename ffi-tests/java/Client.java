@@ -10,6 +10,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 
 /** A WebSocket client of the JDK's. Messages are strings, and byte arrays' contents are {@code bytes:} and hex digits. */
 final class Client implements WebSocket.Listener, AutoCloseable {
@@ -25,14 +26,23 @@ final class Client implements WebSocket.Listener, AutoCloseable {
     private final WebSocket socket;
 
     Client(WsPushServer server, String target) {
+        this(server, target, builder -> builder);
+    }
+
+    /** With header fields or subprotocols. */
+    Client(WsPushServer server, String target, UnaryOperator<WebSocket.Builder> more) {
         URI uri = URI.create("ws://127.0.0.1:" + server.port() + target);
-        socket = HTTP.newWebSocketBuilder().buildAsync(uri, this).join();
+        socket = more.apply(HTTP.newWebSocketBuilder()).buildAsync(uri, this).join();
     }
 
     /** The status that a client is refused with. */
     static int refused(WsPushServer server, String target) {
+        return refused(server, target, builder -> builder);
+    }
+
+    static int refused(WsPushServer server, String target, UnaryOperator<WebSocket.Builder> more) {
         try {
-            new Client(server, target).close();
+            new Client(server, target, more).close();
             return 101;
         } catch (CompletionException failed) {
             Throwable cause = failed.getCause();
@@ -47,6 +57,10 @@ final class Client implements WebSocket.Listener, AutoCloseable {
             digits.append(String.format("%02x", b));
         }
         return digits.toString();
+    }
+
+    String subprotocol() {
+        return socket.getSubprotocol();
     }
 
     void send(String message) {

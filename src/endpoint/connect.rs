@@ -34,7 +34,7 @@ pub struct Connect<'a> {
     config: &'a Config,
     claims: Option<&'a Claims>,
     peer: &'a dyn Fn() -> Option<SocketAddr>,
-    client_subject: &'a dyn Fn() -> Option<String>,
+    tls: &'a dyn Fn() -> Option<Option<String>>,
     place: Option<&'a Place<'a>>,
 }
 
@@ -48,16 +48,17 @@ pub struct Place<'a> {
 }
 
 impl<'a> Connect<'a> {
-    /// For the reactor, once the request itself is in order.
+    /// For the reactor, once the request itself is in order. `tls` is None without TLS, and otherwise the subject of the
+    /// client's certificate.
     #[doc(hidden)]
     pub fn new(
         head: &'a Head<'a>,
         peer: &'a dyn Fn() -> Option<SocketAddr>,
-        client_subject: &'a dyn Fn() -> Option<String>,
+        tls: &'a dyn Fn() -> Option<Option<String>>,
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { id: ConnId(0), head, channels, config, claims: None, peer, client_subject, place: None }
+        Connect { id: ConnId(0), head, channels, config, claims: None, peer, tls, place: None }
     }
 
     /// For the reactor: the id that the connection has already.
@@ -93,7 +94,12 @@ impl<'a> Connect<'a> {
     /// `tls_client_ca`. None: it has shown none that can be read, or wasn't asked
     /// (`tls_client_auth`).
     pub fn client_subject(&self) -> Option<String> {
-        (self.client_subject)()
+        (self.tls)().flatten()
+    }
+
+    /// Whether it speaks TLS with this server. Behind a proxy that ends TLS it doesn't.
+    pub fn is_secure(&self) -> bool {
+        (self.tls)().is_some()
     }
 
     /// Where it comes from; None where the transport has no addresses. Asks the kernel, at the cost of a system call.

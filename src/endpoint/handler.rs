@@ -316,6 +316,10 @@ pub trait Handler: Send {
     /// A whole message has come in.
     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
 
+    /// A pong with a payload has come: the answer to [`Handle::ping`](crate::Handle::ping), or one that nothing has asked
+    /// for. The server's own pings have no payload, and their answers are not told.
+    fn on_pong(&mut self, _session: &mut Session<'_>, _payload: &[u8]) {}
+
     /// A piece of a message has come in, from a client that was accepted with [`Accept::pieces`]; `on_message` hears
     /// nothing of that client. The pieces are what the network has brought, or what a step of inflating has made, and
     /// not the client's frames. A message that turns out to be none (text that is not UTF-8, one that is too long) has

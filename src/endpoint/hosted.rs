@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::time::Duration;
 
-use crate::limits::IDLE_TIMEOUT_MS;
+use crate::limits::{IDLE_TIMEOUT_MS, MESSAGE_BYTES_MAX};
+use crate::narrow;
 
 /// Parts the values of path parameters: no control character comes into a path.
 const BETWEEN: char = '\0';
@@ -64,6 +66,17 @@ impl Hosted {
     /// Takes the host's value, if it is of this type.
     pub fn take_attribute<T: Any>(&mut self) -> Option<Box<T>> {
         self.attribute.take_if(|value| value.is::<T>())?.downcast().ok()
+    }
+
+    /// Gives it a time-out from now on, or takes it away.
+    pub fn set_idle(&mut self, timeout: Option<Duration>, now_ms: u64) {
+        self.idle = timeout.map(|time| Idle { ms_max: idle_ms(time.as_millis()), since_ms: now_ms });
+    }
+
+    /// Gives it a limit for messages of its own, within those that there are.
+    pub fn set_message_bytes_max(&mut self, bytes: usize) {
+        let bytes = (bytes as u64).clamp(MESSAGE_BYTES_MAX.min, MESSAGE_BYTES_MAX.max);
+        self.message_bytes_max = Some(narrow::clamped(bytes));
     }
 
     /// Something was said: the time-out begins anew.

@@ -4,11 +4,8 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::limits::MESSAGE_BYTES_MAX;
-use crate::narrow;
-
 use super::handler::Session;
-use super::hosted::{Hosted, Idle, idle_ms};
+use super::hosted::Hosted;
 use super::router::{At, RouteId};
 
 /// The facts of a session beyond its id and its user.
@@ -104,12 +101,9 @@ impl Session<'_> {
     /// and at most 7 days, and noticed up to as much later.
     pub fn set_idle_timeout(&mut self, timeout: Option<Duration>) {
         let Some(state) = &mut self.state else { return };
-        let since_ms = state.now_ms;
-        match timeout {
-            Some(timeout) => {
-                state.hosted_mut().idle = Some(Idle { ms_max: idle_ms(timeout.as_millis()), since_ms });
-            }
-            None => state.hosted.iter_mut().for_each(|hosted| hosted.idle = None),
+        let now_ms = state.now_ms;
+        if timeout.is_some() || state.hosted.is_some() {
+            state.hosted_mut().set_idle(timeout, now_ms);
         }
     }
 
@@ -123,8 +117,7 @@ impl Session<'_> {
     /// and at most 256 MiB; whatever it is, `assembly_bytes_max` bounds what all messages under way hold.
     pub fn set_message_bytes_max(&mut self, bytes: usize) {
         if let Some(state) = &mut self.state {
-            let bytes = (bytes as u64).clamp(MESSAGE_BYTES_MAX.min, MESSAGE_BYTES_MAX.max);
-            state.hosted_mut().message_bytes_max = Some(narrow::clamped(bytes));
+            state.hosted_mut().set_message_bytes_max(bytes);
         }
     }
 }

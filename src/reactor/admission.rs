@@ -221,10 +221,10 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         let peer = || slot.socket.peer();
         let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
-        let subject = || tls.and_then(|session| session.client_subject());
+        let tls = || tls.map(|session| session.client_subject());
         let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
         let place = at.map(|at| Place { at, parameters: at.pattern.parameters(head.path()) });
-        let connect = Connect::new(head, &peer, &subject, channels, &self.config)
+        let connect = Connect::new(head, &peer, &tls, channels, &self.config)
             .with_claims(claims)
             .with_id(slot.id(index))
             .at(place.as_ref());

@@ -149,6 +149,7 @@ impl<S: Socket> Reactor<S> {
                 Err(problem) => self.not_subscribed(conn, &channel, &problem),
             },
             Command::Unsubscribe { conn, channel } => self.end_subscription(conn, &channel),
+            Command::Tune { conn, tune } => self.tune(conn, tune),
             Command::Flow { conn, asked } => self.change_flow(conn, asked),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
             Command::Vouched(vouched) => self.vouched(*vouched),

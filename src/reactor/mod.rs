@@ -82,6 +82,7 @@ mod timers;
 mod tls;
 mod tokens;
 pub mod transport;
+mod tuning;
 mod undecided;
 mod unix_path;
 mod upgrade;

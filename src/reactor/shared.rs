@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::reads::Question;
+use crate::endpoint::tune::Tune;
 use crate::endpoint::{ConnId, Decision, FlowAsked, Receipt, Stats};
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::narrow;
@@ -83,6 +84,13 @@ pub enum Command {
         /// The channel.
         channel: String,
     },
+    /// Change a session, or send it a control frame.
+    Tune {
+        /// The connection.
+        conn: ConnId,
+        /// How.
+        tune: Tune,
+    },
     /// Change a connection's flow.
     Flow {
         /// The connection.
@@ -130,6 +138,7 @@ impl Command {
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
             Command::NotTold(not_told) => not_told.problem.len(),
+            Command::Tune { tune, .. } => tune.bytes(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::Flow { asked, .. } => asked.bytes(),
             Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,

@@ -174,7 +174,7 @@ impl<S: Socket> Reactor<S> {
                 }
                 Ok(Next::Continue)
             }
-            Event::Pong(_) => Ok(Next::Continue),
+            Event::Pong(payload) => self.hear_pong(index, payload),
             Event::Close { code, reason } => {
                 self.send_replies(index)?;
                 self.echo_close(index, code, reason)?;

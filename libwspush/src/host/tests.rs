@@ -234,10 +234,10 @@ fn end(seen: *mut Seen) -> Seen {
 fn ask(host: &mut Host) -> Decision {
     let mut fields = wspush::protocol::head::Fields::new();
     let (head, _) = parse(REQUEST, REQUEST.len(), &mut fields).unwrap().unwrap();
-    let (peer, subject) =
-        (|| Some("192.0.2.1:50000".parse().unwrap()), || Some("CN=ada,O=Example".to_owned()));
+    let (peer, tls) =
+        (|| Some("192.0.2.1:50000".parse().unwrap()), || Some(Some("CN=ada,O=Example".to_owned())));
     let config = Config::default();
-    host.on_connect(&Connect::new(&head, &peer, &subject, vec!["public.a".to_owned()], &config))
+    host.on_connect(&Connect::new(&head, &peer, &tls, vec!["public.a".to_owned()], &config))
 }
 
 #[test]

@@ -7,13 +7,14 @@ use jni::objects::{JByteArray, JValue};
 use jni::signature::{Primitive, ReturnType};
 
 use wspush::config::LogLevel;
-use wspush::endpoint::{Accept, ConnId, Connect, Decision, Handler, Session};
+use wspush::endpoint::{Accept, Closed, ConnId, Connect, Decision, Handler, Session};
 use wspush::journal::Journal;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
 
 use super::methods::{CallbackMethods, JavaObject};
 use super::payload::new_array;
+use super::routes::Place;
 use super::{packed, replies};
 
 /// The reason that a client is told when its callback has failed; the details are for the host's log only.
@@ -41,12 +42,40 @@ pub(super) fn bytes<'a>(array: &'a JByteArray<'_>) -> JValue<'a> {
     JValue::Object(array)
 }
 
-fn optional<'local>(env: &mut Env<'local>, text: Option<&str>) -> jni::errors::Result<JByteArray<'local>> {
-    text.map_or_else(|| Ok(JByteArray::null()), |text| new_array(env, text.as_bytes()))
+fn optional<'local>(env: &mut Env<'local>, bytes: Option<&[u8]>) -> jni::errors::Result<JByteArray<'local>> {
+    bytes.map_or_else(|| Ok(JByteArray::null()), |bytes| new_array(env, bytes))
 }
 
 fn id(conn: ConnId) -> JValue<'static> {
     JValue::Long(conn.0.cast_signed())
+}
+
+/// What a session that is let in is to have once it is open; it lies in Java, under a number. If the session doesn't
+/// come, Java is told, wherever it is dropped.
+struct Arriving {
+    callbacks: Arc<Callbacks>,
+    number: i64,
+}
+
+impl Arriving {
+    /// The session has come.
+    fn take(mut self) -> i64 {
+        std::mem::take(&mut self.number)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if self.number == 0 {
+            return;
+        }
+        self.callbacks.call(|env, methods, object| {
+            let args = [JValue::Long(self.number).as_jni()];
+            let returns = ReturnType::Primitive(Primitive::Void);
+            // SAFETY: `stayAway` is `void (long)` of the object's class.
+            unsafe { env.call_method_unchecked(object, methods.stay_away, returns, &args) }.map(drop)
+        });
+    }
 }
 
 /// Carries each callback over and back.
@@ -54,6 +83,31 @@ pub(super) struct JavaHandler {
     pub(super) callbacks: Arc<Callbacks>,
     /// Whether a listener of the host's is behind them.
     pub(super) listens: bool,
+    /// The route that it is for; None: the server's own paths.
+    pub(super) place: Option<Place>,
+}
+
+/// Who a session is, as each callback says it.
+struct Who {
+    conn: ConnId,
+    user: Option<String>,
+    parameters: Option<Vec<u8>>,
+}
+
+impl Who {
+    fn of(session: &Session<'_>, place: Option<&Place>) -> Who {
+        let parameters = place.and_then(|place| place.parameters(|name| session.param(name)));
+        Who { conn: session.id(), user: session.user().map(str::to_owned), parameters }
+    }
+
+    /// User and parameters for Java.
+    fn arrays<'local>(
+        &self,
+        env: &mut Env<'local>,
+    ) -> jni::errors::Result<(JByteArray<'local>, JByteArray<'local>)> {
+        let user = optional(env, self.user.as_deref().map(str::as_bytes))?;
+        Ok((user, optional(env, self.parameters.as_deref())?))
+    }
 }
 
 impl Handler for JavaHandler {
@@ -63,7 +117,8 @@ impl Handler for JavaHandler {
 
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
         let answer = self.callbacks.call(|env, methods, object| {
-            let args = [bytes(&new_array(env, &request(connect))?).as_jni()];
+            let request = request(connect, self.place.as_ref());
+            let args = [bytes(&new_array(env, &request)?).as_jni()];
             // SAFETY: `connect` is `byte[] (byte[])` of the object's class.
             let answer =
                 unsafe { env.call_method_unchecked(object, methods.connect, ReturnType::Array, &args)? };
@@ -77,18 +132,28 @@ impl Handler for JavaHandler {
             env.convert_byte_array(&answer).map(Some)
         });
         let answer = answer.flatten();
-        answer.as_deref().and_then(decision).unwrap_or_else(|| Decision::refuse(500, FAILED))
+        let decision = answer.as_deref().and_then(|answer| decision(answer, Some(&self.callbacks)));
+        decision.unwrap_or_else(|| Decision::refuse(500, FAILED))
     }
 
     fn on_open(&mut self, session: &mut Session<'_>) {
-        let user = session.user().map(str::to_owned);
-        let conn = session.id();
+        if let Some(idle) = self.place.as_ref().and_then(|place| place.idle) {
+            session.set_idle_timeout(Some(idle));
+        }
+        let attributes = session.take_attribute::<Arriving>().map_or(0, Arriving::take);
+        let who = Who::of(session, self.place.as_ref());
         let done = replies::during(session, || {
             self.callbacks.call(|env, methods, object| {
-                let user = optional(env, user.as_deref())?;
-                let args = [id(conn).as_jni(), bytes(&user).as_jni()];
+                let (user, parameters) = who.arrays(env)?;
+                let attributes = JValue::Long(attributes);
+                let args = [
+                    id(who.conn).as_jni(),
+                    bytes(&user).as_jni(),
+                    bytes(&parameters).as_jni(),
+                    attributes.as_jni(),
+                ];
                 let returns = ReturnType::Primitive(Primitive::Boolean);
-                // SAFETY: `open` is `boolean (long, byte[])` of the object's class.
+                // SAFETY: `open` is `boolean (long, byte[], byte[], long)` of the object's class.
                 unsafe { env.call_method_unchecked(object, methods.open, returns, &args)? }.z()
             })
         });
@@ -98,17 +163,21 @@ impl Handler for JavaHandler {
     }
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        let user = session.user().map(str::to_owned);
-        let conn = session.id();
+        let who = Who::of(session, self.place.as_ref());
         let done = replies::during(session, || {
             self.callbacks.call(|env, methods, object| {
-                let user = optional(env, user.as_deref())?;
+                let (user, parameters) = who.arrays(env)?;
                 let payload = new_array(env, message.bytes())?;
                 let text = JValue::Bool(matches!(message, Message::Text(_)));
-                let args =
-                    [id(conn).as_jni(), bytes(&user).as_jni(), bytes(&payload).as_jni(), text.as_jni()];
+                let args = [
+                    id(who.conn).as_jni(),
+                    bytes(&user).as_jni(),
+                    bytes(&parameters).as_jni(),
+                    bytes(&payload).as_jni(),
+                    text.as_jni(),
+                ];
                 let returns = ReturnType::Primitive(Primitive::Boolean);
-                // SAFETY: `message` is `boolean (long, byte[], byte[], boolean)` of the object's class.
+                // SAFETY: `message` is `boolean (long, byte[], byte[], byte[], boolean)` of the object's class.
                 unsafe { env.call_method_unchecked(object, methods.message, returns, &args)? }.z()
             })
         });
@@ -117,21 +186,53 @@ impl Handler for JavaHandler {
         }
     }
 
-    fn on_close(&mut self, conn: ConnId, user: Option<&str>, code: CloseCode, reason: &str) {
+    fn on_pong(&mut self, session: &mut Session<'_>, payload: &[u8]) {
+        let who = Who::of(session, self.place.as_ref());
+        let done = replies::during(session, || {
+            self.callbacks.call(|env, methods, object| {
+                let (user, parameters) = who.arrays(env)?;
+                let payload = new_array(env, payload)?;
+                let args = [
+                    id(who.conn).as_jni(),
+                    bytes(&user).as_jni(),
+                    bytes(&parameters).as_jni(),
+                    bytes(&payload).as_jni(),
+                ];
+                let returns = ReturnType::Primitive(Primitive::Boolean);
+                // SAFETY: `pong` is `boolean (long, byte[], byte[], byte[])` of the object's class.
+                unsafe { env.call_method_unchecked(object, methods.pong, returns, &args)? }.z()
+            })
+        });
+        if done != Some(true) {
+            session.close(CloseCode::INTERNAL_ERROR, FAILED);
+        }
+    }
+
+    fn on_closed(&mut self, closed: &mut Closed<'_>) {
+        let parameters = self.place.as_ref();
+        let parameters = parameters.and_then(|place| place.parameters(|name| closed.param(name)));
+        let (conn, user) = (closed.id(), closed.user().map(str::to_owned));
+        let who = Who { conn, user, parameters };
         self.callbacks.call(|env, methods, object| {
-            let user = optional(env, user)?;
-            let reason = new_array(env, reason.as_bytes())?;
-            let code = JValue::Int(i32::from(code.0));
-            let args = [id(conn).as_jni(), bytes(&user).as_jni(), code.as_jni(), bytes(&reason).as_jni()];
+            let (user, parameters) = who.arrays(env)?;
+            let reason = new_array(env, closed.reason().as_bytes())?;
+            let code = JValue::Int(i32::from(closed.code().0));
+            let args = [
+                id(who.conn).as_jni(),
+                bytes(&user).as_jni(),
+                bytes(&parameters).as_jni(),
+                code.as_jni(),
+                bytes(&reason).as_jni(),
+            ];
             let returns = ReturnType::Primitive(Primitive::Void);
-            // SAFETY: `closed` is `void (long, byte[], int, byte[])` of the object's class.
+            // SAFETY: `closed` is `void (long, byte[], byte[], int, byte[])` of the object's class.
             unsafe { env.call_method_unchecked(object, methods.closed, returns, &args) }.map(drop)
         });
     }
 }
 
 /// A request as `io.wspush.ConnectRequest` takes it apart.
-fn request(connect: &Connect<'_>) -> Vec<u8> {
+fn request(connect: &Connect<'_>, place: Option<&Place>) -> Vec<u8> {
     let head = connect.head;
     let peer = connect.peer().map_or_else(String::new, |peer| peer.to_string());
     let (status, reason) = match connect.by_config() {
@@ -153,6 +254,11 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
     for part in request.into_iter().chain([&peer, &subject, &status, &reason, user, info, json]) {
         packed::put(&mut out, part.as_bytes());
     }
+    packed::put(&mut out, connect.is_secure().to_string().as_bytes());
+    packed::put(&mut out, place.map_or(0, Place::count).to_string().as_bytes());
+    if let Some(parameters) = place.and_then(|place| place.parameters(|name| connect.param(name))) {
+        out.extend_from_slice(&parameters);
+    }
     packed::put(&mut out, channels.as_bytes());
     for channel in &connect.channels {
         packed::put(&mut out, channel.as_bytes());
@@ -165,31 +271,47 @@ fn request(connect: &Connect<'_>) -> Vec<u8> {
 }
 
 /// The answer, as `io.wspush.Decision` packs it.
-pub(super) fn decision(answer: &[u8]) -> Option<Decision> {
-    let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
+pub(super) fn decision(answer: &[u8], callbacks: Option<&Arc<Callbacks>>) -> Option<Decision> {
     match packed::unpack(answer)?.as_slice() {
-        ["accept", broadcast, user, protocol, info, channels @ ..] => {
-            // One with a space says from where on a channel is received.
-            let (since, channels): (Vec<&str>, Vec<&str>) =
-                channels.iter().partition(|channel| channel.contains(' '));
-            let beginning = |entry: &str| {
-                let (channel, since) = entry.split_once(' ')?;
-                Some((channel.to_owned(), since.parse().ok()?))
-            };
-            Some(Decision::Accept(Accept {
-                user: given(user),
-                broadcast: *broadcast == "true",
-                channels: channels.iter().map(ToString::to_string).collect(),
-                since: since.into_iter().map(beginning).collect::<Option<_>>()?,
-                protocol: given(protocol).map(String::into_boxed_str),
-                info: given(info),
-                ..Accept::default()
-            }))
+        ["accept", rest @ ..] => {
+            let (mut accept, attributes) = accept(rest)?;
+            if let (Some(callbacks), true) = (callbacks, attributes != 0) {
+                accept = accept.with_attribute(Arriving { callbacks: callbacks.clone(), number: attributes });
+            }
+            Some(Decision::Accept(accept))
         }
         ["pending"] => Some(Decision::Pending),
         ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
         _ => None,
     }
+}
+
+/// A yes, and the number of the attributes that the session is to have.
+fn accept(parts: &[&str]) -> Option<(Accept, i64)> {
+    let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
+    let [broadcast, user, protocol, info, attributes, headers, rest @ ..] = parts else { return None };
+    let (headers, channels) = rest.split_at_checked(headers.parse().ok()?)?;
+    // One with a space says from where on a channel is received.
+    let (since, channels): (Vec<&str>, Vec<&str>) =
+        channels.iter().partition(|channel| channel.contains(' '));
+    let beginning = |entry: &str| {
+        let (channel, since) = entry.split_once(' ')?;
+        Some((channel.to_owned(), since.parse().ok()?))
+    };
+    let mut accept = Accept {
+        user: given(user),
+        broadcast: *broadcast == "true",
+        channels: channels.iter().map(ToString::to_string).collect(),
+        since: since.into_iter().map(beginning).collect::<Option<_>>()?,
+        protocol: given(protocol).map(Into::into),
+        info: given(info),
+        ..Accept::default()
+    };
+    for header in headers.chunks(2) {
+        let &[name, value] = header else { return None };
+        accept = accept.with_header(name, value);
+    }
+    Some((accept, attributes.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -199,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_java_decides() {
-        let answer = |parts: &[&str]| decision(&packed::pack(parts.iter().map(|part| part.as_bytes())));
+        let accepted = |parts: &[&str]| accept(parts);
         let ada = Accept {
             user: Some("Ada".to_owned()),
             broadcast: false,
@@ -207,21 +329,23 @@ mod tests {
             info: Some("7".to_owned()),
             ..Accept::default()
         };
-        assert_eq!(answer(&["accept", "false", "=Ada", "", "=7", "a", "b"]), Some(Decision::Accept(ada)));
+        assert_eq!(accepted(&["false", "=Ada", "", "=7", "0", "0", "a", "b"]), Some((ada, 0)));
         let since = vec![("a".to_owned(), Since::Last(3))];
         let begins = Accept { channels: vec!["a".to_owned()], since, ..Accept::default() };
-        assert_eq!(answer(&["accept", "true", "", "", "", "a", "a last:3"]), Some(Decision::Accept(begins)));
-        assert_eq!(answer(&["accept", "true", "", "", ""]), Some(Decision::Accept(Accept::default())));
-        assert_eq!(answer(&["refuse", "401", "who?"]), Some(Decision::refuse(401, "who?")));
+        assert_eq!(accepted(&["true", "", "", "", "0", "0", "a", "a last:3"]), Some((begins, 0)));
+        let with_header = Accept::default().with_header("X", "y");
+        assert_eq!(accepted(&["true", "", "", "", "7", "2", "X", "y"]), Some((with_header, 7)));
+        let none = Accept { protocol: Some("".into()), ..Accept::default() };
+        assert_eq!(accepted(&["true", "", "=", "", "0", "0"]), Some((none, 0)));
         for wrong in [
             &[][..],
-            &["accept"],
-            &["refuse", "x", ""],
-            &["refuse", "401", "", ""],
-            &["maybe"],
-            &["accept", "true", "", "", "", "a last:0"],
+            &["true", "", "", ""],
+            &["true", "", "", "", "0", "1"],
+            &["true", "", "", "", "0", "1", "a"],
+            &["true", "", "", "", "x", "0"],
+            &["true", "", "", "", "0", "0", "a last:0"],
         ] {
-            assert_eq!(answer(wrong), None, "{wrong:?}");
+            assert_eq!(accepted(wrong), None, "{wrong:?}");
         }
     }
 }

@@ -28,12 +28,16 @@ pub(super) trait Methods: Copy + Send + Sync + Sized + 'static {
 pub(super) struct CallbackMethods {
     /// `byte[] connect(byte[])`
     pub(super) connect: JMethodID,
-    /// `boolean open(long, byte[])`
+    /// `boolean open(long, byte[], byte[], long)`
     pub(super) open: JMethodID,
-    /// `boolean message(long, byte[], byte[], boolean)`
+    /// `boolean message(long, byte[], byte[], byte[], boolean)`
     pub(super) message: JMethodID,
-    /// `void closed(long, byte[], int, byte[])`
+    /// `void closed(long, byte[], byte[], int, byte[])`
     pub(super) closed: JMethodID,
+    /// `boolean pong(long, byte[], byte[], byte[])`
+    pub(super) pong: JMethodID,
+    /// `void stayAway(long)`
+    pub(super) stay_away: JMethodID,
     /// `void log(int, byte[])`
     pub(super) log: JMethodID,
 }
@@ -42,9 +46,11 @@ impl Methods for CallbackMethods {
     fn look_up(env: &mut Env<'_>, class: &JClass<'_>) -> Result<CallbackMethods> {
         Ok(CallbackMethods {
             connect: env.get_method_id(class, jni_str!("connect"), jni_sig!("([B)[B"))?,
-            open: env.get_method_id(class, jni_str!("open"), jni_sig!("(J[B)Z"))?,
-            message: env.get_method_id(class, jni_str!("message"), jni_sig!("(J[B[BZ)Z"))?,
-            closed: env.get_method_id(class, jni_str!("closed"), jni_sig!("(J[BI[B)V"))?,
+            open: env.get_method_id(class, jni_str!("open"), jni_sig!("(J[B[BJ)Z"))?,
+            message: env.get_method_id(class, jni_str!("message"), jni_sig!("(J[B[B[BZ)Z"))?,
+            closed: env.get_method_id(class, jni_str!("closed"), jni_sig!("(J[B[BI[B)V"))?,
+            pong: env.get_method_id(class, jni_str!("pong"), jni_sig!("(J[B[B[B)Z"))?,
+            stay_away: env.get_method_id(class, jni_str!("stayAway"), jni_sig!("(J)V"))?,
             log: env.get_method_id(class, jni_str!("log"), jni_sig!("(I[B)V"))?,
         })
     }

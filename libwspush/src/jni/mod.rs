@@ -16,6 +16,7 @@
 
 pub mod batch;
 pub mod crossing;
+pub mod flow;
 mod handler;
 mod methods;
 mod native_error;
@@ -26,5 +27,6 @@ mod raw;
 pub mod reads;
 mod registry;
 mod replies;
+mod routes;
 mod stats;
 pub mod users;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use jni::errors::Error;
-use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject};
+use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObjectArray};
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
@@ -14,12 +14,14 @@ use wspush::endpoint::{ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
 use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
+use wspush::{RouteId, Router};
 
 use super::handler::{Callbacks, JavaHandler, journal};
 use super::native_error::{NativeError, Raise};
 use super::payload::{ChannelName, Payload, new_array, read_array};
 use super::raw::Raw;
 use super::registry::{self, Entry};
+use super::routes::{self, JavaRoute};
 use super::{packed, replies, stats};
 
 /// The fence around every native method: no panic and no error gets past it but as an exception.
@@ -50,8 +52,9 @@ pub extern "system" fn Java_io_wspush_Native_load<'l>(env: EnvUnowned<'l>, _: JC
     fenced(env, |env| Ok(new_array(env, env!("CARGO_PKG_VERSION").as_bytes())?))
 }
 
-/// `long start(byte[] settings, Callbacks callbacks, boolean listens)`: binds a server; its id. `settings` are names
-/// and values in turn; `listens` says whether a listener of the host's is behind the callbacks.
+/// `long start(byte[] settings, Callbacks callbacks, boolean listens, byte[] routes, Callbacks[] routed)`: binds a
+/// server; its id. `settings` are names and values in turn; `listens` says whether a listener of the host's is behind
+/// the callbacks; `routed` are those of the routes.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_start<'l>(
     env: EnvUnowned<'l>,
@@ -59,6 +62,8 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
     settings: JByteArray<'l>,
     callbacks: JObject<'l>,
     listens: jboolean,
+    routes: JByteArray<'l>,
+    routed: JObjectArray<'l>,
 ) -> jlong {
     fenced(env, |env| {
         if callbacks.is_null() {
@@ -67,11 +72,36 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
         let config = config(&read_array(env, &settings)?)?;
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
         let journal = journal(&callbacks, config.log_level);
-        let server =
-            Server::bind_with(config, |_| Box::new(JavaHandler { callbacks, listens }), Some(journal))?;
+        let own = JavaHandler { callbacks: callbacks.clone(), listens, place: None };
+        let router = router(env, own, &read_array(env, &routes)?, &routed)?;
+        let server = Server::bind_with(config, |_| Box::new(router), Some(journal))?;
         let addresses = addresses(&server);
-        Ok(registry::insert(Entry::new(server, addresses)))
+        Ok(registry::insert(Entry::new(server, addresses, Some(callbacks))))
     })
+}
+
+/// Local references that a route's callbacks take while they are looked at.
+const ROUTE_REFERENCES: usize = 8;
+
+fn router(
+    env: &mut Env<'_>,
+    own: JavaHandler,
+    routes: &[u8],
+    routed: &JObjectArray<'_>,
+) -> Result<Router, NativeError> {
+    const NOT_READ: NativeError = NativeError::Argument("routes that can't be read");
+    let routes = packed::unpack(routes).and_then(|parts| routes::unpack(&parts)).ok_or(NOT_READ)?;
+    let mut router = Router::new(own);
+    for (at, JavaRoute { route, place }) in routes.into_iter().enumerate() {
+        // However many routes there are, their references are not there at once.
+        let callbacks = env.with_local_frame(ROUTE_REFERENCES, |env| -> Result<_, NativeError> {
+            let object = routed.get_element(env, at)?;
+            Ok(Arc::new(Callbacks::new(env, &object)?))
+        })?;
+        let handler = JavaHandler { callbacks, listens: true, place: Some(place) };
+        router.add(route, handler).map_err(StartError::Route)?;
+    }
+    Ok(router)
 }
 
 fn config(settings: &[u8]) -> Result<Config, NativeError> {
@@ -105,6 +135,21 @@ pub extern "system" fn Java_io_wspush_Native_run<'l>(env: EnvUnowned<'l>, _: JCl
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_free<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
     fenced(env, |_| registry::remove(server).map(drop).ok_or(NativeError::Closed))
+}
+
+/// `long online(long server, int route)`: open sessions of a route, by its number.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_online<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    route: jint,
+) -> jlong {
+    fenced(env, |_| {
+        let route = usize::try_from(route).ok().and_then(RouteId::from_number);
+        let route = route.ok_or(NativeError::Argument("a route that there isn't"))?;
+        registry::with(server, |entry| Ok(entry.handle.online(route).cast_signed()))
+    })
 }
 
 /// `byte[] addresses(long server)`: the public listeners and then the admin one, packed.
@@ -226,9 +271,12 @@ pub extern "system" fn Java_io_wspush_Native_decide<'l>(
 ) {
     fenced(env, |env| {
         let conn = conn_id(conn)?;
-        let decision = super::handler::decision(&read_array(env, &decision)?);
-        let decision = decision.ok_or(NativeError::Argument("a decision that can't be read"))?;
-        registry::with(server, |entry| Ok(entry.handle.decide(conn, decision)?))
+        let decision = read_array(env, &decision)?;
+        registry::with(server, |entry| {
+            let decision = super::handler::decision(&decision, entry.callbacks.as_ref());
+            let decision = decision.ok_or(NativeError::Argument("a decision that can't be read"))?;
+            Ok(entry.handle.decide(conn, decision)?)
+        })
     })
 }
 

@@ -8,7 +8,8 @@ use jni::signature::{Primitive, ReturnType};
 use jni::sys::{jint, jlong};
 
 use wspush::endpoint::{
-    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, UserPage,
+    ChannelHistory, ChannelInfo, ChannelList, ChannelPage, ChannelPresence, ConnId, HistoryQuery, RouteId,
+    SessionInfo, SessionList, SessionPage, UserPage,
 };
 use wspush::push::{Kind, PublishTerms, PushError};
 use wspush::server::Handle;
@@ -164,6 +165,19 @@ fn ask(handle: &Handle, question: &[&str], reply: Reply) -> Result<(), NativeErr
             let give = move |page: Result<_, _>| reply.give(page.map(|page| Some(connections(&page))));
             handle.user_connections(name, after, limit, give)?;
         }
+        ["session", conn] => {
+            let conn = ConnId(number(conn)?);
+            handle.session(conn, move |found| {
+                reply.give(found.map(|found| found.map(|info| session(&info))))
+            })?;
+        }
+        ["sessions", route, after, limit] => {
+            let route = usize::try_from(number(route)?).ok().and_then(RouteId::from_number);
+            let route = route.ok_or(NativeError::Argument("a route that there isn't"))?;
+            let mut list = SessionList::default().of(route).limit(page_limit(limit)?);
+            list.after = Some(ConnId(number(after)?)).filter(|after| after.0 != 0);
+            handle.sessions(list, move |page| reply.give(page.map(|page| Some(sessions(&page)))))?;
+        }
         _ => return Err(NativeError::Argument("a question that can't be read")),
     }
     Ok(())
@@ -267,6 +281,29 @@ fn connections(page: &UserPage) -> Vec<u8> {
         connection.channels.iter().for_each(|name| packed::put(&mut out, name.as_bytes()));
     }
     out
+}
+
+fn session(info: &SessionInfo) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_session(&mut out, info);
+    out
+}
+
+fn sessions(page: &SessionPage) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_number(&mut out, page.next.map_or(0, |conn| conn.0));
+    page.sessions.iter().for_each(|info| put_session(&mut out, info));
+    out
+}
+
+/// Id, user, where it comes from, the route or -1, and the parameters as one part.
+fn put_session(out: &mut Vec<u8>, info: &SessionInfo) {
+    put_number(out, info.id.0);
+    packed::put(out, info.user.as_deref().unwrap_or_default().as_bytes());
+    packed::put(out, info.peer.map_or_else(String::new, |peer| peer.to_string()).as_bytes());
+    put_number(out, info.route.map_or(u64::MAX, |route| route.number() as u64));
+    let pairs = info.parameters.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    packed::put(out, &packed::pack(pairs));
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The servers that Java holds, by id.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use wspush::server::{Handle, Server};
 
+use super::handler::Callbacks;
 use super::native_error::NativeError;
 
 /// A server that Java has started and not yet closed.
@@ -12,13 +13,15 @@ pub(super) struct Entry {
     pub(super) handle: Handle,
     /// Its listeners, packed, the admin one last and perhaps empty.
     pub(super) addresses: Vec<u8>,
+    /// What is called for it; None only in tests.
+    pub(super) callbacks: Option<Arc<Callbacks>>,
     server: Mutex<Option<Server>>,
 }
 
 impl Entry {
     /// A server that waits for the thread that will run it.
-    pub(super) fn new(server: Server, addresses: Vec<u8>) -> Entry {
-        Entry { handle: server.handle(), addresses, server: Mutex::new(Some(server)) }
+    pub(super) fn new(server: Server, addresses: Vec<u8>, callbacks: Option<Arc<Callbacks>>) -> Entry {
+        Entry { handle: server.handle(), addresses, callbacks, server: Mutex::new(Some(server)) }
     }
 
     /// The server, for the thread that runs it; None for a second one.
@@ -124,7 +127,7 @@ mod tests {
             log_level: LogLevel::Off,
             ..Config::default()
         };
-        Entry::new(Server::bind(config).unwrap(), Vec::new())
+        Entry::new(Server::bind(config).unwrap(), Vec::new(), None)
     }
 
     #[test]

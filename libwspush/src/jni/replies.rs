@@ -28,18 +28,19 @@ pub(super) fn during<T>(session: &mut Session<'_>, callback: impl FnOnce() -> T)
     callback()
 }
 
+/// Uses the session whose callback runs on this thread, if it is this connection's.
+pub(super) fn present<T>(conn: ConnId, use_it: impl FnOnce(&mut Session<'_>) -> T) -> Option<T> {
+    let (_, session) = PRESENT.get().filter(|(id, _)| *id == conn)?;
+    // SAFETY: `during` runs on this thread with a session that outlives it, and nobody else uses that before it returns;
+    // the lifetimes in it are not handed out.
+    let session: &mut Session<'_> = unsafe { &mut *session.cast() };
+    Some(use_it(session))
+}
+
 /// Replies to the connection whose callback runs on this thread.
 pub(super) fn reply(conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), NativeError> {
-    match PRESENT.get() {
-        Some((id, session)) if id == conn => {
-            // SAFETY: `during` runs on this thread with a session that outlives it, and nobody else uses that before it
-            // returns; the lifetimes in it are not handed out.
-            let session: &mut Session<'_> = unsafe { &mut *session.cast() };
-            session.reply_with(message, options);
-            Ok(())
-        }
-        _ => Err(NativeError::State("reply() belongs into a callback of this connection; use send()")),
-    }
+    present(conn, |session| session.reply_with(message, options))
+        .ok_or(NativeError::State("reply() belongs into a callback of this connection; use send()"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.util.List;
 
 /** What the native side calls, on the reactor's thread. Nothing is thrown back at it. */
 final class Callbacks {
@@ -13,62 +14,118 @@ final class Callbacks {
     private static final Level[] LEVELS = {Level.OFF, Level.ERROR, Level.WARNING, Level.INFO, Level.DEBUG};
 
     private final WsPushListener listener;
+    private final WsPushRoute route;
     private WsPushServer server;
+    private Sessions sessions;
 
-    Callbacks(WsPushListener listener) {
+    /** {@code route} is null for the server's own paths. */
+    Callbacks(WsPushListener listener, WsPushRoute route) {
         this.listener = listener;
+        this.route = route;
+    }
+
+    /** The same for another server. */
+    Callbacks copy() {
+        return new Callbacks(listener, route);
     }
 
     /** Before the reactor's thread begins. */
     void belongTo(WsPushServer server) {
         this.server = server;
+        this.sessions = server.sessions;
+    }
+
+    WsPushRoute route() {
+        return route;
+    }
+
+    WsPushServer server() {
+        return server;
     }
 
     /** The decision, packed; null: the listener has failed. */
-    byte[] connect(byte[] request) {
+    byte[] connect(byte[] packed) {
         try {
-            Decision decision = listener.onConnect(new ConnectRequest(Packed.unpack(request)));
-            if (decision == null) {
-                throw new NullPointerException("onConnect returned null");
-            }
-            return decision.packed();
+            ConnectRequest request = new ConnectRequest(Packed.unpack(packed), route);
+            return decide(request).packed(sessions, request.attributesSoFar());
         } catch (Throwable problem) {
             failed("onConnect", problem);
             return null;
         }
     }
 
-    /** Whether the listener came through. */
-    boolean open(long conn, byte[] user) {
-        try {
-            listener.onOpen(session(conn, user));
-            return true;
-        } catch (Throwable problem) {
-            failed("onOpen", problem);
-            return false;
+    private Decision decide(ConnectRequest request) throws Exception {
+        List<WsPushInterceptor> interceptors = route == null ? List.of() : route.interceptors();
+        Decision decision = null;
+        int asked = 0;
+        while (decision == null && asked < interceptors.size()) {
+            decision = interceptors.get(asked).beforeHandshake(request);
+            asked++;
         }
+        if (decision == null) {
+            decision = decided(listener.onConnect(request), "onConnect");
+        }
+        while (asked > 0) {
+            asked--;
+            decision = decided(interceptors.get(asked).afterHandshake(request, decision), "afterHandshake");
+        }
+        return decision;
+    }
+
+    private static Decision decided(Decision decision, String by) {
+        if (decision == null) {
+            throw new NullPointerException(by + " returned null");
+        }
+        return decision;
+    }
+
+    /** The session that was to have these attributes isn't opened. */
+    void stayAway(long attributes) {
+        sessions.stayAway(attributes);
     }
 
     /** Whether the listener came through. */
-    boolean message(long conn, byte[] user, byte[] payload, boolean text) {
+    boolean open(long conn, byte[] user, byte[] parameters, long attributes) {
+        sessions.opened(conn, attributes);
+        return call(session(conn, user, parameters), "onOpen", listener::onOpen);
+    }
+
+    /** Whether the listener came through. */
+    boolean message(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text) {
+        WsPushSession session = session(conn, user, parameters);
+        return text
+                ? call(session, "onText", of -> listener.onText(of, new String(payload, UTF_8)))
+                : call(session, "onBinary", of -> listener.onBinary(of, payload));
+    }
+
+    /** Whether the listener came through. */
+    boolean pong(long conn, byte[] user, byte[] parameters, byte[] payload) {
+        return call(session(conn, user, parameters), "onPong", of -> listener.onPong(of, payload));
+    }
+
+    void closed(long conn, byte[] user, byte[] parameters, int code, byte[] reason) {
+        WsPushSession session = session(conn, user, parameters);
+        Call onClose = of -> listener.onClose(of, code, new String(reason, UTF_8));
+        call(session.closed(sessions.closed(conn)), "onClose", onClose);
+    }
+
+    /** A callback of a session. */
+    private interface Call {
+        void of(WsPushSession session) throws Exception;
+    }
+
+    private boolean call(WsPushSession session, String callback, Call call) {
         try {
-            if (text) {
-                listener.onText(session(conn, user), new String(payload, UTF_8));
-            } else {
-                listener.onBinary(session(conn, user), payload);
+            call.of(session);
+            return true;
+        } catch (Throwable problem) {
+            try {
+                listener.onError(session, problem);
+                return true;
+            } catch (Throwable stillAProblem) {
+                failed(callback, stillAProblem);
+                return false;
             }
-            return true;
-        } catch (Throwable problem) {
-            failed(text ? "onText" : "onBinary", problem);
-            return false;
-        }
-    }
-
-    void closed(long conn, byte[] user, int code, byte[] reason) {
-        try {
-            listener.onClose(session(conn, user), code, new String(reason, UTF_8));
-        } catch (Throwable problem) {
-            failed("onClose", problem);
         }
     }
 
@@ -80,11 +137,11 @@ final class Callbacks {
         }
     }
 
-    private WsPushSession session(long conn, byte[] user) {
-        return new WsPushSession(server, conn, user == null ? null : new String(user, UTF_8));
+    private WsPushSession session(long conn, byte[] user, byte[] parameters) {
+        return new WsPushSession(this, conn, user == null ? null : new String(user, UTF_8), parameters);
     }
 
-    private static void failed(String callback, Throwable problem) {
+    static void failed(String callback, Throwable problem) {
         try {
             LOGGER.log(Level.ERROR, "WsPushListener." + callback + " has failed", problem);
         } catch (Throwable nobodyLeftToTell) {

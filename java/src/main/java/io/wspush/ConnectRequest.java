@@ -5,7 +5,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.net.URLDecoder;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** A client's request to be connected. The handshake itself has been checked already. */
 public final class ConnectRequest {
@@ -23,10 +27,18 @@ public final class ConnectRequest {
     private final List<String> channels;
     private final List<String> fields;
 
-    ConnectRequest(List<String> parts) {
+    private final boolean secure;
+    private final Map<String, String> pathParameters;
+    private final WsPushRoute route;
+    private Map<String, Object> attributes = Map.of();
+
+    /** {@code route} is null at a path of the server's own. */
+    ConnectRequest(List<String> parts, WsPushRoute route) {
+        this.route = route;
         conn = Long.parseUnsignedLong(parts.get(0));
         path = parts.get(1);
         query = parts.get(2);
+<<<<<<< HEAD
         transport = Transport.named(parts.get(3));
         peer = parts.get(4);
         clientSubject = parts.get(5);
@@ -37,7 +49,30 @@ public final class ConnectRequest {
         claims = parts.get(10);
         int fieldsFrom = 12 + Integer.parseInt(parts.get(11));
         channels = Collections.unmodifiableList(parts.subList(12, fieldsFrom));
+=======
+        peer = parts.get(3);
+        clientSubject = parts.get(4);
+        refusedStatus = Integer.parseInt(parts.get(5));
+        refusedReason = parts.get(6);
+        user = parts.get(7);
+        info = parts.get(8);
+        claims = parts.get(9);
+        secure = Boolean.parseBoolean(parts.get(10));
+        int channelsFrom = 12 + 2 * Integer.parseInt(parts.get(11));
+        pathParameters = pairs(parts.subList(12, channelsFrom));
+        int fieldsFrom = channelsFrom + 1 + Integer.parseInt(parts.get(channelsFrom));
+        channels = Collections.unmodifiableList(parts.subList(channelsFrom + 1, fieldsFrom));
+>>>>>>> main
         fields = parts.subList(fieldsFrom, parts.size());
+    }
+
+    /** Names and values in turn. */
+    static Map<String, String> pairs(List<String> parts) {
+        Map<String, String> pairs = new LinkedHashMap<>();
+        for (int n = 0; n < parts.size(); n += 2) {
+            pairs.put(parts.get(n), parts.get(n + 1));
+        }
+        return Collections.unmodifiableMap(pairs);
     }
 
     /**
@@ -56,6 +91,72 @@ public final class ConnectRequest {
      */
     public String path() {
         return path;
+    }
+
+    /**
+     * What the client asks for: path and query.
+     *
+     * @return both, as they were sent
+     */
+    public String target() {
+        return query.isEmpty() ? path : path + "?" + query;
+    }
+
+    /**
+     * Whether the client speaks TLS with this server. Behind a proxy that ends it, see {@code X-Forwarded-Proto}.
+     *
+     * @return whether it does
+     */
+    public boolean isSecure() {
+        return secure;
+    }
+
+    /**
+     * The route that the client asks at.
+     *
+     * @return its path, as it was given to {@link WsPushRoute#at}; null at a path of the server's own ({@code /ws})
+     */
+    public String route() {
+        return route == null ? null : route.path();
+    }
+
+    /**
+     * What the names in the route's path stand for.
+     *
+     * @return names and decoded values, none of them empty; an empty map if the route has no names
+     */
+    public Map<String, String> pathParameters() {
+        return pathParameters;
+    }
+
+    /**
+     * What a name in the route's path stands for: {@code lobby} for {@code room} of {@code /chat/{room}} at {@code
+     * /chat/lobby}.
+     *
+     * @param name the name
+     * @return the decoded value; null if the route has no such name
+     */
+    public String pathParameter(String name) {
+        return pathParameters.get(name);
+    }
+
+    /**
+     * What the session is to have from the beginning on; see {@link WsPushSession#attributes}. Interceptors and the
+     * listener put here what later ones and the session shall have. With {@link Decision#pending} nothing of it is kept; then
+     * {@link Decision#attribute} is for the decision that comes later.
+     *
+     * @return a map to put into, without nulls
+     */
+    public Map<String, Object> attributes() {
+        if (attributes.isEmpty()) {
+            attributes = new HashMap<>();
+        }
+        return attributes;
+    }
+
+    /** The same for who only reads. */
+    Map<String, Object> attributesSoFar() {
+        return attributes;
     }
 
     /**
@@ -82,6 +183,24 @@ public final class ConnectRequest {
             }
         }
         return null;
+    }
+
+    /**
+     * All parameters of the query.
+     *
+     * @return their names and values in order, decoded
+     */
+    public Map<String, List<String>> queryParameters() {
+        Map<String, List<String>> all = new LinkedHashMap<>();
+        for (String pair : query.split("&")) {
+            int equals = pair.indexOf('=');
+            if (!pair.isEmpty()) {
+                String key = decode(equals < 0 ? pair : pair.substring(0, equals));
+                String value = equals < 0 ? "" : decode(pair.substring(equals + 1));
+                all.computeIfAbsent(key, none -> new ArrayList<>()).add(value);
+            }
+        }
+        return all;
     }
 
     private static String decode(String part) {
@@ -186,6 +305,50 @@ public final class ConnectRequest {
     }
 
     /**
+     * All header fields.
+     *
+     * @return their names, found in any case, and the values of each in order
+     */
+    public Map<String, List<String>> headers() {
+        Map<String, List<String>> all = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        for (int i = 0; i + 1 < fields.size(); i += 2) {
+            all.computeIfAbsent(fields.get(i), none -> new ArrayList<>()).add(fields.get(i + 1));
+        }
+        return all;
+    }
+
+    /**
+     * All cookies.
+     *
+     * @return their names, and the first value of each, without quotes
+     */
+    public Map<String, String> cookies() {
+        Map<String, String> all = new LinkedHashMap<>();
+        for (String value : headers("Cookie")) {
+            for (String pair : value.split(";")) {
+                int equals = pair.indexOf('=');
+                if (equals > 0) {
+                    String content = pair.substring(equals + 1).trim();
+                    boolean quoted = content.length() > 1 && content.startsWith("\"") && content.endsWith("\"");
+                    all.putIfAbsent(pair.substring(0, equals).trim(),
+                            quoted ? content.substring(1, content.length() - 1) : content);
+                }
+            }
+        }
+        return all;
+    }
+
+    /**
+     * A cookie.
+     *
+     * @param name its name
+     * @return its first value; null if there is none
+     */
+    public String cookie(String name) {
+        return cookies().get(name);
+    }
+
+    /**
      * The subprotocols that the client offers.
      *
      * @return their names as the client prefers them
@@ -205,14 +368,17 @@ public final class ConnectRequest {
 
     /**
      * What the settings say: the client is accepted with the channels it asks for, or refused with 403 if one of
-     * them is not open to clients.
+     * them is not open to clients. At a route it is accepted, and receives broadcasts if {@link WsPushRoute#broadcast} says
+     * so.
      *
      * @return the decision; {@link Decision#user} may be added to it
      */
     public Decision byConfig() {
-        return refusedStatus == 0
-                ? Decision.accept().channels(channels)
-                : Decision.refuse(refusedStatus, refusedReason);
+        if (refusedStatus != 0) {
+            return Decision.refuse(refusedStatus, refusedReason);
+        }
+        Decision accept = Decision.accept().channels(channels);
+        return route == null ? accept : accept.broadcast(route.broadcasts());
     }
 
     @Override

@@ -5,46 +5,41 @@ import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Memory that both sides see. What a small message consists of is put there, and its receipt comes back there, so that
- * the native side needs to ask nothing of the JVM: each such question costs more than the copy.
+ * Memory of the native library that both sides see. What a small message consists of is put there, and its receipt comes
+ * back there, so that the native side needs to ask nothing of the JVM: each such question costs more than the copy. The
+ * native side knows the places by number; Java has no addresses.
  *
- * <p>The buffers are shared by all threads and not kept in thread locals, which would hold on to this class from the
+ * <p>The places are shared by all threads and not kept in thread locals, which would hold on to this class from the
  * threads of a container.
  */
 final class Crossing {
     /** What fits behind {@link #AT}: name and message. */
     static final int BYTES_MAX = 1024;
 
-    /** Where a receipt's epoch, offset and id are put. */
-    private static final int RECEIPT = Long.BYTES;
-
-    /** Where the name begins, and behind it the message. */
-    static final int AT = RECEIPT + 3 * Long.BYTES;
+    /** Where the name begins, and behind it the message. In front of it are a receipt's epoch, offset and id. */
+    private static final int AT = 3 * Long.BYTES;
 
     private static final int PLACES = 64;
-    /** So far apart that two of them are in different cache lines. */
-    private static final int APART = 16;
 
-    private static final AtomicReferenceArray<ByteBuffer> FREE = new AtomicReferenceArray<>(PLACES * APART);
+    private static final AtomicReferenceArray<Crossing> FREE = new AtomicReferenceArray<>(PLACES);
 
-    private final ByteBuffer buffer;
+    static {
+        for (int place = 0; place < PLACES; place++) {
+            FREE.set(place, new Crossing(place));
+        }
+    }
+
     private final int place;
+    private final ByteBuffer buffer;
 
-    private Crossing(ByteBuffer buffer, int place) {
-        this.buffer = buffer;
+    private Crossing(int place) {
         this.place = place;
+        this.buffer = Native.crossing(place).order(ByteOrder.nativeOrder());
     }
 
-    /** Memory for one call. The JIT does away with the object. */
+    /** Memory for one call, until {@link #end}; null: another thread has it, and the message goes the other way. */
     static Crossing begin() {
-        int place = ((int) Thread.currentThread().getId() & (PLACES - 1)) * APART;
-        ByteBuffer free = FREE.getAndSet(place, null);
-        return new Crossing(free == null ? make() : free, place);
-    }
-
-    private static ByteBuffer make() {
-        ByteBuffer buffer = ByteBuffer.allocateDirect(AT + BYTES_MAX).order(ByteOrder.nativeOrder());
-        return buffer.putLong(0, Native.address(buffer));
+        return FREE.getAndSet((int) Thread.currentThread().getId() & (PLACES - 1), null);
     }
 
     /** Puts a name and a message, which have to fit. */
@@ -59,18 +54,18 @@ final class Crossing {
         payload.putInto(buffer);
     }
 
-    /** Where the memory is. It must not be used after {@link #end}. */
-    long address() {
-        return buffer.getLong(0);
+    /** Its number for the native side. */
+    int place() {
+        return place;
     }
 
     Receipt receipt(String channel) {
-        return new Receipt(channel, buffer.getLong(RECEIPT), buffer.getLong(RECEIPT + Long.BYTES),
-                buffer.getLong(RECEIPT + 2 * Long.BYTES));
+        return new Receipt(
+                channel, buffer.getLong(0), buffer.getLong(Long.BYTES), buffer.getLong(2 * Long.BYTES));
     }
 
     /** The memory is free for another call. */
     void end() {
-        FREE.lazySet(place, buffer);
+        FREE.lazySet(place, this);
     }
 }

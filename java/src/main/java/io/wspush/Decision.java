@@ -2,6 +2,8 @@ package io.wspush;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -20,6 +22,8 @@ public final class Decision {
     private static final Pattern SINCE =
             Pattern.compile("[0-9]{1,20}\\.[0-9]{1,20}|head|earliest|latest|last:[0-9]{1,7}|time:[0-9]{1,15}");
 
+    private static final Pattern TOKEN = Pattern.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+");
+
     private final int status;
     private final String reason;
     private final String user;
@@ -28,24 +32,53 @@ public final class Decision {
     private final Map<String, String> since;
     private final String subprotocol;
     private final String info;
+    private final List<String> headers;
+    private final Map<String, Object> attributes;
 
-    private Decision(
-            int status,
-            String reason,
-            String user,
-            boolean broadcast,
-            List<String> channels,
-            Map<String, String> since,
-            String subprotocol,
-            String info) {
-        this.status = status;
-        this.reason = reason;
-        this.user = user;
-        this.broadcast = broadcast;
-        this.channels = channels;
-        this.since = since;
-        this.subprotocol = subprotocol;
-        this.info = info;
+    private Decision(Change change) {
+        status = change.status;
+        reason = change.reason;
+        user = change.user;
+        broadcast = change.broadcast;
+        channels = change.channels;
+        since = change.since;
+        subprotocol = change.subprotocol;
+        info = change.info;
+        headers = change.headers;
+        attributes = change.attributes;
+    }
+
+    /** The fields of a decision that is about to be another one. */
+    private static final class Change {
+        int status;
+        String reason = "";
+        String user;
+        boolean broadcast;
+        List<String> channels = List.of();
+        Map<String, String> since = Map.of();
+        String subprotocol;
+        String info;
+        List<String> headers = List.of();
+        Map<String, Object> attributes = Map.of();
+
+        Decision made() {
+            return new Decision(this);
+        }
+    }
+
+    private Change change() {
+        Change change = new Change();
+        change.status = status;
+        change.reason = reason;
+        change.user = user;
+        change.broadcast = broadcast;
+        change.channels = channels;
+        change.since = since;
+        change.subprotocol = subprotocol;
+        change.info = info;
+        change.headers = headers;
+        change.attributes = attributes;
+        return change;
     }
 
     /**
@@ -54,7 +87,9 @@ public final class Decision {
      * @return the decision
      */
     public static Decision accept() {
-        return new Decision(0, "", null, true, List.of(), Map.of(), null, null);
+        Change change = new Change();
+        change.broadcast = true;
+        return change.made();
     }
 
     /**
@@ -69,7 +104,10 @@ public final class Decision {
         if (status < 400 || status > 599) {
             throw new IllegalArgumentException("a refusal has a status from 400 to 599, not " + status);
         }
-        return new Decision(status, Objects.requireNonNull(reason), null, false, List.of(), Map.of(), null, null);
+        Change change = new Change();
+        change.status = status;
+        change.reason = Objects.requireNonNull(reason);
+        return change.made();
     }
 
     /**
@@ -80,7 +118,9 @@ public final class Decision {
      * @return the decision
      */
     public static Decision pending() {
-        return new Decision(PENDING, "", null, false, List.of(), Map.of(), null, null);
+        Change change = new Change();
+        change.status = PENDING;
+        return change.made();
     }
 
     /**
@@ -96,7 +136,9 @@ public final class Decision {
         if (user != null && user.getBytes(UTF_8).length > USER_BYTES_MAX) {
             throw new IllegalArgumentException("a user's name has 1 to " + USER_BYTES_MAX + " bytes");
         }
-        return new Decision(status, reason, user, broadcast, channels, since, subprotocol, info);
+        Change change = change();
+        change.user = user;
+        return change.made();
     }
 
     /**
@@ -109,7 +151,9 @@ public final class Decision {
         if (info != null && info.getBytes(UTF_8).length > INFO_BYTES_MAX) {
             throw new IllegalArgumentException("what is said of a user has at most " + INFO_BYTES_MAX + " bytes");
         }
-        return new Decision(status, reason, user, broadcast, channels, since, subprotocol, info);
+        Change change = change();
+        change.info = info;
+        return change.made();
     }
 
     /**
@@ -119,7 +163,9 @@ public final class Decision {
      * @return the decision
      */
     public Decision broadcast(boolean broadcast) {
-        return new Decision(status, reason, user, broadcast, channels, since, subprotocol, info);
+        Change change = change();
+        change.broadcast = broadcast;
+        return change.made();
     }
 
     /**
@@ -142,7 +188,9 @@ public final class Decision {
         if (channels.contains("")) {
             throw new IllegalArgumentException("a channel's name is empty");
         }
-        return new Decision(status, reason, user, broadcast, List.copyOf(channels), since, subprotocol, info);
+        Change change = change();
+        change.channels = List.copyOf(channels);
+        return change.made();
     }
 
     /**
@@ -162,7 +210,9 @@ public final class Decision {
         }
         Map<String, String> all = new TreeMap<>(this.since);
         all.put(Objects.requireNonNull(channel), since);
-        return new Decision(status, reason, user, broadcast, channels, all, subprotocol, info);
+        Change change = change();
+        change.since = all;
+        return change.made();
     }
 
     /**
@@ -173,11 +223,72 @@ public final class Decision {
      * @return the decision
      */
     public Decision subprotocol(String subprotocol) {
-        return new Decision(status, reason, user, broadcast, channels, since, Objects.requireNonNull(subprotocol),
-                info);
+        Change change = change();
+        change.subprotocol = Objects.requireNonNull(subprotocol);
+        return change.made();
     }
 
-    byte[] packed() {
+    /**
+     * Chooses none of the subprotocols that the client offers.
+     *
+     * @return the decision
+     */
+    public Decision noSubprotocol() {
+        return subprotocol("");
+    }
+
+    /**
+     * Adds a field to the answer's head.
+     *
+     * @param name its name; with one that the server writes itself ({@code Connection}, {@code Sec-WebSocket-Protocol} and
+     *     the like), more than 32 of them, or 4 KiB, the client is refused with 500
+     * @param value its value, without control characters
+     * @return the decision
+     */
+    public Decision header(String name, String value) {
+        if (!TOKEN.matcher(name).matches()) {
+            throw new IllegalArgumentException("a header's name is letters, digits and some punctuation, not: " + name);
+        }
+        if (value.chars().anyMatch(c -> c != '\t' && Character.isISOControl(c))) {
+            throw new IllegalArgumentException("a control character is in the value of the header " + name);
+        }
+        Change change = change();
+        change.headers = new ArrayList<>(headers);
+        change.headers.add(name);
+        change.headers.add(value);
+        return change.made();
+    }
+
+    /**
+     * Gives the session an attribute from the beginning on; see {@link WsPushSession#attributes}. It comes before one of
+     * this name in {@link ConnectRequest#attributes}.
+     *
+     * @param name its name
+     * @param value its value, not null
+     * @return the decision
+     */
+    public Decision attribute(String name, Object value) {
+        Change change = change();
+        change.attributes = new HashMap<>(attributes);
+        change.attributes.put(Objects.requireNonNull(name), Objects.requireNonNull(value));
+        return change.made();
+    }
+
+    /** Packs it; what attributes there are stay with the server until the session is open. */
+    byte[] packed(Sessions sessions, Map<String, Object> requested) {
+        if (status != 0) {
+            return packed(0);
+        }
+        if (requested.isEmpty() && attributes.isEmpty()) {
+            return packed(0);
+        }
+        Map<String, Object> all = Sessions.makeAttributes();
+        all.putAll(requested);
+        all.putAll(attributes);
+        return packed(sessions.arrive(all));
+    }
+
+    private byte[] packed(long number) {
         Packed packed = new Packed();
         if (status == PENDING) {
             return packed.put("pending").bytes();
@@ -187,7 +298,9 @@ public final class Decision {
         }
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
-        packed.put(info == null ? "" : "=" + info);
+        packed.put(info == null ? "" : "=" + info).put(Long.toString(number));
+        packed.put(Integer.toString(headers.size()));
+        headers.forEach(packed::put);
         channels.forEach(packed::put);
         // No channel's name has a space in it.
         since.forEach((channel, beginning) -> packed.put(channel + " " + beginning));

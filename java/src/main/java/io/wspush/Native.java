@@ -18,25 +18,28 @@ final class Native {
 
     private static native byte[] load();
 
-    static native long start(byte[] settings, Callbacks callbacks, boolean listens);
+    static native long start(
+            byte[] settings, Callbacks callbacks, boolean listens, byte[] routes, Callbacks[] routed);
 
     static native void run(long server);
 
     static native void free(long server);
 
+    static native long online(long server, int route);
+
     static native byte[] addresses(long server);
 
-    /** Where a direct buffer's memory is. */
-    static native long address(ByteBuffer direct);
+    /** The memory of a {@link Crossing}. */
+    static native ByteBuffer crossing(int place);
 
     /** As {@link #publish}, with name and message in a {@link Crossing}; a name of -1 bytes is the default channel's. */
-    static native void publishSmall(long server, long crossing, int name, int length, int kind);
+    static native void publishSmall(long server, int crossing, int name, int length, int kind);
 
-    static native void sendSmall(long server, long conn, long crossing, int length, int kind);
+    static native void sendSmall(long server, long conn, int crossing, int length, int kind);
 
-    static native void replySmall(long conn, long crossing, int length, int kind);
+    static native void replySmall(long conn, int crossing, int length, int kind);
 
-    static native void publishUserSmall(long server, long crossing, int name, int length, int kind);
+    static native void publishUserSmall(long server, int crossing, int name, int length, int kind);
 
     static native void publish(
             long server,
@@ -52,6 +55,12 @@ final class Native {
             long server, long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
     static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
+
+    static native void idleTimeout(long server, long conn, long ms);
+
+    static native void maxMessage(long server, long conn, int bytes);
+
+    static native void control(long server, long conn, byte[] payload, boolean ping);
 
     static native void decide(long server, long conn, byte[] decision);
 

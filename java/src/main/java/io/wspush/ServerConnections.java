@@ -3,6 +3,7 @@ package io.wspush;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
+import java.util.Map;
 
 /** What a server does with one of its connections. It is a part of {@link WsPushServer}. */
 abstract class ServerConnections extends ServerQuestions {
@@ -80,11 +81,11 @@ abstract class ServerConnections extends ServerQuestions {
 
     private void send(long conn, Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
-        if (payload.isSmall(0)) {
-            Crossing crossing = Crossing.begin();
+        Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
+        if (crossing != null) {
             try {
                 crossing.put(payload);
-                Native.sendSmall(id, conn, crossing.address(), payload.length, kind);
+                Native.sendSmall(id, conn, crossing.place(), payload.length, kind);
                 return;
             } finally {
                 crossing.end();
@@ -112,7 +113,7 @@ abstract class ServerConnections extends ServerQuestions {
      * @param decision the decision
      */
     public void decide(long conn, Decision decision) {
-        Native.decide(id, conn, decision.packed());
+        Native.decide(id, conn, decision.packed(sessions, Map.of()));
     }
 
     /**

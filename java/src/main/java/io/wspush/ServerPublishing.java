@@ -136,8 +136,9 @@ abstract class ServerPublishing extends ServerConnections {
 
     /** {@code name} is null for the default channel. */
     private Receipt publish(String channel, byte[] name, Payload payload, PushOptions options) {
-        if (payload.isSmall(name == null ? 0 : name.length)) {
-            return publishSmall(channel, name, payload, options);
+        Crossing crossing = payload.isSmall(name == null ? 0 : name.length) ? Crossing.begin() : null;
+        if (crossing != null) {
+            return publishSmall(crossing, channel, name, payload, options.kind(payload.text));
         }
         long[] place = new long[3];
         int kind = options.kind(payload.text);
@@ -145,8 +146,7 @@ abstract class ServerPublishing extends ServerConnections {
         return new Receipt(channel, place[0], place[1], place[2]);
     }
 
-    private Receipt publishSmall(String channel, byte[] name, Payload payload, PushOptions options) {
-        Crossing crossing = Crossing.begin();
+    private Receipt publishSmall(Crossing crossing, String channel, byte[] name, Payload payload, int kind) {
         try {
             if (name == null) {
                 crossing.put(payload);
@@ -154,7 +154,7 @@ abstract class ServerPublishing extends ServerConnections {
                 crossing.put(name, payload);
             }
             int length = name == null ? -1 : name.length;
-            Native.publishSmall(id, crossing.address(), length, payload.length, options.kind(payload.text));
+            Native.publishSmall(id, crossing.place(), length, payload.length, kind);
             return crossing.receipt(channel);
         } finally {
             crossing.end();

@@ -9,6 +9,9 @@ abstract class ServerQuestions {
     /** Names the native server; not an address, and never used twice. */
     final long id;
 
+    /** Which sessions are open, and their attributes. */
+    final Sessions sessions = new Sessions();
+
     ServerQuestions(long id) {
         this.id = id;
     }
@@ -92,7 +95,7 @@ abstract class ServerQuestions {
         return ask(new Packed().put("forget").put(channel), ChannelInfo::new);
     }
 
-    private <T> CompletableFuture<Optional<T>> ask(Packed question, Function<Packed.Reader, T> read) {
+    <T> CompletableFuture<Optional<T>> ask(Packed question, Function<Packed.Reader, T> read) {
         Reply<Optional<T>> reply = new Reply<>(in -> Optional.ofNullable(in).map(read));
         Native.ask(id, question.bytes(), reply);
         return reply;

@@ -1,7 +1,8 @@
 package io.wspush;
 
 /**
- * What a server asks and tells its host about the clients on {@code /ws}.
+ * What a server asks and tells its host about the clients on {@code /ws}, or on a route ({@link
+ * WsPushServerBuilder#endpoint}).
  *
  * <p>All of it is called on the reactor's thread: while a callback runs nothing else does, so it must not block, and
  * what takes long belongs to another thread. It may use every method of the server but {@link WsPushServer#close()}.
@@ -12,7 +13,7 @@ package io.wspush;
  */
 public interface WsPushListener {
     /**
-     * Decides on a client that asks for {@code /ws}. By default as the settings say: it is accepted, and gets the
+     * Decides on a client that asks for {@code /ws}, or for the listener's route. By default as the settings say: it is accepted, and gets the
      * channels that it asks for as far as the setting {@code channels} opens them to clients.
      *
      * @param request the client's request
@@ -50,12 +51,34 @@ public interface WsPushListener {
     default void onBinary(WsPushSession session, byte[] data) throws Exception {}
 
     /**
+     * A pong with a payload has come: the answer to {@link WsPushSession#ping}, or one that nothing has asked for. The
+     * server's own pings have no payload, and their answers are not told.
+     *
+     * @param session the connection
+     * @param payload the payload
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onPong(WsPushSession session, byte[] payload) throws Exception {}
+
+    /**
      * A connection is gone; called once for each {@link #onOpen}.
      *
-     * @param session the connection, to which nothing can be sent any more
+     * @param session the connection, to which nothing can be sent any more; it still has its attributes, for this callback
      * @param code the close code; 1006 if there was no close frame, 1005 if there was none in it
      * @param reason what the close frame said, often nothing
      * @throws Exception anything: it is logged
      */
     default void onClose(WsPushSession session, int code, String reason) throws Exception {}
+
+    /**
+     * A callback of this session has thrown: {@link #onOpen}, one for a message, or {@link #onClose}. If this returns, the
+     * session goes on; if it throws, as it does by default, that is logged and closes the session with 1011.
+     *
+     * @param session the connection
+     * @param problem what was thrown
+     * @throws Throwable anything
+     */
+    default void onError(WsPushSession session, Throwable problem) throws Throwable {
+        throw problem;
+    }
 }

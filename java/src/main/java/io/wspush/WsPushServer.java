@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -18,6 +19,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * to it, an {@code unsubscribe} or a {@code close} that comes behind.
  */
 public final class WsPushServer extends ServerPublishing implements AutoCloseable {
+    /** For the server's own paths, and then for each route. */
+    private final List<Callbacks> callbacks;
+
     private final List<InetSocketAddress> addresses;
     private final InetSocketAddress adminAddress;
     private final Thread reactor;
@@ -32,13 +36,11 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
         return new WsPushServerBuilder();
     }
 
-    WsPushServer(byte[] settings, WsPushListener listener) {
-        this(settings, new Callbacks(listener == null ? new WsPushListener() {} : listener), listener != null);
-    }
-
-    private WsPushServer(byte[] settings, Callbacks callbacks, boolean listens) {
-        super(Native.start(settings, callbacks, listens));
-        callbacks.belongTo(this);
+    /** The first ones are for the server's own paths, the others for its routes. */
+    WsPushServer(byte[] settings, List<Callbacks> callbacks, boolean listens) {
+        super(start(settings, callbacks, listens));
+        callbacks.forEach(of -> of.belongTo(this));
+        this.callbacks = callbacks;
         try {
             List<String> texts = Packed.unpack(Native.addresses(id));
             String admin = texts.remove(texts.size() - 1);
@@ -52,6 +54,13 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             Native.free(id);
             throw problem;
         }
+    }
+
+    private static long start(byte[] settings, List<Callbacks> callbacks, boolean listens) {
+        Packed routes = new Packed();
+        List<Callbacks> routed = callbacks.subList(1, callbacks.size());
+        routed.forEach(of -> of.route().pack(routes));
+        return Native.start(settings, callbacks.get(0), listens, routes.bytes(), routed.toArray(new Callbacks[0]));
     }
 
     private static InetSocketAddress address(String text) {
@@ -102,6 +111,80 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
      */
     public WsPushUser user(String name) {
         return new WsPushUser(id, name);
+    }
+
+    /**
+     * A session, by its id alone: it has neither user nor path parameters, but whatever else a session has.
+     *
+     * @param conn the connection's id, {@link WsPushSession#id}
+     * @return the session, which may have gone
+     */
+    public WsPushSession session(long conn) {
+        return new WsPushSession(callbacks(-1), conn, null, null);
+    }
+
+    /** Of a route, or of the server's own paths (-1). */
+    Callbacks callbacks(int route) {
+        return callbacks.get(route + 1);
+    }
+
+    private int route(String path) {
+        for (int n = 1; n < callbacks.size(); n++) {
+            if (callbacks.get(n).route().path().equals(path)) {
+                return n - 1;
+            }
+        }
+        throw new IllegalArgumentException("no route of this server has the path " + path);
+    }
+
+    /**
+     * How many sessions of a route are open, as of the server's last turn. It takes no lock and asks nobody.
+     *
+     * @param route the route's path, as it was given to {@link WsPushRoute#at}
+     * @return how many
+     * @throws IllegalArgumentException if the server has no such route
+     */
+    public long online(String route) {
+        return Native.online(id, route(route));
+    }
+
+    /**
+     * Asks which sessions of a route are open, the first 100 of them; see {@link WsPushServer#channel channel} for the future.
+     *
+     * @param route the route's path, as it was given to {@link WsPushRoute#at}
+     * @return a page of them
+     * @throws IllegalArgumentException if the server has no such route
+     */
+    public CompletableFuture<SessionPage> sessions(String route) {
+        return sessions(route, 0, 100);
+    }
+
+    /**
+     * Asks which sessions of a route are open, a page at a time. However many there are, nobody waits longer for that. If 64
+     * lists are under way there is an {@link InboxFullException} in the future.
+     *
+     * @param route the route's path, as it was given to {@link WsPushRoute#at}
+     * @param after 0, or {@link SessionPage#next()} of the page before
+     * @param limit so many at the most, 1 to 1,000
+     * @return a page of them
+     * @throws IllegalArgumentException if the server has no such route
+     */
+    public CompletableFuture<SessionPage> sessions(String route, long after, int limit) {
+        Packed question = new Packed().put("sessions").put(Integer.toString(route(route)));
+        question.put(Long.toString(after)).put(Integer.toString(limit));
+        Reply<SessionPage> reply = new Reply<>(in -> new SessionPage(in, this));
+        Native.ask(id, question.bytes(), reply);
+        return reply;
+    }
+
+    /**
+     * Asks what is known of a session; see {@link WsPushServer#channel channel} for the future.
+     *
+     * @param conn the connection's id
+     * @return nothing if it isn't open any more
+     */
+    public CompletableFuture<Optional<SessionInfo>> sessionInfo(long conn) {
+        return ask(new Packed().put("session").put(Long.toString(conn)), in -> new SessionInfo(in, this));
     }
 
     /**

@@ -1,7 +1,9 @@
 package io.wspush;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -11,6 +13,7 @@ import java.util.Objects;
  */
 public final class WsPushServerBuilder {
     private final Map<String, String> settings = new LinkedHashMap<>();
+    private final List<Callbacks> routes = new ArrayList<>();
     private WsPushListener listener;
 
     WsPushServerBuilder() {}
@@ -147,16 +150,53 @@ public final class WsPushServerBuilder {
     }
 
     /**
+     * Adds a route: a path of the host's own, with a listener of its own.
+     *
+     * @param path the path, for instance {@code /echo}, {@code /chat/{room}} or {@code /files/*}; see {@link WsPushRoute}
+     * @param listener what decides on its clients and hears them
+     * @return this
+     */
+    public WsPushServerBuilder endpoint(String path, WsPushListener listener) {
+        return endpoint(WsPushRoute.at(path), listener);
+    }
+
+    /**
+     * Adds a route. There may be 250 of them.
+     *
+     * @param route its path, and what differs there from the settings
+     * @param listener what decides on its clients and hears them; it may be another route's as well
+     * @return this
+     */
+    public WsPushServerBuilder endpoint(WsPushRoute route, WsPushListener listener) {
+        routes.add(new Callbacks(Objects.requireNonNull(listener), Objects.requireNonNull(route)));
+        return this;
+    }
+
+    /**
+     * Whether the server has {@code /ws}, {@code /sse}, {@code /stream} and {@code /poll}, as it has unless this is called.
+     *
+     * @param on whether it has
+     * @return this
+     */
+    public WsPushServerBuilder builtinPaths(boolean on) {
+        return set("endpoints", on);
+    }
+
+    /**
      * Starts a server; when this returns it takes connections. The builder may be used again.
      *
      * @return the server
-     * @throws ConfigException if a setting is wrong
+     * @throws ConfigException if a setting or a route is wrong
      * @throws ListenException if an address can't be listened on
      * @throws WsPushException if the system refuses something else
      */
     public WsPushServer start() {
         Packed packed = new Packed();
         settings.forEach((name, value) -> packed.put(name).put(value));
-        return new WsPushServer(packed.bytes(), listener);
+        // Callbacks belong to one server, and the builder may be used again.
+        List<Callbacks> own = new ArrayList<>();
+        own.add(new Callbacks(listener == null ? new WsPushListener() {} : listener, null));
+        routes.forEach(endpoint -> own.add(endpoint.copy()));
+        return new WsPushServer(packed.bytes(), own, listener != null);
     }
 }

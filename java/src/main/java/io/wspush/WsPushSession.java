@@ -1,6 +1,8 @@
 package io.wspush;
 
 import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -8,18 +10,35 @@ import java.util.Objects;
  * once the connection has gone what is sent to it is dropped, since ids are never used twice.
  */
 public final class WsPushSession {
+    private final Callbacks of;
     private final WsPushServer server;
     private final long id;
     private final String user;
+    private final byte[] parameters;
+    /** What it had when it was closed; null for one that was open when this was made. */
+    private final Map<String, Object> last;
 
-    WsPushSession(WsPushServer server, long id, String user) {
-        this.server = server;
+    /** {@code parameters} are packed; null if there are none. */
+    WsPushSession(Callbacks of, long id, String user, byte[] parameters) {
+        this(of, id, user, parameters, null);
+    }
+
+    private WsPushSession(Callbacks of, long id, String user, byte[] parameters, Map<String, Object> last) {
+        this.of = of;
+        this.server = of.server();
         this.id = id;
         this.user = user;
+        this.parameters = parameters;
+        this.last = last;
+    }
+
+    /** The same after its end. */
+    WsPushSession closed(Map<String, Object> last) {
+        return new WsPushSession(of, id, user, parameters, last);
     }
 
     /**
-     * The connection's id, for {@link WsPushServer#send(long, String)} and the like.
+     * The connection's id, for {@link WsPushServer#send(long, String) send(long, String)} and the like.
      *
      * @return the id
      */
@@ -43,6 +62,79 @@ public final class WsPushSession {
      */
     public WsPushServer server() {
         return server;
+    }
+
+    /**
+     * The route that it has come by.
+     *
+     * @return its path, as it was given to {@link WsPushRoute#at}; null for a path of the server's own ({@code /ws})
+     */
+    public String route() {
+        return of.route() == null ? null : of.route().path();
+    }
+
+    /**
+     * What the names in the route's path stand for; see {@link ConnectRequest#pathParameters}.
+     *
+     * @return names and values; an empty map if the route has no names
+     */
+    public Map<String, String> pathParameters() {
+        return parameters == null ? Map.of() : ConnectRequest.pairs(Packed.unpack(parameters));
+    }
+
+    /**
+     * What a name in the route's path stands for; see {@link ConnectRequest#pathParameter}.
+     *
+     * @param name the name
+     * @return the value; null if the route has no such name
+     */
+    public String pathParameter(String name) {
+        return pathParameters().get(name);
+    }
+
+    /**
+     * Whether it is open: from before {@link WsPushListener#onOpen} until before {@link WsPushListener#onClose}. On another
+     * thread than the reactor's it may be closed the moment after.
+     *
+     * @return whether it is
+     */
+    public boolean isOpen() {
+        return last == null && server.sessions.isOpen(id);
+    }
+
+    /**
+     * What the host keeps at this session. Any thread may read it and put into it; neither names nor values are null. It
+     * takes no memory before something is put, and is freed behind {@link WsPushListener#onClose}; what is put after that
+     * is dropped.
+     *
+     * @return the attributes as they are whenever they are looked at
+     */
+    public Map<String, Object> attributes() {
+        return last == null ? new SessionAttributes(server.sessions, id) : last;
+    }
+
+    /**
+     * One attribute.
+     *
+     * @param name its name
+     * @return its value, or null
+     */
+    public Object attribute(String name) {
+        return attributes().get(name);
+    }
+
+    /**
+     * Sets one attribute.
+     *
+     * @param name its name
+     * @param value its value; null takes it away
+     */
+    public void attribute(String name, Object value) {
+        if (value == null) {
+            attributes().remove(name);
+        } else {
+            attributes().put(name, value);
+        }
     }
 
     /**
@@ -107,11 +199,11 @@ public final class WsPushSession {
 
     private void reply(Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
-        if (payload.isSmall(0)) {
-            Crossing crossing = Crossing.begin();
+        Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
+        if (crossing != null) {
             try {
                 crossing.put(payload);
-                Native.replySmall(id, crossing.address(), payload.length, kind);
+                Native.replySmall(id, crossing.place(), payload.length, kind);
                 return;
             } finally {
                 crossing.end();
@@ -121,7 +213,7 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends a text; see {@link WsPushServer#send(long, String)}.
+     * Sends a text; see {@link WsPushServer#send(long, String) send(long, String)}.
      *
      * @param text the message
      */
@@ -130,7 +222,7 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends bytes; see {@link WsPushServer#send(long, byte[])}.
+     * Sends bytes; see {@link WsPushServer#send(long, byte[]) send(long, byte[])}.
      *
      * @param data the message
      */
@@ -139,7 +231,7 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer)}.
+     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer) send(long, ByteBuffer)}.
      *
      * @param data the message: from the buffer's position to its limit, which stay as they are
      */
@@ -148,7 +240,7 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends a text; see {@link WsPushServer#send(long, String, PushOptions)}.
+     * Sends a text; see {@link WsPushServer#send(long, String, PushOptions) send(long, String, PushOptions)}.
      *
      * @param text the message
      * @param options how
@@ -158,7 +250,7 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends bytes; see {@link WsPushServer#send(long, byte[], PushOptions)}.
+     * Sends bytes; see {@link WsPushServer#send(long, byte[], PushOptions) send(long, byte[], PushOptions)}.
      *
      * @param data the message
      * @param options how
@@ -168,7 +260,7 @@ public final class WsPushSession {
     }
 
     /**
-     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer, PushOptions)}.
+     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer, PushOptions) send(long, ByteBuffer, PushOptions)}.
      *
      * @param data the message: from the buffer's position to its limit, which stay as they are
      * @param options how
@@ -178,7 +270,45 @@ public final class WsPushSession {
     }
 
     /**
-     * Closes the connection; see {@link WsPushServer#close(long, int, String)}.
+     * Closes the session with 1001 when so much time has passed without a message from the client, and without one to it
+     * alone.
+     *
+     * @param time from 100 ms to 7 days; zero: never
+     */
+    public void idleTimeout(Duration time) {
+        Native.idleTimeout(server.id, id, time.isZero() ? -1 : time.toMillis());
+    }
+
+    /**
+     * The largest message that it takes from here on, in place of the route's or the server's.
+     *
+     * @param bytes so many at the most, from 125 to 256 MiB
+     */
+    public void maxMessage(int bytes) {
+        Native.maxMessage(server.id, id, bytes);
+    }
+
+    /**
+     * Sends a ping, behind what was sent before. Its answer comes to {@link WsPushListener#onPong}, unless the payload is
+     * empty.
+     *
+     * @param payload at most 125 bytes
+     */
+    public void ping(byte[] payload) {
+        Native.control(server.id, id, payload, true);
+    }
+
+    /**
+     * Sends a pong that nothing has asked for.
+     *
+     * @param payload at most 125 bytes
+     */
+    public void pong(byte[] payload) {
+        Native.control(server.id, id, payload, false);
+    }
+
+    /**
+     * Closes the connection; see {@link WsPushServer#close(long, int, String) close(long, int, String)}.
      *
      * @param code the close code
      * @param reason for the client

@@ -80,11 +80,11 @@ public final class WsPushUser {
 
     private void send(Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
-        if (payload.isSmall(bytes.length)) {
-            Crossing crossing = Crossing.begin();
+        Crossing crossing = payload.isSmall(bytes.length) ? Crossing.begin() : null;
+        if (crossing != null) {
             try {
                 crossing.put(bytes, payload);
-                Native.publishUserSmall(server, crossing.address(), bytes.length, payload.length, kind);
+                Native.publishUserSmall(server, crossing.place(), bytes.length, payload.length, kind);
                 return;
             } finally {
                 crossing.end();

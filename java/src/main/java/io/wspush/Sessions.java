@@ -1,0 +1,176 @@
+package io.wspush;
+
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Which of a server's sessions are open, and the attributes of those that have some. An open session is one number in an
+ * array; attributes take memory from when the first of them is put until the session is closed.
+ *
+ * <p>An id's lower half is its slot, which is small, and its upper half tells apart those that have had it.
+ */
+final class Sessions {
+    private static final int SLOTS = 1024;
+
+    /** The slots of a range. All of it is guarded by the chunk. */
+    private static final class Chunk {
+        /** The session that is open in each slot, or 0. */
+        final long[] open = new long[SLOTS];
+        /** Its attributes; null while no session of the range has any. */
+        Map<?, ?>[] attributes;
+        int having;
+
+        boolean isOpen(long conn) {
+            return open[at(conn)] == conn;
+        }
+
+        @SuppressWarnings("unchecked")
+        Map<String, Object> attributes(long conn) {
+            return attributes == null ? null : (Map<String, Object>) attributes[at(conn)];
+        }
+
+        void keep(long conn, Map<String, Object> of) {
+            if (attributes == null) {
+                attributes = new Map<?, ?>[SLOTS];
+            }
+            attributes[at(conn)] = of;
+            having++;
+        }
+
+        void forget(long conn) {
+            if (attributes(conn) == null) {
+                return;
+            }
+            attributes[at(conn)] = null;
+            having--;
+            if (having == 0) {
+                attributes = null;
+            }
+        }
+    }
+
+    /** Grows, and is replaced when it does. */
+    private volatile Chunk[] chunks = new Chunk[0];
+
+    /** What sessions that were let in are to have once they are open, by number. */
+    private final ConcurrentHashMap<Long, Map<String, Object>> arriving = new ConcurrentHashMap<>();
+
+    private final AtomicLong numbers = new AtomicLong();
+
+    private static int at(long conn) {
+        return (int) (conn & (SLOTS - 1));
+    }
+
+    private static int chunk(long conn) {
+        return (int) ((conn & 0xffff_ffffL) / SLOTS);
+    }
+
+    private Chunk find(long conn) {
+        Chunk[] all = chunks;
+        int at = chunk(conn);
+        return at < all.length ? all[at] : null;
+    }
+
+    /** Only the reactor's thread opens sessions. */
+    private Chunk make(long conn) {
+        int at = chunk(conn);
+        Chunk[] all = chunks;
+        if (at >= all.length) {
+            all = Arrays.copyOf(all, at + 1);
+        }
+        if (all[at] == null) {
+            all[at] = new Chunk();
+            chunks = all;
+        }
+        return all[at];
+    }
+
+    /** Attributes for a session that is let in; its number, or 0 if there are none. */
+    long arrive(Map<String, Object> attributes) {
+        if (attributes.isEmpty()) {
+            return 0;
+        }
+        long number = numbers.incrementAndGet();
+        arriving.put(number, attributes);
+        return number;
+    }
+
+    /** It isn't opened after all. */
+    void stayAway(long number) {
+        arriving.remove(number);
+    }
+
+    void opened(long conn, long number) {
+        Map<String, Object> attributes = number == 0 ? null : arriving.remove(number);
+        Chunk chunk = make(conn);
+        synchronized (chunk) {
+            chunk.open[at(conn)] = conn;
+            if (attributes != null) {
+                chunk.keep(conn, attributes);
+            }
+        }
+    }
+
+    /** The attributes that it had. */
+    Map<String, Object> closed(long conn) {
+        Chunk chunk = find(conn);
+        if (chunk == null) {
+            return Map.of();
+        }
+        synchronized (chunk) {
+            Map<String, Object> had = chunk.isOpen(conn) ? chunk.attributes(conn) : null;
+            if (chunk.isOpen(conn)) {
+                chunk.open[at(conn)] = 0;
+                chunk.forget(conn);
+            }
+            return had == null ? Map.of() : had;
+        }
+    }
+
+    boolean isOpen(long conn) {
+        Chunk chunk = find(conn);
+        if (chunk == null) {
+            return false;
+        }
+        synchronized (chunk) {
+            return chunk.isOpen(conn);
+        }
+    }
+
+    /** The attributes, or null if there are none. */
+    Map<String, Object> attributes(long conn) {
+        Chunk chunk = find(conn);
+        if (chunk == null) {
+            return null;
+        }
+        synchronized (chunk) {
+            return chunk.isOpen(conn) ? chunk.attributes(conn) : null;
+        }
+    }
+
+    /** The same, to be put into; null if the session isn't open. */
+    Map<String, Object> attributesToPut(long conn) {
+        Chunk chunk = find(conn);
+        if (chunk == null) {
+            return null;
+        }
+        synchronized (chunk) {
+            if (!chunk.isOpen(conn)) {
+                return null;
+            }
+            Map<String, Object> found = chunk.attributes(conn);
+            if (found == null) {
+                found = makeAttributes();
+                chunk.keep(conn, found);
+            }
+            return found;
+        }
+    }
+
+    /** Small, since most have one or two. */
+    static Map<String, Object> makeAttributes() {
+        return new ConcurrentHashMap<>(1);
+    }
+}

@@ -1,0 +1,85 @@
+//! The native methods of `io.wspush.Native` for one session's flow, its limits and control frames. Within a callback of
+//! the session they need no room in the inbox.
+#![allow(non_snake_case)]
+
+use std::time::Duration;
+
+use jni::EnvUnowned;
+use jni::objects::{JByteArray, JClass};
+use jni::sys::{jboolean, jint, jlong};
+
+use wspush::endpoint::{ConnId, Session};
+use wspush::push::PushError;
+use wspush::server::Handle;
+
+use super::native_error::NativeError;
+use super::natives::{conn_id, fenced};
+use super::payload::read_array;
+use super::{registry, replies};
+
+/// In the session's callback, or else through the inbox.
+fn here_or_later(
+    server: jlong,
+    conn: ConnId,
+    here: impl FnOnce(&mut Session<'_>),
+    later: impl FnOnce(&Handle) -> Result<(), PushError>,
+) -> Result<(), NativeError> {
+    match replies::present(conn, here) {
+        Some(()) => Ok(()),
+        None => registry::with(server, |entry| Ok(later(&entry.handle)?)),
+    }
+}
+
+/// `void idleTimeout(long server, long conn, long ms)`: none if it is negative.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_idleTimeout<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    ms: jlong,
+) {
+    fenced(env, |_| {
+        let conn = conn_id(conn)?;
+        let timeout = u64::try_from(ms).ok().map(Duration::from_millis);
+        let here = |session: &mut Session<'_>| session.set_idle_timeout(timeout);
+        here_or_later(server, conn, here, |handle| handle.set_idle_timeout(conn, timeout))
+    })
+}
+
+/// `void maxMessage(long server, long conn, int bytes)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_maxMessage<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    bytes: jint,
+) {
+    fenced(env, |_| {
+        let conn = conn_id(conn)?;
+        let bytes = usize::try_from(bytes).map_err(|_| NativeError::Argument("a negative size"))?;
+        let here = |session: &mut Session<'_>| session.set_message_bytes_max(bytes);
+        here_or_later(server, conn, here, |handle| handle.set_message_bytes_max(conn, bytes))
+    })
+}
+
+/// `void control(long server, long conn, byte[] payload, boolean ping)`: a ping, or else a pong.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_control<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    conn: jlong,
+    payload: JByteArray<'l>,
+    ping: jboolean,
+) {
+    fenced(env, |env| {
+        let conn = conn_id(conn)?;
+        let payload = read_array(env, &payload)?;
+        registry::with(server, |entry| match ping {
+            true => Ok(entry.handle.ping(conn, &payload)?),
+            false => Ok(entry.handle.pong(conn, &payload)?),
+        })
+    })
+}
