@@ -95,6 +95,18 @@
 /* The idempotency key stands for another publication: another message, other channels or other terms. */
 #define WSPUSH_EREUSED -21
 
+/* A transport: WebSocket, at `/ws`. */
+#define WSPUSH_TRANSPORT_WS 1
+
+/* A transport: Server-Sent Events, at `/sse`. */
+#define WSPUSH_TRANSPORT_SSE 2
+
+/* A transport: envelopes of `wspush.v1`, one a line, at `/stream`. */
+#define WSPUSH_TRANSPORT_STREAM 3
+
+/* A transport: the same envelopes, by long polling, at `/poll`. */
+#define WSPUSH_TRANSPORT_POLL 4
+
 /* A text message: UTF-8, checked. */
 #define WSPUSH_TEXT 1
 
@@ -443,7 +455,7 @@ typedef struct wspush_stats {
   size_t struct_size;
   /* Milliseconds since the start. */
   uint64_t uptime_ms;
-  /* Open WebSocket connections. */
+  /* Open connections, whatever their transport. */
   uint64_t connections;
   /* Connections that have not finished their handshake, or speak plain HTTP. */
   uint64_t handshaking;
@@ -477,6 +489,14 @@ typedef struct wspush_stats {
   uint64_t recv_bytes;
   /* Since the start: times that a slow consumer was moved on to the newest publication. */
   uint64_t slow_skipped;
+  /* Open connections by WebSocket. */
+  uint64_t connections_ws;
+  /* Open connections by Server-Sent Events. */
+  uint64_t connections_sse;
+  /* Open connections on lines (`/stream`). */
+  uint64_t connections_stream;
+  /* Polls that wait. */
+  uint64_t connections_poll;
 } wspush_stats;
 
 /* How far a publication has come, as of the server's last turn:
@@ -639,6 +659,11 @@ wspush_status wspush_server_free(struct wspush_server *server);
 
 /* The request's path, without the query. */
 wspush_status wspush_connect_path(const struct wspush_connect *connect, struct wspush_str *path);
+
+/* The way that it wants to be pushed to: `WSPUSH_TRANSPORT_WS` or another of these numbers. Which of them there are is
+ * the setting `transports`; a later library may know more. */
+wspush_status wspush_connect_transport(const struct wspush_connect *connect,
+                                       int32_t *transport);
 
 /* The first value of a query parameter, decoded. `WSPUSH_ENOTFOUND`: there is none. */
 wspush_status wspush_connect_query(struct wspush_connect *connect,

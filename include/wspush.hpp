@@ -23,6 +23,7 @@
 #include <exception>
 #include <functional>
 #include <future>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -62,6 +63,12 @@ public:
     check(wspush_config_set_int(get(), name.data(), name.size(), static_cast<int64_t>(value)));
     return *this;
   }
+  /// The ways that clients may be pushed to; all of them unless it is set.
+  Config &transports(std::initializer_list<Transport> transports) {
+    std::string names;
+    for (Transport transport : transports) names.append(names.empty() ? "" : ",").append(name_of(transport));
+    return set("transports", names);
+  }
   Config &load(std::string_view path) {
     check(wspush_config_load(get(), path.data(), path.size()));
     return *this;
@@ -75,24 +82,6 @@ private:
   };
   std::unique_ptr<wspush_config, Free> config_;
   std::vector<std::shared_ptr<detail::RouteSpec>> routes_;
-};
-
-class Handle;
-/// Takes an answer: called once, on the server's thread, where it must not block. What it throws goes to
-/// `Callbacks::on_exception`. When the server has been destroyed in a callback it is not called any more.
-template <typename T> using OnAnswer = std::function<void(Handle, const Answer<T> &)>;
-
-/// For a thread that may wait: `take` is for the question, and `answer` has what comes of it. Never wait in a callback.
-template <typename T> struct Promise {
-  OnAnswer<T> take;
-  std::future<Answer<T>> answer;
-
-  Promise() : Promise(std::make_shared<std::promise<Answer<T>>>()) {}
-
-private:
-  explicit Promise(std::shared_ptr<std::promise<Answer<T>>> promise)
-      : take([promise](const auto &, const Answer<T> &given) { promise->set_value(given); }),
-        answer(promise->get_future()) {}
 };
 
 /// Pushes into a server, from any thread. Does not own it, and must not outlive it.

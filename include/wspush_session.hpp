@@ -30,6 +30,12 @@ public:
     check(wspush_connect_path(connect_, &text));
     return detail::view(text);
   }
+  /// The way that it wants to be pushed to.
+  Transport transport() const {
+    int32_t transport = 0;
+    check(wspush_connect_transport(connect_, &transport));
+    return static_cast<Transport>(transport);
+  }
   std::optional<std::string_view> query(std::string_view name) const {
     wspush_str text{};
     wspush_status status = wspush_connect_query(connect_, name.data(), name.size(), &text);

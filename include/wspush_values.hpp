@@ -7,6 +7,9 @@
 #include "wspush.h"
 
 #include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,6 +18,25 @@
 #include <vector>
 
 namespace wspush {
+
+/// The ways that publications go to a client.
+enum class Transport : int32_t {
+  ws = WSPUSH_TRANSPORT_WS,
+  sse = WSPUSH_TRANSPORT_SSE,
+  stream = WSPUSH_TRANSPORT_STREAM,
+  poll = WSPUSH_TRANSPORT_POLL,
+};
+
+/// Its name in the settings; empty for one that this header does not know.
+inline const char *name_of(Transport transport) noexcept {
+  switch (transport) {
+  case Transport::ws: return "ws";
+  case Transport::sse: return "sse";
+  case Transport::stream: return "stream";
+  case Transport::poll: return "poll";
+  }
+  return "";
+}
 
 /// What went wrong: `status()` is a WSPUSH_E code, `what()` the details.
 class Error : public std::runtime_error {
@@ -354,6 +376,24 @@ inline UserConnections read(const wspush_answer *answer, UserConnections *) {
   return page;
 }
 } // namespace detail
+
+class Handle;
+/// Takes an answer: called once, on the server's thread, where it must not block. What it throws goes to
+/// `Callbacks::on_exception`. When the server has been destroyed in a callback it is not called any more.
+template <typename T> using OnAnswer = std::function<void(Handle, const Answer<T> &)>;
+
+/// For a thread that may wait: `take` is for the question, and `answer` has what comes of it. Never wait in a callback.
+template <typename T> struct Promise {
+  OnAnswer<T> take;
+  std::future<Answer<T>> answer;
+
+  Promise() : Promise(std::make_shared<std::promise<Answer<T>>>()) {}
+
+private:
+  explicit Promise(std::shared_ptr<std::promise<Answer<T>>> promise)
+      : take([promise](const auto &, const Answer<T> &given) { promise->set_value(given); }),
+        answer(promise->get_future()) {}
+};
 
 } // namespace wspush
 

@@ -196,6 +196,11 @@ fn a_token_is_shown_and_taken_back() {
 }
 
 #[test]
+fn some_transports_are_served() {
+    host(&["TransportHost"], &[]);
+}
+
+#[test]
 fn what_was_published_can_be_asked_for() {
     host(&["ReadsHost"], &[]);
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "tls")]
 
 mod kernel;
+mod streams;
 mod wss;
 
 use wspush::reactor::ktls::KernelSupport;

@@ -2,7 +2,9 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::daemon::events::EventStream;
 use crate::daemon::{Http, WebSocket};
+use crate::poll::answer;
 use crate::wire::{HANDSHAKE, TEXT, masked};
 use wspush::config::LogLevel;
 use wspush::{
@@ -52,6 +54,14 @@ impl Rig {
         let mut http = Http::tcp(self.address);
         let request = http.request("GET", "/ws", &HANDSHAKE, b"");
         http.send(&[request, masked(true, TEXT, text.as_bytes())].concat());
+        http
+    }
+
+    /// Asks for something else.
+    fn ask_for(&self, target: &str, fields: &[(&str, &str)]) -> Http {
+        let mut http = Http::tcp(self.address);
+        let request = http.request("GET", target, fields, b"");
+        http.send(&request);
         http
     }
 
@@ -125,4 +135,44 @@ fn a_host_that_never_decides_keeps_nobody() {
     // The decision comes when there is nobody to decide on.
     rig.handle.decide(conn, rig.accept("ada")).unwrap();
     assert_eq!(Http::tcp(rig.address).ask("GET", "/healthz", &[], b"").status, 200);
+}
+
+#[test]
+fn streams_and_polls_wait_for_the_host_as_well() {
+    let rig = Rig::start(60_000);
+    for path in ["/sse", "/stream"] {
+        let http = rig.ask_for(path, &[]);
+        let conn = rig.asked.recv().unwrap();
+        rig.handle.decide(conn, rig.accept("ada")).unwrap();
+        let mut stream = EventStream::over(http, b"");
+        assert_eq!(stream.head.status, 200, "{path}");
+        rig.handle.publish_user("ada", Message::Text("hello, ada")).unwrap();
+        while !stream.line().expect("a line").contains("hello, ada") {}
+    }
+    rig.handle.broadcast(Message::Text("there")).unwrap();
+    let mut http = rig.ask_for("/poll?since=earliest", &[]);
+    let conn = rig.asked.recv().unwrap();
+    rig.handle.decide(conn, rig.accept("ada")).unwrap();
+    let (response, lines) = answer(&mut http);
+    assert_eq!((response.status, lines[0]["data"].as_str()), (200, Some("there")));
+}
+
+#[test]
+fn a_stream_that_is_refused_later_is_told_as_one_that_is_refused_at_once() {
+    let rig = Rig::start(60_000);
+    let accept = [("Accept", "text/event-stream")];
+    for (status, answered) in [(403, 403), (429, 200)] {
+        let mut http = rig.ask_for("/sse", &accept);
+        let conn = rig.asked.recv().unwrap();
+        rig.handle.decide(conn, Decision::refuse(status, "no")).unwrap();
+        assert_eq!(http.response().status, answered);
+    }
+    let rig = Rig::start(100);
+    for (path, answered) in [("/sse", 200), ("/stream", 503), ("/poll", 503)] {
+        let mut http = rig.ask_for(path, &accept);
+        let _ = rig.asked.recv().unwrap();
+        let response = http.response();
+        assert_eq!(response.status, answered, "{path}");
+        assert!(response.text().contains("handshake_ms"), "{}", response.text());
+    }
 }

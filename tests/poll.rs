@@ -9,7 +9,7 @@ use crate::daemon::{Daemon, Http};
 use crate::wire::Response;
 
 /// An answer that may be in chunks, and its lines.
-fn answer(http: &mut Http) -> (Response, Vec<Value>) {
+pub fn answer(http: &mut Http) -> (Response, Vec<Value>) {
     let mut response = http.response_to("HEAD");
     let mut reader = Reader::new(response.header("transfer-encoding") == Some("chunked"));
     if reader.is_chunked() {
@@ -29,7 +29,7 @@ fn answer(http: &mut Http) -> (Response, Vec<Value>) {
     (response, lines)
 }
 
-fn poll(http: &mut Http, target: &str, fields: &[(&str, &str)]) -> (u16, String, Vec<Value>) {
+pub fn poll(http: &mut Http, target: &str, fields: &[(&str, &str)]) -> (u16, String, Vec<Value>) {
     let request = http.request("GET", target, fields, b"");
     http.send(&request);
     let (response, lines) = answer(http);

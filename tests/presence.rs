@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use wspush::auth::{Claims, Rights, Rules, issue};
 
-use crate::daemon::{Daemon, WebSocket};
+use crate::daemon::events::{Event, EventStream};
+use crate::daemon::{Daemon, Http, WebSocket};
 use crate::v1::Client;
 
 const SECRET: &str = "a_secret_of_more_than_32_bytes_0123456";
@@ -284,4 +285,87 @@ fn a_rule_may_get_and_lose_presence_while_the_server_runs() {
     ann.close(1000);
     assert_eq!(watcher.next(), leave("room.1", "ann"));
     fs::remove_file(&file).unwrap();
+}
+
+/// The next event's name and data, which is JSON.
+fn named(stream: &mut EventStream) -> (String, Value) {
+    let Event { name, data, .. } = stream.next().expect("an event");
+    (name, serde_json::from_str(&data).expect("JSON"))
+}
+
+fn line(stream: &mut EventStream) -> Value {
+    serde_json::from_str(&stream.line().expect("a line")).expect("JSON")
+}
+
+#[test]
+fn streams_are_members_and_are_told() {
+    let daemon = start(&[RULE, "--presence-grace-ms", "0"]);
+    let mut watcher = nobody(&daemon);
+    subscribe(&mut watcher, "room.1");
+    let mut single = EventStream::open(&daemon, "/sse?broadcast=no&channel=room.1");
+    let mut several = EventStream::open(&daemon, "/sse?channel=room.1&format=json");
+    let mut lines = EventStream::open(&daemon, "/stream?broadcast=no&channel=room.1");
+    assert_eq!(line(&mut lines)["subscribed"]["channel"], "room.1");
+    let target = format!("/sse?broadcast=no&channel=room.1&token={}", token("sue", Some("{\n \"n\": 1}")));
+    let sue = EventStream::open(&daemon, &target);
+    let told = json!({"channel": "room.1", "user": "sue", "info": {"n": 1}});
+    assert_eq!(named(&mut single), ("wspush.join".to_owned(), told.clone()));
+    assert_eq!(named(&mut several), ("wspush.join".to_owned(), told.clone()));
+    assert_eq!(line(&mut lines), json!({"join": told}));
+    assert_eq!(watcher.rest(), [json!({"join": told})]);
+    let receipt = daemon.push_to("/push?channel=room.1", "hello");
+    assert_eq!((single.data(), line(&mut lines)["data"].clone()), ("hello".to_owned(), "hello".into()));
+    assert_eq!(named(&mut several).1["data"], "hello");
+    // A notice has no position, and does not change the one that a client comes back with.
+    let at = format!("{}.{}", receipt["epoch"], receipt["offset"]);
+    assert_eq!(single.reader.id, at);
+    drop(sue);
+    let told = json!({"channel": "room.1", "user": "sue"});
+    assert_eq!(named(&mut single), ("wspush.leave".to_owned(), told.clone()));
+    assert_eq!((line(&mut lines), single.reader.id.as_str()), (leave("room.1", "sue"), at.as_str()));
+    assert_eq!(named(&mut several), ("wspush.leave".to_owned(), told));
+
+    // A stream that gets another channel goes on to be told of the first one.
+    let id = daemon.id_of_client(single.socket());
+    let more = format!("/connections/{id}/subscribe?channel=room.2");
+    assert_eq!(daemon.ask("POST", &more, &[], b"").status, 200);
+    let mut bob = client(&daemon, "bob");
+    subscribe(&mut bob, "room.1");
+    subscribe(&mut bob, "room.2");
+    for channel in ["room.1", "room.2"] {
+        let told = json!({"channel": channel, "user": "bob"});
+        assert_eq!(named(&mut single), ("wspush.join".to_owned(), told));
+    }
+    daemon.push_to("/push?channel=room.2", "both");
+    assert_eq!(single.data(), "both");
+}
+
+#[test]
+fn a_poll_is_a_member_while_it_waits_and_a_little_longer() {
+    let daemon = start(&[RULE, "--presence-grace-ms", "60000"]);
+    let mut watcher = nobody(&daemon);
+    subscribe(&mut watcher, "room.1");
+    let receipt = daemon.push_to("/push?channel=room.1", "before");
+    let mut http = Http::tcp(daemon.public);
+    let at = |offset: u64| format!("{}.{offset}", receipt["epoch"]);
+    let mut ask = |offset| {
+        let query = format!("broadcast=no&channel=room.1&since={}&timeout=120", at(offset));
+        let request = http.request("GET", &format!("/poll?{query}&token={}", token("pol", None)), &[], b"");
+        http.send(&request);
+        daemon.wait_connections(2);
+    };
+    ask(1);
+    assert_eq!(watcher.rest().pop(), Some(join("room.1", "pol")));
+    assert_eq!(presence(&mut watcher, "room.1")["members"], json!([member("pol", 1)]));
+    assert_eq!(daemon.ask("POST", "/push?user=pol", &[], b"you").json()["recipients"], 0);
+    daemon.push_to("/push?channel=room.1", "there");
+    daemon.wait_connections(1);
+    assert_eq!(watcher.rest().len(), 1);
+    assert_eq!(presence(&mut watcher, "room.1")["members"], json!([member("pol", 0)]));
+    ask(2);
+    assert_eq!(presence(&mut watcher, "room.1")["members"], json!([member("pol", 1)]));
+    // The operator closes all that the user has.
+    let closed = daemon.ask("DELETE", "/users/pol", &[], b"").json();
+    assert_eq!((&closed["user"], &closed["closed"]), (&"pol".into(), &1.into()));
+    daemon.wait_connections(1);
 }

@@ -54,6 +54,9 @@ fn simulation() {
     assert!(total.comebacks.recovered > 0 && total.comebacks.missed > 0, "{total:?}");
     let v1 = total.v1;
     assert!(v1.recovered > 0 && v1.missed > 0 && v1.gaps > 0 && v1.conflated > 0 && v1.read > 0, "{v1:?}");
+    let streams = total.streams;
+    assert!(streams.recovered > 0 && streams.missed > 0 && streams.gaps > 0, "{streams:?}");
+    assert!(streams.notices > 0 && streams.anew > 0, "{streams:?}");
     assert!(v1.notices > 0 && v1.anew > 0, "{v1:?}");
     assert_eq!(v1.own > 0, cfg!(feature = "auth"), "{v1:?}");
     assert!(total.rests_saved > 0 && total.slow_cut > 0 && total.goodbyes_unread > 0, "{total:?}");

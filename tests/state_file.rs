@@ -8,10 +8,10 @@ use crate::daemon::{Daemon, Http, WebSocket};
 use crate::wire::{HANDSHAKE, Response};
 
 /// A folder of its own, gone when the test is over.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("wspush-state-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder");
         Folder(path)
@@ -21,7 +21,7 @@ impl Folder {
         self.0.join("state")
     }
 
-    fn start(&self, more: &[&str]) -> Daemon {
+    pub fn start(&self, more: &[&str]) -> Daemon {
         let file = self.file();
         Daemon::start(&[&["--channels", "*", "--state-file", file.to_str().expect("text")], more].concat())
     }

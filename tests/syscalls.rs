@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use crate::daemon::events::EventStream;
 use crate::daemon::{Daemon, WebSocket, process};
 
 /// An strace at a daemon.
@@ -136,4 +137,16 @@ fn between_two_looks_at_the_poll_lies_one_slice() {
     assert!(between.iter().all(|&sends| sends <= SLICE + 2), "{between:?}");
     assert!(between.len() > CLIENTS / SLICE, "{between:?}");
     assert_eq!(between.iter().sum::<usize>(), CLIENTS + 2);
+}
+
+/// Nothing is heard from the client of a stream: that it is gone shows in what it does not acknowledge.
+#[test]
+fn streams_have_a_time_for_what_is_not_acknowledged() {
+    let daemon = Daemon::start(&["--heartbeat-ms", "20000", "--pong-wait-ms", "5000"]);
+    let Some(strace) = Strace::attach(&daemon, &["-e", "trace=setsockopt"]) else { return };
+    let socket = WebSocket::open(&daemon);
+    let streams = ["/sse", "/stream"].map(|path| EventStream::open(&daemon, path));
+    let text = strace.text();
+    assert_eq!(text.matches("TCP_USER_TIMEOUT, [25000]").count(), 2, "{text}");
+    drop((socket, streams));
 }

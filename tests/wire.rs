@@ -162,7 +162,7 @@ pub fn response(bytes: &[u8], method: &str) -> Option<(Response, usize)> {
     let status =
         lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.split(' ').next()?.parse().ok());
     let field = |line: &str| {
-        let (name, value) = line.split_once(':').expect("a header field");
+        let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header field: {head:?}"));
         (name.to_owned(), value.trim().to_owned())
     };
     let headers = lines.map(field).collect();

@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 
+use wspush::Transport;
 use wspush::endpoint::users::is_user_name;
 use wspush::endpoint::{Accept, Connect, Decision};
 use wspush::push::PushError;
@@ -9,6 +10,15 @@ use wspush::push::PushError;
 use super::error::CallError;
 use super::status::*;
 use super::text::wspush_str;
+
+/// A transport: WebSocket, at `/ws`.
+pub const WSPUSH_TRANSPORT_WS: i32 = 1;
+/// A transport: Server-Sent Events, at `/sse`.
+pub const WSPUSH_TRANSPORT_SSE: i32 = 2;
+/// A transport: envelopes of `wspush.v1`, one a line, at `/stream`.
+pub const WSPUSH_TRANSPORT_STREAM: i32 = 3;
+/// A transport: the same envelopes, by long polling, at `/poll`.
+pub const WSPUSH_TRANSPORT_POLL: i32 = 4;
 
 /// A client that asks for `/ws`, or for a route of the host's. It is there while `on_connect` runs; outside of it,
 /// and on other threads, every function that takes it answers `WSPUSH_EWRONGTHREAD`. Text that they give lives as
@@ -95,6 +105,24 @@ pub unsafe extern "C" fn wspush_connect_path(
 ) -> wspush_status {
     call!(connect: current, path: place => {
         path.put(connect.connect().path().into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// The way that it wants to be pushed to: `WSPUSH_TRANSPORT_WS` or another of these numbers. Which of them there are is
+/// the setting `transports`; a later library may know more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_connect_transport(
+    connect: *const wspush_connect,
+    transport: *mut i32,
+) -> wspush_status {
+    call!(connect: current, transport: place => {
+        transport.put(match connect.connect().transport() {
+            Transport::WebSocket => WSPUSH_TRANSPORT_WS,
+            Transport::Sse => WSPUSH_TRANSPORT_SSE,
+            Transport::Stream => WSPUSH_TRANSPORT_STREAM,
+            Transport::Poll => WSPUSH_TRANSPORT_POLL,
+        });
         Ok(WSPUSH_OK)
     })
 }

@@ -1,5 +1,7 @@
 //! The server's numbers, and how far a publication has come.
 
+use wspush::metrics::ConnectionTransport;
+
 use super::error::CallError;
 use super::pointer::Versioned;
 use super::server::wspush_server;
@@ -14,7 +16,7 @@ pub struct wspush_stats {
     pub struct_size: usize,
     /// Milliseconds since the start.
     pub uptime_ms: u64,
-    /// Open WebSocket connections.
+    /// Open connections, whatever their transport.
     pub connections: u64,
     /// Connections that have not finished their handshake, or speak plain HTTP.
     pub handshaking: u64,
@@ -48,6 +50,14 @@ pub struct wspush_stats {
     pub recv_bytes: u64,
     /// Since the start: times that a slow consumer was moved on to the newest publication.
     pub slow_skipped: u64,
+    /// Open connections by WebSocket.
+    pub connections_ws: u64,
+    /// Open connections by Server-Sent Events.
+    pub connections_sse: u64,
+    /// Open connections on lines (`/stream`).
+    pub connections_stream: u64,
+    /// Polls that wait.
+    pub connections_poll: u64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers.
@@ -117,6 +127,10 @@ pub unsafe extern "C" fn wspush_server_stats(
             send_bytes: now.counters.send_bytes,
             recv_bytes: now.counters.recv_bytes,
             slow_skipped: now.counters.slow_skipped,
+            connections_ws: now.transports.get(ConnectionTransport::WebSocket),
+            connections_sse: now.transports.get(ConnectionTransport::Sse),
+            connections_stream: now.transports.get(ConnectionTransport::Stream),
+            connections_poll: now.transports.get(ConnectionTransport::Poll),
         });
         Ok(WSPUSH_OK)
     })

@@ -10,7 +10,9 @@ use super::paths::check_path;
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
-use super::{AdminListen, ChannelRule, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth};
+use super::{
+    AdminListen, ChannelRule, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth, Transport,
+};
 use crate::limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -163,6 +165,10 @@ settings! {
         "Serve the demo page, /echo and /chat";
     ws_only: bool = false, boolean(Network, restart),
         "Serve nothing but /ws on the public listeners";
+    /// Those that are not among them are answered 404, in a way that a page of another origin can read.
+    transports: Vec<Transport> = Transport::ALL.to_vec(),
+        list(Network, LIST_MAX, "one of ws, sse, stream, poll", reload, entry),
+        "Ways that clients may be pushed to: /ws, /sse, /stream, /poll; those who are there may stay";
     /// A host that has them off serves clients at [`ws_paths`](Self::ws_paths), or at routes of its own
     /// ([`Router`](crate::Router)).
     endpoints: bool = true, boolean(Network, restart),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::{
     AdminListen, ClientAuth, ClientRight, Keep, KernelTls, Listen, LogLevel, Missed, SlowConsumer, TokenAuth,
+    Transport,
 };
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
@@ -118,6 +119,7 @@ choice!(ClientRight {
 });
 choice!(Missed { Report = "report", Tail = "tail", Latest = "latest" });
 choice!(SlowConsumer { Close = "close", Skip = "skip" });
+choice!(Transport { WebSocket = "ws", Sse = "sse", Stream = "stream", Poll = "poll" });
 choice!(LogLevel { Off = "off", Error = "error", Warn = "warn", Info = "info", Debug = "debug" });
 
 #[cfg(test)]

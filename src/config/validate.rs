@@ -29,6 +29,7 @@ impl Config {
                 self.invalid("ws_only", "demo needs other paths than /ws; one of the two must be off")
             );
         }
+        self.validate_transports()?;
         if (1..SWEEP_MS).contains(&self.heartbeat_ms) {
             let why = format!(
                 "a silence is noticed every {SWEEP_MS} ms; allowed are 0 (never), and {SWEEP_MS} ms or more"
@@ -177,7 +178,7 @@ impl Config {
     }
 }
 
-fn duplicate<T: PartialEq>(list: &[T]) -> Option<&T> {
+pub(super) fn duplicate<T: PartialEq>(list: &[T]) -> Option<&T> {
     list.iter().enumerate().find(|(index, entry)| list[..*index].contains(entry)).map(|(_, entry)| entry)
 }
 

@@ -35,12 +35,13 @@ impl Beginnings {
                     default_named |= channel == DEFAULT_NAME;
                 }
                 "since" => {
-                    default_named |= channel == DEFAULT_NAME;
                     // That it is one was seen when it was read.
                     let Ok(begin) = value.parse::<Since>() else {
+                        // Its channels are named in it, wherever it stands.
                         several.extend(Positions::read(value).0.named);
                         continue;
                     };
+                    default_named |= channel == DEFAULT_NAME;
                     if since.insert(channel.to_owned(), begin).is_some() {
                         let text = format!("since is there more than once for the channel {channel}");
                         return Err(Refusal::new(400, text));

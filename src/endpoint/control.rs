@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::metrics::Metrics;
+use crate::metrics::{ConnectionTransport, Counts, Metrics};
 use crate::protocol::close::CloseCode;
 use crate::push::{
     Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
@@ -145,8 +145,10 @@ pub struct Stats {
     pub version: &'static str,
     /// Milliseconds since the start.
     pub uptime_ms: u64,
-    /// Open WebSocket connections.
+    /// Open connections: those that are pushed to, and the demo's.
     pub connections: u64,
+    /// The same by transport; of polls those that wait.
+    pub transports: Counts<ConnectionTransport, { ConnectionTransport::COUNT }>,
     /// Connections that have not finished their handshake, or speak plain HTTP.
     pub handshaking: u64,
     /// Connections that are closing.

@@ -98,6 +98,12 @@ fn get_only<T>(head: &Head<'_>, request: &'static Request, answer: impl FnOnce()
     Ok(answer())
 }
 
+/// The answer to who asks for a transport that the operator has left out. It is final to an `EventSource`, and a client
+/// that knows several tries another one.
+pub fn unserved(transport: Transport) -> Refusal {
+    Refusal::new(404, format!("{} is not served here (transports)", transport.request().path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use crate::protocol::response::Refusal;
 
 use super::public::{self, Destination};
 use super::router::Routes;
+use super::streams;
 use crate::config::Config;
 
 /// The close code that stands for a status: 4403 for 403. Codes from 4000 on are for applications (RFC 6455 section
@@ -33,18 +34,30 @@ pub fn respond(upgrade: &Upgrade<'_>, refusal: &Refusal, subprotocols: &[String]
     encode_close(close_code(refusal.status), &refusal.reason, out);
 }
 
-/// The answer to what a connection has sent that gets no slot; `None`: it wants no WebSocket, or to see the status.
-pub fn unread(input: &[u8], refusal: &Refusal, config: &Config, routes: &Routes) -> Option<Vec<u8>> {
+/// The answer to what a connection has sent that gets no slot; `None`: it wants nothing that is refused in a way of its
+/// own. Who is to come back later does so after this time.
+pub fn unread(
+    input: &[u8],
+    refusal: &Refusal,
+    later_ms: u64,
+    config: &Config,
+    routes: &Routes,
+) -> Option<Vec<u8>> {
     let bytes_max = config.handshake_bytes_max;
     let mut fields = crate::protocol::head::Fields::new();
     let (head, _) = crate::protocol::head::parse(input, bytes_max, &mut fields).ok()??;
-    if !asks_for_close(&head) || !matches!(public::destination(&head, config, routes), Destination::Socket(_))
-    {
-        return None;
-    }
-    let upgrade = handshake::check(&head).ok()?;
     let mut out = Vec::new();
-    respond(&upgrade, refusal, &config.subprotocols, &mut out);
+    match public::destination(&head, config, routes) {
+        Destination::Socket(_) if asks_for_close(&head) => {
+            let upgrade = handshake::check(&head).ok()?;
+            respond(&upgrade, refusal, &config.subprotocols, &mut out);
+        }
+        Destination::Stream(_) => {
+            let response = streams::refused(&head, refusal.clone(), later_ms, &config.origins);
+            response.write(&mut out, false, head.method == "HEAD");
+        }
+        _ => return None,
+    }
     Some(out)
 }
 
@@ -63,7 +76,7 @@ mod tests {
     fn told(request: &str) -> Option<(String, u16, String)> {
         let refusal = Refusal::fixed(503, "the server is full");
         let config = Config { subprotocols: vec!["b".to_owned()], ..Config::default() };
-        let answer = unread(request.as_bytes(), &refusal, &config, &Routes::default())?;
+        let answer = unread(request.as_bytes(), &refusal, 4_200, &config, &Routes::default())?;
         let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap() + 4;
         let (head, frame) = answer.split_at(end);
         assert_eq!(frame[0], 0x88);
@@ -100,6 +113,23 @@ mod tests {
         assert_eq!(told(&request("/ws?refusals=close", "").replace("Version: 13", "Version: 8")), None);
         let whole = request("/ws?refusals=close", "");
         assert_eq!(told(&whole[..whole.len() - 1]), None);
+    }
+
+    #[test]
+    fn an_event_source_is_told_when_to_come_back() {
+        let (refusal, config) = (Refusal::fixed(503, "the server is full"), Config::default());
+        let told = |request: &str| {
+            let answer = unread(request.as_bytes(), &refusal, 4_200, &config, &Routes::default());
+            answer.map(|answer| String::from_utf8(answer).unwrap())
+        };
+        let accept = "Accept: text/event-stream\r\nOrigin: https://a.example\r\n";
+        let answer = told(&format!("GET /sse HTTP/1.1\r\nHost: x\r\n{accept}\r\n")).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("\r\nAccess-Control-Allow-Origin: https://a.example\r\n"), "{answer}");
+        assert!(answer.ends_with(": 503 the server is full\nretry: 4200\n\n"), "{answer}");
+        let answer = told("GET /poll HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(told("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), None);
     }
 
     #[test]

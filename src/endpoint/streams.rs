@@ -5,6 +5,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
 use super::origins::{Standing, standing};
+use super::requests::{DEMO_SSE, SSE, path};
 
 /// The methods that a stream's path takes.
 pub const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -90,11 +91,22 @@ pub fn uncached(status: u16, content_type: &'static str, body: Vec<u8>) -> Respo
     Response::new(status, content_type, body).with("Cache-Control", "no-store")
 }
 
-/// A refusal as the client is to be told. An `EventSource` that is answered by an error never comes back, so where it
-/// is to come back later it is answered by a stream that ends, with its time.
-pub fn refused(asked: &Head<'_>, refusal: Refusal, later_ms: u64) -> Response {
+/// A refusal as the client is to be told, so that its page can see it. An `EventSource` that is answered by an error
+/// never comes back, so where it is to come back later it is answered by a stream that ends, with its time.
+pub fn refused(asked: &Head<'_>, refusal: Refusal, later_ms: u64, origins: &[String]) -> Response {
+    let mut response = said(asked, refusal, later_ms);
+    let page = asked.single("origin").ok().flatten();
+    response.headers.extend(cross_origin(page, origins));
+    response
+}
+
+fn said(asked: &Head<'_>, refusal: Refusal, later_ms: u64) -> Response {
     let is_later = refusal.status == 429 || refusal.status >= 500;
-    if !is_later || !asked.has_token("accept", EVENT_STREAM) || asked.method != "GET" {
+    if !is_later
+        || ![SSE.path, DEMO_SSE.path].contains(&path(asked))
+        || !asked.has_token("accept", EVENT_STREAM)
+        || asked.method != "GET"
+    {
         return Response::from(refusal);
     }
     let mut body = Vec::new();
@@ -160,11 +172,14 @@ mod tests {
     #[test]
     fn an_event_source_is_told_when_to_come_back() {
         let answer = |accept: &str, refusal: Refusal| {
-            let response = asked("GET /sse HTTP/1.1", accept, |head| refused(head, refusal, 4_200));
+            let response =
+                asked("GET /sse HTTP/1.1", accept, |head| refused(head, refusal, 4_200, &["*".to_owned()]));
             (response.status, String::from_utf8(response.body.into_owned()).unwrap())
         };
         let (accept, full) = ("Accept: text/event-stream\r\n", Refusal::fixed(503, "full"));
         assert_eq!(answer(accept, full.clone()), (200, ": 503 full\nretry: 4200\n\n".to_owned()));
+        let poll = asked("GET /poll HTTP/1.1", accept, |head| refused(head, full.clone(), 4_200, &[]));
+        assert_eq!(poll.status, 503, "no EventSource polls");
         assert_eq!(answer("Accept: */*\r\n", full), (503, "full\n".to_owned()));
         assert_eq!(answer(accept, Refusal::fixed(401, "who?")), (401, "who?\n".to_owned()));
     }

@@ -10,6 +10,6 @@ mod table;
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
 pub use table::{
-    AuthWebhook, ChannelEnd, ChannelEvent, ChannelRefusal, CloseReason, ConnectionKind, Gauges, KernelTls,
-    Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake, WorkKind,
+    AuthWebhook, ChannelEnd, ChannelEvent, ChannelRefusal, CloseReason, ConnectionKind, ConnectionTransport,
+    Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake, WorkKind,
 };

@@ -221,11 +221,21 @@ label! {
 }
 
 label! {
-    /// The purpose of an open WebSocket.
+    /// The purpose of an open connection.
     ConnectionKind = "kind" {
-        Push = "ws": "On /ws.",
+        Push = "ws": "On /ws, or another way to be pushed to.",
         Echo = "echo": "On /echo.",
         Chat = "chat": "On /chat.",
+    }
+}
+
+label! {
+    /// The way that publications go to a client.
+    ConnectionTransport = "transport" {
+        WebSocket = "ws": "By WebSocket.",
+        Sse = "sse": "By Server-Sent Events.",
+        Stream = "stream": "On lines of a response that does not end.",
+        Poll = "poll": "By the answers to polls.",
     }
 }
 
@@ -274,6 +284,8 @@ numbers! {
         log_lines_lost: "Lines of the log that standard error did not take: a full disk, a pipe that nobody reads.",
     } by {
         handshakes_refused[RefuseReason]: "Requests that were refused, by reason.",
+        clients_admitted[ConnectionTransport]: "Clients let in, by transport; each poll is one.",
+        clients_refused[ConnectionTransport]: "Of the requests that were refused those for a transport, by that.",
         auth_webhook[AuthWebhook]: "Clients on whom the backend was to be asked, by what came of that.",
         closed[CloseReason]: "Connections that ended, by reason.",
         channels_forgotten[ChannelEnd]: "Channels forgotten, with what they have logged, by reason.",
@@ -314,7 +326,8 @@ numbers! {
         rss_bytes: "Resident set of the whole process.",
         uptime_seconds: "Seconds since the start.",
     } by {
-        connections[ConnectionKind]: "Open WebSockets, by kind.",
+        connections[ConnectionKind]: "Open connections, by kind.",
+        connections_by_transport[ConnectionTransport]: "Open connections, by transport; of polls those that wait.",
     } lasting {
     }
 }
@@ -369,6 +382,7 @@ mod tests {
         check(RefuseReason::ALL, RefuseReason::name);
         check(CloseReason::ALL, CloseReason::name);
         check(ConnectionKind::ALL, ConnectionKind::name);
+        check(ConnectionTransport::ALL, ConnectionTransport::name);
         check(ChannelRefusal::ALL, ChannelRefusal::name);
         check(ChannelEnd::ALL, ChannelEnd::name);
         check(ChannelEvent::ALL, ChannelEvent::name);

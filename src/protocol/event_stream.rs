@@ -63,6 +63,18 @@ pub fn push_json(object: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n\n");
 }
 
+/// Appends the event of a message of `wspush.v1`, an object with one name in it: that is the event's name behind
+/// `wspush.`, and what it stands for the data. It has no id, as it takes no place among publications.
+pub fn push_message(object: &[u8], out: &mut Vec<u8>) {
+    let inner = object.strip_prefix(b"{\"").and_then(|rest| rest.strip_suffix(b"}"));
+    let colon = inner.and_then(|inner| inner.windows(2).position(|at| at == b"\":"));
+    let (Some(inner), Some(colon)) = (inner, colon) else { return debug_assert!(false, "no such object") };
+    out.extend_from_slice(b"event: wspush.");
+    out.extend_from_slice(&inner[..colon]);
+    out.push(b'\n');
+    push_json(&inner[colon + 2..], out);
+}
+
 /// Appends an event's name.
 pub fn push_name(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: ");

@@ -1,6 +1,8 @@
 //! JSON as far as it is written for every publication (RFC 8259): strings, and bytes as base64. What is said seldom is
 //! written by `serde_json`.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
@@ -20,6 +22,16 @@ const fn short_escape(byte: u8) -> u8 {
         0x0d => b'r',
         _ => 0,
     }
+}
+
+/// JSON without the ends of lines that may stand between its tokens (RFC 8259 section 2), for formats in which they
+/// mean something.
+pub fn in_one_line(json: &[u8]) -> Cow<'_, [u8]> {
+    let is_end = |byte: u8| matches!(byte, b'\n' | b'\r');
+    if !json.iter().copied().any(is_end) {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(json.iter().map(|&byte| if is_end(byte) { b' ' } else { byte }).collect())
 }
 
 /// Appends UTF-8 text as a string, with its quotes.

@@ -100,6 +100,18 @@ impl<'a> Encoded<'a> {
         Encoded { plain: frame, others: [None; Form::LAZY.len()] }
     }
 
+    /// A notice in the forms that have bytes of their own for it: an event, and a line. Each is empty where nobody
+    /// takes it.
+    pub(super) fn of_notice(frame: &'a [u8], event: &'a [u8], line: &'a [u8]) -> Encoded<'a> {
+        let some = |bytes: &'a [u8]| Some(bytes).filter(|bytes| !bytes.is_empty());
+        let others = Form::LAZY.map(|form| match form {
+            Form::Ndjson => some(line),
+            _ if form.is_streamed() => some(event),
+            _ => None,
+        });
+        Encoded { plain: frame, others }
+    }
+
     /// The same, with a frame in another form.
     #[cfg(test)]
     pub(super) fn with(mut self, form: Form, frame: Option<&'a [u8]>) -> Encoded<'a> {

@@ -5,17 +5,59 @@
 //! by whoever skips to the newest publication. They take no offset of the channel, have no receipts, and nothing is
 //! counted for them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::channel::Channel;
 use super::channels::{ChannelId, Channels, FIRST_OFFSET};
 use super::encoder::Encoded;
-use super::form::Lens;
+use super::form::{Form, Lens};
 use super::ledger::Ledger;
 use super::log::Log;
 use super::place::Place;
 use crate::limits::NOTICES_BYTES;
 use crate::narrow;
+use crate::protocol::json::in_one_line;
+use crate::protocol::{Opcode, chunk, event_stream, frame};
+
+/// A notice, in the bytes of those who take it.
+#[derive(Debug, Default)]
+pub struct Notice {
+    frame: Vec<u8>,
+    event: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl Notice {
+    /// Of a message of `wspush.v1`, for those who subscribe to this log.
+    pub fn new(mut object: Vec<u8>, log: &Channel) -> Notice {
+        if let Cow::Owned(line) = in_one_line(&object) {
+            object = line;
+        }
+        let mut notice = Notice::default();
+        frame::encode(Opcode::Text, &object, &mut notice.frame);
+        if Form::STREAMED.into_iter().any(|form| form != Form::Ndjson && log.wants(form)) {
+            let mut event = Vec::new();
+            event_stream::push_message(&object, &mut event);
+            chunk::push(&event, &mut notice.event);
+        }
+        if log.wants(Form::Ndjson) {
+            object.push(b'\n');
+            chunk::push(&object, &mut notice.line);
+        }
+        notice
+    }
+
+    /// Its forms.
+    pub fn encoded(&self) -> Encoded<'_> {
+        Encoded::of_notice(&self.frame, &self.event, &self.line)
+    }
+
+    /// How long its frame is.
+    pub fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+}
 
 impl Channel {
     /// The channel whose notices these are; None: it is a channel like any other.
@@ -88,6 +130,28 @@ mod tests {
         channels.get_mut(id).leave(0, Form::Envelope, 0, |_, _, _| {});
         channels.remove(id, 0, |_| {});
         assert_eq!(channels.find("broadcast"), Some(DEFAULT));
+    }
+
+    #[test]
+    fn each_takes_it_in_its_own_bytes() {
+        let limits = LogLimits { bytes: 1 << 12, publications: 8, sum_bytes: 1 << 20 };
+        let mut channels = Channels::new(limits, 7);
+        let id = channels.open_notices(DEFAULT, 0);
+        let made = |log: &Channel| {
+            let notice = Notice::new(b"{\"join\":{\"info\":{\n}}}".to_vec(), log);
+            Form::ALL.map(|form| String::from_utf8_lossy(notice.encoded().bytes(form)).into_owned())
+        };
+        let frame = "\u{fffd}\u{15}{\"join\":{\"info\":{ }}}";
+        let all = made(channels.get(id));
+        assert!(all.iter().all(|bytes| bytes == frame), "nobody takes others: {all:?}");
+        for form in [Form::SseMany, Form::Ndjson] {
+            channels.enter(id, form, Since::Head, 0);
+        }
+        let all = made(channels.get(id));
+        let event = "27\r\nevent: wspush.join\ndata: {\"info\":{ }}\n\n\r\n";
+        let line = "16\r\n{\"join\":{\"info\":{ }}}\n\r\n";
+        let expected = [frame, frame, frame, frame, event, event, event, event, line];
+        assert_eq!(all, expected);
     }
 
     #[test]

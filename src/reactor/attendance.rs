@@ -20,6 +20,7 @@ use super::notices::Notices;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
+use super::transport::Transport;
 use super::work::{DEADLINE, NAME};
 
 /// Those in one channel, and those who hear of them.
@@ -98,8 +99,9 @@ impl Members<'_> {
 }
 
 /// How a connection that ends for this reason leaves its channels: one that may be back at once is only lost.
-pub(super) fn departure(cause: CloseReason, now_ms: u64) -> Departure {
+pub(super) fn departure(transport: Transport, cause: CloseReason, now_ms: u64) -> Departure {
     match cause {
+        CloseReason::Client if !transport.says_goodbye() => Departure::Lost(now_ms),
         CloseReason::Client | CloseReason::Admin | CloseReason::Expired => Departure::Said,
         _ => Departure::Lost(now_ms),
     }

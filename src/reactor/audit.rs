@@ -55,9 +55,8 @@ fn count<S>(census: &mut Census, slot: &Slot<S>) {
         _ => census.public += 1,
     }
     if is_open {
-        census.open_by_kind[slot.kind.index()] += 1;
+        census.enter_open(slot);
     }
-    census.deflating += usize::from(is_open && slot.flags.window_bits() > 0);
     census.closing += usize::from(slot.phase == Phase::Closing);
     census.kernel_tls += usize::from(slot.flags.any(Flags::KERNEL_TLS));
     census.blocked += usize::from(slot.flags.any(Flags::BLOCKED));

@@ -80,16 +80,16 @@ impl<S: Socket> Reactor<S> {
         self.end_pause(index);
         self.give_up_sending(index);
         self.keep_frame_under_way(index);
-        self.leave_channels(index, departure(cause, self.now.mono_ms()));
+        let transport = self.connections.slots[index].transport;
+        self.leave_channels(index, departure(transport, cause, self.now.mono_ms()));
         self.connections.leave_user(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
-        let (bits, transport, serial) = (slot.flags.window_bits(), slot.transport, slot.serial);
+        let serial = slot.serial;
         slot.extra_mut().ending =
             Some(Box::new(Ending { code, reason: reason.to_owned(), cause, left: 0, until_ms }));
-        let (kind, deflates) = (slot.kind, bits > 0);
-        self.connections.leave_open(kind, deflates);
+        self.connections.leave_open(index);
         self.connections.census.closing += 1;
         if self.connections.slots[index].flags.any(Flags::BLOCKED)
             || self.connections.slots[index].outbox().is_some()
@@ -125,7 +125,8 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
         self.give_up_sending(index);
         let untold = self.give_up_owed(index);
-        self.leave_channels(index, departure(cause, self.now.mono_ms()));
+        let transport = self.connections.slots[index].transport;
+        self.leave_channels(index, departure(transport, cause, self.now.mono_ms()));
         self.connections.leave_user(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);

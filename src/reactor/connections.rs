@@ -7,6 +7,7 @@ use slab::Slab;
 
 use crate::config::Config;
 use crate::endpoint::Kind;
+use crate::metrics::{ConnectionTransport, Counts};
 use crate::narrow;
 
 use super::addresses::Addresses;
@@ -25,6 +26,8 @@ pub(super) struct Census {
     pub admin: usize,
     /// Open connections, by [`Kind`].
     pub open_by_kind: [usize; Kind::COUNT],
+    /// Those of the open ones that are no WebSockets, by [`ConnectionTransport`].
+    pub streaming: [usize; ConnectionTransport::COUNT],
     pub closing: usize,
     /// Connections whose TLS is the kernel's.
     pub kernel_tls: usize,
@@ -34,6 +37,36 @@ pub(super) struct Census {
 }
 
 impl Census {
+    /// A connection opens.
+    pub(super) fn enter_open<S>(&mut self, slot: &Slot<S>) {
+        self.open_by_kind[slot.kind.index()] += 1;
+        self.deflating += usize::from(slot.flags.window_bits() > 0);
+        if slot.form.is_streamed() {
+            self.streaming[slot.transport.label() as usize] += 1;
+        }
+    }
+
+    /// An open connection closes.
+    pub(super) fn leave_open<S>(&mut self, slot: &Slot<S>) {
+        self.open_by_kind[slot.kind.index()] -= 1;
+        self.deflating -= usize::from(slot.flags.window_bits() > 0);
+        if slot.form.is_streamed() {
+            self.streaming[slot.transport.label() as usize] -= 1;
+        }
+    }
+
+    /// Open connections by transport.
+    pub(super) fn by_transport(&self) -> Counts<ConnectionTransport, { ConnectionTransport::COUNT }> {
+        let mut counts = Counts::default();
+        let sockets = self.open() - self.streaming.iter().sum::<usize>();
+        for &transport in ConnectionTransport::ALL {
+            let streaming = self.streaming[transport as usize];
+            let is_socket = transport == ConnectionTransport::WebSocket;
+            counts.set(transport, if is_socket { sockets } else { streaming } as u64);
+        }
+        counts
+    }
+
     /// Open connections.
     pub(super) fn open(&self) -> usize {
         self.open_by_kind.iter().sum()
@@ -69,6 +102,15 @@ pub(super) struct Connections<S> {
     pub online: Arc<[AtomicU64]>,
 }
 
+/// An open connection closes, or is gone.
+fn leave_open<S>(census: &mut Census, online: &[AtomicU64], slot: &Slot<S>) {
+    census.leave_open(slot);
+    if let Some(route) = slot.kind.route() {
+        let online = &online[route.number()];
+        online.store(online.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+    }
+}
+
 impl<S> Connections<S> {
     /// None yet.
     pub fn new(config: &Config, descriptors: usize, now_ms: u64) -> Connections<S> {
@@ -98,10 +140,10 @@ impl<S> Connections<S> {
     }
 
     /// A connection opens.
-    pub fn enter_open(&mut self, kind: Kind, deflates: bool) {
-        self.census.open_by_kind[kind.index()] += 1;
-        self.census.deflating += usize::from(deflates);
-        if let Some(route) = kind.route() {
+    pub fn enter_open(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        self.census.enter_open(slot);
+        if let Some(route) = slot.kind.route() {
             let online = &self.online[route.number()];
             // One thread writes.
             online.store(online.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -109,13 +151,8 @@ impl<S> Connections<S> {
     }
 
     /// An open connection closes.
-    pub fn leave_open(&mut self, kind: Kind, deflates: bool) {
-        self.census.open_by_kind[kind.index()] -= 1;
-        self.census.deflating -= usize::from(deflates);
-        if let Some(route) = kind.route() {
-            let online = &self.online[route.number()];
-            online.store(online.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-        }
+    pub fn leave_open(&mut self, index: usize) {
+        leave_open(&mut self.census, &self.online, &self.slots[index]);
     }
 
     /// A serial that tells this connection from the slot's earlier ones. 0 is none, so that 0 is no connection's id.
@@ -154,7 +191,7 @@ impl<S> Connections<S> {
             Phase::Http => self.census.public -= 1,
             Phase::Open => {
                 self.census.public -= 1;
-                self.leave_open(slot.kind, slot.flags.window_bits() > 0);
+                leave_open(&mut self.census, &self.online, slot);
             }
             Phase::Closing => {
                 self.census.public -= 1;

@@ -27,6 +27,7 @@ impl<S: Socket> Reactor<S> {
             version: env!("CARGO_PKG_VERSION"),
             uptime_ms: self.now.mono_ms() - self.started.mono_ms(),
             connections: census.open() as u64,
+            transports: census.by_transport(),
             handshaking: (census.public - census.open() - census.closing) as u64,
             closing: census.closing as u64,
             admin_connections: census.admin as u64,
@@ -236,6 +237,7 @@ impl<S: Socket> Control for Reactor<S> {
         for (kind, label) in Kind::OPEN.into_iter().filter_map(|kind| Some((kind, kind.label()?))) {
             gauges.connections.set(label, self.connections.census.open_by_kind[kind.index()] as u64);
         }
+        gauges.connections_by_transport = stats.transports;
         let mut text = String::new();
         self.metrics.write_prometheus(&gauges, &mut text);
         text

@@ -11,10 +11,9 @@ use std::collections::BTreeSet;
 use crate::limits::{NOTICES_TOLD_MAX, SWEEP_MS};
 use crate::metrics::WorkKind;
 use crate::narrow;
-use crate::protocol::Opcode;
-use crate::protocol::frame;
 use crate::protocol::v1::ServerMessage;
-use crate::push::{Channel, ChannelId, Channels, Cursor, Encoded, Lens, Passage, Position, Room, Since};
+use crate::push::notices::Notice;
+use crate::push::{Channel, ChannelId, Channels, Cursor, Lens, Passage, Position, Room, Since};
 
 use super::attendance::Attendance;
 use super::outbox::Stretch;
@@ -63,7 +62,7 @@ impl Notices {
 /// A notice that was made, and for how many it stands.
 struct Made {
     log: ChannelId,
-    frame: Vec<u8>,
+    notice: Notice,
     count: u64,
 }
 
@@ -136,8 +135,7 @@ impl<S: Socket> Reactor<S> {
     /// Tells what there is to tell, as far as that costs nobody anything; the rest in another turn.
     fn tell_now(&mut self, id: ChannelId) {
         while let Some(made) = self.make_notice(id) {
-            let encoded = Encoded::plain(&made.frame);
-            let lens = encoded.lens();
+            let lens = made.notice.encoded().lens();
             let is_ready = self.channels.get(made.log).has_ready_room(lens)
                 && self.channels.room_for(made.log, lens) == Room::Ready;
             if !is_ready {
@@ -154,8 +152,8 @@ impl<S: Socket> Reactor<S> {
 
     fn append_notice(&mut self, id: ChannelId, made: &Made) {
         let (moment, times) = (self.now.mono_ms() / SWEEP_MS, (self.now.mono_us, self.now.unix_ms()));
-        self.work.charge(WorkKind::Names, NAME + made.frame.len() as u64 / BYTES);
-        self.channels.append_notice(made.log, &Encoded::plain(&made.frame), times);
+        self.work.charge(WorkKind::Names, NAME + made.notice.bytes() as u64 / BYTES);
+        self.channels.append_notice(made.log, &made.notice.encoded(), times);
         self.metrics.notices += 1;
         let Some(Attendance { notices, .. }) = self.attendances.channels.get_mut(&id) else { return };
         *notices.told_in(moment) += made.count;
@@ -174,8 +172,7 @@ impl<S: Socket> Reactor<S> {
         if told > 0 && (told + 1) * u64::from(subscribers) > NOTICES_TOLD_MAX {
             return None;
         }
-        let (mut object, mut frame) = (Vec::new(), Vec::new());
-        let mut count = 1;
+        let (mut object, mut count) = (Vec::new(), 1);
         if notices.is_anew {
             count += presence.attendees().map_or(0, |_| presence.count() as u64);
             self.push_presence(id, &mut object);
@@ -190,8 +187,7 @@ impl<S: Socket> Reactor<S> {
                 None => ServerMessage::Leave { channel: name, user }.push(None, &mut object),
             }
         }
-        frame::encode(Opcode::Text, &object, &mut frame);
-        Some(Made { log, frame, count })
+        Some(Made { log, notice: Notice::new(object, self.channels.get(log)), count })
     }
 
     fn push_presence(&self, id: ChannelId, out: &mut Vec<u8>) {
@@ -214,7 +210,7 @@ impl<S: Socket> Reactor<S> {
             let id = ChannelId(id);
             if let Some(made) = self.make_notice(id) {
                 // Somebody may be gone for the room, and what is told is made anew.
-                self.make_room_for_notice(made.log, Encoded::plain(&made.frame).lens());
+                self.make_room_for_notice(made.log, made.notice.encoded().lens());
             }
             self.tell_now(id);
         }
@@ -264,7 +260,8 @@ impl<S: Socket> Reactor<S> {
         if let Some(id) = subject.filter(is_received) {
             let mut object = Vec::new();
             self.push_presence(id, &mut object);
-            frame::encode(Opcode::Text, &object, &mut frame);
+            let transport = self.connections.slots[index].transport;
+            transport.framing(&mut self.encoder.deflater, 0).object(&object, &mut frame);
         }
         self.metrics.slow_skipped += 1;
         let has_room = self.has_backlog_room(index, frame.len());

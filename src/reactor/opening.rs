@@ -55,7 +55,6 @@ impl<S: Socket> Reactor<S> {
         slot.phase = Phase::Open;
         slot.kind = kind;
         slot.flags.set(Flags::SERVED, false);
-        let deflates = slot.flags.window_bits() > 0;
         if let Some(user) = &accept.user {
             slot.extra_mut().user = Some(Box::new(User::new(user)));
         }
@@ -82,8 +81,7 @@ impl<S: Socket> Reactor<S> {
             };
             entries.extend(entry.filter(|_| are_told).map(|entry| (id, entry)));
         }
-        self.connections.enter_open(kind, deflates);
-        self.metrics.handshakes_ok += 1;
+        self.connections.enter_open(index);
         let id = self.connections.slots[index].id(index);
         if self.journal.is_on(LogLevel::Debug) {
             let peer = Peer(self.connections.slots[index].socket.peer());

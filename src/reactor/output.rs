@@ -43,7 +43,7 @@ impl<S: Socket> Reactor<S> {
         self.work.charge(WorkKind::Send, CALL + bytes.len() as u64 / BYTES);
         let slot = &mut self.connections.slots[index];
         let mut written = 0;
-        if !slot.flags.any(Flags::BLOCKED) {
+        if !slot.flags.any(Flags::BLOCKED_OR_FINISHED) {
             match self.wire.write(slot, &mut self.metrics, bytes, &[]) {
                 Sent::Bytes(n) => written = n,
                 Sent::Held { taken, short } => {
@@ -62,7 +62,8 @@ impl<S: Socket> Reactor<S> {
             }
         }
         let rest = &bytes[written..];
-        if rest.is_empty() {
+        // Behind its end nothing can be said: that of a stream may have come in the midst of something.
+        if rest.is_empty() || self.connections.slots[index].flags.any(Flags::FINISH) {
             return Ok(());
         }
         if !self.has_backlog_room(index, rest.len()) {
@@ -82,8 +83,11 @@ impl<S: Socket> Reactor<S> {
     /// is wrong behind it.
     pub(super) fn no_room_for(&mut self, index: usize, frames: &[u8], written: usize) -> Result<(), Gone> {
         let slot = &self.connections.slots[index];
-        let end = slot.transport.boundary_at(frames, written).filter(|_| slot.phase == Phase::Open);
-        let Some(end) = end else { return self.overloaded(index, written > 0) };
+        // In front of the answer to its request, or within that, nothing can be said.
+        let is_answer = frames.starts_with(b"HTTP/");
+        let end = slot.transport.boundary_at(frames, written);
+        let end = end.filter(|_| slot.phase == Phase::Open && !is_answer);
+        let Some(end) = end else { return self.overloaded(index, written > 0 || is_answer) };
         if !self.has_backlog_room(index, end - written) {
             return self.overloaded(index, written > 0);
         }

@@ -3,13 +3,13 @@
 
 use crate::endpoint::Kind;
 use crate::endpoint::streams::{self, LINES};
-use crate::metrics::WorkKind;
+use crate::metrics::{ConnectionTransport, WorkKind};
 use crate::protocol::chunk;
 use crate::protocol::response::Response;
 use crate::protocol::v1::ServerMessage;
 use crate::push::positions::push_named;
 use crate::push::presence::Departure;
-use crate::push::{ChannelId, Cursor, Entry, Gap, Missed, Passage, Recovery};
+use crate::push::{ChannelId, Cursor, Entry, FIRST_OFFSET, Gap, Missed, Passage, Recovery};
 
 use super::admission::Refused;
 use super::backend::Earlier;
@@ -44,7 +44,7 @@ pub struct Poll {
 /// The answer to a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
-    /// The publications that there are.
+    /// The publications that there are, behind the gaps that there are.
     Publications,
     /// Nothing, and the position.
     Nothing,
@@ -84,8 +84,6 @@ impl<S: Socket> Reactor<S> {
         }
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
         self.begin_anew_where_nothing_was(&mut admitted);
-        // Nobody is there between two polls.
-        admitted.accept.user = None;
         let (wait_s, is_first) = (admitted.wishes.wait_s.unwrap_or(WAIT_S), !admitted.wishes.has_since);
         let until_ms = self.now.mono_ms() + wait_s * 1_000;
         let poll = Poll {
@@ -97,6 +95,7 @@ impl<S: Socket> Reactor<S> {
         };
         self.connections.slots[index].speak(Transport::Poll, 0);
         let entries = self.open(index, Kind::PUSH, &mut admitted);
+        self.metrics.clients_admitted.bump(ConnectionTransport::Poll);
         let request = Request { poll: Some(Box::new(poll)), ..Request::default() };
         self.connections.slots[index].extra_mut().http = Some(Box::new(request));
         for &(id, _) in &admitted.channels {
@@ -114,14 +113,13 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn outcome(&self, index: usize, entries: &[(ChannelId, Entry)]) -> Answer {
-        let is_gone = |(id, entry): &(ChannelId, Entry)| {
-            entry.recovery.and_then(Recovery::gap).is_some()
-                && self.channels.get(*id).rules.missed == Missed::Report
-        };
+        let gaps = entries.iter().filter(|(_, entry)| entry.recovery.and_then(Recovery::gap).is_some());
+        let mut rules = gaps.map(|(id, _)| self.channels.get(*id).rules.missed).peekable();
+        let has_gap = rules.peek().is_some();
         let slot = &self.connections.slots[index];
-        if entries.iter().any(is_gone) {
+        if rules.any(|missed| missed == Missed::Report) {
             Answer::Gone
-        } else if self.subscriptions(slot).any(|(id, cursor)| self.is_behind(index, id, cursor)) {
+        } else if has_gap || self.subscriptions(slot).any(|(id, cursor)| self.is_behind(index, id, cursor)) {
             Answer::Publications
         } else {
             Answer::Nothing
@@ -178,11 +176,13 @@ impl<S: Socket> Reactor<S> {
         let request = self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.take());
         let Some(poll) = request.and_then(|request| request.poll) else { return Ok(()) };
         let mut body = Vec::new();
-        if answer != Answer::Nothing {
-            for (id, entry) in entries {
-                self.push_missed_line(*id, entry, &mut body);
+        for (id, entry) in entries {
+            if let Some(gap) = entry.recovery.and_then(Recovery::gap) {
+                self.push_missed_line(*id, entry.position.epoch, gap, &mut body);
             }
         }
+        let has_fallen = self.skip_fallen(index, &mut body);
+        let answer = if has_fallen && answer == Answer::Nothing { Answer::Publications } else { answer };
         if answer == Answer::Publications {
             self.take_publications(index, &mut body);
         }
@@ -224,18 +224,20 @@ impl<S: Socket> Reactor<S> {
 
     /// The subscriptions are over, and the connection speaks HTTP.
     fn leave_poll(&mut self, index: usize) {
-        self.leave_channels(index, Departure::Said);
+        // Its next poll is on its way: who is a member of a channel stays one until then, if that is soon.
+        self.leave_channels(index, Departure::Lost(self.now.mono_ms()));
+        self.connections.leave_user(index);
         let stamp = self.stamp();
+        self.connections.leave_open(index);
         let slot = &mut self.connections.slots[index];
-        let kind = slot.kind;
         slot.phase = Phase::Http;
         slot.speak(Transport::default(), 0);
         slot.grant(&crate::auth::Rights::default());
+        slot.extra_mut().user = None;
         drop(slot.take_hosted());
         slot.flags.set(Flags::SERVED, true);
         slot.seen = stamp;
         slot.tidy();
-        self.connections.leave_open(kind, false);
     }
 
     /// Where the client stands, as the tag of an answer.
@@ -255,10 +257,32 @@ impl<S: Socket> Reactor<S> {
         String::from_utf8_lossy(&tag).into_owned()
     }
 
-    fn push_missed_line(&self, id: ChannelId, entry: &Entry, out: &mut Vec<u8>) {
-        let Some(Gap { from, to }) = entry.recovery.and_then(Recovery::gap) else { return };
+    /// Appends the publications that have gone since its poll has found them, as another one has needed the memory; it
+    /// goes on behind them. Whether there are any.
+    fn skip_fallen(&mut self, index: usize, out: &mut Vec<u8>) -> bool {
+        let slot = &self.connections.slots[index];
+        let form = slot.form;
+        let fallen = self.subscriptions(slot).filter(|&(id, cursor)| self.is_fallen(index, id, cursor));
+        let fallen: Vec<(ChannelId, Cursor)> = fallen.collect();
+        for &(id, cursor) in &fallen {
+            let channel = self.channels.get_mut(id);
+            let known = channel.ring(form).and_then(|ring| ring.gap_to_newest(cursor));
+            let newest = channel.skip_to_newest(form);
+            let (epoch, position) = (channel.epoch, channel.position(newest, form));
+            // Of a channel that has begun anew nobody knows where it stood.
+            let whole = position.map(|at| Gap { from: FIRST_OFFSET, to: at.offset });
+            self.channels.touch(id);
+            self.set_cursor(index, id, newest);
+            self.metrics.slow_skipped += 1;
+            if let Some(gap) = known.or(whole).filter(|gap| gap.from <= gap.to) {
+                self.push_missed_line(id, epoch, gap, out);
+            }
+        }
+        !fallen.is_empty()
+    }
+
+    fn push_missed_line(&self, id: ChannelId, epoch: u64, Gap { from, to }: Gap, out: &mut Vec<u8>) {
         let (channel, mut object) = (self.channels.get(id), Vec::new());
-        let epoch = entry.position.epoch;
         ServerMessage::Missed { channel: &channel.name, epoch, from, to }.push(None, &mut object);
         lines::push(&object, out);
     }

@@ -10,6 +10,7 @@ use crate::endpoint::handler::Step;
 use crate::endpoint::{Handler, Router, Routes, refusals};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, RefuseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::pool::Pool;
 use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater, Inflating};
@@ -28,6 +29,7 @@ use super::shared::{Command, Shared};
 use super::shares::Shares;
 use super::slot::{Phase, Slot, Undecided};
 use super::socket::Socket;
+use super::sse;
 use super::stamp::Stamp;
 use super::tls::Tls;
 use super::waiting::Told;
@@ -350,7 +352,9 @@ impl<S: Socket> Reactor<S> {
         let refusal = Refusal::fixed(503, text);
         let told = match role {
             ListenerRole::Public => {
-                refusals::unread(&self.scratch.input[..n], &refusal, &self.config, &self.routes)
+                // A number that differs from one to the next.
+                let later_ms = sse::later_ms(narrow::low_half(self.metrics.accepted));
+                refusals::unread(&self.scratch.input[..n], &refusal, later_ms, &self.config, &self.routes)
             }
             ListenerRole::Admin => None,
         };

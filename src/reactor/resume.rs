@@ -96,7 +96,8 @@ impl<S: Socket> Reactor<S> {
         }
         let slot = &mut self.connections.slots[index];
         slot.tidy();
-        if slot.phase == Phase::Closing && self.close_is_written(index) == Err(Gone) {
+        let ends = slot.phase == Phase::Closing && !slot.flags.any(Flags::FINISH);
+        if ends && self.close_is_written(index) == Err(Gone) {
             return false;
         }
         let slot = &mut self.connections.slots[index];

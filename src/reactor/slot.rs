@@ -79,6 +79,8 @@ impl Flags {
     pub const UNDECIDED: Flags = Flags::LISTING;
     /// Is not read for now.
     pub const PAUSED_OR_QUEUED: Flags = Flags(Flags::PAUSED.0 | Flags::QUEUED.0);
+    /// Nothing more is written to it now, or ever.
+    pub const BLOCKED_OR_FINISHED: Flags = Flags(Flags::BLOCKED.0 | Flags::FINISH.0);
     /// It can't be written to just like that: one test for both.
     pub const BLOCKED_OR_TLS: Flags = Flags(Flags::BLOCKED.0 | Flags::TLS.0);
 

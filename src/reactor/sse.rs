@@ -61,6 +61,13 @@ pub(super) fn push_direct(format: EventFormat, opcode: Opcode, payload: &[u8], o
     chunk::push(&event, out);
 }
 
+/// Appends a message of `wspush.v1`, as an event of its own.
+pub(super) fn push_message(object: &[u8], out: &mut Vec<u8>) {
+    let mut event = Vec::new();
+    events::push_message(object, &mut event);
+    chunk::push(&event, out);
+}
+
 /// Appends what a subscriber is told that has come with a position, if it doesn't get all that follows it.
 fn push_missed_at_entry(channel: &str, entry: &Entry, out: &mut Vec<u8>) {
     if let Some(Gap { from, to }) = entry.recovery.and_then(Recovery::gap) {
@@ -134,12 +141,17 @@ impl<S: Socket> Reactor<S> {
         }
         let mut said = Vec::new();
         self.push_positions(index, None, &mut said);
-        self.say_rest(index, &said, 0)
+        // Of one that has fallen off a log, or has left all its channels, there are none.
+        said.is_empty() || self.say_rest(index, &said, 0)
     }
 
     /// Writes a channel's log to such a stream, and behind it where it stands then. False: stop here, the socket is
     /// full or the connection gone.
     pub(super) fn catch_up_and_tell(&mut self, index: usize, id: ChannelId) -> bool {
+        if self.channels.get(id).notices_of().is_some() {
+            // They have no position.
+            return self.catch_up_before(index, id, &[]);
+        }
         let mut positions = std::mem::take(&mut self.scratch.positions);
         positions.clear();
         self.push_positions(index, Some(id), &mut positions);
@@ -167,15 +179,24 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn make_way_for_more(&mut self, index: usize) -> bool {
         let slot = &self.connections.slots[index];
         let (form, many) = (slot.form, slot.form.of_many());
-        let Some(id) = Self::nth_channel(slot, 0).filter(|_| form != many) else { return true };
+        if form == many {
+            return true;
+        }
+        // Its channel, and the log of notices that goes with it.
+        let ids: Vec<ChannelId> = self.subscriptions(slot).map(|(id, _)| id).collect();
+        if ids.is_empty() {
+            return true;
+        }
         if !self.bring_up_to_date(index, None) {
             return false;
         }
-        let Some(cursor) = self.cursor(index, id) else { return true };
-        self.channels.get_mut(id).depart(cursor, form);
-        let entry = self.channels.enter(id, many, crate::push::Since::Head, self.now.unix_ms());
+        for id in ids {
+            let Some(cursor) = self.cursor(index, id) else { continue };
+            self.channels.get_mut(id).depart(cursor, form);
+            let entry = self.channels.enter(id, many, crate::push::Since::Head, self.now.unix_ms());
+            self.set_cursor(index, id, entry.cursor);
+        }
         self.connections.slots[index].form = many;
-        self.set_cursor(index, id, entry.cursor);
         true
     }
 

@@ -3,13 +3,14 @@
 use crate::config::Transport as Named;
 use crate::endpoint::Kind;
 use crate::endpoint::answer_fields;
+use crate::endpoint::public::unserved;
 use crate::endpoint::requests;
 use crate::endpoint::streams::{self, EVENT_STREAM, LINES};
 use crate::limits::CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{FIRST_OFFSET, Position, Since};
+use crate::push::{Position, Since};
 
 use super::admission::{Admitted, Asking, Refused, Resumes};
 use super::backend::Earlier;
@@ -60,13 +61,16 @@ impl<S: Socket> Reactor<S> {
         asked: StreamAsked<'_>,
         earlier: Earlier,
     ) -> Result<Progress, Gone> {
-        let StreamAsked { head, used, .. } = asked;
+        let StreamAsked { head, used, named } = asked;
         if head.method == "OPTIONS" {
             let page = head.single("origin").ok().flatten();
             return Ok(match streams::preflight(page, &self.config.origins) {
                 Ok(response) => self.respond(index, head, &response, used),
                 Err(refusal) => self.refuse_stream(index, asked, (refusal, RefuseReason::Origin)),
             });
+        }
+        if !self.config.transports.contains(&named) {
+            return Ok(self.refuse_stream(index, asked, (unserved(named), RefuseReason::NotFound)));
         }
         match self.open_stream(index, asked, earlier) {
             Ok(None) => Ok(used.map_or(Progress::Over, Progress::Undecided)),
@@ -75,7 +79,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn refuse_stream(
+    pub(super) fn refuse_stream(
         &mut self,
         index: usize,
         asked: StreamAsked<'_>,
@@ -84,12 +88,11 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         let (peer, later_ms) = (slot.socket.peer(), sse::later_ms(slot.serial));
         self.refused(reason, &refusal.reason, peer);
-        let StreamAsked { head, used, .. } = asked;
+        let StreamAsked { head, used, named } = asked;
+        self.metrics.clients_refused.bump(named.label());
         // A client that is refused for want of room must not keep the little there is.
         let used = used.filter(|_| refusal.status != 503);
-        let mut response = streams::refused(head, refusal, later_ms);
-        let page = head.single("origin").ok().flatten();
-        response.headers.extend(streams::cross_origin(page, &self.config.origins));
+        let response = streams::refused(head, refusal, later_ms, &self.config.origins);
         self.respond(index, head, &response, used)
     }
 
@@ -128,6 +131,7 @@ impl<S: Socket> Reactor<S> {
         };
         self.speak_stream(index, transport, &admitted)?;
         let entries = self.open(index, Kind::PUSH, &mut admitted);
+        self.metrics.clients_admitted.bump(named.label());
         answer.write_head_of_stream(&mut self.scratch.replies, false);
         answer_fields::push_into_head(admitted.accept.headers(), &mut self.scratch.replies);
         let begun = self.begin_open(index, Kind::PUSH, &admitted, &entries);
@@ -169,15 +173,11 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// A channel that nobody has published to is forgotten with its last subscriber, and is another one to a client
-    /// that comes back. It has had nothing there, so as long as the first publication is there it gets all of them.
+    /// that comes back. It has had nothing there, so it stands in front of all that was published since.
     pub(super) fn begin_anew_where_nothing_was(&self, admitted: &mut Admitted) {
         for (id, since) in &mut admitted.channels {
-            let channel = self.channels.get(*id);
-            if let Since::Position(Position { epoch, offset: 0 }) = *since
-                && epoch != channel.epoch
-                && channel.log().first_offset() == FIRST_OFFSET
-            {
-                *since = Since::Earliest;
+            if let Since::Position(Position { offset: 0, epoch }) = since {
+                *epoch = self.channels.get(*id).epoch;
             }
         }
     }

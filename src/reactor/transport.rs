@@ -8,11 +8,12 @@
 
 use crate::endpoint::Pieces;
 use crate::endpoint::handler::Framing;
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, ConnectionTransport};
 use crate::protocol::Deflater;
 use crate::protocol::chunk;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::{self, Opcode};
+use crate::protocol::json::in_one_line;
 use crate::protocol::v1::message::push_direct;
 use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushOptions};
 
@@ -99,13 +100,32 @@ impl Transport {
         }
     }
 
+    /// Whether a client that leaves says so. The end of a stream is the same, whether its client has gone or has lost
+    /// the network.
+    pub(super) fn says_goodbye(self) -> bool {
+        match self {
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => true,
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
+        }
+    }
+
+    /// Its label in the metrics.
+    pub(super) fn label(self) -> ConnectionTransport {
+        match self {
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+                ConnectionTransport::WebSocket
+            }
+            Transport::Sse(_) => ConnectionTransport::Sse,
+            Transport::Stream => ConnectionTransport::Stream,
+            Transport::Poll => ConnectionTransport::Poll,
+        }
+    }
+
     /// Its name in `/connections`, if it is an endpoint of its own.
     pub(super) fn endpoint(self) -> Option<&'static str> {
         match self {
             Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => None,
-            Transport::Sse(_) => Some("sse"),
-            Transport::Stream => Some("stream"),
-            Transport::Poll => Some("poll"),
+            Transport::Sse(_) | Transport::Stream | Transport::Poll => Some(self.label().name()),
         }
     }
 
@@ -121,9 +141,8 @@ impl Transport {
     /// Whether a subscriber is told who comes to its channels and goes.
     pub(super) fn takes_notices(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => false,
-            Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
-            Transport::V1 => true,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => false,
+            Transport::V1 | Transport::Sse(_) | Transport::Stream => true,
         }
     }
 
@@ -212,15 +231,13 @@ impl Framing for MessageFraming<'_> {
 }
 
 impl MessageFraming<'_> {
-    /// A message of `wspush.v1`.
+    /// A message of `wspush.v1`. The words of a host on a user may have ends of lines in them, between two tokens of
+    /// JSON.
     pub(super) fn object(&mut self, object: &[u8], out: &mut Vec<u8>) {
         match self.transport {
-            Transport::Stream | Transport::Poll => lines::push(object, out),
-            Transport::WebSocket
-            | Transport::Pieces
-            | Transport::EndlessPieces
-            | Transport::V1
-            | Transport::Sse(_) => {
+            Transport::Stream | Transport::Poll => lines::push(&in_one_line(object), out),
+            Transport::Sse(_) => sse::push_message(&in_one_line(object), out),
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
                 self.deflater.encode(Opcode::Text, object, self.window_bits, out);
             }
         }

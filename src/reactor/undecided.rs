@@ -101,10 +101,20 @@ impl<S: Socket> Reactor<S> {
     /// The time is over: the client is told to come back.
     pub(super) fn decision_due(&mut self, index: usize) {
         let text = "the server has not decided in time whom to let in (handshake_ms)";
-        let peer = self.connections.slots[index].socket.peer();
-        self.refused(RefuseReason::Timeout, text, peer);
-        self.take_undecided(index);
-        self.say_no(index, &Refusal::fixed(503, text));
+        let refusal = Refusal::fixed(503, text);
+        let request = self.take_undecided(index).and_then(|request| request.body);
+        let bytes = request.map_or(Vec::new(), |body| body.head);
+        let mut fields = head::Fields::new();
+        let head = head::parse(&bytes, bytes.len(), &mut fields).ok().flatten().map(|(head, _)| head);
+        let asked = head.as_ref().map(|head| (head, public::destination(head, &self.config, &self.routes)));
+        if let Some((head, Destination::Stream(named))) = asked {
+            let asked = StreamAsked { head, used: None, named };
+            self.refuse_stream(index, asked, (refusal, RefuseReason::Timeout));
+        } else {
+            let peer = self.connections.slots[index].socket.peer();
+            self.refused(RefuseReason::Timeout, text, peer);
+            self.say_no(index, &refusal);
+        }
         let _ = self.send_replies(index).and_then(|()| self.finish(index));
     }
 

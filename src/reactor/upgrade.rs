@@ -1,6 +1,9 @@
 //! From a request to an open WebSocket, or the reason why not.
 
+use crate::config::Transport as Named;
+use crate::endpoint::public::unserved;
 use crate::endpoint::{Accept, Kind, answer_fields, refusals, requests, v1};
+use crate::metrics::{ConnectionTransport, RefuseReason};
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
@@ -38,6 +41,7 @@ impl<S: Socket> Reactor<S> {
             Ok(upgrade) => upgrade,
             Err(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
+                self.metrics.clients_refused.bump(ConnectionTransport::WebSocket);
                 return Ok(Upgraded::Refused(refusal));
             }
         };
@@ -47,6 +51,7 @@ impl<S: Socket> Reactor<S> {
         };
         let peer = self.connections.slots[index].socket.peer();
         self.refused(reason, &refusal.reason, peer);
+        self.metrics.clients_refused.bump(ConnectionTransport::WebSocket);
         if !refusals::asks_for_close(head) {
             return Ok(Upgraded::Refused(refusal));
         }
@@ -63,6 +68,10 @@ impl<S: Socket> Reactor<S> {
         earlier: Earlier,
     ) -> Result<Result<Upgraded, Gone>, Refused> {
         let Upgrade { head, origin, .. } = *upgrade;
+        // A host's routes are its own business.
+        if kind == Kind::PUSH && !self.config.transports.contains(&Named::WebSocket) {
+            return Err((unserved(Named::WebSocket), RefuseReason::NotFound));
+        }
         let request = if requests::path(head) == requests::DEMO_WS.path {
             Some(&requests::DEMO_WS)
         } else {
@@ -82,6 +91,8 @@ impl<S: Socket> Reactor<S> {
         self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
         self.enter_route(index, kind, head.path());
         let entries = self.open(index, kind, &mut admitted);
+        self.metrics.handshakes_ok += 1;
+        self.metrics.clients_admitted.bump(ConnectionTransport::WebSocket);
         let mut replies = std::mem::take(&mut self.scratch.replies);
         let fields = |out: &mut Vec<u8>| {
             if kind.is_push() {

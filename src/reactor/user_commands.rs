@@ -190,7 +190,7 @@ impl<S: Socket> Reactor<S> {
             },
             UserAction::Unsubscribe { channel } => {
                 self.work.charge(WorkKind::Commands, CALL);
-                outcome.connections += 1;
+                outcome.connections += u32::from(self.find_open(conn).is_some());
                 self.end_subscription(conn, channel);
             }
             UserAction::List { after, limit } => {

@@ -37,6 +37,14 @@ impl Client {
         (client, position.expect("a position").to_owned())
     }
 
+    /// Asks for a response that does not end; the server must begin it.
+    pub(crate) fn begun(port: u16, path: &str) -> Client {
+        let mut client = Client::connect(port, path, &[], &[]);
+        let head = client.take(|bytes| wire::response(bytes, "HEAD"));
+        assert_eq!(head.status, 200, "{path}");
+        client
+    }
+
     /// Asks with more header fields; the status.
     pub(crate) fn status(port: u16, path: &str, fields: &[(&str, &str)]) -> u16 {
         Client::ask(port, path, fields, &[]).1.status
@@ -54,12 +62,16 @@ impl Client {
     }
 
     fn ask(port: u16, path: &str, fields: &[(&str, &str)], more: &[u8]) -> (Client, Response) {
+        let mut client = Client::connect(port, path, fields, more);
+        let response = client.take(|bytes| wire::response(bytes, "GET"));
+        (client, response)
+    }
+
+    fn connect(port: u16, path: &str, fields: &[(&str, &str)], more: &[u8]) -> Client {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(&[&wire::upgrade(path, "localhost", fields)[..], more].concat()).unwrap();
-        let mut client = Client { stream, received: Vec::new() };
-        let response = client.take(|bytes| wire::response(bytes, "GET"));
-        (client, response)
+        Client { stream, received: Vec::new() }
     }
 
     /// Reads until there is a whole one of what is asked for.

@@ -110,6 +110,31 @@ fn chat_in_c() {
 }
 
 #[test]
+fn some_transports_are_served_in_c() {
+    let ends = under_each_tool("transports.c", |_, port| {
+        for (path, name) in [("/ws", "ws"), ("/sse", "sse"), ("/stream", "stream")] {
+            assert_eq!(Client::refusal(port, path), (403, name.to_owned()));
+        }
+        let unserved = "/poll is not served here (transports)".to_owned();
+        assert_eq!(Client::refusal(port, "/poll"), (404, unserved));
+    });
+    assert!(ends.iter().all(|end| end == "ended\n"), "{ends:?}");
+}
+
+#[test]
+fn some_transports_are_served_in_cpp() {
+    let ends = under_each_tool("transports.cpp", |host, port| {
+        assert_eq!(Client::refusal(port, "/ws"), (403, "ws".to_owned()));
+        assert_eq!(Client::refusal(port, "/stream"), (403, "stream".to_owned()));
+        assert_eq!(Client::status(port, "/poll", &[]), 404);
+        let _stream = Client::begun(port, "/sse");
+        host.command("count");
+        assert_eq!(host.line(), "1 of 1");
+    });
+    assert!(ends.iter().all(|end| end == "ended\n"), "{ends:?}");
+}
+
+#[test]
 fn chat_in_cpp() {
     let ends = under_each_tool("chat.cpp", |host, port| {
         assert_eq!(Client::refusal(port, "/ws").0, 401);

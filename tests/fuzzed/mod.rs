@@ -13,6 +13,7 @@ mod http;
 mod positions;
 mod routes;
 mod schedule;
+mod streams;
 #[cfg(feature = "auth")]
 mod token;
 
@@ -26,6 +27,7 @@ pub use http::{admin, config, extensions, handshake, head, multipart, push_reque
 pub use positions::{since, state};
 pub use routes::route;
 pub use schedule::{connection, world};
+pub use streams::{event, positions};
 #[cfg(feature = "auth")]
 pub use token::token;
 
@@ -41,6 +43,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("config", config),
     ("connection", connection),
     ("envelope", envelope),
+    ("event", event),
     ("extensions", extensions),
     ("frame", frame),
     ("handshake", handshake),
@@ -49,6 +52,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("inflate", inflate),
     ("message", message),
     ("multipart", multipart),
+    ("positions", positions),
     ("push_request", push_request),
     ("route", route),
     ("since", since),

@@ -17,9 +17,9 @@ const ONLY_12: &[&SupportedProtocolVersion] = &[&TLS12];
 const ONLY_13: &[&SupportedProtocolVersion] = &[&TLS13];
 
 /// A daemon that speaks TLS, and who vouches for it.
-struct Rig {
+pub struct Rig {
     authority: Authority,
-    daemon: Daemon,
+    pub daemon: Daemon,
     /// The clients' suite: one that the kernel supports, if it supports any.
     suite: Suite,
 }
@@ -38,7 +38,7 @@ impl Rig {
     }
 
     /// None, said aloud, where the kernel offers nothing.
-    fn start_if_offered(more: &[&str]) -> Option<Rig> {
+    pub fn start_if_offered(more: &[&str]) -> Option<Rig> {
         offer().map(|_| Rig::start(more))
     }
 
@@ -55,15 +55,20 @@ impl Rig {
         options.config()
     }
 
+    /// A client that has asked for nothing yet.
+    pub fn connect(&self) -> TlsClient {
+        TlsClient::connect(self.daemon.public, self.config(self.suite)).expect("a connection")
+    }
+
     fn open(&self, target: &str) -> TlsClient {
         TlsClient::open(self.daemon.public, self.config(self.suite), target)
     }
 
-    fn counter(&self, name: &str, of: &str) -> u64 {
+    pub fn counter(&self, name: &str, of: &str) -> u64 {
         self.daemon.stats()["counters"][name][of].as_u64().expect("a number")
     }
 
-    fn handed_over(&self) -> u64 {
+    pub fn handed_over(&self) -> u64 {
         self.counter("kernel_tls", "handed_over")
     }
 

@@ -128,13 +128,14 @@ impl World {
             _ => Reader::Fast,
         };
         let down_max = self.dice.pick(&[130, 300, 1_000, 5_000, 1 << 20]);
-        let role = match self.dice.below(11) {
+        let role = match self.dice.below(15) {
             0..=3 => Role::Push,
             4..=6 => Role::V1,
             7 => Role::Echo,
             8 => Role::Chat,
             9 => Role::Garbage,
-            _ => Role::Http,
+            10 => Role::Http,
+            _ => Role::Stream,
         };
         let listener = if role == Role::Http && self.dice.one_in(2) {
             ListenerRole::Admin
@@ -189,7 +190,9 @@ impl World {
             Role::Garbage => garbage(dice, client),
             Role::Http => requests(dice, client),
             Role::Raw => {}
+            Role::Stream => self.begin_streamed(n),
         }
+        let (client, dice) = (&mut self.clients[n], &mut self.dice);
         if dice.one_in(4) {
             client.send(dice.range(1, 150));
         } else {
@@ -245,7 +248,7 @@ impl World {
 
     fn client_speaks(&mut self) {
         let Some(n) = self.any_client(Client::can_send) else { return };
-        if self.clients[n].v1.is_some() {
+        if self.clients[n].role == Role::V1 {
             self.v1_speaks(n);
         }
         let (client, dice) = (&mut self.clients[n], &mut self.dice);
@@ -253,6 +256,7 @@ impl World {
         match client.role {
             Role::Http => requests(dice, client),
             Role::Garbage | Role::Raw | Role::V1 => {}
+            Role::Stream => self.streamed_speaks(n),
             Role::Echo | Role::Chat => {
                 for _ in 0..if dice.one_in(5) { 20 } else { 1 } {
                     let len = if dice.one_in(8) { dice.below(max.min(20_000) + 1) } else { dice.below(200) };
@@ -278,8 +282,9 @@ impl World {
     }
 
     fn conn(&mut self) -> Option<(usize, ConnId)> {
-        let n =
-            self.any_client(|client| client.conn.is_some() && matches!(client.role, Role::Push | Role::V1))?;
+        let n = self.any_client(|client| {
+            client.conn.is_some() && matches!(client.role, Role::Push | Role::V1 | Role::Stream)
+        })?;
         self.clients[n].conn.map(|conn| (n, conn))
     }
 
@@ -307,6 +312,9 @@ impl World {
         }
         let channel = self.dice.pick(&CHANNELS[..3]).to_owned();
         let logged = self.count(&channel);
+        if self.clients[n].streamed.is_some() {
+            return self.command_streamed(n, conn, channel);
+        }
         if self.clients[n].v1.is_some() {
             return self.command_v1(conn, channel);
         }
@@ -340,6 +348,7 @@ impl World {
     fn misbehave(&mut self) {
         let Some(n) = self.any_client(|client| !client.gone) else { return };
         let (client, dice) = (&mut self.clients[n], &mut self.dice);
+        let has_frames = !matches!(client.role, Role::Http | Role::Stream);
         match dice.below(9) {
             0 => {
                 client.gone = true;
@@ -354,8 +363,8 @@ impl World {
                 }
             }
             2 => client.reader = Reader::Slow(dice.range(1, 100)),
-            3 | 4 if client.can_send() && client.role != Role::Http => client.close(1000),
-            5 if client.can_send() && client.role != Role::Http => {
+            3 | 4 if client.can_send() && has_frames => client.close(1000),
+            5 if client.can_send() && has_frames => {
                 // No frame, or one too many; whatever it is, it is the last thing said.
                 let bytes: Vec<u8> = (0..dice.range(2, 40)).map(|_| dice.below(256) as u8).collect();
                 client.outgoing.extend(bytes);

@@ -151,7 +151,8 @@ impl World {
     fn check_end(&self, n: usize, who: &str) {
         let client = &self.clients[n];
         let wire = client.wire.borrow();
-        let heartbeat = self.was_silent(&wire);
+        // A stream has nothing to say, and is ended for that only if it takes nothing either.
+        let heartbeat = self.was_silent(&wire) && (!client.is_stream() || wire.was_full);
         let silent_ms = wire.closed_us.saturating_sub(wire.heard_us) / 1000;
         let behind_ms = wire.closed_us.saturating_sub(wire.drained_us) / 1000;
         let cut = client.gone || wire.reset || wire.unread;
@@ -159,7 +160,7 @@ impl World {
         // One that reads slowly may still be busy with what comes before its close frame.
         let is_cut_off = wire.was_full && self.reactor.counters().closed.get(CloseReason::Drain) > 0;
         let drained = self.draining && (behind_ms >= self.config.drain_ms || is_cut_off);
-        let is_websocket = client.status == 101 && client.role != Role::Raw;
+        let is_websocket = client.status == 101 && client.role != Role::Raw || client.is_stream();
         if cut
             || heartbeat
             || deadline && !is_websocket
@@ -169,7 +170,9 @@ impl World {
             return;
         }
         match client.role {
-            Role::Push | Role::V1 | Role::Echo | Role::Chat if client.status == 101 => {
+            Role::Push | Role::V1 | Role::Echo | Role::Chat | Role::Stream
+                if client.status == 101 || client.is_stream() && client.status == 200 =>
+            {
                 // One that was closing when there was no room left counts as what it was closing for.
                 let no_room = client.close_sent && self.config.backlog_bytes_max < 1 << 20;
                 let told =
@@ -260,7 +263,8 @@ impl World {
         let wire = client.wire.borrow();
         let present = !client.gone && !client.close_sent && !wire.up_ended && !wire.closed && !wire.reset;
         let reads = client.reader != Reader::Never && !client.mute;
-        matches!(client.role, Role::Push | Role::V1) && client.stage == Stage::Open && present && reads
+        let is_told = matches!(client.role, Role::Push | Role::V1) || client.is_stream();
+        is_told && client.stage == Stage::Open && present && reads
     }
 
     /// Who was there to hear it was told that the server goes away, behind everything published before.

@@ -11,6 +11,7 @@ use super::deflate;
 use super::dice::Dice;
 use super::net::Wire;
 use super::parse::{self, Frame};
+use super::streams::Streamed;
 use super::tls_client::TlsClient;
 use super::v1::V1;
 use super::wire::{self, CLOSE, PONG, masked};
@@ -22,6 +23,8 @@ pub enum Role {
     Push,
     /// A subscriber that speaks `wspush.v1`.
     V1,
+    /// A subscriber over plain HTTP.
+    Stream,
     Echo,
     Chat,
     /// Sends what is no request, or no end of one.
@@ -89,13 +92,15 @@ pub struct Client {
     pub outgoing: VecDeque<u8>,
     /// When it was accepted.
     pub began_us: u64,
-    buf: Vec<u8>,
+    pub(super) buf: Vec<u8>,
     /// Its host hears it in pieces, and answers so.
     pub in_pieces: bool,
     /// The message of which not all fragments have come.
     half: Option<Frame>,
-    /// The knowledge of one that speaks `wspush.v1`.
+    /// The knowledge of one that speaks `wspush.v1`, or is told the same.
     pub v1: Option<Box<V1>>,
+    /// The rest of it, of one that is told over plain HTTP.
+    pub streamed: Option<Box<Streamed>>,
     /// Speaks TLS.
     pub tls: Option<Box<TlsClient>>,
     /// Cut the connection, or closed its side in the middle of something.
@@ -155,6 +160,7 @@ impl Client {
             in_pieces: false,
             half: None,
             v1: None,
+            streamed: None,
             tls: None,
             gone: false,
             close_sent: false,
@@ -275,6 +281,7 @@ impl Client {
         match (self.stage, self.role) {
             (Stage::Closed, Role::Garbage | Role::Http) | (Stage::Over, _) => false,
             (Stage::Closed, _) if self.buf.is_empty() => false,
+            (Stage::Handshake | Stage::Open, Role::Stream) => self.understand_streamed(),
             (Stage::Closed, _) => panic!("behind the close frame: {:x?}, {self:?}", &self.buf),
             (Stage::Handshake, _) | (_, Role::Garbage | Role::Http) => {
                 let Some(response) = parse::response(&mut self.buf) else { return false };

@@ -14,6 +14,7 @@ pub mod net;
 pub mod parse;
 pub mod pieces;
 pub mod presence;
+pub mod streams;
 #[cfg(feature = "tls")]
 pub mod tls_client;
 #[cfg(not(feature = "tls"))]
@@ -42,6 +43,8 @@ pub struct Tally {
     pub comebacks: comeback::Comebacks,
     /// The same for clients of `wspush.v1`.
     pub v1: v1::Counts,
+    /// And for those over plain HTTP.
+    pub streams: v1::Counts,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -53,6 +56,7 @@ impl std::ops::AddAssign for Tally {
         self.comebacks.recovered += other.comebacks.recovered;
         self.comebacks.missed += other.comebacks.missed;
         self.v1 += other.v1;
+        self.streams += other.streams;
     }
 }
 
@@ -87,7 +91,8 @@ pub fn run(mut dice: Dice, steps: usize) -> Tally {
         slow_cut: counters.slow_cut,
         goodbyes_unread: counters.goodbyes_unread,
         comebacks: world.comebacks,
-        v1: world.v1_counts(),
+        v1: world.v1_counts(client::Role::V1),
+        streams: world.v1_counts(client::Role::Stream),
     }
 }
 

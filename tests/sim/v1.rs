@@ -87,6 +87,8 @@ pub struct V1 {
     /// It may receive and publish to all channels.
     pub has_token: bool,
     connected: bool,
+    /// It is told over plain HTTP.
+    is_streamed: bool,
     /// Where the 101 says that it stands, as far as it was not told so in the new way.
     pub promised: VecDeque<(String, Position)>,
     /// Where its address has asked to begin.
@@ -136,6 +138,43 @@ fn payload(said: &Value) -> String {
 impl V1 {
     pub fn new(conflated: BTreeSet<String>) -> V1 {
         V1 { conflated, ..V1::default() }
+    }
+
+    /// One that is told over plain HTTP, and says nothing.
+    pub fn streamed(conflated: BTreeSet<String>) -> V1 {
+        V1 { conflated, connected: true, is_streamed: true, ..V1::default() }
+    }
+
+    /// It stands there in a channel.
+    pub fn stand(&mut self, channel: &str, at: Position) {
+        self.subscriptions += 1;
+        let stay = Stay { number: self.subscriptions, epoch: at.epoch, next: at.offset + 1 };
+        self.stays.insert(channel.to_owned(), stay);
+    }
+
+    /// The newest publication that it has of a channel.
+    pub fn position(&self, channel: &str) -> Option<Position> {
+        self.stays.get(channel).map(|stay| Position { epoch: stay.epoch, offset: stay.next - 1 })
+    }
+
+    /// Whether only the newest publication of a channel counts.
+    pub fn is_conflated(&self, channel: &str) -> bool {
+        self.conflated.contains(channel)
+    }
+
+    /// The wish of its address for a channel, at the first time that it is told of it. A position in a life in
+    /// which nothing was published is its beginning.
+    fn take_wish(&mut self, subscribed: &Value) -> Option<Since> {
+        let wished = self.wished.remove(text(subscribed, "channel"))?;
+        let is_of_nothing =
+            |at: Position| at.offset == 0 && text(subscribed, "epoch") != at.epoch.to_string();
+        match (wished, subscribed.get("recovered")) {
+            (Since::Position(at), None) if is_of_nothing(at) => Some(Since::Earliest),
+            (Since::Position(at), Some(Value::Bool(true))) if is_of_nothing(at) => {
+                Some(Since::Position(position(subscribed)))
+            }
+            (wished, _) => Some(wished),
+        }
     }
 
     /// A command, as text.
@@ -202,7 +241,7 @@ impl V1 {
         } else if said.get("id").is_some() {
             self.answer(&said);
         } else if let Some(subscribed) = said.get("subscribed") {
-            let mut asked = None;
+            let mut asked = if self.is_streamed { self.take_wish(subscribed) } else { None };
             if let Some(promised) = self.promised.pop_front() {
                 let told = (text(subscribed, "channel").to_owned(), position(subscribed));
                 assert_eq!(told, promised, "the 101 says something else");
@@ -216,12 +255,16 @@ impl V1 {
             self.gap(missed, was_full);
         } else if let Some((change, is_there)) = change(&said) {
             let channel = text(change, "channel");
-            assert!(self.stays.contains_key(channel), "{channel} is not received: {said}");
+            if !self.is_received(channel, &said) {
+                return None;
+            }
             self.counts.notices += 1;
             self.views.changed(channel, text(change, "user"), is_there);
         } else if let Some(presence) = said.get("presence") {
             let channel = text(presence, "channel");
-            assert!(self.stays.contains_key(channel), "{channel} is not received: {said}");
+            if !self.is_received(channel, &said) {
+                return None;
+            }
             self.counts.anew += 1;
             self.views.shown(channel, presence);
         } else if let Some(message) = said.get("message") {
@@ -230,6 +273,13 @@ impl V1 {
             self.publication(&said, was_full);
         }
         None
+    }
+
+    /// Whether it receives a channel, as it must to be told of it; a stream may not know yet.
+    fn is_received(&self, channel: &str, said: &Value) -> bool {
+        let is_received = self.stays.contains_key(channel);
+        assert!(is_received || self.is_streamed, "{channel} is not received: {said}");
+        is_received
     }
 
     fn answer(&mut self, said: &Value) {

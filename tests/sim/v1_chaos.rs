@@ -8,7 +8,7 @@ use wspush::push::Since;
 use wspush::reactor::Command;
 use wspush::{CloseCode, ConnId};
 
-use super::client::{Client, Stage};
+use super::client::{Client, Role, Stage};
 use super::parse;
 use super::presence::Views;
 use super::v1::{Asked, Counts, Place, V1};
@@ -129,6 +129,9 @@ impl World {
     /// It has heard all that its channels have.
     pub fn check_v1_reached(&self, n: usize, who: &str) {
         let Some(v1) = &self.clients[n].v1 else { return };
+        if self.clients[n].is_between_polls() {
+            return;
+        }
         let has_lagged = self.clients[n].wire.borrow().was_full;
         for (channel, epoch, reached) in v1.reached() {
             // One that was opened and forgotten within a turn was seen by nobody else, and nothing lay in it.
@@ -161,10 +164,11 @@ impl World {
         all.into_iter().map(|(place, (_, times))| (place, times)).collect()
     }
 
-    /// The sums over all of them.
-    pub fn v1_counts(&self) -> Counts {
+    /// The sums over all clients of this role.
+    pub fn v1_counts(&self, role: Role) -> Counts {
         let mut sum = Counts::default();
-        self.clients.iter().filter_map(|client| client.v1.as_ref()).for_each(|v1| sum += v1.counts);
+        let own = self.clients.iter().filter(|client| client.role == role);
+        own.filter_map(|client| client.v1.as_ref()).for_each(|v1| sum += v1.counts);
         sum
     }
 }

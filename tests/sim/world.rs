@@ -339,7 +339,8 @@ impl World {
     /// Ends every connection the way its client likes, and lets the deadlines pass.
     pub fn part(&mut self) {
         for client in &mut self.clients {
-            let can_close = !matches!(client.role, Role::Http | Role::Raw) && client.reader != Reader::Never;
+            let can_close = !matches!(client.role, Role::Http | Role::Raw | Role::Stream)
+                && client.reader != Reader::Never;
             if client.can_send() && can_close {
                 client.close(1000);
             } else if client.role == Role::Raw && client.n % 2 == 0 && client.reader == Reader::Fast {

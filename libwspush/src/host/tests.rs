@@ -71,6 +71,9 @@ unsafe extern "C" fn on_connect(user_data: *mut c_void, _: *mut wspush_server, c
         assert_eq!(wspush_connect_query(connect, room, room_length, &raw mut texts[1]), WSPUSH_OK);
         assert_eq!(wspush_connect_peer(connect, &raw mut texts[2]), WSPUSH_OK);
         assert_eq!(wspush_connect_client_subject(connect, &raw mut texts[3]), WSPUSH_OK);
+        let mut transport = 0;
+        assert_eq!(wspush_connect_transport(connect, &raw mut transport), WSPUSH_OK);
+        assert_eq!(transport, WSPUSH_TRANSPORT_WS);
         assert_eq!(wspush_connect_path(connect, &raw mut texts[4]), WSPUSH_OK);
         assert_eq!(wspush_connect_header(connect, token, token_length, &raw mut texts[5]), WSPUSH_OK);
         let mut other = nothing();

@@ -249,7 +249,9 @@ fn request(connect: &Connect<'_>, place: Option<&Place>) -> Vec<u8> {
     let user = claims.and_then(|claims| claims.user.as_deref()).unwrap_or_default();
     let info = claims.and_then(|claims| claims.rights.info.as_deref()).unwrap_or_default();
     let json = claims.map_or("", |claims| &claims.json);
-    for part in [&conn, connect.path(), head.query(), &peer, &subject, &status, &reason, user, info, json] {
+    let transport = connect.transport().name();
+    let request = [&conn, connect.path(), head.query(), transport];
+    for part in request.into_iter().chain([&peer, &subject, &status, &reason, user, info, json]) {
         packed::put(&mut out, part.as_bytes());
     }
     packed::put(&mut out, connect.is_secure().to_string().as_bytes());

@@ -181,3 +181,15 @@ proptest! {
         prop_assert_eq!(read.id, (texts.len() - 1).to_string());
     }
 }
+
+#[test]
+fn a_message_is_an_event_of_its_name() {
+    let event = |object: &[u8]| {
+        let mut out = Vec::new();
+        push_message(object, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let leave = br#"{"leave":{"channel":"a\":b","user":"u"}}"#;
+    assert_eq!(event(leave), "event: wspush.leave\ndata: {\"channel\":\"a\\\":b\",\"user\":\"u\"}\n\n");
+    assert_eq!(event(br#"{"presence":{}}"#), "event: wspush.presence\ndata: {}\n\n");
+}

@@ -105,7 +105,9 @@ impl<S: Socket> Reactor<S> {
     /// The suite of the connection's records, if it can be handed over now.
     fn suite_to_hand_over(&self, index: usize) -> Option<Suite> {
         let slot = &self.connections.slots[index];
-        if slot.phase != Phase::Open || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
+        // A poll is followed by requests, which are asked about what the session knows: the client's certificate.
+        let lasts = slot.phase == Phase::Open && !slot.is_polling();
+        if !lasts || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
             return None;
         }
         let session = slot.extra.as_ref().and_then(|extra| extra.tls.as_deref())?;

@@ -16,6 +16,7 @@ public final class ConnectRequest {
     private final long conn;
     private final String path;
     private final String query;
+    private final Transport transport;
     private final String peer;
     private final String clientSubject;
     private final int refusedStatus;
@@ -37,6 +38,18 @@ public final class ConnectRequest {
         conn = Long.parseUnsignedLong(parts.get(0));
         path = parts.get(1);
         query = parts.get(2);
+<<<<<<< HEAD
+        transport = Transport.named(parts.get(3));
+        peer = parts.get(4);
+        clientSubject = parts.get(5);
+        refusedStatus = Integer.parseInt(parts.get(6));
+        refusedReason = parts.get(7);
+        user = parts.get(8);
+        info = parts.get(9);
+        claims = parts.get(10);
+        int fieldsFrom = 12 + Integer.parseInt(parts.get(11));
+        channels = Collections.unmodifiableList(parts.subList(12, fieldsFrom));
+=======
         peer = parts.get(3);
         clientSubject = parts.get(4);
         refusedStatus = Integer.parseInt(parts.get(5));
@@ -49,6 +62,7 @@ public final class ConnectRequest {
         pathParameters = pairs(parts.subList(12, channelsFrom));
         int fieldsFrom = channelsFrom + 1 + Integer.parseInt(parts.get(channelsFrom));
         channels = Collections.unmodifiableList(parts.subList(channelsFrom + 1, fieldsFrom));
+>>>>>>> main
         fields = parts.subList(fieldsFrom, parts.size());
     }
 
@@ -195,6 +209,15 @@ public final class ConnectRequest {
         } catch (IllegalArgumentException malformed) {
             return part;
         }
+    }
+
+    /**
+     * The way that the client wants to be pushed to.
+     *
+     * @return the transport; null if it is one that this class does not know
+     */
+    public Transport transport() {
+        return transport;
     }
 
     /**

@@ -16,12 +16,22 @@ public final class Stats {
     }
 
     /**
-     * Open WebSocket connections.
+     * Open connections, whatever their transport.
      *
      * @return how many
      */
     public long connections() {
         return (long) number("connections");
+    }
+
+    /**
+     * Open connections of one transport; of polls those that wait.
+     *
+     * @param transport which
+     * @return how many
+     */
+    public long connections(Transport transport) {
+        return (long) number("transports." + transport);
     }
 
     /**

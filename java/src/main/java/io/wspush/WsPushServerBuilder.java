@@ -104,6 +104,16 @@ public final class WsPushServerBuilder {
     }
 
     /**
+     * The ways that clients may be pushed to, all of them unless it is set. A request for another one is answered 404.
+     *
+     * @param transports at least one, each once
+     * @return this
+     */
+    public WsPushServerBuilder transports(Transport... transports) {
+        return set("transports", String.join(",", Transport.names(transports)));
+    }
+
+    /**
      * The {@code Origin}s whose pages may connect. Unless it is set: with a {@link #listener} only those of the server's own
      * origin, which is that of the {@code Host} asked for (behind a proxy it has to be forwarded); without one any, but
      * where the handshake has a cookie. {@code *} allows any page in the visitor's name: say so only where no visitor is
