@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::json;
+
 /// The interim answer to `Expect: 100-continue` (RFC 9110 section 10.1.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -101,13 +103,18 @@ impl Response {
     }
 
     fn write_head(&self, out: &mut Vec<u8>, keep_alive: bool, length: Option<usize>) {
-        let line = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
-        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(b"HTTP/1.1 ");
+        json::push_number(self.status.into(), out);
+        out.push(b' ');
+        out.extend_from_slice(phrase(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
         if self.status >= 200 && self.status != 204 {
             field(out, "Content-Type", self.content_type);
         }
         if let Some(length) = length {
-            field(out, "Content-Length", &length.to_string());
+            out.extend_from_slice(b"Content-Length: ");
+            json::push_number(length as u64, out);
+            out.extend_from_slice(b"\r\n");
         }
         let upgrade = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Upgrade"));
         // RFC 9110 section 7.8: Upgrade is hop-by-hop, so Connection has to name it.
@@ -148,7 +155,12 @@ fn str_bytes(text: Cow<'static, str>) -> Cow<'static, [u8]> {
 fn field(out: &mut Vec<u8>, name: &'static str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
-    out.extend(value.bytes().map(|byte| if byte.is_ascii_control() && byte != b'\t' { b' ' } else { byte }));
+    let is_bad = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    if value.bytes().any(is_bad) {
+        out.extend(value.bytes().map(|byte| if is_bad(byte) { b' ' } else { byte }));
+    } else {
+        out.extend_from_slice(value.as_bytes());
+    }
     out.extend_from_slice(b"\r\n");
 }
 

@@ -203,7 +203,7 @@ impl<S: Socket> Reactor<S> {
         if is_whole {
             response.write(&mut said, goes_on, false);
         } else {
-            said = chunked(&response, goes_on, &body);
+            said = chunked(response, goes_on, &body);
         }
         self.say_answer(index, &said, goes_on)
     }
@@ -306,10 +306,9 @@ fn whole(chunks: &[u8]) -> Vec<u8> {
 }
 
 /// An answer in chunks, as they lie in the log.
-fn chunked(head: &Response, goes_on: bool, chunks: &[u8]) -> Vec<u8> {
+fn chunked(head: Response, goes_on: bool, chunks: &[u8]) -> Vec<u8> {
     let mut said = Vec::with_capacity(512 + chunks.len());
-    let head = head.clone().with("Transfer-Encoding", "chunked");
-    head.write_head_of_stream(&mut said, goes_on);
+    head.with("Transfer-Encoding", "chunked").write_head_of_stream(&mut said, goes_on);
     said.extend_from_slice(chunks);
     said.extend_from_slice(chunk::LAST);
     said
