@@ -68,8 +68,9 @@ int main() {
       if (error.status() != WSPUSH_ECONFIG || chat != 0 || echo != 1) throw;
     }
     {
-      wspush::Server server(config), other(config);
-      other = wspush::Server();
+      wspush::Server server(config);
+      // Each server has functions of its own.
+      { wspush::Server other(config); }
       server.start();
       std::cout << "port " << server.port() << std::endl;
       auto list = [&](uint32_t route, uint32_t limit) {
