@@ -2,6 +2,7 @@
 //! rest is done in the next ones, and whoever asks for little is answered in the turn in which it asks.
 
 use crate::sim::client::{Reader, Role};
+#[cfg(feature = "deflate")]
 use crate::sim::deflate::deflated;
 use crate::sim::dice::Dice;
 use crate::sim::wire::{self, BINARY, PING, PONG, masked};

@@ -29,7 +29,7 @@ const TOMCAT: &[&str] = &[
     "websocket-api",
 ];
 
-/// What both containers serve: the probes of ffi-tests/websocket, and the programs of examples/websocket.
+/// Served by both containers: the probes of ffi-tests/websocket, and the programs of examples/websocket.
 const ENDPOINTS: &[&str] = &[
     "Transcript",
     "Probe",
