@@ -163,7 +163,9 @@ impl<S: Socket> Reactor<S> {
     /// Says the rest of something of which so many bytes are said. False: the socket is full, or the connection gone.
     pub(super) fn say_rest(&mut self, index: usize, rest: &[u8], said: usize) -> bool {
         if said == 0 {
+            // For want of memory it may have been ended.
             return self.push_out(index, rest).is_ok()
+                && self.connections.slots[index].phase == Phase::Open
                 && !self.connections.slots[index].flags.any(Flags::BLOCKED);
         }
         if self.has_backlog_room(index, rest.len()) {

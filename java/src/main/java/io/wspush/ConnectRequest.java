@@ -38,7 +38,6 @@ public final class ConnectRequest {
         conn = Long.parseUnsignedLong(parts.get(0));
         path = parts.get(1);
         query = parts.get(2);
-<<<<<<< HEAD
         transport = Transport.named(parts.get(3));
         peer = parts.get(4);
         clientSubject = parts.get(5);
@@ -47,22 +46,11 @@ public final class ConnectRequest {
         user = parts.get(8);
         info = parts.get(9);
         claims = parts.get(10);
-        int fieldsFrom = 12 + Integer.parseInt(parts.get(11));
-        channels = Collections.unmodifiableList(parts.subList(12, fieldsFrom));
-=======
-        peer = parts.get(3);
-        clientSubject = parts.get(4);
-        refusedStatus = Integer.parseInt(parts.get(5));
-        refusedReason = parts.get(6);
-        user = parts.get(7);
-        info = parts.get(8);
-        claims = parts.get(9);
-        secure = Boolean.parseBoolean(parts.get(10));
-        int channelsFrom = 12 + 2 * Integer.parseInt(parts.get(11));
-        pathParameters = pairs(parts.subList(12, channelsFrom));
+        secure = Boolean.parseBoolean(parts.get(11));
+        int channelsFrom = 13 + 2 * Integer.parseInt(parts.get(12));
+        pathParameters = pairs(parts.subList(13, channelsFrom));
         int fieldsFrom = channelsFrom + 1 + Integer.parseInt(parts.get(channelsFrom));
         channels = Collections.unmodifiableList(parts.subList(channelsFrom + 1, fieldsFrom));
->>>>>>> main
         fields = parts.subList(fieldsFrom, parts.size());
     }
 
