@@ -271,10 +271,7 @@ impl Channel {
 
     /// Gives up the publications before this one.
     pub(super) fn give_up_before(&mut self, first: u64, now_us: u64) {
-        for ring in self.rings_mut() {
-            ring.evict_before(first);
-            ring.log.give_up_before(ring.log.start_of(first));
-        }
+        self.rings_mut().for_each(|ring| ring.give_up_before(first));
         self.ledger.forget_before(first, now_us, self.fallen);
         self.look_again = self.subscribers > 0;
     }

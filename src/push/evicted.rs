@@ -42,6 +42,11 @@ impl Evicted {
         self.starts.reserve_exact(capacity - self.starts.len());
     }
 
+    /// Makes room for so many, and no more.
+    pub fn reserve_exact(&mut self, count: usize) {
+        self.starts.reserve_exact(count);
+    }
+
     /// The publication of this offset, which has begun there, is evicted. They come in order.
     pub fn note(&mut self, offset: u64, start: u64) {
         if self.starts.is_empty() {

@@ -102,15 +102,34 @@ impl Ring {
 
     /// Evicts the publications before this offset.
     pub(super) fn evict_before(&mut self, first: u64) {
-        let noted = self.to_be_noted(first);
+        let noted = self.begin_to_note(first);
+        self.evicted.reserve(narrow::to_usize(noted.end - noted.start), self.log.publications_max);
+        self.note(noted);
+        self.log.evict_before(first);
+    }
+
+    /// As [`evict_before`](Self::evict_before), and gives up the memory that they took. Their notes take no more than
+    /// their places in the log's index have taken: a ring that makes room for others never grows by it.
+    pub(super) fn give_up_before(&mut self, first: u64) {
+        let noted = self.begin_to_note(first);
+        self.evicted.reserve_exact(narrow::to_usize(noted.end - noted.start));
+        self.note(noted);
+        self.log.give_up_before(self.log.start_of(first));
+    }
+
+    /// The publications before this offset whose beginnings are to be noted. Nobody needs those of a ring that nobody
+    /// follows.
+    fn begin_to_note(&mut self, first: u64) -> Range<u64> {
         if self.subscribers == 0 {
             self.evicted = Evicted::default();
         }
-        self.evicted.reserve(narrow::to_usize(noted.end - noted.start), self.log.publications_max);
-        for offset in noted {
+        self.to_be_noted(first)
+    }
+
+    fn note(&mut self, offsets: Range<u64>) {
+        for offset in offsets {
             self.evicted.note(offset, self.log.start_of(offset));
         }
-        self.log.evict_before(first);
     }
 
     /// Nobody is left who has to be told.
@@ -156,6 +175,7 @@ mod tests {
     use super::super::ledger::Passage;
     use super::super::place::Place;
     use super::*;
+    use crate::protocol::chunk;
     use crate::push::Message;
     use proptest::prelude::*;
 
@@ -201,6 +221,29 @@ mod tests {
         channel.ledger.settle(1, (0, Passage::Gone), 0, |_| {});
         let d = channel.ledger.delivery(2).unwrap();
         assert_eq!((d.recipients, d.lagging, d.gone), (2, 1, 1));
+    }
+
+    #[test]
+    fn one_that_makes_room_never_takes_more() {
+        let mut channel = Channel::new("c".into(), 1, Log::new(1, 1 << 16, 4), 4, 0);
+        let forms = [Form::Envelope, Form::EnvelopeDeflated, Form::SseJson, Form::SseManyJson, Form::Ndjson];
+        for form in forms {
+            channel.enter_at_head(form);
+        }
+        let (frame, mut chunk) = (Message::Text("a").to_frame(), Vec::new());
+        chunk::push(b"a", &mut chunk);
+        for offset in 1..=24 {
+            let all = forms.into_iter().fold(Encoded::plain(&frame), |all, form| {
+                all.with(form, Some(if form.is_streamed() { &chunk[..] } else { &frame[..] }))
+            });
+            channel.append(&all, Place { offset, receipt: offset, now_us: 0, unix_ms: 0 });
+            if offset % 3 == 2 {
+                let bytes = |channel: &Channel| channel.rings().map(Ring::bytes).sum::<usize>();
+                let before = bytes(&channel);
+                channel.give_up_half(0);
+                assert!(bytes(&channel) <= before, "{} bytes, {before} before", bytes(&channel));
+            }
+        }
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! A host fills a [`Router`], which is its handler; the reactor takes the [`Routes`] out of it. It looks for a route
 //! only where a path is none of the server's own, so `/ws` costs what it costs without any.
 //!
-//! [`pattern`] reads a pattern, [`path`] a path, and [`tree`] finds the most specific of the first for the second.
+//! `pattern` reads a pattern, `path` a path, and `tree` finds the most specific of the first for the second.
 
 mod path;
 mod pattern;
