@@ -15,10 +15,15 @@ final class Cases {
 
     /** With a probe whose end is noted. */
     private static void probe(String name, Steps steps) {
+        probe(name, "closed", steps);
+    }
+
+    /** With a probe that has noted everything when there is an event that begins so. */
+    private static void probe(String name, String last, Steps steps) {
         ALL.put(name, talk -> {
             talk.open("/probe/NAME");
             steps.go(talk);
-            talk.notes("closed");
+            talk.notes(last);
         });
     }
 
@@ -62,11 +67,11 @@ final class Cases {
             talk.ask("hello");
             talk.client.close();
         });
-        probe("endpoint closes", talk -> {
+        probe("endpoint closes", "behind the close", talk -> {
             talk.client.text("close");
             talk.seesTheEnd();
         });
-        probe("endpoint closes with a code", talk -> {
+        probe("endpoint closes with a code", "after close", talk -> {
             talk.client.text("closeWith");
             talk.seesTheEnd();
         });
