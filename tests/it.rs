@@ -15,6 +15,7 @@ mod envelopes;
 mod expiry;
 mod idle;
 mod laggards;
+mod missed;
 mod order;
 mod shares;
 mod simulated;

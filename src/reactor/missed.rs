@@ -45,7 +45,8 @@ impl<S: Socket> Reactor<S> {
             return self.send_replies(index);
         };
         // Where the log's ring ends the rest needs a call of its own.
-        let (missed, _) = log.slices_between(from, log.head());
+        let (missed, later) = log.slices_between(from, log.head());
+        let (len, has_more) = (missed.len(), !later.is_empty());
         let replies = std::mem::take(&mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         let sent = self.wire.write(slot, &mut self.metrics, &replies, missed);
@@ -60,6 +61,11 @@ impl<S: Socket> Reactor<S> {
         self.scratch.replies.clear();
         self.scratch.replies.shrink_to(READ_BYTES);
         result?;
+        if over > 0 && (over < len || has_more) {
+            // Maybe in the middle of a frame: the rest of that comes before anything else.
+            self.catch_up(index, id);
+            self.connections.there(index)?;
+        }
         self.pause_if_blocked(index);
         Ok(())
     }
