@@ -38,6 +38,7 @@ final class TransportHost implements WsPushListener {
             try (Client client = new Client(server, "/ws")) {
                 Check.eventually("it counts", () -> server.stats().connections(Transport.WEBSOCKET) == 1);
                 Check.equal(0L, server.stats().connections(Transport.SSE), "streams");
+                Check.equal(1L, client.over.getCount(), "the end of a client that is still connected");
             }
         }
         Check.thrown(ConfigException.class, "no transport", () -> Check.builder().transports().start());
