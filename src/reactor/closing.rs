@@ -94,10 +94,7 @@ impl<S: Socket> Reactor<S> {
         if self.connections.slots[index].flags.any(Flags::BLOCKED)
             || self.connections.slots[index].outbox().is_some()
         {
-            self.hold(index, |slot| {
-                slot.flags.set(Flags::OUTBOX, true);
-                slot.extra_mut().outbox.get_or_insert_default().close = true;
-            });
+            self.hold(index, |slot| slot.outbox_mut().close = true);
         } else {
             self.push_out(index, &transport.close(code, reason, serial))?;
         }

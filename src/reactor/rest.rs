@@ -178,10 +178,7 @@ impl<S: Socket> Reactor<S> {
         } else {
             self.shorten_first(index, end);
         }
-        self.hold(index, |slot| {
-            slot.flags.set(Flags::OUTBOX, true);
-            slot.extra_mut().outbox.get_or_insert_default().rest = Some(rest);
-        });
+        self.hold(index, |slot| slot.outbox_mut().rest = Some(rest));
     }
 
     /// A copy of the end of a frame, for the first who needs it.

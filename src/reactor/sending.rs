@@ -151,7 +151,7 @@ impl<S: Socket> Reactor<S> {
                 sending.is_full = is_full;
             }
             if is_short {
-                self.connections.timers.retries.push((narrow::to_u32(index), slot.serial));
+                self.connections.timers.retry(narrow::to_u32(index), slot.serial);
             }
             self.count_backlog(index);
         }
@@ -162,10 +162,7 @@ impl<S: Socket> Reactor<S> {
         if !self.has_backlog_room(index, rest.len()) {
             return self.overloaded(index, written > 0);
         }
-        self.hold(index, |slot| {
-            slot.flags.set(Flags::OUTBOX, true);
-            slot.extra_mut().outbox.get_or_insert_default().push_frames(rest);
-        });
+        self.hold(index, |slot| slot.outbox_mut().push_frames(rest));
         Ok(())
     }
 
@@ -215,8 +212,7 @@ impl<S: Socket> Reactor<S> {
             let sending = slot.flow_there()?.sending.take()?;
             slot.tidy_flow();
             if let Some(behind) = sending.behind {
-                slot.flags.set(Flags::OUTBOX, true);
-                slot.extra_mut().outbox.get_or_insert_default().append(*behind);
+                slot.outbox_mut().append(*behind);
             }
             Some(sending.is_full)
         });

@@ -160,8 +160,7 @@ pub struct Extra {
     pub assembly: Option<Box<Assembly>>,
     /// The request coming in.
     pub http: Option<Box<Request>>,
-    /// Input that was read but can't be used yet.
-    /// Few of them have it, and only for moments.
+    /// Input that can't be used yet, and a flow that is not the ordinary one: few have it, and only for moments.
     pub aside: Option<Box<Aside>>,
     /// Its side of TLS, from the first byte on.
     pub tls: Option<Box<TlsSession>>,
@@ -408,6 +407,12 @@ impl<S> Slot<S> {
     /// The queue for its socket, if there is one.
     pub fn outbox(&self) -> Option<&Outbox> {
         self.extra.as_ref()?.outbox.as_deref()
+    }
+
+    /// The same to be put into, made if need be.
+    pub fn outbox_mut(&mut self) -> &mut Outbox {
+        self.flags.set(Flags::OUTBOX, true);
+        self.extra_mut().outbox.get_or_insert_default()
     }
 
     /// Bytes that wait for it alone.

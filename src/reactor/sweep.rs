@@ -41,8 +41,7 @@ impl<S: Socket> Reactor<S> {
         self.give_up_lost();
         if now_ms >= self.connections.timers.tick_ms {
             self.rates.sample(now_ms, &self.metrics);
-            let retries = std::mem::take(&mut self.connections.timers.retries);
-            self.connections.timers.retrying.extend(retries);
+            self.connections.timers.begin_retries();
             self.begin_sweep();
             self.look_at_keys();
             self.give_memory_back();

@@ -105,7 +105,7 @@ pub(super) struct Timers {
     /// From a poll to its answer, by how long it waits, in milliseconds.
     pub polls: BTreeMap<u64, Deadlines>,
     /// Connections (slot and serial number) that the kernel had no memory for; looked at again with the next tick.
-    pub retries: Vec<(u32, u32)>,
+    retries: Vec<(u32, u32)>,
     /// Those of them whose tick has come.
     pub retrying: VecDeque<(u32, u32)>,
     /// The next tick of the sweep.
@@ -146,6 +146,11 @@ impl Timers {
     pub(super) fn retry(&mut self, slot: u32, serial: u32) {
         self.retries.push((slot, serial));
         self.hurry();
+    }
+
+    /// The tick has come of those who are to be looked at again.
+    pub(super) fn begin_retries(&mut self) {
+        self.retrying.extend(std::mem::take(&mut self.retries));
     }
 
     /// Lets the next tick come soon.
