@@ -10,9 +10,14 @@ use crate::narrow;
 /// Room for messages that is kept from one to the next.
 const ROOM_AT_REST: usize = 64 << 10;
 
-/// An empty final block in its stored form (RFC 1951 section 3.2.4). With it behind the message a decoder ends if, and
-/// only if, the message itself has ended between two blocks.
-const FINAL_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+/// The bytes that are not sent at a message's end, and an empty final block behind them (RFC 1951 section 3.2.4): with
+/// that a decoder ends if, and only if, the message itself has ended between two blocks.
+pub(super) const END: [u8; 9] = {
+    let mut end = [0; 9];
+    end.split_at_mut(TAIL.len()).0.copy_from_slice(&TAIL);
+    end.split_at_mut(TAIL.len()).1.copy_from_slice(&[1, 0, 0, 0xff, 0xff]);
+    end
+};
 
 /// Inflates messages, each for itself.
 #[derive(Default)]
@@ -53,8 +58,7 @@ impl Inflater {
         }
         // Some senders end with a final block and leave it at that, or send nothing for nothing.
         if !self.between {
-            self.push(&TAIL, bytes_max)?;
-            self.push(&FINAL_BLOCK, bytes_max)?;
+            self.push(&END, bytes_max)?;
         }
         if !self.between {
             return Err(Violation::not_deflated());
@@ -100,7 +104,7 @@ impl Inflater {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::protocol::close::CloseCode;
     use proptest::prelude::*;
@@ -116,12 +120,27 @@ mod tests {
         whole.map_err(|violation| violation.code)
     }
 
-    fn deflated(message: &[u8], flush: zlib_rs::DeflateFlush) -> Vec<u8> {
+    pub fn deflated(message: &[u8], flush: zlib_rs::DeflateFlush) -> Vec<u8> {
         let mut stream = zlib_rs::Deflate::new(9, false, 15);
         let mut out = vec![0; message.len() + 100];
         stream.compress(message, &mut out, flush).unwrap();
         out.truncate(stream.total_out() as usize);
         out
+    }
+
+    /// A message of these parts, each of which may end with a final block.
+    pub fn message_of(parts: &[(Vec<u8>, bool)]) -> Vec<u8> {
+        let mut payload = Vec::new();
+        for (part, ends) in parts {
+            let flush = if *ends { zlib_rs::DeflateFlush::Finish } else { zlib_rs::DeflateFlush::SyncFlush };
+            payload.extend(deflated(part, flush));
+        }
+        if payload.ends_with(&TAIL) {
+            payload.truncate(payload.len() - 4);
+        } else {
+            payload.push(0);
+        }
+        payload
     }
 
     #[test]
@@ -199,16 +218,7 @@ mod tests {
                 1..5,
             ),
         ) {
-            let mut payload = Vec::new();
-            for (part, ends) in &parts {
-                let flush = if *ends { zlib_rs::DeflateFlush::Finish } else { zlib_rs::DeflateFlush::SyncFlush };
-                payload.extend(deflated(part, flush));
-            }
-            if payload.ends_with(&TAIL) {
-                payload.truncate(payload.len() - 4);
-            } else {
-                payload.push(0);
-            }
+            let payload = message_of(&parts);
             let whole = parts.iter().flat_map(|(part, _)| part.clone()).collect::<Vec<_>>();
             prop_assert_eq!(inflated(&payload, whole.len()), Ok(whole.clone()));
             if !whole.is_empty() {

@@ -5,19 +5,10 @@
 use crate::narrow;
 
 use super::close::Violation;
-use super::deflate::TAIL;
+use super::inflate::END;
 
 /// A decoder's memory: its window of 32 KiB, and its tables.
 pub const INFLATING_BYTES: usize = 48 << 10;
-
-/// The bytes that are not sent at a message's end, and an empty final block behind them (RFC 1951 section 3.2.4): with
-/// that a decoder ends if, and only if, the message itself has ended between two blocks.
-const END: [u8; 9] = {
-    let mut end = [0; 9];
-    end.split_at_mut(TAIL.len()).0.copy_from_slice(&TAIL);
-    end.split_at_mut(TAIL.len()).1.copy_from_slice(&[1, 0, 0, 0xff, 0xff]);
-    end
-};
 
 /// The decoder of a message under way.
 pub struct Inflating {
@@ -129,6 +120,7 @@ impl Inflating {
 mod tests {
     use super::*;
     use crate::protocol::Inflater;
+    use crate::protocol::inflate::tests::{deflated, message_of};
     use proptest::prelude::*;
 
     /// Inflates a message that comes in pieces of `step` bytes, with so much room for each step.
@@ -163,14 +155,6 @@ mod tests {
         for (step, room) in [(1, 1), (1, 100), (7, 3), (1_000, 258), (1_000, 100_000)] {
             assert_eq!(inflated(payload, step, room, bytes_max), whole, "by {step}, room for {room}");
         }
-    }
-
-    fn deflated(message: &[u8], flush: zlib_rs::DeflateFlush) -> Vec<u8> {
-        let mut stream = zlib_rs::Deflate::new(9, false, 15);
-        let mut out = vec![0; message.len() + 100];
-        stream.compress(message, &mut out, flush).unwrap();
-        out.truncate(stream.total_out() as usize);
-        out
     }
 
     #[test]
@@ -220,17 +204,7 @@ mod tests {
                 1..5,
             ),
         ) {
-            let mut payload = Vec::new();
-            for (part, ends) in &parts {
-                let flush = if *ends { zlib_rs::DeflateFlush::Finish } else { zlib_rs::DeflateFlush::SyncFlush };
-                payload.extend(deflated(part, flush));
-            }
-            if payload.ends_with(&TAIL) {
-                payload.truncate(payload.len() - 4);
-            } else {
-                payload.push(0);
-            }
-            check(&payload, 2_000);
+            check(&message_of(&parts), 2_000);
         }
     }
 }
