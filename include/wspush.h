@@ -432,6 +432,9 @@ typedef struct wspush_route_terms {
   const struct wspush_str *origins;
   /* How many. */
   size_t origins_count;
+  /* Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
+   * client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said. */
+  int64_t pieces;
 } wspush_route_terms;
 
 /* An open session. Set `struct_size` to `sizeof(wspush_session_info)` before the call. */
