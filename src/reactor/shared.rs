@@ -279,14 +279,6 @@ impl Shared {
         Ok(())
     }
 
-    /// Puts two commands into the inbox, or none of them. Nobody has to be told if they are refused.
-    pub fn both(&self, first: Command, second: Command) -> Result<(), PushError> {
-        let inbox = lock(&self.inbox);
-        self.admit(&inbox, 2, first.bytes() + second.bytes())?;
-        self.put(inbox, [first, second], Wake::Yes);
-        Ok(())
-    }
-
     /// Asks for the end: all connections are closed with 1001, within so many milliseconds (None: `drain_ms`). It gets
     /// through however full the inbox is, and what is in there still goes out before the close frames.
     pub fn drain(&self, within_ms: Option<u64>) {

@@ -1,4 +1,4 @@
-//! What a route and a handle add: pieces by default, a list of connections, and how many requests an answer is for.
+//! Routes and handles: pieces by default, a list of connections, and how many requests an answer is for.
 
 use super::*;
 use wspush::{PushError, PushOptions, Route, Router};

@@ -120,8 +120,8 @@ pub extern "system" fn Java_io_wspush_Native_fragment<'l>(
     })
 }
 
-/// `void notifyDrained(long server, long conn)`: through the inbox in any case, so that answers come in the order of the
-/// requests.
+/// `void notifyDrained(long server, long conn)`: through the inbox in any case, so that answers come in the order of
+/// the requests.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_notifyDrained<'l>(
     env: EnvUnowned<'l>,
