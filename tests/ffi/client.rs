@@ -128,10 +128,10 @@ impl Client {
         }
     }
 
-    /// Reads until the close frame; its code.
+    /// Reads until the close frame, past messages whole or in pieces; its code.
     pub(crate) fn until_closed(&mut self) -> u16 {
         loop {
-            let (opcode, payload) = self.frame();
+            let (_, opcode, payload) = self.fragment();
             if opcode == CLOSE {
                 return u16::from_be_bytes([payload[0], payload[1]]);
             }
