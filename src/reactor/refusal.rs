@@ -19,6 +19,14 @@ pub(super) fn response(role: ListenerRole, refusal: &Refusal) -> Response {
 }
 
 impl<S: Socket> Reactor<S> {
+    /// Whether newcomers are let in, as the public listener says it.
+    pub(super) fn readiness(&self) -> Response {
+        match self.check_newcomers() {
+            Ok(()) => Response::text(200, "ready\n"),
+            Err(refusal) => response(ListenerRole::Public, &refusal),
+        }
+    }
+
     /// The listener that a connection which speaks HTTP came in by.
     pub(super) fn role(&self, index: usize) -> ListenerRole {
         if self.connections.slots[index].phase == Phase::Admin {

@@ -13,7 +13,7 @@ use wspush::endpoint::{
     push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
-use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
+use wspush::protocol::{CloseCode, MediaType, Refusal, extensions, handshake as ws, head as heads, origin};
 use wspush::push::{History, HistoryAsked, Publication};
 use wspush::{Config, Delivery, Message, PublishTerms, Published, PushError, PushOptions};
 
@@ -173,6 +173,9 @@ struct Fake {
 }
 
 impl Control for Fake {
+    fn check_ready(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
     fn publish(
         &mut self,
         channels: &[&str],
