@@ -111,6 +111,9 @@ pub trait SessionFacts {
 
     /// Bytes that wait for it alone.
     fn outbox_bytes(&self) -> usize;
+
+    /// Whether it speaks TLS.
+    fn is_secure(&self) -> bool;
 }
 
 /// Of one that is only called something.
@@ -121,6 +124,10 @@ impl SessionFacts for Option<&str> {
 
     fn outbox_bytes(&self) -> usize {
         0
+    }
+
+    fn is_secure(&self) -> bool {
+        false
     }
 }
 

@@ -47,6 +47,11 @@ impl Flow {
 }
 
 impl<S> Slot<S> {
+    /// Whether it speaks TLS, in this process or in the kernel.
+    pub fn is_secure(&self) -> bool {
+        self.flags.any(Flags::TLS) || self.flags.any(Flags::KERNEL_TLS)
+    }
+
     /// Its flow, if that is not the ordinary one.
     pub fn flow(&self) -> Option<&Flow> {
         self.extra.as_ref()?.aside.as_ref()?.flow.as_deref()
@@ -83,6 +88,10 @@ impl<S> SessionFacts for Slot<S> {
 
     fn outbox_bytes(&self) -> usize {
         Slot::outbox_bytes(self)
+    }
+
+    fn is_secure(&self) -> bool {
+        Slot::is_secure(self)
     }
 }
 

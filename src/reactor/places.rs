@@ -98,6 +98,8 @@ impl<S: Socket> Reactor<S> {
             route: slot.kind.route(),
             parameters: names.enumerate().filter_map(parameter).collect(),
             peer: slot.socket.peer(),
+            is_secure: slot.is_secure(),
+            outbox_bytes: slot.outbox_bytes(),
         })
     }
 

@@ -276,7 +276,7 @@ fn request(connect: &Connect<'_>, place: Option<&Place>) -> Vec<u8> {
     let peer = connect.peer().map_or_else(String::new, |peer| peer.to_string());
     let (status, reason) = match connect.by_config() {
         Decision::Accept(_) => (0, String::new()),
-        Decision::Refuse { status, reason } => (status, reason),
+        Decision::Refuse { status, reason, .. } => (status, reason),
         Decision::Pending => (0, String::new()),
     };
     let (status, channels) = (status.to_string(), connect.channels.len().to_string());
@@ -320,7 +320,14 @@ pub(super) fn decision(answer: &[u8], callbacks: Option<&Arc<Callbacks>>) -> Opt
             Some(Decision::Accept(accept))
         }
         ["pending"] => Some(Decision::Pending),
-        ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
+        ["refuse", status, reason, headers @ ..] => {
+            let mut decision = Decision::refuse(status.parse().ok()?, *reason);
+            for header in headers.chunks(2) {
+                let &[name, value] = header else { return None };
+                decision = decision.with_header(name, value);
+            }
+            Some(decision)
+        }
         _ => None,
     }
 }
@@ -361,6 +368,16 @@ mod tests {
     use super::*;
     use wspush::Pieces;
     use wspush::push::Since;
+
+    #[test]
+    fn what_java_refuses() {
+        let refused =
+            |parts: &[&str]| decision(&packed::pack(parts.iter().map(|part| part.as_bytes())), None);
+        let no = Decision::refuse(401, "who?");
+        assert_eq!(refused(&["refuse", "401", "who?"]), Some(no.clone()));
+        assert_eq!(refused(&["refuse", "401", "who?", "X", "y"]), Some(no.with_header("X", "y")));
+        assert_eq!(refused(&["refuse", "401", "who?", "X"]), None);
+    }
 
     #[test]
     fn what_java_decides() {

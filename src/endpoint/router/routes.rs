@@ -6,6 +6,8 @@ use crate::protocol::response::Refusal;
 
 use super::super::flow::Pieces;
 use super::super::handler::Handler;
+use super::super::kind::Kind;
+use super::super::v1;
 use super::RouteId;
 use super::path::segments;
 use super::pattern::{Pattern, ROUTES_MAX, RouteError};
@@ -115,6 +117,13 @@ impl Routes {
     /// A route's terms.
     pub fn terms(&self, id: RouteId) -> &Terms {
         &self.entries[id.number()].terms
+    }
+
+    /// Whether a subprotocol is there for those who ask for this.
+    pub fn speaks(&self, kind: Kind, config: &Config, name: &str) -> bool {
+        let own = kind.route().and_then(|id| self.terms(id).subprotocols.as_ref());
+        kind == Kind::PUSH && name == v1::PROTOCOL
+            || own.unwrap_or(&config.subprotocols).iter().any(|own| own == name)
     }
 
     /// A route's pattern, and its handler.

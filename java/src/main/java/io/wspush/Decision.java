@@ -11,8 +11,8 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
- * The answer to a {@link ConnectRequest}. It doesn't change: the methods return another one. A refusal stays as it is
- * whatever is added to it.
+ * The answer to a {@link ConnectRequest}. It doesn't change: the methods return another one. To a refusal
+ * nothing can be added but {@link #header headers}.
  */
 public final class Decision {
     private static final int USER_BYTES_MAX = 256;
@@ -242,7 +242,7 @@ public final class Decision {
     }
 
     /**
-     * Adds a field to the answer's head.
+     * Adds a field to the answer's head, whether that lets the client in or not.
      *
      * @param name its name; with one that the server writes itself ({@code Connection}, {@code Sec-WebSocket-Protocol} and
      *     the like), more than 32 of them, or 4 KiB, the client is refused with 500
@@ -316,7 +316,9 @@ public final class Decision {
             return packed.put("pending").bytes();
         }
         if (status != 0) {
-            return packed.put("refuse").put(Integer.toString(status)).put(reason).bytes();
+            packed.put("refuse").put(Integer.toString(status)).put(reason);
+            headers.forEach(packed::put);
+            return packed.bytes();
         }
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
