@@ -266,12 +266,15 @@ impl<S: Socket> Reactor<S> {
             }
             Decision::Accept(accept) => Ok(Some(accept)),
             Decision::Pending => Ok(None),
-            Decision::Refuse { status, reason } => {
+            Decision::Refuse { status, reason, headers } => {
+                if let Err(problem) = answer_fields::check(&headers) {
+                    return Err((Refusal::new(500, format!("the host: {problem}")), RefuseReason::Handler));
+                }
                 // A host that leaves it to the configuration is not the one who says no.
                 let by_config = connect.by_config() == Decision::refuse(status, reason.as_str());
                 let cause = if by_config { RefuseReason::ForbiddenChannel } else { RefuseReason::Handler };
                 let status = if (400..600).contains(&status) { status } else { 403 };
-                Err((Refusal::new(status, reason), cause))
+                Err((Refusal { own: headers, ..Refusal::new(status, reason) }, cause))
             }
         }
     }

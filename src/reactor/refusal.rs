@@ -47,9 +47,11 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         index: usize,
         upgrade: &Upgrade<'_>,
+        kind: Kind,
         refusal: &Refusal,
     ) -> Result<(), Gone> {
-        refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.scratch.replies);
+        let speaks = |name: &str| self.routes.speaks(kind, &self.config, name);
+        refusals::respond(upgrade, refusal, speaks, &mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         slot.kind = Kind::REFUSED;

@@ -56,6 +56,11 @@ impl Client {
         (response.status, response.text().trim_end().to_owned())
     }
 
+    /// Asks with more header fields; the answer's head, and its body if it is refused.
+    pub(crate) fn answer(port: u16, path: &str, fields: &[(&str, &str)]) -> Response {
+        Client::ask(port, path, fields, &[]).1
+    }
+
     /// Says several texts in one breath.
     pub(crate) fn say(&mut self, texts: &[&str]) {
         self.stream.write_all(&frames(texts)).unwrap();

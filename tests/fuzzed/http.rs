@@ -53,8 +53,7 @@ pub fn handshake(data: &[u8]) {
     let mut fields = heads::Fields::new();
     let Ok(Some((head, _))) = heads::parse(&request, 8 << 10, &mut fields) else { return };
     let Ok(upgrade) = ws::check(&head) else { return };
-    let ours = ["wspush.v1".to_owned(), "chat".to_owned()];
-    let chosen = upgrade.choose(&ours);
+    let chosen = upgrade.choose(|offered| ["wspush.v1", "chat"].contains(&offered));
     assert!(chosen.is_none_or(|chosen| upgrade.protocols().any(|offered| offered == chosen)));
     // The protocol may also come from a handler, which picks it among those offered.
     let first = upgrade.protocols().next();
