@@ -226,6 +226,7 @@ impl<S: Socket> Control for Reactor<S> {
             webhook_events_waiting: self.backend.as_ref().map_or(0, |backend| backend.untold() as u64),
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
+            channels_paced: self.channels.paced() as u64,
             users: self.connections.users.len() as u64,
             revoked_users: self.revoked.len() as u64,
             log_bytes: stats.memory.log_bytes,
