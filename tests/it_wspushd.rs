@@ -38,6 +38,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod paces;
 mod pending;
 mod pieces;
 mod poll;

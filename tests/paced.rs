@@ -53,7 +53,7 @@ impl Crowd {
         self.world.clients[n].wire.borrow_mut().pull_down(usize::MAX, now_us)
     }
 
-    /// What a client has got, text by text.
+    /// The texts that a client has got, one by one.
     fn texts(&mut self, n: usize) -> String {
         let bytes = self.take(n);
         bytes.split(|&byte| byte == 0x81).skip(1).map(|frame| frame[1] as char).collect()
@@ -251,7 +251,7 @@ fn a_log_without_room_ends_a_pace() {
     );
 }
 
-/// Whoever is spoken to gets what was published before first, and the end of the server waits for nobody.
+/// One that is spoken to gets what was published before first, and the end of the server waits for nobody.
 #[test]
 fn the_order_stays() {
     let mut crowd = Crowd::new(50);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{DEFAULT_NAME, Publication, PublishTerms, PushError, PushOptions, fingerprint};
+use crate::push::{DEFAULT_NAME, Pace, Publication, PublishTerms, PushError, PushOptions, fingerprint};
 
 use super::batch::Target;
 use super::control::{Control, Receipt, Taken};
@@ -14,7 +14,8 @@ use super::{ConnId, admin, batch, requests};
 
 pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<admin::Answer, Refusal> {
     let query = admin::query(head, &requests::PUSH)?;
-    let options = PushOptions::default().compress(query.text("compress") != Some("no"));
+    let pace = Pace::asked(query.number("rate"), query.number("deadline_ms"))?;
+    let options = PushOptions::default().compress(query.text("compress") != Some("no")).pace(pace);
     let channels: Vec<&str> = query.all("channel").collect();
     let terms = PublishTerms {
         options,
@@ -38,7 +39,7 @@ pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Re
             admin::json(200, &sent)
         }
         (None, Some(user)) => {
-            let publication = Publication::new(pushed.message(), options)?;
+            let publication = Publication::to_one(pushed.message(), options)?;
             let action = UserAction::Push { publication, taken_as: pushed.taken_as };
             return Ok(admin::Answer::User(UserRequest::new(user, action)?));
         }

@@ -10,7 +10,7 @@ use super::form::{Form, Lens};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
 use super::other_rings::OtherRings;
-use super::pace::Paces;
+use super::pace::Pacing;
 use super::place::Place;
 use super::position::Position;
 use super::ring::Ring;
@@ -42,7 +42,8 @@ pub struct Membership {
 pub struct Walk {
     /// The subscriber to visit next: a place among the members, or a slot for the default channel.
     pub next: usize,
-    /// The end of what it offers, as that was when the walk began. Whoever the walk has passed was offered everything before it.
+    /// The end of what it offers, as that was when the walk began. Whoever the walk has passed was offered everything
+    /// before it.
     pub head: u64,
 }
 
@@ -90,7 +91,7 @@ pub struct Channel {
     /// See [`notices_of`](Self::notices_of).
     pub(super) notices_of: Option<super::ChannelId>,
     /// Those of what was published and not everybody was offered.
-    pub(super) paces: Option<Box<Paces>>,
+    pub(super) paces: Option<Box<Pacing>>,
 }
 
 impl Channel {

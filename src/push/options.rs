@@ -16,8 +16,8 @@ pub struct PushOptions {
     /// Whether it may be compressed for clients that negotiated it (RFC 7692). Not for a secret beside something that a
     /// stranger chose: its compressed length tells about it (section 8, and the attack known as CRIME).
     pub compress: bool,
-    /// How it is spread over time; `None`: everybody gets it as soon as possible. For channels only: a message to a user
-    /// or to one connection with a pace is refused, and a reply goes out at once.
+    /// How it is spread over time; `None`: everybody gets it as soon as possible. For channels only: a message to a
+    /// user or to one connection with a pace is refused, and a reply goes out at once.
     pub pace: Option<Pace>,
 }
 

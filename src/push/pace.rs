@@ -35,10 +35,25 @@ const NS_PER_S: u64 = 1_000 * NS_PER_MS;
 /// A server that was held up writes no more than what this time allows at once, unless a deadline is to be kept.
 const CATCH_UP_NS: u64 = 100 * NS_PER_MS;
 
-/// Paces one behind the other in a channel. One more goes with the last of them.
+/// Pacing one behind the other in a channel. One more goes with the last of them.
 const GROUPS_MAX: usize = 8;
 
 impl Pace {
+    /// The pace of these, of which there may be one.
+    ///
+    /// # Errors
+    /// [`PushError::BadTerms`]: both, or one that is out of its bounds.
+    pub fn asked(rate: Option<u64>, deadline_ms: Option<u64>) -> Result<Option<Pace>, PushError> {
+        let number = |asked: u64| u32::try_from(asked).unwrap_or(u32::MAX);
+        let pace = match (rate, deadline_ms) {
+            (None, None) => return Ok(None),
+            (Some(rate), None) => Pace::PerSecond(number(rate)),
+            (None, Some(ms)) => Pace::WithinMs(number(ms)),
+            (Some(_), Some(_)) => return Err(PushError::BadTerms("rate and deadline_ms exclude each other")),
+        };
+        pace.check().map(|()| Some(pace))
+    }
+
     /// Whether there is such a pace.
     ///
     /// # Errors
@@ -79,7 +94,7 @@ struct Group {
 
 /// The paces of a channel, each slower than the one before it.
 #[derive(Debug, Default)]
-pub(super) struct Paces {
+pub(super) struct Pacing {
     groups: VecDeque<Group>,
     /// When the next write is due; `None`: the first group has not begun.
     due_ns: Option<u64>,
@@ -87,7 +102,7 @@ pub(super) struct Paces {
     pub is_listed: bool,
 }
 
-impl Paces {
+impl Pacing {
     /// Another publication has its pace. Slower ones before it are taken along.
     fn add(&mut self, offset: u64, pace: Pace, subscribers: u32, now_ns: u64) {
         let period_ns = pace.period_ns(subscribers);
@@ -96,8 +111,9 @@ impl Paces {
             Pace::WithinMs(ms) => Some(now_ns + u64::from(ms) * NS_PER_MS),
         };
         let mut first = offset;
-        while let Some(slower) = self.groups.pop_back_if(|last| last.period_ns > period_ns) {
+        while let Some(slower) = self.groups.back().filter(|last| last.period_ns > period_ns) {
             first = slower.first;
+            self.groups.pop_back();
         }
         let has_room = self.groups.len() < GROUPS_MAX;
         match self.groups.back_mut() {
@@ -173,7 +189,7 @@ impl Channel {
         }
     }
 
-    /// The first publication that this walk leaves to another one, which has another pace. None: it goes up to the head.
+    /// The first publication that this walk leaves to another one, with another pace. None: it goes up to the head.
     #[inline]
     pub fn walk_until(&self) -> Option<u64> {
         let paces = self.paces.as_ref()?;
@@ -270,13 +286,13 @@ impl Channels {
 mod tests {
     use super::*;
 
-    fn firsts(paces: &Paces) -> Vec<(u64, u64)> {
+    fn firsts(paces: &Pacing) -> Vec<(u64, u64)> {
         paces.groups.iter().map(|group| (group.first, group.period_ns / NS_PER_MS)).collect()
     }
 
     #[test]
     fn writes_are_due_one_by_one() {
-        let mut paces = Paces::default();
+        let mut paces = Pacing::default();
         paces.add(1, Pace::PerSecond(10), 5, 0);
         let ms = |ms| ms * NS_PER_MS;
         assert_eq!(paces.allowance(5, ms(7)), 1, "the first one at once");
@@ -284,7 +300,7 @@ mod tests {
         assert_eq!((paces.allowance(5, ms(106)), paces.allowance(5, ms(107))), (0, 1));
         paces.spend(1);
         assert_eq!(paces.allowance(5, ms(407)), 2, "never more than a tenth of a second behind");
-        let mut paces = Paces::default();
+        let mut paces = Pacing::default();
         paces.add(1, Pace::WithinMs(1_000), 5, 0);
         assert_eq!(paces.allowance(5, 0), 1);
         paces.spend(1);
@@ -294,7 +310,7 @@ mod tests {
 
     #[test]
     fn one_that_is_faster_takes_along_what_lies_before_it() {
-        let mut paces = Paces::default();
+        let mut paces = Pacing::default();
         paces.add(1, Pace::PerSecond(100), 5, 0);
         paces.add(2, Pace::PerSecond(10), 5, 0);
         paces.add(3, Pace::PerSecond(10), 5, 0);
@@ -312,7 +328,7 @@ mod tests {
 
     #[test]
     fn one_that_has_waited_keeps_its_deadline() {
-        let mut paces = Paces::default();
+        let mut paces = Pacing::default();
         paces.add(1, Pace::PerSecond(10), 4, 0);
         paces.add(2, Pace::WithinMs(4_000), 4, 0);
         paces.groups.pop_front();
@@ -322,6 +338,8 @@ mod tests {
 
     #[test]
     fn bounds() {
+        assert_eq!(Pace::asked(None, None), Ok(None));
+        assert!(Pace::asked(Some(1), Some(1)).is_err() && Pace::asked(Some(u64::MAX), None).is_err());
         for (pace, is_good) in [
             (Pace::PerSecond(0), false),
             (Pace::PerSecond(1), true),
@@ -332,6 +350,11 @@ mod tests {
             (Pace::WithinMs(3_600_001), false),
         ] {
             assert_eq!(pace.check().is_ok(), is_good, "{pace:?}");
+            let asked = match pace {
+                Pace::PerSecond(rate) => Pace::asked(Some(u64::from(rate)), None),
+                Pace::WithinMs(ms) => Pace::asked(None, Some(u64::from(ms))),
+            };
+            assert_eq!(asked.ok(), is_good.then_some(Some(pace)));
         }
     }
 }

@@ -26,7 +26,8 @@ pub struct Publication {
 
 /// The bit that says that the others are a deadline.
 const DEADLINE: u32 = 1 << 31;
-const _: () = assert!(PACE_RATE.max < DEADLINE as u64 && PACE_DEADLINE_MS.max < DEADLINE as u64);
+const _: () = assert!(PACE_RATE.max < DEADLINE as u64);
+const _: () = assert!(PACE_DEADLINE_MS.max < DEADLINE as u64);
 
 fn pack(pace: Option<Pace>) -> u32 {
     match pace {

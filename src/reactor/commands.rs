@@ -227,7 +227,7 @@ impl<S: Socket> Reactor<S> {
             && self.save_rests(id, |channel| channel.first_after(lens))
     }
 
-    /// What waits for room does not wait for a pace: the log's own, or, where all logs together are too large, any.
+    /// Nothing that waits for room waits for a pace: the log's own, or, where all logs together are too large, any.
     fn end_paces_for_room(&mut self, id: ChannelId) {
         match self.channels.try_get(id) {
             Some(channel) if channel.has_pace() || !channel.is_offered() => self.channels.end_pace(id),

@@ -184,7 +184,7 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {
             // Behind the publications that wait for room in a log.
             return self.shared.command(Command::Send { conn, publication });

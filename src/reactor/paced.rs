@@ -10,6 +10,15 @@ use super::socket::Socket;
 /// what goes out together is no crowd.
 const TICK_MS: u64 = 10;
 
+/// The channels whose publications go out at a pace, as they are looked after.
+#[derive(Debug, Default)]
+pub(super) struct Paced {
+    /// Those of this turn; a buffer.
+    ids: Vec<ChannelId>,
+    /// When the next of their subscribers is to be written to.
+    due_ms: u64,
+}
+
 impl<S: Socket> Reactor<S> {
     /// Writes to those subscribers whose time has come.
     #[inline]
@@ -21,7 +30,7 @@ impl<S: Socket> Reactor<S> {
 
     #[cold]
     fn flush_each_paced(&mut self) {
-        let mut ids = std::mem::take(&mut self.walk.paced);
+        let mut ids = std::mem::take(&mut self.walk.paced.ids);
         while let Some(id) = self.channels.next_paced() {
             ids.push(id);
         }
@@ -40,8 +49,7 @@ impl<S: Socket> Reactor<S> {
                 self.channels.requeue(id, true);
             }
         }
-        self.walk.paced = ids;
-        self.walk.paced_due_ms = due_ms;
+        self.walk.paced = Paced { ids, due_ms };
     }
 
     /// Walks on through a channel as far as its pace and the turn allow; how many subscribers it has visited.
@@ -67,6 +75,6 @@ impl<S: Socket> Reactor<S> {
 
     /// When the next subscriber is to be written to.
     pub(super) fn paced_due_ms(&self) -> Option<u64> {
-        self.channels.has_paced().then_some(self.walk.paced_due_ms)
+        self.channels.has_paced().then_some(self.walk.paced.due_ms)
     }
 }

@@ -14,7 +14,7 @@ use crate::narrow;
 use crate::protocol::pool::Pool;
 use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater, Inflating};
-use crate::push::{ChannelId, Channels, Encoder, LogLimits};
+use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
 use super::attendance::Attendances;
@@ -179,10 +179,7 @@ pub(super) struct WalkState {
     pub failures: Vec<super::flush::WalkFailure>,
     /// Those that are served apart, behind the slice that has come by them.
     pub apart: Vec<u32>,
-    /// The channels that are looked after as their publications go out at a pace.
-    pub paced: Vec<ChannelId>,
-    /// When the next of their subscribers is to be written to.
-    pub paced_due_ms: u64,
+    pub paced: super::paced::Paced,
     pub saving: Saving,
 }
 

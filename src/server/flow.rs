@@ -1,6 +1,6 @@
 //! Who waits for whom, asked from any thread: [`Handle`]'s methods for one connection's flow.
 
-use crate::endpoint::{ConnId, FlowAsked, Fragment, Pace};
+use crate::endpoint::{ConnId, FlowAsked, FlowPace, Fragment};
 use crate::push::PushError;
 use crate::reactor::Command;
 
@@ -33,7 +33,7 @@ impl Handle {
     /// As [`pause`](Self::pause).
     pub fn send_fragment(&self, conn: ConnId, fragment: Fragment<'_>) -> Result<(), PushError> {
         check_conn(conn)?;
-        self.change_flow(conn, FlowAsked::Send(fragment.outgoing(Pace::ByHost)))
+        self.change_flow(conn, FlowAsked::Send(fragment.outgoing(FlowPace::ByHost)))
     }
 
     /// Has [`Handler::on_drained`](crate::Handler::on_drained) called when everything that this thread has sent to a

@@ -6,8 +6,9 @@ use super::super::socket::Socket;
 use super::super::wire::{Sent, send};
 use super::{Counts, Offered, advance};
 
-/// The bytes of a log between one cursor and the end of what is offered, which nearly always is the head. Nearly all subscribers that a walk visits stand at the same
-/// place and take everything, so it is looked up once for all of them, and they are counted together.
+/// The bytes of a log between one cursor and the end of what is offered, which nearly always is the head. Nearly all
+/// subscribers that a walk visits stand at the same place and take everything, so it is looked up once for all of them,
+/// and they are counted together.
 #[derive(Clone, Copy)]
 pub(super) struct Stretch<'l> {
     pub(super) form: Form,
