@@ -22,6 +22,7 @@ struct world {
   wspush_history_query query;
   wspush_acceptance acceptance;
   wspush_route_terms route;
+  wspush_batch_item items[2];
   uint64_t conn;
   unsigned stride, round; /* every how manyth call is made */
   unsigned long calls, errors;

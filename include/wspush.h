@@ -230,6 +230,13 @@ typedef struct wspush_callbacks {
   /* A connection's outbox is empty: what was sent to it is with the kernel, as `wspush_session_notify_drained` or
    * `wspush_notify_drained` has asked to be told; called once for that, and not if the connection ends first. */
   void (*on_drained)(void *user_data, struct wspush_server *server, struct wspush_session *session);
+  /* A pong with a payload has come: the answer to `wspush_session_ping` or `wspush_ping`, or one that nothing has
+   * asked for. The server's own pings have no payload, and their answers are not told. `data` is not NULL. */
+  void (*on_pong)(void *user_data,
+                  struct wspush_server *server,
+                  struct wspush_session *session,
+                  const void *data,
+                  size_t length);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -443,6 +450,9 @@ typedef struct wspush_route_terms {
   const struct wspush_str *origins;
   /* How many. */
   size_t origins_count;
+  /* Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
+   * client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said. */
+  int64_t pieces;
 } wspush_route_terms;
 
 /* An open session. Set `struct_size` to `sizeof(wspush_session_info)` before the call. */
@@ -457,6 +467,10 @@ typedef struct wspush_session_info {
   struct wspush_str peer;
   /* Its route, or `WSPUSH_NO_ROUTE`. */
   uint64_t route;
+  /* Bytes that wait for it alone: what was sent to it and its socket has not taken. */
+  uint64_t outbox_bytes;
+  /* 1: it speaks TLS with this server. */
+  int64_t is_secure;
 } wspush_session_info;
 
 /* A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
@@ -723,8 +737,9 @@ wspush_status wspush_connect_channel(const struct wspush_connect *connect,
  * but not those that it asks for. The last one of accept and refuse counts. */
 wspush_status wspush_connect_accept(struct wspush_connect *connect);
 
-/* Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
- * client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status. */
+/* Answers the request with an HTTP status from 400 to 599, the headers of `wspush_connect_add_header` and a reason as
+ * its body, instead of opening a WebSocket. A client that asks with `?refusals=close` gets a close frame instead,
+ * whose code is 4000 and the status. */
 wspush_status wspush_connect_refuse(struct wspush_connect *connect,
                                     uint16_t status,
                                     const char *reason,
@@ -812,8 +827,9 @@ wspush_status wspush_connect_set_attribute(struct wspush_connect *connect,
                                            void *attribute,
                                            wspush_free_attribute free_attribute);
 
-/* Adds a header to the answer that lets it in: a cookie, say. `WSPUSH_EINVAL`: the name is no token, or the server
- * writes it itself, a control character is in the value, or they are more than 32, or 4 KiB. */
+/* Adds a header to the answer, whether that lets it in or not: a cookie, say, or `WWW-Authenticate`. `WSPUSH_EINVAL`:
+ * the name is no token, or the server writes it itself, a control character is in the value, or they are more than
+ * 32, or 4 KiB. */
 wspush_status wspush_connect_add_header(struct wspush_connect *connect,
                                         const char *name,
                                         size_t name_length,
@@ -1027,6 +1043,41 @@ wspush_status wspush_send_fragment(const struct wspush_server *server,
  * As `wspush_pause`. */
 wspush_status wspush_notify_drained(const struct wspush_server *server,
                                     uint64_t conn);
+
+/* Whether it speaks TLS with this server: 1, or 0. Behind a proxy that ends TLS it doesn't. */
+wspush_status wspush_connect_is_secure(const struct wspush_connect *connect, int32_t *is_secure);
+
+/* As `wspush_connect_is_secure`. */
+wspush_status wspush_session_is_secure(struct wspush_session *session, int32_t *is_secure);
+
+/* Sends a ping with a payload of at most 125 bytes (`WSPUSH_EINVAL`), in the order of the calls, but between the
+ * pieces of a message that is under way. Its answer comes to `on_pong`, unless the payload is empty. Nothing happens
+ * without a WebSocket. */
+wspush_status wspush_session_ping(struct wspush_session *session,
+                                  const void *data,
+                                  size_t length);
+
+/* Sends a pong that no ping has asked for; as `wspush_session_ping` otherwise. */
+wspush_status wspush_session_pong(struct wspush_session *session, const void *data, size_t length);
+
+/* As `wspush_session_ping`, behind the messages that this thread has sent to the connection before. Any thread; never
+ * blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Nothing happens if it has gone. */
+wspush_status wspush_ping(const struct wspush_server *server,
+                          uint64_t conn,
+                          const void *data,
+                          size_t length);
+
+/* As `wspush_ping`, with a pong that no ping has asked for. */
+wspush_status wspush_pong(const struct wspush_server *server, uint64_t conn, const void *data, size_t length);
+
+/* As `wspush_session_set_idle_timeout`, from any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+ * Nothing happens if it has gone. */
+wspush_status wspush_set_idle_timeout(const struct wspush_server *server,
+                                      uint64_t conn,
+                                      uint64_t idle_ms);
+
+/* As `wspush_session_set_message_bytes_max`, from any thread; as `wspush_set_idle_timeout` otherwise. */
+wspush_status wspush_set_message_bytes_max(const struct wspush_server *server, uint64_t conn, uint64_t bytes);
 
 /* Publishes a message to several channels at once, or, with an error, to none: to `channels_count` of them, 1 to 256,
  * of which each is named once (`WSPUSH_EINVAL`). The default channel's name is `broadcast`. `terms` may be NULL.
@@ -1298,6 +1349,14 @@ wspush_status wspush_answer_session_param(const struct wspush_answer *answer,
                                           const char *name,
                                           size_t name_length,
                                           struct wspush_str *value);
+
+/* A name in its route's pattern and its value, by index from 0. `WSPUSH_ENOTFOUND`: there is no such session, or there
+ * are no more. */
+wspush_status wspush_answer_session_param_at(const struct wspush_answer *answer,
+                                             size_t session_index,
+                                             size_t index,
+                                             struct wspush_str *name,
+                                             struct wspush_str *value);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

@@ -25,6 +25,8 @@ struct RouteTerms {
   std::optional<std::vector<std::string>> subprotocols{};
   /// The pages that may connect, in place of the setting `origins`.
   std::optional<std::vector<std::string>> origins{};
+  /// How messages are handed over, where the decision about a client doesn't say it.
+  Pieces pieces = Pieces::off;
 };
 
 /// An open session, as it was when it was looked at.
@@ -35,6 +37,19 @@ struct SessionInfo {
   std::string peer;
   /// `WSPUSH_NO_ROUTE`: it has come by a path of the server's own.
   uint32_t route = WSPUSH_NO_ROUTE;
+  /// Bytes that wait for it alone.
+  uint64_t outbox_bytes = 0;
+  /// Whether it speaks TLS with this server.
+  bool is_secure = false;
+  /// The names in its route's pattern and their values.
+  std::vector<std::pair<std::string, std::string>> params{};
+
+  /// The value of a name in its route's pattern.
+  std::optional<std::string_view> param(std::string_view name) const {
+    for (const auto &[own, value] : params)
+      if (own == name) return value;
+    return std::nullopt;
+  }
 };
 /// A page of open sessions.
 struct Sessions {
@@ -94,18 +109,33 @@ inline uint32_t add_route(wspush_config *config, std::string_view pattern, const
   t.subprotocols_count = subprotocols.size();
   if (terms.origins) t.origins = origins.empty() ? &none : origins.data();
   t.origins_count = origins.size();
+  t.pieces = static_cast<int64_t>(terms.pieces);
   uint32_t route = WSPUSH_NO_ROUTE;
   check(wspush_route_add(config, pattern.data(), pattern.size(), &t, &callbacks, &route));
   return route;
 }
 
-inline Sessions read(const wspush_answer *answer, Sessions *) {
-  Sessions page;
+/// A session of an answer; false: there are no more.
+inline bool read_session(const wspush_answer *answer, size_t index, SessionInfo &session) {
   wspush_session_info info{};
   info.struct_size = sizeof info;
-  for (size_t n = 0; wspush_answer_session(answer, n, &info) == WSPUSH_OK; n++)
-    page.sessions.push_back({info.conn, std::string(view(info.user)), std::string(view(info.peer)),
-                             static_cast<uint32_t>(info.route)});
+  if (wspush_answer_session(answer, index, &info) != WSPUSH_OK) return false;
+  session = {info.conn,         std::string(view(info.user)), std::string(view(info.peer)), static_cast<uint32_t>(info.route),
+             info.outbox_bytes, info.is_secure != 0,          {}};
+  wspush_str name{}, value{};
+  for (size_t n = 0; wspush_answer_session_param_at(answer, index, n, &name, &value) == WSPUSH_OK; n++)
+    session.params.emplace_back(view(name), view(value));
+  return true;
+}
+inline SessionInfo read(const wspush_answer *answer, SessionInfo *) {
+  SessionInfo session;
+  read_session(answer, 0, session);
+  return session;
+}
+inline Sessions read(const wspush_answer *answer, Sessions *) {
+  Sessions page;
+  SessionInfo session;
+  for (size_t n = 0; read_session(answer, n, session); n++) page.sessions.push_back(std::move(session));
   if (wspush_answer_next(answer, &page.next) < 0) page.next = 0;
   return page;
 }

@@ -30,6 +30,7 @@ fn generated() -> String {
         "callbacks",
         "push",
         "flow",
+        "tuning",
         "publishing",
         "batch",
         "users",

@@ -235,6 +235,12 @@ fn routes_and_what_a_session_keeps() {
     host(&["RoutesHost"], &[]);
 }
 
+/// With a heap that the longest of its messages doesn't fit.
+#[test]
+fn messages_in_pieces_and_who_waits_for_whom() {
+    host(&["PiecesHost"], &[]);
+}
+
 #[test]
 fn eight_publishers_keep_their_order_and_lose_nothing() {
     host(&["OrderedPublishers"], &[]);

@@ -43,4 +43,5 @@ mod running;
 pub mod server;
 pub mod session;
 pub mod stats;
+pub mod tuning;
 pub mod users;

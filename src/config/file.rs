@@ -106,6 +106,8 @@ fn value_of(
         (Kind::Text(_) | Kind::Choice(_), DeValue::String(text)) => {
             setting.parse(text).map_err(|problem| (problem, span))
         }
+        // A single entry needs no brackets; several are separated as on the command line.
+        (Kind::List { .. }, DeValue::String(text)) => setting.parse(text).map_err(|problem| (problem, span)),
         (Kind::List { .. }, DeValue::Array(array)) => {
             let entries = array.iter().map(|entry| match entry.get_ref() {
                 DeValue::String(text) => Ok(text.clone().into_owned()),
@@ -174,6 +176,18 @@ mod tests {
         .unwrap();
         assert_eq!((config.listen.len(), config.demo), (2, true));
         assert_eq!((config.log_bytes, config.max_connections), (2 << 20, 1_000));
+    }
+
+    #[test]
+    fn a_list_of_one_needs_no_brackets() {
+        let config = read("listen = '127.0.0.1:1'\nchannels = \"news.*, orders\"\norigins = '*'\n").unwrap();
+        assert_eq!(config.listen, ["127.0.0.1:1".parse().unwrap()]);
+        assert_eq!((config.channels.len(), config.origins.len()), (2, 1));
+        let refused = refused("tls_cert = 'a.pem'\nlisten = 'localhost:80'");
+        assert!(
+            refused.starts_with("wspushd.toml:2: listen = 'localhost:80': \"localhost:80\" is not"),
+            "{refused}"
+        );
     }
 
     #[test]

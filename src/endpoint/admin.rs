@@ -52,6 +52,9 @@ fn route(
     if path == requests::HEALTH.path {
         return super::public::health(head).map(Answer::Now);
     }
+    if path == requests::READINESS.path {
+        return super::public::readiness(head, server.check_ready()).map(Answer::Now);
+    }
     passed?;
     if let Some(rest) = path.strip_prefix("/users/") {
         return users::read(rest, head).map(Answer::User);
@@ -79,7 +82,7 @@ fn route(
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels, \
-                             /users and /healthz";
+                             /users, /healthz and /readyz";
                 Err(Refusal::fixed(404, paths))
             }
         },

@@ -39,7 +39,7 @@ pub struct Fragment<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pieces {
-    /// It takes whole messages.
+    /// It takes whole messages, unless the route says otherwise ([`Route::pieces`](crate::Route::pieces)).
     #[default]
     Off,
     /// It takes pieces. A message has at most `message_bytes_max` bytes (else 1009).
@@ -111,6 +111,9 @@ pub trait SessionFacts {
 
     /// Bytes that wait for it alone.
     fn outbox_bytes(&self) -> usize;
+
+    /// Whether it speaks TLS.
+    fn is_secure(&self) -> bool;
 }
 
 /// Of one that is only called something.
@@ -121,6 +124,10 @@ impl SessionFacts for Option<&str> {
 
     fn outbox_bytes(&self) -> usize {
         0
+    }
+
+    fn is_secure(&self) -> bool {
+        false
     }
 }
 
@@ -188,6 +195,18 @@ impl<'a> Session<'a> {
     /// until now is with the kernel: at once, behind this callback, if that is so already.
     pub fn notify_drained(&mut self) {
         self.action(Action::Flow(FlowAsked::TellDrained));
+    }
+
+    /// In `on_drained`: how many requests to be told it answers, which are those that were made before it in their
+    /// order. 0 elsewhere.
+    pub fn drains(&self) -> u32 {
+        self.drains
+    }
+
+    /// For the reactor: this callback answers so many of them.
+    #[doc(hidden)]
+    pub fn answer_drains(&mut self, asked: u32) {
+        self.drains = asked;
     }
 
     /// For the reactor: what this callback sends is no answer to the client.

@@ -144,6 +144,10 @@ pub static DEMO_INFO: Request =
 pub static HEALTH: Request =
     Request { listener: Listeners::Both, method: "GET", path: "/healthz", query: &[] };
 
+/// Whether newcomers are let in.
+pub static READINESS: Request =
+    Request { listener: Listeners::Both, method: "GET", path: "/readyz", query: &[] };
+
 /// A push.
 pub static PUSH: Request = Request {
     listener: Listeners::Admin,
@@ -389,6 +393,7 @@ pub static ALL: &[&Request] = &[
     &SUBSCRIBE_USER,
     &UNSUBSCRIBE_USER,
     &HEALTH,
+    &READINESS,
 ];
 
 /// The field of a push's form, in either kind of form.

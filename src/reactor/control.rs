@@ -7,6 +7,7 @@ use crate::endpoint::{ChannelInfo, ChannelPresence, ConnId, ConnectionInfo, Cont
 use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
+use crate::protocol::response::Refusal;
 use crate::push::{
     ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
 };
@@ -158,6 +159,10 @@ impl<S: Socket> Control for Reactor<S> {
 
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
         self.shared.check_size(publication.plain_frame().len())
+    }
+
+    fn check_ready(&self) -> Result<(), Refusal> {
+        self.check_newcomers()
     }
 
     fn is_open(&self, conn: ConnId) -> bool {

@@ -339,19 +339,15 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn answer_public(
-        &mut self,
-        index: usize,
-        whole: Whole<'_>,
-        destination: Destination,
-    ) -> Result<Progress, Gone> {
+    fn answer_public(&mut self, index: usize, whole: Whole<'_>, to: Destination) -> Result<Progress, Gone> {
         let Whole { head, body, used } = whole;
-        Ok(match destination {
+        Ok(match to {
             Destination::Respond(response) => self.respond(index, head, &response, used),
             Destination::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
                 self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
             }
+            Destination::Readiness => self.respond(index, head, &self.readiness(), used),
             Destination::DemoInfo => self.respond(index, head, &self.demo_info(), used),
             Destination::DemoPush => {
                 let response = self.demo_push(index, head, body);

@@ -168,6 +168,7 @@ impl<S: Socket> Reactor<S> {
                     Action::Subscribe(channel, since) => Command::Subscribe { conn, channel, since },
                     Action::Unsubscribe(channel) => Command::Unsubscribe { conn, channel },
                     Action::Flow(asked) => Command::Flow { conn, asked },
+                    Action::Tune(tune) => Command::Tune { conn, tune },
                     Action::Nothing => Command::BringUpToDate { conn },
                 },
             );

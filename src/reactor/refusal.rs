@@ -19,6 +19,14 @@ pub(super) fn response(role: ListenerRole, refusal: &Refusal) -> Response {
 }
 
 impl<S: Socket> Reactor<S> {
+    /// Whether newcomers are let in, as the public listener says it.
+    pub(super) fn readiness(&self) -> Response {
+        match self.check_newcomers() {
+            Ok(()) => Response::text(200, "ready\n"),
+            Err(refusal) => response(ListenerRole::Public, &refusal),
+        }
+    }
+
     /// The listener that a connection which speaks HTTP came in by.
     pub(super) fn role(&self, index: usize) -> ListenerRole {
         if self.connections.slots[index].phase == Phase::Admin {
@@ -39,9 +47,11 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         index: usize,
         upgrade: &Upgrade<'_>,
+        kind: Kind,
         refusal: &Refusal,
     ) -> Result<(), Gone> {
-        refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.scratch.replies);
+        let speaks = |name: &str| self.routes.speaks(kind, &self.config, name);
+        refusals::respond(upgrade, refusal, speaks, &mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         slot.kind = Kind::REFUSED;

@@ -56,6 +56,11 @@ impl Client {
         (response.status, response.text().trim_end().to_owned())
     }
 
+    /// Asks with more header fields; the answer's head, and its body if it is refused.
+    pub(crate) fn answer(port: u16, path: &str, fields: &[(&str, &str)]) -> Response {
+        Client::ask(port, path, fields, &[]).1
+    }
+
     /// Says several texts in one breath.
     pub(crate) fn say(&mut self, texts: &[&str]) {
         self.stream.write_all(&frames(texts)).unwrap();
@@ -128,10 +133,10 @@ impl Client {
         }
     }
 
-    /// Reads until the close frame; its code.
+    /// Reads until the close frame, past messages whole or in pieces; its code.
     pub(crate) fn until_closed(&mut self) -> u16 {
         loop {
-            let (opcode, payload) = self.frame();
+            let (_, opcode, payload) = self.fragment();
             if opcode == CLOSE {
                 return u16::from_be_bytes([payload[0], payload[1]]);
             }

@@ -5,6 +5,7 @@
 //! `walk` calls everything from 16 threads at once.
 
 pub(crate) mod client;
+mod control;
 mod embedding;
 pub(crate) mod host;
 pub(crate) mod inbox;

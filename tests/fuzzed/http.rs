@@ -13,7 +13,7 @@ use wspush::endpoint::{
     push_request as push_body,
 };
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
-use wspush::protocol::{CloseCode, MediaType, extensions, handshake as ws, head as heads, origin};
+use wspush::protocol::{CloseCode, MediaType, Refusal, extensions, handshake as ws, head as heads, origin};
 use wspush::push::{History, HistoryAsked, Publication};
 use wspush::{Config, Delivery, Message, PublishTerms, Published, PushError, PushOptions};
 
@@ -52,8 +52,7 @@ pub fn handshake(data: &[u8]) {
     let mut fields = heads::Fields::new();
     let Ok(Some((head, _))) = heads::parse(&request, 8 << 10, &mut fields) else { return };
     let Ok(upgrade) = ws::check(&head) else { return };
-    let ours = ["wspush.v1".to_owned(), "chat".to_owned()];
-    let chosen = upgrade.choose(&ours);
+    let chosen = upgrade.choose(|offered| ["wspush.v1", "chat"].contains(&offered));
     assert!(chosen.is_none_or(|chosen| upgrade.protocols().any(|offered| offered == chosen)));
     // The protocol may also come from a handler, which picks it among those offered.
     let first = upgrade.protocols().next();
@@ -174,6 +173,9 @@ struct Fake {
 }
 
 impl Control for Fake {
+    fn check_ready(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
     fn publish(
         &mut self,
         channels: &[&str],

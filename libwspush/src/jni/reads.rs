@@ -297,7 +297,8 @@ fn sessions(page: &SessionPage) -> Vec<u8> {
     out
 }
 
-/// Id, user, where it comes from, the route or -1, and the parameters as one part.
+/// Id, user, where it comes from, the route or -1, the parameters as one part, whether it speaks TLS, and what waits
+/// for it.
 fn put_session(out: &mut Vec<u8>, info: &SessionInfo) {
     put_number(out, info.id.0);
     packed::put(out, info.user.as_deref().unwrap_or_default().as_bytes());
@@ -305,6 +306,8 @@ fn put_session(out: &mut Vec<u8>, info: &SessionInfo) {
     put_number(out, info.route.map_or(u64::MAX, |route| route.number() as u64));
     let pairs = info.parameters.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
     packed::put(out, &packed::pack(pairs));
+    put_number(out, info.is_secure.into());
+    put_number(out, info.outbox_bytes as u64);
 }
 
 #[cfg(test)]

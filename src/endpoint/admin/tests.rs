@@ -85,6 +85,9 @@ impl Control for Fake {
         self.0.push(format!("disconnect {conn} {} {reason}", code.0));
         if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
     }
+    fn check_ready(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
     fn stats(&self) -> Stats {
         Stats::default()
     }
@@ -257,6 +260,8 @@ fn wrong_requests_do_nothing() {
         ("GET /stats?receipt=", b"", 400),
         ("GET /metrics?x=1", b"", 400),
         ("GET /healthz?x=1", b"", 400),
+        ("GET /readyz?x=1", b"", 400),
+        ("POST /readyz", b"", 405),
         ("GET /connections?user=", b"", 400),
         ("GET /connections?channel=", b"", 400),
         ("GET /connections?user=a&user=b", b"", 400),
@@ -364,6 +369,7 @@ fn looking_and_disconnecting() {
     assert_eq!(ask("GET /stats?receipt=7", b"").0, 200);
     assert_eq!(ask("GET /connections?user=u&after=3&limit=9", b"").0, 200);
     assert_eq!(ask("GET /healthz", b"").1, "ok\n");
+    assert_eq!(ask("GET /readyz", b"").1, "ready\n");
     for line in ["GET /stats/?receipt=7", "GET /metrics/", "GET /healthz/", "POST /push/"] {
         assert_eq!(ask(line, b"x").0, 200, "{line}");
     }

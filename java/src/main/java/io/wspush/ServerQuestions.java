@@ -12,8 +12,12 @@ abstract class ServerQuestions {
     /** Which sessions are open, and their attributes. */
     final Sessions sessions = new Sessions();
 
+    /** Who is paused, and who waits for an outbox. */
+    final Flows flows;
+
     ServerQuestions(long id) {
         this.id = id;
+        this.flows = new Flows(id, sessions);
     }
 
     /**

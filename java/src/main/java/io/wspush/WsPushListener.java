@@ -52,6 +52,20 @@ public interface WsPushListener {
     default void onBinary(WsPushSession session, byte[] data) throws Exception {}
 
     /**
+     * A piece of a message has come, on a connection whose messages are handed over so ({@link WsPushRoute#pieces}, {@link
+     * Decision#pieces}); {@link #onText} and {@link #onBinary} hear nothing of it. A piece is what the network has brought,
+     * at most 64 KiB, and not the client's frame. A message that turns out to be none has no last piece. By default nothing
+     * happens.
+     *
+     * @param session the connection
+     * @param more whether the message goes on; only its last piece may be empty
+     * @param kind what the message is; a text's pieces are whole characters
+     * @param data the piece; it is the callee's
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onFragment(WsPushSession session, boolean more, MessageKind kind, byte[] data) throws Exception {}
+
+    /**
      * A pong with a payload has come: the answer to {@link WsPushSession#ping}, or one that nothing has asked for. The
      * server's own pings have no payload, and their answers are not told.
      *

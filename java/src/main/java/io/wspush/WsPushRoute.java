@@ -22,6 +22,7 @@ public final class WsPushRoute {
     private final Duration idleTimeout;
     private final boolean broadcast;
     private final List<WsPushInterceptor> interceptors;
+    private final Pieces pieces;
 
     private WsPushRoute(Change change) {
         path = change.path;
@@ -31,6 +32,7 @@ public final class WsPushRoute {
         idleTimeout = change.idleTimeout;
         broadcast = change.broadcast;
         interceptors = change.interceptors;
+        pieces = change.pieces;
     }
 
     /** The fields of a route that is about to be another one. */
@@ -42,6 +44,7 @@ public final class WsPushRoute {
         Duration idleTimeout;
         boolean broadcast;
         List<WsPushInterceptor> interceptors = List.of();
+        Pieces pieces = Pieces.OFF;
 
         WsPushRoute made() {
             return new WsPushRoute(this);
@@ -57,6 +60,7 @@ public final class WsPushRoute {
         change.idleTimeout = idleTimeout;
         change.broadcast = broadcast;
         change.interceptors = interceptors;
+        change.pieces = pieces;
         return change;
     }
 
@@ -158,6 +162,19 @@ public final class WsPushRoute {
         return change.made();
     }
 
+    /**
+     * Whether messages are handed over as they come, to {@link WsPushListener#onFragment}, where the decision about a client
+     * doesn't say it ({@link Decision#pieces}).
+     *
+     * @param pieces how
+     * @return the route
+     */
+    public WsPushRoute pieces(Pieces pieces) {
+        Change change = change();
+        change.pieces = Objects.requireNonNull(pieces);
+        return change.made();
+    }
+
     List<WsPushInterceptor> interceptors() {
         return Collections.unmodifiableList(interceptors);
     }
@@ -170,6 +187,7 @@ public final class WsPushRoute {
     void pack(Packed packed) {
         packed.put(path).put(maxMessage == null ? "" : Integer.toString(maxMessage));
         packed.put(idleTimeout == null ? "" : Long.toString(idleTimeout.toMillis()));
+        packed.put(Integer.toString(pieces.ordinal()));
         for (List<String> list : Arrays.asList(subprotocols, origins)) {
             packed.put(Integer.toString(list == null ? -1 : list.size()));
             if (list != null) {

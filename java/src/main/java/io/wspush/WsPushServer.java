@@ -73,6 +73,8 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             Native.run(id);
         } catch (Throwable problem) {
             Callbacks.LOGGER.log(System.Logger.Level.ERROR, "the wspush server has ended", problem);
+        } finally {
+            flows.end();
         }
     }
 
