@@ -75,6 +75,10 @@ pub const AUTH_SECRET_BYTES_MIN: usize = 32;
 pub const AUTH_SECRET_BYTES_MAX: usize = 256;
 /// Secrets, and files of public keys, for tokens.
 pub const AUTH_KEYS_MAX: usize = 8;
+/// A program's name in `api_key`.
+pub const API_KEY_NAME_BYTES_MAX: usize = 64;
+/// Pushes in a second that an `api_key` may be bounded to.
+pub const PUSHES_PER_SECOND_MAX: u32 = 1_000_000;
 /// A name in `auth_audience` or `auth_issuer`, or a cookie's, in bytes.
 pub const AUTH_NAME_BYTES_MAX: usize = 256;
 /// Keys that a token is tried with, where it names none.

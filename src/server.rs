@@ -143,6 +143,7 @@ impl Server {
         let config = demo::with_rules(config);
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
+        journal.set_format(config.log_format);
         let limit = sys::raise_descriptor_limit()?;
         let clock = Clock::start();
         let now = clock.now();

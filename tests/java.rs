@@ -252,6 +252,16 @@ fn churn_leaves_heap_and_global_references_flat() {
 }
 
 #[test]
+fn so_does_churn_with_callbacks_on_other_threads() {
+    host(&["Churn", "1000", "12", "blocking"], &[]);
+}
+
+#[test]
+fn handlers_that_block_have_threads_of_their_own() {
+    host(&["BlockingHost"], &[]);
+}
+
+#[test]
 fn a_redeployed_application_leaves_nothing_behind() {
     host(&["Redeploy"], &[]);
 }

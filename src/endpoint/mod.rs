@@ -12,6 +12,7 @@ pub mod answer_fields;
 pub mod batch;
 pub mod batch_item;
 pub mod beginnings;
+pub mod caller;
 pub mod channels;
 pub mod chat;
 pub mod closed;

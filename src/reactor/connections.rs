@@ -11,6 +11,7 @@ use crate::metrics::{ConnectionTransport, Counts};
 use crate::narrow;
 
 use super::addresses::Addresses;
+use super::budgets::Budgets;
 use super::flush::set_blocked;
 use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
@@ -94,6 +95,8 @@ pub(super) struct Connections<S> {
     /// Connections that the descriptor limit leaves room for.
     pub descriptors: usize,
     pub command_counts: CommandCounts,
+    /// The pushes that programs have left, by their keys.
+    pub budgets: Budgets,
     /// Guests that the demo's chat has given a name.
     pub guests: u64,
     /// How many were ever removed.
@@ -128,6 +131,7 @@ impl<S> Connections<S> {
             users: Users::default(),
             descriptors,
             command_counts: CommandCounts::default(),
+            budgets: Budgets::default(),
             guests: 0,
             removed: 0,
             online: Arc::default(),

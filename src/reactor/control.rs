@@ -165,6 +165,10 @@ impl<S: Socket> Control for Reactor<S> {
         self.check_newcomers()
     }
 
+    fn take_pushes(&mut self, key: &str, per_second: u32, count: usize) -> bool {
+        self.connections.budgets.take(key, per_second, count as u64, self.now.mono_ms())
+    }
+
     fn is_open(&self, conn: ConnId) -> bool {
         self.find_open(conn).is_some()
     }

@@ -54,7 +54,16 @@ class Callbacks {
         }
     }
 
-    private Decision decide(ConnectRequest request) throws Exception {
+    /** Whether callbacks run on other threads than the reactor's. */
+    boolean isElsewhere() {
+        return false;
+    }
+
+    /** The server has ended. */
+    void end() {}
+
+    /** The interceptors' decision, or the listener's. */
+    final Decision decide(ConnectRequest request) throws Exception {
         List<WsPushInterceptor> interceptors = route == null ? List.of() : route.interceptors();
         Decision decision = null;
         int asked = 0;

@@ -161,6 +161,7 @@ abstract class ServerConnections extends ServerQuestions {
      */
     public void close(long conn, int code, String reason) {
         Native.disconnect(id, conn, code, reason.getBytes(UTF_8));
+        lanes.closed(conn);
     }
 
     /**

@@ -15,9 +15,13 @@ abstract class ServerQuestions {
     /** Who is paused, and who waits for an outbox. */
     final Flows flows;
 
+    /** Whose callbacks wait for other threads, or run there. */
+    final Lanes lanes;
+
     ServerQuestions(long id) {
         this.id = id;
         this.flows = new Flows(id, sessions);
+        this.lanes = new Lanes(flows);
     }
 
     /**

@@ -18,7 +18,8 @@ abstract class SessionMessages {
     /**
      * Answers with a text, within a callback of this connection only: it goes out as soon as the callback has
      * returned, behind what the callback has published and sent before, and doesn't need room in the inbox. Behind a
-     * {@link WsPushSession#close} it is dropped.
+     * {@link WsPushSession#close} it is dropped. Where callbacks run on other threads ({@link WsPushRoute#executor}) it is
+     * {@link #send(String)}.
      *
      * @param text the message
      * @throws IllegalStateException outside of a callback of this connection
@@ -76,6 +77,10 @@ abstract class SessionMessages {
     }
 
     private void reply(Payload payload, PushOptions options) {
+        if (of.isElsewhere()) {
+            server.send(id, payload, options);
+            return;
+        }
         int kind = options.kind(payload.text);
         Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
         if (crossing != null) {

@@ -4,7 +4,8 @@ package io.wspush;
  * What a server asks and tells its host about the clients on {@code /ws}, or on a route ({@link
  * WsPushServerBuilder#endpoint}).
  *
- * <p>All of it is called on the reactor's thread: while a callback runs nothing else does, so it must not block, and
+ * <p>All of it is called on the reactor's thread, unless the route has other threads for it ({@link
+ * WsPushRoute#executor}, {@link WsPushRoute#blocking}): while a callback runs nothing else does, so it must not block, and
  * what takes long belongs to another thread. It may use every method of the server but {@link WsPushServer#close()}.
  *
  * <p>An exception that leaves a callback is logged (to the {@link System.Logger} named {@code io.wspush}) and ends that
