@@ -308,7 +308,7 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         check_conn(conn)?;
         self.shared.command(Command::Send { conn, publication })
     }

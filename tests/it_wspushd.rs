@@ -39,6 +39,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod paces;
 mod pending;
 mod pieces;
 mod poll;

@@ -52,7 +52,7 @@ pub use closed::Closed;
 pub use conn_id::ConnId;
 pub use connect::Connect;
 pub use control::{ConnectionInfo, Control, Page, Published, Receipt, Stats, Taken};
-pub use flow::{FlowAsked, Fragment, Outgoing, Pace, Pieces};
+pub use flow::{FlowAsked, FlowPace, Fragment, Outgoing, Pieces};
 pub use handler::{Accept, Decision, Handler, Session};
 pub use kind::Kind;
 pub use markdown::parameters_markdown;

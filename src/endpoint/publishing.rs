@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::narrow;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{DEFAULT_NAME, Publication, PublishTerms, PushError, PushOptions, fingerprint};
+use crate::push::{DEFAULT_NAME, Pace, Publication, PublishTerms, PushError, PushOptions, fingerprint};
 
 use super::batch::Target;
 use super::caller::Caller;
@@ -21,7 +21,8 @@ pub(super) fn push(
     server: &mut dyn Control,
 ) -> Result<admin::Answer, Refusal> {
     let query = admin::query(head, &requests::PUSH)?;
-    let options = PushOptions::default().compress(query.text("compress") != Some("no"));
+    let pace = Pace::asked(query.number("rate"), query.number("deadline_ms"))?;
+    let options = PushOptions::default().compress(query.text("compress") != Some("no")).pace(pace);
     let channels: Vec<&str> = query.all("channel").collect();
     let terms = PublishTerms {
         options,
@@ -46,7 +47,7 @@ pub(super) fn push(
             admin::json(200, &sent)
         }
         (None, Some(user)) => {
-            let publication = Publication::new(pushed.message(), options)?;
+            let publication = Publication::to_one(pushed.message(), options)?;
             let action = UserAction::Push { publication, taken_as: pushed.taken_as };
             return Ok(admin::Answer::User(UserRequest::new(user, action)?));
         }

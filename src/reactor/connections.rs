@@ -176,6 +176,11 @@ impl<S> Connections<S> {
         self.slots.get(index).is_some_and(|slot| slot.serial == serial)
     }
 
+    /// Whether it is, and nobody has begun to close it.
+    pub fn is_open(&self, index: usize, serial: u32) -> bool {
+        self.has(index, serial) && self.slots[index].phase == Phase::Open
+    }
+
     /// Whether the connection at hand has outlived what was done for others, or for itself by way of its id.
     pub fn there(&self, index: usize) -> Result<(), Gone> {
         if self.slots.contains(index) { Ok(()) } else { Err(Gone) }

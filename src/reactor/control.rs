@@ -193,7 +193,7 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {
             // Behind the publications that wait for room in a log.
             return self.shared.command(Command::Send { conn, publication });
@@ -235,6 +235,7 @@ impl<S: Socket> Control for Reactor<S> {
             webhook_events_waiting: self.backend.as_ref().map_or(0, |backend| backend.untold() as u64),
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
+            channels_paced: self.channels.paced() as u64,
             users: self.connections.users.len() as u64,
             revoked_users: self.revoked.len() as u64,
             log_bytes: stats.memory.log_bytes,

@@ -53,6 +53,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+mod paced;
 mod pieces;
 mod places;
 mod poll;
