@@ -277,6 +277,13 @@ typedef struct wspush_terms {
   uint64_t has_if_offset;
   /* That offset; 0: none yet. */
   uint64_t if_offset;
+  /* So many subscribers of each channel are written to a second, 1 to 1,000,000, so that they don't all answer at
+   * once. 0: as fast as possible, or as `deadline_ms` says. A later publication of the channel without a pace, or
+   * with a faster one, takes along what lies before it. */
+  uint64_t rate;
+  /* All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
+   * as `rate` says; both are an error. */
+  uint64_t deadline_ms;
 } wspush_terms;
 
 /* Where a channel stood that was expected to stand elsewhere. Set `struct_size` to `sizeof(wspush_conflict)` before
@@ -309,6 +316,10 @@ typedef struct wspush_batch_item {
   size_t length;
   /* `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`. */
   int64_t kind;
+  /* As in `wspush_terms`; for channels only. */
+  uint64_t rate;
+  /* As in `wspush_terms`; for channels only. */
+  uint64_t deadline_ms;
 } wspush_batch_item;
 
 /* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
@@ -472,6 +483,9 @@ typedef struct wspush_route_terms {
   const struct wspush_str *origins;
   /* How many. */
   size_t origins_count;
+  /* Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
+   * client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said. */
+  int64_t pieces;
 } wspush_route_terms;
 
 /* An open session. Set `struct_size` to `sizeof(wspush_session_info)` before the call. */

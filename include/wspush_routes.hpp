@@ -25,6 +25,8 @@ struct RouteTerms {
   std::optional<std::vector<std::string>> subprotocols{};
   /// The pages that may connect, in place of the setting `origins`.
   std::optional<std::vector<std::string>> origins{};
+  /// How messages are handed over, where the decision about a client doesn't say it.
+  Pieces pieces = Pieces::off;
 };
 
 /// Names and what belongs to them.
@@ -167,6 +169,7 @@ inline uint32_t add_route(wspush_config *config, std::string_view pattern, const
   t.subprotocols_count = subprotocols.size();
   if (terms.origins) t.origins = origins.empty() ? &none : origins.data();
   t.origins_count = origins.size();
+  t.pieces = static_cast<int64_t>(terms.pieces);
   uint32_t route = WSPUSH_NO_ROUTE;
   check(wspush_route_add(config, pattern.data(), pattern.size(), &t, &callbacks, &route));
   return route;

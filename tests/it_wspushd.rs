@@ -10,6 +10,7 @@ mod wire;
 
 mod admin_door;
 mod admin_http;
+mod api_keys;
 mod auth_webhook;
 mod batches;
 mod browser;
@@ -38,6 +39,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod paces;
 mod pending;
 mod pieces;
 mod poll;

@@ -239,6 +239,12 @@ fn routes_and_what_a_session_keeps() {
     host(&["RoutesHost"], &[]);
 }
 
+/// With a heap that the longest of its messages doesn't fit.
+#[test]
+fn messages_in_pieces_and_who_waits_for_whom() {
+    host(&["PiecesHost"], &[]);
+}
+
 #[test]
 fn eight_publishers_keep_their_order_and_lose_nothing() {
     host(&["OrderedPublishers"], &[]);
@@ -247,6 +253,16 @@ fn eight_publishers_keep_their_order_and_lose_nothing() {
 #[test]
 fn churn_leaves_heap_and_global_references_flat() {
     host(&["Churn"], &[]);
+}
+
+#[test]
+fn so_does_churn_with_callbacks_on_other_threads() {
+    host(&["Churn", "1000", "12", "blocking"], &[]);
+}
+
+#[test]
+fn handlers_that_block_have_threads_of_their_own() {
+    host(&["BlockingHost"], &[]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void};
 use wspush::config::channel_name_ok;
 use wspush::endpoint::{Accept, ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
-use wspush::push::{Message, PushError, PushOptions, Since};
+use wspush::push::{Message, Pace, PushError, PushOptions, Since};
 
 use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
 use super::error::CallError;
@@ -36,6 +36,14 @@ unsafe impl Versioned for wspush_receipt {
 /// The bits beside the kind.
 pub(super) fn options(kind: i32) -> PushOptions {
     PushOptions::default().compress(kind & WSPUSH_UNCOMPRESSED == 0)
+}
+
+/// The pace of these, of which 0 is none.
+pub(super) fn pace(rate: u64, deadline_ms: u64) -> Result<Option<Pace>, CallError> {
+    let some = |number: u64| (number != 0).then_some(number);
+    Pace::asked(some(rate), some(deadline_ms)).map_err(|problem| {
+        CallError::new(WSPUSH_EINVAL, format!("rate {rate}, deadline_ms {deadline_ms}: {problem}"))
+    })
 }
 
 /// The message of this kind, with or without options; text is checked.

@@ -8,6 +8,7 @@ use super::callbacks::wspush_callbacks;
 use super::config::wspush_config;
 use super::connect::wspush_connect;
 use super::error::CallError;
+use super::flow::pieces;
 use super::pointer::{self, Versioned};
 use super::reads::{Asker, Found, none, page_limit, wspush_answer, wspush_on_answer};
 use super::server::wspush_server;
@@ -35,6 +36,9 @@ pub struct wspush_route_terms {
     pub origins: *const wspush_str,
     /// How many.
     pub origins_count: usize,
+    /// Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
+    /// client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said.
+    pub pieces: i64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
@@ -152,6 +156,7 @@ fn with_terms(mut route: Route, terms: Option<wspush_route_terms>) -> Result<Rou
     if terms.message_bytes_max > 0 {
         route = route.message_bytes_max(usize::try_from(terms.message_bytes_max).unwrap_or(usize::MAX));
     }
+    route = route.pieces(pieces(terms.pieces)?);
     // SAFETY: the contract of the room holds for the pointers in the struct as well.
     unsafe {
         if !terms.subprotocols.is_null() {

@@ -4,16 +4,21 @@ use serde::Serialize;
 
 use crate::narrow;
 use crate::protocol::close::CloseCode;
+use crate::protocol::form;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
 use super::ConnId;
+use super::caller::Caller;
 use super::channels;
 use super::control::{Control, Filter, List, Wanted};
 use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::users::{self, UserRequest};
+
+/// Channels and the like that an audit line has room for.
+const TARGETS_TOLD_MAX: usize = 16;
 
 /// The outcome of a request.
 pub enum Answer {
@@ -33,7 +38,12 @@ impl From<Response> for Answer {
 }
 
 /// Answers a whole request. `passed` is the verdict of [`guard::check`](super::guard::check).
-pub fn answer(head: &Head<'_>, body: &[u8], passed: Result<(), Refusal>, server: &mut dyn Control) -> Answer {
+pub fn answer(
+    head: &Head<'_>,
+    body: &[u8],
+    passed: Result<&Caller, Refusal>,
+    server: &mut dyn Control,
+) -> Answer {
     route(head, body, passed, server).unwrap_or_else(|refusal| refused(&refusal).into())
 }
 
@@ -45,7 +55,7 @@ pub fn page(page: &impl Serialize) -> Response {
 fn route(
     head: &Head<'_>,
     body: &[u8],
-    passed: Result<(), Refusal>,
+    passed: Result<&Caller, Refusal>,
     server: &mut dyn Control,
 ) -> Result<Answer, Refusal> {
     let path = requests::path(head);
@@ -55,7 +65,8 @@ fn route(
     if path == requests::READINESS.path {
         return super::public::readiness(head, server.check_ready()).map(Answer::Now);
     }
-    passed?;
+    let caller = passed?;
+    caller.check(path, head)?;
     if let Some(rest) = path.strip_prefix("/users/") {
         return users::read(rest, head).map(Answer::User);
     }
@@ -64,8 +75,8 @@ fn route(
         return users::read_for_connection(id, verb, head).map(Answer::User);
     }
     let response = match (path, head.method) {
-        ("/push", "POST") => return publishing::push(head, body, server),
-        ("/push/batch", "POST") => publishing::push_batch(head, body, server),
+        ("/push", "POST") => return publishing::push(caller, head, body, server),
+        ("/push/batch", "POST") => publishing::push_batch(caller, head, body, server),
         ("/push" | "/push/batch", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, server),
         ("/metrics", "GET" | "HEAD") => metrics(head, server),
@@ -88,6 +99,17 @@ fn route(
         },
     };
     response.map(Answer::Now)
+}
+
+/// Whom a request concerns, as its parameters say it, for an audit line.
+pub fn targets(head: &Head<'_>) -> String {
+    let fields = form::fields(head.query().as_bytes());
+    let told = fields.filter(|field| matches!(&*field.name, b"channel" | b"user" | b"conn" | b"revoke"));
+    let pairs = told.map(|field| {
+        let value = field.value.unwrap_or_default();
+        format!("{}={}", String::from_utf8_lossy(&field.name), String::from_utf8_lossy(&value))
+    });
+    pairs.take(TARGETS_TOLD_MAX).collect::<Vec<_>>().join(" ")
 }
 
 /// A refusal as this listener says it: JSON.

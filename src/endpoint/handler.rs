@@ -170,6 +170,8 @@ pub struct Session<'a> {
     /// Up to which of them the connection has what came of them when the next reply goes out.
     noted: u64,
     pub(super) closed: bool,
+    /// Requests to be told that the outbox is empty which this callback answers.
+    pub(super) drains: u32,
     pub(super) state: Option<SessionState<'a>>,
 }
 
@@ -192,6 +194,7 @@ impl<'a> Session<'a> {
             commands: None,
             noted: 0,
             closed: false,
+            drains: 0,
             state: None,
         }
     }

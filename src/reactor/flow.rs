@@ -25,8 +25,8 @@ pub struct Flow {
     pub incoming: Incoming,
     /// The host wants nothing of it read.
     pub is_paused: bool,
-    /// The host wants to know when its outbox is empty.
-    awaits_drained: bool,
+    /// How often the host has asked to be told when its outbox is empty.
+    awaits_drained: u32,
     /// The message that goes out in pieces.
     pub sending: Option<Sending>,
 }
@@ -35,7 +35,7 @@ impl Flow {
     /// Whether there is nothing in it.
     fn is_empty(&self) -> bool {
         let Flow { incoming, is_paused, awaits_drained, sending } = self;
-        !is_paused && !awaits_drained && sending.is_none() && !incoming.in_message()
+        !is_paused && *awaits_drained == 0 && sending.is_none() && !incoming.in_message()
     }
 
     /// Memory that it holds, out of `backlog_bytes_max`.
@@ -104,7 +104,8 @@ impl<S: Socket> Reactor<S> {
             FlowAsked::Resume => self.end_pause(index),
             FlowAsked::TellDrained => {
                 let slot = &mut self.connections.slots[index];
-                slot.flow_mut().awaits_drained = true;
+                let asked = &mut slot.flow_mut().awaits_drained;
+                *asked = asked.saturating_add(1);
                 if slot.outbox().is_none() {
                     self.is_drained(index);
                 }
@@ -175,7 +176,7 @@ impl<S: Socket> Reactor<S> {
     /// callback runs.
     fn is_drained(&mut self, index: usize) {
         let slot = &self.connections.slots[index];
-        if slot.flow().is_some_and(|flow| flow.awaits_drained) {
+        if slot.flow().is_some_and(|flow| flow.awaits_drained > 0) {
             self.drained.push_back((narrow::to_u32(index), slot.serial));
         }
     }
@@ -197,12 +198,13 @@ impl<S: Socket> Reactor<S> {
             let slot = self.connections.get(index, serial).filter(|slot| slot.phase == Phase::Open);
             // Something may have come into it meanwhile; or it was told already.
             let Some(slot) = slot.filter(|slot| slot.outbox().is_none()) else { continue };
-            if !slot.flow().is_some_and(|flow| flow.awaits_drained) {
+            let asked = slot.flow_there().map_or(0, |flow| std::mem::take(&mut flow.awaits_drained));
+            if asked == 0 {
                 continue;
             }
-            slot.flow_mut().awaits_drained = false;
             slot.tidy_flow();
             let told = self.call_back(index, |handler, session| {
+                session.answer_drains(asked);
                 handler.on_drained(session);
                 session.pace_by_host();
             });

@@ -86,7 +86,7 @@ impl<S: Socket> Reactor<S> {
         let chosen = self.choose(upgrade, kind, &admitted.accept);
         let transport = match chosen {
             Some(v1::PROTOCOL) if kind.is_push() => Transport::V1,
-            _ => admitted.accept.pieces.into(),
+            _ => self.pieces(kind, &admitted.accept).into(),
         };
         self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
         self.enter_route(index, kind, head.path());

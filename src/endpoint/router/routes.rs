@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::narrow;
 use crate::protocol::response::Refusal;
 
+use super::super::flow::Pieces;
 use super::super::handler::Handler;
 use super::super::kind::Kind;
 use super::super::v1;
@@ -21,6 +22,8 @@ pub struct Terms {
     pub subprotocols: Option<Vec<String>>,
     /// As the setting of this name.
     pub origins: Option<Vec<String>>,
+    /// How messages are handed over where the decision about a client doesn't say it.
+    pub pieces: Pieces,
 }
 
 /// A route as a callback sees it.
@@ -82,7 +85,7 @@ impl Routes {
                     "the server has this path itself (settings: endpoints, ws_paths, demo)".to_owned(),
                 );
             }
-            let Terms { message_bytes_max, subprotocols, origins } = terms.clone();
+            let Terms { message_bytes_max, subprotocols, origins, pieces: _ } = terms.clone();
             let with_terms = Config {
                 message_bytes_max: message_bytes_max.unwrap_or(config.message_bytes_max),
                 subprotocols: subprotocols.unwrap_or_default(),

@@ -34,6 +34,7 @@ public final class Decision {
     private final String info;
     private final List<String> headers;
     private final Map<String, Object> attributes;
+    private final Pieces pieces;
 
     private Decision(Change change) {
         status = change.status;
@@ -46,6 +47,7 @@ public final class Decision {
         info = change.info;
         headers = change.headers;
         attributes = change.attributes;
+        pieces = change.pieces;
     }
 
     /** The fields of a decision that is about to be another one. */
@@ -60,6 +62,7 @@ public final class Decision {
         String info;
         List<String> headers = List.of();
         Map<String, Object> attributes = Map.of();
+        Pieces pieces = Pieces.OFF;
 
         Decision made() {
             return new Decision(this);
@@ -78,6 +81,7 @@ public final class Decision {
         change.info = info;
         change.headers = headers;
         change.attributes = attributes;
+        change.pieces = pieces;
         return change;
     }
 
@@ -274,6 +278,24 @@ public final class Decision {
         return change.made();
     }
 
+    /**
+     * Whether the client's messages are handed over in pieces ({@link WsPushListener#onFragment}). That is for WebSockets;
+     * with {@code wspush.v1} and everywhere else it changes nothing.
+     *
+     * @param pieces how; {@link Pieces#OFF}: as the route says
+     * @return the decision
+     */
+    public Decision pieces(Pieces pieces) {
+        Change change = change();
+        change.pieces = Objects.requireNonNull(pieces);
+        return change.made();
+    }
+
+    /** Whether it is still to come. */
+    boolean isPending() {
+        return status == PENDING;
+    }
+
     /** Packs it; what attributes there are stay with the server until the session is open. */
     byte[] packed(Sessions sessions, Map<String, Object> requested) {
         if (status != 0) {
@@ -301,6 +323,7 @@ public final class Decision {
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
         packed.put(info == null ? "" : "=" + info).put(Long.toString(number));
+        packed.put(Integer.toString(pieces.ordinal()));
         packed.put(Integer.toString(headers.size()));
         headers.forEach(packed::put);
         channels.forEach(packed::put);
