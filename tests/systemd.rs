@@ -1,4 +1,4 @@
-//! What systemd is told, by the protocol of sd_notify(3), and the units that are shipped.
+//! Notifications to systemd, by the protocol of sd_notify(3), and the units that are shipped.
 
 use std::collections::VecDeque;
 use std::fs;

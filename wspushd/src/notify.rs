@@ -1,4 +1,4 @@
-//! What systemd is told of the service (sd_notify(3)): when it serves, reads its settings again and ends, and that it
+//! Notifications to systemd (sd_notify(3)): when the service is ready, reads its settings again and ends, and that it
 //! still turns. Without `NOTIFY_SOCKET` nobody is told anything.
 
 use std::sync::mpsc;
@@ -24,7 +24,7 @@ pub(crate) fn reloading() {
     }
 }
 
-/// What was asked of the server before is carried out, a reload among it, or refused.
+/// The reload is carried out, as everything that was asked of the server before, or refused.
 pub(crate) fn reloaded(handle: &Handle) {
     let asked = handle.channel(DEFAULT_NAME, |_| ready());
     // Then the log has said that it was not.
@@ -66,6 +66,6 @@ fn is_alive(handle: &Handle, pause: Duration) -> bool {
 }
 
 fn tell(state: &[NotifyState<'_>]) {
-    // Whoever has set the variable and doesn't listen does without.
+    // A manager that has set the variable and doesn't listen does without.
     let _ = sd_notify::notify(state);
 }
