@@ -36,6 +36,7 @@ pub mod flow;
 mod flush;
 pub mod granted;
 mod happenings;
+mod heartbeat;
 pub mod holdings;
 mod http;
 mod input;
