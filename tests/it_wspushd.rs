@@ -61,6 +61,7 @@ mod state_file;
 mod stats;
 mod stream;
 mod syscalls;
+mod systemd;
 mod tls;
 mod tokens;
 mod transports;

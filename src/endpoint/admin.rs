@@ -65,6 +65,10 @@ fn route(
     if path == requests::READINESS.path {
         return super::public::readiness(head, server.check_ready()).map(Answer::Now);
     }
+    #[cfg(feature = "dashboard")]
+    if path == requests::DASHBOARD.path {
+        return super::public::get_only(head, &requests::DASHBOARD, super::dashboard::page).map(Answer::Now);
+    }
     let caller = passed?;
     caller.check(path, head)?;
     if let Some(rest) = path.strip_prefix("/users/") {
@@ -85,6 +89,8 @@ fn route(
         ("/channels", _) => Err(takes(&requests::CHANNELS)),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
+        ("/drain", "POST") => drain(head, server),
+        ("/drain", _) => Err(takes(&requests::DRAIN)),
         ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, _) if path.starts_with("/channels/") => channels::answer(&path[10..], head, server),
@@ -93,7 +99,7 @@ fn route(
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels, \
-                             /users, /healthz and /readyz";
+                             /users, /drain, /healthz and /readyz";
                 Err(Refusal::fixed(404, paths))
             }
         },
@@ -162,6 +168,12 @@ fn connections(head: &Head<'_>) -> Result<Wanted, Refusal> {
     let filter = Filter { user: text("user"), channel: text("channel") };
     let limit = narrow::clamped(query.number("limit").unwrap_or(requests::PAGE_DEFAULT));
     Ok(Wanted::Connections(List { filter, after: query.number("after").map(ConnId), limit }))
+}
+
+fn drain(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
+    query(head, &requests::DRAIN)?;
+    server.drain();
+    Ok(json(200, &serde_json::json!({ "draining": true })))
 }
 
 fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {

@@ -19,6 +19,8 @@ pub mod closed;
 pub mod conn_id;
 pub mod connect;
 pub mod control;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 pub mod demo;
 pub mod flow;
 pub mod guard;

@@ -148,6 +148,13 @@ pub static HEALTH: Request =
 pub static READINESS: Request =
     Request { listener: Listeners::Both, method: "GET", path: "/readyz", query: &[] };
 
+/// The dashboard.
+pub static DASHBOARD: Request = Request { listener: Listeners::Admin, method: "GET", path: "/", query: &[] };
+
+/// The end of the server.
+pub static DRAIN: Request =
+    Request { listener: Listeners::Admin, method: "POST", path: "/drain", query: &[] };
+
 /// A push.
 pub static PUSH: Request = Request {
     listener: Listeners::Admin,
@@ -375,6 +382,8 @@ pub static ALL: &[&Request] = &[
     &DEMO_POLL,
     &DEMO_PUSH,
     &DEMO_INFO,
+    &DASHBOARD,
+    &DRAIN,
     &PUSH,
     &BATCH,
     &STATS,

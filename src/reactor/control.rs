@@ -169,6 +169,10 @@ impl<S: Socket> Control for Reactor<S> {
         self.connections.budgets.take(key, per_second, count as u64, self.now.mono_ms())
     }
 
+    fn drain(&mut self) {
+        self.shared.drain(None);
+    }
+
     fn is_open(&self, conn: ConnId) -> bool {
         self.find_open(conn).is_some()
     }

@@ -180,6 +180,10 @@ impl Control for Fake {
         assert!(per_second > 0 && count > 0);
         count.is_multiple_of(2)
     }
+    fn drain(&mut self) {
+        assert!(!self.is_bounded);
+        self.changes += 1;
+    }
     fn check_ready(&self) -> Result<(), Refusal> {
         Ok(())
     }

@@ -88,6 +88,9 @@ impl Control for Fake {
     fn take_pushes(&mut self, _key: &str, _per_second: u32, count: usize) -> bool {
         count < 5
     }
+    fn drain(&mut self) {
+        self.0.push("drain".to_owned());
+    }
     fn check_ready(&self) -> Result<(), Refusal> {
         Ok(())
     }
