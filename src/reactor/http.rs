@@ -4,6 +4,7 @@ use crate::config::AdminListen;
 use crate::endpoint::admin::{self, Answer};
 use crate::endpoint::guard::{self, Fence};
 use crate::endpoint::public::{self, Destination};
+use crate::endpoint::streams::cross_origin;
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::body::{Chunked, Framing};
@@ -350,7 +351,11 @@ impl<S: Socket> Reactor<S> {
             Destination::Respond(response) => self.respond(index, head, &response, used),
             Destination::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
+                let mut response = refusal::response(ListenerRole::Public, &refusal);
+                // A page that has taken a wrong path is to see that.
+                let page = head.single("origin").ok().flatten();
+                response.headers.extend(cross_origin(page, &self.config.origins));
+                self.respond(index, head, &response, used)
             }
             Destination::DemoInfo => self.respond(index, head, &self.demo_info(), used),
             Destination::DemoPush => {
