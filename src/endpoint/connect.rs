@@ -66,8 +66,8 @@ impl<'a> Connect<'a> {
 
     /// For the reactor: it asks for this transport.
     #[doc(hidden)]
-    pub fn by(self, transport: Transport) -> Connect<'a> {
-        Connect { transport, ..self }
+    pub fn ask_for(&mut self, transport: Transport) {
+        self.transport = transport;
     }
 
     /// For the reactor: the id that the connection has already.

@@ -70,9 +70,7 @@ impl Wishes {
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
 struct Question<'a> {
-    head: &'a Head<'a>,
-    kind: Kind,
-    named: Named,
+    asking: &'a Asking<'a>,
     query: &'a Query<'a>,
     claims: Option<&'a Claims>,
     decided: Option<Decision>,
@@ -123,14 +121,7 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
             _ => {
-                let question = Question {
-                    head,
-                    kind,
-                    named: asking.named,
-                    query: &query,
-                    claims: claims.as_ref(),
-                    decided,
-                };
+                let question = Question { asking, query: &query, claims: claims.as_ref(), decided };
                 match self.ask_handler(index, question)? {
                     Some(accept) => accept,
                     None => {
@@ -210,7 +201,8 @@ impl<S: Socket> Reactor<S> {
 
     /// None: the host decides later.
     fn ask_handler(&mut self, index: usize, question: Question<'_>) -> Result<Option<Accept>, Refused> {
-        let Question { head, kind, named, query, claims, decided } = question;
+        let Question { asking, query, claims, decided } = question;
+        let Asking { head, kind, named, .. } = *asking;
         let channels = self.channels_asked_for(query)?;
         let own = claims.map_or(0, |claims| claims.channels.len() + claims.rights.allow.len());
         let comparisons = channels.len() * (1 + self.config.channels.len() + own);
@@ -221,11 +213,11 @@ impl<S: Socket> Reactor<S> {
         let tls = || tls.map(|session| session.client_subject());
         let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
         let place = at.map(|at| Place { at, parameters: at.pattern.parameters(head.path()) });
-        let connect = Connect::new(head, &peer, &tls, channels, &self.config)
-            .by(named)
+        let mut connect = Connect::new(head, &peer, &tls, channels, &self.config)
             .with_claims(claims)
             .with_id(slot.id(index))
             .at(place.as_ref());
+        connect.ask_for(named);
         let decision = decided.unwrap_or_else(|| {
             self.shared.own.begin();
             let decision = handler.on_connect(&connect);

@@ -4,7 +4,6 @@ use crate::config::AdminListen;
 use crate::endpoint::admin::{self, Answer};
 use crate::endpoint::guard::{self, Fence};
 use crate::endpoint::public::{self, Destination};
-use crate::endpoint::streams::cross_origin;
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::body::{Chunked, Framing};
@@ -14,7 +13,7 @@ use crate::protocol::response::{self, Refusal, Response};
 use super::addresses::NOWHERE;
 use super::backend::Earlier;
 use super::connections::Gone;
-use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
+use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Phase, Request, Slot};
 use super::socket::Socket;
@@ -120,6 +119,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Keeps input that can't be taken up now.
     pub(super) fn keep_for_later(&mut self, index: usize, rest: &[u8]) -> Result<(), Gone> {
+        if rest.is_empty() && self.connections.slots[index].kept().is_empty() {
+            return Ok(());
+        }
         if !self.has_backlog_room(index, rest.len()) {
             return self.overloaded(index, false);
         }
@@ -351,10 +353,7 @@ impl<S: Socket> Reactor<S> {
             Destination::Respond(response) => self.respond(index, head, &response, used),
             Destination::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                let mut response = refusal::response(ListenerRole::Public, &refusal);
-                // A page that has taken a wrong path is to see that.
-                let page = head.single("origin").ok().flatten();
-                response.headers.extend(cross_origin(page, &self.config.origins));
+                let response = refusal::for_page(head, refusal, &self.config.origins);
                 self.respond(index, head, &response, used)
             }
             Destination::DemoInfo => self.respond(index, head, &self.demo_info(), used),
@@ -371,19 +370,6 @@ impl<S: Socket> Reactor<S> {
                 self.answer_stream(index, StreamAsked { head, used, named }, Earlier::default())?
             }
         })
-    }
-
-    /// Answers a handshake that is refused.
-    pub(super) fn respond_refused(
-        &mut self,
-        index: usize,
-        head: &Head<'_>,
-        refusal: &Refusal,
-        used: Option<usize>,
-    ) -> Progress {
-        // A client that is refused for want of room must not keep the little there is.
-        let used = used.filter(|_| refusal.status != 503);
-        self.respond(index, head, &refusal::response(ListenerRole::Public, refusal), used)
     }
 
     /// The request at hand has been read whole.

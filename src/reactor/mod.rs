@@ -12,6 +12,7 @@
 
 pub mod addresses;
 mod admission;
+mod alike;
 mod apart;
 mod assembling;
 mod attendance;

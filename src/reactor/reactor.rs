@@ -17,6 +17,7 @@ use crate::protocol::{Deflater, Inflater, Inflating};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
+use super::alike::LastAnswer;
 use super::attendance::Attendances;
 use super::backend::Backend;
 use super::connections::Connections;
@@ -144,6 +145,8 @@ pub(super) struct Scratch {
     pub said: Vec<u8>,
     /// The positions that a stream of several channels is told behind publications.
     pub positions: Vec<u8>,
+    /// The answer to a poll that was made last.
+    pub answer: LastAnswer,
     /// For whom the handshake at hand has to wait.
     pub undecided: Undecided,
     /// The steps that a callback has asked for.
