@@ -109,6 +109,16 @@ static void on_echo(void *user_data, wspush_server *server, wspush_session *sess
   MUST(wspush_session_reply(session, kind, data, length));
 }
 
+/* At its route messages come in pieces. */
+static void on_echo_piece(void *user_data, wspush_server *server, wspush_session *session, int32_t kind,
+                          int32_t more, const void *data, size_t length) {
+  uint32_t route = 9;
+  (void)user_data, (void)server;
+  MUST(wspush_session_route(session, &route));
+  HOLDS(route == echo);
+  MUST(wspush_session_send_fragment(session, kind, more, data, length));
+}
+
 /* Lists what there is for the driver. */
 static void on_sessions(void *user_data, wspush_server *server, wspush_status status, const wspush_answer *answer) {
   wspush_session_info info;
@@ -145,11 +155,14 @@ int main(void) {
   callbacks.user_data = &chat;
   callbacks.on_connect = on_connect, callbacks.on_open = on_open;
   callbacks.on_message = on_message, callbacks.on_closed = on_closed;
-  echoes.on_message = on_echo;
+  echoes.on_message = on_echo, echoes.on_fragment = on_echo_piece;
   terms.struct_size = sizeof terms;
   terms.message_bytes_max = 200;
   terms.subprotocols = &protocol, terms.subprotocols_count = 1;
   MUST(wspush_route_add(config, WSPUSH_STR("/chat/{room}"), NULL, &callbacks, &chat));
+  terms.pieces = 3;
+  GIVES(WSPUSH_EINVAL, wspush_route_add(config, WSPUSH_STR("/echo/*"), &terms, &echoes, &echo));
+  terms.pieces = WSPUSH_PIECES_BOUNDED;
   MUST(wspush_route_add(config, WSPUSH_STR("/echo/*"), &terms, &echoes, &echo));
   HOLDS(chat == 0 && echo == 1);
   GIVES(WSPUSH_ECONFIG, wspush_route_add(config, WSPUSH_STR("/chat/{id}"), NULL, &callbacks, &chat));

@@ -45,7 +45,7 @@ public:
   }
   void on_close(wspush::Handle, const wspush::Closed &closed) override {
     Guest &guest = *closed.attribute<Guest>();
-    if (closed.param("room") != guest.room) throw std::runtime_error("another room");
+    if (closed.param("room") != guest.room || closed.route() != 0) throw std::runtime_error("another room");
     closed_with += guest.messages;
   }
 };
@@ -57,7 +57,11 @@ int main() {
     uint32_t chat = config.route("/chat/{room}", std::make_shared<Chat>());
     wspush::Callbacks echoes;
     echoes.on_message = [](wspush::Handle, wspush::Session &session, wspush::Message m) { session.reply(m); };
+    echoes.on_fragment = [](wspush::Handle, wspush::Session &session, wspush::Fragment piece) {
+      session.send_fragment(piece);
+    };
     wspush::RouteTerms terms;
+    terms.pieces = wspush::Pieces::bounded;
     terms.message_bytes_max = 200;
     terms.subprotocols = {"echo.v1"};
     uint32_t echo = config.route("/echo/*", echoes, terms);

@@ -230,6 +230,13 @@ typedef struct wspush_callbacks {
   /* A connection's outbox is empty: what was sent to it is with the kernel, as `wspush_session_notify_drained` or
    * `wspush_notify_drained` has asked to be told; called once for that, and not if the connection ends first. */
   void (*on_drained)(void *user_data, struct wspush_server *server, struct wspush_session *session);
+  /* A pong with a payload has come: the answer to `wspush_session_ping` or `wspush_ping`, or one that nothing has
+   * asked for. The server's own pings have no payload, and their answers are not told. `data` is not NULL. */
+  void (*on_pong)(void *user_data,
+                  struct wspush_server *server,
+                  struct wspush_session *session,
+                  const void *data,
+                  size_t length);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -270,6 +277,13 @@ typedef struct wspush_terms {
   uint64_t has_if_offset;
   /* That offset; 0: none yet. */
   uint64_t if_offset;
+  /* So many subscribers of each channel are written to a second, 1 to 1,000,000, so that they don't all answer at
+   * once. 0: as fast as possible, or as `deadline_ms` says. A later publication of the channel without a pace, or
+   * with a faster one, takes along what lies before it. */
+  uint64_t rate;
+  /* All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
+   * as `rate` says; both are an error. */
+  uint64_t deadline_ms;
 } wspush_terms;
 
 /* Where a channel stood that was expected to stand elsewhere. Set `struct_size` to `sizeof(wspush_conflict)` before
@@ -302,6 +316,10 @@ typedef struct wspush_batch_item {
   size_t length;
   /* `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`. */
   int64_t kind;
+  /* As in `wspush_terms`; for channels only. */
+  uint64_t rate;
+  /* As in `wspush_terms`; for channels only. */
+  uint64_t deadline_ms;
 } wspush_batch_item;
 
 /* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
@@ -365,29 +383,6 @@ typedef struct wspush_publication {
   size_t length;
 } wspush_publication;
 
-/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
- * is. */
-typedef struct wspush_acceptance {
-  /* `sizeof(wspush_acceptance)`. */
-  size_t struct_size;
-  /* Who it is; NULL: nobody. */
-  const char *user;
-  /* Its bytes. */
-  size_t user_length;
-  /* The channels that it receives, separated by commas. */
-  const char *channels;
-  /* Their bytes. */
-  size_t channels_length;
-  /* JSON that says more about the user, as in `wspush_connect_set_info`. */
-  const char *info;
-  /* Its bytes. */
-  size_t info_length;
-  /* 1: it does not receive the default channel. */
-  uint64_t no_broadcast;
-  /* Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`. */
-  int64_t pieces;
-} wspush_acceptance;
-
 /* Who is in a channel. Set `struct_size` to `sizeof(wspush_presence_info)` before the call. */
 typedef struct wspush_presence_info {
   /* `sizeof(wspush_presence_info)`. */
@@ -416,6 +411,62 @@ typedef struct wspush_member {
   uint64_t connections;
 } wspush_member;
 
+/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
+ * is. */
+typedef struct wspush_acceptance {
+  /* `sizeof(wspush_acceptance)`. */
+  size_t struct_size;
+  /* Who it is; NULL: nobody. */
+  const char *user;
+  /* Its bytes. */
+  size_t user_length;
+  /* The channels that it receives, separated by commas. */
+  const char *channels;
+  /* Their bytes. */
+  size_t channels_length;
+  /* JSON that says more about the user, as in `wspush_connect_set_info`. */
+  const char *info;
+  /* Its bytes. */
+  size_t info_length;
+  /* 1: it does not receive the default channel. */
+  uint64_t no_broadcast;
+  /* Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`. */
+  int64_t pieces;
+  /* The subprotocol, as in `wspush_connect_set_protocol`; NULL: the configuration chooses. */
+  const char *protocol;
+  /* Its bytes. */
+  size_t protocol_length;
+  /* Headers of the answer, as in `wspush_connect_add_header`: names and values in turn. NULL: none. */
+  const struct wspush_str *headers;
+  /* How many texts: twice as many as headers. */
+  size_t headers_count;
+  /* From where on it receives channels, as in `wspush_connect_set_since`: names and beginnings in turn. NULL: from
+   * now on. */
+  const struct wspush_str *since;
+  /* How many texts: twice as many as channels. */
+  size_t since_count;
+  /* Kept at the connection, as with `wspush_connect_set_attribute`, if the function succeeds. NULL: nothing. */
+  void *attribute;
+  /* Frees it; may be NULL. */
+  wspush_free_attribute free_attribute;
+} wspush_acceptance;
+
+/* How a client is refused that has waited. Zero it, set `struct_size` to `sizeof(wspush_refusal)`, then what there is. */
+typedef struct wspush_refusal {
+  /* `sizeof(wspush_refusal)`. */
+  size_t struct_size;
+  /* The HTTP status, 400 to 599. */
+  uint64_t status;
+  /* The answer's body. */
+  const char *reason;
+  /* Its bytes. */
+  size_t reason_length;
+  /* Headers of the answer, as in `wspush_connect_add_header`: names and values in turn. NULL: none. */
+  const struct wspush_str *headers;
+  /* How many texts: twice as many as headers. */
+  size_t headers_count;
+} wspush_refusal;
+
 /* The terms of a route, where they differ from the server's settings. Zero it, set `struct_size` to
  * `sizeof(wspush_route_terms)`, then what is wanted. */
 typedef struct wspush_route_terms {
@@ -432,6 +483,9 @@ typedef struct wspush_route_terms {
   const struct wspush_str *origins;
   /* How many. */
   size_t origins_count;
+  /* Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
+   * client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said. */
+  int64_t pieces;
 } wspush_route_terms;
 
 /* An open session. Set `struct_size` to `sizeof(wspush_session_info)` before the call. */
@@ -446,6 +500,10 @@ typedef struct wspush_session_info {
   struct wspush_str peer;
   /* Its route, or `WSPUSH_NO_ROUTE`. */
   uint64_t route;
+  /* Bytes that wait for it alone: what was sent to it and its socket has not taken. */
+  uint64_t outbox_bytes;
+  /* 1: it speaks TLS with this server. */
+  int64_t is_secure;
 } wspush_session_info;
 
 /* A server's numbers as of its last turn. Zero it and set `struct_size` to `sizeof(wspush_stats)` before the call;
@@ -712,8 +770,9 @@ wspush_status wspush_connect_channel(const struct wspush_connect *connect,
  * but not those that it asks for. The last one of accept and refuse counts. */
 wspush_status wspush_connect_accept(struct wspush_connect *connect);
 
-/* Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
- * client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status. */
+/* Answers the request with an HTTP status from 400 to 599, the headers of `wspush_connect_add_header` and a reason as
+ * its body, instead of opening a WebSocket. A client that asks with `?refusals=close` gets a close frame instead,
+ * whose code is 4000 and the status. */
 wspush_status wspush_connect_refuse(struct wspush_connect *connect,
                                     uint16_t status,
                                     const char *reason,
@@ -801,8 +860,9 @@ wspush_status wspush_connect_set_attribute(struct wspush_connect *connect,
                                            void *attribute,
                                            wspush_free_attribute free_attribute);
 
-/* Adds a header to the answer that lets it in: a cookie, say. `WSPUSH_EINVAL`: the name is no token, or the server
- * writes it itself, a control character is in the value, or they are more than 32, or 4 KiB. */
+/* Adds a header to the answer, whether that lets it in or not: a cookie, say, or `WWW-Authenticate`. `WSPUSH_EINVAL`:
+ * the name is no token, or the server writes it itself, a control character is in the value, or they are more than
+ * 32, or 4 KiB. */
 wspush_status wspush_connect_add_header(struct wspush_connect *connect,
                                         const char *name,
                                         size_t name_length,
@@ -1017,6 +1077,41 @@ wspush_status wspush_send_fragment(const struct wspush_server *server,
 wspush_status wspush_notify_drained(const struct wspush_server *server,
                                     uint64_t conn);
 
+/* Whether it speaks TLS with this server: 1, or 0. Behind a proxy that ends TLS it doesn't. */
+wspush_status wspush_connect_is_secure(const struct wspush_connect *connect, int32_t *is_secure);
+
+/* As `wspush_connect_is_secure`. */
+wspush_status wspush_session_is_secure(struct wspush_session *session, int32_t *is_secure);
+
+/* Sends a ping with a payload of at most 125 bytes (`WSPUSH_EINVAL`), in the order of the calls, but between the
+ * pieces of a message that is under way. Its answer comes to `on_pong`, unless the payload is empty. Nothing happens
+ * without a WebSocket. */
+wspush_status wspush_session_ping(struct wspush_session *session,
+                                  const void *data,
+                                  size_t length);
+
+/* Sends a pong that no ping has asked for; as `wspush_session_ping` otherwise. */
+wspush_status wspush_session_pong(struct wspush_session *session, const void *data, size_t length);
+
+/* As `wspush_session_ping`, behind the messages that this thread has sent to the connection before. Any thread; never
+ * blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. Nothing happens if it has gone. */
+wspush_status wspush_ping(const struct wspush_server *server,
+                          uint64_t conn,
+                          const void *data,
+                          size_t length);
+
+/* As `wspush_ping`, with a pong that no ping has asked for. */
+wspush_status wspush_pong(const struct wspush_server *server, uint64_t conn, const void *data, size_t length);
+
+/* As `wspush_session_set_idle_timeout`, from any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
+ * Nothing happens if it has gone. */
+wspush_status wspush_set_idle_timeout(const struct wspush_server *server,
+                                      uint64_t conn,
+                                      uint64_t idle_ms);
+
+/* As `wspush_session_set_message_bytes_max`, from any thread; as `wspush_set_idle_timeout` otherwise. */
+wspush_status wspush_set_message_bytes_max(const struct wspush_server *server, uint64_t conn, uint64_t bytes);
+
 /* Publishes a message to several channels at once, or, with an error, to none: to `channels_count` of them, 1 to 256,
  * of which each is named once (`WSPUSH_EINVAL`). The default channel's name is `broadcast`. `terms` may be NULL.
  * `receipts` may be NULL, or has a place for each channel; the `struct_size` of the first one counts for all.
@@ -1194,12 +1289,6 @@ wspush_status wspush_connect_set_info(struct wspush_connect *connect,
                                       const char *info,
                                       size_t info_length);
 
-/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
- * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
-wspush_status wspush_accept_pending_with(const struct wspush_server *server,
-                                         uint64_t conn,
-                                         const struct wspush_acceptance *acceptance);
-
 /* Asks who is in a channel: `wspush_answer_presence` and `wspush_answer_member`. The status of the answer is
  * `WSPUSH_ENOTFOUND` also if the channel has no presence. Any thread; never blocks; `WSPUSH_EAGAIN` as for
  * `wspush_broadcast`. The answer knows of all that this thread has asked for before. */
@@ -1216,6 +1305,17 @@ wspush_status wspush_answer_presence(const struct wspush_answer *answer, struct 
 wspush_status wspush_answer_member(const struct wspush_answer *answer,
                                    size_t index,
                                    struct wspush_member *member);
+
+/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
+ * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+wspush_status wspush_accept_pending_with(const struct wspush_server *server,
+                                         uint64_t conn,
+                                         const struct wspush_acceptance *acceptance);
+
+/* Refuses a client that waits, as `wspush_refuse_pending` does, with all that there is to say. */
+wspush_status wspush_refuse_pending_with(const struct wspush_server *server,
+                                         uint64_t conn,
+                                         const struct wspush_refusal *refused);
 
 /* Adds a route to the servers that are made with this configuration: whoever asks for a path that `pattern` takes is
  * for these callbacks, whose `on_log` is not used; `user_data` is theirs as well. `terms` may be NULL. `route` is
@@ -1287,6 +1387,14 @@ wspush_status wspush_answer_session_param(const struct wspush_answer *answer,
                                           const char *name,
                                           size_t name_length,
                                           struct wspush_str *value);
+
+/* A name in its route's pattern and its value, by index from 0. `WSPUSH_ENOTFOUND`: there is no such session, or there
+ * are no more. */
+wspush_status wspush_answer_session_param_at(const struct wspush_answer *answer,
+                                             size_t session_index,
+                                             size_t index,
+                                             struct wspush_str *name,
+                                             struct wspush_str *value);
 
 /* The server's numbers as of its last turn. Any thread; also after the server has stopped. */
 wspush_status wspush_server_stats(const struct wspush_server *server, struct wspush_stats *stats);

@@ -141,6 +141,8 @@ public:
   /// Which connections a user has; `after` is a page's `next`.
   void user_connections(std::string_view user, OnAnswer<UserConnections> take, uint64_t after = 0,
                         uint32_t limit = 100) const;
+  /// What is known of a session; the answer's status is WSPUSH_ENOTFOUND if it is not open any more.
+  void session(uint64_t conn, OnAnswer<SessionInfo> take) const;
   /// Which sessions of a route are open (without one: of all paths); `after` is a page's `next`.
   void sessions(OnAnswer<Sessions> take, uint32_t route = WSPUSH_NO_ROUTE, uint64_t after = 0,
                 uint32_t limit = 100) const;
@@ -184,9 +186,18 @@ public:
     a.info = info.data(), a.info_length = info.size(), a.no_broadcast = !broadcast;
     check(wspush_accept_pending_with(server_, conn, &a));
   }
-  /// Refuses a client that waits.
-  void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason) const {
-    check(wspush_refuse_pending(server_, conn, status, reason.data(), reason.size()));
+  /// The same with all that there is to say.
+  void accept_pending(uint64_t conn, const Acceptance &acceptance) const {
+    detail::accept_pending(server_, conn, acceptance, nullptr);
+  }
+  /// And with a value that is kept at the connection: see Session::attribute.
+  template <typename T> void accept_pending(uint64_t conn, const Acceptance &acceptance, T attribute) const {
+    detail::accept_pending(server_, conn, acceptance,
+                           std::unique_ptr<detail::Held>(detail::hold(std::move(attribute))));
+  }
+  /// Refuses a client that waits, perhaps with header fields.
+  void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason, const Pairs &headers = {}) const {
+    detail::refuse_pending(server_, conn, status, reason, headers);
   }
   void subscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_subscribe(server_, conn, channel.data(), channel.size()));
@@ -197,6 +208,21 @@ public:
   }
   void unsubscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_unsubscribe(server_, conn, channel.data(), channel.size()));
+  }
+  /// A ping with at most 125 bytes, behind what was sent to a connection before. Its answer comes to `on_pong`, unless it
+  /// is empty.
+  void ping(uint64_t conn, std::string_view payload = {}) const {
+    check(wspush_ping(server_, conn, payload.data(), payload.size()));
+  }
+  void pong(uint64_t conn, std::string_view payload = {}) const {
+    check(wspush_pong(server_, conn, payload.data(), payload.size()));
+  }
+  /// As Session::idle_timeout and Session::message_bytes_max.
+  void idle_timeout(uint64_t conn, uint64_t idle_ms) const {
+    check(wspush_set_idle_timeout(server_, conn, idle_ms));
+  }
+  void message_bytes_max(uint64_t conn, uint64_t bytes) const {
+    check(wspush_set_message_bytes_max(server_, conn, bytes));
   }
   /// Has a connection not read until `resume`.
   void pause(uint64_t conn) const { check(wspush_pause(server_, conn)); }
@@ -248,6 +274,7 @@ public:
   virtual void on_close(Handle, const Closed &) {}
   virtual void on_fragment(Handle, Session &, Fragment) {}
   virtual void on_drained(Handle, Session &) {}
+  virtual void on_pong(Handle, Session &, std::string_view) {}
 };
 
 namespace detail {
@@ -368,6 +395,14 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
           [&](Callbacks &h) { Session shown(session); h.on_drained(handle(data, server), shown); },
           [&] { fail(session); });
     };
+  if (host.callbacks.on_pong)
+    c.on_pong = [](void *data, wspush_server *server, wspush_session *session, const void *bytes, size_t length) {
+      std::string_view payload(static_cast<const char *>(bytes), length);
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_pong(handle(data, server), shown, payload); },
+          [&] { fail(session); });
+    };
   if (host.callbacks.on_close)
     c.on_closed = [](void *data, wspush_server *server, const wspush_closed *gone) {
       Closed closed{0, std::nullopt, 0, {}, gone};
@@ -426,10 +461,18 @@ inline uint32_t Config::route(std::string_view pattern, std::shared_ptr<Endpoint
   c.on_message = [endpoint](Handle h, Session &session, Message m) { endpoint->on_message(h, session, m); };
   c.on_fragment = [endpoint](Handle h, Session &session, Fragment f) { endpoint->on_fragment(h, session, f); };
   c.on_drained = [endpoint](Handle h, Session &session) { endpoint->on_drained(h, session); };
+  c.on_pong = [endpoint](Handle h, Session &session, std::string_view payload) {
+    endpoint->on_pong(h, session, payload);
+  };
   c.on_close = [endpoint](Handle h, const Closed &closed) { endpoint->on_close(h, closed); };
   return route(pattern, std::move(c), std::move(terms));
 }
 
+inline void Handle::session(uint64_t conn, OnAnswer<SessionInfo> take) const {
+  detail::Question<SessionInfo>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
+    return wspush_session_of(server_, conn, answered, data);
+  });
+}
 inline void Handle::sessions(OnAnswer<Sessions> take, uint32_t route, uint64_t after, uint32_t limit) const {
   detail::Question<Sessions>::put(std::move(take), host_, [&](wspush_on_answer answered, void *data) {
     return wspush_sessions(server_, route, after, limit, answered, data);

@@ -68,6 +68,12 @@ public:
     wspush_status status = wspush_connect_cookie(connect_, name.data(), name.size(), &text);
     return detail::found(status, text);
   }
+  /// Whether it speaks TLS with this server. Behind a proxy that ends TLS it doesn't.
+  bool is_secure() const {
+    int32_t secure = 0;
+    check(wspush_connect_is_secure(connect_, &secure));
+    return secure != 0;
+  }
   /// The route that it asks at, by the number of `Config::route`, or `WSPUSH_NO_ROUTE`.
   uint32_t route() const {
     uint32_t route = WSPUSH_NO_ROUTE;
@@ -140,7 +146,7 @@ public:
   Connect &protocol(std::string_view name) {
     return done(wspush_connect_set_protocol(connect_, name.data(), name.size()));
   }
-  /// Adds a header to the answer that lets it in.
+  /// Adds a header to the answer, whether that lets it in or not.
   Connect &add_header(std::string_view name, std::string_view value) {
     return done(
         wspush_connect_add_header(connect_, name.data(), name.size(), value.data(), value.size()));
@@ -199,6 +205,11 @@ public:
     check(wspush_session_is_open(session_, &open));
     return open != 0;
   }
+  bool is_secure() const {
+    int32_t secure = 0;
+    check(wspush_session_is_secure(session_, &secure));
+    return secure != 0;
+  }
   /// The value that is kept here, if there is one of this type. It stays where it is until another takes its place or the
   /// connection is gone.
   template <typename T> T *attribute() const {
@@ -230,6 +241,10 @@ public:
   void unsubscribe(std::string_view channel) {
     check(wspush_session_unsubscribe(session_, channel.data(), channel.size()));
   }
+  /// A ping with at most 125 bytes: between the pieces of a message that is under way. Its answer comes to `on_pong`,
+  /// unless it is empty.
+  void ping(std::string_view payload = {}) { check(wspush_session_ping(session_, payload.data(), payload.size())); }
+  void pong(std::string_view payload = {}) { check(wspush_session_pong(session_, payload.data(), payload.size())); }
   /// Has it not read until `resume`, here or in a Handle.
   void pause() { check(wspush_session_pause(session_)); }
   void resume() { check(wspush_session_resume(session_)); }
@@ -258,6 +273,12 @@ struct Closed {
   /// The C ABI's view of it.
   const wspush_closed *closed = nullptr;
 
+  /// The route that it had come by, or `WSPUSH_NO_ROUTE`.
+  uint32_t route() const {
+    uint32_t route = WSPUSH_NO_ROUTE;
+    check(wspush_closed_route(closed, &route));
+    return route;
+  }
   /// The value that was kept there, if there is one of this type.
   template <typename T> T *attribute() const {
     void *kept = nullptr;
@@ -284,6 +305,8 @@ struct Callbacks {
   std::function<void(std::exception_ptr)> on_exception{};
   std::function<void(Handle, Session &, Fragment)> on_fragment{};
   std::function<void(Handle, Session &)> on_drained{};
+  /// A pong with a payload has come.
+  std::function<void(Handle, Session &, std::string_view)> on_pong{};
 };
 } // namespace wspush
 

@@ -85,6 +85,11 @@ fn the_operator_and_the_publishers_are_answered_while_it_drains() {
             assert_eq!(ask_last(&daemon, "GET", "/stats").json()["draining"], true);
             assert!(ask_last(&daemon, "GET", "/metrics").text().contains("wspush_connections_closing 1"));
             assert_eq!(ask_last(&daemon, "GET", "/healthz").text(), "ok\n");
+            let not_ready = ask_last(&daemon, "GET", "/readyz");
+            assert_eq!(
+                (not_ready.status, &not_ready.json()["error"]),
+                (503, &"the server is going away".into())
+            );
             let refused = ask_last(&daemon, "POST", "/push");
             assert_eq!((refused.status, &refused.json()["error"]), (503, &"the server is stopping".into()));
         }

@@ -305,13 +305,21 @@ fn the_first_subprotocol_of_the_client_that_is_ours_is_chosen() {
 fn a_full_server_says_503_and_has_room_again_later() {
     let daemon = Daemon::start(&["--max-connections", "2"]);
     let first = WebSocket::open(&daemon);
+    assert_eq!(Http::tcp(daemon.public).ask("GET", "/readyz", &[], b"").text(), "ready\n");
     let _second = WebSocket::open(&daemon);
     let refused = WebSocket::ask(daemon.public, "/ws", &[]).err();
     assert_eq!(refused.map(|response| response.status), Some(503));
     // Only WebSockets count: the health check is still answered.
     assert_eq!(status_of(&daemon, "GET", "/healthz", &[]), 200);
+    // And who sends clients here knows where to send them no more.
+    let full = "the server is full: 2 connections (max_connections)";
+    let public = Http::tcp(daemon.public).ask("GET", "/readyz", &[], b"");
+    assert_eq!((public.status, &*public.text()), (503, &*format!("{full}\n")));
+    let admin = daemon.admin_http().ask("GET", "/readyz", &[], b"");
+    assert_eq!((admin.status, &admin.json()["error"]), (503, &full.into()));
     first.close(1000);
     daemon.wait_connections(1);
+    assert_eq!(status_of(&daemon, "GET", "/readyz", &[]), 200);
     WebSocket::open(&daemon);
 }
 

@@ -30,11 +30,13 @@ fn generated() -> String {
         "callbacks",
         "push",
         "flow",
+        "tuning",
         "publishing",
         "batch",
         "users",
         "reads",
         "presence",
+        "pending",
         "routes",
         "stats",
     ];

@@ -14,6 +14,7 @@ use wspush::{
     Session,
 };
 
+mod asking;
 mod sending;
 
 /// The things that a host hears.

@@ -14,6 +14,9 @@ use wspush::{
     Router, Server, Session, SessionList, StartError,
 };
 
+mod answers;
+mod sessions;
+
 /// A room of a chat: what one says all in it hear.
 struct Chat {
     handle: Handle,
@@ -126,6 +129,14 @@ impl Drop for Rig {
     }
 }
 
+fn ask<T: Send + 'static>(
+    ask: impl FnOnce(Box<dyn FnOnce(Result<T, PushError>) + Send>) -> Result<(), PushError>,
+) -> T {
+    let (tell, told) = channel();
+    ask(Box::new(move |answer| tell.send(answer).unwrap())).unwrap();
+    told.recv().unwrap().unwrap()
+}
+
 /// A chat, and what is told when its guests go.
 fn chat() -> (Rig, Receiver<String>) {
     let (told, hears) = channel();
@@ -189,55 +200,6 @@ fn a_guest_of_a_room_has_its_own_state_to_the_end() {
 }
 
 #[test]
-fn the_host_answers_with_headers_of_its_own() {
-    let (rig, _hears) = chat();
-    let mut http = Http::tcp(rig.address);
-    let response = http.ask("GET", "/chat/lobby", &HANDSHAKE, b"");
-    assert_eq!((response.status, response.header("set-cookie")), (101, Some("room=5")));
-    let banned = [&HANDSHAKE[..], &[("Cookie", "a=1; banned=yes")]].concat();
-    let response = Http::tcp(rig.address).ask("GET", "/chat/lobby", &banned, b"");
-    assert_eq!((response.status, &response.body[..]), (403, &b"you are not welcome\n"[..]));
-    let told = WebSocket::ask(rig.address, "/chat/lobby?refusals=close", &[("Cookie", "banned=1")]);
-    let mut told = told.unwrap_or_else(|response| panic!("{}", response.status));
-    assert_eq!(close_of(&told.frame()), (4403, "you are not welcome".to_owned()));
-}
-
-/// Adds these fields to whatever it lets in.
-struct Adds(&'static str, &'static str);
-
-impl Handler for Adds {
-    fn on_connect(&mut self, _connect: &Connect<'_>) -> Decision {
-        Decision::Accept(Accept::default().with_header(self.0, self.1))
-    }
-}
-
-#[test]
-fn a_header_can_not_be_broken_out_of() {
-    let rig = Rig::start(config(), |_| {
-        let mut router = Router::new(Adds("X-Stream", "yes"));
-        router.add("/value", Adds("X-A", "b\r\nSet-Cookie: s3cret")).unwrap();
-        router.add("/name", Adds("X-A: b\r\nC", "d")).unwrap();
-        router.add("/own", Adds("Sec-WebSocket-Accept", "forged")).unwrap();
-        router
-    });
-    for path in ["/value", "/name", "/own"] {
-        let response = Http::tcp(rig.address).ask("GET", path, &HANDSHAKE, b"");
-        let text = String::from_utf8_lossy(&response.body).into_owned();
-        assert!(response.status == 500 && text.starts_with("the host: "), "{path}: {text}");
-        assert!(!text.contains("s3cret") && response.header("set-cookie").is_none(), "{text}");
-    }
-    let mut http = Http::tcp(rig.address);
-    let request = http.request("GET", "/sse", &[], b"");
-    http.send(&request);
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        head.extend(http.more());
-    }
-    let head = String::from_utf8(head).unwrap();
-    assert!(head.contains("\r\nX-Stream: yes") && head.contains("text/event-stream"), "{head}");
-}
-
-#[test]
 fn a_routes_terms_are_its_own() {
     let rig = Rig::start(Config { subprotocols: vec!["ours".to_owned()], ..config() }, |_| {
         let mut router = Router::new(Echo("ours"));
@@ -268,32 +230,6 @@ fn a_routes_terms_are_its_own() {
         let code = (frame.opcode == 8).then(|| close_of(&frame).0);
         assert_eq!(code, closes.then_some(1009), "{target} {len}");
     }
-}
-
-/// Sets the session's own limit to what is said.
-struct Limited;
-
-impl Handler for Limited {
-    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        let text = String::from_utf8_lossy(message.bytes()).into_owned();
-        if let Ok(bytes) = text.parse() {
-            session.set_message_bytes_max(bytes);
-        }
-        session.reply(Message::Text(&text.len().to_string()));
-    }
-}
-
-#[test]
-fn a_session_has_a_limit_of_its_own() {
-    let rig = Rig::start(config(), |_| Router::new(Limited));
-    let mut client = rig.open("/ws");
-    for (text, answer) in [("300", "3"), (&*"x".repeat(300), "300"), ("126", "3"), (&*"x".repeat(126), "126")]
-    {
-        client.send_text(text);
-        assert_eq!(client.text(), answer);
-    }
-    client.send_text(&"x".repeat(127));
-    assert_eq!(client.closed().0, 1009);
 }
 
 #[test]
@@ -363,182 +299,6 @@ fn as_many_routes_as_there_may_be() {
     assert_eq!(rig.status(&long), 404);
     assert_eq!(rig.status(&"/".repeat(7_000)), 404);
     assert_eq!(rig.status(&format!("/service/7/{}", "%2561".repeat(1_000))), 101);
-}
-
-/// Decides later, and tells whom it was asked about.
-struct Later(Sender<ConnId>);
-
-impl Handler for Later {
-    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
-        self.0.send(connect.id()).unwrap();
-        Decision::Pending
-    }
-
-    fn on_open(&mut self, session: &mut Session<'_>) {
-        let text = format!("{:?} {:?}", session.param("room"), session.attribute::<u64>());
-        session.reply(Message::Text(&text));
-    }
-}
-
-#[test]
-fn who_waits_for_its_decision_keeps_its_route() {
-    let (asked, asks) = channel();
-    let rig = Rig::start(config(), |_| {
-        let mut router = Router::new(());
-        router.add("/later/{room}", Later(asked)).unwrap();
-        router
-    });
-    let mut http = Http::tcp(rig.address);
-    let request = http.request("GET", "/later/lobby", &HANDSHAKE, b"");
-    http.send(&request);
-    let accept = Accept::default().with_header("X-Late", "yes").with_attribute(7_u64);
-    rig.handle.decide(asks.recv().unwrap(), Decision::Accept(accept)).unwrap();
-    let response = http.response();
-    assert_eq!((response.status, response.header("x-late")), (101, Some("yes")));
-    let mut client = WebSocket::from_upgrade(http, &response);
-    assert_eq!(client.text(), r#"Some("lobby") Some(7)"#);
-}
-
-/// Counts how many there are.
-struct Dropped(Sender<()>);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        self.0.send(()).unwrap();
-    }
-}
-
-struct Keeps(Sender<()>);
-
-impl Handler for Keeps {
-    fn on_open(&mut self, session: &mut Session<'_>) {
-        session.set_attribute(Dropped(self.0.clone()));
-    }
-
-    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        match message.bytes() {
-            b"another" => session.set_attribute(Dropped(self.0.clone())),
-            b"take" => drop(session.take_attribute::<Dropped>()),
-            _ => {}
-        }
-        session.reply(message);
-    }
-}
-
-#[test]
-fn an_attribute_is_dropped_once_and_in_time() {
-    let (sender, dropped) = channel();
-    let server = Server::bind_with(config(), |_| Box::new(Keeps(sender)), None).unwrap();
-    let (handle, address) = (server.handle(), server.addresses()[0]);
-    let thread = std::thread::spawn(move || server.run());
-    let open =
-        || WebSocket::ask(address, "/ws", &[]).unwrap_or_else(|response| panic!("{}", response.status));
-    let say = |client: &mut WebSocket, text: &str| {
-        client.send_text(text);
-        assert_eq!(client.text(), text);
-    };
-    let mut client = open();
-    say(&mut client, "hi");
-    assert!(dropped.try_recv().is_err());
-    say(&mut client, "another");
-    dropped.recv().unwrap();
-    say(&mut client, "take");
-    dropped.recv().unwrap();
-    client.close(1000);
-    let mut client = open();
-    say(&mut client, "hi");
-    client.close(1000);
-    dropped.recv().unwrap();
-    let mut stays = open();
-    say(&mut stays, "hi");
-    handle.drain_within(std::time::Duration::ZERO);
-    thread.join().unwrap().unwrap();
-    assert_eq!(dropped.iter().count(), 1, "that of the one that was there at the end");
-}
-
-/// Gives those who come a time-out, and says something when it is asked to.
-struct Patient;
-
-impl Handler for Patient {
-    fn on_open(&mut self, session: &mut Session<'_>) {
-        session.set_idle_timeout(Some(Duration::from_millis(1)));
-        let timeout = session.idle_timeout().map(|timeout| timeout.as_millis());
-        session.reply(Message::Text(&format!("{timeout:?}")));
-    }
-
-    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        if message.bytes() == b"for ever" {
-            session.set_idle_timeout(None);
-        }
-        session.reply(message);
-    }
-}
-
-#[test]
-fn a_session_that_has_nothing_to_say_is_closed() {
-    let rig = Rig::start(config(), |_| Router::new(Patient));
-    let (mut idle, mut stays) = (rig.open("/ws"), rig.open("/ws"));
-    assert_eq!((idle.text(), stays.text()), ("Some(100)".to_owned(), "Some(100)".to_owned()));
-    stays.send_text("for ever");
-    // It may be late for that on a slow machine, and then it is told so.
-    let answer = stays.frame();
-    let is_late = answer.opcode == 8;
-    assert!(is_late || answer.payload == b"for ever");
-    assert_eq!(idle.closed(), (1001, "nothing was said for 100 ms".to_owned()));
-    if !is_late {
-        let mut again = rig.open("/ws");
-        assert_eq!((again.text(), again.closed().0), ("Some(100)".to_owned(), 1001));
-        assert_eq!(stays.sync(), [], "nobody closes it");
-    }
-}
-
-fn ask<T: Send + 'static>(
-    ask: impl FnOnce(Box<dyn FnOnce(Result<T, PushError>) + Send>) -> Result<(), PushError>,
-) -> T {
-    let (tell, told) = channel();
-    ask(Box::new(move |answer| tell.send(answer).unwrap())).unwrap();
-    told.recv().unwrap().unwrap()
-}
-
-#[test]
-fn open_sessions_are_listed_by_route_and_asked_about() {
-    let mut routes = Vec::new();
-    let rig = Rig::start(config(), |_| {
-        let mut router = Router::new(());
-        for pattern in ["/a/{name}/{of}", "/b"] {
-            routes.push(router.add(pattern, Echo(pattern)).unwrap());
-        }
-        router
-    });
-    let mut clients: Vec<_> = (0..5).map(|n| rig.open(&format!("/a/{n}/x%20y"))).collect();
-    clients.push(rig.open("/b"));
-    clients.push(rig.open("/ws"));
-    clients.iter_mut().for_each(|client| assert_eq!(client.sync(), []));
-    let of = |list: SessionList| ask(|answer| rig.handle.sessions(list, answer));
-    let (list, mut names) = (SessionList::default().of(routes[0]).limit(2), Vec::new());
-    let mut page = of(list);
-    loop {
-        assert!(page.sessions.len() <= 2 && page.sessions.iter().all(|one| one.route == Some(routes[0])));
-        names.extend(page.sessions.iter().map(|one| one.param("name").unwrap().to_owned()));
-        let Some(next) = page.next else { break };
-        page = of(list.after(next));
-    }
-    names.sort_unstable();
-    assert_eq!(names, ["0", "1", "2", "3", "4"]);
-    let all = of(SessionList::default()).sessions;
-    let ours: Vec<_> = all.iter().filter(|one| one.route.is_none()).collect();
-    assert_eq!((all.len(), ours.len(), &ours[0].parameters[..]), (7, 1, &[][..]));
-    let (online, none) = (|at: usize| rig.handle.online(routes[at]), SessionList::default().limit(0));
-    assert_eq!((online(0), online(1)), (5, 1));
-    assert!(rig.handle.sessions(none, |_| panic!("it is never asked")).is_err());
-
-    let of_b = of(SessionList::default().of(routes[1])).sessions.remove(0);
-    let peer = clients[5].stream().local_addr().unwrap();
-    assert_eq!((of_b.peer, of_b.user, of_b.route), (Some(peer), None, Some(routes[1])));
-    let one = |id| ask(|answer| rig.handle.session(id, answer));
-    assert_eq!(one(of_b.id).map(|found| found.id), Some(of_b.id));
-    clients.remove(5).close(1000);
-    assert_eq!((one(of_b.id), rig.handle.online(routes[1])), (None, 0));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, Error, HandshakeKind, SupportedProtocolVersion};
-use wspush::endpoint::{Connect, Decision, Handler};
+use wspush::endpoint::{Connect, Decision, Handler, Session};
 use wspush::{Config, Server};
 
 const BOTH: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
@@ -176,8 +176,13 @@ struct Doorman(Sender<Option<String>>);
 
 impl Handler for Doorman {
     fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        assert!(connect.is_secure());
         self.0.send(connect.client_subject()).unwrap();
         connect.by_config()
+    }
+
+    fn on_open(&mut self, session: &mut Session<'_>) {
+        assert!(session.is_secure());
     }
 }
 

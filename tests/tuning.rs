@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::daemon::WebSocket;
 use wspush::config::LogLevel;
-use wspush::{Config, ConnId, Handle, Handler, Message, PushError, Server, Session};
+use wspush::{Config, ConnId, Fragment, Handle, Handler, Message, PushError, Server, Session};
 
 /// Tells who opens, and says back what comes in a pong.
 struct Host {
@@ -20,7 +20,24 @@ impl Handler for Host {
     }
 
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        session.reply(message);
+        match message.bytes() {
+            b"beat" => {
+                session.reply(Message::Text("before"));
+                session.ping(b"a").unwrap();
+                session.pong(b"b").unwrap();
+                assert!(session.ping(&[0; 126]).is_err() && session.pong(&[0; 126]).is_err());
+                session.reply(Message::Text("behind"));
+            }
+            b"pieces" => {
+                let piece = |text, more| Fragment { data: Message::Text(text), more };
+                session.send_fragment(piece("one ", true));
+                session.reply(Message::Text("behind"));
+                session.ping(b"between").unwrap();
+                session.send_fragment(piece("two", false));
+            }
+            b"half" => session.send_fragment(Fragment { data: Message::Text("half"), more: true }),
+            _ => session.reply(message),
+        }
     }
 
     fn on_pong(&mut self, session: &mut Session<'_>, payload: &[u8]) {
@@ -83,6 +100,35 @@ fn a_host_pings_and_hears_the_answer() {
     client.close(1000);
     // It has gone, and nothing happens.
     rig.handle.ping(conn, b"x").unwrap();
+}
+
+#[test]
+fn a_callback_pings_in_the_order_of_its_calls() {
+    let rig = Rig::start();
+    let (mut client, conn) = rig.open();
+    client.send_text("beat");
+    let mut next = || {
+        let (is_last, frame) = client.fragment();
+        (is_last, frame.opcode, String::from_utf8(frame.payload).unwrap())
+    };
+    for (opcode, text) in [(1, "before"), (9, "a"), (10, "b"), (1, "behind")] {
+        assert_eq!(next(), (true, opcode, text.to_owned()));
+    }
+    client.send_text("pieces");
+    let mut next = || {
+        let (is_last, frame) = client.fragment();
+        (is_last, frame.opcode, String::from_utf8(frame.payload).unwrap())
+    };
+    // Between the frames of a message only control frames may come (RFC 6455 section 5.4).
+    for (is_last, opcode, text) in
+        [(false, 1, "one "), (true, 9, "between"), (true, 0, "two"), (true, 1, "behind")]
+    {
+        assert_eq!(next(), (is_last, opcode, text.to_owned()));
+    }
+    client.send_text("half");
+    assert_eq!(client.fragment().1.payload, b"half");
+    rig.handle.ping(conn, b"from another thread").unwrap();
+    assert_eq!(client.fragment().1.payload, b"from another thread");
 }
 
 #[test]

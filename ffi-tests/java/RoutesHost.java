@@ -163,6 +163,7 @@ final class RoutesHost {
         for (SessionInfo info : all) {
             users.add(info.session().user() + info.session().pathParameters());
             Check.that(info.peer().startsWith("127.0.0.1:"), info.peer());
+            Check.that(!info.isSecure() && info.outboxBytes() == 0, "nothing waits, and there is no TLS");
             String user = server.sessionInfo(info.session().id()).join().orElseThrow().session().user();
             Check.equal(info.session().user(), user, "one of them");
         }
@@ -291,6 +292,8 @@ final class RoutesHost {
             tuned(server);
             String head = head(server, "/chat/three", "guest=eve");
             Check.that(head.startsWith("HTTP/1.1 101") && head.contains("\r\nX-Room: three\r\n"), head);
+            head = head(server, "/chat/three", "x=y");
+            Check.that(head.startsWith("HTTP/1.1 401") && head.contains("\r\nX-Room: three\r\n"), head);
             Check.thrown(IllegalArgumentException.class, "a header's end",
                     () -> Decision.accept().header("X", "a\r\nSet-Cookie: b"));
             // The server's own paths are there as well.

@@ -10,6 +10,7 @@ use super::error::CallError;
 use super::session::wspush_session;
 use super::status::*;
 use super::text::wspush_str;
+use super::tuning::timeout;
 
 /// Frees what a host has kept at a connection, on the server's thread or on the one that frees the server. It is called
 /// once for each attribute that was taken, and must not block.
@@ -28,6 +29,11 @@ unsafe impl Send for HostPointer {}
 impl HostPointer {
     pub(super) fn new(pointer: *mut c_void, free: wspush_free_attribute) -> HostPointer {
         HostPointer { pointer, free }
+    }
+
+    /// It is the host's again, and not freed.
+    pub(super) fn give_back(&mut self) {
+        self.free = None;
     }
 }
 
@@ -80,8 +86,9 @@ pub unsafe extern "C" fn wspush_connect_set_attribute(
     })
 }
 
-/// Adds a header to the answer that lets it in: a cookie, say. `WSPUSH_EINVAL`: the name is no token, or the server
-/// writes it itself, a control character is in the value, or they are more than 32, or 4 KiB.
+/// Adds a header to the answer, whether that lets it in or not: a cookie, say, or `WWW-Authenticate`. `WSPUSH_EINVAL`:
+/// the name is no token, or the server writes it itself, a control character is in the value, or they are more than
+/// 32, or 4 KiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_add_header(
     connect: *mut wspush_connect,
@@ -187,8 +194,7 @@ pub unsafe extern "C" fn wspush_session_set_idle_timeout(
     idle_ms: u64,
 ) -> wspush_status {
     call!(session: current_mut => {
-        let timeout = (idle_ms > 0).then(|| std::time::Duration::from_millis(idle_ms));
-        session.get().set_idle_timeout(timeout);
+        session.get().set_idle_timeout(timeout(idle_ms));
         Ok(WSPUSH_OK)
     })
 }

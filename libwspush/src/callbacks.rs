@@ -126,6 +126,17 @@ pub struct wspush_callbacks {
             session: *mut wspush_session,
         ),
     >,
+    /// A pong with a payload has come: the answer to `wspush_session_ping` or `wspush_ping`, or one that nothing has
+    /// asked for. The server's own pings have no payload, and their answers are not told. `data` is not NULL.
+    pub on_pong: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            session: *mut wspush_session,
+            data: *const c_void,
+            length: usize,
+        ),
+    >,
 }
 
 impl wspush_callbacks {
@@ -141,6 +152,7 @@ impl wspush_callbacks {
         on_closed: None,
         on_fragment: None,
         on_drained: None,
+        on_pong: None,
     };
 }
 
@@ -154,6 +166,7 @@ impl wspush_callbacks {
             || self.on_closed.is_some()
             || self.on_fragment.is_some()
             || self.on_drained.is_some()
+            || self.on_pong.is_some()
     }
 }
 

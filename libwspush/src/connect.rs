@@ -58,14 +58,18 @@ impl wspush_connect {
     /// The host's decision.
     pub(super) fn decide(self) -> Decision {
         let by_config = matches!(self.verdict, Verdict::ByConfig).then(|| self.connect().by_config());
+        let headers = self.accept.more.as_ref().map_or(&[][..], |more| &more.headers);
+        let with_headers = |decision: Decision| {
+            headers.iter().fold(decision, |decision, (name, value)| decision.with_header(name, value))
+        };
         match (self.verdict, by_config) {
-            (Verdict::Decided(decision), _) => decision,
+            (Verdict::Decided(decision), _) => with_headers(decision),
             (_, Some(Decision::Accept(accept))) => {
                 let mut channels = accept.channels;
                 channels.extend(self.accept.channels);
                 Decision::Accept(Accept { channels, ..self.accept })
             }
-            (_, Some(refusal)) => refusal,
+            (_, Some(refusal)) => with_headers(refusal),
             (_, None) => Decision::Accept(self.accept),
         }
     }
@@ -254,8 +258,9 @@ pub unsafe extern "C" fn wspush_connect_accept(connect: *mut wspush_connect) -> 
     })
 }
 
-/// Answers the request with an HTTP status from 400 to 599 and a reason as its body, instead of opening a WebSocket. A
-/// client that asks with `?refusals=close` gets a close frame instead, whose code is 4000 and the status.
+/// Answers the request with an HTTP status from 400 to 599, the headers of `wspush_connect_add_header` and a reason as
+/// its body, instead of opening a WebSocket. A client that asks with `?refusals=close` gets a close frame instead,
+/// whose code is 4000 and the status.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_connect_refuse(
     connect: *mut wspush_connect,

@@ -156,6 +156,16 @@ impl Handler for Host {
         unsafe { on_drained(self.callbacks.user_data, self.server(), pointer) };
     }
 
+    fn on_pong(&mut self, session: &mut Session<'_>, payload: &[u8]) {
+        let Some(on_pong) = self.callbacks.on_pong else { return };
+        let mut shown = wspush_session::new(session);
+        let pointer = &raw mut shown;
+        let _current = Current::enter(pointer);
+        let (data, length) = (payload.as_ptr().cast(), payload.len());
+        // SAFETY: as in `on_message`.
+        unsafe { on_pong(self.callbacks.user_data, self.server(), pointer, data, length) };
+    }
+
     fn on_closed(&mut self, closed: &mut Closed<'_>) {
         if let Some(on_closed) = self.callbacks.on_closed {
             let mut shown = wspush_closed::new(closed);

@@ -34,6 +34,7 @@ mod host;
 #[cfg(feature = "jni")]
 pub mod jni;
 pub mod last_error;
+pub mod pending;
 pub mod presence;
 mod publishing;
 pub mod push;
@@ -43,4 +44,5 @@ mod running;
 pub mod server;
 pub mod session;
 pub mod stats;
+pub mod tuning;
 pub mod users;

@@ -8,6 +8,7 @@ use super::callbacks::wspush_callbacks;
 use super::config::wspush_config;
 use super::connect::wspush_connect;
 use super::error::CallError;
+use super::flow::pieces;
 use super::pointer::{self, Versioned};
 use super::reads::{Asker, Found, none, page_limit, wspush_answer, wspush_on_answer};
 use super::server::wspush_server;
@@ -35,6 +36,9 @@ pub struct wspush_route_terms {
     pub origins: *const wspush_str,
     /// How many.
     pub origins_count: usize,
+    /// Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
+    /// client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said.
+    pub pieces: i64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
@@ -56,6 +60,10 @@ pub struct wspush_session_info {
     pub peer: wspush_str,
     /// Its route, or `WSPUSH_NO_ROUTE`.
     pub route: u64,
+    /// Bytes that wait for it alone: what was sent to it and its socket has not taken.
+    pub outbox_bytes: u64,
+    /// 1: it speaks TLS with this server.
+    pub is_secure: i64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
@@ -148,6 +156,7 @@ fn with_terms(mut route: Route, terms: Option<wspush_route_terms>) -> Result<Rou
     if terms.message_bytes_max > 0 {
         route = route.message_bytes_max(usize::try_from(terms.message_bytes_max).unwrap_or(usize::MAX));
     }
+    route = route.pieces(pieces(terms.pieces)?);
     // SAFETY: the contract of the room holds for the pointers in the struct as well.
     unsafe {
         if !terms.subprotocols.is_null() {
@@ -301,6 +310,8 @@ pub unsafe extern "C" fn wspush_answer_session(
             user: info.user.as_deref().unwrap_or_default().into(),
             peer: peer.as_str().into(),
             route: number(info.route).into(),
+            outbox_bytes: info.outbox_bytes as u64,
+            is_secure: info.is_secure.into(),
         });
         Ok(WSPUSH_OK)
     })
@@ -318,6 +329,25 @@ pub unsafe extern "C" fn wspush_answer_session_param(
     call!(answer: current, name: text(name_length), value: place => {
         let (info, _) = self::session(answer, index)?;
         value.put(info.param(name).ok_or_else(|| absent("name in the pattern"))?.into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// A name in its route's pattern and its value, by index from 0. `WSPUSH_ENOTFOUND`: there is no such session, or there
+/// are no more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_answer_session_param_at(
+    answer: *const wspush_answer,
+    session_index: usize,
+    index: usize,
+    name: *mut wspush_str,
+    value: *mut wspush_str,
+) -> wspush_status {
+    call!(answer: current, name: place, value: place => {
+        let (info, _) = session(answer, session_index)?;
+        let (own, stands_for) = info.parameters.get(index).ok_or_else(|| none("name in the pattern", index))?;
+        name.put(own.as_str().into());
+        value.put(stands_for.as_str().into());
         Ok(WSPUSH_OK)
     })
 }

@@ -22,7 +22,7 @@ impl Config {
 
     fn has_own(&self, path: &str) -> bool {
         self.endpoints && (path == WS || !self.ws_only && ENDPOINTS.contains(&path))
-            || !self.ws_only && (path == "/healthz" || self.demo && DEMO.contains(&path))
+            || !self.ws_only && (matches!(path, "/healthz" | "/readyz") || self.demo && DEMO.contains(&path))
     }
 
     pub(super) fn validate_paths(&self) -> Result<(), ConfigError> {
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn a_path_is_there_once() {
-        for path in ["/ws", "/sse", "/poll", "/healthz"] {
+        for path in ["/ws", "/sse", "/poll", "/healthz", "/readyz"] {
             let config = Config { ws_paths: vec![path.to_owned()], ..Config::default() };
             let error = config.validate().unwrap_err();
             assert_eq!(error.key, "ws_paths", "{path}");
             let config = Config { ws_paths: vec![path.to_owned()], endpoints: false, ..Config::default() };
-            assert_eq!(config.validate().is_ok(), path != "/healthz", "{path}");
+            assert_eq!(config.validate().is_ok(), !path.ends_with('z'), "{path}");
         }
         assert!(refused(|config| config.ws_paths = vec!["/a".into(); 2]).contains("twice"));
         assert!(refused(|config| (config.demo, config.endpoints) = (true, false)).contains("demo"));
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn sockets_alone_leave_the_other_paths_free() {
         let config = Config { ws_only: true, ..Config::default() };
-        let all = ["/ws", "/sse", "/stream", "/poll", "/healthz", "/"];
-        assert_eq!(all.map(|path| config.serves(path)), [true, false, false, false, false, false]);
+        let all = ["/ws", "/sse", "/stream", "/poll", "/healthz", "/readyz", "/"];
+        assert_eq!(all.map(|path| config.serves(path)), [true, false, false, false, false, false, false]);
     }
 }

@@ -1,4 +1,4 @@
-//! Header fields that a host adds to the answer that lets a client in.
+//! Header fields that a host adds to the answer to a client.
 
 use crate::alphabet::{is_token, shown};
 
@@ -27,6 +27,11 @@ const OWN: [&str; 13] = [
 
 /// Beginnings of names that are the server's as well.
 const OWN_BEGINNINGS: [&str; 2] = ["sec-websocket-", "access-control-"];
+
+/// The memory that they take.
+pub fn bytes(fields: &[(String, String)]) -> usize {
+    fields.iter().map(|(name, value)| name.len() + value.len() + 2 * size_of::<String>()).sum()
+}
 
 /// Whether these can be in an answer.
 ///

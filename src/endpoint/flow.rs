@@ -39,7 +39,7 @@ pub struct Fragment<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pieces {
-    /// It takes whole messages.
+    /// It takes whole messages, unless the route says otherwise ([`Route::pieces`](crate::Route::pieces)).
     #[default]
     Off,
     /// It takes pieces. A message has at most `message_bytes_max` bytes (else 1009).
@@ -81,12 +81,12 @@ pub struct Outgoing {
     /// The piece as a frame, but for its first byte.
     pub frame: Vec<u8>,
     /// Who sees to it that not too much waits.
-    pub pace: Pace,
+    pub pace: FlowPace,
 }
 
 /// The bound of the pieces that wait for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum FlowPace {
     /// They are an answer: while they wait the client isn't read.
     ByReading,
     /// The host waits for `on_drained`; what doesn't fit `outbox_bytes_max` closes the connection.
@@ -95,7 +95,7 @@ pub enum Pace {
 
 impl Fragment<'_> {
     /// The piece for its way out.
-    pub(crate) fn outgoing(&self, pace: Pace) -> Outgoing {
+    pub(crate) fn outgoing(&self, pace: FlowPace) -> Outgoing {
         let bytes = self.data.bytes();
         let (header, size) = frame::encode_header(self.data.kind().opcode(), bytes.len());
         let frame = [&header[..size], bytes].concat();
@@ -111,6 +111,9 @@ pub trait SessionFacts {
 
     /// Bytes that wait for it alone.
     fn outbox_bytes(&self) -> usize;
+
+    /// Whether it speaks TLS.
+    fn is_secure(&self) -> bool;
 }
 
 /// Of one that is only called something.
@@ -121,6 +124,10 @@ impl SessionFacts for Option<&str> {
 
     fn outbox_bytes(&self) -> usize {
         0
+    }
+
+    fn is_secure(&self) -> bool {
+        false
     }
 }
 
@@ -181,7 +188,7 @@ impl<'a> Session<'a> {
     /// }
     /// ```
     pub fn send_fragment(&mut self, fragment: Fragment<'_>) {
-        self.action(Action::Flow(FlowAsked::Send(fragment.outgoing(Pace::ByReading))));
+        self.action(Action::Flow(FlowAsked::Send(fragment.outgoing(FlowPace::ByReading))));
     }
 
     /// Has [`Handler::on_drained`](super::Handler::on_drained) called when everything that was sent to this connection
@@ -190,12 +197,24 @@ impl<'a> Session<'a> {
         self.action(Action::Flow(FlowAsked::TellDrained));
     }
 
+    /// In `on_drained`: how many requests to be told it answers, which are those that were made before it in their
+    /// order. 0 elsewhere.
+    pub fn drains(&self) -> u32 {
+        self.drains
+    }
+
+    /// For the reactor: this callback answers so many of them.
+    #[doc(hidden)]
+    pub fn answer_drains(&mut self, asked: u32) {
+        self.drains = asked;
+    }
+
     /// For the reactor: what this callback sends is no answer to the client.
     #[doc(hidden)]
     pub fn pace_by_host(&mut self) {
         for Step { action, .. } in &mut *self.actions {
             if let Action::Flow(FlowAsked::Send(piece)) = action {
-                piece.pace = Pace::ByHost;
+                piece.pace = FlowPace::ByHost;
             }
         }
     }

@@ -8,7 +8,8 @@ use crate::push::{Kind, Message, PushOptions, Since};
 use super::flow::{FlowAsked, Fragment, Pieces, SessionFacts};
 use super::more::More;
 use super::session_state::SessionState;
-use super::{Closed, ConnId, Connect, Router};
+use super::tune::Tune;
+use super::{Closed, ConnId, Connect, Router, answer_fields};
 
 /// The answer to a [`Connect`].
 ///
@@ -28,6 +29,8 @@ pub enum Decision {
         status: u16,
         /// The response's body.
         reason: String,
+        /// Header fields of the answer: see [`with_header`](Self::with_header).
+        headers: Vec<(String, String)>,
     },
     /// The host asks somebody else first, and says later with `Handle::decide` and [`Connect::id`]. Until then the
     /// client waits, and nothing that it says is read; after `handshake_ms` it is refused with 503. No callback hears
@@ -48,14 +51,14 @@ impl Decision {
                     + protocol.as_ref().map_or(0, |name| name.len())
                     + channels.len() * size_of::<String>()
             }
-            Decision::Refuse { reason, .. } => reason.len(),
+            Decision::Refuse { reason, headers, .. } => reason.len() + answer_fields::bytes(headers),
             Decision::Pending => 0,
         }
     }
 
     /// A refusal.
     pub fn refuse(status: u16, reason: impl Into<String>) -> Decision {
-        Decision::Refuse { status, reason: reason.into() }
+        Decision::Refuse { status, reason: reason.into(), headers: Vec::new() }
     }
 }
 
@@ -117,11 +120,13 @@ pub enum Action {
     Close(CloseCode, String),
     /// Change its flow.
     Flow(FlowAsked),
+    /// Send a control frame.
+    Tune(Tune),
     /// Nothing, but let the connection have what came before.
     Nothing,
 }
 
-/// A action, and what comes before it.
+/// An action, and what comes before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// So many bytes of the replies.
@@ -165,6 +170,8 @@ pub struct Session<'a> {
     /// Up to which of them the connection has what came of them when the next reply goes out.
     noted: u64,
     pub(super) closed: bool,
+    /// Requests to be told that the outbox is empty which this callback answers.
+    pub(super) drains: u32,
     pub(super) state: Option<SessionState<'a>>,
 }
 
@@ -187,6 +194,7 @@ impl<'a> Session<'a> {
             commands: None,
             noted: 0,
             closed: false,
+            drains: 0,
             state: None,
         }
     }
@@ -219,6 +227,11 @@ impl<'a> Session<'a> {
     /// The name that `on_connect` gave it.
     pub fn user(&self) -> Option<&str> {
         self.facts.user()
+    }
+
+    /// Whether it speaks TLS with this server. Behind a proxy that ends TLS it doesn't.
+    pub fn is_secure(&self) -> bool {
+        self.facts.is_secure()
     }
 
     /// Bytes that wait for this connection alone, as of now: what was sent to it, and its socket has not taken, and

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Accept;
+use super::{Accept, Decision, answer_fields};
 
 /// It is in a box, so that whoever says nothing of the kind has one pointer for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct More {
 impl More {
     /// The bytes of its text.
     pub fn bytes(&self) -> usize {
-        self.headers.iter().map(|(name, value)| name.len() + value.len() + 2 * size_of::<String>()).sum()
+        answer_fields::bytes(&self.headers)
     }
 
     /// The host's value.
@@ -58,6 +58,30 @@ impl Accept {
     /// For the reactor: header fields of the host's own.
     pub(crate) fn headers(&self) -> &[(String, String)] {
         self.more.as_ref().map_or(&[], |more| &more.headers)
+    }
+}
+
+impl Decision {
+    /// With one more header field in the answer, whether it lets the client in or not; the rules are those of
+    /// [`Accept::with_header`]. A client that is refused by a close frame (`?refusals=close`) has it in the answer to
+    /// its handshake. While the host thinks about it ([`Decision::Pending`]) there is no answer.
+    ///
+    /// ```
+    /// use wspush::Decision;
+    ///
+    /// let refused = Decision::refuse(401, "log in first").with_header("WWW-Authenticate", "Bearer");
+    /// # let _ = refused;
+    /// ```
+    #[must_use]
+    pub fn with_header(self, name: impl Into<String>, value: impl Into<String>) -> Decision {
+        match self {
+            Decision::Accept(accept) => Decision::Accept(accept.with_header(name, value)),
+            Decision::Refuse { status, reason, mut headers } => {
+                headers.push((name.into(), value.into()));
+                Decision::Refuse { status, reason, headers }
+            }
+            Decision::Pending => Decision::Pending,
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Destination {
     Socket(Kind),
     /// Pushes over plain HTTP.
     Stream(Transport),
+    /// Whether newcomers are let in.
+    Readiness,
     /// The server's state for the demo's page.
     DemoInfo,
     /// The demo's form: a push.
@@ -53,6 +55,10 @@ fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
     Some(match path {
         _ if config.ws_only => return None,
         "/healthz" => answered(health(head)),
+        "/readyz" => match get_only(head, &requests::READINESS, || ()) {
+            Ok(()) => Destination::Readiness,
+            Err(refusal) => Destination::Refuse(refusal),
+        },
         "/sse" if config.endpoints => Destination::Stream(Transport::Sse),
         "/stream" if config.endpoints => Destination::Stream(Transport::Stream),
         "/poll" if config.endpoints => Destination::Stream(Transport::Poll),
@@ -90,7 +96,16 @@ pub fn health(head: &Head<'_>) -> Result<Response, Refusal> {
     get_only(head, &requests::HEALTH, || Response::text(200, "ok\n"))
 }
 
-fn get_only<T>(head: &Head<'_>, request: &'static Request, answer: impl FnOnce() -> T) -> Result<T, Refusal> {
+/// `GET /readyz`, where this is what newcomers are told.
+pub fn readiness(head: &Head<'_>, newcomers: Result<(), Refusal>) -> Result<Response, Refusal> {
+    get_only(head, &requests::READINESS, || newcomers)?.map(|()| Response::text(200, "ready\n"))
+}
+
+pub(super) fn get_only<T>(
+    head: &Head<'_>,
+    request: &'static Request,
+    answer: impl FnOnce() -> T,
+) -> Result<T, Refusal> {
     if !matches!(head.method, "GET" | "HEAD") {
         return Err(admin::takes(request));
     }
@@ -116,6 +131,7 @@ mod tests {
         match destination(&head, config, &Routes::default()) {
             Destination::Socket(_) => 101,
             Destination::Stream(_) => 200,
+            Destination::Readiness => 204,
             Destination::DemoInfo => 201,
             Destination::DemoPush => 202,
             Destination::Respond(response) => response.status,
@@ -132,6 +148,9 @@ mod tests {
             ("GET /healthz", 200, 200),
             ("HEAD /healthz", 200, 200),
             ("POST /healthz", 405, 405),
+            ("GET /readyz", 204, 204),
+            ("POST /readyz", 405, 405),
+            ("GET /readyz?x=1", 400, 400),
             ("GET /", 404, 200),
             ("GET /echo", 404, 101),
             ("GET /chat", 404, 101),

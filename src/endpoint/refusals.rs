@@ -9,7 +9,7 @@ use crate::protocol::response::Refusal;
 
 use super::public::{self, Destination};
 use super::router::Routes;
-use super::streams;
+use super::{answer_fields, streams};
 use crate::config::Config;
 
 /// The close code that stands for a status: 4403 for 403. Codes from 4000 on are for applications (RFC 6455 section
@@ -26,11 +26,11 @@ pub fn asks_for_close(head: &Head<'_>) -> bool {
     values.next().is_none() && only.as_deref() == Some(b"close")
 }
 
-/// Appends the answer: 101, and the close frame.
-pub fn respond(upgrade: &Upgrade<'_>, refusal: &Refusal, subprotocols: &[String], out: &mut Vec<u8>) {
+/// Appends the answer: 101, and the close frame. `speaks` says which subprotocols there are where it has asked.
+pub fn respond(upgrade: &Upgrade<'_>, refusal: &Refusal, speaks: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
     // A browser that has offered subprotocols takes no 101 without one of them for an answer.
-    let protocol = upgrade.choose(subprotocols).or_else(|| upgrade.protocols().next());
-    handshake::respond(upgrade.key, protocol, None, |_| {}, out);
+    let protocol = upgrade.choose(speaks).or_else(|| upgrade.protocols().next());
+    handshake::respond(upgrade.key, protocol, None, |out| answer_fields::push(&refusal.own, out), out);
     encode_close(close_code(refusal.status), &refusal.reason, out);
 }
 
@@ -48,9 +48,9 @@ pub fn unread(
     let (head, _) = crate::protocol::head::parse(input, bytes_max, &mut fields).ok()??;
     let mut out = Vec::new();
     match public::destination(&head, config, routes) {
-        Destination::Socket(_) if asks_for_close(&head) => {
+        Destination::Socket(kind) if asks_for_close(&head) => {
             let upgrade = handshake::check(&head).ok()?;
-            respond(&upgrade, refusal, &config.subprotocols, &mut out);
+            respond(&upgrade, refusal, |name| routes.speaks(kind, config, name), &mut out);
         }
         Destination::Stream(_) => {
             let response = streams::refused(&head, refusal.clone(), later_ms, &config.origins);
@@ -64,6 +64,7 @@ pub fn unread(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::{Route, Router};
     use crate::protocol::close::parse_close;
 
     fn request(target: &str, more: &str) -> String {
@@ -74,9 +75,13 @@ mod tests {
     }
 
     fn told(request: &str) -> Option<(String, u16, String)> {
+        told_at(request, &Routes::default())
+    }
+
+    fn told_at(request: &str, routes: &Routes) -> Option<(String, u16, String)> {
         let refusal = Refusal::fixed(503, "the server is full");
         let config = Config { subprotocols: vec!["b".to_owned()], ..Config::default() };
-        let answer = unread(request.as_bytes(), &refusal, 4_200, &config, &Routes::default())?;
+        let answer = unread(request.as_bytes(), &refusal, 4_200, &config, routes)?;
         let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap() + 4;
         let (head, frame) = answer.split_at(end);
         assert_eq!(frame[0], 0x88);
@@ -97,9 +102,22 @@ mod tests {
         let (head, code, reason) = told(&request("/ws?refusals=close", "")).unwrap();
         assert!(head.starts_with("HTTP/1.1 101 ") && !head.contains("Sec-WebSocket-Protocol"));
         assert_eq!((code, reason.as_str()), (4503, "the server is full"));
-        for (offered, chosen) in [("a, b", "b"), ("a, c", "a")] {
+        for (offered, chosen) in [("a, b", "b"), ("a, c", "a"), ("a, wspush.v1, b", "wspush.v1")] {
             let offer = format!("Sec-WebSocket-Protocol: {offered}\r\n");
             let (head, ..) = told(&request("/ws?refusals=close&channel=a", &offer)).unwrap();
+            assert!(head.contains(&format!("\r\nSec-WebSocket-Protocol: {chosen}\r\n")), "{head}");
+        }
+    }
+
+    #[test]
+    fn at_a_route_its_own_subprotocol_is_chosen() {
+        let mut router = Router::new(());
+        router.add(Route::new("/own").subprotocols(["c"]), ()).unwrap();
+        router.add("/plain", ()).unwrap();
+        let (_, routes) = router.into_parts();
+        for (target, chosen) in [("/own?refusals=close", "c"), ("/plain?refusals=close", "b")] {
+            let request = request(target, "Sec-WebSocket-Protocol: wspush.v1, b, c\r\n");
+            let (head, ..) = told_at(&request, &routes).unwrap();
             assert!(head.contains(&format!("\r\nSec-WebSocket-Protocol: {chosen}\r\n")), "{head}");
         }
     }
@@ -139,7 +157,7 @@ mod tests {
         let (head, _) = crate::protocol::head::parse(text.as_bytes(), 8192, &mut fields).unwrap().unwrap();
         let upgrade = handshake::check(&head).unwrap();
         let mut out = Vec::new();
-        respond(&upgrade, &Refusal::new(403, "x".repeat(1_000)), &[], &mut out);
+        respond(&upgrade, &Refusal::new(403, "x".repeat(1_000)), |_| false, &mut out);
         assert_eq!(out[out.len() - 125..][..2], 4403_u16.to_be_bytes());
     }
 }

@@ -31,6 +31,10 @@ pub struct SessionInfo {
     pub parameters: Vec<(String, String)>,
     /// Where it comes from; None where the transport has no addresses.
     pub peer: Option<SocketAddr>,
+    /// Whether it speaks TLS with this server. Behind a proxy that ends TLS it doesn't.
+    pub is_secure: bool,
+    /// Bytes that wait for it alone: what was sent to it and its socket has not taken.
+    pub outbox_bytes: usize,
 }
 
 impl SessionInfo {

@@ -113,7 +113,8 @@ fn said(asked: &Head<'_>, refusal: Refusal, later_ms: u64) -> Response {
     events::push_comment(&format!("{} {}", refusal.status, refusal.reason), &mut body);
     events::push_retry(later_ms, &mut body);
     body.push(b'\n');
-    Response::new(200, EVENT_STREAM, body).with(UNCHANGED.0, UNCHANGED.1)
+    let response = Response::new(200, EVENT_STREAM, body).with(UNCHANGED.0, UNCHANGED.1);
+    Response { own: refusal.own, ..response }
 }
 
 #[cfg(test)]

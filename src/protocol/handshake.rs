@@ -45,9 +45,9 @@ impl<'a> Upgrade<'a> {
         offered(self.head).filter(|protocol| !protocol.starts_with(BEARER))
     }
 
-    /// The client's first subprotocol that is among `ours`; names are case-sensitive.
-    pub fn choose<'s>(&self, ours: &'s [String]) -> Option<&'s str> {
-        self.protocols().find_map(|offered| ours.iter().find(|own| *own == offered)).map(String::as_str)
+    /// The client's first subprotocol that is ours; names are case-sensitive.
+    pub fn choose(&self, is_ours: impl Fn(&str) -> bool) -> Option<&'a str> {
+        self.protocols().find(|offered| is_ours(offered))
     }
 }
 

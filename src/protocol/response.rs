@@ -17,17 +17,19 @@ pub struct Refusal {
     pub reason: Cow<'static, str>,
     /// Header fields that the status asks for, such as `Allow` on 405.
     pub headers: &'static [(&'static str, &'static str)],
+    /// Those that a host adds; they were checked.
+    pub own: Vec<(String, String)>,
 }
 
 impl Refusal {
     /// A refusal with a reason made up on the spot.
     pub fn new(status: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, reason: reason.into(), headers: &[] }
+        Self { status, reason: reason.into(), headers: &[], own: Vec::new() }
     }
 
     /// A refusal that is known at compile time.
     pub const fn fixed(status: u16, reason: &'static str) -> Self {
-        Self { status, reason: Cow::Borrowed(reason), headers: &[] }
+        Self { status, reason: Cow::Borrowed(reason), headers: &[], own: Vec::new() }
     }
 
     /// The same with these header fields.
@@ -56,12 +58,14 @@ pub struct Response {
     pub body: Cow<'static, [u8]>,
     /// More header fields. Control characters in a value become spaces on the wire.
     pub headers: Vec<(&'static str, String)>,
+    /// The same, of a host's own.
+    pub own: Vec<(String, String)>,
 }
 
 impl Response {
     /// An answer of any type.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<Cow<'static, [u8]>>) -> Self {
-        Self { status, content_type, body: body.into(), headers: Vec::new() }
+        Self { status, content_type, body: body.into(), headers: Vec::new(), own: Vec::new() }
     }
 
     /// A line of plain text.
@@ -129,6 +133,9 @@ impl Response {
         for (name, value) in &self.headers {
             field(out, name, value);
         }
+        for (name, value) in &self.own {
+            field(out, name, value);
+        }
         out.extend_from_slice(b"\r\n");
     }
 }
@@ -139,6 +146,7 @@ impl From<Refusal> for Response {
         body.push('\n');
         let mut response = Self::text(refusal.status, body);
         response.headers.extend(refusal.headers.iter().map(|&(name, value)| (name, value.to_owned())));
+        response.own = refusal.own;
         response
     }
 }
@@ -152,7 +160,7 @@ fn str_bytes(text: Cow<'static, str>) -> Cow<'static, [u8]> {
 
 /// Appends a header field. A value may carry a peer's bytes, and must not be able to end its line
 /// (RFC 9110 section 5.5).
-fn field(out: &mut Vec<u8>, name: &'static str, value: &str) {
+fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     let is_bad = |byte: u8| byte.is_ascii_control() && byte != b'\t';

@@ -26,6 +26,8 @@ use super::slot::{Awaited, Flags, Undecided};
 use super::socket::Socket;
 use super::work::NAME;
 
+const GOING_AWAY: Refusal = Refusal::fixed(503, "the server is going away");
+
 /// A client that asks to be pushed to, or for one of the demo's endpoints.
 pub(super) struct Asking<'a> {
     pub head: &'a Head<'a>,
@@ -187,10 +189,19 @@ impl<S: Socket> Reactor<S> {
             .map_err(|refusal| (refusal, RefuseReason::Origin))
     }
 
+    /// Whether a newcomer would be let in. Who looks before he sends clients here is told of the end as soon as it is
+    /// known, also while those who come anyway are still served.
+    pub(super) fn check_newcomers(&self) -> Result<(), Refusal> {
+        match self.exit.handover {
+            Some(_) => Err(GOING_AWAY),
+            None => self.check_room().map_err(|(refusal, _)| refusal),
+        }
+    }
+
     fn check_room(&self) -> Result<(), Refused> {
         let max = self.connections_max();
         if self.exit.draining.is_some() {
-            return Err((Refusal::fixed(503, "the server is going away"), RefuseReason::Full));
+            return Err((GOING_AWAY, RefuseReason::Full));
         }
         if self.connections.census.open() >= max {
             let text = format!("the server is full: {max} connections (max_connections)");
@@ -245,12 +256,15 @@ impl<S: Socket> Reactor<S> {
             }
             Decision::Accept(accept) => Ok(Some(accept)),
             Decision::Pending => Ok(None),
-            Decision::Refuse { status, reason } => {
+            Decision::Refuse { status, reason, headers } => {
+                if let Err(problem) = answer_fields::check(&headers) {
+                    return Err((Refusal::new(500, format!("the host: {problem}")), RefuseReason::Handler));
+                }
                 // A host that leaves it to the configuration is not the one who says no.
                 let by_config = connect.by_config() == Decision::refuse(status, reason.as_str());
                 let cause = if by_config { RefuseReason::ForbiddenChannel } else { RefuseReason::Handler };
                 let status = if (400..600).contains(&status) { status } else { 403 };
-                Err((Refusal::new(status, reason), cause))
+                Err((Refusal { own: headers, ..Refusal::new(status, reason) }, cause))
             }
         }
     }

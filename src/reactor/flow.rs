@@ -25,8 +25,8 @@ pub struct Flow {
     pub incoming: Incoming,
     /// The host wants nothing of it read.
     pub is_paused: bool,
-    /// The host wants to know when its outbox is empty.
-    awaits_drained: bool,
+    /// How often the host has asked to be told when its outbox is empty.
+    awaits_drained: u32,
     /// The message that goes out in pieces.
     pub sending: Option<Sending>,
 }
@@ -35,7 +35,7 @@ impl Flow {
     /// Whether there is nothing in it.
     fn is_empty(&self) -> bool {
         let Flow { incoming, is_paused, awaits_drained, sending } = self;
-        !is_paused && !awaits_drained && sending.is_none() && !incoming.in_message()
+        !is_paused && *awaits_drained == 0 && sending.is_none() && !incoming.in_message()
     }
 
     /// Memory that it holds, out of `backlog_bytes_max`.
@@ -47,6 +47,11 @@ impl Flow {
 }
 
 impl<S> Slot<S> {
+    /// Whether it speaks TLS, in this process or in the kernel.
+    pub fn is_secure(&self) -> bool {
+        self.flags.any(Flags::TLS) || self.flags.any(Flags::KERNEL_TLS)
+    }
+
     /// Its flow, if that is not the ordinary one.
     pub fn flow(&self) -> Option<&Flow> {
         self.extra.as_ref()?.aside.as_ref()?.flow.as_deref()
@@ -84,6 +89,10 @@ impl<S> SessionFacts for Slot<S> {
     fn outbox_bytes(&self) -> usize {
         Slot::outbox_bytes(self)
     }
+
+    fn is_secure(&self) -> bool {
+        Slot::is_secure(self)
+    }
 }
 
 impl<S: Socket> Reactor<S> {
@@ -95,7 +104,8 @@ impl<S: Socket> Reactor<S> {
             FlowAsked::Resume => self.end_pause(index),
             FlowAsked::TellDrained => {
                 let slot = &mut self.connections.slots[index];
-                slot.flow_mut().awaits_drained = true;
+                let asked = &mut slot.flow_mut().awaits_drained;
+                *asked = asked.saturating_add(1);
                 if slot.outbox().is_none() {
                     self.is_drained(index);
                 }
@@ -166,7 +176,7 @@ impl<S: Socket> Reactor<S> {
     /// callback runs.
     fn is_drained(&mut self, index: usize) {
         let slot = &self.connections.slots[index];
-        if slot.flow().is_some_and(|flow| flow.awaits_drained) {
+        if slot.flow().is_some_and(|flow| flow.awaits_drained > 0) {
             self.drained.push_back((narrow::to_u32(index), slot.serial));
         }
     }
@@ -188,12 +198,13 @@ impl<S: Socket> Reactor<S> {
             let slot = self.connections.get(index, serial).filter(|slot| slot.phase == Phase::Open);
             // Something may have come into it meanwhile; or it was told already.
             let Some(slot) = slot.filter(|slot| slot.outbox().is_none()) else { continue };
-            if !slot.flow().is_some_and(|flow| flow.awaits_drained) {
+            let asked = slot.flow_there().map_or(0, |flow| std::mem::take(&mut flow.awaits_drained));
+            if asked == 0 {
                 continue;
             }
-            slot.flow_mut().awaits_drained = false;
             slot.tidy_flow();
             let told = self.call_back(index, |handler, session| {
+                session.answer_drains(asked);
                 handler.on_drained(session);
                 session.pace_by_host();
             });

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::endpoint::hosted::{Hosted, Idle};
 use crate::endpoint::router::{At, Routes, Terms};
-use crate::endpoint::{Handler, Kind, RouteError, SessionInfo};
+use crate::endpoint::{Accept, Handler, Kind, Pieces, RouteError, SessionInfo};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 
@@ -42,6 +42,14 @@ impl<S: Socket> Reactor<S> {
         match kind.route() {
             None => kind == Kind::PUSH && self.has_host,
             Some(id) => self.routes.is_host(id),
+        }
+    }
+
+    /// How a client's messages are handed over: as the decision says, or else as the route does.
+    pub(super) fn pieces(&self, kind: Kind, accept: &Accept) -> Pieces {
+        match accept.pieces {
+            Pieces::Off => self.terms(kind).map_or(Pieces::Off, |terms| terms.pieces),
+            pieces => pieces,
         }
     }
 
@@ -90,6 +98,8 @@ impl<S: Socket> Reactor<S> {
             route: slot.kind.route(),
             parameters: names.enumerate().filter_map(parameter).collect(),
             peer: slot.socket.peer(),
+            is_secure: slot.is_secure(),
+            outbox_bytes: slot.outbox_bytes(),
         })
     }
 

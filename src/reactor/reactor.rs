@@ -17,7 +17,6 @@ use crate::protocol::{Deflater, Inflater, Inflating};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
 
-use super::alike::LastAnswer;
 use super::attendance::Attendances;
 use super::backend::Backend;
 use super::connections::Connections;
@@ -146,7 +145,7 @@ pub(super) struct Scratch {
     /// The positions that a stream of several channels is told behind publications.
     pub positions: Vec<u8>,
     /// The answer to a poll that was made last.
-    pub answer: LastAnswer,
+    pub answer: super::alike::LastAnswer,
     /// For whom the handshake at hand has to wait.
     pub undecided: Undecided,
     /// The steps that a callback has asked for.
@@ -182,6 +181,7 @@ pub(super) struct WalkState {
     pub failures: Vec<super::flush::WalkFailure>,
     /// Those that are served apart, behind the slice that has come by them.
     pub apart: Vec<u32>,
+    pub paced: super::paced::Paced,
     pub saving: Saving,
 }
 
@@ -388,9 +388,10 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         self.tell_untold();
         self.flush_slice();
+        self.flush_paced();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);
-        } else {
+        } else if !self.channels.has_paced() {
             self.inbox.flushed = self.inbox.carried;
         }
         let finished = self.due();

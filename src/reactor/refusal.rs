@@ -43,6 +43,14 @@ impl<S: Socket> Reactor<S> {
         self.respond(index, head, &response(ListenerRole::Public, refusal), used)
     }
 
+    /// Whether newcomers are let in, as the public listener says it.
+    pub(super) fn readiness(&self) -> Response {
+        match self.check_newcomers() {
+            Ok(()) => Response::text(200, "ready\n"),
+            Err(refusal) => response(ListenerRole::Public, &refusal),
+        }
+    }
+
     /// The listener that a connection which speaks HTTP came in by.
     pub(super) fn role(&self, index: usize) -> ListenerRole {
         if self.connections.slots[index].phase == Phase::Admin {
@@ -63,9 +71,11 @@ impl<S: Socket> Reactor<S> {
         &mut self,
         index: usize,
         upgrade: &Upgrade<'_>,
+        kind: Kind,
         refusal: &Refusal,
     ) -> Result<(), Gone> {
-        refusals::respond(upgrade, refusal, &self.config.subprotocols, &mut self.scratch.replies);
+        let speaks = |name: &str| self.routes.speaks(kind, &self.config, name);
+        refusals::respond(upgrade, refusal, speaks, &mut self.scratch.replies);
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         slot.kind = Kind::REFUSED;

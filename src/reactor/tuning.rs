@@ -46,7 +46,11 @@ impl<S: Socket> Reactor<S> {
         frame::encode(opcode, payload, &mut frame);
         if is_websocket && self.outbox_has_room(index, frame.len()) {
             // A connection that is gone by this has been removed.
-            let _: Result<(), Gone> = self.push_out(index, &frame);
+            let _: Result<(), Gone> = if self.is_sending(index) {
+                self.say_within(index, &frame)
+            } else {
+                self.push_out(index, &frame)
+            };
         }
     }
 

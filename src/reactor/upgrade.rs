@@ -55,7 +55,7 @@ impl<S: Socket> Reactor<S> {
         if !refusals::asks_for_close(head) {
             return Ok(Upgraded::Refused(refusal));
         }
-        self.refuse_by_close(index, &upgrade, &refusal)?;
+        self.refuse_by_close(index, &upgrade, kind, &refusal)?;
         Ok(Upgraded::Open)
     }
 
@@ -86,7 +86,7 @@ impl<S: Socket> Reactor<S> {
         let chosen = self.choose(upgrade, kind, &admitted.accept);
         let transport = match chosen {
             Some(v1::PROTOCOL) if kind.is_push() => Transport::V1,
-            _ => admitted.accept.pieces.into(),
+            _ => self.pieces(kind, &admitted.accept).into(),
         };
         self.connections.slots[index].speak(transport, deflate.map_or(0, Agreement::window_bits));
         self.enter_route(index, kind, head.path());
@@ -108,15 +108,9 @@ impl<S: Socket> Reactor<S> {
 
     /// The subprotocol that is spoken: the host's, or the client's first one that there is here.
     fn choose<'a>(&self, upgrade: &Upgrade<'a>, kind: Kind, accept: &Accept) -> Option<&'a str> {
-        let terms = self.terms(kind).and_then(|terms| terms.subprotocols.as_ref());
-        let subprotocols = terms.unwrap_or(&self.config.subprotocols);
-        let is_ours = |offered: &&str| match &accept.protocol {
-            Some(own) => *offered == &**own,
-            None => {
-                kind == Kind::PUSH && *offered == v1::PROTOCOL
-                    || subprotocols.iter().any(|own| own == offered)
-            }
-        };
-        upgrade.protocols().find(is_ours)
+        upgrade.choose(|offered| match &accept.protocol {
+            Some(own) => offered == &**own,
+            None => self.routes.speaks(kind, &self.config, offered),
+        })
     }
 }

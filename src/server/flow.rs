@@ -1,10 +1,10 @@
 //! Who waits for whom, asked from any thread: [`Handle`]'s methods for one connection's flow.
 
-use crate::endpoint::{ConnId, FlowAsked, Fragment, Pace};
-use crate::push::PushError;
-use crate::reactor::Command;
+use crate::endpoint::{ConnId, FlowAsked, FlowPace, Fragment};
+use crate::push::{Message, Publication, PushError, PushOptions};
+use crate::reactor::{Batch, Command, Item, Wake};
 
-use super::{Handle, check_conn};
+use super::{Handle, check_conn, unix_us};
 
 impl Handle {
     /// Has a connection not read until [`resume`](Self::resume), see [`Session::pause`](crate::Session::pause). It is
@@ -33,7 +33,7 @@ impl Handle {
     /// As [`pause`](Self::pause).
     pub fn send_fragment(&self, conn: ConnId, fragment: Fragment<'_>) -> Result<(), PushError> {
         check_conn(conn)?;
-        self.change_flow(conn, FlowAsked::Send(fragment.outgoing(Pace::ByHost)))
+        self.change_flow(conn, FlowAsked::Send(fragment.outgoing(FlowPace::ByHost)))
     }
 
     /// Has [`Handler::on_drained`](crate::Handler::on_drained) called when everything that this thread has sent to a
@@ -43,6 +43,48 @@ impl Handle {
     /// As [`pause`](Self::pause).
     pub fn notify_drained(&self, conn: ConnId) -> Result<(), PushError> {
         self.change_flow(conn, FlowAsked::TellDrained)
+    }
+
+    /// Sends a message, and has [`Handler::on_drained`](crate::Handler::on_drained) called when it is with the kernel:
+    /// both, or, with an error, neither. So whoever tries again sends nothing twice.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_notified(
+        &self,
+        conn: ConnId,
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(), PushError> {
+        let publication = Publication::to_one(message, options)?;
+        check_conn(conn)?;
+        let notify = Command::Flow { conn, asked: FlowAsked::TellDrained };
+        self.shared.both(Command::Send { conn, publication }, notify)
+    }
+
+    /// Sends one message to each of these connections: to all of them that are there, or, with an error, to none.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`PushError::TooMany`] for more than `inbox_commands_max` at once.
+    ///
+    /// ```no_run
+    /// # fn example(handle: &wspush::Handle, room: &[wspush::ConnId]) -> Result<(), wspush::PushError> {
+    /// use wspush::{Message, PushOptions};
+    ///
+    /// handle.send_to_all(room, Message::Text("the meeting begins"), PushOptions::default())
+    /// # }
+    /// ```
+    pub fn send_to_all(
+        &self,
+        conns: &[ConnId],
+        message: Message<'_>,
+        options: PushOptions,
+    ) -> Result<(), PushError> {
+        let publication = Publication::to_one(message, options)?;
+        let item = |conn: &ConnId| check_conn(*conn).map(|()| Item::Send(*conn, publication.clone()));
+        let items = conns.iter().map(item).collect::<Result<Vec<_>, _>>()?;
+        let batch = Batch { items, key: None, if_offset: None };
+        self.shared.publish_all(batch, unix_us(), Wake::Yes).map(drop)
     }
 
     fn change_flow(&self, conn: ConnId, asked: FlowAsked) -> Result<(), PushError> {

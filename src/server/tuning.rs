@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::endpoint::ConnId;
 use crate::endpoint::tune::Tune;
-use crate::limits::CONTROL_PAYLOAD_BYTES_MAX;
 use crate::push::PushError;
 use crate::reactor::Command;
 
@@ -28,15 +27,15 @@ impl Handle {
         self.tune(conn, Tune::MessageBytesMax(bytes))
     }
 
-    /// Sends a ping (RFC 6455 section 5.5.2) to a WebSocket, behind the messages that were sent to it before. Its
-    /// answer
-    /// comes to [`Handler::on_pong`](crate::Handler::on_pong), unless the payload is empty. The server's own pings
-    /// are not to be seen.
+    /// Sends a ping (RFC 6455 section 5.5.2) to a WebSocket, behind the messages that were sent to it before, but
+    /// between the pieces of one that is under way. Its answer comes to
+    /// [`Handler::on_pong`](crate::Handler::on_pong), unless the payload is empty. The server's own pings are not to
+    /// be seen.
     ///
     /// # Errors
     /// [`PushError::BadTerms`] for more than 125 bytes; and as for [`set_idle_timeout`](Self::set_idle_timeout).
     pub fn ping(&self, conn: ConnId, payload: &[u8]) -> Result<(), PushError> {
-        self.tune(conn, Tune::Ping(control(payload)?))
+        self.tune(conn, Tune::ping(payload)?)
     }
 
     /// Sends a pong that no ping has asked for (RFC 6455 section 5.5.3).
@@ -44,18 +43,11 @@ impl Handle {
     /// # Errors
     /// As for [`ping`](Self::ping).
     pub fn pong(&self, conn: ConnId, payload: &[u8]) -> Result<(), PushError> {
-        self.tune(conn, Tune::Pong(control(payload)?))
+        self.tune(conn, Tune::pong(payload)?)
     }
 
     fn tune(&self, conn: ConnId, tune: Tune) -> Result<(), PushError> {
         check_conn(conn)?;
         self.shared.command(Command::Tune { conn, tune })
     }
-}
-
-fn control(payload: &[u8]) -> Result<Box<[u8]>, PushError> {
-    if payload.len() > CONTROL_PAYLOAD_BYTES_MAX {
-        return Err(PushError::BadTerms("a ping or a pong has at most 125 bytes"));
-    }
-    Ok(payload.into())
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::wire::{self, Response, masked};
 pub(crate) use crate::wire::{BINARY, CLOSE, CONTINUATION, TEXT};
 
-/// Valgrind makes everything slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Valgrind makes everything slow, and so do others on the machine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An open connection.
 pub(crate) struct Client {
@@ -54,6 +54,16 @@ impl Client {
     pub(crate) fn refusal(port: u16, path: &str) -> (u16, String) {
         let response = Client::ask(port, path, &[], &[]).1;
         (response.status, response.text().trim_end().to_owned())
+    }
+
+    /// Asks with more header fields; the connection, and the answer's head, with its body if it is refused.
+    pub(crate) fn asked(port: u16, path: &str, fields: &[(&str, &str)]) -> (Client, Response) {
+        Client::ask(port, path, fields, &[])
+    }
+
+    /// The same without the connection.
+    pub(crate) fn answer(port: u16, path: &str, fields: &[(&str, &str)]) -> Response {
+        Client::asked(port, path, fields).1
     }
 
     /// Says several texts in one breath.
@@ -128,10 +138,10 @@ impl Client {
         }
     }
 
-    /// Reads until the close frame; its code.
+    /// Reads until the close frame, past messages whole or in pieces; its code.
     pub(crate) fn until_closed(&mut self) -> u16 {
         loop {
-            let (opcode, payload) = self.frame();
+            let (_, opcode, payload) = self.fragment();
             if opcode == CLOSE {
                 return u16::from_be_bytes([payload[0], payload[1]]);
             }

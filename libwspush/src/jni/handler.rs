@@ -7,7 +7,7 @@ use jni::objects::{JByteArray, JValue};
 use jni::signature::{Primitive, ReturnType};
 
 use wspush::config::LogLevel;
-use wspush::endpoint::{Accept, Closed, ConnId, Connect, Decision, Handler, Session};
+use wspush::endpoint::{Accept, Closed, ConnId, Connect, Decision, Fragment, Handler, Session};
 use wspush::journal::Journal;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
@@ -15,7 +15,7 @@ use wspush::push::Message;
 use super::methods::{CallbackMethods, JavaObject};
 use super::payload::new_array;
 use super::routes::Place;
-use super::{packed, replies};
+use super::{packed, replies, routes};
 
 /// The reason that a client is told when its callback has failed; the details are for the host's log only.
 const FAILED: &str = "internal error";
@@ -186,6 +186,45 @@ impl Handler for JavaHandler {
         }
     }
 
+    fn on_fragment(&mut self, session: &mut Session<'_>, fragment: Fragment<'_>) {
+        let who = Who::of(session, self.place.as_ref());
+        let done = replies::during(session, || {
+            self.callbacks.call(|env, methods, object| {
+                let (user, parameters) = who.arrays(env)?;
+                let payload = new_array(env, fragment.data.bytes())?;
+                let text = JValue::Bool(matches!(fragment.data, Message::Text(_)));
+                let more = JValue::Bool(fragment.more);
+                let args = [
+                    id(who.conn).as_jni(),
+                    bytes(&user).as_jni(),
+                    bytes(&parameters).as_jni(),
+                    bytes(&payload).as_jni(),
+                    text.as_jni(),
+                    more.as_jni(),
+                ];
+                let returns = ReturnType::Primitive(Primitive::Boolean);
+                // SAFETY: `fragment` is `boolean (long, byte[], byte[], byte[], boolean, boolean)` of the object's
+                // class.
+                unsafe { env.call_method_unchecked(object, methods.fragment, returns, &args)? }.z()
+            })
+        });
+        if done != Some(true) {
+            session.close(CloseCode::INTERNAL_ERROR, FAILED);
+        }
+    }
+
+    fn on_drained(&mut self, session: &mut Session<'_>) {
+        let (conn, answered) = (session.id(), i32::try_from(session.drains()).unwrap_or(i32::MAX));
+        replies::during(session, || {
+            self.callbacks.call(|env, methods, object| {
+                let args = [id(conn).as_jni(), JValue::Int(answered).as_jni()];
+                let returns = ReturnType::Primitive(Primitive::Void);
+                // SAFETY: `drained` is `void (long, int)` of the object's class.
+                unsafe { env.call_method_unchecked(object, methods.drained, returns, &args) }.map(drop)
+            })
+        });
+    }
+
     fn on_pong(&mut self, session: &mut Session<'_>, payload: &[u8]) {
         let who = Who::of(session, self.place.as_ref());
         let done = replies::during(session, || {
@@ -237,7 +276,7 @@ fn request(connect: &Connect<'_>, place: Option<&Place>) -> Vec<u8> {
     let peer = connect.peer().map_or_else(String::new, |peer| peer.to_string());
     let (status, reason) = match connect.by_config() {
         Decision::Accept(_) => (0, String::new()),
-        Decision::Refuse { status, reason } => (status, reason),
+        Decision::Refuse { status, reason, .. } => (status, reason),
         Decision::Pending => (0, String::new()),
     };
     let (status, channels) = (status.to_string(), connect.channels.len().to_string());
@@ -281,7 +320,14 @@ pub(super) fn decision(answer: &[u8], callbacks: Option<&Arc<Callbacks>>) -> Opt
             Some(Decision::Accept(accept))
         }
         ["pending"] => Some(Decision::Pending),
-        ["refuse", status, reason] => Some(Decision::refuse(status.parse().ok()?, *reason)),
+        ["refuse", status, reason, headers @ ..] => {
+            let mut decision = Decision::refuse(status.parse().ok()?, *reason);
+            for header in headers.chunks(2) {
+                let &[name, value] = header else { return None };
+                decision = decision.with_header(name, value);
+            }
+            Some(decision)
+        }
         _ => None,
     }
 }
@@ -289,7 +335,9 @@ pub(super) fn decision(answer: &[u8], callbacks: Option<&Arc<Callbacks>>) -> Opt
 /// A yes, and the number of the attributes that the session is to have.
 fn accept(parts: &[&str]) -> Option<(Accept, i64)> {
     let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
-    let [broadcast, user, protocol, info, attributes, headers, rest @ ..] = parts else { return None };
+    let [broadcast, user, protocol, info, attributes, pieces, headers, rest @ ..] = parts else {
+        return None;
+    };
     let (headers, channels) = rest.split_at_checked(headers.parse().ok()?)?;
     // One with a space says from where on a channel is received.
     let (since, channels): (Vec<&str>, Vec<&str>) =
@@ -305,6 +353,7 @@ fn accept(parts: &[&str]) -> Option<(Accept, i64)> {
         since: since.into_iter().map(beginning).collect::<Option<_>>()?,
         protocol: given(protocol).map(Into::into),
         info: given(info),
+        pieces: routes::pieces(pieces)?,
         ..Accept::default()
     };
     for header in headers.chunks(2) {
@@ -317,7 +366,18 @@ fn accept(parts: &[&str]) -> Option<(Accept, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wspush::Pieces;
     use wspush::push::Since;
+
+    #[test]
+    fn what_java_refuses() {
+        let refused =
+            |parts: &[&str]| decision(&packed::pack(parts.iter().map(|part| part.as_bytes())), None);
+        let no = Decision::refuse(401, "who?");
+        assert_eq!(refused(&["refuse", "401", "who?"]), Some(no.clone()));
+        assert_eq!(refused(&["refuse", "401", "who?", "X", "y"]), Some(no.with_header("X", "y")));
+        assert_eq!(refused(&["refuse", "401", "who?", "X"]), None);
+    }
 
     #[test]
     fn what_java_decides() {
@@ -327,23 +387,25 @@ mod tests {
             broadcast: false,
             channels: vec!["a".to_owned(), "b".to_owned()],
             info: Some("7".to_owned()),
+            pieces: Pieces::Unbounded,
             ..Accept::default()
         };
-        assert_eq!(accepted(&["false", "=Ada", "", "=7", "0", "0", "a", "b"]), Some((ada, 0)));
+        assert_eq!(accepted(&["false", "=Ada", "", "=7", "0", "2", "0", "a", "b"]), Some((ada, 0)));
         let since = vec![("a".to_owned(), Since::Last(3))];
         let begins = Accept { channels: vec!["a".to_owned()], since, ..Accept::default() };
-        assert_eq!(accepted(&["true", "", "", "", "0", "0", "a", "a last:3"]), Some((begins, 0)));
+        assert_eq!(accepted(&["true", "", "", "", "0", "0", "0", "a", "a last:3"]), Some((begins, 0)));
         let with_header = Accept::default().with_header("X", "y");
-        assert_eq!(accepted(&["true", "", "", "", "7", "2", "X", "y"]), Some((with_header, 7)));
+        assert_eq!(accepted(&["true", "", "", "", "7", "0", "2", "X", "y"]), Some((with_header, 7)));
         let none = Accept { protocol: Some("".into()), ..Accept::default() };
-        assert_eq!(accepted(&["true", "", "=", "", "0", "0"]), Some((none, 0)));
+        assert_eq!(accepted(&["true", "", "=", "", "0", "0", "0"]), Some((none, 0)));
         for wrong in [
             &[][..],
             &["true", "", "", ""],
-            &["true", "", "", "", "0", "1"],
-            &["true", "", "", "", "0", "1", "a"],
-            &["true", "", "", "", "x", "0"],
-            &["true", "", "", "", "0", "0", "a last:0"],
+            &["true", "", "", "", "0", "0", "1"],
+            &["true", "", "", "", "0", "0", "1", "a"],
+            &["true", "", "", "", "x", "0", "0"],
+            &["true", "", "", "", "0", "3", "0"],
+            &["true", "", "", "", "0", "0", "0", "a last:0"],
         ] {
             assert_eq!(accepted(wrong), None, "{wrong:?}");
         }

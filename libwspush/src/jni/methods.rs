@@ -36,6 +36,10 @@ pub(super) struct CallbackMethods {
     pub(super) closed: JMethodID,
     /// `boolean pong(long, byte[], byte[], byte[])`
     pub(super) pong: JMethodID,
+    /// `boolean fragment(long, byte[], byte[], byte[], boolean, boolean)`
+    pub(super) fragment: JMethodID,
+    /// `void drained(long, int)`
+    pub(super) drained: JMethodID,
     /// `void stayAway(long)`
     pub(super) stay_away: JMethodID,
     /// `void log(int, byte[])`
@@ -50,6 +54,8 @@ impl Methods for CallbackMethods {
             message: env.get_method_id(class, jni_str!("message"), jni_sig!("(J[B[B[BZ)Z"))?,
             closed: env.get_method_id(class, jni_str!("closed"), jni_sig!("(J[B[BI[B)V"))?,
             pong: env.get_method_id(class, jni_str!("pong"), jni_sig!("(J[B[B[B)Z"))?,
+            fragment: env.get_method_id(class, jni_str!("fragment"), jni_sig!("(J[B[B[BZZ)Z"))?,
+            drained: env.get_method_id(class, jni_str!("drained"), jni_sig!("(JI)V"))?,
             stay_away: env.get_method_id(class, jni_str!("stayAway"), jni_sig!("(J)V"))?,
             log: env.get_method_id(class, jni_str!("log"), jni_sig!("(I[B)V"))?,
         })

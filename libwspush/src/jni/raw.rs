@@ -90,6 +90,19 @@ impl<'env> Raw<'env> {
         Ok(len)
     }
 
+    /// All numbers of an array.
+    pub(super) fn longs(&self, array: &JLongArray<'_>) -> Result<Vec<jlong>, NativeError> {
+        if array.is_null() {
+            return Err(NativeError::Argument("no array"));
+        }
+        // SAFETY: as in `len`.
+        let len = unsafe { jvm!(self, v1_1, GetArrayLength, array.as_raw()) };
+        let mut numbers = vec![0; usize::try_from(len).unwrap_or(0)];
+        // SAFETY: as in `len`; the JVM writes `len` numbers, which both have, so there is no exception to ask for.
+        unsafe { jvm!(self, v1_1, GetLongArrayRegion, array.as_raw(), 0, len, numbers.as_mut_ptr()) };
+        Ok(numbers)
+    }
+
     /// Puts numbers into an array; nothing else may be called afterwards, because of the exception there may be.
     pub(super) fn put(self, array: &JLongArray<'_>, numbers: &[jlong]) {
         let count = jsize::try_from(numbers.len()).unwrap_or(jsize::MAX);

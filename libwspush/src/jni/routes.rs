@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wspush::Route;
+use wspush::{Pieces, Route};
 
 /// A route of Java's, and what its handler does about it.
 pub(super) struct JavaRoute {
@@ -42,6 +42,7 @@ pub(super) fn unpack(parts: &[&str]) -> Option<Vec<JavaRoute>> {
             route = route.message_bytes_max(usize::try_from(bytes).ok()?);
         }
         let idle = number(rest.next()?)?.map(Duration::from_millis);
+        route = route.pieces(pieces(rest.next()?)?);
         if let Some(names) = list(&mut rest)? {
             route = route.subprotocols(names);
         }
@@ -51,6 +52,11 @@ pub(super) fn unpack(parts: &[&str]) -> Option<Vec<JavaRoute>> {
         routes.push(JavaRoute { route, place: Place { names: names(path), idle } });
     }
     Some(routes)
+}
+
+/// How messages are handed over, by the number of `io.wspush.Pieces`.
+pub(super) fn pieces(text: &str) -> Option<Pieces> {
+    [Pieces::Off, Pieces::Bounded, Pieces::Unbounded].get(text.parse::<usize>().ok()?).copied()
 }
 
 /// Nothing, or a number.
@@ -78,16 +84,17 @@ mod tests {
 
     #[test]
     fn routes_as_java_packs_them() {
-        let parts = ["/a", "", "", "-1", "-1", "/b/{x}/{y}", "4096", "1500", "2", "v2", "v1", "0"];
+        let parts = ["/a", "", "", "0", "-1", "-1", "/b/{x}/{y}", "4096", "1500", "2", "2", "v2", "v1", "0"];
         let routes = unpack(&parts).unwrap();
         let places: Vec<_> = routes.iter().map(|route| (route.place.count(), route.place.idle)).collect();
         assert_eq!(places, [(0, None), (2, Some(Duration::from_millis(1_500)))]);
         let packed = routes[1].place.parameters(|name| (name == "x").then_some("1")).unwrap();
         assert_eq!(super::super::packed::unpack(&packed).unwrap(), ["x", "1", "y", ""]);
         assert_eq!(routes[0].place.parameters(|_| None), None);
-        for end in [1, 2, 3, 4, 6, 8, 10, 11] {
+        for end in [1, 2, 3, 4, 5, 7, 9, 11, 12] {
             assert!(unpack(&parts[..end]).is_none(), "{end}");
         }
-        assert!(unpack(&["/a", "x", "", "-1", "-1"]).is_none());
+        assert!(unpack(&["/a", "x", "", "0", "-1", "-1"]).is_none());
+        assert!(unpack(&["/a", "", "", "3", "-1", "-1"]).is_none());
     }
 }

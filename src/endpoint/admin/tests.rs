@@ -85,6 +85,15 @@ impl Control for Fake {
         self.0.push(format!("disconnect {conn} {} {reason}", code.0));
         if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
     }
+    fn take_pushes(&mut self, _key: &str, _per_second: u32, count: usize) -> bool {
+        count < 5
+    }
+    fn drain(&mut self) {
+        self.0.push("drain".to_owned());
+    }
+    fn check_ready(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
     fn stats(&self) -> Stats {
         Stats::default()
     }
@@ -101,7 +110,7 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let mut fields = head::Fields::new();
     let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     let mut host = Fake::default();
-    let response = match answer(&head, body, Ok(()), &mut host) {
+    let response = match answer(&head, body, Ok(&Caller::Operator), &mut host) {
         Answer::Now(response) => response,
         Answer::List(Wanted::Channels(list)) => {
             assert!(list.limit == 100 || (list.limit, list.after, &*list.prefix) == (9, Some(0), "a."));
@@ -174,7 +183,7 @@ fn the_answer_says_what_was_taken_as_a_form() {
     let mut fields = head::Fields::new();
     let (head, _) = head::parse(form.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
-        let Answer::Now(response) = answer(&head, body, Ok(()), &mut Fake::default()) else {
+        let Answer::Now(response) = answer(&head, body, Ok(&Caller::Operator), &mut Fake::default()) else {
             panic!("a list")
         };
         let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
@@ -257,6 +266,8 @@ fn wrong_requests_do_nothing() {
         ("GET /stats?receipt=", b"", 400),
         ("GET /metrics?x=1", b"", 400),
         ("GET /healthz?x=1", b"", 400),
+        ("GET /readyz?x=1", b"", 400),
+        ("POST /readyz", b"", 405),
         ("GET /connections?user=", b"", 400),
         ("GET /connections?channel=", b"", 400),
         ("GET /connections?user=a&user=b", b"", 400),
@@ -364,6 +375,7 @@ fn looking_and_disconnecting() {
     assert_eq!(ask("GET /stats?receipt=7", b"").0, 200);
     assert_eq!(ask("GET /connections?user=u&after=3&limit=9", b"").0, 200);
     assert_eq!(ask("GET /healthz", b"").1, "ok\n");
+    assert_eq!(ask("GET /readyz", b"").1, "ready\n");
     for line in ["GET /stats/?receipt=7", "GET /metrics/", "GET /healthz/", "POST /push/"] {
         assert_eq!(ask(line, b"x").0, 200, "{line}");
     }

@@ -13,6 +13,7 @@ mod tree;
 pub use pattern::{PATTERN_BYTES_MAX, Pattern, ROUTES_MAX, RouteError, SEGMENTS_MAX};
 pub use routes::{At, Routes, Terms};
 
+use super::flow::Pieces;
 use super::handler::Handler;
 
 /// Which route a connection has come by: what [`Router::add`] has answered.
@@ -85,6 +86,13 @@ impl Route {
     /// The pages that may connect, in place of the setting `origins`, and in its words.
     pub fn origins<T: Into<String>>(mut self, origins: impl IntoIterator<Item = T>) -> Route {
         self.terms.origins = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whether messages are handed over as they come ([`Handler::on_fragment`]), where the decision about a client
+    /// leaves that open ([`Accept::pieces`](crate::Accept::pieces) is [`Pieces::Off`]).
+    pub fn pieces(mut self, pieces: Pieces) -> Route {
+        self.terms.pieces = pieces;
         self
     }
 }

@@ -4,7 +4,10 @@ use crate::config::Config;
 use crate::narrow;
 use crate::protocol::response::Refusal;
 
+use super::super::flow::Pieces;
 use super::super::handler::Handler;
+use super::super::kind::Kind;
+use super::super::v1;
 use super::RouteId;
 use super::path::segments;
 use super::pattern::{Pattern, ROUTES_MAX, RouteError};
@@ -19,6 +22,8 @@ pub struct Terms {
     pub subprotocols: Option<Vec<String>>,
     /// As the setting of this name.
     pub origins: Option<Vec<String>>,
+    /// How messages are handed over where the decision about a client doesn't say it.
+    pub pieces: Pieces,
 }
 
 /// A route as a callback sees it.
@@ -80,7 +85,7 @@ impl Routes {
                     "the server has this path itself (settings: endpoints, ws_paths, demo)".to_owned(),
                 );
             }
-            let Terms { message_bytes_max, subprotocols, origins } = terms.clone();
+            let Terms { message_bytes_max, subprotocols, origins, pieces: _ } = terms.clone();
             let with_terms = Config {
                 message_bytes_max: message_bytes_max.unwrap_or(config.message_bytes_max),
                 subprotocols: subprotocols.unwrap_or_default(),
@@ -112,6 +117,13 @@ impl Routes {
     /// A route's terms.
     pub fn terms(&self, id: RouteId) -> &Terms {
         &self.entries[id.number()].terms
+    }
+
+    /// Whether a subprotocol is there for those who ask for this.
+    pub fn speaks(&self, kind: Kind, config: &Config, name: &str) -> bool {
+        let own = kind.route().and_then(|id| self.terms(id).subprotocols.as_ref());
+        kind == Kind::PUSH && name == v1::PROTOCOL
+            || own.unwrap_or(&config.subprotocols).iter().any(|own| own == name)
     }
 
     /// A route's pattern, and its handler.

@@ -99,6 +99,14 @@ impl Shared {
         Ok(receipt)
     }
 
+    /// Puts two commands into the inbox, or none of them. Nobody has to be told if they are refused.
+    pub fn both(&self, first: Command, second: Command) -> Result<(), PushError> {
+        let inbox = lock(&self.inbox);
+        self.admit(&inbox, 2, first.bytes() + second.bytes())?;
+        self.put(inbox, [first, second], Wake::Yes);
+        Ok(())
+    }
+
     /// Puts a whole batch on its way, or nothing of it. The receipts are those of its publications, in order.
     pub fn publish_all(&self, batch: Batch<'_>, unix_us: u64, wake: Wake) -> Result<Published, PushError> {
         let Batch { items, key, if_offset } = batch;

@@ -7,16 +7,16 @@ import java.lang.System.Logger.Level;
 import java.util.List;
 
 /** What the native side calls, on the reactor's thread. Nothing is thrown back at it. */
-final class Callbacks {
+class Callbacks {
     static final Logger LOGGER = System.getLogger("io.wspush");
 
     /** By the numbers that the native side uses. */
     private static final Level[] LEVELS = {Level.OFF, Level.ERROR, Level.WARNING, Level.INFO, Level.DEBUG};
 
-    private final WsPushListener listener;
+    final WsPushListener listener;
     private final WsPushRoute route;
     private WsPushServer server;
-    private Sessions sessions;
+    Sessions sessions;
 
     /** {@code route} is null for the server's own paths. */
     Callbacks(WsPushListener listener, WsPushRoute route) {
@@ -49,12 +49,21 @@ final class Callbacks {
             ConnectRequest request = new ConnectRequest(Packed.unpack(packed), route);
             return decide(request).packed(sessions, request.attributesSoFar());
         } catch (Throwable problem) {
-            failed("onConnect", problem);
+            failed("WsPushListener.onConnect", problem);
             return null;
         }
     }
 
-    private Decision decide(ConnectRequest request) throws Exception {
+    /** Whether callbacks run on other threads than the reactor's. */
+    boolean isElsewhere() {
+        return false;
+    }
+
+    /** The server has ended. */
+    void end() {}
+
+    /** The interceptors' decision, or the listener's. */
+    final Decision decide(ConnectRequest request) throws Exception {
         List<WsPushInterceptor> interceptors = route == null ? List.of() : route.interceptors();
         Decision decision = null;
         int asked = 0;
@@ -99,22 +108,38 @@ final class Callbacks {
     }
 
     /** Whether the listener came through. */
+    boolean fragment(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text, boolean more) {
+        MessageKind kind = text ? MessageKind.TEXT : MessageKind.BINARY;
+        return call(session(conn, user, parameters), "onFragment", of -> listener.onFragment(of, more, kind, payload));
+    }
+
+    /** So many requests to be told that the outbox is empty are answered. */
+    void drained(long conn, int count) {
+        try {
+            server.flows.answered(conn, count);
+        } catch (Throwable problem) {
+            failed("what waits for a session's outbox", problem);
+        }
+    }
+
+    /** Whether the listener came through. */
     boolean pong(long conn, byte[] user, byte[] parameters, byte[] payload) {
         return call(session(conn, user, parameters), "onPong", of -> listener.onPong(of, payload));
     }
 
     void closed(long conn, byte[] user, byte[] parameters, int code, byte[] reason) {
-        WsPushSession session = session(conn, user, parameters);
-        Call onClose = of -> listener.onClose(of, code, new String(reason, UTF_8));
-        call(session.closed(sessions.closed(conn)), "onClose", onClose);
+        WsPushSession session = session(conn, user, parameters).closed(sessions.closed(conn));
+        server.flows.closed(conn);
+        call(session, "onClose", of -> listener.onClose(of, code, new String(reason, UTF_8)));
     }
 
     /** A callback of a session. */
-    private interface Call {
+    interface Call {
         void of(WsPushSession session) throws Exception;
     }
 
-    private boolean call(WsPushSession session, String callback, Call call) {
+    /** Whether it came through. */
+    final boolean call(WsPushSession session, String callback, Call call) {
         try {
             call.of(session);
             return true;
@@ -123,7 +148,7 @@ final class Callbacks {
                 listener.onError(session, problem);
                 return true;
             } catch (Throwable stillAProblem) {
-                failed(callback, stillAProblem);
+                failed("WsPushListener." + callback, stillAProblem);
                 return false;
             }
         }
@@ -137,13 +162,13 @@ final class Callbacks {
         }
     }
 
-    private WsPushSession session(long conn, byte[] user, byte[] parameters) {
+    final WsPushSession session(long conn, byte[] user, byte[] parameters) {
         return new WsPushSession(this, conn, user == null ? null : new String(user, UTF_8), parameters);
     }
 
     static void failed(String callback, Throwable problem) {
         try {
-            LOGGER.log(Level.ERROR, "WsPushListener." + callback + " has failed", problem);
+            LOGGER.log(Level.ERROR, callback + " has failed", problem);
         } catch (Throwable nobodyLeftToTell) {
             // As above.
         }

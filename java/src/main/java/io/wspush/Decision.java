@@ -11,8 +11,8 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
- * The answer to a {@link ConnectRequest}. It doesn't change: the methods return another one. A refusal stays as it is
- * whatever is added to it.
+ * The answer to a {@link ConnectRequest}. It doesn't change: the methods return another one. To a refusal
+ * nothing can be added but {@link #header headers}.
  */
 public final class Decision {
     private static final int USER_BYTES_MAX = 256;
@@ -34,6 +34,7 @@ public final class Decision {
     private final String info;
     private final List<String> headers;
     private final Map<String, Object> attributes;
+    private final Pieces pieces;
 
     private Decision(Change change) {
         status = change.status;
@@ -46,6 +47,7 @@ public final class Decision {
         info = change.info;
         headers = change.headers;
         attributes = change.attributes;
+        pieces = change.pieces;
     }
 
     /** The fields of a decision that is about to be another one. */
@@ -60,6 +62,7 @@ public final class Decision {
         String info;
         List<String> headers = List.of();
         Map<String, Object> attributes = Map.of();
+        Pieces pieces = Pieces.OFF;
 
         Decision made() {
             return new Decision(this);
@@ -78,6 +81,7 @@ public final class Decision {
         change.info = info;
         change.headers = headers;
         change.attributes = attributes;
+        change.pieces = pieces;
         return change;
     }
 
@@ -238,7 +242,7 @@ public final class Decision {
     }
 
     /**
-     * Adds a field to the answer's head.
+     * Adds a field to the answer's head, whether that lets the client in or not.
      *
      * @param name its name; with one that the server writes itself ({@code Connection}, {@code Sec-WebSocket-Protocol} and
      *     the like), more than 32 of them, or 4 KiB, the client is refused with 500
@@ -274,6 +278,24 @@ public final class Decision {
         return change.made();
     }
 
+    /**
+     * Whether the client's messages are handed over in pieces ({@link WsPushListener#onFragment}). That is for WebSockets;
+     * with {@code wspush.v1} and everywhere else it changes nothing.
+     *
+     * @param pieces how; {@link Pieces#OFF}: as the route says
+     * @return the decision
+     */
+    public Decision pieces(Pieces pieces) {
+        Change change = change();
+        change.pieces = Objects.requireNonNull(pieces);
+        return change.made();
+    }
+
+    /** Whether it is still to come. */
+    boolean isPending() {
+        return status == PENDING;
+    }
+
     /** Packs it; what attributes there are stay with the server until the session is open. */
     byte[] packed(Sessions sessions, Map<String, Object> requested) {
         if (status != 0) {
@@ -294,11 +316,14 @@ public final class Decision {
             return packed.put("pending").bytes();
         }
         if (status != 0) {
-            return packed.put("refuse").put(Integer.toString(status)).put(reason).bytes();
+            packed.put("refuse").put(Integer.toString(status)).put(reason);
+            headers.forEach(packed::put);
+            return packed.bytes();
         }
         packed.put("accept").put(Boolean.toString(broadcast));
         packed.put(user == null ? "" : "=" + user).put(subprotocol == null ? "" : "=" + subprotocol);
         packed.put(info == null ? "" : "=" + info).put(Long.toString(number));
+        packed.put(Integer.toString(pieces.ordinal()));
         packed.put(Integer.toString(headers.size()));
         headers.forEach(packed::put);
         channels.forEach(packed::put);

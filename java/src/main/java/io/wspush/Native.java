@@ -56,6 +56,21 @@ final class Native {
 
     static native void reply(long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
 
+    static native void sendNotified(
+            long server, long conn, byte[] array, ByteBuffer direct, int from, int length, int kind);
+
+    static native void sendAll(
+            long server, long[] conns, byte[] array, ByteBuffer direct, int from, int length, int kind);
+
+    static native void fragment(
+            long server, long conn, byte[] array, ByteBuffer direct, int from, int length, int kind, boolean more);
+
+    static native void pause(long server, long conn);
+
+    static native void resume(long server, long conn);
+
+    static native void notifyDrained(long server, long conn);
+
     static native void idleTimeout(long server, long conn, long ms);
 
     static native void maxMessage(long server, long conn, int bytes);

@@ -45,6 +45,10 @@ final class Payload {
         return new Payload(data, null, 0, data.length, false);
     }
 
+    static Payload of(MessageKind kind, byte[] data) {
+        return new Payload(data, null, 0, data.length, kind == MessageKind.TEXT);
+    }
+
     static Payload of(ByteBuffer data) {
         int length = data.remaining();
         if (data.isDirect()) {

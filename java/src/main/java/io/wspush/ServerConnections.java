@@ -79,7 +79,7 @@ abstract class ServerConnections extends ServerQuestions {
         send(conn, Payload.of(data), options);
     }
 
-    private void send(long conn, Payload payload, PushOptions options) {
+    final void send(long conn, Payload payload, PushOptions options) {
         int kind = options.kind(payload.text);
         Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
         if (crossing != null) {
@@ -95,6 +95,64 @@ abstract class ServerConnections extends ServerQuestions {
     }
 
     /**
+     * Sends one text to many connections with one call: to all of them that are there, or, with an exception, to none.
+     *
+     * @param conns their ids; as many at the most as the setting {@code inbox_commands_max}
+     * @param text the message, not empty
+     * @throws InboxFullException if the server is behind; nothing was sent
+     */
+    public void send(long[] conns, String text) {
+        send(conns, Payload.of(text), PushOptions.DEFAULT);
+    }
+
+    /**
+     * Sends the same bytes to many connections; see {@link WsPushServer#send(long[], String) send(long[], String)}.
+     *
+     * @param conns their ids
+     * @param data the message, not empty
+     */
+    public void send(long[] conns, byte[] data) {
+        send(conns, Payload.of(data), PushOptions.DEFAULT);
+    }
+
+    /**
+     * Sends the same bytes to many connections; see {@link WsPushServer#send(long[], String) send(long[], String)}.
+     *
+     * @param conns their ids
+     * @param data the message: from the buffer's position to its limit, which stay as they are
+     */
+    public void send(long[] conns, ByteBuffer data) {
+        send(conns, Payload.of(data), PushOptions.DEFAULT);
+    }
+
+    /**
+     * As {@link WsPushServer#send(long[], String) send(long[], String)}, with options.
+     *
+     * @param conns their ids
+     * @param text the message, not empty
+     * @param options how
+     */
+    public void send(long[] conns, String text, PushOptions options) {
+        send(conns, Payload.of(text), options);
+    }
+
+    /**
+     * As {@link WsPushServer#send(long[], byte[]) send(long[], byte[])}, with options.
+     *
+     * @param conns their ids
+     * @param data the message, not empty
+     * @param options how
+     */
+    public void send(long[] conns, byte[] data, PushOptions options) {
+        send(conns, Payload.of(data), options);
+    }
+
+    private void send(long[] conns, Payload payload, PushOptions options) {
+        int kind = options.kind(payload.text);
+        Native.sendAll(id, conns, payload.array, payload.direct, payload.from, payload.length, kind);
+    }
+
+    /**
      * Closes a connection, after what was sent to it before; nothing happens if it has gone already.
      *
      * @param conn the connection's id
@@ -103,6 +161,7 @@ abstract class ServerConnections extends ServerQuestions {
      */
     public void close(long conn, int code, String reason) {
         Native.disconnect(id, conn, code, reason.getBytes(UTF_8));
+        lanes.closed(conn);
     }
 
     /**

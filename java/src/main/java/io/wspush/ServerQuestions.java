@@ -12,8 +12,16 @@ abstract class ServerQuestions {
     /** Which sessions are open, and their attributes. */
     final Sessions sessions = new Sessions();
 
+    /** Who is paused, and who waits for an outbox. */
+    final Flows flows;
+
+    /** Whose callbacks wait for other threads, or run there. */
+    final Lanes lanes;
+
     ServerQuestions(long id) {
         this.id = id;
+        this.flows = new Flows(id, sessions);
+        this.lanes = new Lanes(flows);
     }
 
     /**

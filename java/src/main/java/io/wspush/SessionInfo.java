@@ -4,6 +4,8 @@ package io.wspush;
 public final class SessionInfo {
     private final WsPushSession session;
     private final String peer;
+    private final boolean secure;
+    private final long outboxBytes;
 
     SessionInfo(Packed.Reader in, WsPushServer server) {
         long id = in.number();
@@ -11,6 +13,8 @@ public final class SessionInfo {
         peer = in.text();
         int route = (int) in.number();
         byte[] parameters = in.bytes();
+        secure = in.number() != 0;
+        outboxBytes = in.number();
         session = new WsPushSession(
                 server.callbacks(route), id, user.isEmpty() ? null : user, parameters.length == 0 ? null : parameters);
     }
@@ -31,6 +35,25 @@ public final class SessionInfo {
      */
     public String peer() {
         return peer;
+    }
+
+    /**
+     * Whether the client speaks TLS with this server. Behind a proxy that ends it, see {@code X-Forwarded-Proto} when it
+     * connects.
+     *
+     * @return whether it does
+     */
+    public boolean isSecure() {
+        return secure;
+    }
+
+    /**
+     * What waits for this session alone: messages that were sent to it, and that its socket has not taken.
+     *
+     * @return bytes
+     */
+    public long outboxBytes() {
+        return outboxBytes;
     }
 
     @Override

@@ -57,6 +57,9 @@ final class Sessions {
     /** What sessions that were let in are to have once they are open, by number. */
     private final ConcurrentHashMap<Long, Map<String, Object>> arriving = new ConcurrentHashMap<>();
 
+    /** The attributes of sessions that have ended, but whose callbacks have not all run. */
+    private final ConcurrentHashMap<Long, Map<String, Object>> leaving = new ConcurrentHashMap<>();
+
     private final AtomicLong numbers = new AtomicLong();
 
     private static int at(long conn) {
@@ -129,6 +132,24 @@ final class Sessions {
         }
     }
 
+    /** As {@link #closed}, but they are there until {@link #left}. */
+    Map<String, Object> leave(long conn) {
+        Chunk chunk = find(conn);
+        if (chunk == null) {
+            return Map.of();
+        }
+        synchronized (chunk) {
+            Map<String, Object> had = closed(conn);
+            Map<String, Object> kept = had.isEmpty() ? makeAttributes() : had;
+            leaving.put(conn, kept);
+            return kept;
+        }
+    }
+
+    void left(long conn) {
+        leaving.remove(conn);
+    }
+
     boolean isOpen(long conn) {
         Chunk chunk = find(conn);
         if (chunk == null) {
@@ -146,7 +167,7 @@ final class Sessions {
             return null;
         }
         synchronized (chunk) {
-            return chunk.isOpen(conn) ? chunk.attributes(conn) : null;
+            return chunk.isOpen(conn) ? chunk.attributes(conn) : leaving.get(conn);
         }
     }
 
@@ -158,7 +179,7 @@ final class Sessions {
         }
         synchronized (chunk) {
             if (!chunk.isOpen(conn)) {
-                return null;
+                return leaving.get(conn);
             }
             Map<String, Object> found = chunk.attributes(conn);
             if (found == null) {

@@ -4,7 +4,8 @@ package io.wspush;
  * What a server asks and tells its host about the clients on {@code /ws}, or on a route ({@link
  * WsPushServerBuilder#endpoint}).
  *
- * <p>All of it is called on the reactor's thread: while a callback runs nothing else does, so it must not block, and
+ * <p>All of it is called on the reactor's thread, unless the route has other threads for it ({@link
+ * WsPushRoute#executor}, {@link WsPushRoute#blocking}): while a callback runs nothing else does, so it must not block, and
  * what takes long belongs to another thread. It may use every method of the server but {@link WsPushServer#close()}.
  *
  * <p>An exception that leaves a callback is logged (to the {@link System.Logger} named {@code io.wspush}) and ends that
@@ -50,6 +51,20 @@ public interface WsPushListener {
      * @throws Exception anything: the connection is closed with 1011
      */
     default void onBinary(WsPushSession session, byte[] data) throws Exception {}
+
+    /**
+     * A piece of a message has come, on a connection whose messages are handed over so ({@link WsPushRoute#pieces}, {@link
+     * Decision#pieces}); {@link #onText} and {@link #onBinary} hear nothing of it. A piece is what the network has brought,
+     * at most 64 KiB, and not the client's frame. A message that turns out to be none has no last piece. By default nothing
+     * happens.
+     *
+     * @param session the connection
+     * @param more whether the message goes on; only its last piece may be empty
+     * @param kind what the message is; a text's pieces are whole characters
+     * @param data the piece; it is the callee's
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onFragment(WsPushSession session, boolean more, MessageKind kind, byte[] data) throws Exception {}
 
     /**
      * A pong with a payload has come: the answer to {@link WsPushSession#ping}, or one that nothing has asked for. The

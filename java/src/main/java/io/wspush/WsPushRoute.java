@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Executor;
 
 /**
  * A path of the host's own, and what differs there from the server's settings. It doesn't change: the methods return
@@ -15,6 +16,12 @@ import java.util.Objects;
  * that is below ({@code /files/*}, which is {@code /files} as well). Where several would do, the most specific one counts.
  */
 public final class WsPushRoute {
+    private static final int PER_SESSION = 16;
+    private static final int PER_SESSION_MAX = 1024;
+    private static final int IN_ALL = 4096;
+    private static final int IN_ALL_MAX = 1 << 20;
+    private static final int THREADS_MAX = 10_000;
+
     private final String path;
     private final Integer maxMessage;
     private final List<String> subprotocols;
@@ -22,6 +29,8 @@ public final class WsPushRoute {
     private final Duration idleTimeout;
     private final boolean broadcast;
     private final List<WsPushInterceptor> interceptors;
+    private final Pieces pieces;
+    private final Pool.Terms pool;
 
     private WsPushRoute(Change change) {
         path = change.path;
@@ -31,6 +40,8 @@ public final class WsPushRoute {
         idleTimeout = change.idleTimeout;
         broadcast = change.broadcast;
         interceptors = change.interceptors;
+        pieces = change.pieces;
+        pool = change.pool;
     }
 
     /** The fields of a route that is about to be another one. */
@@ -42,6 +53,8 @@ public final class WsPushRoute {
         Duration idleTimeout;
         boolean broadcast;
         List<WsPushInterceptor> interceptors = List.of();
+        Pieces pieces = Pieces.OFF;
+        Pool.Terms pool;
 
         WsPushRoute made() {
             return new WsPushRoute(this);
@@ -57,6 +70,8 @@ public final class WsPushRoute {
         change.idleTimeout = idleTimeout;
         change.broadcast = broadcast;
         change.interceptors = interceptors;
+        change.pieces = pieces;
+        change.pool = pool;
         return change;
     }
 
@@ -158,6 +173,78 @@ public final class WsPushRoute {
         return change.made();
     }
 
+    /**
+     * Whether messages are handed over as they come, to {@link WsPushListener#onFragment}, where the decision about a client
+     * doesn't say it ({@link Decision#pieces}).
+     *
+     * @param pieces how
+     * @return the route
+     */
+    public WsPushRoute pieces(Pieces pieces) {
+        Change change = change();
+        change.pieces = Objects.requireNonNull(pieces);
+        return change.made();
+    }
+
+    /**
+     * Runs the callbacks of this route, interceptors included, on these threads, where they may block: those of a session one
+     * at a time and in order, those of several at once. Up to 16 events of a session may wait, and 4,096 in all; see {@link
+     * #executor(Executor, int, int)}.
+     *
+     * @param threads the threads, which stay the caller's
+     * @return the route
+     */
+    public WsPushRoute executor(Executor threads) {
+        return executor(threads, PER_SESSION, IN_ALL);
+    }
+
+    /**
+     * Runs the callbacks of this route, interceptors included, on these threads. A session with so many events waiting isn't
+     * read until half of them are done, so a client that says too much is held up by TCP and nothing is lost. When so many wait
+     * in all, each session is read again only when its own are done, and new clients are answered 503. {@link
+     * WsPushSession#reply} is {@link WsPushSession#send(String)} there.
+     *
+     * @param threads the threads, which stay the caller's. One that refuses work (a pool that was shut down, or whose queue is
+     *     full) closes the session whose work it was with 1011; its {@link WsPushListener#onClose} is then called on the
+     *     reactor's thread
+     * @param perSession events of a session that may wait, 1 to 1,024
+     * @param inAll events of the route in a server, 1 to 1,048,576
+     * @return the route
+     */
+    public WsPushRoute executor(Executor threads, int perSession, int inAll) {
+        check("events of a session that wait", perSession, PER_SESSION_MAX);
+        check("events that wait in all", inAll, IN_ALL_MAX);
+        Change change = change();
+        change.pool = new Pool.Terms(Objects.requireNonNull(threads), 0, perSession, inAll);
+        return change.made();
+    }
+
+    /**
+     * Runs the callbacks of this route, interceptors included, on so many threads of the server's own, where they may block;
+     * see {@link #executor(Executor)}. They come when they are needed and go when they aren't. Where the JDK has virtual threads
+     * they are such.
+     *
+     * @param threads how many callbacks run at once at the most, 1 to 10,000
+     * @return the route
+     */
+    public WsPushRoute blocking(int threads) {
+        check("threads", threads, THREADS_MAX);
+        Change change = change();
+        change.pool = new Pool.Terms(null, threads, PER_SESSION, IN_ALL);
+        return change.made();
+    }
+
+    private static void check(String what, int number, int max) {
+        if (number < 1 || number > max) {
+            throw new IllegalArgumentException(what + " are from 1 to " + max + ", not " + number);
+        }
+    }
+
+    /** For a server to be. */
+    Callbacks callbacks(WsPushListener listener) {
+        return pool == null ? new Callbacks(listener, this) : new PooledCallbacks(listener, this, pool);
+    }
+
     List<WsPushInterceptor> interceptors() {
         return Collections.unmodifiableList(interceptors);
     }
@@ -170,6 +257,7 @@ public final class WsPushRoute {
     void pack(Packed packed) {
         packed.put(path).put(maxMessage == null ? "" : Integer.toString(maxMessage));
         packed.put(idleTimeout == null ? "" : Long.toString(idleTimeout.toMillis()));
+        packed.put(Integer.toString(pieces.ordinal()));
         for (List<String> list : Arrays.asList(subprotocols, origins)) {
             packed.put(Integer.toString(list == null ? -1 : list.size()));
             if (list != null) {

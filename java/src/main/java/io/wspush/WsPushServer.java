@@ -73,6 +73,8 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             Native.run(id);
         } catch (Throwable problem) {
             Callbacks.LOGGER.log(System.Logger.Level.ERROR, "the wspush server has ended", problem);
+        } finally {
+            flows.end();
         }
     }
 
@@ -243,12 +245,17 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
      * Drains the server and waits for its end, which the setting {@code drain_ms} bounds as long as no callback blocks.
      * Whatever is called afterwards throws {@link IllegalStateException}, but for a second close, which does nothing.
      *
+     * Callbacks that run on other threads ({@link WsPushRoute#executor}) are waited for as well, up to 5 s.
+     *
      * @throws IllegalStateException in a callback, of whichever server: the end would wait for it, or two for each other.
      *     There is {@link #drain()}
      */
     @Override
     public void close() {
         checkOutsideOfCallbacks("close()");
+        if (lanes.runsOn(Thread.currentThread())) {
+            throw new IllegalStateException("close() in a callback would wait for itself; use drain()");
+        }
         boolean first = closed.compareAndSet(false, true);
         if (first) {
             Native.drain(id);
@@ -262,6 +269,8 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             }
         }
         if (first) {
+            lanes.awaitEnd();
+            callbacks.forEach(Callbacks::end);
             Native.free(id);
         }
         if (interrupted) {

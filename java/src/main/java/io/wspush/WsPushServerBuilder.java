@@ -168,7 +168,7 @@ public final class WsPushServerBuilder {
      * @return this
      */
     public WsPushServerBuilder endpoint(WsPushRoute route, WsPushListener listener) {
-        routes.add(new Callbacks(Objects.requireNonNull(listener), Objects.requireNonNull(route)));
+        routes.add(route.callbacks(Objects.requireNonNull(listener)));
         return this;
     }
 

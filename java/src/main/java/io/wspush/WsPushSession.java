@@ -1,6 +1,5 @@
 package io.wspush;
 
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
@@ -9,10 +8,7 @@ import java.util.Objects;
  * A connection, as callbacks get it: its id and who it is. It may be kept, as a key, too, and used on any thread;
  * once the connection has gone what is sent to it is dropped, since ids are never used twice.
  */
-public final class WsPushSession {
-    private final Callbacks of;
-    private final WsPushServer server;
-    private final long id;
+public final class WsPushSession extends SessionMessages {
     private final String user;
     private final byte[] parameters;
     /** What it had when it was closed; null for one that was open when this was made. */
@@ -24,9 +20,7 @@ public final class WsPushSession {
     }
 
     private WsPushSession(Callbacks of, long id, String user, byte[] parameters, Map<String, Object> last) {
-        this.of = of;
-        this.server = of.server();
-        this.id = id;
+        super(of, id);
         this.user = user;
         this.parameters = parameters;
         this.last = last;
@@ -135,138 +129,6 @@ public final class WsPushSession {
         } else {
             attributes().put(name, value);
         }
-    }
-
-    /**
-     * Answers with a text, within a callback of this connection only: it goes out as soon as the callback has
-     * returned, behind what the callback has published and sent before, and doesn't need room in the inbox. Behind a
-     * {@link #close} it is dropped.
-     *
-     * @param text the message
-     * @throws IllegalStateException outside of a callback of this connection
-     */
-    public void reply(String text) {
-        reply(Payload.of(text), PushOptions.DEFAULT);
-    }
-
-    /**
-     * Answers with bytes; see {@link #reply(String)}.
-     *
-     * @param data the message
-     */
-    public void reply(byte[] data) {
-        reply(Payload.of(data), PushOptions.DEFAULT);
-    }
-
-    /**
-     * Answers with bytes; see {@link #reply(String)}.
-     *
-     * @param data the message: from the buffer's position to its limit, which stay as they are
-     */
-    public void reply(ByteBuffer data) {
-        reply(Payload.of(data), PushOptions.DEFAULT);
-    }
-
-    /**
-     * As {@link #reply(String)}, with options.
-     *
-     * @param text the message
-     * @param options how
-     */
-    public void reply(String text, PushOptions options) {
-        reply(Payload.of(text), options);
-    }
-
-    /**
-     * As {@link #reply(byte[])}, with options.
-     *
-     * @param data the message
-     * @param options how
-     */
-    public void reply(byte[] data, PushOptions options) {
-        reply(Payload.of(data), options);
-    }
-
-    /**
-     * As {@link #reply(ByteBuffer)}, with options.
-     *
-     * @param data the message: from the buffer's position to its limit, which stay as they are
-     * @param options how
-     */
-    public void reply(ByteBuffer data, PushOptions options) {
-        reply(Payload.of(data), options);
-    }
-
-    private void reply(Payload payload, PushOptions options) {
-        int kind = options.kind(payload.text);
-        Crossing crossing = payload.isSmall(0) ? Crossing.begin() : null;
-        if (crossing != null) {
-            try {
-                crossing.put(payload);
-                Native.replySmall(id, crossing.place(), payload.length, kind);
-                return;
-            } finally {
-                crossing.end();
-            }
-        }
-        Native.reply(id, payload.array, payload.direct, payload.from, payload.length, kind);
-    }
-
-    /**
-     * Sends a text; see {@link WsPushServer#send(long, String) send(long, String)}.
-     *
-     * @param text the message
-     */
-    public void send(String text) {
-        server.send(id, text);
-    }
-
-    /**
-     * Sends bytes; see {@link WsPushServer#send(long, byte[]) send(long, byte[])}.
-     *
-     * @param data the message
-     */
-    public void send(byte[] data) {
-        server.send(id, data);
-    }
-
-    /**
-     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer) send(long, ByteBuffer)}.
-     *
-     * @param data the message: from the buffer's position to its limit, which stay as they are
-     */
-    public void send(ByteBuffer data) {
-        server.send(id, data);
-    }
-
-    /**
-     * Sends a text; see {@link WsPushServer#send(long, String, PushOptions) send(long, String, PushOptions)}.
-     *
-     * @param text the message
-     * @param options how
-     */
-    public void send(String text, PushOptions options) {
-        server.send(id, text, options);
-    }
-
-    /**
-     * Sends bytes; see {@link WsPushServer#send(long, byte[], PushOptions) send(long, byte[], PushOptions)}.
-     *
-     * @param data the message
-     * @param options how
-     */
-    public void send(byte[] data, PushOptions options) {
-        server.send(id, data, options);
-    }
-
-    /**
-     * Sends bytes; see {@link WsPushServer#send(long, ByteBuffer, PushOptions) send(long, ByteBuffer, PushOptions)}.
-     *
-     * @param data the message: from the buffer's position to its limit, which stay as they are
-     * @param options how
-     */
-    public void send(ByteBuffer data, PushOptions options) {
-        server.send(id, data, options);
     }
 
     /**
