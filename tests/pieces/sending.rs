@@ -248,3 +248,34 @@ fn a_download_goes_on_whenever_its_outbox_is_drained() {
     handle.drain_within(std::time::Duration::ZERO);
     thread.join().unwrap().unwrap();
 }
+
+/// The message that goes out ends when the one that comes in does, so pausing in the middle of it must not hold that up.
+#[test]
+fn an_echo_by_another_thread_pauses_at_each_piece() {
+    let (taken, pieces) = channel::<(ConnId, Vec<u8>, bool)>();
+    let rig = Rig::start(move |session, fragment| {
+        session.pause();
+        taken.send((session.id(), fragment.data.bytes().to_vec(), fragment.more)).unwrap();
+    });
+    let handle = rig.handle.clone();
+    let echo = std::thread::spawn(move || {
+        for (conn, bytes, more) in pieces {
+            handle.send_fragment(conn, Fragment { data: Message::Binary(&bytes), more }).unwrap();
+            // It waits for the end of the message, and changes nothing.
+            handle.send(conn, Message::Text("behind")).unwrap();
+            handle.resume(conn).unwrap();
+        }
+    });
+    let (mut client, _) = rig.open("/ws?pieces=bounded", &[]);
+    for n in 0..4u8 {
+        client.send_raw(&masked(n == 3, if n == 0 { BINARY } else { CONTINUATION }, &[n]));
+        let (fin, frame) = client.fragment();
+        assert_eq!((fin, frame.payload), (n == 3, vec![n]));
+    }
+    for _ in 0..4 {
+        assert_eq!(client.text(), "behind");
+    }
+    client.close(1000);
+    drop(rig);
+    echo.join().unwrap();
+}
