@@ -65,8 +65,8 @@ impl Handle {
     /// Sends one message to each of these connections: to all of them that are there, or, with an error, to none.
     ///
     /// # Errors
-    /// As [`send`](Self::send), [`PushError::TooMany`] for more than `inbox_commands_max` at once, and [`PushError::TooLarge`] where
-    /// all of them together never fit `inbox_bytes_max`.
+    /// As [`send`](Self::send), [`PushError::TooMany`] for more than `inbox_commands_max` at once, and
+    /// [`PushError::TooLarge`] where all of them together never fit `inbox_bytes_max`.
     ///
     /// ```no_run
     /// # fn example(handle: &wspush::Handle, room: &[wspush::ConnId]) -> Result<(), wspush::PushError> {

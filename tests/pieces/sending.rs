@@ -236,8 +236,12 @@ fn a_download_goes_on_whenever_its_outbox_is_drained() {
         len += frame.payload.len();
     }
     assert_eq!(len, 200 * PIECE);
-    let rest: Vec<_> = client.sync().into_iter().filter(|frame| frame.opcode == TEXT).collect();
-    assert_eq!(rest.len(), 4, "what was published meanwhile");
+    // The flush of the last one may come behind a pong.
+    let mut published = 0;
+    while published < 4 {
+        published += client.sync().into_iter().filter(|frame| frame.opcode == TEXT).count();
+    }
+    assert_eq!(published, 4, "what was published meanwhile");
     // Asked for where nothing waits it is told as well, once.
     client.send_text("echo");
     assert_eq!(client.text(), "echo");
@@ -249,7 +253,7 @@ fn a_download_goes_on_whenever_its_outbox_is_drained() {
     thread.join().unwrap().unwrap();
 }
 
-/// The message that goes out ends when the one that comes in does, so pausing in the middle of it must not hold that up.
+/// The message that goes out ends when the one that comes in does, so a pause in the middle of it must not last.
 #[test]
 fn an_echo_by_another_thread_pauses_at_each_piece() {
     let (taken, pieces) = channel::<(ConnId, Vec<u8>, bool)>();
