@@ -4,7 +4,40 @@
 /* The session that commands are about. */
 static uint64_t first;
 static uint32_t route;
-static unsigned pongs, closed;
+static unsigned pongs, closed, freed;
+
+static void free_guest(void *guest) {
+  HOLDS(strcmp(guest, "guest") == 0);
+  freed++;
+}
+
+/* Decides about a client that waits, here at once. */
+static void decide(wspush_server *server, uint64_t conn, int may_come_in) {
+  static char guest[] = "guest";
+  const wspush_str headers[] = {{"X-Late", 6}, {"yes", 3}}, since[] = {{"news", 4}, {"last:1", 6}};
+  wspush_acceptance accepted;
+  wspush_refusal refused;
+  memset(&accepted, 0, sizeof accepted);
+  memset(&refused, 0, sizeof refused);
+  accepted.struct_size = sizeof accepted, refused.struct_size = sizeof refused;
+  refused.headers = accepted.headers = headers, refused.headers_count = 1;
+  refused.status = 429, refused.reason = "later still", refused.reason_length = 11;
+  GIVES(WSPUSH_EINVAL, wspush_refuse_pending_with(server, conn, &refused));
+  refused.headers_count = accepted.headers_count = 2;
+  if (!may_come_in) {
+    MUST(wspush_refuse_pending_with(server, conn, &refused));
+    return;
+  }
+  accepted.channels = "news", accepted.channels_length = 4, accepted.no_broadcast = 1;
+  accepted.since = since, accepted.since_count = 2;
+  accepted.protocol = "b", accepted.protocol_length = 1;
+  accepted.attribute = guest, accepted.free_attribute = free_guest;
+  /* If it fails the attribute is the host's still. */
+  GIVES(WSPUSH_EINVAL, wspush_accept_pending_with(server, 0, &accepted));
+  HOLDS(freed == 0);
+  MUST(wspush_publish(server, WSPUSH_STR("news"), WSPUSH_TEXT, "old", 3, NULL));
+  MUST(wspush_accept_pending_with(server, conn, &accepted));
+}
 
 static void on_connect(void *user_data, wspush_server *server, wspush_connect *connect) {
   wspush_str asked;
@@ -12,6 +45,12 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
   (void)user_data, (void)server;
   MUST(wspush_connect_is_secure(connect, &is_secure));
   HOLDS(is_secure == 0);
+  if (wspush_connect_query(connect, WSPUSH_STR("later"), &asked) == WSPUSH_OK) {
+    uint64_t conn = 0;
+    MUST(wspush_connect_pending(connect, &conn));
+    decide(server, conn, asked.data[0] == 'y');
+    return;
+  }
   if (wspush_connect_query(connect, WSPUSH_STR("refused"), &asked) != WSPUSH_OK) return;
   MUST(wspush_connect_add_header(connect, WSPUSH_STR("WWW-Authenticate"), WSPUSH_STR("Bearer")));
   MUST(wspush_connect_refuse(connect, 401, WSPUSH_STR("log in")));
@@ -20,7 +59,9 @@ static void on_connect(void *user_data, wspush_server *server, wspush_connect *c
 static void on_open(void *user_data, wspush_server *server, wspush_session *session) {
   int32_t is_secure = 9;
   (void)user_data, (void)server;
+  void *guest = NULL;
   MUST(wspush_session_id(session, &first));
+  if (wspush_session_attribute(session, &guest) == WSPUSH_OK) HOLDS(strcmp(guest, "guest") == 0);
   MUST(wspush_session_is_secure(session, &is_secure));
   HOLDS(is_secure == 0);
   MUST(wspush_session_reply(session, WSPUSH_TEXT, "open", 4));
@@ -105,6 +146,7 @@ int main(void) {
   MUST(wspush_server_stop(server, 1000));
   MUST(wspush_server_free(server));
   free(much);
+  HOLDS(freed == 1);
   printf("pongs %u closed %u\n", pongs, closed);
   return 0;
 }

@@ -6,7 +6,9 @@
 #include "wspush.hpp"
 
 static std::atomic<uint64_t> first{0};
-static unsigned pongs = 0, closed = 0;
+static unsigned pongs = 0, closed = 0, guests = 0;
+
+struct Guest {};
 
 static void refuses(const std::function<void()> &call) {
   try {
@@ -20,12 +22,24 @@ static void refuses(const std::function<void()> &call) {
 
 class Controlled : public wspush::Endpoint {
 public:
-  void on_connect(wspush::Handle, wspush::Connect &connect) override {
+  void on_connect(wspush::Handle handle, wspush::Connect &connect) override {
     if (connect.is_secure()) throw std::logic_error("there is no TLS");
+    if (auto later = connect.query("later")) {
+      uint64_t conn = connect.pending();
+      wspush::Pairs late{{"X-Late", "yes"}};
+      if (*later == "not") return handle.refuse_pending(conn, 429, "later still", late);
+      wspush::Acceptance acceptance;
+      acceptance.channels = {"news"}, acceptance.broadcast = false, acceptance.protocol = "b";
+      acceptance.headers = late, acceptance.since = {{"news", "last:1"}};
+      refuses([&] { handle.accept_pending(0, acceptance, Guest{}); });
+      handle.publish("news", "old");
+      return handle.accept_pending(conn, acceptance, Guest{});
+    }
     if (connect.query("refused")) connect.add_header("WWW-Authenticate", "Bearer").refuse(401, "log in");
   }
   void on_open(wspush::Handle, wspush::Session &session) override {
     first = session.id();
+    if (session.attribute<Guest>()) guests++;
     if (session.is_secure()) throw std::logic_error("there is no TLS");
     session.reply("open");
   }
@@ -78,6 +92,7 @@ int main() {
       std::cout << std::endl;
     }
     server.stop(1000);
+    if (guests != 1) throw std::logic_error("one guest");
     std::cout << "pongs " << pongs << " closed " << closed << std::endl;
     return 0;
   } catch (const std::exception &error) {

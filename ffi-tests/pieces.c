@@ -101,8 +101,10 @@ static void *write_pieces(void *data) {
 int main(void) {
   struct store store;
   wspush_callbacks callbacks;
+  wspush_config *config = host_config();
   pthread_t writer;
   uint64_t conn;
+  uint32_t route;
   char line[80];
   memset(&store, 0, sizeof store);
   pthread_mutex_init(&store.lock, NULL);
@@ -117,7 +119,9 @@ int main(void) {
   callbacks.on_drained = on_drained;
   callbacks.on_close = on_close;
 
-  store.server = host_server(&callbacks);
+  MUST(wspush_route_add(config, WSPUSH_STR("/files/{name}"), NULL, &callbacks, &route));
+  MUST(wspush_server_new(config, &callbacks, &store.server));
+  wspush_config_free(config);
   GIVES(WSPUSH_EINVAL, wspush_pause(store.server, 0));
   GIVES(WSPUSH_EINVAL, wspush_send_fragment(store.server, 0, WSPUSH_TEXT, 1, "x", 1));
   GIVES(WSPUSH_EEMPTY, wspush_send_fragment(store.server, 1, WSPUSH_TEXT, 1, "", 0));

@@ -110,6 +110,28 @@ static void publish_on_terms(wspush_server *server) {
   GIVES(WSPUSH_EINVAL, wspush_publish_to(server, channels, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
 }
 
+static void publish_at_a_pace(wspush_server *server) {
+  wspush_str channel = {"paced", 5};
+  wspush_receipt receipt;
+  wspush_terms terms;
+  memset(&terms, 0, sizeof terms);
+  terms.struct_size = sizeof terms;
+  receipt.struct_size = sizeof receipt;
+  terms.rate = 1000001;
+  GIVES(WSPUSH_EINVAL, wspush_publish_to(server, &channel, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
+  HOLDS(strstr(wspush_last_error(), "rate 1000001") && strstr(wspush_last_error(), "1 to 1000000"));
+  terms.rate = 5, terms.deadline_ms = 100;
+  GIVES(WSPUSH_EINVAL, wspush_publish_to(server, &channel, 1, WSPUSH_TEXT, "x", 1, &terms, NULL));
+  HOLDS(strstr(wspush_last_error(), "exclude each other") != NULL);
+  terms.rate = 0;
+  MUST(wspush_publish_to(server, &channel, 1, WSPUSH_TEXT, "x", 1, &terms, &receipt));
+  HOLDS(receipt.offset == 1);
+  /* A host that was built when there were no paces. */
+  terms.struct_size = offsetof(wspush_terms, rate), terms.rate = 1000001;
+  MUST(wspush_publish_to(server, &channel, 1, WSPUSH_TEXT, "x", 1, &terms, &receipt));
+  HOLDS(receipt.offset == 2);
+}
+
 static wspush_batch_item item(wspush_str channel, wspush_str user, uint64_t conn, const char *text) {
   wspush_batch_item item;
   memset(&item, 0, sizeof item);
@@ -127,6 +149,7 @@ static void publish_batches(wspush_server *server) {
   memset(receipts, 0xaa, sizeof receipts);
   receipts[0].struct_size = sizeof receipts[0];
   items[0] = item(a, none, 0, "x");
+  items[0].rate = 5000;
   items[1] = item(none, ann, 0, "to her");
   items[2] = item(everybody, none, 0, "y");
   items[3] = item(none, none, 77, "to one that has gone");
@@ -183,6 +206,7 @@ static void by_polling(void) {
   ASK(wspush_channel(server, "a", 1, note, &a));
   HOLDS(a.status == WSPUSH_ENOTFOUND);
   publish_on_terms(server);
+  publish_at_a_pace(server);
   ASK(wspush_channel(server, "a", 1, note, &a));
   HOLDS(a.status == WSPUSH_OK && a.channels == 1 && strcmp(a.name, "a") == 0 && a.offset == 2 && a.first == 1);
   ASK(wspush_history(server, "a", 1, NULL, note, &a));

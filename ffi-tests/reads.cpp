@@ -54,6 +54,22 @@ static void publish_on_terms(const wspush::Server &server) {
   server.publish_to({"a"}, wspush::Message::binary("\0\xff", 2), behind);
 }
 
+static void publish_at_a_pace(const wspush::Server &server) {
+  wspush::Terms slowly;
+  slowly.rate = 5;
+  holds(server.publish_to({"paced"}, "x", slowly).receipts[0].offset == 1, "a rate");
+  slowly.deadline = std::chrono::seconds(1);
+  holds(refusal([&] { server.publish_to({"paced"}, "x", slowly); }) == WSPUSH_EINVAL, "a rate and a deadline");
+  slowly.rate.reset();
+  holds(server.publish_to({"paced"}, "x", slowly).receipts[0].offset == 2, "a deadline");
+  slowly.deadline = std::chrono::milliseconds(0);
+  holds(refusal([&] { server.publish_to({"paced"}, "x", slowly); }) == WSPUSH_EINVAL, "no deadline is none");
+  using wspush::BatchItem;
+  holds(server.publish_batch({BatchItem::channel("paced", "x").rate(7)}).receipts[0]->offset == 3, "an item's rate");
+  holds(refusal([&] { server.publish_batch({BatchItem::channel("paced", "x").rate(0)}); }) == WSPUSH_EINVAL, "no rate");
+  holds(refusal([&] { server.publish_batch({BatchItem::user("ann", "x").rate(7)}); }) == WSPUSH_EINVAL, "of one user");
+}
+
 static void publish_batches(const wspush::Server &server) {
   using wspush::BatchItem;
   std::vector<BatchItem> items{BatchItem::channel("batched", "one"), BatchItem::user("ann", "to her"),
@@ -167,6 +183,7 @@ int main() {
   wspush::Server server(config(), std::move(callbacks));
   server.start();
   publish_on_terms(server);
+  publish_at_a_pace(server);
   read_back(server);
   publish_batches(server);
   std::cout << "port " << server.port() << std::endl;

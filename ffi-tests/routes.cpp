@@ -45,7 +45,7 @@ public:
   }
   void on_close(wspush::Handle, const wspush::Closed &closed) override {
     Guest &guest = *closed.attribute<Guest>();
-    if (closed.param("room") != guest.room) throw std::runtime_error("another room");
+    if (closed.param("room") != guest.room || closed.route() != 0) throw std::runtime_error("another room");
     closed_with += guest.messages;
   }
 };

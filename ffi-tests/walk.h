@@ -21,6 +21,7 @@ struct world {
   wspush_terms terms;
   wspush_history_query query;
   wspush_acceptance acceptance;
+  wspush_refusal refusal;
   wspush_route_terms route;
   wspush_batch_item items[2];
   uint64_t conn;

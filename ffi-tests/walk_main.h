@@ -42,6 +42,9 @@ static void init(struct world *w, enum place place, wspush_server *server) {
   w->query.newest_first = 1;
   w->acceptance.struct_size = sizeof w->acceptance;
   w->acceptance.user = w->text, w->acceptance.user_length = 1;
+  w->acceptance.headers = w->acceptance.since = w->names, w->acceptance.headers_count = 2;
+  w->refusal.struct_size = sizeof w->refusal;
+  w->refusal.status = 403, w->refusal.headers = w->names, w->refusal.headers_count = 2;
   for (int n = 0; n < 2; n++) {
     w->items[n].struct_size = sizeof w->items[n];
     w->items[n].channel.data = w->text, w->items[n].channel.length = 1;

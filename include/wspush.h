@@ -277,6 +277,13 @@ typedef struct wspush_terms {
   uint64_t has_if_offset;
   /* That offset; 0: none yet. */
   uint64_t if_offset;
+  /* So many subscribers of each channel are written to a second, 1 to 1,000,000, so that they don't all answer at
+   * once. 0: as fast as possible, or as `deadline_ms` says. A later publication of the channel without a pace, or
+   * with a faster one, takes along what lies before it. */
+  uint64_t rate;
+  /* All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
+   * as `rate` says; both are an error. */
+  uint64_t deadline_ms;
 } wspush_terms;
 
 /* Where a channel stood that was expected to stand elsewhere. Set `struct_size` to `sizeof(wspush_conflict)` before
@@ -309,6 +316,10 @@ typedef struct wspush_batch_item {
   size_t length;
   /* `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`. */
   int64_t kind;
+  /* As in `wspush_terms`; for channels only. */
+  uint64_t rate;
+  /* As in `wspush_terms`; for channels only. */
+  uint64_t deadline_ms;
 } wspush_batch_item;
 
 /* Takes the answer to a question. It is called once for each question that was taken (`WSPUSH_OK`), on the server's
@@ -372,29 +383,6 @@ typedef struct wspush_publication {
   size_t length;
 } wspush_publication;
 
-/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
- * is. */
-typedef struct wspush_acceptance {
-  /* `sizeof(wspush_acceptance)`. */
-  size_t struct_size;
-  /* Who it is; NULL: nobody. */
-  const char *user;
-  /* Its bytes. */
-  size_t user_length;
-  /* The channels that it receives, separated by commas. */
-  const char *channels;
-  /* Their bytes. */
-  size_t channels_length;
-  /* JSON that says more about the user, as in `wspush_connect_set_info`. */
-  const char *info;
-  /* Its bytes. */
-  size_t info_length;
-  /* 1: it does not receive the default channel. */
-  uint64_t no_broadcast;
-  /* Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`. */
-  int64_t pieces;
-} wspush_acceptance;
-
 /* Who is in a channel. Set `struct_size` to `sizeof(wspush_presence_info)` before the call. */
 typedef struct wspush_presence_info {
   /* `sizeof(wspush_presence_info)`. */
@@ -422,6 +410,62 @@ typedef struct wspush_member {
   /* Its connections in the channel; 0: the last one was lost, and it may be back at once. */
   uint64_t connections;
 } wspush_member;
+
+/* How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
+ * is. */
+typedef struct wspush_acceptance {
+  /* `sizeof(wspush_acceptance)`. */
+  size_t struct_size;
+  /* Who it is; NULL: nobody. */
+  const char *user;
+  /* Its bytes. */
+  size_t user_length;
+  /* The channels that it receives, separated by commas. */
+  const char *channels;
+  /* Their bytes. */
+  size_t channels_length;
+  /* JSON that says more about the user, as in `wspush_connect_set_info`. */
+  const char *info;
+  /* Its bytes. */
+  size_t info_length;
+  /* 1: it does not receive the default channel. */
+  uint64_t no_broadcast;
+  /* Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`. */
+  int64_t pieces;
+  /* The subprotocol, as in `wspush_connect_set_protocol`; NULL: the configuration chooses. */
+  const char *protocol;
+  /* Its bytes. */
+  size_t protocol_length;
+  /* Headers of the answer, as in `wspush_connect_add_header`: names and values in turn. NULL: none. */
+  const struct wspush_str *headers;
+  /* How many texts: twice as many as headers. */
+  size_t headers_count;
+  /* From where on it receives channels, as in `wspush_connect_set_since`: names and beginnings in turn. NULL: from
+   * now on. */
+  const struct wspush_str *since;
+  /* How many texts: twice as many as channels. */
+  size_t since_count;
+  /* Kept at the connection, as with `wspush_connect_set_attribute`, if the function succeeds. NULL: nothing. */
+  void *attribute;
+  /* Frees it; may be NULL. */
+  wspush_free_attribute free_attribute;
+} wspush_acceptance;
+
+/* How a client is refused that has waited. Zero it, set `struct_size` to `sizeof(wspush_refusal)`, then what there is. */
+typedef struct wspush_refusal {
+  /* `sizeof(wspush_refusal)`. */
+  size_t struct_size;
+  /* The HTTP status, 400 to 599. */
+  uint64_t status;
+  /* The answer's body. */
+  const char *reason;
+  /* Its bytes. */
+  size_t reason_length;
+  /* Headers of the answer, as in `wspush_connect_add_header`: names and values in turn. NULL: none. */
+  const struct wspush_str *headers;
+  /* How many texts: twice as many as headers. */
+  size_t headers_count;
+} wspush_refusal;
 
 /* The terms of a route, where they differ from the server's settings. Zero it, set `struct_size` to
  * `sizeof(wspush_route_terms)`, then what is wanted. */
@@ -1245,12 +1289,6 @@ wspush_status wspush_connect_set_info(struct wspush_connect *connect,
                                       const char *info,
                                       size_t info_length);
 
-/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
- * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
-wspush_status wspush_accept_pending_with(const struct wspush_server *server,
-                                         uint64_t conn,
-                                         const struct wspush_acceptance *acceptance);
-
 /* Asks who is in a channel: `wspush_answer_presence` and `wspush_answer_member`. The status of the answer is
  * `WSPUSH_ENOTFOUND` also if the channel has no presence. Any thread; never blocks; `WSPUSH_EAGAIN` as for
  * `wspush_broadcast`. The answer knows of all that this thread has asked for before. */
@@ -1267,6 +1305,17 @@ wspush_status wspush_answer_presence(const struct wspush_answer *answer, struct 
 wspush_status wspush_answer_member(const struct wspush_answer *answer,
                                    size_t index,
                                    struct wspush_member *member);
+
+/* Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
+ * never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+wspush_status wspush_accept_pending_with(const struct wspush_server *server,
+                                         uint64_t conn,
+                                         const struct wspush_acceptance *acceptance);
+
+/* Refuses a client that waits, as `wspush_refuse_pending` does, with all that there is to say. */
+wspush_status wspush_refuse_pending_with(const struct wspush_server *server,
+                                         uint64_t conn,
+                                         const struct wspush_refusal *refused);
 
 /* Adds a route to the servers that are made with this configuration: whoever asks for a path that `pattern` takes is
  * for these callbacks, whose `on_log` is not used; `user_data` is theirs as well. `terms` may be NULL. `route` is

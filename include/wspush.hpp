@@ -186,9 +186,18 @@ public:
     a.info = info.data(), a.info_length = info.size(), a.no_broadcast = !broadcast;
     check(wspush_accept_pending_with(server_, conn, &a));
   }
-  /// Refuses a client that waits.
-  void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason) const {
-    check(wspush_refuse_pending(server_, conn, status, reason.data(), reason.size()));
+  /// The same with all that there is to say.
+  void accept_pending(uint64_t conn, const Acceptance &acceptance) const {
+    detail::accept_pending(server_, conn, acceptance, nullptr);
+  }
+  /// And with a value that is kept at the connection: see Session::attribute.
+  template <typename T> void accept_pending(uint64_t conn, const Acceptance &acceptance, T attribute) const {
+    detail::accept_pending(server_, conn, acceptance,
+                           std::unique_ptr<detail::Held>(detail::hold(std::move(attribute))));
+  }
+  /// Refuses a client that waits, perhaps with header fields.
+  void refuse_pending(uint64_t conn, uint16_t status, std::string_view reason, const Pairs &headers = {}) const {
+    detail::refuse_pending(server_, conn, status, reason, headers);
   }
   void subscribe(uint64_t conn, std::string_view channel) const {
     check(wspush_subscribe(server_, conn, channel.data(), channel.size()));

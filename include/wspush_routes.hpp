@@ -29,6 +29,25 @@ struct RouteTerms {
   Pieces pieces = Pieces::off;
 };
 
+/// Names and what belongs to them.
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+/// How a client is let in that has waited (`Connect::pending`).
+struct Acceptance {
+  /// Empty: nobody.
+  std::string user{};
+  std::vector<std::string> channels{};
+  /// JSON that says more about the user.
+  std::string info{};
+  bool broadcast = true;
+  Pieces pieces = Pieces::off;
+  std::optional<std::string> protocol{};
+  /// Header fields of the answer.
+  Pairs headers{};
+  /// From where on it receives channels, as in `Connect::since`.
+  Pairs since{};
+};
+
 /// An open session, as it was when it was looked at.
 struct SessionInfo {
   uint64_t conn = 0;
@@ -94,6 +113,47 @@ inline std::vector<wspush_str> texts(const std::optional<std::vector<std::string
   if (names)
     for (const std::string &name : *names) texts.push_back({name.data(), name.size()});
   return texts;
+}
+
+inline std::vector<wspush_str> texts(const Pairs &pairs) {
+  std::vector<wspush_str> texts;
+  for (const auto &[name, value] : pairs) {
+    texts.push_back({name.data(), name.size()});
+    texts.push_back({value.data(), value.size()});
+  }
+  return texts;
+}
+
+/// Lets in a client that waits; `held` is the library's from then on.
+inline void accept_pending(wspush_server *server, uint64_t conn, const Acceptance &asked, std::unique_ptr<Held> held) {
+  std::vector<wspush_str> headers = texts(asked.headers), since = texts(asked.since);
+  std::string channels;
+  for (const std::string &channel : asked.channels) channels += (channels.empty() ? "" : ",") + channel;
+  wspush_acceptance a{};
+  a.struct_size = sizeof a;
+  a.user = asked.user.data(), a.user_length = asked.user.size();
+  a.channels = channels.data(), a.channels_length = channels.size();
+  a.info = asked.info.data(), a.info_length = asked.info.size();
+  a.no_broadcast = !asked.broadcast;
+  a.pieces = static_cast<int64_t>(asked.pieces);
+  if (asked.protocol) a.protocol = asked.protocol->data(), a.protocol_length = asked.protocol->size();
+  a.headers = headers.data(), a.headers_count = headers.size();
+  a.since = since.data(), a.since_count = since.size();
+  a.attribute = held.get(), a.free_attribute = Held::free;
+  check(wspush_accept_pending_with(server, conn, &a));
+  held.release();
+}
+
+/// Refuses a client that waits.
+inline void refuse_pending(wspush_server *server, uint64_t conn, uint16_t status, std::string_view reason,
+                           const Pairs &fields) {
+  std::vector<wspush_str> headers = texts(fields);
+  wspush_refusal r{};
+  r.struct_size = sizeof r;
+  r.status = status;
+  r.reason = reason.data(), r.reason_length = reason.size();
+  r.headers = headers.data(), r.headers_count = headers.size();
+  check(wspush_refuse_pending_with(server, conn, &r));
 }
 
 /// Adds a route to a configuration: its number.

@@ -273,6 +273,12 @@ struct Closed {
   /// The C ABI's view of it.
   const wspush_closed *closed = nullptr;
 
+  /// The route that it had come by, or `WSPUSH_NO_ROUTE`.
+  uint32_t route() const {
+    uint32_t route = WSPUSH_NO_ROUTE;
+    check(wspush_closed_route(closed, &route));
+    return route;
+  }
   /// The value that was kept there, if there is one of this type.
   template <typename T> T *attribute() const {
     void *kept = nullptr;

@@ -6,6 +6,7 @@
 
 #include "wspush.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -135,8 +136,17 @@ struct Terms {
   std::optional<std::string_view> idempotency_key{};
   /// Only if this is the offset of each channel's newest publication (0: none yet), else `Conflict` is thrown.
   std::optional<uint64_t> if_offset{};
+  /// So many subscribers of each channel are written to a second.
+  std::optional<uint64_t> rate{};
+  /// All subscribers are written to within this time, evenly; not beside `rate`.
+  std::optional<std::chrono::milliseconds> deadline{};
 };
 namespace detail {
+/// What there is of an optional number; 0 is an error there, and none in C.
+inline uint64_t some(uint64_t number) noexcept { return number ? number : UINT64_MAX; }
+inline uint64_t some(std::chrono::milliseconds time) noexcept {
+  return time.count() > 0 ? static_cast<uint64_t>(time.count()) : UINT64_MAX;
+}
 inline wspush_terms terms(const Terms &terms) noexcept {
   wspush_terms asked{};
   asked.struct_size = sizeof asked;
@@ -146,6 +156,8 @@ inline wspush_terms terms(const Terms &terms) noexcept {
   asked.idempotency_key_length = key.size();
   asked.has_if_offset = terms.if_offset.has_value();
   asked.if_offset = terms.if_offset.value_or(0);
+  if (terms.rate) asked.rate = some(*terms.rate);
+  if (terms.deadline) asked.deadline_ms = some(*terms.deadline);
   return asked;
 }
 } // namespace detail
@@ -175,6 +187,17 @@ public:
   static BatchItem conn(uint64_t conn, Message message) noexcept {
     BatchItem item(message);
     item.raw_.conn = conn;
+    return item;
+  }
+  /// The same item at a pace, for a channel.
+  BatchItem rate(uint64_t per_second) const noexcept {
+    BatchItem item(*this);
+    item.raw_.rate = detail::some(per_second);
+    return item;
+  }
+  BatchItem deadline(std::chrono::milliseconds time) const noexcept {
+    BatchItem item(*this);
+    item.raw_.deadline_ms = detail::some(time);
     return item;
   }
   const wspush_batch_item *get() const noexcept { return &raw_; }

@@ -63,7 +63,7 @@ pub use journal::{Journal, Sink};
 pub use metrics::Metrics;
 pub use protocol::close::CloseCode;
 pub use push::{
-    Delivery, Gap, HistoryOrder, Message, NoPosition, NoSince, Past, Position, PublishTerms, PushError,
+    Delivery, Gap, HistoryOrder, Message, NoPosition, NoSince, Pace, Past, Position, PublishTerms, PushError,
     PushOptions, Since,
 };
 pub use server::{Handle, Server, StartError};

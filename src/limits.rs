@@ -53,6 +53,10 @@ pub const IDEMPOTENCY_MS: u64 = 300 * SECOND_MS;
 pub const IDEMPOTENCY_KEYS_MAX: usize = 100_000;
 /// Memory that they take with their receipts.
 pub const IDEMPOTENCY_BYTES_MAX: usize = 32 << 20;
+/// Bounds of a paced publication's writes a second.
+pub const PACE_RATE: Bounds = Bounds::new(1, 1_000_000);
+/// Bounds of the milliseconds within which a paced publication is written.
+pub const PACE_DEADLINE_MS: Bounds = Bounds::new(1, HOUR_MS);
 /// Channels that one publication goes to.
 pub const PUBLISH_CHANNELS_MAX: usize = 256;
 /// The path of a Unix-domain socket: `sun_path` in `sockaddr_un` less its NUL.
@@ -71,6 +75,10 @@ pub const AUTH_SECRET_BYTES_MIN: usize = 32;
 pub const AUTH_SECRET_BYTES_MAX: usize = 256;
 /// Secrets, and files of public keys, for tokens.
 pub const AUTH_KEYS_MAX: usize = 8;
+/// A program's name in `api_key`.
+pub const API_KEY_NAME_BYTES_MAX: usize = 64;
+/// Pushes in a second that an `api_key` may be bounded to.
+pub const PUSHES_PER_SECOND_MAX: u32 = 1_000_000;
 /// A name in `auth_audience` or `auth_issuer`, or a cookie's, in bytes.
 pub const AUTH_NAME_BYTES_MAX: usize = 256;
 /// Keys that a token is tried with, where it names none.

@@ -143,6 +143,7 @@ impl Server {
         let config = demo::with_rules(config);
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
+        journal.set_format(config.log_format);
         let limit = sys::raise_descriptor_limit()?;
         let clock = Clock::start();
         let now = clock.now();
@@ -307,7 +308,7 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         check_conn(conn)?;
         self.shared.command(Command::Send { conn, publication })
     }

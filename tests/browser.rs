@@ -3,6 +3,7 @@
 //! Pictures of it are left in target/browser for whoever wants to look.
 
 mod chromium;
+mod dashboard;
 mod inbox;
 mod v1;
 

@@ -36,6 +36,7 @@ fn generated() -> String {
         "users",
         "reads",
         "presence",
+        "pending",
         "routes",
         "stats",
     ];

@@ -17,6 +17,7 @@ mod idle;
 mod laggards;
 mod missed;
 mod order;
+mod paced;
 mod shares;
 mod simulated;
 mod simulation;

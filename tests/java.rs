@@ -87,7 +87,11 @@ pub(crate) fn jvm() -> Command {
 }
 
 /// Runs a program to its end, or kills it.
-pub(crate) fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(command: Command) -> Output {
+    finish_within(command, PATIENCE)
+}
+
+fn finish_within(mut command: Command, patience: Duration) -> Output {
     let mut child = command.spawn().unwrap();
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let read = |pipe: &mut dyn Read| {
@@ -98,13 +102,13 @@ pub(crate) fn finish(mut command: Command) -> Output {
     thread::scope(|scope| {
         let out = scope.spawn(move || read(&mut stdout));
         let err = scope.spawn(move || read(&mut stderr));
-        let status = wait(&mut child);
+        let status = wait(&mut child, patience);
         Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() }
     })
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
-    let end = Instant::now() + PATIENCE;
+fn wait(child: &mut Child, patience: Duration) -> ExitStatus {
+    let end = Instant::now() + patience;
     loop {
         match child.try_wait().unwrap() {
             Some(status) => return status,
@@ -272,13 +276,13 @@ fn nor_does_one_whose_library_a_property_names() {
     host(&["Redeploy", "10"], &[&format!("-Dio.wspush.library={}", built.library.display())]);
 }
 
-/// As the targets have it: `cargo test --release --test it -- --ignored --nocapture churn_of_200_000`.
+/// `./test endurance`, or `cargo test --release -p libwspush --test it -- --ignored --nocapture churn_of_200_000`.
 #[test]
 #[ignore = "takes minutes"]
 fn churn_of_200_000() {
     let Some(built) = built() else { return };
     let java = java(built, &["-Xmx256m"], &["Churn", "10000", "20"]);
-    println!("{}", succeed(finish(java), "Churn"));
+    println!("{}", succeed(finish_within(java, 10 * PATIENCE), "Churn"));
 }
 
 #[test]
@@ -338,7 +342,7 @@ fn online_notification() {
     assert!(terminated.success());
     assert_eq!(client.until_closed(), 1001);
     drop(client);
-    wait(&mut child);
+    wait(&mut child, PATIENCE);
     for line in lines.map_while(Result::ok) {
         assert!(!jni_complaint(&line), "{line}");
     }

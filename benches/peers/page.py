@@ -199,21 +199,36 @@ target/release/wspush-bench broadcast ... -n 1000 --size 8192 -m {settings['heav
 """
 
 
-# The section of another suite begins so.
+# All of them stand in front of this.
+TRIED = "## What was tried\n"
+# The sections of other suites begin so, in this order.
 TRANSPORTS = "## Without WebSocket\n"
+ENDPOINTS = "## An endpoint of Tomcat's\n"
 
 
-def section(folder):
-    """That section as it stands there."""
+def section(folder, heading):
+    """A suite's section as it stands there."""
     file = folder / "benchmarks.md"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    _, title, rest = text.partition(TRANSPORTS)
+    _, title, rest = text.partition(heading)
     return title + rest.split("\n## ", 1)[0].rstrip("\n") + "\n\n" if title else ""
+
+
+def put_section(folder, heading, text):
+    """Puts a section in the place of the one that is there, or behind those that come before it."""
+    file = folder / "benchmarks.md"
+    others = {own: section(folder, own) for own in (TRANSPORTS, ENDPOINTS)}
+    whole = file.read_text(encoding="utf-8")
+    for other in others.values():
+        whole = whole.replace(other, "") if other else whole
+    others[heading] = text
+    file.write_text(whole.replace(TRIED, "".join(others.values()) + TRIED), encoding="utf-8")
 
 
 def write(results, folder, bench):
     """Writes the report and its plot, which wspush-bench draws."""
     folder.mkdir(exist_ok=True)
-    text = markdown(results).replace("## What was tried\n", section(folder) + "## What was tried\n")
+    sections = section(folder, TRANSPORTS) + section(folder, ENDPOINTS)
+    text = markdown(results).replace(TRIED, sections + TRIED)
     (folder / "benchmarks.md").write_text(text, encoding="utf-8")
     draw(bench, folder / "benchmarks.svg", "Costs of the measured servers", [(results, *panel) for panel in PANELS])

@@ -71,9 +71,5 @@ benches/peers/run --suite transports
 
 
 def write(results, folder, _bench):
-    """Puts the section in the place of the one that is there, or in front of what was tried."""
-    file = folder / "benchmarks.md"
-    whole = file.read_text(encoding="utf-8")
-    before = page.section(folder)
-    whole = whole.replace(before, "") if before else whole
-    file.write_text(whole.replace("## What was tried\n", text(results) + "## What was tried\n"), encoding="utf-8")
+    """Puts the section in the place of the one that is there."""
+    page.put_section(folder, page.TRANSPORTS, text(results))

@@ -19,6 +19,7 @@ import io.wspush.WsPushListener;
 import io.wspush.WsPushServer;
 import io.wspush.WsPushSession;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -95,6 +96,22 @@ final class ReadsHost implements WsPushListener {
         PublishTerms noKey = PublishTerms.NONE.idempotencyKey("");
         Check.thrown(IllegalArgumentException.class, "no key", () -> server.publish(List.of("a"), "x", noKey));
         Check.thrown(IllegalArgumentException.class, "negative", () -> PublishTerms.NONE.ifOffset(-1));
+    }
+
+    private static void publishAtAPace(WsPushServer server) {
+        PublishTerms slowly = PublishTerms.NONE.rate(5);
+        Check.equal(1L, server.publish(List.of("paced"), "x", slowly).receipts().get(0).offset(), "a rate");
+        PublishTerms inTime = slowly.deadline(Duration.ofMinutes(1));
+        Check.equal(2L, server.publish(List.of("paced"), "x", inTime).receipts().get(0).offset(), "a deadline");
+        List<BatchItem> items = List.of(BatchItem.channel("paced", "x").rate(7), BatchItem.channel("paced", "y"));
+        Check.equal(3L, server.publishBatch(items).receipts().get(0).orElseThrow().offset(), "an item's rate");
+        Check.thrown(IllegalArgumentException.class, "no rate", () -> PublishTerms.NONE.rate(0));
+        Check.thrown(IllegalArgumentException.class, "too fast", () -> BatchItem.channel("a", "x").rate(1_000_001));
+        Check.thrown(IllegalArgumentException.class, "no time", () -> PublishTerms.NONE.deadline(Duration.ZERO));
+        List<BatchItem> toOne = List.of(BatchItem.user("ann", "x").deadline(Duration.ofSeconds(1)));
+        BadItemException refused =
+                Check.thrown(BadItemException.class, "nothing to spread", () -> server.publishBatch(toOne));
+        Check.that(refused.getMessage().contains("deadline_ms go with channels"), refused.getMessage());
     }
 
     private static void publishBatches(WsPushServer server) {
@@ -191,6 +208,7 @@ final class ReadsHost implements WsPushListener {
                 .start()) {
             ended = server;
             publishOnTerms(server);
+            publishAtAPace(server);
             readBack(server);
             publishBatches(server);
             server.publish("inbox.ann", "kept");

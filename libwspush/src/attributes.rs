@@ -30,6 +30,11 @@ impl HostPointer {
     pub(super) fn new(pointer: *mut c_void, free: wspush_free_attribute) -> HostPointer {
         HostPointer { pointer, free }
     }
+
+    /// It is the host's again, and not freed.
+    pub(super) fn give_back(&mut self) {
+        self.free = None;
+    }
 }
 
 impl Drop for HostPointer {

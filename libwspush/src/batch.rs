@@ -8,7 +8,7 @@ use wspush::push::PushError;
 use super::error::{CallError, Detail};
 use super::last_error;
 use super::pointer::{self, Versioned};
-use super::push::{message, options, put_receipt, wspush_receipt};
+use super::push::{message, options, pace, put_receipt, wspush_receipt};
 use super::server::wspush_server;
 use super::status::*;
 use super::text::wspush_str;
@@ -32,6 +32,10 @@ pub struct wspush_batch_item {
     pub length: usize,
     /// `WSPUSH_TEXT` or `WSPUSH_BINARY`, perhaps with `WSPUSH_UNCOMPRESSED`.
     pub kind: i64,
+    /// As in `wspush_terms`; for channels only.
+    pub rate: u64,
+    /// As in `wspush_terms`; for channels only.
+    pub deadline_ms: u64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
@@ -90,17 +94,17 @@ pub unsafe extern "C" fn wspush_last_bad_item(index: *mut usize) -> wspush_statu
     })
 }
 
-fn batch_item(item: &wspush_batch_item) -> Result<BatchItem<'_>, CallError> {
+fn batch_item(raw: &wspush_batch_item) -> Result<BatchItem<'_>, CallError> {
     // SAFETY: the contract of the room holds for the pointers in the struct as well.
     let (channel, user, data) = unsafe {
-        let channel = pointer::optional_text(item.channel.data, item.channel.length, "channel")?;
-        let user = pointer::optional_text(item.user.data, item.user.length, "user")?;
-        (channel, user, pointer::bytes(item.data, item.length, "data")?)
+        let channel = pointer::optional_text(raw.channel.data, raw.channel.length, "channel")?;
+        let user = pointer::optional_text(raw.user.data, raw.user.length, "user")?;
+        (channel, user, pointer::bytes(raw.data, raw.length, "data")?)
     };
     // A number that is none of ours does not fit any kind, and is refused with those.
-    let kind = i32::try_from(item.kind).unwrap_or(i32::MAX);
+    let kind = i32::try_from(raw.kind).unwrap_or(i32::MAX);
     let message = message(kind, data)?;
-    let item = match (channel, user, item.conn) {
+    let item = match (channel, user, raw.conn) {
         (Some(channel), None, 0) => BatchItem::channel(channel, message),
         (None, Some(user), 0) => BatchItem::user(user, message),
         (None, None, conn) if conn != 0 => BatchItem::conn(ConnId(conn), message),
@@ -110,5 +114,5 @@ fn batch_item(item: &wspush_batch_item) -> Result<BatchItem<'_>, CallError> {
             return Err(PushError::BadTerms(why).into());
         }
     };
-    Ok(item.options(options(kind)))
+    Ok(item.options(options(kind).pace(pace(raw.rate, raw.deadline_ms)?)))
 }

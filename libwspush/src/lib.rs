@@ -34,6 +34,7 @@ mod host;
 #[cfg(feature = "jni")]
 pub mod jni;
 pub mod last_error;
+pub mod pending;
 pub mod presence;
 mod publishing;
 pub mod push;

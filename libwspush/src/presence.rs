@@ -2,13 +2,13 @@
 
 use std::ffi::{c_char, c_void};
 
+use wspush::endpoint::ChannelPresence;
 use wspush::endpoint::presence::is_info;
-use wspush::endpoint::{Accept, ChannelPresence};
 
 use super::connect::wspush_connect;
 use super::error::CallError;
-use super::pointer::{self, Versioned};
-use super::push::{accept_pending, channel_name};
+use super::pointer::Versioned;
+use super::push::channel_name;
 use super::reads::{Asker, Found, none, wspush_answer, wspush_on_answer};
 use super::server::wspush_server;
 use super::status::*;
@@ -56,37 +56,8 @@ unsafe impl Versioned for wspush_member {
     const SIZE_MIN: usize = 5 * size_of::<usize>() + 8;
 }
 
-/// How a client is let in that has waited. Zero it, set `struct_size` to `sizeof(wspush_acceptance)`, then what there
-/// is.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct wspush_acceptance {
-    /// `sizeof(wspush_acceptance)`.
-    pub struct_size: usize,
-    /// Who it is; NULL: nobody.
-    pub user: *const c_char,
-    /// Its bytes.
-    pub user_length: usize,
-    /// The channels that it receives, separated by commas.
-    pub channels: *const c_char,
-    /// Their bytes.
-    pub channels_length: usize,
-    /// JSON that says more about the user, as in `wspush_connect_set_info`.
-    pub info: *const c_char,
-    /// Its bytes.
-    pub info_length: usize,
-    /// 1: it does not receive the default channel.
-    pub no_broadcast: u64,
-    /// Whether its messages are handed over as they come: one of `WSPUSH_PIECES_...`.
-    pub pieces: i64,
-}
-
-// SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
-unsafe impl Versioned for wspush_acceptance {
-    const SIZE_MIN: usize = 7 * size_of::<usize>() + 8;
-}
-
-fn info(text: &str) -> Result<Option<String>, CallError> {
+/// The words of a host about a user, which are JSON.
+pub(super) fn info(text: &str) -> Result<Option<String>, CallError> {
     match text {
         "" => Ok(None),
         text if is_info(text) => Ok(Some(text.to_owned())),
@@ -106,32 +77,6 @@ pub unsafe extern "C" fn wspush_connect_set_info(
     call!(connect: current_mut, info: text(info_length) => {
         connect.accept.info = self::info(info)?;
         Ok(WSPUSH_OK)
-    })
-}
-
-/// Lets in a client that waits for it, as `wspush_accept_pending` does, with all that there is to say. Any thread;
-/// never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wspush_accept_pending_with(
-    server: *const wspush_server,
-    conn: u64,
-    acceptance: *const wspush_acceptance,
-) -> wspush_status {
-    call!(server: server, acceptance: optional_sized => {
-        let acceptance = acceptance.ok_or_else(|| CallError::new(WSPUSH_ENULL, "acceptance is NULL"))?;
-        let wspush_acceptance { user, user_length, channels, channels_length, .. } = acceptance;
-        let wspush_acceptance { info, info_length, no_broadcast, pieces, .. } = acceptance;
-        // SAFETY: the contract of the room holds for the pointers in the struct as well.
-        let (user, channels, info) = unsafe {
-            (
-                pointer::text(user, user_length, "acceptance->user")?,
-                pointer::text(channels, channels_length, "acceptance->channels")?,
-                pointer::text(info, info_length, "acceptance->info")?,
-            )
-        };
-        let (info, pieces) = (self::info(info)?, super::flow::pieces(pieces)?);
-        let accept = Accept { info, broadcast: no_broadcast == 0, pieces, ..Accept::default() };
-        accept_pending(server, conn, (user, channels), accept)
     })
 }
 

@@ -8,7 +8,7 @@ use wspush::push::PublishTerms;
 use super::error::{CallError, Detail};
 use super::last_error;
 use super::pointer::{self, SizedPlace, Versioned};
-use super::push::{channel_name, message, options, wspush_receipt};
+use super::push::{channel_name, message, options, pace, wspush_receipt};
 use super::server::wspush_server;
 use super::status::*;
 use super::text::wspush_str;
@@ -28,6 +28,13 @@ pub struct wspush_terms {
     pub has_if_offset: u64,
     /// That offset; 0: none yet.
     pub if_offset: u64,
+    /// So many subscribers of each channel are written to a second, 1 to 1,000,000, so that they don't all answer at
+    /// once. 0: as fast as possible, or as `deadline_ms` says. A later publication of the channel without a pace, or
+    /// with a faster one, takes along what lies before it.
+    pub rate: u64,
+    /// All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
+    /// as `rate` says; both are an error.
+    pub deadline_ms: u64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and a pointer.
@@ -91,6 +98,7 @@ pub unsafe extern "C" fn wspush_publish_to(
             let mut asked = PublishTerms::default().options(options(kind));
             if let Some(terms) = terms {
                 let wspush_terms { idempotency_key, idempotency_key_length, has_if_offset, if_offset, .. } = terms;
+                asked = asked.pace(pace(terms.rate, terms.deadline_ms)?);
                 if !idempotency_key.is_null() {
                     let length = idempotency_key_length;
                     // SAFETY: the contract of the room holds for the pointer in the struct as well.

@@ -3,12 +3,13 @@
 use std::ffi::{c_char, c_void};
 
 use wspush::config::channel_name_ok;
-use wspush::endpoint::{Accept, ConnId, Decision, Receipt};
+use wspush::endpoint::{Accept, ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
-use wspush::push::{Message, PushError, PushOptions, Since};
+use wspush::push::{Message, Pace, PushError, PushOptions, Since};
 
 use super::callbacks::{WSPUSH_BINARY, WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
 use super::error::CallError;
+use super::pending::accept_pending;
 use super::pointer::{SizedPlace, Versioned};
 use super::server::wspush_server;
 use super::status::*;
@@ -35,6 +36,14 @@ unsafe impl Versioned for wspush_receipt {
 /// The bits beside the kind.
 pub(super) fn options(kind: i32) -> PushOptions {
     PushOptions::default().compress(kind & WSPUSH_UNCOMPRESSED == 0)
+}
+
+/// The pace of these, of which 0 is none.
+pub(super) fn pace(rate: u64, deadline_ms: u64) -> Result<Option<Pace>, CallError> {
+    let some = |number: u64| (number != 0).then_some(number);
+    Pace::asked(some(rate), some(deadline_ms)).map_err(|problem| {
+        CallError::new(WSPUSH_EINVAL, format!("rate {rate}, deadline_ms {deadline_ms}: {problem}"))
+    })
 }
 
 /// The message of this kind, with or without options; text is checked.
@@ -185,21 +194,6 @@ pub unsafe extern "C" fn wspush_accept_pending(
         let accept = Accept { broadcast: broadcast != 0, ..Accept::default() };
         accept_pending(server, conn, (user, channels), accept)
     })
-}
-
-/// Lets in a client that waits.
-pub(super) fn accept_pending(
-    server: &wspush_server,
-    conn: u64,
-    (user, channels): (&str, &str),
-    accept: Accept,
-) -> Result<wspush_status, CallError> {
-    let channels = channels.split(',').filter(|_| !channels.is_empty());
-    let channels = channels.map(|name| channel_name(name).map(str::to_owned)).collect::<Result<_, _>>()?;
-    let user = Some(user).filter(|user| !user.is_empty());
-    let user = user.map(super::connect::user_name).transpose()?.map(str::to_owned);
-    server.handle.decide(conn_id(conn)?, Decision::Accept(Accept { user, channels, ..accept }))?;
-    Ok(WSPUSH_OK)
 }
 
 /// Refuses a client that waits (`wspush_connect_pending`), with a status and a reason as `wspush_connect_refuse` does.

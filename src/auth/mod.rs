@@ -19,6 +19,8 @@ mod absent;
 mod answer;
 pub mod bearer;
 mod claims;
+#[cfg(feature = "auth")]
+pub mod digest;
 mod error;
 #[cfg(feature = "auth")]
 mod issue;

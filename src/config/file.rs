@@ -5,11 +5,11 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::{Problem, Source};
 use super::layers::Layers;
-use super::rule_tables::{RULE_TABLES, RULES, rules_of};
+use super::rule_tables::{Tables, entries_of, tables_of};
 use super::setting::{Kind, Setting, Value};
 use super::shown::shown;
 use super::{ConfigError, SETTINGS};
@@ -56,10 +56,8 @@ impl Layers {
         let mut entries: Vec<_> = table.get_ref().iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in entries {
-            let name = match key.get_ref().as_ref() {
-                RULE_TABLES => RULES,
-                name => name,
-            };
+            let tables = tables_of(key.get_ref());
+            let name = tables.map_or(key.get_ref().as_ref(), |tables| tables.setting);
             let Some(row) = SETTINGS.iter().position(|setting| setting.name == name) else {
                 let names = SETTINGS.iter().map(|setting| setting.name);
                 return Err(ConfigError::unknown(place(&key.span()), name.to_owned(), names));
@@ -69,18 +67,25 @@ impl Layers {
                 let value = text.get(span.clone()).filter(|_| !setting.secret).and_then(one_value);
                 ConfigError::new(place(&span), name.to_owned(), value.map(str::to_owned), problem)
             };
-            if name == RULES
-                && table.get_ref().contains_key(RULES)
-                && table.get_ref().contains_key(RULE_TABLES)
+            if let Some(Tables { table: other, setting, .. }) = tables
+                && other != setting
+                && table.get_ref().contains_key(*setting)
             {
-                let why =
-                    "channel_rule and [[channel]] are one setting in two forms; write it in one of them";
-                let problem = Problem::Invalid(why.to_owned());
+                let why = format!(
+                    "{setting} and [[{other}]] are one setting in two forms; write it in one of them"
+                );
+                let problem = Problem::Invalid(why);
                 return Err(ConfigError::new(place(&key.span()), name.to_owned(), None, problem));
             }
-            let read = match (key.get_ref().as_ref(), value.get_ref()) {
-                (RULE_TABLES, DeValue::Array(tables)) => rules_of(tables),
-                (RULE_TABLES, _) => Err((setting.expected(), value.span())),
+            let read = match (tables, value.get_ref()) {
+                (Some(tables), DeValue::Array(list))
+                    if tables.table != tables.setting || has_tables(list) =>
+                {
+                    entries_of(tables, list)
+                }
+                (Some(tables), _) if tables.table != tables.setting => {
+                    Err((setting.expected(), value.span()))
+                }
                 (_, other) => value_of(setting, other, value.span()),
             };
             let read = read.map_err(&refuse)?;
@@ -89,6 +94,10 @@ impl Layers {
         }
         Ok(())
     }
+}
+
+fn has_tables(list: &DeArray<'_>) -> bool {
+    list.iter().any(|entry| matches!(entry.get_ref(), DeValue::Table(_)))
 }
 
 /// A value of the setting's kind, or what is wrong with which part of the text.
@@ -263,15 +272,15 @@ mod tests {
             ("[channel]\nmatch = \"a\"", "wspushd.toml:1: channel_rule"),
             (
                 "[[channel]]\nmatch = \"a\"\npresence = 1.5",
-                "wspushd.toml:3: channel_rule = 1.5: a rule's values",
+                "wspushd.toml:3: channel_rule = 1.5: the values here are",
             ),
             (
                 "[[channel]]\nmatch = \"a\"\nclients = [\"history\", 7]",
-                "wspushd.toml:3: channel_rule = [\"history\", 7]: a list in a rule is one of words",
+                "wspushd.toml:3: channel_rule = [\"history\", 7]: clients is not a list of words",
             ),
             (
                 "channel_rule = [\"a\"]\n[[channel]]\nmatch = \"a\"",
-                "wspushd.toml:1: channel_rule: channel_rule and [[channel]] are one setting",
+                "wspushd.toml:2: channel_rule: channel_rule and [[channel]] are one setting",
             ),
             (
                 "channel_rule = [\"a publications=2000\"]",

@@ -7,6 +7,7 @@
 //! [`Value`] within the setting's [`Kind`] -> field of [`Config`] -> [`Config::validate`] for what only
 //! holds between fields.
 
+mod api_key;
 mod backend;
 #[cfg(test)]
 pub(crate) mod blessed;
@@ -42,6 +43,7 @@ mod transport;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
+pub use api_key::{ApiKey, ApiRight};
 #[doc(hidden)]
 pub use backend::webhook_secret_bytes;
 pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
@@ -219,6 +221,38 @@ pub enum Missed {
     Tail,
     /// The newest publication.
     Latest,
+}
+
+/// Whether each request to the admin listener that changes something is a line of the log.
+///
+/// ```
+/// use wspush::config::Audit;
+///
+/// assert_eq!("auto".parse(), Ok(Audit::Auto));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// Where there are a token or keys, and so somebody to name.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// How a line of the log is written.
+///
+/// ```
+/// use wspush::config::LogFormat;
+///
+/// assert_eq!(LogFormat::Json.name(), "json");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `key=value`, with quotes where they are needed.
+    Logfmt,
+    /// An object, each of whose values is a string.
+    Json,
 }
 
 /// How much the server writes to its log, least first.

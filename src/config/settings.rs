@@ -11,7 +11,8 @@ use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
-    AdminListen, ChannelRule, ClientAuth, KernelTls, Listen, LogLevel, SlowConsumer, TokenAuth, Transport,
+    AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, KernelTls, Listen, LogFormat, LogLevel,
+    SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -145,6 +146,22 @@ settings! {
             shown_optional
         ),
         "Bearer token of the admin API; needed unless it is on loopback or a Unix socket";
+    api_key: Vec<ApiKey> = Vec::new(),
+        row(
+            Network,
+            Kind::List {
+                max: limits::LIST_MAX,
+                of: "a name, then sha256=HEX allow=push+read+disconnect and any of channels=PATTERN;.. \
+                     pushes_per_second=N"
+            },
+            reload,
+            true,
+            |value| entries(value, entry),
+            shown_entries
+        ),
+        "Keys of programs that use the admin API, and what each may do; in the file also as tables named api_key";
+    audit: Audit = Audit::Auto, text(Network, Kind::Choice(Audit::NAMES), reload),
+        "Whether each admin request that changes something is a line of the log; auto: if there is a token or a key";
     /// The first one is for clients that ask for none of the names in any.
     tls_cert: Vec<String> = Vec::new(), list(Network, CERTIFICATES_MAX, "a PEM file's name", reload, file),
         "Certificates for TLS, each with its chain; chosen by the name asked for, else the first one";
@@ -369,6 +386,8 @@ settings! {
         "Subscribers visited by the flush between two looks at the poll";
     accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),
         "Connections accepted per listener between two looks at the poll";
+    log_format: LogFormat = LogFormat::Logfmt, text(Running, Kind::Choice(LogFormat::NAMES), reload),
+        "How a line of the log is written";
     log_level: LogLevel = LogLevel::Info, text(Running, Kind::Choice(LogLevel::NAMES), reload),
         "How much is logged";
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{
-    AdminListen, ClientAuth, ClientRight, Keep, KernelTls, Listen, LogLevel, Missed, SlowConsumer, TokenAuth,
-    Transport,
+    AdminListen, ApiRight, Audit, ClientAuth, ClientRight, Keep, KernelTls, Listen, LogFormat, LogLevel,
+    Missed, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
@@ -110,6 +110,8 @@ macro_rules! choice {
 choice!(ClientAuth { Off = "off", Optional = "optional", Required = "required" });
 choice!(KernelTls { Auto = "auto", Off = "off" });
 choice!(TokenAuth { None = "none", Optional = "optional", Required = "required" });
+choice!(ApiRight { Push = "push", Read = "read", Disconnect = "disconnect" });
+choice!(Audit { Auto = "auto", On = "on", Off = "off" });
 choice!(Keep { All = "all", Latest = "latest" });
 choice!(ClientRight {
     Subscribe = "subscribe",
@@ -120,6 +122,7 @@ choice!(ClientRight {
 choice!(Missed { Report = "report", Tail = "tail", Latest = "latest" });
 choice!(SlowConsumer { Close = "close", Skip = "skip" });
 choice!(Transport { WebSocket = "ws", Sse = "sse", Stream = "stream", Poll = "poll" });
+choice!(LogFormat { Logfmt = "logfmt", Json = "json" });
 choice!(LogLevel { Off = "off", Error = "error", Warn = "warn", Info = "info", Debug = "debug" });
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ impl Config {
             setting.set(&mut scratch, value).map_err(|problem| self.refuse(setting, problem))?;
         }
         self.validate_listeners()?;
+        self.validate_api_keys()?;
         self.validate_tls()?;
         self.validate_auth()?;
         self.validate_backend()?;
@@ -64,8 +65,8 @@ impl Config {
             if fixed.contains(admin) {
                 return Err(self.invalid("admin", "this is a public listener's address"));
             }
-            if !admin.ip().to_canonical().is_loopback() && self.admin_token.is_none() {
-                let why = "an address that is not loopback needs admin_token, or everybody could push";
+            if !admin.ip().to_canonical().is_loopback() && !self.names_callers() {
+                let why = "an address that is not loopback needs admin_token or an api_key, or everybody could push";
                 return Err(self.invalid("admin", why));
             }
         }

@@ -4,16 +4,21 @@ use serde::Serialize;
 
 use crate::narrow;
 use crate::protocol::close::CloseCode;
+use crate::protocol::form;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
 use super::ConnId;
+use super::caller::Caller;
 use super::channels;
 use super::control::{Control, Filter, List, Wanted};
 use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::users::{self, UserRequest};
+
+/// Channels and the like that an audit line has room for.
+const TARGETS_TOLD_MAX: usize = 16;
 
 /// The outcome of a request.
 pub enum Answer {
@@ -33,7 +38,12 @@ impl From<Response> for Answer {
 }
 
 /// Answers a whole request. `passed` is the verdict of [`guard::check`](super::guard::check).
-pub fn answer(head: &Head<'_>, body: &[u8], passed: Result<(), Refusal>, server: &mut dyn Control) -> Answer {
+pub fn answer(
+    head: &Head<'_>,
+    body: &[u8],
+    passed: Result<&Caller, Refusal>,
+    server: &mut dyn Control,
+) -> Answer {
     route(head, body, passed, server).unwrap_or_else(|refusal| refused(&refusal).into())
 }
 
@@ -45,7 +55,7 @@ pub fn page(page: &impl Serialize) -> Response {
 fn route(
     head: &Head<'_>,
     body: &[u8],
-    passed: Result<(), Refusal>,
+    passed: Result<&Caller, Refusal>,
     server: &mut dyn Control,
 ) -> Result<Answer, Refusal> {
     let path = requests::path(head);
@@ -55,7 +65,12 @@ fn route(
     if path == requests::READINESS.path {
         return super::public::readiness(head, server.check_ready()).map(Answer::Now);
     }
-    passed?;
+    #[cfg(feature = "dashboard")]
+    if path == requests::DASHBOARD.path {
+        return super::public::get_only(head, &requests::DASHBOARD, super::dashboard::page).map(Answer::Now);
+    }
+    let caller = passed?;
+    caller.check(path, head)?;
     if let Some(rest) = path.strip_prefix("/users/") {
         return users::read(rest, head).map(Answer::User);
     }
@@ -64,8 +79,8 @@ fn route(
         return users::read_for_connection(id, verb, head).map(Answer::User);
     }
     let response = match (path, head.method) {
-        ("/push", "POST") => return publishing::push(head, body, server),
-        ("/push/batch", "POST") => publishing::push_batch(head, body, server),
+        ("/push", "POST") => return publishing::push(caller, head, body, server),
+        ("/push/batch", "POST") => publishing::push_batch(caller, head, body, server),
         ("/push" | "/push/batch", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, server),
         ("/metrics", "GET" | "HEAD") => metrics(head, server),
@@ -74,6 +89,8 @@ fn route(
         ("/channels", _) => Err(takes(&requests::CHANNELS)),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
+        ("/drain", "POST") => drain(head, server),
+        ("/drain", _) => Err(takes(&requests::DRAIN)),
         ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, _) if path.starts_with("/channels/") => channels::answer(&path[10..], head, server),
@@ -82,12 +99,23 @@ fn route(
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels, \
-                             /users, /healthz and /readyz";
+                             /users, /drain, /healthz and /readyz";
                 Err(Refusal::fixed(404, paths))
             }
         },
     };
     response.map(Answer::Now)
+}
+
+/// Whom a request concerns, as its parameters say it, for an audit line.
+pub fn targets(head: &Head<'_>) -> String {
+    let fields = form::fields(head.query().as_bytes());
+    let told = fields.filter(|field| matches!(&*field.name, b"channel" | b"user" | b"conn" | b"revoke"));
+    let pairs = told.map(|field| {
+        let value = field.value.unwrap_or_default();
+        format!("{}={}", String::from_utf8_lossy(&field.name), String::from_utf8_lossy(&value))
+    });
+    pairs.take(TARGETS_TOLD_MAX).collect::<Vec<_>>().join(" ")
 }
 
 /// A refusal as this listener says it: JSON.
@@ -140,6 +168,12 @@ fn connections(head: &Head<'_>) -> Result<Wanted, Refusal> {
     let filter = Filter { user: text("user"), channel: text("channel") };
     let limit = narrow::clamped(query.number("limit").unwrap_or(requests::PAGE_DEFAULT));
     Ok(Wanted::Connections(List { filter, after: query.number("after").map(ConnId), limit }))
+}
+
+fn drain(head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
+    query(head, &requests::DRAIN)?;
+    server.drain();
+    Ok(json(200, &serde_json::json!({ "draining": true })))
 }
 
 fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {

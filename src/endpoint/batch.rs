@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::config::channel_name_ok;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{Message, Publication, PushError, PushOptions};
+use crate::push::{Message, Pace, Publication, PushError, PushOptions};
 
 use super::control::Control;
 use super::users::is_user_name;
@@ -59,6 +59,8 @@ struct Raw<'a> {
     #[serde(borrow)]
     base64: Option<Text<'a>>,
     compress: Option<bool>,
+    rate: Option<u64>,
+    deadline_ms: Option<u64>,
 }
 
 /// Not copied, where nothing in it is escaped.
@@ -99,7 +101,8 @@ pub fn read(head: &Head<'_>, body: &[u8], server: &dyn Control) -> Result<Vec<Li
 fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
     let bad = |at| {
         // Serde's own words may quote the line.
-        let shape = "an object of channel, conn or user, of data or base64, and perhaps compress, each once";
+        let shape = "an object of channel, conn or user, of data or base64, and perhaps compress, rate or deadline_ms, \
+                     each once";
         Refusal::new(400, format!("it is not {shape} (at byte {at})"))
     };
     // An array is an object to serde.
@@ -107,7 +110,8 @@ fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
         return Err(bad(1));
     }
     let raw: Raw<'_> = serde_json::from_slice(line).map_err(|error| bad(error.column()))?;
-    let options = PushOptions::default().compress(raw.compress.unwrap_or(true));
+    let pace = Pace::asked(raw.rate, raw.deadline_ms)?;
+    let options = PushOptions::default().compress(raw.compress.unwrap_or(true)).pace(pace);
     let bytes;
     let message = match (&raw.data, &raw.base64) {
         (Some(Text(text)), None) => Message::Text(text),
@@ -118,9 +122,13 @@ fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
         }
         _ => return Err(Refusal::fixed(400, "it has one of data and base64")),
     };
-    let publication = Publication::new(message, options)?;
+    let target = target(raw.channel, raw.conn, raw.user)?;
+    let publication = match target {
+        Target::Channel(_) => Publication::new(message, options)?,
+        Target::Conn(_) | Target::User(_) => Publication::to_one(message, options)?,
+    };
     server.check_size(&publication)?;
-    Ok(Line { target: target(raw.channel, raw.conn, raw.user)?, publication })
+    Ok(Line { target, publication })
 }
 
 fn target(channel: Option<String>, conn: Option<Id>, user: Option<String>) -> Result<Target, Refusal> {
@@ -171,7 +179,9 @@ mod tests {
             "{\"channel\":\"a\",\"data\":\"caf\u{e9} \\n\"}\r\n\
              {\"base64\":\"/w==\", \"conn\":\"12\"}\n\
              {\"conn\":13,\"data\":\"x\",\"compress\":false}\n\
-             {\"user\":\"ada\",\"data\":\"y\"}\n",
+             {\"user\":\"ada\",\"data\":\"y\"}\n\
+             {\"channel\":\"a\",\"data\":\"z\",\"rate\":5}\n\
+             {\"channel\":\"a\",\"data\":\"z\",\"deadline_ms\":60000}\n",
         );
         let options = PushOptions::default();
         let expected = [
@@ -179,6 +189,8 @@ mod tests {
             line(Target::Conn(ConnId(12)), Message::Binary(b"\xff"), options),
             line(Target::Conn(ConnId(13)), Message::Text("x"), options.compress(false)),
             line(Target::User("ada".into()), Message::Text("y"), options),
+            line(Target::Channel("a".into()), Message::Text("z"), options.pace(Pace::PerSecond(5))),
+            line(Target::Channel("a".into()), Message::Text("z"), options.pace(Pace::WithinMs(60_000))),
         ];
         assert_eq!(read.as_deref(), Ok(&expected[..]));
     }
@@ -211,6 +223,11 @@ mod tests {
             ("{\"conn\":\"x\",\"data\":\"x\"}", "conn is not the id"),
             ("{\"conn\":-1,\"data\":\"x\"}", "it is not an object"),
             ("{\"channel\":\"a\",\"data\":\"x\"} {}", "it is not an object"),
+            ("{\"channel\":\"a\",\"data\":\"x\",\"rate\":0}", "from 1 to 1000000"),
+            ("{\"channel\":\"a\",\"data\":\"x\",\"rate\":-1}", "it is not an object"),
+            ("{\"channel\":\"a\",\"data\":\"x\",\"deadline_ms\":3600001}", "from 1 to 3600000"),
+            ("{\"channel\":\"a\",\"data\":\"x\",\"rate\":1,\"deadline_ms\":1}", "exclude each other"),
+            ("{\"user\":\"u\",\"data\":\"x\",\"rate\":1}", "go with channels"),
         ] {
             let refused = lines(&format!("{good}\n{bad}\n{good}")).unwrap_err();
             assert!(refused.starts_with("line 2: ") && refused.contains(expected), "{bad}: {refused}");

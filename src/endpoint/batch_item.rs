@@ -95,7 +95,8 @@ impl<'a> BatchItem<'a> {
             Recipient::Channel(name) if !channel_name_ok(name) => Err(PushError::BadChannel),
             Recipient::User(name) if !is_user_name(name) => Err(PushError::BadUser),
             Recipient::Conn(ConnId(0)) => Err(PushError::NoSuchConnection),
-            _ => Publication::new(self.message, self.options),
+            Recipient::Channel(_) => Publication::new(self.message, self.options),
+            Recipient::User(_) | Recipient::Conn(_) => Publication::to_one(self.message, self.options),
         }
     }
 }

@@ -108,15 +108,14 @@ pub(super) fn list(head: &Head<'_>) -> Result<Answer, Refusal> {
 }
 
 /// The subject of a path behind `/channels/`.
-enum About {
+pub(super) enum About {
     Channel,
     History,
     Presence,
 }
 
-/// Answers a path behind `/channels/`: a name, in which anything that does not stand for itself is escaped, and perhaps
-/// `/history` or `/presence`.
-pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
+/// The channel that a path behind `/channels/` names, and what of it.
+pub(super) fn named(path: &str) -> Result<(Cow<'_, str>, About), Refusal> {
     let (name, about) = match path.rsplit_once('/') {
         Some((name, "history")) => (name, About::History),
         Some((name, "presence")) => (name, About::Presence),
@@ -126,6 +125,13 @@ pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> R
     if !channel_name_ok(&name) {
         return Err(PushError::BadChannel.into());
     }
+    Ok((name, about))
+}
+
+/// Answers a path behind `/channels/`: a name, in which anything that does not stand for itself is escaped, and perhaps
+/// `/history` or `/presence`.
+pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
+    let (name, about) = named(path)?;
     match (about, head.method) {
         (About::History, "GET" | "HEAD") => history(&name, head, server),
         (About::Channel, "GET" | "HEAD") => {

@@ -266,6 +266,12 @@ pub trait Control {
     /// Whether a newcomer would be let in, or what it would be told.
     fn check_ready(&self) -> Result<(), Refusal>;
 
+    /// Takes so many pushes from what this key may make within a second; false: there is not enough left.
+    fn take_pushes(&mut self, key: &str, per_second: u32, count: usize) -> bool;
+
+    /// Begins the end of the server.
+    fn drain(&mut self);
+
     /// Whether there is such a connection.
     fn is_open(&self, conn: ConnId) -> bool;
 

@@ -81,12 +81,12 @@ pub struct Outgoing {
     /// The piece as a frame, but for its first byte.
     pub frame: Vec<u8>,
     /// Who sees to it that not too much waits.
-    pub pace: Pace,
+    pub pace: FlowPace,
 }
 
 /// The bound of the pieces that wait for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum FlowPace {
     /// They are an answer: while they wait the client isn't read.
     ByReading,
     /// The host waits for `on_drained`; what doesn't fit `outbox_bytes_max` closes the connection.
@@ -95,7 +95,7 @@ pub enum Pace {
 
 impl Fragment<'_> {
     /// The piece for its way out.
-    pub(crate) fn outgoing(&self, pace: Pace) -> Outgoing {
+    pub(crate) fn outgoing(&self, pace: FlowPace) -> Outgoing {
         let bytes = self.data.bytes();
         let (header, size) = frame::encode_header(self.data.kind().opcode(), bytes.len());
         let frame = [&header[..size], bytes].concat();
@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
     /// }
     /// ```
     pub fn send_fragment(&mut self, fragment: Fragment<'_>) {
-        self.action(Action::Flow(FlowAsked::Send(fragment.outgoing(Pace::ByReading))));
+        self.action(Action::Flow(FlowAsked::Send(fragment.outgoing(FlowPace::ByReading))));
     }
 
     /// Has [`Handler::on_drained`](super::Handler::on_drained) called when everything that was sent to this connection
@@ -214,7 +214,7 @@ impl<'a> Session<'a> {
     pub fn pace_by_host(&mut self) {
         for Step { action, .. } in &mut *self.actions {
             if let Action::Flow(FlowAsked::Send(piece)) = action {
-                piece.pace = Pace::ByHost;
+                piece.pace = FlowPace::ByHost;
             }
         }
     }

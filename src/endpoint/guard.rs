@@ -1,41 +1,74 @@
 //! Who may use the admin API.
 //!
-//! Three fences: the bearer token, if one is set; the `Host` header, so that a page whose name was rebound to
-//! 127.0.0.1 gets nothing (DNS rebinding); and the `Origin` header, so that a foreign page in the operator's
-//! browser can't post a form (cross-site request forgery). The demo's form on the public listeners has the last two.
+//! Three fences: the bearer token, or the key of a program, if one is set; the `Host` header, so that a page whose
+//! name was rebound to 127.0.0.1 gets nothing (DNS rebinding); and the `Origin` header, so that a foreign page in the
+//! operator's browser can't post a form (cross-site request forgery). The demo's form on the public listeners has the
+//! last two.
 
 use std::net::IpAddr;
 
 use subtle::ConstantTimeEq;
 
+use crate::config::ApiKey;
 use crate::protocol::head::Head;
 use crate::protocol::origin::{self, Origin};
 use crate::protocol::response::Refusal;
 
+use super::caller::Caller;
+
 /// The admin listener's conditions.
 #[derive(Clone, Copy)]
 pub struct Fence<'a> {
-    /// The bearer token.
+    /// The operator's token.
     pub token: Option<&'a str>,
+    /// Keys of programs.
+    pub keys: &'a [ApiKey],
     /// It listens at a Unix-domain socket: no browser gets there, so any name is as good as another.
     pub is_unix: bool,
 }
 
-/// Lets the request pass, or says why not.
-pub fn check(head: &Head<'_>, fence: &Fence<'_>) -> Result<(), Refusal> {
-    match fence.token {
-        Some(token) if !bears(head, token) => {
-            let refusal =
-                Refusal::fixed(401, "this needs the header 'Authorization: Bearer TOKEN' (admin_token)");
+/// Lets the request pass, and says who makes it, or why it doesn't.
+pub fn check(head: &Head<'_>, fence: &Fence<'_>) -> Result<Caller, Refusal> {
+    let caller = match caller(head, fence) {
+        Some(caller) => caller,
+        None if fence.token.is_some() || !fence.keys.is_empty() => {
+            let refusal = Refusal::fixed(
+                401,
+                "this needs the header 'Authorization: Bearer TOKEN' (admin_token, or an api_key)",
+            );
             return Err(refusal.with_headers(&[("WWW-Authenticate", "Bearer")]));
         }
         None if !fence.is_unix && !is_local_name(head.host()) => {
             let reason = "without admin_token only localhost and IP addresses are served as Host";
             return Err(Refusal::fixed(403, reason));
         }
-        _ => {}
+        None => Caller::Anybody,
+    };
+    same_site(head).map(|()| caller)
+}
+
+/// Whose token or key the request shows.
+fn caller(head: &Head<'_>, fence: &Fence<'_>) -> Option<Caller> {
+    let given = bearer(head)?;
+    if fence.token.is_some_and(|token| is_same(given, token.as_bytes())) {
+        return Some(Caller::Operator);
     }
-    same_site(head)
+    program(given, fence.keys)
+}
+
+#[cfg(feature = "auth")]
+fn program(given: &[u8], keys: &[ApiKey]) -> Option<Caller> {
+    if keys.is_empty() {
+        return None;
+    }
+    let hash = crate::auth::digest::sha256(given);
+    keys.iter().find(|key| is_same(&hash, &key.sha256)).cloned().map(Caller::Program)
+}
+
+/// A build without the feature takes no settings with keys.
+#[cfg(not(feature = "auth"))]
+fn program(_given: &[u8], _keys: &[ApiKey]) -> Option<Caller> {
+    None
 }
 
 /// Lets a push of the demo's form pass, or says why not. The form has no token, so the page must be this server's own,
@@ -64,11 +97,14 @@ pub fn same_site(head: &Head<'_>) -> Result<(), Refusal> {
     }
 }
 
+fn bearer<'a>(head: &Head<'a>) -> Option<&'a [u8]> {
+    let (scheme, given) = head.single("authorization").ok()??.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| given.trim().as_bytes())
+}
+
 /// Compares in constant time; only the length of the token can be learnt from how long it takes.
-fn bears(head: &Head<'_>, token: &str) -> bool {
-    let Ok(Some(value)) = head.single("authorization") else { return false };
-    let Some((scheme, given)) = value.split_once(' ') else { return false };
-    scheme.eq_ignore_ascii_case("bearer") && bool::from(given.trim().as_bytes().ct_eq(token.as_bytes()))
+fn is_same(given: &[u8], secret: &[u8]) -> bool {
+    bool::from(given.ct_eq(secret))
 }
 
 fn is_local_name(host: &str) -> bool {
@@ -89,16 +125,16 @@ mod tests {
         let request = [b"POST ", target.as_bytes(), b" HTTP/1.1\r\n", headers, b"\r\n"].concat();
         let mut fields = head::Fields::new();
         let (head, _) = head::parse(&request, 8192, &mut fields).unwrap().unwrap();
-        check(&head, fence).map_or_else(|refusal| refusal.status, |()| 200)
+        check(&head, fence).map_or_else(|refusal| refusal.status, |_| 200)
     }
 
     fn status(headers: &str, token: Option<&str>) -> u16 {
-        asked("/push", headers.as_bytes(), &Fence { token, is_unix: false })
+        asked("/push", headers.as_bytes(), &Fence { token, keys: &[], is_unix: false })
     }
 
     #[test]
     fn the_host_of_an_absolute_target_counts() {
-        let open = Fence { token: None, is_unix: false };
+        let open = Fence { token: None, keys: &[], is_unix: false };
         let local = b"Host: 127.0.0.1\r\n";
         for (target, headers, expected) in [
             ("http://127.0.0.1:8081/push", &b"Host: evil.example\r\n"[..], 200),
@@ -113,16 +149,16 @@ mod tests {
 
     #[test]
     fn at_a_path_any_name_is_served() {
-        let unix = Fence { token: None, is_unix: true };
+        let unix = Fence { token: None, keys: &[], is_unix: true };
         assert_eq!(asked("/push", b"Host: admin.sock\r\n", &unix), 200);
         assert_eq!(asked("/push", b"Host: a\r\nOrigin: http://evil.example\r\n", &unix), 403);
-        let token = Fence { token: Some("t"), is_unix: true };
+        let token = Fence { token: Some("t"), keys: &[], is_unix: true };
         assert_eq!(asked("/push", b"Host: admin.sock\r\n", &token), 401);
     }
 
     #[test]
     fn an_origin_that_is_not_clear_is_foreign() {
-        let open = Fence { token: None, is_unix: false };
+        let open = Fence { token: None, keys: &[], is_unix: false };
         let own = "Origin: http://localhost:8081\r\n";
         for (origins, expected) in [
             (own.to_owned(), 200),

@@ -101,7 +101,11 @@ pub fn readiness(head: &Head<'_>, newcomers: Result<(), Refusal>) -> Result<Resp
     get_only(head, &requests::READINESS, || newcomers)?.map(|()| Response::text(200, "ready\n"))
 }
 
-fn get_only<T>(head: &Head<'_>, request: &'static Request, answer: impl FnOnce() -> T) -> Result<T, Refusal> {
+pub(super) fn get_only<T>(
+    head: &Head<'_>,
+    request: &'static Request,
+    answer: impl FnOnce() -> T,
+) -> Result<T, Refusal> {
     if !matches!(head.method, "GET" | "HEAD") {
         return Err(admin::takes(request));
     }

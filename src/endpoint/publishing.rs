@@ -2,19 +2,27 @@
 
 use serde::Serialize;
 
+use crate::narrow;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
-use crate::push::{DEFAULT_NAME, Publication, PublishTerms, PushError, PushOptions, fingerprint};
+use crate::push::{DEFAULT_NAME, Pace, Publication, PublishTerms, PushError, PushOptions, fingerprint};
 
 use super::batch::Target;
+use super::caller::Caller;
 use super::control::{Control, Receipt, Taken};
 use super::push_request::{self, Pushed};
 use super::users::{UserAction, UserRequest};
 use super::{ConnId, admin, batch, requests};
 
-pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Result<admin::Answer, Refusal> {
+pub(super) fn push(
+    caller: &Caller,
+    head: &Head<'_>,
+    body: &[u8],
+    server: &mut dyn Control,
+) -> Result<admin::Answer, Refusal> {
     let query = admin::query(head, &requests::PUSH)?;
-    let options = PushOptions::default().compress(query.text("compress") != Some("no"));
+    let pace = Pace::asked(query.number("rate"), query.number("deadline_ms"))?;
+    let options = PushOptions::default().compress(query.text("compress") != Some("no")).pace(pace);
     let channels: Vec<&str> = query.all("channel").collect();
     let terms = PublishTerms {
         options,
@@ -31,6 +39,7 @@ pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Re
         return Err(Refusal::fixed(400, reason));
     }
     let pushed = push_request::read(head, body)?;
+    take_pushes(caller, channels.len().max(1), server)?;
     let response = match (conn, user) {
         (Some(conn), _) => {
             server.send(conn, pushed.message(), options)?;
@@ -38,7 +47,7 @@ pub(super) fn push(head: &Head<'_>, body: &[u8], server: &mut dyn Control) -> Re
             admin::json(200, &sent)
         }
         (None, Some(user)) => {
-            let publication = Publication::new(pushed.message(), options)?;
+            let publication = Publication::to_one(pushed.message(), options)?;
             let action = UserAction::Push { publication, taken_as: pushed.taken_as };
             return Ok(admin::Answer::User(UserRequest::new(user, action)?));
         }
@@ -74,12 +83,15 @@ pub fn publish(
 
 /// As [`push`], many publications at once: all of them, or none.
 pub(super) fn push_batch(
+    caller: &Caller,
     head: &Head<'_>,
     body: &[u8],
     server: &mut dyn Control,
 ) -> Result<Response, Refusal> {
     let query = admin::query(head, &requests::BATCH)?;
     let lines = batch::read(head, body, server)?;
+    caller.check_batch(&lines)?;
+    take_pushes(caller, lines.len(), server)?;
     let targets: Vec<Target> = lines.iter().map(|line| line.target.clone()).collect();
     let key = query.text("idempotency_key");
     let taken = server.publish_batch(lines, key.map(|key| (key, fingerprint(&body))))?;
@@ -95,6 +107,22 @@ pub(super) fn push_batch(
         Target::User(user) => Some(Answer::Asked { user }),
     });
     Ok(admin::json(200, &Several { publications: answers.collect(), about }))
+}
+
+/// A program makes no more pushes within a second than its key says.
+fn take_pushes(caller: &Caller, count: usize, server: &mut dyn Control) -> Result<(), Refusal> {
+    let Some((key, max)) = caller.pushes_per_second() else { return Ok(()) };
+    if count > narrow::to_usize(max.into()) {
+        let text =
+            format!("{count} pushes at once are more than the {max} a second of the key {key}; send fewer");
+        return Err(Refusal::new(413, text));
+    }
+    if server.take_pushes(key, max, count) {
+        return Ok(());
+    }
+    let text =
+        format!("the key {key} has made its {max} pushes a second (pushes_per_second); try again in one");
+    Err(Refusal::new(429, text).with_headers(&[("Retry-After", "1")]))
 }
 
 fn places(taken: Taken) -> impl Iterator<Item = Place> {

@@ -2,7 +2,10 @@
 
 use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, TOKEN_BYTES_MAX, USER_BYTES_MAX};
+use crate::limits::{
+    CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PACE_DEADLINE_MS, PACE_RATE, TOKEN_BYTES_MAX,
+    USER_BYTES_MAX,
+};
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
 
@@ -145,6 +148,13 @@ pub static HEALTH: Request =
 pub static READINESS: Request =
     Request { listener: Listeners::Both, method: "GET", path: "/readyz", query: &[] };
 
+/// The dashboard.
+pub static DASHBOARD: Request = Request { listener: Listeners::Admin, method: "GET", path: "/", query: &[] };
+
+/// The end of the server.
+pub static DRAIN: Request =
+    Request { listener: Listeners::Admin, method: "POST", path: "/drain", query: &[] };
+
 /// A push.
 pub static PUSH: Request = Request {
     listener: Listeners::Admin,
@@ -174,6 +184,16 @@ pub static PUSH: Request = Request {
             Value::Number(0, u64::MAX),
             "only if this is the newest offset of each channel, 0 of one that has none; else 409; not beside `conn` \
              and `user`",
+        ),
+        optional(
+            "rate",
+            Value::Number(PACE_RATE.min, PACE_RATE.max),
+            "so many subscribers a second are written to; not beside `deadline_ms`, `conn` and `user`",
+        ),
+        optional(
+            "deadline_ms",
+            Value::Number(PACE_DEADLINE_MS.min, PACE_DEADLINE_MS.max),
+            "all subscribers are written to within so many milliseconds, evenly; not beside `rate`, `conn` and `user`",
         ),
     ],
 };
@@ -362,6 +382,8 @@ pub static ALL: &[&Request] = &[
     &DEMO_POLL,
     &DEMO_PUSH,
     &DEMO_INFO,
+    &DASHBOARD,
+    &DRAIN,
     &PUSH,
     &BATCH,
     &STATS,

@@ -21,6 +21,7 @@ impl Channel {
         self.ledger.forget_before(next, now_us, fallen);
         self.ledger.count_from(FIRST_OFFSET);
         self.epoch = epoch;
+        self.end_pace();
         self.look_again = self.subscribers > 0;
     }
 }

@@ -10,6 +10,7 @@ use super::form::{Form, Lens};
 use super::ledger::{Ledger, Passage};
 use super::log::{Cursor, Log};
 use super::other_rings::OtherRings;
+use super::pace::Pacing;
 use super::place::Place;
 use super::position::Position;
 use super::ring::Ring;
@@ -41,7 +42,8 @@ pub struct Membership {
 pub struct Walk {
     /// The subscriber to visit next: a place among the members, or a slot for the default channel.
     pub next: usize,
-    /// The log's head when the walk began. Whoever the walk has passed was offered everything before it.
+    /// The end of what it offers, as that was when the walk began. Whoever the walk has passed was offered everything
+    /// before it.
     pub head: u64,
 }
 
@@ -88,6 +90,8 @@ pub struct Channel {
     pub(super) frame_bytes_max: usize,
     /// See [`notices_of`](Self::notices_of).
     pub(super) notices_of: Option<super::ChannelId>,
+    /// Those of what was published and not everybody was offered.
+    pub(super) paces: Option<Box<Pacing>>,
 }
 
 impl Channel {
@@ -113,6 +117,7 @@ impl Channel {
             fallen: Passage::Gone,
             rules: ChannelRules::default(),
             notices_of: None,
+            paces: None,
         }
     }
 
@@ -313,7 +318,9 @@ impl Channel {
     pub fn resume_walk(&mut self) -> Option<Walk> {
         if self.walk.is_none() && (self.offered < self.log().head() || std::mem::take(&mut self.look_again)) {
             self.look_again = false;
-            self.walk = Some(Walk { next: 0, head: self.log().head() });
+            let log = self.log();
+            let head = self.walk_until().map_or(log.head(), |offset| log.start_of(offset));
+            self.walk = Some(Walk { next: 0, head });
             self.others.iter_mut().for_each(Ring::begin_walk);
         }
         self.walk
@@ -323,6 +330,7 @@ impl Channel {
     pub fn end_walk(&mut self) {
         if let Some(walk) = self.walk.take() {
             self.offered = walk.head;
+            self.pass_paces();
         }
     }
 

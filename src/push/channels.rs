@@ -11,6 +11,7 @@ use super::entry::{Entry, Terms};
 use super::form::Form;
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
 use super::log::Log;
+use super::pace::Pace;
 use super::place::Place;
 use super::rules::{ChannelRules, Keep};
 use super::since::Since;
@@ -51,6 +52,8 @@ pub struct Channels {
     names: HashMap<Arc<str>, ChannelId>,
     /// Channels with something to flush, in turn.
     queue: VecDeque<ChannelId>,
+    /// Those whose publications go out at a pace, in turn.
+    pub(super) paced: VecDeque<ChannelId>,
     /// Channels whose ledger has changed since it was last settled.
     unsettled: Vec<ChannelId>,
     /// The newest publication's receipt.
@@ -80,6 +83,7 @@ impl Channels {
             all: Slab::new(),
             names: HashMap::new(),
             queue: VecDeque::new(),
+            paced: VecDeque::new(),
             unsettled: Vec::new(),
             newest: 0,
             limits,
@@ -259,15 +263,29 @@ impl Channels {
     /// Puts a channel into the queue of channels to flush, if it isn't there and somebody listens to it.
     pub(super) fn queue(&mut self, id: ChannelId) {
         let channel = self.get_mut(id);
-        if channel.subscribers > 0 && !std::mem::replace(&mut channel.queued, true) {
+        if channel.is_paced() {
+            self.list_paced(id);
+        } else if channel.subscribers > 0 && !std::mem::replace(&mut channel.queued, true) {
             self.queue.push_back(id);
         }
     }
 
     /// Appends a publication to a channel, and queues the channel for the flush.
     pub fn append(&mut self, id: ChannelId, publication: &Encoded<'_>, place: Place) {
+        self.append_paced(id, publication, place, None);
+    }
+
+    /// The same, perhaps at a pace. Without one it ends the paces of what lies before it.
+    pub fn append_paced(
+        &mut self,
+        id: ChannelId,
+        publication: &Encoded<'_>,
+        place: Place,
+        pace: Option<Pace>,
+    ) {
         self.newest = self.newest.max(place.receipt);
         self.resize(id, |channel| channel.append(publication, place));
+        self.get_mut(id).set_pace(place.offset, pace, place.now_us);
         self.queue(id);
         self.touch(id);
     }
@@ -314,18 +332,26 @@ impl Channels {
     pub fn next_dirty(&mut self) -> Option<ChannelId> {
         while let Some(id) = self.queue.pop_front() {
             // One that was forgotten may have left its line here.
-            if self.try_get(id).is_some_and(|channel| channel.queued) {
+            let Some(channel) = self.all.get_mut(id.0 as usize).filter(|channel| channel.queued) else {
+                continue;
+            };
+            if !channel.is_paced() {
                 return Some(id);
             }
+            channel.queued = false;
+            self.list_paced(id);
         }
         None
     }
 
     /// Puts a channel whose walk isn't over back into the queue, behind the others; or notes that it is clean.
     pub fn requeue(&mut self, id: ChannelId, dirty: bool) {
-        self.get_mut(id).queued = dirty;
-        if dirty {
+        let channel = self.get_mut(id);
+        channel.queued = dirty && !channel.is_paced();
+        if channel.queued {
             self.queue.push_back(id);
+        } else if dirty {
+            self.list_paced(id);
         }
     }
 
@@ -336,9 +362,14 @@ impl Channels {
         }
     }
 
-    /// Whether any channel has something to flush.
+    /// Whether any channel has something to flush at once.
     pub fn is_dirty(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Whether any channel has something that a subscriber was not offered yet, be it that this has time.
+    pub fn has_unoffered(&self) -> bool {
+        self.is_dirty() || self.has_paced()
     }
 
     /// Whether any channel has another form than the plain one.

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::options::PushOptions;
+use super::pace::Pace;
 use super::push_error::PushError;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
@@ -44,6 +45,12 @@ impl<'a> PublishTerms<'a> {
     #[must_use]
     pub fn if_offset(self, offset: u64) -> PublishTerms<'a> {
         PublishTerms { if_offset: Some(offset), ..self }
+    }
+
+    /// The terms with this pace: each of the channels is written to at it.
+    #[must_use]
+    pub fn pace(self, pace: impl Into<Option<Pace>>) -> PublishTerms<'a> {
+        PublishTerms { options: self.options.pace(pace), ..self }
     }
 
     /// Whether they can be kept.

@@ -41,6 +41,8 @@ pub struct Audit {
     pub pending: usize,
     /// Times that a log gave up its older half for others.
     pub logs_halved: u64,
+    /// Channels whose publications go out at a pace.
+    pub paced: usize,
     /// Name, epoch and next offset (0: nothing was ever logged) of every channel.
     pub channels: Vec<(String, u64, u64)>,
     /// Name, epoch and offset of the oldest publication of every channel.
@@ -80,6 +82,7 @@ impl<S: Socket> Reactor<S> {
             slots_used: self.connections.used,
             pending: self.inbox.pending.len(),
             logs_halved: self.metrics.logs_halved,
+            paced: self.channels.paced(),
             ..Audit::default()
         };
         self.audit_queue();

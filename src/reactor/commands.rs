@@ -178,6 +178,7 @@ impl<S: Socket> Reactor<S> {
             let channel = self.channels.get(id);
             // While the plain frame has no room the other forms need not be made.
             if !channel.has_room(lens) {
+                self.channels.end_pace(id);
                 return Err(Command::Publish { receipt, publication });
             }
             // Once for everybody who takes it so, and only if there is somebody.
@@ -186,6 +187,7 @@ impl<S: Socket> Reactor<S> {
             self.charge_compressed();
         }
         if !self.make_room(id, lens) {
+            self.end_paces_for_room(id);
             return Err(Command::Publish { receipt, publication });
         }
         // It may be gone for the room.
@@ -205,7 +207,9 @@ impl<S: Socket> Reactor<S> {
             now_us: self.now.mono_us,
             unix_ms: self.now.unix_ms(),
         };
-        self.channels.append(id, &encoded, place);
+        let pace = publication.options().pace;
+        self.metrics.publications_paced += u64::from(pace.is_some());
+        self.channels.append_paced(id, &encoded, place, pace);
         if let Some(index) = receiver {
             self.pass_over_newest(index, id);
         }
@@ -221,6 +225,14 @@ impl<S: Socket> Reactor<S> {
     fn make_room(&mut self, id: ChannelId, lens: Lens) -> bool {
         self.make_room_among_logs(|channels| channels.room_for(id, lens))
             && self.save_rests(id, |channel| channel.first_after(lens))
+    }
+
+    /// Nothing that waits for room waits for a pace: the log's own, or, where all logs together are too large, any.
+    fn end_paces_for_room(&mut self, id: ChannelId) {
+        match self.channels.try_get(id) {
+            Some(channel) if channel.has_pace() || !channel.is_offered() => self.channels.end_pace(id),
+            _ => self.channels.end_paces(),
+        }
     }
 
     /// Lets the largest logs give up their older halves until there is room. False: not now.

@@ -11,6 +11,7 @@ use crate::metrics::{ConnectionTransport, Counts};
 use crate::narrow;
 
 use super::addresses::Addresses;
+use super::budgets::Budgets;
 use super::flush::set_blocked;
 use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
@@ -94,6 +95,8 @@ pub(super) struct Connections<S> {
     /// Connections that the descriptor limit leaves room for.
     pub descriptors: usize,
     pub command_counts: CommandCounts,
+    /// The pushes that programs have left, by their keys.
+    pub budgets: Budgets,
     /// Guests that the demo's chat has given a name.
     pub guests: u64,
     /// How many were ever removed.
@@ -128,6 +131,7 @@ impl<S> Connections<S> {
             users: Users::default(),
             descriptors,
             command_counts: CommandCounts::default(),
+            budgets: Budgets::default(),
             guests: 0,
             removed: 0,
             online: Arc::default(),
@@ -170,6 +174,11 @@ impl<S> Connections<S> {
     /// Whether a connection is still there.
     pub fn has(&self, index: usize, serial: u32) -> bool {
         self.slots.get(index).is_some_and(|slot| slot.serial == serial)
+    }
+
+    /// Whether it is, and nobody has begun to close it.
+    pub fn is_open(&self, index: usize, serial: u32) -> bool {
+        self.has(index, serial) && self.slots[index].phase == Phase::Open
     }
 
     /// Whether the connection at hand has outlived what was done for others, or for itself by way of its id.

@@ -165,6 +165,14 @@ impl<S: Socket> Control for Reactor<S> {
         self.check_newcomers()
     }
 
+    fn take_pushes(&mut self, key: &str, per_second: u32, count: usize) -> bool {
+        self.connections.budgets.take(key, per_second, count as u64, self.now.mono_ms())
+    }
+
+    fn drain(&mut self) {
+        self.shared.drain(None);
+    }
+
     fn is_open(&self, conn: ConnId) -> bool {
         self.find_open(conn).is_some()
     }
@@ -189,7 +197,7 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {
             // Behind the publications that wait for room in a log.
             return self.shared.command(Command::Send { conn, publication });
@@ -231,6 +239,7 @@ impl<S: Socket> Control for Reactor<S> {
             webhook_events_waiting: self.backend.as_ref().map_or(0, |backend| backend.untold() as u64),
             inbox_commands: stats.inbox_commands,
             channels: stats.channels,
+            channels_paced: self.channels.paced() as u64,
             users: self.connections.users.len() as u64,
             revoked_users: self.revoked.len() as u64,
             log_bytes: stats.memory.log_bytes,

@@ -61,6 +61,17 @@ pub(super) enum Extent {
     Head,
     /// To the end of the frame under way: something waits behind it.
     Frame,
+    /// Up to this position, which may lie behind it.
+    Until(u64),
+}
+
+/// A part of a walk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// Subscribers that it has come by.
+    pub visited: usize,
+    /// Whether it was the last part, and there is nothing more to offer.
+    pub is_over: bool,
 }
 
 /// Where deliveries are counted: for their receipts, and for the operator.
@@ -93,6 +104,7 @@ pub(super) fn offer(
     let to = match extent {
         Extent::Head => log.head(),
         Extent::Frame => log.frame_end(from),
+        Extent::Until(to) => to.max(from),
     };
     if from == to {
         return Offered::Nothing;
@@ -132,7 +144,7 @@ fn visit<S: Socket>(
     wire: &mut Wire,
 ) -> Offered {
     if slot.flags.any(Flags::BLOCKED_OR_TLS) {
-        return visit_special(slot, stretch.log, counts, cursor, wire);
+        return visit_special(slot, stretch, counts, cursor, wire);
     }
     stretch.offer(&mut slot.socket, counts, cursor)
 }
@@ -143,15 +155,16 @@ fn visit<S: Socket>(
 #[inline(never)]
 fn visit_special<S: Socket>(
     slot: &mut Slot<S>,
-    log: &Log,
+    stretch: &Stretch<'_>,
     counts: &mut Counts<'_>,
     cursor: &mut Cursor,
     wire: &mut Wire,
 ) -> Offered {
+    let log = stretch.log;
     if !slot.flags.any(Flags::BLOCKED) {
         let write =
             |metrics: &mut Metrics, first: &[u8], second: &[u8]| wire.seal(slot, metrics, first, second);
-        offer(write, log, counts, cursor, Extent::Head)
+        offer(write, log, counts, cursor, Extent::Until(stretch.end()))
     } else if log.position(*cursor).is_none() {
         Offered::Fallen
     } else {
@@ -216,45 +229,52 @@ impl<S: Socket> Reactor<S> {
         while budget > 0
             && let Some(id) = self.channels.next_dirty()
         {
-            let Some(walk) = self.channels.get_mut(id).resume_walk() else {
-                self.channels.requeue(id, false);
-                continue;
-            };
-            let end = if id == DEFAULT { self.connections.used } else { self.channels.get(id).members.len() };
-            let until = end.min(walk.next.saturating_add(budget));
-            budget -= until.saturating_sub(walk.next);
-            let before = self.wire.backlog_bytes;
-            if id == DEFAULT {
-                self.walk_slots(walk.next, until);
-            } else {
-                self.walk_members(id, walk.next, until);
-            }
-            let has_sealed = self.wire.backlog_bytes != before;
-            if has_sealed {
-                self.count_sealed(id, walk.next..until);
-            }
-            let channel = self.channels.get_mut(id);
-            if until == end {
-                channel.end_walk();
-            } else if let Some(walk) = &mut channel.walk {
-                walk.next = until;
-            }
-            let dirty = channel.resume_walk().is_some();
-            self.channels.touch(id);
-            self.channels.requeue(id, dirty);
-            self.serve_apart(id);
-            self.settle_failures();
-            if !dirty {
-                self.channels.forget_evicted(id);
-            }
-            if has_sealed {
-                self.shed_backlog();
-            }
-            if !dirty && self.has_pending() {
+            let step = self.walk_on(id, budget);
+            budget -= step.visited;
+            if step.is_over && self.has_pending() {
                 // Room in the log: the commands that waited for it come before the next slice.
                 self.carry_out_commands();
             }
         }
+    }
+
+    /// Goes on with a channel's walk, so many subscribers at the most, and puts the channel back into its line.
+    pub(super) fn walk_on(&mut self, id: ChannelId, budget: usize) -> Step {
+        let Some(walk) = self.channels.get_mut(id).resume_walk() else {
+            self.channels.requeue(id, false);
+            return Step { visited: 0, is_over: false };
+        };
+        let end = if id == DEFAULT { self.connections.used } else { self.channels.get(id).members.len() };
+        let until = end.min(walk.next.saturating_add(budget));
+        let visited = until.saturating_sub(walk.next);
+        let before = self.wire.backlog_bytes;
+        if id == DEFAULT {
+            self.walk_slots(walk.next, until);
+        } else {
+            self.walk_members(id, walk.next, until);
+        }
+        let has_sealed = self.wire.backlog_bytes != before;
+        if has_sealed {
+            self.count_sealed(id, walk.next..until);
+        }
+        let channel = self.channels.get_mut(id);
+        if until == end {
+            channel.end_walk();
+        } else if let Some(walk) = &mut channel.walk {
+            walk.next = until;
+        }
+        let dirty = channel.resume_walk().is_some();
+        self.channels.touch(id);
+        self.channels.requeue(id, dirty);
+        self.serve_apart(id);
+        self.settle_failures();
+        if !dirty {
+            self.channels.forget_evicted(id);
+        }
+        if has_sealed {
+            self.shed_backlog();
+        }
+        Step { visited, is_over: !dirty }
     }
 
     /// Some of those that a walk has visited speak TLS, and their sockets have not taken all that was sealed.
@@ -284,8 +304,10 @@ impl<S: Socket> Reactor<S> {
     // Within the turn, which is large, it would have fewer registers.
     #[inline(never)]
     fn walk_slots_in<const ASKED: u8>(&mut self, from: usize, until: usize) {
-        let Channel { plain, others, ledger, .. } = self.channels.get_mut(DEFAULT);
-        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
+        let channel = self.channels.get_mut(DEFAULT);
+        let behind = channel.walk_until();
+        let Channel { plain, others, ledger, .. } = channel;
+        let (mut stretches, mut stretch) = Stretches::before(behind, plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: DEFAULT };
@@ -294,7 +316,7 @@ impl<S: Socket> Reactor<S> {
             if ASKED > PLAIN && slot.form != stretch.form {
                 stretches.change(slot.form, &mut stretch);
             }
-            if slot.cursor == stretch.head || !slot.flags.any(Flags::BROADCAST) {
+            if slot.cursor == stretch.last || !slot.flags.any(Flags::BROADCAST) {
                 continue;
             }
             if ASKED == APART && slot.is_served_apart() {
@@ -318,8 +340,10 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn walk_members_in<const ASKED: u8>(&mut self, id: ChannelId, from: usize, until: usize) {
-        let Channel { plain, others, ledger, members, .. } = self.channels.get_mut(id);
-        let (mut stretches, mut stretch) = Stretches::before_heads(plain, others);
+        let channel = self.channels.get_mut(id);
+        let behind = channel.walk_until();
+        let Channel { plain, others, ledger, members, .. } = channel;
+        let (mut stretches, mut stretch) = Stretches::before(behind, plain, others);
         let Connections { slots, census, .. } = &mut self.connections;
         let mut counts = Counts { ledger, metrics: &mut self.metrics };
         let mut notes = Notes { census, failures: &mut self.walk.failures, channel: id };
@@ -329,7 +353,7 @@ impl<S: Socket> Reactor<S> {
             if slot.form != stretch.form {
                 stretches.change(slot.form, &mut stretch);
             }
-            if member.cursor == stretch.head {
+            if member.cursor == stretch.last {
                 continue;
             }
             if ASKED == APART && slot.is_served_apart() {

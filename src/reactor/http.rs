@@ -1,8 +1,6 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
-use crate::config::AdminListen;
-use crate::endpoint::admin::{self, Answer};
-use crate::endpoint::guard::{self, Fence};
+use crate::endpoint::caller::Caller;
 use crate::endpoint::public::{self, Destination};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::narrow;
@@ -41,8 +39,8 @@ pub(super) enum Progress {
 
 /// The destination of a request, found once: when its head is whole.
 enum Asked {
-    /// The admin API, and whether the fence lets it pass.
-    Admin(Result<(), Refusal>),
+    /// The admin API, and who makes it, if the fence lets it pass.
+    Admin(Result<Caller, Refusal>),
     /// Something of a public listener.
     Public(Destination),
 }
@@ -50,16 +48,16 @@ enum Asked {
 impl Asked {
     /// Whether the answer depends on the request's body.
     fn takes_body(&self) -> bool {
-        matches!(self, Asked::Admin(Ok(())) | Asked::Public(Destination::DemoPush))
+        matches!(self, Asked::Admin(Ok(_)) | Asked::Public(Destination::DemoPush))
     }
 }
 
 /// A request that is all here.
-struct Whole<'a> {
-    head: &'a Head<'a>,
-    body: &'a [u8],
+pub(super) struct Whole<'a> {
+    pub head: &'a Head<'a>,
+    pub body: &'a [u8],
     /// Bytes of the input that it took; None: what follows is of no use.
-    used: Option<usize>,
+    pub used: Option<usize>,
 }
 
 impl<S: Socket> Reactor<S> {
@@ -242,12 +240,7 @@ impl<S: Socket> Reactor<S> {
         if self.connections.slots[index].phase != Phase::Admin {
             return Asked::Public(public::destination(head, &self.config, &self.routes));
         }
-        let is_unix = matches!(self.config.admin, AdminListen::Unix(_));
-        let passed = guard::check(head, &Fence { token: self.config.admin_token.as_deref(), is_unix });
-        if passed.is_ok() {
-            self.connections.slots[index].flags.set(Flags::KNOWN, true);
-        }
-        Asked::Admin(passed)
+        Asked::Admin(self.caller(index, head))
     }
 
     /// A body on this connection's listener may have so many bytes.
@@ -292,14 +285,10 @@ impl<S: Socket> Reactor<S> {
         }
         let taken = self.hold(index, |slot| slot.extra_mut().http.as_mut()?.body.take());
         let Some(Body { head, bytes, .. }) = taken else { return Ok(Progress::Used(used)) };
-        // A body is only waited for behind these two.
-        let asked = match self.connections.slots[index].phase {
-            Phase::Admin => Asked::Admin(Ok(())),
-            _ => Asked::Public(Destination::DemoPush),
-        };
         let mut fields = head::Fields::new();
         match head::parse(&head, head.len(), &mut fields) {
             Ok(Some((head, _))) => {
+                let asked = self.asked(index, &head);
                 self.dispatch(index, Whole { head: &head, body: &bytes, used: Some(used) }, asked)
             }
             Ok(None) => Ok(self.refuse(index, &Refusal::fixed(400, "incomplete request head"))),
@@ -313,29 +302,6 @@ impl<S: Socket> Reactor<S> {
         match asked {
             Asked::Admin(passed) => Ok(self.answer_admin(index, whole, passed)),
             Asked::Public(destination) => self.answer_public(index, whole, destination),
-        }
-    }
-
-    fn answer_admin(&mut self, index: usize, whole: Whole<'_>, passed: Result<(), Refusal>) -> Progress {
-        let Whole { head, body, used } = whole;
-        self.metrics.admin_requests += 1;
-        if head.method != "POST" {
-            // Who has pushed and then looks must see it, though the flush has not come to it yet.
-            self.carry_out_commands();
-            self.settle();
-        }
-        match admin::answer(head, body, passed, self) {
-            Answer::Now(response) => self.respond(index, head, &response, used),
-            Answer::List(list) => {
-                self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
-                Progress::Listing(used.unwrap_or(0))
-            }
-            Answer::User(request) => {
-                match self.ask_for_user(index, head, request, used.is_some() && head.keep_alive()) {
-                    Ok(()) => Progress::Listing(used.unwrap_or(0)),
-                    Err(problem) => self.respond(index, head, &admin::refused(&problem.into()), used),
-                }
-            }
         }
     }
 

@@ -11,6 +11,7 @@
 //! May import: endpoint, push, protocol, tls, config, metrics, journal, limits, error.
 
 pub mod addresses;
+mod administration;
 mod admission;
 mod apart;
 mod assembling;
@@ -19,6 +20,7 @@ mod attendance;
 pub mod audit;
 pub mod backend;
 mod backlog;
+mod budgets;
 mod closing;
 mod commands;
 mod connections;
@@ -51,6 +53,7 @@ mod order;
 pub mod outbox;
 mod output;
 pub mod own;
+mod paced;
 mod pieces;
 mod places;
 mod poll;

@@ -248,7 +248,7 @@ impl<S: Socket> Reactor<S> {
             reactor.scratch.said.extend_from_slice(&object);
             reactor.say_made(index);
         });
-        self.connections.has(index, serial)
+        self.connections.is_open(index, serial)
     }
 
     /// The same for notices that come first in a connection's outbox. Those behind them are still to come.

@@ -97,6 +97,7 @@ impl<S: Socket> Reactor<S> {
     /// The same for a command, which comes in its order.
     pub(super) fn begin_anew_in_turn(&mut self, id: ChannelId) -> bool {
         let next = self.channels.get(id).log().next_offset();
+        self.channels.end_pace(id);
         if !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
             return false;
         }

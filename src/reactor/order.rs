@@ -21,7 +21,7 @@ impl<S: Socket> Reactor<S> {
     /// whatever is said to it from now on. False: it is closed, or gone.
     pub(super) fn bring_up_to_date(&mut self, index: usize, only: Option<ChannelId>) -> bool {
         let blocked = |reactor: &Self| reactor.connections.slots[index].flags.any(Flags::BLOCKED);
-        if !blocked(self) && !self.channels.is_dirty() {
+        if !blocked(self) && !self.channels.has_unoffered() {
             // A connection that can be written to has everything.
             return true;
         }
@@ -140,7 +140,7 @@ impl<S: Socket> Reactor<S> {
         let last = self.shared.own.last();
         let is_current = last == 0
             || last <= self.inbox.flushed && !self.connections.slots[index].flags.any(Flags::BLOCKED)
-            || !self.channels.is_dirty() && self.channels_behind(index) == 0;
+            || !self.channels.has_unoffered() && self.channels_behind(index) == 0;
         if is_current { last } else { 0 }
     }
 

@@ -179,6 +179,7 @@ pub(super) struct WalkState {
     pub failures: Vec<super::flush::WalkFailure>,
     /// Those that are served apart, behind the slice that has come by them.
     pub apart: Vec<u32>,
+    pub paced: super::paced::Paced,
     pub saving: Saving,
 }
 
@@ -385,9 +386,10 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         self.tell_untold();
         self.flush_slice();
+        self.flush_paced();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);
-        } else {
+        } else if !self.channels.has_paced() {
             self.inbox.flushed = self.inbox.carried;
         }
         let finished = self.due();

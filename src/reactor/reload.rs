@@ -65,6 +65,7 @@ impl<S: Socket> Reactor<S> {
         self.renew_backend();
         applied.extend(changed.into_iter().filter(|name| !applied.contains(name)).collect::<Vec<_>>());
         self.journal.set_level(self.config.log_level);
+        self.journal.set_format(self.config.log_format);
         let fields: [(&str, &dyn Display); 2] =
             [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
         self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);

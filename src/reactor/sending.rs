@@ -5,7 +5,7 @@
 //! said to it meanwhile waits in a queue behind the message. That it waits has the bounds that it always has.
 
 use crate::config::LogLevel;
-use crate::endpoint::{Outgoing, Pace};
+use crate::endpoint::{FlowPace, Outgoing};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::close::CloseCode;
@@ -83,7 +83,7 @@ impl<S: Socket> Reactor<S> {
             return self.refuse_piece(index, "the pieces of a message are of different kinds");
         }
         let list = if under_way.is_some() { 0 } else { self.channels_behind(index) * ITEM_BYTES };
-        if pace == Pace::ByHost && !self.outbox_has_room(index, list + frame.len()) {
+        if pace == FlowPace::ByHost && !self.outbox_has_room(index, list + frame.len()) {
             // The sender has gone on and can't be told; the client must not have a gap without notice.
             return self.close_slow(index);
         }
@@ -102,7 +102,7 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let slot = &mut self.connections.slots[index];
-        if pace == Pace::ByReading && slot.sending().is_some_and(|sending| sending.is_full) {
+        if pace == FlowPace::ByReading && slot.sending().is_some_and(|sending| sending.is_full) {
             slot.flags.set(Flags::PAUSED, true);
         }
         if !more {

@@ -223,7 +223,7 @@ impl<S: Socket> Reactor<S> {
         events::push_missed(&self.channels.get(id).origin(to), (from, to), &mut said);
         chunk::push(&said, &mut chunks);
         let _ = self.push_out(index, &chunks);
-        self.connections.has(index, serial)
+        self.connections.is_open(index, serial)
     }
 }
 

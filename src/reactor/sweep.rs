@@ -115,6 +115,7 @@ impl<S: Socket> Reactor<S> {
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
+            self.paced_due_ms(),
             self.connections.timers.polls_due_ms(),
         ];
         earliest(times)

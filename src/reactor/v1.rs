@@ -280,7 +280,7 @@ impl<S: Socket> Reactor<S> {
         let (name, epoch) = (channel.name.clone(), channel.epoch);
         let missed = ServerMessage::Missed { channel: &name, epoch, from, to };
         self.aside(index, |reactor| reactor.say_v1(index, None, &missed));
-        self.connections.has(index, serial)
+        self.connections.is_open(index, serial)
     }
 
     /// Says something to a connection that is not the one at hand.

@@ -1,6 +1,6 @@
 //! Who waits for whom, asked from any thread: [`Handle`]'s methods for one connection's flow.
 
-use crate::endpoint::{ConnId, FlowAsked, Fragment, Pace};
+use crate::endpoint::{ConnId, FlowAsked, FlowPace, Fragment};
 use crate::push::{Message, Publication, PushError, PushOptions};
 use crate::reactor::Command;
 
@@ -33,7 +33,7 @@ impl Handle {
     /// As [`pause`](Self::pause).
     pub fn send_fragment(&self, conn: ConnId, fragment: Fragment<'_>) -> Result<(), PushError> {
         check_conn(conn)?;
-        self.change_flow(conn, FlowAsked::Send(fragment.outgoing(Pace::ByHost)))
+        self.change_flow(conn, FlowAsked::Send(fragment.outgoing(FlowPace::ByHost)))
     }
 
     /// Has [`Handler::on_drained`](crate::Handler::on_drained) called when everything that this thread has sent to a
@@ -56,7 +56,7 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         check_conn(conn)?;
         let notify = Command::Flow { conn, asked: FlowAsked::TellDrained };
         self.shared.both(Command::Send { conn, publication }, notify)
@@ -81,7 +81,7 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         conns.iter().try_for_each(|conn| check_conn(*conn))?;
         self.shared.send_to_all(conns, &publication)
     }

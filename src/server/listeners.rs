@@ -157,7 +157,7 @@ fn in_ipv4(address: SocketAddr) -> Option<SocketAddr> {
 /// lets everybody on the machine in.
 fn check_mode(config: &Config, listener: &Listener) -> io::Result<Option<Warning>> {
     let Some(mode) = listener.inherited_mode() else { return Ok(None) };
-    if mode & OTHERS != 0 && config.admin_token.is_none() {
+    if mode & OTHERS != 0 && !config.names_callers() {
         return Err(io::Error::other(format!(
             "everybody on this machine may connect there (mode {mode:04o}): set SocketMode=0600 in its unit, or \
              admin_token"

@@ -25,7 +25,7 @@ impl Handle {
         message: Message<'_>,
         options: PushOptions,
     ) -> Result<(), PushError> {
-        let publication = Publication::new(message, options)?;
+        let publication = Publication::to_one(message, options)?;
         self.for_user(user, UserAction::Push { publication, taken_as: None })
     }
 

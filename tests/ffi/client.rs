@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::wire::{self, Response, masked};
 pub(crate) use crate::wire::{BINARY, CLOSE, CONTINUATION, TEXT};
 
-/// Valgrind makes everything slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Valgrind makes everything slow, and so do others on the machine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An open connection.
 pub(crate) struct Client {
@@ -56,9 +56,14 @@ impl Client {
         (response.status, response.text().trim_end().to_owned())
     }
 
-    /// Asks with more header fields; the answer's head, and its body if it is refused.
+    /// Asks with more header fields; the connection, and the answer's head, with its body if it is refused.
+    pub(crate) fn asked(port: u16, path: &str, fields: &[(&str, &str)]) -> (Client, Response) {
+        Client::ask(port, path, fields, &[])
+    }
+
+    /// The same without the connection.
     pub(crate) fn answer(port: u16, path: &str, fields: &[(&str, &str)]) -> Response {
-        Client::ask(port, path, fields, &[]).1
+        Client::asked(port, path, fields).1
     }
 
     /// Says several texts in one breath.

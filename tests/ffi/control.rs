@@ -16,6 +16,17 @@ fn open(port: u16) -> Client {
 fn drive(host: &mut Host, port: u16) {
     let refused = Client::answer(port, "/a/x/y?refused=1", &[]);
     assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")));
+    let refused = Client::answer(port, "/a/x/y?later=not", &[]);
+    assert_eq!((refused.status, refused.header("x-late")), (429, Some("yes")));
+    let (mut late, answer) = Client::asked(port, "/a/x/y?later=yes", &[("Sec-WebSocket-Protocol", "a, b")]);
+    let fields = (answer.header("x-late"), answer.header("sec-websocket-protocol"));
+    assert_eq!((answer.status, fields), (101, (Some("yes"), Some("b"))));
+    let mut texts = [late.text(), late.text()];
+    texts.sort_unstable();
+    assert_eq!(texts, ["old", "open"]);
+    late.send(CLOSE, &1000_u16.to_be_bytes());
+    assert_eq!(late.until_closed(), 1000);
+    drop(late);
     let mut client = open(port);
     client.say(&["beat"]);
     for (opcode, payload) in [(PING, &b"a"[..]), (PING, b""), (PONG, &[0; 125]), (TEXT, b"beat")] {
@@ -55,13 +66,13 @@ fn drive(host: &mut Host, port: u16) {
 #[test]
 fn a_session_from_any_thread_in_c() {
     for end in under_each_tool("control.c", drive) {
-        assert_eq!(end, "pongs 1 closed 3\n");
+        assert_eq!(end, "pongs 1 closed 4\n");
     }
 }
 
 #[test]
 fn a_session_from_any_thread_in_cpp() {
     for end in under_each_tool("control.cpp", drive) {
-        assert_eq!(end, "pongs 1 closed 3\n");
+        assert_eq!(end, "pongs 1 closed 4\n");
     }
 }

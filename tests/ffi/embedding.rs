@@ -135,7 +135,7 @@ fn a_broadcast_allocates_once() {
     assert!(allocations.is_some_and(|n| (1.0..1.02).contains(&n)), "{end}");
 }
 
-/// `cargo test --release --test it -- --ignored churn_leaves_no_memory`
+/// `./test endurance`, or `cargo test --release -p libwspush --test it -- --ignored churn_leaves_no_memory`.
 #[test]
 #[ignore = "takes half a minute and 20,000 descriptors"]
 fn churn_leaves_no_memory_behind() {

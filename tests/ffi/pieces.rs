@@ -64,10 +64,10 @@ fn peak_kib(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// A file of so many MiB takes the memory of a piece.
+/// A file of so many MiB, through a route, takes the memory of a piece.
 fn check_memory(mib: usize) {
     let Some(mut host) = Host::start("pieces.c", Tool::Plain) else { return };
-    let mut client = Client::open(host.port(), "/ws");
+    let mut client = Client::open(host.port(), "/files/one");
     // After this everything is as large as it gets.
     up_and_down(&mut client, 8);
     let before = peak_kib(host.pid());
@@ -83,7 +83,7 @@ fn a_long_message_takes_the_memory_of_a_piece() {
     check_memory(64);
 }
 
-/// `cargo test --release -p libwspush --test it -- --ignored --nocapture a_gigabyte`
+/// `./test endurance`, or `cargo test --release -p libwspush --test it -- --ignored --nocapture a_gigabyte`.
 #[test]
 #[ignore = "writes a gigabyte to /tmp"]
 fn a_gigabyte_takes_the_memory_of_a_piece() {

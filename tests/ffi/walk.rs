@@ -60,6 +60,7 @@ fn values(kind: &str, name: &str) -> Vec<&'static str> {
         "const wspush_batch_item *" => vec!["w->items", "NULL", "sized(w, 8)"],
         "const wspush_history_query *" => vec!["NULL", "&w->query", "sized(w, SIZE_MAX)"],
         "const wspush_acceptance *" => vec!["NULL", "&w->acceptance", "sized(w, 8)"],
+        "const wspush_refusal *" => vec!["NULL", "&w->refusal", "sized(w, 8)"],
         "const wspush_callbacks *" => vec!["NULL", "w->callbacks", "w->callbacks_empty"],
         "const char *" | "const void *" => vec!["w->text", "NULL", "w->not_utf8", "w->setting"],
         "size_t" if name.ends_with("index") => vec!["0", "1", "SIZE_MAX"],

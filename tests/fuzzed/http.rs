@@ -5,6 +5,7 @@ use std::path::Path;
 use wspush::config::Layers;
 use wspush::endpoint::admin::Answer;
 use wspush::endpoint::batch::Line;
+use wspush::endpoint::caller::Caller;
 use wspush::endpoint::control::Wanted;
 use wspush::endpoint::guard::{self, Fence};
 use wspush::endpoint::users::{Target, UserOutcome, is_user_name};
@@ -169,10 +170,20 @@ pub fn multipart(data: &[u8]) {
 /// A server that takes everything and remembers whether it was asked to change anything.
 #[derive(Default)]
 struct Fake {
+    /// Asked by a program that may reach the channels of a name with an `a` in front alone.
+    is_bounded: bool,
     changes: usize,
 }
 
 impl Control for Fake {
+    fn take_pushes(&mut self, _key: &str, per_second: u32, count: usize) -> bool {
+        assert!(per_second > 0 && count > 0);
+        count.is_multiple_of(2)
+    }
+    fn drain(&mut self) {
+        assert!(!self.is_bounded);
+        self.changes += 1;
+    }
     fn check_ready(&self) -> Result<(), Refusal> {
         Ok(())
     }
@@ -183,6 +194,7 @@ impl Control for Fake {
         terms: PublishTerms<'_>,
     ) -> Result<Taken, PushError> {
         assert!(!message.bytes().is_empty() && !channels.is_empty());
+        assert!(!self.is_bounded || channels.iter().all(|channel| channel.starts_with('a')));
         assert!(terms.idempotency_key.is_none_or(|key| (1..=128).contains(&key.len())));
         if terms.if_offset == Some(1) {
             return Err(PushError::OffsetDiffers { channel: channels[0].into(), epoch: 1, offset: 2 });
@@ -194,6 +206,8 @@ impl Control for Fake {
         Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
+        let is_own = |line: &Line| line.target.channel().is_some_and(|channel| channel.starts_with('a'));
+        assert!(!self.is_bounded || lines.iter().all(is_own));
         assert!((1..=1_000).contains(&lines.len()) && key.is_none_or(|(key, _)| !key.is_empty()));
         self.changes += 1;
         let names = lines.iter().filter_map(|line| line.target.channel());
@@ -229,6 +243,7 @@ impl Control for Fake {
     }
     fn disconnect(&mut self, conn: ConnId, code: CloseCode, reason: &str) -> Result<(), PushError> {
         self.changes += 1;
+        assert!(!self.is_bounded);
         assert!(code.is_valid_on_wire() && reason.len() <= 123);
         if conn.0.is_multiple_of(2) { Ok(()) } else { Err(PushError::NoSuchConnection) }
     }
@@ -253,7 +268,8 @@ pub fn admin(data: &[u8]) {
     let Ok(Some((head, _))) = heads::parse(&request, 8 << 10, &mut fields) else { return };
     for token in [None, Some("secret")] {
         let mut host = Fake::default();
-        let passed = guard::check(&head, &Fence { token, is_unix: false });
+        let passed = guard::check(&head, &Fence { token, keys: &[], is_unix: false });
+        let passed = passed.as_ref().map_err(Refusal::clone);
         let response = match admin_api::answer(&head, body, passed, &mut host) {
             Answer::Now(response) => response,
             Answer::List(wanted) => {
@@ -281,6 +297,12 @@ pub fn admin(data: &[u8]) {
         response.write(&mut out, true, head.method == "HEAD");
         let end = out.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
         assert!(head.method != "HEAD" || end == out.len());
+    }
+    let mut host = Fake { is_bounded: true, ..Fake::default() };
+    let hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+    let key = format!("shop sha256={hash} allow=push+read channels=a* pushes_per_second=4").parse().unwrap();
+    if let Answer::User(_) = admin_api::answer(&head, body, Ok(&Caller::Program(key)), &mut host) {
+        panic!("a key for channels reaches users");
     }
 }
 

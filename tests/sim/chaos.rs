@@ -1,7 +1,7 @@
 //! The events of a run: everything that clients, publishers, the network and time can do, drawn at random.
 
 use wspush::config::{ChannelRule, SlowConsumer};
-use wspush::push::{LogLimits, Message, Since};
+use wspush::push::{LogLimits, Message, Pace, Since};
 use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
 
@@ -215,7 +215,12 @@ impl World {
             let message =
                 if self.dice.one_in(2) { Message::Text(&text) } else { Message::Binary(text.as_bytes()) };
             let name = (channel != "broadcast").then_some(channel);
-            let options = PushOptions::default().compress(!self.dice.one_in(8));
+            let pace = match self.dice.below(12) {
+                0 => Some(Pace::PerSecond(self.dice.pick(&[20, 1_000]))),
+                1 => Some(Pace::WithinMs(self.dice.pick(&[1, 100, 3_000]))),
+                _ => None,
+            };
+            let options = PushOptions::default().compress(!self.dice.one_in(8)).pace(pace);
             let placed = publish(&self.shared, name, message, options, self.unix_us());
             if let Ok(receipt) = placed {
                 self.published.get_mut(channel).unwrap().push(receipt);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use wspush::endpoint::{FlowAsked, Fragment, Outgoing, Pace, Pieces, Session};
+use wspush::endpoint::{FlowAsked, FlowPace, Fragment, Outgoing, Pieces, Session};
 use wspush::push::Kind;
 use wspush::reactor::Command;
 use wspush::{ConnId, Message};
@@ -78,7 +78,7 @@ fn piece(text: &str, more: bool) -> FlowAsked {
     let mut frame = vec![0, text.len() as u8];
     assert!(text.len() < 126);
     frame.extend_from_slice(text.as_bytes());
-    FlowAsked::Send(Outgoing { kind: Kind::Text, more, frame, pace: Pace::ByHost })
+    FlowAsked::Send(Outgoing { kind: Kind::Text, more, frame, pace: FlowPace::ByHost })
 }
 
 impl World {

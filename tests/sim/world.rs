@@ -320,6 +320,7 @@ impl World {
             let resting = self.moved() - before <= 32
                 && !self.turn.busy
                 && self.shared.waiting() == 0
+                && self.audit.paced == 0
                 && self.has_ended_flows();
             quiet = if resting { quiet + 1 } else { 0 };
             if quiet > 8 || self.turn.finished {

@@ -1,5 +1,10 @@
 //! The daemon: settings in, signals in, a [`Server`] in between.
 
+#[cfg(feature = "systemd")]
+mod notify;
+#[cfg(not(feature = "systemd"))]
+#[path = "unnotified.rs"]
+mod notify;
 mod signals;
 #[cfg(feature = "auth")]
 mod token;
@@ -54,7 +59,9 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, EXIT_USAGE),
     };
     let handle = server.handle();
+    notify::watch(handle.clone());
     thread::spawn(move || signals.obey(&handle, &invocation));
+    notify::ready();
     match server.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::notify;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -61,6 +62,7 @@ impl Waiting {
                 SIGTERM | SIGINT if draining => std::process::exit(128 + signal),
                 SIGTERM | SIGINT => {
                     draining = true;
+                    notify::stopping();
                     handle.drain();
                 }
                 // The line that was too much is counted; there is no place to say it.
@@ -71,6 +73,7 @@ impl Waiting {
 }
 
 fn reload(handle: &Handle, invocation: &Invocation) {
+    notify::reloading();
     let taken = match invocation.reload() {
         Ok(config) => handle.reload(config),
         Err(problem) => handle.not_reloaded(&problem),
@@ -83,6 +86,7 @@ fn reload(handle: &Handle, invocation: &Invocation) {
         }
         Err(error) => say(&format_args!("not reloaded: {error}")),
     }
+    notify::reloaded(handle);
 }
 
 fn save_state(handle: &Handle) {

@@ -11,14 +11,14 @@ use wspush::push::PushError;
 use super::native_error::NativeError;
 use super::natives::fenced_raw;
 use super::packed;
-use super::payload::{message, options, read_raw};
+use super::payload::{self, message, options, read_raw};
 use super::reads::{DUPLICATE, NOT_PACKED, PUBLISHED};
 use super::registry;
 
 /// `int publishBatch(long server, byte[] batch, long[] places)`: the batch is a key (`=KEY` or nothing) and three
-/// parts for each item, which are its target (`cCHANNEL`, `uUSER`, `nID`), its kind in decimal, and the message. Epoch,
-/// offset and id of each are put into `places`, zeroes for what has no place in a log; beside an exception about one
-/// item, `places[0]` is its index.
+/// parts for each item, which are its target (`cCHANNEL`, `uUSER`, `nID`), its kind in decimal with its
+/// [pace](payload::pace), and the message. Epoch, offset and id of each are put into `places`, zeroes for what has no
+/// place in a log; beside an exception about one item, `places[0]` is its index.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_wspush_Native_publishBatch<'l>(
     env: EnvUnowned<'l>,
@@ -77,7 +77,10 @@ fn read<'a>(parts: &[&'a [u8]]) -> Result<Batch<'a>, NativeError> {
 fn read_item<'a>(parts: &[&'a [u8]]) -> Result<BatchItem<'a>, NativeError> {
     let &[target, kind, data] = parts else { return Err(NOT_PACKED) };
     let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).map_err(|_| NOT_PACKED);
-    let kind: jint = text(kind)?.parse().map_err(|_| NOT_PACKED)?;
+    let kind = text(kind)?;
+    let (kind, pace) = kind.split_at(kind.find(['r', 'd']).unwrap_or(kind.len()));
+    let kind: jint = kind.parse().map_err(|_| NOT_PACKED)?;
+    let options = options(kind).pace(payload::pace(pace).ok_or(NOT_PACKED)?);
     let (which, name) = text(target)?.split_at_checked(1).ok_or(NOT_PACKED)?;
     let message = message(data, kind)?;
     let item = match which {
@@ -89,7 +92,7 @@ fn read_item<'a>(parts: &[&'a [u8]]) -> Result<BatchItem<'a>, NativeError> {
         }
         _ => return Err(NOT_PACKED),
     };
-    Ok(item.options(options(kind)))
+    Ok(item.options(options))
 }
 
 #[cfg(test)]
@@ -99,10 +102,11 @@ mod tests {
 
     #[test]
     fn a_batch_as_java_packs_it() {
-        let parts: [&[u8]; 7] = [b"=k", b"cnews", b"1", b"hi", b"n-1", b"258", b"\xff"];
+        let parts: [&[u8]; 7] = [b"=k", b"cnews", b"1r7", b"hi", b"n-1", b"258", b"\xff"];
         let (key, items) = read(&parts).unwrap();
         assert_eq!(key, Some("k"));
-        assert_eq!(items[0], BatchItem::channel("news", Message::Text("hi")));
+        let slowly = wspush::PushOptions::default().pace(wspush::Pace::PerSecond(7));
+        assert_eq!(items[0], BatchItem::channel("news", Message::Text("hi")).options(slowly));
         let plain = options(258);
         assert!(!plain.compress);
         assert_eq!(items[1], BatchItem::conn(ConnId(u64::MAX), Message::Binary(b"\xff")).options(plain));

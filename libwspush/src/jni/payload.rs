@@ -5,7 +5,7 @@ use jni::objects::{JByteArray, JByteBuffer};
 use jni::sys::jint;
 
 use crate::callbacks::{WSPUSH_TEXT, WSPUSH_UNCOMPRESSED};
-use wspush::push::{Message, PushError, PushOptions};
+use wspush::push::{Message, Pace, PushError, PushOptions};
 
 use super::native_error::NativeError;
 use super::raw::Raw;
@@ -66,6 +66,20 @@ impl Payload<'_, '_> {
 /// How a message of this kind is pushed.
 pub(super) fn options(kind: jint) -> PushOptions {
     PushOptions::default().compress(kind & WSPUSH_UNCOMPRESSED == 0)
+}
+
+/// A pace as Java packs it: `rN` for a rate, `dN` for a deadline, or nothing. The outer None: it is none of these.
+pub(super) fn pace(packed: &str) -> Option<Option<Pace>> {
+    if packed.is_empty() {
+        return Some(None);
+    }
+    let (which, number) = packed.split_at_checked(1)?;
+    let number = number.parse().ok();
+    match which {
+        "r" => Pace::asked(Some(number?), None).ok(),
+        "d" => Pace::asked(None, Some(number?)).ok(),
+        _ => None,
+    }
 }
 
 /// A message of this kind.

@@ -19,7 +19,7 @@ use super::methods::{JavaObject, ReplyMethods};
 use super::native_error::NativeError;
 use super::natives::{fenced, fenced_raw};
 use super::packed;
-use super::payload::{Payload, new_array, read_array, read_raw};
+use super::payload::{self, Payload, new_array, read_array, read_raw};
 use super::registry;
 
 /// Outcomes of `publishTo` and `publishBatch`.
@@ -61,7 +61,8 @@ pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
         let (channels, terms) = (read_raw(&raw, &channels)?, read_raw(&raw, &terms)?);
         let channels = packed::unpack(&channels).ok_or(NOT_PACKED)?;
         let terms = packed::unpack(&terms).ok_or(NOT_PACKED)?;
-        let terms = publish_terms(&terms).ok_or(NOT_PACKED)?.options(payload.options());
+        let terms = publish_terms(&terms).ok_or(NOT_PACKED)?;
+        let terms = terms.options(payload.options().pace(terms.options.pace));
         let published = registry::with(server, |entry| {
             payload.read(&raw, |message| Ok(entry.handle.publish_to(&channels, message, terms)))
         })?;
@@ -82,14 +83,14 @@ pub extern "system" fn Java_io_wspush_Native_publishTo<'l>(
     })
 }
 
-/// `=KEY` or nothing, and the offset or -1.
+/// `=KEY` or nothing, the offset or -1, and the pace.
 fn publish_terms<'a>(parts: &[&'a str]) -> Option<PublishTerms<'a>> {
-    let &[key, offset] = parts else { return None };
+    let &[key, offset, pace] = parts else { return None };
     let (idempotency_key, offset) = (key.strip_prefix('='), offset.parse::<i64>().ok()?);
     let mut terms = PublishTerms::default();
     terms.idempotency_key = idempotency_key;
     terms.if_offset = u64::try_from(offset).ok();
-    Some(terms)
+    Some(terms.pace(payload::pace(pace)?))
 }
 
 /// `void subscribeUserSince(long server, byte[] user, byte[] channel, byte[] since)`
@@ -312,14 +313,15 @@ fn put_session(out: &mut Vec<u8>, info: &SessionInfo) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wspush::Pace;
 
     #[test]
     fn terms_as_java_packs_them() {
-        assert_eq!(publish_terms(&["", "-1"]), Some(PublishTerms::default()));
-        let terms = PublishTerms::default().idempotency_key("k").if_offset(0);
-        assert_eq!(publish_terms(&["=k", "0"]), Some(terms));
-        assert_eq!(publish_terms(&["=", "-1"]), Some(PublishTerms::default().idempotency_key("")));
-        for wrong in [&[][..], &["="], &["=", "x"], &["=", "1", "2"]] {
+        assert_eq!(publish_terms(&["", "-1", ""]), Some(PublishTerms::default()));
+        let terms = PublishTerms::default().idempotency_key("k").if_offset(0).pace(Pace::WithinMs(5));
+        assert_eq!(publish_terms(&["=k", "0", "d5"]), Some(terms));
+        assert_eq!(publish_terms(&["=", "-1", ""]), Some(PublishTerms::default().idempotency_key("")));
+        for wrong in [&[][..], &["="], &["=", "x"], &["=", "1", "2"], &["", "-1", "r0"]] {
             assert_eq!(publish_terms(wrong), None);
         }
     }

@@ -85,6 +85,12 @@ impl Control for Fake {
         self.0.push(format!("disconnect {conn} {} {reason}", code.0));
         if conn.0 == 404 { Err(PushError::NoSuchConnection) } else { Ok(()) }
     }
+    fn take_pushes(&mut self, _key: &str, _per_second: u32, count: usize) -> bool {
+        count < 5
+    }
+    fn drain(&mut self) {
+        self.0.push("drain".to_owned());
+    }
     fn check_ready(&self) -> Result<(), Refusal> {
         Ok(())
     }
@@ -104,7 +110,7 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let mut fields = head::Fields::new();
     let (head, _) = head::parse(request.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     let mut host = Fake::default();
-    let response = match answer(&head, body, Ok(()), &mut host) {
+    let response = match answer(&head, body, Ok(&Caller::Operator), &mut host) {
         Answer::Now(response) => response,
         Answer::List(Wanted::Channels(list)) => {
             assert!(list.limit == 100 || (list.limit, list.after, &*list.prefix) == (9, Some(0), "a."));
@@ -177,7 +183,7 @@ fn the_answer_says_what_was_taken_as_a_form() {
     let mut fields = head::Fields::new();
     let (head, _) = head::parse(form.as_bytes(), 8192, &mut fields).unwrap().unwrap();
     for (body, taken_as) in [(&b"message=hi"[..], Some("form field message")), (b"hi", None)] {
-        let Answer::Now(response) = answer(&head, body, Ok(()), &mut Fake::default()) else {
+        let Answer::Now(response) = answer(&head, body, Ok(&Caller::Operator), &mut Fake::default()) else {
             panic!("a list")
         };
         let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();

@@ -1,4 +1,4 @@
-//! Where a walk reads: the bytes before a log's head, in each form.
+//! Where a walk reads: the bytes before a log's head, or before what goes out at another pace, in each form.
 
 use crate::push::{Cursor, Form, Log, OtherRings, Passage, Ring};
 
@@ -6,13 +6,16 @@ use super::super::socket::Socket;
 use super::super::wire::{Sent, send};
 use super::{Counts, Offered, advance};
 
-/// The bytes of a log between one cursor and the head. Nearly all subscribers that a walk visits stand at the same
-/// place and take everything, so it is looked up once for all of them, and they are counted together.
+/// The bytes of a log between one cursor and the end of what is offered, which nearly always is the head. Nearly all
+/// subscribers that a walk visits stand at the same place and take everything, so it is looked up once for all of them,
+/// and they are counted together.
 #[derive(Clone, Copy)]
 pub(super) struct Stretch<'l> {
     pub(super) form: Form,
     pub(super) log: &'l Log,
-    pub(super) head: Cursor,
+    /// Where a subscriber stands who has all of it.
+    pub(super) last: Cursor,
+    end: u64,
     from: Cursor,
     first: &'l [u8],
     second: &'l [u8],
@@ -21,12 +24,14 @@ pub(super) struct Stretch<'l> {
 }
 
 impl<'l> Stretch<'l> {
-    fn before_head(form: Form, log: &'l Log) -> Stretch<'l> {
-        let head = Cursor::at(log.head());
-        Stretch { form, log, head, from: head, first: &[], second: &[], takers: 0 }
+    /// Before the publication of this offset, or before the head.
+    fn before(offset: Option<u64>, form: Form, log: &'l Log) -> Stretch<'l> {
+        let end = offset.map_or(log.head(), |offset| log.start_of(offset));
+        let last = Cursor::at(end);
+        Stretch { form, log, last, end, from: last, first: &[], second: &[], takers: 0 }
     }
 
-    /// Writes what a subscriber still has to get to its socket. It is not at the head.
+    /// Writes what a subscriber still has to get to its socket. It has not got all of it.
     #[inline(always)] // This is what a broadcast does a million times.
     pub(super) fn offer<S: Socket>(
         &mut self,
@@ -34,12 +39,14 @@ impl<'l> Stretch<'l> {
         counts: &mut Counts<'_>,
         cursor: &mut Cursor,
     ) -> Offered {
-        if *cursor != self.from && !self.move_to(*cursor, counts) {
-            return Offered::Fallen;
+        if *cursor != self.from
+            && let Err(offered) = self.move_to(*cursor, counts)
+        {
+            return offered;
         }
         match send(socket, counts.metrics, self.first, self.second) {
             Sent::Bytes(n) if n == self.len() => {
-                *cursor = self.head;
+                *cursor = self.last;
                 self.takers += 1;
                 Offered::Done
             }
@@ -47,19 +54,27 @@ impl<'l> Stretch<'l> {
         }
     }
 
-    /// False: the cursor has fallen off the log.
+    /// An error: the cursor has fallen off the log, or stands behind what is offered.
     #[cold]
-    fn move_to(&mut self, from: Cursor, counts: &mut Counts<'_>) -> bool {
-        let Some(position) = self.log.position(from) else { return false };
+    fn move_to(&mut self, from: Cursor, counts: &mut Counts<'_>) -> Result<(), Offered> {
+        let position = self.log.position(from).ok_or(Offered::Fallen)?;
+        if position > self.end {
+            return Err(Offered::Nothing);
+        }
         self.count(counts);
-        (self.first, self.second) = self.log.slices(position);
+        (self.first, self.second) = self.log.slices_between(position, self.end);
         self.from = from;
-        true
+        Ok(())
+    }
+
+    /// The position behind it.
+    pub(super) fn end(&self) -> u64 {
+        self.end
     }
 
     #[cold]
     fn partly(&self, sent: Sent, counts: &mut Counts<'_>, cursor: &mut Cursor) -> Offered {
-        advance(sent, self.log, self.start()..self.log.head(), counts, cursor)
+        advance(sent, self.log, self.start()..self.end, counts, cursor)
     }
 
     fn len(&self) -> usize {
@@ -68,7 +83,7 @@ impl<'l> Stretch<'l> {
 
     /// Logical position of its first byte.
     fn start(&self) -> u64 {
-        self.log.head() - self.len() as u64
+        self.end - self.len() as u64
     }
 
     /// Counts those who took all of it.
@@ -77,7 +92,7 @@ impl<'l> Stretch<'l> {
         if takers == 0 {
             return;
         }
-        let (from, to) = (self.log.offset_at(self.start()).0, self.log.next_offset());
+        let (from, to) = (self.log.offset_at(self.start()).0, self.log.offset_at(self.end).0);
         counts.ledger.pass_all(Passage::Written, from, to, takers);
         if counts.ledger.counts() {
             counts.metrics.deliveries += u64::from(takers) * (to - from);
@@ -85,15 +100,19 @@ impl<'l> Stretch<'l> {
     }
 }
 
-/// The stretches before the head in all forms. Nearly always those who follow one another take the same one, so the one
+/// The stretches of all forms. Nearly always those who follow one another take the same one, so the one
 /// in use is held apart, where it can stay in registers.
 pub(super) struct Stretches<'l>([Stretch<'l>; Form::COUNT]);
 
 impl<'l> Stretches<'l> {
     /// All of them, and the plain one to begin with. Nobody reads one that is not kept.
-    pub(super) fn before_heads(plain: &'l Ring, others: &'l OtherRings) -> (Stretches<'l>, Stretch<'l>) {
+    pub(super) fn before(
+        offset: Option<u64>,
+        plain: &'l Ring,
+        others: &'l OtherRings,
+    ) -> (Stretches<'l>, Stretch<'l>) {
         let log = |form| &others.get(form).unwrap_or(plain).log;
-        let all = Form::ALL.map(|form| Stretch::before_head(form, log(form)));
+        let all = Form::ALL.map(|form| Stretch::before(offset, form, log(form)));
         (Stretches(all), all[Form::Plain.index()])
     }
 

@@ -3,6 +3,7 @@ package io.wspush;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -14,12 +15,18 @@ public final class BatchItem {
     private final byte[] data;
     private final boolean text;
     private final PushOptions options;
+    private final Pace pace;
 
     private BatchItem(String target, byte[] data, boolean text, PushOptions options) {
+        this(target, data, text, options, Pace.NONE);
+    }
+
+    private BatchItem(String target, byte[] data, boolean text, PushOptions options, Pace pace) {
         this.target = target;
         this.data = data;
         this.text = text;
         this.options = options;
+        this.pace = pace;
     }
 
     /**
@@ -128,7 +135,27 @@ public final class BatchItem {
      * @return the item
      */
     public BatchItem options(PushOptions options) {
-        return new BatchItem(target, data, text, Objects.requireNonNull(options));
+        return new BatchItem(target, data, text, Objects.requireNonNull(options), pace);
+    }
+
+    /**
+     * The item at a pace, see {@link PublishTerms#rate}; for channels only.
+     *
+     * @param perSecond the rate, 1 to 1,000,000
+     * @return the item
+     */
+    public BatchItem rate(int perSecond) {
+        return new BatchItem(target, data, text, options, Pace.rate(perSecond));
+    }
+
+    /**
+     * The item at a pace, see {@link PublishTerms#deadline}; for channels only.
+     *
+     * @param time from a millisecond to an hour
+     * @return the item
+     */
+    public BatchItem deadline(Duration time) {
+        return new BatchItem(target, data, text, options, Pace.deadline(time));
     }
 
     private static byte[] copy(ByteBuffer data) {
@@ -138,7 +165,7 @@ public final class BatchItem {
     }
 
     void pack(Packed batch) {
-        batch.put(target).put(Integer.toString(options.kind(text))).put(data);
+        batch.put(target).put(options.kind(text) + pace.packed).put(data);
     }
 
     Optional<Receipt> receipt(long epoch, long offset, long id) {

@@ -1,20 +1,23 @@
 package io.wspush;
 
+import java.time.Duration;
 import java.util.Objects;
 
 /** On which terms something is published to several channels. Immutable. */
 public final class PublishTerms {
     /** Without any: what goes without saying. */
-    public static final PublishTerms NONE = new PublishTerms(PushOptions.DEFAULT, null, -1);
+    public static final PublishTerms NONE = new PublishTerms(PushOptions.DEFAULT, null, -1, Pace.NONE);
 
     final PushOptions options;
     final String idempotencyKey;
     final long ifOffset;
+    final Pace pace;
 
-    private PublishTerms(PushOptions options, String idempotencyKey, long ifOffset) {
+    private PublishTerms(PushOptions options, String idempotencyKey, long ifOffset, Pace pace) {
         this.options = options;
         this.idempotencyKey = idempotencyKey;
         this.ifOffset = ifOffset;
+        this.pace = pace;
     }
 
     /**
@@ -24,7 +27,7 @@ public final class PublishTerms {
      * @return the terms
      */
     public PublishTerms options(PushOptions options) {
-        return new PublishTerms(Objects.requireNonNull(options), idempotencyKey, ifOffset);
+        return new PublishTerms(Objects.requireNonNull(options), idempotencyKey, ifOffset, pace);
     }
 
     /**
@@ -35,7 +38,7 @@ public final class PublishTerms {
      * @return the terms
      */
     public PublishTerms idempotencyKey(String key) {
-        return new PublishTerms(options, Objects.requireNonNull(key), ifOffset);
+        return new PublishTerms(options, Objects.requireNonNull(key), ifOffset, pace);
     }
 
     /**
@@ -49,6 +52,29 @@ public final class PublishTerms {
         if (offset < 0) {
             throw new IllegalArgumentException("an offset is not negative: " + offset);
         }
-        return new PublishTerms(options, idempotencyKey, offset);
+        return new PublishTerms(options, idempotencyKey, offset, pace);
+    }
+
+    /**
+     * The terms with a pace: so many subscribers of each channel are written to a second, so that they don't all answer
+     * at once. A later publication of the channel without a pace, or with a faster one, takes along what lies before it.
+     * It takes the place of a {@link #deadline deadline}.
+     *
+     * @param perSecond the rate, 1 to 1,000,000
+     * @return the terms
+     */
+    public PublishTerms rate(int perSecond) {
+        return new PublishTerms(options, idempotencyKey, ifOffset, Pace.rate(perSecond));
+    }
+
+    /**
+     * The terms with a pace: all subscribers are written to within this time, evenly. It takes the place of a {@link #rate
+     * rate}.
+     *
+     * @param time from a millisecond to an hour
+     * @return the terms
+     */
+    public PublishTerms deadline(Duration time) {
+        return new PublishTerms(options, idempotencyKey, ifOffset, Pace.deadline(time));
     }
 }

@@ -229,7 +229,10 @@ abstract class ServerPublishing extends ServerConnections {
         Packed names = new Packed();
         channels.forEach(names::put);
         String key = terms.idempotencyKey;
-        Packed asked = new Packed().put(key == null ? "" : "=" + key).put(Long.toString(terms.ifOffset));
+        Packed asked = new Packed()
+                .put(key == null ? "" : "=" + key)
+                .put(Long.toString(terms.ifOffset))
+                .put(terms.pace.packed);
         long[] places = new long[3 * Math.max(1, channels.size())];
         int kind = terms.options.kind(payload.text);
         int outcome = Native.publishTo(

@@ -1,0 +1,87 @@
+//! Requests to the admin listener: who makes them, what that costs a program's key, and a line in the log for each one
+//! that changes something.
+
+use std::fmt::Display;
+
+use crate::config::{AdminListen, LogLevel};
+use crate::endpoint::admin::{self, Answer};
+use crate::endpoint::caller::Caller;
+use crate::endpoint::guard::{self, Fence};
+use crate::protocol::head::Head;
+use crate::protocol::response::Refusal;
+
+use super::http::{Progress, Whole};
+use super::reactor::Reactor;
+use super::slot::Flags;
+use super::socket::Socket;
+
+/// The status of an answer that comes in its turn, in an audit line.
+const LATER: &str = "later";
+
+impl<S: Socket> Reactor<S> {
+    /// Who makes a request. A client that passes the fence is known from here on.
+    pub(super) fn caller(&mut self, index: usize, head: &Head<'_>) -> Result<Caller, Refusal> {
+        let fence = Fence {
+            token: self.config.admin_token.as_deref(),
+            keys: &self.config.api_key,
+            is_unix: matches!(self.config.admin, AdminListen::Unix(_)),
+        };
+        let caller = guard::check(head, &fence)?;
+        self.connections.slots[index].flags.set(Flags::KNOWN, true);
+        Ok(caller)
+    }
+
+    pub(super) fn answer_admin(
+        &mut self,
+        index: usize,
+        whole: Whole<'_>,
+        caller: Result<Caller, Refusal>,
+    ) -> Progress {
+        let Whole { head, body, used } = whole;
+        self.metrics.admin_requests += 1;
+        if head.method != "POST" {
+            // Who has pushed and then looks must see it, though the flush has not come to it yet.
+            self.carry_out_commands();
+            self.settle();
+        }
+        let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
+        let asked = match (&caller, &answer) {
+            (Ok(caller), Answer::Now(response)) => Some((caller, &response.status as &dyn Display)),
+            (Ok(caller), _) => Some((caller, &LATER as &dyn Display)),
+            (Err(_), _) => None,
+        };
+        if let Some((caller, status)) = asked
+            && !matches!(head.method, "GET" | "HEAD")
+            && self.config.audits()
+        {
+            self.note_change(index, head, caller, status);
+        }
+        match answer {
+            Answer::Now(response) => self.respond(index, head, &response, used),
+            Answer::List(list) => {
+                self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
+                Progress::Listing(used.unwrap_or(0))
+            }
+            Answer::User(request) => {
+                match self.ask_for_user(index, head, request, used.is_some() && head.keep_alive()) {
+                    Ok(()) => Progress::Listing(used.unwrap_or(0)),
+                    Err(problem) => self.respond(index, head, &admin::refused(&problem.into()), used),
+                }
+            }
+        }
+    }
+
+    /// The line of a request that changes something. Its parameters are not repeated but for those that say whom it
+    /// concerns: what an idempotency key or a reason says is the publisher's own.
+    fn note_change(&mut self, index: usize, head: &Head<'_>, caller: &Caller, status: &dyn Display) {
+        let peer = self.connections.slots[index].socket.peer().map(|peer| peer.to_string());
+        let (name, targets) = (caller.name(), admin::targets(head));
+        let (request, peer) = (format!("{} {}", head.method, head.path()), peer.as_deref().unwrap_or("unix"));
+        let mut fields: Vec<(&'static str, &dyn Display)> =
+            vec![("key", &name), ("request", &request), ("status", status), ("peer", &peer)];
+        if !targets.is_empty() {
+            fields.push(("to", &targets));
+        }
+        self.journal.record(self.now, LogLevel::Info, "audit", &fields);
+    }
+}
