@@ -13,6 +13,7 @@
 pub mod addresses;
 mod administration;
 mod admission;
+mod alike;
 mod apart;
 mod assembling;
 mod attendance;

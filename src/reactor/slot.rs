@@ -190,7 +190,7 @@ pub struct Request {
     /// The body, once the head is whole.
     pub body: Option<Body>,
     /// A poll that waits for publications.
-    pub poll: Option<Box<Poll>>,
+    pub poll: Option<Poll>,
     /// For whom a handshake waits.
     pub undecided: Undecided,
     /// The decisions on a handshake that has waited for them.
