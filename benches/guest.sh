@@ -7,6 +7,8 @@ guest=''
 # processes, which takes half the time when neither has to be woken on another core.
 last_cpu() { taskset -cp $$ | grep -o '[0-9]*$'; }
 
+guests_folder=$(dirname "${BASH_SOURCE[0]}")
+
 host_available_mib() { awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo; }
 
 # The guest is a process group of its own: the kernel and one host process for each guest process.
@@ -26,7 +28,9 @@ end_guest() {
 boot_guest() {
     local work=$1 cpu=$2 seconds=$3 started=$SECONDS
     shift 3
-    TMPDIR=$work setsid taskset -c "$cpu" linux.uml "$@" uml_dir="$work/" umid=guest \
+    # Where there is no compiler it may start all the same.
+    cc -O1 -shared -fPIC -o "$work/fpstate.so" "$guests_folder/fpstate.c" 2>/dev/null || true
+    LD_PRELOAD=$([ ! -e "$work/fpstate.so" ] || echo "$work/fpstate.so") TMPDIR=$work setsid taskset -c "$cpu" linux.uml "$@" uml_dir="$work/" umid=guest \
         con=null con0=null,fd:3 ssl=null loglevel=3 panic=-1 \
         </dev/null 3>&1 >"$work/kernel.log" 2>&1 &
     guest=$!

@@ -178,3 +178,34 @@ fn a_server_dropped_in_anothers_callback_is_gone_at_once() {
     drop(client);
     thread.join().unwrap().unwrap();
 }
+
+/// Refuses everybody, and says by what they have come.
+struct Porter;
+
+impl Handler for Porter {
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        Decision::refuse(403, connect.transport().name())
+    }
+}
+
+#[test]
+fn a_host_knows_by_what_a_client_comes_wherever_it_asks() {
+    let own = Config { demo: true, ws_paths: vec!["/socket".to_owned()], ..config() };
+    let elsewhere = Config { endpoints: false, ws_paths: vec!["/sse".to_owned()], ..config() };
+    for (config, paths) in [
+        (own, &[("/sse", "sse"), ("/stream", "stream"), ("/poll", "poll"), ("/ws", "ws")][..]),
+        (elsewhere, &[("/sse", "ws")][..]),
+    ] {
+        let demo = [("/demo/sse", "sse"), ("/demo/poll", "poll"), ("/demo/ws", "ws"), ("/socket", "ws")];
+        let demo = demo.iter().filter(|_| config.demo);
+        let server = Server::bind_with(config.clone(), |_| Box::new(Porter), None).unwrap();
+        let (address, handle) = (server.addresses()[0], server.handle());
+        let thread = std::thread::spawn(move || server.run());
+        for (path, transport) in paths.iter().chain(demo) {
+            let refusal = WebSocket::ask(address, path, &[]).err().expect("a refusal");
+            assert_eq!((refusal.status, refusal.text()), (403, format!("{transport}\n")), "{path}");
+        }
+        handle.drain();
+        thread.join().unwrap().unwrap();
+    }
+}

@@ -11,4 +11,5 @@ mod wire;
 mod ffi;
 mod header;
 mod java;
+mod spring;
 mod websocket_api;

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// The jar and the compiled hosts.
 pub(crate) struct Built {
     pub(crate) jar: PathBuf,
-    classes: PathBuf,
+    pub(crate) classes: PathBuf,
     library: &'static Path,
 }
 

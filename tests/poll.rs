@@ -248,6 +248,68 @@ fn pages_of_other_origins_see_the_tag() {
     assert_eq!(http.ask("HEAD", "/poll", &[], b"").status, 200);
 }
 
+/// Those of a crowd who stand at one place and have asked in one way share an answer, and nobody gets another one's.
+#[test]
+fn everybody_in_a_crowd_gets_an_answer_of_its_own_kind() {
+    let daemon = Daemon::start(&["--channels", "*", "--origins", "https://a.example,https://b.example"]);
+    let mut http = Http::tcp(daemon.public);
+    let (_, before, _) = poll(&mut http, "/poll", &[]);
+    daemon.push("0");
+    daemon.push_to("/push?channel=c", "c0");
+    let (_, at, _) = poll(&mut http, "/poll?since=last:1", &[]);
+    let (_, in_c, _) = poll(&mut http, "/poll?broadcast=no&channel=c&since=last:1", &[]);
+    let (a, b) = (("Origin", "https://a.example"), ("Origin", "https://b.example"));
+    let close = ("Connection", "close");
+    let kinds: [(&str, &[(&str, &str)]); 6] = [
+        ("", &[]),
+        ("", &[a]),
+        ("", &[b]),
+        ("", &[close]),
+        ("&channel=c", &[a]),
+        ("&broadcast=no&channel=c", &[a, close]),
+    ];
+    let mut crowd: Vec<_> = (0..24).map(|n| (n % kinds.len(), Http::tcp(daemon.public))).collect();
+    for (kind, http) in &mut crowd {
+        let (channel, fields) = kinds[*kind];
+        let since = match channel {
+            "" => at.clone(),
+            "&channel=c" => format!("broadcast~{at},c~{in_c}"),
+            _ => in_c.clone(),
+        };
+        let target = format!("/poll?timeout=120{channel}&since={since}");
+        let request = http.request("GET", &target, fields, b"");
+        http.send(&request);
+    }
+    wait_polls(&daemon, 24);
+    let receipt = daemon.push_to("/push?channel=broadcast&channel=c", "1");
+    for (kind, http) in &mut crowd {
+        let (channel, fields) = kinds[*kind];
+        let (response, lines) = answer(http);
+        let of = |name: &str| lines.iter().filter(|line| line["channel"] == name).count();
+        let is_asked = (usize::from(!channel.contains("no")), usize::from(!channel.is_empty()));
+        assert_eq!((response.status, of("broadcast"), of("c")), (200, is_asked.0, is_asked.1), "{kind}");
+        let origin = fields.iter().find(|(name, _)| *name == "Origin").map(|(_, page)| *page);
+        assert_eq!(response.header("access-control-allow-origin"), origin, "{kind}");
+        let connection = if fields.contains(&close) { "close" } else { "keep-alive" };
+        assert_eq!(response.header("connection"), Some(connection), "{kind}");
+        let tag = response.header("etag").expect("a tag");
+        assert!(lines.iter().all(|line| tag.contains(&format!(
+            "{}.{}",
+            line["epoch"].as_str().unwrap(),
+            line["offset"]
+        ))));
+        if connection == "close" {
+            http.expect_end();
+        } else {
+            assert_eq!(http.ask("GET", "/healthz", &[], b"").status, 200);
+        }
+    }
+    assert_eq!(receipt["publications"].as_array().map(Vec::len), Some(2));
+    // Who stands further back gets more.
+    let (status, _, lines) = poll(&mut http, &format!("/poll?since={before}"), &[]);
+    assert_eq!((status, data(&lines)), (200, vec!["0", "1"]));
+}
+
 /// Every publication reaches a client that polls again and again, once and in order, whatever comes between two polls.
 #[test]
 fn again_and_again() {

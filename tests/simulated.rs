@@ -2,8 +2,10 @@
 
 use crate::sim::client::{Client, Reader, Role, padding};
 use crate::sim::dice::Dice;
+use crate::sim::wire;
 use crate::sim::world::World;
-use wspush::metrics::CloseReason;
+use wspush::config::ChannelRule;
+use wspush::metrics::{ChannelEvent, CloseReason};
 use wspush::push::Message;
 use wspush::reactor::ListenerRole;
 use wspush::{CloseCode, Config};
@@ -282,6 +284,47 @@ fn a_channel_out_of_use_is_forgotten_in_time() {
             assert!(waited_ms <= idle_ms + idle_ms.clamp(100, 1_000) + 100, "{waited_ms} of {idle_ms}");
         }
         assert!(waited_ms >= idle_ms, "{waited_ms} of {idle_ms}");
+    }
+}
+
+/// An `EventSource` comes back when its stream has told it to, so its time for that begins then.
+#[test]
+fn a_stream_that_comes_back_as_it_was_told_is_missed_by_nobody() {
+    for (path, grace_ms, left_ms) in
+        [("/sse", 1_000, 4_000), ("/stream", 1_000, 1_000), ("/ws", 1_000, 1_000), ("/sse", 0, 0_u64)]
+    {
+        let presence = Some(true);
+        let rule = ChannelRule { pattern: "public.a".to_owned(), presence, ..ChannelRule::default() };
+        let mut world =
+            world(Config { presence_grace_ms: grace_ms, channel_rule: vec![rule], ..Config::default() });
+        let come = |world: &mut World| {
+            let n = world.connect(Role::Raw, ListenerRole::Public, Reader::Never, 1 << 20);
+            world.clients[n].tls = None;
+            let fields: &[(&str, &str)] = &[];
+            let target = format!("{path}?n=7&quiet=1&channel=public.a");
+            world.clients[n].wire.borrow_mut().push_up(&match path {
+                "/ws" => wire::upgrade(&target, "sim", fields),
+                _ => format!("GET {target} HTTP/1.1\r\nHost: sim\r\n\r\n").into_bytes(),
+            });
+            world.turn(true);
+            n
+        };
+        let events = |world: &mut World| {
+            let events = &world.reactor.metrics().channel_events;
+            (events.get(ChannelEvent::MemberAdded), events.get(ChannelEvent::MemberRemoved))
+        };
+        let n = come(&mut world);
+        assert_eq!(events(&mut world), (1, 0), "{path}");
+        world.clients[n].wire.borrow_mut().cut();
+        wait(&mut world, left_ms.saturating_sub(100).max(100));
+        let removed = u64::from(left_ms == 0);
+        assert_eq!(events(&mut world), (1, removed), "{path}");
+        let n = come(&mut world);
+        wait(&mut world, 10_000);
+        assert_eq!(events(&mut world), (1 + removed, removed), "{path}: nobody has heard that it was away");
+        world.clients[n].wire.borrow_mut().cut();
+        wait(&mut world, left_ms + 200);
+        assert_eq!(events(&mut world), (1 + removed, 1 + removed), "{path}");
     }
 }
 

@@ -6,7 +6,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
 use crate::daemon::events::EventStream;
-use crate::daemon::{Daemon, WebSocket, process};
+use crate::daemon::{Daemon, Http, WebSocket, process};
+use crate::poll::answer;
 
 /// An strace at a daemon.
 struct Strace {
@@ -137,6 +138,41 @@ fn between_two_looks_at_the_poll_lies_one_slice() {
     assert!(between.iter().all(|&sends| sends <= SLICE + 2), "{between:?}");
     assert!(between.len() > CLIENTS / SLICE, "{between:?}");
     assert_eq!(between.iter().sum::<usize>(), CLIENTS + 2);
+}
+
+/// An answered poll and the request that follows it: a send and a read.
+#[test]
+fn a_poll_is_one_send_and_one_read() {
+    process::raise_own_limit();
+    const CLIENTS: usize = 200;
+    let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
+    let epoch = daemon.push("0")["epoch"].to_string();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Http::tcp(daemon.public)).collect();
+    let ask = |clients: &mut [Http], offset| {
+        for http in clients {
+            let request = http.request("GET", &format!("/poll?timeout=120&since={epoch}.{offset}"), &[], b"");
+            http.send(&request);
+        }
+        daemon.wait_connections(CLIENTS as u64);
+    };
+    ask(&mut clients, 1);
+    let mut pusher = daemon.admin_http();
+    assert_eq!(pusher.ask("GET", "/healthz", &[], b"").status, 200);
+    let Some(strace) = Strace::attach(&daemon, &["-c"]) else { return };
+    assert_eq!(pusher.ask("POST", "/push", &[], b"1").json()["recipients"], CLIENTS);
+    for http in &mut clients {
+        let (response, lines) = answer(http);
+        assert_eq!((response.status, lines.len()), (200, 1));
+        let request = http.request("GET", &format!("/poll?timeout=120&since={epoch}.2"), &[], b"");
+        http.send(&request);
+    }
+    while pusher.ask("GET", "/stats", &[], b"").json()["connections"] != CLIENTS {}
+    let asked = daemon.counter("admin_requests") as usize;
+    let counts = strace.counts();
+    eprintln!("{CLIENTS} polls, {asked} requests to the admin listener: {counts:?}");
+    // The same for each request of the operator's, and what its connections begin and end with.
+    let most = (CLIENTS + 2 * asked + 10) as u64;
+    assert!(counts["sendto"] <= most && counts["recvfrom"] <= most, "{counts:?}");
 }
 
 /// Nothing is heard from the client of a stream: that it is gone shows in what it does not acknowledge.

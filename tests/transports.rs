@@ -56,6 +56,15 @@ fn what_is_left_out_is_answered_404_that_a_page_can_read() {
     assert_eq!(counters["clients_refused"], json!({"ws": 0, "sse": 2, "stream": 2, "poll": 0}));
     assert_eq!(counters["handshakes_refused"]["not_found"], 4);
 
+    // So is one for a path that there never was, if its page may connect.
+    let mut http = Http::tcp(daemon.public);
+    let answer = http.ask("GET", "/polll", &[origin], b"");
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some(origin.1)));
+    assert_eq!((answer.header("vary"), answer.text().as_str()), (Some("Origin"), "not found\n"));
+    let own = Daemon::start(&["--origins", "https://b.example"]);
+    let answer = Http::tcp(own.public).ask("GET", "/polll", &[origin], b"");
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, None));
+
     let daemon = Daemon::start(&["--transports", "sse"]);
     let refused = WebSocket::ask(daemon.public, "/ws", &[]).err().map(|response| response.status);
     assert_eq!(refused, Some(404));

@@ -1,6 +1,9 @@
 """Writes the section of docs/benchmarks.md that compares transports, from the results of the suite `transports`."""
 
+import json
+
 import page
+import servers
 
 TITLES = {
     "ws": "WebSocket", "v1": "WebSocket, `wspush.v1`", "sse": "Server-Sent Events", "stream": "lines, `/stream`",
@@ -42,13 +45,35 @@ def together(results):
     mixed = median.get("together_ws_v1_sse_us")
     if mixed is None or None in alone:
         return ""
-    share = results["settings"]["connections"] // 3
+    share, counted = results["settings"]["connections"] // 3, instructions()
     mean = sum(alone) / len(alone)
     singly = ", ".join(f"{cost:.2f}" for cost in alone)
     return f"""
 One publication at a time to {share:,} clients of `/ws`, {share:,} of `wspush.v1` and {share:,} of `/sse` at once takes
 the server {mixed:.2f} us for each delivery, {mixed / mean:.2f} times the mean of the three forms alone ({singly}), to as
-many clients. Every client's bytes are compared with what was published: one order, nothing lost, nothing twice.
+many clients. Outside the kernel it is {counted["mixed"]:.0f} instructions for each where clients of the three
+forms take turns, and {counted["crowd"]:.0f} where all take one. Every client's bytes are compared with what was
+published: one order, nothing lost, nothing twice.
+"""
+
+
+def instructions():
+    """What is counted outside the kernel: benches/instructions/check."""
+    file = servers.HERE.parent / "instructions" / "baseline.json"
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def polls(results):
+    """Long polling beside Nchan's."""
+    medians = [results["servers"].get(name, {"median": {}})["median"] for name in ("wspushd", "nginx + Nchan")]
+    (cost, other), (user, other_user) = ([m.get(name) for m in medians] for name in ("poll_us", "poll_user_us"))
+    if not cost or not other or not user or not other_user:
+        return ""
+    return f"""
+An answered and renewed poll takes Nchan {other / cost:.1f} times as much CPU, and {other_user / user:.1f} times as much of it
+in user space. Of wspushd's {cost:.2f} us the kernel takes {cost - user:.2f}: for each poll one `send`, one `recv`, and the
+acknowledgement of the request, which goes out alone, since the answer comes later than TCP waits for one (40 ms). Outside the
+kernel these are {instructions()["poll"]:,.0f} instructions.
 """
 
 
@@ -62,7 +87,7 @@ one publication at a time, medians over {page.rounds(results)}; the load average
 answer and the request that follows it.
 
 {rows(results)}
-{together(results)}{page.failures(results).replace("## ", "### ")}
+{polls(results)}{together(results)}{page.failures(results).replace("## ", "### ")}
 ```sh
 benches/peers/run --suite transports
 ```

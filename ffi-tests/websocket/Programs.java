@@ -8,8 +8,11 @@ final class Programs {
         all.put("EchoMessages", talk -> {
             JdkClient client = new JdkClient(talk.base, "/echo/messages");
             talk.lines.add(client.ask("hello"));
+            talk.lines.add("empty: " + client.ask(""));
             talk.lines.add(client.ask("x".repeat(100_000)));
             client.socket.sendBinary(ByteBuffer.allocate(300_000), true).join();
+            talk.lines.add(client.next());
+            client.socket.sendBinary(ByteBuffer.allocate(0), true).join();
             talk.lines.add(client.next());
             talk.lines.add(client.close());
             JdkClient greedy = new JdkClient(talk.base, "/echo/messages");

@@ -11,6 +11,8 @@ use super::query::Query;
 /// A client's word on its channels beside their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beginnings {
+    /// In the default channel, if it says so; apart, since that is the only one of most.
+    default: Option<Since>,
     since: BTreeMap<String, Since>,
     /// Whether it takes the default channel.
     pub broadcast: bool,
@@ -24,10 +26,10 @@ impl Beginnings {
     pub fn read(query: &Query<'_>) -> Result<Beginnings, Refusal> {
         if query.is_empty() {
             // As with most.
-            return Ok(Beginnings { since: BTreeMap::new(), broadcast: true });
+            return Ok(Beginnings::default());
         }
-        let (mut since, mut several) = (BTreeMap::new(), BTreeMap::new());
-        let (mut channel, mut broadcast, mut default_named) = (DEFAULT_NAME, true, false);
+        let (mut beginnings, mut several) = (Beginnings::default(), BTreeMap::new());
+        let (mut channel, mut default_named) = (DEFAULT_NAME, false);
         for (name, value) in query.pairs() {
             match name {
                 "channel" => {
@@ -42,21 +44,30 @@ impl Beginnings {
                         continue;
                     };
                     default_named |= channel == DEFAULT_NAME;
-                    if since.insert(channel.to_owned(), begin).is_some() {
+                    if beginnings.set(channel, begin).is_some() {
                         let text = format!("since is there more than once for the channel {channel}");
                         return Err(Refusal::new(400, text));
                     }
                 }
-                "broadcast" => broadcast = value != "no",
+                "broadcast" => beginnings.broadcast = value != "no",
                 _ => {}
             }
         }
-        if default_named && !broadcast {
+        if default_named && !beginnings.broadcast {
             let text = "broadcast is no, and yet channel or since names the channel broadcast";
             return Err(Refusal::fixed(400, text));
         }
-        since.extend(several.into_iter().map(|(name, position)| (name, Since::Position(position))));
-        Ok(Beginnings { since, broadcast })
+        for (name, position) in several {
+            beginnings.set(&name, Since::Position(position));
+        }
+        Ok(beginnings)
+    }
+
+    fn set(&mut self, channel: &str, since: Since) -> Option<Since> {
+        match channel {
+            DEFAULT_NAME => self.default.replace(since),
+            _ => self.since.insert(channel.to_owned(), since),
+        }
     }
 
     /// Lets a client go on where it was, as far as its positions say. One that names no channel is its only channel's,
@@ -71,26 +82,28 @@ impl Beginnings {
                     .into_iter()
                     .chain(channels.iter().map(String::as_str)),
             };
-            takers.for_each(|name| _ = self.since.insert(name.to_owned(), Since::Position(position)));
+            takers.for_each(|name| _ = self.set(name, Since::Position(position)));
         }
-        let named = positions.named.into_iter().map(|(name, position)| (name, Since::Position(position)));
-        self.since.extend(named);
+        for (name, position) in positions.named {
+            self.set(&name, Since::Position(position));
+        }
     }
 
     /// Where a channel begins.
     pub fn of(&self, channel: &str) -> Since {
-        self.since.get(channel).copied().unwrap_or_default()
+        let since = if channel == DEFAULT_NAME { self.default } else { self.since.get(channel).copied() };
+        since.unwrap_or_default()
     }
 
     /// Whether any channel begins elsewhere than with the next publication.
     pub fn are_all_at_head(&self) -> bool {
-        self.since.values().all(|since| *since == Since::Head)
+        self.default.iter().chain(self.since.values()).all(|since| *since == Since::Head)
     }
 }
 
 impl Default for Beginnings {
     fn default() -> Beginnings {
-        Beginnings { since: BTreeMap::new(), broadcast: true }
+        Beginnings { default: None, since: BTreeMap::new(), broadcast: true }
     }
 }
 

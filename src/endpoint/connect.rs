@@ -8,9 +8,9 @@ use crate::protocol::cookie;
 use crate::protocol::head::Head;
 use crate::push::DEFAULT_NAME;
 
+use super::ConnId;
 use super::handler::{Accept, Decision};
 use super::router::{At, RouteId};
-use super::{ConnId, requests};
 
 /// A client that asks for `/ws`, or for a route of the host's.
 ///
@@ -36,6 +36,7 @@ pub struct Connect<'a> {
     peer: &'a dyn Fn() -> Option<SocketAddr>,
     tls: &'a dyn Fn() -> Option<Option<String>>,
     place: Option<&'a Place<'a>>,
+    transport: Transport,
 }
 
 /// The route that a client asks at.
@@ -59,7 +60,14 @@ impl<'a> Connect<'a> {
         channels: Vec<String>,
         config: &'a Config,
     ) -> Connect<'a> {
-        Connect { id: ConnId(0), head, channels, config, claims: None, peer, tls, place: None }
+        let transport = Transport::WebSocket;
+        Connect { id: ConnId(0), head, channels, config, claims: None, peer, tls, place: None, transport }
+    }
+
+    /// For the reactor: it asks for this transport.
+    #[doc(hidden)]
+    pub fn ask_for(&mut self, transport: Transport) {
+        self.transport = transport;
     }
 
     /// For the reactor: the id that the connection has already.
@@ -110,12 +118,7 @@ impl<'a> Connect<'a> {
 
     /// The way that it wants to be pushed to.
     pub fn transport(&self) -> Transport {
-        match requests::path(self.head) {
-            path if path == requests::SSE.path => Transport::Sse,
-            path if path == requests::STREAM.path => Transport::Stream,
-            path if path == requests::POLL.path => Transport::Poll,
-            _ => Transport::WebSocket,
-        }
+        self.transport
     }
 
     /// The route that it asks at; None: at a path of the server's own.

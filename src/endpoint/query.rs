@@ -11,7 +11,7 @@ use crate::config::channel_name_ok;
 use crate::protocol::form;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
-use crate::push::{Positions, PushError, Since};
+use crate::push::{Position, Positions, PushError, Since};
 
 /// How often a parameter may be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,12 +209,15 @@ impl Parameter {
                 let digits = text.bytes().all(|byte| byte.is_ascii_digit());
                 // A number that is too long for its type is out of range as well.
                 let number = text.parse::<u64>().ok().filter(|_| digits);
-                let said = number.map_or_else(String::new, |number| format!("{number}, and "));
                 let fits = number.is_some_and(|number| (min..=max).contains(&number));
-                (!fits).then(|| format!("is {said}not a number from {min} to {max}"))
+                (!fits).then(|| {
+                    let said = number.map_or_else(String::new, |number| format!("{number}, and "));
+                    format!("is {said}not a number from {min} to {max}")
+                })
             }
             Value::Anything => None,
-            Value::Positions if Positions::read(&text).1 => None,
+            // Mostly it is that of one channel.
+            Value::Positions if text.parse::<Position>().is_ok() || Positions::read(&text).1 => None,
             Value::Positions | Value::Since => text.parse::<Since>().err().map(|why| format!("is {why}")),
             Value::Choice(names) if names.contains(&&*text) => None,
             Value::Choice(names) => Some(format!("is not {}", names.join(" or "))),

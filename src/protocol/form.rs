@@ -23,6 +23,9 @@ pub fn fields(bytes: &[u8]) -> impl Iterator<Item = Field<'_>> {
 
 /// A plus is a space, and an escape that is broken stands for itself.
 fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
+    if !raw.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Cow::Borrowed(raw);
+    }
     if !raw.contains(&b'+') {
         return percent_encoding::percent_decode(raw).into();
     }

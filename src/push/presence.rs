@@ -42,7 +42,7 @@ impl Lost {
 pub enum Departure {
     /// Somebody said so.
     Said,
-    /// It was lost at this time of the reactor's clock, in milliseconds.
+    /// It was lost, and its time for coming back begins then: milliseconds of the reactor's clock.
     Lost(u64),
 }
 
@@ -199,7 +199,9 @@ impl Presence {
                         self.lost
                             .retain(|lost| listed.get(&lost.user).is_some_and(|known| lost.is_of(known)));
                     }
-                    self.lost.push_back(Lost { at_ms, loss: self.next_loss, user: user.into() });
+                    // Mostly behind all others: few have been told to wait before they come back.
+                    let place = self.lost.partition_point(|lost| lost.at_ms <= at_ms);
+                    self.lost.insert(place, Lost { at_ms, loss: self.next_loss, user: user.into() });
                     return Change::None;
                 }
                 listed.remove(user);
@@ -209,7 +211,7 @@ impl Presence {
         }
     }
 
-    /// When the first of those was lost who may still come back.
+    /// When the time of the first of those began who may still come back.
     pub fn lost_since_ms(&self) -> Option<u64> {
         self.lost.front().map(|lost| lost.at_ms)
     }

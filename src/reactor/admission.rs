@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::auth::{Claims, Rights};
-use crate::config::{LogLevel, TokenAuth};
+use crate::config::{LogLevel, TokenAuth, Transport as Named};
 use crate::endpoint::connect::Place;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::presence::is_info;
@@ -36,18 +36,7 @@ pub(super) struct Asking<'a> {
     pub kind: Kind,
     /// Those that its path knows.
     pub parameters: &'static [Parameter],
-    pub resumes: Resumes,
-}
-
-/// How a client may say where it was, beside `since`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Resumes {
-    /// In no other way.
-    No,
-    /// By the id of the event that it has received last.
-    ByEvent,
-    /// By the tag of the answer that it has received last.
-    ByTag,
+    pub named: Named,
 }
 
 /// A client that is let in, with its channels open for it.
@@ -83,8 +72,7 @@ impl Wishes {
 
 /// A client on whom the host is asked, and the host's decision if it has made one already.
 struct Question<'a> {
-    head: &'a Head<'a>,
-    kind: Kind,
+    asking: &'a Asking<'a>,
     query: &'a Query<'a>,
     claims: Option<&'a Claims>,
     decided: Option<Decision>,
@@ -135,7 +123,7 @@ impl<S: Socket> Reactor<S> {
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
             _ => {
-                let question = Question { head, kind, query: &query, claims: claims.as_ref(), decided };
+                let question = Question { asking, query: &query, claims: claims.as_ref(), decided };
                 match self.ask_handler(index, question)? {
                     Some(accept) => accept,
                     None => {
@@ -155,7 +143,7 @@ impl<S: Socket> Reactor<S> {
         // nobody comes or goes.
         self.carry_out_commands();
         let mut wishes = Wishes::default();
-        if asking.resumes != Resumes::No {
+        if asking.named != Named::WebSocket {
             wishes = Wishes::of(&query);
             if let Some(last) = where_it_was(asking, &query) {
                 wishes.has_since = true;
@@ -224,7 +212,8 @@ impl<S: Socket> Reactor<S> {
 
     /// None: the host decides later.
     fn ask_handler(&mut self, index: usize, question: Question<'_>) -> Result<Option<Accept>, Refused> {
-        let Question { head, kind, query, claims, decided } = question;
+        let Question { asking, query, claims, decided } = question;
+        let Asking { head, kind, named, .. } = *asking;
         let channels = self.channels_asked_for(query)?;
         let own = claims.map_or(0, |claims| claims.channels.len() + claims.rights.allow.len());
         let comparisons = channels.len() * (1 + self.config.channels.len() + own);
@@ -235,10 +224,11 @@ impl<S: Socket> Reactor<S> {
         let tls = || tls.map(|session| session.client_subject());
         let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
         let place = at.map(|at| Place { at, parameters: at.pattern.parameters(head.path()) });
-        let connect = Connect::new(head, &peer, &tls, channels, &self.config)
+        let mut connect = Connect::new(head, &peer, &tls, channels, &self.config)
             .with_claims(claims)
             .with_id(slot.id(index))
             .at(place.as_ref());
+        connect.ask_for(named);
         let decision = decided.unwrap_or_else(|| {
             self.shared.own.begin();
             let decision = handler.on_connect(&connect);
@@ -361,11 +351,11 @@ impl<S: Socket> Reactor<S> {
 
 /// Where a client says that it was, beside `since`.
 fn where_it_was<'q>(asking: &Asking<'q>, query: &'q Query<'_>) -> Option<Cow<'q, str>> {
-    match asking.resumes {
-        Resumes::ByTag if query.text("since").is_some() => None,
-        Resumes::ByTag => tag(asking.head),
-        Resumes::ByEvent => last_event_id(asking.head, query),
-        Resumes::No => None,
+    match asking.named {
+        Named::Poll if query.text("since").is_some() => None,
+        Named::Poll => tag(asking.head),
+        Named::Sse | Named::Stream => last_event_id(asking.head, query),
+        Named::WebSocket => None,
     }
 }
 

@@ -48,5 +48,6 @@ impl<S: Socket> Reactor<S> {
             }
         }
         self.walk.apart = apart;
+        self.scratch.answer.give_back();
     }
 }

@@ -20,7 +20,6 @@ use super::notices::Notices;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::transport::Transport;
 use super::work::{DEADLINE, NAME};
 
 /// Those in one channel, and those who hear of them.
@@ -98,16 +97,22 @@ impl Members<'_> {
     }
 }
 
-/// How a connection that ends for this reason leaves its channels: one that may be back at once is only lost.
-pub(super) fn departure(transport: Transport, cause: CloseReason, now_ms: u64) -> Departure {
-    match cause {
-        CloseReason::Client if !transport.says_goodbye() => Departure::Lost(now_ms),
-        CloseReason::Client | CloseReason::Admin | CloseReason::Expired => Departure::Said,
-        _ => Departure::Lost(now_ms),
-    }
-}
-
 impl<S: Socket> Reactor<S> {
+    /// How a connection that ends for this reason leaves its channels: one that may be back at once, or when it was
+    /// told to, is only lost.
+    pub(super) fn departure(&self, index: usize, cause: CloseReason) -> Departure {
+        let slot = &self.connections.slots[index];
+        let is_said = match cause {
+            CloseReason::Client => slot.transport.says_goodbye(),
+            CloseReason::Admin | CloseReason::Expired => true,
+            _ => false,
+        };
+        // Where there is no time for coming back, there is none for that either.
+        let pause_ms =
+            if self.config.presence_grace_ms > 0 { slot.transport.pause_ms(cause, slot.serial) } else { 0 };
+        if is_said { Departure::Said } else { Departure::Lost(self.now.mono_ms() + pause_ms) }
+    }
+
     /// A connection has joined a channel.
     pub(super) fn attend(&mut self, index: usize, id: ChannelId) {
         if !self.channels.get(id).rules.presence {

@@ -11,7 +11,6 @@ use crate::protocol::pieces::Incoming;
 use crate::push::{ChannelId, Keep, Passage};
 
 use super::addresses::NOWHERE;
-use super::attendance::departure;
 use super::connections::Gone;
 use super::ending::CLOSE_WAITS;
 use super::places::handler_of;
@@ -81,7 +80,7 @@ impl<S: Socket> Reactor<S> {
         self.give_up_sending(index);
         self.keep_frame_under_way(index);
         let transport = self.connections.slots[index].transport;
-        self.leave_channels(index, departure(transport, cause, self.now.mono_ms()));
+        self.leave_channels(index, self.departure(index, cause));
         self.connections.leave_user(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
@@ -122,8 +121,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
         self.give_up_sending(index);
         let untold = self.give_up_owed(index);
-        let transport = self.connections.slots[index].transport;
-        self.leave_channels(index, departure(transport, cause, self.now.mono_ms()));
+        self.leave_channels(index, self.departure(index, cause));
         self.connections.leave_user(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);

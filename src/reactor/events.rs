@@ -45,15 +45,18 @@ impl<S: Socket> Reactor<S> {
             self.writable(index);
         }
         let Some(slot) = self.connections.slots.get(index) else { return };
-        if !(event.readable || event.ended) || slot.flags.any(Flags::QUEUED) {
+        if !(event.readable || event.ended) {
             return;
         }
         let is_handshaking = || {
             let session = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
             session.is_none_or(|session| !session.is_established())
         };
-        if slot.phase == Phase::Http || slot.flags.any(Flags::TLS) && is_handshaking() {
-            self.go_on_later(index);
+        let waits = slot.flags.any(Flags::QUEUED)
+            || slot.phase == Phase::Http
+            || slot.flags.any(Flags::TLS) && is_handshaking();
+        if waits {
+            self.read_later(index, event.ended);
         } else {
             self.readable(index, event.ended, FIRST);
         }

@@ -141,8 +141,8 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::PINGED, false);
         self.restart_message(index);
         let slot = &mut self.connections.slots[index];
-        // Else it is read when its outbox is empty.
-        if !slot.flags.any(Flags::BLOCKED) {
+        // Else it is read when its outbox is empty; but the end of a message in pieces may depend on what it says.
+        if !slot.flags.any(Flags::BLOCKED) || slot.sending().is_some() {
             slot.flags.set(Flags::PAUSED, false);
             self.go_on_later(index);
         }

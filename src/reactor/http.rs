@@ -11,7 +11,7 @@ use crate::protocol::response::{self, Refusal, Response};
 use super::addresses::NOWHERE;
 use super::backend::Earlier;
 use super::connections::Gone;
-use super::reactor::{ListenerRole, POOL_RESERVE, READ_BYTES, Reactor};
+use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::refusal;
 use super::slot::{Body, BodyFraming, Flags, Phase, Request, Slot};
 use super::socket::Socket;
@@ -117,6 +117,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Keeps input that can't be taken up now.
     pub(super) fn keep_for_later(&mut self, index: usize, rest: &[u8]) -> Result<(), Gone> {
+        if rest.is_empty() && self.connections.slots[index].kept().is_empty() {
+            return Ok(());
+        }
         if !self.has_backlog_room(index, rest.len()) {
             return self.overloaded(index, false);
         }
@@ -311,7 +314,8 @@ impl<S: Socket> Reactor<S> {
             Destination::Respond(response) => self.respond(index, head, &response, used),
             Destination::Refuse(refusal) => {
                 self.note_refusal(index, refusal.status, &refusal.reason);
-                self.respond(index, head, &refusal::response(ListenerRole::Public, &refusal), used)
+                let response = refusal::for_page(head, refusal, &self.config.origins);
+                self.respond(index, head, &response, used)
             }
             Destination::Readiness => self.respond(index, head, &self.readiness(), used),
             Destination::DemoInfo => self.respond(index, head, &self.demo_info(), used),
@@ -328,19 +332,6 @@ impl<S: Socket> Reactor<S> {
                 self.answer_stream(index, StreamAsked { head, used, named }, Earlier::default())?
             }
         })
-    }
-
-    /// Answers a handshake that is refused.
-    pub(super) fn respond_refused(
-        &mut self,
-        index: usize,
-        head: &Head<'_>,
-        refusal: &Refusal,
-        used: Option<usize>,
-    ) -> Progress {
-        // A client that is refused for want of room must not keep the little there is.
-        let used = used.filter(|_| refusal.status != 503);
-        self.respond(index, head, &refusal::response(ListenerRole::Public, refusal), used)
     }
 
     /// The request at hand has been read whole.

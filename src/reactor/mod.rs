@@ -13,6 +13,7 @@
 pub mod addresses;
 mod administration;
 mod admission;
+mod alike;
 mod apart;
 mod assembling;
 mod attendance;
@@ -36,6 +37,7 @@ pub mod flow;
 mod flush;
 pub mod granted;
 mod happenings;
+mod heartbeat;
 pub mod holdings;
 mod http;
 mod input;

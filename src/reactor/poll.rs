@@ -9,9 +9,10 @@ use crate::protocol::response::Response;
 use crate::protocol::v1::ServerMessage;
 use crate::push::positions::push_named;
 use crate::push::presence::Departure;
-use crate::push::{ChannelId, Cursor, Entry, FIRST_OFFSET, Gap, Missed, Passage, Recovery};
+use crate::push::{ChannelId, Cursor, Entry, FIRST_OFFSET, Gap, Missed, Recovery};
 
 use super::admission::Refused;
+use super::alike::Taken;
 use super::backend::Earlier;
 use super::connections::{Connections, Gone};
 use super::http::Progress;
@@ -29,8 +30,8 @@ const WAIT_S: u64 = 25;
 /// A request that waits, or is answered.
 #[derive(Debug, Default)]
 pub struct Poll {
-    /// Fields of the answer that depend on who has asked.
-    fields: Vec<(&'static str, String)>,
+    /// The page that asks, if it is a browser's: its answer is for that.
+    page: Option<Box<str>>,
     /// Whether there may be further requests behind it.
     goes_on: bool,
     /// It knows its position by the tag of an earlier answer: nothing new is 304.
@@ -39,6 +40,12 @@ pub struct Poll {
     is_whole: bool,
     /// When it is answered at the latest.
     until_ms: u64,
+}
+
+impl Poll {
+    pub(super) fn page(&self) -> Option<&str> {
+        self.page.as_deref()
+    }
 }
 
 /// The answer to a poll.
@@ -56,7 +63,7 @@ impl<S> Slot<S> {
     /// The poll that waits on this connection.
     fn poll(&self) -> Option<&Poll> {
         let request = self.extra.as_ref()?.http.as_ref()?;
-        request.poll.as_deref().filter(|_| self.is_polling())
+        request.poll.as_ref().filter(|_| self.is_polling())
     }
 
     /// Whether its client waits for the answer to a poll.
@@ -75,11 +82,10 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<Option<Result<Progress, Gone>>, Refused> {
         let StreamAsked { head, used, .. } = asked;
         let asking = asked.asking()?;
-        let fields = streams::cross_origin(asking.origin, &self.config.origins);
         if head.method == "HEAD" {
             self.check_asking(index, &asking)?;
             let mut response = streams::uncached(200, LINES, Vec::new());
-            response.headers.extend(fields);
+            response.headers.extend(streams::cross_origin(asking.origin, &self.config.origins));
             return Ok(Some(Ok(self.respond(index, head, &response, used))));
         }
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else { return Ok(None) };
@@ -87,7 +93,7 @@ impl<S: Socket> Reactor<S> {
         let (wait_s, is_first) = (admitted.wishes.wait_s.unwrap_or(WAIT_S), !admitted.wishes.has_since);
         let until_ms = self.now.mono_ms() + wait_s * 1_000;
         let poll = Poll {
-            fields,
+            page: asking.origin.map(Box::from),
             goes_on: used.is_some() && head.keep_alive(),
             is_conditional: head.header("if-none-match").is_some(),
             is_whole: head.minor_version == 0,
@@ -96,7 +102,7 @@ impl<S: Socket> Reactor<S> {
         self.connections.slots[index].speak(Transport::Poll, 0);
         let entries = self.open(index, Kind::PUSH, &mut admitted);
         self.metrics.clients_admitted.bump(ConnectionTransport::Poll);
-        let request = Request { poll: Some(Box::new(poll)), ..Request::default() };
+        let request = Request { poll: Some(poll), ..Request::default() };
         self.connections.slots[index].extra_mut().http = Some(Box::new(request));
         for &(id, _) in &admitted.channels {
             self.channels.get_mut(id).end_awaited();
@@ -108,8 +114,12 @@ impl<S: Socket> Reactor<S> {
             }
             answer => answer,
         };
-        let used = used.unwrap_or(0);
-        Ok(Some(self.answer_poll(index, answer, &entries).map(|()| Progress::Listing(used))))
+        let answered = self.answer_poll(index, answer, &entries);
+        if answered.is_ok() {
+            // With what lies behind the request.
+            self.go_on_later(index);
+        }
+        Ok(Some(answered.map(|()| Progress::Listing(used.unwrap_or(0)))))
     }
 
     fn outcome(&self, index: usize, entries: &[(ChannelId, Entry)]) -> Answer {
@@ -175,6 +185,17 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<(), Gone> {
         let request = self.connections.slots[index].extra.as_mut().and_then(|extra| extra.http.take());
         let Some(poll) = request.and_then(|request| request.poll) else { return Ok(()) };
+        let goes_on = poll.goes_on && self.exit.draining.is_none();
+        if answer == Answer::Publications
+            && entries.iter().all(|(_, entry)| entry.recovery.and_then(Recovery::gap).is_none())
+            && !poll.is_whole
+            && let Some(alike) = self.answer_alike(index, &poll, goes_on)
+        {
+            self.leave_poll(index);
+            let said = self.say_answer(index, alike.bytes(), goes_on);
+            self.scratch.answer = alike;
+            return said;
+        }
         let mut body = Vec::new();
         for (id, entry) in entries {
             if let Some(gap) = entry.recovery.and_then(Recovery::gap) {
@@ -188,7 +209,6 @@ impl<S: Socket> Reactor<S> {
         }
         let tag = self.tag(index);
         self.leave_poll(index);
-        let goes_on = poll.goes_on && self.exit.draining.is_none();
         let status = match answer {
             Answer::Publications => 200,
             Answer::Gone => 410,
@@ -199,7 +219,7 @@ impl<S: Socket> Reactor<S> {
         let is_whole = poll.is_whole || body.is_empty();
         let whole = if poll.is_whole { whole(&body) } else { Vec::new() };
         let mut response = streams::uncached(status, LINES, whole).with("ETag", tag);
-        response.headers.extend(poll.fields);
+        response.headers.extend(streams::cross_origin(poll.page(), &self.config.origins));
         if is_whole {
             response.write(&mut said, goes_on, false);
         } else {
@@ -216,9 +236,14 @@ impl<S: Socket> Reactor<S> {
         if !goes_on {
             return self.finish(index);
         }
-        self.connections.slots[index].flags.set(Flags::PAUSED, false);
+        let slot = &mut self.connections.slots[index];
+        // Whatever was read has been taken up, unless it had to wait for this, or TLS has some of it.
+        let has_more = slot.flags.any(Flags::PAUSED) || slot.flags.any(Flags::TLS) || !slot.kept().is_empty();
+        slot.flags.set(Flags::PAUSED, false);
         self.pause_if_blocked(index);
-        self.go_on_later(index);
+        if has_more {
+            self.go_on_later(index);
+        }
         Ok(())
     }
 
@@ -293,24 +318,13 @@ impl<S: Socket> Reactor<S> {
         let form = self.connections.slots[index].form;
         let all: Vec<(ChannelId, Cursor)> = self.subscriptions(&self.connections.slots[index]).collect();
         for (id, cursor) in all {
-            let room = (self.config.outbox_bytes_max as u64).saturating_sub(out.len() as u64);
-            let channel = self.channels.get_mut(id);
-            let (ring, ledger, _) = channel.parts(form);
-            let log = &ring.log;
-            let Some(from) = log.position(cursor).filter(|&from| from < log.head()) else { continue };
-            let to = match log.head() - from <= room {
-                true => log.head(),
-                false => log.start_of(log.offset_at(from + room).0).max(from),
-            };
-            let to = if to == from && out.is_empty() { log.frame_end(from) } else { to };
+            let Some((from, to)) = self.stretch_to_take(index, (id, cursor), out.len()) else { continue };
+            let Some(log) = self.channels.get(id).log_in(form) else { continue };
             let (first, second) = log.slices_between(from, to);
             out.extend_from_slice(first);
             out.extend_from_slice(second);
-            let (begin, end) = (log.offset_at(from).0, log.offset_at(to).0);
-            ledger.pass(Passage::Written, begin, end);
-            self.metrics.deliveries += end - begin;
-            self.channels.touch(id);
-            self.set_cursor(index, id, Cursor::at(to));
+            let taken = Taken::of(log, (from, to));
+            self.note_taken(index, id, taken);
         }
         self.work.charge(WorkKind::Send, CALL + out.len() as u64 / BYTES);
     }

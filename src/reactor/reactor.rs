@@ -144,6 +144,8 @@ pub(super) struct Scratch {
     pub said: Vec<u8>,
     /// The positions that a stream of several channels is told behind publications.
     pub positions: Vec<u8>,
+    /// The answer to a poll that was made last.
+    pub answer: super::alike::LastAnswer,
     /// For whom the handshake at hand has to wait.
     pub undecided: Undecided,
     /// The steps that a callback has asked for.

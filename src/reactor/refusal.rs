@@ -1,10 +1,13 @@
 //! How a refusal is said: JSON on the admin listener, a line of text on the public ones, or a close frame.
 
+use crate::endpoint::streams::cross_origin;
 use crate::endpoint::{Kind, admin, refusals};
 use crate::protocol::handshake::Upgrade;
+use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
 use super::connections::Gone;
+use super::http::Progress;
 use super::reactor::{ListenerRole, Reactor};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
@@ -18,7 +21,28 @@ pub(super) fn response(role: ListenerRole, refusal: &Refusal) -> Response {
     }
 }
 
+/// The same as a page of another origin can read it, if it may: one that has taken a wrong path is to see that.
+pub(super) fn for_page(head: &Head<'_>, refusal: Refusal, origins: &[String]) -> Response {
+    let mut response = Response::from(refusal);
+    let page = head.single("origin").ok().flatten();
+    response.headers.extend(cross_origin(page, origins));
+    response
+}
+
 impl<S: Socket> Reactor<S> {
+    /// Answers a handshake that is refused.
+    pub(super) fn respond_refused(
+        &mut self,
+        index: usize,
+        head: &Head<'_>,
+        refusal: &Refusal,
+        used: Option<usize>,
+    ) -> Progress {
+        // A client that is refused for want of room must not keep the little there is.
+        let used = used.filter(|_| refusal.status != 503);
+        self.respond(index, head, &response(ListenerRole::Public, refusal), used)
+    }
+
     /// Whether newcomers are let in, as the public listener says it.
     pub(super) fn readiness(&self) -> Response {
         match self.check_newcomers() {

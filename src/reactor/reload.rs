@@ -74,6 +74,7 @@ impl<S: Socket> Reactor<S> {
     fn take_over(&mut self, config: Config) {
         self.encoder = encoder(&config);
         self.config = config;
+        self.scratch.answer.forget();
         self.connections.timers.hurry();
         for role in [ListenerRole::Public, ListenerRole::Admin] {
             let max = self.config.connections_per_address_max;

@@ -5,6 +5,7 @@
 //! stands in each of its channels, by an event that has nothing but an id: to a client that loses its connection in
 //! between, what follows its last id comes once more, and nothing is lost.
 
+use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::envelope::Origin;
 use crate::protocol::event_stream as events;
@@ -45,6 +46,14 @@ pub(super) fn end(code: CloseCode, reason: &str, lot: u32) -> Vec<u8> {
 pub(super) fn later_ms(lot: u32) -> u64 {
     let spread = u64::from(lot.wrapping_mul(0x9e37_79b9));
     RETRY_MS / 3 + spread * (LATER_MS - RETRY_MS / 3) / u64::from(u32::MAX)
+}
+
+/// How long a client waits whose stream has ended for this reason, before it connects again.
+pub(super) fn pause_ms(cause: CloseReason, lot: u32) -> u64 {
+    match cause {
+        CloseReason::SlowConsumer | CloseReason::Overload => later_ms(lot),
+        _ => RETRY_MS,
+    }
 }
 
 /// Appends a message to one connection alone. It has no position, and so no id.

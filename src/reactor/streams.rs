@@ -12,7 +12,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::{Position, Since};
 
-use super::admission::{Admitted, Asking, Refused, Resumes};
+use super::admission::{Admitted, Asking, Refused};
 use super::backend::Earlier;
 use super::connections::Gone;
 use super::http::Progress;
@@ -42,13 +42,12 @@ impl<'a> StreamAsked<'a> {
             let method = refusal.status == 405;
             (refusal, if method { RefuseReason::Method } else { RefuseReason::BadRequest })
         })?;
-        let resumes = if named == Named::Poll { Resumes::ByTag } else { Resumes::ByEvent };
         Ok(Asking {
             head,
             origin,
             kind: Kind::PUSH,
             parameters: named.request_at(requests::path(head)).query,
-            resumes,
+            named,
         })
     }
 }

@@ -109,6 +109,15 @@ impl Transport {
         }
     }
 
+    /// How long a client whose connection has ended for this reason was told to wait before it comes back.
+    pub(super) fn pause_ms(self, cause: CloseReason, lot: u32) -> u64 {
+        match self {
+            Transport::Sse(_) => sse::pause_ms(cause, lot),
+            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => 0,
+            Transport::Stream | Transport::Poll => 0,
+        }
+    }
+
     /// Its label in the metrics.
     pub(super) fn label(self) -> ConnectionTransport {
         match self {

@@ -9,7 +9,7 @@ use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
-use super::admission::{Asking, Refused, Resumes};
+use super::admission::{Asking, Refused};
 use super::backend::Earlier;
 use super::connections::Gone;
 use super::reactor::Reactor;
@@ -78,7 +78,7 @@ impl<S: Socket> Reactor<S> {
             kind.request()
         };
         let parameters = request.map_or(&[][..], |request| request.query);
-        let asking = Asking { head, origin, kind, parameters, resumes: Resumes::No };
+        let asking = Asking { head, origin, kind, parameters, named: Named::WebSocket };
         let Some(mut admitted) = self.let_in(index, &asking, earlier)? else {
             return Ok(Ok(Upgraded::Pending));
         };

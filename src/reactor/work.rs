@@ -61,6 +61,15 @@ pub(super) const SLOT: u64 = 30;
 /// A publication looked at for its receipt.
 pub(super) const RECEIPT: u64 = 15;
 
+/// A connection in the queue.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    index: u32,
+    serial: u32,
+    /// Whether its end may have come already, so that it is looked for behind what is read. Else the poll reports it.
+    to_end: bool,
+}
+
 /// The rest of a turn, and who goes on in the next one.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -81,7 +90,9 @@ pub(super) struct Work {
     /// Kinds that have left something for the next turn, a bit for each.
     cut: u32,
     /// Connections (slot and serial number) that go on in another turn, each once: who has [`Flags::QUEUED`].
-    queue: VecDeque<(u32, u32)>,
+    queue: VecDeque<Waiting>,
+    /// Connections (slot and serial number) of which the poll has reported the end while they waited.
+    ended: Vec<(u32, u32)>,
 }
 
 impl Default for Work {
@@ -96,6 +107,7 @@ impl Default for Work {
             spent_before: [0; WorkKind::COUNT],
             cut: 0,
             queue: VecDeque::new(),
+            ended: Vec::new(),
         }
     }
 }
@@ -195,17 +207,32 @@ impl Work {
 
     /// Connections that wait.
     pub(super) fn queue(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.queue.iter().copied()
+        self.queue.iter().map(|waiting| (waiting.index, waiting.serial))
     }
 }
 
 impl<S: Socket> Reactor<S> {
-    /// Lets a connection go on in another turn, or in this one's next part.
+    /// Lets a connection go on in another turn, or in this one's next part. The edge of its end may have been seen.
     pub(super) fn go_on_later(&mut self, index: usize) {
+        self.wait_in_queue(index, true);
+    }
+
+    /// The same where the poll has reported that there is something to read, and maybe the end.
+    pub(super) fn read_later(&mut self, index: usize, ended: bool) {
+        let slot = &self.connections.slots[index];
+        if !slot.flags.any(Flags::QUEUED) {
+            self.wait_in_queue(index, ended);
+        } else if ended {
+            self.work.ended.push((narrow::to_u32(index), slot.serial));
+        }
+    }
+
+    fn wait_in_queue(&mut self, index: usize, to_end: bool) {
         let slot = &mut self.connections.slots[index];
         if !slot.flags.any(Flags::QUEUED) {
             slot.flags.set(Flags::QUEUED, true);
-            self.work.queue.push_back((narrow::to_u32(index), slot.serial));
+            let waiting = Waiting { index: narrow::to_u32(index), serial: slot.serial, to_end };
+            self.work.queue.push_back(waiting);
         }
     }
 
@@ -219,7 +246,7 @@ impl<S: Socket> Reactor<S> {
                 self.work.cut_by_most();
                 break;
             }
-            let Some((index, serial)) = self.work.queue.pop_front() else { break };
+            let Some(Waiting { index, serial, to_end }) = self.work.queue.pop_front() else { break };
             let Some(slot) = self.connections.get(index as usize, serial) else {
                 continue;
             };
@@ -227,7 +254,14 @@ impl<S: Socket> Reactor<S> {
             if slot.is_decided() && self.go_on_decided(index as usize).is_err() {
                 continue;
             }
-            self.readable(index as usize, true, share);
+            self.readable(index as usize, to_end, share);
+        }
+        for (index, serial) in std::mem::take(&mut self.work.ended) {
+            match self.connections.get(index as usize, serial) {
+                Some(slot) if slot.flags.any(Flags::QUEUED) => self.work.ended.push((index, serial)),
+                Some(_) => self.go_on_later(index as usize),
+                None => {}
+            }
         }
         if self.work.queue.capacity() > 4 * self.work.queue.len().max(256) {
             // A storm leaves no memory behind.

@@ -2,9 +2,9 @@
 
 use crate::endpoint::{ConnId, FlowAsked, FlowPace, Fragment};
 use crate::push::{Message, Publication, PushError, PushOptions};
-use crate::reactor::{Batch, Command, Item, Wake};
+use crate::reactor::Command;
 
-use super::{Handle, check_conn, unix_us};
+use super::{Handle, check_conn};
 
 impl Handle {
     /// Has a connection not read until [`resume`](Self::resume), see [`Session::pause`](crate::Session::pause). It is
@@ -65,7 +65,8 @@ impl Handle {
     /// Sends one message to each of these connections: to all of them that are there, or, with an error, to none.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and [`PushError::TooMany`] for more than `inbox_commands_max` at once.
+    /// As [`send`](Self::send), [`PushError::TooMany`] for more than `inbox_commands_max` at once, and
+    /// [`PushError::TooLarge`] where all of them together never fit `inbox_bytes_max`.
     ///
     /// ```no_run
     /// # fn example(handle: &wspush::Handle, room: &[wspush::ConnId]) -> Result<(), wspush::PushError> {
@@ -81,10 +82,8 @@ impl Handle {
         options: PushOptions,
     ) -> Result<(), PushError> {
         let publication = Publication::to_one(message, options)?;
-        let item = |conn: &ConnId| check_conn(*conn).map(|()| Item::Send(*conn, publication.clone()));
-        let items = conns.iter().map(item).collect::<Result<Vec<_>, _>>()?;
-        let batch = Batch { items, key: None, if_offset: None };
-        self.shared.publish_all(batch, unix_us(), Wake::Yes).map(drop)
+        conns.iter().try_for_each(|conn| check_conn(*conn))?;
+        self.shared.send_to_all(conns, &publication)
     }
 
     fn change_flow(&self, conn: ConnId, asked: FlowAsked) -> Result<(), PushError> {

@@ -15,6 +15,7 @@ pub mod parse;
 pub mod pieces;
 pub mod presence;
 pub mod streams;
+pub mod streams_chaos;
 #[cfg(feature = "tls")]
 pub mod tls_client;
 #[cfg(not(feature = "tls"))]

@@ -137,7 +137,8 @@ proptest! {
         let mut known: BTreeSet<usize> = BTreeSet::new();
         for (step, user, ms) in steps {
             let name = user.to_string();
-            let departure = if step == 2 { Departure::Said } else { Departure::Lost(now_ms) };
+            let later = if ms % 3 == 0 { 700 } else { 0 };
+            let departure = if step == 2 { Departure::Said } else { Departure::Lost(now_ms + later) };
             match step {
                 0 | 1 => {
                     model.enter(user, max);

@@ -107,6 +107,22 @@ impl Shared {
         Ok(())
     }
 
+    /// Puts a message on its way to each of these connections, or to none.
+    pub fn send_to_all(&self, conns: &[ConnId], publication: &Publication) -> Result<(), PushError> {
+        let len = publication.plain_frame().len();
+        self.check_size(len)?;
+        let bytes = len.saturating_mul(conns.len());
+        self.check_sum(conns.len(), bytes)?;
+        // Before the copies are made, which are made without the lock.
+        self.admit(&lock(&self.inbox), conns.len(), bytes)?;
+        let send = |conn: &ConnId| Command::Send { conn: *conn, publication: publication.clone() };
+        let commands: Vec<Command> = conns.iter().map(send).collect();
+        let inbox = lock(&self.inbox);
+        self.admit(&inbox, conns.len(), bytes)?;
+        self.put(inbox, commands, Wake::Yes);
+        Ok(())
+    }
+
     /// Puts a whole batch on its way, or nothing of it. The receipts are those of its publications, in order.
     pub fn publish_all(&self, batch: Batch<'_>, unix_us: u64, wake: Wake) -> Result<Published, PushError> {
         let Batch { items, key, if_offset } = batch;
@@ -179,6 +195,12 @@ impl Shared {
             count += times;
             bytes = bytes.saturating_add(len.saturating_mul(times));
         }
+        self.check_sum(count, bytes)?;
+        Ok((count, bytes))
+    }
+
+    /// So much never fits the inbox at once.
+    fn check_sum(&self, count: usize, bytes: usize) -> Result<(), PushError> {
         if bytes > self.bytes_max {
             return Err(PushError::TooLarge { bytes, max: self.bytes_max, setting: "inbox_bytes_max" });
         }
@@ -186,7 +208,7 @@ impl Shared {
             let what = "publications at once (inbox_commands_max)";
             return Err(PushError::TooMany { count, max: self.commands_max, what });
         }
-        Ok((count, bytes))
+        Ok(())
     }
 }
 

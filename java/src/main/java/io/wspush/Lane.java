@@ -1,7 +1,6 @@
 package io.wspush;
 
 import java.util.ArrayDeque;
-import java.util.concurrent.RejectedExecutionException;
 
 /** The events of one session that wait for a thread, in their order. It is there as long as one waits or runs. */
 final class Lane implements Runnable {
@@ -61,7 +60,7 @@ final class Lane implements Runnable {
     private void submit(boolean isLast) {
         try {
             pool.executor.execute(this);
-        } catch (RejectedExecutionException refused) {
+        } catch (RuntimeException | Error refused) {
             if (isLast) {
                 // It is told in any case, and there is no other thread for it.
                 run();
@@ -95,7 +94,7 @@ final class Lane implements Runnable {
             try {
                 pool.executor.execute(this);
                 return;
-            } catch (RejectedExecutionException refused) {
+            } catch (RuntimeException | Error refused) {
                 // Then this thread goes on.
             }
         }

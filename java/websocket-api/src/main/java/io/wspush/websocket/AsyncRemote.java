@@ -6,6 +6,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import javax.websocket.EncodeException;
 import javax.websocket.RemoteEndpoint;
 import javax.websocket.SendHandler;
@@ -30,13 +31,13 @@ final class AsyncRemote extends Remote implements RemoteEndpoint.Async {
     @Override
     public Future<Void> sendText(String text) {
         checkMessage(text);
-        return later(() -> session.wire().text(text));
+        return later(() -> session.wire().textAsync(text));
     }
 
     @Override
     public Future<Void> sendBinary(ByteBuffer data) {
         checkMessage(data);
-        return later(() -> session.wire().binary(data));
+        return later(() -> session.wire().binaryAsync(data));
     }
 
     @Override
@@ -48,14 +49,14 @@ final class AsyncRemote extends Remote implements RemoteEndpoint.Async {
     public void sendText(String text, SendHandler handler) {
         checkHandler(handler);
         checkMessage(text);
-        tell(handler, later(() -> session.wire().text(text)));
+        tell(handler, later(() -> session.wire().textAsync(text)));
     }
 
     @Override
     public void sendBinary(ByteBuffer data, SendHandler handler) {
         checkHandler(handler);
         checkMessage(data);
-        tell(handler, later(() -> session.wire().binary(data)));
+        tell(handler, later(() -> session.wire().binaryAsync(data)));
     }
 
     @Override
@@ -72,18 +73,17 @@ final class AsyncRemote extends Remote implements RemoteEndpoint.Async {
             return CompletableFuture.failedFuture(problem);
         }
         return encoded instanceof String
-                ? later(() -> session.wire().text((String) encoded))
-                : later(() -> session.wire().binary((ByteBuffer) encoded));
+                ? later(() -> session.wire().textAsync((String) encoded))
+                : later(() -> session.wire().binaryAsync((ByteBuffer) encoded));
     }
 
-    private CompletableFuture<Void> later(Runnable send) {
+    private CompletableFuture<Void> later(Supplier<CompletableFuture<Void>> send) {
         session.checkWhole();
         Gathering.settle(session);
         session.wrote();
         CompletableFuture<Void> sent;
         try {
-            Outbound.patiently(send);
-            sent = Outbound.patiently(session.wire()::drained);
+            sent = Outbound.patiently(send);
         } catch (IOException problem) {
             return CompletableFuture.failedFuture(problem);
         }

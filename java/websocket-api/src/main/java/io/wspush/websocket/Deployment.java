@@ -123,12 +123,6 @@ final class Deployment {
         return checksOrigin;
     }
 
-    /** Whether the handshake calls the application, which may block. */
-    boolean hasConfigurator() {
-        Class<?> type = config.getConfigurator().getClass();
-        return type != DefaultConfigurator.class && type != ServerEndpointConfig.Configurator.class;
-    }
-
     WsPushContainer container() {
         return container;
     }

@@ -59,15 +59,8 @@ final class Outbound {
         Wire wire = session.wire();
         if (text.length() > WINDOW) {
             Gathering.settle(session);
-            for (int from = 0, to; from < text.length(); from = to) {
-                to = Math.min(text.length(), from + PIECE);
-                if (to < text.length() && Character.isHighSurrogate(text.charAt(to - 1))) {
-                    to--;
-                }
-                String part = text.substring(from, to);
-                boolean last = to == text.length();
-                patiently(() -> wire.textPart(part, last));
-                account(session, part.length());
+            synchronized (wire) {
+                inPieces(session, text);
             }
         } else if (session.onItsWay + text.length() > WINDOW) {
             Gathering.settle(session);
@@ -89,13 +82,8 @@ final class Outbound {
         Gathering.settle(session);
         Wire wire = session.wire();
         if (data.remaining() > WINDOW) {
-            while (data.hasRemaining()) {
-                ByteBuffer part = data.slice();
-                part.limit(Math.min(PIECE, part.remaining()));
-                data.position(data.position() + part.limit());
-                boolean last = !data.hasRemaining();
-                patiently(() -> wire.binaryPart(part, last));
-                account(session, part.limit());
+            synchronized (wire) {
+                inPieces(session, data);
             }
         } else if (session.onItsWay + data.remaining() > WINDOW) {
             patiently(() -> wire.binary(data));
@@ -105,6 +93,30 @@ final class Outbound {
             patiently(() -> wire.binary(data));
         }
         data.position(data.limit());
+    }
+
+    private static void inPieces(PushSession session, String text) throws IOException {
+        for (int from = 0, to; from < text.length(); from = to) {
+            to = Math.min(text.length(), from + PIECE);
+            if (to < text.length() && Character.isHighSurrogate(text.charAt(to - 1))) {
+                to--;
+            }
+            String part = text.substring(from, to);
+            boolean last = to == text.length();
+            patiently(() -> session.wire().textPart(part, last));
+            account(session, part.length());
+        }
+    }
+
+    private static void inPieces(PushSession session, ByteBuffer data) throws IOException {
+        while (data.hasRemaining()) {
+            ByteBuffer part = data.slice();
+            part.limit(Math.min(PIECE, part.remaining()));
+            data.position(data.position() + part.limit());
+            boolean last = !data.hasRemaining();
+            patiently(() -> session.wire().binaryPart(part, last));
+            account(session, part.limit());
+        }
     }
 
     static void textPart(PushSession session, String part, boolean last) throws IOException {

@@ -31,7 +31,6 @@ final class PushSession extends SessionProperties {
             AtomicIntegerFieldUpdater.newUpdater(PushSession.class, "state");
 
     private final Wire wire;
-    private final Mailbox mailbox;
     private Object endpoint;
     private Coders.Instances coders;
     private Assembly assembly;
@@ -51,7 +50,6 @@ final class PushSession extends SessionProperties {
     PushSession(Deployment deployment, Wire wire, Opening opening, Map<String, Object> properties) {
         super(deployment, opening);
         this.wire = wire;
-        this.mailbox = new Mailbox(deployment.container().workers());
         if (!properties.isEmpty()) {
             getUserProperties().putAll(properties);
         }
@@ -262,10 +260,6 @@ final class PushSession extends SessionProperties {
     @Override
     Wire wire() {
         return wire;
-    }
-
-    Mailbox mailbox() {
-        return mailbox;
     }
 
     Object endpoint() {

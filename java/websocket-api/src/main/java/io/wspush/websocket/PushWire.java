@@ -1,7 +1,7 @@
 package io.wspush.websocket;
 
+import io.wspush.MessageTooLargeException;
 import io.wspush.WsPushSession;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -9,14 +9,7 @@ import java.util.concurrent.CompletableFuture;
 
 /** A connection of a {@link io.wspush.WsPushServer}. */
 final class PushWire implements Wire {
-    /** Longest message that is made of parts. */
-    static final int MESSAGE_MAX = 8 << 20;
-
     private final WsPushSession connection;
-    /** Parts of a message that is not complete; null: there is none. */
-    private StringBuilder text;
-
-    private ByteArrayOutputStream bytes;
 
     PushWire(WsPushSession connection) {
         this.connection = connection;
@@ -27,67 +20,85 @@ final class PushWire implements Wire {
         return connection.id();
     }
 
+    /** A message without content is for the server the last piece of one, and must not be that of another. */
     @Override
     public void text(String text) {
-        connection.send(text);
+        if (text.isEmpty()) {
+            emptyText();
+        } else {
+            connection.send(text);
+        }
     }
 
     @Override
     public void binary(ByteBuffer data) {
-        connection.send(data);
+        if (data.hasRemaining()) {
+            connection.send(data);
+        } else {
+            emptyBinary();
+        }
+    }
+
+    private synchronized void emptyText() {
+        connection.sendFragment(false, "");
+    }
+
+    private synchronized void emptyBinary() {
+        connection.sendFragment(false, new byte[0]);
     }
 
     @Override
-    public void textPart(String part, boolean last) {
-        if (text == null) {
-            text = new StringBuilder();
+    public CompletableFuture<Void> textAsync(String text) {
+        return text.isEmpty() ? confirmed(this::emptyText) : connection.sendAsync(text);
+    }
+
+    @Override
+    public CompletableFuture<Void> binaryAsync(ByteBuffer data) {
+        return data.hasRemaining() ? connection.sendAsync(data) : confirmed(this::emptyBinary);
+    }
+
+    /** What was sent isn't sent again when the question has no room. */
+    private CompletableFuture<Void> confirmed(Runnable send) {
+        send.run();
+        try {
+            return Outbound.patiently(connection::drained);
+        } catch (IOException problem) {
+            return CompletableFuture.failedFuture(problem);
         }
-        checkLength(text.length() + part.length());
-        if (last) {
-            connection.send(text + part);
-            text = null;
-        } else {
-            text.append(part);
+    }
+
+    /** One without content says nothing before the end. */
+    @Override
+    public void textPart(String part, boolean last) {
+        if (last || !part.isEmpty()) {
+            connection.sendFragment(!last, part);
         }
     }
 
     @Override
     public void binaryPart(ByteBuffer part, boolean last) {
-        if (bytes == null) {
-            bytes = new ByteArrayOutputStream();
-        }
-        checkLength(bytes.size() + part.remaining());
-        byte[] content = new byte[part.remaining()];
-        part.duplicate().get(content);
-        if (last) {
-            byte[] all = Arrays.copyOf(bytes.toByteArray(), bytes.size() + content.length);
-            System.arraycopy(content, 0, all, bytes.size(), content.length);
-            connection.send(ByteBuffer.wrap(all));
-            bytes = null;
-        } else {
-            bytes.write(content, 0, content.length);
+        if (last || part.hasRemaining()) {
+            connection.sendFragment(!last, part);
         }
     }
 
-    private static void checkLength(long length) {
-        if (length > MESSAGE_MAX) {
-            throw new IllegalStateException("the parts of a message are put together before they are sent, up to "
-                    + MESSAGE_MAX + " characters or bytes; send several messages");
-        }
-    }
-
-    /** The server has what was sent; how far the client is, it does not tell. */
     @Override
     public CompletableFuture<Void> drained() {
-        return CompletableFuture.completedFuture(null);
+        return connection.drained();
     }
 
     @Override
     public void textToAll(long[] ids, String text) {
-        for (long id : ids) {
-            try {
-                Outbound.patiently(() -> connection.server().send(id, text));
-            } catch (IOException problem) {
+        try {
+            Outbound.patiently(() -> connection.server().send(ids, text));
+        } catch (IOException | IllegalArgumentException problem) {
+            boolean isTooMuch =
+                    problem instanceof IllegalArgumentException || problem.getCause() instanceof MessageTooLargeException;
+            if (ids.length > 1 && isTooMuch) {
+                // Together they never fit the server's inbox.
+                textToAll(Arrays.copyOfRange(ids, 0, ids.length / 2), text);
+                textToAll(Arrays.copyOfRange(ids, ids.length / 2, ids.length), text);
+            } else {
                 Log.failed("a text to a session", problem);
             }
         }

@@ -1,16 +1,17 @@
 package io.wspush.websocket;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.wspush.ConnectRequest;
 import io.wspush.Decision;
+import io.wspush.MessageKind;
 import io.wspush.WsPushListener;
 import io.wspush.WsPushSession;
 
-/** What happens on an endpoint's path becomes what happens to its sessions. */
+/** Events on an endpoint's path become those of its sessions, on the container's threads. */
 final class RouteListener implements WsPushListener {
     /** The attribute of a connection that is its answer first, and its session once it is open. */
     private static final String SESSION = "io.wspush.websocket.session";
-
-    private static final int TRY_AGAIN_LATER = 1013;
 
     private final Deployment deployment;
 
@@ -18,24 +19,14 @@ final class RouteListener implements WsPushListener {
         this.deployment = deployment;
     }
 
-    /** On the reactor's thread, which a configurator of the application's must not hold up. */
     @Override
     public Decision onConnect(ConnectRequest request) {
-        if (!deployment.hasConfigurator()) {
+        try {
             return decide(request);
+        } catch (RuntimeException | Error problem) {
+            Log.failed("the configurator of " + deployment, problem);
+            return Decision.refuse(500, "the server has failed");
         }
-        WsPushContainer container = deployment.container();
-        container.workers().execute(() -> {
-            Decision decision;
-            try {
-                decision = decide(request);
-            } catch (RuntimeException | Error problem) {
-                Log.failed("the configurator of " + deployment, problem);
-                decision = Decision.refuse(500, "the server has failed");
-            }
-            container.server().decide(request.conn(), decision);
-        });
-        return Decision.pending();
     }
 
     private Decision decide(ConnectRequest request) {
@@ -49,38 +40,26 @@ final class RouteListener implements WsPushListener {
         PushSession session =
                 new PushSession(deployment, new PushWire(connection), answer.opening, answer.properties);
         connection.attribute(SESSION, session);
-        later(session, session::opened);
+        during(session::opened);
     }
 
     @Override
-    public void onText(WsPushSession connection, String text) {
+    public void onFragment(WsPushSession connection, boolean more, MessageKind kind, byte[] data) {
         PushSession session = session(connection);
-        later(session, () -> session.received(text, true));
-    }
-
-    @Override
-    public void onBinary(WsPushSession connection, byte[] data) {
-        PushSession session = session(connection);
-        later(session, () -> session.received(data, true));
+        Object piece = kind == MessageKind.TEXT ? new String(data, UTF_8) : data;
+        during(() -> session.received(piece, !more));
     }
 
     @Override
     public void onPong(WsPushSession connection, byte[] data) {
         PushSession session = session(connection);
-        later(session, () -> session.pong(data));
+        during(() -> session.pong(data));
     }
 
     @Override
     public void onClose(WsPushSession connection, int code, String reason) {
         PushSession session = session(connection);
-        session.mailbox().put(() -> during(() -> session.gone(code, reason)), true);
-    }
-
-    /** In the session's order, on the container's threads. */
-    private static void later(PushSession session, Runnable callback) {
-        if (!session.mailbox().put(() -> during(callback), false)) {
-            session.wire().close(TRY_AGAIN_LATER, Mailbox.MOST + " messages wait for the endpoint");
-        }
+        during(() -> session.gone(code, reason));
     }
 
     private static PushSession session(WsPushSession connection) {

@@ -5,7 +5,8 @@ import java.util.concurrent.CompletableFuture;
 
 /**
  * A connection, as a session needs it. None of this blocks; what can't be taken now is an {@link
- * io.wspush.InboxFullException}, and nothing was sent.
+ * io.wspush.InboxFullException}, and nothing was sent. Who sends a whole message in several parts holds the connection's
+ * monitor meanwhile.
  */
 interface Wire {
     /** Names the connection in its container. */
@@ -14,6 +15,11 @@ interface Wire {
     void text(String text);
 
     void binary(ByteBuffer data);
+
+    /** As {@link #text}; completed when the kernel has it. */
+    CompletableFuture<Void> textAsync(String text);
+
+    CompletableFuture<Void> binaryAsync(ByteBuffer data);
 
     /** A part of a text message; it ends with the last one. */
     void textPart(String part, boolean last);

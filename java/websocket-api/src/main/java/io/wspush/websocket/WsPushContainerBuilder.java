@@ -1,5 +1,6 @@
 package io.wspush.websocket;
 
+import io.wspush.Pieces;
 import io.wspush.WsPushRoute;
 import io.wspush.WsPushServer;
 import io.wspush.WsPushServerBuilder;
@@ -26,9 +27,10 @@ public final class WsPushContainerBuilder {
     /** A sender waits for its client, so more may be under way than for a server's own messages. */
     private static final long OUTBOX_BYTES = 1 << 20;
 
-    private final WsPushServerBuilder server = WsPushServer.builder()
-            .set("outbox_bytes_max", OUTBOX_BYTES)
-            .set("message_bytes_max", PushWire.MESSAGE_MAX);
+    private static final int EVENTS_PER_SESSION = 16;
+    private static final int EVENTS_IN_ALL = 65_536;
+
+    private final WsPushServerBuilder server = WsPushServer.builder().set("outbox_bytes_max", OUTBOX_BYTES);
     private final Set<Class<?>> classes = new LinkedHashSet<>();
     private final List<ServerEndpointConfig> configs = new ArrayList<>();
     private int threads = THREADS_DEFAULT;
@@ -113,8 +115,10 @@ public final class WsPushContainerBuilder {
         for (int i = 0; i < deployments.size(); i++) {
             Deployment deployment = deployments.get(i);
             deployment.belongTo(container, isAlone ? WsPushServer.DEFAULT_CHANNEL : "endpoint." + i);
-            WsPushRoute route =
-                    WsPushRoute.at(deployment.template().path()).broadcast(isAlone);
+            WsPushRoute route = WsPushRoute.at(deployment.template().path())
+                    .pieces(Pieces.UNBOUNDED)
+                    .broadcast(isAlone)
+                    .executor(workers, EVENTS_PER_SESSION, EVENTS_IN_ALL);
             server.endpoint(deployment.checksOrigin() ? route.origins("*") : route, new RouteListener(deployment));
         }
         boolean started = false;

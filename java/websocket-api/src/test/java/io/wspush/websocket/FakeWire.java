@@ -72,6 +72,18 @@ final class FakeWire implements Wire {
     }
 
     @Override
+    public CompletableFuture<Void> textAsync(String text) {
+        note(id + ": " + shown(text) + ", drained?");
+        return taken;
+    }
+
+    @Override
+    public CompletableFuture<Void> binaryAsync(ByteBuffer data) {
+        note(id + ": " + shown(data) + ", drained?");
+        return taken;
+    }
+
+    @Override
     public void textPart(String part, boolean last) {
         note(id + (last ? ": last " : ": part ") + shown(part));
     }
