@@ -157,7 +157,7 @@ int main(void) {
   callbacks.on_message = on_message, callbacks.on_closed = on_closed;
   echoes.on_message = on_echo, echoes.on_fragment = on_echo_piece;
   terms.struct_size = sizeof terms;
-  terms.message_bytes_max = 200;
+  terms.message_bytes_max = 200, terms.idle_ms = 3600000;
   terms.subprotocols = &protocol, terms.subprotocols_count = 1;
   MUST(wspush_route_add(config, WSPUSH_STR("/chat/{room}"), NULL, &callbacks, &chat));
   terms.pieces = 3;

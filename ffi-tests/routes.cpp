@@ -63,6 +63,7 @@ int main() {
     wspush::RouteTerms terms;
     terms.pieces = wspush::Pieces::bounded;
     terms.message_bytes_max = 200;
+    terms.idle_ms = 3600000;
     terms.subprotocols = {"echo.v1"};
     uint32_t echo = config.route("/echo/*", echoes, terms);
     try {

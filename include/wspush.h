@@ -486,6 +486,8 @@ typedef struct wspush_route_terms {
   /* Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
    * client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said. */
   int64_t pieces;
+  /* The idle time-out that sessions have from the beginning on, as in `wspush_session_set_idle_timeout`. 0: none. */
+  uint64_t idle_ms;
 } wspush_route_terms;
 
 /* An open session. Set `struct_size` to `sizeof(wspush_session_info)` before the call. */

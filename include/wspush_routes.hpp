@@ -27,6 +27,8 @@ struct RouteTerms {
   std::optional<std::vector<std::string>> origins{};
   /// How messages are handed over, where the decision about a client doesn't say it.
   Pieces pieces = Pieces::off;
+  /// The idle time-out that sessions have from the beginning on; 0: none.
+  uint64_t idle_ms = 0;
 };
 
 /// Names and what belongs to them.
@@ -170,6 +172,7 @@ inline uint32_t add_route(wspush_config *config, std::string_view pattern, const
   if (terms.origins) t.origins = origins.empty() ? &none : origins.data();
   t.origins_count = origins.size();
   t.pieces = static_cast<int64_t>(terms.pieces);
+  t.idle_ms = terms.idle_ms;
   uint32_t route = WSPUSH_NO_ROUTE;
   check(wspush_route_add(config, pattern.data(), pattern.size(), &t, &callbacks, &route));
   return route;

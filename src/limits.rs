@@ -166,6 +166,8 @@ pub const ASSEMBLY_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB
 pub const BACKLOG_BYTES_MAX: Bounds = Bounds::new(4 * KIB, addressable(64 * GIB));
 /// Bounds of `heartbeat_ms`; 0 is never, and nothing else is below [`SWEEP_MS`].
 pub const HEARTBEAT_MS: Bounds = Bounds::new(0, 4 * HOUR_MS);
+/// Bounds of `heartbeat_max_ms`; 0 is none, and nothing else is below `heartbeat_ms`.
+pub const HEARTBEAT_MAX_MS: Bounds = Bounds::new(0, HEARTBEAT_MS.max);
 /// Bounds of a session's own idle time-out.
 pub const IDLE_TIMEOUT_MS: Bounds = Bounds::new(SWEEP_MS, 7 * 24 * HOUR_MS);
 /// Bounds of `pong_wait_ms`.

@@ -48,6 +48,41 @@ fn anything_said_is_a_sign_of_life() {
 }
 
 #[test]
+fn a_pong_that_nobody_has_asked_for_keeps_it_open() {
+    let daemon = Daemon::start(&["--heartbeat", "pong", "--heartbeat-ms", "150", "--pong-wait-ms", "100"]);
+    let mut client = WebSocket::open(&daemon);
+    for _ in 0..4 {
+        let pong = client.frame();
+        assert_eq!((pong.opcode, pong.payload), (PONG, vec![]), "and it says nothing");
+    }
+    assert_eq!(daemon.stats()["connections"], 1);
+    assert!(daemon.counter("pings_sent") >= 4);
+}
+
+#[test]
+fn who_answers_need_not_answer_as_often() {
+    let daemon = Daemon::start(&["--heartbeat-ms", "100", "--heartbeat-max-ms", "3600000"]);
+    let often = Daemon::start(&["--heartbeat-ms", "100"]);
+    let (mut client, mut other) = (WebSocket::open(&daemon), WebSocket::open(&often));
+    // While another server asks thirty times, this one asks after 100, 200, 400, 800, 1600 ms ..
+    for _ in 0..30 {
+        assert_eq!(other.frame().opcode, PING);
+        other.send(PONG, b"");
+        client.send_raw(&[]);
+        if daemon.counter("pings_sent") > 0 && client.leftover() == 0 {
+            client.stream().set_nonblocking(true).expect("a socket");
+            let waits = client.stream().peek(&mut [0; 2]).is_ok();
+            client.stream().set_nonblocking(false).expect("a socket");
+            if waits {
+                assert_eq!(client.frame().opcode, PING);
+                client.send(PONG, b"");
+            }
+        }
+    }
+    assert!(daemon.counter("pings_sent") < often.counter("pings_sent") / 2);
+}
+
+#[test]
 fn zero_means_never() {
     let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
     let other = Daemon::start(&["--heartbeat-ms", "200"]);

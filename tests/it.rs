@@ -8,6 +8,7 @@ mod fuzzed;
 mod sim;
 
 mod attendance;
+mod beats;
 #[cfg(feature = "daemon")]
 mod corpus;
 mod crowds;

@@ -17,6 +17,7 @@ mod browser;
 mod channel_rules;
 mod channels;
 mod close;
+mod config_command;
 mod connections;
 mod deflate;
 mod demo;

@@ -281,3 +281,61 @@ fn nothing_to_spread_and_nothing_out_of_bounds() {
     let one = wspush::push::Publication::to_one(Message::Text("x"), options(Pace::PerSecond(1)));
     assert!(matches!(one, Err(PushError::BadTerms(why)) if why.contains("rate and deadline_ms")));
 }
+
+/// Those who are told to go are told evenly, each as its transport says it, so that they don't all come back at once.
+#[test]
+fn an_end_takes_its_time_with_many() {
+    const CROWD: usize = 15_000;
+    let mut crowd = Crowd::new(CROWD);
+    crowd.world.shared.drain(Some(5_000));
+    crowd.world.turn.busy = true;
+    let tenths = crowd.tenths(49);
+    assert_even(&tenths[..47], 300);
+    assert_eq!(tenths.iter().sum::<u64>(), CROWD as u64 + 1);
+    for n in (0..CROWD).step_by(100) {
+        assert!(crowd.take(n).starts_with(&[0x88, 26, 0x03, 0xe9]), "1001");
+    }
+    // Nobody has answered.
+    crowd.world.pass_time(100_000);
+    crowd.turn_within(0);
+    assert!(crowd.world.turn.finished);
+}
+
+#[test]
+fn an_end_with_few_is_soon_over() {
+    let mut crowd = Crowd::new(99);
+    crowd.world.shared.drain(Some(600_000));
+    crowd.world.turn.busy = true;
+    assert_eq!(crowd.tenths(1), [100]);
+}
+
+#[test]
+fn an_urgent_channel_is_walked_first() {
+    let rules = ["urgent priority=high", "bulk priority=low"].map(|rule| rule.parse().unwrap());
+    let config =
+        Config { heartbeat_ms: 0, flush_slice: 10, channel_rule: rules.to_vec(), ..Config::default() };
+    let config = Config { channels: vec!["*".to_owned()], ..config };
+    let mut world = World::new(Dice::from_seed(7), config, 0);
+    for n in 0..60 {
+        let channel = ["bulk", "urgent", "other"][n % 3];
+        let n = world.connect(Role::Raw, ListenerRole::Public, Reader::Never, 1 << 20);
+        world.clients[n].tls = None;
+        world.clients[n].shake_hands(&format!("/ws?broadcast=no&channel={channel}"));
+        world.clients[n].send(usize::MAX);
+    }
+    while world.audit.open < 60 {
+        world.turn(true);
+    }
+    let got = |world: &mut World| {
+        world.turn(true);
+        let now_us = world.now_us;
+        let taken = world.clients.iter().map(|c| c.wire.borrow_mut().pull_down(usize::MAX, now_us));
+        taken.enumerate().filter(|(_, bytes)| bytes.ends_with(b"x")).map(|(n, _)| n % 3).collect::<Vec<_>>()
+    };
+    got(&mut world);
+    for channel in ["bulk", "other", "urgent"] {
+        world.push(Some(channel), Message::Text("x")).unwrap();
+    }
+    let order: Vec<usize> = (0..6).flat_map(|_| got(&mut world)).collect();
+    assert_eq!(order, [vec![1; 20], vec![2; 20], vec![0; 20]].concat());
+}

@@ -170,6 +170,9 @@ the latency is that of the connections that do read.
   (`benches/instructions/check`). It is in.
 - io_uring, 256 sends a submission, with and without registered files: 0.86 times the CPU of `send` in a bare loop,
   0.74 to 0.88 over several runs (`benches/floor/uring.c`). Below the 15 % that we want for a second way into the kernel.
+  Measured again on a machine with 16 cores and Linux 6.18, with batches of 64 and of 256 sends, registered files and no
+  completions: 8.1 us per delivery for the loop of `send`, and 8.4, 8.1, 8.5 and 8.3 us for the four variants (medians of 4).
+  Nothing is gained, so the question is closed: it stays `send`.
 - Echo: one `recv` and one `send` for a round trip, and an `epoll_wait` for as many as are ready; nine tenths of the time
   are the kernel's. Looking at the poll again before sleeping (1, 4 and 16 times) made it slower, so it isn't done.
   With a client that sleeps in place of one that polls (`--wait sleep`) wspushd takes 0.9 times Bun's CPU.

@@ -14,6 +14,7 @@ use super::reads::{Asker, Found, none, page_limit, wspush_answer, wspush_on_answ
 use super::server::wspush_server;
 use super::status::*;
 use super::text::wspush_str;
+use super::tuning::timeout;
 
 /// In place of a route's number: no route, or all of them.
 pub const WSPUSH_NO_ROUTE: u32 = 0xffff_ffff;
@@ -39,6 +40,8 @@ pub struct wspush_route_terms {
     /// Whether messages are handed over as they come: one of `WSPUSH_PIECES_...`. It holds where the decision about a
     /// client is `WSPUSH_PIECES_OFF`, which is what it is unless something else is said.
     pub pieces: i64,
+    /// The idle time-out that sessions have from the beginning on, as in `wspush_session_set_idle_timeout`. 0: none.
+    pub idle_ms: u64,
 }
 
 // SAFETY: repr(C), `struct_size` is first, and the rest are integers and pointers.
@@ -155,6 +158,9 @@ fn with_terms(mut route: Route, terms: Option<wspush_route_terms>) -> Result<Rou
     let Some(terms) = terms else { return Ok(route) };
     if terms.message_bytes_max > 0 {
         route = route.message_bytes_max(usize::try_from(terms.message_bytes_max).unwrap_or(usize::MAX));
+    }
+    if let Some(timeout) = timeout(terms.idle_ms) {
+        route = route.idle_timeout(timeout);
     }
     route = route.pieces(pieces(terms.pieces)?);
     // SAFETY: the contract of the room holds for the pointers in the struct as well.

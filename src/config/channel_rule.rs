@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::nearest::nearest;
 use super::validate::check_pattern;
-use super::{ClientRights, Keep, Missed, pattern_matches};
+use super::{ClientRights, Keep, Missed, Priority, pattern_matches};
 use crate::limits::{Bounds, CHANNEL_TTL_MS, LOG_BYTES, LOG_PUBLICATIONS};
 use crate::narrow;
 
@@ -35,12 +35,15 @@ pub struct ChannelRule {
     pub missed: Option<Missed>,
     /// Whether its subscribers are told who is there.
     pub presence: Option<bool>,
+    /// Whether it is written to before other channels, or behind them.
+    pub priority: Option<Priority>,
     /// The rights of every client, token or not. Without it `channels` decides.
     pub clients: Option<ClientRights>,
 }
 
 /// The keys behind the pattern. In a table of the TOML file the pattern has the key `match`.
-const KEYS: &[&str] = &["publications", "bytes", "ttl_ms", "keep", "missed", "presence", "clients"];
+const KEYS: &[&str] =
+    &["publications", "bytes", "ttl_ms", "keep", "missed", "presence", "priority", "clients"];
 
 impl ChannelRule {
     /// The first of these that matches a channel's name.
@@ -60,6 +63,9 @@ impl ChannelRule {
             "presence" => {
                 let is_on = value.parse().map_err(|_| format!("presence={value}: expected true or false"))?;
                 put(&mut self.presence, is_on)
+            }
+            "priority" => {
+                put(&mut self.priority, value.parse().map_err(|why| format!("priority={value}: {why}"))?)
             }
             "clients" => {
                 put(&mut self.clients, value.parse().map_err(|why| format!("clients={value}: {why}"))?)
@@ -108,15 +114,17 @@ impl FromStr for ChannelRule {
 
 impl fmt::Display for ChannelRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ChannelRule { pattern, publications, bytes, ttl_ms, keep, missed, presence, clients } = self;
+        let ChannelRule { pattern, publications, bytes, ttl_ms, keep, missed, presence, priority, clients } =
+            self;
         f.write_str(pattern)?;
-        let values: [Option<&dyn fmt::Display>; 7] = [
+        let values: [Option<&dyn fmt::Display>; 8] = [
             publications.as_ref().map(|value| value as _),
             bytes.as_ref().map(|value| value as _),
             ttl_ms.as_ref().map(|value| value as _),
             keep.as_ref().map(|value| value as _),
             missed.as_ref().map(|value| value as _),
             presence.as_ref().map(|value| value as _),
+            priority.as_ref().map(|value| value as _),
             clients.as_ref().map(|value| value as _),
         ];
         for (key, value) in KEYS.iter().zip(values) {
@@ -143,7 +151,7 @@ mod tests {
             "news.* keep=latest",
             "public.a publications=2 bytes=4096 ttl_ms=0 keep=all missed=tail",
             "a ttl_ms=60000 missed=latest",
-            "a presence=true clients=subscribe+history",
+            "a presence=true priority=high clients=subscribe+history",
             "a presence=false clients=",
         ] {
             assert_eq!(text.parse::<ChannelRule>().unwrap().to_string(), text);
@@ -161,10 +169,12 @@ mod tests {
             ("a kep=latest", "a: unknown key \"kep\"; did you mean \"keep\"?"),
             (
                 "a x=1",
-                "a: unknown key \"x\"; there are publications, bytes, ttl_ms, keep, missed, presence, clients",
+                "a: unknown key \"x\"; there are publications, bytes, ttl_ms, keep, missed, presence, priority, \
+                 clients",
             ),
             ("a keep=newest", "a: keep=newest: expected one of all, latest"),
             ("a missed=", "a: missed=: expected one of report, tail, latest"),
+            ("a priority=urgent", "a: priority=urgent: expected one of high, normal, low"),
             ("a presence=yes", "a: presence=yes: expected true or false"),
             (
                 "a clients=read",
@@ -173,7 +183,8 @@ mod tests {
             ("a keep=all keep=all", "a: keep is there twice"),
             (
                 "a keep",
-                "\"keep\" is not key=value (publications, bytes, ttl_ms, keep, missed, presence, clients)",
+                "\"keep\" is not key=value (publications, bytes, ttl_ms, keep, missed, presence, priority, \
+                 clients)",
             ),
             ("a publications=1", "a: publications=1 is out of range; allowed 2..=1048576"),
             ("a ttl_ms=-1", "a: ttl_ms=-1 is out of range; allowed 0..=31622400000"),

@@ -146,7 +146,8 @@ fn unreadable(why: String) -> InvocationEnd {
 fn help() -> String {
     let mut text = String::from(
         "A WebSocket push server\n\nUsage: wspushd [OPTIONS]\n       wspushd token new|check (see wspushd token \
-         --help)\n\nInvocation:\n",
+         --help)\n       wspushd config default|schema|check (see wspushd config --help)\n       \
+         wspushd completions bash|zsh|fish\n\nInvocation:\n",
     );
     for own in OWN {
         let short = own.short.map_or_else(|| "   ".to_owned(), |letter| format!("-{letter},"));

@@ -24,6 +24,7 @@ mod error;
 mod field;
 #[cfg(feature = "daemon")]
 mod file;
+mod heartbeat;
 #[cfg(feature = "command-line")]
 mod invocation;
 mod layers;
@@ -51,6 +52,7 @@ pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
 pub use error::{ConfigError, Problem, Source};
+pub use heartbeat::Heartbeat;
 #[cfg(feature = "command-line")]
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
@@ -203,6 +205,24 @@ pub enum Keep {
     All,
     /// The newest publication; one that keeps up gets all.
     Latest,
+}
+
+/// Whose subscribers are written to first, when several channels have something for theirs.
+///
+/// ```
+/// use wspush::config::Priority;
+///
+/// assert_eq!(Priority::default(), Priority::Normal);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// Before the others.
+    High,
+    /// As most are.
+    #[default]
+    Normal,
+    /// Behind the others.
+    Low,
 }
 
 /// The beginning for a subscriber whose position can't be recovered. It is told what it misses, whichever it is.

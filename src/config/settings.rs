@@ -11,7 +11,7 @@ use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
-    AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, KernelTls, Listen, LogFormat, LogLevel,
+    AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen, LogFormat, LogLevel,
     SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
@@ -330,6 +330,12 @@ settings! {
         "From accept to the end of the request head";
     heartbeat_ms: u64 = 30_000, integer(Timeouts, HEARTBEAT_MS, "ms", reload),
         "A connection silent for this long is pinged; 0: never";
+    heartbeat: Heartbeat = Heartbeat::Ping, text(Timeouts, Kind::Choice(Heartbeat::NAMES), reload),
+        "A silent WebSocket gets a ping, which it has to answer, or a pong, which it need not";
+    /// The time doubles with each answer in good time, up to this. An answer that takes more than half of
+    /// `pong_wait_ms` brings it back to `heartbeat_ms`.
+    heartbeat_max_ms: u64 = 0, integer(Timeouts, HEARTBEAT_MAX_MS, "ms", reload),
+        "A WebSocket that answers its pings is asked less often, down to once in this time; 0: always as often";
     pong_wait_ms: u64 = 10_000, integer(Timeouts, PONG_WAIT_MS, "ms", reload),
         "A connection that is silent for this long after a ping, or takes nothing before its close frame, is dropped";
     message_ms: u64 = 60_000, integer(Timeouts, MESSAGE_MS, "ms", reload),

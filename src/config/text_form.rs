@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{
-    AdminListen, ApiRight, Audit, ClientAuth, ClientRight, Keep, KernelTls, Listen, LogFormat, LogLevel,
-    Missed, SlowConsumer, TokenAuth, Transport,
+    AdminListen, ApiRight, Audit, ClientAuth, ClientRight, Heartbeat, Keep, KernelTls, Listen, LogFormat,
+    LogLevel, Missed, Priority, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
@@ -120,6 +120,8 @@ choice!(ClientRight {
     Presence = "presence",
 });
 choice!(Missed { Report = "report", Tail = "tail", Latest = "latest" });
+choice!(Priority { High = "high", Normal = "normal", Low = "low" });
+choice!(Heartbeat { Ping = "ping", Pong = "pong" });
 choice!(SlowConsumer { Close = "close", Skip = "skip" });
 choice!(Transport { WebSocket = "ws", Sse = "sse", Stream = "stream", Poll = "poll" });
 choice!(LogFormat { Logfmt = "logfmt", Json = "json" });

@@ -37,6 +37,7 @@ impl Config {
             );
             return Err(self.invalid("heartbeat_ms", &why));
         }
+        self.validate_heartbeat()?;
         self.validate_paths()?;
         for (name, list) in [
             ("origins", &self.origins),

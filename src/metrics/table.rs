@@ -266,7 +266,7 @@ numbers! {
         recvs: "Calls that read from a socket.",
         recv_bytes: "Bytes read from sockets.",
         messages_in: "Messages from clients.",
-        pings_sent: "Pings sent to silent connections.",
+        pings_sent: "Pings, and whatever else keeps them awake, sent to silent connections.",
         wakeups: "Times that the server has woken up, because something came or a time was over.",
         notices: "Notices of who has come and gone, each once for all subscribers of its channel.",
         slow_skipped: "Times that a slow consumer was moved on to the newest publication.",

@@ -10,6 +10,7 @@ use super::encoder::Encoded;
 use super::entry::{Entry, Terms};
 use super::form::Form;
 use super::ledger::{Delivery, Passage, RECEIPTS_KEPT};
+use super::lines::Lines;
 use super::log::Log;
 use super::pace::Pace;
 use super::place::Place;
@@ -51,7 +52,7 @@ pub struct Channels {
     pub(super) all: Slab<Channel>,
     names: HashMap<Arc<str>, ChannelId>,
     /// Channels with something to flush, in turn.
-    queue: VecDeque<ChannelId>,
+    queue: Lines,
     /// Those whose publications go out at a pace, in turn.
     pub(super) paced: VecDeque<ChannelId>,
     /// Channels whose ledger has changed since it was last settled.
@@ -82,7 +83,7 @@ impl Channels {
         Channels {
             all: Slab::new(),
             names: HashMap::new(),
-            queue: VecDeque::new(),
+            queue: Lines::default(),
             paced: VecDeque::new(),
             unsettled: Vec::new(),
             newest: 0,
@@ -172,6 +173,7 @@ impl Channels {
             keep: rule.keep.unwrap_or_default(),
             missed: rule.missed.unwrap_or_default(),
             presence: rule.presence.unwrap_or_default(),
+            priority: rule.priority.unwrap_or_default(),
         };
         let LogLimits { bytes, publications, .. } = self.limits;
         let bytes = rule.bytes.map_or(bytes, |own| own.min(bytes));
@@ -266,7 +268,8 @@ impl Channels {
         if channel.is_paced() {
             self.list_paced(id);
         } else if channel.subscribers > 0 && !std::mem::replace(&mut channel.queued, true) {
-            self.queue.push_back(id);
+            let priority = channel.rules.priority;
+            self.queue.push(id, priority);
         }
     }
 
@@ -330,7 +333,7 @@ impl Channels {
 
     /// Takes the next channel to flush out of the queue.
     pub fn next_dirty(&mut self) -> Option<ChannelId> {
-        while let Some(id) = self.queue.pop_front() {
+        while let Some(id) = self.queue.pop() {
             // One that was forgotten may have left its line here.
             let Some(channel) = self.all.get_mut(id.0 as usize).filter(|channel| channel.queued) else {
                 continue;
@@ -349,7 +352,8 @@ impl Channels {
         let channel = self.get_mut(id);
         channel.queued = dirty && !channel.is_paced();
         if channel.queued {
-            self.queue.push_back(id);
+            let priority = channel.rules.priority;
+            self.queue.push(id, priority);
         } else if dirty {
             self.list_paced(id);
         }

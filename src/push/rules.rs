@@ -1,6 +1,6 @@
 //! How a channel is kept.
 
-pub use crate::config::{Keep, Missed};
+pub use crate::config::{Keep, Missed, Priority};
 
 /// The rules of a channel, beside the bounds of its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,4 +13,6 @@ pub struct ChannelRules {
     pub missed: Missed,
     /// Whether its subscribers are told who is there.
     pub presence: bool,
+    /// Whether it is written to before other channels, or behind them.
+    pub priority: Priority,
 }

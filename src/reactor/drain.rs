@@ -20,6 +20,16 @@ const HANDOVER_MS: u64 = 1_500;
 /// short: a request that is on its way gets its answer.
 const LINGER_MS: u64 = 500;
 
+/// The end of the time for the drain that is left to whoever is told last, at the most.
+const LAST_WORD_MS: u64 = 250;
+
+/// So many are told a second in any case: few that come back at once are no crowd, and a small server need not take
+/// its time.
+const TOLD_PER_SECOND_MIN: u64 = 1_000;
+
+/// Between two slices of those who are told.
+const TICK_MS: u64 = 10;
+
 /// The time before the end, in which newcomers go to the successor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handover {
@@ -38,6 +48,32 @@ pub(super) struct Drain {
     round: Round,
     /// The slot to look at next.
     next: usize,
+    /// How the open ones are told, once that has begun: evenly, so that they don't all come back at once.
+    spread: Option<Spread>,
+}
+
+/// Those who are told in time.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    began_ms: u64,
+    per_second: u64,
+    told: u64,
+}
+
+impl Spread {
+    /// So many, of whom the last is told before the end.
+    fn new(open: usize, now_ms: u64, deadline_ms: u64) -> Spread {
+        let left_ms = deadline_ms.saturating_sub(now_ms);
+        let spread_ms = left_ms - LAST_WORD_MS.min(left_ms / 10);
+        let per_second = (open as u64 * 1_000).div_ceil(spread_ms.max(1));
+        Spread { began_ms: now_ms, per_second: per_second.max(TOLD_PER_SECOND_MIN), told: 0 }
+    }
+
+    /// How many may be told by now.
+    fn allowance(&self, now_ms: u64) -> u64 {
+        let passed_ms = now_ms.saturating_sub(self.began_ms);
+        (passed_ms.saturating_mul(self.per_second) / 1_000 + 1).saturating_sub(self.told)
+    }
 }
 
 /// Those who are told one after the other.
@@ -86,7 +122,8 @@ impl<S: Socket> Reactor<S> {
         let now_ms = self.now.mono_ms();
         let drain_ms = deadline_ms.saturating_sub(now_ms);
         let linger_until_ms = now_ms + LINGER_MS.min(drain_ms / 4);
-        self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round: Round::Open, next: 0 });
+        let (round, next, spread) = (Round::Open, 0, None);
+        self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round, next, spread });
         self.connections.timers.hurry();
         let count = self.connections.slots.len();
         let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
@@ -97,6 +134,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn end_due_ms(&self) -> Option<u64> {
         let now_ms = self.now.mono_ms();
         let drain = self.exit.draining.map(|drain| match drain.linger_until_ms {
+            _ if drain.next < self.connections.used => (now_ms + TICK_MS).min(drain.deadline_ms),
             until_ms if until_ms > now_ms => until_ms.min(drain.deadline_ms),
             _ => drain.deadline_ms,
         });
@@ -105,7 +143,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether connections are still to be closed.
     pub(super) fn is_closing_all(&self) -> bool {
-        self.exit.draining.is_some_and(|drain| drain.next < self.connections.used)
+        self.exit.draining.is_some_and(|drain| {
+            drain.next < self.connections.used
+                && drain.spread.is_none_or(|spread| {
+                    drain.round != Round::Open || spread.allowance(self.now.mono_ms()) > 0
+                })
+        })
     }
 
     /// Whether newcomers are the successor's already.
@@ -140,18 +183,34 @@ impl<S: Socket> Reactor<S> {
         if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
             return false;
         }
-        let until = self.connections.used.min(drain.next.saturating_add(self.config.flush_slice));
-        for index in drain.next..until {
-            if self.connections.slots.get(index).is_some_and(|slot| is_told(slot, drain.round)) {
-                self.tell_the_end(index);
-            }
-        }
-        self.exit.draining = Some(self.after_slice(Drain { next: until, ..drain }));
+        let drain = self.tell_slice(drain);
+        self.exit.draining = Some(self.after_slice(drain));
         let done = self.connections.slots.is_empty();
         if done {
             self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &0)]);
         }
         done
+    }
+
+    /// Tells a slice of them, as far as their time has come.
+    fn tell_slice(&mut self, drain: Drain) -> Drain {
+        let now_ms = self.now.mono_ms();
+        let open = self.connections.census.open();
+        let mut spread = drain.spread.unwrap_or_else(|| Spread::new(open, now_ms, drain.deadline_ms));
+        let mut allowance = match drain.round {
+            Round::Open => spread.allowance(now_ms),
+            Round::Http | Round::Admin => u64::MAX,
+        };
+        let until = self.connections.used.min(drain.next.saturating_add(self.config.flush_slice));
+        let mut next = drain.next;
+        while next < until && allowance > 0 {
+            if self.connections.slots.get(next).is_some_and(|slot| is_told(slot, drain.round)) {
+                self.tell_the_end(next);
+                (allowance, spread.told) = (allowance - 1, spread.told + 1);
+            }
+            next += 1;
+        }
+        Drain { next, spread: Some(spread), ..drain }
     }
 
     fn tell_the_end(&mut self, index: usize) {

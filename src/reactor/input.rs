@@ -136,6 +136,9 @@ impl<S: Socket> Reactor<S> {
         let received = call(&mut slot.socket, room)?;
         let bytes = received.0 as u64;
         if bytes > 0 {
+            if slot.flags.any(Flags::PINGED) {
+                slot.answered(self.now.mono_ms(), self.config.pong_wait_ms);
+            }
             slot.seen = stamp;
             slot.flags.set(Flags::PINGED, false);
             self.metrics.recv_bytes += bytes;

@@ -37,6 +37,7 @@ pub mod flow;
 mod flush;
 pub mod granted;
 mod happenings;
+mod heartbeat;
 pub mod holdings;
 mod http;
 mod input;

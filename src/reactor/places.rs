@@ -72,14 +72,20 @@ impl<S: Socket> Reactor<S> {
         own.or_else(terms).unwrap_or(self.config.message_bytes_max)
     }
 
-    /// A connection opens at a route: what the path says is kept for its callbacks.
+    /// A connection opens at a route: what the path says is kept for its callbacks, and its idle time begins.
     pub(super) fn enter_route(&mut self, index: usize, kind: Kind, path: &str) {
         let Some(id) = kind.route() else { return };
         let parameters = self.routes.pattern(id).parameters(path);
-        if !parameters.is_empty() {
-            let extra = self.connections.slots[index].extra_mut();
-            extra.hosted.get_or_insert_default().keep_parameters(&parameters);
+        let timeout = self.routes.terms(id).idle_timeout;
+        if parameters.is_empty() && timeout.is_none() {
+            return;
         }
+        let now_ms = self.now.mono_ms();
+        let mut hosted = self.connections.slots[index].take_hosted();
+        let own = hosted.get_or_insert_default();
+        own.keep_parameters(&parameters);
+        own.set_idle(timeout, now_ms);
+        self.put_hosted(index, hosted);
     }
 
     /// The facts that a host is told about a connection that is open to it.

@@ -3,6 +3,7 @@
 use super::backend::Earlier;
 use super::flow::Flow;
 use super::granted::Granted;
+use super::heartbeat::Held;
 use super::outbox::Outbox;
 use super::poll::Poll;
 use super::sending::Sending;
@@ -137,7 +138,7 @@ pub struct Slot<S> {
     pub transport: Transport,
     /// In which form it takes publications.
     pub form: Form,
-    held_len: u8,
+    pub(super) held_len: Held,
     held: [u8; HELD_MAX],
     /// State that only few connections need, while they need it.
     pub extra: Option<Box<Extra>>,
@@ -263,7 +264,7 @@ impl<S> Slot<S> {
             kind: Kind::PUSH,
             transport: Transport::default(),
             form: Form::Plain,
-            held_len: 0,
+            held_len: Held::default(),
             held: [0; HELD_MAX],
             extra: None,
         }
@@ -294,14 +295,14 @@ impl<S> Slot<S> {
         let aside = self.extra.as_ref().and_then(|extra| extra.aside.as_ref());
         match aside.filter(|aside| !aside.stash.is_empty()) {
             Some(aside) => &aside.stash,
-            None => &self.held[..usize::from(self.held_len)],
+            None => &self.held[..self.held_len.bytes()],
         }
     }
 
     /// Keeps `rest` for the next read, in place of what was kept before.
     pub fn keep(&mut self, rest: &[u8]) {
         let fits = rest.len() <= HELD_MAX;
-        self.held_len = if fits { narrow::to_u8(rest.len()) } else { 0 };
+        self.held_len.set_bytes(if fits { rest.len() } else { 0 });
         if fits {
             self.held[..rest.len()].copy_from_slice(rest);
             if let Some(extra) = &mut self.extra {
@@ -387,12 +388,8 @@ impl<S> Slot<S> {
 
     /// Whether it is decided on its handshake, which has waited for that.
     pub fn is_decided(&self) -> bool {
-        self.phase == Phase::Http
-            && self
-                .extra
-                .as_ref()
-                .and_then(|extra| extra.http.as_ref())
-                .is_some_and(|http| http.decided.is_some())
+        let http = self.extra.as_ref().and_then(|extra| extra.http.as_ref());
+        self.phase == Phase::Http && http.is_some_and(|http| http.decided.is_some())
     }
 
     /// Whether it is read for now, if it has something to say.

@@ -221,15 +221,15 @@ impl<S: Socket> Reactor<S> {
         let Some(slot) = self.connections.slots.get_mut(index) else { return };
         let silent_ms = slot.seen.age_ms(now_ms);
         slot.seen = slot.seen.aged(now_ms);
+        let slot = &self.connections.slots[index];
+        let interval_ms = self.interval_ms(slot).unwrap_or(u64::MAX);
         let patience_ms = match slot.phase {
             Phase::Http | Phase::Admin if slot.flags.any(Flags::FINISH) => self.config.close_wait_ms,
             Phase::Http | Phase::Admin => self.config.keep_alive_ms,
             Phase::Open if slot.flags.any(Flags::PINGED) => self.config.pong_wait_ms,
-            Phase::Open if self.config.heartbeat_ms > silent_ms => self.config.heartbeat_ms,
+            Phase::Open if interval_ms > silent_ms => interval_ms,
             // One that was to hear something and takes nothing.
-            Phase::Open if self.config.heartbeat_ms > 0 => {
-                self.config.heartbeat_ms.saturating_add(self.config.pong_wait_ms)
-            }
+            Phase::Open => interval_ms.saturating_add(self.config.pong_wait_ms),
             _ => u64::MAX,
         };
         if silent_ms < patience_ms {

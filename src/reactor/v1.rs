@@ -87,7 +87,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn greet_v1(&mut self, index: usize, entries: &[(ChannelId, Entry)]) {
         let slot = &self.connections.slots[index];
         let (conn, user) = (slot.id(index).to_string(), slot.user().map(str::to_owned));
-        let (server, ping_ms) = (v1::SERVER, self.config.heartbeat_ms);
+        let (server, ping_ms) = (v1::SERVER, self.config.heartbeat_ms.max(self.config.heartbeat_max_ms));
         let connected = ServerMessage::Connected { conn: &conn, user: user.as_deref(), server, ping_ms };
         self.say_v1(index, None, &connected);
         self.tell_entries(index, entries);

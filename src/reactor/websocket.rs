@@ -12,11 +12,7 @@ use super::connections::Gone;
 use super::reactor::{POOL_RESERVE, READ_BYTES, Reactor};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::stamp::Stamp;
 use super::work::{FRAME, INFLATED};
-
-/// A ping without payload (RFC 6455 section 5.5.2).
-const PING: [u8; 2] = [0x89, 0];
 
 /// The consequence of an event from a client.
 pub(super) enum Next {
@@ -215,27 +211,6 @@ impl<S: Socket> Reactor<S> {
             self.finish(index)?;
         }
         Ok(Next::Over)
-    }
-
-    /// Pings a peer that has been silent for `heartbeat_ms`, and gives it up when it still is `pong_wait_ms` later.
-    pub(super) fn websocket_heartbeat(&mut self, index: usize, silent_ms: u64) {
-        let now_ms = self.now.mono_ms();
-        let slot = &mut self.connections.slots[index];
-        if slot.flags.any(Flags::PINGED) {
-            if silent_ms >= self.config.pong_wait_ms && !self.excuse_silence(index) {
-                self.remove(index, CloseReason::Heartbeat);
-            }
-        } else if silent_ms >= self.config.heartbeat_ms {
-            slot.flags.set(Flags::PINGED, true);
-            slot.seen = Stamp::at(now_ms);
-            self.metrics.pings_sent += 1;
-            // A full socket already has something to answer for; its silence counts all the same.
-            if !slot.flags.any(Flags::BLOCKED) {
-                let _ = self.push_out(index, &PING);
-            } else if self.takes_more_within(index) {
-                let _ = self.say_within(index, &PING);
-            }
-        }
     }
 }
 

@@ -121,6 +121,32 @@ fn a_session_that_has_nothing_to_say_is_closed() {
     }
 }
 
+/// Says which time-out a session has.
+struct Asked;
+
+impl Handler for Asked {
+    fn on_open(&mut self, session: &mut Session<'_>) {
+        let timeout = session.idle_timeout().map(|timeout| timeout.as_millis());
+        session.reply(Message::Text(&format!("{timeout:?} {:?}", session.param("name"))));
+    }
+}
+
+#[test]
+fn a_route_gives_its_sessions_a_time_out() {
+    let rig = Rig::start(config(), |_| {
+        let mut router = Router::new(Asked);
+        router.add(Route::new("/short").idle_timeout(Duration::from_millis(1)), Asked).unwrap();
+        router.add(Route::new("/long/{name}").idle_timeout(Duration::from_secs(3_600)), Asked).unwrap();
+        router
+    });
+    let (mut ours, mut long) = (rig.open("/ws"), rig.open("/long/a"));
+    assert_eq!((ours.text(), long.text()), ("None None".to_owned(), r#"Some(3600000) Some("a")"#.to_owned()));
+    let mut short = rig.open("/short");
+    assert_eq!(short.text(), "Some(100) None");
+    assert_eq!(short.closed().0, 1001);
+    assert_eq!((ours.sync(), long.sync()), (vec![], vec![]));
+}
+
 #[test]
 fn open_sessions_are_listed_by_route_and_asked_about() {
     let mut routes = Vec::new();

@@ -1,6 +1,6 @@
 //! The events of a run: everything that clients, publishers, the network and time can do, drawn at random.
 
-use wspush::config::{ChannelRule, SlowConsumer};
+use wspush::config::{ChannelRule, Heartbeat, SlowConsumer};
 use wspush::push::{LogLimits, Message, Pace, Since};
 use wspush::reactor::{Command, ListenerRole};
 use wspush::{CloseCode, Config, ConnId, PushError, PushOptions};
@@ -31,6 +31,8 @@ pub fn config(dice: &mut Dice) -> Config {
         backlog_bytes_max: dice.pick(&[1_000, 20_000, 64 << 20, 64 << 20]),
         assembly_bytes_max: dice.pick(&[66, 90, 400]) * 4096,
         heartbeat_ms: dice.pick(&[0, 1_000, 30_000]),
+        heartbeat: dice.pick(&[Heartbeat::Ping, Heartbeat::Ping, Heartbeat::Pong]),
+        heartbeat_max_ms: dice.pick(&[0, 0, 60_000]),
         pong_wait_ms: dice.pick(&[1_000, 10_000]),
         message_ms: dice.pick(&[1_000, 60_000]),
         close_wait_ms: 2_000,
@@ -74,7 +76,7 @@ fn rules(dice: &mut Dice) -> Vec<ChannelRule> {
         &[],
         &["public.a keep=latest", "broadcast keep=latest missed=tail"],
         &["public.* ttl_ms=500 missed=tail", "* publications=2 missed=latest"],
-        &["* presence=true"],
+        &["* presence=true priority=low", "broadcast priority=high"],
         &["public.a presence=true keep=latest", "broadcast presence=true"],
     ];
     let rules = rules[dice.below(rules.len())];

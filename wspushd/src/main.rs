@@ -1,5 +1,7 @@
 //! The daemon: settings in, signals in, a [`Server`] in between.
 
+#[cfg(feature = "daemon")]
+mod config;
 #[cfg(feature = "systemd")]
 mod notify;
 #[cfg(not(feature = "systemd"))]
@@ -27,6 +29,12 @@ fn main() -> ExitCode {
     #[cfg(feature = "auth")]
     if env::args_os().nth(1).is_some_and(|first| first == "token") {
         return token::run(env::args_os().skip(2));
+    }
+    #[cfg(feature = "daemon")]
+    match env::args_os().nth(1) {
+        Some(first) if first == "config" => return config::run(env::args_os().skip(2)),
+        Some(first) if first == "completions" => return config::complete(env::args_os().skip(2)),
+        _ => {}
     }
     // First of all: one that comes while the settings are read must not end the process.
     let signals = match Remembered::begin() {
@@ -70,18 +78,23 @@ fn main() -> ExitCode {
 
 /// Prints the configuration in effect, if the files that it names are what they should be.
 fn check(invocation: &Invocation) -> ExitCode {
+    load(invocation).map_or_else(|code| code, |()| print(&invocation.check_text(), 0))
+}
+
+/// Reads the files that a configuration names, and warns of what is odd in them.
+fn load(invocation: &Invocation) -> Result<(), ExitCode> {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     if let Err(error) = auth::load(&invocation.config) {
-        return fail(&error, EXIT_USAGE);
+        return Err(fail(&error, EXIT_USAGE));
     }
     match tls::load(&invocation.config, unix.as_secs()) {
         Ok(loaded) => {
             for warning in loaded.warnings {
                 say(&format_args!("wspushd: {warning}"));
             }
-            print(&invocation.check_text(), 0)
+            Ok(())
         }
-        Err(error) => fail(&error, EXIT_USAGE),
+        Err(error) => Err(fail(&error, EXIT_USAGE)),
     }
 }
 

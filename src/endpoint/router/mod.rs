@@ -13,6 +13,8 @@ mod tree;
 pub use pattern::{PATTERN_BYTES_MAX, Pattern, ROUTES_MAX, RouteError, SEGMENTS_MAX};
 pub use routes::{At, Routes, Terms};
 
+use std::time::Duration;
+
 use super::flow::Pieces;
 use super::handler::Handler;
 
@@ -54,6 +56,7 @@ impl RouteId {
 ///
 /// let route = Route::new("/chat/{room}")
 ///     .message_bytes_max(4 << 10)
+///     .idle_timeout(std::time::Duration::from_secs(300))
 ///     .subprotocols(["chat.v2", "chat.v1"])
 ///     .origins(["https://example.com"]);
 /// # let _ = route;
@@ -86,6 +89,13 @@ impl Route {
     /// The pages that may connect, in place of the setting `origins`, and in its words.
     pub fn origins<T: Into<String>>(mut self, origins: impl IntoIterator<Item = T>) -> Route {
         self.terms.origins = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The idle time-out that sessions have from the beginning on:
+    /// [`Session::set_idle_timeout`](crate::Session::set_idle_timeout) changes it for one.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Route {
+        self.terms.idle_timeout = Some(timeout);
         self
     }
 

@@ -1,5 +1,7 @@
 //! All routes, as the reactor has them.
 
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::narrow;
 use crate::protocol::response::Refusal;
@@ -24,6 +26,8 @@ pub struct Terms {
     pub origins: Option<Vec<String>>,
     /// How messages are handed over where the decision about a client doesn't say it.
     pub pieces: Pieces,
+    /// The idle time-out that sessions have from the beginning on.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A route as a callback sees it.
@@ -85,7 +89,7 @@ impl Routes {
                     "the server has this path itself (settings: endpoints, ws_paths, demo)".to_owned(),
                 );
             }
-            let Terms { message_bytes_max, subprotocols, origins, pieces: _ } = terms.clone();
+            let Terms { message_bytes_max, subprotocols, origins, .. } = terms.clone();
             let with_terms = Config {
                 message_bytes_max: message_bytes_max.unwrap_or(config.message_bytes_max),
                 subprotocols: subprotocols.unwrap_or_default(),

@@ -1,0 +1,68 @@
+//! The channels that have something to flush, in turn: those of a higher priority come first.
+
+use std::collections::VecDeque;
+
+use super::channels::ChannelId;
+use super::rules::Priority;
+
+/// One turn in so many begins with those that the others come before, so that nobody waits for ever: their logs have
+/// bounds.
+const OTHERS_TURN: u8 = 8;
+
+/// A line for each priority.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    high: VecDeque<ChannelId>,
+    normal: VecDeque<ChannelId>,
+    low: VecDeque<ChannelId>,
+    turns: u8,
+}
+
+impl Lines {
+    /// A channel comes, behind those of the same priority.
+    pub fn push(&mut self, id: ChannelId, priority: Priority) {
+        match priority {
+            Priority::High => self.high.push_back(id),
+            Priority::Normal => self.normal.push_back(id),
+            Priority::Low => self.low.push_back(id),
+        }
+    }
+
+    /// The next one to be walked over.
+    pub fn pop(&mut self) -> Option<ChannelId> {
+        self.turns = (self.turns + 1) % OTHERS_TURN;
+        let Lines { high, normal, low, turns } = self;
+        let lines = if *turns == 0 { [low, normal, high] } else { [high, normal, low] };
+        lines.into_iter().find_map(VecDeque::pop_front)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.high.is_empty() && self.normal.is_empty() && self.low.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urgent_ones_come_first_and_nobody_waits_for_ever() {
+        let mut lines = Lines::default();
+        lines.push(ChannelId(1), Priority::Low);
+        lines.push(ChannelId(2), Priority::Normal);
+        lines.push(ChannelId(3), Priority::High);
+        lines.push(ChannelId(4), Priority::High);
+        let order: Vec<u32> = std::iter::from_fn(|| lines.pop()).map(|id| id.0).collect();
+        assert_eq!(order, [3, 4, 2, 1]);
+        assert!(lines.is_empty());
+        // The urgent one has always more to write.
+        let mut lines = Lines::default();
+        lines.push(ChannelId(1), Priority::Low);
+        let popped = (0..16).map(|_| {
+            lines.push(ChannelId(3), Priority::High);
+            lines.pop().map(|id| id.0)
+        });
+        assert_eq!(popped.filter(|id| *id == Some(1)).count(), 1);
+    }
+}
