@@ -180,7 +180,7 @@ impl Stats {
     /// Adds those of another reactor of the same server. What each of them has for all is counted once.
     pub(crate) fn add(&mut self, other: &Stats) {
         self.connections += other.connections;
-        self.transports.add(&other.transports);
+        self.transports.add_all(&other.transports);
         self.handshaking += other.handshaking;
         self.closing += other.closing;
         self.admin_connections += other.admin_connections;

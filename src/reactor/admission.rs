@@ -305,14 +305,14 @@ impl<S: Socket> Reactor<S> {
         accept: &Accept,
         beginnings: &Beginnings,
     ) -> Result<Vec<(ChannelId, Since)>, Refused> {
-        let since = |name: &str| {
+        let own = |name: &str| {
             let own = accept.since.iter().find(|(channel, _)| channel == name);
-            own.map_or_else(|| beginnings.of(name), |(_, since)| *since)
+            own.map(|(_, since)| *since)
         };
         let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
         for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
             match self.open_channel(index, name) {
-                Ok(id) => channels.push((id, since(name))),
+                Ok(id) => channels.push((id, own(name).unwrap_or_else(|| beginnings.of(name)))),
                 Err(problem) => {
                     channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
                     let (status, reason) = match problem {
@@ -324,7 +324,7 @@ impl<S: Socket> Reactor<S> {
             }
         }
         if accept.broadcast {
-            channels.push((DEFAULT, since(DEFAULT_NAME)));
+            channels.push((DEFAULT, own(DEFAULT_NAME).unwrap_or_else(|| beginnings.of_default())));
         }
         // In their order they are joined without moving those that were joined before.
         channels.sort_unstable_by_key(|(id, _)| id.0);

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::LogLevel;
-use crate::metrics::PauseReason;
+use crate::metrics::{CpuPurpose, PauseReason};
 use crate::narrow;
 use crate::time::{Time, earliest, micros};
 
@@ -18,6 +18,7 @@ use super::events::Readiness;
 use super::listener::{Listener, Origin};
 use super::reactor::{ListenerRole, Reactor, Turn};
 use super::socket::Stream;
+use super::sys;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1_024;
@@ -69,9 +70,10 @@ impl EventLoop {
     pub fn new(
         poll: Poll,
         listeners: Vec<Listener>,
-        reactor: Reactor<Stream>,
+        mut reactor: Reactor<Stream>,
         clock: Clock,
     ) -> io::Result<EventLoop> {
+        reactor.set_cpu_clock(sys::thread_cpu_ns);
         for (n, listener) in listeners.iter().enumerate() {
             let fd = listener.socket.as_raw_fd();
             poll.registry().register(&mut SourceFd(&fd), listener_token(n), Interest::READABLE)?;
@@ -129,6 +131,7 @@ impl EventLoop {
     /// Waits for something to happen, at most `timeout` (None: as long as it takes), and does one turn.
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.reactor.begin_cpu();
         if !self.has_events() {
             let timeout = match (self.time_to_next(), timeout) {
                 (Some(own), Some(timeout)) => Some(own.min(timeout)),
@@ -146,11 +149,15 @@ impl EventLoop {
         if self.doors.is_some() {
             self.reactor.carry_out_before_events();
         }
+        self.reactor.spent_cpu(CpuPurpose::Other);
         self.take_events();
+        self.reactor.spent_cpu(CpuPurpose::Read);
         self.accept(now.mono_ms());
         self.admit_newcomers();
+        self.reactor.spent_cpu(CpuPurpose::Accept);
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
+        self.reactor.spent_cpu(CpuPurpose::Other);
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
         }
