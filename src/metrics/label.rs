@@ -28,6 +28,11 @@ impl<L: Label, const N: usize> Counts<L, N> {
         self.counts[label.index()] += 1;
     }
 
+    /// So many more.
+    pub fn add(&mut self, label: L, count: u64) {
+        self.counts[label.index()] += count;
+    }
+
     /// Sets it; for what can also fall.
     pub fn set(&mut self, label: L, count: u64) {
         self.counts[label.index()] = count;

@@ -9,13 +9,14 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::LogLevel;
-use crate::metrics::PauseReason;
+use crate::metrics::{CpuPurpose, PauseReason};
 use crate::time::{Time, earliest, micros};
 
 use super::events::Readiness;
 use super::listener::{Listener, Origin};
 use super::reactor::{Reactor, Turn};
 use super::socket::Stream;
+use super::sys;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1_024;
@@ -63,9 +64,10 @@ impl EventLoop {
     pub fn new(
         poll: Poll,
         listeners: Vec<Listener>,
-        reactor: Reactor<Stream>,
+        mut reactor: Reactor<Stream>,
         clock: Clock,
     ) -> io::Result<EventLoop> {
+        reactor.set_cpu_clock(sys::thread_cpu_ns);
         for (n, listener) in listeners.iter().enumerate() {
             let fd = listener.socket.as_raw_fd();
             poll.registry().register(&mut SourceFd(&fd), listener_token(n), Interest::READABLE)?;
@@ -116,6 +118,7 @@ impl EventLoop {
     /// Waits for something to happen, at most `timeout` (None: as long as it takes), and does one turn.
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.reactor.begin_cpu();
         if !self.has_events() {
             let timeout = match (self.time_to_next(), timeout) {
                 (Some(own), Some(timeout)) => Some(own.min(timeout)),
@@ -130,10 +133,14 @@ impl EventLoop {
         }
         let now = self.clock.now();
         self.reactor.set_now(now);
+        self.reactor.spent_cpu(CpuPurpose::Other);
         self.take_events();
+        self.reactor.spent_cpu(CpuPurpose::Read);
         self.accept(now.mono_ms());
+        self.reactor.spent_cpu(CpuPurpose::Accept);
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
+        self.reactor.spent_cpu(CpuPurpose::Other);
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
         }

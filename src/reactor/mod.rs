@@ -26,6 +26,7 @@ mod closing;
 mod commands;
 mod connections;
 mod control;
+mod cpu;
 pub mod delivery;
 mod demo;
 pub mod directory;

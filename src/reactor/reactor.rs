@@ -387,8 +387,7 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_commands();
         self.carry_out_commands();
         self.tell_untold();
-        self.flush_slice();
-        self.flush_paced();
+        self.flush();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);
         } else if !self.channels.has_paced() {

@@ -298,6 +298,18 @@ fn page_bytes() -> usize {
     usize::try_from(page_bytes).unwrap_or(4096)
 }
 
+/// The CPU time that this thread has had, in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    // SAFETY: a timespec is plain numbers, for which zeroes are valid.
+    let mut time: libc::timespec = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a local that outlives the call.
+    if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } != 0 {
+        return 0;
+    }
+    let (seconds, ns) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    seconds.unwrap_or(0) * 1_000_000_000 + ns.unwrap_or(0)
+}
+
 /// The process's resident set, in bytes; 0 if /proc does not say.
 pub fn rss_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
@@ -313,6 +325,8 @@ mod tests {
     fn the_kernel_answers() {
         assert!(raise_descriptor_limit().unwrap() >= 256);
         assert!(rss_bytes() > 100_000);
+        let before = thread_cpu_ns();
+        while thread_cpu_ns() == before {}
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         defer_accept(&listener, 1).unwrap();
     }
