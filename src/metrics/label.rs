@@ -38,6 +38,11 @@ impl<L: Label, const N: usize> Counts<L, N> {
         self.counts[label.index()] = count;
     }
 
+    /// As many more of each.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
+    }
+
     /// How many.
     pub fn get(&self, label: L) -> u64 {
         self.counts[label.index()]

@@ -5,6 +5,7 @@
 mod exposition;
 mod histogram;
 mod label;
+mod reactors;
 mod table;
 
 pub use histogram::Histogram;

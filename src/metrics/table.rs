@@ -56,6 +56,13 @@ macro_rules! numbers {
         }
 
         impl $name {
+            /// Adds those of another reactor of the same server.
+            pub(crate) fn add(&mut self, other: &$name) {
+                $(self.$field += other.$field;)+
+                $(self.$by_field.add_all(&other.$by_field);)+
+                $(self.$lasting.add(&other.$lasting);)*
+            }
+
             fn write(&self, out: &mut Exposition<'_>) {
                 $(
                     let name = concat!("wspush_", stringify!($field), $suffix);

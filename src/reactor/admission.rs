@@ -117,8 +117,7 @@ impl<S: Socket> Reactor<S> {
         let mut accept = match kind {
             Kind::ECHO => Accept { broadcast: false, ..Accept::default() },
             Kind::CHAT => {
-                self.connections.guests += 1;
-                let user = Some(chat::guest_name(self.connections.guests));
+                let user = Some(chat::guest_name(self.shared.totals.next_guest()));
                 let channels = vec![chat::CHANNEL.to_owned()];
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
@@ -203,7 +202,7 @@ impl<S: Socket> Reactor<S> {
         if self.exit.draining.is_some() {
             return Err((GOING_AWAY, RefuseReason::Full));
         }
-        if self.connections.census.open() >= max {
+        if self.connections.open_of_all() >= max {
             let text = format!("the server is full: {max} connections (max_connections)");
             return Err((Refusal::new(503, text), RefuseReason::Full));
         }
@@ -230,9 +229,9 @@ impl<S: Socket> Reactor<S> {
             .at(place.as_ref());
         connect.ask_for(named);
         let decision = decided.unwrap_or_else(|| {
-            self.shared.own.begin();
+            self.shared.own().begin();
             let decision = handler.on_connect(&connect);
-            self.shared.own.end();
+            self.shared.own().end();
             decision
         });
         match decision {

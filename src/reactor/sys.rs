@@ -32,6 +32,16 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
+/// Blocks all signals in this thread: they belong to the host's.
+pub fn block_signals() {
+    // SAFETY: sigfillset fills the set that it is given, which pthread_sigmask only reads.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+}
+
 /// Lets the kernel hold a new connection back until its first bytes are there (TCP_DEFER_ACCEPT), for about
 /// this long: accepting then finds the request waiting, and a silent peer costs no descriptor.
 pub fn defer_accept(listener: &impl AsRawFd, seconds: i32) -> io::Result<()> {
