@@ -183,9 +183,9 @@ int main() {
   wspush::Server server(config(), std::move(callbacks));
   server.start();
   publish_on_terms(server);
-  publish_at_a_pace(server);
   read_back(server);
   publish_batches(server);
+  publish_at_a_pace(server);
   std::cout << "port " << server.port() << std::endl;
   thrown.get_future().wait();
   server.stop(2000);

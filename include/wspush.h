@@ -172,7 +172,9 @@ typedef int32_t wspush_status;
  * function may be NULL. The struct is copied; `user_data` must live until the server is freed.
  *
  * The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a time,
- * and while one runs nothing else does: they must not block. They may call every function of this header but those
+ * and while one runs nothing else does: they must not block. With the setting `reactors` at more than 1 that holds for
+ * each of as many threads: the functions then run on several of them at the same time, those for one connection always
+ * on the same one, and have to guard what they share. They may call every function of this header but those
  * that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return. They must return: no
  * `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order. Once a session was
  * closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` and `on_closed` hear of it
@@ -647,18 +649,22 @@ void wspush_config_free(struct wspush_config *config);
  * defaults of `wspush_config_new`. `callbacks` may be NULL: the server pushes and ignores what clients say. Both are
  * copied. Raises the process's soft limit of descriptors to the hard one.
  *
+ * With the setting `reactors` at more than 1 the server has as many threads, and callbacks come from all of them at
+ * the same time, those of one connection always from the same one; `user_data` is the same for all.
+ *
  * Free the server with `wspush_server_free`. `WSPUSH_ECONFIG`, `WSPUSH_ELISTEN`, `WSPUSH_ESYSTEM`:
  * `wspush_last_error` names the setting or the address. Any thread; a process may have several servers. */
 wspush_status wspush_server_new(const struct wspush_config *config,
                                 const struct wspush_callbacks *callbacks,
                                 struct wspush_server **server);
 
-/* Gives the server a thread of its own, on which callbacks run and which blocks all signals. `WSPUSH_ESTATE`: it has
- * one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback. */
+/* Gives the server a thread of its own, on which callbacks run and which blocks all signals; with `reactors` at more
+ * than 1 as many. `WSPUSH_ESTATE`: it has one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback. */
 wspush_status wspush_server_start(struct wspush_server *server);
 
 /* Instead of starting it: does one turn of the server on this thread, and waits at most `timeout_ms` for something to
- * do (0: not at all; negative: as long as it takes). Callbacks run inside. `WSPUSH_DONE`: the server has drained, and
+ * do (0: not at all; negative: as long as it takes). Callbacks run inside; with `reactors` at more than 1 the others
+ * have threads of their own from the first call on, on which theirs run. `WSPUSH_DONE`: the server has drained, and
  * need not be polled again. `WSPUSH_ESTATE`: it was started, or another thread is polling it.
  * `WSPUSH_EWRONGTHREAD` inside a callback. */
 wspush_status wspush_server_poll(struct wspush_server *server,

@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Display};
 use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{LogFormat, LogLevel};
 use crate::time::Time;
@@ -28,6 +29,25 @@ pub const REFILL_US: u64 = 1_000_000;
 enum Output {
     Sink(Sink),
     Writer(Box<dyn Write + Send>),
+    /// That of several reactors' logs.
+    Shared(Arc<Mutex<Output>>),
+}
+
+impl Output {
+    /// Writes a line. False: it is lost.
+    fn put(&mut self, level: LogLevel, line: &mut String) -> bool {
+        match self {
+            Output::Sink(sink) => {
+                sink(level, line);
+                true
+            }
+            Output::Writer(writer) => {
+                line.push('\n');
+                writer.write_all(line.as_bytes()).is_ok()
+            }
+            Output::Shared(output) => output.lock().unwrap_or_else(PoisonError::into_inner).put(level, line),
+        }
+    }
 }
 
 /// The operator's log. It has no lock: it belongs to the reactor's thread.
@@ -63,6 +83,17 @@ impl Journal {
     /// can't take a line now should fail, and the line is counted as lost.
     pub fn writer(level: LogLevel, writer: Box<dyn Write + Send>) -> Journal {
         Journal::with_output(level, Output::Writer(writer))
+    }
+
+    /// The same once for each of so many reactors, into one place.
+    pub(crate) fn divide(self, reactors: usize) -> Vec<Journal> {
+        let Journal { level, format, output, .. } = self;
+        if reactors == 1 {
+            return vec![Journal { format, ..Journal::with_output(level, output) }];
+        }
+        let output = Arc::new(Mutex::new(output));
+        let copy = |_| Journal { format, ..Journal::with_output(level, Output::Shared(output.clone())) };
+        (0..reactors).map(copy).collect()
     }
 
     fn with_output(level: LogLevel, output: Output) -> Journal {
@@ -174,17 +205,11 @@ impl Journal {
             push("lost", &self.untold);
         }
         line::end(&mut self.line, self.format);
-        match &mut self.output {
-            Output::Sink(sink) => sink(level, &self.line),
-            Output::Writer(writer) => {
-                self.line.push('\n');
-                if writer.write_all(self.line.as_bytes()).is_err() {
-                    self.lost += 1;
-                    self.untold += 1;
-                } else {
-                    self.untold = 0;
-                }
-            }
+        if self.output.put(level, &mut self.line) {
+            self.untold = 0;
+        } else {
+            self.lost += 1;
+            self.untold += 1;
         }
     }
 }

@@ -122,6 +122,9 @@ pub const POLL_S_MAX: u64 = 120;
 /// Between two pieces of the sweep: no silence is measured finer than that, so none that is waited for is shorter.
 pub const SWEEP_MS: u64 = 100;
 
+/// Reactors at the most: an id has so many bits for them.
+pub const REACTORS_MAX: usize = 64;
+
 /// Bounds of `max_connections`.
 pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 50_000_000);
 /// Bounds of `admin_connections_max`.

@@ -10,7 +10,9 @@ mod listeners;
 mod publishing;
 mod reads;
 mod routes;
+mod several;
 mod start;
+mod start_error;
 mod tuning;
 mod users;
 
@@ -19,82 +21,31 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
+#[cfg(any(feature = "auth", feature = "backend"))]
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mio::{Poll, Waker};
-
-use crate::auth;
-use crate::config::{Config, ConfigError, KernelTls, LogLevel};
-use crate::endpoint::{ConnId, Decision, Handler, Receipt, RouteError, Stats, demo};
+use crate::config::{Config, ConfigError, LogLevel};
+use crate::endpoint::{ConnId, Decision, Handler, Receipt, Stats, demo};
 use crate::journal::Journal;
 use crate::limits::DRAIN_MS;
 use crate::protocol::close::CloseCode;
 use crate::push::{Delivery, Message, Publication, PushError, PushOptions, Since};
 use crate::reactor::REFUSALS_MAX;
-use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
+use crate::reactor::event_loop::EventLoop;
 use crate::reactor::ktls::KernelSupport;
 use crate::reactor::reload::Renewed;
-use crate::reactor::{Command, Host, Reactor, Shared, Wake, sys};
+use crate::reactor::{Command, Reactor, Shared, Stream, Wake};
 use crate::time::{Time, micros};
-use crate::tls::{self, TlsError};
 
-use start::Room;
+use several::Others;
+
+pub use start_error::StartError;
 
 /// Descriptors that the process needs for other things than connections, those that are only there to be refused
 /// among them: strangers must not take what the admin listener needs.
 const DESCRIPTORS_ASIDE: usize = 64;
 const _: () = assert!(REFUSALS_MAX <= DESCRIPTORS_ASIDE / 2);
-
-/// Why a server could not be started.
-///
-/// ```
-/// use wspush::{Config, Server, StartError};
-///
-/// let config = Config { max_connections: 0, ..Config::default() };
-/// match Server::bind(config) {
-///     Err(StartError::Config(error)) => assert_eq!(error.key, "max_connections"),
-///     Err(other) => panic!("{other}"),
-///     Ok(_) => panic!("there are no servers for nobody"),
-/// }
-/// ```
-#[derive(Debug)]
-pub enum StartError {
-    /// A setting is out of range, or doesn't go with another.
-    Config(ConfigError),
-    /// A certificate or a key is not what it should be.
-    Tls(TlsError),
-    /// A route of the host's is at odds with the settings.
-    Route(RouteError),
-    /// An address could not be listened on.
-    Listen {
-        /// The address.
-        address: String,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The system refused something else.
-    System(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Config(error) => error.fmt(f),
-            StartError::Tls(error) => error.fmt(f),
-            StartError::Route(error) => error.fmt(f),
-            StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
-            StartError::System(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<io::Error> for StartError {
-    fn from(error: io::Error) -> StartError {
-        StartError::System(error)
-    }
-}
 
 /// A push server that is bound to its addresses.
 ///
@@ -113,6 +64,7 @@ impl From<io::Error> for StartError {
 pub struct Server {
     event_loop: EventLoop,
     shared: Arc<Shared>,
+    others: Others,
 }
 
 impl Server {
@@ -139,52 +91,42 @@ impl Server {
         journal: Option<Journal>,
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
-        config.validate().map_err(StartError::Config)?;
-        let config = demo::with_rules(config);
-        let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
-        let mut journal = journal.unwrap_or_else(stderr);
-        journal.set_format(config.log_format);
-        let limit = sys::raise_descriptor_limit()?;
-        let clock = Clock::start();
-        let now = clock.now();
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        // A reactor that can't be woken is gone, and its commands with it.
-        let wake = move || drop(waker.wake());
-        let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(wake)));
-        let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
-        let verifier = auth::load(&config).map_err(StartError::Config)?;
-        let (listeners, warnings) = listeners::open(&config, sockets)?;
+        let mut handler = Some(handler);
+        let once = |handle| handler.take().map(|handler| handler(handle));
+        Server::bind_parts(config, once, journal, sockets)
+    }
 
-        let aside = DESCRIPTORS_ASIDE + config.admin_connections_max;
-        let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
-        let room = Room { descriptors: limit, aside, connections: descriptors };
-        start::announce(&mut journal, now, &config, &listeners, &room);
-        for warning in &warnings {
-            warning.log(&mut journal, now);
-        }
-        for warning in &tls.warnings {
-            journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
-        }
-        start::announce_url(&mut journal, now, &config, &listeners);
-        let offer = match config.kernel_tls {
-            KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
-            KernelTls::Auto | KernelTls::Off => KernelSupport::NONE,
-        };
-        let handler = handler(Handle { shared: shared.clone() });
-        let mut reactor = Reactor::new(config, shared.clone(), Host { handler, journal, descriptors }, now);
-        reactor.check_routes().map_err(StartError::Route)?;
-        reactor.load_state();
-        reactor.set_kernel_tls(offer);
-        reactor.set_acceptor(tls.acceptor);
-        reactor.set_verifier(verifier);
-        #[cfg(feature = "auth")]
-        reactor.set_key_reader(keys::reader(shared.clone()));
-        #[cfg(feature = "backend")]
-        reactor.set_backend(Box::new(backend::Threads::new(shared.clone())));
-        reactor.set_admin_url(start::admin_url(&listeners));
-        let event_loop = EventLoop::new(poll, listeners, reactor, clock)?;
-        Ok(Server { event_loop, shared })
+    /// As [`bind_inheriting`](Self::bind_inheriting), for a server of one or several [reactors](Config::reactors):
+    /// `handler` is called once for each of them. Each handler is called by one thread at a time, but they are by as
+    /// many threads as there are reactors; what they share they have to guard.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use wspush::config::Reactors;
+    /// use wspush::{Config, Handler, Message, Server, Session};
+    ///
+    /// struct Counter(Arc<AtomicU64>);
+    ///
+    /// impl Handler for Counter {
+    ///     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let count = Arc::new(AtomicU64::new(0));
+    /// let config = Config { reactors: Reactors::Auto, ..Config::default() };
+    /// let server = Server::bind_each(config, |_handle| Box::new(Counter(count.clone())), None, Vec::new())?;
+    /// # drop(server);
+    /// # Ok::<(), wspush::StartError>(())
+    /// ```
+    pub fn bind_each(
+        config: Config,
+        mut handler: impl FnMut(Handle) -> Box<dyn Handler>,
+        journal: Option<Journal>,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<Server, StartError> {
+        Server::bind_parts(config, |handle| Some(handler(handle)), journal, sockets)
     }
 
     /// A handle; any number of them, on any threads.
@@ -203,15 +145,25 @@ impl Server {
         self.event_loop.listeners().iter().find(|listener| listener.is_admin())?.tcp_address()
     }
 
-    /// Runs until the server has drained.
+    /// Runs until the server has drained: the first reactor on this thread, each further one on a thread of its own.
     pub fn run(mut self) -> io::Result<()> {
-        while self.event_loop.poll_once(None)? {}
+        while self.poll_once(None)? {}
         Ok(())
     }
 
-    /// Waits at most `timeout` for something to happen and does one turn. False: the server has drained.
+    /// Waits at most `timeout` for something to happen and does one turn of the first reactor. False: the server has
+    /// drained. The other [`reactors`](Config::reactors) run on threads of their own from the first call on.
+    ///
+    /// # Errors
+    /// The system's; or that another reactor has panicked.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
-        self.event_loop.poll_once(timeout)
+        self.others.start(&self.shared)?;
+        let goes_on = self.event_loop.poll_once(timeout)?;
+        self.others.check(&self.shared)?;
+        if !goes_on {
+            self.others.join();
+        }
+        Ok(goes_on)
     }
 
     /// A descriptor that becomes readable when [`poll_once`](Self::poll_once) has something to do, for a host
@@ -231,7 +183,36 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Questions among them are answered with that.
         drop(self.shared.end());
+        self.others.stop(&self.shared);
     }
+}
+
+/// Gives reactors the thread that reads published keys, which is one for all of them.
+#[cfg(feature = "auth")]
+fn key_reader(shared: &Arc<Shared>) -> impl Fn(&mut Reactor<Stream>) + use<> {
+    let reader = Arc::new(Mutex::new(keys::reader(shared.clone())));
+    move |reactor| {
+        let reader = reader.clone();
+        let read = move |source: &str| (reader.lock().unwrap_or_else(PoisonError::into_inner))(source);
+        reactor.set_key_reader(Box::new(read));
+    }
+}
+
+#[cfg(not(feature = "auth"))]
+fn key_reader(_shared: &Arc<Shared>) -> impl Fn(&mut Reactor<Stream>) + use<> {
+    |_reactor| {}
+}
+
+/// Gives reactors the threads that ask and tell the backend, which are the same for all of them.
+#[cfg(feature = "backend")]
+fn backend_of(shared: &Arc<Shared>) -> impl Fn(&mut Reactor<Stream>) + use<> {
+    let threads = Arc::new(Mutex::new(backend::Threads::new(shared.clone())));
+    move |reactor| reactor.set_backend(Box::new(threads.clone()))
+}
+
+#[cfg(not(feature = "backend"))]
+fn backend_of(_shared: &Arc<Shared>) -> impl Fn(&mut Reactor<Stream>) + use<> {
+    |_reactor| {}
 }
 
 /// The kernel's support for TLS connections. Most don't have the module loaded, and all works without.

@@ -83,6 +83,29 @@ fn who_answers_need_not_answer_as_often() {
 }
 
 #[test]
+fn the_cpu_time_is_told_by_purpose() {
+    let daemon = Daemon::start(&["--heartbeat-ms", "100"]);
+    let mut client = WebSocket::open(&daemon);
+    let purposes = ["accept", "read", "flush", "heartbeat", "other"];
+    let spent = |stats: &serde_json::Value| -> u64 {
+        let spent = &stats["counters"]["cpu_microseconds"];
+        purposes.iter().map(|purpose| spent[purpose].as_u64().expect("a purpose")).sum()
+    };
+    daemon::wait("some of it", || {
+        daemon.push("x");
+        spent(&daemon.stats()) > 0
+    });
+    let metrics = String::from_utf8(daemon.ask("GET", "/metrics", &[], b"").body).expect("text");
+    for purpose in purposes {
+        assert!(
+            metrics.contains(&format!("\nwspush_cpu_microseconds_total{{purpose=\"{purpose}\"}} ")),
+            "{metrics}"
+        );
+    }
+    client.sync();
+}
+
+#[test]
 fn zero_means_never() {
     let daemon = Daemon::start(&["--heartbeat-ms", "0"]);
     let other = Daemon::start(&["--heartbeat-ms", "200"]);

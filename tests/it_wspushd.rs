@@ -47,6 +47,7 @@ mod poll;
 mod presence;
 mod publishing;
 mod push;
+mod reactors;
 mod reads;
 mod refusals;
 mod restart;

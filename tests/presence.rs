@@ -14,12 +14,12 @@ use crate::v1::Client;
 const SECRET: &str = "a_secret_of_more_than_32_bytes_0123456";
 const RULE: &str = "room.* presence=true";
 
-fn start(more: &[&str]) -> Daemon {
+pub fn start(more: &[&str]) -> Daemon {
     let flags = ["--auth", "optional", "--auth-secret", SECRET, "--channels", "room.*", "--channel-rule"];
     Daemon::start(&[&flags[..], more].concat())
 }
 
-fn token(user: &str, info: Option<&str>) -> String {
+pub fn token(user: &str, info: Option<&str>) -> String {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let rights = Rights { expires_s: Some(now_s + 600), info: info.map(Into::into), ..Rights::default() };
     let claims = Claims { user: Some(user.to_owned()), rights, ..Claims::default() };

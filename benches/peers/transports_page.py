@@ -71,8 +71,8 @@ def polls(results):
         return ""
     return f"""
 An answered and renewed poll takes Nchan {other / cost:.1f} times as much CPU, and {other_user / user:.1f} times as much of it
-in user space. Of wspushd's {cost:.2f} us the kernel takes {cost - user:.2f}: for each poll one `send`, one `recv`, and the
-acknowledgement of the request, which goes out alone, since the answer comes later than TCP waits for one (40 ms). Outside the
+in user space. Of wspushd's {cost:.2f} us the kernel takes {cost - user:.2f}: for each poll one `send`, one `recv`, and three
+segments, since TCP acknowledges a request whose answer does not come at once by a segment of its own. Outside the
 kernel these are {instructions()["poll"]:,.0f} instructions.
 """
 

@@ -208,9 +208,9 @@ final class ReadsHost implements WsPushListener {
                 .start()) {
             ended = server;
             publishOnTerms(server);
-            publishAtAPace(server);
             readBack(server);
             publishBatches(server);
+            publishAtAPace(server);
             server.publish("inbox.ann", "kept");
             try (Client first = new Client(server, "/ws?as=ann");
                     Client second = new Client(server, "/ws?as=ann");

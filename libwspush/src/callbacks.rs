@@ -29,7 +29,9 @@ pub const WSPUSH_LOG_DEBUG: i32 = 4;
 /// function may be NULL. The struct is copied; `user_data` must live until the server is freed.
 ///
 /// The functions run on the server's thread (the one of `wspush_server_start`, or the one that polls), one at a time,
-/// and while one runs nothing else does: they must not block. They may call every function of this header but those
+/// and while one runs nothing else does: they must not block. With the setting `reactors` at more than 1 that holds for
+/// each of as many threads: the functions then run on several of them at the same time, those for one connection always
+/// on the same one, and have to guard what they share. They may call every function of this header but those
 /// that say `WSPUSH_EWRONGTHREAD`. What they are given is theirs to read until they return. They must return: no
 /// `longjmp`, no C++ exception may leave them. What one of them asks for happens in its order. Once a session was
 /// closed in a callback, by `wspush_session_close` or `wspush_close`, only `on_close` and `on_closed` hear of it

@@ -11,6 +11,7 @@ use wspush::endpoint::{Closed, ConnId, Connect, Decision, Fragment, Handler, Ses
 use wspush::journal::Sink;
 use wspush::protocol::close::CloseCode;
 use wspush::push::Message;
+use wspush::reactor::own;
 
 use super::attributes::wspush_closed;
 use super::callbacks::{
@@ -45,7 +46,7 @@ impl Drop for OnReactor {
 
 /// Whether this thread is a server's: then the host is inside a callback.
 pub(super) fn is_reactor() -> bool {
-    IS_REACTOR.get()
+    IS_REACTOR.get() || own::is_reactor_thread()
 }
 
 /// Whether this is what the running callback of this thread was given. The pointer is compared, not followed, so a

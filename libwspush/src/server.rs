@@ -60,6 +60,9 @@ fn time(ms: i64) -> Option<Duration> {
 /// defaults of `wspush_config_new`. `callbacks` may be NULL: the server pushes and ignores what clients say. Both are
 /// copied. Raises the process's soft limit of descriptors to the hard one.
 ///
+/// With the setting `reactors` at more than 1 the server has as many threads, and callbacks come from all of them at
+/// the same time, those of one connection always from the same one; `user_data` is the same for all.
+///
 /// Free the server with `wspush_server_free`. `WSPUSH_ECONFIG`, `WSPUSH_ELISTEN`, `WSPUSH_ESYSTEM`:
 /// `wspush_last_error` names the setting or the address. Any thread; a process may have several servers.
 #[unsafe(no_mangle)]
@@ -77,13 +80,18 @@ pub unsafe extern "C" fn wspush_server_new(
         let callbacks = callbacks.unwrap_or(wspush_callbacks::NONE);
         let shown = Arc::new(AtomicPtr::default());
         let host = |callbacks| Host { callbacks, server: shown.clone() };
-        let mut router = Router::new(host(callbacks));
-        for Added { route, callbacks } in routes {
-            let added = router.add(route.clone(), host(*callbacks));
-            added.map_err(|error| CallError::new(WSPUSH_ECONFIG, error.to_string()))?;
+        let mut routers = Vec::new();
+        for _ in 0..config.reactors.count() {
+            let mut router = Router::new(host(callbacks));
+            for Added { route, callbacks } in routes {
+                let added = router.add(route.clone(), host(*callbacks));
+                added.map_err(|error| CallError::new(WSPUSH_ECONFIG, error.to_string()))?;
+            }
+            routers.push(router);
         }
         let journal = log_sink(callbacks).map(|sink| Journal::new(config.log_level, sink));
-        let bound = Server::bind_with(config, |_| Box::new(router), journal)?;
+        let next = |_| Box::new(routers.pop().unwrap_or_else(|| Router::new(host(callbacks)))) as _;
+        let bound = Server::bind_each(config, next, journal, Vec::new())?;
         let addresses = bound.addresses();
         let made = Box::into_raw(Box::new(wspush_server {
             handle: bound.handle(),
@@ -100,8 +108,8 @@ pub unsafe extern "C" fn wspush_server_new(
     })
 }
 
-/// Gives the server a thread of its own, on which callbacks run and which blocks all signals. `WSPUSH_ESTATE`: it has
-/// one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback.
+/// Gives the server a thread of its own, on which callbacks run and which blocks all signals; with `reactors` at more
+/// than 1 as many. `WSPUSH_ESTATE`: it has one already, or is being polled. `WSPUSH_EWRONGTHREAD` inside a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_server_start(server: *mut wspush_server) -> wspush_status {
     call!(server: server => {
@@ -112,7 +120,8 @@ pub unsafe extern "C" fn wspush_server_start(server: *mut wspush_server) -> wspu
 }
 
 /// Instead of starting it: does one turn of the server on this thread, and waits at most `timeout_ms` for something to
-/// do (0: not at all; negative: as long as it takes). Callbacks run inside. `WSPUSH_DONE`: the server has drained, and
+/// do (0: not at all; negative: as long as it takes). Callbacks run inside; with `reactors` at more than 1 the others
+/// have threads of their own from the first call on, on which theirs run. `WSPUSH_DONE`: the server has drained, and
 /// need not be polled again. `WSPUSH_ESTATE`: it was started, or another thread is polling it.
 /// `WSPUSH_EWRONGTHREAD` inside a callback.
 #[unsafe(no_mangle)]

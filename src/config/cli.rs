@@ -200,7 +200,7 @@ fn value_name(setting: &Setting) -> &'static str {
     match setting.kind {
         Kind::Integer { unit: "ms", .. } => "MS",
         Kind::Integer { unit: "bytes", .. } => "BYTES",
-        Kind::Integer { .. } => "N",
+        Kind::Integer { .. } | Kind::Count(_) => "N",
         Kind::Choice(_) => "CHOICE",
         _ if setting.name == "listen" || setting.name == "admin" => "ADDR",
         _ => "TEXT",

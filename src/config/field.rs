@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::reactors::Reactors;
 use super::setting::Value;
 use super::shown::looks_like_a_key;
 use super::validate::check_token;
@@ -20,6 +21,21 @@ pub(super) fn number<T: TryFrom<u64>>(value: Value) -> Result<T, String> {
 
 pub(super) fn shown_number<T: Copy + TryInto<u64>>(number: &T) -> Value {
     Value::Integer((*number).try_into().unwrap_or(u64::MAX))
+}
+
+pub(super) fn reactors(value: Value) -> Result<Reactors, String> {
+    match value {
+        Value::Integer(number) => number.to_string().parse(),
+        Value::Text(text) => text.parse(),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn shown_reactors(reactors: &Reactors) -> Value {
+    match reactors {
+        Reactors::Count(count) => Value::Integer(count.get() as u64),
+        Reactors::Auto => Value::Text(reactors.to_string()),
+    }
 }
 
 pub(super) fn boolean(value: Value) -> Result<bool, String> {

@@ -112,7 +112,10 @@ fn value_of(
             setting.integer(number.as_str(), number.radix()).map_err(|problem| (problem, span))
         }
         (Kind::Boolean, DeValue::Boolean(yes)) => Ok(Value::Boolean(*yes)),
-        (Kind::Text(_) | Kind::Choice(_), DeValue::String(text)) => {
+        (Kind::Count(_), DeValue::Integer(number)) => {
+            setting.parse(number.as_str()).map_err(|problem| (problem, span))
+        }
+        (Kind::Text(_) | Kind::Choice(_) | Kind::Count(_), DeValue::String(text)) => {
             setting.parse(text).map_err(|problem| (problem, span))
         }
         // A single entry needs no brackets; several are separated as on the command line.

@@ -124,7 +124,7 @@ fn shown_text(setting: &Setting, text: &str) -> String {
     let is_bare =
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte));
     match setting.kind {
-        Kind::Integer { .. } | Kind::Boolean if is_bare => text.to_owned(),
+        Kind::Integer { .. } | Kind::Count(_) | Kind::Boolean if is_bare => text.to_owned(),
         _ => Value::Text(text.to_owned()).to_string(),
     }
 }

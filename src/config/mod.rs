@@ -30,6 +30,7 @@ mod invocation;
 mod layers;
 mod nearest;
 mod paths;
+mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
@@ -57,6 +58,7 @@ pub use heartbeat::Heartbeat;
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]
 pub use read::read_file;

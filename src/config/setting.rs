@@ -35,6 +35,8 @@ pub enum Kind {
     Boolean,
     /// One text; how it looks.
     Text(&'static str),
+    /// A number or a word; what they may be.
+    Count(&'static str),
     /// At most so many texts without commas; how one looks.
     List {
         /// How many.
@@ -141,6 +143,7 @@ impl Setting {
             (Value::Integer(_), Kind::Integer { .. })
             | (Value::Boolean(_), Kind::Boolean)
             | (Value::Text(_), Kind::Text(_) | Kind::Choice(_))
+            | (Value::Integer(_) | Value::Text(_), Kind::Count(_))
             | (Value::Unset, Kind::Text(_)) => {}
             _ => return Err(self.expected()),
         }
@@ -157,6 +160,7 @@ impl Setting {
                 _ => Err(self.expected()),
             },
             Kind::Text(_) => Ok(Value::Text(text.to_owned())),
+            Kind::Count(_) => Ok(text.parse().map_or_else(|_| Value::Text(text.to_owned()), Value::Integer)),
             Kind::Choice(names) if names.contains(&text) => Ok(Value::Text(text.to_owned())),
             Kind::Choice(_) => Err(self.expected()),
             Kind::List { .. } if text.is_empty() => Ok(Value::List(Vec::new())),
@@ -191,6 +195,7 @@ impl Setting {
             }
             Kind::Boolean => "true or false".to_owned(),
             Kind::Text(what) => format!("text: {what}"),
+            Kind::Count(what) => what.to_owned(),
             Kind::List { of, .. } => format!("a list of text, each {of}"),
             Kind::Choice(names) => format!("one of {}", names.join(", ")),
         })
@@ -201,7 +206,7 @@ impl Setting {
         match self.kind {
             Kind::Integer { bounds: Bounds { min, max }, unit } => format!("{min}..={max} {unit}"),
             Kind::Boolean => "true, false".to_owned(),
-            Kind::Text(what) => what.to_owned(),
+            Kind::Text(what) | Kind::Count(what) => what.to_owned(),
             Kind::List { of, .. } => format!("{of} (list)"),
             Kind::Choice(names) => names.join(", "),
         }
@@ -303,7 +308,8 @@ mod tests {
                 let mut config = Config::default();
                 !matches!(setting.set(&mut config, value.clone()), Err(Problem::Expected(_)))
             });
-            assert_eq!(accepted.count(), 1, "{}", setting.name);
+            let kinds = if matches!(setting.kind, Kind::Count(_)) { 2 } else { 1 };
+            assert_eq!(accepted.count(), kinds, "{}", setting.name);
         }
     }
 

@@ -3,8 +3,8 @@
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::field::{
-    boolean, entries, entry, file, number, optional_file, parsed, shown_boolean, shown_entries, shown_number,
-    shown_optional, shown_text, token,
+    boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
+    shown_number, shown_optional, shown_reactors, shown_text, token,
 };
 use super::paths::check_path;
 use super::setting::{Group, Kind, Setting};
@@ -12,7 +12,7 @@ use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
     AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen, LogFormat, LogLevel,
-    SlowConsumer, TokenAuth, Transport,
+    Reactors, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -388,6 +388,11 @@ settings! {
         "Messages below this size are not compressed";
     deflate_level: u8 = 3, integer(Compression, DEFLATE_LEVEL, "level", reload),
         "How hard the compressor tries: 1 is the fastest, 9 the smallest";
+    /// A host needs a handler for each: [`Server::bind_each`](crate::Server::bind_each).
+    reactors: Reactors = Reactors::ONE,
+        row(Running, Kind::Count("1 to 64, or auto for as many as there are cores"), restart, false, reactors,
+            shown_reactors),
+        "Threads that serve connections, each its own, with the same order of publications for all";
     flush_slice: usize = 4_096, integer(Running, FLUSH_SLICE, "subscribers", reload),
         "Subscribers visited by the flush between two looks at the poll";
     accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),

@@ -25,6 +25,7 @@ impl Config {
             return Err(self.invalid("deflate", "this build has no compression (cargo feature deflate)"));
         }
         self.validate_sizes()?;
+        self.validate_reactors()?;
         if self.ws_only && self.demo {
             return Err(
                 self.invalid("ws_only", "demo needs other paths than /ws; one of the two must be off")

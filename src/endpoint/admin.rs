@@ -15,7 +15,7 @@ use super::control::{Control, Filter, List, Wanted};
 use super::publishing;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
-use super::users::{self, UserRequest};
+use super::users::{self, Target, Tokens, UserAction, UserRequest};
 
 /// Channels and the like that an audit line has room for.
 const TARGETS_TOLD_MAX: usize = 16;
@@ -95,6 +95,9 @@ fn route(
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
         (path, _) if path.starts_with("/channels/") => channels::answer(&path[10..], head, server),
         (path, method) => match path.strip_prefix("/connections/") {
+            Some(id) if method == "DELETE" && conn_of(id).is_ok_and(|conn| server.is_elsewhere(conn)) => {
+                return disconnect_elsewhere(id, head).map(Answer::User);
+            }
             Some(id) if method == "DELETE" => disconnect(id, head, server),
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
@@ -182,6 +185,13 @@ fn disconnect(id: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Res
     let (code, reason) = close_of(&query)?;
     server.disconnect(conn, code, &reason)?;
     Ok(json(200, &serde_json::json!({ "conn": id, "code": code.0 })))
+}
+
+/// The same for a connection of another reactor.
+fn disconnect_elsewhere(id: &str, head: &Head<'_>) -> Result<UserRequest, Refusal> {
+    let (code, reason) = close_of(&query(head, &requests::DISCONNECT)?)?;
+    let action = UserAction::Disconnect { code, reason, tokens: Tokens::Kept };
+    Ok(UserRequest { target: Target::Connection(conn_of(id)?), action })
 }
 
 /// The connection that a path names.

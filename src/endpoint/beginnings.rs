@@ -91,8 +91,15 @@ impl Beginnings {
 
     /// Where a channel begins.
     pub fn of(&self, channel: &str) -> Since {
-        let since = if channel == DEFAULT_NAME { self.default } else { self.since.get(channel).copied() };
-        since.unwrap_or_default()
+        match channel {
+            DEFAULT_NAME => self.of_default(),
+            _ => self.since.get(channel).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Where the default channel begins.
+    pub fn of_default(&self) -> Since {
+        self.default.unwrap_or_default()
     }
 
     /// Whether any channel begins elsewhere than with the next publication.

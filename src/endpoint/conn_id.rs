@@ -5,6 +5,11 @@ use std::str::FromStr;
 
 use crate::narrow;
 
+/// Bits of a serial number that are below the reactor's number, where there are several.
+pub const SERIAL_BITS: u32 = 26;
+// Each of them has its numbers.
+const _: () = assert!(crate::limits::REACTORS_MAX == 1 << (u32::BITS - SERIAL_BITS));
+
 /// A connection's id: its slot and the serial number of its accept, so that an id whose connection has gone
 /// is refused instead of naming the next one in the same slot.
 ///
@@ -23,6 +28,12 @@ impl ConnId {
     #[doc(hidden)]
     pub fn new(slot: u32, serial: u32) -> ConnId {
         ConnId(u64::from(serial) << 32 | u64::from(slot))
+    }
+
+    /// The reactor that has it, where there are several: their serial numbers begin apart.
+    #[doc(hidden)]
+    pub fn reactor(self) -> usize {
+        (self.serial() >> SERIAL_BITS) as usize
     }
 
     /// The slot.

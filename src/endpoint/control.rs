@@ -176,6 +176,29 @@ pub struct Stats {
     pub counters: Metrics,
 }
 
+impl Stats {
+    /// Adds those of another reactor of the same server. What each of them has for all is counted once.
+    pub(crate) fn add(&mut self, other: &Stats) {
+        self.connections += other.connections;
+        self.transports.add_all(&other.transports);
+        self.handshaking += other.handshaking;
+        self.closing += other.closing;
+        self.admin_connections += other.admin_connections;
+        self.blocked += other.blocked;
+        self.deflating += other.deflating;
+        self.inbox_commands += other.inbox_commands;
+        self.draining |= other.draining;
+        self.rates.accepts += other.rates.accepts;
+        self.rates.deliveries += other.rates.deliveries;
+        self.rates.messages_in += other.rates.messages_in;
+        self.memory.slots_bytes += other.memory.slots_bytes;
+        self.memory.log_bytes += other.memory.log_bytes;
+        self.memory.assembly_bytes += other.memory.assembly_bytes;
+        self.memory.backlog_bytes += other.memory.backlog_bytes;
+        self.counters.add_of_reactor(&other.counters);
+    }
+}
+
 /// Events per second.
 ///
 /// ```
@@ -262,6 +285,11 @@ pub trait Control {
 
     /// Whether a message fits at all.
     fn check_size(&self, publication: &Publication) -> Result<(), PushError>;
+
+    /// Whether a connection with this id is another reactor's.
+    fn is_elsewhere(&self, _conn: ConnId) -> bool {
+        false
+    }
 
     /// Whether a newcomer would be let in, or what it would be told.
     fn check_ready(&self) -> Result<(), Refusal>;

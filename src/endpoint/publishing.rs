@@ -11,7 +11,7 @@ use super::batch::Target;
 use super::caller::Caller;
 use super::control::{Control, Receipt, Taken};
 use super::push_request::{self, Pushed};
-use super::users::{UserAction, UserRequest};
+use super::users::{self, UserAction, UserRequest};
 use super::{ConnId, admin, batch, requests};
 
 pub(super) fn push(
@@ -41,6 +41,11 @@ pub(super) fn push(
     let pushed = push_request::read(head, body)?;
     take_pushes(caller, channels.len().max(1), server)?;
     let response = match (conn, user) {
+        (Some(conn), _) if server.is_elsewhere(conn) => {
+            let publication = Publication::new(pushed.message(), options)?;
+            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            return Ok(admin::Answer::User(UserRequest { target: users::Target::Connection(conn), action }));
+        }
         (Some(conn), _) => {
             server.send(conn, pushed.message(), options)?;
             let sent = Sent { conn: conn.to_string(), recipients: Some(1), taken_as: pushed.taken_as };
@@ -100,8 +105,9 @@ pub(super) fn push_batch(
     let answers = targets.into_iter().filter_map(|target| match target {
         Target::Channel(_) => places.next().map(Answer::Place),
         Target::Conn(conn) => {
-            // Of a repetition nothing is sent.
-            let recipients = (!about.duplicate).then(|| u32::from(server.is_open(conn)));
+            // Of a repetition nothing is sent; and another reactor gets to it in its turn.
+            let is_known = !about.duplicate && !server.is_elsewhere(conn);
+            let recipients = is_known.then(|| u32::from(server.is_open(conn)));
             Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, taken_as: None }))
         }
         Target::User(user) => Some(Answer::Asked { user }),
@@ -184,11 +190,12 @@ struct Differs<'a> {
     offset: u64,
 }
 
+/// The answer to a message for one connection.
 #[derive(Serialize)]
-struct Sent {
-    conn: String,
+pub(super) struct Sent {
+    pub conn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    recipients: Option<u32>,
+    pub recipients: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    taken_as: Option<&'static str>,
+    pub taken_as: Option<&'static str>,
 }

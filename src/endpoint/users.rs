@@ -13,6 +13,7 @@ use crate::push::{Publication, PushError, Since};
 
 use super::ConnId;
 use super::admin::{close_of, conn_of, json, query, refused, takes};
+use super::publishing::Sent;
 use super::requests::{self, Request};
 
 /// The connections that a request is about.
@@ -116,6 +117,27 @@ pub struct UserOutcome {
     pub next: Option<ConnId>,
 }
 
+impl UserOutcome {
+    /// Adds what has come of it elsewhere; a page has so many entries at the most.
+    pub fn add(&mut self, other: UserOutcome, limit: usize) {
+        self.connections += other.connections;
+        self.refused += other.refused;
+        self.problem = other.problem.or(self.problem.take());
+        self.page.extend(other.page);
+        let order = |conn: ConnId| (conn.reactor(), conn.slot());
+        self.page.sort_unstable_by_key(|connection| order(connection.id));
+        self.next = [self.next, other.next].into_iter().flatten().min_by_key(|&conn| order(conn));
+        // Those behind the end of a page that has been cut are on the next one.
+        if let Some(next) = self.next {
+            self.page.retain(|connection| order(connection.id) <= order(next));
+        }
+        if self.page.len() > limit && limit > 0 {
+            self.page.truncate(limit);
+            self.next = self.page.last().map(|connection| connection.id);
+        }
+    }
+}
+
 impl UserRequest {
     /// A request for a user whose name is one.
     ///
@@ -155,11 +177,17 @@ impl UserRequest {
             return refused(outcome.problem.as_ref().unwrap_or(&PushError::NoSuchConnection.into()));
         }
         match &self.action {
+            UserAction::Push { taken_as, .. } if conn.is_some() => {
+                json(200, &Sent { conn: conn.unwrap_or_default(), recipients: Some(1), taken_as: *taken_as })
+            }
             UserAction::Push { taken_as, .. } => {
                 json(200, &Pushed { user, recipients: connections, taken_as: *taken_as })
             }
             UserAction::Disconnect { tokens: Tokens::Revoked, .. } if outcome.problem.is_some() => {
                 refused(outcome.problem.as_ref().unwrap_or(&Refusal::fixed(503, "")))
+            }
+            UserAction::Disconnect { code, .. } if conn.is_some() => {
+                json(200, &serde_json::json!({ "conn": conn, "code": code.0 }))
             }
             UserAction::Disconnect { code, tokens, .. } => {
                 let revoked = (*tokens == Tokens::Revoked).then_some(true);

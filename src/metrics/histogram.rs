@@ -34,6 +34,12 @@ impl Histogram {
         self.sum_us += us;
     }
 
+    /// Adds those that were noted elsewhere.
+    pub(super) fn add(&mut self, other: &Histogram) {
+        self.classes.iter_mut().zip(other.classes).for_each(|(count, more)| *count += more);
+        self.sum_us += other.sum_us;
+    }
+
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.classes.iter().sum()

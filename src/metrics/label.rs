@@ -28,9 +28,19 @@ impl<L: Label, const N: usize> Counts<L, N> {
         self.counts[label.index()] += 1;
     }
 
+    /// So many more.
+    pub fn add(&mut self, label: L, count: u64) {
+        self.counts[label.index()] += count;
+    }
+
     /// Sets it; for what can also fall.
     pub fn set(&mut self, label: L, count: u64) {
         self.counts[label.index()] = count;
+    }
+
+    /// As many more of each.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
     }
 
     /// How many.

@@ -5,11 +5,12 @@
 mod exposition;
 mod histogram;
 mod label;
+mod reactors;
 mod table;
 
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
 pub use table::{
     AuthWebhook, ChannelEnd, ChannelEvent, ChannelRefusal, CloseReason, ConnectionKind, ConnectionTransport,
-    Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake, WorkKind,
+    CpuPurpose, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake, WorkKind,
 };

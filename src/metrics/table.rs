@@ -56,6 +56,13 @@ macro_rules! numbers {
         }
 
         impl $name {
+            /// Adds those of another reactor of the same server.
+            pub(crate) fn add(&mut self, other: &$name) {
+                $(self.$field += other.$field;)+
+                $(self.$by_field.add_all(&other.$by_field);)+
+                $(self.$lasting.add(&other.$lasting);)*
+            }
+
             fn write(&self, out: &mut Exposition<'_>) {
                 $(
                     let name = concat!("wspush_", stringify!($field), $suffix);
@@ -198,6 +205,17 @@ label! {
 }
 
 label! {
+    /// The purpose of CPU time.
+    CpuPurpose = "purpose" {
+        Accept = "accept": "Accepting connections, and the requests that they come with.",
+        Read = "read": "Reading what clients and publishers say, and writing to sockets that take more again.",
+        Flush = "flush": "Writing publications.",
+        Heartbeat = "heartbeat": "Looking after silent connections; reading their answers is not in it.",
+        Other = "other": "Waiting for events, commands of other threads, and the rest.",
+    }
+}
+
+label! {
     /// A kind of work of which a turn leaves the rest for the next one.
     WorkKind = "work" {
         Events = "events": "Events of the poll.",
@@ -296,6 +314,7 @@ numbers! {
         kernel_tls[KernelTls]: "What came of handing TLS connections over to the kernel, by event.",
         accept_paused[PauseReason]: "Times that accepting stopped for a while, by reason.",
         kernel_shortages[Shortage]: "System calls that found the kernel out of memory; they are tried again.",
+        cpu_microseconds[CpuPurpose]: "CPU time of the thread, by purpose: one turn in eight is measured.",
         turns_cut[WorkKind]: "Turns that left work for the next one, by the kind that was left or took most of it.",
     } lasting {
         turn_seconds: "Time that each turn took, without waiting.",
@@ -394,6 +413,7 @@ mod tests {
         check(KernelTls::ALL, KernelTls::name);
         check(AuthWebhook::ALL, AuthWebhook::name);
         check(WorkKind::ALL, WorkKind::name);
+        check(CpuPurpose::ALL, CpuPurpose::name);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Walk {
 }
 
 /// A channel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Channel {
     /// Its name.
     pub name: Arc<str>,

@@ -47,7 +47,7 @@ pub struct LogLimits {
 }
 
 /// The channels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Channels {
     pub(super) all: Slab<Channel>,
     names: HashMap<Arc<str>, ChannelId>,
@@ -93,6 +93,13 @@ impl Channels {
             rules: Vec::new(),
             start: 0,
         }
+    }
+
+    /// The same logs for another reactor, before anybody has come.
+    pub fn replica(&self) -> Channels {
+        let mut replica = self.clone();
+        replica.log_bytes = replica.all.iter().map(|(_, channel)| channel.log_bytes()).sum();
+        replica
     }
 
     /// The channel of this name, created if it isn't there; then its first publication will have offset 1, for one

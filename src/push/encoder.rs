@@ -4,6 +4,7 @@ use crate::protocol::envelope::Origin;
 use crate::protocol::{Chunk, Deflater, Enveloper, Opcode};
 
 use super::form::{Form, Lens};
+use super::prepared::Prepared;
 use super::publication::Publication;
 use super::stream;
 
@@ -75,6 +76,32 @@ impl Encoder {
         self.encoded(publication).lens()
     }
 
+    /// Makes those forms of a publication that are wanted and that no other reactor, which logs it as well, has made
+    /// yet. All that are wanted, and the bytes of those that were compressed here, before and after it.
+    pub fn encode_for_all<'a>(
+        &mut self,
+        prepared: &'a Prepared,
+        origin: Origin<'_>,
+        wanted: impl Fn(Form) -> bool,
+    ) -> (Encoded<'a>, (usize, usize)) {
+        let (mut encoded, mut compressed) = (Encoded::plain(prepared.publication().plain_frame()), (0, 0));
+        for (form, made) in Form::LAZY.into_iter().zip(&prepared.forms).filter(|(form, _)| wanted(*form)) {
+            let mut is_made_here = false;
+            let bytes = made.get_or_init(|| {
+                is_made_here = true;
+                self.encode(prepared.publication(), origin, |other| other == form);
+                self.encoded(prepared.publication()).own(form).unwrap_or_default().into()
+            });
+            encoded.others[form.index() - 1] = Some(&bytes[..]).filter(|bytes| !bytes.is_empty());
+            if let (true, true, Some(frame), Some(other)) =
+                (is_made_here, form.is_deflated(), encoded.apart(form), form.stand_in())
+            {
+                compressed = (compressed.0 + encoded.bytes(other).len(), compressed.1 + frame.len());
+            }
+        }
+        (encoded, compressed)
+    }
+
     /// The publication that was encoded last, in its forms.
     pub fn encoded<'a>(&'a self, publication: &'a Publication) -> Encoded<'a> {
         let [deflated, envelope_deflated] =
@@ -127,9 +154,14 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// The bytes that were made for this form.
+    fn own(&self, form: Form) -> Option<&'a [u8]> {
+        *self.others.get(form.index().checked_sub(1)?)?
+    }
+
     /// The bytes of this form, if they are others than those of the form that stands in for it.
     pub fn apart(&self, form: Form) -> Option<&'a [u8]> {
-        let own = (*self.others.get(form.index().checked_sub(1)?)?)?;
+        let own = self.own(form)?;
         let is_worth_it = !form.is_deflated() || own.len() < self.bytes(form.stand_in()?).len();
         is_worth_it.then_some(own)
     }

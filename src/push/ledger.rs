@@ -83,14 +83,14 @@ impl Tally {
 }
 
 /// Those who are in the middle of a publication that the log no longer has, and have its rest apart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Apart {
     count: u32,
     /// When it was published, and its delivery, once its line is gone.
     line: Option<(u64, Delivery)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Line {
     /// The change at this offset against the one before: the counts are prefix sums over the lines.
     change: Tally,
@@ -104,7 +104,7 @@ struct Line {
 ///
 /// A subscriber that passes the publications `a..b` adds one at `a` and takes one off at `b`: two additions,
 /// whether a write carried one publication or a thousand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
     first: u64,
     lines: VecDeque<Line>,
@@ -144,6 +144,30 @@ impl Line {
 }
 
 impl Delivery {
+    /// The same publication's deliveries by two reactors, as one. When half of all had it lies between the times when
+    /// half of each one's had it; it is taken to be where the larger half's is.
+    pub(crate) fn together(self, other: Delivery) -> Delivery {
+        if self.recipients + self.recovered == 0 || other.recipients + other.recovered == 0 {
+            return if self.recipients > 0 { self } else { other };
+        }
+        let is_over = self.lagging == 0 && other.lagging == 0;
+        let later = |a: Option<u64>, b: Option<u64>| Some(a?.max(b?));
+        let larger = if self.recipients >= other.recipients { self.median_us } else { other.median_us };
+        Delivery {
+            id: self.id,
+            offset: self.offset,
+            recipients: self.recipients + other.recipients,
+            recovered: self.recovered + other.recovered,
+            written: self.written + other.written,
+            lagging: self.lagging + other.lagging,
+            skipped: self.skipped + other.skipped,
+            gone: self.gone + other.gone,
+            first_us: [self.first_us, other.first_us].into_iter().flatten().min(),
+            median_us: larger,
+            last_us: later(self.last_us, other.last_us).filter(|_| is_over || self.last_us.is_some()),
+        }
+    }
+
     fn note_times(&mut self, since_us: u64) {
         if self.written > 0 {
             self.first_us.get_or_insert(since_us);

@@ -10,7 +10,7 @@ use super::rules::Priority;
 const OTHERS_TURN: u8 = 8;
 
 /// A line for each priority.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     high: VecDeque<ChannelId>,
     normal: VecDeque<ChannelId>,

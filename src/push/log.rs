@@ -26,7 +26,7 @@ impl Cursor {
 ///
 /// Invariants: `tail <= head`, `head - tail <= bytes_max`, `ends` holds the end position of every publication
 /// in `tail..head`, strictly ascending, the last one equal to `head`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Log {
     ring: Vec<u8>,
     tail: u64,

@@ -4,7 +4,7 @@ use super::form::Form;
 use super::ring::Ring;
 
 /// Those that there are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OtherRings(Option<Box<[Option<Box<Ring>>; Form::LAZY.len()]>>);
 
 impl OtherRings {

@@ -5,6 +5,7 @@
 //! publications goes out at once, and one without a pace, or with a faster one, takes along what lies before it: the
 //! order stays.
 
+use crate::narrow;
 use std::collections::VecDeque;
 
 use super::channel::Channel;
@@ -27,6 +28,19 @@ pub enum Pace {
     PerSecond(u32),
     /// All who are there within so many milliseconds, 1 to 3,600,000, evenly.
     WithinMs(u32),
+}
+
+impl Pace {
+    /// The part of one of several reactors, each of which has about as many subscribers as any other.
+    pub(crate) fn part(self, reactor: usize, reactors: usize) -> Pace {
+        match self {
+            Pace::PerSecond(count) if reactors > 1 => {
+                let (reactor, reactors) = (narrow::to_u32(reactor), narrow::to_u32(reactors));
+                Pace::PerSecond((count / reactors + u32::from(reactor < count % reactors)).max(1))
+            }
+            whole => whole,
+        }
+    }
 }
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -93,7 +107,7 @@ struct Group {
 }
 
 /// The paces of a channel, each slower than the one before it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pacing {
     groups: VecDeque<Group>,
     /// When the next write is due; `None`: the first group has not begun.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::shrink_sparse;
 
@@ -11,11 +12,14 @@ pub type Network = u64;
 /// Where a client comes from whose address nobody knows. As a network of IPv6 it would be one of multicast.
 pub(super) const NOWHERE: Network = u64::MAX;
 
+/// Connections from each address, of one reactor or of several.
+pub type Counts = Arc<Mutex<HashMap<Network, u32>>>;
+
 /// The counts.
 #[derive(Debug)]
 pub struct Addresses {
     max: u32,
-    counts: HashMap<Network, u32>,
+    counts: Counts,
     of_slot: HashMap<u32, Network>,
 }
 
@@ -36,7 +40,16 @@ pub(super) fn network(address: IpAddr) -> Network {
 impl Addresses {
     /// No connections; 0: no bound.
     pub fn new(max: u32) -> Addresses {
-        Addresses { max, counts: HashMap::new(), of_slot: HashMap::new() }
+        Addresses { max, counts: Counts::default(), of_slot: HashMap::new() }
+    }
+
+    /// The same together with others.
+    pub fn among(self, counts: Counts) -> Addresses {
+        Addresses { counts, ..self }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<Network, u32>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the bound for those that come from now on.
@@ -47,27 +60,29 @@ impl Addresses {
     /// Whether there are as many from this address as there may be.
     pub fn is_full(&self, peer: Option<SocketAddr>) -> bool {
         let Some(peer) = peer.filter(|_| self.max > 0) else { return false };
-        self.counts.get(&network(peer.ip())).is_some_and(|&count| count >= self.max)
+        self.counts().get(&network(peer.ip())).is_some_and(|&count| count >= self.max)
     }
 
     /// Counts a new connection.
     pub fn enter(&mut self, slot: u32, peer: Option<SocketAddr>) {
         let Some(peer) = peer.filter(|_| self.max > 0) else { return };
         let network = network(peer.ip());
-        *self.counts.entry(network).or_insert(0) += 1;
+        *self.counts().entry(network).or_insert(0) += 1;
         self.of_slot.insert(slot, network);
     }
 
     /// Counts the connection in this slot no more.
     pub fn leave(&mut self, slot: u32) {
         let Some(network) = self.of_slot.remove(&slot) else { return };
-        if let Some(count) = self.counts.get_mut(&network) {
+        let mut counts = self.counts();
+        if let Some(count) = counts.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
-                self.counts.remove(&network);
+                counts.remove(&network);
             }
         }
-        shrink_sparse(&mut self.counts);
+        shrink_sparse(&mut counts);
+        drop(counts);
         shrink_sparse(&mut self.of_slot);
     }
 }
@@ -97,7 +112,7 @@ mod tests {
         for slot in 0..5 {
             addresses.leave(slot);
         }
-        assert!(addresses.counts.is_empty() && addresses.of_slot.is_empty());
+        assert!(addresses.counts().is_empty() && addresses.of_slot.is_empty());
     }
 
     #[test]

@@ -117,8 +117,7 @@ impl<S: Socket> Reactor<S> {
         let mut accept = match kind {
             Kind::ECHO => Accept { broadcast: false, ..Accept::default() },
             Kind::CHAT => {
-                self.connections.guests += 1;
-                let user = Some(chat::guest_name(self.connections.guests));
+                let user = Some(chat::guest_name(self.shared.totals.next_guest()));
                 let channels = vec![chat::CHANNEL.to_owned()];
                 Accept { user, broadcast: false, channels, ..Accept::default() }
             }
@@ -203,7 +202,7 @@ impl<S: Socket> Reactor<S> {
         if self.exit.draining.is_some() {
             return Err((GOING_AWAY, RefuseReason::Full));
         }
-        if self.connections.census.open() >= max {
+        if self.connections.open_of_all() >= max {
             let text = format!("the server is full: {max} connections (max_connections)");
             return Err((Refusal::new(503, text), RefuseReason::Full));
         }
@@ -230,9 +229,9 @@ impl<S: Socket> Reactor<S> {
             .at(place.as_ref());
         connect.ask_for(named);
         let decision = decided.unwrap_or_else(|| {
-            self.shared.own.begin();
+            self.shared.own().begin();
             let decision = handler.on_connect(&connect);
-            self.shared.own.end();
+            self.shared.own().end();
             decision
         });
         match decision {
@@ -306,14 +305,14 @@ impl<S: Socket> Reactor<S> {
         accept: &Accept,
         beginnings: &Beginnings,
     ) -> Result<Vec<(ChannelId, Since)>, Refused> {
-        let since = |name: &str| {
+        let own = |name: &str| {
             let own = accept.since.iter().find(|(channel, _)| channel == name);
-            own.map_or_else(|| beginnings.of(name), |(_, since)| *since)
+            own.map(|(_, since)| *since)
         };
         let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
         for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
             match self.open_channel(index, name) {
-                Ok(id) => channels.push((id, since(name))),
+                Ok(id) => channels.push((id, own(name).unwrap_or_else(|| beginnings.of(name)))),
                 Err(problem) => {
                     channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
                     let (status, reason) = match problem {
@@ -325,7 +324,7 @@ impl<S: Socket> Reactor<S> {
             }
         }
         if accept.broadcast {
-            channels.push((DEFAULT, since(DEFAULT_NAME)));
+            channels.push((DEFAULT, own(DEFAULT_NAME).unwrap_or_else(|| beginnings.of_default())));
         }
         // In their order they are joined without moving those that were joined before.
         channels.sort_unstable_by_key(|(id, _)| id.0);

@@ -5,6 +5,7 @@
 //! nothing. Members are the subscribers that have a user, whatever their transport.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
@@ -13,10 +14,11 @@ use crate::endpoint::{ChannelMember, ChannelPresence};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::v1::{Member, Snapshot};
 use crate::push::presence::{Attendee, Change, Departure, Presence};
-use crate::push::{ChannelId, DEFAULT, Position};
+use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Position};
 
 use super::happenings::Happening;
 use super::notices::Notices;
+use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
@@ -128,20 +130,29 @@ impl<S: Socket> Reactor<S> {
         let Some(user) = slot.user().filter(|_| slot.kind.is_push()) else { return };
         let (user, info) =
             (user.to_owned(), slot.rights().and_then(|rights| rights.info()).map(str::to_owned));
+        if self.shared.has_others() {
+            let channel = self.channels.get(id).name.clone();
+            let (user, info) = (user.as_str().into(), info.as_deref().map(Into::into));
+            self.shared.tell_others(self.shared.seat(), &PeerNews::Entered { channel, user, info });
+        }
+        self.enter_presence(id, &user, info.as_deref());
+    }
+
+    /// A user's connection is there, at this reactor or another one.
+    fn enter_presence(&mut self, id: ChannelId, user: &str, info: Option<&str>) {
         let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(&self.config));
         let presence = &mut attendance.presence;
         let was_empty = presence.is_empty();
-        let unlisted = if presence.is_full_for(&user) { names_of(presence) } else { Vec::new() };
-        let change = presence.enter(&user, info.as_deref());
+        let unlisted = if presence.is_full_for(user) { names_of(presence) } else { Vec::new() };
+        let change = presence.enter(user, info);
         let channel = self.channels.get_mut(id);
         // It stays as long as somebody is there, be it one who was lost and may come back.
         channel.expected += u32::from(was_empty);
         let name = channel.name.clone();
         match change {
             Change::Join => {
-                let info = info.as_deref();
-                self.happened(&name, Happening::MemberAdded { user: &user, info });
-                self.tell_change(id, &user);
+                self.happened(&name, Happening::MemberAdded { user, info });
+                self.tell_change(id, user);
             }
             Change::TooMany => self.unlist(id, &unlisted),
             Change::None | Change::Leave | Change::ListedAgain => {}
@@ -159,17 +170,52 @@ impl<S: Socket> Reactor<S> {
 
     /// A connection is about to leave a channel.
     pub(super) fn leave_presence(&mut self, index: usize, id: ChannelId, departure: Departure) {
-        let Some(attendance) = self.attendances.channels.get_mut(&id) else { return };
+        if !self.attendances.channels.contains_key(&id) {
+            return;
+        }
         let slot = &self.connections.slots[index];
-        let Some(user) = slot.user().filter(|_| slot.kind.is_push()) else { return };
+        let Some(user) = slot.user().filter(|_| slot.kind.is_push()).map(str::to_owned) else { return };
+        if self.shared.has_others() {
+            let (channel, user) = (self.channels.get(id).name.clone(), user.as_str().into());
+            self.shared.tell_others(self.shared.seat(), &PeerNews::Left { channel, user, departure });
+        }
+        self.quit_presence(id, &user, departure);
+    }
+
+    /// A user's connection has left, at this reactor or another one.
+    fn quit_presence(&mut self, id: ChannelId, user: &str, departure: Departure) {
+        let Some(attendance) = self.attendances.channels.get_mut(&id) else { return };
         let was_empty = attendance.presence.is_empty();
         let change = attendance.presence.leave(user, departure);
-        let user = user.to_owned();
         self.attendances.await_lost(id);
-        self.follow(id, change, &user);
+        self.follow(id, change, user);
         if !was_empty {
             self.release_if_empty(id);
         }
+    }
+
+    /// A connection at another reactor has joined a channel with presence.
+    pub(super) fn entered_elsewhere(&mut self, channel: &Arc<str>, user: &str, info: Option<&str>) {
+        let Some(id) = self.find_same(channel) else { return };
+        let is_known = self.attendances.channels.get(&id).is_some_and(|known| !known.presence.is_empty());
+        if self.channels.get(id).rules.presence && (is_known || self.shared.hold(channel)) {
+            self.enter_presence(id, user, info);
+        }
+    }
+
+    /// Such a connection has left.
+    pub(super) fn left_elsewhere(&mut self, channel: &Arc<str>, user: &str, departure: Departure) {
+        if let Some(id) = self.find_same(channel) {
+            self.quit_presence(id, user, departure);
+        }
+    }
+
+    /// A channel in that life of it in which it has this name.
+    fn find_same(&self, channel: &Arc<str>) -> Option<ChannelId> {
+        if &**channel == DEFAULT_NAME {
+            return Some(DEFAULT);
+        }
+        self.channels.find(channel).filter(|&id| Arc::ptr_eq(&self.channels.get(id).name, channel))
     }
 
     /// Lets everybody know that somebody has gone.

@@ -306,7 +306,7 @@ impl<S: Socket> Reactor<S> {
         }
         let needed =
             self.shared.with_directory(|directory| directory.is_needed(&channel.name, channel.epoch));
-        let is_behind = self.has_pending() || self.shared.waiting() > 0;
+        let is_behind = self.has_pending() || self.shared.waiting_here() > 0;
         match needed {
             Some(true) => assert!(!channel.is_deserted() || is_behind, "nobody needs {}", channel.name),
             Some(false) => assert!(channel.is_deserted(), "{} may be forgotten", channel.name),

@@ -49,7 +49,7 @@ impl<S: Socket> Reactor<S> {
     /// Bytes that may wait at single connections. Where TLS is spoken the last eighth is for what a flush seals, as who
     /// could give way is not looked for before its slice is over.
     fn backlog_limit(&self) -> usize {
-        let max = self.config.backlog_bytes_max;
+        let max = self.config.backlog_bytes_max / self.shared.reactors();
         if self.wire.tls.acceptor.is_some() { max - max / 8 } else { max }
     }
 

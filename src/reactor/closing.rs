@@ -174,9 +174,9 @@ impl<S: Socket> Reactor<S> {
             kind if kind.is_push() => {
                 let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
                 let mut closed = Closed::new(id, user, (code, &reason)).with(at, extra.hosted);
-                self.shared.own.begin();
+                self.shared.own().begin();
                 handler.on_closed(&mut closed);
-                self.shared.own.end();
+                self.shared.own().end();
             }
             Kind::CHAT => {
                 let line = chat::left(user.unwrap_or("?"));

@@ -6,7 +6,7 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication,
+    Carried, Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication,
     PushError, PushOptions, Room,
 };
 
@@ -101,6 +101,12 @@ impl<S: Socket> Reactor<S> {
                         return false;
                     }
                 }
+                Some(Command::Peer(news)) => {
+                    if let Err(waits) = self.hear(*news) {
+                        self.inbox.pending.push_front(waits);
+                        return false;
+                    }
+                }
                 Some(Command::Ask(question)) => {
                     if let Err(waits) = self.look_up(*question) {
                         self.inbox.pending.push_front(Command::Ask(Box::new(waits)));
@@ -118,7 +124,7 @@ impl<S: Socket> Reactor<S> {
     /// Does what was asked for, if that is no publication: only those may have to wait.
     pub(super) fn act(&mut self, command: Command) {
         match command {
-            Command::Publish { .. } | Command::User(_) | Command::Ask(_) => {
+            Command::Publish { .. } | Command::User(_) | Command::Ask(_) | Command::Peer(_) => {
                 debug_assert!(false, "what may have to wait comes through the inbox");
             }
             Command::Forget(forgotten) => self.forgotten(&forgotten),
@@ -163,17 +169,22 @@ impl<S: Socket> Reactor<S> {
 
     /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
     /// log, or among all of them.
-    fn append(&mut self, receipt: Receipt, publication: Publication) -> Result<(), Command> {
+    fn append(&mut self, receipt: Receipt, publication: Carried) -> Result<(), Command> {
         let frame = publication.plain_frame();
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, self.now.mono_ms())
         };
+        if receipt.epoch < self.channels.get(id).epoch {
+            // Somebody has come here to the channel's next life before the word of its end.
+            return Ok(());
+        }
         let sender = self.inbox.senders.of(receipt.id);
         let receiver = sender.and_then(|conn| self.prepare_sender(conn, id));
         let several = self.channels.get(id).has_other_forms();
         let mut lens = Lens::plain(frame.len());
+        let mut together = None;
         if several {
             let channel = self.channels.get(id);
             // While the plain frame has no room the other forms need not be made.
@@ -183,7 +194,15 @@ impl<S: Socket> Reactor<S> {
             }
             // Once for everybody who takes it so, and only if there is somebody.
             let origin = channel.origin(receipt.offset);
-            lens = self.encoder.encode(&publication, origin, |form| channel.wants(form));
+            lens = match &publication {
+                Carried::Alone(publication) => {
+                    self.encoder.encode(publication, origin, |form| channel.wants(form))
+                }
+                Carried::Together(prepared) => {
+                    let made = self.encoder.encode_for_all(prepared, origin, |form| channel.wants(form));
+                    together.insert(made).0.lens()
+                }
+            };
             self.charge_compressed();
         }
         if !self.make_room(id, lens) {
@@ -194,22 +213,21 @@ impl<S: Socket> Reactor<S> {
         let receiver = receiver.filter(|_| sender.is_some_and(|conn| self.is_at_head(conn, id)));
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
-        let encoded = if several { self.encoder.encoded(&publication) } else { Encoded::plain(frame) };
-        if several {
-            let (from, to) = encoded.deflated_bytes();
-            self.metrics.publications_deflated += u64::from(to > 0);
-            self.metrics.deflate_in_bytes += from as u64;
-            self.metrics.deflate_out_bytes += to as u64;
-        }
-        let place = Place {
-            offset: receipt.offset,
-            receipt: receipt.id,
-            now_us: self.now.mono_us,
-            unix_ms: self.now.unix_ms(),
+        let (encoded, deflated) = match together {
+            Some(made) => made,
+            None if several => {
+                let encoded = self.encoder.encoded(&publication);
+                (encoded, encoded.deflated_bytes())
+            }
+            None => (Encoded::plain(frame), (0, 0)),
         };
-        let pace = publication.options().pace;
+        let (now_us, unix_ms) = (self.now.mono_us, self.now.unix_ms());
+        let place = Place { offset: receipt.offset, receipt: receipt.id, now_us, unix_ms };
+        let (seat, reactors) = (self.shared.seat(), self.shared.reactors());
+        let pace = publication.options().pace.map(|pace| pace.part(seat, reactors));
         self.metrics.publications_paced += u64::from(pace.is_some());
         self.channels.append_paced(id, &encoded, place, pace);
+        self.count_deflated(deflated);
         if let Some(index) = receiver {
             self.pass_over_newest(index, id);
         }
@@ -218,6 +236,13 @@ impl<S: Socket> Reactor<S> {
             self.vacate(id);
         }
         Ok(())
+    }
+
+    /// Counts a publication that was compressed, of so many bytes to so many; 0: it was not.
+    fn count_deflated(&mut self, (from, to): (usize, usize)) {
+        self.metrics.publications_deflated += u64::from(to > 0);
+        self.metrics.deflate_in_bytes += from as u64;
+        self.metrics.deflate_out_bytes += to as u64;
     }
 
     /// Sees to it that a publication can be appended to a channel's log, and that nobody loses the rest of a frame by

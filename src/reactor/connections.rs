@@ -7,6 +7,7 @@ use slab::Slab;
 
 use crate::config::Config;
 use crate::endpoint::Kind;
+use crate::endpoint::conn_id::SERIAL_BITS;
 use crate::metrics::{ConnectionTransport, Counts};
 use crate::narrow;
 
@@ -17,6 +18,7 @@ use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
 use super::strangers::Strangers;
 use super::timers::Timers;
+use super::totals::Totals;
 use super::users::Users;
 use super::v1::CommandCounts;
 
@@ -84,6 +86,10 @@ pub(super) struct Connections<S> {
     /// Slots that were ever in use: where a walk over all of them ends.
     pub used: usize,
     pub next_serial: u32,
+    /// Serial numbers are of this reactor from here on,
+    pub first_serial: u32,
+    /// and up to here.
+    pub last_serial: u32,
     pub census: Census,
     pub timers: Timers,
     pub addresses: Addresses,
@@ -97,20 +103,23 @@ pub(super) struct Connections<S> {
     pub command_counts: CommandCounts,
     /// The pushes that programs have left, by their keys.
     pub budgets: Budgets,
-    /// Guests that the demo's chat has given a name.
-    pub guests: u64,
     /// How many were ever removed.
     pub removed: u64,
     /// Open ones of each route of the host's, for all threads to see.
     pub online: Arc<[AtomicU64]>,
+    /// Those of all reactors, where there are several.
+    totals: Option<Arc<Totals>>,
 }
 
 /// An open connection closes, or is gone.
-fn leave_open<S>(census: &mut Census, online: &[AtomicU64], slot: &Slot<S>) {
+fn leave_open<S>(census: &mut Census, online: &[AtomicU64], totals: Option<&Totals>, slot: &Slot<S>) {
     census.leave_open(slot);
+    if let Some(totals) = totals {
+        totals.leave_open();
+    }
     if let Some(route) = slot.kind.route() {
         let online = &online[route.number()];
-        online.store(online.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        online.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -123,6 +132,8 @@ impl<S> Connections<S> {
             slots: Slab::with_capacity(slots),
             used: 0,
             next_serial: 1,
+            first_serial: 1,
+            last_serial: u32::MAX,
             census: Census::default(),
             timers: Timers::new(now_ms),
             addresses: Addresses::new(config.connections_per_address_max),
@@ -132,9 +143,9 @@ impl<S> Connections<S> {
             descriptors,
             command_counts: CommandCounts::default(),
             budgets: Budgets::default(),
-            guests: 0,
             removed: 0,
             online: Arc::default(),
+            totals: None,
         }
     }
 
@@ -143,26 +154,61 @@ impl<S> Connections<S> {
         Connections { online: (0..routes).map(|_| AtomicU64::new(0)).collect(), ..self }
     }
 
+    /// The same for one of several reactors, which is told the others' ones from by its connections' serial numbers.
+    pub fn of_reactor(self, number: u32, totals: Arc<Totals>) -> Connections<S> {
+        let first_serial = number << SERIAL_BITS | 1;
+        let last_serial = first_serial | ((1 << SERIAL_BITS) - 1);
+        let addresses = self.addresses.among(totals.by_address.clone());
+        Connections {
+            next_serial: first_serial,
+            first_serial,
+            last_serial,
+            addresses,
+            totals: Some(totals),
+            ..self
+        }
+    }
+
     /// A connection opens.
     pub fn enter_open(&mut self, index: usize) {
         let slot = &self.slots[index];
         self.census.enter_open(slot);
+        if let Some(totals) = &self.totals {
+            totals.enter_open();
+        }
         if let Some(route) = slot.kind.route() {
             let online = &self.online[route.number()];
-            // One thread writes.
-            online.store(online.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            online.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// An open connection closes.
     pub fn leave_open(&mut self, index: usize) {
-        leave_open(&mut self.census, &self.online, &self.slots[index]);
+        leave_open(&mut self.census, &self.online, self.totals.as_deref(), &self.slots[index]);
+    }
+
+    /// A connection has come in by a public listener.
+    pub fn enter_public(&mut self) {
+        self.census.public += 1;
+        if let Some(totals) = &self.totals {
+            totals.enter();
+        }
+    }
+
+    /// Those on the public listeners, at all reactors.
+    pub fn public_of_all(&self) -> usize {
+        self.totals.as_ref().map_or(self.census.public, |totals| totals.public())
+    }
+
+    /// The open ones, at all reactors.
+    pub fn open_of_all(&self) -> usize {
+        self.totals.as_ref().map_or_else(|| self.census.open(), |totals| totals.open())
     }
 
     /// A serial that tells this connection from the slot's earlier ones. 0 is none, so that 0 is no connection's id.
     pub fn take_serial(&mut self) -> u32 {
         let serial = self.next_serial;
-        self.next_serial = serial.checked_add(1).unwrap_or(1);
+        self.next_serial = if serial == self.last_serial { self.first_serial } else { serial + 1 };
         serial
     }
 
@@ -200,7 +246,7 @@ impl<S> Connections<S> {
             Phase::Http => self.census.public -= 1,
             Phase::Open => {
                 self.census.public -= 1;
-                leave_open(&mut self.census, &self.online, slot);
+                leave_open(&mut self.census, &self.online, self.totals.as_deref(), slot);
             }
             Phase::Closing => {
                 self.census.public -= 1;
@@ -208,6 +254,9 @@ impl<S> Connections<S> {
             }
         }
         let role = if slot.phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
+        if let Some(totals) = self.totals.as_ref().filter(|_| role == ListenerRole::Public) {
+            totals.leave();
+        }
         self.addresses_of(role).leave(narrow::to_u32(index));
     }
 

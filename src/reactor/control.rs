@@ -4,7 +4,7 @@ use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::users::{UserAction, UserRequest};
 use crate::endpoint::{ChannelInfo, ChannelPresence, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
-use crate::metrics::{CloseReason, Gauges};
+use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
 use crate::protocol::response::Refusal;
@@ -91,7 +91,7 @@ impl<S: Socket> Reactor<S> {
             offset: channel.head_position().offset,
             first: log.first_offset(),
             bytes: log.head() - log.tail(),
-            subscribers: channel.subscribers,
+            subscribers: self.subscribers(&channel.name, channel.subscribers),
             members: self.attendances.members(id) as u64,
         }
     }
@@ -107,6 +107,10 @@ impl<S: Socket> Reactor<S> {
 
     /// Puts a batch on its way and logs what it can of it.
     fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        // Others may have written it to a poll, which leaves with that, before we look.
+        let has_others = self.shared.has_others();
+        let before = has_others.then(|| batch.channels().map(|name| self.shared.subscribers(name)).collect());
+        let before: Vec<u32> = before.unwrap_or_default();
         let published = self.shared.publish_all(batch, self.now.unix_us, Wake::No);
         if published == Err(PushError::InboxFull) {
             self.metrics.inbox_full += 1;
@@ -119,12 +123,14 @@ impl<S: Socket> Reactor<S> {
             // The first one's recipients are in its line.
             self.settle();
         }
-        let recipients = published.receipts.iter().map(|receipt| match published.duplicate {
-            true => self.shared.delivery(receipt.id).map(|line| line.recipients - line.recovered),
-            false => {
-                Some(self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers))
-            }
-        });
+        let recipients =
+            published.receipts.iter().enumerate().map(|(n, receipt)| match published.duplicate {
+                true => self.shared.delivery(receipt.id).map(|line| line.recipients - line.recovered),
+                false if has_others => before.get(n).copied(),
+                false => Some(
+                    self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers),
+                ),
+            });
         Ok(Taken { recipients: recipients.collect(), published })
     }
 }
@@ -159,6 +165,11 @@ impl<S: Socket> Control for Reactor<S> {
 
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
         self.shared.check_size(publication.plain_frame().len())
+    }
+
+    fn is_elsewhere(&self, conn: ConnId) -> bool {
+        let at = conn.reactor();
+        self.shared.has_others() && at != self.shared.seat() && at < self.shared.reactors()
     }
 
     fn check_ready(&self) -> Result<(), Refusal> {
@@ -216,45 +227,14 @@ impl<S: Socket> Control for Reactor<S> {
 
     fn stats(&self) -> Stats {
         let mut stats = self.light_stats();
+        self.shared.stats_of_others(|shown| stats.add(shown));
         stats.inbox_commands += self.shared.waiting() as u64;
         stats.memory.rss_bytes = sys::rss_bytes();
         stats
     }
 
     fn prometheus(&self) -> String {
-        let stats = self.stats();
-        let mut gauges = Gauges {
-            connections_handshaking: stats.handshaking,
-            connections_closing: stats.closing,
-            connections_admin: stats.admin_connections,
-            connections_blocked: stats.blocked,
-            connections_kernel_tls: self.connections.census.kernel_tls as u64,
-            connections_deflating: stats.deflating,
-            pool_chunks_used: self.pool.chunks_in_use() as u64,
-            pool_chunks_backed: self.pool.chunks_backed() as u64,
-            pool_chunks_max: (self.config.assembly_bytes_max / CHUNK_BYTES) as u64,
-            backlog_bytes: stats.memory.backlog_bytes,
-            backlog_bytes_max: self.config.backlog_bytes_max as u64,
-            auth_webhook_waiting: self.backend.as_ref().map_or(0, |backend| backend.questions() as u64),
-            webhook_events_waiting: self.backend.as_ref().map_or(0, |backend| backend.untold() as u64),
-            inbox_commands: stats.inbox_commands,
-            channels: stats.channels,
-            channels_paced: self.channels.paced() as u64,
-            users: self.connections.users.len() as u64,
-            revoked_users: self.revoked.len() as u64,
-            log_bytes: stats.memory.log_bytes,
-            log_bytes_max: stats.limits.logs_bytes_max,
-            rss_bytes: stats.memory.rss_bytes,
-            uptime_seconds: stats.uptime_ms / 1000,
-            ..Gauges::default()
-        };
-        for (kind, label) in Kind::OPEN.into_iter().filter_map(|kind| Some((kind, kind.label()?))) {
-            gauges.connections.set(label, self.connections.census.open_by_kind[kind.index()] as u64);
-        }
-        gauges.connections_by_transport = stats.transports;
-        let mut text = String::new();
-        self.metrics.write_prometheus(&gauges, &mut text);
-        text
+        super::exhibition::prometheus(self)
     }
 
     fn delivery(&self, receipt: u64) -> Option<Delivery> {

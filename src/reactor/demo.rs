@@ -33,7 +33,7 @@ impl<S: Socket> Reactor<S> {
 
     pub(super) fn demo_info(&self) -> Response {
         demo::info(&Facts {
-            connections: self.connections.census.open(),
+            connections: self.connections.open_of_all(),
             admin: self.admin_url.as_deref(),
             needs_token: self.config.admin_token.is_some(),
             guests: self.guests() == Guests::Named,

@@ -10,6 +10,7 @@
 //!   of that: the rest is the publishers'.
 
 mod batches;
+mod several;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -98,11 +99,19 @@ struct Head {
     epoch: u64,
     next_offset: u64,
     need: Need,
+    /// The reactors that need it, a bit for each.
+    held: u64,
+    /// Subscribers at all reactors, where there are several.
+    subscribers: u32,
     /// The address of the client that has opened it, as long as nobody has published there.
     opener: Option<Network>,
 }
 
 impl Head {
+    fn new(name: Arc<str>, epoch: u64, next_offset: u64) -> Head {
+        Head { name, epoch, next_offset, need: IDLE, held: 0, subscribers: 0, opener: None }
+    }
+
     fn opened(&self) -> Opened {
         Opened { name: self.name.clone(), epoch: self.epoch, next_offset: self.next_offset }
     }
@@ -132,13 +141,7 @@ pub struct Directory {
 impl Directory {
     /// The default channel alone, with this epoch, and room for so many in all.
     pub fn new(max: usize, epoch: u64) -> Directory {
-        let default = Head {
-            name: Arc::from(DEFAULT_NAME),
-            epoch,
-            next_offset: 1,
-            need: Need::Subscribers,
-            opener: None,
-        };
+        let default = Head { need: Need::Subscribers, ..Head::new(Arc::from(DEFAULT_NAME), epoch, 1) };
         Directory {
             default,
             heads: Slab::new(),
@@ -187,10 +190,11 @@ impl Directory {
         Ok((place, forgotten))
     }
 
-    /// The channel of this name for a subscriber from an address, made if need be. It stays until it is
-    /// [vacated](Self::vacate).
+    /// The channel of this name for a subscriber of a reactor from an address, made if need be. It stays until it is
+    /// [vacated](Self::vacate) there.
     pub fn occupy(
         &mut self,
+        seat: usize,
         name: &str,
         from: Network,
         unix_us: u64,
@@ -203,14 +207,20 @@ impl Directory {
             None => self.make(name, Some(from), unix_us)?,
         };
         self.set_need(key, Need::Subscribers);
-        Ok((self.heads[key as usize].opened(), forgotten))
+        let head = &mut self.heads[key as usize];
+        head.held |= 1 << seat;
+        Ok((head.opened(), forgotten))
     }
 
-    /// Nobody is subscribed to this channel any more, or to what was published now; `logged` is the offset that follows
-    /// what has come there.
-    pub fn vacate(&mut self, name: &str, epoch: u64, logged: Option<u64>) -> Vacated {
+    /// Nobody is subscribed to this channel at a reactor any more, or to what was published now; `logged` is the offset
+    /// that follows what has come there.
+    pub fn vacate(&mut self, seat: usize, name: &str, epoch: u64, logged: Option<u64>) -> Vacated {
         let Some(key) = self.find(name, epoch) else { return Vacated::Gone };
-        let head = &self.heads[key as usize];
+        let head = &mut self.heads[key as usize];
+        head.held &= !(1 << seat);
+        if head.held != 0 {
+            return Vacated::Kept;
+        }
         if head.opener.is_some() {
             self.remove(key);
             return Vacated::Gone;
@@ -268,7 +278,8 @@ impl Directory {
         // A channel that comes back after it was forgotten must not be taken for its former self.
         self.last_epoch = unix_us.max(self.last_epoch + 1);
         let name: Arc<str> = Arc::from(name);
-        let head = Head { name: name.clone(), epoch: self.last_epoch, next_offset: 1, need: IDLE, opener };
+        let mut head = Head::new(name.clone(), self.last_epoch, 1);
+        head.opener = opener;
         let key = narrow::to_u32(self.heads.insert(head));
         self.link(key);
         self.names.insert(name, key);

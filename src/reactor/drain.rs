@@ -101,7 +101,9 @@ impl<S: Socket> Reactor<S> {
             handover.deadline_ms = handover.deadline_ms.min(deadline_ms);
         } else if self.config.reuseport {
             self.exit.handover = Some(Handover { until_ms, deadline_ms });
-            self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
+            if self.shared.is_first() {
+                self.journal.event(self.now, LogLevel::Info, "handing_over", &[]);
+            }
         } else {
             self.drain_until(deadline_ms);
         }
@@ -118,16 +120,22 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn drain_until(&mut self, deadline_ms: u64) {
-        self.shared.stop();
+        // Publishers are told so by the first one, when it says so to those whom it answers.
+        if self.shared.is_first() {
+            self.shared.stop();
+        }
         let now_ms = self.now.mono_ms();
         let drain_ms = deadline_ms.saturating_sub(now_ms);
         let linger_until_ms = now_ms + LINGER_MS.min(drain_ms / 4);
         let (round, next, spread) = (Round::Open, 0, None);
         self.exit.draining = Some(Drain { deadline_ms, linger_until_ms, round, next, spread });
         self.connections.timers.hurry();
-        let count = self.connections.slots.len();
+        let elsewhere = self.connections.public_of_all() - self.connections.census.public;
+        let count = self.connections.slots.len() + elsewhere;
         let fields: [(&str, &dyn Display); 2] = [("connections", &count), ("drain_ms", &drain_ms)];
-        self.journal.event(self.now, LogLevel::Info, "draining", &fields);
+        if self.shared.is_first() {
+            self.journal.event(self.now, LogLevel::Info, "draining", &fields);
+        }
     }
 
     /// When the end goes on by itself.
@@ -176,20 +184,30 @@ impl<S: Socket> Reactor<S> {
                     self.remove(index, CloseReason::Drain);
                 }
             }
-            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
-            return true;
+            self.shared.totals.cut_off(left);
+            return self.say_drained();
         }
         // Publications made before the end go out before the close frames.
-        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting() > 0 {
+        if self.channels.is_dirty() || self.has_pending() || self.shared.waiting_here() > 0 {
             return false;
         }
         let drain = self.tell_slice(drain);
         self.exit.draining = Some(self.after_slice(drain));
-        let done = self.connections.slots.is_empty();
-        if done {
-            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &0)]);
+        self.connections.slots.is_empty() && self.say_drained()
+    }
+
+    /// Nobody is left here. False: the others are still to come to their end.
+    fn say_drained(&mut self) -> bool {
+        if self.shared.is_first() && self.is_last() {
+            let left = self.shared.totals.were_cut_off();
+            self.journal.event(self.now, LogLevel::Info, "drained", &[("cut_off", &left)]);
         }
-        done
+        self.is_last()
+    }
+
+    /// The operator can look until all reactors have nobody any more, which is the first one's to see.
+    fn is_last(&self) -> bool {
+        !self.shared.is_first() || self.shared.have_others_ended()
     }
 
     /// Tells a slice of them, as far as their time has come.
@@ -228,7 +246,7 @@ impl<S: Socket> Reactor<S> {
         let round = match drain.round {
             _ if drain.next < self.connections.used || lingers => return drain,
             Round::Open => Round::Http,
-            Round::Http if self.connections.census.public == 0 => Round::Admin,
+            Round::Http if self.connections.census.public == 0 && self.is_last() => Round::Admin,
             Round::Http | Round::Admin => return drain,
         };
         Drain { round, next: 0, ..drain }

@@ -9,13 +9,16 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::config::LogLevel;
-use crate::metrics::PauseReason;
+use crate::metrics::{CpuPurpose, PauseReason};
+use crate::narrow;
 use crate::time::{Time, earliest, micros};
 
+use super::doors::{Doors, Newcomer};
 use super::events::Readiness;
 use super::listener::{Listener, Origin};
-use super::reactor::{Reactor, Turn};
+use super::reactor::{ListenerRole, Reactor, Turn};
 use super::socket::Stream;
+use super::sys;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1_024;
@@ -56,6 +59,10 @@ pub struct EventLoop {
     handed_over: bool,
     /// How many of the events are handled already.
     handled: usize,
+    /// By which newcomers come to the others, or from the first one.
+    doors: Option<Doors>,
+    /// How many of those that have come are gone, as the doors know it.
+    gone: u64,
 }
 
 impl EventLoop {
@@ -63,9 +70,10 @@ impl EventLoop {
     pub fn new(
         poll: Poll,
         listeners: Vec<Listener>,
-        reactor: Reactor<Stream>,
+        mut reactor: Reactor<Stream>,
         clock: Clock,
     ) -> io::Result<EventLoop> {
+        reactor.set_cpu_clock(sys::thread_cpu_ns);
         for (n, listener) in listeners.iter().enumerate() {
             let fd = listener.socket.as_raw_fd();
             poll.registry().register(&mut SourceFd(&fd), listener_token(n), Interest::READABLE)?;
@@ -81,7 +89,14 @@ impl EventLoop {
             removed: 0,
             handed_over: false,
             handled: 0,
+            doors: None,
+            gone: 0,
         })
+    }
+
+    /// The same among several reactors.
+    pub fn with_doors(self, doors: Doors) -> EventLoop {
+        EventLoop { doors: Some(doors), ..self }
     }
 
     /// Where the listeners listen.
@@ -116,6 +131,7 @@ impl EventLoop {
     /// Waits for something to happen, at most `timeout` (None: as long as it takes), and does one turn.
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.reactor.begin_cpu();
         if !self.has_events() {
             let timeout = match (self.time_to_next(), timeout) {
                 (Some(own), Some(timeout)) => Some(own.min(timeout)),
@@ -130,10 +146,18 @@ impl EventLoop {
         }
         let now = self.clock.now();
         self.reactor.set_now(now);
+        if self.doors.is_some() {
+            self.reactor.carry_out_before_events();
+        }
+        self.reactor.spent_cpu(CpuPurpose::Other);
         self.take_events();
+        self.reactor.spent_cpu(CpuPurpose::Read);
         self.accept(now.mono_ms());
+        self.admit_newcomers();
+        self.reactor.spent_cpu(CpuPurpose::Accept);
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
+        self.reactor.spent_cpu(CpuPurpose::Other);
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
         }
@@ -141,7 +165,7 @@ impl EventLoop {
             self.shut_listeners();
         }
         if self.last.finished {
-            self.reactor.save_state();
+            self.reactor.end();
         }
         Ok(!self.last.finished)
     }
@@ -213,6 +237,19 @@ impl EventLoop {
         }
     }
 
+    /// Takes in those whom the first reactor has accepted for this one, and tells it of those that have gone.
+    fn admit_newcomers(&mut self) {
+        let Some(doors) = &self.doors else { return };
+        let is_draining = self.reactor.is_draining();
+        let newcomers = if is_draining { doors.close() } else { doors.take() };
+        let mut gone = self.reactor.removed() - self.gone;
+        self.gone = self.reactor.removed();
+        for newcomer in newcomers {
+            gone += u64::from(!admit(&self.poll, &mut self.reactor, newcomer, ListenerRole::Public));
+        }
+        doors.gone(narrow::to_usize(gone));
+    }
+
     /// Takes waiting connections, a listener's budget at most: the others want their turn as well.
     fn accept(&mut self, now_ms: u64) {
         let freed = self.reactor.removed() != self.removed;
@@ -233,12 +270,15 @@ impl EventLoop {
                             let fields: [(&str, &dyn Display); 1] = [("listener", address)];
                             self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
                         }
-                        let admitted = match listener.tls {
-                            true => self.reactor.admit_tls(stream, listener.role, peer),
-                            false => self.reactor.admit(stream, listener.role, peer),
+                        let newcomer = Newcomer { stream, peer, tls: listener.tls };
+                        let Some(doors) = &self.doors else {
+                            admit(&self.poll, &mut self.reactor, newcomer, listener.role);
+                            continue;
                         };
-                        if let Some(index) = admitted {
-                            register(&self.poll, &mut self.reactor, index);
+                        if let Some(newcomer) = doors.deal(newcomer, listener.role)
+                            && !admit(&self.poll, &mut self.reactor, newcomer, listener.role)
+                        {
+                            doors.gone(1);
                         }
                     }
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -261,6 +301,19 @@ impl EventLoop {
 
 fn listener_token(n: usize) -> Token {
     Token(usize::MAX - 1 - n)
+}
+
+/// Takes in a newcomer. False: there is no place for it.
+fn admit(poll: &Poll, reactor: &mut Reactor<Stream>, newcomer: Newcomer, role: ListenerRole) -> bool {
+    let Newcomer { stream, peer, tls } = newcomer;
+    let admitted = match tls {
+        true => reactor.admit_tls(stream, role, peer),
+        false => reactor.admit(stream, role, peer),
+    };
+    if let Some(index) = admitted {
+        register(poll, reactor, index);
+    }
+    admitted.is_some()
 }
 
 /// Registers a new connection, once for all: edge-triggered, for reading and writing. Then looks for the request,

@@ -188,7 +188,7 @@ impl<S: Socket> Reactor<S> {
         {
             self.work.charge(WorkKind::Frames, MESSAGE);
             // The requests of earlier callbacks come first.
-            let asked = self.shared.own.last();
+            let asked = self.shared.own().last();
             self.carry_out_until(asked);
             if !self.has_carried_out(asked) {
                 return;

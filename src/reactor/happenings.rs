@@ -51,6 +51,10 @@ impl<S: Socket> Reactor<S> {
     /// Notes what has happened to the channel of this name.
     pub(super) fn happened(&mut self, channel: &str, happening: Happening<'_>) {
         debug_assert!(!channel.is_empty());
+        // All reactors know of it, and one of them tells.
+        if !self.shared.is_first() {
+            return;
+        }
         self.metrics.channel_events.bump(happening.event());
         self.tell_backend(channel, happening);
     }

@@ -235,7 +235,7 @@ impl<S: Socket> Reactor<S> {
     /// Whether it is a handshake on which the host can't be asked yet: see `may_call_back`.
     fn opens_too_soon(&mut self, index: usize, asked: &Asked) -> Result<bool, Gone> {
         let opens = matches!(asked, Asked::Public(destination) if destination.is_push());
-        Ok(opens && !self.has_carried_out(self.shared.own.last()) && !self.may_call_back(index)?)
+        Ok(opens && !self.has_carried_out(self.shared.own().last()) && !self.may_call_back(index)?)
     }
 
     /// Finds what a request asks for. A client that passes the fence is known from here on.

@@ -11,6 +11,7 @@ use crate::narrow;
 use crate::protocol::head::Head;
 use crate::push::{Channel, ChannelId};
 
+use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::slot::Slot;
 use super::socket::Socket;
@@ -22,11 +23,13 @@ pub(super) const LISTS_OF_HOST_MAX: usize = 64;
 
 /// A list that is being made.
 #[derive(Debug)]
-pub(super) struct Listing {
+pub struct Listing {
     asker: Asker<ChannelPage>,
     /// The slot or the channel to look at next.
     next: usize,
     made: Made,
+    /// All is found: it goes home.
+    is_over: bool,
 }
 
 /// A list that is asked for, and as much as was found of it.
@@ -45,6 +48,7 @@ impl Listing {
             asker,
             next: list.after.map_or(0, behind),
             made: Made::Channels(list, ChannelPage::default()),
+            is_over: false,
         }
     }
 }
@@ -53,13 +57,25 @@ impl<S: Socket> Reactor<S> {
     /// Begins a list for a connection, which waits for it.
     pub(super) fn begin_listing(&mut self, index: usize, head: &Head<'_>, asked: Wanted, goes_on: bool) {
         let asker = Asker::Connection(self.begin_waiting(index, head, goes_on));
-        self.listings.push_back(match asked {
+        match asked {
             Wanted::Connections(list) => {
-                let next = list.after.map_or(0, |id| id.slot() + 1);
-                Listing { asker, next, made: Made::Connections(list, Page::default()) }
+                let (at, next) = list.after.map_or((0, 0), |id| (id.reactor(), id.slot() + 1));
+                let made = Made::Connections(list, Page::default());
+                self.begin(Listing { asker, next, made, is_over: false }, at);
             }
-            Wanted::Channels(list) => Listing::of_channels(asker, list),
-        });
+            Wanted::Channels(list) => self.listings.push_back(Listing::of_channels(asker, list)),
+        }
+    }
+
+    /// Puts a list to the others: where the connections are that come next.
+    fn begin(&mut self, listing: Listing, at: usize) {
+        if at == self.shared.seat() || !self.shared.has_others() {
+            self.listings.push_back(listing);
+        } else {
+            self.lists_away += 1;
+            let at = at.min(self.shared.reactors() - 1);
+            self.shared.tell_one(at, PeerNews::Listing(listing));
+        }
     }
 
     /// Begins a list of channels for the host.
@@ -69,9 +85,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Begins a list of open sessions for the host.
     pub(super) fn list_sessions_for_host(&mut self, list: SessionList, answer: Answer<SessionPage>) {
-        let next = list.after.map_or(0, |id| id.slot() + 1);
+        let (at, next) = list.after.map_or((0, 0), |id| (id.reactor(), id.slot() + 1));
         let made = Made::Sessions(list, SessionPage::default(), answer);
-        self.listings.push_back(Listing { asker: Asker::Nobody, next, made });
+        self.begin(Listing { asker: Asker::Nobody, next, made, is_over: false }, at);
     }
 
     /// Lists of the host that are under way.
@@ -79,16 +95,18 @@ impl<S: Socket> Reactor<S> {
         let is_hosts = |listing: &&Listing| {
             matches!(listing.asker, Asker::Host(_)) || matches!(listing.made, Made::Sessions(..))
         };
-        self.listings.iter().filter(is_hosts).count()
+        self.lists_away + self.listings.iter().filter(is_hosts).count()
     }
 
     /// Goes on with the lists, one after the other, as far as the turn goes.
     pub(super) fn go_on_listing(&mut self) {
         while let Some(mut listing) = self.listings.pop_front() {
-            if matches!(&listing.asker, Asker::Connection(waiting) if !self.is_waiting(waiting)) {
+            let is_home = self.shared.is_first();
+            if is_home && matches!(&listing.asker, Asker::Connection(waiting) if !self.is_waiting(waiting)) {
                 continue;
             }
-            if self.look_for(&mut listing) {
+            if listing.is_over || self.look_for(&mut listing) {
+                let Some(listing) = self.pass_on(listing) else { continue };
                 match (listing.asker, listing.made) {
                     (Asker::Connection(waiting), Made::Connections(_, page)) => {
                         self.answer_waiting(waiting, &admin::page(&page));
@@ -98,7 +116,7 @@ impl<S: Socket> Reactor<S> {
                     }
                     (Asker::Host(answer), Made::Channels(_, page)) => self.tell(answer, Ok(page)),
                     (_, Made::Sessions(_, page, answer)) => self.tell(answer, Ok(page)),
-                    (Asker::Host(_) | Asker::Nobody, _) => {}
+                    (Asker::Host(_) | Asker::Nobody | Asker::Whole(_), _) => {}
                 }
             } else {
                 // The others have a turn as well.
@@ -109,8 +127,35 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Gives a list that has seen all there is here to the next reactor, or home; None: it has gone there.
+    fn pass_on(&mut self, mut listing: Listing) -> Option<Listing> {
+        let is_of_all = !matches!(listing.made, Made::Channels(..));
+        if !self.shared.has_others() || !is_of_all || (listing.is_over && self.shared.is_first()) {
+            return Some(listing);
+        }
+        let next = self.shared.seat() + 1;
+        listing.next = 0;
+        listing.is_over |= next == self.shared.reactors();
+        if listing.is_over && self.shared.is_first() {
+            return Some(listing);
+        }
+        self.lists_away += usize::from(self.shared.is_first());
+        self.shared.tell_one(if listing.is_over { 0 } else { next }, PeerNews::Listing(listing));
+        None
+    }
+
+    /// Goes on with a list that another reactor has begun. One that has come to the first one is over: there is nothing
+    /// behind the last reactor, and one that has ended has nobody.
+    pub(super) fn go_on_with(&mut self, mut listing: Listing) {
+        if self.shared.is_first() {
+            self.lists_away = self.lists_away.saturating_sub(1);
+            listing.is_over = true;
+        }
+        self.listings.push_back(listing);
+    }
+
     /// Looks at further slots, or channels. False: the rest is for the next turn.
-    fn look_for(&mut self, Listing { next, made, .. }: &mut Listing) -> bool {
+    fn look_for(&mut self, Listing { next, made, is_over, .. }: &mut Listing) -> bool {
         let places = match made {
             Made::Connections(..) | Made::Sessions(..) => self.connections.used,
             Made::Channels(..) => self.channels.places(),
@@ -122,12 +167,12 @@ impl<S: Socket> Reactor<S> {
             self.work.charge(WorkKind::Listing, SLOT);
             let place = *next;
             *next += 1;
-            let is_over = match made {
+            *is_over = match made {
                 Made::Connections(asked, page) => self.look_at_slot(place, asked, page),
                 Made::Channels(asked, page) => self.look_at_channel(place, asked, page),
                 Made::Sessions(asked, page, _) => self.look_at_session(place, asked, page),
             };
-            if is_over {
+            if *is_over {
                 return true;
             }
         }

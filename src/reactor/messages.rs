@@ -53,11 +53,11 @@ impl<S: Socket> Reactor<S> {
         let (replies, actions) = (&mut self.scratch.replies, &mut self.scratch.actions);
         let mut session = Session::new(slot.id(index), slot, replies, actions)
             .framed_by(&mut framing)
-            .beside(self.shared.own.counter(), noted)
+            .beside(self.shared.own().counter(), noted)
             .with_state(state);
-        self.shared.own.begin();
+        self.shared.own().begin();
         callback(handler, &mut session);
-        self.shared.own.end();
+        self.shared.own().end();
         self.put_hosted(index, hosted);
         self.charge_compressed();
         self.apply_actions(index)

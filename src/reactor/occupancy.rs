@@ -63,7 +63,12 @@ impl<S: Socket> Reactor<S> {
 
     /// A channel has gone because another one needed its place. It may have come back since, as another.
     pub(super) fn forgotten(&mut self, forgotten: &Forgotten) {
-        self.metrics.channels_forgotten.bump(ChannelEnd::Room);
+        self.gone(forgotten, ChannelEnd::Room);
+    }
+
+    /// A channel is over.
+    pub(super) fn gone(&mut self, forgotten: &Forgotten, end: ChannelEnd) {
+        self.metrics.channels_forgotten.bump(end);
         let id = self.channels.find(&forgotten.name);
         if let Some(id) = id.filter(|&id| self.channels.get(id).epoch == forgotten.epoch) {
             self.remove_channel(id);
@@ -72,6 +77,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Forgets the channels that have been out of use for too long, at most so many. True: there may be more.
     pub(super) fn forget_idle(&mut self, mut count: usize) -> bool {
+        if !self.shared.is_first() {
+            return false;
+        }
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         while count > 0 {
             let forgotten = self.shared.forget_oldest(|head| {
@@ -108,6 +116,22 @@ impl<S: Socket> Reactor<S> {
         let name = self.channels.get(id).name.clone();
         let Some(epoch) = self.shared.begin_anew(&name, next, self.now.unix_us) else { return false };
         self.channels.begin_anew(id, epoch, self.now.mono_us);
+        true
+    }
+
+    /// Another reactor has let a channel begin another life. False: here something is still on its way to subscribers.
+    pub(super) fn follow_anew(&mut self, name: &str, epoch: u64) -> bool {
+        let Some(id) = self.channels.find(name).filter(|&id| self.channels.get(id).epoch < epoch) else {
+            // Somebody has opened it here since, in that life.
+            return true;
+        };
+        let next = self.channels.get(id).log().next_offset();
+        if !self.channels.get(id).is_offered() || !self.save_rests(id, |_| next) {
+            return false;
+        }
+        if self.channels.try_get(id).is_some() {
+            self.channels.begin_anew(id, epoch, self.now.mono_us);
+        }
         true
     }
 

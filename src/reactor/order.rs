@@ -137,7 +137,7 @@ impl<S: Socket> Reactor<S> {
     /// Up to which of the commands that callbacks have given a connection has got what came of them. Exact where it
     /// costs nothing; else 0, and what is said to it now comes behind all of it.
     pub(super) fn seen_of_own(&self, index: usize) -> u64 {
-        let last = self.shared.own.last();
+        let last = self.shared.own().last();
         let is_current = last == 0
             || last <= self.inbox.flushed && !self.connections.slots[index].flags.any(Flags::BLOCKED)
             || !self.channels.has_unoffered() && self.channels_behind(index) == 0;
@@ -211,12 +211,12 @@ impl<S: Socket> Reactor<S> {
     /// then.
     #[inline]
     pub(super) fn may_call_back(&mut self, index: usize) -> Result<bool, Gone> {
-        if self.has_carried_out(self.shared.own.last()) { Ok(true) } else { self.carry_out_own(index) }
+        if self.has_carried_out(self.shared.own().last()) { Ok(true) } else { self.carry_out_own(index) }
     }
 
     #[cold]
     fn carry_out_own(&mut self, index: usize) -> Result<bool, Gone> {
-        let asked = self.shared.own.last();
+        let asked = self.shared.own().last();
         // Replies up to here came before it.
         self.send_replies(index)?;
         self.carry_out_until(asked);

@@ -1,10 +1,26 @@
 //! Callbacks' own commands, given through a handle. They go through the inbox like all, so the reactor has to know how
 //! far it must have got there before it goes on with what was asked for behind it.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 thread_local! {
     static HERE: u8 = const { 0 };
+}
+
+thread_local! {
+    /// Whether it is a thread of a reactor beside the first one.
+    static IS_REACTOR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread drives a reactor beside the first one for good.
+pub fn set_reactor_thread() {
+    IS_REACTOR.set(true);
+}
+
+/// Whether it does.
+pub fn is_reactor_thread() -> bool {
+    IS_REACTOR.get()
 }
 
 /// A number that no other thread has meanwhile.

@@ -16,7 +16,7 @@ const AGAIN_MS: u64 = 10_000;
 pub type KeyReader = Box<dyn FnMut(&str) -> bool + Send>;
 
 /// A document of keys that was read; or why it was not.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct KeysRead {
     /// Its file or URL.
     pub source: String,
@@ -43,7 +43,8 @@ impl<S: Socket> Reactor<S> {
     /// Has the keys read that the settings name by a URL; those in files have just been read with the settings.
     pub(super) fn read_keys_anew(&mut self) {
         self.published_keys.asked_ms = None;
-        if self.config.fetches_keys() {
+        // They come to all reactors, whichever has asked.
+        if self.config.fetches_keys() && self.shared.is_first() {
             self.ask_for_keys();
         }
     }
@@ -69,17 +70,22 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         self.published_keys.is_under_way = false;
+        if self.shared.has_others() {
+            self.published_keys.asked_ms = Some(self.now.mono_ms());
+        }
         match (read.keys, &mut self.verifier) {
             (Ok(keys), Some(verifier)) => {
                 let count = keys.count();
                 verifier.set_published(keys);
-                self.journal.event(self.now, LogLevel::Info, "keys", &[("count", &count)]);
+                if self.shared.is_first() {
+                    self.journal.event(self.now, LogLevel::Info, "keys", &[("count", &count)]);
+                }
             }
-            (Ok(_), None) => {}
-            (Err(problem), _) => {
+            (Err(problem), _) if self.shared.is_first() => {
                 let fields: [(&str, &dyn Display); 2] = [("source", &read.source), ("problem", &problem)];
                 self.journal.event(self.now, LogLevel::Warn, "no_keys", &fields);
             }
+            (Ok(_), None) | (Err(_), _) => {}
         }
     }
 }

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use crate::auth::{Revoked, Verifier};
 use crate::config::Config;
 use crate::endpoint::handler::Step;
-use crate::endpoint::{Handler, Router, Routes, refusals};
+use crate::endpoint::{Handler, Router, Routes};
 use crate::journal::Journal;
-use crate::metrics::{Metrics, RefuseReason, WorkKind};
+use crate::metrics::{Metrics, WorkKind};
 use crate::narrow;
 use crate::protocol::pool::Pool;
-use crate::protocol::response::Refusal;
 use crate::protocol::{Deflater, Inflater, Inflating};
 use crate::push::{Channels, Encoder, LogLimits};
 use crate::time::Time;
@@ -22,14 +21,12 @@ use super::backend::Backend;
 use super::connections::Connections;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
-use super::refusal;
 use super::rest::Saving;
 use super::senders::Senders;
-use super::shared::{Command, Shared};
+use super::shared::{Command, Lane, Shared};
 use super::shares::Shares;
-use super::slot::{Phase, Slot, Undecided};
+use super::slot::Undecided;
 use super::socket::Socket;
-use super::sse;
 use super::stamp::Stamp;
 use super::tls::Tls;
 use super::waiting::Told;
@@ -95,7 +92,7 @@ pub(super) enum Encryption {
 /// A server without its sockets' origin: see the room's introduction.
 pub struct Reactor<S: Socket> {
     pub(super) config: Config,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Lane,
     pub(super) handler: Box<dyn Handler>,
     /// Whether there is a host behind it.
     pub(super) has_host: bool,
@@ -126,6 +123,8 @@ pub struct Reactor<S: Socket> {
     pub(super) work: Work,
     pub(super) rates: RateWindow,
     pub(super) listings: VecDeque<super::listing::Listing>,
+    /// Lists that other reactors are at.
+    pub(super) lists_away: usize,
     /// Connections (slot and serial number) whose outbox is empty, and whose host wants to know.
     pub(super) drained: VecDeque<(u32, u32)>,
     pub(super) exit: Exit,
@@ -202,22 +201,34 @@ pub(super) fn encoder(config: &Config) -> Encoder {
 }
 
 impl<S: Socket> Reactor<S> {
-    /// A reactor without connections.
+    /// A reactor without connections, the first or only one of those who share this.
     pub fn new(config: Config, shared: Arc<Shared>, host: Host, now: Time) -> Reactor<S> {
+        Reactor::nth(0, config, shared, host, now)
+    }
+
+    /// The same for one of several reactors, by its number.
+    pub fn nth(number: usize, config: Config, shared: Arc<Shared>, host: Host, now: Time) -> Reactor<S> {
+        let shared = Lane::new(shared, number);
+        let reactors = shared.reactors();
         let Host { mut handler, journal, descriptors } = host;
         let router = handler.take_router().map(Router::into_parts);
         let (handler, routes) = router.unwrap_or_else(|| (handler, Routes::default()));
         let limits = LogLimits {
             bytes: config.log_bytes,
             publications: config.log_publications,
-            sum_bytes: config.logs_bytes_max,
+            sum_bytes: config.logs_bytes_max / reactors,
         };
         let default_epoch = shared.default_epoch();
+        let mut connections = Connections::new(&config, descriptors, now.mono_ms());
+        if reactors > 1 {
+            connections = connections.of_reactor(narrow::to_u32(number), shared.totals.clone());
+        }
+        let backlog_bytes_max = config.backlog_bytes_max / reactors;
         let mut reactor = Reactor {
             shared,
             has_host: handler.is_host(),
             handler,
-            connections: Connections::new(&config, descriptors, now.mono_ms()).with_routes(routes.len()),
+            connections: connections.with_routes(routes.len()),
             routes,
             verifier: None,
             revoked: Revoked::default(),
@@ -228,27 +239,34 @@ impl<S: Socket> Reactor<S> {
             now,
             started: now,
             admin_url: None,
-            wire: Wire { tls: Tls::new(config.backlog_bytes_max), backlog_bytes: 0 },
+            wire: Wire { tls: Tls::new(backlog_bytes_max), backlog_bytes: 0 },
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
             attendances: Attendances::default(),
             walk: WalkState::default(),
             inbox: InboxState::default(),
-            pool: Pool::new(config.assembly_bytes_max),
+            pool: Pool::new(config.assembly_bytes_max / reactors),
             shares: Shares::default(),
             scratch: Scratch { input: vec![0; READ_BYTES], ..Scratch::default() },
             work: Work::default(),
             rates: RateWindow::new(now.mono_ms()),
             listings: VecDeque::new(),
+            lists_away: 0,
             drained: VecDeque::new(),
             exit: Exit::default(),
             config,
         };
-        // It is the first and only reactor of those who share it.
-        let _ = reactor.shared.online.set(reactor.connections.online.clone());
+        // The first one of those who share it has made it for all.
+        let online = reactor.shared.online.get_or_init(|| reactor.connections.online.clone()).clone();
+        reactor.connections.online = online;
         reactor.tell_channels_the_policy();
         reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
+    }
+
+    /// Whether there is a host behind it.
+    pub fn is_of_host(&self) -> bool {
+        self.has_host || !self.routes.is_empty()
     }
 
     /// The configuration in force.
@@ -301,77 +319,6 @@ impl<S: Socket> Reactor<S> {
         self.connections.slots.get(index).map(|slot| &slot.socket)
     }
 
-    /// Takes in a socket that was just accepted; returns its slot, the token of its events.
-    ///
-    /// None: there is no slot for it, or its address has too many already; it is told so and closed.
-    pub fn admit(&mut self, socket: S, role: ListenerRole, peer: Option<SocketAddr>) -> Option<usize> {
-        self.admit_incoming(Incoming { socket, role, peer, encryption: Encryption::None })
-    }
-
-    pub(super) fn admit_incoming(&mut self, incoming: Incoming<S>) -> Option<usize> {
-        self.metrics.accepted += 1;
-        let (role, peer) = (incoming.role, incoming.peer);
-        let index = match self.find_place(role, peer) {
-            Ok(index) => index,
-            Err(reason) => {
-                self.turn_away(incoming, reason);
-                return None;
-            }
-        };
-        let serial = self.connections.take_serial();
-        let phase = if role == ListenerRole::Admin { Phase::Admin } else { Phase::Http };
-        self.connections.slots.insert(Slot::new(incoming.socket, serial, phase, self.stamp()));
-        self.connections.used = self.connections.used.max(index + 1);
-        match role {
-            ListenerRole::Public => self.connections.census.public += 1,
-            ListenerRole::Admin => {
-                self.connections.census.admin += 1;
-                self.note_arrival(index, serial, peer);
-            }
-        }
-        self.connections.timers.handshakes.push(index, serial, self.now.mono_ms());
-        Some(index)
-    }
-
-    /// Answers a connection that gets no slot. What it has sent is read first: closing a socket with unread bytes
-    /// would be a reset, and the answer might be lost to it.
-    fn turn_away(&mut self, incoming: Incoming<S>, reason: RefuseReason) {
-        let Incoming { mut socket, role, peer, encryption } = incoming;
-        let text = match reason {
-            RefuseReason::PerAddress => {
-                "too many connections from this address (connections_per_address_max)"
-            }
-            _ if self.exit.draining.is_some() => "the server is going away",
-            _ if role == ListenerRole::Admin => "the admin listener is full (admin_connections_max)",
-            _ => "the server is full",
-        };
-        self.refused(reason, text, peer);
-        self.metrics.recvs += 1;
-        let Ok(n @ 1..) = socket.recv(&mut self.scratch.input) else { return };
-        if encryption == Encryption::Tls {
-            self.turn_away_tls(&mut socket);
-            return;
-        }
-        let refusal = Refusal::fixed(503, text);
-        let told = match role {
-            ListenerRole::Public => {
-                // A number that differs from one to the next.
-                let later_ms = sse::later_ms(narrow::low_half(self.metrics.accepted));
-                refusals::unread(&self.scratch.input[..n], &refusal, later_ms, &self.config, &self.routes)
-            }
-            ListenerRole::Admin => None,
-        };
-        let answer = told.unwrap_or_else(|| {
-            let mut answer = Vec::new();
-            refusal::response(role, &refusal).write(&mut answer, false, false);
-            answer
-        });
-        self.metrics.sends += 1;
-        // A peer that has gone already misses nothing.
-        let _ = socket.send(&answer, &[]);
-        let _ = socket.finish();
-    }
-
     /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
     pub(super) fn connections_max(&self) -> usize {
         self.config.max_connections.min(self.connections.descriptors)
@@ -387,8 +334,7 @@ impl<S: Socket> Reactor<S> {
         self.work.begin_commands();
         self.carry_out_commands();
         self.tell_untold();
-        self.flush_slice();
-        self.flush_paced();
+        self.flush();
         if self.channels.is_dirty() {
             self.work.cut(WorkKind::Flush);
         } else if !self.channels.has_paced() {
@@ -445,6 +391,9 @@ impl<S: Socket> Reactor<S> {
             self.metrics.turns_cut.bump(kind);
         }
         let stats = self.light_stats();
+        if self.shared.has_others() {
+            self.shared.show_gauges(self.gauges(&stats));
+        }
         self.shared.update_stats(|shown| *shown = stats);
     }
 }

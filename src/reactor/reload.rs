@@ -10,7 +10,7 @@ use super::reactor::{ListenerRole, Reactor, encoder};
 use super::socket::Socket;
 
 /// The settings that were read again, and what the files have that they name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Renewed {
     /// The settings.
     pub config: Config,
@@ -47,7 +47,9 @@ impl<S: Socket> Reactor<S> {
         let ((mut applied, need_restart), config, renewed) = match taken {
             Ok(taken) => taken,
             Err(problem) => {
-                self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
+                if self.shared.is_first() {
+                    self.journal.event(self.now, LogLevel::Error, "not_reloaded", &[("problem", &problem)]);
+                }
                 return;
             }
         };
@@ -68,7 +70,9 @@ impl<S: Socket> Reactor<S> {
         self.journal.set_format(self.config.log_format);
         let fields: [(&str, &dyn Display); 2] =
             [("applied", &applied.join(",")), ("need_restart", &need_restart.join(","))];
-        self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
+        if self.shared.is_first() {
+            self.journal.event(self.now, LogLevel::Info, "reloaded", &fields);
+        }
     }
 
     fn take_over(&mut self, config: Config) {
@@ -83,7 +87,7 @@ impl<S: Socket> Reactor<S> {
         self.tell_channels_the_policy();
         self.channels.set_rules(self.config.channel_rule.clone());
         self.review_presence();
-        self.wire.tls.backlog_bytes_max = self.config.backlog_bytes_max;
+        self.wire.tls.backlog_bytes_max = self.config.backlog_bytes_max / self.shared.reactors();
     }
 
     /// The settings whose files have other contents than before.
@@ -94,7 +98,7 @@ impl<S: Socket> Reactor<S> {
             changed = new.changes_since(old);
             self.set_acceptor(Some(new));
         }
-        for warning in &loaded.warnings {
+        for warning in loaded.warnings.iter().filter(|_| self.shared.is_first()) {
             self.journal.event(self.now, LogLevel::Warn, "certificate", &[("problem", warning)]);
         }
         changed

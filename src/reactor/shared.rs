@@ -1,168 +1,40 @@
-//! The state that other threads share with the reactor: the inbox, and what they may look at.
+//! The state that other threads share with the reactors: the inboxes, and what they may look at.
 
+mod command;
+mod group;
+mod inbox;
+mod lane;
+mod messages;
 mod publishing;
 mod repetitions;
+mod seat;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::config::Config;
-use crate::endpoint::reads::Question;
-use crate::endpoint::tune::Tune;
-use crate::endpoint::{ConnId, Decision, FlowAsked, Receipt, Stats};
-use crate::metrics::{ChannelRefusal, Counts};
+use crate::endpoint::Stats;
 use crate::narrow;
-use crate::protocol::close::CloseCode;
 use crate::push::state::Counters;
-use crate::push::{Delivery, Publication, PushError, RECEIPTS_KEPT, Since};
+use crate::push::{Delivery, PushError, RECEIPTS_KEPT};
 
-use super::addresses::Network;
-use super::backend::{NotTold, Vouched};
-use super::directory::{Directory, Forgotten, NoChannel, Opened, Vacated};
-use super::own::Own;
-use super::published_keys::KeysRead;
-use super::reload::Renewal;
-use super::snapshot::SnapshotNews;
-use super::user_commands::UserCommand;
-use repetitions::Repetitions;
+use super::directory::{Directory, Opened};
+use super::totals::Totals;
+use group::{Addressee, Seats};
+use inbox::Inbox;
+use seat::Seat;
 
+pub use command::Command;
+pub use inbox::News;
+pub(super) use lane::Lane;
 pub use publishing::{Batch, Item};
-
-/// A request of another thread to the reactor.
-#[derive(Debug)]
-pub enum Command {
-    /// Append a publication to a channel's log. Its place there is settled already.
-    Publish {
-        /// Channel, epoch, offset and receipt id.
-        receipt: Receipt,
-        /// The publication.
-        publication: Publication,
-    },
-    /// A channel is over: its place was needed for the next one.
-    Forget(Forgotten),
-    /// Write a message to one connection.
-    Send {
-        /// The connection.
-        conn: ConnId,
-        /// The message.
-        publication: Publication,
-    },
-    /// Close one connection.
-    Close {
-        /// The connection.
-        conn: ConnId,
-        /// With this code.
-        code: CloseCode,
-        /// And this reason.
-        reason: String,
-    },
-    /// Write replies of a callback to its connection, which is not read while they wait. Only within the reactor.
-    Reply {
-        /// The connection.
-        conn: ConnId,
-        /// Whole frames.
-        frames: Vec<u8>,
-    },
-    /// Let a connection have what was published before anything else. Only within the reactor.
-    BringUpToDate {
-        /// The connection.
-        conn: ConnId,
-    },
-    /// Let a connection receive a channel.
-    Subscribe {
-        /// The connection.
-        conn: ConnId,
-        /// The channel.
-        channel: String,
-        /// From where on.
-        since: Since,
-    },
-    /// Let it receive the channel no more.
-    Unsubscribe {
-        /// The connection.
-        conn: ConnId,
-        /// The channel.
-        channel: String,
-    },
-    /// Change a session, or send it a control frame.
-    Tune {
-        /// The connection.
-        conn: ConnId,
-        /// How.
-        tune: Tune,
-    },
-    /// Change a connection's flow.
-    Flow {
-        /// The connection.
-        conn: ConnId,
-        /// How.
-        asked: FlowAsked,
-    },
-    /// Let in a client whose handshake waits, or not.
-    Decide {
-        /// The connection.
-        conn: ConnId,
-        /// The host's decision.
-        decision: Box<Decision>,
-    },
-    /// Something for all connections of a user.
-    User(Box<UserCommand>),
-    /// Answer a question of the host.
-    Ask(Box<Question>),
-    /// Take over what can be changed while running, and the certificates that were read with it.
-    Reload(Box<Renewal>),
-    /// A backend's answer about a client whose handshake waits for it.
-    Vouched(Box<Vouched>),
-    /// A backend has not taken what it was told.
-    NotTold(Box<NotTold>),
-    /// Take keys that an identity provider publishes.
-    KeysRead(Box<KeysRead>),
-    /// Write the state, and go on.
-    SaveState,
-    /// Go on with a state that is being written.
-    Snapshot(SnapshotNews),
-}
-
-impl Command {
-    /// The bytes that it takes in the inbox.
-    pub fn bytes(&self) -> usize {
-        let rest = match self {
-            Command::Publish { publication, .. } | Command::Send { publication, .. } => {
-                publication.plain_frame().len()
-            }
-            Command::Close { reason, .. } => reason.len(),
-            Command::Forget(Forgotten { name, .. }) => name.len(),
-            Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
-            Command::Reply { frames, .. } => frames.len(),
-            Command::Decide { decision, .. } => decision.bytes(),
-            Command::User(command) => command.bytes(),
-            Command::Vouched(vouched) => vouched.bytes(),
-            Command::NotTold(not_told) => not_told.problem.len(),
-            Command::Tune { tune, .. } => tune.bytes(),
-            Command::Ask(question) => size_of::<Question>() + question.bytes(),
-            Command::Flow { asked, .. } => asked.bytes(),
-            Command::BringUpToDate { .. } | Command::Reload(..) | Command::KeysRead(..) => 0,
-            Command::SaveState | Command::Snapshot(_) => 0,
-        };
-        size_of::<Command>() + rest
-    }
-
-    /// It was not taken: whoever has asked is told so, and nobody else.
-    fn withdraw(mut self) {
-        match &mut self {
-            Command::Ask(question) => question.withdraw(),
-            Command::User(command) => command.withdraw(),
-            _ => {}
-        }
-    }
-}
 
 /// Whether the reactor is woken for what is put into its inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// From another thread, it may be asleep.
     Yes,
-    /// The reactor itself asks, and looks at the inbox before it sleeps.
+    /// The first reactor itself asks, and looks at its inbox before it sleeps.
     No,
 }
 
@@ -183,52 +55,19 @@ impl EndAsked {
     }
 }
 
-#[derive(Debug)]
-struct Inbox {
-    commands: Vec<Command>,
-    /// How many commands there have ever been: the number of the last one.
-    placed: u64,
-    end: EndAsked,
-    bytes: usize,
-    directory: Directory,
-    next_receipt: u64,
-    /// The publications of each idempotency key.
-    repetitions: Repetitions,
-    stopped: bool,
-}
-
-impl Inbox {
-    fn add(&mut self, command: Command) {
-        self.bytes += command.bytes();
-        self.placed += 1;
-        self.commands.push(command);
-    }
-}
-
-/// The contents of the inbox since the reactor last looked.
-#[derive(Debug)]
-pub struct News {
-    /// The commands, in their order.
-    pub commands: Vec<Command>,
-    /// All new channels ever refused, by reason.
-    pub channels_refused: Counts<ChannelRefusal, { ChannelRefusal::COUNT }>,
-}
-
-/// Shared by the reactor and every `Handle`.
+/// Shared by the reactors and every `Handle`.
 pub struct Shared {
     inbox: Mutex<Inbox>,
-    /// Whether the inbox has something that the reactor has not seen. Set under the lock, so that a turn in which
-    /// nobody asked for anything doesn't take it.
-    has_news: AtomicBool,
-    /// The same for what was asked about the end.
-    has_end: AtomicBool,
-    wake: Box<dyn Fn() + Send + Sync>,
-    /// The commands that the reactor's own callbacks have put into the inbox.
-    pub own: Own,
-    /// Open connections of each route of the host's, which the reactor counts.
+    /// One for each reactor.
+    seats: Box<[Seat]>,
+    /// Open connections of each route of the host's, which the reactors count.
     pub online: OnceLock<Arc<[AtomicU64]>>,
-    stats: Mutex<Stats>,
-    deliveries: Mutex<Vec<Delivery>>,
+    /// Connections of all reactors, where there are several.
+    pub totals: Arc<Totals>,
+    /// The other reactors than the first are to end at once.
+    is_abandoned: AtomicBool,
+    /// Why one of them has not come to its end.
+    failure: Mutex<Option<String>>,
     commands_max: usize,
     bytes_max: usize,
     log_bytes: usize,
@@ -239,127 +78,89 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Makes a sleeping reactor look at its inbox.
+pub type WakeUp = Box<dyn Fn() + Send + Sync>;
+
 impl Shared {
     /// An empty inbox; `wake` makes a sleeping reactor look at it.
-    pub fn new(config: &Config, unix_us: u64, wake: Box<dyn Fn() + Send + Sync>) -> Shared {
+    pub fn new(config: &Config, unix_us: u64, wake: WakeUp) -> Shared {
+        Shared::of_several(config, unix_us, vec![wake])
+    }
+
+    /// The same for a reactor behind each of these.
+    pub fn of_several(config: &Config, unix_us: u64, wakes: Vec<WakeUp>) -> Shared {
         Shared {
-            inbox: Mutex::new(Inbox {
-                commands: Vec::new(),
-                placed: 0,
-                end: EndAsked::default(),
-                bytes: 0,
-                directory: Directory::new(config.channels_max, unix_us),
-                next_receipt: 1,
-                repetitions: Repetitions::default(),
-                stopped: false,
-            }),
-            has_news: AtomicBool::new(false),
-            has_end: AtomicBool::new(false),
-            wake,
-            own: Own::default(),
+            inbox: Mutex::new(Inbox::new(Directory::new(config.channels_max, unix_us), wakes.len())),
+            seats: wakes.into_iter().map(Seat::new).collect(),
             online: OnceLock::new(),
-            stats: Mutex::default(),
-            deliveries: Mutex::default(),
+            totals: Arc::default(),
+            is_abandoned: AtomicBool::new(false),
+            failure: Mutex::default(),
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
             log_bytes: config.log_bytes,
         }
     }
 
-    /// Puts a command that is not a publication into the inbox.
+    /// How many reactors there are.
+    pub fn reactors(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Puts a command that is not a publication into the inbox of the reactor that it is for, or of all.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
-        let inbox = lock(&self.inbox);
-        if let Err(refused) = self.admit(&inbox, 1, command.bytes()) {
+        let mut inbox = lock(&self.inbox);
+        if let Err(refused) = self.admit(&inbox, command.addressee(self.seats.len()), 1, command.bytes()) {
             // A host's function goes with it, which may use a handle when it is dropped.
             drop(inbox);
             command.withdraw();
             return Err(refused);
         }
-        self.put(inbox, [command], Wake::Yes);
+        let mut woken = Seats::NONE;
+        self.add(&mut inbox, command, &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
         Ok(())
     }
 
     /// Asks for the end: all connections are closed with 1001, within so many milliseconds (None: `drain_ms`). It gets
-    /// through however full the inbox is, and what is in there still goes out before the close frames.
+    /// through however full the inboxes are, and what is in there still goes out before the close frames.
     pub fn drain(&self, within_ms: Option<u64>) {
         let mut inbox = lock(&self.inbox);
-        inbox.end.merge(EndAsked { by_config: within_ms.is_none(), within_ms });
-        self.has_end.store(true, Ordering::Release);
+        for (queue, seat) in inbox.queues.iter_mut().zip(&self.seats) {
+            queue.end.merge(EndAsked { by_config: within_ms.is_none(), within_ms });
+            seat.has_end.store(true, Ordering::Release);
+        }
         drop(inbox);
-        (self.wake)();
+        self.seats.iter().for_each(|seat| (seat.wake)());
     }
 
-    fn admit(&self, inbox: &Inbox, commands: usize, bytes: usize) -> Result<(), PushError> {
+    fn admit(&self, inbox: &Inbox, to: Addressee, commands: usize, bytes: usize) -> Result<(), PushError> {
         if inbox.stopped {
-            Err(PushError::Stopped)
-        } else if inbox.commands.len() + commands > self.commands_max
-            || inbox.bytes.saturating_add(bytes) > self.bytes_max
-        {
-            Err(PushError::InboxFull)
-        } else {
-            Ok(())
+            return Err(PushError::Stopped);
         }
+        let queues = match to {
+            Addressee::One(seat) => &inbox.queues[seat..=seat],
+            Addressee::All => &inbox.queues,
+        };
+        let is_full = |queue: &inbox::Queue| {
+            queue.commands.len() + commands > self.commands_max
+                || queue.bytes.saturating_add(bytes) > self.bytes_max
+        };
+        if queues.iter().any(is_full) { Err(PushError::InboxFull) } else { Ok(()) }
     }
 
-    /// One wake-up for many commands: only the first one after the reactor took everything wakes it.
-    fn put(&self, mut inbox: MutexGuard<'_, Inbox>, commands: impl IntoIterator<Item = Command>, wake: Wake) {
-        let first = inbox.commands.is_empty();
-        commands.into_iter().for_each(|command| inbox.add(command));
-        self.show_added(inbox, first, wake);
+    /// Lets a reactor see what was added to its inbox.
+    fn show_added(&self, inbox: &Inbox, seat: usize) {
+        self.seats[seat].has_news.store(true, Ordering::Release);
+        self.seats[seat].own.note(inbox.queues[seat].placed);
     }
 
-    /// Lets the reactor see what was added to the inbox; `first`: it was empty before.
-    fn show_added(&self, inbox: MutexGuard<'_, Inbox>, first: bool, wake: Wake) {
-        self.has_news.store(true, Ordering::Release);
-        self.own.note(inbox.placed);
-        drop(inbox);
-        if first && wake == Wake::Yes {
-            (self.wake)();
-        }
-    }
-
-    /// For the reactor: what was asked about the end since it last looked.
-    pub fn take_end(&self) -> EndAsked {
-        if !self.has_end.swap(false, Ordering::Acquire) {
-            return EndAsked::default();
-        }
-        std::mem::take(&mut lock(&self.inbox).end)
-    }
-
-    /// For the reactor: takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing
-    /// is.
-    pub fn take(&self, spare: &mut Vec<Command>) -> Option<News> {
-        debug_assert!(spare.is_empty());
-        if !self.has_news.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut inbox = lock(&self.inbox);
-        self.has_news.store(false, Ordering::Relaxed);
-        inbox.bytes = 0;
-        let commands = std::mem::replace(&mut inbox.commands, std::mem::take(spare));
-        Some(News { commands, channels_refused: inbox.directory.refused.clone() })
-    }
-
-    /// For the reactor: how many commands wait.
-    pub fn waiting(&self) -> usize {
-        lock(&self.inbox).commands.len()
-    }
-
-    /// For the reactor: the channel of this name for a subscriber from an address, made if need be.
-    pub fn occupy(&self, channel: &str, from: Network, unix_us: u64) -> Result<Opened, NoChannel> {
-        let mut inbox = lock(&self.inbox);
-        let occupied = inbox.directory.occupy(channel, from, unix_us);
-        self.has_news.store(true, Ordering::Release);
-        let (opened, forgotten) = occupied?;
-        if let Some(forgotten) = forgotten {
-            self.put(inbox, [Command::Forget(forgotten)], Wake::Yes);
-        }
-        Ok(opened)
-    }
-
-    /// For the reactor: nobody is subscribed to this channel, of which so much is logged.
-    pub fn vacate(&self, channel: &str, epoch: u64, logged: Option<u64>) -> Vacated {
-        lock(&self.inbox).directory.vacate(channel, epoch, logged)
+    /// Wakes reactors: once for many commands, for the first one after the reactor took everything. The first reactor
+    /// is awake where it asks itself.
+    fn wake(&self, seats: Seats, wake: Wake) {
+        let awake = if wake == Wake::No { Seats::one(0) } else { Seats::NONE };
+        seats.without(awake).iter().for_each(|seat| (self.seats[seat].wake)());
     }
 
     /// For the reactor: the channels as a predecessor has left them, and the numbers that go on.
@@ -376,17 +177,6 @@ impl Shared {
         Counters { next_receipt: inbox.next_receipt, last_epoch: inbox.directory.last_epoch() }
     }
 
-    /// For the reactor: another life of a channel begins, of which so much is logged. None: something is on its way
-    /// there.
-    pub fn begin_anew(&self, channel: &str, logged: u64, unix_us: u64) -> Option<u64> {
-        lock(&self.inbox).directory.begin_anew(channel, logged, unix_us)
-    }
-
-    /// For the reactor: forgets the channel that has been idle longest, if it is `old` enough.
-    pub fn forget_oldest(&self, old: impl FnOnce(&Opened) -> bool) -> Option<Forgotten> {
-        lock(&self.inbox).directory.forget_oldest(old)
-    }
-
     /// For the reactor: the default channel's epoch.
     pub fn default_epoch(&self) -> u64 {
         lock(&self.inbox).directory.default_epoch()
@@ -395,6 +185,11 @@ impl Shared {
     /// For the reactor's audit: lets it look at the directory.
     pub(super) fn with_directory<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
         look(&lock(&self.inbox).directory)
+    }
+
+    /// How many commands wait for the reactors.
+    pub fn waiting(&self) -> usize {
+        lock(&self.inbox).queues.iter().map(|queue| queue.commands.len()).sum()
     }
 
     /// For the reactor: nothing more is taken.
@@ -406,37 +201,24 @@ impl Shared {
     pub fn end(&self) -> Vec<Command> {
         let mut inbox = lock(&self.inbox);
         inbox.stopped = true;
-        std::mem::take(&mut inbox.commands)
+        inbox.queues.iter_mut().flat_map(|queue| std::mem::take(&mut queue.commands)).collect()
     }
 
-    /// The numbers as of the last turn.
+    /// The numbers as of the last turn, of all reactors together.
     pub fn stats(&self) -> Stats {
-        lock(&self.stats).clone()
-    }
-
-    /// For the reactor: changes the numbers in place.
-    pub fn update_stats(&self, update: impl FnOnce(&mut Stats)) {
-        update(&mut lock(&self.stats));
+        let (first, others) = self.seats.split_first().expect("there is a reactor");
+        let mut stats = lock(&first.stats).clone();
+        others.iter().for_each(|seat| stats.add(&lock(&seat.stats)));
+        stats
     }
 
     /// How far a publication has come, as of the last turn.
     pub fn delivery(&self, receipt: u64) -> Option<Delivery> {
-        let kept = lock(&self.deliveries);
-        kept.get(place_of(receipt)).filter(|delivery| delivery.id == receipt && receipt != 0).cloned()
-    }
-
-    /// For the reactor: keeps deliveries for whoever asks.
-    pub fn keep_deliveries(&self) -> impl FnMut(&Delivery) + '_ {
-        let mut kept = lock(&self.deliveries);
-        move |delivery| {
-            let place = place_of(delivery.id);
-            if kept.len() <= place {
-                kept.resize(place + 1, Delivery::default());
-            }
-            if kept[place].id <= delivery.id {
-                kept[place].clone_from(delivery);
-            }
-        }
+        let found = self.seats.iter().filter_map(|seat| {
+            let kept = lock(&seat.deliveries);
+            kept.get(place_of(receipt)).filter(|delivery| delivery.id == receipt && receipt != 0).cloned()
+        });
+        found.reduce(Delivery::together)
     }
 }
 

@@ -52,6 +52,13 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Takes over what another reactor has loaded.
+    pub fn adopt_state(&mut self, loaded: &Reactor<S>) {
+        self.channels = loaded.channels.replica();
+        self.revoked = loaded.revoked.clone();
+        self.tell_channels_the_policy();
+    }
+
     fn read_state(&mut self, path: &Path) -> Result<Option<Loaded>, StateError> {
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

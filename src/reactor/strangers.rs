@@ -57,7 +57,7 @@ impl<S: Socket> Reactor<S> {
         }
         match role {
             ListenerRole::Public
-                if self.connections.census.public >= self.connections_max() + REFUSALS_MAX =>
+                if self.connections.public_of_all() >= self.connections_max() + REFUSALS_MAX =>
             {
                 return Err(RefuseReason::Full);
             }

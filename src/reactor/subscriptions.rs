@@ -12,7 +12,6 @@ use crate::push::presence::Departure;
 use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Entry, Form, Membership, Since};
 
 use super::directory::NoChannel;
-use super::happenings::Happening;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
@@ -222,9 +221,9 @@ impl<S: Socket> Reactor<S> {
             slot.extra_mut().memberships.insert(id, place);
         }
         let channel = self.channels.get(id);
-        if channel.subscribers == 1 {
-            let name = channel.name.clone();
-            self.happened(&name, Happening::Occupied);
+        if channel.subscribers == 1 || self.shared.has_others() {
+            let (name, is_edge) = (channel.name.clone(), channel.subscribers == 1);
+            self.count_subscriber(&name, true, is_edge);
         }
         self.attend(index, id);
         Some(entry)
@@ -340,9 +339,9 @@ impl<S: Socket> Reactor<S> {
     /// A subscriber has left a channel, and it may have been the last one.
     fn note_vacated(&mut self, id: ChannelId) {
         let channel = self.channels.get(id);
-        if channel.subscribers == 0 && channel.notices_of().is_none() {
-            let name = channel.name.clone();
-            self.happened(&name, Happening::Vacated);
+        if (channel.subscribers == 0 || self.shared.has_others()) && channel.notices_of().is_none() {
+            let (name, is_edge) = (channel.name.clone(), channel.subscribers == 0);
+            self.count_subscriber(&name, false, is_edge);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, TokenAuth};
 use crate::limits::SWEEP_MS;
-use crate::metrics::{CloseReason, RefuseReason, WorkKind};
+use crate::metrics::{CloseReason, CpuPurpose, RefuseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
@@ -49,7 +49,9 @@ impl<S: Socket> Reactor<S> {
         }
         self.work.begin_part();
         self.retry();
+        self.spent_cpu(CpuPurpose::Other);
         self.sweep();
+        self.spent_cpu(CpuPurpose::Heartbeat);
         if now_ms >= self.connections.timers.channels_ms {
             self.connections.timers.channels_ms =
                 now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);

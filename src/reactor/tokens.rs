@@ -88,6 +88,8 @@ impl<S: Socket> Reactor<S> {
             })
         };
         match &refused {
+            // All reactors do the same, and one says so.
+            _ if !self.shared.is_first() => {}
             Ok(()) => self.journal.event(self.now, LogLevel::Info, "revoked", &[("user", &user)]),
             Err(Refusal { reason, .. }) => {
                 let fields: [(&str, &dyn Display); 2] = [("user", &user), ("problem", reason)];

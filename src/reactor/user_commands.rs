@@ -3,6 +3,7 @@
 //! connections that the user had when it began, but for those that have gone.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::endpoint::reads::Answer;
 use crate::endpoint::users::{Target, Tokens, UserAction, UserConnection, UserOutcome, UserRequest};
@@ -13,6 +14,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::PushError;
 
+use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::slot::Phase;
@@ -28,6 +30,22 @@ pub struct UserCommand {
     /// The one who is answered when it is done.
     asker: Asker<UserPage>,
     progress: Progress,
+    outcome: UserOutcome,
+}
+
+/// The outcome of a request at the reactors that have done it, until all have.
+#[derive(Debug)]
+pub struct Gathering {
+    left: usize,
+    asker: Asker<UserPage>,
+    outcome: UserOutcome,
+}
+
+/// The outcome of a request, on its way to the reactor that answers.
+#[derive(Debug)]
+pub struct Gathered {
+    asker: Asker<UserPage>,
+    request: UserRequest,
     outcome: UserOutcome,
 }
 
@@ -51,6 +69,32 @@ impl UserCommand {
     /// One that the host waits for.
     pub fn asked_by_host(request: UserRequest, answer: Answer<UserPage>) -> UserCommand {
         UserCommand { asker: Asker::Host(answer), ..UserCommand::new(request) }
+    }
+
+    /// The one connection that it is about, if it is not about a user.
+    pub(super) fn connection(&self) -> Option<ConnId> {
+        match self.request.target {
+            Target::Connection(conn) => Some(conn),
+            Target::User(_) => None,
+        }
+    }
+
+    /// The same for each of several reactors; whoever waits is answered when all are done.
+    pub(super) fn divide(self, reactors: usize) -> Vec<UserCommand> {
+        let UserCommand { request, asker, .. } = self;
+        if matches!(asker, Asker::Nobody) {
+            return (0..reactors).map(|_| UserCommand::new(request.clone())).collect();
+        }
+        let whole =
+            Arc::new(Mutex::new(Gathering { left: reactors, asker, outcome: UserOutcome::default() }));
+        let part =
+            |_| UserCommand { asker: Asker::Whole(whole.clone()), ..UserCommand::new(request.clone()) };
+        (0..reactors).map(part).collect()
+    }
+
+    /// The same with nothing left to do: its reactor has ended, and has no connections.
+    pub(super) fn over(self) -> UserCommand {
+        UserCommand { progress: Progress::Writing(BTreeSet::new()), ..self }
     }
 
     /// It was never asked for.
@@ -104,7 +148,7 @@ impl<S: Socket> Reactor<S> {
                 }
                 Target::Connection(conn) => {
                     if let Some(index) = self.find_open(*conn) {
-                        self.do_for_user(index, &request.action, outcome, &mut BTreeSet::new());
+                        self.do_for_connection(index, &request.action, outcome);
                     }
                     *progress = Progress::Writing(BTreeSet::new());
                 }
@@ -134,17 +178,46 @@ impl<S: Socket> Reactor<S> {
             page.remove(&index);
             self.describe_for_user(index as usize, name, outcome);
         }
-        match std::mem::replace(asker, Asker::Nobody) {
+        self.end_user_command(std::mem::replace(asker, Asker::Nobody), request, std::mem::take(outcome));
+        true
+    }
+
+    /// Answers whoever waits for it; the first reactor does where there are several.
+    fn end_user_command(&mut self, asker: Asker<UserPage>, request: &UserRequest, outcome: UserOutcome) {
+        match asker {
             Asker::Nobody => {}
+            Asker::Connection(_) | Asker::Host(_) if !self.shared.is_first() => {
+                let gathered = Gathered { asker, request: request.clone(), outcome };
+                self.shared.tell_one(0, PeerNews::Gathered(gathered));
+            }
             Asker::Connection(waiting) => {
-                self.inbox.answers.push_back(Told::Connection(waiting, request.answer(outcome)));
+                self.inbox.answers.push_back(Told::Connection(waiting, request.answer(&outcome)));
             }
             Asker::Host(answer) => {
-                let connections = std::mem::take(&mut outcome.page);
-                self.tell(answer, Ok(UserPage { connections, next: outcome.next }));
+                self.tell(answer, Ok(UserPage { connections: outcome.page, next: outcome.next }));
+            }
+            Asker::Whole(gathering) => {
+                let limit = match request.action {
+                    UserAction::List { limit, .. } => limit,
+                    _ => 0,
+                };
+                let mut gathering = gathering.lock().unwrap_or_else(PoisonError::into_inner);
+                gathering.outcome.add(outcome, limit);
+                gathering.left -= 1;
+                if gathering.left == 0 {
+                    let asker = std::mem::replace(&mut gathering.asker, Asker::Nobody);
+                    let outcome = std::mem::take(&mut gathering.outcome);
+                    drop(gathering);
+                    self.end_user_command(asker, request, outcome);
+                }
             }
         }
-        true
+    }
+
+    /// Answers whoever has waited for a request that other reactors have done.
+    pub(super) fn answer_gathered(&mut self, gathered: Gathered) {
+        let Gathered { asker, request, outcome } = gathered;
+        self.end_user_command(asker, &request, outcome);
     }
 
     /// Refuses the tokens that the user has by now, if that was asked for.
@@ -152,6 +225,19 @@ impl<S: Socket> Reactor<S> {
         match action {
             UserAction::Disconnect { tokens: Tokens::Revoked, .. } => self.revoke(user),
             _ => Ok(()),
+        }
+    }
+
+    /// Does it with the connection that was asked for by its id.
+    fn do_for_connection(&mut self, index: usize, action: &UserAction, outcome: &mut UserOutcome) {
+        let UserAction::Push { publication, .. } = action else {
+            return self.do_for_user(index, action, outcome, &mut BTreeSet::new());
+        };
+        let conn = self.connections.slots[index].id(index);
+        self.work.charge(WorkKind::Commands, CALL);
+        match self.send_to(conn, publication) {
+            Ok(()) => outcome.connections += 1,
+            Err(problem) => outcome.problem = Some(problem.into()),
         }
     }
 
@@ -194,7 +280,8 @@ impl<S: Socket> Reactor<S> {
                 self.end_subscription(conn, channel);
             }
             UserAction::List { after, limit } => {
-                if after.is_some_and(|after| index <= after.slot()) {
+                let at = self.shared.seat();
+                if after.is_some_and(|after| (at, index) <= (after.reactor(), after.slot())) {
                     return;
                 }
                 page.insert(narrow::to_u32(index));
@@ -210,8 +297,9 @@ impl<S: Socket> Reactor<S> {
     /// Puts a connection on the page, unless it has gone since it was found.
     fn describe_for_user(&mut self, index: usize, user: Option<&str>, outcome: &mut UserOutcome) {
         let slot = self.connections.slots.get(index).filter(|slot| slot.user() == user);
-        outcome.next =
-            outcome.next.map(|_| ConnId::new(narrow::to_u32(index), slot.map_or(1, |slot| slot.serial)));
+        outcome.next = outcome.next.map(|_| {
+            ConnId::new(narrow::to_u32(index), slot.map_or(self.connections.first_serial, |slot| slot.serial))
+        });
         let Some(slot) = slot.filter(|slot| slot.phase == Phase::Open) else { return };
         let channels = self.subscriptions(slot).map(|(id, _)| self.channels.get(id));
         let channels = channels.filter(|channel| channel.notices_of().is_none());

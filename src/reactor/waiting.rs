@@ -1,6 +1,8 @@
 //! Requests whose answer takes more than a turn, or comes behind what was asked for before: on the admin listener,
 //! where the connection that has asked is not read meanwhile, and by the host.
 
+use std::sync::{Arc, Mutex};
+
 use crate::endpoint::reads::Answer;
 use crate::metrics::WorkKind;
 use crate::protocol::head::Head;
@@ -10,6 +12,7 @@ use super::connections::Gone;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
+use super::user_commands::Gathering;
 use super::work::{CALL, FIRST};
 
 /// A connection that waits for an answer.
@@ -31,6 +34,8 @@ pub enum Asker<T> {
     Connection(Waiting),
     /// The host.
     Host(Answer<T>),
+    /// One of these, when the other reactors have done their part.
+    Whole(Arc<Mutex<Gathering>>),
 }
 
 /// An answer that is found and not yet given.
@@ -69,9 +74,9 @@ impl<S: Socket> Reactor<S> {
             match told {
                 Told::Connection(waiting, response) => self.answer_waiting(waiting, &response),
                 Told::Host(call) => {
-                    self.shared.own.begin();
+                    self.shared.own().begin();
                     call();
-                    self.shared.own.end();
+                    self.shared.own().end();
                 }
             }
         }

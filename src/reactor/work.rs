@@ -73,6 +73,7 @@ struct Waiting {
 /// The rest of a turn, and who goes on in the next one.
 #[derive(Debug)]
 pub(super) struct Work {
+    pub(super) meter: super::cpu::Meter,
     /// Units left for the part of the turn that is under way.
     part: u64,
     /// Units left of the share of the connection at hand.
@@ -98,6 +99,7 @@ pub(super) struct Work {
 impl Default for Work {
     fn default() -> Work {
         Work {
+            meter: super::cpu::Meter::default(),
             part: PART,
             share: SHARE,
             has_postponed: false,

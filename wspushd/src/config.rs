@@ -123,6 +123,7 @@ fn kind(setting: &Setting) -> Map<String, Json> {
         }
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Text(_) => json!({ "type": "string" }),
+        Kind::Count(_) => json!({ "type": ["integer", "string"] }),
         Kind::Choice(names) => json!({ "type": "string", "enum": names }),
         Kind::List { max, .. } => {
             json!({ "type": ["array", "string"], "items": { "type": "string" }, "maxItems": max })

@@ -70,6 +70,10 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
             return Err(NativeError::Argument("no callbacks"));
         }
         let config = config(&read_array(env, &settings)?)?;
+        if config.reactors.count() > 1 {
+            let why = "reactors: in Java there is one, as callbacks come from one thread; run a server for each core";
+            return Err(NativeError::Argument(why));
+        }
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
         let journal = journal(&callbacks, config.log_level);
         let own = JavaHandler { callbacks: callbacks.clone(), listens, place: None };

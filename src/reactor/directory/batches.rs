@@ -8,7 +8,7 @@ use crate::metrics::ChannelRefusal;
 use crate::narrow;
 use crate::push::{DEFAULT_NAME, FIRST_OFFSET, PushError};
 
-use super::{Directory, Forgotten, Head, IDLE, Need, NoChannel, Opened};
+use super::{Directory, Forgotten, Head, Need, NoChannel, Opened};
 
 impl Directory {
     /// The next place in each of these channels, in their order, or in none. A name may be there several times.
@@ -91,7 +91,7 @@ impl Directory {
             (self.default.epoch, self.default.next_offset) = (epoch, next_offset);
             return;
         }
-        let head = Head { name: name.clone(), epoch, next_offset, need: IDLE, opener: None };
+        let head = Head::new(name.clone(), epoch, next_offset);
         let key = narrow::to_u32(self.heads.insert(head));
         self.link(key);
         self.names.insert(name, key);
@@ -107,7 +107,7 @@ impl Directory {
         self.last_epoch
     }
 
-    fn head(&self, name: &str) -> Option<&Head> {
+    pub(super) fn head(&self, name: &str) -> Option<&Head> {
         match self.names.get(name) {
             Some(&key) => Some(&self.heads[key as usize]),
             None => Some(&self.default).filter(|_| name == DEFAULT_NAME),

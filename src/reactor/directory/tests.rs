@@ -14,14 +14,14 @@ fn publish(directory: &mut Directory, name: &str) -> Result<Option<String>, NoCh
     let (place, forgotten) = directory.publish(Some(name), 5)?;
     directory.audit();
     if directory.heads[directory.names[name] as usize].need == Need::Publications {
-        directory.vacate(name, place.epoch, Some(place.next_offset + 1));
+        directory.vacate(0, name, place.epoch, Some(place.next_offset + 1));
     }
     directory.audit();
     Ok(forgotten.map(|forgotten| forgotten.name.to_string()))
 }
 
 fn occupy(directory: &mut Directory, name: &str, from: Network) -> Result<u64, NoChannel> {
-    let occupied = directory.occupy(name, from, 5);
+    let occupied = directory.occupy(0, name, from, 5);
     directory.audit();
     occupied.map(|(opened, _)| opened.epoch)
 }
@@ -36,14 +36,14 @@ fn the_longest_idle_goes_and_comes_back_as_another() {
     let epoch = occupy(&mut directory, "c", HERE).unwrap();
     assert_eq!(publish(&mut directory, "e"), Ok(Some("a".to_owned())), "somebody needs c");
     assert_eq!(publish(&mut directory, "c"), Ok(None));
-    assert_eq!(directory.vacate("c", epoch, Some(3)), Vacated::Kept);
-    assert_eq!(directory.vacate("c", epoch, Some(3)), Vacated::Kept, "said twice");
+    assert_eq!(directory.vacate(0, "c", epoch, Some(3)), Vacated::Kept);
+    assert_eq!(directory.vacate(0, "c", epoch, Some(3)), Vacated::Kept, "said twice");
     for (gone, new) in [("d", "x"), ("e", "y"), ("c", "z")] {
         assert_eq!(publish(&mut directory, new), Ok(Some(gone.to_owned())));
     }
     let (again, _) = directory.publish(Some("c"), 5).unwrap();
     assert!(again.epoch > epoch && again.next_offset == 1);
-    assert_eq!(directory.vacate("c", epoch, Some(1)), Vacated::Gone, "that life is over");
+    assert_eq!(directory.vacate(0, "c", epoch, Some(1)), Vacated::Gone, "that life is over");
     assert_eq!((directory.is_needed("c", again.epoch), directory.is_needed("c", epoch)), (Some(true), None));
 }
 
@@ -54,13 +54,13 @@ fn what_is_on_its_way_keeps_the_channel() {
     publish(&mut directory, "b").unwrap();
     // Its subscriber came and went before the publication did.
     occupy(&mut directory, "a", HERE).unwrap();
-    assert_eq!(directory.vacate("a", a.epoch, None), Vacated::Kept);
+    assert_eq!(directory.vacate(0, "a", a.epoch, None), Vacated::Kept);
     directory.publish(Some("a"), 5).unwrap();
-    assert_eq!(directory.vacate("a", a.epoch, Some(2)), Vacated::Kept, "the second is still to come");
+    assert_eq!(directory.vacate(0, "a", a.epoch, Some(2)), Vacated::Kept, "the second is still to come");
     assert_eq!(publish(&mut directory, "c"), Ok(Some("b".to_owned())));
     directory.publish(Some("c"), 5).unwrap();
     assert_eq!(publish(&mut directory, "d"), Err(NoChannel::NotYet));
-    assert_eq!(directory.vacate("a", a.epoch, Some(3)), Vacated::Kept);
+    assert_eq!(directory.vacate(0, "a", a.epoch, Some(3)), Vacated::Kept);
     assert_eq!(publish(&mut directory, "d"), Ok(Some("a".to_owned())));
 }
 
@@ -68,11 +68,11 @@ fn what_is_on_its_way_keeps_the_channel() {
 fn what_nobody_has_published_to_goes_with_its_last_subscriber() {
     let mut directory = directory(8);
     let epoch = occupy(&mut directory, "a", HERE).unwrap();
-    assert_eq!(directory.vacate("a", epoch, None), Vacated::Gone);
+    assert_eq!(directory.vacate(0, "a", epoch, None), Vacated::Gone);
     let next = occupy(&mut directory, "a", HERE).unwrap();
     assert!(next > epoch);
     assert_eq!(publish(&mut directory, "a"), Ok(None));
-    assert_eq!((directory.vacate("a", next, Some(2)), directory.unpublished.held()), (Vacated::Kept, 0));
+    assert_eq!((directory.vacate(0, "a", next, Some(2)), directory.unpublished.held()), (Vacated::Kept, 0));
     assert_eq!(occupy(&mut directory, "a", HERE), Ok(next), "with what it has logged");
 }
 

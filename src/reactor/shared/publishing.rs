@@ -1,16 +1,19 @@
 //! Publishing, from any thread. The places in the logs are given out under the lock that orders the inbox, so the
 //! order of the offsets is that of the receipts, whichever threads push.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::endpoint::users::UserRequest;
 use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
-use crate::push::{Message, Publication, PublishTerms, PushError, fingerprint};
+use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
 
 use super::super::user_commands::UserCommand;
+use super::group::{Addressee, Seats};
+use super::inbox::Inbox;
 use super::repetitions::Found;
-use super::{Command, Inbox, Shared, Wake, lock};
+use super::{Command, Shared, Wake, lock};
 
 /// Things published at once: all of them, or none.
 #[derive(Debug)]
@@ -35,6 +38,15 @@ pub enum Item<'a> {
 }
 
 impl<'a> Batch<'a> {
+    /// The channels that it publishes to, one for each receipt.
+    pub fn channels(&self) -> impl Iterator<Item = &'a str> {
+        let channels = self.items.iter().map(|item| match item {
+            Item::Publish(channels, _) => *channels,
+            Item::Send(..) | Item::User(_) => &[],
+        });
+        channels.flatten().copied()
+    }
+
     /// One publication to some channels.
     ///
     /// # Errors
@@ -82,45 +94,21 @@ impl Shared {
         let bytes = publication.plain_frame().len();
         self.check_size(bytes)?;
         let mut inbox = lock(&self.inbox);
-        self.admit(&inbox, 1, bytes)?;
+        self.admit(&inbox, Addressee::All, 1, bytes)?;
         let placed = inbox.directory.publish(channel, unix_us);
         // A refusal is counted as well.
-        self.has_news.store(true, Ordering::Release);
+        self.seats[0].has_news.store(true, Ordering::Release);
         let (place, forgotten) = placed?;
         let receipt = inbox.receipt(place);
-        let publication = Command::Publish { receipt: receipt.clone(), publication };
         // One command more than there may be, at the most: the next one finds the inbox full.
-        let first = inbox.commands.is_empty();
+        let mut woken = Seats::NONE;
         if let Some(forgotten) = forgotten {
-            inbox.add(Command::Forget(forgotten));
+            self.add_to_all(&mut inbox, || Command::Forget(forgotten.clone()), &mut woken);
         }
-        inbox.add(publication);
-        self.show_added(inbox, first, wake);
+        self.add_publication(&mut inbox, &receipt, publication, &mut woken);
+        drop(inbox);
+        self.wake(woken, wake);
         Ok(receipt)
-    }
-
-    /// Puts two commands into the inbox, or none of them. Nobody has to be told if they are refused.
-    pub fn both(&self, first: Command, second: Command) -> Result<(), PushError> {
-        let inbox = lock(&self.inbox);
-        self.admit(&inbox, 2, first.bytes() + second.bytes())?;
-        self.put(inbox, [first, second], Wake::Yes);
-        Ok(())
-    }
-
-    /// Puts a message on its way to each of these connections, or to none.
-    pub fn send_to_all(&self, conns: &[ConnId], publication: &Publication) -> Result<(), PushError> {
-        let len = publication.plain_frame().len();
-        self.check_size(len)?;
-        let bytes = len.saturating_mul(conns.len());
-        self.check_sum(conns.len(), bytes)?;
-        // Before the copies are made, which are made without the lock.
-        self.admit(&lock(&self.inbox), conns.len(), bytes)?;
-        let send = |conn: &ConnId| Command::Send { conn: *conn, publication: publication.clone() };
-        let commands: Vec<Command> = conns.iter().map(send).collect();
-        let inbox = lock(&self.inbox);
-        self.admit(&inbox, conns.len(), bytes)?;
-        self.put(inbox, commands, Wake::Yes);
-        Ok(())
     }
 
     /// Puts a whole batch on its way, or nothing of it. The receipts are those of its publications, in order.
@@ -146,25 +134,60 @@ impl Shared {
         if let Some(offset) = if_offset {
             inbox.directory.check_newest(&channels, offset)?;
         }
-        self.admit(&inbox, count, bytes)?;
+        self.admit(&inbox, Addressee::All, count, bytes)?;
         let placed = inbox.directory.publish_all(&channels, unix_us);
-        self.has_news.store(true, Ordering::Release);
+        self.seats[0].has_news.store(true, Ordering::Release);
         let (places, forgotten) = placed?;
         let receipts: Vec<Receipt> = places.into_iter().map(|place| inbox.receipt(place)).collect();
         if let Some((key, fingerprint)) = key {
             inbox.repetitions.keep(key, fingerprint, &receipts, unix_us);
         }
-        let mut next = receipts.iter().cloned();
-        let commands = parcels.into_iter().filter_map(|parcel| match parcel {
-            Parcel::Publish(_, publication) => {
-                next.next().map(|receipt| Command::Publish { receipt, publication })
-            }
-            Parcel::Send(conn, publication) => Some(Command::Send { conn, publication }),
-            Parcel::User(request) => Some(Command::User(Box::new(UserCommand::new(request)))),
-        });
+        let mut woken = Seats::NONE;
         // A channel that has to go makes room for one that comes, and comes before it.
-        self.put(inbox, forgotten.into_iter().map(Command::Forget).chain(commands), wake);
+        for gone in forgotten {
+            self.add_to_all(&mut inbox, || Command::Forget(gone.clone()), &mut woken);
+        }
+        let mut next = receipts.iter();
+        for parcel in parcels {
+            let command = match parcel {
+                Parcel::Publish(_, publication) => {
+                    if let Some(receipt) = next.next() {
+                        self.add_publication(&mut inbox, receipt, publication, &mut woken);
+                    }
+                    continue;
+                }
+                Parcel::Send(conn, publication) => Command::Send { conn, publication },
+                Parcel::User(request) => Command::User(Box::new(UserCommand::new(request))),
+            };
+            self.add(&mut inbox, command, &mut woken);
+        }
+        drop(inbox);
+        self.wake(woken, wake);
         Ok(Published { receipts, duplicate: false })
+    }
+
+    /// Adds a publication that has its place: to the inboxes of all reactors, in the same order as all others.
+    fn add_publication(
+        &self,
+        inbox: &mut Inbox,
+        receipt: &Receipt,
+        publication: Publication,
+        woken: &mut Seats,
+    ) {
+        let receipt = receipt.clone();
+        if self.seats.len() == 1 {
+            let publication = Carried::Alone(publication);
+            self.add_to(inbox, 0, Command::Publish { receipt, publication }, woken);
+            return;
+        }
+        let shared = Arc::new(Prepared::new(publication));
+        let copy =
+            || Command::Publish { receipt: receipt.clone(), publication: Carried::Together(shared.clone()) };
+        self.add_to_all(inbox, copy, woken);
+    }
+
+    fn add_to_all(&self, inbox: &mut Inbox, command: impl Fn() -> Command, woken: &mut Seats) {
+        (0..self.seats.len()).for_each(|seat| self.add_to(inbox, seat, command(), woken));
     }
 
     /// For the reactor: gives up some of the idempotency keys whose time is over.
@@ -200,7 +223,7 @@ impl Shared {
     }
 
     /// So much never fits the inbox at once.
-    fn check_sum(&self, count: usize, bytes: usize) -> Result<(), PushError> {
+    pub(super) fn check_sum(&self, count: usize, bytes: usize) -> Result<(), PushError> {
         if bytes > self.bytes_max {
             return Err(PushError::TooLarge { bytes, max: self.bytes_max, setting: "inbox_bytes_max" });
         }

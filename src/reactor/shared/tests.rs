@@ -1,20 +1,23 @@
 //! The inbox as other threads use it: how much it takes, when it wakes, what it announces and remembers.
 
+use super::super::directory::Vacated;
 use super::*;
-use crate::push::{Message, PushOptions};
+use crate::endpoint::Receipt;
+use crate::metrics::ChannelRefusal;
+use crate::push::{Message, Publication, PushOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(super) fn shared(config: &Config) -> (Shared, Arc<AtomicUsize>) {
+pub(super) fn shared(config: &Config) -> (Lane, Arc<AtomicUsize>) {
     let wakes = Arc::new(AtomicUsize::new(0));
     let counter = wakes.clone();
     let wake = move || {
         counter.fetch_add(1, Ordering::Relaxed);
     };
-    (Shared::new(config, 1_000, Box::new(wake)), wakes)
+    (Lane::new(Arc::new(Shared::new(config, 1_000, Box::new(wake))), 0), wakes)
 }
 
-pub(super) fn taken(shared: &Shared) -> News {
+pub(super) fn taken(shared: &Lane) -> News {
     shared.take(&mut Vec::new()).expect("there is something new")
 }
 

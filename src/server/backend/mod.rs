@@ -6,7 +6,7 @@ pub(super) mod http;
 mod signer;
 mod telling;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::ConnId;
@@ -27,6 +27,37 @@ impl Threads {
     pub(super) fn new(shared: Arc<Shared>) -> Threads {
         Threads { asking: Asking::new(shared.clone()), telling: Telling::new(shared) }
     }
+}
+
+/// Those of several reactors.
+impl Backend for Arc<Mutex<Threads>> {
+    fn renew(&mut self, config: &Config) {
+        lock(self).renew(config);
+    }
+
+    fn ask(&mut self, conn: ConnId, question: Vec<u8>) -> bool {
+        lock(self).ask(conn, question)
+    }
+
+    fn questions(&self) -> usize {
+        lock(self).questions()
+    }
+
+    fn tell(&mut self, event: Event) {
+        lock(self).tell(event);
+    }
+
+    fn told(&self) -> Told {
+        lock(self).told()
+    }
+
+    fn untold(&self) -> usize {
+        lock(self).untold()
+    }
+}
+
+fn lock(threads: &Mutex<Threads>) -> MutexGuard<'_, Threads> {
+    threads.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Backend for Threads {

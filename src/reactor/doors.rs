@@ -1,0 +1,153 @@
+//! How newcomers come to several reactors: the first one accepts, and deals them out to the one that has fewest. So
+//! they stay even whatever leaves, any kind of listener will do, and none has a queue of its own that would be lost
+//! when it is closed.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::reactor::ListenerRole;
+use super::shared::WakeUp;
+use super::socket::Stream;
+
+/// Newcomers that a reactor has not taken in yet. Beyond that the first one keeps them: it is not as far behind.
+const WAITING_MAX: usize = 1_024;
+
+/// A connection that another reactor has accepted.
+pub(super) struct Newcomer {
+    pub stream: Stream,
+    pub peer: Option<SocketAddr>,
+    pub tls: bool,
+}
+
+/// One reactor's.
+struct Door {
+    /// None: it lets nobody in any more.
+    waiting: Mutex<Option<Vec<Newcomer>>>,
+    has_some: AtomicBool,
+    /// Connections that it has, and those that wait here.
+    count: AtomicUsize,
+    wake: WakeUp,
+}
+
+impl Door {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Newcomer>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The doors of all reactors, as one of them has them.
+#[derive(Clone)]
+pub struct Doors {
+    all: Arc<[Door]>,
+    seat: usize,
+}
+
+impl Doors {
+    /// One for each reactor, which is woken by this.
+    pub fn new(wakes: Vec<WakeUp>) -> Doors {
+        let door = |wake| Door {
+            waiting: Mutex::new(Some(Vec::new())),
+            has_some: AtomicBool::new(false),
+            count: AtomicUsize::new(0),
+            wake,
+        };
+        Doors { all: wakes.into_iter().map(door).collect(), seat: 0 }
+    }
+
+    /// The same for the reactor with this number.
+    pub fn of(&self, seat: usize) -> Doors {
+        Doors { all: self.all.clone(), seat }
+    }
+
+    /// Gives a newcomer to the reactor that has fewest connections, or back if it is to stay. Those on the admin
+    /// listener stay with the first reactor.
+    pub(super) fn deal(&self, newcomer: Newcomer, role: ListenerRole) -> Option<Newcomer> {
+        let count = |at: &usize| self.all[*at].count.load(Ordering::Relaxed);
+        let least = (0..self.all.len()).min_by_key(count).unwrap_or(self.seat);
+        let at = if role == ListenerRole::Public { least } else { self.seat };
+        if at != self.seat {
+            let door = &self.all[at];
+            let mut waiting = door.lock();
+            if let Some(waiting) = waiting.as_mut().filter(|waiting| waiting.len() < WAITING_MAX) {
+                waiting.push(newcomer);
+                door.count.fetch_add(1, Ordering::Relaxed);
+                if !door.has_some.swap(true, Ordering::Release) {
+                    (door.wake)();
+                }
+                return None;
+            }
+        }
+        self.all[self.seat].count.fetch_add(1, Ordering::Relaxed);
+        Some(newcomer)
+    }
+
+    /// Those who wait for this reactor.
+    pub(super) fn take(&self) -> Vec<Newcomer> {
+        let door = &self.all[self.seat];
+        if !door.has_some.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        door.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// So many that were given to this reactor have gone.
+    pub(super) fn gone(&self, count: usize) {
+        self.all[self.seat].count.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// This reactor lets nobody in any more; those who still wait.
+    pub(super) fn close(&self) -> Vec<Newcomer> {
+        self.all[self.seat].lock().take().unwrap_or_default()
+    }
+
+    /// Connections that each reactor has.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> Vec<usize> {
+        self.all.iter().map(|door| door.count.load(Ordering::Relaxed)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+
+    fn newcomer() -> Newcomer {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        Newcomer { stream: Stream(socket), peer: None, tls: false }
+    }
+
+    fn doors(count: usize) -> (Doors, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let wake = |_| -> WakeUp {
+            let wakes = wakes.clone();
+            Box::new(move || {
+                wakes.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        (Doors::new((0..count).map(wake).collect()), wakes)
+    }
+
+    #[test]
+    fn newcomers_go_where_fewest_are() {
+        let (doors, wakes) = doors(3);
+        let stay = (0..9).filter_map(|_| doors.deal(newcomer(), ListenerRole::Public)).count();
+        assert_eq!((stay, doors.counts(), wakes.load(Ordering::Relaxed)), (3, vec![3, 3, 3], 2));
+        assert!(doors.deal(newcomer(), ListenerRole::Admin).is_some(), "the operator asks the first one");
+        assert_eq!((doors.of(1).take().len(), doors.of(1).take().len()), (3, 0));
+        doors.of(1).gone(2);
+        assert!(doors.deal(newcomer(), ListenerRole::Public).is_none());
+        assert_eq!((doors.counts(), doors.of(1).take().len()), (vec![4, 2, 3], 1));
+    }
+
+    #[test]
+    fn nobody_waits_at_a_door_that_is_closed() {
+        let (doors, _) = doors(2);
+        assert!(doors.deal(newcomer(), ListenerRole::Public).is_some());
+        assert!(doors.deal(newcomer(), ListenerRole::Public).is_none());
+        assert_eq!((doors.of(1).close().len(), doors.of(1).take().len()), (1, 0));
+        doors.of(1).gone(1);
+        assert!(doors.deal(newcomer(), ListenerRole::Public).is_some(), "the first one takes it");
+    }
+}

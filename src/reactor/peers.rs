@@ -1,0 +1,167 @@
+//! Several reactors of one server. Each has its own connections and no other's, and a copy of every log: what was
+//! published comes to all of them in the same order, and so does what one has to tell the others. That is
+//!
+//! - which channels there are, so that each can answer for all of them;
+//! - who has come to a channel with presence and who has left, so that each knows all members;
+//! - a request that is about connections of any of them: it goes from one to the next, and home with what was found.
+//!
+//! The first reactor is the one that the operator and the host ask, and that tells the backend.
+
+use std::sync::Arc;
+
+use crate::metrics::ChannelEnd;
+use crate::push::presence::Departure;
+
+use super::directory::Forgotten;
+use super::happenings::Happening;
+use super::listing::Listing;
+use super::reactor::Reactor;
+use super::shared::Command;
+use super::socket::Socket;
+use super::user_commands::Gathered;
+
+/// Something that a reactor tells others.
+#[derive(Debug)]
+pub enum PeerNews {
+    /// A channel has been opened for a subscriber.
+    Opened {
+        /// Its name, which is the same allocation at all reactors in one life of it.
+        channel: Arc<str>,
+        /// Which life of it.
+        epoch: u64,
+    },
+    /// A channel is over.
+    Gone {
+        /// Which.
+        gone: Forgotten,
+        /// Why.
+        end: ChannelEnd,
+    },
+    /// A channel is to forget its publications.
+    Anew {
+        /// Its name.
+        channel: Arc<str>,
+        /// The epoch that begins.
+        epoch: u64,
+    },
+    /// A user's connection has joined a channel with presence.
+    Entered {
+        /// The channel.
+        channel: Arc<str>,
+        /// The user.
+        user: Box<str>,
+        /// JSON that says more about it.
+        info: Option<Box<str>>,
+    },
+    /// Such a connection has left.
+    Left {
+        /// The channel.
+        channel: Arc<str>,
+        /// The user.
+        user: Box<str>,
+        /// How.
+        departure: Departure,
+    },
+    /// To the first one: somebody is subscribed to a channel now, or nobody any more.
+    Occupancy {
+        /// The channel.
+        channel: Arc<str>,
+        /// Whether somebody is.
+        is_occupied: bool,
+    },
+    /// A list that is being made.
+    Listing(Listing),
+    /// To the first one: what has come of a request for a user.
+    Gathered(Gathered),
+}
+
+impl PeerNews {
+    /// The same for another reactor; None: it goes to one alone.
+    pub(super) fn copied(&self) -> Option<PeerNews> {
+        Some(match self {
+            PeerNews::Opened { channel, epoch } => {
+                PeerNews::Opened { channel: channel.clone(), epoch: *epoch }
+            }
+            PeerNews::Gone { gone, end } => PeerNews::Gone { gone: gone.clone(), end: *end },
+            PeerNews::Anew { channel, epoch } => PeerNews::Anew { channel: channel.clone(), epoch: *epoch },
+            PeerNews::Entered { channel, user, info } => {
+                PeerNews::Entered { channel: channel.clone(), user: user.clone(), info: info.clone() }
+            }
+            PeerNews::Left { channel, user, departure } => {
+                PeerNews::Left { channel: channel.clone(), user: user.clone(), departure: *departure }
+            }
+            PeerNews::Occupancy { channel, is_occupied } => {
+                PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
+            }
+            PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+        })
+    }
+
+    /// Whether somebody waits for what comes of it.
+    pub(super) fn is_job(&self) -> bool {
+        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_))
+    }
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Carries out what was asked for until now, before anything that comes from clients: a subscriber who has come
+    /// behind the answer to a push does not get what was pushed.
+    pub fn carry_out_before_events(&mut self) {
+        self.work.begin_part();
+        self.work.begin_commands();
+        self.carry_out_commands();
+        self.work.begin_part();
+    }
+
+    /// The end has come: the first reactor writes the state, the others say that they are done.
+    pub fn end(&mut self) {
+        if self.shared.is_first() {
+            self.save_state();
+        } else {
+            self.shared.end_seat(self.shared.seat());
+        }
+    }
+
+    /// Takes in what another reactor tells, or gives it back if its time has not come.
+    pub(super) fn hear(&mut self, news: PeerNews) -> Result<(), Command> {
+        match news {
+            PeerNews::Opened { channel, epoch } => {
+                self.channels.open(&channel, epoch, self.now.mono_ms());
+            }
+            PeerNews::Gone { gone, end } => self.gone(&gone, end),
+            PeerNews::Anew { channel, epoch } => {
+                if !self.follow_anew(&channel, epoch) {
+                    return Err(Command::Peer(Box::new(PeerNews::Anew { channel, epoch })));
+                }
+            }
+            PeerNews::Entered { channel, user, info } => {
+                self.entered_elsewhere(&channel, &user, info.as_deref())
+            }
+            PeerNews::Left { channel, user, departure } => self.left_elsewhere(&channel, &user, departure),
+            PeerNews::Occupancy { channel, is_occupied } => {
+                if let Some(id) = self.channels.find(&channel) {
+                    self.channels.get_mut(id).used_ms = self.now.mono_ms();
+                }
+                let happening = if is_occupied { Happening::Occupied } else { Happening::Vacated };
+                self.happened(&channel, happening);
+            }
+            PeerNews::Listing(listing) => self.go_on_with(listing),
+            PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
+        }
+        Ok(())
+    }
+
+    /// A subscriber has come to a channel here, or has left it; `is_edge`: it is the only one here, or was.
+    pub(super) fn count_subscriber(&mut self, channel: &Arc<str>, has_come: bool, is_edge: bool) {
+        if self.shared.has_others() {
+            self.shared.count_subscriber(channel, has_come);
+        } else if is_edge {
+            self.happened(channel, if has_come { Happening::Occupied } else { Happening::Vacated });
+        }
+    }
+
+    /// How many subscribers a channel has, at all reactors.
+    pub(super) fn subscribers(&self, channel: &str, here: u32) -> u32 {
+        if self.shared.has_others() { self.shared.subscribers(channel) } else { here }
+    }
+}

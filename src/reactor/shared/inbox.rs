@@ -1,0 +1,59 @@
+//! The requests that the reactors have not taken yet: a queue for each of them, and beside them, under the same lock,
+//! all that decides on the order of publications.
+
+use super::super::directory::Directory;
+use super::repetitions::Repetitions;
+use super::{Command, EndAsked};
+use crate::metrics::{ChannelRefusal, Counts};
+
+/// The requests to one reactor.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub commands: Vec<Command>,
+    /// How many commands there have ever been: the number of the last one.
+    pub placed: u64,
+    pub end: EndAsked,
+    pub bytes: usize,
+    /// Its reactor has drained, and takes nothing any more.
+    pub has_ended: bool,
+}
+
+impl Queue {
+    pub fn add(&mut self, command: Command) {
+        self.bytes += command.bytes();
+        self.placed += 1;
+        self.commands.push(command);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Inbox {
+    /// One for each reactor. What is for several of them stands in the same order in all.
+    pub queues: Box<[Queue]>,
+    pub directory: Directory,
+    pub next_receipt: u64,
+    /// The publications of each idempotency key.
+    pub repetitions: Repetitions,
+    pub stopped: bool,
+}
+
+impl Inbox {
+    pub fn new(directory: Directory, reactors: usize) -> Inbox {
+        Inbox {
+            queues: (0..reactors).map(|_| Queue::default()).collect(),
+            directory,
+            next_receipt: 1,
+            repetitions: Repetitions::default(),
+            stopped: false,
+        }
+    }
+}
+
+/// The contents of the inbox since the reactor last looked.
+#[derive(Debug)]
+pub struct News {
+    /// The commands, in their order.
+    pub commands: Vec<Command>,
+    /// All new channels ever refused, by reason.
+    pub channels_refused: Counts<ChannelRefusal, { ChannelRefusal::COUNT }>,
+}

@@ -1,0 +1,212 @@
+//! A server's reactors: the first one, which is driven by whoever runs the server, and the others, each on a thread of
+//! its own.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use mio::{Poll, Waker};
+
+use super::start::Room;
+use super::{
+    DESCRIPTORS_ASIDE, Handle, Server, StartError, backend_of, kernel_tls, key_reader, listeners, start,
+};
+use crate::auth;
+use crate::config::{Config, KernelTls, LogLevel};
+use crate::endpoint::{Handler, demo};
+use crate::journal::Journal;
+use crate::reactor::doors::Doors;
+use crate::reactor::event_loop::{Clock, EventLoop, WAKER};
+use crate::reactor::ktls::KernelSupport;
+use crate::reactor::listener::Listener;
+use crate::reactor::shared::WakeUp;
+use crate::reactor::{Host, Reactor, Shared, Stream, sys};
+use crate::tls;
+
+/// The reactors beside the first one.
+pub(super) struct Others {
+    /// Those that have no thread yet.
+    loops: Vec<EventLoop>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Others {
+    /// Gives each of them a thread, if it has none.
+    pub(super) fn start(&mut self, shared: &Arc<Shared>) -> io::Result<()> {
+        for (n, event_loop) in self.loops.drain(..).enumerate() {
+            let shared = shared.clone();
+            let name = format!("reactor-{}", n + 1);
+            let thread =
+                thread::Builder::new().name(name).spawn(move || drive(event_loop, n + 1, &shared))?;
+            self.threads.push(thread);
+        }
+        Ok(())
+    }
+
+    /// Whether all of them are well.
+    pub(super) fn check(&self, shared: &Shared) -> io::Result<()> {
+        match shared.failure() {
+            Some(problem) => Err(io::Error::other(problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for them to come to their end, which has begun.
+    pub(super) fn join(&mut self) {
+        for thread in self.threads.drain(..) {
+            // A panic has been caught.
+            let _ = thread.join();
+        }
+    }
+
+    /// Ends them at once.
+    pub(super) fn stop(&mut self, shared: &Shared) {
+        self.loops.clear();
+        if !self.threads.is_empty() {
+            shared.abandon();
+            self.join();
+        }
+    }
+}
+
+/// Drives one of them to its end.
+fn drive(mut event_loop: EventLoop, seat: usize, shared: &Shared) {
+    sys::block_signals();
+    crate::reactor::own::set_reactor_thread();
+    let run = || -> io::Result<()> {
+        while !shared.is_abandoned() && event_loop.poll_once(None)? {}
+        Ok(())
+    };
+    let problem = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => return,
+        Ok(Err(problem)) => format!("reactor {seat}: {problem}"),
+        Err(_) => format!("reactor {seat} has panicked; its message is on standard error"),
+    };
+    shared.fail(seat, problem);
+}
+
+impl Server {
+    /// Binds a server. `handler` makes one for each reactor; None: there is no further one.
+    pub(super) fn bind_parts(
+        config: Config,
+        mut handler: impl FnMut(Handle) -> Option<Box<dyn Handler>>,
+        journal: Option<Journal>,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<Server, StartError> {
+        config.validate().map_err(StartError::Config)?;
+        let config = demo::with_rules(config);
+        let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
+        let mut journal = journal.unwrap_or_else(stderr);
+        journal.set_format(config.log_format);
+        let limit = sys::raise_descriptor_limit()?;
+        let clock = Clock::start();
+        let now = clock.now();
+        let Polls { polls, wakes, doors } = Polls::new(config.reactors.count())?;
+        let shared = Arc::new(Shared::of_several(&config, now.unix_us, wakes));
+        let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
+        let verifier = auth::load(&config).map_err(StartError::Config)?;
+        let (listeners, warnings) = listeners::open(&config, sockets)?;
+
+        let aside = DESCRIPTORS_ASIDE + config.admin_connections_max + 3 * (polls.len() - 1);
+        let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
+        let room = Room { descriptors: limit, aside, connections: descriptors };
+        start::announce(&mut journal, now, &config, &listeners, &room);
+        for warning in &warnings {
+            warning.log(&mut journal, now);
+        }
+        for warning in &tls.warnings {
+            journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
+        }
+        start::announce_url(&mut journal, now, &config, &listeners);
+        let offer = match config.kernel_tls {
+            KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
+            KernelTls::Auto | KernelTls::Off => KernelSupport::NONE,
+        };
+        let admin_url = start::admin_url(&listeners);
+        let journals = journal.divide(polls.len());
+        let mut reactors: Vec<Reactor<Stream>> = Vec::with_capacity(polls.len());
+        for (n, journal) in journals.into_iter().enumerate() {
+            let handler = match handler(Handle { shared: shared.clone() }) {
+                Some(handler) => handler,
+                // Without a host there is nothing that they could share.
+                None if !reactors[0].is_of_host() => Box::new(()),
+                None => return Err(StartError::Config(config.needs_handlers())),
+            };
+            let host = Host { handler, journal, descriptors };
+            let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
+            begin(&mut reactor, reactors.first())?;
+            reactor.set_kernel_tls(offer);
+            reactor.set_acceptor(tls.acceptor.clone());
+            reactor.set_verifier(verifier.clone());
+            reactor.set_admin_url(admin_url.clone());
+            reactors.push(reactor);
+        }
+        let (key_reader, backend) = (key_reader(&shared), backend_of(&shared));
+        reactors.iter_mut().for_each(|reactor| {
+            key_reader(reactor);
+            backend(reactor);
+        });
+        let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
+        let event_loop = loops.remove(0);
+        Ok(Server { event_loop, shared, others: Others { loops, threads: Vec::new() } })
+    }
+}
+
+/// Lets a reactor begin with what a predecessor has left, which the first one reads.
+fn begin(reactor: &mut Reactor<Stream>, first: Option<&Reactor<Stream>>) -> Result<(), StartError> {
+    match first {
+        None => {
+            reactor.check_routes().map_err(StartError::Route)?;
+            reactor.load_state();
+        }
+        Some(first) => reactor.adopt_state(first),
+    }
+    Ok(())
+}
+
+/// Each reactor under its poll; the first one has the listeners.
+fn put_together(
+    polls: Vec<Poll>,
+    reactors: Vec<Reactor<Stream>>,
+    listeners: Vec<Listener>,
+    doors: Option<&Doors>,
+    clock: Clock,
+) -> io::Result<Vec<EventLoop>> {
+    let (mut listeners, mut loops) = (Some(listeners), Vec::with_capacity(polls.len()));
+    for (n, (poll, reactor)) in polls.into_iter().zip(reactors).enumerate() {
+        let event_loop = EventLoop::new(poll, listeners.take().unwrap_or_default(), reactor, clock)?;
+        loops.push(match doors {
+            Some(doors) => event_loop.with_doors(doors.of(n)),
+            None => event_loop,
+        });
+    }
+    Ok(loops)
+}
+
+/// The poll of each reactor, its waker, and the door by which newcomers come to it.
+struct Polls {
+    polls: Vec<Poll>,
+    wakes: Vec<WakeUp>,
+    doors: Option<Doors>,
+}
+
+impl Polls {
+    fn new(reactors: usize) -> io::Result<Polls> {
+        let (mut polls, mut wakes, mut door_wakes) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..reactors {
+            let poll = Poll::new()?;
+            let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+            let again = waker.clone();
+            // A reactor that can't be woken is gone, and its commands with it.
+            let wake: WakeUp = Box::new(move || drop(waker.wake()));
+            let door_wake: WakeUp = Box::new(move || drop(again.wake()));
+            polls.push(poll);
+            wakes.push(wake);
+            door_wakes.push(door_wake);
+        }
+        let doors = (reactors > 1).then(|| Doors::new(door_wakes));
+        Ok(Polls { polls, wakes, doors })
+    }
+}

@@ -1,0 +1,515 @@
+//! Several reactors: one server to the outside, whichever of them has a connection.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle, ThreadId};
+
+use serde_json::{Value, json};
+use wspush::config::Reactors;
+use wspush::{Accept, CloseCode, Config, Connect, Decision, Handle, Handler, Message, Server, Session};
+
+use crate::daemon::{self, Daemon, WebSocket};
+#[cfg(feature = "auth")]
+use crate::presence;
+use crate::state_file::Folder;
+use crate::v1::Client;
+
+const REACTORS: usize = 3;
+
+fn start(more: &[&str]) -> Daemon {
+    Daemon::start(&[&["--reactors", "3", "--channels", "*"], more].concat())
+}
+
+/// So many clients for each reactor.
+fn clients(daemon: &Daemon, each: usize, target: &str) -> Vec<WebSocket> {
+    let clients = (0..REACTORS * each).map(|_| WebSocket::open_at(daemon, target)).collect();
+    daemon.wait_connections((REACTORS * each) as u64);
+    clients
+}
+
+fn read(daemon: &Daemon, path: &str) -> Value {
+    daemon.ask("GET", path, &[], b"").json()
+}
+
+/// Connections of each reactor, as the metrics have them.
+fn shares(daemon: &Daemon) -> Vec<u64> {
+    let text = daemon.ask("GET", "/metrics", &[], b"").text();
+    let count =
+        |line: &str| line.strip_prefix("wspush_reactor_connections{")?.split(' ').nth(1)?.parse().ok();
+    text.lines().filter_map(count).collect()
+}
+
+fn reactor_of(id: &str) -> u64 {
+    id.parse::<u64>().expect("an id") >> 58
+}
+
+#[test]
+fn connections_are_even_however_they_come_and_go() {
+    let daemon = start(&[]);
+    let mut clients = clients(&daemon, 20, "/ws");
+    assert_eq!(shares(&daemon), [20; 3]);
+    // Those who came first leave; the rest is uneven on purpose.
+    let mut n = 0;
+    clients.retain(|client| {
+        n += 1;
+        n % 2 == 0 || reactor_of(&daemon.id_of(client)) == 1
+    });
+    daemon.wait_connections(clients.len() as u64);
+    let before = shares(&daemon);
+    assert_eq!(before[1], 20, "{before:?}");
+    while clients.len() < 60 {
+        clients.push(WebSocket::open(&daemon));
+    }
+    daemon.wait_connections(60);
+    assert_eq!(shares(&daemon), [20; 3]);
+    let stats = daemon.stats();
+    assert_eq!((&stats["connections"], &stats["transports"]["ws"]), (&60.into(), &60.into()));
+}
+
+#[test]
+fn one_reactor_has_no_label() {
+    let daemon = Daemon::start(&[]);
+    let _client = WebSocket::open(&daemon);
+    let text = daemon.ask("GET", "/metrics", &[], b"").text();
+    assert!(!text.contains("reactor"), "{text}");
+    assert_eq!(daemon.id_of(&_client).parse::<u64>().unwrap() >> 58, 0);
+}
+
+#[test]
+fn a_push_is_counted_once_and_reaches_everybody() {
+    let daemon = start(&[]);
+    let mut clients = clients(&daemon, 5, "/ws?channel=news");
+    let receipt = daemon.push_to("/push?channel=news", "hello");
+    assert_eq!((&receipt["recipients"], &receipt["offset"]), (&15.into(), &1.into()));
+    let delivery = daemon.wait_delivered(&receipt["receipt"]);
+    assert_eq!((&delivery["recipients"], &delivery["written"]), (&15.into(), &15.into()));
+    assert!(delivery["first_us"].as_u64() <= delivery["median_us"].as_u64(), "{delivery}");
+    assert!(delivery["median_us"].as_u64() <= delivery["last_us"].as_u64(), "{delivery}");
+    clients.iter_mut().for_each(|client| assert_eq!(client.text(), "hello"));
+    let counters = daemon.wait_stats("all deliveries", |stats| stats["counters"]["deliveries"] == 15);
+    assert_eq!(counters["counters"]["publications"], 1);
+    let channel = read(&daemon, "/channels/news");
+    assert_eq!((&channel["subscribers"], &channel["offset"]), (&15.into(), &1.into()));
+    let repeated = |key: &str| daemon.push_to(&format!("/push?channel=news&idempotency_key={key}"), "again");
+    let (first, again) = (repeated("k"), repeated("k"));
+    assert_eq!((&again["receipt"], &again["duplicate"]), (&first["receipt"], &true.into()));
+}
+
+#[test]
+fn a_connection_is_reached_by_its_id_wherever_it_is() {
+    let daemon = start(&[]);
+    let mut clients = clients(&daemon, 2, "/ws");
+    let ids: Vec<String> = clients.iter().map(|client| daemon.id_of(client)).collect();
+    let reactors: BTreeSet<u64> = ids.iter().map(|id| reactor_of(id)).collect();
+    assert_eq!(reactors, BTreeSet::from([0, 1, 2]));
+    for (client, id) in clients.iter_mut().zip(&ids) {
+        let sent = daemon.push_to(&format!("/push?conn={id}"), id);
+        assert_eq!(sent, json!({ "conn": id, "recipients": 1 }));
+        assert_eq!(client.text(), *id);
+        let joined =
+            daemon.ask("POST", &format!("/connections/{id}/subscribe?channel=c.{id}"), &[], b"").json();
+        assert_eq!(joined["connections"], 1);
+        daemon.push_to(&format!("/push?channel=c.{id}"), "in it");
+        assert_eq!(client.text(), "in it");
+        let closed =
+            daemon.ask("DELETE", &format!("/connections/{id}?code=4001&reason=why"), &[], b"").json();
+        assert_eq!(closed, json!({ "conn": id, "code": 4001 }));
+        assert_eq!(client.closed(), (4001, "why".to_owned()));
+    }
+    drop(clients);
+    daemon.wait_connections(0);
+    for id in &ids {
+        for (method, path) in [("DELETE", format!("/connections/{id}")), ("POST", format!("/push?conn={id}"))]
+        {
+            assert_eq!(daemon.ask(method, &path, &[], b"x").status, 404, "{path}");
+        }
+    }
+}
+
+#[test]
+fn lists_go_through_all_reactors_page_by_page() {
+    let daemon = start(&[]);
+    let _clients = clients(&daemon, 4, "/ws");
+    let _others = WebSocket::open_at(&daemon, "/ws?channel=odd");
+    let (mut all, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = read(&daemon, &format!("/connections?limit=5{after}"));
+        pages += 1;
+        all.extend(
+            page["connections"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len(), pages), (13, 13, 3));
+    assert_eq!(read(&daemon, "/connections?channel=odd")["connections"].as_array().map(Vec::len), Some(1));
+    let channels = read(&daemon, "/channels?prefix=odd");
+    daemon::wait("the channel at the first reactor", || {
+        read(&daemon, "/channels?prefix=odd")["channels"][0]["subscribers"] == 1
+    });
+    assert!(channels["channels"].is_array());
+}
+
+#[test]
+fn what_was_published_is_there_at_every_reactor() {
+    let daemon = start(&["--log-publications", "8"]);
+    for n in 1..=5 {
+        daemon.push_to("/push?channel=news", &n.to_string());
+    }
+    let epoch = read(&daemon, "/channels/news")["epoch"].clone();
+    for _ in 0..2 * REACTORS {
+        let mut client = WebSocket::open_at(&daemon, &format!("/ws?channel=news&since={epoch}.2"));
+        let told = [client.text(), client.text(), client.text()];
+        assert_eq!(told, ["3", "4", "5"]);
+        std::mem::forget(client);
+    }
+    let mut clients: Vec<Client> =
+        (0..REACTORS).map(|_| Client::open(&daemon, "broadcast=no&channel=news", &["news"])).collect();
+    for client in &mut clients {
+        let asked = json!({"id": 1, "history": {"channel": "news", "since": "last:2"}});
+        let history = client.ask(&asked);
+        assert_eq!(history["history"]["publications"].as_array().map(Vec::len), Some(2), "{history}");
+        let published = client.ask(&json!({"id": 2, "publish": {"channel": "news", "data": "mine"}}));
+        assert!(published["published"].is_object() || published["error"].is_object(), "{published}");
+    }
+    assert_eq!(daemon.ask("DELETE", "/channels/news/history", &[], b"").status, 200);
+    let receipt = daemon.push_to("/push?channel=news", "anew");
+    assert_eq!(receipt["offset"], 1);
+    assert!(receipt["epoch"].as_u64() > epoch.as_u64());
+    for client in &mut clients {
+        daemon::wait("the first of the next life", || client.next()["data"] == "anew");
+    }
+}
+
+#[test]
+fn the_limits_are_of_the_whole() {
+    let daemon = start(&["--max-connections", "7", "--connections-per-address-max", "5"]);
+    let clients: Vec<WebSocket> = (0..5).map(|_| WebSocket::open(&daemon)).collect();
+    let refused = WebSocket::ask(daemon.public, "/ws", &[]).err().expect("refused");
+    assert!(refused.text().contains("connections_per_address_max"), "{}", refused.text());
+    drop(clients);
+    daemon.wait_connections(0);
+    let daemon = start(&["--max-connections", "7"]);
+    let _clients: Vec<WebSocket> = (0..7).map(|_| WebSocket::open(&daemon)).collect();
+    let refused = WebSocket::ask(daemon.public, "/ws", &[]).err().expect("refused");
+    assert!(refused.text().contains("the server is full: 7 connections"), "{}", refused.text());
+    assert_eq!(daemon.ask("GET", "/readyz", &[], b"").status, 503);
+}
+
+#[test]
+fn a_drain_reaches_all_and_the_state_outlives_it() {
+    let folder = Folder::new("reactors");
+    let mut daemon = folder.start(&["--reactors", "3"]);
+    let mut clients = clients(&daemon, 3, "/ws?channel=news");
+    for n in 1..=4 {
+        daemon.push_to("/push?channel=news", &n.to_string());
+    }
+    let before = read(&daemon, "/channels/news/history");
+    daemon.signal("TERM");
+    for client in &mut clients {
+        let said: Vec<String> = (1..=4).map(|_| client.text()).collect();
+        assert_eq!(said, ["1", "2", "3", "4"]);
+        assert_eq!(client.closed().0, 1001);
+    }
+    assert!(daemon.wait_exit().success(), "{}", daemon.log());
+    assert_eq!(
+        (daemon.events("draining"), daemon.events("drained"), daemon.events("state_saved")),
+        (1, 1, 1)
+    );
+    let daemon = folder.start(&["--reactors", "2"]);
+    assert_eq!(read(&daemon, "/channels/news/history"), before);
+    for _ in 0..4 {
+        let mut client = WebSocket::open_at(&daemon, "/ws?channel=news&since=last:1");
+        assert_eq!(client.text(), "4");
+        std::mem::forget(client);
+    }
+}
+
+#[test]
+fn settings_reach_all_reactors() {
+    let folder = std::env::temp_dir().join(format!("wspush-reactors-{}.toml", std::process::id()));
+    std::fs::write(&folder, "reactors = 3\nchannels = [\"a\"]\n").unwrap();
+    let daemon = Daemon::start(&["--config", folder.to_str().unwrap()]);
+    std::fs::write(&folder, "reactors = 2\nchannels = [\"b\"]\n").unwrap();
+    daemon.signal("HUP");
+    let line = daemon.wait_event("reloaded");
+    assert!(line.contains("need_restart=reactors") && line.contains("applied=channels"), "{line}");
+    let mut open = Vec::new();
+    daemon::wait("all to have taken it over", || {
+        open = (0..2 * REACTORS)
+            .filter_map(|_| WebSocket::ask(daemon.public, "/ws?channel=b", &[]).ok())
+            .collect();
+        open.len() == 2 * REACTORS
+    });
+    assert_eq!(daemon.events("reloaded"), 1);
+    std::fs::remove_file(folder).unwrap();
+}
+
+#[test]
+fn what_can_not_be_is_said_at_the_start() {
+    for (flags, expected) in [
+        (&["--reactors", "0"][..], "allowed are 1 to 64, or auto"),
+        (&["--reactors", "65"], "allowed are 1 to 64, or auto"),
+        (&["--reactors", "many"], "allowed are 1 to 64, or auto"),
+        (
+            &["--reactors", "4", "--assembly-bytes-max", "200000"],
+            "among which assembly_bytes_max = 200000 is divided",
+        ),
+    ] {
+        let (status, said) = Daemon::refused(flags);
+        assert!(!status.success() && said.contains(expected), "{flags:?}: {said}");
+    }
+    let config = || Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
+    let several = Config { reactors: Reactors::new(2).unwrap(), ..config() };
+    let problem = Server::bind_with(several, |_| Box::new(Gate::default()), None).err().expect("one handler");
+    assert!(problem.to_string().contains("bind_each"), "{problem}");
+}
+
+/// Lets everybody in as whom the query says, and notes on which threads.
+#[derive(Clone, Default)]
+struct Gate(Arc<Mutex<BTreeSet<String>>>, Arc<AtomicU64>);
+
+impl Handler for Gate {
+    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
+        self.0.lock().unwrap().insert(format!("{:?}", thread::current().id()));
+        let channels = connect.channels.clone();
+        Decision::Accept(Accept { user: connect.query("as"), channels, ..Accept::default() })
+    }
+
+    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        session.reply(message);
+    }
+}
+
+struct Host {
+    address: SocketAddr,
+    handle: Handle,
+    gate: Gate,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Host {
+    fn start() -> Host {
+        let gate = Gate::default();
+        let config = Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            reactors: Reactors::new(REACTORS).unwrap(),
+            ..Config::default()
+        };
+        let server = Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap();
+        let (address, handle) = (server.addresses()[0], server.handle());
+        Host { address, handle, gate, thread: Some(thread::spawn(move || server.run())) }
+    }
+
+    fn open(&self, target: &str) -> WebSocket {
+        WebSocket::ask(self.address, target, &[]).unwrap_or_else(|r| panic!("{target}: {}", r.status))
+    }
+
+    /// The answer to a question.
+    fn told<T: Send + 'static>(&self, ask: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
+        let (tell, told) = std::sync::mpsc::channel();
+        ask(Box::new(move |answer| drop(tell.send(answer))));
+        told.recv_timeout(daemon::PATIENCE).expect("an answer")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.handle.drain();
+        self.thread.take().unwrap().join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn callbacks_come_from_each_reactors_thread() {
+    let host = Host::start();
+    let mut clients: Vec<WebSocket> = (0..3 * REACTORS).map(|_| host.open("/ws")).collect();
+    for client in &mut clients {
+        client.send_text("hello");
+        assert_eq!(client.text(), "hello");
+    }
+    assert_eq!((host.gate.0.lock().unwrap().len(), host.gate.1.load(Ordering::Relaxed)), (REACTORS, 9));
+    let own: ThreadId = thread::current().id();
+    assert!(!host.gate.0.lock().unwrap().contains(&format!("{own:?}")));
+}
+
+#[test]
+fn a_user_is_one_wherever_its_connections_are() {
+    let host = Host::start();
+    let mut anns: Vec<WebSocket> = (0..2 * REACTORS).map(|_| host.open("/ws?as=ann")).collect();
+    let mut bob = host.open("/ws?as=bob");
+    host.handle.publish_user("ann", Message::Text("for ann")).unwrap();
+    anns.iter_mut().for_each(|ann| assert_eq!(ann.text(), "for ann"));
+    assert_eq!(bob.sync(), []);
+    let (mut after, mut ids) = (None, Vec::new());
+    loop {
+        let page = host.told(|tell| host.handle.user_connections("ann", after, 4, tell).unwrap()).unwrap();
+        ids.extend(page.connections.iter().map(|connection| connection.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((ids.len(), ids.iter().collect::<std::collections::HashSet<_>>().len()), (6, 6));
+    for &id in &ids {
+        let session = host.told(|tell| host.handle.session(id, tell).unwrap()).unwrap();
+        assert_eq!(session.expect("it is open").user.as_deref(), Some("ann"));
+    }
+    host.handle.subscribe_user("ann", "news").unwrap();
+    host.handle.publish("news", Message::Text("in order")).unwrap();
+    host.handle.disconnect_user("ann", CloseCode(4002), "bye").unwrap();
+    for ann in &mut anns {
+        assert_eq!(ann.text(), "in order");
+        assert_eq!(ann.closed(), (4002, "bye".to_owned()));
+    }
+    assert_eq!(bob.sync(), []);
+}
+
+#[test]
+fn a_server_that_is_dropped_takes_its_threads_with_it() {
+    let gate = Gate::default();
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        reactors: Reactors::new(REACTORS).unwrap(),
+        ..Config::default()
+    };
+    let mut server = Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap();
+    let (address, handle) = (server.addresses()[0], server.handle());
+    let client = thread::spawn(move || {
+        let Ok(mut client) = WebSocket::ask(address, "/ws", &[]) else { panic!("it is not let in") };
+        client.send_text("hello");
+        client.text()
+    });
+    while !client.is_finished() {
+        server.poll_once(Some(std::time::Duration::from_millis(10))).unwrap();
+    }
+    assert_eq!(client.join().unwrap(), "hello");
+    drop(server);
+    assert!(handle.broadcast(Message::Text("x")).is_err());
+    assert_eq!(Arc::strong_count(&gate.0), 1, "no reactor has a handler any more");
+}
+
+/// Publishers on many threads, clients that come and go and are killed: whoever stays gets each offset once, in order.
+#[test]
+fn everybody_gets_everything_once_and_in_order() {
+    const PUBLISHERS: u64 = 20;
+    const EACH: u64 = 50;
+    daemon::process::raise_own_limit();
+    let daemon = Daemon::start(&["--reactors", "4", "--channels", "*"]);
+    let staying: Vec<WebSocket> =
+        (0..40).map(|_| WebSocket::open_at(&daemon, "/ws?broadcast=no&channel=c")).collect();
+    let over = Arc::new(AtomicBool::new(false));
+    let public = daemon.public;
+    let churn: Vec<JoinHandle<()>> = (0..4)
+        .map(|n| {
+            let over = over.clone();
+            thread::spawn(move || {
+                for round in 0.. {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let Ok(mut client) = WebSocket::ask(public, "/ws?channel=c", &[]) else { continue };
+                    match (n + round) % 3 {
+                        0 => client.reset(),
+                        1 => drop(client.next()),
+                        _ => client.send_close(1000, ""),
+                    }
+                }
+            })
+        })
+        .collect();
+    let readers: Vec<JoinHandle<Vec<String>>> = staying
+        .into_iter()
+        .map(|mut client| {
+            thread::spawn(move || (0..PUBLISHERS * EACH).map(|_| client.text()).collect::<Vec<_>>())
+        })
+        .collect();
+    let admin = daemon.admin();
+    let publishers: Vec<JoinHandle<Vec<(u64, String)>>> = (0..PUBLISHERS)
+        .map(|publisher| {
+            thread::spawn(move || {
+                let mut http = daemon::Http::tcp(admin);
+                let push = |n: u64| {
+                    let text = format!("{publisher}.{n}");
+                    let response = http.ask("POST", "/push?channel=c", &[], text.as_bytes());
+                    assert_eq!(response.status, 200, "{}", response.text());
+                    (response.json()["offset"].as_u64().unwrap(), text)
+                };
+                (0..EACH).map(push).collect()
+            })
+        })
+        .collect();
+    let mut published: Vec<(u64, String)> =
+        publishers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    published.sort_unstable();
+    let offsets: Vec<u64> = published.iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(offsets, (1..=PUBLISHERS * EACH).collect::<Vec<_>>());
+    let expected: Vec<&String> = published.iter().map(|(_, text)| text).collect();
+    for reader in readers {
+        let heard = reader.join().unwrap();
+        assert_eq!(heard.iter().collect::<Vec<_>>(), expected);
+    }
+    over.store(true, Ordering::Relaxed);
+    churn.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// A client of `wspush.v1` on some reactor, in the room, as this user.
+#[cfg(feature = "auth")]
+fn member(daemon: &Daemon, user: &str) -> Client {
+    let mut client =
+        Client::open_with(daemon, &format!("broadcast=no&token={}", presence::token(user, None)), &[]);
+    assert_eq!(client.next()["connected"]["user"], user);
+    let joined = client.ask(&json!({"id": 1, "subscribe": {"channel": "room.1", "presence": true}}));
+    let members = joined["subscribed"]["presence"]["members"].as_array().expect("members").clone();
+    assert!(members.iter().any(|member| member["user"] == user), "{user} sees itself: {joined}");
+    client
+}
+
+#[cfg(feature = "auth")]
+#[test]
+fn all_members_know_of_each_other() {
+    let daemon = presence::start(&["room.* presence=true", "--reactors", "3"]);
+    let users = ["ann", "bob", "cyd", "dan", "eve", "fay"];
+    let mut clients: Vec<(&str, Client)> = users.iter().map(|user| (*user, member(&daemon, user))).collect();
+    let shown = || {
+        let presence = read(&daemon, "/channels/room.1/presence");
+        let members = presence["members"].as_array().cloned().unwrap_or_default();
+        members
+            .iter()
+            .map(|member| member["user"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    daemon::wait("all at the first reactor", || shown() == users);
+    let count = |client: &mut Client| {
+        client.rest();
+        client.ask(&json!({"id": 2, "presence": {"channel": "room.1"}}))["presence"]["count"].clone()
+    };
+    for (_, client) in &mut clients {
+        daemon::wait("all at every reactor", || count(client) == 6);
+    }
+    // One of two tabs goes, and then the last one.
+    let second = member(&daemon, "ann");
+    second.0.close(1000);
+    let (_, ann) = clients.remove(0);
+    ann.0.close(1000);
+    for (_, client) in &mut clients {
+        daemon::wait("the word that she has left", || {
+            let said = client.rest();
+            said.iter().any(|said| said["leave"]["user"] == "ann")
+        });
+    }
+    daemon::wait("five at the first reactor", || shown() == users[1..]);
+    for (_, client) in &mut clients {
+        client.0.send_close(1000, "");
+    }
+    daemon::wait("nobody", || shown().is_empty());
+    let stats = daemon.wait_stats("every event once", |stats| {
+        let events = &stats["counters"]["channel_events"];
+        events["member_added"] == 6 && events["member_removed"] == 6
+    });
+    let events = &stats["counters"]["channel_events"];
+    assert_eq!(events["channel_occupied"], events["channel_vacated"], "{events}");
+}
