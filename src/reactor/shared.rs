@@ -151,6 +151,7 @@ impl Shared {
     }
 
     /// Lets a reactor see what was added to its inbox.
+    #[inline]
     fn show_added(&self, inbox: &Inbox, seat: usize) {
         self.seats[seat].has_news.store(true, Ordering::Release);
         self.seats[seat].own.note(inbox.queues[seat].placed);

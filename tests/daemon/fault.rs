@@ -43,7 +43,8 @@ impl Fault {
 impl Drop for Fault {
     fn drop(&mut self) {
         // A call in the middle of which strace lets go is one that the kernel doesn't know (ENOSYS), so the daemon is
-        // stopped first: it stops behind a call. At each call that strace looks at it seems stopped as well, for a moment.
+        // stopped first: it stops behind a call. At each call that strace looks at it seems stopped as well, for a
+        // moment.
         super::process::signal(self.daemon, "STOP");
         let mut looks = 0;
         let is_stopped = || {

@@ -128,6 +128,7 @@ impl Shared {
     }
 
     /// The reactor that a command is for has ended: whoever waits for what comes of it is answered by the first one.
+    #[cold]
     fn add_instead(&self, inbox: &mut Inbox, command: Command, woken: &mut Seats) {
         match command {
             Command::Peer(news) if news.is_job() => self.add_to(inbox, 0, Command::Peer(news), woken),

@@ -19,6 +19,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    #[inline]
     pub fn add(&mut self, command: Command) {
         self.bytes += command.bytes();
         self.placed += 1;

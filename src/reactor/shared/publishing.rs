@@ -167,6 +167,7 @@ impl Shared {
     }
 
     /// Adds a publication that has its place: to the inboxes of all reactors, in the same order as all others.
+    #[inline(always)]
     fn add_publication(
         &self,
         inbox: &mut Inbox,
@@ -175,11 +176,20 @@ impl Shared {
         woken: &mut Seats,
     ) {
         let receipt = receipt.clone();
-        if self.seats.len() == 1 {
-            let publication = Carried::Alone(publication);
-            self.add_to(inbox, 0, Command::Publish { receipt, publication }, woken);
+        // A single reactor ends with the inbox. Each publication comes this way, so it is not handed from one function
+        // to the next.
+        if let [queue] = &mut *inbox.queues {
+            if queue.commands.is_empty() {
+                woken.add(0);
+            }
+            queue.add(Command::Publish { receipt, publication: Carried::Alone(publication) });
+            self.show_added(inbox, 0);
             return;
         }
+        self.add_for_all(inbox, &receipt, publication, woken);
+    }
+
+    fn add_for_all(&self, inbox: &mut Inbox, receipt: &Receipt, publication: Publication, woken: &mut Seats) {
         let shared = Arc::new(Prepared::new(publication));
         let copy =
             || Command::Publish { receipt: receipt.clone(), publication: Carried::Together(shared.clone()) };
