@@ -167,19 +167,22 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
-    /// log, or among all of them.
-    fn append(&mut self, receipt: Receipt, publication: Carried) -> Result<(), Command> {
-        let frame = publication.plain_frame();
+    /// The channel of a publication. None: somebody has come here to its next life before the word of its end.
+    #[inline]
+    fn open_for(&mut self, receipt: &Receipt) -> Option<ChannelId> {
         let id = if &*receipt.channel == DEFAULT_NAME {
             DEFAULT
         } else {
             self.channels.open(&receipt.channel, receipt.epoch, self.now.mono_ms())
         };
-        if receipt.epoch < self.channels.get(id).epoch {
-            // Somebody has come here to the channel's next life before the word of its end.
-            return Ok(());
-        }
+        Some(id).filter(|&id| receipt.epoch >= self.channels.get(id).epoch)
+    }
+
+    /// Appends a publication to its channel's log, or gives it back if there is no room before the next flush: in that
+    /// log, or among all of them.
+    fn append(&mut self, receipt: Receipt, publication: Carried) -> Result<(), Command> {
+        let frame = publication.plain_frame();
+        let Some(id) = self.open_for(&receipt) else { return Ok(()) };
         let sender = self.inbox.senders.of(receipt.id);
         let receiver = sender.and_then(|conn| self.prepare_sender(conn, id));
         let several = self.channels.get(id).has_other_forms();
