@@ -18,7 +18,7 @@ pub enum Caller {
     /// Who has the operator's token.
     Operator,
     /// A program, by its key.
-    Program(ApiKey),
+    Program(Box<ApiKey>),
 }
 
 /// The subjects of a request.

@@ -62,7 +62,7 @@ fn program(given: &[u8], keys: &[ApiKey]) -> Option<Caller> {
         return None;
     }
     let hash = crate::auth::digest::sha256(given);
-    keys.iter().find(|key| is_same(&hash, &key.sha256)).cloned().map(Caller::Program)
+    keys.iter().find(|key| is_same(&hash, &key.sha256)).cloned().map(|key| Caller::Program(Box::new(key)))
 }
 
 /// A build without the feature takes no settings with keys.
