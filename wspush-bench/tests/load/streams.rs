@@ -75,11 +75,12 @@ impl Channel {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").ok()
     }
 
-    /// Waits for publications behind an offset; they, with their own.
-    fn behind(&self, offset: usize) -> Vec<(usize, String)> {
+    /// Waits for publications behind an offset; they, with their own, and the offset of the last one, sent or not.
+    fn behind(&self, offset: usize) -> (Vec<(usize, String)>, usize) {
         let texts = self.grown.wait_while(self.texts.lock().unwrap(), |texts| texts.len() <= offset).unwrap();
         let is_kept = |number: usize| !(self.flaw == Flaw::Lose && number.is_multiple_of(3));
-        (offset + 1..).zip(texts[offset..].iter().cloned()).filter(|(number, _)| is_kept(*number)).collect()
+        let new = (offset + 1..).zip(texts[offset..].iter().cloned());
+        (new.filter(|(number, _)| is_kept(*number)).collect(), texts.len())
     }
 
     fn stream(
@@ -96,13 +97,14 @@ impl Channel {
         );
         stream.write_all(head.as_bytes()).ok()?;
         loop {
-            for (number, text) in self.behind(offset) {
+            let (new, last) = self.behind(offset);
+            for (number, text) in new {
                 stream.write_all(chunk(&said(number, &text)).as_bytes()).ok()?;
                 if self.flaw == Flaw::End && number == 3 {
                     return stream.write_all(b"0\r\n\r\n").ok();
                 }
             }
-            offset = self.texts.lock().unwrap().len().max(offset + 1);
+            offset = last;
         }
     }
 
@@ -113,12 +115,10 @@ impl Channel {
                 .write_all(format!("HTTP/1.1 204 No Content\r\nETag: \"17.{count}\"\r\n\r\n").as_bytes())
                 .ok();
         };
-        let new = self.behind(since.parse().unwrap());
-        let count = self.texts.lock().unwrap().len();
-        if self.flaw == Flaw::End && count > 3 {
+        let (new, last) = self.behind(since.parse().unwrap());
+        if self.flaw == Flaw::End && last > 3 {
             return stream.write_all(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n").ok();
         }
-        let last = new.last().map_or(count, |(number, _)| *number);
         let body: String = new.iter().map(|(number, text)| line_of(*number, text)).collect();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nETag: \"17.{last}\"\r\n\
