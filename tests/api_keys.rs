@@ -130,6 +130,9 @@ fn the_operator_is_named_too_and_audit_may_be_off() {
         assert_eq!(ask(&mut daemon.admin_http(), TOKEN, "POST /push", "x").status, 200);
         // Of what only looks there is never a line.
         assert_eq!(ask(&mut daemon.admin_http(), TOKEN, "GET /stats", "").status, 200);
+        if lines > 0 {
+            daemon.wait_event("audit");
+        }
         let log = daemon.log();
         assert_eq!(log.lines().filter(|line| line.contains("event=audit")).count(), lines, "{flags:?}");
     }
