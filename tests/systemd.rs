@@ -121,7 +121,9 @@ fn the_units_are_right() {
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         (output.status.success(), said)
     };
-    assert_eq!(analyze(&["verify", "./wspushd.service", "./wspushd.socket"]), (true, String::new()));
+    let (is_right, said) = analyze(&["verify", "./wspushd.service", "./wspushd.socket"]);
+    // What else is wrong on this machine is not ours.
+    assert!(is_right && !said.contains("wspushd."), "{said}");
     // From 0, sealed off, to 100; above the threshold it fails.
     let (is_sealed, said) = analyze(&["security", "--offline=true", "--threshold=20", "./wspushd.service"]);
     assert!(is_sealed, "{said}");
