@@ -122,7 +122,7 @@ fn the_units_are_right() {
         (output.status.success(), said)
     };
     let (is_right, said) = analyze(&["verify", "./wspushd.service", "./wspushd.socket"]);
-    // What else is wrong on this machine is not ours.
+    // Other units of this machine may be wrong.
     assert!(is_right && !said.contains("wspushd."), "{said}");
     // From 0, sealed off, to 100; above the threshold it fails.
     let (is_sealed, said) = analyze(&["security", "--offline=true", "--threshold=20", "./wspushd.service"]);
