@@ -55,7 +55,8 @@ pub fn negotiate(head: &Head<'_>) -> Result<Option<Agreement>, Refusal> {
             if offers > OFFERS_MAX {
                 return Err(Refusal::new(400, format!("more than {OFFERS_MAX} extensions offered")));
             }
-            let offer = rest.offer().ok_or(Refusal::fixed(400, "malformed Sec-WebSocket-Extensions"))?;
+            let offer =
+                rest.offer().ok_or_else(|| Refusal::fixed(400, "malformed Sec-WebSocket-Extensions"))?;
             agreed = agreed.or(offer.agreement());
         }
     }

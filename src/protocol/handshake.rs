@@ -99,7 +99,7 @@ pub fn check<'a>(head: &'a Head<'a>) -> Result<Upgrade<'a>, Refusal> {
         return Err(refusal.with_headers(ASKED_FOR));
     }
     let key = head.single_bytes("sec-websocket-key")?.filter(|key| is_key(key));
-    let key = key.ok_or(Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;
+    let key = key.ok_or_else(|| Refusal::fixed(400, "Sec-WebSocket-Key is not 16 bytes in base64"))?;
     let origin = head.single("origin")?;
     // A proxy that looks at the last one and a host that looks at the first must not see two clients in one.
     head.single("authorization")?;

@@ -239,7 +239,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Finds what a request asks for. A client that passes the fence is known from here on.
-    #[inline]
+    #[inline(always)]
     fn asked(&mut self, index: usize, head: &Head<'_>) -> Asked {
         if self.connections.slots[index].phase != Phase::Admin {
             return Asked::Public(public::destination(head, &self.config, &self.routes));
