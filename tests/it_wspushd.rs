@@ -48,6 +48,7 @@ mod presence;
 mod publishing;
 mod push;
 mod reactors;
+mod reactors_host;
 mod reads;
 mod refusals;
 mod restart;

@@ -1,22 +1,22 @@
 //! Several reactors: one server to the outside, whichever of them has a connection.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle, ThreadId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 use wspush::config::Reactors;
-use wspush::{Accept, CloseCode, Config, Connect, Decision, Handle, Handler, Message, Server, Session};
+use wspush::{Config, Server};
 
 use crate::daemon::{self, Daemon, WebSocket};
 #[cfg(feature = "auth")]
 use crate::presence;
+use crate::reactors_host::Gate;
 use crate::state_file::Folder;
 use crate::v1::Client;
 
-const REACTORS: usize = 3;
+pub(crate) const REACTORS: usize = 3;
 
 fn start(more: &[&str]) -> Daemon {
     Daemon::start(&[&["--reactors", "3", "--channels", "*"], more].concat())
@@ -265,131 +265,6 @@ fn what_can_not_be_is_said_at_the_start() {
     let several = Config { reactors: Reactors::new(2).unwrap(), ..config() };
     let problem = Server::bind_with(several, |_| Box::new(Gate::default()), None).err().expect("one handler");
     assert!(problem.to_string().contains("bind_each"), "{problem}");
-}
-
-/// Lets everybody in as whom the query says, and notes on which threads.
-#[derive(Clone, Default)]
-struct Gate(Arc<Mutex<BTreeSet<String>>>, Arc<AtomicU64>);
-
-impl Handler for Gate {
-    fn on_connect(&mut self, connect: &Connect<'_>) -> Decision {
-        self.0.lock().unwrap().insert(format!("{:?}", thread::current().id()));
-        let channels = connect.channels.clone();
-        Decision::Accept(Accept { user: connect.query("as"), channels, ..Accept::default() })
-    }
-
-    fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        session.reply(message);
-    }
-}
-
-struct Host {
-    address: SocketAddr,
-    handle: Handle,
-    gate: Gate,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
-}
-
-impl Host {
-    fn start() -> Host {
-        let gate = Gate::default();
-        let config = Config {
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            reactors: Reactors::new(REACTORS).unwrap(),
-            ..Config::default()
-        };
-        let server = Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap();
-        let (address, handle) = (server.addresses()[0], server.handle());
-        Host { address, handle, gate, thread: Some(thread::spawn(move || server.run())) }
-    }
-
-    fn open(&self, target: &str) -> WebSocket {
-        WebSocket::ask(self.address, target, &[]).unwrap_or_else(|r| panic!("{target}: {}", r.status))
-    }
-
-    /// The answer to a question.
-    fn told<T: Send + 'static>(&self, ask: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
-        let (tell, told) = std::sync::mpsc::channel();
-        ask(Box::new(move |answer| drop(tell.send(answer))));
-        told.recv_timeout(daemon::PATIENCE).expect("an answer")
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.handle.drain();
-        self.thread.take().unwrap().join().unwrap().unwrap();
-    }
-}
-
-#[test]
-fn callbacks_come_from_each_reactors_thread() {
-    let host = Host::start();
-    let mut clients: Vec<WebSocket> = (0..3 * REACTORS).map(|_| host.open("/ws")).collect();
-    for client in &mut clients {
-        client.send_text("hello");
-        assert_eq!(client.text(), "hello");
-    }
-    assert_eq!((host.gate.0.lock().unwrap().len(), host.gate.1.load(Ordering::Relaxed)), (REACTORS, 9));
-    let own: ThreadId = thread::current().id();
-    assert!(!host.gate.0.lock().unwrap().contains(&format!("{own:?}")));
-}
-
-#[test]
-fn a_user_is_one_wherever_its_connections_are() {
-    let host = Host::start();
-    let mut anns: Vec<WebSocket> = (0..2 * REACTORS).map(|_| host.open("/ws?as=ann")).collect();
-    let mut bob = host.open("/ws?as=bob");
-    host.handle.publish_user("ann", Message::Text("for ann")).unwrap();
-    anns.iter_mut().for_each(|ann| assert_eq!(ann.text(), "for ann"));
-    assert_eq!(bob.sync(), []);
-    let (mut after, mut ids) = (None, Vec::new());
-    loop {
-        let page = host.told(|tell| host.handle.user_connections("ann", after, 4, tell).unwrap()).unwrap();
-        ids.extend(page.connections.iter().map(|connection| connection.id));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!((ids.len(), ids.iter().collect::<std::collections::HashSet<_>>().len()), (6, 6));
-    for &id in &ids {
-        let session = host.told(|tell| host.handle.session(id, tell).unwrap()).unwrap();
-        assert_eq!(session.expect("it is open").user.as_deref(), Some("ann"));
-    }
-    host.handle.subscribe_user("ann", "news").unwrap();
-    host.handle.publish("news", Message::Text("in order")).unwrap();
-    host.handle.disconnect_user("ann", CloseCode(4002), "bye").unwrap();
-    for ann in &mut anns {
-        assert_eq!(ann.text(), "in order");
-        assert_eq!(ann.closed(), (4002, "bye".to_owned()));
-    }
-    assert_eq!(bob.sync(), []);
-}
-
-#[test]
-fn a_server_that_is_dropped_takes_its_threads_with_it() {
-    let gate = Gate::default();
-    let config = Config {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        reactors: Reactors::new(REACTORS).unwrap(),
-        ..Config::default()
-    };
-    let mut server = Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap();
-    let (address, handle) = (server.addresses()[0], server.handle());
-    let client = thread::spawn(move || {
-        let Ok(mut client) = WebSocket::ask(address, "/ws", &[]) else { panic!("it is not let in") };
-        client.send_text("hello");
-        client.text()
-    });
-    while !client.is_finished() {
-        server.poll_once(Some(std::time::Duration::from_millis(10))).unwrap();
-    }
-    assert_eq!(client.join().unwrap(), "hello");
-    drop(server);
-    assert!(handle.broadcast(Message::Text("x")).is_err());
-    assert_eq!(Arc::strong_count(&gate.0), 1, "no reactor has a handler any more");
 }
 
 /// Publishers on many threads, clients that come and go and are killed: whoever stays gets each offset once, in order.

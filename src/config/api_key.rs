@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::client_rights::some_of;
 use super::nearest::nearest;
 use super::validate::check_pattern;
 use super::{Audit, Config, ConfigError, pattern_matches};
@@ -69,15 +70,7 @@ impl ApiKey {
         match key {
             "sha256" => self.sha256 = hash(value)?,
             "allow" => {
-                for name in value.split('+') {
-                    let right = name.parse().map_err(|_| {
-                        format!("allow: expected some of {}, with + between them", ApiRight::NAMES.join(", "))
-                    })?;
-                    if self.allows(right) {
-                        return Err(format!("allow: {name} is there twice"));
-                    }
-                    self.allow.push(right);
-                }
+                self.allow = some_of(value, ApiRight::NAMES).map_err(|why| format!("allow: {why}"))?;
             }
             "channels" => {
                 let patterns = value.split(';').map(|pattern| check_pattern(pattern.to_owned()));

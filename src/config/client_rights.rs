@@ -50,19 +50,27 @@ impl FromStr for ClientRights {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ClientRights, String> {
-        let mut rights = ClientRights::default();
-        for name in text.split(SEPARATOR).filter(|_| !text.is_empty()) {
-            let right: ClientRight = name.parse().map_err(|_| {
-                let names = ClientRight::NAMES.join(", ");
-                format!("expected some of {names}, with {SEPARATOR} between them")
-            })?;
-            if rights.contains(right) {
-                return Err(format!("{right} is there twice"));
-            }
-            rights.0 |= 1 << right as u8;
+        if text.is_empty() {
+            return Ok(ClientRights::default());
         }
-        Ok(rights)
+        let rights = some_of::<ClientRight>(text, ClientRight::NAMES)?;
+        Ok(ClientRights(rights.into_iter().fold(0, |all, right| all | 1 << right as u8)))
     }
+}
+
+/// Choices of these names, one at the least and each once.
+pub(super) fn some_of<T: FromStr + PartialEq>(text: &str, names: &[&str]) -> Result<Vec<T>, String> {
+    let mut chosen = Vec::new();
+    for name in text.split(SEPARATOR) {
+        let choice = name
+            .parse()
+            .map_err(|_| format!("expected some of {}, with {SEPARATOR} between them", names.join(", ")))?;
+        if chosen.contains(&choice) {
+            return Err(format!("{name} is there twice"));
+        }
+        chosen.push(choice);
+    }
+    Ok(chosen)
 }
 
 impl fmt::Display for ClientRights {

@@ -63,7 +63,8 @@ fn route(
         return super::public::health(head).map(Answer::Now);
     }
     if path == requests::READINESS.path {
-        return super::public::readiness(head, server.check_ready()).map(Answer::Now);
+        let newcomers = super::public::get_only(head, &requests::READINESS, || server.check_ready())?;
+        return newcomers.map(|()| Answer::Now(super::public::ready()));
     }
     #[cfg(feature = "dashboard")]
     if path == requests::DASHBOARD.path {

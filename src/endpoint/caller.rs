@@ -51,7 +51,7 @@ impl Caller {
         let about = path.strip_prefix("/channels/");
         let channel = about.map(named).transpose()?;
         let channel = channel.as_ref().map(|(name, _)| &**name);
-        let is_look = matches!(head.method, "GET" | "HEAD");
+        let is_look = head.only_looks();
         let pushed = if path == "/push" && !is_look { Some(query(head, &requests::PUSH)?) } else { None };
         let listed = if path == "/channels" { Some(query(head, &requests::CHANNELS)?) } else { None };
         let (right, reach) = match (path, channel) {

@@ -52,13 +52,12 @@ pub fn destination(head: &Head<'_>, config: &Config, routes: &Routes) -> Destina
 fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
     let answered =
         |answer: Result<Response, Refusal>| answer.map_or_else(Destination::Refuse, Destination::Respond);
+    let asked =
+        |request, destination| get_only(head, request, || destination).unwrap_or_else(Destination::Refuse);
     Some(match path {
         _ if config.ws_only => return None,
         "/healthz" => answered(health(head)),
-        "/readyz" => match get_only(head, &requests::READINESS, || ()) {
-            Ok(()) => Destination::Readiness,
-            Err(refusal) => Destination::Refuse(refusal),
-        },
+        "/readyz" => asked(&requests::READINESS, Destination::Readiness),
         "/sse" if config.endpoints => Destination::Stream(Transport::Sse),
         "/stream" if config.endpoints => Destination::Stream(Transport::Stream),
         "/poll" if config.endpoints => Destination::Stream(Transport::Poll),
@@ -69,10 +68,7 @@ fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
         "/demo/sse" => Destination::Stream(Transport::Sse),
         "/demo/poll" => Destination::Stream(Transport::Poll),
         "/" => answered(get_only(head, &requests::PAGE, demo::page)),
-        "/demo/info" => match get_only(head, &requests::DEMO_INFO, || ()) {
-            Ok(()) => Destination::DemoInfo,
-            Err(refusal) => Destination::Refuse(refusal),
-        },
+        "/demo/info" => asked(&requests::DEMO_INFO, Destination::DemoInfo),
         "/demo/push" if head.method == "POST" => Destination::DemoPush,
         "/demo/push" => Destination::Refuse(admin::takes(&requests::DEMO_PUSH)),
         _ => return None,
@@ -96,9 +92,9 @@ pub fn health(head: &Head<'_>) -> Result<Response, Refusal> {
     get_only(head, &requests::HEALTH, || Response::text(200, "ok\n"))
 }
 
-/// `GET /readyz`, where this is what newcomers are told.
-pub fn readiness(head: &Head<'_>, newcomers: Result<(), Refusal>) -> Result<Response, Refusal> {
-    get_only(head, &requests::READINESS, || newcomers)?.map(|()| Response::text(200, "ready\n"))
+/// The answer to `GET /readyz` where newcomers are let in.
+pub fn ready() -> Response {
+    Response::text(200, "ready\n")
 }
 
 pub(super) fn get_only<T>(
@@ -106,7 +102,7 @@ pub(super) fn get_only<T>(
     request: &'static Request,
     answer: impl FnOnce() -> T,
 ) -> Result<T, Refusal> {
-    if !matches!(head.method, "GET" | "HEAD") {
+    if !head.only_looks() {
         return Err(admin::takes(request));
     }
     Query::read(head, request.query, Others::Refused)?;

@@ -27,7 +27,7 @@ const UNCHANGED: (&str, &str) = ("Cache-Control", "no-store, no-transform");
 /// # Errors
 /// 400, 405: it can't be answered by a stream.
 pub fn check<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
-    if !matches!(head.method, "GET" | "HEAD") {
+    if !head.only_looks() {
         return Err(Refusal::fixed(405, "a stream is asked for with GET").with_headers(&[("Allow", METHODS)]));
     }
     if !matches!(head.body(0), Ok(crate::protocol::Framing::None | crate::protocol::Framing::Length(0))) {

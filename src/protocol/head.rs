@@ -105,6 +105,11 @@ impl<'a> Head<'a> {
         self.parts.path
     }
 
+    /// Whether it only looks: `GET`, or `HEAD`, which goes with it.
+    pub fn only_looks(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD")
+    }
+
     /// Host and port that are asked for: those of an absolute target, whatever `Host` says beside it (RFC 9112 section
     /// 3.2.2), else those of `Host`; empty in HTTP/1.0 without either.
     pub fn host(&self) -> &'a str {

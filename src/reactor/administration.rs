@@ -45,15 +45,14 @@ impl<S: Socket> Reactor<S> {
             self.settle();
         }
         let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
-        let asked = match (&caller, &answer) {
-            (Ok(caller), Answer::Now(response)) => Some((caller, &response.status as &dyn Display)),
-            (Ok(caller), _) => Some((caller, &LATER as &dyn Display)),
-            (Err(_), _) => None,
-        };
-        if let Some((caller, status)) = asked
-            && !matches!(head.method, "GET" | "HEAD")
+        if let Ok(caller) = &caller
+            && !head.only_looks()
             && self.config.audits()
         {
+            let status: &dyn Display = match &answer {
+                Answer::Now(response) => &response.status,
+                Answer::List(_) | Answer::User(_) => &LATER,
+            };
             self.note_change(index, head, caller, status);
         }
         match answer {

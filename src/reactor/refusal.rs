@@ -1,7 +1,7 @@
 //! How a refusal is said: JSON on the admin listener, a line of text on the public ones, or a close frame.
 
 use crate::endpoint::streams::cross_origin;
-use crate::endpoint::{Kind, admin, refusals};
+use crate::endpoint::{Kind, admin, public, refusals};
 use crate::protocol::handshake::Upgrade;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -46,7 +46,7 @@ impl<S: Socket> Reactor<S> {
     /// Whether newcomers are let in, as the public listener says it.
     pub(super) fn readiness(&self) -> Response {
         match self.check_newcomers() {
-            Ok(()) => Response::text(200, "ready\n"),
+            Ok(()) => public::ready(),
             Err(refusal) => response(ListenerRole::Public, &refusal),
         }
     }
