@@ -189,8 +189,7 @@ fn nobody_is_told_a_secret_or_a_signature() {
 }
 
 proptest! {
-    /// What is signed is taken as it is, and nothing else is: not with one bit of the signature changed, and not for
-    /// another connection.
+    /// A signature is good for its text alone: not with one bit of it changed, and not for another connection.
     #[test]
     fn one_bit_is_enough(channel in "[a-z-]{1,20}", data in proptest::option::of(".{0,40}"), bit in 0..256usize) {
         let text = match &data {
@@ -210,7 +209,10 @@ proptest! {
 
     /// Parameters come in any order and in any way of writing, and every character of them counts.
     #[test]
-    fn requests_in_any_order(mut pairs in proptest::collection::btree_map("[b-z_]{1,8}", "[ -~]{0,12}", 0..6), seed: u64) {
+    fn requests_in_any_order(
+        mut pairs in proptest::collection::btree_map("[b-z_]{1,8}", "[ -~]{0,12}", 0..6),
+        seed: u64,
+    ) {
         pairs.insert("auth_key".to_owned(), KEY.to_owned());
         pairs.insert("auth_timestamp".to_owned(), THEN_S.to_string());
         pairs.insert("auth_version".to_owned(), "1.0".to_owned());
