@@ -108,6 +108,8 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
+/// Clocks of those who sign requests of the Pusher protocol may differ by so much from ours.
+pub const PUSHER_CLOCKS_S: u64 = 600;
 /// The text with which a backend refuses a client.
 pub const ANSWER_REASON_BYTES_MAX: usize = 512;
 /// A backend's answer about a client.

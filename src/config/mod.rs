@@ -35,6 +35,8 @@ mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
+#[macro_use]
+mod rows;
 #[cfg(feature = "daemon")]
 mod rule_tables;
 mod setting;
