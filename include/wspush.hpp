@@ -18,6 +18,9 @@
 #include "wspush_session.hpp"
 #include "wspush_values.hpp"
 
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -288,15 +291,52 @@ struct RouteSpec {
 /// What a server's callbacks are given as their `user_data`: it stays where it is until the server is freed.
 struct Host {
   Callbacks callbacks;
-  /// Held by a callback that runs; by the same thread again when that destroys its own server.
-  std::recursive_mutex running;
+  /// Callbacks that run, on as many threads as the server has.
+  std::atomic<size_t> inside{0};
   /// The routes of the same server.
   std::vector<std::unique_ptr<Host>> routes{};
   /// Whether the owner has gone. No function of the host's is called any more: what it refers to may have gone as well.
-  bool abandoned = false;
+  std::atomic<bool> abandoned{false};
+  /// For who waits for those that run.
+  std::mutex lock{};
+  std::condition_variable left{};
 
   explicit Host(Callbacks callbacks_) : callbacks(std::move(callbacks_)) {}
 };
+
+/// A callback that runs.
+struct Inside {
+  Host &host;
+  /// The one of this thread that it runs in.
+  Inside *outer;
+
+  static Inside *&innermost() noexcept {
+    thread_local Inside *inside = nullptr;
+    return inside;
+  }
+  explicit Inside(Host &host_) noexcept : host(host_), outer(innermost()) {
+    innermost() = this;
+    host.inside++;
+  }
+  Inside(const Inside &) = delete;
+  Inside &operator=(const Inside &) = delete;
+  ~Inside() {
+    innermost() = outer;
+    host.inside--;
+    if (!host.abandoned) return;
+    std::lock_guard<std::mutex> lock(host.lock);
+    host.left.notify_all();
+  }
+};
+
+/// No callback begins any more, and none runs but those of this thread.
+inline void abandon(Host &host) noexcept {
+  host.abandoned = true;
+  size_t own = 0;
+  for (Inside *inside = Inside::innermost(); inside; inside = inside->outer) own += &inside->host == &host;
+  std::unique_lock<std::mutex> lock(host.lock);
+  host.left.wait(lock, [&] { return host.inside <= own; });
+}
 
 /// Calls a host's function, whose last resort for an exception is standard error.
 template <typename Call> void reported(Call call) noexcept {
@@ -311,7 +351,7 @@ template <typename Call> void reported(Call call) noexcept {
 
 /// Calls a host's function, unless its server has lost its owner; no exception gets out.
 template <typename Call, typename Rescue> void guarded(Host &host, Call call, Rescue rescue) noexcept {
-  std::lock_guard<std::recursive_mutex> running(host.running);
+  Inside inside(host);
   if (host.abandoned) return rescue();
   reported([&] {
     try {
@@ -425,14 +465,8 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
 inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept {
   if (wspush_server_free(server) != WSPUSH_EWRONGTHREAD) return;
   wspush_server_drain(server, 0);
-  {
-    std::lock_guard<std::recursive_mutex> running(host->running);
-    host->abandoned = true;
-  }
-  for (auto &route : host->routes) {
-    std::lock_guard<std::recursive_mutex> running(route->running);
-    route->abandoned = true;
-  }
+  abandon(*host);
+  for (auto &route : host->routes) abandon(*route);
   Host *kept = host.release();
   try {
     std::thread([server, kept] {
@@ -517,8 +551,8 @@ inline void Handle::user_connections(std::string_view user, OnAnswer<UserConnect
 }
 
 /// Owns a server; moves, does not copy. The destructor stops it at once, and so does an assignment to it. Both wait for
-/// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than a callback of
-/// its own that is running on another thread, and leave the rest to a thread. When they return, no callback of it will
+/// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than callbacks of
+/// its own that are running on other threads, and leave the rest to a thread. When they return, no callback of it will
 /// be called again, `on_close` included.
 class Server : public Handle {
 public:
@@ -543,6 +577,27 @@ public:
   void start() { check(wspush_server_start(get())); }
   /// Or does one turn on this thread; false: it has drained.
   bool poll(int32_t timeout_ms = -1) { return check(wspush_server_poll(get(), timeout_ms)) != WSPUSH_DONE; }
+  /// How many reactors it has.
+  uint32_t reactors() const {
+    uint32_t count = 0;
+    check(wspush_server_reactors(get(), &count));
+    return count;
+  }
+  /// Or does one turn of one of them, from 0; false: it has drained. Each has to be polled then.
+  bool poll_reactor(uint32_t reactor, int32_t timeout_ms = -1) {
+    return check(wspush_server_reactor_poll(get(), reactor, timeout_ms)) != WSPUSH_DONE;
+  }
+  int reactor_fd(uint32_t reactor) const {
+    int32_t fd = -1;
+    check(wspush_server_reactor_fd(get(), reactor, &fd));
+    return fd;
+  }
+  /// As `timeout`, of one of them.
+  int reactor_timeout(uint32_t reactor) const {
+    int32_t timeout_ms = 0;
+    check(wspush_server_reactor_timeout(get(), reactor, &timeout_ms));
+    return timeout_ms;
+  }
   int fd() const {
     int32_t fd = -1;
     check(wspush_server_fd(get(), &fd));
