@@ -685,9 +685,9 @@ wspush_status wspush_server_reactors(const struct wspush_server *server, uint32_
 
 /* Instead of `wspush_server_poll`, for a host with a loop for each reactor: does one turn of the one with this number,
  * from 0, on this thread, as that does. From the first call on the host has to poll all of them, on one thread in
- * turns or on several; only the first one has listeners, and hands clients to the others. `WSPUSH_DONE`: this one has drained.
- * `WSPUSH_ESTATE`: the server was started or polled, or another thread is polling this reactor. `WSPUSH_ENOTFOUND`: there
- * is none with this number. `WSPUSH_EWRONGTHREAD` inside a callback. */
+ * turns or on several; only the first one has listeners, and hands clients to the others. `WSPUSH_DONE`: this one has
+ * drained. `WSPUSH_ESTATE`: the server was started or polled, or another thread is polling this reactor.
+ * `WSPUSH_ENOTFOUND`: there is none with this number. `WSPUSH_EWRONGTHREAD` inside a callback. */
 wspush_status wspush_server_reactor_poll(struct wspush_server *server,
                                          uint32_t reactor,
                                          int32_t timeout_ms);
@@ -698,7 +698,8 @@ wspush_status wspush_server_reactor_fd(const struct wspush_server *server,
                                        uint32_t reactor,
                                        int32_t *fd);
 
-/* As `wspush_server_timeout`, for `wspush_server_reactor_poll`. `WSPUSH_ENOTFOUND`: there is no reactor with this number. */
+/* As `wspush_server_timeout`, for `wspush_server_reactor_poll`. `WSPUSH_ENOTFOUND`: there is no reactor with this
+ * number. */
 wspush_status wspush_server_reactor_timeout(const struct wspush_server *server,
                                             uint32_t reactor,
                                             int32_t *timeout_ms);

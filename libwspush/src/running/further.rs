@@ -140,7 +140,7 @@ impl Further {
 
     /// Waits until they have come to their end, which they are about to.
     pub(super) fn end(&self) {
-        // Whoever polls one from now on finds none.
+        // A poll from now on finds none.
         let drivers = std::mem::replace(&mut *lock(&self.drivers), Drivers::Host);
         if let Drivers::Ours(threads) = drivers {
             for thread in threads {
