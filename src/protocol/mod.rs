@@ -42,6 +42,7 @@ pub mod multipart;
 pub mod origin;
 pub mod pieces;
 pub mod pool;
+pub mod pusher;
 pub mod response;
 pub mod target;
 pub mod utf8;
