@@ -11,6 +11,7 @@ mod envelopes;
 mod frames;
 mod http;
 mod positions;
+mod proxied;
 mod routes;
 mod schedule;
 mod streams;
@@ -25,6 +26,7 @@ pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::{since, state};
+pub use proxied::proxied;
 pub use routes::route;
 pub use schedule::{connection, world};
 pub use streams::{event, positions};
@@ -53,6 +55,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("positions", positions),
+    ("proxy", proxied),
     ("push_request", push_request),
     ("route", route),
     ("since", since),
