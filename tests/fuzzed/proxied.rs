@@ -1,4 +1,4 @@
-//! What a proxy says of its client, and what the client has said of itself before.
+//! The words of a proxy on its client, and those of the client on itself before it.
 
 use std::net::{IpAddr, SocketAddr};
 
