@@ -12,6 +12,8 @@ mod frames;
 mod http;
 mod positions;
 mod proxied;
+#[cfg(feature = "pusher")]
+mod pusher;
 mod routes;
 mod schedule;
 mod streams;
@@ -27,6 +29,8 @@ pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::{since, state};
 pub use proxied::proxied;
+#[cfg(feature = "pusher")]
+pub use pusher::pusher_signature;
 pub use routes::route;
 pub use schedule::{connection, world};
 pub use streams::{event, positions};
@@ -57,6 +61,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("positions", positions),
     ("proxy", proxied),
     ("push_request", push_request),
+    #[cfg(feature = "pusher")]
+    ("pusher_signature", pusher_signature),
     ("route", route),
     ("since", since),
     ("state", state),
