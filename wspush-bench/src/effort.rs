@@ -28,7 +28,7 @@ fn waited_ns() -> u64 {
     text.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or_default()
 }
 
-/// What a thread did in a time.
+/// The time of a thread, by what it did with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Worked {
     pub(crate) elapsed_ns: u64,
