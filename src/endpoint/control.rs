@@ -69,6 +69,8 @@ pub struct Taken {
     /// For each receipt the subscribers at the time of the publication; of a repetition only as long as its first
     /// receipt can be asked about.
     pub recipients: Vec<Option<u32>>,
+    /// Its places come later, under this number: a cluster gives them.
+    pub later: Option<u64>,
 }
 
 /// One connection, as `GET /connections` lists it.
@@ -314,6 +316,11 @@ pub trait Control {
 
     /// Lets a channel forget what was published there. `InboxFull`: something is on its way.
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>>;
+
+    /// The same where a cluster does it: the number under which it is answered later. None: it is done here.
+    fn forget_later(&mut self, _name: &str) -> Option<Result<u64, PushError>> {
+        None
+    }
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

@@ -199,6 +199,14 @@ impl Log {
         lay(&mut self.ring, self.tail + first.len() as u64, second);
     }
 
+    /// Goes on with this offset at another position, when [nothing is left](Self::give_up_before): no cursor that stood
+    /// at the head stands anywhere any more.
+    pub fn pass_over(&mut self, next: u64) {
+        debug_assert!(self.ends.is_empty());
+        self.head += 1;
+        (self.tail, self.first_offset) = (self.head, next);
+    }
+
     /// Evicts the publications before this offset.
     pub fn evict_before(&mut self, offset: u64) {
         self.evict_to(self.start_of(offset));

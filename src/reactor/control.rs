@@ -12,6 +12,7 @@ use crate::push::{
     ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
 };
 
+use super::engine::Asker;
 use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::sending::Sending;
@@ -107,6 +108,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Puts a batch on its way and logs what it can of it.
     fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        if self.shared.engine().is_some() && batch.channels().next().is_some() {
+            return self.take_batch_elsewhere(batch);
+        }
         // Others may have written it to a poll, which leaves with that, before we look.
         let has_others = self.shared.has_others();
         let before = has_others.then(|| batch.channels().map(|name| self.shared.subscribers(name)).collect());
@@ -131,7 +135,7 @@ impl<S: Socket> Reactor<S> {
                     self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers),
                 ),
             });
-        Ok(Taken { recipients: recipients.collect(), published })
+        Ok(Taken { recipients: recipients.collect(), published, later: None })
     }
 }
 
@@ -173,7 +177,8 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn check_ready(&self) -> Result<(), Refusal> {
-        self.check_newcomers()
+        self.check_newcomers()?;
+        self.check_engine()
     }
 
     fn take_pushes(&mut self, key: &str, per_second: u32, count: usize) -> bool {
@@ -205,6 +210,11 @@ impl<S: Socket> Control for Reactor<S> {
         let id = self.channels.find(name)?;
         let is_done = self.begin_anew(id);
         Some(if is_done { Ok(self.channel_info(id)) } else { Err(PushError::InboxFull) })
+    }
+
+    fn forget_later(&mut self, name: &str) -> Option<Result<u64, PushError>> {
+        self.shared.engine()?;
+        Some(self.shared.ask_to_forget(name, Asker::Reactor(self.shared.seat())))
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {

@@ -171,6 +171,8 @@ pub(super) struct InboxState {
     pub answers: VecDeque<Told>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
+    /// Of a cluster.
+    pub placing: super::placing::Placing,
 }
 
 /// The state between slices of the flush.
@@ -182,6 +184,8 @@ pub(super) struct WalkState {
     pub apart: Vec<u32>,
     pub paced: super::paced::Paced,
     pub saving: Saving,
+    /// Of a cluster: where channels were broken off.
+    pub breaks: super::breaks::Breaks,
 }
 
 /// The end of the server, and the handing over of its listeners.

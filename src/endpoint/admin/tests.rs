@@ -38,7 +38,7 @@ impl Control for Fake {
         });
         let duplicate = idempotency_key == Some("again");
         let published = Published { receipts: receipts.collect(), duplicate };
-        Ok(Taken { recipients: vec![Some(8); channels.len()], published })
+        Ok(Taken { recipients: vec![Some(8); channels.len()], published, later: None })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
         let mut receipts = Vec::new();
@@ -52,6 +52,7 @@ impl Control for Fake {
         let recipients = vec![Some(8); receipts.len()];
         Ok(Taken {
             recipients,
+            later: None,
             published: Published { receipts, duplicate: key.is_some_and(|key| key.0 == "again") },
         })
     }

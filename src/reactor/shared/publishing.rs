@@ -11,7 +11,7 @@ use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushErr
 
 use super::super::user_commands::UserCommand;
 use super::group::{Addressee, Seats};
-use super::inbox::Inbox;
+use super::inbox::{Door, Inbox};
 use super::repetitions::Found;
 use super::{Command, Shared, Wake, lock};
 
@@ -94,7 +94,11 @@ impl Shared {
         let bytes = publication.plain_frame().len();
         self.check_size(bytes)?;
         let mut inbox = lock(&self.inbox);
-        self.admit(&inbox, Addressee::All, 1, bytes)?;
+        if inbox.door != Door::Here {
+            drop(inbox);
+            return self.publish_elsewhere(channel, publication);
+        }
+        self.check_room(&inbox, Addressee::All, 1, bytes)?;
         let placed = inbox.directory.publish(channel, unix_us);
         // A refusal is counted as well.
         self.seats[0].has_news.store(true, Ordering::Release);
@@ -113,13 +117,16 @@ impl Shared {
 
     /// Puts a whole batch on its way, or nothing of it. The receipts are those of its publications, in order.
     pub fn publish_all(&self, batch: Batch<'_>, unix_us: u64, wake: Wake) -> Result<Published, PushError> {
+        let (count, bytes) = self.measure(&batch.items)?;
+        if self.engine.get().is_some() && batch.channels().next().is_some() {
+            return self.publish_all_elsewhere(batch);
+        }
         let Batch { items, key, if_offset } = batch;
-        let (count, bytes) = self.measure(&items)?;
         // Each log takes a copy; they are made before the lock is taken.
         let parcels = parcels(items, count);
         let channels: Vec<&str> = parcels.iter().filter_map(Parcel::channel).collect();
         let mut inbox = lock(&self.inbox);
-        if inbox.stopped {
+        if inbox.door == Door::Stopped {
             return Err(PushError::Stopped);
         }
         if let Some((key, fingerprint)) = key {
@@ -168,7 +175,7 @@ impl Shared {
 
     /// Adds a publication that has its place: to the inboxes of all reactors, in the same order as all others.
     #[inline(always)]
-    fn add_publication(
+    pub(super) fn add_publication(
         &self,
         inbox: &mut Inbox,
         receipt: &Receipt,
@@ -196,7 +203,7 @@ impl Shared {
         self.add_to_all(inbox, copy, woken);
     }
 
-    fn add_to_all(&self, inbox: &mut Inbox, command: impl Fn() -> Command, woken: &mut Seats) {
+    pub(super) fn add_to_all(&self, inbox: &mut Inbox, command: impl Fn() -> Command, woken: &mut Seats) {
         (0..self.seats.len()).for_each(|seat| self.add_to(inbox, seat, command(), woken));
     }
 
@@ -246,7 +253,7 @@ impl Shared {
 }
 
 impl Inbox {
-    fn receipt(&mut self, place: super::super::directory::Opened) -> Receipt {
+    pub(super) fn receipt(&mut self, place: super::super::directory::Opened) -> Receipt {
         let id = self.next_receipt;
         self.next_receipt += 1;
         Receipt { channel: place.name, epoch: place.epoch, offset: place.next_offset, id }
