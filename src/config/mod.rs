@@ -34,6 +34,8 @@ mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
+#[macro_use]
+mod rows;
 #[cfg(feature = "daemon")]
 mod rule_tables;
 mod setting;
