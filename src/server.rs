@@ -4,6 +4,7 @@
 mod backend;
 mod flow;
 #[cfg(feature = "auth")]
+mod joining;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;

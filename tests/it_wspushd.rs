@@ -17,6 +17,8 @@ mod browser;
 mod channel_rules;
 mod channels;
 mod close;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod config_command;
 mod connections;
 mod deflate;

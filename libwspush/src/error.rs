@@ -83,10 +83,9 @@ impl From<ConfigError> for CallError {
 impl From<StartError> for CallError {
     fn from(error: StartError) -> CallError {
         let status = match error {
-            StartError::Config(_)
-            | StartError::Tls(_)
-            | StartError::Route(_)
-            | StartError::Cluster(_) => WSPUSH_ECONFIG,
+            StartError::Config(_) | StartError::Tls(_) | StartError::Route(_) | StartError::Cluster(_) => {
+                WSPUSH_ECONFIG
+            }
             StartError::Listen { .. } => WSPUSH_ELISTEN,
             StartError::System(_) => WSPUSH_ESYSTEM,
         };

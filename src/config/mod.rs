@@ -17,6 +17,7 @@ mod check;
 #[cfg(feature = "command-line")]
 mod cli;
 mod client_rights;
+mod cluster;
 #[cfg(all(test, feature = "command-line", feature = "deflate"))]
 // The defaults are those of the default build.
 mod documents;

@@ -189,9 +189,7 @@ impl From<PushError> for Refusal {
         };
         let refusal = Refusal::new(status, problem.to_string());
         match problem {
-            PushError::InboxFull | PushError::Unavailable(_) => {
-                refusal.with_headers(&[("Retry-After", "1")])
-            }
+            PushError::InboxFull | PushError::Unavailable(_) => refusal.with_headers(&[("Retry-After", "1")]),
             _ => refusal,
         }
     }

@@ -146,14 +146,20 @@ mod tests {
             let broken = channels.break_off(id, epoch, next, 7);
             assert_eq!(broken, [super::Broken { form: Form::Plain, at: head }]);
             let channel = channels.get_mut(id);
-            assert_eq!((channel.epoch, channel.log().next_offset(), channel.log().position(cursor)), (epoch, next, None));
+            assert_eq!(
+                (channel.epoch, channel.log().next_offset(), channel.log().position(cursor)),
+                (epoch, next, None)
+            );
             assert!(channel.resume_walk().is_some(), "somebody has to be told");
             channel.end_walk();
         }
         append(&mut channels, id, 7, 3);
         let since = Since::Position(super::super::Position { epoch: 9, offset: 5 });
         let entry = channels.enter(id, Form::Plain, since, 0);
-        assert_eq!(entry.recovery.and_then(|recovery| recovery.gap()).map(|gap| (gap.from, gap.to)), Some((6, 7)));
+        assert_eq!(
+            entry.recovery.and_then(|recovery| recovery.gap()).map(|gap| (gap.from, gap.to)),
+            Some((6, 7))
+        );
         let last = Since::Position(super::super::Position { epoch: 9, offset: 6 });
         assert_eq!(channels.enter(id, Form::Plain, last, 0).recovery, Some(super::super::Recovery::Whole));
     }

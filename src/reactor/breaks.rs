@@ -79,7 +79,8 @@ impl<S: Socket> Reactor<S> {
             let _ = self.begin_close(index, CloseCode::TRY_AGAIN_LATER, reason, CloseReason::SlowConsumer);
             return false;
         }
-        let Some(first) = self.channels.get(id).log_in(form).map(|log| (log.tail(), log.first_offset())) else {
+        let Some(first) = self.channels.get(id).log_in(form).map(|log| (log.tail(), log.first_offset()))
+        else {
             return false;
         };
         self.set_cursor(index, id, Cursor::at(first.0));

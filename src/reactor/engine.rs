@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::shared::Command;
 use crate::endpoint::{ConnId, Published};
+use crate::metrics::ClusterGauges;
 use crate::push::{Publication, PushError};
 
 /// The engine, on the threads of those who publish: it waits for nothing.
@@ -24,28 +25,7 @@ pub trait Engine: Send + Sync {
     fn away(&self) -> Option<Arc<str>>;
 
     /// How it is, in numbers.
-    fn gauges(&self) -> EngineGauges;
-}
-
-/// The engine in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EngineGauges {
-    /// Whether it is there.
-    pub is_up: bool,
-    /// Publications handed over that have their places.
-    pub placed: u64,
-    /// Those that it has not taken.
-    pub refused: u64,
-    /// Those that have come back, or from other nodes.
-    pub read: u64,
-    /// Those that wait to be handed over.
-    pub waiting: u64,
-    /// How often it has been lost.
-    pub losses: u64,
-    /// Lives of a part of the channels that have begun since the start.
-    pub epochs: u64,
-    /// How often something was no longer there when it was to be read.
-    pub gaps: u64,
+    fn gauges(&self) -> ClusterGauges;
 }
 
 /// Publications that are to get their places, all of them or none.

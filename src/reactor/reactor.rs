@@ -273,6 +273,12 @@ impl<S: Socket> Reactor<S> {
         self.has_host || !self.routes.is_empty()
     }
 
+    /// How many channels it has, and publications in them.
+    pub fn held(&self) -> (usize, usize) {
+        let publications = self.channels.iter().map(|(_, channel)| channel.log().publications());
+        (self.channels.len(), publications.sum())
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config

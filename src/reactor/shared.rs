@@ -148,7 +148,13 @@ impl Shared {
     }
 
     /// Whether the inboxes take so much more.
-    fn check_room(&self, inbox: &Inbox, to: Addressee, commands: usize, bytes: usize) -> Result<(), PushError> {
+    fn check_room(
+        &self,
+        inbox: &Inbox,
+        to: Addressee,
+        commands: usize,
+        bytes: usize,
+    ) -> Result<(), PushError> {
         let queues = match to {
             Addressee::One(seat) => &inbox.queues[seat..=seat],
             Addressee::All => &inbox.queues,

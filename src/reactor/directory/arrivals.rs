@@ -46,7 +46,13 @@ impl Directory {
     }
 
     /// Takes in a publication with its place.
-    pub fn arrive(&mut self, name: &str, epoch: u64, offset: u64, unix_us: u64) -> Result<Arrived, NoChannel> {
+    pub fn arrive(
+        &mut self,
+        name: &str,
+        epoch: u64,
+        offset: u64,
+        unix_us: u64,
+    ) -> Result<Arrived, NoChannel> {
         let place = |name: Arc<str>| Opened { name, epoch, next_offset: offset };
         if let Some(head) = self.head_mut(name) {
             let step = step(head, epoch, offset);
@@ -213,7 +219,8 @@ mod tests {
         assert_eq!(directory.stand("b", 100, 5), None, "the other part goes on");
         assert_eq!(directory.stand("a", 300, 6).as_deref(), Some("a"));
         assert_eq!(directory.stand("a", 300, 5), None);
-        let opened = |directory: &mut Directory, name| directory.occupy(0, name, Network::default(), 5).unwrap().0;
+        let opened =
+            |directory: &mut Directory, name| directory.occupy(0, name, Network::default(), 5).unwrap().0;
         assert_eq!((opened(&mut directory, "c").epoch, opened(&mut directory, "e").epoch), (300, 900));
     }
 }

@@ -246,7 +246,8 @@ impl Shared {
     }
 
     fn add_news_to_all(&self, inbox: &mut Inbox, news: &PeerNews, woken: &mut Seats) {
-        let all = self.others(usize::MAX);
+        let mut all = self.others(0);
+        all.add(0);
         self.add_news(inbox, all, news, woken);
     }
 
