@@ -132,7 +132,7 @@ fn terms_hold_for_all_nodes() {
     assert_eq!(other.next()["data"], "hi");
     fourth.push_to("/push?channel=chat", "you");
     assert_eq!(sender.next()["offset"], 2, "its own is not sent to it");
-    // What is forgotten is so everywhere.
+    // A channel that forgets does so everywhere.
     let response = fourth.ask("DELETE", "/channels/chat/history", &[], b"");
     let epoch = response.json()["epoch"].clone();
     assert!(
@@ -212,9 +212,9 @@ fn a_server_that_has_lost_its_data_begins_another_life_once_and_clients_are_told
     for node in [&first, &second] {
         wait("each life begins once", || metric(node, "wspush_cluster_epochs_total") == 16);
     }
-    for n in 0..16 {
-        assert_eq!(redis.cli(&["HGET", &format!("wspush:{{{n}}}:state"), "e"]), epochs[n], "no other since");
-    }
+    let since: Vec<String> =
+        (0..16).map(|n| redis.cli(&["HGET", &format!("wspush:{{{n}}}:state"), "e"])).collect();
+    assert_eq!(since, epochs, "no other since");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) enum Side {
     Writer,
 }
 
-/// What a change means for the whole.
+/// The meaning of a change for the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// It is as it was.

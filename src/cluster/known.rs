@@ -1,5 +1,5 @@
-//! The newest that this node has seen of each partition, by reading or by an answer. Whoever publishes says it to Redis:
-//! a server that has less has lost something.
+//! The newest that this node has seen of each partition, by reading or by an answer. Whoever publishes says it to
+//! Redis: a server that has less has lost something.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,5 @@
-//! How far a node has read a partition, and what the next entry means: whether it follows, something was lost on the way
-//! to this node, or the server itself has lost something that was there.
+//! How far a node has read a partition, and what the next entry means: whether it follows, something was lost on the
+//! way to this node, or the server itself has lost something that was there.
 
 use super::connect::Look;
 use super::entry::{Entry, What};
@@ -12,7 +12,8 @@ pub(super) struct Partition {
     pub epoch: u64,
     /// The newest entry's number; None: none of this life was read.
     pub number: Option<u64>,
-    /// Where the channels stand as of an entry that is still to be read: those that are behind then have lost something.
+    /// Where the channels stand as of an entry that is still to be read: those that are behind then have lost
+    /// something.
     pub pending: Option<Look>,
     /// The stream is read once more from its beginning.
     is_reading_again: bool,

@@ -54,7 +54,7 @@ impl Drop for Fallen<'_> {
     }
 }
 
-/// What is read, and how far.
+/// The streams, and how far they are read.
 pub(super) struct Reader {
     terms: Arc<Terms>,
     link: Option<Link>,
@@ -331,7 +331,7 @@ impl Reader {
         shared.note(EngineNews::Epoch { partition: number, epoch });
     }
 
-    /// Some entries can't be read any more: when what is left is read, the channels that are behind have lost something.
+    /// Some entries can't be read any more: when the rest is read, the channels that are behind have lost something.
     fn miss(&mut self, shared: &Shared, number: usize, missed: u64) -> Result<(), Stop> {
         self.terms.counts.gaps.fetch_add(1, Ordering::Relaxed);
         shared.note(EngineNews::Gap { partition: number, missed });

@@ -1,4 +1,4 @@
-//! What Redis answers, as values of ours.
+//! Answers of Redis, as values of ours.
 
 use redis::Value;
 

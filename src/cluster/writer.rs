@@ -1,5 +1,5 @@
-//! The thread that hands publications over: what has come meanwhile goes in one request, and each is answered when Redis
-//! has it.
+//! The thread that hands publications over: what has come meanwhile goes in one request, and each is answered when
+//! Redis has it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -83,7 +83,7 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// What goes in the next request; nothing has come for a while.
+    /// Takes as much as goes in one request; nothing if nothing has come for a while.
     fn take(&self) -> Vec<Asked> {
         let mut waiting = self.lock();
         if waiting.asked.is_empty() && !waiting.is_doubtful {

@@ -119,7 +119,7 @@ fn say(
     Ok(admin::json(200, &Several { publications, about }))
 }
 
-/// What a push is answered.
+/// The answer to a push.
 pub enum Said {
     /// This, at once.
     Now(Response),

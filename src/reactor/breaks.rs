@@ -1,6 +1,6 @@
-//! Publications that are lost on their way to a node, or a life of a channel that has ended elsewhere: those who have had
-//! everything until then fall off the log without being slow. They stay, and are told what they miss; where that can't
-//! be said they are closed, to come back with their positions.
+//! Publications that are lost on their way to a node, or a life of a channel that has ended elsewhere: those who have
+//! had everything until then fall off the log without being slow. They stay, and are told what they miss; where that
+//! can't be said they are closed, to come back with their positions.
 
 use std::collections::HashMap;
 use std::fmt::Display;

@@ -1,7 +1,7 @@
 //! The engine behind the logs where several nodes are one service. A node without one places its publications itself;
 //! with one it hands them over, and appends what comes back: that has its place, and comes in the same order to all.
 //!
-//! What the engine is made of is not known here. It gets [`Asked`], answers with
+//! Its kind is not known here. It gets [`Asked`], answers with
 //! [`Shared::placed`](super::Shared::placed), and gives what it reads to [`Shared::deliver`](super::Shared::deliver),
 //! [`Shared::stand`](super::Shared::stand) and [`Shared::begin_epoch`](super::Shared::begin_epoch).
 
@@ -37,7 +37,7 @@ pub struct Asked {
     pub ticket: u64,
     /// Who waits.
     pub asker: Asker,
-    /// What goes to connections and users of this node with them.
+    /// Messages to connections and users of this node, which go with them.
     pub(super) with: Vec<Command>,
 }
 
@@ -104,7 +104,7 @@ pub struct Arriving<'a> {
 pub struct Placed {
     /// The number that was asked under.
     pub ticket: u64,
-    /// What has come of it.
+    /// The places, or why there are none.
     pub outcome: Result<Published, PushError>,
 }
 

@@ -1,5 +1,5 @@
-//! Publications that a cluster's engine places: whoever has asked this reactor is answered when that has said where they
-//! stand.
+//! Publications that a cluster's engine places: whoever has asked this reactor is answered when that has said where
+//! they stand.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ pub enum Step {
     Follows,
     /// It is the first one here.
     Opens,
-    /// What lies between is lost, or of another life.
+    /// Something between is lost, or it is of another life.
     Breaks,
     /// It is here already, or of a former life.
     Known,
