@@ -7,6 +7,7 @@ mod flow;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod memory;
 mod publishing;
 mod reads;
 mod routes;

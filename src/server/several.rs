@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Waker};
 
+use super::memory::Plan;
 use super::start::Room;
 use super::{
     DESCRIPTORS_ASIDE, Handle, Server, StartError, backend_of, kernel_tls, key_reader, listeners, start,
@@ -96,7 +97,8 @@ impl Server {
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let config = demo::with_rules(config);
+        let (memory, config) = Plan::make(demo::with_rules(config)).map_err(StartError::Config)?;
+        config.validate().map_err(StartError::Config)?;
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
         journal.set_format(config.log_format);
@@ -113,6 +115,7 @@ impl Server {
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
         let room = Room { descriptors: limit, aside, connections: descriptors };
         start::announce(&mut journal, now, &config, &listeners, &room);
+        memory.announce(&mut journal, now, &config);
         for warning in &warnings {
             warning.log(&mut journal, now);
         }
@@ -137,6 +140,7 @@ impl Server {
             let host = Host { handler, journal, descriptors };
             let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
             begin(&mut reactor, reactors.first())?;
+            reactor.watch_memory(memory.machine.clone(), memory.bounds);
             reactor.set_kernel_tls(offer);
             reactor.set_acceptor(tls.acceptor.clone());
             reactor.set_verifier(verifier.clone());
