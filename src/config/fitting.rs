@@ -23,7 +23,7 @@ const COMMAND_PART_BYTES: usize = 256;
 
 /// A part of the memory: for whom, and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Demand {
+pub(crate) struct Demand {
     /// A setting's name, or `process` for what is there before all of them.
     pub name: &'static str,
     /// So much at the most.
@@ -32,7 +32,7 @@ pub struct Demand {
 
 /// A configuration that was made to fit.
 #[derive(Clone, Debug)]
-pub struct Fitting {
+pub(crate) struct Fitting {
     /// Every limit that nobody has set is low enough.
     pub config: Config,
     /// Names of those that were lowered.
@@ -52,7 +52,7 @@ fn lower(now: &mut usize, default: usize, most: u64) {
 
 impl Config {
     /// This configuration within so many bytes, of which the process has some already.
-    pub fn fitted(&self, bytes: u64, process_bytes: u64) -> Fitting {
+    pub(crate) fn fitted(&self, bytes: u64, process_bytes: u64) -> Fitting {
         let (default, mut config) = (Config::default(), self.clone());
         let reactors = self.reactors.count() as u64;
         config.fit_logs(&default, bytes / LOGS_PART / reactors, reactors);

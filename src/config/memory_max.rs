@@ -8,7 +8,7 @@ use crate::limits::MEMORY_MAX;
 const AUTO: &str = "auto";
 const OFF: &str = "off";
 
-/// What the server may take of the memory that there is: its own and the kernel's, for its sockets.
+/// A bound for the server's memory, its own and the kernel's for its sockets.
 ///
 /// ```
 /// use wspush::config::MemoryMax;

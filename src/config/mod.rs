@@ -55,7 +55,7 @@ pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
 pub use error::{ConfigError, Problem, Source};
-pub use fitting::{Demand, Fitting};
+pub(crate) use fitting::Fitting;
 pub use heartbeat::Heartbeat;
 #[cfg(feature = "command-line")]
 #[doc(hidden)]

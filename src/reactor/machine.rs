@@ -15,6 +15,9 @@ const SLABS: &[&[&str]] = &[
     &["dentry"],
     &["eventpoll_epi"],
     &["eventpoll_pwq"],
+    &["ep_head"],
+    &["lsm_inode_cache"],
+    &["lsm_file_cache"],
 ];
 
 /// Whose limit of memory it is.
@@ -55,7 +58,7 @@ pub struct Seen {
     pub rss_bytes: u64,
     /// The sockets' buffers.
     pub tcp: TcpMemory,
-    /// What the control group has, without files that can be read again; None: it has no limit.
+    /// The control group's, without files that can be read again; None: it has no limit.
     pub cgroup_bytes: Option<u64>,
 }
 
@@ -141,7 +144,7 @@ impl Machine {
         self.text("proc/sys/net/ipv4/tcp_wmem")?.split_whitespace().nth(2)?.parse().ok()
     }
 
-    /// What an idle connection takes in the kernel, as its slabs are here; None: they are only for root to see.
+    /// Bytes of an idle connection in the kernel, as its slabs are here; None: they are only for root to see.
     pub fn socket_bytes(&self) -> Option<u64> {
         let text = self.text("proc/slabinfo")?;
         let bytes = |name: &&str| {

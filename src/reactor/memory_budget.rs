@@ -1,7 +1,7 @@
 //! How many connections there is memory for: the process's and the kernel's together (`memory_max`).
 //!
 //! The kernel is asked when newcomers come, at most ten times a second, and now and then while there are connections.
-//! What it says becomes one number: so many connections there may be.
+//! Its answer becomes one number: so many connections there may be.
 
 use std::fmt::Display;
 
@@ -24,7 +24,7 @@ const OLD_MS: u64 = 1_000;
 const IDLE_MS: u64 = 10_000;
 /// Between two lines of the log about the same.
 const TOLD_MS: u64 = 60_000;
-/// What lies in the buffers of a socket that is not full: a message or two on their way.
+/// Bytes in the buffers of a socket that is not full: a message or two on their way.
 const BUFFERED_BYTES: u64 = 4_096;
 /// With fewer connections their own memory can't be told from what comes and goes beside them.
 const CONNECTIONS_TOLD_APART: u64 = 256;
@@ -34,9 +34,9 @@ const CONNECTIONS_TOLD_APART: u64 = 256;
 pub struct MemoryBounds {
     /// Bytes of the process and the kernel's sockets together; None: there is no bound.
     pub bytes_max: Option<u64>,
-    /// What the kernel has for an idle connection, beside its buffers.
+    /// The kernel's bytes for an idle connection, beside its buffers.
     pub socket_bytes: u64,
-    /// What a full socket's send buffer has at the most, the third number of `net.ipv4.tcp_wmem`.
+    /// Bytes of a full socket's send buffer at the most, the third number of `net.ipv4.tcp_wmem`.
     pub full_socket_bytes: u64,
     /// Bytes of buffers of all TCP sockets from which on the kernel saves; None: it does not say.
     pub tcp_pressure_bytes: Option<u64>,
@@ -56,7 +56,7 @@ struct Load {
     slot_bytes: u64,
 }
 
-/// What a look has found.
+/// The findings of a look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub kernel_bytes: u64,

@@ -31,7 +31,7 @@ impl Plan {
     /// A plan for this machine, and the configuration with limits that fit it.
     ///
     /// # Errors
-    /// What somebody has set does not fit what somebody has set. With `auto` that is only warned of.
+    /// The limits that somebody has set need more than `memory_max`. With `auto` that is only warned of.
     pub fn make(config: Config) -> Result<(Plan, Config), ConfigError> {
         let machine = Machine::this();
         let available = machine.available();

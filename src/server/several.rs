@@ -97,6 +97,7 @@ impl Server {
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
+        let was_set = config.max_connections != Config::default().max_connections;
         let (memory, config) = Plan::make(demo::with_rules(config)).map_err(StartError::Config)?;
         config.validate().map_err(StartError::Config)?;
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
@@ -113,7 +114,7 @@ impl Server {
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max + 3 * (polls.len() - 1);
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
-        let room = Room { descriptors: limit, aside, connections: descriptors };
+        let room = Room { descriptors: limit, aside, connections: descriptors, was_set };
         start::announce(&mut journal, now, &config, &listeners, &room);
         memory.announce(&mut journal, now, &config);
         for warning in &warnings {
