@@ -34,6 +34,8 @@ mod load;
 mod payload;
 #[cfg(feature = "auth")]
 mod public_key;
+#[cfg(feature = "pusher")]
+pub mod pusher;
 mod revoked;
 #[cfg(feature = "auth")]
 pub mod signature;

@@ -23,11 +23,11 @@ const COMMAND_PART_BYTES: usize = 256;
 
 /// A part of the memory: for whom, and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Demand {
+struct Demand {
     /// A setting's name, or `process` for what is there before all of them.
-    pub name: &'static str,
+    name: &'static str,
     /// So much at the most.
-    pub bytes: u64,
+    bytes: u64,
 }
 
 /// A configuration that was made to fit.
@@ -37,8 +37,6 @@ pub(crate) struct Fitting {
     pub config: Config,
     /// Names of those that were lowered.
     pub lowered: Vec<&'static str>,
-    /// The largest first.
-    pub demands: Vec<Demand>,
     /// The setting that is too large, if all together are.
     pub too_large: Option<ConfigError>,
 }
@@ -72,7 +70,7 @@ impl Config {
             .demands(process_bytes, config.max_connections != default.max_connections.min(to_usize(slots)));
         let needed = demands.iter().map(|demand| demand.bytes).sum::<u64>();
         let too_large = (needed > bytes).then(|| self.too_large(&demands, needed, bytes, &lowered));
-        Fitting { config, lowered, demands, too_large }
+        Fitting { config, lowered, too_large }
     }
 
     /// The logs, and what has to fit one.
@@ -155,8 +153,11 @@ mod tests {
                 let fitting = config.fitted(bytes, MIB);
                 assert_eq!(fitting.config.validate(), Ok(()), "{bytes}");
                 assert_eq!(fitting.too_large, None, "{bytes}");
-                let needed = fitting.demands.iter().map(|demand| demand.bytes).sum::<u64>();
-                assert!(needed <= bytes, "{bytes}: {:?}", fitting.demands);
+                let demands = fitting.config.demands(MIB, false);
+                assert!(
+                    demands.iter().map(|demand| demand.bytes).sum::<u64>() <= bytes,
+                    "{bytes}: {demands:?}"
+                );
                 assert!(fitting.lowered.contains(&"logs_bytes_max"));
                 // It stays as it is when it is fitted again.
                 assert_eq!(fitting.config.fitted(bytes, MIB).config, fitting.config);

@@ -32,14 +32,19 @@ mod layers;
 mod memory_max;
 mod nearest;
 mod paths;
+mod pusher;
 mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
+#[macro_use]
+mod rows;
 #[cfg(feature = "daemon")]
 mod rule_tables;
 mod setting;
 mod settings;
+#[cfg(test)]
+mod settings_tests;
 mod shown;
 mod text_form;
 mod tokens;
@@ -50,7 +55,7 @@ mod validate;
 pub use api_key::{ApiKey, ApiRight};
 #[doc(hidden)]
 pub use backend::webhook_secret_bytes;
-pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
+pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_opens};
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
@@ -62,6 +67,9 @@ pub use heartbeat::Heartbeat;
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
 pub use memory_max::MemoryMax;
+#[doc(hidden)]
+pub use pusher::app_channel;
+pub use pusher::{Apps, PusherApp};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -16,6 +16,8 @@ const FULL_SOCKET_BYTES: u64 = 4 << 20;
 pub(super) struct Plan {
     pub machine: Machine,
     pub bounds: MemoryBounds,
+    /// Whether somebody has said how many connections there may be.
+    pub has_connections_set: bool,
     /// The memory there is, and whose limit that is.
     available: Option<(u64, Owner)>,
     lowered: Vec<&'static str>,
@@ -33,6 +35,7 @@ impl Plan {
     /// # Errors
     /// The limits that somebody has set need more than `memory_max`. With `auto` that is only warned of.
     pub fn make(config: Config) -> Result<(Plan, Config), ConfigError> {
+        let has_connections_set = config.max_connections != Config::default().max_connections;
         let machine = Machine::this();
         let available = machine.available();
         let bytes_max = config.memory_max.of(available.map_or(u64::MAX, |(bytes, _)| bytes));
@@ -63,7 +66,8 @@ impl Plan {
                 return Err(config.refused_for(name, &why));
             }
         }
-        Ok((Plan { machine, bounds, available, lowered, too_large }, config))
+        config.validate()?;
+        Ok((Plan { machine, bounds, has_connections_set, available, lowered, too_large }, config))
     }
 
     /// Says what was lowered, and what is too large all the same.

@@ -11,6 +11,8 @@ mod envelopes;
 mod frames;
 mod http;
 mod positions;
+#[cfg(feature = "pusher")]
+mod pusher;
 mod routes;
 mod schedule;
 mod streams;
@@ -25,6 +27,8 @@ pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::{since, state};
+#[cfg(feature = "pusher")]
+pub use pusher::pusher_signature;
 pub use routes::route;
 pub use schedule::{connection, world};
 pub use streams::{event, positions};
@@ -54,6 +58,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("multipart", multipart),
     ("positions", positions),
     ("push_request", push_request),
+    #[cfg(feature = "pusher")]
+    ("pusher_signature", pusher_signature),
     ("route", route),
     ("since", since),
     ("state", state),
