@@ -46,6 +46,7 @@ mod pending;
 mod pieces;
 mod poll;
 mod presence;
+mod proxied;
 mod publishing;
 mod push;
 mod reactors;
