@@ -46,6 +46,8 @@ mod heartbeat;
 pub mod holdings;
 mod http;
 mod input;
+#[cfg(all(test, wspush_loom))]
+mod interleavings;
 pub mod ktls;
 mod lines;
 pub mod listener;
@@ -90,6 +92,7 @@ mod strangers;
 mod streams;
 mod subscriptions;
 mod sweep;
+mod sync;
 pub mod sys;
 mod timers;
 mod tls;
