@@ -49,6 +49,7 @@ mod presence;
 mod proxied;
 mod publishing;
 mod push;
+mod pusher;
 mod reactors;
 mod reactors_host;
 mod reads;

@@ -70,6 +70,7 @@ mod pieces;
 mod places;
 mod poll;
 pub mod published_keys;
+mod pusher;
 mod questions;
 mod rates;
 #[allow(clippy::module_inception)]
