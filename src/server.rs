@@ -7,6 +7,7 @@ mod joining;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod memory;
 mod publishing;
 mod reactor_loop;
 mod reads;

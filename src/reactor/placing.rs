@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::engine::{Asker, Placed};
 use super::reactor::Reactor;
 use super::shared::Batch;
+#[cfg(feature = "pusher")]
+use super::shared::Wake;
 use super::socket::Socket;
 use super::waiting::{Told, Waiting};
 use crate::endpoint::publishing::Later;
@@ -14,6 +16,8 @@ use crate::endpoint::v1::{self, Denial};
 use crate::endpoint::{ConnId, Published, Receipt, Taken};
 use crate::protocol::response::Refusal;
 use crate::protocol::v1::{Id, ServerMessage};
+#[cfg(feature = "pusher")]
+use crate::push::PushOptions;
 use crate::push::{Message, PublishTerms, PushError};
 
 /// Those who wait, by the numbers of what they have asked for.
@@ -51,6 +55,24 @@ impl<S: Socket> Reactor<S> {
     /// Lets a connection wait for the engine's answer.
     pub(super) fn await_place(&mut self, waiting: Waiting, later: Later) {
         self.inbox.placing.0.insert(later.ticket, Awaiting::Admin(waiting, later));
+    }
+
+    /// Publishes what a client has said, which does not get it itself, and hears nothing of its place.
+    #[cfg(feature = "pusher")]
+    pub(super) fn publish_for(
+        &mut self,
+        conn: ConnId,
+        channel: &str,
+        message: Message<'_>,
+    ) -> Result<(), PushError> {
+        if self.shared.engine().is_some() {
+            let names = [channel];
+            let batch = Batch::of(&names, message, &PublishTerms::default())?;
+            return self.shared.ask_engine(batch, Asker::Nobody, Some(conn)).map(drop);
+        }
+        let receipt = self.publish_here(Some(channel), message, PushOptions::default(), Wake::Yes)?;
+        self.inbox.senders.push(receipt.id, conn);
+        Ok(())
     }
 
     /// A client publishes; it is answered when the engine has said where that stands.
