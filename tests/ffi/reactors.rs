@@ -13,7 +13,8 @@ fn hosts(program: &str, arguments: &[&str]) -> impl Iterator<Item = Host> {
 /// Two clients for each reactor, every other one of them Ann's.
 fn talk(host: &mut Host) {
     let port = host.port();
-    let open = |n: usize| Client::open(port, if n.is_multiple_of(2) { "/ws?name=ann" } else { "/ws?name=bob" });
+    let open =
+        |n: usize| Client::open(port, if n.is_multiple_of(2) { "/ws?name=ann" } else { "/ws?name=bob" });
     let mut clients: Vec<Client> = (0..6).map(open).collect();
     for client in &mut clients {
         client.say(&["a", "b", "c"]);
