@@ -52,6 +52,7 @@ mod proxied;
 mod publishing;
 mod push;
 mod pusher;
+mod reactor_cpus;
 mod reactors;
 mod reactors_host;
 mod reads;

@@ -4,7 +4,7 @@
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::cluster;
 use super::field::{
-    boolean, entries, entry, file, memory, number, optional_file, parsed, reactors, shown_boolean,
+    boolean, cpu, entries, entry, file, memory, number, optional_file, parsed, reactors, shown_boolean,
     shown_entries, shown_memory, shown_number, shown_optional, shown_reactors, shown_text, token,
 };
 use super::paths::{check_path, optional_path};
@@ -361,6 +361,13 @@ settings! {
         row(Running, Kind::Count("1 to 64, or auto for as many as there are cores"), restart, false, reactors,
             shown_reactors),
         "Threads that serve connections, each its own, with the same order of publications for all";
+    /// As many as there are [`reactors`](Self::reactors).
+    reactor_cpus: Vec<usize> = Vec::new(),
+        list(Running, REACTORS_MAX, "a CPU's number", restart, cpu),
+        "CPUs that the reactors stay on, one for each";
+    reactor_incoming_cpu: bool = false, boolean(Running, restart),
+        "Give a newcomer to the reactor on whose CPU its packets come in (SO_INCOMING_CPU), unless that one has 1/16 \
+         more connections than another";
     flush_slice: usize = 4_096, integer(Running, FLUSH_SLICE, "subscribers", reload),
         "Subscribers visited by the flush between two looks at the poll";
     accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),
