@@ -48,6 +48,7 @@ mod presence;
 mod proxied;
 mod publishing;
 mod push;
+mod rates;
 mod reactors;
 mod reactors_host;
 mod reads;

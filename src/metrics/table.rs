@@ -97,6 +97,7 @@ label! {
         Handler = "handler": "The host's connect callback said no (its status).",
         Full = "full": "max_connections are open (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
+        ConnectRate = "connect_rate": "connects_per_second_max have come from there within a second (429).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Channels = "channels": "No more channels may be made for it (channels_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
