@@ -10,6 +10,7 @@ mod wire;
 
 mod admin_door;
 mod admin_http;
+mod admin_list;
 mod api_keys;
 mod auth_webhook;
 mod batches;

@@ -80,7 +80,7 @@ fn flags_of_every_kind() {
     let flags = ["--listen", "127.0.0.1:1", "--listen=[::1]:2", "--admin", "unix:/a", "--demo"];
     let config = run(&flags, &[]).unwrap().config;
     assert_eq!(config.listen.len(), 2);
-    assert_eq!(config.admin, AdminListen::Unix("/a".into()));
+    assert_eq!(config.admin, [AdminListen::Unix("/a".into())]);
     assert!(config.demo);
     let flags = ["--demo", "--demo=false", "--slow-consumer", "close", "--slow-consumer=skip", "--origins="];
     let config = run(&flags, &[]).unwrap().config;
@@ -91,8 +91,8 @@ fn flags_of_every_kind() {
 #[test]
 fn the_daemon_has_an_admin_listener_and_a_library_has_none() {
     let daemon = run(&[], &[]).unwrap().config;
-    assert_eq!(daemon.admin, "127.0.0.1:8081".parse().unwrap());
-    assert_eq!(Config::default(), Config { admin: AdminListen::Off, ..daemon });
+    assert_eq!(daemon.admin, ["127.0.0.1:8081".parse().unwrap()]);
+    assert_eq!(Config::default(), Config { admin: Vec::new(), ..daemon });
 }
 
 #[test]

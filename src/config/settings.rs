@@ -3,8 +3,8 @@
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::field::{
-    boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
-    shown_number, shown_optional, shown_reactors, shown_text, token,
+    admin, boolean, entries, entry, file, group, number, optional_file, parsed, reactors, shown_admin,
+    shown_boolean, shown_entries, shown_number, shown_optional, shown_reactors, shown_text, token,
 };
 use super::paths::{check_path, optional_path};
 use super::setting::{Group, Kind, Setting};
@@ -12,7 +12,7 @@ use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
     AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
-    LogFormat, LogLevel, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
+    LogFormat, LogLevel, PusherApp, Reactors, SlowConsumer, SocketMode, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -63,13 +63,25 @@ settings! {
     trusted_proxies: Vec<AddressBlock> = Vec::new(),
         list(Network, LIST_MAX, "an address or a network like 10.0.0.0/8", reload, entry),
         "Proxies that say for whom they speak, by the PROXY protocol or in X-Forwarded-For";
-    admin: AdminListen = AdminListen::Off,
-        text(
+    admin: Vec<AdminListen> = Vec::new(),
+        row(
             Network,
-            Kind::Text("off, an address with its port (tls:// before it for TLS), or unix:/path"),
-            restart
+            Kind::List {
+                max: limits::LISTEN_MAX,
+                of: "off, an address with its port (tls:// before it for TLS, metrics:// for numbers only), or unix:/path"
+            },
+            restart,
+            false,
+            admin,
+            shown_admin
         ),
-        "Where the admin API listens";
+        "Where the admin API listens; with metrics:// there are only /metrics, /healthz and /readyz, for anybody";
+    admin_socket_mode: SocketMode = SocketMode::OWNER,
+        text(Network, Kind::Text("a mode like 0660, in octal digits"), restart),
+        "Mode of the admin API's Unix-domain sockets: whoever may write may connect";
+    admin_socket_group: Option<String> = None,
+        row(Network, Kind::Text("a group's name or number"), restart, false, group, shown_optional),
+        "Group of the admin API's Unix-domain sockets";
     admin_token: Option<String> = None,
         row(
             Network,

@@ -5,11 +5,13 @@
 mod exposition;
 mod histogram;
 mod label;
+mod process;
 mod reactors;
 mod table;
 
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
+pub use process::Process;
 pub use table::{
     AuthWebhook, ChannelEnd, ChannelEvent, ChannelRefusal, CloseReason, ConnectionKind, ConnectionTransport,
     CpuPurpose, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake, WorkKind,

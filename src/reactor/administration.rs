@@ -3,7 +3,8 @@
 
 use std::fmt::Display;
 
-use crate::config::{AdminListen, LogLevel};
+use crate::config::LogLevel;
+use crate::endpoint::Kind;
 use crate::endpoint::admin::{self, Answer};
 use crate::endpoint::caller::Caller;
 use crate::endpoint::guard::{self, Fence};
@@ -19,14 +20,20 @@ use super::socket::Socket;
 const LATER: &str = "later";
 
 impl<S: Socket> Reactor<S> {
+    /// Notes by which kind of admin listener a connection has come.
+    pub(super) fn set_door(&mut self, index: usize, kind: Kind) {
+        self.connections.slots[index].kind = kind;
+    }
+
     /// Who makes a request. A client that passes the fence is known from here on.
     pub(super) fn caller(&mut self, index: usize, head: &Head<'_>) -> Result<Caller, Refusal> {
         let fence = Fence {
             token: self.config.admin_token.as_deref(),
             keys: &self.config.api_key,
-            is_unix: matches!(self.config.admin, AdminListen::Unix(_)),
+            is_unix: self.connections.slots[index].kind == Kind::LOCAL,
         };
-        let caller = guard::check(head, &fence)?;
+        let has_numbers_only = self.connections.slots[index].kind == Kind::NUMBERS;
+        let caller = if has_numbers_only { guard::numbers(head)? } else { guard::check(head, &fence)? };
         self.connections.slots[index].flags.set(Flags::KNOWN, true);
         Ok(caller)
     }

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::endpoint::Kind;
+
 use super::reactor::ListenerRole;
 use super::shared::WakeUp;
 use super::socket::Stream;
@@ -20,6 +22,8 @@ pub(super) struct Newcomer {
     pub tls: bool,
     /// Its address is what a proxy says, and not the socket's.
     pub is_told: bool,
+    /// The kind that an admin connection is, by its listener.
+    pub kind: Kind,
 }
 
 /// One reactor's.
@@ -117,7 +121,7 @@ mod tests {
 
     fn newcomer() -> Newcomer {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false }
+        Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false, kind: Kind::PUSH }
     }
 
     fn doors(count: usize) -> (Doors, Arc<AtomicUsize>) {

@@ -67,6 +67,7 @@ mod peers;
 mod pieces;
 mod places;
 mod poll;
+mod process;
 pub mod published_keys;
 mod questions;
 mod rates;
