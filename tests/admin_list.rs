@@ -96,3 +96,28 @@ fn what_lets_too_many_in_or_is_nobody_is_refused() {
     let (status, said) = Daemon::refused(&["--admin", "off,127.0.0.1:0"]);
     assert!(!status.success() && said.contains("expected"), "{said}");
 }
+
+#[test]
+fn the_request_that_a_push_is_part_of_is_in_its_answer_and_in_the_log() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let daemon = Daemon::start(&["--admin-token", "s3cret"]);
+    let field = [("traceparent", PARENT)];
+    let batch = br#"{"channel":"news","data":"1"}"#;
+    for (target, body) in [
+        ("/push", &b"x"[..]),
+        ("/push?channel=a&channel=b", b"x"),
+        ("/push?user=ann", b"x"),
+        ("/push/batch", batch),
+    ] {
+        let answer = daemon.ask("POST", target, &field, body);
+        assert_eq!((answer.status, answer.json()["traceparent"].as_str()), (200, Some(PARENT)), "{target}");
+    }
+    let is_it = |line: &str| crate::daemon::field(line, "traceparent") == Some(PARENT);
+    assert_eq!(crate::daemon::field(&daemon.wait_log(is_it), "request").map(|text| &text[..4]), Some("POST"));
+    let lines = daemon.log().lines().filter(|line| is_it(line)).count();
+    assert_eq!((lines, daemon.events("audit")), (4, 4));
+    for wrong in ["", "x", "00-0-0-0", &PARENT.to_uppercase()] {
+        let answer = daemon.ask("POST", "/push", &[("traceparent", wrong)], b"x");
+        assert_eq!((answer.status, answer.json().get("traceparent")), (200, None), "{wrong}");
+    }
+}

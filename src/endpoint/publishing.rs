@@ -10,7 +10,7 @@ use crate::push::{DEFAULT_NAME, Pace, Publication, PublishTerms, PushError, Push
 use super::batch::Target;
 use super::caller::Caller;
 use super::control::{Control, Receipt, Taken};
-use super::push_request::{self, Pushed};
+use super::push_request::{self, Notes, Pushed};
 use super::users::{self, UserAction, UserRequest};
 use super::{ConnId, admin, batch, requests};
 
@@ -43,17 +43,17 @@ pub(super) fn push(
     let response = match (conn, user) {
         (Some(conn), _) if server.is_elsewhere(conn) => {
             let publication = Publication::new(pushed.message(), options)?;
-            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            let action = UserAction::Push { publication, notes: pushed.notes };
             return Ok(admin::Answer::User(UserRequest { target: users::Target::Connection(conn), action }));
         }
         (Some(conn), _) => {
             server.send(conn, pushed.message(), options)?;
-            let sent = Sent { conn: conn.to_string(), recipients: Some(1), taken_as: pushed.taken_as };
+            let sent = Sent { conn: conn.to_string(), recipients: Some(1), notes: pushed.notes };
             admin::json(200, &sent)
         }
         (None, Some(user)) => {
             let publication = Publication::to_one(pushed.message(), options)?;
-            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            let action = UserAction::Push { publication, notes: pushed.notes };
             return Ok(admin::Answer::User(UserRequest::new(user, action)?));
         }
         (None, None) => publish(&channels, &pushed, terms, server)?,
@@ -74,7 +74,7 @@ pub fn publish(
         return Ok(admin::json(409, &Differs { error: problem.to_string(), channel, epoch, offset }));
     }
     let taken = taken?;
-    let about = About { duplicate: taken.published.duplicate, taken_as: pushed.taken_as };
+    let about = About { duplicate: taken.published.duplicate, notes: pushed.notes.clone() };
     let mut places: Vec<Place> = places(taken).collect();
     match places.pop() {
         Some(place) if channels.len() <= 1 => Ok(admin::json(200, &One { place, about })),
@@ -100,7 +100,7 @@ pub(super) fn push_batch(
     let targets: Vec<Target> = lines.iter().map(|line| line.target.clone()).collect();
     let key = query.text("idempotency_key");
     let taken = server.publish_batch(lines, key.map(|key| (key, fingerprint(&body))))?;
-    let about = About { duplicate: taken.published.duplicate, taken_as: None };
+    let about = About { duplicate: taken.published.duplicate, notes: Notes::of_batch(head) };
     let mut places = places(taken);
     let answers = targets.into_iter().filter_map(|target| match target {
         Target::Channel(_) => places.next().map(Answer::Place),
@@ -108,7 +108,7 @@ pub(super) fn push_batch(
             // Of a repetition nothing is sent; and another reactor gets to it in its turn.
             let is_known = !about.duplicate && !server.is_elsewhere(conn);
             let recipients = is_known.then(|| u32::from(server.is_open(conn)));
-            Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, taken_as: None }))
+            Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, notes: Notes::default() }))
         }
         Target::User(user) => Some(Answer::Asked { user }),
     });
@@ -176,9 +176,8 @@ struct Several {
 struct About {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
-    /// The part of the body that was pushed, where that is not all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken_as: Option<&'static str>,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 /// The position of a channel, for whoever expected another.
@@ -196,6 +195,6 @@ pub(super) struct Sent {
     pub conn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipients: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub taken_as: Option<&'static str>,
+    #[serde(flatten)]
+    pub notes: Notes,
 }

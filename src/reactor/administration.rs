@@ -8,6 +8,7 @@ use crate::endpoint::Kind;
 use crate::endpoint::admin::{self, Answer};
 use crate::endpoint::caller::Caller;
 use crate::endpoint::guard::{self, Fence};
+use crate::endpoint::trace;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
@@ -51,6 +52,10 @@ impl<S: Socket> Reactor<S> {
             self.carry_out_commands();
             self.settle();
         }
+        // What else is there for anybody, as the dashboard's page, is not at an address with numbers only.
+        if let (Err(refusal), Kind::NUMBERS) = (&caller, self.connections.slots[index].kind) {
+            return self.respond(index, head, &admin::refused(refusal), used);
+        }
         let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
         if let Ok(caller) = &caller
             && !head.only_looks()
@@ -88,6 +93,8 @@ impl<S: Socket> Reactor<S> {
         if !targets.is_empty() {
             fields.push(("to", &targets));
         }
+        let traceparent = trace::parent(head);
+        fields.extend(traceparent.as_ref().map(|parent| (trace::FIELD, parent as &dyn Display)));
         self.journal.record(self.now, LogLevel::Info, "audit", &fields);
     }
 }
