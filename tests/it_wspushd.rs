@@ -41,6 +41,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod monitoring;
 mod paces;
 mod pending;
 mod pieces;
