@@ -61,10 +61,13 @@ impl Lane {
 
     /// The requests for the end since it last looked.
     pub fn take_end(&self) -> EndAsked {
-        if !self.shared.seats[self.seat].has_end.swap(false, Ordering::Acquire) {
+        let has_end = &self.shared.seats[self.seat].has_end;
+        if !has_end.load(Ordering::Acquire) {
             return EndAsked::default();
         }
-        std::mem::take(&mut lock(&self.shared.inbox).queues[self.seat].end)
+        let mut inbox = lock(&self.shared.inbox);
+        has_end.store(false, Ordering::Relaxed);
+        std::mem::take(&mut inbox.queues[self.seat].end)
     }
 
     /// Takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing is.
@@ -103,7 +106,10 @@ impl Lane {
             }
         }
         if is_new {
-            let news = PeerNews::Opened { channel: opened.name.clone(), epoch: opened.epoch };
+            let news = {
+                let (channel, epoch) = (opened.name.clone(), opened.epoch);
+                PeerNews::Opened { channel, epoch, first: inbox.directory.first_offset(&opened.name) }
+            };
             self.shared.add_news(&mut inbox, self.shared.others(self.seat), &news, &mut woken);
         }
         drop(inbox);
