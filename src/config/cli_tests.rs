@@ -149,7 +149,7 @@ fn wrong_flags_are_one_clear_line() {
     assert!(refused(&["--config", "/nonexistent"]).starts_with("wspushd: /nonexistent: cannot be read"));
     assert!(
         refused(&["--admin", "0.0.0.0:1"])
-            .contains("--admin = \"0.0.0.0:1\": an address that is not loopback")
+            .contains("--admin = [\"0.0.0.0:1\"]: an address that is not loopback")
     );
     assert!(refused(&["--ab\nc"]).contains("unknown flag"));
 }
