@@ -70,7 +70,8 @@ settings! {
             Network,
             Kind::List {
                 max: limits::LISTEN_MAX,
-                of: "off, an address with its port (tls:// before it for TLS, metrics:// for numbers only), or unix:/path"
+                of: "off, an address with its port (tls:// before it for TLS, metrics:// for numbers only), or \
+                     unix:/path"
             },
             restart,
             false,
@@ -274,8 +275,8 @@ settings! {
         "Connections that may come from one address (IPv4 /32, IPv6 /64) within a second on the public listeners; one \
          more is answered 429; 0: no cap";
     messages_per_second_max: u32 = 0, integer(Limits, MESSAGES_PER_SECOND_MAX, "messages", reload),
-        "Messages that a client may send within a second, where it doesn't speak wspush.v1; one more ends it with 1008; \
-         0: no cap";
+        "Messages that a client may send within a second, where it doesn't speak wspush.v1; one more ends it with \
+         1008; 0: no cap";
     commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
         "Commands that a client of wspush.v1 may give within a second";
     handshake_bytes_max: usize = 8 << 10, integer(Limits, HANDSHAKE_BYTES_MAX, "bytes", restart),

@@ -20,7 +20,7 @@ use super::trace;
 #[derive(Debug)]
 pub struct Pushed<'a> {
     payload: Payload<'a>,
-    /// What the answer says of it.
+    /// The things that the answer says of it.
     pub notes: Notes,
 }
 

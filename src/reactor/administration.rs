@@ -52,7 +52,7 @@ impl<S: Socket> Reactor<S> {
             self.carry_out_commands();
             self.settle();
         }
-        // What else is there for anybody, as the dashboard's page, is not at an address with numbers only.
+        // The dashboard's page is there for anybody elsewhere, and not at an address with numbers only.
         if let (Err(refusal), Kind::NUMBERS) = (&caller, self.connections.slots[index].kind) {
             return self.respond(index, head, &admin::refused(refusal), used);
         }

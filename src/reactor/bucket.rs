@@ -1,6 +1,6 @@
 //! A token bucket: so many at once, and then so many a second.
 
-/// What somebody has left, in thousandths. Full after a second in which nothing was taken.
+/// The rest that somebody has, in thousandths. Full after a second in which nothing was taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket {
     left: u64,
