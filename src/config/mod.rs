@@ -30,6 +30,7 @@ mod invocation;
 mod layers;
 mod nearest;
 mod paths;
+mod pusher;
 mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
@@ -40,6 +41,8 @@ mod rows;
 mod rule_tables;
 mod setting;
 mod settings;
+#[cfg(test)]
+mod settings_tests;
 mod shown;
 mod text_form;
 mod tokens;
@@ -50,7 +53,7 @@ mod validate;
 pub use api_key::{ApiKey, ApiRight};
 #[doc(hidden)]
 pub use backend::webhook_secret_bytes;
-pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
+pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_opens};
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
@@ -60,6 +63,9 @@ pub use heartbeat::Heartbeat;
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+#[doc(hidden)]
+pub use pusher::app_channel;
+pub use pusher::{Apps, PusherApp};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -6,13 +6,13 @@ use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
     shown_number, shown_optional, shown_reactors, shown_text, token,
 };
-use super::paths::check_path;
+use super::paths::{check_path, optional_path};
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
     AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen, LogFormat, LogLevel,
-    Reactors, SlowConsumer, TokenAuth, Transport,
+    PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -275,6 +275,24 @@ settings! {
         "An HTTP connection without a request for this long is closed";
     drain_ms: u64 = 5_000, integer(Timeouts, DRAIN_MS, "ms", reload),
         "From the first TERM or INT to the end";
+    pusher_app: Vec<PusherApp> = Vec::new(),
+        row(
+            Channels,
+            Kind::List {
+                max: limits::LIST_MAX,
+                of: "an id, then key=KEY secret=SECRET and any of enabled=true/false client_events=true/false, limits"
+            },
+            reload,
+            true,
+            |value| entries(value, entry),
+            shown_entries
+        ),
+        "Apps of the Pusher Channels protocol, whose clients ask for /app/KEY; in the file also as tables of that name";
+    pusher_path: Option<String> = None,
+        row(Channels, Kind::Text("a path like /socket"), restart, false, optional_path, shown_optional),
+        "The path before /app and /apps, as clients have it set (wsPath)";
+    pusher_http_public: bool = false, boolean(Channels, reload),
+        "Answer signed HTTP requests of Pusher's libraries on the public listeners, not on the admin listener alone";
     channels: Vec<String> = vec!["public.*".to_owned()],
         list(Channels, LIST_MAX, "a channel's name, or the beginning of one and *", reload, check_pattern),
         "Channels that a client may choose with ?channel=";
@@ -330,45 +348,4 @@ settings! {
         "How a line of the log is written";
     log_level: LogLevel = LogLevel::Info, text(Running, Kind::Choice(LogLevel::NAMES), reload),
         "How much is logged";
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Config;
-    use super::*;
-
-    #[test]
-    fn every_field_has_its_row_once() {
-        let fields: Vec<String> = format!("{:#?}", Config::default())
-            .lines()
-            .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
-            .filter_map(|line| line.split_once(':').map(|(name, _)| name.trim().to_owned()))
-            .collect();
-        let mut rows: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
-        assert_eq!(fields.len(), rows.len());
-        rows.sort_unstable();
-        rows.dedup();
-        for field in &fields {
-            assert!(rows.binary_search(&field.as_str()).is_ok(), "{field} has no row");
-        }
-        assert_eq!(fields.len(), rows.len());
-    }
-
-    #[test]
-    fn every_default_is_allowed_and_comes_back() {
-        let default = Config::default();
-        for setting in SETTINGS {
-            let mut config = default.clone();
-            setting.set(&mut config, setting.get(&default)).unwrap();
-            assert_eq!(config, default, "{}", setting.name);
-        }
-    }
-
-    #[test]
-    fn groups_are_contiguous_and_help_is_a_phrase() {
-        assert!(SETTINGS.is_sorted_by_key(|setting| setting.group));
-        for Setting { name, help, .. } in SETTINGS {
-            assert!(!help.is_empty() && !help.ends_with('.') && !help.contains('|'), "{name}");
-        }
-    }
 }

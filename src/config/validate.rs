@@ -18,6 +18,7 @@ impl Config {
         }
         self.validate_listeners()?;
         self.validate_api_keys()?;
+        self.validate_pusher()?;
         self.validate_tls()?;
         self.validate_auth()?;
         self.validate_backend()?;
