@@ -47,6 +47,7 @@ mod poll;
 mod presence;
 mod publishing;
 mod push;
+mod pusher_http;
 mod reactors;
 mod reactors_host;
 mod reads;

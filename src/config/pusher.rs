@@ -44,6 +44,12 @@ pub struct PusherApp {
     pub channels_per_connection_max: u64,
     /// The bytes of an event's data.
     pub event_bytes_max: u64,
+    /// The characters of an event's name.
+    pub event_name_max: u64,
+    /// The channels that a backend may publish one event to at once.
+    pub event_channels_max: u64,
+    /// The events that a backend may publish at once.
+    pub batch_events_max: u64,
     /// Users in one presence channel.
     pub members_max: u64,
     /// The bytes of what is said of such a user, as JSON.
@@ -59,7 +65,7 @@ pub struct PusherApp {
 }
 
 /// The keys behind the id. In a table of the TOML file the id has the key `id`.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "key",
     "secret",
     "enabled",
@@ -68,6 +74,9 @@ const KEYS: [&str; 14] = [
     "connections_max",
     "channels_per_connection_max",
     "event_bytes_max",
+    "event_name_max",
+    "event_channels_max",
+    "batch_events_max",
     "members_max",
     "member_bytes_max",
     "cache_ttl_s",
@@ -89,6 +98,9 @@ impl PusherApp {
             connections_max: 0,
             channels_per_connection_max: 100,
             event_bytes_max: 10 << 10,
+            event_name_max: 200,
+            event_channels_max: 100,
+            batch_events_max: 10,
             members_max: 100,
             member_bytes_max: 1 << 10,
             cache_ttl_s: 1_800,
@@ -105,6 +117,9 @@ impl PusherApp {
             "connections_max" => (&mut self.connections_max, Bounds::new(0, 50_000_000)),
             "channels_per_connection_max" => (&mut self.channels_per_connection_max, Bounds::new(1, 10_000)),
             "event_bytes_max" => (&mut self.event_bytes_max, Bounds::new(1, 16 << 20)),
+            "event_name_max" => (&mut self.event_name_max, Bounds::new(1, 1_000)),
+            "event_channels_max" => (&mut self.event_channels_max, Bounds::new(1, 1_000)),
+            "batch_events_max" => (&mut self.batch_events_max, Bounds::new(1, 1_000)),
             "members_max" => (&mut self.members_max, Bounds::new(1, 100_000)),
             "member_bytes_max" => (&mut self.member_bytes_max, Bounds::new(2, 64 << 10)),
             "cache_ttl_s" => (&mut self.cache_ttl_s, Bounds::new(1, 31_622_400)),
@@ -300,7 +315,8 @@ mod tests {
         for text in [
             "3 key=a secret=b",
             "shop-1 key=a.b_c-d secret=b enabled=false client_events=true client_events_per_second=20",
-            "3 key=a secret=b connections_max=5 channels_per_connection_max=7 event_bytes_max=100000 members_max=9 \
+            "3 key=a secret=b connections_max=5 channels_per_connection_max=7 event_bytes_max=100000 event_name_max=9 \
+             event_channels_max=9 batch_events_max=9 members_max=9 \
              member_bytes_max=99 cache_ttl_s=60 activity_timeout_s=30 authorization_s=30 subscription_count=true",
         ] {
             assert_eq!(app(text).to_string(), text);

@@ -15,6 +15,8 @@ mod administration;
 mod admission;
 mod alike;
 mod apart;
+#[cfg(feature = "pusher")]
+mod apps;
 mod arrival;
 mod assembling;
 mod attendance;
