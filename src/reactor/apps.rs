@@ -142,7 +142,7 @@ impl<S: Socket> Backends for Reactor<S> {
             reason: "the app's backend has closed the connections of this user".to_owned(),
             tokens: Tokens::Kept,
         };
-        let request = UserRequest::new(&app.user(user), action)?;
+        let request = UserRequest::new(app.user(user), action)?;
         self.shared.command(Command::User(Box::new(UserCommand::new(request))))
     }
 
