@@ -98,7 +98,7 @@ async def python(daemon):
     wanted = {"occupied": True, "subscription_count": 1}
     check("channel_info", await ask(client.channel_info, "py-a", ["subscription_count"]), wanted)
     check("users_info", await ask(client.users_info, "presence-x"), {"users": []})
-    check("terminate", await ask(client.terminate_user_connections, "ann"), {})
+    # Its terminate_user_connections leaves the app's id out of the path (3.3.4), and no server can take that.
     check("send_to_user", await ask(client.send_to_user, "ann", "greet", "x"), {})
     large = await ask(refused, lambda: client.trigger("py-a", "x", "y" * 10240))
     check("as much data as an event may have", large, "{}")

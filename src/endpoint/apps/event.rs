@@ -16,7 +16,7 @@ pub struct Posted {
     pub name: String,
     /// The same, as the server does.
     pub channel: String,
-    /// What they get.
+    /// The event as they get it.
     pub publication: Publication,
     /// The connection that does not get it, by its `socket_id`.
     pub except: Option<String>,

@@ -1,6 +1,6 @@
-//! The HTTP API of the Pusher Channels protocol: what an app's backend asks for at `/apps/ID/..`. Its signature alone lets
-//! it in, on whichever listener, and says which app it is for; [`admit`] checks that at the head of a request, so that
-//! nobody else's body is read.
+//! The HTTP API of the Pusher Channels protocol: what an app's backend asks for at `/apps/ID/..`. Its signature alone
+//! lets it in, on whichever listener, and says which app it is for; [`admit`] checks that at the head of a request, so
+//! that nobody else's body is read.
 
 mod event;
 mod info;
@@ -208,7 +208,7 @@ impl Query {
     }
 }
 
-/// What a cache channel keeps, if this is it: the payload of a publication as old as that. Events of clients are not
+/// The event that a cache channel keeps, if this is it: the payload of a publication as old as that. Events of clients are not
 /// kept.
 pub fn cached(app: &PusherApp, payload: &[u8], age_ms: u64) -> Option<Cached> {
     let ttl_s = app.cache_ttl_s.saturating_sub(age_ms / 1_000);
