@@ -45,6 +45,7 @@ mod pending;
 mod pieces;
 mod poll;
 mod presence;
+mod proxied;
 mod publishing;
 mod push;
 mod pusher_http;

@@ -47,6 +47,7 @@ mod shown;
 mod text_form;
 mod tokens;
 mod transport;
+mod trusted;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
@@ -81,6 +82,7 @@ pub use shown::shown;
 #[doc(hidden)]
 pub use tokens::is_url;
 pub use transport::Transport;
+pub use trusted::AddressBlock;
 pub use validate::OWN_ORIGIN;
 
 pub use crate::limits::Bounds;
@@ -89,7 +91,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS.
+/// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS; with `proxy://`
+/// or `proxy+tls://` before it for one that proxies connect to by the PROXY protocol.
 ///
 /// ```
 /// use wspush::config::Listen;
@@ -104,11 +107,13 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub proxy: bool,
 }
 
 impl From<SocketAddr> for Listen {
     fn from(address: SocketAddr) -> Listen {
-        Listen { address, tls: false }
+        Listen { address, tls: false, proxy: false }
     }
 }
 

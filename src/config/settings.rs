@@ -11,8 +11,8 @@ use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
-    AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen, LogFormat, LogLevel,
-    PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
+    AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
+    LogFormat, LogLevel, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -53,11 +53,16 @@ settings! {
         list(
             Network,
             LISTEN_MAX,
-            "an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443",
+            "an address with its port like 127.0.0.1:8080, [::]:8080, tls://0.0.0.0:8443, proxy://10.0.0.1:8080 or \
+             proxy+tls://10.0.0.1:8443",
             restart,
             entry
         ),
-        "Addresses of the public listeners; with tls:// it speaks TLS";
+        "Addresses of the public listeners; with tls:// it speaks TLS, with proxy:// the PROXY protocol of \
+         trusted_proxies";
+    trusted_proxies: Vec<AddressBlock> = Vec::new(),
+        list(Network, LIST_MAX, "an address or a network like 10.0.0.0/8", reload, entry),
+        "Proxies that say for whom they speak, by the PROXY protocol or in X-Forwarded-For";
     admin: AdminListen = AdminListen::Off,
         text(
             Network,

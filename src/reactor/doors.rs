@@ -18,6 +18,8 @@ pub(super) struct Newcomer {
     pub stream: Stream,
     pub peer: Option<SocketAddr>,
     pub tls: bool,
+    /// Its address is what a proxy says, and not the socket's.
+    pub is_told: bool,
 }
 
 /// One reactor's.
@@ -115,7 +117,7 @@ mod tests {
 
     fn newcomer() -> Newcomer {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        Newcomer { stream: Stream(socket), peer: None, tls: false }
+        Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false }
     }
 
     fn doors(count: usize) -> (Doors, Arc<AtomicUsize>) {

@@ -47,6 +47,8 @@ pub struct Listener {
     pub(super) role: ListenerRole,
     /// Whether those who come in speak TLS.
     pub(super) tls: bool,
+    /// Whether proxies say first for whom they speak.
+    pub(super) proxy: bool,
     /// The poll has reported connections, and they were not all taken yet.
     pub(super) waiting: bool,
     /// No descriptors were left; when to try again even if none of ours is closed.
@@ -119,6 +121,7 @@ impl Listener {
             address,
             role,
             tls: false,
+            proxy: false,
             waiting: false,
             retry_ms: None,
             paused: false,
@@ -194,6 +197,17 @@ impl Listener {
     pub fn with_tls(mut self, tls: bool) -> Listener {
         self.tls = tls;
         self
+    }
+
+    /// Lets proxies say first for whom they speak.
+    pub fn with_proxy(mut self, proxy: bool) -> Listener {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Whether they do that.
+    pub fn speaks_proxy(&self) -> bool {
+        self.proxy
     }
 
     /// Whether they do.

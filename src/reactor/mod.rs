@@ -14,6 +14,7 @@ pub mod addresses;
 mod administration;
 mod admission;
 mod alike;
+mod anteroom;
 mod apart;
 #[cfg(feature = "pusher")]
 mod apps;
@@ -93,6 +94,7 @@ pub mod sys;
 mod timers;
 mod tls;
 mod tokens;
+mod told;
 pub mod totals;
 pub mod transport;
 mod tuning;

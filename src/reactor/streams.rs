@@ -84,8 +84,8 @@ impl<S: Socket> Reactor<S> {
         asked: StreamAsked<'_>,
         (refusal, reason): Refused,
     ) -> Progress {
-        let slot = &self.connections.slots[index];
-        let (peer, later_ms) = (slot.socket.peer(), sse::later_ms(slot.serial));
+        let serial = self.connections.slots[index].serial;
+        let (peer, later_ms) = (self.connections.peer(index), sse::later_ms(serial));
         self.refused(reason, &refusal.reason, peer);
         let StreamAsked { head, used, named } = asked;
         self.metrics.clients_refused.bump(named.label());

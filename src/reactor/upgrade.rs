@@ -49,7 +49,7 @@ impl<S: Socket> Reactor<S> {
             Ok(upgraded) => return upgraded,
             Err(refused) => refused,
         };
-        let peer = self.connections.slots[index].socket.peer();
+        let peer = self.connections.peer(index);
         self.refused(reason, &refusal.reason, peer);
         self.metrics.clients_refused.bump(ConnectionTransport::WebSocket);
         if !refusals::asks_for_close(head) {

@@ -11,6 +11,7 @@ mod envelopes;
 mod frames;
 mod http;
 mod positions;
+mod proxied;
 #[cfg(feature = "pusher")]
 mod pusher;
 mod routes;
@@ -27,6 +28,7 @@ pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::{since, state};
+pub use proxied::proxied;
 #[cfg(feature = "pusher")]
 pub use pusher::pusher_signature;
 pub use routes::route;
@@ -57,6 +59,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("positions", positions),
+    ("proxy", proxied),
     ("push_request", push_request),
     #[cfg(feature = "pusher")]
     ("pusher_signature", pusher_signature),
