@@ -48,6 +48,7 @@ mod presence;
 mod publishing;
 mod push;
 mod pusher_http;
+mod pusher_webhooks;
 mod reactors;
 mod reactors_host;
 mod reads;

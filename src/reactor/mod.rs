@@ -16,6 +16,8 @@ mod admission;
 mod alike;
 mod apart;
 #[cfg(feature = "pusher")]
+pub mod app_events;
+#[cfg(feature = "pusher")]
 mod apps;
 mod arrival;
 mod assembling;
