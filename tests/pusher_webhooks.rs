@@ -36,7 +36,7 @@ fn each_app_hears_of_its_own_channels() {
     let news = client(&daemon, "pusher/3/news!eu");
     wait("the first event", || !events(&first.asked()).is_empty());
     let other = client(&daemon, "pusher/4/news");
-    let _own = client(&daemon, "news");
+    let _own = client(&daemon, "public.news");
     wait("the other app's", || !events(&second.asked()).is_empty());
     news.close(1000);
     other.close(1000);
