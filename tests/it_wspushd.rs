@@ -49,6 +49,7 @@ mod proxied;
 mod publishing;
 mod push;
 mod pusher_http;
+mod pusher_webhooks;
 mod reactors;
 mod reactors_host;
 mod reads;

@@ -66,7 +66,7 @@ pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
 #[doc(hidden)]
 pub use pusher::app_channel;
-pub use pusher::{Apps, PusherApp};
+pub use pusher::{Apps, PusherApp, PusherEvent};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -17,6 +17,8 @@ mod alike;
 mod anteroom;
 mod apart;
 #[cfg(feature = "pusher")]
+pub mod app_events;
+#[cfg(feature = "pusher")]
 mod apps;
 mod arrival;
 mod assembling;
