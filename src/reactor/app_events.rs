@@ -1,4 +1,4 @@
-//! What an app's backend is told of (Pusher Channels), in the words of that protocol.
+//! The events that an app's backend is told of (Pusher Channels), in the words of that protocol.
 
 use crate::config::{PusherEvent, app_channel};
 use crate::metrics::WorkKind;

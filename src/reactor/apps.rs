@@ -3,6 +3,7 @@
 use crate::config::{PusherApp, app_channel};
 use crate::endpoint::apps::{self, Admitted, Answer, AppChannels, Backends, Cached, Counts, Posted};
 use crate::endpoint::control::Wanted;
+use crate::endpoint::public::Destination;
 use crate::endpoint::users::{Tokens, UserAction, UserRequest};
 use crate::endpoint::{ConnId, Taken};
 use crate::metrics::WorkKind;
@@ -11,7 +12,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::{HistoryAsked, HistoryOrder, PushError, Since};
 
-use super::http::{Progress, Whole};
+use super::http::{Asked, Progress, Whole};
 use super::reactor::Reactor;
 use super::shared::{Batch, Command, Item};
 use super::slot::{Flags, Phase};
@@ -25,13 +26,25 @@ const CACHED_WITHIN: usize = 100;
 impl<S: Socket> Reactor<S> {
     /// Whether backends are heard on the listener that a connection came in by.
     #[inline]
-    pub(super) fn takes_backends(&self, index: usize) -> bool {
+    fn takes_backends(&self, index: usize) -> bool {
         self.config.pusher_http_public || self.connections.slots[index].phase == Phase::Admin
+    }
+
+    /// Something that an app's backend asks for.
+    #[inline]
+    pub(super) fn asked_by_backend(&mut self, index: usize, head: &Head<'_>) -> Option<Asked> {
+        if !self.takes_backends(index) {
+            return None;
+        }
+        if self.config.pusher_path(head.path(), apps::UP) == Some("") && head.only_looks() {
+            return Some(Asked::Public(Destination::Respond(apps::up())));
+        }
+        self.admitted(index, head).map(Asked::Backend)
     }
 
     /// Who makes a request to a path of apps' backends; None: it is none of those. A client that can sign is known from
     /// here on.
-    pub(super) fn admitted(&mut self, index: usize, head: &Head<'_>) -> Option<Result<Admitted, Refusal>> {
+    fn admitted(&mut self, index: usize, head: &Head<'_>) -> Option<Result<Admitted, Refusal>> {
         let rest = self.config.pusher_path(head.path(), apps::BEFORE)?;
         self.work.charge(WorkKind::Heads, HEAD);
         let admitted = apps::admit(head, rest, self.config.apps(), self.now.unix_ms() / 1_000);

@@ -1,7 +1,7 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
 #[cfg(feature = "pusher")]
-use crate::endpoint::apps::{self, Admitted};
+use crate::endpoint::apps::Admitted;
 use crate::endpoint::caller::Caller;
 use crate::endpoint::public::{self, Destination};
 use crate::metrics::{RefuseReason, WorkKind};
@@ -40,7 +40,7 @@ pub(super) enum Progress {
 }
 
 /// The destination of a request, found once: when its head is whole.
-enum Asked {
+pub(super) enum Asked {
     /// Something of an app's backend, and whether its signature lets it in.
     #[cfg(feature = "pusher")]
     Backend(Result<Admitted, Refusal>),
@@ -274,19 +274,6 @@ impl<S: Socket> Reactor<S> {
             return Asked::Public(public::destination(head, &self.config, &self.routes));
         }
         Asked::Admin(self.caller(index, head))
-    }
-
-    /// Something that an app's backend asks for.
-    #[cfg(feature = "pusher")]
-    #[inline]
-    fn asked_by_backend(&mut self, index: usize, head: &Head<'_>) -> Option<Asked> {
-        if !self.takes_backends(index) {
-            return None;
-        }
-        if self.config.pusher_path(head.path(), apps::UP) == Some("") && head.only_looks() {
-            return Some(Asked::Public(Destination::Respond(apps::up())));
-        }
-        self.admitted(index, head).map(Asked::Backend)
     }
 
     /// A body of this request may have so many bytes.

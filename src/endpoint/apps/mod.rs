@@ -208,8 +208,8 @@ impl Query {
     }
 }
 
-/// The event that a cache channel keeps, if this is it: the payload of a publication as old as that. Events of clients are not
-/// kept.
+/// The event that a cache channel keeps, if this is it: the payload of a publication as old as that. Events of clients
+/// are not kept.
 pub fn cached(app: &PusherApp, payload: &[u8], age_ms: u64) -> Option<Cached> {
     let ttl_s = app.cache_ttl_s.saturating_sub(age_ms / 1_000);
     let event: Cacheable = serde_json::from_slice(payload).ok().filter(|_| ttl_s > 0)?;
