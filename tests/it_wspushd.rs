@@ -48,6 +48,7 @@ mod presence;
 mod proxied;
 mod publishing;
 mod push;
+mod pusher;
 mod pusher_http;
 mod pusher_webhooks;
 mod reactors;

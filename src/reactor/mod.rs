@@ -50,6 +50,8 @@ mod heartbeat;
 pub mod holdings;
 mod http;
 mod input;
+#[cfg(all(test, wspush_loom))]
+mod interleavings;
 pub mod ktls;
 mod lines;
 pub mod listener;
@@ -70,6 +72,7 @@ mod pieces;
 mod places;
 mod poll;
 pub mod published_keys;
+mod pusher;
 mod questions;
 mod rates;
 #[allow(clippy::module_inception)]
@@ -92,6 +95,7 @@ mod strangers;
 mod streams;
 mod subscriptions;
 mod sweep;
+mod sync;
 pub mod sys;
 mod timers;
 mod tls;
