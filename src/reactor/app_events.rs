@@ -1,8 +1,11 @@
 //! The events that an app's backend is told of (Pusher Channels), in the words of that protocol.
 
 use crate::config::{PusherEvent, app_channel};
+use crate::endpoint::ConnId;
 use crate::metrics::WorkKind;
 use crate::protocol::json;
+use crate::protocol::pusher::Event;
+use crate::push::ChannelId;
 
 use super::backend::{AppEvent, Turn};
 use super::happenings::Happening;
@@ -95,7 +98,8 @@ impl AppHappening<'_> {
                 text("socket_id", socket_id);
                 user.into_iter().for_each(|user| text("user_id", user));
             }
-            AppHappening::CacheMiss => {}
+            // No channel's name begins so.
+            AppHappening::CacheMiss => turn = Turn::Once(format!("?{channel}").into()),
             AppHappening::SubscriptionCount(count) => {
                 json.extend_from_slice(b",\"subscription_count\":");
                 json::push_number(count, &mut json);
@@ -107,6 +111,22 @@ impl AppHappening<'_> {
 }
 
 impl<S: Socket> Reactor<S> {
+    /// Tells an app's backend of the event of a client, whose data is JSON; a backend gets strings.
+    pub(super) fn tell_client_event(&mut self, conn: ConnId, channel: &str, event: &Event<'_>) {
+        let json = event.data.map(String::from_utf8_lossy).unwrap_or_default();
+        let text = serde_json::from_str(&json).unwrap_or_else(|_| json.into_owned());
+        let socket_id = self.socket_id(conn).to_string();
+        let sent =
+            ClientEvent { event: event.event, data: &text, socket_id: &socket_id, user: event.user_id };
+        self.tell_app(channel, AppHappening::ClientEvent(sent));
+    }
+
+    /// Tells an app's backend that somebody has come to a channel that keeps nothing.
+    pub(super) fn tell_cache_miss(&mut self, id: ChannelId) {
+        let name = self.channels.get(id).name.clone();
+        self.tell_app(&name, AppHappening::CacheMiss);
+    }
+
     /// Tells an app's backend what has happened in a channel, by the server's name for it, if it wants to hear of that.
     pub(super) fn tell_app(&mut self, channel: &str, happening: AppHappening<'_>) {
         let Some((id, name)) = app_channel(channel) else { return };
@@ -161,7 +181,7 @@ mod tests {
                 plain("client_event", &format!(r#"{ours},"user_id":"10""#)),
                 Turn::Now,
             ),
-            (AppHappening::CacheMiss, plain("cache_miss", ""), Turn::Now),
+            (AppHappening::CacheMiss, plain("cache_miss", ""), Turn::Once("?presence-\"a".into())),
             (
                 AppHappening::SubscriptionCount(7),
                 plain("subscription_count", r#","subscription_count":7"#),

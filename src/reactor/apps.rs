@@ -9,6 +9,7 @@ use crate::endpoint::{ConnId, Taken};
 use crate::metrics::WorkKind;
 use crate::protocol::close::CloseCode;
 use crate::protocol::head::Head;
+use crate::protocol::pusher::SocketId;
 use crate::protocol::response::Refusal;
 use crate::push::{HistoryAsked, HistoryOrder, PushError, Since};
 
@@ -101,8 +102,10 @@ impl<S: Socket> Reactor<S> {
 
     /// The connection with this `socket_id`, wherever it is.
     fn connection_of(&self, socket_id: &str) -> Option<ConnId> {
-        let (_, conn) = socket_id.split_once('.')?;
-        conn.parse().ok().map(ConnId)
+        let asked = SocketId::parse(socket_id)?;
+        let conn = ConnId(asked.conn);
+        // One of another process is nobody's here, whatever its number.
+        (self.socket_id(conn) == asked).then_some(conn)
     }
 
     fn counts_of(&self, channel: &str, here: u32) -> Counts {
@@ -159,7 +162,7 @@ impl<S: Socket> Backends for Reactor<S> {
         self.shared.command(Command::User(Box::new(UserCommand::new(request))))
     }
 
-    fn connections_of(&self, _app: &PusherApp) -> u64 {
-        0
+    fn connections_of(&self, app: &PusherApp) -> u64 {
+        self.apps.by_key(&app.key).map_or(0, |(number, _)| self.apps.open(number))
     }
 }

@@ -84,6 +84,8 @@ pub enum Turn {
     Leaves(Box<str>),
     /// With the next request; but if the event of this key still waits, neither is told.
     Returns(Box<str>),
+    /// With the next request; but only once within a while under this key.
+    Once(Box<str>),
 }
 
 /// How much was told so far.

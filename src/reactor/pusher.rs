@@ -237,6 +237,8 @@ impl<S: Socket> Reactor<S> {
             Ok(receipt) => self.inbox.senders.push(receipt.id, conn),
             Err(problem) => return tell(CLIENT_EVENT, problem.to_string()),
         }
+        #[cfg(feature = "pusher")]
+        self.tell_client_event(conn, &known, &event);
         Ok(())
     }
 }

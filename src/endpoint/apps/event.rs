@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::info::Info;
 use crate::config::PusherApp;
-use crate::protocol::json;
+use crate::protocol::pusher::event::push_event;
 use crate::protocol::response::Refusal;
 use crate::push::{Message, Publication, PushOptions};
 
@@ -155,16 +155,6 @@ fn posted(app: &PusherApp, raw: &Raw<'_>, names: &[String]) -> Result<Vec<Posted
         });
     }
     Ok(all)
-}
-
-/// Appends an event as subscribers get it.
-fn push_event(event: &str, channel: &str, data: &str, out: &mut Vec<u8>) {
-    let members = [("{\"event\":", event), (",\"channel\":", channel), (",\"data\":", data)];
-    for (name, value) in members {
-        out.extend_from_slice(name.as_bytes());
-        json::push_string(value.as_bytes(), out);
-    }
-    out.push(b'}');
 }
 
 /// A string is taken as it is; anything else as the JSON that it was sent as.

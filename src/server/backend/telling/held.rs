@@ -6,10 +6,10 @@ use std::time::Instant;
 /// Entries in the queue of times that may be of events taken back, beside as many as there are events.
 const STALE_MAX: usize = 64;
 
-/// Those events.
+/// Those events, and keys of others that are not to come again so soon.
 pub(super) struct Held<E> {
     /// Each with its number.
-    events: HashMap<Box<str>, (u64, E)>,
+    events: HashMap<Box<str>, (u64, Option<E>)>,
     /// When each is told, in order. Some of them are taken back meanwhile.
     due: VecDeque<(Instant, u64, Box<str>)>,
     kept: u64,
@@ -26,8 +26,17 @@ impl<E> Held<E> {
         self.events.len()
     }
 
-    /// Holds an event back until then.
-    pub(super) fn keep(&mut self, key: Box<str>, until: Instant, event: E) {
+    /// Those that are still to be told.
+    pub(super) fn events(&self) -> usize {
+        self.events.values().filter(|(_, event)| event.is_some()).count()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.events.contains_key(key)
+    }
+
+    /// Holds an event back until then; or only its key.
+    pub(super) fn keep(&mut self, key: Box<str>, until: Instant, event: Option<E>) {
         self.kept += 1;
         self.events.insert(key.clone(), (self.kept, event));
         self.due.push_back((until, self.kept, key));
@@ -44,10 +53,11 @@ impl<E> Held<E> {
 
     /// Gives up the oldest.
     pub(super) fn drop_oldest(&mut self) {
-        while let Some((_, number, key)) = self.due.pop_front() {
-            if self.take_due(number, &key).is_some() {
-                return;
-            }
+        let held = self.events.len();
+        while self.events.len() == held
+            && let Some((_, number, key)) = self.due.pop_front()
+        {
+            drop(self.take_due(number, &key));
         }
     }
 
@@ -69,7 +79,7 @@ impl<E> Held<E> {
     /// The event, unless it was taken back since, and perhaps another one put in its place.
     fn take_due(&mut self, number: u64, key: &str) -> Option<E> {
         self.events.get(key).filter(|(own, _)| *own == number)?;
-        self.events.remove(key).map(|(_, event)| event)
+        self.events.remove(key).and_then(|(_, event)| event)
     }
 }
 
@@ -83,10 +93,10 @@ mod tests {
         let (mut held, mut waiting, begin) = (Held::default(), VecDeque::new(), Instant::now());
         let at = |s| begin + Duration::from_secs(s);
         for (key, until) in [("a", 1), ("b", 2), ("c", 3)] {
-            held.keep(key.into(), at(until), key);
+            held.keep(key.into(), at(until), Some(key));
         }
         assert!(held.take_back("b") && !held.take_back("b") && held.len() == 2);
-        held.keep("b".into(), at(4), "b again");
+        held.keep("b".into(), at(4), Some("b again"));
         held.mature(Some(at(0)), &mut waiting);
         assert!(waiting.is_empty() && held.due() == Some(at(1)));
         held.mature(Some(at(3)), &mut waiting);
@@ -94,8 +104,9 @@ mod tests {
         held.mature(None, &mut waiting);
         assert_eq!(waiting, ["a", "c", "b again"]);
         assert_eq!((held.len(), held.due()), (0, None));
-        held.keep("d".into(), at(5), "d");
-        held.keep("e".into(), at(5), "e");
+        held.keep("d".into(), at(5), Some("d"));
+        held.keep("e".into(), at(5), None);
+        assert!(held.has("e"));
         held.take_back("d");
         held.drop_oldest();
         assert_eq!((held.len(), held.take_back("e")), (0, false));
@@ -105,7 +116,7 @@ mod tests {
     fn who_comes_and_goes_leaves_no_memory_behind() {
         let (mut held, until) = (Held::default(), Instant::now());
         for _ in 0..10_000 {
-            held.keep("a".into(), until, ());
+            held.keep("a".into(), until, Some(()));
             assert!(held.take_back("a"));
         }
         assert!(held.due.len() <= STALE_MAX + 2, "{}", held.due.len());

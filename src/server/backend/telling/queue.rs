@@ -150,6 +150,11 @@ impl<E: Tell> Queue<E> {
         {
             return false;
         }
+        if let Turn::Once(key) = event.turn()
+            && state.held.has(key)
+        {
+            return false;
+        }
         while state.waiting.len() + state.held.len() >= settings.queue_max {
             if state.waiting.pop_front().is_none() {
                 state.held.drop_oldest();
@@ -157,16 +162,17 @@ impl<E: Tell> Queue<E> {
             state.dropped += 1;
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        let is_worth_a_look = match event.turn() {
-            Turn::Leaves(key) => {
-                let key = key.clone();
-                state.held.keep(key, Instant::now() + HELD, event);
-                state.held.len() == 1
+        let until = Instant::now() + HELD;
+        let is_worth_a_look = if let Turn::Leaves(key) = event.turn() {
+            let key = key.clone();
+            state.held.keep(key, until, Some(event));
+            state.held.len() == 1
+        } else {
+            if let Turn::Once(key) = event.turn() {
+                state.held.keep(key.clone(), until, None);
             }
-            Turn::Now | Turn::Returns(_) => {
-                state.waiting.push_back(event);
-                state.waiting.len() == 1 || state.waiting.len() == settings.batch_max
-            }
+            state.waiting.push_back(event);
+            state.waiting.len() == 1 || state.waiting.len() == settings.batch_max
         };
         let is_needed = !std::mem::replace(&mut state.works, true);
         drop(state);
@@ -273,7 +279,7 @@ impl<E: Tell> Queue<E> {
 
     pub(super) fn waiting(&self) -> usize {
         let state = self.lock();
-        state.waiting.len() + state.held.len()
+        state.waiting.len() + state.held.events()
     }
 }
 
@@ -318,7 +324,7 @@ mod tests {
     fn the_oldest_give_way_and_that_is_said() {
         let queue = queue(|config| config.webhook_queue_max = 4);
         (0..10).for_each(|n| assert_eq!(queue.push(event(n)), n == 0));
-        assert_eq!(queue.waiting(), 4);
+        assert_eq!(queue.waiting(), 3);
         assert_eq!(told(&queue.next_batch().unwrap()), ("7.1".to_owned(), 6, vec![6, 7, 8, 9]));
         queue.give_up(4);
         queue.push(event(10));
@@ -350,8 +356,9 @@ mod tests {
         queue.push(event("1", returns("b")));
         queue.push(event("2", returns("a")));
         queue.push(event("3", leaves("b")));
-        queue.push(event("4", Turn::Now));
-        assert_eq!(queue.waiting(), 3);
+        queue.push(event("4", Turn::Once("c".into())));
+        queue.push(event("5", Turn::Once("c".into())));
+        assert_eq!(queue.waiting(), 4);
         std::thread::scope(|scope| {
             // Whom nobody sees return before the end has left.
             scope.spawn(|| queue.end());
