@@ -17,6 +17,8 @@ mod browser;
 mod channel_rules;
 mod channels;
 mod close;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod config_command;
 mod connections;
 mod deflate;
@@ -40,6 +42,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod memory_max;
 mod paces;
 mod pending;
 mod pieces;

@@ -83,6 +83,11 @@ impl<S: Socket> Reactor<S> {
                 }
                 self.respond(index, head, &response, used)
             }
+            Answer::Later(ticket, response) => {
+                let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
+                self.await_place_for_app(waiting, ticket, response);
+                Progress::Listing(used.unwrap_or(0))
+            }
             Answer::List(list) => {
                 self.begin_listing(
                     index,
@@ -124,6 +129,10 @@ impl<S: Socket> Backends for Reactor<S> {
             .collect();
         let except: Vec<Option<ConnId>> =
             events.iter().map(|event| self.connection_of(event.except.as_deref()?)).collect();
+        if self.shared.engine().is_some() && except.windows(2).any(|two| two[0] != two[1]) {
+            let why = "in a cluster the events of a batch leave out the same socket_id; send several batches";
+            return Err(PushError::BadTerms(why));
+        }
         self.take_batch(Batch { items, key: None, if_offset: None }, &except)
     }
 

@@ -26,7 +26,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::PushError;
 
-use super::control::Taken;
+use super::control::{Published, Taken};
 
 /// The path by which others see that such a server is there.
 pub const UP: &str = "/up";
@@ -59,6 +59,8 @@ enum Action {
 pub enum Answer {
     /// This, at once.
     Now(Response),
+    /// This, when the cluster has said that it is published: the number under which it does.
+    Later(u64, Response),
     /// The occupied channels: to find them takes a while.
     List(AppChannels),
 }
@@ -170,8 +172,8 @@ impl Admitted {
         hash.check(body).map_err(|error| Refusal::new(401, error.to_string()))?;
         let asked = Query::read(head);
         Ok(Answer::Now(match action {
-            Action::Events => publish(&app, event::event(&app, body)?, Shape::Channels, server)?,
-            Action::Batch => publish(&app, event::batch(&app, body)?, Shape::Batch, server)?,
+            Action::Events => return publish(&app, event::event(&app, body)?, Shape::Channels, server),
+            Action::Batch => return publish(&app, event::batch(&app, body)?, Shape::Batch, server),
             Action::Channels => {
                 return list::asked(&app, asked.prefix.as_deref(), asked.info).map(Answer::List);
             }
@@ -236,12 +238,10 @@ fn publish(
     events: Vec<Posted>,
     shape: Shape,
     server: &mut dyn Backends,
-) -> Result<Response, Refusal> {
+) -> Result<Answer, Refusal> {
     let asked: Vec<(String, String, Info)> =
         events.iter().map(|event| (event.name.clone(), event.channel.clone(), event.info)).collect();
     let taken = server.publish_events(events)?;
-    let receipts: Vec<String> =
-        taken.published.receipts.iter().map(|receipt| receipt.id.to_string()).collect();
     let shown = |channel: &str, info: Info| {
         let mut object = Map::new();
         info.show(server.counts(app, channel), &mut object);
@@ -259,7 +259,16 @@ fn publish(
             json!({ "batch": events })
         }
     };
-    Ok(answer(&body).with("Wspush-Receipt", receipts.join(", ")))
+    Ok(match taken.later {
+        Some(ticket) => Answer::Later(ticket, answer(&body)),
+        None => Answer::Now(with_receipts(answer(&body), &taken.published)),
+    })
+}
+
+/// The answer to what was published.
+pub fn with_receipts(response: Response, published: &Published) -> Response {
+    let receipts: Vec<String> = published.receipts.iter().map(|receipt| receipt.id.to_string()).collect();
+    response.with("Wspush-Receipt", receipts.join(", "))
 }
 
 fn channel(app: &PusherApp, name: &str, info: Info, server: &dyn Backends) -> Result<Response, Refusal> {

@@ -28,6 +28,7 @@ impl Backends for Fake {
         Ok(Taken {
             recipients: vec![Some(1); receipts.len()],
             published: Published { receipts, duplicate: false },
+            later: None,
         })
     }
     fn counts(&self, _app: &PusherApp, channel: &str) -> Counts {
@@ -78,6 +79,7 @@ fn ask_of(server: &mut Fake, line: &str, body: &str) -> (u16, String) {
         let response = match admit(head, rest, config.apps(), NOW_S) {
             Ok(admitted) => match admitted.answer(head, body.as_bytes(), server) {
                 Answer::Now(response) => response,
+                Answer::Later(ticket, response) => panic!("{ticket}: {response:?}"),
                 Answer::List(mut list) => {
                     for name in ["a", "presence-b", "empty", "news!eu", "$server-to-user-1"] {
                         let channel = format!("pusher/3/{name}");
