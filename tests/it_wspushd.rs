@@ -50,6 +50,7 @@ mod publishing;
 mod push;
 mod reactors;
 mod reactors_host;
+mod reactors_load;
 mod reads;
 mod refusals;
 mod restart;
