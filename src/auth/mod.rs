@@ -36,6 +36,9 @@ mod payload;
 mod public_key;
 #[cfg(feature = "pusher")]
 pub mod pusher;
+#[cfg(not(feature = "pusher"))]
+#[path = "pusher_disabled.rs"]
+pub mod pusher;
 mod revoked;
 #[cfg(feature = "auth")]
 pub mod signature;

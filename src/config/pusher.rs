@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::channel_rule::within;
 use super::nearest::nearest;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Reactors};
 use crate::limits::{Bounds, PUSHER_ID_BYTES_MAX, PUSHER_KEY_BYTES_MAX};
 
 /// An app of the Pusher Channels protocol: `3 key=KEY secret=SECRET client_events=true`. Its clients connect to
@@ -260,6 +260,10 @@ impl Config {
         if !self.pusher_app.is_empty() && !cfg!(feature = "pusher") {
             return refuse("this build speaks no Pusher protocol (cargo feature pusher)".to_owned());
         }
+        if !self.pusher_app.is_empty() && self.reactors != Reactors::ONE {
+            let why = "apps are served by one reactor, which counts their connections; set reactors = 1";
+            return refuse(why.to_owned());
+        }
         for (n, app) in self.pusher_app.iter().enumerate() {
             let earlier = &self.pusher_app[..n];
             if earlier.iter().any(|other| other.id == app.id) {
@@ -363,6 +367,14 @@ mod tests {
         assert_eq!(config.pusher_path("/socket/app/a", "/app/"), None);
         assert_eq!(config.validate().unwrap_err().key, "pusher_path");
         assert!(refused(|config| config.pusher_http_public = true).contains("there is no pusher_app"));
+    }
+
+    #[cfg(feature = "pusher")]
+    #[test]
+    fn several_reactors_are_refused() {
+        let pusher_app = vec![app("3 key=a secret=b")];
+        let config = Config { pusher_app, reactors: "2".parse().unwrap(), ..Config::default() };
+        assert!(config.validate().unwrap_err().to_string().contains("set reactors = 1"));
     }
 
     #[cfg(not(feature = "pusher"))]

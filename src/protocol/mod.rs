@@ -44,6 +44,7 @@ pub mod origin;
 pub mod pieces;
 pub mod pool;
 pub mod proxy;
+pub mod pusher;
 pub mod response;
 pub mod target;
 pub mod utf8;

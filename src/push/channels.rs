@@ -16,8 +16,14 @@ use super::pace::Pace;
 use super::place::Place;
 use super::rules::{ChannelRules, Keep};
 use super::since::Since;
-use crate::config::ChannelRule;
+use crate::config::{ChannelRule, app_channel};
 use crate::narrow;
+use crate::protocol::pusher::Traits;
+
+/// Whether it is a presence channel of an app: its name says so.
+fn has_presence(channel: &str) -> bool {
+    app_channel(channel).is_some_and(|(_, name)| Traits::of(&name).has_presence)
+}
 
 #[cfg(test)]
 mod tests;
@@ -112,6 +118,15 @@ impl Channels {
         self.put(name, epoch, Log::starting_at(self.start, FIRST_OFFSET, bytes, publications), now_ms)
     }
 
+    /// As [`open`](Self::open), but its first publication here will have this offset.
+    pub fn open_from(&mut self, name: &Arc<str>, epoch: u64, first: u64, now_ms: u64) -> ChannelId {
+        match self.names.get(name) {
+            Some(&id) => id,
+            None if first == FIRST_OFFSET => self.open(name, epoch, now_ms),
+            None => self.open_at(name, epoch, first, now_ms),
+        }
+    }
+
     /// As [`open`](Self::open) for one that another process has published to: empty, and its next publication will have
     /// this offset. It takes the place of one that has none yet.
     pub(super) fn open_at(&mut self, name: &Arc<str>, epoch: u64, next: u64, now_ms: u64) -> ChannelId {
@@ -179,7 +194,7 @@ impl Channels {
             ttl_ms: rule.ttl_ms.unwrap_or_default(),
             keep: rule.keep.unwrap_or_default(),
             missed: rule.missed.unwrap_or_default(),
-            presence: rule.presence.unwrap_or_default(),
+            presence: rule.presence.unwrap_or_default() || has_presence(&channel.name),
             priority: rule.priority.unwrap_or_default(),
         };
         let LogLimits { bytes, publications, .. } = self.limits;

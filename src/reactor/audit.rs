@@ -146,8 +146,7 @@ impl<S: Socket> Reactor<S> {
             listed.extend(list);
         }
         listed.sort_unstable();
-        let is_user =
-            |slot: &Slot<S>| slot.phase == Phase::Open && slot.kind.is_push() && slot.user().is_some();
+        let is_user = |slot: &Slot<S>| slot.phase == Phase::Open && slot.has_users() && slot.user().is_some();
         let users = self.connections.slots.iter().filter(|(_, slot)| is_user(slot));
         assert!(users.map(|(index, _)| index).eq(listed), "who has a user");
     }
@@ -198,7 +197,7 @@ impl<S: Socket> Reactor<S> {
                         "slot {index}: {}",
                         channel.name
                     );
-                    if let Some(user) = slot.user().filter(|_| slot.kind.is_push()) {
+                    if let Some(user) = slot.member(id) {
                         *found.entry(id).or_default().entry(user).or_default() += 1;
                     }
                 }

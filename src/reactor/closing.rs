@@ -30,6 +30,9 @@ impl<S: Socket> Reactor<S> {
         if self.channels.get(id).notices_of().is_some() {
             return self.tell_instead(index, id);
         }
+        if let Some(gap) = self.gap_of_break(index, id) {
+            return self.pass_break(index, id, gap);
+        }
         match self.config.slow_consumer {
             // Those who lag are expected to jump.
             _ if self.channels.get(id).rules.keep == Keep::Latest => self.skip(index, id),
@@ -82,6 +85,7 @@ impl<S: Socket> Reactor<S> {
         let transport = self.connections.slots[index].transport;
         self.leave_channels(index, self.departure(index, cause));
         self.connections.leave_user(index);
+        self.leave_app(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
@@ -123,6 +127,7 @@ impl<S: Socket> Reactor<S> {
         let untold = self.give_up_owed(index);
         self.leave_channels(index, self.departure(index, cause));
         self.connections.leave_user(index);
+        self.leave_app(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();

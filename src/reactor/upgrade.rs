@@ -45,6 +45,9 @@ impl<S: Socket> Reactor<S> {
                 return Ok(Upgraded::Refused(refusal));
             }
         };
+        if kind == Kind::APP {
+            return self.upgrade_app(index, &upgrade).map(|()| Upgraded::Open);
+        }
         let (refusal, reason) = match self.decide(index, &upgrade, kind, earlier) {
             Ok(upgraded) => return upgraded,
             Err(refused) => refused,
