@@ -56,6 +56,7 @@ mod pusher_http;
 mod pusher_webhooks;
 mod reactors;
 mod reactors_host;
+mod reactors_load;
 mod reads;
 mod refusals;
 mod restart;
