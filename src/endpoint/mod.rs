@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod answer_fields;
+pub mod app_client;
 pub mod batch;
 pub mod batch_item;
 pub mod beginnings;

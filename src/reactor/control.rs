@@ -15,7 +15,7 @@ use crate::push::{
 use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::sending::Sending;
-use super::shared::{Batch, Command, Item, Wake};
+use super::shared::{Batch, Command, Item, Wake, check_event};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;
@@ -150,6 +150,9 @@ impl<S: Socket> Control for Reactor<S> {
         let names: Vec<&str> = lines.iter().map(|line| line.target.channel().unwrap_or_default()).collect();
         let item = |(line, name): (&Line, _)| {
             let publication = line.publication.clone();
+            if let Target::Channel(channel) = &line.target {
+                check_event(channel, publication.kind(), publication.payload())?;
+            }
             Ok(match &line.target {
                 Target::Channel(_) => Item::Publish(std::slice::from_ref(name), publication),
                 Target::Conn(conn) => Item::Send(*conn, publication),

@@ -5,6 +5,7 @@ mod heartbeat;
 pub(super) mod opening;
 mod presence;
 mod subscribing;
+mod timers;
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use super::attendance::Members;
 use super::connections::Gone;
 use super::directory::NoChannel;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
-use super::shared::Wake;
+use super::shared::{Wake, check_event};
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;
@@ -259,6 +259,8 @@ impl<S: Socket> Reactor<S> {
             Payload::Text(text) => Message::Text(text),
             Payload::Binary(bytes) => Message::Binary(bytes),
         };
+        check_event(channel, message.kind(), message.bytes())
+            .map_err(|problem| v1::not_published(&problem))?;
         let name = (channel != DEFAULT_NAME).then_some(channel);
         let published = self.publish_here(name, message, PushOptions::default(), Wake::Yes);
         let Receipt { epoch, offset, id: receipt, .. } = published.map_err(|e| v1::not_published(&e))?;
