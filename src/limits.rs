@@ -174,6 +174,15 @@ pub const CHANNELS_PER_CONNECTION_MAX: Bounds = Bounds::new(0, 4_096);
 pub const COMMANDS_PER_SECOND_MAX: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of `channel_idle_ms`.
 pub const CHANNEL_IDLE_MS: Bounds = Bounds::new(1, 7 * 24 * HOUR_MS);
+/// The kernel's memory for an idle connection on TCP: its socket, inode, directory entry, open file and epoll entry.
+/// Measured, in slabs as they are on 64 bits; docs/small-machines.md has the figures.
+pub const KERNEL_CONNECTION_BYTES: u64 = 4 * KIB;
+/// An idle connection, with ours.
+pub const CONNECTION_BYTES: u64 = KERNEL_CONNECTION_BYTES + 48;
+/// The least that one takes on any kernel: more slots than this allows would never be used.
+pub const CONNECTION_BYTES_MIN: u64 = 3 * KIB;
+/// Bounds of `memory_max` in bytes. The least is what an appliance can still begin with.
+pub const MEMORY_MAX: Bounds = Bounds::new(4 * MIB, addressable(1024 * GIB));
 /// Bounds of `handshake_ms`.
 pub const HANDSHAKE_MS: Bounds = Bounds::new(10, 600 * SECOND_MS);
 /// Bounds of `handshake_bytes_max`.

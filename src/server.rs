@@ -6,6 +6,7 @@ mod flow;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod memory;
 mod publishing;
 mod reactor_loop;
 mod reads;

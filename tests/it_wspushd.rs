@@ -40,6 +40,7 @@ mod jwks;
 mod ktls;
 mod large_frames;
 mod limits;
+mod memory_max;
 mod paces;
 mod pending;
 mod pieces;

@@ -3,8 +3,8 @@
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::field::{
-    boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
-    shown_number, shown_optional, shown_reactors, shown_text, token,
+    boolean, entries, entry, file, memory, number, optional_file, parsed, reactors, shown_boolean,
+    shown_entries, shown_memory, shown_number, shown_optional, shown_reactors, shown_text, token,
 };
 use super::paths::{check_path, optional_path};
 use super::setting::{Group, Kind, Setting};
@@ -12,7 +12,7 @@ use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
     AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
-    LogFormat, LogLevel, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
+    LogFormat, LogLevel, MemoryMax, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -234,6 +234,21 @@ settings! {
         "Events that wait while the backend doesn't take them; beyond it the oldest go";
     webhook_retry_s: u64 = 3_600, integer(Backend, WEBHOOK_RETRY_S, "s", reload),
         "How long such a request is made again and again before its events are given up";
+    /// The whole process's, so a host says here what it leaves to clients beside its own.
+    memory_max: MemoryMax = MemoryMax::Off,
+        row(
+            Limits,
+            Kind::Count(
+                "bytes, also as 64 MiB or 2 GiB; 1% to 100% of the machine's memory or its cgroup's; auto for seven \
+                 eighths of it; off"
+            ),
+            restart,
+            false,
+            memory,
+            shown_memory
+        ),
+        "Memory of the process and of the kernel's sockets; limits that are not set are made to fit, and clients for \
+         whom there is no room are answered 503";
     max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
         "Open connections on the public listeners; one more is answered 503";
     admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),

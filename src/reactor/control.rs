@@ -4,7 +4,7 @@ use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::users::{UserAction, UserRequest};
 use crate::endpoint::{ChannelInfo, ChannelPresence, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
 use crate::protocol::response::Refusal;
@@ -40,6 +40,8 @@ impl<S: Socket> Reactor<S> {
             rates: self.rates.rates(self.now.mono_ms(), &self.metrics),
             memory: Memory {
                 rss_bytes: 0,
+                kernel_bytes: 0,
+                bytes_max: 0,
                 slot_bytes: size_of::<Slot<S>>() as u64,
                 slots_bytes: (self.connections.used * size_of::<Slot<S>>()) as u64,
                 log_bytes: self.channels.log_bytes() as u64,
@@ -49,6 +51,7 @@ impl<S: Socket> Reactor<S> {
             limits: StatsLimits {
                 max_connections: self.config.max_connections as u64,
                 connections_by_descriptors: self.connections.descriptors as u64,
+                connections_by_memory: self.memory.bound().map(|bound| bound as u64),
                 message_bytes_max: self.config.message_bytes_max as u64,
                 log_bytes: self.config.log_bytes as u64,
                 log_publications: self.config.log_publications as u64,
@@ -232,7 +235,11 @@ impl<S: Socket> Control for Reactor<S> {
         let mut stats = self.light_stats();
         self.shared.stats_of_others(|shown| stats.add(shown));
         stats.inbox_commands += self.shared.waiting() as u64;
-        stats.memory.rss_bytes = sys::rss_bytes();
+        let mut gauges = Gauges { rss_bytes: sys::rss_bytes(), ..Gauges::default() };
+        self.memory_gauges(&mut gauges);
+        stats.memory.rss_bytes = gauges.rss_bytes;
+        stats.memory.kernel_bytes = gauges.kernel_bytes;
+        stats.memory.bytes_max = gauges.memory_bytes_max;
         stats
     }
 

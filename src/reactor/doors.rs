@@ -3,12 +3,13 @@
 //! when it is closed.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::reactor::ListenerRole;
 use super::shared::WakeUp;
 use super::socket::Stream;
+use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard};
 
 /// Newcomers that a reactor has not taken in yet. Beyond that the first one keeps them: it is not as far behind.
 const WAITING_MAX: usize = 1_024;

@@ -19,6 +19,7 @@ use crate::time::Time;
 use super::attendance::Attendances;
 use super::backend::Backend;
 use super::connections::Connections;
+use super::memory_budget::MemoryBudget;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
 use super::rest::Saving;
@@ -121,6 +122,7 @@ pub struct Reactor<S: Socket> {
     pub(super) inbox: InboxState,
     pub(super) pool: Pool,
     pub(super) shares: Shares,
+    pub(super) memory: MemoryBudget,
     pub(super) scratch: Scratch,
     pub(super) work: Work,
     pub(super) rates: RateWindow,
@@ -250,6 +252,7 @@ impl<S: Socket> Reactor<S> {
             inbox: InboxState::default(),
             pool: Pool::new(config.assembly_bytes_max / reactors),
             shares: Shares::default(),
+            memory: MemoryBudget::default(),
             scratch: Scratch { input: vec![0; READ_BYTES], ..Scratch::default() },
             work: Work::default(),
             rates: RateWindow::new(now.mono_ms()),
@@ -323,9 +326,9 @@ impl<S: Socket> Reactor<S> {
         self.connections.slots.get(index).map(|slot| &slot.socket)
     }
 
-    /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
+    /// Connections that may be open: the configured bound, or what the descriptor limit or memory leaves.
     pub(super) fn connections_max(&self) -> usize {
-        self.config.max_connections.min(self.connections.descriptors)
+        self.config.max_connections.min(self.connections.descriptors).min(self.memory.connections_max)
     }
 
     /// Does what is due: connections that wait, commands, a slice of the flush, timers.

@@ -46,6 +46,7 @@ impl<S: Socket> Reactor<S> {
             self.begin_sweep();
             self.look_at_keys();
             self.give_memory_back();
+            self.look_in_passing();
             self.forget_revoked();
         }
         self.work.begin_part();

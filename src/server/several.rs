@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Waker};
 
+use super::memory::Plan;
 use super::reactor_loop::ReactorLoop;
 use super::start::Room;
 use super::{
@@ -92,7 +93,7 @@ impl Server {
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let config = demo::with_rules(config);
+        let (memory, config) = Plan::make(demo::with_rules(config)).map_err(StartError::Config)?;
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
         journal.set_format(config.log_format);
@@ -107,8 +108,10 @@ impl Server {
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max + 3 * (polls.len() - 1);
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
-        let room = Room { descriptors: limit, aside, connections: descriptors };
+        let room =
+            Room { descriptors: limit, aside, connections: descriptors, was_set: memory.has_connections_set };
         start::announce(&mut journal, now, &config, &listeners, &room);
+        memory.announce(&mut journal, now, &config);
         for warning in &warnings {
             warning.log(&mut journal, now);
         }
@@ -133,6 +136,7 @@ impl Server {
             let host = Host { handler, journal, descriptors };
             let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
             begin(&mut reactor, reactors.first())?;
+            reactor.watch_memory(memory.machine.clone(), memory.bounds);
             reactor.set_kernel_tls(offer);
             reactor.set_acceptor(tls.acceptor.clone());
             reactor.set_verifier(verifier.clone());
