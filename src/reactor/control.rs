@@ -13,9 +13,10 @@ use crate::push::{
 };
 
 use super::outbox::Outbox;
+use super::pusher::check_event;
 use super::reactor::Reactor;
 use super::sending::Sending;
-use super::shared::{Batch, Command, Item, Wake, check_event};
+use super::shared::{Batch, Command, Item, Wake};
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sys;

@@ -1,6 +1,7 @@
 //! The Pusher Channels protocol on open connections: what clients of apps ask for, and what they are told.
 
 pub(super) mod apps;
+mod events;
 mod heartbeat;
 pub(super) mod opening;
 mod presence;
@@ -17,6 +18,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::pusher::{Command, Event, SocketId, Traits, UserData, event};
 use crate::push::{Message, PushOptions};
 use apps::App;
+pub(super) use events::check_event;
 pub(super) use presence::push_app_notice;
 
 use super::connections::Gone;

@@ -28,7 +28,7 @@ use seat::Seat;
 pub use command::Command;
 pub use inbox::News;
 pub(super) use lane::Lane;
-pub use publishing::{Batch, Item, check_event};
+pub use publishing::{Batch, Item};
 
 /// Whether the reactor is woken for what is put into its inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

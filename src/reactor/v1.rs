@@ -20,8 +20,9 @@ use crate::push::{
 use super::attendance::Members;
 use super::connections::Gone;
 use super::directory::NoChannel;
+use super::pusher::check_event;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
-use super::shared::{Wake, check_event};
+use super::shared::Wake;
 use super::slot::Phase;
 use super::socket::Socket;
 use super::subscriptions::NotSubscribed;

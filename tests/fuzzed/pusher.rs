@@ -65,8 +65,8 @@ fn request(query: &str, path: &str) {
     assert!(hash.check(b"").is_ok() && hash.check(b"{}").is_err());
 }
 
-/// A client's message is read, or refused in one short line; a channel has one name here and one there; and what clients
-/// are told is JSON, whatever is in it.
+/// A client's message is read, or refused in one short line; a channel has one name here and one there; and clients are
+/// told JSON, whatever is in it.
 pub fn pusher_message(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match Command::parse(&text) {

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::config::app_channel;
 use crate::endpoint::users::UserRequest;
 use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
-use crate::push::{Carried, Kind, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
+use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
 
+use super::super::pusher::check_event;
 use super::super::user_commands::UserCommand;
 use super::group::{Addressee, Seats};
 use super::inbox::Inbox;
@@ -74,17 +74,6 @@ impl<'a> Batch<'a> {
         let key = terms.idempotency_key.map(|key| (key, fingerprint(&what)));
         let items = vec![Item::Publish(channels, publication)];
         Ok(Batch { items, key, if_offset: terms.if_offset })
-    }
-}
-
-/// Whether the subscribers of a channel understand a publication: an app's take the events of its protocol.
-pub fn check_event(channel: &str, kind: Kind, payload: &[u8]) -> Result<(), PushError> {
-    let is_event = || kind == Kind::Text && payload.starts_with(b"{\"event\":");
-    match app_channel(channel) {
-        Some(_) if !is_event() => Err(PushError::BadTerms(
-            "a channel of an app takes events like {\"event\":..,\"channel\":..,\"data\":\"..\"}, in this order",
-        )),
-        _ => Ok(()),
     }
 }
 
