@@ -10,6 +10,8 @@
 pub mod admin;
 pub mod answer_fields;
 pub mod app_client;
+#[cfg(feature = "pusher")]
+pub mod apps;
 pub mod batch;
 pub mod batch_item;
 pub mod beginnings;

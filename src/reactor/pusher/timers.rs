@@ -9,6 +9,8 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::pusher::{Traits, event};
 use crate::push::{ChannelId, Message, PushOptions};
 
+#[cfg(feature = "pusher")]
+use super::super::app_events::AppHappening;
 use super::super::reactor::Reactor;
 use super::super::shared::Wake;
 use super::super::slot::{Phase, Slot};
@@ -146,6 +148,8 @@ impl<S: Socket> Reactor<S> {
         let text = String::from_utf8_lossy(&payload);
         // With the inbox full, a count is the least of what is missing.
         let _ = self.publish_here(Some(&known), Message::Text(&text), PushOptions::default(), Wake::Yes);
+        #[cfg(feature = "pusher")]
+        self.tell_app(&known, AppHappening::SubscriptionCount(u64::from(subscribers)));
     }
 }
 
