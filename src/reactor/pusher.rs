@@ -1,10 +1,12 @@
 //! The Pusher Channels protocol on open connections: what clients of apps ask for, and what they are told.
 
 pub(super) mod apps;
+mod events;
 mod heartbeat;
 pub(super) mod opening;
 mod presence;
 mod subscribing;
+mod timers;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::pusher::{Command, Event, SocketId, Traits, UserData, event};
 use crate::push::Message;
 use apps::App;
+pub(super) use events::check_event;
 pub(super) use presence::push_app_notice;
 
 use super::connections::Gone;
@@ -232,10 +235,12 @@ impl<S: Socket> Reactor<S> {
         let mut payload = Vec::new();
         event.push(&mut payload);
         let text = String::from_utf8_lossy(&payload);
-        match self.publish_for(conn, &known, Message::Text(&text)) {
-            Ok(()) => Ok(()),
-            Err(problem) => tell(CLIENT_EVENT, problem.to_string()),
+        if let Err(problem) = self.publish_for(conn, &known, Message::Text(&text)) {
+            return tell(CLIENT_EVENT, problem.to_string());
         }
+        #[cfg(feature = "pusher")]
+        self.tell_client_event(conn, &known, &event);
+        Ok(())
     }
 }
 
