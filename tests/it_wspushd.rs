@@ -56,6 +56,7 @@ mod push;
 mod pusher;
 mod reactors;
 mod reactors_host;
+mod reactors_load;
 mod reads;
 mod refusals;
 mod restart;
