@@ -29,7 +29,7 @@ pub(super) struct Server {
 pub(super) struct Sentinels {
     sentinels: Vec<Server>,
     master: String,
-    /// What stands before the master's address in a URL, and behind it.
+    /// The part of a URL before the master's address, and the one behind it.
     user: String,
     database: String,
     shown: String,
