@@ -111,8 +111,8 @@ fn terms_hold_for_all_nodes() {
     assert_eq!((&one["offset"], &one["duplicate"]), (&json!(1), &Value::Null));
     for (daemon, receipt) in [(&first, one["receipt"].clone()), (&second, json!(0))] {
         let (status, again) = push(daemon, "channel=a&idempotency_key=k", "x");
-        let place = (&one["epoch"], 1, receipt);
-        let expected = json!({"channel": "a", "epoch": place.0, "offset": place.1, "receipt": place.2, "duplicate": true});
+        let mut expected = json!({"channel": "a", "epoch": one["epoch"], "offset": 1, "receipt": receipt});
+        expected["duplicate"] = json!(true);
         assert_eq!((status, again), (200, expected));
         assert_eq!(push(daemon, "channel=a&idempotency_key=k", "y").0, 422);
     }
