@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod answer_fields;
+pub mod app_client;
 #[cfg(feature = "pusher")]
 pub mod apps;
 pub mod batch;
