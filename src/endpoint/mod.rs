@@ -46,6 +46,7 @@ pub mod router;
 pub mod session_state;
 pub mod sessions;
 pub mod streams;
+pub mod trace;
 pub mod tune;
 pub mod users;
 pub mod v1;

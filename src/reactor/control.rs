@@ -175,7 +175,7 @@ impl<S: Socket> Control for Reactor<S> {
                 Target::Channel(_) => Item::Publish(std::slice::from_ref(name), publication),
                 Target::Conn(conn) => Item::Send(*conn, publication),
                 Target::User(user) => {
-                    let action = UserAction::Push { publication, taken_as: None };
+                    let action = UserAction::Push { publication, notes: Default::default() };
                     Item::User(UserRequest::new(user.as_str(), action)?)
                 }
             })

@@ -35,7 +35,7 @@ impl<S: Socket> Reactor<S> {
         let number = match self.let_into_app(index, upgrade) {
             Ok(number) => number,
             Err(not) => {
-                let peer = self.connections.slots[index].socket.peer();
+                let peer = self.connections.peer(index);
                 self.refused(not.reason, &not.why, peer);
                 self.metrics.clients_refused.bump(ConnectionTransport::WebSocket);
                 return self.refuse_app_client(index, upgrade, &not);
