@@ -20,6 +20,8 @@ mod channels;
 mod close;
 #[cfg(feature = "cluster")]
 mod cluster;
+#[cfg(feature = "cluster")]
+mod cluster_failures;
 mod config_command;
 mod connections;
 mod deflate;

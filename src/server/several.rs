@@ -116,9 +116,7 @@ impl Server {
             Room { descriptors: limit, aside, connections: descriptors, was_set: memory.has_connections_set };
         start::announce(&mut journal, now, &config, &listeners, &room);
         memory.announce(&mut journal, now, &config);
-        for warning in &warnings {
-            warning.log(&mut journal, now);
-        }
+        warnings.iter().for_each(|warning| warning.log(&mut journal, now));
         for warning in &tls.warnings {
             journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
         }
