@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use super::engine::{Asker, Placed};
 use super::reactor::Reactor;
-use super::shared::Batch;
-#[cfg(feature = "pusher")]
-use super::shared::Wake;
+use super::shared::{Batch, Wake};
 use super::socket::Socket;
 use super::waiting::{Told, Waiting};
 #[cfg(feature = "pusher")]
@@ -20,9 +18,7 @@ use crate::protocol::response::Refusal;
 #[cfg(feature = "pusher")]
 use crate::protocol::response::Response;
 use crate::protocol::v1::{Id, ServerMessage};
-#[cfg(feature = "pusher")]
-use crate::push::PushOptions;
-use crate::push::{Message, PublishTerms, PushError};
+use crate::push::{Message, PublishTerms, PushError, PushOptions};
 
 /// Those who wait, by the numbers of what they have asked for.
 #[derive(Debug, Default)]
@@ -75,7 +71,6 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Publishes what a client has said, which does not get it itself, and hears nothing of its place.
-    #[cfg(feature = "pusher")]
     pub(super) fn publish_for(
         &mut self,
         conn: ConnId,
