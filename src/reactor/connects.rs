@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::addresses::network_of;
 use super::bucket::Bucket;
 
-/// Addresses that are known at once. Where there are more within a second, all begin anew: an attack from so many is not
-/// held up by counting, and nobody else is to be held up for it.
+/// Addresses that are known at once. Where there are more within a second, all begin anew: an attack from so many is
+/// not held up by counting, and nobody else is to be held up for it.
 const ADDRESSES_MAX: usize = 65_536;
 
 /// The buckets, of one reactor or of several.
