@@ -41,6 +41,7 @@ mod ktls;
 mod large_frames;
 mod limits;
 mod memory_max;
+mod odd_systems;
 mod paces;
 mod pending;
 mod pieces;
