@@ -72,6 +72,16 @@ pub const IDEMPOTENCY_BYTES_MAX: usize = 32 << 20;
 pub const PACE_RATE: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of the milliseconds within which a paced publication is written.
 pub const PACE_DEADLINE_MS: Bounds = Bounds::new(1, HOUR_MS);
+/// Channels without a log here of which a node of a cluster knows where they stand.
+pub const CLUSTER_HEADS_MAX: usize = 1_000_000;
+/// Publications of each part of a cluster that a node begins with at the most.
+pub const CLUSTER_WARM_ENTRIES: usize = 16_384;
+/// Bounds of the parts of a cluster.
+pub const CLUSTER_PARTITIONS: Bounds = Bounds::new(1, 1_024);
+/// Bounds of the publications that the engine keeps of each part.
+pub const CLUSTER_ENTRIES: Bounds = Bounds::new(100, 100_000_000);
+/// The beginning of the engine's keys, and a node's name, in bytes.
+pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 /// Channels that one publication goes to.
 pub const PUBLISH_CHANNELS_MAX: usize = 256;
 /// The path of a Unix-domain socket: `sun_path` in `sockaddr_un` less its NUL.

@@ -17,6 +17,7 @@ mod check;
 #[cfg(feature = "command-line")]
 mod cli;
 mod client_rights;
+mod cluster;
 #[cfg(all(test, feature = "command-line", feature = "deflate"))]
 // The defaults are those of the default build.
 mod documents;
@@ -70,7 +71,7 @@ pub use layers::Layers;
 pub use memory_max::MemoryMax;
 #[doc(hidden)]
 pub use pusher::app_channel;
-pub use pusher::{Apps, PusherApp};
+pub use pusher::{Apps, PusherApp, PusherEvent};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 //! in `--help`, in what `--check` prints and in the documents.
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
+use super::cluster;
 use super::field::{
     boolean, entries, entry, file, memory, number, optional_file, parsed, reactors, shown_boolean,
     shown_entries, shown_memory, shown_number, shown_optional, shown_reactors, shown_text, token,
@@ -368,4 +369,21 @@ settings! {
         "How a line of the log is written";
     log_level: LogLevel = LogLevel::Info, text(Running, Kind::Choice(LogLevel::NAMES), reload),
         "How much is logged";
+    /// Not shown, as there may be a password in it.
+    cluster: Option<String> = None,
+        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0"), restart, true, cluster::url,
+            shown_optional),
+        "The Redis server by which several servers are one service: one order of publications, resumed anywhere";
+    cluster_prefix: String = "wspush".to_owned(),
+        row(Cluster, Kind::Text("1 to 64 letters, digits and -._:"), restart, false, cluster::prefix,
+            cluster::shown),
+        "How its keys begin, the same at all servers of the service";
+    cluster_partitions: usize = 16, integer(Cluster, CLUSTER_PARTITIONS, "streams", restart),
+        "Streams among which the channels are divided, the same at all servers of the service";
+    cluster_entries: usize = 100_000, integer(Cluster, CLUSTER_ENTRIES, "publications", restart),
+        "Publications that each of the streams keeps, about";
+    node: Option<String> = None,
+        row(Cluster, Kind::Text("1 to 64 letters, digits and -._:"), restart, false, cluster::node,
+            shown_optional),
+        "This server's name among those of the service; unset: the machine's";
 }

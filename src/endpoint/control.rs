@@ -69,6 +69,8 @@ pub struct Taken {
     /// For each receipt the subscribers at the time of the publication; of a repetition only as long as its first
     /// receipt can be asked about.
     pub recipients: Vec<Option<u32>>,
+    /// Its places come later, under this number: a cluster gives them.
+    pub later: Option<u64>,
 }
 
 /// One connection, as `GET /connections` lists it.
@@ -128,6 +130,9 @@ pub enum Wanted {
     Connections(List),
     /// Channels.
     Channels(ChannelList),
+    /// The channels of an app that somebody is subscribed to.
+    #[cfg(feature = "pusher")]
+    AppChannels(super::apps::AppChannels),
 }
 
 /// The server's state in numbers.
@@ -326,6 +331,11 @@ pub trait Control {
 
     /// Lets a channel forget what was published there. `InboxFull`: something is on its way.
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>>;
+
+    /// The same where a cluster does it: the number under which it is answered later. None: it is done here.
+    fn forget_later(&mut self, _name: &str) -> Option<Result<u64, PushError>> {
+        None
+    }
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

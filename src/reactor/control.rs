@@ -12,6 +12,7 @@ use crate::push::{
     ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
 };
 
+use super::engine::Asker;
 use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::sending::Sending;
@@ -108,8 +109,16 @@ impl<S: Socket> Reactor<S> {
         user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::REFUSED
     }
 
-    /// Puts a batch on its way and logs what it can of it.
-    fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+    /// Puts a batch on its way and logs what it can of it. A connection in `except` does not get the publication whose
+    /// receipt is in the same place.
+    pub(super) fn take_batch(
+        &mut self,
+        batch: Batch<'_>,
+        except: &[Option<ConnId>],
+    ) -> Result<Taken, PushError> {
+        if self.shared.engine().is_some() && batch.channels().next().is_some() {
+            return self.take_batch_elsewhere(batch, except.first().copied().flatten());
+        }
         // Others may have written it to a poll, which leaves with that, before we look.
         let has_others = self.shared.has_others();
         let before = has_others.then(|| batch.channels().map(|name| self.shared.subscribers(name)).collect());
@@ -119,6 +128,11 @@ impl<S: Socket> Reactor<S> {
             self.metrics.inbox_full += 1;
         }
         let published = published?;
+        for (receipt, conn) in published.receipts.iter().zip(except) {
+            if let Some(conn) = conn {
+                self.inbox.senders.push(receipt.id, *conn);
+            }
+        }
         // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
         // is the receipt's.
         self.carry_out_commands();
@@ -134,7 +148,7 @@ impl<S: Socket> Reactor<S> {
                     self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers),
                 ),
             });
-        Ok(Taken { recipients: recipients.collect(), published })
+        Ok(Taken { recipients: recipients.collect(), published, later: None })
     }
 }
 
@@ -146,7 +160,7 @@ impl<S: Socket> Control for Reactor<S> {
         terms: PublishTerms<'_>,
     ) -> Result<Taken, PushError> {
         let batch = Batch::of(channels, message, &terms)?;
-        self.take_batch(batch)
+        self.take_batch(batch, &[])
     }
 
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
@@ -163,7 +177,7 @@ impl<S: Socket> Control for Reactor<S> {
             })
         };
         let items = lines.iter().zip(&names).map(item).collect::<Result<Vec<_>, PushError>>()?;
-        self.take_batch(Batch { items, key, if_offset: None })
+        self.take_batch(Batch { items, key, if_offset: None }, &[])
     }
 
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
@@ -176,7 +190,8 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn check_ready(&self) -> Result<(), Refusal> {
-        self.check_newcomers()
+        self.check_newcomers()?;
+        self.check_engine()
     }
 
     fn take_pushes(&mut self, key: &str, per_second: u32, count: usize) -> bool {
@@ -208,6 +223,11 @@ impl<S: Socket> Control for Reactor<S> {
         let id = self.channels.find(name)?;
         let is_done = self.begin_anew(id);
         Some(if is_done { Ok(self.channel_info(id)) } else { Err(PushError::InboxFull) })
+    }
+
+    fn forget_later(&mut self, name: &str) -> Option<Result<u64, PushError>> {
+        self.shared.engine()?;
+        Some(self.shared.ask_to_forget(name, Asker::Reactor(self.shared.seat())))
     }
 
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {

@@ -175,6 +175,8 @@ pub(super) struct InboxState {
     pub answers: VecDeque<Told>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
+    /// Of a cluster.
+    pub placing: super::placing::Placing,
 }
 
 /// The state between slices of the flush.
@@ -186,6 +188,8 @@ pub(super) struct WalkState {
     pub apart: Vec<u32>,
     pub paced: super::paced::Paced,
     pub saving: Saving,
+    /// Of a cluster: where channels were broken off.
+    pub breaks: super::breaks::Breaks,
 }
 
 /// The end of the server, and the handing over of its listeners.
@@ -274,6 +278,12 @@ impl<S: Socket> Reactor<S> {
     /// Whether there is a host behind it.
     pub fn is_of_host(&self) -> bool {
         self.has_host || !self.routes.is_empty()
+    }
+
+    /// How many channels it has, and publications in them.
+    pub fn held(&self) -> (usize, usize) {
+        let publications = self.channels.iter().map(|(_, channel)| channel.log().publications());
+        (self.channels.len(), publications.sum())
     }
 
     /// The configuration in force.

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Waker};
 
+use super::joining::Joining;
 use super::memory::Plan;
 use super::reactor_loop::ReactorLoop;
 use super::start::Room;
@@ -101,7 +102,8 @@ impl Server {
         let clock = Clock::start();
         let now = clock.now();
         let Polls { polls, wakes, doors } = Polls::new(config.reactors.count())?;
-        let shared = Arc::new(Shared::of_several(&config, now.unix_us, wakes));
+        let mut joining = Joining::begin(&config, now.unix_us)?;
+        let shared = Arc::new(Shared::of_several(&config, joining.default_epoch(now.unix_us), wakes));
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
         let verifier = auth::load(&config).map_err(StartError::Config)?;
         let (listeners, warnings) = listeners::open(&config, sockets)?;
@@ -125,6 +127,7 @@ impl Server {
         };
         let admin_url = start::admin_url(&listeners);
         let journals = journal.divide(polls.len());
+        joining.follow(&shared);
         let mut reactors: Vec<Reactor<Stream>> = Vec::with_capacity(polls.len());
         for (n, journal) in journals.into_iter().enumerate() {
             let handler = match handler(Handle { shared: shared.clone() }) {
@@ -148,6 +151,7 @@ impl Server {
             key_reader(reactor);
             backend(reactor);
         });
+        joining.warm(&shared, &mut reactors)?;
         let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
         let event_loop = loops.remove(0);
         let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone());
