@@ -303,7 +303,8 @@ impl EventLoop {
                             let fields: [(&str, &dyn Display); 1] = [("listener", address)];
                             self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
                         }
-                        let newcomer = Newcomer { stream, peer, tls: listener.tls, is_told: false };
+                        let newcomer =
+                            Newcomer { stream, peer, tls: listener.tls, is_told: false, kind: listener.kind };
                         if listener.proxy {
                             let trusted = peer.filter(|peer| self.reactor.config().trusts(peer.ip()));
                             let registry = self.poll.registry();
@@ -361,7 +362,7 @@ fn deal(
 
 /// Takes in a newcomer. False: there is no place for it.
 fn admit(poll: &Poll, reactor: &mut Reactor<Stream>, newcomer: Newcomer, role: ListenerRole) -> bool {
-    let Newcomer { stream, peer, tls, is_told } = newcomer;
+    let Newcomer { stream, peer, tls, is_told, kind } = newcomer;
     let admitted = match tls {
         true => reactor.admit_tls(stream, role, peer),
         false => reactor.admit(stream, role, peer),
@@ -369,6 +370,9 @@ fn admit(poll: &Poll, reactor: &mut Reactor<Stream>, newcomer: Newcomer, role: L
     if let Some(index) = admitted {
         if let Some(peer) = peer.filter(|_| is_told) {
             reactor.told_peer(index, peer);
+        }
+        if role == ListenerRole::Admin {
+            reactor.set_door(index, kind);
         }
         register(poll, reactor, index);
     }
