@@ -9,6 +9,7 @@ mod sim;
 
 mod attendance;
 mod beats;
+mod calendar;
 #[cfg(feature = "daemon")]
 mod corpus;
 mod crowds;

@@ -47,6 +47,7 @@ mod large_frames;
 mod limits;
 mod memory_max;
 mod monitoring;
+mod odd_systems;
 mod paces;
 mod pending;
 mod pieces;

@@ -243,15 +243,30 @@ impl Listener {
 
     /// Takes the next connection that waits.
     pub(super) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let (socket, peer) = self.socket.accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)?;
-        Ok((Stream(socket), peer.as_socket()))
+        match self.socket.accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOSYS) => self.accept_in_steps(),
+            taken => taken.map(|(socket, peer)| (Stream(socket), peer.as_socket())),
+        }
+    }
+
+    /// The same where there is no accept4: in a sandbox that does not know it, or on a very old kernel.
+    fn accept_in_steps(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        let socket = Socket::from(sys::accept(&self.socket)?);
+        socket.set_cloexec(true)?;
+        socket.set_nonblocking(true)?;
+        // One that has gone meanwhile has no address, and shows so when it is read.
+        let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
+        Ok((Stream(socket), peer))
     }
 }
 
 fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(sharing == Sharing::WithSuccessor)?;
+    // Kernels before 3.9 don't know it.
+    if sharing == Sharing::WithSuccessor {
+        socket.set_reuse_port(true)?;
+    }
     if address.is_ipv6() {
         // [::] and 0.0.0.0 are two listeners, whatever net.ipv6.bindv6only says.
         socket.set_only_v6(true)?;

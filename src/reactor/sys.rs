@@ -69,6 +69,17 @@ pub fn defer_accept(listener: &impl AsRawFd, seconds: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Takes a connection that waits, by the oldest call for it.
+pub fn accept(listener: &impl AsRawFd) -> io::Result<OwnedFd> {
+    // SAFETY: without a place for it the peer's address is not written anywhere.
+    let fd = unsafe { libc::accept(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut()) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: accept has just made it, so it is open and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// In a group of two sockets on one port (SO_REUSEPORT) the elder is number 0 and its successor number 1: a program
 /// of one instruction, "always 1", gives the successor every connection from now on. Without a successor there is no
 /// number 1, and the kernel goes on as before.

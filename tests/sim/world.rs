@@ -52,6 +52,8 @@ pub struct World {
     pub dice: Dice,
     pub config: Config,
     pub now_us: u64,
+    /// The calendar when the other clock began: an operator, or the network, sets it.
+    pub calendar_us: u64,
     pub reactor: Reactor<SimSocket>,
     pub shared: Arc<Shared>,
     pub clients: Vec<Client>,
@@ -74,8 +76,11 @@ pub struct World {
     waiting: Vec<usize>,
 }
 
-fn time(now_us: u64) -> Time {
-    Time { mono_us: now_us, unix_us: 1_700_000_000_000_000 + now_us }
+/// The calendar when the monotonic clock began.
+const CALENDAR_US: u64 = 1_700_000_000_000_000;
+
+fn time(now_us: u64, calendar_us: u64) -> Time {
+    Time { mono_us: now_us, unix_us: calendar_us + now_us }
 }
 
 impl World {
@@ -91,7 +96,7 @@ impl World {
         handler: impl FnOnce(Arc<Shared>, Arc<Mutex<Seen>>) -> Box<dyn Handler>,
     ) -> World {
         let now_us = 1_000_000;
-        let now = time(now_us);
+        let now = time(now_us, CALENDAR_US);
         let shared = Arc::new(Shared::new(&config, now.unix_us, Box::new(|| {})));
         let seen = Arc::new(Mutex::new(Seen::default()));
         let journal = Journal::new(wspush::config::LogLevel::Debug, Box::new(|_, _| {}));
@@ -111,6 +116,7 @@ impl World {
             dice,
             config,
             now_us,
+            calendar_us: CALENDAR_US,
             reactor,
             shared,
             clients: Vec::new(),
@@ -131,7 +137,7 @@ impl World {
     }
 
     pub fn unix_us(&self) -> u64 {
-        time(self.now_us).unix_us
+        time(self.now_us, self.calendar_us).unix_us
     }
 
     /// So many turns, before each of which everybody sends what it has to say and reads, but those that never do.
@@ -179,7 +185,7 @@ impl World {
 
     /// One turn of the poll loop, as `EventLoop::poll_once` does it. Without `all` some events come later.
     pub fn turn(&mut self, all: bool) {
-        let now = time(self.now_us);
+        let now = time(self.now_us, self.calendar_us);
         let mut events = Vec::new();
         for (n, client) in self.clients.iter().enumerate() {
             let mut wire = client.wire.borrow_mut();
