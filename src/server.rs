@@ -7,6 +7,11 @@ mod flow;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+#[cfg(feature = "handover")]
+mod predecessor;
+#[cfg(not(feature = "handover"))]
+#[path = "server/no_predecessor.rs"]
+mod predecessor;
 mod publishing;
 mod reads;
 mod routes;

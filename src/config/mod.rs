@@ -30,6 +30,7 @@ mod invocation;
 mod layers;
 mod nearest;
 mod paths;
+mod handover;
 mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;

@@ -2,6 +2,7 @@
 //! in `--help`, in what `--check` prints and in the documents.
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
+use super::handover::handover;
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
     shown_number, shown_optional, shown_reactors, shown_text, token,
@@ -393,6 +394,9 @@ settings! {
         row(Running, Kind::Count("1 to 64, or auto for as many as there are cores"), restart, false, reactors,
             shown_reactors),
         "Threads that serve connections, each its own, with the same order of publications for all";
+    handover: Option<String> = None,
+        row(Running, Kind::Text("unix:/path"), restart, false, handover, shown_optional),
+        "Where a successor asks for all connections, channels and listeners; nobody has to reconnect";
     flush_slice: usize = 4_096, integer(Running, FLUSH_SLICE, "subscribers", reload),
         "Subscribers visited by the flush between two looks at the poll";
     accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),

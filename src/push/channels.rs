@@ -19,11 +19,12 @@ use super::since::Since;
 use crate::config::ChannelRule;
 use crate::narrow;
 
+mod image;
 #[cfg(test)]
 mod tests;
 
 /// A channel's place in the server. Valid while the channel has subscribers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 pub struct ChannelId(pub u32);
 
 /// The channel that everybody on `/ws` receives.

@@ -35,6 +35,11 @@ const RETRY_MS: u64 = 250;
 pub struct Clock(Instant);
 
 impl Clock {
+    /// A clock that goes on from there.
+    pub fn resume(mono_us: u64) -> Option<Clock> {
+        Instant::now().checked_sub(Duration::from_micros(mono_us)).map(Clock)
+    }
+
     /// A clock that starts at zero.
     pub fn start() -> Clock {
         Clock(Instant::now())
@@ -49,10 +54,10 @@ impl Clock {
 
 /// A reactor with its sockets.
 pub struct EventLoop {
-    poll: Poll,
+    pub(super) poll: Poll,
     events: Events,
-    listeners: Vec<Listener>,
-    reactor: Reactor<Stream>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) reactor: Reactor<Stream>,
     clock: Clock,
     last: Turn,
     removed: u64,
@@ -63,6 +68,9 @@ pub struct EventLoop {
     doors: Option<Doors>,
     /// How many of those that have come are gone, as the doors know it.
     gone: u64,
+    /// By which a successor asks.
+    #[cfg(feature = "handover")]
+    pub(super) succession: Option<Box<super::handover::Succession>>,
 }
 
 impl EventLoop {
@@ -91,6 +99,8 @@ impl EventLoop {
             handled: 0,
             doors: None,
             gone: 0,
+            #[cfg(feature = "handover")]
+            succession: None,
         })
     }
 
@@ -123,7 +133,7 @@ impl EventLoop {
             return Some(Duration::ZERO);
         }
         let retries = self.listeners.iter().map(|listener| listener.retry_ms);
-        let due_ms = earliest(retries.chain([self.last.due_ms]))?;
+        let due_ms = earliest(retries.chain([self.last.due_ms, self.succession_due_ms()]))?;
         let now_us = self.clock.now().mono_us;
         Some(Duration::from_micros((due_ms * 1000).saturating_sub(now_us)))
     }
@@ -158,6 +168,8 @@ impl EventLoop {
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
         self.reactor.spent_cpu(CpuPurpose::Other);
+        #[cfg(feature = "handover")]
+        self.look_after_succession();
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
         }
@@ -168,6 +180,11 @@ impl EventLoop {
             self.reactor.end();
         }
         Ok(!self.last.finished)
+    }
+
+    #[cfg(not(feature = "handover"))]
+    fn succession_due_ms(&self) -> Option<u64> {
+        None
     }
 
     /// Whether events are left from the turn before.
@@ -186,6 +203,8 @@ impl EventLoop {
             self.handled += 1;
             let Token(token) = event.token();
             if event.token() == WAKER {
+                #[cfg(feature = "handover")]
+                super::handover::Succession::note_call(&mut self.succession);
                 continue;
             }
             if let Some(listener) = self.listeners.get_mut(usize::MAX - 1 - token) {

@@ -20,7 +20,7 @@ pub(super) const BACKLOG: i32 = 65_535;
 const DEFER_SECONDS: i32 = 1;
 
 /// Where a listener listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum ListenAddr {
     /// TCP.
     Tcp(SocketAddr),
@@ -41,7 +41,7 @@ impl fmt::Display for ListenAddr {
 #[derive(Debug)]
 pub struct Listener {
     /// The path, if it is ours. It goes first: as long as the socket is there no other file has its inode.
-    _place: Option<Place>,
+    place: Option<Place>,
     pub(super) socket: Socket,
     address: ListenAddr,
     pub(super) role: ListenerRole,
@@ -67,7 +67,7 @@ pub enum Sharing {
 }
 
 /// Where a listener's socket came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Origin {
     /// It was bound here, for this server alone.
     Bound,
@@ -114,7 +114,7 @@ impl Listener {
         place: Option<Place>,
     ) -> Listener {
         Listener {
-            _place: place,
+            place,
             socket,
             address,
             role,
@@ -185,6 +185,15 @@ impl Listener {
         }
     }
 
+    /// Whether it is the one that a configuration asks for; a port that was to be any one is whichever it became.
+    pub fn serves(&self, wanted: &ListenAddr, role: ListenerRole, tls: bool) -> bool {
+        let is_there = match (&self.address, wanted) {
+            (ListenAddr::Tcp(here), ListenAddr::Tcp(wanted)) if wanted.port() == 0 => here.ip() == wanted.ip(),
+            (here, wanted) => here == wanted,
+        };
+        is_there && (self.role, self.tls) == (role, tls)
+    }
+
     /// Whether it is the admin listener.
     pub fn is_admin(&self) -> bool {
         self.role == ListenerRole::Admin
@@ -223,6 +232,11 @@ fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     socket.listen(BACKLOG)?;
     Ok(socket)
 }
+
+#[cfg(feature = "handover")]
+mod image;
+#[cfg(feature = "handover")]
+pub use image::ListenerImage;
 
 #[cfg(test)]
 mod tests {

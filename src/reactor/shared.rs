@@ -2,6 +2,8 @@
 
 mod command;
 mod group;
+#[cfg(feature = "handover")]
+mod image;
 mod inbox;
 mod lane;
 mod messages;
@@ -25,6 +27,8 @@ use inbox::Inbox;
 use seat::Seat;
 
 pub use command::Command;
+#[cfg(feature = "handover")]
+pub(super) use image::SharedImage;
 pub use inbox::News;
 pub(super) use lane::Lane;
 pub use publishing::{Batch, Item};

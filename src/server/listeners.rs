@@ -57,11 +57,18 @@ impl Warning {
 pub(super) fn open(
     config: &Config,
     sockets: Vec<OwnedFd>,
+    mut handed: Vec<Listener>,
 ) -> Result<(Vec<Listener>, Vec<Warning>), StartError> {
     let mut inherited = addresses(sockets)?;
     let (mut listeners, mut warnings) = (Vec::new(), Vec::new());
     for (address, role, tls) in wanted(config) {
         let fails = |error| StartError::Listen { address: address.to_string(), error };
+        if let Some(at) = handed.iter().position(|listener| listener.serves(&address, role, tls)) {
+            listeners.push(handed.remove(at));
+            // It is the same socket that the predecessor had from there.
+            inherited.retain(|(bound, _)| *bound != address);
+            continue;
+        }
         if let Some(at) = inherited.iter().position(|(bound, _)| *bound == address) {
             let listener = Listener::inherit(inherited.swap_remove(at).1, &address, role).map_err(fails)?;
             warnings.extend(check_mode(config, &listener).map_err(fails)?);

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Waker};
 
+use super::predecessor::Predecessor;
 use super::start::Room;
 use super::{
     DESCRIPTORS_ASIDE, Handle, Server, StartError, backend_of, kernel_tls, key_reader, listeners, start,
@@ -107,7 +108,10 @@ impl Server {
         let shared = Arc::new(Shared::of_several(&config, now.unix_us, wakes));
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
         let verifier = auth::load(&config).map_err(StartError::Config)?;
-        let (listeners, warnings) = listeners::open(&config, sockets)?;
+        let mut predecessor = Predecessor::ask(&config)?;
+        let clock = predecessor.clock().unwrap_or(clock);
+        let now = clock.now();
+        let (listeners, warnings) = listeners::open(&config, sockets, predecessor.take_listeners())?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max + 3 * (polls.len() - 1);
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
@@ -136,7 +140,7 @@ impl Server {
             };
             let host = Host { handler, journal, descriptors };
             let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
-            begin(&mut reactor, reactors.first())?;
+            begin(&mut reactor, reactors.first(), &mut predecessor)?;
             reactor.set_kernel_tls(offer);
             reactor.set_acceptor(tls.acceptor.clone());
             reactor.set_verifier(verifier.clone());
@@ -149,17 +153,23 @@ impl Server {
             backend(reactor);
         });
         let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
-        let event_loop = loops.remove(0);
+        let event_loop = predecessor.take_over(loops.remove(0), &config)?;
         Ok(Server { event_loop, shared, others: Others { loops, threads: Vec::new() } })
     }
 }
 
 /// Lets a reactor begin with what a predecessor has left, which the first one reads.
-fn begin(reactor: &mut Reactor<Stream>, first: Option<&Reactor<Stream>>) -> Result<(), StartError> {
+fn begin(
+    reactor: &mut Reactor<Stream>,
+    first: Option<&Reactor<Stream>>,
+    predecessor: &mut Predecessor,
+) -> Result<(), StartError> {
     match first {
         None => {
             reactor.check_routes().map_err(StartError::Route)?;
-            reactor.load_state();
+            if !predecessor.fill(reactor)? {
+                reactor.load_state();
+            }
         }
         Some(first) => reactor.adopt_state(first),
     }
