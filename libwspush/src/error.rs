@@ -85,7 +85,7 @@ impl From<StartError> for CallError {
         let status = match error {
             StartError::Config(_) | StartError::Tls(_) | StartError::Route(_) => WSPUSH_ECONFIG,
             StartError::Listen { .. } => WSPUSH_ELISTEN,
-            StartError::System(_) => WSPUSH_ESYSTEM,
+            StartError::Handover(_) | StartError::System(_) => WSPUSH_ESYSTEM,
         };
         CallError::new(status, error.to_string())
     }

@@ -27,7 +27,7 @@ impl Config {
         self.handover.as_deref().and_then(|text| text.strip_prefix(UNIX)).map(Path::new)
     }
 
-    /// What a hand-over is at odds with.
+    /// A hand-over is at odds with some settings.
     pub(super) fn validate_handover(&self) -> Result<(), ConfigError> {
         let Some(path) = self.handover_path() else { return Ok(()) };
         if !cfg!(feature = "handover") {

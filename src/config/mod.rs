@@ -24,13 +24,13 @@ mod error;
 mod field;
 #[cfg(feature = "daemon")]
 mod file;
+mod handover;
 mod heartbeat;
 #[cfg(feature = "command-line")]
 mod invocation;
 mod layers;
 mod nearest;
 mod paths;
-mod handover;
 mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;

@@ -2,11 +2,11 @@
 //! in `--help`, in what `--check` prints and in the documents.
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
-use super::handover::handover;
 use super::field::{
     boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
     shown_number, shown_optional, shown_reactors, shown_text, token,
 };
+use super::handover::handover;
 use super::paths::check_path;
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};

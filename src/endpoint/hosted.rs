@@ -19,7 +19,7 @@ pub struct Idle {
     pub since_ms: u64,
 }
 
-/// What of the box another process can take.
+/// The part of the box that another process can take.
 #[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct HostedImage {
     parameters: Option<Box<str>>,

@@ -188,7 +188,9 @@ impl Listener {
     /// Whether it is the one that a configuration asks for; a port that was to be any one is whichever it became.
     pub fn serves(&self, wanted: &ListenAddr, role: ListenerRole, tls: bool) -> bool {
         let is_there = match (&self.address, wanted) {
-            (ListenAddr::Tcp(here), ListenAddr::Tcp(wanted)) if wanted.port() == 0 => here.ip() == wanted.ip(),
+            (ListenAddr::Tcp(here), ListenAddr::Tcp(wanted)) if wanted.port() == 0 => {
+                here.ip() == wanted.ip()
+            }
             (here, wanted) => here == wanted,
         };
         is_there && (self.role, self.tls) == (role, tls)

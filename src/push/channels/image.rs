@@ -21,7 +21,8 @@ impl Channels {
     pub fn resume(&mut self, all: Vec<(u32, Channel)>, newest: u64) -> Result<(), &'static str> {
         let count = all.len();
         self.all = all.into_iter().map(|(place, channel)| (place as usize, channel)).collect::<Slab<_>>();
-        if self.all.len() != count || self.all.get(0).is_none_or(|channel| &*channel.name != super::DEFAULT_NAME)
+        if self.all.len() != count
+            || self.all.get(0).is_none_or(|channel| &*channel.name != super::DEFAULT_NAME)
         {
             return Err("places of channels that contradict each other");
         }

@@ -38,7 +38,7 @@ struct Facts {
     revoked: Vec<(String, u64)>,
 }
 
-/// What has come, until it is put together.
+/// The records that have come, until they are put together.
 #[derive(Default)]
 struct Parts {
     channels: Vec<(u32, Channel)>,
@@ -114,7 +114,8 @@ impl Reactor<Stream> {
             }
             if batch.len() == BATCH {
                 out.tell(Kind::Connections, &batch, &fds)?;
-                (batch.clear(), fds.clear());
+                batch.clear();
+                fds.clear();
             }
         }
         out.tell(Kind::Connections, &batch, &fds)?;
@@ -147,12 +148,7 @@ impl Reactor<Stream> {
         self.put_together(parts)
     }
 
-    fn take_connections(
-        &mut self,
-        batch: Vec<Told>,
-        fds: Vec<OwnedFd>,
-        parts: &mut Parts,
-    ) -> io::Result<()> {
+    fn take_connections(&mut self, batch: Vec<Told>, fds: Vec<OwnedFd>, parts: &mut Parts) -> io::Result<()> {
         let mut fds = fds.into_iter();
         for (index, stays, image) in batch {
             let fd = match stays {
@@ -160,8 +156,10 @@ impl Reactor<Stream> {
                 true => File::open("/dev/null")?.into(),
                 false => fds.next().ok_or(refused("a connection without a descriptor"))?,
             };
-            let slot = Slot::of_image(Stream(fd.into()), image, &mut self.pool, &parts.saved)
-                .map_err(|_| refused("there is less room for unfinished messages here (assembly_bytes_max)"))?;
+            let slot =
+                Slot::of_image(Stream(fd.into()), image, &mut self.pool, &parts.saved).map_err(|_| {
+                    refused("there is less room for unfinished messages here (assembly_bytes_max)")
+                })?;
             parts.slots.push((index as usize, slot));
             if stays {
                 parts.stay.push(index as usize);
@@ -198,6 +196,9 @@ impl Reactor<Stream> {
         self.count_attendees();
         let lost = Departure::Lost(self.now.mono_ms());
         stay.iter().for_each(|&index| self.let_go(index, lost));
+        if cfg!(debug_assertions) {
+            self.audit();
+        }
         self.check_capacity()
     }
 
@@ -308,5 +309,4 @@ impl Reactor<Stream> {
         }
         self.is_of_host().then_some("a server with a host's handlers hands nothing over")
     }
-
 }

@@ -53,11 +53,11 @@ impl Door {
 struct Asking {
     stream: UnixStream,
     since_ms: u64,
-    /// What it has said so far.
+    /// The bytes that it has said so far.
     said: Vec<u8>,
 }
 
-/// What it says: what it is, and the version of the records that it understands.
+/// It says that it is a successor, and which version of the records it understands.
 const ASKED_BYTES: usize = HELLO.len() + size_of::<u32>();
 
 /// Who may take over.
@@ -213,7 +213,7 @@ impl EventLoop {
     fn note_failed(&mut self, problem: &dyn Display) {
         let fields: [(&str, &dyn Display); 2] = [("problem", problem), ("so", &"this server goes on")];
         let now = self.reactor.now();
-        self.reactor.journal().event(now, LogLevel::Warn, "not_handed_over", &fields);
+        self.reactor.journal().event(now, LogLevel::Warn, "handover_failed", &fields);
     }
 
     /// The hand-over. Nobody is served meanwhile, and if it fails nothing has happened.

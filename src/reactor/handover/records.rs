@@ -16,13 +16,13 @@ use super::TAKEN;
 use crate::narrow;
 use crate::reactor::sys::rights;
 
-/// What a record is about.
+/// The subject of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Kind {
     /// There is no hand-over: why.
     Refused = 0,
-    /// What there is to come.
+    /// The clock.
     Head = 1,
     Listeners = 2,
     Channel = 3,
@@ -52,7 +52,11 @@ fn left(until: Instant) -> io::Result<Duration> {
 }
 
 fn late(e: io::Error) -> io::Error {
-    if e.kind() == ErrorKind::WouldBlock { io::Error::new(ErrorKind::TimedOut, "it took too long") } else { e }
+    if e.kind() == ErrorKind::WouldBlock {
+        io::Error::new(ErrorKind::TimedOut, "it took too long")
+    } else {
+        e
+    }
 }
 
 /// The side that tells.
@@ -210,7 +214,11 @@ impl Listening {
     /// Holds what was read against the sum in the last record.
     pub(super) fn check(&self, last: &Told) -> io::Result<()> {
         let sum: [u8; 20] = last.value()?;
-        if sum == self.sha.clone().digest().bytes() { Ok(()) } else { Err(broken("the checksum is another one")) }
+        if sum == self.sha.clone().digest().bytes() {
+            Ok(())
+        } else {
+            Err(broken("the checksum is another one"))
+        }
     }
 
     /// Says the word that takes over. An error: the other side goes on.

@@ -55,7 +55,9 @@ impl Successor {
     /// Asks the server that is running. None: there is none at this path.
     pub fn ask(path: &Path) -> Result<Option<Successor>, HandoverError> {
         let mut stream = match UnixStream::connect(path) {
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                return Ok(None);
+            }
             connected => connected?,
         };
         fault::point();

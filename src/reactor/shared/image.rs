@@ -1,11 +1,11 @@
-//! What all threads share, as it is handed to another process: the order of publications, and who has them.
+//! The state that all threads share, as it is handed to another process: the order of publications, and who has them.
 
 use super::super::directory::Owned;
 use super::repetitions::Repetitions;
 use super::{Shared, lock};
 use crate::push::Delivery;
 
-/// What [`Shared::image`] says.
+/// The image that [`Shared::image`] makes.
 #[derive(serde::Deserialize)]
 pub(in super::super) struct SharedImage {
     directory: Owned,

@@ -119,7 +119,12 @@ impl<S> Slot<S> {
     ///
     /// # Errors
     /// [`NoRoom`]
-    pub fn of_image(socket: S, image: SlotImage, pool: &mut Pool, saved: &SavedFrames) -> Result<Slot<S>, NoRoom> {
+    pub fn of_image(
+        socket: S,
+        image: SlotImage,
+        pool: &mut Pool,
+        saved: &SavedFrames,
+    ) -> Result<Slot<S>, NoRoom> {
         let SlotImage { serial, cursor, seen, flags, phase, kind, transport, form, held_len, held, extra } =
             image;
         let mut slot = Slot {
@@ -177,12 +182,9 @@ impl Extra {
         }
     }
 
-    fn of_image(
-        image: ExtraImage,
-        pool: &mut Pool,
-        saved: &SavedFrames,
-    ) -> Result<(Extra, Vec<u8>), NoRoom> {
-        let ExtraImage { memberships, mid, outbox, user, granted, assembly, http, stash, ending, hosted } = image;
+    fn of_image(image: ExtraImage, pool: &mut Pool, saved: &SavedFrames) -> Result<(Extra, Vec<u8>), NoRoom> {
+        let ExtraImage { memberships, mid, outbox, user, granted, assembly, http, stash, ending, hosted } =
+            image;
         let assembly = match assembly {
             Some(image) => Some(Box::new(Assembly::of_image(image, pool).ok_or(NoRoom)?)),
             None => None,

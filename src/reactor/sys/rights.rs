@@ -49,7 +49,9 @@ pub fn recv(socket: &impl AsRawFd, buf: &mut [u8], fds: &mut Vec<OwnedFd>) -> io
         fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
     }
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
-        return Err(io::Error::other("descriptors were lost on the way: there is no room for more (ulimit -n)"));
+        return Err(io::Error::other(
+            "descriptors were lost on the way: there is no room for more (ulimit -n)",
+        ));
     }
     Ok(n as usize)
 }
