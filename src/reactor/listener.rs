@@ -41,6 +41,7 @@ impl fmt::Display for ListenAddr {
 #[derive(Debug)]
 pub struct Listener {
     /// The path, if it is ours. It goes first: as long as the socket is there no other file has its inode.
+    #[cfg_attr(not(feature = "handover"), allow(dead_code, reason = "it is there to be dropped"))]
     place: Option<Place>,
     pub(super) socket: Socket,
     address: ListenAddr,
