@@ -66,5 +66,5 @@ pub use push::{
     Delivery, Gap, HistoryOrder, Message, NoPosition, NoSince, Pace, Past, Position, PublishTerms, PushError,
     PushOptions, Since,
 };
-pub use server::{Handle, Server, StartError};
+pub use server::{Handle, ReactorLoop, Server, StartError};
 pub use tls::TlsError;

@@ -45,6 +45,21 @@ pub const SLOTS_MAX: u64 = (1 << 31) - 1;
 
 /// A channel's name in bytes.
 pub const CHANNEL_NAME_BYTES_MAX: usize = 128;
+/// A channel's name in bytes where it is one of an app: `pusher/ID/NAME`.
+pub const APP_CHANNEL_NAME_BYTES_MAX: usize =
+    PUSHER_PREFIX_BYTES + PUSHER_ID_BYTES_MAX + 1 + PUSHER_NAME_BYTES_MAX;
+/// `pusher/`.
+pub const PUSHER_PREFIX_BYTES: usize = 7;
+/// The id of an app of the Pusher Channels protocol.
+pub const PUSHER_ID_BYTES_MAX: usize = 32;
+/// The key and the secret of such an app.
+pub const PUSHER_KEY_BYTES_MAX: usize = 128;
+/// A channel's name, and an event's, in that protocol; its libraries refuse longer ones.
+pub const PUSHER_NAME_BYTES_MAX: usize = 200;
+/// A user's id in that protocol.
+pub const PUSHER_USER_BYTES_MAX: usize = 128;
+/// Users that one connection of that protocol watches.
+pub const PUSHER_WATCHLIST_MAX: usize = 100;
 /// An idempotency key in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 /// For how long a repetition of a key is known.
@@ -93,6 +108,8 @@ pub const TOKEN_PATTERNS_MAX: usize = 64;
 pub const TOKEN_INFO_BYTES_MAX: usize = 1_024;
 /// Clocks of those who sign tokens may differ by so much from ours.
 pub const TOKEN_LEEWAY_S: u64 = 5;
+/// Clocks of those who sign requests of the Pusher protocol may differ by so much from ours.
+pub const PUSHER_CLOCKS_S: u64 = 600;
 /// The text with which a backend refuses a client.
 pub const ANSWER_REASON_BYTES_MAX: usize = 512;
 /// A backend's answer about a client.

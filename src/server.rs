@@ -4,7 +4,6 @@
 mod backend;
 mod flow;
 #[cfg(feature = "auth")]
-#[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
 #[cfg(feature = "handover")]
@@ -13,6 +12,7 @@ mod predecessor;
 #[path = "server/no_predecessor.rs"]
 mod predecessor;
 mod publishing;
+mod reactor_loop;
 mod reads;
 mod routes;
 mod several;
@@ -45,6 +45,7 @@ use crate::time::{Time, micros};
 
 use several::Others;
 
+pub use reactor_loop::ReactorLoop;
 pub use start_error::StartError;
 
 /// Descriptors that the process needs for other things than connections, those that are only there to be refused
@@ -157,12 +158,13 @@ impl Server {
     }
 
     /// Waits at most `timeout` for something to happen and does one turn of the first reactor. False: the server has
-    /// drained. The other [`reactors`](Config::reactors) run on threads of their own from the first call on.
+    /// drained. The other [`reactors`](Config::reactors) run on threads of their own from the first call on, unless the
+    /// host has [taken](Self::take_reactors) them.
     ///
     /// # Errors
     /// The system's; or that another reactor has panicked.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
-        self.others.start(&self.shared)?;
+        self.others.start()?;
         let goes_on = self.event_loop.poll_once(timeout)?;
         self.others.check(&self.shared)?;
         if !goes_on {
@@ -175,6 +177,19 @@ impl Server {
     /// that waits in its own epoll. It must also be polled when [`time_to_next`](Self::time_to_next) is over.
     pub fn descriptor(&self) -> RawFd {
         self.event_loop.descriptor()
+    }
+
+    /// Takes the reactors beside the first one, for the host to drive each by a loop of its own: one after the other on
+    /// one thread, or on several. There are none with one reactor, when they have been taken already, and once the
+    /// server was polled.
+    pub fn take_reactors(&mut self) -> Vec<ReactorLoop> {
+        self.others.take()
+    }
+
+    /// [`descriptor`](Self::descriptor), and behind it those of the reactors that can still be
+    /// [taken](Self::take_reactors).
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        std::iter::once(self.descriptor()).chain(self.others.descriptors()).collect()
     }
 
     /// How long the server can do without being polled, if nothing happens.

@@ -21,6 +21,7 @@ mod order;
 mod paced;
 mod shares;
 mod simulated;
+mod simulated_reactors;
 mod simulation;
 mod supply_chain;
 mod tidy;

@@ -239,6 +239,11 @@ fn routes_and_what_a_session_keeps() {
     host(&["RoutesHost"], &[]);
 }
 
+#[test]
+fn callbacks_of_several_reactors() {
+    host(&["ReactorsHost"], &[]);
+}
+
 /// With a heap that the longest of its messages doesn't fit.
 #[test]
 fn messages_in_pieces_and_who_waits_for_whom() {

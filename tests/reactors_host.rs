@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, ThreadId};
+use std::time::Duration;
 
 use wspush::config::Reactors;
-use wspush::{Accept, CloseCode, Config, Connect, Decision, Handle, Handler, Message, Server, Session};
+use wspush::{
+    Accept, CloseCode, Config, Connect, Decision, Handle, Handler, Message, ReactorLoop, Server, Session,
+};
 
 use crate::daemon::{self, WebSocket};
 use crate::reactors::REACTORS;
@@ -39,12 +42,7 @@ struct Host {
 impl Host {
     fn start() -> Host {
         let gate = Gate::default();
-        let config = Config {
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            reactors: Reactors::new(REACTORS).unwrap(),
-            ..Config::default()
-        };
-        let server = Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap();
+        let server = bound(&gate);
         let (address, handle) = (server.addresses()[0], server.handle());
         Host { address, handle, gate, thread: Some(thread::spawn(move || server.run())) }
     }
@@ -113,15 +111,63 @@ fn a_user_is_one_wherever_its_connections_are() {
     assert_eq!(bob.sync(), []);
 }
 
-#[test]
-fn a_server_that_is_dropped_takes_its_threads_with_it() {
-    let gate = Gate::default();
+fn bound(gate: &Gate) -> Server {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         reactors: Reactors::new(REACTORS).unwrap(),
         ..Config::default()
     };
-    let mut server = Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap();
+    Server::bind_each(config, |_| Box::new(gate.clone()), None, Vec::new()).unwrap()
+}
+
+#[test]
+fn a_host_drives_each_reactor_by_loops_of_its_own() {
+    let gate = Gate::default();
+    let mut server = bound(&gate);
+    let descriptors = server.descriptors();
+    assert_eq!((descriptors.len(), descriptors[0]), (REACTORS, server.descriptor()));
+    let mut others = server.take_reactors();
+    assert_eq!(others.iter().map(ReactorLoop::number).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(others.iter().filter_map(ReactorLoop::descriptor).collect::<Vec<_>>(), descriptors[1..]);
+    assert!(server.take_reactors().is_empty() && server.descriptors().len() == 1);
+    let (address, handle) = (server.addresses()[0], server.handle());
+    let client = thread::spawn(move || {
+        let open = || WebSocket::ask(address, "/ws", &[]).unwrap_or_else(|r| panic!("{}", r.status));
+        let mut clients: Vec<WebSocket> = (0..2 * REACTORS).map(|_| open()).collect();
+        for client in &mut clients {
+            client.send_text("hello");
+            assert_eq!(client.text(), "hello");
+        }
+        handle.broadcast(Message::Text("to all")).unwrap();
+        clients.iter_mut().for_each(|client| assert_eq!(client.text(), "to all"));
+        handle.drain();
+        clients.iter_mut().for_each(|client| assert_eq!(client.closed().0, 1001));
+    });
+    let (turn, mut goes_on) = (Some(Duration::from_millis(1)), true);
+    while goes_on || !others.is_empty() {
+        goes_on = goes_on && server.poll_once(turn).unwrap();
+        others.retain_mut(|other| other.poll_once(turn).unwrap());
+    }
+    client.join().unwrap();
+    let own = format!("{:?}", thread::current().id());
+    assert_eq!(gate.0.lock().unwrap().iter().collect::<Vec<_>>(), [&own], "nobody else has driven one");
+}
+
+#[test]
+fn a_reactor_that_is_given_up_ends_the_server() {
+    let mut server = bound(&Gate::default());
+    let mut others = server.take_reactors();
+    drop(others.pop());
+    let problem = server.run().unwrap_err();
+    assert_eq!(problem.to_string(), "reactor 2 was dropped before it had drained");
+    assert!(!others[0].poll_once(None).unwrap(), "and with the server the others come to their end");
+    assert_eq!(others[0].descriptor(), None);
+}
+
+#[test]
+fn a_server_that_is_dropped_takes_its_threads_with_it() {
+    let gate = Gate::default();
+    let mut server = bound(&gate);
     let (address, handle) = (server.addresses()[0], server.handle());
     let client = thread::spawn(move || {
         let Ok(mut client) = WebSocket::ask(address, "/ws", &[]) else { panic!("it is not let in") };
@@ -129,7 +175,7 @@ fn a_server_that_is_dropped_takes_its_threads_with_it() {
         client.text()
     });
     while !client.is_finished() {
-        server.poll_once(Some(std::time::Duration::from_millis(10))).unwrap();
+        server.poll_once(Some(Duration::from_millis(10))).unwrap();
     }
     assert_eq!(client.join().unwrap(), "hello");
     drop(server);

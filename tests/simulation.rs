@@ -17,7 +17,7 @@ const STEPS: usize = 250;
 
 const THREADS: u64 = 2;
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 

@@ -119,7 +119,7 @@ class Floor(Server):
 
     def install(self):
         source = HERE.parent / "floor" / "floor.c"
-        command("cc", "-O2", "-o", INSTALLED / "floor", source)
+        command("cc", "-O2", "-pthread", "-o", INSTALLED / "floor", source)
         return "C, cc -O2, " + command("cc", "-dumpfullversion")
 
     def argv(self):

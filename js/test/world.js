@@ -35,7 +35,8 @@ export class Daemon {
     const daemon = new Daemon();
     const [listen, admin] = before ? [before.public, before.admin] : ["127.0.0.1:0", "127.0.0.1:0"];
     const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("WSPUSH_"));
-    daemon.child = spawn(PROGRAM, ["--listen", listen, "--admin", admin, ...flags], {
+    const where = flags.includes("--listen") ? [] : ["--listen", listen];
+    daemon.child = spawn(PROGRAM, [...where, "--admin", admin, ...flags], {
       env: Object.fromEntries(environment), stdio: ["ignore", "ignore", "pipe"],
     });
     daemon.ended = new Promise((done) => daemon.child.on("exit", done));

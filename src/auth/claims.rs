@@ -1,7 +1,7 @@
 //! A token's claims, once it is known to be good.
 
 use super::TokenError;
-use crate::config::pattern_matches;
+use crate::config::pattern_opens;
 use crate::limits::TOKEN_LEEWAY_S;
 
 /// Who a client is and what it may do, as its token says.
@@ -84,12 +84,12 @@ impl Rights {
 
     /// Whether it may subscribe to this channel, whatever the settings say.
     pub fn may_subscribe(&self, channel: &str) -> bool {
-        self.allow.iter().any(|pattern| pattern_matches(pattern, channel))
+        self.allow.iter().any(|pattern| pattern_opens(pattern, channel))
     }
 
     /// Whether it may publish to this channel.
     pub fn may_publish(&self, channel: &str) -> bool {
-        self.publish.iter().any(|pattern| pattern_matches(pattern, channel))
+        self.publish.iter().any(|pattern| pattern_opens(pattern, channel))
     }
 }
 

@@ -34,6 +34,11 @@ mod load;
 mod payload;
 #[cfg(feature = "auth")]
 mod public_key;
+#[cfg(feature = "pusher")]
+pub mod pusher;
+#[cfg(not(feature = "pusher"))]
+#[path = "pusher_disabled.rs"]
+pub mod pusher;
 mod revoked;
 #[cfg(feature = "auth")]
 pub mod signature;

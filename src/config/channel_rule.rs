@@ -86,7 +86,7 @@ fn put<T>(field: &mut Option<T>, value: T) -> bool {
     field.replace(value).is_some()
 }
 
-fn within(key: &str, value: &str, bounds: Bounds) -> Result<u64, String> {
+pub(super) fn within(key: &str, value: &str, bounds: Bounds) -> Result<u64, String> {
     let is_decimal = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
     let number = value.replace('_', "").parse().ok().filter(|_| is_decimal);
     number

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ChannelRule, Config, pattern_matches};
+use super::{ChannelRule, Config, pattern_opens};
 
 /// Something that a client does with a channel.
 ///
@@ -85,12 +85,15 @@ impl Config {
     /// Whether the rule for a channel gives every client this right; None: it leaves that open, or there is none.
     pub fn rule_allows(&self, right: ClientRight, channel: &str) -> Option<bool> {
         let rule = ChannelRule::first(&self.channel_rule, channel)?;
+        if !pattern_opens(&rule.pattern, channel) {
+            return None;
+        }
         Some(rule.clients?.contains(right))
     }
 
     /// Whether every client may receive a channel that it names: by the channel's rule, or by `channels`.
     pub fn is_open_to_clients(&self, channel: &str) -> bool {
-        let by_pattern = || self.channels.iter().any(|pattern| pattern_matches(pattern, channel));
+        let by_pattern = || self.channels.iter().any(|pattern| pattern_opens(pattern, channel));
         self.rule_allows(ClientRight::Subscribe, channel).unwrap_or_else(by_pattern)
     }
 }

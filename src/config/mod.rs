@@ -31,25 +31,31 @@ mod invocation;
 mod layers;
 mod nearest;
 mod paths;
+mod pusher;
 mod reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 mod read;
 mod reload;
+#[macro_use]
+mod rows;
 #[cfg(feature = "daemon")]
 mod rule_tables;
 mod setting;
 mod settings;
+#[cfg(test)]
+mod settings_tests;
 mod shown;
 mod text_form;
 mod tokens;
 mod transport;
+mod trusted;
 mod validate;
 
 // How settings come into being is the daemon's and the documents' business, not an embedder's.
 pub use api_key::{ApiKey, ApiRight};
 #[doc(hidden)]
 pub use backend::webhook_secret_bytes;
-pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok};
+pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_opens};
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
@@ -59,6 +65,9 @@ pub use heartbeat::Heartbeat;
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+#[doc(hidden)]
+pub use pusher::app_channel;
+pub use pusher::{Apps, PusherApp};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]
@@ -74,6 +83,7 @@ pub use shown::shown;
 #[doc(hidden)]
 pub use tokens::is_url;
 pub use transport::Transport;
+pub use trusted::AddressBlock;
 pub use validate::OWN_ORIGIN;
 
 pub use crate::limits::Bounds;
@@ -82,7 +92,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS.
+/// Where a public listener listens: `127.0.0.1:8080`, or `tls://0.0.0.0:8443` for one that speaks TLS; with `proxy://`
+/// or `proxy+tls://` before it for one that proxies connect to by the PROXY protocol.
 ///
 /// ```
 /// use wspush::config::Listen;
@@ -97,11 +108,13 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Whether each connection begins with a header of the PROXY protocol.
+    pub proxy: bool,
 }
 
 impl From<SocketAddr> for Listen {
     fn from(address: SocketAddr) -> Listen {
-        Listen { address, tls: false }
+        Listen { address, tls: false, proxy: false }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The paths that the public listeners serve.
 
+use super::field::OTHER_TYPE;
+use super::setting::Value;
 use super::{Config, ConfigError};
 use crate::limits::PATH_BYTES_MAX;
 
@@ -56,6 +58,16 @@ pub(super) fn check_path(path: String) -> Result<String, String> {
         return refuse(&format!("{other:?} is in it, and it is compared as it is sent, without a query"));
     }
     Ok(path)
+}
+
+/// The same, or none is set; an empty one is an error.
+pub(super) fn optional_path(value: Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Unset => Ok(None),
+        Value::Text(path) if path == "/" => Err("the path / is what there is without one".to_owned()),
+        Value::Text(path) => check_path(path).map(Some),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
 }
 
 #[cfg(test)]

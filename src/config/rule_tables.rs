@@ -7,7 +7,7 @@ use toml::de::{DeArray, DeValue};
 
 use super::error::Problem;
 use super::setting::Value;
-use super::{ApiKey, ChannelRule};
+use super::{ApiKey, ChannelRule, PusherApp};
 
 /// A setting whose entries may be tables.
 pub(super) struct Tables {
@@ -23,7 +23,7 @@ pub(super) struct Tables {
     check: fn(&str) -> Result<(), String>,
 }
 
-static TABLES: [Tables; 2] = [
+static TABLES: [Tables; 3] = [
     Tables {
         table: "channel",
         setting: "channel_rule",
@@ -37,6 +37,13 @@ static TABLES: [Tables; 2] = [
         first: ("name", "which says whose it is"),
         separators: &[("allow", '+'), ("channels", ';')],
         check: |text| text.parse::<ApiKey>().map(drop),
+    },
+    Tables {
+        table: "pusher_app",
+        setting: "pusher_app",
+        first: ("id", "by which backends name it"),
+        separators: &[],
+        check: |text| text.parse::<PusherApp>().map(drop),
     },
 ];
 

@@ -7,88 +7,17 @@ use super::field::{
     shown_number, shown_optional, shown_reactors, shown_text, token,
 };
 use super::handover::handover;
-use super::paths::check_path;
+use super::paths::{check_path, optional_path};
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
-    AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen, LogFormat, LogLevel,
-    Reactors, SlowConsumer, TokenAuth, Transport,
+    AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
+    LogFormat, LogLevel, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
-
-/// `restart` and `reload` in the table.
-macro_rules! reloadable {
-    (restart) => {
-        false
-    };
-    (reload) => {
-        true
-    };
-}
-
-macro_rules! row {
-    ($field:ident, $help:literal, $group:ident, $kind:expr, $reload:ident, $secret:literal, $set:expr,
-     $get:expr) => {
-        Setting {
-            name: stringify!($field),
-            help: $help,
-            group: Group::$group,
-            kind: $kind,
-            reloadable: reloadable!($reload),
-            secret: $secret,
-            set: |config, value| {
-                config.$field = $set(value)?;
-                Ok(())
-            },
-            get: |config| $get(&config.$field),
-        }
-    };
-}
-
-macro_rules! integer {
-    ($field:ident, $help:literal, $group:ident, $bounds:ident, $unit:literal, $reload:ident) => {
-        row!(
-            $field,
-            $help,
-            $group,
-            Kind::Integer { bounds: limits::$bounds, unit: $unit },
-            $reload,
-            false,
-            number,
-            shown_number
-        )
-    };
-}
-
-macro_rules! boolean {
-    ($field:ident, $help:literal, $group:ident, $reload:ident) => {
-        row!($field, $help, $group, Kind::Boolean, $reload, false, boolean, shown_boolean)
-    };
-}
-
-macro_rules! list {
-    ($field:ident, $help:literal, $group:ident, $max:ident, $of:literal, $reload:ident, $entry:expr) => {
-        row!(
-            $field,
-            $help,
-            $group,
-            Kind::List { max: limits::$max, of: $of },
-            $reload,
-            false,
-            |value| entries(value, $entry),
-            shown_entries
-        )
-    };
-}
-
-macro_rules! text {
-    ($field:ident, $help:literal, $group:ident, $kind:expr, $reload:ident) => {
-        row!($field, $help, $group, $kind, $reload, false, parsed, shown_text)
-    };
-}
 
 /// A setting's field with its default, its row in the table, and the text that describes it in both.
 macro_rules! settings {
@@ -125,11 +54,16 @@ settings! {
         list(
             Network,
             LISTEN_MAX,
-            "an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443",
+            "an address with its port like 127.0.0.1:8080, [::]:8080, tls://0.0.0.0:8443, proxy://10.0.0.1:8080 or \
+             proxy+tls://10.0.0.1:8443",
             restart,
             entry
         ),
-        "Addresses of the public listeners; with tls:// it speaks TLS";
+        "Addresses of the public listeners; with tls:// it speaks TLS, with proxy:// the PROXY protocol of \
+         trusted_proxies";
+    trusted_proxies: Vec<AddressBlock> = Vec::new(),
+        list(Network, LIST_MAX, "an address or a network like 10.0.0.0/8", reload, entry),
+        "Proxies that say for whom they speak, by the PROXY protocol or in X-Forwarded-For";
     admin: AdminListen = AdminListen::Off,
         text(
             Network,
@@ -347,6 +281,24 @@ settings! {
         "An HTTP connection without a request for this long is closed";
     drain_ms: u64 = 5_000, integer(Timeouts, DRAIN_MS, "ms", reload),
         "From the first TERM or INT to the end";
+    pusher_app: Vec<PusherApp> = Vec::new(),
+        row(
+            Channels,
+            Kind::List {
+                max: limits::LIST_MAX,
+                of: "an id, then key=KEY secret=SECRET and any of enabled=true/false client_events=true/false, limits"
+            },
+            reload,
+            true,
+            |value| entries(value, entry),
+            shown_entries
+        ),
+        "Apps of the Pusher Channels protocol, whose clients ask for /app/KEY; in the file also as tables of that name";
+    pusher_path: Option<String> = None,
+        row(Channels, Kind::Text("a path like /socket"), restart, false, optional_path, shown_optional),
+        "The path before /app and /apps, as clients have it set (wsPath)";
+    pusher_http_public: bool = false, boolean(Channels, reload),
+        "Answer signed HTTP requests of Pusher's libraries on the public listeners, not on the admin listener alone";
     channels: Vec<String> = vec!["public.*".to_owned()],
         list(Channels, LIST_MAX, "a channel's name, or the beginning of one and *", reload, check_pattern),
         "Channels that a client may choose with ?channel=";
@@ -405,45 +357,4 @@ settings! {
         "How a line of the log is written";
     log_level: LogLevel = LogLevel::Info, text(Running, Kind::Choice(LogLevel::NAMES), reload),
         "How much is logged";
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Config;
-    use super::*;
-
-    #[test]
-    fn every_field_has_its_row_once() {
-        let fields: Vec<String> = format!("{:#?}", Config::default())
-            .lines()
-            .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
-            .filter_map(|line| line.split_once(':').map(|(name, _)| name.trim().to_owned()))
-            .collect();
-        let mut rows: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
-        assert_eq!(fields.len(), rows.len());
-        rows.sort_unstable();
-        rows.dedup();
-        for field in &fields {
-            assert!(rows.binary_search(&field.as_str()).is_ok(), "{field} has no row");
-        }
-        assert_eq!(fields.len(), rows.len());
-    }
-
-    #[test]
-    fn every_default_is_allowed_and_comes_back() {
-        let default = Config::default();
-        for setting in SETTINGS {
-            let mut config = default.clone();
-            setting.set(&mut config, setting.get(&default)).unwrap();
-            assert_eq!(config, default, "{}", setting.name);
-        }
-    }
-
-    #[test]
-    fn groups_are_contiguous_and_help_is_a_phrase() {
-        assert!(SETTINGS.is_sorted_by_key(|setting| setting.group));
-        for Setting { name, help, .. } in SETTINGS {
-            assert!(!help.is_empty() && !help.ends_with('.') && !help.contains('|'), "{name}");
-        }
-    }
 }

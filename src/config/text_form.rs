@@ -13,10 +13,18 @@ use crate::limits::UNIX_PATH_BYTES_MAX;
 const OFF: &str = "off";
 const UNIX: &str = "unix:";
 const TLS: &str = "tls://";
+const PROXY: &str = "proxy://";
+const PROXY_TLS: &str = "proxy+tls://";
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.tls { TLS } else { "" }, self.address)
+        let scheme = match (self.proxy, self.tls) {
+            (false, false) => "",
+            (false, true) => TLS,
+            (true, false) => PROXY,
+            (true, true) => PROXY_TLS,
+        };
+        write!(f, "{scheme}{}", self.address)
     }
 }
 
@@ -24,12 +32,12 @@ impl FromStr for Listen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Listen, String> {
-        let (tls, address) = match text.strip_prefix(TLS) {
-            Some(address) => (true, address),
-            None => (false, text),
-        };
+        let schemes = [(TLS, false, true), (PROXY, true, false), (PROXY_TLS, true, true)];
+        let found =
+            schemes.iter().find_map(|&(scheme, proxy, tls)| Some((text.strip_prefix(scheme)?, proxy, tls)));
+        let (address, proxy, tls) = found.unwrap_or((text, false, false));
         match address.parse() {
-            Ok(address) => Ok(Listen { address, tls }),
+            Ok(address) => Ok(Listen { address, tls, proxy }),
             Err(_) => Err(format!(
                 "{text:?} is not an address with its port like 127.0.0.1:8080, [::]:8080 or tls://0.0.0.0:8443"
             )),
@@ -64,8 +72,11 @@ impl FromStr for AdminListen {
             };
         }
         match text.parse() {
-            Ok(Listen { address, tls: false }) => Ok(AdminListen::Tcp(address)),
-            Ok(Listen { address, tls: true }) => Ok(AdminListen::Tls(address)),
+            Ok(Listen { address, tls: false, proxy: false }) => Ok(AdminListen::Tcp(address)),
+            Ok(Listen { address, tls: true, proxy: false }) => Ok(AdminListen::Tls(address)),
+            Ok(Listen { proxy: true, .. }) => {
+                Err("the admin listener speaks no PROXY protocol; proxy:// belongs into listen".to_owned())
+            }
             Err(_) => Err("expected \"off\", an address with its port like \"127.0.0.1:8081\" or \
                            \"tls://127.0.0.1:8081\", or \"unix:/path\""
                 .to_owned()),
@@ -152,6 +163,10 @@ mod tests {
             ["", "tls://", "tls:127.0.0.1:1", "tcp://127.0.0.1:1", "tls://localhost:1", "tls://127.0.0.1"]
         {
             assert!(text.parse::<Listen>().is_err() && text.parse::<AdminListen>().is_err(), "{text}");
+        }
+        for text in ["proxy://127.0.0.1:8080", "proxy+tls://[::]:8443"] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+            assert!(text.parse::<AdminListen>().unwrap_err().contains("PROXY"), "{text}");
         }
     }
 

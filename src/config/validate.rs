@@ -18,6 +18,7 @@ impl Config {
         }
         self.validate_listeners()?;
         self.validate_api_keys()?;
+        self.validate_pusher()?;
         self.validate_tls()?;
         self.validate_auth()?;
         self.validate_backend()?;
@@ -64,6 +65,10 @@ impl Config {
         if let Some(address) = duplicate(&fixed) {
             return Err(self.invalid("listen", &format!("{address} is there twice")));
         }
+        if self.trusted_proxies.is_empty() && self.listen.iter().any(|listen| listen.proxy) {
+            let why = "a listener with proxy:// takes nobody's word but that of trusted_proxies, and there are none";
+            return Err(self.invalid("trusted_proxies", why));
+        }
         if let AdminListen::Tcp(admin) | AdminListen::Tls(admin) = &self.admin {
             if fixed.contains(admin) {
                 return Err(self.invalid("admin", "this is a public listener's address"));
@@ -104,6 +109,11 @@ impl Config {
             return Err(self.invalid("tls_client_auth", "clients' certificates are checked by tls_client_ca"));
         }
         Ok(())
+    }
+
+    /// Whether this address's word about a client's is taken.
+    pub fn trusts(&self, address: std::net::IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|block| block.contains(address))
     }
 
     /// Whether any listener speaks TLS.
@@ -285,6 +295,7 @@ mod tests {
     fn listeners() {
         assert!(refused(|config| config.listen.clear()).contains("at least one"));
         assert!(refused(|config| config.listen = vec![config.listen[0]; 2]).contains("twice"));
+        assert!(refused(|config| config.listen[0].proxy = true).contains("proxy:// takes nobody's word"));
         assert!(
             refused(|config| config.admin = AdminListen::Tcp(config.listen[0].address)).contains("public")
         );

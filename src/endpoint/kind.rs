@@ -19,8 +19,10 @@ impl Kind {
     pub const CHAT: Kind = Kind(1);
     /// Was never let in, and only hears why (`?refusals=close`).
     pub const REFUSED: Kind = Kind(2);
+    /// `/app/KEY`: an app's client, which no host decides about. It counts among those that receive pushes.
+    pub const APP: Kind = Kind(3);
     /// `/ws`: receives pushes. Routes come behind it, so that one comparison tells whether somebody is pushed to.
-    pub const PUSH: Kind = Kind(3);
+    pub const PUSH: Kind = Kind(4);
 
     /// Those of the server's own that can be asked for.
     pub const OPEN: [Kind; 3] = [Kind::PUSH, Kind::ECHO, Kind::CHAT];
@@ -45,10 +47,10 @@ impl Kind {
         self.0 >= Kind::PUSH.0
     }
 
-    /// Its place in a table: all routes are at that of `/ws`.
+    /// Its place in a table: apps' clients and all routes are at that of `/ws`.
     #[inline]
     pub fn index(self) -> usize {
-        usize::from(self.0.min(Kind::PUSH.0))
+        usize::from(self.0.min(Kind::APP.0))
     }
 
     /// The request that asks for it; nobody asks to be refused.
@@ -57,7 +59,8 @@ impl Kind {
             Kind::PUSH => Some(&requests::WS),
             Kind::ECHO => Some(&requests::ECHO),
             Kind::CHAT => Some(&requests::CHAT),
-            Kind::REFUSED => None,
+            // Its path is the operator's, and its parameters are the protocol's.
+            Kind::APP | Kind::REFUSED => None,
             _ => Some(&requests::ROUTE),
         }
     }
@@ -91,9 +94,9 @@ mod tests {
             assert!(!Kind::OPEN.contains(&kind) && kind != Kind::REFUSED);
         }
         assert_eq!(RouteId::from_number(ROUTES_MAX), None);
-        let own = [Kind::ECHO, Kind::CHAT, Kind::REFUSED, Kind::PUSH];
+        let own = [Kind::ECHO, Kind::CHAT, Kind::REFUSED, Kind::APP, Kind::PUSH];
         assert!(own.iter().all(|kind| kind.route().is_none()));
-        assert_eq!(own.map(Kind::is_push), [false, false, false, true]);
-        assert_eq!(own.map(Kind::index), [0, 1, 2, 3]);
+        assert_eq!(own.map(Kind::is_push), [false, false, false, false, true]);
+        assert_eq!(own.map(Kind::index), [0, 1, 2, 3, 3]);
     }
 }

@@ -45,6 +45,9 @@ pub fn destination(head: &Head<'_>, config: &Config, routes: &Routes) -> Destina
     if path == requests::WS.path && config.endpoints {
         return Destination::Socket(Kind::PUSH);
     }
+    if config.pusher_path(path, "/app/").is_some() {
+        return Destination::Socket(Kind::APP);
+    }
     own(head, path, config).unwrap_or_else(|| of_host(path, config, routes))
 }
 

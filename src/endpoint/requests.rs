@@ -3,7 +3,7 @@
 use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
 use crate::limits::{
-    CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PACE_DEADLINE_MS, PACE_RATE, TOKEN_BYTES_MAX,
+    APP_CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PACE_DEADLINE_MS, PACE_RATE, TOKEN_BYTES_MAX,
     USER_BYTES_MAX,
 };
 use crate::protocol::close::REASON_MAX;
@@ -268,7 +268,7 @@ pub static CHANNELS: Request = Request {
     query: &[
         optional(
             "prefix",
-            Value::Text(CHANNEL_NAME_BYTES_MAX),
+            Value::Text(APP_CHANNEL_NAME_BYTES_MAX),
             "only those whose names begin so; without it, all",
         ),
         optional(

@@ -100,6 +100,7 @@ label! {
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Channels = "channels": "No more channels may be made for it (channels_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",
+        Proxy = "proxy": "No right header of the PROXY protocol, or from nobody in trusted_proxies (closed).",
         TlsHandshake = "tls_handshake": "No TLS, or none that both sides speak.",
     }
 }

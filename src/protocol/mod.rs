@@ -3,14 +3,14 @@
 //! Nothing here knows a socket, a clock or a log; bytes and limits come in as arguments, so the reactor, the
 //! simulator and the fuzzers drive the same code. May import: limits, alphabet.
 //!
-//! A byte's path: [`head`] finds the request, [`handshake`] judges it and writes the 101 (or [`body`] reads a
-//! plain request's body, [`form`] and [`multipart`] take it apart as its [`media_type`] says, and [`response`] answers
-//! it); from then on [`message`] walks every read, or [`pieces`] if the host takes messages as they come, with
-//! [`frame`] for the headers, [`mask`], [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What
-//! goes out is compressed by [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1`, whose other
-//! messages are in [`v1`], it is in an [`envelope`]; over plain HTTP it is a [`chunk`], of an [`event_stream`] or of
-//! envelopes. Only what
-//! is incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
+//! A byte's path: where a proxy speaks first, [`proxy`] finds for whom it does; [`head`] finds the request,
+//! [`handshake`] judges it and writes the 101 (or [`body`] reads a plain request's body, [`form`] and [`multipart`]
+//! take it apart as its [`media_type`] says, and [`response`] answers it); from then on [`message`] walks every
+//! read, or [`pieces`] if the host takes messages as they come, with [`frame`] for the headers, [`mask`],
+//! [`Inflater`] and [`utf8`] for the payload, [`close`] for the last frame. What goes out is compressed by
+//! [`Deflater`], if [`extensions`] has agreed on it, and for `wspush.v1`, whose other messages are in [`v1`], it is
+//! in an [`envelope`]; over plain HTTP it is a [`chunk`], of an [`event_stream`] or of envelopes. Only what is
+//! incomplete is kept: in [`pool`]. What a peer does wrong comes out as a [`Refusal`] before the upgrade,
 //! and as a [`Violation`] after it.
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ pub mod envelope;
 pub mod event_stream;
 pub mod extensions;
 pub mod form;
+pub mod forwarded;
 pub mod frame;
 pub mod handshake;
 pub mod head;
@@ -42,6 +43,8 @@ pub mod multipart;
 pub mod origin;
 pub mod pieces;
 pub mod pool;
+pub mod proxy;
+pub mod pusher;
 pub mod response;
 pub mod target;
 pub mod utf8;

@@ -16,8 +16,14 @@ use super::pace::Pace;
 use super::place::Place;
 use super::rules::{ChannelRules, Keep};
 use super::since::Since;
-use crate::config::ChannelRule;
+use crate::config::{ChannelRule, app_channel};
 use crate::narrow;
+use crate::protocol::pusher::Traits;
+
+/// Whether it is a presence channel of an app: its name says so.
+fn has_presence(channel: &str) -> bool {
+    app_channel(channel).is_some_and(|(_, name)| Traits::of(&name).has_presence)
+}
 
 mod image;
 #[cfg(test)]
@@ -180,7 +186,7 @@ impl Channels {
             ttl_ms: rule.ttl_ms.unwrap_or_default(),
             keep: rule.keep.unwrap_or_default(),
             missed: rule.missed.unwrap_or_default(),
-            presence: rule.presence.unwrap_or_default(),
+            presence: rule.presence.unwrap_or_default() || has_presence(&channel.name),
             priority: rule.priority.unwrap_or_default(),
         };
         let LogLimits { bytes, publications, .. } = self.limits;

@@ -30,7 +30,7 @@ use super::channels::{ChannelId, Channels, DEFAULT, FIRST_OFFSET};
 use super::encoder::Encoded;
 use super::message::Message;
 use super::place::Place;
-use crate::limits::{CHANNEL_NAME_BYTES_MAX, REVOKED_USERS_MAX, USER_BYTES_MAX};
+use crate::limits::{APP_CHANNEL_NAME_BYTES_MAX, REVOKED_USERS_MAX, USER_BYTES_MAX};
 
 mod writer;
 
@@ -320,4 +320,4 @@ impl fmt::Display for StateError {
     }
 }
 
-const _: () = assert!(CHANNEL_NAME_BYTES_MAX <= u8::MAX as usize && USER_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(APP_CHANNEL_NAME_BYTES_MAX <= u8::MAX as usize && USER_BYTES_MAX <= u16::MAX as usize);

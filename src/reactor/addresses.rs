@@ -73,6 +73,9 @@ impl Addresses {
 
     /// Counts the connection in this slot no more.
     pub fn leave(&mut self, slot: u32) {
+        if self.of_slot.is_empty() {
+            return;
+        }
         let Some(network) = self.of_slot.remove(&slot) else { return };
         let mut counts = self.counts();
         if let Some(count) = counts.get_mut(&network) {

@@ -73,7 +73,7 @@ impl<S: Socket> Reactor<S> {
     /// The line of a request that changes something. Its parameters are not repeated but for those that say whom it
     /// concerns: what an idempotency key or a reason says is the publisher's own.
     fn note_change(&mut self, index: usize, head: &Head<'_>, caller: &Caller, status: &dyn Display) {
-        let peer = self.connections.slots[index].socket.peer().map(|peer| peer.to_string());
+        let peer = self.connections.peer(index).map(|peer| peer.to_string());
         let (name, targets) = (caller.name(), admin::targets(head));
         let (request, peer) = (format!("{} {}", head.method, head.path()), peer.as_deref().unwrap_or("unix"));
         let mut fields: Vec<(&'static str, &dyn Display)> =

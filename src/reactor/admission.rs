@@ -96,7 +96,7 @@ impl<S: Socket> Reactor<S> {
         let has_host = self.has_host(kind);
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
-        self.check_room()?;
+        self.check_place(index)?;
         let mut beginnings =
             Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = match vouched {
@@ -197,6 +197,12 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Whether there is room for one more, and for one from its address.
+    fn check_place(&mut self, index: usize) -> Result<(), Refused> {
+        self.check_room()?;
+        if self.config.trusted_proxies.is_empty() { Ok(()) } else { self.count_forwarded(index) }
+    }
+
     fn check_room(&self) -> Result<(), Refused> {
         let max = self.connections_max();
         if self.exit.draining.is_some() {
@@ -218,7 +224,7 @@ impl<S: Socket> Reactor<S> {
         let comparisons = channels.len() * (1 + self.config.channels.len() + own);
         self.work.charge(WorkKind::Names, comparisons as u64 * NAME);
         let slot = &self.connections.slots[index];
-        let peer = || slot.socket.peer();
+        let peer = || self.connections.peer(index);
         let tls = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let tls = || tls.map(|session| session.client_subject());
         let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
@@ -343,7 +349,7 @@ impl<S: Socket> Reactor<S> {
 
     /// As [`refused`](Self::refused), for a request that was none.
     pub(super) fn note_refusal(&mut self, index: usize, status: u16, text: &str) {
-        let peer = self.connections.slots[index].socket.peer();
+        let peer = self.connections.peer(index);
         self.refused(reason_of(status), text, peer);
     }
 }

@@ -25,7 +25,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn count_chunks(&mut self, index: usize) {
         let slot = &self.connections.slots[index];
         if slot.phase != Phase::Admin {
-            let from = || network_of(slot.socket.peer());
+            let from = || network_of(self.connections.peer(index));
             self.shares.chunks.set(narrow::to_u32(index), chunks_of(slot), from);
         }
     }
@@ -37,8 +37,7 @@ impl<S: Socket> Reactor<S> {
         let free = self.pool.chunks_free() + chunks;
         self.let_give_way(|reactor| {
             while reactor.pool.chunks_free() < free {
-                let slot = &reactor.connections.slots[index];
-                let from = || network_of(slot.socket.peer());
+                let from = || network_of(reactor.connections.peer(index));
                 let victim = reactor.shares.chunks.victim(narrow::to_u32(index), chunks, from);
                 let Some(victim) = victim else { return false };
                 reactor.work.charge(WorkKind::Frames, DEADLINE);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::config::Config;
 use crate::endpoint::{ChannelMember, ChannelPresence};
 use crate::metrics::{CloseReason, WorkKind};
+use crate::protocol::pusher::ChannelData;
 use crate::protocol::v1::{Member, Snapshot};
 use crate::push::presence::{Attendee, Change, Departure, Presence};
 use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Position};
@@ -36,8 +36,8 @@ pub(super) struct Attendance {
 }
 
 impl Attendance {
-    pub(super) fn new(config: &Config) -> Attendance {
-        let presence = Presence::new(config.presence_members_max);
+    pub(super) fn new(listed_max: usize) -> Attendance {
+        let presence = Presence::new(listed_max);
         Attendance { presence, notices: Notices::default(), awaited_ms: None, is_over: false }
     }
 }
@@ -126,10 +126,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn attend_as_member(&mut self, index: usize, id: ChannelId) {
-        let slot = &self.connections.slots[index];
-        let Some(user) = slot.user().filter(|_| slot.kind.is_push()) else { return };
-        let (user, info) =
-            (user.to_owned(), slot.rights().and_then(|rights| rights.info()).map(str::to_owned));
+        let Some((user, info)) = self.member_coming(index, id) else { return };
         if self.shared.has_others() {
             let channel = self.channels.get(id).name.clone();
             let (user, info) = (user.as_str().into(), info.as_deref().map(Into::into));
@@ -138,9 +135,21 @@ impl<S: Socket> Reactor<S> {
         self.enter_presence(id, &user, info.as_deref());
     }
 
+    /// The user that a connection is in a channel to which it comes, and JSON that says more about it.
+    fn member_coming(&mut self, index: usize, id: ChannelId) -> Option<(String, Option<String>)> {
+        if let Some(ChannelData { user_id, user_info }) = self.apps.joining.take() {
+            self.connections.slots[index].enter_as(id, &user_id);
+            return Some((user_id, user_info));
+        }
+        let slot = &self.connections.slots[index];
+        let user = slot.member(id)?.to_owned();
+        Some((user, slot.rights().and_then(|rights| rights.info()).map(str::to_owned)))
+    }
+
     /// A user's connection is there, at this reactor or another one.
     fn enter_presence(&mut self, id: ChannelId, user: &str, info: Option<&str>) {
-        let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(&self.config));
+        let listed_max = self.listed_max(id);
+        let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(listed_max));
         let presence = &mut attendance.presence;
         let was_empty = presence.is_empty();
         let unlisted = if presence.is_full_for(user) { names_of(presence) } else { Vec::new() };
@@ -173,10 +182,10 @@ impl<S: Socket> Reactor<S> {
         if !self.attendances.channels.contains_key(&id) {
             return;
         }
-        let slot = &self.connections.slots[index];
-        let Some(user) = slot.user().filter(|_| slot.kind.is_push()).map(str::to_owned) else { return };
+        let slot = &mut self.connections.slots[index];
+        let Some(user) = slot.leave_as(id).or_else(|| slot.member(id).map(Into::into)) else { return };
         if self.shared.has_others() {
-            let (channel, user) = (self.channels.get(id).name.clone(), user.as_str().into());
+            let (channel, user) = (self.channels.get(id).name.clone(), user.clone());
             self.shared.tell_others(self.shared.seat(), &PeerNews::Left { channel, user, departure });
         }
         self.quit_presence(id, &user, departure);
@@ -312,7 +321,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn begin_presence(&mut self, id: ChannelId) {
-        let max = self.config.presence_members_max;
+        let max = self.listed_max(id);
         let attendance = self.attendances.channels.get_mut(&id);
         if let Some(attendance) = attendance.filter(|attendance| !attendance.is_over) {
             let names = names_of(&attendance.presence);

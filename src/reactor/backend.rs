@@ -148,7 +148,7 @@ impl<S: Socket> Reactor<S> {
         let question = Question {
             conn: conn.to_string(),
             origin: asking.origin,
-            peer: slot.socket.peer().map(|peer| peer.to_string()),
+            peer: self.connections.peer(index).map(|peer| peer.to_string()),
             client_subject: tls.and_then(|session| session.client_subject()),
             token,
             ..Question::of(asking.head, &channels, &self.config.auth_webhook_headers)

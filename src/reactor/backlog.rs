@@ -41,7 +41,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn count_backlog(&mut self, index: usize) {
         let slot = &self.connections.slots[index];
         if slot.phase != Phase::Admin {
-            let from = || network_of(slot.socket.peer());
+            let from = || network_of(self.connections.peer(index));
             self.shares.backlog.set(narrow::to_u32(index), slot.backlog_bytes(), from);
         }
     }
@@ -71,8 +71,7 @@ impl<S: Socket> Reactor<S> {
     fn make_backlog_room(&mut self, index: usize, bytes: usize) -> bool {
         self.let_give_way(|reactor| {
             while reactor.wire.backlog_bytes.saturating_add(bytes) > reactor.backlog_limit() {
-                let slot = &reactor.connections.slots[index];
-                let from = || network_of(slot.socket.peer());
+                let from = || network_of(reactor.connections.peer(index));
                 let victim = reactor.shares.backlog.victim(narrow::to_u32(index), bytes, from);
                 let Some(victim) = victim else { return false };
                 reactor.lose_what_waits(victim);
@@ -129,7 +128,7 @@ impl<S: Socket> Reactor<S> {
             }
             Phase::Open | Phase::Closing => self.remove(index, CloseReason::Overload),
             Phase::Http | Phase::Admin => {
-                let peer = self.connections.slots[index].socket.peer();
+                let peer = self.connections.peer(index);
                 self.refused(RefuseReason::Overload, "its answers wait (backlog_bytes_max)", peer);
                 self.remove(index, CloseReason::Overload);
             }

@@ -82,6 +82,7 @@ impl<S: Socket> Reactor<S> {
         let transport = self.connections.slots[index].transport;
         self.leave_channels(index, self.departure(index, cause));
         self.connections.leave_user(index);
+        self.leave_app(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
@@ -123,6 +124,7 @@ impl<S: Socket> Reactor<S> {
         let untold = self.give_up_owed(index);
         self.leave_channels(index, self.departure(index, cause));
         self.connections.leave_user(index);
+        self.leave_app(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();

@@ -18,6 +18,7 @@ use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
 use super::strangers::Strangers;
 use super::timers::Timers;
+use super::told::ToldPeers;
 use super::totals::Totals;
 use super::users::Users;
 use super::v1::CommandCounts;
@@ -96,6 +97,8 @@ pub(super) struct Connections<S> {
     /// The same for the admin listener: a proxy's address must not use up its operator's share.
     pub admin_addresses: Addresses,
     pub strangers: Strangers,
+    /// Addresses that proxies have told.
+    pub told: ToldPeers,
     /// Those of each user.
     pub users: Users,
     /// Connections that the descriptor limit leaves room for.
@@ -139,6 +142,7 @@ impl<S> Connections<S> {
             addresses: Addresses::new(config.connections_per_address_max),
             admin_addresses: Addresses::new(config.connections_per_address_max),
             strangers: Strangers::default(),
+            told: ToldPeers::default(),
             users: Users::default(),
             descriptors,
             command_counts: CommandCounts::default(),
@@ -257,6 +261,7 @@ impl<S> Connections<S> {
         if let Some(totals) = self.totals.as_ref().filter(|_| role == ListenerRole::Public) {
             totals.leave();
         }
+        self.told.leave(index);
         self.addresses_of(role).leave(narrow::to_u32(index));
     }
 

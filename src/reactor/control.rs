@@ -74,7 +74,7 @@ impl<S: Socket> Reactor<S> {
             id: slot.id(index).to_string(),
             endpoint: slot.transport.endpoint().unwrap_or(slot.kind.name()),
             state: if slot.phase == Phase::Open { "open" } else { "closing" },
-            peer: slot.socket.peer().map(|peer| peer.to_string()),
+            peer: self.connections.peer(index).map(|peer| peer.to_string()),
             user: slot.user().map(str::to_owned),
             channels,
             lag_bytes,

@@ -49,7 +49,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn note_demo_refusal(&mut self, index: usize, refusal: &Refusal, reason: Option<RefuseReason>) {
-        let peer = self.connections.slots[index].socket.peer();
+        let peer = self.connections.peer(index);
         match (reason, refusal.status) {
             (Some(reason), _) => self.refused(reason, &refusal.reason, peer),
             // A push that the inbox has no room for is counted there.

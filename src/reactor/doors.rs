@@ -3,12 +3,13 @@
 //! when it is closed.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::reactor::ListenerRole;
 use super::shared::WakeUp;
 use super::socket::Stream;
+use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard};
 
 /// Newcomers that a reactor has not taken in yet. Beyond that the first one keeps them: it is not as far behind.
 const WAITING_MAX: usize = 1_024;
@@ -18,6 +19,8 @@ pub(super) struct Newcomer {
     pub stream: Stream,
     pub peer: Option<SocketAddr>,
     pub tls: bool,
+    /// Its address is what a proxy says, and not the socket's.
+    pub is_told: bool,
 }
 
 /// One reactor's.
@@ -115,7 +118,7 @@ mod tests {
 
     fn newcomer() -> Newcomer {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        Newcomer { stream: Stream(socket), peer: None, tls: false }
+        Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false }
     }
 
     fn doors(count: usize) -> (Doors, Arc<AtomicUsize>) {

@@ -13,6 +13,7 @@ use crate::metrics::{CpuPurpose, PauseReason};
 use crate::narrow;
 use crate::time::{Time, earliest, micros};
 
+use super::anteroom::{self, Anteroom, Seen};
 use super::doors::{Doors, Newcomer};
 use super::events::Readiness;
 use super::listener::{Listener, Origin};
@@ -25,6 +26,9 @@ const EVENTS: usize = 1_024;
 
 /// The waker's token; listeners count down from below it, connections have their slots' numbers.
 pub const WAKER: Token = Token(usize::MAX);
+
+/// Tokens from here on are no connections'.
+const FIRST_OTHER: usize = usize::MAX / 2 + 1;
 
 /// When there are no descriptors left, accepting is tried again after so long, and whenever a connection of ours
 /// has ended: others in the process may have given some back.
@@ -64,6 +68,10 @@ pub struct EventLoop {
     handed_over: bool,
     /// How many of the events are handled already.
     handled: usize,
+    /// Proxies that have not said yet for whom they speak.
+    pub(super) anteroom: Anteroom,
+    /// The outcomes of this turn's looks at them.
+    seen: Vec<Seen>,
     /// By which newcomers come to the others, or from the first one.
     doors: Option<Doors>,
     /// How many of those that have come are gone, as the doors know it.
@@ -97,6 +105,8 @@ impl EventLoop {
             removed: 0,
             handed_over: false,
             handled: 0,
+            anteroom: Anteroom::default(),
+            seen: Vec::new(),
             doors: None,
             gone: 0,
             #[cfg(feature = "handover")]
@@ -133,7 +143,8 @@ impl EventLoop {
             return Some(Duration::ZERO);
         }
         let retries = self.listeners.iter().map(|listener| listener.retry_ms);
-        let due_ms = earliest(retries.chain([self.last.due_ms, self.succession_due_ms()]))?;
+        let proxies = self.anteroom.due_ms(self.reactor.config().handshake_ms);
+        let due_ms = earliest(retries.chain([self.last.due_ms, proxies, self.succession_due_ms()]))?;
         let now_us = self.clock.now().mono_us;
         Some(Duration::from_micros((due_ms * 1000).saturating_sub(now_us)))
     }
@@ -164,6 +175,7 @@ impl EventLoop {
         self.reactor.spent_cpu(CpuPurpose::Read);
         self.accept(now.mono_ms());
         self.admit_newcomers();
+        self.admit_proxied(now.mono_ms());
         self.reactor.spent_cpu(CpuPurpose::Accept);
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
@@ -202,16 +214,18 @@ impl EventLoop {
             }
             self.handled += 1;
             let Token(token) = event.token();
-            if event.token() == WAKER {
-                #[cfg(feature = "handover")]
-                super::handover::Succession::note_call(&mut self.succession);
-                continue;
-            }
-            if let Some(listener) = self.listeners.get_mut(usize::MAX - 1 - token) {
-                listener.waiting = true;
-                continue;
-            }
             let ended = event.is_read_closed() || event.is_error();
+            if token >= FIRST_OTHER {
+                #[cfg(feature = "handover")]
+                super::handover::Succession::note_call(&mut self.succession, event.token());
+                if let Some(key) = anteroom::key_of(token) {
+                    let seen = self.anteroom.take_event(self.poll.registry(), key, ended);
+                    self.seen.push(seen);
+                } else if let Some(listener) = self.listeners.get_mut((WAKER.0 - 1).wrapping_sub(token)) {
+                    listener.waiting = true;
+                }
+                continue;
+            }
             let (readable, writable) = (event.is_readable(), event.is_writable());
             self.reactor.take_event(token, Readiness { readable, writable, ended });
         }
@@ -269,6 +283,25 @@ impl EventLoop {
         doors.gone(narrow::to_usize(gone));
     }
 
+    /// Takes in the clients for whom proxies speak.
+    fn admit_proxied(&mut self, now_ms: u64) {
+        if self.anteroom.is_empty() && self.seen.is_empty() {
+            return;
+        }
+        let handshake_ms = self.reactor.config().handshake_ms;
+        self.seen.extend(std::iter::from_fn(|| self.anteroom.take_due(now_ms, handshake_ms)));
+        for seen in std::mem::take(&mut self.seen) {
+            match seen {
+                Seen::Nothing => {}
+                Seen::Ready(newcomer) => {
+                    let (doors, role) = (self.doors.as_ref(), ListenerRole::Public);
+                    deal(&self.poll, doors, &mut self.reactor, newcomer, role);
+                }
+                Seen::Refused(peer, why) => self.reactor.refuse_proxy(why, peer),
+            }
+        }
+    }
+
     /// Takes waiting connections, a listener's budget at most: the others want their turn as well.
     fn accept(&mut self, now_ms: u64) {
         let freed = self.reactor.removed() != self.removed;
@@ -289,16 +322,20 @@ impl EventLoop {
                             let fields: [(&str, &dyn Display); 1] = [("listener", address)];
                             self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
                         }
-                        let newcomer = Newcomer { stream, peer, tls: listener.tls };
-                        let Some(doors) = &self.doors else {
-                            admit(&self.poll, &mut self.reactor, newcomer, listener.role);
+                        let newcomer = Newcomer { stream, peer, tls: listener.tls, is_told: false };
+                        if listener.proxy {
+                            let trusted = peer.filter(|peer| self.reactor.config().trusts(peer.ip()));
+                            let registry = self.poll.registry();
+                            self.seen.push(match trusted {
+                                Some(_) => self.anteroom.enter(registry, newcomer, now_ms),
+                                None => {
+                                    Seen::Refused(peer, "a listener with proxy:// is for trusted_proxies")
+                                }
+                            });
                             continue;
-                        };
-                        if let Some(newcomer) = doors.deal(newcomer, listener.role)
-                            && !admit(&self.poll, &mut self.reactor, newcomer, listener.role)
-                        {
-                            doors.gone(1);
                         }
+                        let poll = &self.poll;
+                        deal(poll, self.doors.as_ref(), &mut self.reactor, newcomer, listener.role);
                     }
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                         listener.waiting = false;
@@ -322,14 +359,36 @@ fn listener_token(n: usize) -> Token {
     Token(usize::MAX - 1 - n)
 }
 
+/// Takes in a newcomer, or gives it to another reactor.
+fn deal(
+    poll: &Poll,
+    doors: Option<&Doors>,
+    reactor: &mut Reactor<Stream>,
+    newcomer: Newcomer,
+    role: ListenerRole,
+) {
+    let Some(doors) = doors else {
+        admit(poll, reactor, newcomer, role);
+        return;
+    };
+    if let Some(newcomer) = doors.deal(newcomer, role)
+        && !admit(poll, reactor, newcomer, role)
+    {
+        doors.gone(1);
+    }
+}
+
 /// Takes in a newcomer. False: there is no place for it.
 fn admit(poll: &Poll, reactor: &mut Reactor<Stream>, newcomer: Newcomer, role: ListenerRole) -> bool {
-    let Newcomer { stream, peer, tls } = newcomer;
+    let Newcomer { stream, peer, tls, is_told } = newcomer;
     let admitted = match tls {
         true => reactor.admit_tls(stream, role, peer),
         false => reactor.admit(stream, role, peer),
     };
     if let Some(index) = admitted {
+        if let Some(peer) = peer.filter(|_| is_told) {
+            reactor.told_peer(index, peer);
+        }
         register(poll, reactor, index);
     }
     admitted.is_some()

@@ -12,7 +12,7 @@ use crate::protocol::pieces::Incoming;
 use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::sending::Sending;
-use super::slot::{Flags, Phase, Slot};
+use super::slot::{Aside, Flags, Phase, Slot};
 use super::socket::Socket;
 use super::stamp::Stamp;
 use super::transport::Transport;
@@ -95,6 +95,13 @@ impl<S> SessionFacts for Slot<S> {
     }
 }
 
+impl Aside {
+    /// Memory out of `backlog_bytes_max`.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes())
+    }
+}
+
 impl<S: Socket> Reactor<S> {
     /// Does what the host has asked of a connection's flow.
     pub(super) fn change_flow(&mut self, conn: ConnId, asked: FlowAsked) {
@@ -118,6 +125,8 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         let is_websocket = match slot.transport {
             Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => true,
+            // It has no host.
+            Transport::Pusher => false,
             // Nothing that it says is listened to, and its end is only seen by reading.
             Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
         };

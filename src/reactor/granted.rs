@@ -1,7 +1,7 @@
 //! The rights that a token gives a connection, and whether it knows that they end.
 
 use crate::auth::{Rights, is_over};
-use crate::config::pattern_matches;
+use crate::config::pattern_opens;
 
 use super::slot::Slot;
 
@@ -42,12 +42,12 @@ impl<'a> Grants<'a> {
 
     /// Whether it may subscribe to this channel, whatever the settings say.
     pub fn may_subscribe(&self, channel: &str) -> bool {
-        each(self.allow).any(|pattern| pattern_matches(pattern, channel))
+        each(self.allow).any(|pattern| pattern_opens(pattern, channel))
     }
 
     /// Whether it may publish to this channel.
     pub fn may_publish(&self, channel: &str) -> bool {
-        each(self.publish).any(|pattern| pattern_matches(pattern, channel))
+        each(self.publish).any(|pattern| pattern_opens(pattern, channel))
     }
 
     /// JSON that others are shown of it.

@@ -128,7 +128,7 @@ impl<S: Socket> Reactor<S> {
         self.say_heartbeat(index, &PONG);
     }
 
-    fn say_heartbeat(&mut self, index: usize, frame: &[u8]) {
+    pub(super) fn say_heartbeat(&mut self, index: usize, frame: &[u8]) {
         if !self.connections.slots[index].flags.any(Flags::BLOCKED) {
             let _ = self.push_out(index, frame);
         } else if self.takes_more_within(index) {

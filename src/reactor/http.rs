@@ -207,6 +207,9 @@ impl<S: Socket> Reactor<S> {
             Ok(None) => return Ok(Progress::Incomplete),
             Err(refusal) => return Ok(self.refuse(index, refusal)),
         };
+        if !self.config.trusted_proxies.is_empty() {
+            self.read_forwarded(index, head);
+        }
         let asked = self.asked(index, head);
         if self.opens_too_soon(index, &asked)? {
             return Ok(Progress::Later);
@@ -381,7 +384,7 @@ impl<S: Socket> Reactor<S> {
 
     /// As [`refuse`](Self::refuse), for want of memory.
     fn refuse_for_memory(&mut self, index: usize, text: &'static str) -> Progress {
-        let peer = self.connections.slots[index].socket.peer();
+        let peer = self.connections.peer(index);
         self.refused(RefuseReason::Overload, text, peer);
         self.say_no(index, &Refusal::fixed(503, text));
         Progress::Over

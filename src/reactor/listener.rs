@@ -48,6 +48,8 @@ pub struct Listener {
     pub(super) role: ListenerRole,
     /// Whether those who come in speak TLS.
     pub(super) tls: bool,
+    /// Whether proxies say first for whom they speak.
+    pub(super) proxy: bool,
     /// The poll has reported connections, and they were not all taken yet.
     pub(super) waiting: bool,
     /// No descriptors were left; when to try again even if none of ours is closed.
@@ -120,6 +122,7 @@ impl Listener {
             address,
             role,
             tls: false,
+            proxy: false,
             waiting: false,
             retry_ms: None,
             paused: false,
@@ -187,14 +190,14 @@ impl Listener {
     }
 
     /// Whether it is the one that a configuration asks for; a port that was to be any one is whichever it became.
-    pub fn serves(&self, wanted: &ListenAddr, role: ListenerRole, tls: bool) -> bool {
+    pub fn serves(&self, wanted: &ListenAddr, role: ListenerRole) -> bool {
         let is_there = match (&self.address, wanted) {
             (ListenAddr::Tcp(here), ListenAddr::Tcp(wanted)) if wanted.port() == 0 => {
                 here.ip() == wanted.ip()
             }
             (here, wanted) => here == wanted,
         };
-        is_there && (self.role, self.tls) == (role, tls)
+        is_there && self.role == role
     }
 
     /// Whether it is the admin listener.
@@ -206,6 +209,17 @@ impl Listener {
     pub fn with_tls(mut self, tls: bool) -> Listener {
         self.tls = tls;
         self
+    }
+
+    /// Lets proxies say first for whom they speak.
+    pub fn with_proxy(mut self, proxy: bool) -> Listener {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Whether they do that.
+    pub fn speaks_proxy(&self) -> bool {
+        self.proxy
     }
 
     /// Whether they do.

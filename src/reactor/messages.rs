@@ -46,7 +46,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &mut self.connections.slots[index];
         let (kind, mut hosted) = (slot.kind, slot.take_hosted());
         let slot = &self.connections.slots[index];
-        let peer = || slot.socket.peer();
+        let peer = || self.connections.peer(index);
         let (at, handler) = handler_of(&mut *self.handler, &mut self.routes, kind);
         let state = SessionState { at, hosted: &mut hosted, peer: &peer, now_ms: self.now.mono_ms() };
         let mut framing = slot.transport.framing(&mut self.encoder.deflater, bits);

@@ -17,6 +17,7 @@ use crate::push::{Channel, ChannelId, Channels, Cursor, Lens, Passage, Position,
 
 use super::attendance::Attendance;
 use super::outbox::Stretch;
+use super::pusher::push_app_notice;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
@@ -73,7 +74,8 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let (now_ms, unix_ms) = (self.now.mono_ms(), self.now.unix_ms());
-        let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(&self.config));
+        let listed_max = self.listed_max(id);
+        let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(listed_max));
         let log = *attendance.notices.log.get_or_insert_with(|| self.channels.open_notices(id, now_ms));
         let slot = &mut self.connections.slots[index];
         if Self::is_subscribed(slot, log) {
@@ -180,6 +182,7 @@ impl<S: Socket> Reactor<S> {
             let (user, name) = (notices.untold.first()?, &self.channels.get(id).name);
             let known = presence.find(user);
             match known {
+                _ if push_app_notice(name, user, known, &mut object) => {}
                 Some(known) => {
                     let info = known.info.and_then(|info| serde_json::from_str(info).ok());
                     ServerMessage::Join { channel: name, user, info }.push(None, &mut object);
@@ -191,6 +194,9 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn push_presence(&self, id: ChannelId, out: &mut Vec<u8>) {
+        if self.push_app_presence(id, out) {
+            return;
+        }
         let channel = self.channels.get(id);
         let (name, Position { epoch, offset }) = (&channel.name, channel.head_position());
         let members = self.members_of(id);

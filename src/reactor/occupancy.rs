@@ -30,7 +30,7 @@ impl<S: Socket> Reactor<S> {
             return Ok(id);
         }
         // Another thread may need the place of one that nobody has needed until now.
-        let from = network_of(self.connections.slots[index].socket.peer());
+        let from = network_of(self.connections.peer(index));
         let opened = self.shared.occupy(name, from, self.now.unix_us)?;
         if let Some(id) = known {
             if self.channels.get(id).epoch == opened.epoch {

@@ -84,7 +84,7 @@ impl<S: Socket> Reactor<S> {
         self.connections.enter_open(index);
         let id = self.connections.slots[index].id(index);
         if self.journal.is_on(LogLevel::Debug) {
-            let peer = Peer(self.connections.slots[index].socket.peer());
+            let peer = Peer(self.connections.peer(index));
             let fields: [(&str, &dyn std::fmt::Display); 2] = [("conn", &id), ("peer", &peer)];
             self.journal.event(self.now, LogLevel::Debug, "open", &fields);
         }

@@ -9,16 +9,27 @@ thread_local! {
 }
 
 thread_local! {
-    /// Whether it is a thread of a reactor beside the first one.
+    /// Whether this thread is at work as a reactor beside the first one.
     static IS_REACTOR: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This thread drives a reactor beside the first one for good.
-pub fn set_reactor_thread() {
-    IS_REACTOR.set(true);
+/// While it lives this thread is at work as a reactor beside the first one.
+pub struct OnReactor(bool);
+
+impl OnReactor {
+    /// From now on.
+    pub fn enter() -> OnReactor {
+        OnReactor(IS_REACTOR.replace(true))
+    }
 }
 
-/// Whether it does.
+impl Drop for OnReactor {
+    fn drop(&mut self) {
+        IS_REACTOR.set(self.0);
+    }
+}
+
+/// Whether it is.
 pub fn is_reactor_thread() -> bool {
     IS_REACTOR.get()
 }

@@ -103,7 +103,7 @@ impl<S: Socket> Reactor<S> {
             user: slot.user().map(str::to_owned),
             route: slot.kind.route(),
             parameters: names.enumerate().filter_map(parameter).collect(),
-            peer: slot.socket.peer(),
+            peer: self.connections.peer(index),
             is_secure: slot.is_secure(),
             outbox_bytes: slot.outbox_bytes(),
         })

@@ -115,6 +115,8 @@ pub struct Reactor<S: Socket> {
     /// Compresses publications; one for all channels.
     pub(super) encoder: Encoder,
     pub(super) attendances: Attendances,
+    /// The apps of the Pusher Channels protocol.
+    pub(super) apps: super::pusher::apps::Apps,
     pub(super) walk: WalkState,
     pub(super) inbox: InboxState,
     pub(super) pool: Pool,
@@ -246,6 +248,7 @@ impl<S: Socket> Reactor<S> {
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
             attendances: Attendances::default(),
+            apps: super::pusher::apps::Apps::default(),
             walk: WalkState::default(),
             inbox: InboxState::default(),
             pool: Pool::new(config.assembly_bytes_max / reactors),
@@ -263,6 +266,7 @@ impl<S: Socket> Reactor<S> {
         let online = reactor.shared.online.get_or_init(|| reactor.connections.online.clone()).clone();
         reactor.connections.online = online;
         reactor.tell_channels_the_policy();
+        reactor.apps.renew(&reactor.config);
         reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }

@@ -76,6 +76,11 @@ impl<S: Socket> Reactor<S> {
     ) -> Result<(), Gone> {
         let speaks = |name: &str| self.routes.speaks(kind, &self.config, name);
         refusals::respond(upgrade, refusal, speaks, &mut self.scratch.replies);
+        self.await_refused(index)
+    }
+
+    /// Sends the answer to a client that is refused so, and waits for its close frame.
+    pub(super) fn await_refused(&mut self, index: usize) -> Result<(), Gone> {
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
         slot.kind = Kind::REFUSED;

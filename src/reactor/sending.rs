@@ -73,7 +73,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         match slot.transport {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => {}
-            Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Poll => {
+            Transport::V1 | Transport::Pusher | Transport::Sse(_) | Transport::Stream | Transport::Poll => {
                 return self
                     .refuse_piece(index, "only a WebSocket without wspush.v1 takes messages in pieces");
             }

@@ -11,8 +11,8 @@ mod publishing;
 mod repetitions;
 mod seat;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::Stats;
@@ -21,6 +21,7 @@ use crate::push::state::Counters;
 use crate::push::{Delivery, PushError, RECEIPTS_KEPT};
 
 use super::directory::{Directory, Opened};
+use super::sync::{AtomicBool, Mutex, MutexGuard};
 use super::totals::Totals;
 use group::{Addressee, Seats};
 use inbox::Inbox;

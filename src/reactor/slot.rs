@@ -6,6 +6,7 @@ use super::granted::Granted;
 use super::heartbeat::Held;
 use super::outbox::Outbox;
 use super::poll::Poll;
+use super::pusher::apps::AppSession;
 use super::sending::Sending;
 use super::stamp::Stamp;
 use super::transport::Transport;
@@ -178,6 +179,8 @@ pub struct Aside {
     pub stash: Box<[u8]>,
     /// Messages in pieces, and what the host has asked of its flow.
     pub flow: Option<Box<Flow>>,
+    /// The state that an app's connection has beside its channels.
+    pub app: Option<Box<AppSession>>,
 }
 
 /// A request of which not everything has come.
@@ -333,7 +336,9 @@ impl<S> Slot<S> {
     /// Gives that back if nothing is in it, and the box.
     pub fn tidy_aside(&mut self) {
         if let Some(extra) = &mut self.extra {
-            extra.aside.take_if(|aside| aside.stash.is_empty() && aside.flow.is_none());
+            extra
+                .aside
+                .take_if(|aside| aside.stash.is_empty() && aside.flow.is_none() && aside.app.is_none());
             self.tidy();
         }
     }
@@ -416,13 +421,6 @@ impl<S> Slot<S> {
     pub fn outbox_bytes(&self) -> usize {
         let behind = self.sending().and_then(Sending::behind);
         self.outbox().map_or(0, Outbox::bytes) + behind.map_or(0, Outbox::bytes)
-    }
-}
-
-impl Aside {
-    /// Memory out of `backlog_bytes_max`.
-    fn held_bytes(&self) -> usize {
-        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes())
     }
 }
 

@@ -68,6 +68,7 @@ impl<S: Socket> Reactor<S> {
             }
             ListenerRole::Public | ListenerRole::Admin => {}
         }
+        let peer = if self.config.trusted_proxies.is_empty() { peer } else { self.counted(role, peer) };
         if self.connections.addresses_of(role).is_full(peer) {
             let network = peer.map(|peer| network(peer.ip()));
             if role == ListenerRole::Public || !self.show_out_stranger(network) {

@@ -6,7 +6,7 @@ use crate::endpoint::answer_fields;
 use crate::endpoint::public::unserved;
 use crate::endpoint::requests;
 use crate::endpoint::streams::{self, EVENT_STREAM, LINES};
-use crate::limits::CHANNEL_NAME_BYTES_MAX;
+use crate::limits::APP_CHANNEL_NAME_BYTES_MAX;
 use crate::metrics::{CloseReason, RefuseReason};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -84,8 +84,8 @@ impl<S: Socket> Reactor<S> {
         asked: StreamAsked<'_>,
         (refusal, reason): Refused,
     ) -> Progress {
-        let slot = &self.connections.slots[index];
-        let (peer, later_ms) = (slot.socket.peer(), sse::later_ms(slot.serial));
+        let serial = self.connections.slots[index].serial;
+        let (peer, later_ms) = (self.connections.peer(index), sse::later_ms(serial));
         self.refused(reason, &refusal.reason, peer);
         let StreamAsked { head, used, named } = asked;
         self.metrics.clients_refused.bump(named.label());
@@ -146,7 +146,7 @@ impl<S: Socket> Reactor<S> {
         admitted: &Admitted,
     ) -> Result<(), Refused> {
         let names = admitted.accept.channels.iter().map(String::len);
-        let bytes: usize = names.map(|len| len.min(CHANNEL_NAME_BYTES_MAX) + POSITION_BYTES).sum();
+        let bytes: usize = names.map(|len| len.min(APP_CHANNEL_NAME_BYTES_MAX) + POSITION_BYTES).sum();
         let most = self.config.handshake_bytes_max / 2;
         if bytes > most && transport != Transport::Stream {
             admitted.channels.iter().for_each(|&(id, _)| self.abandon_opened(id));

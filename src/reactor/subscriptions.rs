@@ -137,15 +137,36 @@ impl<S: Socket> Reactor<S> {
         channel: &str,
         since: Since,
     ) -> Result<(usize, ChannelId, Option<Entry>), NotSubscribed> {
+        let max = self.config.channels_per_connection_max;
+        self.begin_subscription_within(conn, channel, since, max)
+    }
+
+    /// The same for a connection that may receive so many channels beyond the default one.
+    pub(super) fn begin_subscription_within(
+        &mut self,
+        conn: ConnId,
+        channel: &str,
+        since: Since,
+        max: usize,
+    ) -> Result<(usize, ChannelId, Option<Entry>), NotSubscribed> {
         let index = self.find_open(conn).ok_or(NotSubscribed::NoSuchConnection)?;
+        if !self.speaks_of(index, channel) {
+            return Err(NotSubscribed::NoChannel(NoChannel::BadName));
+        }
         if channel == DEFAULT_NAME {
             return Ok((index, DEFAULT, self.join(index, DEFAULT, since)));
         }
-        if self.has_channels(index, self.config.channels_per_connection_max) {
+        if self.has_channels(index, max) {
             return Err(NotSubscribed::TooMany);
         }
         let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
         Ok((index, id, self.join_opened(index, id, since)))
+    }
+
+    /// Whether what is said in a channel is said in the way that a connection understands: an app's knows its app's.
+    fn speaks_of(&self, index: usize, channel: &str) -> bool {
+        let Some(number) = Self::app_seat(&self.connections.slots[index]) else { return true };
+        channel.starts_with(&self.apps.at(number).settings.beginning())
     }
 
     /// Whether a connection receives so many channels beyond the default one. Notices are none.

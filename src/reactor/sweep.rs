@@ -143,7 +143,7 @@ impl<S: Socket> Reactor<S> {
             return self.decision_due(index);
         }
         let silent = request.is_none();
-        let peer = slot.socket.peer();
+        let peer = self.connections.peer(index);
         self.refused(RefuseReason::Timeout, "no whole request within handshake_ms", peer);
         if silent {
             self.remove(index, CloseReason::Client);

@@ -190,8 +190,9 @@ impl<S: Socket> Reactor<S> {
 
     /// The peer has broken the protocol, or the two have nothing in common. It was sent an alert.
     fn tls_failed(&mut self, index: usize, why: &str) -> Result<(), Gone> {
+        let peer = self.connections.peer(index);
         let slot = &mut self.connections.slots[index];
-        let (id, phase, peer) = (slot.id(index), slot.phase, slot.socket.peer());
+        let (id, phase) = (slot.id(index), slot.phase);
         let handshaking = session(slot).is_none_or(|session| session.established().is_none());
         match phase {
             Phase::Http | Phase::Admin => {
@@ -215,7 +216,7 @@ impl<S: Socket> Reactor<S> {
     /// A client that asks without TLS is told so, in words that it understands.
     fn refuse_plain(&mut self, index: usize) -> Result<(), Gone> {
         let text = "this port speaks TLS: use https:// or wss://";
-        let peer = self.connections.slots[index].socket.peer();
+        let peer = self.connections.peer(index);
         self.refused(RefuseReason::TlsHandshake, text, peer);
         self.connections.slots[index].flags.set(Flags::TLS, false);
         self.say_no(index, &Refusal::fixed(400, text));

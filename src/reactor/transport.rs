@@ -14,6 +14,7 @@ use crate::protocol::chunk;
 use crate::protocol::close::CloseCode;
 use crate::protocol::frame::{self, Opcode};
 use crate::protocol::json::in_one_line;
+use crate::protocol::pusher::event::push_to_client;
 use crate::protocol::v1::message::push_direct;
 use crate::push::{ChannelId, Entry, Form, Gap, Kind, Message, Publication, PushOptions};
 
@@ -36,6 +37,8 @@ pub enum Transport {
     Pieces,
     /// The same, and they may be as long as the client likes.
     EndlessPieces,
+    /// The same with the messages of the Pusher Channels protocol.
+    Pusher,
     /// Server-Sent Events.
     Sse(EventFormat),
     /// The messages of `wspush.v1`, one a line.
@@ -71,6 +74,11 @@ impl Transport {
             Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
                 websocket::close_frame(code, reason)
             }
+            // Its clients know another code for that.
+            Transport::Pusher if code == CloseCode::TRY_AGAIN_LATER => {
+                websocket::close_frame(CloseCode(4_100), reason)
+            }
+            Transport::Pusher => websocket::close_frame(code, reason),
             Transport::Sse(_) => sse::end(code, reason, lot),
             Transport::Stream => lines::end(code, reason),
             // It is dismissed before that.
@@ -82,9 +90,11 @@ impl Transport {
     /// can be said only there. None: it can't be made out.
     pub(super) fn boundary_at(self, said: &[u8], at: usize) -> Option<usize> {
         match self {
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
-                frame::boundary_at(said, at)
-            }
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => frame::boundary_at(said, at),
             Transport::Sse(_) | Transport::Stream | Transport::Poll => chunk::boundary_at(said, at),
         }
     }
@@ -93,9 +103,11 @@ impl Transport {
     pub(super) fn cause_of_end(self) -> CloseReason {
         match self {
             // A peer that leaves sends a close frame first.
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
-                CloseReason::Reset
-            }
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => CloseReason::Reset,
             Transport::Sse(_) | Transport::Stream | Transport::Poll => CloseReason::Client,
         }
     }
@@ -104,7 +116,11 @@ impl Transport {
     /// the network.
     pub(super) fn says_goodbye(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => true,
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => true,
             Transport::Sse(_) | Transport::Stream | Transport::Poll => false,
         }
     }
@@ -113,7 +129,11 @@ impl Transport {
     pub(super) fn pause_ms(self, cause: CloseReason, lot: u32) -> u64 {
         match self {
             Transport::Sse(_) => sse::pause_ms(cause, lot),
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => 0,
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => 0,
             Transport::Stream | Transport::Poll => 0,
         }
     }
@@ -121,9 +141,11 @@ impl Transport {
     /// Its label in the metrics.
     pub(super) fn label(self) -> ConnectionTransport {
         match self {
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
-                ConnectionTransport::WebSocket
-            }
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => ConnectionTransport::WebSocket,
             Transport::Sse(_) => ConnectionTransport::Sse,
             Transport::Stream => ConnectionTransport::Stream,
             Transport::Poll => ConnectionTransport::Poll,
@@ -133,7 +155,11 @@ impl Transport {
     /// Its name in `/connections`, if it is an endpoint of its own.
     pub(super) fn endpoint(self) -> Option<&'static str> {
         match self {
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => None,
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => None,
             Transport::Sse(_) | Transport::Stream | Transport::Poll => Some(self.label().name()),
         }
     }
@@ -142,7 +168,7 @@ impl Transport {
     /// handshake of a WebSocket there is nothing that could say it.
     pub(super) fn tells_gaps(self) -> bool {
         match self {
-            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => false,
+            Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Pusher => false,
             Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Poll => true,
         }
     }
@@ -151,7 +177,7 @@ impl Transport {
     pub(super) fn takes_notices(self) -> bool {
         match self {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => false,
-            Transport::V1 | Transport::Sse(_) | Transport::Stream => true,
+            Transport::V1 | Transport::Sse(_) | Transport::Stream | Transport::Pusher => true,
         }
     }
 
@@ -159,7 +185,7 @@ impl Transport {
     pub(super) fn tells_expiry(self) -> bool {
         match self {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => false,
-            Transport::Sse(_) | Transport::Poll => false,
+            Transport::Sse(_) | Transport::Poll | Transport::Pusher => false,
             Transport::V1 | Transport::Stream => true,
         }
     }
@@ -168,6 +194,8 @@ impl Transport {
     pub(super) fn form(self) -> Form {
         match self {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces => Form::Plain,
+            // A publication to an app's channel is the message itself.
+            Transport::Pusher => Form::Plain,
             Transport::V1 => Form::Envelope,
             Transport::Sse(EventFormat::Raw) => Form::Sse,
             Transport::Sse(EventFormat::Json) => Form::SseJson,
@@ -207,6 +235,7 @@ impl MessageFraming<'_> {
             | Transport::Pieces
             | Transport::EndlessPieces
             | Transport::V1
+            | Transport::Pusher
             | Transport::Sse(_)
             | Transport::Stream
             | Transport::Poll => {
@@ -229,6 +258,11 @@ impl Framing for MessageFraming<'_> {
                 push_direct(kind.opcode(), payload, &mut object);
                 self.deflater.encode(Opcode::Text, &object, window_bits, out);
             }
+            Transport::Pusher => {
+                let mut object = Vec::new();
+                push_to_client(kind.opcode(), payload, &mut object);
+                self.deflater.encode(Opcode::Text, &object, window_bits, out);
+            }
             Transport::Sse(format) => sse::push_direct(format, kind.opcode(), payload, out),
             Transport::Stream | Transport::Poll => {
                 let mut object = Vec::new();
@@ -246,7 +280,11 @@ impl MessageFraming<'_> {
         match self.transport {
             Transport::Stream | Transport::Poll => lines::push(&in_one_line(object), out),
             Transport::Sse(_) => sse::push_message(&in_one_line(object), out),
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => {
                 self.deflater.encode(Opcode::Text, object, self.window_bits, out);
             }
         }
@@ -257,7 +295,7 @@ impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that is open or closing.
     pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::V1 => self.websocket_input(index, input),
+            Transport::WebSocket | Transport::V1 | Transport::Pusher => self.websocket_input(index, input),
             Transport::Pieces | Transport::EndlessPieces => self.pieces_input(index, input),
             // Nothing that comes behind the request is answered, as the answer to that has no end.
             Transport::Sse(_) | Transport::Stream => self.send_replies(index),
@@ -273,6 +311,7 @@ impl<S: Socket> Reactor<S> {
             // Its answer does.
             Transport::Poll => {}
             Transport::V1 => self.greet_v1(index, entries),
+            Transport::Pusher => self.greet_app(index),
             Transport::Sse(_) => self.begin_events(index, entries),
             Transport::Stream => self.tell_entries(index, entries),
         }
@@ -282,6 +321,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_joined(&mut self, index: usize, channel: &str, entry: &Entry) {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => {}
+            Transport::Pusher => {}
             Transport::V1 | Transport::Stream => {
                 self.aside(index, |reactor| reactor.tell_subscribed(index, None, channel, entry))
             }
@@ -293,6 +333,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_left(&mut self, index: usize, channel: &str) {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => {}
+            Transport::Pusher => {}
             Transport::V1 | Transport::Stream => self.tell_unsubscribed_v1(index, channel),
             Transport::Sse(_) => _ = self.tell_positions(index),
         }
@@ -302,6 +343,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_gap(&mut self, index: usize, id: ChannelId, gap: Gap) -> bool {
         match self.connections.slots[index].transport {
             Transport::WebSocket | Transport::Pieces | Transport::EndlessPieces | Transport::Poll => true,
+            Transport::Pusher => true,
             Transport::V1 | Transport::Stream => self.tell_missed(index, id, gap),
             Transport::Sse(_) => self.tell_missed_sse(index, id, gap),
         }
@@ -313,6 +355,7 @@ impl<S: Socket> Reactor<S> {
         match self.connections.slots[index].transport {
             Transport::WebSocket => self.hand_to_endpoint(index, message),
             Transport::V1 => self.v1_message(index, message),
+            Transport::Pusher => self.app_message(index, message),
             // Those in pieces are handed over as such, and a stream has none from its client.
             Transport::Pieces | Transport::EndlessPieces => Ok(Next::Continue),
             Transport::Sse(_) | Transport::Stream | Transport::Poll => Ok(Next::Continue),
@@ -325,6 +368,7 @@ impl<S: Socket> Reactor<S> {
             Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
                 self.websocket_heartbeat(index, silent_ms);
             }
+            Transport::Pusher => self.app_heartbeat(index, silent_ms),
             Transport::Sse(_) => self.stream_heartbeat(index, silent_ms, sse::HEARTBEAT),
             Transport::Stream => self.stream_heartbeat(index, silent_ms, lines::HEARTBEAT),
             // It has a deadline.
@@ -335,7 +379,11 @@ impl<S: Socket> Reactor<S> {
     /// All that was to be said on a closing connection is written, its close last.
     pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
-            Transport::WebSocket | Transport::V1 | Transport::Pieces | Transport::EndlessPieces => {
+            Transport::WebSocket
+            | Transport::V1
+            | Transport::Pieces
+            | Transport::EndlessPieces
+            | Transport::Pusher => {
                 self.await_peer_close(index);
                 Ok(())
             }

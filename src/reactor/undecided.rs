@@ -111,7 +111,7 @@ impl<S: Socket> Reactor<S> {
             let asked = StreamAsked { head, used: None, named };
             self.refuse_stream(index, asked, (refusal, RefuseReason::Timeout));
         } else {
-            let peer = self.connections.slots[index].socket.peer();
+            let peer = self.connections.peer(index);
             self.refused(RefuseReason::Timeout, text, peer);
             self.say_no(index, &refusal);
         }

@@ -45,11 +45,14 @@ impl<S: Socket> Reactor<S> {
                 return Ok(Upgraded::Refused(refusal));
             }
         };
+        if kind == Kind::APP {
+            return self.upgrade_app(index, &upgrade).map(|()| Upgraded::Open);
+        }
         let (refusal, reason) = match self.decide(index, &upgrade, kind, earlier) {
             Ok(upgraded) => return upgraded,
             Err(refused) => refused,
         };
-        let peer = self.connections.slots[index].socket.peer();
+        let peer = self.connections.peer(index);
         self.refused(reason, &refusal.reason, peer);
         self.metrics.clients_refused.bump(ConnectionTransport::WebSocket);
         if !refusals::asks_for_close(head) {

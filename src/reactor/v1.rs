@@ -41,7 +41,7 @@ pub(super) struct CommandCounts {
 
 impl CommandCounts {
     /// Counts a command. False: it is one more than `max`.
-    fn allow(&mut self, conn: (u32, u32), now_ms: u64, max: u32) -> bool {
+    pub(super) fn allow(&mut self, conn: (u32, u32), now_ms: u64, max: u32) -> bool {
         let second = now_ms / 1_000;
         if second != self.second {
             self.second = second;

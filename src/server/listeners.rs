@@ -61,10 +61,10 @@ pub(super) fn open(
 ) -> Result<(Vec<Listener>, Vec<Warning>), StartError> {
     let mut inherited = addresses(sockets)?;
     let (mut listeners, mut warnings) = (Vec::new(), Vec::new());
-    for (address, role, tls) in wanted(config) {
+    for Wanted { address, role, tls, proxy } in wanted(config) {
         let fails = |error| StartError::Listen { address: address.to_string(), error };
-        if let Some(at) = handed.iter().position(|listener| listener.serves(&address, role, tls)) {
-            listeners.push(handed.remove(at));
+        if let Some(at) = handed.iter().position(|listener| listener.serves(&address, role)) {
+            listeners.push(handed.remove(at).with_tls(tls).with_proxy(proxy));
             // It is the same socket that the predecessor had from there.
             inherited.retain(|(bound, _)| *bound != address);
             continue;
@@ -72,12 +72,12 @@ pub(super) fn open(
         if let Some(at) = inherited.iter().position(|(bound, _)| *bound == address) {
             let listener = Listener::inherit(inherited.swap_remove(at).1, &address, role).map_err(fails)?;
             warnings.extend(check_mode(config, &listener).map_err(fails)?);
-            listeners.push(listener.with_tls(tls));
+            listeners.push(listener.with_tls(tls).with_proxy(proxy));
             continue;
         }
         let bound =
             bind_or_instead(&address, config, |address| bind(address, role, config)).map_err(fails)?;
-        listeners.extend(bound.0.map(|listener| listener.with_tls(tls)));
+        listeners.extend(bound.0.map(|listener| listener.with_tls(tls).with_proxy(proxy)));
         warnings.extend(bound.1);
     }
     match inherited.first() {
@@ -107,14 +107,30 @@ fn addresses(sockets: Vec<OwnedFd>) -> Result<Vec<(ListenAddr, Socket)>, StartEr
     sockets.into_iter().enumerate().map(known).collect()
 }
 
-/// Every address of a configuration, and whether TLS is spoken there.
-fn wanted(config: &Config) -> impl Iterator<Item = (ListenAddr, ListenerRole, bool)> {
-    let public = config.listen.iter().map(|on| (ListenAddr::Tcp(on.address), ListenerRole::Public, on.tls));
+/// A listener that is to be.
+struct Wanted {
+    address: ListenAddr,
+    role: ListenerRole,
+    /// TLS is spoken there.
+    tls: bool,
+    /// Proxies say first for whom they speak.
+    proxy: bool,
+}
+
+/// Every listener of a configuration.
+fn wanted(config: &Config) -> impl Iterator<Item = Wanted> {
+    let public = config.listen.iter().map(|on| Wanted {
+        address: ListenAddr::Tcp(on.address),
+        role: ListenerRole::Public,
+        tls: on.tls,
+        proxy: on.proxy,
+    });
+    let admin = |address, tls| Wanted { address, role: ListenerRole::Admin, tls, proxy: false };
     let admin = match &config.admin {
         AdminListen::Off => None,
-        AdminListen::Tcp(address) => Some((ListenAddr::Tcp(*address), ListenerRole::Admin, false)),
-        AdminListen::Tls(address) => Some((ListenAddr::Tcp(*address), ListenerRole::Admin, true)),
-        AdminListen::Unix(path) => Some((ListenAddr::Unix(path.clone()), ListenerRole::Admin, false)),
+        AdminListen::Tcp(address) => Some(admin(ListenAddr::Tcp(*address), false)),
+        AdminListen::Tls(address) => Some(admin(ListenAddr::Tcp(*address), true)),
+        AdminListen::Unix(path) => Some(admin(ListenAddr::Unix(path.clone()), false)),
     };
     public.chain(admin)
 }
@@ -144,7 +160,7 @@ fn bind_or_instead<L>(
     let (ListenAddr::Tcp(address), true) = (address, without_ipv6) else { return Err(error) };
     let Some(instead) = in_ipv4(*address) else { return Err(error) };
     let warning = Warning::NoIpv6 { address: *address, instead };
-    if instead.port() != 0 && wanted(config).any(|(other, ..)| other == ListenAddr::Tcp(instead)) {
+    if instead.port() != 0 && wanted(config).any(|other| other.address == ListenAddr::Tcp(instead)) {
         return Ok((None, Some(warning)));
     }
     Ok((Some(bind(&ListenAddr::Tcp(instead))?), Some(warning)))

@@ -2,7 +2,7 @@
 //! its own.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use mio::{Poll, Waker};
 
 use super::predecessor::Predecessor;
+use super::reactor_loop::ReactorLoop;
 use super::start::Room;
 use super::{
     DESCRIPTORS_ASIDE, Handle, Server, StartError, backend_of, kernel_tls, key_reader, listeners, start,
@@ -29,21 +30,28 @@ use crate::tls;
 /// The reactors beside the first one.
 pub(super) struct Others {
     /// Those that have no thread yet.
-    loops: Vec<EventLoop>,
+    loops: Vec<ReactorLoop>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Others {
-    /// Gives each of them a thread, if it has none.
-    pub(super) fn start(&mut self, shared: &Arc<Shared>) -> io::Result<()> {
-        for (n, event_loop) in self.loops.drain(..).enumerate() {
-            let shared = shared.clone();
-            let name = format!("reactor-{}", n + 1);
-            let thread =
-                thread::Builder::new().name(name).spawn(move || drive(event_loop, n + 1, &shared))?;
-            self.threads.push(thread);
+    /// Gives each of them a thread, if nobody drives it.
+    pub(super) fn start(&mut self) -> io::Result<()> {
+        for event_loop in self.loops.drain(..) {
+            let name = format!("reactor-{}", event_loop.number());
+            self.threads.push(thread::Builder::new().name(name).spawn(move || drive(event_loop))?);
         }
         Ok(())
+    }
+
+    /// Those that nobody drives.
+    pub(super) fn take(&mut self) -> Vec<ReactorLoop> {
+        std::mem::take(&mut self.loops)
+    }
+
+    /// The descriptors of those.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.loops.iter().filter_map(ReactorLoop::descriptor)
     }
 
     /// Whether all of them are well.
@@ -64,28 +72,16 @@ impl Others {
 
     /// Ends them at once.
     pub(super) fn stop(&mut self, shared: &Shared) {
+        shared.abandon();
         self.loops.clear();
-        if !self.threads.is_empty() {
-            shared.abandon();
-            self.join();
-        }
+        self.join();
     }
 }
 
-/// Drives one of them to its end.
-fn drive(mut event_loop: EventLoop, seat: usize, shared: &Shared) {
+/// Drives one of them to its end. The first reactor is told of what goes wrong.
+fn drive(event_loop: ReactorLoop) {
     sys::block_signals();
-    crate::reactor::own::set_reactor_thread();
-    let run = || -> io::Result<()> {
-        while !shared.is_abandoned() && event_loop.poll_once(None)? {}
-        Ok(())
-    };
-    let problem = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(())) => return,
-        Ok(Err(problem)) => format!("reactor {seat}: {problem}"),
-        Err(_) => format!("reactor {seat} has panicked; its message is on standard error"),
-    };
-    shared.fail(seat, problem);
+    let _ = catch_unwind(AssertUnwindSafe(|| event_loop.run()));
 }
 
 impl Server {
@@ -154,6 +150,8 @@ impl Server {
         });
         let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
         let event_loop = predecessor.take_over(loops.remove(0), &config)?;
+        let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone());
+        let loops = loops.into_iter().enumerate().map(further).collect();
         Ok(Server { event_loop, shared, others: Others { loops, threads: Vec::new() } })
     }
 }

@@ -28,13 +28,16 @@ pub(super) fn announce(
 ) {
     for listener in listeners {
         let role = if listener.is_admin() { "admin" } else { "public" };
-        let fields: [(&str, &dyn Display); 4] = [
+        let (origin, tls, proxy) = (listener.origin(), listener.speaks_tls(), listener.speaks_proxy());
+        let fields: [(&str, &dyn Display); 5] = [
             ("address", listener.address()),
             ("door", &role),
-            ("socket", &listener.origin()),
-            ("tls", &listener.speaks_tls()),
+            ("socket", &origin),
+            ("tls", &tls),
+            ("proxy", &proxy),
         ];
-        journal.event(now, LogLevel::Info, "listening", &fields);
+        let fields = if proxy { &fields[..] } else { &fields[..4] };
+        journal.event(now, LogLevel::Info, "listening", fields);
     }
     announce_capacity(journal, now, config, room);
 }

@@ -11,6 +11,9 @@ mod envelopes;
 mod frames;
 mod http;
 mod positions;
+mod proxied;
+#[cfg(feature = "pusher")]
+mod pusher;
 mod routes;
 mod schedule;
 mod streams;
@@ -25,6 +28,9 @@ pub use envelopes::envelope;
 pub use frames::{chunked, frame, message};
 pub use http::{admin, config, extensions, handshake, head, multipart, push_request};
 pub use positions::{since, state};
+pub use proxied::proxied;
+#[cfg(feature = "pusher")]
+pub use pusher::pusher_signature;
 pub use routes::route;
 pub use schedule::{connection, world};
 pub use streams::{event, positions};
@@ -53,7 +59,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("multipart", multipart),
     ("positions", positions),
+    ("proxy", proxied),
     ("push_request", push_request),
+    #[cfg(feature = "pusher")]
+    ("pusher_signature", pusher_signature),
     ("route", route),
     ("since", since),
     ("state", state),

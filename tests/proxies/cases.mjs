@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
 import { Client, FAST, until } from "../../js/test/world.js";
-import { ask, readers } from "./readers.mjs";
+import { ask, readers, stream } from "./readers.mjs";
 import { FILES, shown } from "./proxies.mjs";
 
 const LONG = "x".repeat(100_000);
@@ -151,3 +151,24 @@ cases["nginx: it cuts upgrades and holds back streams, and a page polls"] = asyn
   for (const text of expected) await daemon.ask("POST", "/push", text);
   assert.deepEqual(await client.data(expected.length), expected);
 };
+
+// What a client says of itself must not count, in whichever way the proxy says it.
+const LIE = ["--header", "X-Forwarded-For: 192.0.2.66"];
+
+for (const [name, way, listen] of [
+  ["nginx", "telling"], ["caddy", undefined], ["haproxy", "telling"],
+  ["haproxy", "telling first", "proxy://"], ["haproxy", "telling first, in bytes", "proxy://"],
+]) {
+  cases[`${name}: ${way ?? "telling by itself"}, whose address it is`] = async ({ start }) => {
+    const flags = ["--trusted-proxies", "127.0.0.1", "--connections-per-address-max", "2"];
+    const daemon = await start([...flags, ...(listen ? ["--listen", `${listen}127.0.0.1:0`] : [])]);
+    const proxy = await start.proxy(name, daemon, { way });
+    const clients = ["127.0.0.7", "127.0.0.7", "127.0.0.8"].map((address) => stream(address, proxy.url, ...LIE));
+    await there(daemon, clients.length);
+    const seen = (await daemon.connections()).map(({ peer }) => peer.split(":")[0]).sort();
+    assert.deepEqual(seen, ["127.0.0.7", "127.0.0.7", "127.0.0.8"]);
+    const more = stream("127.0.0.7", proxy.url, "--fail", ...LIE);
+    assert.notEqual(await new Promise((done) => more.on("close", done)), 0, "a third one from there");
+    for (const client of clients) client.kill();
+  };
+}

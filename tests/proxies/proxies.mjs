@@ -49,6 +49,7 @@ http {
       // All that a first attempt has, and what most examples show: no word of upgrades, HTTP/1.0 to the server.
       [/proxy_http_version[^]*?(?=\n    }\n)/, ""],
     ],
+    telling: [[/(?=        proxy_set_header Host)/, "        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"]],
     holding: [[/proxy_http_version[^]*?(?=\n    }\n)/, "proxy_ignore_headers X-Accel-Buffering;"]],
     command: (folder) => ["nginx", "-p", folder, "-e", join(folder, "log"), "-c", join(folder, "nginx.conf")],
   },
@@ -58,6 +59,9 @@ http {
       ["bind :443", `bind 127.0.0.1:${port}`], ["127.0.0.1:8080", daemon.public],
       ["/etc/ssl/push.example.pem", join(FOLDER, "both.pem")],
     ],
+    telling: [[/(?=\nbackend wspush)/, "    option forwardfor\n"]],
+    "telling first": [[/ check$/m, " check send-proxy"]],
+    "telling first, in bytes": [[/ check$/m, " check send-proxy-v2"]],
     cutting: [[/(?=    default_backend)/, "    http-request deny if { hdr(upgrade) -m found }\n"]],
     command: (folder) => ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")],
   },

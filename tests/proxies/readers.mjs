@@ -52,6 +52,9 @@ class Lines {
   close = () => this.child.kill();
 }
 
+// A stream for a client at this address.
+export const stream = (address, url, ...values) => curl("1.1", "--interface", address, ...values, `${url}/sse`);
+
 // One poll after the other.
 class Polls {
   constructor(version, url, told) {

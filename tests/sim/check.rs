@@ -227,7 +227,7 @@ impl World {
 }
 
 /// Holds what was heard against the stays in the channel; returns the number of gaps.
-fn check_order(who: &str, channel: &str, heard: &[usize], spans: &[Span]) -> usize {
+pub(super) fn check_order(who: &str, channel: &str, heard: &[usize], spans: &[Span]) -> usize {
     let fits = |span: &Span, number: usize| span.low < number && number <= span.high + 1;
     let mut gaps = 0;
     let mut at = None;

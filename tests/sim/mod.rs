@@ -14,6 +14,9 @@ pub mod net;
 pub mod parse;
 pub mod pieces;
 pub mod presence;
+pub mod several;
+pub mod several_check;
+pub mod several_publish;
 pub mod streams;
 pub mod streams_chaos;
 #[cfg(feature = "tls")]

@@ -5,6 +5,7 @@ use crate::admin::pusher::Pusher;
 use crate::admin::stats::{Counters, Stats};
 use crate::admin::token::Token;
 use crate::args::{Broadcast, Connect, Echo, Plan, Push, Setup, Soak};
+use crate::cpus::Pinned;
 use crate::fleet::Fleet;
 use crate::job::{Job, Order};
 use crate::payload::Template;
@@ -65,6 +66,7 @@ struct Server {
 pub(crate) fn run(plan: &Plan) -> Result<bool, String> {
     let setup = plan.setup();
     let probe = Probe::new(&setup.server.pids)?;
+    let _pinned = setup.server.cpus.as_ref().map(|cpus| Pinned::new(&setup.server.pids, cpus)).transpose()?;
     let run = Random::new().next() as u16;
     let access = access(plan)?;
     // A wrong address or token shows before thousands of connections are opened.

@@ -13,6 +13,8 @@
 mod admin;
 mod args;
 mod campaign;
+mod cpus;
+mod effort;
 mod fleet;
 mod http;
 mod job;

@@ -1,16 +1,46 @@
 //! The calls that neither std, mio nor socket2 offer. The bench's only unsafe code.
 #![allow(unsafe_code)]
 
+use crate::cpus::Cpus;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, which all processes of a machine share; `Instant` can't be sent to
 /// another one.
 pub(crate) fn monotonic_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds for which this thread had a processor.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a valid timespec for the whole call, and the clock id exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    // SAFETY: `now` is a valid timespec for the whole call, and both clock ids exist on every Linux.
+    unsafe { libc::clock_gettime(clock, &mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// The processors on which a thread may run.
+pub(crate) fn affinity(thread: u32) -> io::Result<Cpus> {
+    let mut cpus = Cpus::default();
+    // SAFETY: the words are a valid set of processors of the size that is given, and outlive the call, which writes no
+    // further.
+    let status = unsafe {
+        libc::sched_getaffinity(thread as libc::pid_t, size_of_val(&cpus.0), cpus.0.as_mut_ptr().cast())
+    };
+    if status < 0 { Err(io::Error::last_os_error()) } else { Ok(cpus) }
+}
+
+/// Lets a thread run on these processors only.
+pub(crate) fn set_affinity(thread: u32, cpus: &Cpus) -> io::Result<()> {
+    // SAFETY: the words are a valid set of processors of the size that is given, and the call only reads them.
+    let status = unsafe {
+        libc::sched_setaffinity(thread as libc::pid_t, size_of_val(&cpus.0), cpus.0.as_ptr().cast())
+    };
+    if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Raises the soft descriptor limit to the hard one and returns it.

@@ -1,5 +1,6 @@
 //! The counts of a worker, and their sum over all workers.
 
+use crate::effort::Worked;
 use crate::samples::Samples;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,6 +80,10 @@ pub(crate) struct Tally {
     pub(crate) left: u64,
     /// Of those that left, how many got no closing handshake from the server.
     pub(crate) left_unclean: u64,
+
+    /// How busy each worker was: with the handshakes, and with what came after that.
+    pub(crate) setting_up: Vec<Worked>,
+    pub(crate) worked: Vec<Worked>,
 }
 
 /// Adds the named counts of one to those of another.
@@ -123,6 +128,8 @@ impl Tally {
         add!(self += other: round_trips left left_unclean);
         self.marked_ns = earliest(self.marked_ns, other.marked_ns);
         self.halted_ns = self.halted_ns.max(other.halted_ns);
+        self.setting_up.extend(&other.setting_up);
+        self.worked.extend(&other.worked);
     }
 
     pub(crate) fn failed_total(&self) -> u64 {
@@ -168,7 +175,10 @@ mod tests {
         count(&mut theirs.failed, "http 503");
         theirs.reach = vec![Reach { receipts: 3, last_ns: 9 }];
         theirs.latency.record(5_000);
+        theirs.worked = vec![Worked { elapsed_ns: 5, run_ns: 2, wait_ns: 1 }];
+        (ours.worked, theirs.setting_up) = (vec![Worked::default()], theirs.worked.clone());
         ours.merge(&theirs);
+        assert_eq!((&ours.worked[1..], &ours.setting_up), (&theirs.worked[..], &theirs.worked));
         assert_eq!((ours.faults.lost, ours.failed["http 503"], ours.first_connect_ns), (3, 2, 7));
         assert_eq!(ours.reach, [Reach { receipts: 3, last_ns: 9 }]);
         assert_eq!(ours.latency.summary().count, 1);

@@ -60,6 +60,44 @@ fn threads_and_processes_sum_up() {
 }
 
 #[test]
+fn how_busy_the_client_was_is_told_and_noted() {
+    let (status, report, text) = broadcast(Fault::None, &["--threads", "2"]);
+    let client = &report["client"];
+    let shares = ["busiest", "running", "waiting"].map(|name| client[name].as_f64().unwrap());
+    assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{client}");
+    assert!(shares[0] > 0.0, "it has received something: {client}");
+    assert!(text.contains("busiest thread"), "{text}");
+    // On a busy machine it may well be, which is no fault.
+    assert_eq!(
+        (status, text.contains("NOTE: the client is the limit")),
+        (0, client["is_limit"] == true),
+        "{text}"
+    );
+}
+
+/// Where a process may run.
+fn allowed(pid: u32) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_server_is_kept_on_some_processors_until_the_end() {
+    let mut server = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let (pid, before) = (server.id().to_string(), allowed(server.id()));
+    let first = before.split(['-', ',']).next().unwrap();
+    let pinned = broadcast(Fault::None, &["--server-pid", &pid, "--server-cpus", first]);
+    assert_eq!((pinned.0, allowed(server.id())), (0, before.clone()), "{}", pinned.2);
+    let (status, _, text) = broadcast(Fault::None, &["--server-pid", &pid, "--server-cpus", "1023"]);
+    assert!(status == 2 && text.contains("may use none of 1023"), "{text}");
+    let (status, _, text) = broadcast(Fault::None, &["--server-cpus", first]);
+    assert!(status == 2 && text.contains("--server-pid"), "{text}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
 fn duplicates_are_duplicates() {
     let (status, report, text) = broadcast(Fault::Duplicate, &[]);
     // The second copy of the very last publication may come after everybody has everything.

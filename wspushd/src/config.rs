@@ -104,8 +104,10 @@ fn schema() -> Json {
         .collect();
     let tables = |what: &str| json!({ "type": "array", "items": { "type": "object" }, "description": what });
     properties.insert("channel".to_owned(), tables("Rules of channels, as channel_rule has them"));
-    if let Some(keys) = properties.get_mut("api_key").and_then(Json::as_object_mut) {
-        keys.insert("items".to_owned(), json!({ "type": ["string", "object"] }));
+    for name in ["api_key", "pusher_app"] {
+        if let Some(entries) = properties.get_mut(name).and_then(Json::as_object_mut) {
+            entries.insert("items".to_owned(), json!({ "type": ["string", "object"] }));
+        }
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

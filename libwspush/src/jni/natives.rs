@@ -14,7 +14,7 @@ use wspush::endpoint::{ConnId, Receipt};
 use wspush::protocol::close::CloseCode;
 use wspush::push::{Delivery, Message, PushError};
 use wspush::server::{Server, StartError};
-use wspush::{RouteId, Router};
+use wspush::{Handler, RouteId, Router};
 
 use super::handler::{Callbacks, JavaHandler, journal};
 use super::native_error::{NativeError, Raise};
@@ -70,15 +70,19 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
             return Err(NativeError::Argument("no callbacks"));
         }
         let config = config(&read_array(env, &settings)?)?;
-        if config.reactors.count() > 1 {
-            let why = "reactors: in Java there is one, as callbacks come from one thread; run a server for each core";
-            return Err(NativeError::Argument(why));
-        }
         let callbacks = Arc::new(Callbacks::new(env, &callbacks)?);
         let journal = journal(&callbacks, config.log_level);
-        let own = JavaHandler { callbacks: callbacks.clone(), listens, place: None };
-        let router = router(env, own, &read_array(env, &routes)?, &routed)?;
-        let server = Server::bind_with(config, |_| Box::new(router), Some(journal))?;
+        let routed = self::routed(env, &read_array(env, &routes)?, &routed)?;
+        let mut routers = Vec::new();
+        for _ in 0..config.reactors.count() {
+            let own = JavaHandler { callbacks: callbacks.clone(), listens, place: None };
+            routers.push(router(own, &routed)?);
+        }
+        let next = |_| -> Box<dyn Handler> {
+            let own = || JavaHandler { callbacks: callbacks.clone(), listens, place: None };
+            Box::new(routers.pop().unwrap_or_else(|| Router::new(own())))
+        };
+        let server = Server::bind_each(config, next, Some(journal), Vec::new())?;
         let addresses = addresses(&server);
         Ok(registry::insert(Entry::new(server, addresses, Some(callbacks))))
     })
@@ -87,23 +91,31 @@ pub extern "system" fn Java_io_wspush_Native_start<'l>(
 /// Local references that a route's callbacks take while they are looked at.
 const ROUTE_REFERENCES: usize = 8;
 
-fn router(
+/// Routes, and the callbacks of each.
+fn routed(
     env: &mut Env<'_>,
-    own: JavaHandler,
     routes: &[u8],
     routed: &JObjectArray<'_>,
-) -> Result<Router, NativeError> {
+) -> Result<Vec<(JavaRoute, Arc<Callbacks>)>, NativeError> {
     const NOT_READ: NativeError = NativeError::Argument("routes that can't be read");
     let routes = packed::unpack(routes).and_then(|parts| routes::unpack(&parts)).ok_or(NOT_READ)?;
-    let mut router = Router::new(own);
-    for (at, JavaRoute { route, place }) in routes.into_iter().enumerate() {
+    let callbacks = |(at, route)| {
         // However many routes there are, their references are not there at once.
         let callbacks = env.with_local_frame(ROUTE_REFERENCES, |env| -> Result<_, NativeError> {
             let object = routed.get_element(env, at)?;
             Ok(Arc::new(Callbacks::new(env, &object)?))
         })?;
-        let handler = JavaHandler { callbacks, listens: true, place: Some(place) };
-        router.add(route, handler).map_err(StartError::Route)?;
+        Ok((route, callbacks))
+    };
+    routes.into_iter().enumerate().map(callbacks).collect()
+}
+
+/// One reactor's: callbacks are the same for all of them.
+fn router(own: JavaHandler, routed: &[(JavaRoute, Arc<Callbacks>)]) -> Result<Router, NativeError> {
+    let mut router = Router::new(own);
+    for (JavaRoute { route, place }, callbacks) in routed {
+        let handler = JavaHandler { callbacks: callbacks.clone(), listens: true, place: Some(place.clone()) };
+        router.add(route.clone(), handler).map_err(StartError::Route)?;
     }
     Ok(router)
 }
@@ -124,14 +136,30 @@ fn addresses(server: &Server) -> Vec<u8> {
     packed::pack(all.iter().map(String::as_bytes))
 }
 
-/// `void run(long server)`: drives the server on this thread until it has drained.
+/// `int reactors(long server)`: how many threads drive it.
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_io_wspush_Native_run<'l>(env: EnvUnowned<'l>, _: JClass<'l>, server: jlong) {
+pub extern "system" fn Java_io_wspush_Native_reactors<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+) -> jint {
+    fenced(env, |_| registry::with(server, |entry| Ok(jint::try_from(entry.reactors).unwrap_or(jint::MAX))))
+}
+
+/// `void run(long server, int reactor)`: drives one of its reactors on this thread until that has drained.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_run<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+    reactor: jint,
+) {
     fenced(env, |_| {
-        let server = registry::with(server, |entry| {
-            entry.take_server().ok_or(NativeError::State("the server has been run already"))
+        let reactor = registry::with(server, |entry| {
+            let taken = usize::try_from(reactor).ok().and_then(|reactor| entry.take(reactor));
+            taken.ok_or(NativeError::State("the reactor has been run already"))
         })?;
-        server.run().map_err(NativeError::System)
+        reactor.run().map_err(NativeError::System)
     })
 }
 

@@ -1,8 +1,9 @@
 //! The servers that Java holds, by id.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use wspush::server::{Handle, Server};
+use wspush::server::{Handle, ReactorLoop, Server};
 
 use super::handler::Callbacks;
 use super::native_error::NativeError;
@@ -15,19 +16,45 @@ pub(super) struct Entry {
     pub(super) addresses: Vec<u8>,
     /// Its callbacks; None only in tests.
     pub(super) callbacks: Option<Arc<Callbacks>>,
-    server: Mutex<Option<Server>>,
+    /// How many threads drive it.
+    pub(super) reactors: usize,
+    loops: Mutex<Vec<Option<Loop>>>,
+}
+
+/// One of a server's reactors, for the thread that is to drive it.
+pub(super) enum Loop {
+    /// The first one.
+    Server(Box<Server>),
+    /// One beside it.
+    Further(ReactorLoop),
+}
+
+impl Loop {
+    /// Drives it to its end.
+    pub(super) fn run(self) -> io::Result<()> {
+        match self {
+            Loop::Server(server) => server.run(),
+            Loop::Further(reactor) => reactor.run(),
+        }
+    }
 }
 
 impl Entry {
-    /// A server that waits for the thread that will run it.
-    pub(super) fn new(server: Server, addresses: Vec<u8>, callbacks: Option<Arc<Callbacks>>) -> Entry {
-        Entry { handle: server.handle(), addresses, callbacks, server: Mutex::new(Some(server)) }
+    /// A server that waits for the threads that will run it.
+    pub(super) fn new(mut server: Server, addresses: Vec<u8>, callbacks: Option<Arc<Callbacks>>) -> Entry {
+        let (handle, further) = (server.handle(), server.take_reactors());
+        let first = Some(Loop::Server(Box::new(server)));
+        let loops: Vec<_> = [first]
+            .into_iter()
+            .chain(further.into_iter().map(|further| Some(Loop::Further(further))))
+            .collect();
+        Entry { handle, addresses, callbacks, reactors: loops.len(), loops: Mutex::new(loops) }
     }
 
-    /// The server, for the thread that runs it; None for a second one.
-    pub(super) fn take_server(&self) -> Option<Server> {
-        let server: MutexGuard<'_, _> = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        { server }.take()
+    /// The reactor with this number, for the thread that runs it; None for a second one.
+    pub(super) fn take(&self, number: usize) -> Option<Loop> {
+        let mut loops: MutexGuard<'_, _> = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        loops.get_mut(number)?.take()
     }
 }
 
@@ -135,8 +162,8 @@ mod tests {
     fn an_old_id_never_names_a_new_server() {
         let registry = Registry::new();
         let first = registry.insert(entry());
-        assert!(registry.with(first, |entry| Ok(entry.take_server().is_some())).unwrap());
-        assert!(!registry.with(first, |entry| Ok(entry.take_server().is_some())).unwrap());
+        assert!(registry.with(first, |entry| Ok(entry.take(0).is_some())).unwrap());
+        assert!(!registry.with(first, |entry| Ok(entry.take(0).is_some())).unwrap());
         assert!(registry.remove(first).is_some());
         assert!(registry.remove(first).is_none());
         let second = registry.insert(entry());

@@ -13,6 +13,7 @@ pub(super) struct JavaRoute {
 }
 
 /// The facts about a route that its handler needs.
+#[derive(Clone)]
 pub(super) struct Place {
     /// The names in its path.
     names: Vec<Box<str>>,

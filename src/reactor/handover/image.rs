@@ -11,7 +11,7 @@ use slab::Slab;
 use super::records::{Kind, Listening, Teller};
 use crate::narrow;
 use crate::push::presence::Departure;
-use crate::push::{Channel, DEFAULT};
+use crate::push::{Channel, Cursor, DEFAULT};
 use crate::reactor::addresses::NOWHERE;
 use crate::reactor::attendance::Attendances;
 use crate::reactor::reactor::{ListenerRole, Reactor};
@@ -21,6 +21,8 @@ use crate::reactor::slot::image::{SavedFrames, SlotImage, number_of};
 use crate::reactor::slot::{Flags, Phase, Slot};
 use crate::reactor::socket::Stream;
 use crate::reactor::timers::Timers;
+use crate::reactor::told::ToldPeers;
+use crate::time::Time;
 
 /// Connections in a record; each lends its descriptor.
 const BATCH: usize = 200;
@@ -33,6 +35,9 @@ type Told = (u32, bool, SlotImage);
 struct Facts {
     next_serial: u32,
     newest: u64,
+    started: Time,
+    apps: Vec<String>,
+    told: ToldPeers,
     timers: Timers,
     attendances: Attendances,
     revoked: Vec<(String, u64)>,
@@ -90,6 +95,9 @@ impl Reactor<Stream> {
         let facts = (
             connections.next_serial,
             self.channels.newest(),
+            self.started,
+            self.apps.ids(),
+            &connections.told,
             &connections.timers,
             &self.attendances,
             revoked,
@@ -184,6 +192,9 @@ impl Reactor<Stream> {
         }
         self.connections.next_serial = facts.next_serial;
         self.connections.timers = facts.timers;
+        self.connections.told = facts.told;
+        // Ids of clients of apps begin with that.
+        self.started = facts.started;
         self.attendances = facts.attendances;
         let (count, room) = (slots.len(), self.connections.slots.capacity());
         self.connections.slots = slots.into_iter().collect::<Slab<_>>();
@@ -192,7 +203,10 @@ impl Reactor<Stream> {
         }
         self.connections.slots.reserve_exact(room.saturating_sub(count));
         let all: Vec<usize> = self.connections.slots.iter().map(|(index, _)| index).collect();
-        all.iter().for_each(|&index| self.count_in(index));
+        for &index in &all {
+            self.find_app(index, &facts.apps)?;
+            self.count_in(index);
+        }
         self.count_attendees();
         let lost = Departure::Lost(self.now.mono_ms());
         stay.iter().for_each(|&index| self.let_go(index, lost));
@@ -214,18 +228,32 @@ impl Reactor<Stream> {
         Ok(())
     }
 
+    /// An app's connection finds its app's seat here.
+    fn find_app(&mut self, index: usize, apps: &[String]) -> io::Result<()> {
+        let slot = &mut self.connections.slots[index];
+        let Some(seat) = Self::app_seat(slot) else { return Ok(()) };
+        let here = apps.get(seat as usize).and_then(|id| self.apps.ids().iter().position(|own| own == id));
+        let here = here.ok_or(refused("an app that has connections is not configured here (pusher_app)"))?;
+        slot.cursor = Cursor(narrow::to_u32(here));
+        if slot.phase == Phase::Open {
+            self.apps.count(narrow::to_u32(here), true);
+        }
+        Ok(())
+    }
+
     /// Counts a connection that has come over in all that others know of it.
     fn count_in(&mut self, index: usize) {
         self.connections.used = self.connections.used.max(index + 1);
         let slot = &mut self.connections.slots[index];
-        let (phase, serial, peer) = (slot.phase, slot.serial, slot.socket.0.peer_addr().ok());
-        let peer = peer.and_then(|peer| peer.as_socket());
+        let (phase, serial) = (slot.phase, slot.serial);
         let (is_blocked, is_queued) = (slot.flags.any(Flags::BLOCKED), slot.flags.any(Flags::QUEUED));
         let (is_known, is_push) = (slot.flags.any(Flags::KNOWN), slot.kind.is_push());
         slot.flags.set(Flags::QUEUED, false);
         let held = slot.backlog_bytes();
         let role = if phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
-        self.connections.addresses_of(role).enter(narrow::to_u32(index), peer);
+        let peer = self.connections.peer(index);
+        let counted = if self.connections.told.has(index) { peer } else { self.counted(role, peer) };
+        self.connections.addresses_of(role).enter(narrow::to_u32(index), counted);
         self.wire.backlog_bytes += held;
         self.connections.census.blocked += usize::from(is_blocked);
         match phase {
@@ -270,7 +298,7 @@ impl Reactor<Stream> {
             };
             let Some(attendance) = self.attendances.channels.get_mut(&id) else { continue };
             for index in members {
-                if let Some(user) = slots[index].user().filter(|_| slots[index].kind.is_push()) {
+                if let Some(user) = slots[index].member(id) {
                     attendance.presence.enter(user, None);
                 }
             }
@@ -279,6 +307,7 @@ impl Reactor<Stream> {
 
     /// Forgets a connection that is another process's, without a word to its peer or to anybody else.
     pub(super) fn let_go(&mut self, index: usize, departure: Departure) {
+        self.leave_app(index);
         self.give_up_sending(index);
         self.give_up_owed(index);
         self.leave_channels(index, departure);

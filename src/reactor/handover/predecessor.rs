@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use mio::{Interest, Registry};
+use mio::{Interest, Registry, Token};
 use socket2::Socket;
 
 use super::records::{Kind, Teller};
@@ -80,8 +80,8 @@ impl Succession {
     }
 
     /// The poll has reported what may be a call.
-    pub(in super::super) fn note_call(succession: &mut Option<Box<Succession>>) {
-        if let Some(succession) = succession {
+    pub(in super::super) fn note_call(succession: &mut Option<Box<Succession>>, token: Token) {
+        if let Some(succession) = succession.as_mut().filter(|_| token == WAKER) {
             succession.is_called = true;
         }
     }
@@ -183,7 +183,7 @@ impl EventLoop {
         }
         let refusal = asking.refusal().or_else(|| self.reactor.refuses_successor().map(str::to_owned));
         let refusal = match refusal {
-            None if self.reactor.is_quiet() => None,
+            None if self.reactor.is_quiet() && self.anteroom.is_empty() => None,
             None if !asking.is_late(now_ms) => return,
             None => Some("requests are under way all the time; try again".to_owned()),
             refusal => refusal,

@@ -11,6 +11,7 @@ pub struct ListenerImage {
     address: ListenAddr,
     role: ListenerRole,
     tls: bool,
+    proxy: bool,
     origin: Origin,
     place: Option<PlaceImage>,
 }
@@ -18,14 +19,14 @@ pub struct ListenerImage {
 impl Listener {
     /// Its image, and its descriptors.
     pub(in super::super) fn image(&self) -> (ListenerImage, Vec<RawFd>) {
-        let Listener { ref address, role, tls, origin, .. } = *self;
+        let Listener { ref address, role, tls, proxy, origin, .. } = *self;
         let mut fds = vec![self.socket.as_raw_fd()];
         let place = self.place.as_ref().map(|place| {
             let (place, lock) = place.image();
             fds.push(lock);
             place
         });
-        (ListenerImage { address: address.clone(), role, tls, origin, place }, fds)
+        (ListenerImage { address: address.clone(), role, tls, proxy, origin, place }, fds)
     }
 
     /// The listener of an image, which takes its descriptors from `fds`. None: one is missing. Its path is another's
@@ -34,13 +35,13 @@ impl Listener {
         image: ListenerImage,
         fds: &mut impl Iterator<Item = OwnedFd>,
     ) -> Option<Listener> {
-        let ListenerImage { address, role, tls, origin, place } = image;
+        let ListenerImage { address, role, tls, proxy, origin, place } = image;
         let socket = fds.next()?.into();
         let place = match place {
             Some(place) => Some(Place::of_image(place, fds.next()?)),
             None => None,
         };
-        Some(Listener::new(socket, address, role, origin, place).with_tls(tls))
+        Some(Listener::new(socket, address, role, origin, place).with_tls(tls).with_proxy(proxy))
     }
 
     /// From now on its path goes with it.

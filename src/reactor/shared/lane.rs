@@ -61,10 +61,13 @@ impl Lane {
 
     /// The requests for the end since it last looked.
     pub fn take_end(&self) -> EndAsked {
-        if !self.shared.seats[self.seat].has_end.swap(false, Ordering::Acquire) {
+        let has_end = &self.shared.seats[self.seat].has_end;
+        if !has_end.load(Ordering::Acquire) {
             return EndAsked::default();
         }
-        std::mem::take(&mut lock(&self.shared.inbox).queues[self.seat].end)
+        let mut inbox = lock(&self.shared.inbox);
+        has_end.store(false, Ordering::Relaxed);
+        std::mem::take(&mut inbox.queues[self.seat].end)
     }
 
     /// Takes all that is new, leaving `spare`, which is empty, in the commands' place. None: nothing is.

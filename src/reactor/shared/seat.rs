@@ -1,8 +1,6 @@
 //! The part of one reactor that other threads see, beside its inbox.
 
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-
+use super::super::sync::{AtomicBool, Mutex};
 use super::WakeUp;
 use crate::endpoint::Stats;
 use crate::metrics::Gauges;

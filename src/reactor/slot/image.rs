@@ -8,11 +8,12 @@ use super::super::granted::Granted;
 use super::super::heartbeat::Held;
 use super::super::outbox::{Item, Outbox};
 use super::super::poll::Poll;
+use super::super::pusher::apps::AppSession;
 use super::super::rest::{Rest, Saved};
 use super::super::stamp::Stamp;
 use super::super::transport::Transport;
 use super::super::users::User;
-use super::{Body, Ending, Extra, Flags, HELD_MAX, Phase, Request, Slot};
+use super::{Aside, Body, Ending, Extra, Flags, HELD_MAX, Phase, Request, Slot};
 use crate::endpoint::Kind;
 use crate::endpoint::hosted::{Hosted, HostedImage};
 use crate::protocol::message::{Assembly, AssemblyImage};
@@ -46,6 +47,7 @@ struct ExtraImage {
     assembly: Option<AssemblyImage>,
     http: Option<RequestImage>,
     stash: Vec<u8>,
+    app: Option<Box<AppSession>>,
     ending: Option<Box<Ending>>,
     hosted: Option<HostedImage>,
 }
@@ -142,11 +144,7 @@ impl<S> Slot<S> {
             extra: None,
         };
         if let Some(extra) = extra {
-            let (extra, stash) = Extra::of_image(*extra, pool, saved)?;
-            slot.extra = Some(Box::new(extra));
-            if !stash.is_empty() {
-                slot.aside_mut().stash = stash.into();
-            }
+            slot.extra = Some(Box::new(Extra::of_image(*extra, pool, saved)?));
         }
         Ok(slot)
     }
@@ -177,14 +175,26 @@ impl Extra {
             assembly: self.assembly.as_ref().map(|assembly| assembly.image(pool)),
             http: self.http.as_ref().map(|request| request.image(pool)),
             stash: self.aside.as_ref().map(|aside| aside.stash.to_vec()).unwrap_or_default(),
+            app: self.aside.as_ref().and_then(|aside| aside.app.clone()),
             ending: self.ending.clone(),
             hosted: self.hosted.as_ref().map(|hosted| hosted.image()),
         }
     }
 
-    fn of_image(image: ExtraImage, pool: &mut Pool, saved: &SavedFrames) -> Result<(Extra, Vec<u8>), NoRoom> {
-        let ExtraImage { memberships, mid, outbox, user, granted, assembly, http, stash, ending, hosted } =
-            image;
+    fn of_image(image: ExtraImage, pool: &mut Pool, saved: &SavedFrames) -> Result<Extra, NoRoom> {
+        let ExtraImage {
+            memberships,
+            mid,
+            outbox,
+            user,
+            granted,
+            assembly,
+            http,
+            stash,
+            app,
+            ending,
+            hosted,
+        } = image;
         let assembly = match assembly {
             Some(image) => Some(Box::new(Assembly::of_image(image, pool).ok_or(NoRoom)?)),
             None => None,
@@ -197,7 +207,9 @@ impl Extra {
             Some(image) => Some(Box::new(outbox_of(image, saved)?)),
             None => None,
         };
-        let extra = Extra {
+        let is_aside = !stash.is_empty() || app.is_some();
+        let aside = is_aside.then(|| Box::new(Aside { stash: stash.into(), app, ..Aside::default() }));
+        Ok(Extra {
             memberships,
             mid,
             outbox,
@@ -205,11 +217,11 @@ impl Extra {
             granted,
             assembly,
             http,
+            aside,
             ending,
             hosted: hosted.map(|image| Box::new(Hosted::of_image(image))),
             ..Extra::default()
-        };
-        Ok((extra, stash))
+        })
     }
 }
 

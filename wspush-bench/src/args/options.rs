@@ -2,6 +2,7 @@
 
 use super::value::{duration, header, rate, size};
 use crate::admin::address::Address;
+use crate::cpus::Cpus;
 use crate::job::Wait;
 use crate::payload::Body;
 use crate::source::SourceRange;
@@ -142,6 +143,10 @@ pub(crate) struct Server {
     /// Process of the server, to read its memory and processor time; may be repeated
     #[arg(long = "server-pid", value_name = "PID")]
     pub(crate) pids: Vec<u32>,
+    /// Let the threads of --server-pid run on these processors only, such as 0-3,8; at the end they may run where they
+    /// could before
+    #[arg(long = "server-cpus", value_name = "LIST", requires = "pids", value_parser = Cpus::parse)]
+    pub(crate) cpus: Option<Cpus>,
     /// The statistics of wspushd, to read its counters: http://, https:// or unix:/SOCKET, as for --push
     #[arg(long, value_name = "ADDRESS", value_parser = Address::stats)]
     pub(crate) stats: Option<Address>,

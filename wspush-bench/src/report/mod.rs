@@ -1,5 +1,6 @@
 //! The figures of a campaign.
 
+mod client;
 pub(crate) mod page;
 mod tables;
 pub(crate) mod text;
@@ -16,6 +17,7 @@ use crate::samples::{Samples, Summary};
 use crate::tally::{Faults, Kinds, Reach, Tally, Unread};
 use crate::target::Target;
 use crate::transport::Kind;
+use client::Client;
 use serde::Serialize;
 use wire::{Compression, Handshakes};
 
@@ -32,6 +34,7 @@ pub(crate) struct Report {
     pub(crate) wait: Wait,
     pub(crate) threads: u32,
     pub(crate) processes: u32,
+    pub(crate) client: Client,
     pub(crate) connections: Connections,
     pub(crate) tls: Option<Handshakes>,
     pub(crate) deflate: Option<Compression>,
@@ -166,6 +169,7 @@ impl Report {
             wait: client.wait,
             threads: observed.threads,
             processes: observed.processes,
+            client: Client::new(tally, matches!(plan, Plan::Connect(_))),
             connections: Connections::new(connections.count, tally),
             tls: connections.url.is_secure.then(|| Handshakes::new(tally, per_handshake)),
             deflate,
@@ -180,7 +184,7 @@ impl Report {
     }
 
     /// How the load was made.
-    fn client(&self) -> String {
+    fn client_form(&self) -> String {
         let wait = match self.wait {
             Wait::Sleep => "sleeping in epoll",
             Wait::Busy => "polling without pause",

@@ -17,6 +17,8 @@ pub(crate) fn render(report: &Report) -> String {
             .map(|finding| format!(r#"<p class="verdict failed">Failed: {}</p>"#, escape(finding)))
             .collect()
     };
+    let note =
+        report.client.note().map_or_else(String::new, |note| format!("<p>Note: {}.</p>", escape(&note)));
     let tiles: String = tiles(report)
         .iter()
         .map(|(value, name)| {
@@ -29,14 +31,14 @@ pub(crate) fn render(report: &Report) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n\
-         <style>\n{palette}{plots}{css}</style>\n<main>\n<h1>{title}</h1>\n<p>Client: {client}.</p>\n{verdict}\n\
+         <style>\n{palette}{plots}{css}</style>\n<main>\n<h1>{title}</h1>\n<p>Client: {client}.</p>\n{verdict}{note}\n\
          <div class=\"tiles\">{tiles}</div>\n{charts}<div class=\"figures\">\n{figures}</div>\n\
          <footer>wspush-bench {version}<br><code>wspush-bench {command}</code></footer>\n</main>\n</html>\n",
         title = escape(&format!("{} {}", report.mode, report.target)),
         palette = plot::PALETTE,
         plots = plot::STYLE,
         css = include_str!("page.css"),
-        client = escape(&report.client()),
+        client = escape(&report.client_form()),
         charts = charts(report),
         version = report.version,
         command = escape(&report.command),

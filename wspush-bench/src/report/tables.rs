@@ -33,6 +33,7 @@ pub(super) fn tables(report: &Report) -> Vec<Table> {
         tables.push(latency("A round trip", &report.latency_us));
     }
     tables.extend(report.soak.as_ref().map(|drift| table("Soak", soak(drift))));
+    tables.push(table("Client", report.client.rows()));
     tables.extend(report.server.as_ref().map(|report| table("Server", server(report))));
     tables.extend(report.counted.map(|counters| table("Counted by the server", counted(counters))));
     tables

@@ -13,7 +13,7 @@ pub(crate) fn render(report: &Report) -> String {
 
 fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "wspush-bench {} {} {}", report.version, report.mode, report.target)?;
-    writeln!(out, "client: {}", report.client())?;
+    writeln!(out, "client: {}", report.client_form())?;
     for table in tables::tables(report) {
         writeln!(out, "\n{}", table.title)?;
         for (name, value) in table.rows {
@@ -21,6 +21,9 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
         }
     }
     writeln!(out)?;
+    if let Some(note) = report.client.note() {
+        writeln!(out, "NOTE: {note}")?;
+    }
     if report.passed {
         return writeln!(
             out,

@@ -10,6 +10,7 @@ mod primer;
 mod ramp;
 mod traffic;
 
+use crate::effort::Effort;
 use crate::job::{Event, Job, Order, Wait};
 use crate::ledger::Ledger;
 use crate::random::Random;
@@ -58,6 +59,7 @@ pub(crate) struct Worker {
     awaited: Option<u32>,
     is_halting: bool,
     progress_ns: u64,
+    effort: Effort,
 }
 
 /// Buffers that all connections share.
@@ -109,6 +111,7 @@ impl Worker {
             awaited: None,
             is_halting: false,
             progress_ns: 0,
+            effort: Effort::default(),
         };
         Ok((worker, waker))
     }
@@ -122,7 +125,10 @@ impl Worker {
 
     fn work(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        self.effort.begin();
         loop {
+            let is_polling = self.job.wait == Wait::Busy && self.effort.has_begun();
+            let begun_ns = if is_polling { monotonic_ns() } else { 0 };
             match self.poll.poll(&mut events, self.patience()) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
@@ -144,6 +150,9 @@ impl Worker {
             }
             self.keep_time();
             self.announce();
+            if is_polling && events.is_empty() {
+                self.effort.idled(monotonic_ns() - begun_ns);
+            }
         }
     }
 
@@ -172,6 +181,7 @@ impl Worker {
                 self.pace = Pace::new(self.job.rate, now_ns);
             }
             Order::Expect { publications } => {
+                self.effort.begin();
                 self.ledger.expect(publications, &self.conns);
                 self.awaited = Some(publications);
             }
@@ -188,10 +198,15 @@ impl Worker {
             }
             Order::Mark => {
                 self.ledger.mark(now_ns);
+                self.effort.take();
+                if self.ledger.outstanding() > 0 {
+                    self.effort.begin();
+                }
                 self.tell(Event::Marked);
             }
             Order::Halt => {
                 self.ledger.halt(now_ns);
+                self.effort.end();
                 self.is_halting = true;
             }
             Order::Churn { per_second } => {
@@ -225,6 +240,7 @@ impl Worker {
         if !self.is_connected {
             if self.untried == self.job.connections && self.handshakes == 0 {
                 self.is_connected = true;
+                self.ledger.tally.setting_up.push(self.effort.take());
                 self.tell(Event::Connected { open, failed });
             } else if monotonic_ns() - self.progress_ns > PROGRESS_NS {
                 self.progress_ns = monotonic_ns();
@@ -234,6 +250,7 @@ impl Worker {
         if self.ledger.has_caught_up()
             && let Some(publications) = self.awaited.take()
         {
+            self.effort.end();
             self.tell(Event::CaughtUp { publications });
         }
         if self.is_halting && self.ledger.is_echo_quiet() {
@@ -261,6 +278,7 @@ impl Worker {
             }
         }
         self.ledger.finish_echo();
+        self.ledger.tally.worked.push(self.effort.take());
         let tally = std::mem::take(&mut self.ledger.tally);
         self.tell(Event::Finished(Box::new(tally)));
     }

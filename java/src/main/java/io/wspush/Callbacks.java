@@ -6,7 +6,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.List;
 
-/** What the native side calls, on the reactor's thread. Nothing is thrown back at it. */
+/** What the native side calls, on the reactors' threads. Nothing is thrown back at it. */
 class Callbacks {
     static final Logger LOGGER = System.getLogger("io.wspush");
 
@@ -29,7 +29,7 @@ class Callbacks {
         return new Callbacks(listener, route);
     }
 
-    /** Before the reactor's thread begins. */
+    /** Before the reactors' threads begin. */
     void belongTo(WsPushServer server) {
         this.server = server;
         this.sessions = server.sessions;

@@ -31,7 +31,7 @@ final class Lane implements Runnable {
         return thread == caller;
     }
 
-    /** False: it is over, and another one is needed. Called by the reactor's thread. */
+    /** False: it is over, and another one is needed. Called by the session's reactor. */
     boolean put(Runnable event, boolean isLast) {
         synchronized (this) {
             if (isOver) {

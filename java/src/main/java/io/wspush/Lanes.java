@@ -4,7 +4,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** The sessions of a server whose events wait for threads other than the reactor's, or run there. */
+/** The sessions of a server whose events wait for threads other than the reactors', or run there. */
 final class Lanes {
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -16,7 +16,7 @@ final class Lanes {
         this.flows = flows;
     }
 
-    /** Called by the reactor's thread, in the session's callback. */
+    /** Called by the session's reactor, in its callback. */
     void put(long conn, Pool pool, Runnable event, boolean isLast) {
         Lane lane;
         do {

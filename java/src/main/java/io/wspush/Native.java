@@ -21,7 +21,11 @@ final class Native {
     static native long start(
             byte[] settings, Callbacks callbacks, boolean listens, byte[] routes, Callbacks[] routed);
 
-    static native void run(long server);
+    /** How many threads are to {@link #run} it. */
+    static native int reactors(long server);
+
+    /** Drives one of its reactors, by number from 0, to its end. */
+    static native void run(long server, int reactor);
 
     static native void free(long server);
 

@@ -10,7 +10,7 @@ abstract class ServerQuestions {
     final long id;
 
     /** Which sessions are open, and their attributes. */
-    final Sessions sessions = new Sessions();
+    final Sessions sessions;
 
     /** Who is paused, and who waits for an outbox. */
     final Flows flows;
@@ -20,6 +20,7 @@ abstract class ServerQuestions {
 
     ServerQuestions(long id) {
         this.id = id;
+        this.sessions = new Sessions(Native.reactors(id));
         this.flows = new Flows(id, sessions);
         this.lanes = new Lanes(flows);
     }
@@ -27,7 +28,7 @@ abstract class ServerQuestions {
     /**
      * Asks how a channel stands. The answer knows of all that this thread has published before.
      *
-     * <p>The future is completed on the server's thread, and what depends on it ({@code thenAccept} and the like) runs
+     * <p>The future is completed on a thread of the server's, and what depends on it ({@code thenAccept} and the like) runs
      * there unless its {@code Async} form is used: as a callback, it must not block. Waiting for it ({@code join}) is for
      * other threads; in a callback it is an {@link IllegalStateException}. If the server ends first, there is a {@link
      * ServerStoppedException} in it.

@@ -9,10 +9,12 @@ import java.util.concurrent.atomic.AtomicLong;
  * Which of a server's sessions are open, and the attributes of those that have some. An open session is one number in an
  * array; attributes take memory from when the first of them is put until the session is closed.
  *
- * <p>An id's lower half is its slot, which is small, and its upper half tells apart those that have had it.
+ * <p>An id's lower half is its slot, which is small, and its upper half tells apart those that have had it. The uppermost
+ * bits are the reactor that has the session, and each has slots of its own.
  */
 final class Sessions {
     private static final int SLOTS = 1024;
+    private static final int REACTOR_BIT = 58;
 
     /** The slots of a range. All of it is guarded by the chunk. */
     private static final class Chunk {
@@ -51,8 +53,13 @@ final class Sessions {
         }
     }
 
-    /** Grows, and is replaced when it does. */
-    private volatile Chunk[] chunks = new Chunk[0];
+    /** The sessions of one reactor, whose thread opens them. */
+    private static final class Range {
+        /** Grows, and is replaced when it does. */
+        volatile Chunk[] chunks = new Chunk[0];
+    }
+
+    private final Range[] ranges;
 
     /** What sessions that were let in are to have once they are open, by number. */
     private final ConcurrentHashMap<Long, Map<String, Object>> arriving = new ConcurrentHashMap<>();
@@ -61,6 +68,11 @@ final class Sessions {
     private final ConcurrentHashMap<Long, Map<String, Object>> leaving = new ConcurrentHashMap<>();
 
     private final AtomicLong numbers = new AtomicLong();
+
+    Sessions(int reactors) {
+        ranges = new Range[reactors];
+        Arrays.setAll(ranges, n -> new Range());
+    }
 
     private static int at(long conn) {
         return (int) (conn & (SLOTS - 1));
@@ -71,21 +83,25 @@ final class Sessions {
     }
 
     private Chunk find(long conn) {
-        Chunk[] all = chunks;
+        int reactor = (int) (conn >>> REACTOR_BIT);
+        if (reactor >= ranges.length) {
+            return null;
+        }
+        Chunk[] all = ranges[reactor].chunks;
         int at = chunk(conn);
         return at < all.length ? all[at] : null;
     }
 
-    /** Only the reactor's thread opens sessions. */
     private Chunk make(long conn) {
+        Range range = ranges[(int) (conn >>> REACTOR_BIT)];
         int at = chunk(conn);
-        Chunk[] all = chunks;
+        Chunk[] all = range.chunks;
         if (at >= all.length) {
             all = Arrays.copyOf(all, at + 1);
         }
         if (all[at] == null) {
             all[at] = new Chunk();
-            chunks = all;
+            range.chunks = all;
         }
         return all[at];
     }

@@ -2,7 +2,7 @@ package io.wspush;
 
 /**
  * What looks at handshakes of a route before its listener does; see {@link WsPushRoute#interceptor}. It runs on the
- * reactor's thread and must not block.
+ * reactor's thread and must not block; on several of them with {@link WsPushServerBuilder#reactors}.
  */
 public interface WsPushInterceptor {
     /**

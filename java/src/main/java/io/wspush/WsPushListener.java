@@ -8,6 +8,9 @@ package io.wspush;
  * WsPushRoute#executor}, {@link WsPushRoute#blocking}): while a callback runs nothing else does, so it must not block, and
  * what takes long belongs to another thread. It may use every method of the server but {@link WsPushServer#close()}.
  *
+ * <p>A server of several {@link WsPushServerBuilder#reactors} calls it on each of their threads, at the same time for different
+ * sessions: what these share has to be guarded. All callbacks of one session come one after the other, from one thread.
+ *
  * <p>An exception that leaves a callback is logged (to the {@link System.Logger} named {@code io.wspush}) and ends that
  * connection with close code 1011, or the request with status 500; nobody else notices. A session that was ended so, or
  * with {@link WsPushSession#close}, no callback but {@link #onClose} sees again.

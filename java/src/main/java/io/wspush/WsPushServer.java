@@ -1,5 +1,7 @@
 package io.wspush;
 
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -9,10 +11,11 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A push server in this process. It is made by a {@link #builder()}, runs on a daemon thread of its own, and ends with
- * {@link #close()}. There may be several in one process.
+ * A push server in this process. It is made by a {@link #builder()}, runs on a daemon thread of its own (on several with
+ * {@link WsPushServerBuilder#reactors}), and ends with {@link #close()}. There may be several in one process.
  *
  * <p>All methods may be called from any thread and, but for {@link #close()} and {@link #awaitTermination}, don't block.
  * What a thread asks for happens in the order of its calls: a publication reaches a connection before a {@code send}
@@ -24,7 +27,9 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
 
     private final List<InetSocketAddress> addresses;
     private final InetSocketAddress adminAddress;
-    private final Thread reactor;
+    private final Reactor[] reactors;
+    /** Threads that have not come to their end. */
+    private final AtomicInteger running = new AtomicInteger();
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
@@ -48,8 +53,11 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             texts.forEach(text -> all.add(address(text)));
             addresses = Collections.unmodifiableList(all);
             adminAddress = admin.isEmpty() ? null : address(admin);
-            reactor = new Reactor(this::run);
-            reactor.start();
+            reactors = Reactor.of(Native.reactors(id), this::run);
+            running.set(reactors.length);
+            for (Reactor reactor : reactors) {
+                reactor.start();
+            }
         } catch (Throwable problem) {
             Native.free(id);
             throw problem;
@@ -68,13 +76,15 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
         return new InetSocketAddress(text.substring(0, colon), Integer.parseInt(text.substring(colon + 1)));
     }
 
-    private void run() {
+    private void run(int reactor) {
         try {
-            Native.run(id);
+            Native.run(id, reactor);
         } catch (Throwable problem) {
             Callbacks.LOGGER.log(System.Logger.Level.ERROR, "the wspush server has ended", problem);
         } finally {
-            flows.end();
+            if (running.decrementAndGet() == 0) {
+                flows.end();
+            }
         }
     }
 
@@ -227,18 +237,21 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
      */
     public boolean awaitTermination(Duration timeout) throws InterruptedException {
         checkOutsideOfCallbacks("awaitTermination()");
-        // join(0) would wait for ever.
-        reactor.join(Math.max(1, Objects.requireNonNull(timeout).toMillis()));
-        return !reactor.isAlive();
+        long end = System.nanoTime() + Objects.requireNonNull(timeout).toNanos();
+        for (Reactor reactor : reactors) {
+            // join(0) would wait for ever.
+            reactor.join(Math.max(1, NANOSECONDS.toMillis(end - System.nanoTime())));
+        }
+        return !isRunning();
     }
 
     /**
-     * Whether the server's thread is at work.
+     * Whether the server's threads, or some of them, are at work.
      *
      * @return whether it is
      */
     public boolean isRunning() {
-        return reactor.isAlive();
+        return anyAlive() != null;
     }
 
     /**
@@ -261,9 +274,9 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
             Native.drain(id);
         }
         boolean interrupted = false;
-        while (reactor.isAlive()) {
+        for (Reactor left = anyAlive(); left != null; left = anyAlive()) {
             try {
-                reactor.join();
+                left.join();
             } catch (InterruptedException wantsToGoOn) {
                 interrupted = true;
             }
@@ -276,6 +289,16 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** One of the threads that are at work, or null. */
+    private Reactor anyAlive() {
+        for (Reactor reactor : reactors) {
+            if (reactor.isAlive()) {
+                return reactor;
+            }
+        }
+        return null;
     }
 
     private void checkOutsideOfCallbacks(String call) {

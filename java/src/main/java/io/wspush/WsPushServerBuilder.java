@@ -94,6 +94,18 @@ public final class WsPushServerBuilder {
     }
 
     /**
+     * How many threads serve connections, each its own: 1 unless it is set. More of them are to the outside one server, with
+     * one order of publications, and the {@link WsPushListener listener} is called on each of them; the callbacks of one
+     * session always come from the same one. {@code set("reactors", "auto")} is one for each core.
+     *
+     * @param count 1 to 64
+     * @return this
+     */
+    public WsPushServerBuilder reactors(int count) {
+        return set("reactors", count);
+    }
+
+    /**
      * The channels that clients may choose themselves, {@code public.*} unless it is set.
      *
      * @param patterns names, or beginnings of names followed by {@code *}

@@ -9,8 +9,9 @@
  * }</pre>
  *
  * <p>{@link io.wspush.WsPushServer} is the server, {@link io.wspush.WsPushListener} what it asks and tells its host. One
- * thread does all the work, a daemon thread named {@code wspush-reactor-N}, and the listener is called on it;
- * everything else may be called from any thread and never waits for the network.
+ * thread does all the work, a daemon thread named {@code wspush-reactor-N}, and the listener is called on it; with {@link
+ * io.wspush.WsPushServerBuilder#reactors} so many do, and it is called on each of them. Everything else may be called from
+ * any thread and never waits for the network.
  *
  * <p>Methods refuse {@code null} with {@link java.lang.NullPointerException}, arguments that can't be right with
  * {@link java.lang.IllegalArgumentException}, and calls after {@link io.wspush.WsPushServer#close()} with

@@ -1,0 +1,144 @@
+//! The apps, as a reactor knows them: each has a seat that it keeps, and a connection the number of its app's seat.
+
+use std::sync::Arc;
+
+use crate::auth::pusher::Credentials;
+use crate::config::{Config, PusherApp};
+use crate::protocol::pusher::ChannelData;
+use crate::push::ChannelId;
+
+use super::super::v1::CommandCounts;
+
+/// An app.
+#[derive(Debug)]
+pub struct App {
+    /// Its settings.
+    pub settings: PusherApp,
+    /// For what its backend signs.
+    pub credentials: Credentials,
+}
+
+/// An app's place.
+#[derive(Debug)]
+struct Seat {
+    app: Arc<App>,
+    /// Whether it is still configured.
+    is_there: bool,
+    open: u64,
+}
+
+/// All apps that have been configured since the start.
+#[derive(Debug, Default)]
+pub struct Apps {
+    seats: Vec<Seat>,
+    /// The user of the subscription that is under way.
+    pub joining: Option<ChannelData>,
+    /// How many events each connection has sent in this second.
+    pub client_events: CommandCounts,
+}
+
+impl Apps {
+    /// Takes over the apps of a configuration; those that are gone keep their seats.
+    pub fn renew(&mut self, config: &Config) {
+        self.seats.iter_mut().for_each(|seat| seat.is_there = false);
+        for settings in &config.pusher_app {
+            let known = self.seats.iter_mut().find(|seat| seat.app.settings.id == settings.id);
+            if let Some(seat) = known {
+                seat.is_there = true;
+                if seat.app.settings != *settings {
+                    seat.app = app(settings);
+                }
+            } else {
+                self.seats.push(Seat { app: app(settings), is_there: true, open: 0 });
+            }
+        }
+    }
+
+    /// The app whose clients show this key, and its seat.
+    pub fn by_key(&self, key: &str) -> Option<(u32, &App)> {
+        let seats = self.seats.iter().zip(0..);
+        let found = seats.filter(|(seat, _)| seat.is_there).find(|(seat, _)| seat.app.settings.key == key);
+        found.map(|(seat, number)| (number, &*seat.app))
+    }
+
+    /// The app that has this id.
+    pub fn by_id(&self, id: &str) -> Option<&Arc<App>> {
+        let seats = self.seats.iter().filter(|seat| seat.is_there);
+        seats.map(|seat| &seat.app).find(|app| app.settings.id == id)
+    }
+
+    /// The ids of the apps, in the order of their seats.
+    #[cfg(feature = "handover")]
+    pub fn ids(&self) -> Vec<String> {
+        self.seats.iter().map(|seat| seat.app.settings.id.clone()).collect()
+    }
+
+    /// The app in a seat.
+    pub fn at(&self, number: u32) -> Arc<App> {
+        Arc::clone(&self.seats[number as usize].app)
+    }
+
+    /// How many connections it has.
+    pub fn open(&self, number: u32) -> u64 {
+        self.seats[number as usize].open
+    }
+
+    /// Counts a connection that has come, or gone.
+    pub fn count(&mut self, number: u32, has_come: bool) {
+        let open = &mut self.seats[number as usize].open;
+        *open = if has_come { *open + 1 } else { *open - 1 };
+    }
+
+    /// Why its connections are to end.
+    pub fn over(&self, number: u32) -> Option<(u16, &'static str)> {
+        let Seat { app, is_there, .. } = &self.seats[number as usize];
+        match (is_there, app.settings.enabled) {
+            (false, _) => Some((4_001, "the app does not exist any more")),
+            (true, false) => Some((4_003, "the app is disabled")),
+            (true, true) => None,
+        }
+    }
+}
+
+#[cfg(feature = "pusher")]
+fn app(settings: &PusherApp) -> Arc<App> {
+    let credentials = Credentials::new(&settings.key, &settings.secret);
+    Arc::new(App { settings: settings.clone(), credentials })
+}
+
+/// There is none in this build, whose settings say so.
+#[cfg(not(feature = "pusher"))]
+fn app(settings: &PusherApp) -> Arc<App> {
+    unreachable!("the app {} in a build without apps", settings.id)
+}
+
+/// The state of a connection that has more of it than its channels.
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+pub struct AppSession {
+    /// In which presence channels it is, and as which user.
+    pub members: Vec<(ChannelId, Box<str>)>,
+}
+
+#[cfg(all(test, feature = "pusher"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_keeps_its_seat() {
+        let config = |texts: &[&str]| {
+            let pusher_app = texts.iter().map(|text| text.parse().unwrap()).collect();
+            Config { pusher_app, ..Config::default() }
+        };
+        let mut apps = Apps::default();
+        apps.renew(&config(&["3 key=a secret=b", "4 key=c secret=d"]));
+        let number = |apps: &Apps, key| apps.by_key(key).map(|(number, _)| number);
+        assert_eq!((number(&apps, "a"), number(&apps, "c"), number(&apps, "x")), (Some(0), Some(1), None));
+        apps.count(1, true);
+        apps.renew(&config(&["4 key=e secret=d enabled=false", "5 key=a secret=b"]));
+        assert_eq!((number(&apps, "a"), number(&apps, "c"), number(&apps, "e")), (Some(2), None, Some(1)));
+        assert_eq!((apps.over(0).unwrap().0, apps.over(1).unwrap().0, apps.over(2)), (4_001, 4_003, None));
+        assert_eq!((apps.open(1), apps.at(1).settings.key.as_str()), (1, "e"));
+        apps.count(1, false);
+        assert!(apps.open(1) == 0 && apps.by_id("3").is_none() && apps.by_id("5").is_some());
+    }
+}

@@ -1,0 +1,194 @@
+//! Subscriptions of apps' clients: who may have which, and how it begins.
+
+use crate::metrics::WorkKind;
+use crate::protocol::pusher::channel::user_of;
+use crate::protocol::pusher::{ChannelData, Event, Traits, event};
+use crate::push::{ChannelId, Since};
+
+use super::super::connections::Gone;
+use super::super::directory::NoChannel;
+use super::super::reactor::Reactor;
+use super::super::socket::Socket;
+use super::super::subscriptions::NotSubscribed;
+use super::super::work::{BYTES, NAME};
+use super::apps::App;
+use super::is_user_id;
+
+/// Publications among which the last event of a backend is looked for.
+const CACHE_LOOKED_AT: u64 = 1_024;
+
+/// Why there is no subscription, as the client is told.
+struct NoSubscription {
+    kind: &'static str,
+    error: String,
+    status: u16,
+}
+
+impl NoSubscription {
+    fn unauthorized(error: impl Into<String>) -> NoSubscription {
+        NoSubscription { kind: "AuthError", error: error.into(), status: 401 }
+    }
+
+    fn limit(status: u16, error: impl Into<String>) -> NoSubscription {
+        NoSubscription { kind: "LimitReached", error: error.into(), status }
+    }
+}
+
+/// A subscription that a client asks for.
+struct Asked<'a> {
+    channel: &'a str,
+    auth: &'a str,
+    channel_data: Option<&'a str>,
+}
+
+impl<S: Socket> Reactor<S> {
+    /// Subscribes a client to a channel of its app, and tells it how that has gone.
+    pub(super) fn subscribe_client(
+        &mut self,
+        index: usize,
+        channel: &str,
+        auth: &str,
+        channel_data: Option<&str>,
+    ) -> Result<(), Gone> {
+        let app = self.app_of(index);
+        let asked = Asked { channel, auth, channel_data };
+        let begun = self.begin_client(index, &app, &asked);
+        match begun {
+            Ok(id) => {
+                self.connections.there(index)?;
+                self.tell_begun(index, id, channel);
+                if Traits::of(channel).is_cached {
+                    self.tell_cached(index, id, (channel, app.settings.cache_ttl_s));
+                }
+                // The publications that come from now on come behind the word of it.
+                let sent = self.send_replies_and_missed(index, id);
+                self.offer_missed(index, id);
+                sent?;
+            }
+            Err(NoSubscription { kind, error, status }) => {
+                event::push_subscription_error(channel, kind, &error, status, &mut self.scratch.said);
+                self.say_made(index);
+            }
+        }
+        self.connections.there(index)
+    }
+
+    fn begin_client(
+        &mut self,
+        index: usize,
+        app: &App,
+        asked: &Asked<'_>,
+    ) -> Result<ChannelId, NoSubscription> {
+        let name = app.settings.channel(asked.channel).ok_or_else(|| {
+            let why = "a channel's name has 1 to 200 letters, digits and _-=@,.;";
+            NoSubscription::limit(4_009, why)
+        })?;
+        self.work.charge(WorkKind::Names, NAME + asked.channel_data.map_or(0, str::len) as u64 / BYTES);
+        let known = self.channels.find(&name);
+        if let Some(known) = known.filter(|&id| Self::is_subscribed(&self.connections.slots[index], id)) {
+            return Ok(known);
+        }
+        self.check_client(index, app, asked)?;
+        let joining = if Traits::of(asked.channel).has_presence {
+            Some(self.member_to_be(index, app, asked, known)?)
+        } else {
+            None
+        };
+        let max = app.settings.channels_per_connection_max;
+        let conn = self.connections.slots[index].id(index);
+        self.apps.joining = joining;
+        let begun = self.begin_subscription_within(conn, &name, Since::Head, crate::narrow::to_usize(max));
+        self.apps.joining = None;
+        match begun {
+            Ok((_, id, _)) => Ok(id),
+            Err(NotSubscribed::TooMany) => {
+                let why =
+                    format!("a connection receives at most {max} channels (channels_per_connection_max)");
+                Err(NoSubscription::limit(4_009, why))
+            }
+            Err(NotSubscribed::NoChannel(problem @ NoChannel::BadName)) => {
+                Err(NoSubscription::limit(4_009, problem.to_string()))
+            }
+            Err(problem) => Err(NoSubscription::limit(4_100, problem.to_string())),
+        }
+    }
+
+    /// Whether a client may have a channel: the backend says so, or it is the client's own.
+    fn check_client(&self, index: usize, app: &App, asked: &Asked<'_>) -> Result<(), NoSubscription> {
+        let &Asked { channel, auth, channel_data } = asked;
+        let slot = &self.connections.slots[index];
+        if let Some(user) = user_of(channel) {
+            if Self::signed_in(slot, app) == Some(user) {
+                return Ok(());
+            }
+            return Err(NoSubscription::unauthorized("this channel is for the user of its name, signed in"));
+        }
+        if !Traits::of(channel).is_private {
+            return Ok(());
+        }
+        let id = self.socket_id(slot.id(index)).to_string();
+        let checked = app.credentials.check_channel(&id, channel, channel_data, auth);
+        checked.map_err(|error| NoSubscription::unauthorized(error.to_string()))
+    }
+
+    /// The user that a client is to be in a presence channel: the one that was signed, or the one it has signed in as.
+    fn member_to_be(
+        &self,
+        index: usize,
+        app: &App,
+        asked: &Asked<'_>,
+        known: Option<ChannelId>,
+    ) -> Result<ChannelData, NoSubscription> {
+        let slot = &self.connections.slots[index];
+        let signed_in = || {
+            let user_info = slot.rights().and_then(|rights| rights.info()).map(str::to_owned);
+            Some(ChannelData { user_id: Self::signed_in(slot, app)?.to_owned(), user_info })
+        };
+        let member = asked.channel_data.map_or_else(signed_in, ChannelData::parse);
+        let member = member.filter(|member| is_user_id(&member.user_id)).ok_or_else(|| {
+            NoSubscription::unauthorized(
+                "a presence channel needs channel_data with a user_id of 1 to 128 bytes",
+            )
+        })?;
+        let (bytes, max) = (member.user_info.as_ref().map_or(0, String::len), app.settings.member_bytes_max);
+        if bytes as u64 > max {
+            let why = format!("user_info has {bytes} bytes; {max} are taken (member_bytes_max)");
+            return Err(NoSubscription::limit(4_301, why));
+        }
+        if known.is_some_and(|id| self.is_full_for(id, &member.user_id)) {
+            let why = format!("the channel has {} members (members_max)", app.settings.members_max);
+            return Err(NoSubscription::limit(4_004, why));
+        }
+        Ok(member)
+    }
+
+    fn tell_begun(&mut self, index: usize, id: ChannelId, channel: &str) {
+        let mut said = std::mem::take(&mut self.scratch.said);
+        if self.channels.get(id).rules.presence && Traits::of(channel).has_presence {
+            event::push_subscribed_with(channel, &self.sorted_members(id), &mut said);
+        } else {
+            event::push_subscribed(channel, &mut said);
+        }
+        self.work.charge(WorkKind::Names, said.len() as u64 / BYTES);
+        self.scratch.said = said;
+        self.say_made(index);
+    }
+
+    /// Tells a client the last event that a backend has sent to a channel, if that is not too old.
+    fn tell_cached(&mut self, index: usize, id: ChannelId, (channel, ttl_s): (&str, u64)) {
+        let unix_ms = self.now.unix_ms();
+        let kept = self.channels.get(id);
+        let (first, next) = kept.readable(Since::Earliest, unix_ms);
+        let first = first.max(next.saturating_sub(CACHE_LOOKED_AT));
+        let of_backend = (first..next).rev().map(|offset| kept.past(offset));
+        let mut looked_at = 0;
+        let last = of_backend.inspect(|_| looked_at += 1).find(|past| !event::is_of_client(&past.payload));
+        let last = last.filter(|past| past.unix_ms.saturating_add(ttl_s.saturating_mul(1_000)) > unix_ms);
+        match last {
+            Some(past) => self.scratch.said.extend_from_slice(&past.payload),
+            None => Event::new("pusher:cache_miss").on(channel).push(&mut self.scratch.said),
+        }
+        self.work.charge(WorkKind::Names, looked_at);
+        self.say_made(index);
+    }
+}
