@@ -64,7 +64,7 @@ fn a_header_may_come_byte_by_byte() {
         for byte in header {
             http.send(&[byte]);
         }
-        let client = WebSocket::ask_over(http, "/ws", &[]).ok().expect("it is let in");
+        let client = WebSocket::ask_over(http, "/ws", &[]).expect("it is let in");
         assert_eq!(peers(&daemon), ["192.0.2.1:4711"]);
         drop(client);
         daemon.wait_connections(0);
