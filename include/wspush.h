@@ -680,6 +680,30 @@ wspush_status wspush_server_fd(const struct wspush_server *server,
 wspush_status wspush_server_timeout(const struct wspush_server *server,
                                     int32_t *timeout_ms);
 
+/* How many reactors the server has, as the setting `reactors` says, `auto` for this machine. */
+wspush_status wspush_server_reactors(const struct wspush_server *server, uint32_t *count);
+
+/* Instead of `wspush_server_poll`, for a host with a loop for each reactor: does one turn of the one with this number,
+ * from 0, on this thread, as that does. From the first call on the host has to poll all of them, on one thread in
+ * turns or on several; only the first one has listeners, and hands clients to the others. `WSPUSH_DONE`: this one has
+ * drained. `WSPUSH_ESTATE`: the server was started or polled, or another thread is polling this reactor.
+ * `WSPUSH_ENOTFOUND`: there is none with this number. `WSPUSH_EWRONGTHREAD` inside a callback. */
+wspush_status wspush_server_reactor_poll(struct wspush_server *server,
+                                         uint32_t reactor,
+                                         int32_t timeout_ms);
+
+/* As `wspush_server_fd`, for `wspush_server_reactor_poll`: until the reactor has drained. `WSPUSH_ENOTFOUND`: there is
+ * none with this number. */
+wspush_status wspush_server_reactor_fd(const struct wspush_server *server,
+                                       uint32_t reactor,
+                                       int32_t *fd);
+
+/* As `wspush_server_timeout`, for `wspush_server_reactor_poll`. `WSPUSH_ENOTFOUND`: there is no reactor with this
+ * number. */
+wspush_status wspush_server_reactor_timeout(const struct wspush_server *server,
+                                            uint32_t reactor,
+                                            int32_t *timeout_ms);
+
 /* The address of a public listener, by index from 0, with the port that port 0 has become: "127.0.0.1:8080".
  * `WSPUSH_ENOTFOUND`: there are no more. The text lives as long as the server. */
 wspush_status wspush_server_address(const struct wspush_server *server,

@@ -15,9 +15,11 @@
 #else
 
 #include "wspush.h"
+#include "wspush_host.hpp"
 #include "wspush_session.hpp"
 #include "wspush_values.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -25,7 +27,6 @@
 #include <future>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -285,45 +286,6 @@ struct RouteSpec {
   Callbacks callbacks;
 };
 
-/// What a server's callbacks are given as their `user_data`: it stays where it is until the server is freed.
-struct Host {
-  Callbacks callbacks;
-  /// Held by a callback that runs; by the same thread again when that destroys its own server.
-  std::recursive_mutex running;
-  /// The routes of the same server.
-  std::vector<std::unique_ptr<Host>> routes{};
-  /// Whether the owner has gone. No function of the host's is called any more: what it refers to may have gone as well.
-  bool abandoned = false;
-
-  explicit Host(Callbacks callbacks_) : callbacks(std::move(callbacks_)) {}
-};
-
-/// Calls a host's function, whose last resort for an exception is standard error.
-template <typename Call> void reported(Call call) noexcept {
-  try {
-    call();
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "wspush: a callback has thrown: %s\n", error.what());
-  } catch (...) {
-    std::fputs("wspush: a callback has thrown\n", stderr);
-  }
-}
-
-/// Calls a host's function, unless its server has lost its owner; no exception gets out.
-template <typename Call, typename Rescue> void guarded(Host &host, Call call, Rescue rescue) noexcept {
-  std::lock_guard<std::recursive_mutex> running(host.running);
-  if (host.abandoned) return rescue();
-  reported([&] {
-    try {
-      call(host.callbacks);
-    } catch (...) {
-      rescue();
-      if (!host.callbacks.on_exception) throw;
-      host.callbacks.on_exception(std::current_exception());
-    }
-  });
-}
-
 /// A question that is under way.
 template <typename T> struct Question {
   OnAnswer<T> take;
@@ -425,14 +387,8 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
 inline void release(wspush_server *server, std::unique_ptr<Host> host) noexcept {
   if (wspush_server_free(server) != WSPUSH_EWRONGTHREAD) return;
   wspush_server_drain(server, 0);
-  {
-    std::lock_guard<std::recursive_mutex> running(host->running);
-    host->abandoned = true;
-  }
-  for (auto &route : host->routes) {
-    std::lock_guard<std::recursive_mutex> running(route->running);
-    route->abandoned = true;
-  }
+  abandon(*host);
+  for (auto &route : host->routes) abandon(*route);
   Host *kept = host.release();
   try {
     std::thread([server, kept] {
@@ -517,8 +473,8 @@ inline void Handle::user_connections(std::string_view user, OnAnswer<UserConnect
 }
 
 /// Owns a server; moves, does not copy. The destructor stops it at once, and so does an assignment to it. Both wait for
-/// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than a callback of
-/// its own that is running on another thread, and leave the rest to a thread. When they return, no callback of it will
+/// its end, but not in a callback, of whichever server: there they cut its clients, wait for no more than callbacks of
+/// its own that are running on other threads, and leave the rest to a thread. When they return, no callback of it will
 /// be called again, `on_close` included.
 class Server : public Handle {
 public:
@@ -543,6 +499,27 @@ public:
   void start() { check(wspush_server_start(get())); }
   /// Or does one turn on this thread; false: it has drained.
   bool poll(int32_t timeout_ms = -1) { return check(wspush_server_poll(get(), timeout_ms)) != WSPUSH_DONE; }
+  /// How many reactors it has.
+  uint32_t reactors() const {
+    uint32_t count = 0;
+    check(wspush_server_reactors(get(), &count));
+    return count;
+  }
+  /// Or does one turn of one of them, from 0; false: it has drained. Each has to be polled then.
+  bool poll_reactor(uint32_t reactor, int32_t timeout_ms = -1) {
+    return check(wspush_server_reactor_poll(get(), reactor, timeout_ms)) != WSPUSH_DONE;
+  }
+  int reactor_fd(uint32_t reactor) const {
+    int32_t fd = -1;
+    check(wspush_server_reactor_fd(get(), reactor, &fd));
+    return fd;
+  }
+  /// As `timeout`, of one of them.
+  int reactor_timeout(uint32_t reactor) const {
+    int32_t timeout_ms = 0;
+    check(wspush_server_reactor_timeout(get(), reactor, &timeout_ms));
+    return timeout_ms;
+  }
   int fd() const {
     int32_t fd = -1;
     check(wspush_server_fd(get(), &fd));

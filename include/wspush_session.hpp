@@ -292,7 +292,8 @@ struct Closed {
     return detail::found(status, text);
   }
 };
-/// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block. An
+/// What the host wants to hear; leave empty what it does not. They run on the server's thread and must not block; with the
+/// setting `reactors` at more than 1 on as many at the same time, those of one session always on the same one. An
 /// exception that leaves one refuses the client (500) or closes the connection (1011), and goes to `on_exception`;
 /// without that its text goes to standard error. With any of them but `on_log` and `on_exception`, of all pages only those
 /// of the server's own origin may connect, unless the setting `origins` says otherwise.

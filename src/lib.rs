@@ -23,6 +23,9 @@
 mod alphabet;
 #[doc(hidden)]
 pub mod auth;
+#[cfg(feature = "cluster")]
+#[doc(hidden)]
+pub mod cluster;
 pub mod config;
 #[doc(hidden)]
 pub mod endpoint;

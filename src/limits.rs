@@ -72,6 +72,16 @@ pub const IDEMPOTENCY_BYTES_MAX: usize = 32 << 20;
 pub const PACE_RATE: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of the milliseconds within which a paced publication is written.
 pub const PACE_DEADLINE_MS: Bounds = Bounds::new(1, HOUR_MS);
+/// Channels without a log here of which a node of a cluster knows where they stand.
+pub const CLUSTER_HEADS_MAX: usize = 1_000_000;
+/// Publications of each part of a cluster that a node begins with at the most.
+pub const CLUSTER_WARM_ENTRIES: usize = 16_384;
+/// Bounds of the parts of a cluster.
+pub const CLUSTER_PARTITIONS: Bounds = Bounds::new(1, 1_024);
+/// Bounds of the publications that the engine keeps of each part.
+pub const CLUSTER_ENTRIES: Bounds = Bounds::new(100, 100_000_000);
+/// The beginning of the engine's keys, and a node's name, in bytes.
+pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 /// Channels that one publication goes to.
 pub const PUBLISH_CHANNELS_MAX: usize = 256;
 /// The path of a Unix-domain socket: `sun_path` in `sockaddr_un` less its NUL.
@@ -174,6 +184,15 @@ pub const CHANNELS_PER_CONNECTION_MAX: Bounds = Bounds::new(0, 4_096);
 pub const COMMANDS_PER_SECOND_MAX: Bounds = Bounds::new(1, 1_000_000);
 /// Bounds of `channel_idle_ms`.
 pub const CHANNEL_IDLE_MS: Bounds = Bounds::new(1, 7 * 24 * HOUR_MS);
+/// The kernel's memory for an idle connection on TCP: its socket, inode, directory entry, open file and epoll entry.
+/// Measured, in slabs as they are on 64 bits; docs/small-machines.md has the figures.
+pub const KERNEL_CONNECTION_BYTES: u64 = 4 * KIB;
+/// An idle connection, with ours.
+pub const CONNECTION_BYTES: u64 = KERNEL_CONNECTION_BYTES + 48;
+/// The least that one takes on any kernel: more slots than this allows would never be used.
+pub const CONNECTION_BYTES_MIN: u64 = 3 * KIB;
+/// Bounds of `memory_max` in bytes. The least is what an appliance can still begin with.
+pub const MEMORY_MAX: Bounds = Bounds::new(4 * MIB, addressable(1024 * GIB));
 /// Bounds of `handshake_ms`.
 pub const HANDSHAKE_MS: Bounds = Bounds::new(10, 600 * SECOND_MS);
 /// Bounds of `handshake_bytes_max`.

@@ -3,9 +3,11 @@
 #[cfg(feature = "backend")]
 mod backend;
 mod flow;
+mod joining;
 #[cfg(feature = "auth")]
 pub mod keys;
 mod listeners;
+mod memory;
 #[cfg(feature = "handover")]
 mod predecessor;
 #[cfg(not(feature = "handover"))]
@@ -274,7 +276,9 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Publishes to the default channel, which everybody on `/ws` receives.
+    /// Publishes to the default channel, which everybody on `/ws` receives. Where several servers are one
+    /// ([`Config::cluster`](crate::Config::cluster)) the receipt of this and of all that publishes has its id, and no
+    /// place yet: epoch and offset are 0, and [`delivery`](Self::delivery) has the offset when it has come back.
     pub fn broadcast(&self, message: Message<'_>) -> Result<Receipt, PushError> {
         self.publish_with(None, message, PushOptions::default())
     }

@@ -1,9 +1,6 @@
 //! Several reactors: one server to the outside, whichever of them has a connection.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 use wspush::config::Reactors;
@@ -265,72 +262,6 @@ fn what_can_not_be_is_said_at_the_start() {
     let several = Config { reactors: Reactors::new(2).unwrap(), ..config() };
     let problem = Server::bind_with(several, |_| Box::new(Gate::default()), None).err().expect("one handler");
     assert!(problem.to_string().contains("bind_each"), "{problem}");
-}
-
-/// Publishers on many threads, clients that come and go and are killed: whoever stays gets each offset once, in order.
-#[test]
-fn everybody_gets_everything_once_and_in_order() {
-    const PUBLISHERS: u64 = 20;
-    const EACH: u64 = 50;
-    daemon::process::raise_own_limit();
-    let daemon = Daemon::start(&["--reactors", "4", "--channels", "*"]);
-    let staying: Vec<WebSocket> =
-        (0..40).map(|_| WebSocket::open_at(&daemon, "/ws?broadcast=no&channel=c")).collect();
-    let over = Arc::new(AtomicBool::new(false));
-    let public = daemon.public;
-    let churn: Vec<JoinHandle<()>> = (0..4)
-        .map(|n| {
-            let over = over.clone();
-            thread::spawn(move || {
-                // Not for ever: each leaves a port that can't be used for a minute.
-                for round in 0..1_000 {
-                    if over.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let Ok(mut client) = WebSocket::ask(public, "/ws?channel=c", &[]) else { continue };
-                    match (n + round) % 3 {
-                        0 => client.reset(),
-                        // Not the next publication: after the last one there is none.
-                        1 => drop(client.sync()),
-                        _ => client.send_close(1000, ""),
-                    }
-                }
-            })
-        })
-        .collect();
-    let readers: Vec<JoinHandle<Vec<String>>> = staying
-        .into_iter()
-        .map(|mut client| {
-            thread::spawn(move || (0..PUBLISHERS * EACH).map(|_| client.text()).collect::<Vec<_>>())
-        })
-        .collect();
-    let admin = daemon.admin();
-    let publishers: Vec<JoinHandle<Vec<(u64, String)>>> = (0..PUBLISHERS)
-        .map(|publisher| {
-            thread::spawn(move || {
-                let mut http = daemon::Http::tcp(admin);
-                let push = |n: u64| {
-                    let text = format!("{publisher}.{n}");
-                    let response = http.ask("POST", "/push?channel=c", &[], text.as_bytes());
-                    assert_eq!(response.status, 200, "{}", response.text());
-                    (response.json()["offset"].as_u64().unwrap(), text)
-                };
-                (0..EACH).map(push).collect()
-            })
-        })
-        .collect();
-    let mut published: Vec<(u64, String)> =
-        publishers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-    published.sort_unstable();
-    let offsets: Vec<u64> = published.iter().map(|(offset, _)| *offset).collect();
-    assert_eq!(offsets, (1..=PUBLISHERS * EACH).collect::<Vec<_>>());
-    let expected: Vec<&String> = published.iter().map(|(_, text)| text).collect();
-    for reader in readers {
-        let heard = reader.join().unwrap();
-        assert_eq!(heard.iter().collect::<Vec<_>>(), expected);
-    }
-    over.store(true, Ordering::Relaxed);
-    churn.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// A client of `wspush.v1` on some reactor, in the room, as this user.

@@ -207,6 +207,8 @@ TRIED = "## What was tried\n"
 # The sections of other suites begin so, in this order.
 TRANSPORTS = "## Without WebSocket\n"
 ENDPOINTS = "## An endpoint of Tomcat's\n"
+# Written by hand from what benches/cores/run prints.
+CORES = "## Several cores\n"
 
 
 def section(folder, heading):
@@ -220,7 +222,7 @@ def section(folder, heading):
 def put_section(folder, heading, text):
     """Puts a section in the place of the one that is there, or behind those that come before it."""
     file = folder / "benchmarks.md"
-    others = {own: section(folder, own) for own in (TRANSPORTS, ENDPOINTS)}
+    others = {own: section(folder, own) for own in (TRANSPORTS, ENDPOINTS, CORES)}
     whole = file.read_text(encoding="utf-8")
     for other in others.values():
         whole = whole.replace(other, "") if other else whole
@@ -231,7 +233,7 @@ def put_section(folder, heading, text):
 def write(results, folder, bench):
     """Writes the report and its plot, which wspush-bench draws."""
     folder.mkdir(exist_ok=True)
-    sections = section(folder, TRANSPORTS) + section(folder, ENDPOINTS)
+    sections = "".join(section(folder, own) for own in (TRANSPORTS, ENDPOINTS, CORES))
     text = markdown(results).replace(TRIED, sections + TRIED)
     (folder / "benchmarks.md").write_text(text, encoding="utf-8")
     draw(bench, folder / "benchmarks.svg", "Costs of the measured servers", [(results, *panel) for panel in PANELS])

@@ -54,7 +54,7 @@ impl From<PushError> for CallError {
             PushError::TooMany { .. } | PushError::BadTerms(_) => WSPUSH_EINVAL,
             PushError::KeyReused => WSPUSH_EREUSED,
             PushError::OffsetDiffers { .. } => WSPUSH_ECONFLICT,
-            PushError::InboxFull | PushError::OutboxFull => WSPUSH_EAGAIN,
+            PushError::InboxFull | PushError::OutboxFull | PushError::Unavailable(_) => WSPUSH_EAGAIN,
             PushError::NoSuchConnection => WSPUSH_ENOTFOUND,
             PushError::Stopped => WSPUSH_ESTOPPED,
         };
@@ -83,7 +83,9 @@ impl From<ConfigError> for CallError {
 impl From<StartError> for CallError {
     fn from(error: StartError) -> CallError {
         let status = match error {
-            StartError::Config(_) | StartError::Tls(_) | StartError::Route(_) => WSPUSH_ECONFIG,
+            StartError::Config(_) | StartError::Tls(_) | StartError::Route(_) | StartError::Cluster(_) => {
+                WSPUSH_ECONFIG
+            }
             StartError::Listen { .. } => WSPUSH_ELISTEN,
             StartError::Handover(_) | StartError::System(_) => WSPUSH_ESYSTEM,
         };

@@ -1,5 +1,7 @@
 //! Who drives a server: nobody yet, a thread of ours, the host by polling, nobody any more.
 
+mod further;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -11,6 +13,10 @@ use wspush::server::{Handle, Server};
 use super::error::CallError;
 use super::host::OnReactor;
 use super::status::*;
+use further::Further;
+
+/// How long somebody who drives several reactors waits for one of them, before the next.
+const SHORT: Duration = Duration::from_millis(1);
 
 enum RunState {
     /// To be polled, or to be started.
@@ -21,17 +27,28 @@ enum RunState {
 }
 
 /// A server's driver. The lock is held while the host polls and while somebody stops it.
-pub(super) struct Running(Mutex<RunState>);
+pub(super) struct Running {
+    /// The first reactor.
+    first: Mutex<RunState>,
+    /// The others.
+    further: Further,
+}
 
 impl Running {
     /// A server that nobody drives yet.
-    pub(super) fn new(server: Server) -> Running {
-        Running(Mutex::new(RunState::Idle(Box::new(server))))
+    pub(super) fn new(mut server: Server) -> Running {
+        let further = Further::new(server.take_reactors());
+        Running { first: Mutex::new(RunState::Idle(Box::new(server))), further }
+    }
+
+    /// How many reactors there are.
+    pub(super) fn reactors(&self) -> usize {
+        1 + self.further.count()
     }
 
     /// The state, unless another thread is using it.
     fn try_lock(&self) -> Result<MutexGuard<'_, RunState>, CallError> {
-        match self.0.try_lock() {
+        match self.first.try_lock() {
             Ok(state) => Ok(state),
             // Every panic in here has left a whole state behind: see `poll`.
             Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
@@ -41,9 +58,12 @@ impl Running {
         }
     }
 
-    /// Gives the server a thread of its own.
+    /// Gives the server threads of its own.
     pub(super) fn start(&self) -> Result<(), CallError> {
         let mut state = self.try_lock()?;
+        if matches!(*state, RunState::Idle(_)) {
+            self.further.start()?;
+        }
         match std::mem::replace(&mut *state, RunState::Stopped) {
             RunState::Idle(server) => {
                 *state = RunState::Started(spawn(server)?);
@@ -57,9 +77,31 @@ impl Running {
         }
     }
 
-    /// One turn on this thread. False: the server has drained.
+    /// One turn on this thread; the others have threads of their own, unless the host polls them. False: the server has
+    /// drained.
     pub(super) fn poll(&self, timeout: Option<Duration>) -> Result<bool, CallError> {
-        let mut state = self.try_lock()?;
+        let state = self.try_lock()?;
+        if matches!(*state, RunState::Idle(_)) && !self.further.is_hosts() {
+            self.further.start()?;
+        }
+        self.turn(state, timeout)
+    }
+
+    /// One turn of one reactor; the host polls all of them. False: it has drained.
+    pub(super) fn poll_reactor(&self, reactor: usize, timeout: Option<Duration>) -> Result<bool, CallError> {
+        self.further.check_number(reactor)?;
+        self.further.leave_to_host()?;
+        match reactor.checked_sub(1) {
+            Some(further) => self.further.poll(further, timeout),
+            None => self.turn(self.try_lock()?, timeout),
+        }
+    }
+
+    fn turn(
+        &self,
+        mut state: MutexGuard<'_, RunState>,
+        timeout: Option<Duration>,
+    ) -> Result<bool, CallError> {
         // A server that panics is dropped, and what is left is a stopped one.
         match std::mem::replace(&mut *state, RunState::Stopped) {
             RunState::Idle(mut server) => {
@@ -87,6 +129,15 @@ impl Running {
         }
     }
 
+    /// The same of one of its reactors.
+    pub(super) fn reactor_timeout(&self, reactor: usize) -> Result<Option<Duration>, CallError> {
+        self.further.check_number(reactor)?;
+        match reactor.checked_sub(1) {
+            Some(further) => self.further.timeout(further),
+            None => self.timeout(),
+        }
+    }
+
     /// Waits for the end of a server that was told to drain; drives it there if nobody else does.
     pub(super) fn stop(&self, handle: &Handle, within: Option<Duration>) -> Result<(), CallError> {
         let tell = || match within {
@@ -97,18 +148,30 @@ impl Running {
         if !self.has_ended() {
             tell();
         }
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, RunState::Stopped) {
-            RunState::Idle(mut server) => {
-                let _on_reactor = OnReactor::enter();
-                while server.poll_once(None)? {}
-                // Here, since it may have answers to give.
-                drop(server);
-                Ok(())
-            }
+        let mut state = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = match std::mem::replace(&mut *state, RunState::Stopped) {
+            RunState::Idle(server) => self.drive_to_end(server),
             RunState::Started(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),
             RunState::Stopped => Ok(()),
+        };
+        // The first one has come to its end, so the others have, or do in their next turn.
+        self.further.end();
+        ended
+    }
+
+    fn drive_to_end(&self, mut server: Box<Server>) -> Result<(), CallError> {
+        let _on_reactor = OnReactor::enter();
+        if !self.further.is_hosts() {
+            self.further.start()?;
+            while server.poll_once(None)? {}
+        } else {
+            while server.poll_once(Some(SHORT))? {
+                self.further.poll_all(SHORT);
+            }
         }
+        // Here, since it may have answers to give.
+        drop(server);
+        Ok(())
     }
 
     /// Whether nobody will take a command any more.
@@ -121,11 +184,11 @@ impl Running {
     }
 }
 
-fn stopped() -> CallError {
+pub(super) fn stopped() -> CallError {
     CallError::new(WSPUSH_ESTOPPED, "the server has stopped")
 }
 
-fn started() -> CallError {
+pub(super) fn started() -> CallError {
     CallError::new(WSPUSH_ESTATE, "the server has a thread of its own (wspush_server_start)")
 }
 
@@ -147,7 +210,7 @@ fn spawn(server: Box<Server>) -> io::Result<JoinHandle<Result<(), CallError>>> {
     thread
 }
 
-/// Blocks all signals in this thread, for a new one to inherit; returns what was blocked before.
+/// Blocks all signals in this thread, for new ones to inherit; returns what was blocked before.
 fn block_signals() -> io::Result<libc::sigset_t> {
     // SAFETY: sigfillset fills the set it is given, pthread_sigmask the one it puts the old mask in.
     unsafe {

@@ -23,7 +23,8 @@ use super::text::wspush_str;
 pub struct wspush_server {
     pub(super) handle: Handle,
     running: Running,
-    descriptor: i32,
+    /// Of each reactor.
+    descriptors: Vec<i32>,
     addresses: Vec<String>,
     admin_address: Option<String>,
     port: Option<u16>,
@@ -95,7 +96,7 @@ pub unsafe extern "C" fn wspush_server_new(
         let addresses = bound.addresses();
         let made = Box::into_raw(Box::new(wspush_server {
             handle: bound.handle(),
-            descriptor: bound.descriptor(),
+            descriptors: bound.descriptors(),
             addresses: addresses.iter().map(ToString::to_string).collect(),
             admin_address: bound.admin_address().map(|address| address.to_string()),
             port: addresses.first().map(std::net::SocketAddr::port),
@@ -138,7 +139,7 @@ pub unsafe extern "C" fn wspush_server_poll(server: *mut wspush_server, timeout_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wspush_server_fd(server: *const wspush_server, fd: *mut i32) -> wspush_status {
     call!(server: server, fd: place => {
-        fd.put(server.descriptor);
+        fd.put(server.descriptors[0]);
         Ok(WSPUSH_OK)
     })
 }
@@ -152,13 +153,81 @@ pub unsafe extern "C" fn wspush_server_timeout(
 ) -> wspush_status {
     call!(server: server, timeout_ms: place => {
         let time = if is_reactor() { Some(Duration::ZERO) } else { server.running.timeout()? };
-        // Rounded up: who comes too early has to come again.
-        let ms = time.map_or(-1, |time| {
-            i32::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
-        });
-        timeout_ms.put(ms);
+        timeout_ms.put(rounded_up(time));
         Ok(WSPUSH_OK)
     })
+}
+
+/// In milliseconds, since who comes too early has to come again; -1: none.
+fn rounded_up(time: Option<Duration>) -> i32 {
+    time.map_or(-1, |time| i32::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX))
+}
+
+/// How many reactors the server has, as the setting `reactors` says, `auto` for this machine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_reactors(
+    server: *const wspush_server,
+    count: *mut u32,
+) -> wspush_status {
+    call!(server: server, count: place => {
+        count.put(u32::try_from(server.running.reactors()).unwrap_or(u32::MAX));
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// Instead of `wspush_server_poll`, for a host with a loop for each reactor: does one turn of the one with this number,
+/// from 0, on this thread, as that does. From the first call on the host has to poll all of them, on one thread in
+/// turns or on several; only the first one has listeners, and hands clients to the others. `WSPUSH_DONE`: this one has
+/// drained. `WSPUSH_ESTATE`: the server was started or polled, or another thread is polling this reactor.
+/// `WSPUSH_ENOTFOUND`: there is none with this number. `WSPUSH_EWRONGTHREAD` inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_reactor_poll(
+    server: *mut wspush_server,
+    reactor: u32,
+    timeout_ms: i32,
+) -> wspush_status {
+    call!(server: server => {
+        not_in_callback()?;
+        let goes_on = server.running.poll_reactor(index(reactor), time(timeout_ms.into()))?;
+        Ok(if goes_on { WSPUSH_OK } else { WSPUSH_DONE })
+    })
+}
+
+/// As `wspush_server_fd`, for `wspush_server_reactor_poll`: until the reactor has drained. `WSPUSH_ENOTFOUND`: there is
+/// none with this number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_reactor_fd(
+    server: *const wspush_server,
+    reactor: u32,
+    fd: *mut i32,
+) -> wspush_status {
+    call!(server: server, fd: place => {
+        let none = || CallError::new(WSPUSH_ENOTFOUND, format!("there is no reactor {reactor}"));
+        fd.put(*server.descriptors.get(index(reactor)).ok_or_else(none)?);
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// As `wspush_server_timeout`, for `wspush_server_reactor_poll`. `WSPUSH_ENOTFOUND`: there is no reactor with this
+/// number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_reactor_timeout(
+    server: *const wspush_server,
+    reactor: u32,
+    timeout_ms: *mut i32,
+) -> wspush_status {
+    call!(server: server, timeout_ms: place => {
+        let time = match is_reactor() {
+            true => Some(Duration::ZERO),
+            false => server.running.reactor_timeout(index(reactor))?,
+        };
+        timeout_ms.put(rounded_up(time));
+        Ok(WSPUSH_OK)
+    })
+}
+
+fn index(reactor: u32) -> usize {
+    usize::try_from(reactor).unwrap_or(usize::MAX)
 }
 
 /// The address of a public listener, by index from 0, with the port that port 0 has become: "127.0.0.1:8080".

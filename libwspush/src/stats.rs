@@ -118,7 +118,7 @@ pub unsafe extern "C" fn wspush_server_stats(
             channels: now.channels,
             inbox_commands: now.inbox_commands,
             draining: u64::from(now.draining),
-            connections_max: now.limits.max_connections.min(now.limits.connections_by_descriptors),
+            connections_max: now.limits.connections_max(),
             accepted: now.counters.accepted,
             handshakes_ok: now.counters.handshakes_ok,
             publications: now.counters.publications,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::super::setting::Value;
-use super::super::{AdminListen, Config, Invocation, SlowConsumer, from_args};
+use super::super::{AdminListen, Config, Invocation, MemoryMax, SlowConsumer, from_args};
 use super::*;
 
 /// A file in the temporary directory that goes away at the end.
@@ -89,10 +89,12 @@ fn flags_of_every_kind() {
 }
 
 #[test]
-fn the_daemon_has_an_admin_listener_and_a_library_has_none() {
+fn the_daemon_has_an_admin_listener_and_a_bound_and_a_library_has_none() {
     let daemon = run(&[], &[]).unwrap().config;
     assert_eq!(daemon.admin, "127.0.0.1:8081".parse().unwrap());
-    assert_eq!(Config::default(), Config { admin: AdminListen::Off, ..daemon });
+    assert_eq!(daemon.memory_max, MemoryMax::Auto);
+    let library = Config { admin: AdminListen::Off, memory_max: MemoryMax::Off, ..daemon };
+    assert_eq!(Config::default(), library);
 }
 
 #[test]

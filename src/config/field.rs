@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::memory_max::MemoryMax;
 use super::reactors::Reactors;
 use super::setting::Value;
 use super::shown::looks_like_a_key;
@@ -35,6 +36,21 @@ pub(super) fn shown_reactors(reactors: &Reactors) -> Value {
     match reactors {
         Reactors::Count(count) => Value::Integer(count.get() as u64),
         Reactors::Auto => Value::Text(reactors.to_string()),
+    }
+}
+
+pub(super) fn memory(value: Value) -> Result<MemoryMax, String> {
+    match value {
+        Value::Integer(bytes) => MemoryMax::bytes(bytes),
+        Value::Text(text) => text.parse(),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+pub(super) fn shown_memory(max: &MemoryMax) -> Value {
+    match max {
+        MemoryMax::Bytes(bytes) => Value::Integer(*bytes),
+        _ => Value::Text(max.to_string()),
     }
 }
 

@@ -36,6 +36,9 @@ impl Config {
         if matches!(&self.admin, AdminListen::Unix(admin) if admin == path) {
             return Err(self.invalid("handover", "the admin listener is at this path"));
         }
+        if self.cluster.is_some() {
+            return Err(self.invalid("handover", "a server of a cluster hands nothing over yet"));
+        }
         if self.reactors.count() > 1 {
             let why = "a server of several reactors hands nothing over yet; set reactors to 1";
             return Err(self.invalid("handover", why));
@@ -67,6 +70,7 @@ mod tests {
         assert_eq!((config.validate(), config.handover_path()), (Ok(()), Some(Path::new("/run/h"))));
         for other in [
             Config { admin: AdminListen::Unix("/run/h".into()), ..config.clone() },
+            Config { cluster: Some("redis://127.0.0.1".to_owned()), ..config.clone() },
             Config { reactors: Reactors::new(2).unwrap(), ..config },
         ] {
             assert_eq!(other.validate().unwrap_err().key, "handover");

@@ -17,6 +17,7 @@ mod check;
 #[cfg(feature = "command-line")]
 mod cli;
 mod client_rights;
+mod cluster;
 #[cfg(all(test, feature = "command-line", feature = "deflate"))]
 // The defaults are those of the default build.
 mod documents;
@@ -24,11 +25,13 @@ mod error;
 mod field;
 #[cfg(feature = "daemon")]
 mod file;
+mod fitting;
 mod handover;
 mod heartbeat;
 #[cfg(feature = "command-line")]
 mod invocation;
 mod layers;
+mod memory_max;
 mod nearest;
 mod paths;
 mod pusher;
@@ -60,11 +63,13 @@ pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_ope
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
 pub use error::{ConfigError, Problem, Source};
+pub(crate) use fitting::Fitting;
 pub use heartbeat::Heartbeat;
 #[cfg(feature = "command-line")]
 #[doc(hidden)]
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
+pub use memory_max::MemoryMax;
 #[doc(hidden)]
 pub use pusher::app_channel;
 pub use pusher::{Apps, PusherApp};
@@ -327,9 +332,10 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// The daemon's defaults: nobody could push without the admin API, so that is on loopback port 8081.
+    /// The daemon's defaults: nobody could push without the admin API, so that is on loopback port 8081; and as the
+    /// process is the server's alone, its memory is bounded by the machine's.
     pub fn daemon() -> Config {
         let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
-        Config { admin, ..Config::default() }
+        Config { admin, memory_max: MemoryMax::Auto, ..Config::default() }
     }
 }

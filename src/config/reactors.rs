@@ -95,6 +95,11 @@ impl Config {
         Ok(())
     }
 
+    /// An error about a setting that can't be had on this machine.
+    pub(crate) fn refused_for(&self, name: &str, why: &str) -> ConfigError {
+        self.invalid(name, why)
+    }
+
     /// A host has made one handler.
     pub(crate) fn needs_handlers(&self) -> ConfigError {
         let why = "a host needs a handler for each reactor (Server::bind_each in place of bind_with)";

@@ -67,6 +67,8 @@ pub enum Group {
     Compression,
     /// The reactor's turns and the operator's log.
     Running,
+    /// Several servers that are one service.
+    Cluster,
 }
 
 impl Group {
@@ -81,6 +83,7 @@ impl Group {
             Group::Channels => "Logs and channels",
             Group::Compression => "Compression",
             Group::Running => "Running",
+            Group::Cluster => "Cluster",
         }
     }
 }

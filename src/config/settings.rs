@@ -2,9 +2,10 @@
 //! in `--help`, in what `--check` prints and in the documents.
 
 use super::backend::{EVENTS, event, header, url, webhook_secret};
+use super::cluster;
 use super::field::{
-    boolean, entries, entry, file, number, optional_file, parsed, reactors, shown_boolean, shown_entries,
-    shown_number, shown_optional, shown_reactors, shown_text, token,
+    boolean, entries, entry, file, memory, number, optional_file, parsed, reactors, shown_boolean,
+    shown_entries, shown_memory, shown_number, shown_optional, shown_reactors, shown_text, token,
 };
 use super::handover::handover;
 use super::paths::{check_path, optional_path};
@@ -13,7 +14,7 @@ use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
     AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
-    LogFormat, LogLevel, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
+    LogFormat, LogLevel, MemoryMax, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -235,6 +236,21 @@ settings! {
         "Events that wait while the backend doesn't take them; beyond it the oldest go";
     webhook_retry_s: u64 = 3_600, integer(Backend, WEBHOOK_RETRY_S, "s", reload),
         "How long such a request is made again and again before its events are given up";
+    /// The whole process's, so a host says here what it leaves to clients beside its own.
+    memory_max: MemoryMax = MemoryMax::Off,
+        row(
+            Limits,
+            Kind::Count(
+                "bytes, also as 64 MiB or 2 GiB; 1% to 100% of the machine's memory or its cgroup's; auto for seven \
+                 eighths of it; off"
+            ),
+            restart,
+            false,
+            memory,
+            shown_memory
+        ),
+        "Memory of the process and of the kernel's sockets; limits that are not set are made to fit, and clients for \
+         whom there is no room are answered 503";
     max_connections: usize = 1_000_000, integer(Limits, MAX_CONNECTIONS, "connections", restart),
         "Open connections on the public listeners; one more is answered 503";
     admin_connections_max: usize = 64, integer(Limits, ADMIN_CONNECTIONS_MAX, "connections", restart),
@@ -357,4 +373,21 @@ settings! {
         "How a line of the log is written";
     log_level: LogLevel = LogLevel::Info, text(Running, Kind::Choice(LogLevel::NAMES), reload),
         "How much is logged";
+    /// Not shown, as there may be a password in it.
+    cluster: Option<String> = None,
+        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0"), restart, true, cluster::url,
+            shown_optional),
+        "The Redis server by which several servers are one service: one order of publications, resumed anywhere";
+    cluster_prefix: String = "wspush".to_owned(),
+        row(Cluster, Kind::Text("1 to 64 letters, digits and -._:"), restart, false, cluster::prefix,
+            cluster::shown),
+        "How its keys begin, the same at all servers of the service";
+    cluster_partitions: usize = 16, integer(Cluster, CLUSTER_PARTITIONS, "streams", restart),
+        "Streams among which the channels are divided, the same at all servers of the service";
+    cluster_entries: usize = 100_000, integer(Cluster, CLUSTER_ENTRIES, "publications", restart),
+        "Publications that each of the streams keeps, about";
+    node: Option<String> = None,
+        row(Cluster, Kind::Text("1 to 64 letters, digits and -._:"), restart, false, cluster::node,
+            shown_optional),
+        "This server's name among those of the service; unset: the machine's";
 }

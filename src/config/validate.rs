@@ -22,6 +22,7 @@ impl Config {
         self.validate_tls()?;
         self.validate_auth()?;
         self.validate_backend()?;
+        self.validate_cluster()?;
         if self.deflate && !cfg!(feature = "deflate") {
             return Err(self.invalid("deflate", "this build has no compression (cargo feature deflate)"));
         }

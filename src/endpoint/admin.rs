@@ -12,7 +12,7 @@ use super::ConnId;
 use super::caller::Caller;
 use super::channels;
 use super::control::{Control, Filter, List, Wanted};
-use super::publishing;
+use super::publishing::{self, Later};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::users::{self, Target, Tokens, UserAction, UserRequest};
@@ -29,6 +29,8 @@ pub enum Answer {
     List(Wanted),
     /// The outcome of this, in its turn among everything that is asked of the server.
     User(UserRequest),
+    /// The outcome of this, when the cluster has said it.
+    Later(Later),
 }
 
 impl From<Response> for Answer {
@@ -81,7 +83,7 @@ fn route(
     }
     let response = match (path, head.method) {
         ("/push", "POST") => return publishing::push(caller, head, body, server),
-        ("/push/batch", "POST") => publishing::push_batch(caller, head, body, server),
+        ("/push/batch", "POST") => return publishing::push_batch(caller, head, body, server),
         ("/push" | "/push/batch", _) => Err(takes(&requests::PUSH)),
         ("/stats", "GET" | "HEAD") => stats(head, server),
         ("/metrics", "GET" | "HEAD") => metrics(head, server),
@@ -94,7 +96,7 @@ fn route(
         ("/drain", _) => Err(takes(&requests::DRAIN)),
         ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
         ("/stats" | "/metrics" | "/connections", _) => Err(takes(&requests::STATS)),
-        (path, _) if path.starts_with("/channels/") => channels::answer(&path[10..], head, server),
+        (path, _) if path.starts_with("/channels/") => return channels::answer(&path[10..], head, server),
         (path, method) => match path.strip_prefix("/connections/") {
             Some(id) if method == "DELETE" && conn_of(id).is_ok_and(|conn| server.is_elsewhere(conn)) => {
                 return disconnect_elsewhere(id, head).map(Answer::User);

@@ -15,6 +15,7 @@ use crate::push::{History, HistoryAsked, HistoryOrder, PushError, Since};
 
 use super::admin::{self, Answer};
 use super::control::{Control, Wanted};
+use super::publishing::Later;
 use super::query::{Others, Query};
 use super::requests::{self, PAGE_DEFAULT, PAGE_MAX};
 
@@ -130,9 +131,9 @@ pub(super) fn named(path: &str) -> Result<(Cow<'_, str>, About), Refusal> {
 
 /// Answers a path behind `/channels/`: a name, in which anything that does not stand for itself is escaped, and perhaps
 /// `/history` or `/presence`.
-pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Response, Refusal> {
+pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> Result<Answer, Refusal> {
     let (name, about) = named(path)?;
-    match (about, head.method) {
+    let response = match (about, head.method) {
         (About::History, "GET" | "HEAD") => history(&name, head, server),
         (About::Channel, "GET" | "HEAD") => {
             Query::read(head, requests::CHANNEL.query, Others::Refused)?;
@@ -146,6 +147,10 @@ pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> R
         }
         (About::History, "DELETE") => {
             Query::read(head, requests::FORGET.query, Others::Refused)?;
+            if let Some(asked) = server.forget_later(&name) {
+                let ticket = asked?;
+                return Ok(Answer::Later(Later::forgotten(ticket)));
+            }
             match server.forget_history(&name).ok_or_else(no_channel)? {
                 Ok(info) => Ok(admin::json(200, &info)),
                 Err(_) => {
@@ -160,10 +165,11 @@ pub(super) fn answer(path: &str, head: &Head<'_>, server: &mut dyn Control) -> R
         }
         (About::Channel, _) => Err(admin::takes(&requests::CHANNEL)),
         (About::Presence, _) => Err(admin::takes(&requests::PRESENCE)),
-    }
+    };
+    response.map(Answer::Now)
 }
 
-fn no_channel() -> Refusal {
+pub(super) fn no_channel() -> Refusal {
     Refusal::fixed(404, "no such channel: it has neither subscribers nor publications")
 }
 

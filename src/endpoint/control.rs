@@ -69,6 +69,8 @@ pub struct Taken {
     /// For each receipt the subscribers at the time of the publication; of a repetition only as long as its first
     /// receipt can be asked about.
     pub recipients: Vec<Option<u32>>,
+    /// Its places come later, under this number: a cluster gives them.
+    pub later: Option<u64>,
 }
 
 /// One connection, as `GET /connections` lists it.
@@ -231,6 +233,10 @@ pub struct Rates {
 pub struct Memory {
     /// Resident set of the whole process; 0 if the system does not say.
     pub rss_bytes: u64,
+    /// The kernel's for connections, as far as it can be told.
+    pub kernel_bytes: u64,
+    /// Bytes that both may have together (`memory_max`); 0: there is no bound.
+    pub bytes_max: u64,
     /// One connection's slot.
     pub slot_bytes: u64,
     /// Slots touched so far.
@@ -248,10 +254,8 @@ pub struct Memory {
 /// ```
 /// use wspush::StatsLimits;
 ///
-/// fn connections_max(limits: &StatsLimits) -> u64 {
-///     limits.max_connections.min(limits.connections_by_descriptors)
-/// }
-/// # assert_eq!(connections_max(&StatsLimits::default()), 0);
+/// let limits = StatsLimits { max_connections: 9, connections_by_descriptors: 8, ..StatsLimits::default() };
+/// assert_eq!(limits.connections_max(), 8);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StatsLimits {
@@ -259,6 +263,8 @@ pub struct StatsLimits {
     pub max_connections: u64,
     /// Connections that the descriptor limit leaves room for; what counts is the smaller one.
     pub connections_by_descriptors: u64,
+    /// Connections that there is memory for, as of the last look (`memory_max`); None: there is no bound.
+    pub connections_by_memory: Option<u64>,
     /// A client's message.
     pub message_bytes_max: u64,
     /// A channel's log.
@@ -267,6 +273,14 @@ pub struct StatsLimits {
     pub log_publications: u64,
     /// Bytes allocated for all logs together.
     pub logs_bytes_max: u64,
+}
+
+impl StatsLimits {
+    /// Connections that may be open: the least of what is configured, and what descriptors and memory leave.
+    pub fn connections_max(&self) -> u64 {
+        let memory = self.connections_by_memory.unwrap_or(u64::MAX);
+        self.max_connections.min(self.connections_by_descriptors).min(memory)
+    }
 }
 
 /// Everything that the admin API and the demo can do to the server.
@@ -314,6 +328,11 @@ pub trait Control {
 
     /// Lets a channel forget what was published there. `InboxFull`: something is on its way.
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>>;
+
+    /// The same where a cluster does it: the number under which it is answered later. None: it is done here.
+    fn forget_later(&mut self, _name: &str) -> Option<Result<u64, PushError>> {
+        None
+    }
 
     /// Sends to one connection.
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError>;

@@ -113,5 +113,10 @@ pub fn push(
         return Err((refusal, Some(RefuseReason::ForbiddenChannel)));
     }
     let pushed = push_request::read(head, body).map_err(plain)?;
-    publishing::publish(channel.as_slice(), &pushed, PublishTerms::default(), server).map_err(plain)
+    let said = publishing::publish(channel.as_slice(), &pushed, PublishTerms::default(), server);
+    Ok(match said.map_err(plain)? {
+        publishing::Said::Now(response) => response,
+        // It is on its way to the cluster; the page sees it come.
+        publishing::Said::Later(_) => Response::text(202, "taken\n"),
+    })
 }

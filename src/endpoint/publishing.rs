@@ -9,10 +9,10 @@ use crate::push::{DEFAULT_NAME, Pace, Publication, PublishTerms, PushError, Push
 
 use super::batch::Target;
 use super::caller::Caller;
-use super::control::{Control, Receipt, Taken};
+use super::control::{Control, Published, Receipt, Taken};
 use super::push_request::{self, Pushed};
 use super::users::{self, UserAction, UserRequest};
-use super::{ConnId, admin, batch, requests};
+use super::{ConnId, admin, batch, channels, requests};
 
 pub(super) fn push(
     caller: &Caller,
@@ -56,7 +56,12 @@ pub(super) fn push(
             let action = UserAction::Push { publication, taken_as: pushed.taken_as };
             return Ok(admin::Answer::User(UserRequest::new(user, action)?));
         }
-        (None, None) => publish(&channels, &pushed, terms, server)?,
+        (None, None) => {
+            return Ok(match publish(&channels, &pushed, terms, server)? {
+                Said::Now(response) => response.into(),
+                Said::Later(later) => admin::Answer::Later(later),
+            });
+        }
     };
     Ok(response.into())
 }
@@ -67,22 +72,93 @@ pub fn publish(
     pushed: &Pushed<'_>,
     terms: PublishTerms<'_>,
     server: &mut dyn Control,
-) -> Result<Response, Refusal> {
+) -> Result<Said, Refusal> {
     let named = if channels.is_empty() { &[DEFAULT_NAME] } else { channels };
     let taken = server.publish(named, pushed.message(), terms);
+    let shape = if channels.len() <= 1 { Shape::One } else { Shape::Several };
+    if let Ok(Taken { later: Some(ticket), .. }) = taken {
+        return Ok(Said::Later(Later { ticket, shape, taken_as: pushed.taken_as }));
+    }
+    say(taken, shape, pushed.taken_as).map(Said::Now)
+}
+
+/// The answer to publications that have their places, or were refused.
+fn say(
+    taken: Result<Taken, PushError>,
+    shape: Shape,
+    taken_as: Option<&'static str>,
+) -> Result<Response, Refusal> {
     if let Err(problem @ &PushError::OffsetDiffers { ref channel, epoch, offset }) = taken.as_ref() {
         return Ok(admin::json(409, &Differs { error: problem.to_string(), channel, epoch, offset }));
     }
     let taken = taken?;
-    let about = About { duplicate: taken.published.duplicate, taken_as: pushed.taken_as };
-    let mut places: Vec<Place> = places(taken).collect();
-    match places.pop() {
-        Some(place) if channels.len() <= 1 => Ok(admin::json(200, &One { place, about })),
-        last => {
-            places.extend(last);
-            let publications = places.into_iter().map(Answer::Place).collect();
-            Ok(admin::json(200, &Several { publications, about }))
+    let about = About { duplicate: taken.published.duplicate, taken_as };
+    let mut places = places(taken);
+    let publications = match shape {
+        Shape::One => {
+            let place = places.next().ok_or_else(channels::no_channel)?;
+            return Ok(admin::json(200, &One { place, about }));
         }
+        Shape::Several => places.map(Answer::Place).collect(),
+        Shape::Batch(targets) => {
+            let answer = |target| match target {
+                Target::Channel(_) => places.next().map(Answer::Place),
+                Target::Conn(conn) => {
+                    Some(Answer::Sent(Sent { conn: conn.to_string(), recipients: None, taken_as: None }))
+                }
+                Target::User(user) => Some(Answer::Asked { user }),
+            };
+            targets.into_iter().filter_map(answer).collect()
+        }
+        Shape::Forgotten => {
+            let Place { receipt: Receipt { channel, epoch, .. }, .. } =
+                places.next().ok_or_else(channels::no_channel)?;
+            return Ok(admin::json(200, &Forgotten { channel: &channel, epoch, offset: 0 }));
+        }
+    };
+    Ok(admin::json(200, &Several { publications, about }))
+}
+
+/// The answer to a push.
+pub enum Said {
+    /// This, at once.
+    Now(Response),
+    /// This, when the cluster has said where it stands.
+    Later(Later),
+}
+
+/// An answer that waits for a cluster.
+#[derive(Debug)]
+pub struct Later {
+    /// The number under which the cluster answers.
+    pub ticket: u64,
+    shape: Shape,
+    taken_as: Option<&'static str>,
+}
+
+/// How an answer looks.
+#[derive(Debug)]
+enum Shape {
+    One,
+    Several,
+    Batch(Vec<Target>),
+    Forgotten,
+}
+
+impl Later {
+    /// Another life of a channel.
+    pub(super) fn forgotten(ticket: u64) -> Later {
+        Later { ticket, shape: Shape::Forgotten, taken_as: None }
+    }
+
+    /// The answer, as the cluster has said what has come of it.
+    pub fn answer(self, outcome: Result<Published, PushError>) -> Response {
+        let taken = outcome.map(|published| Taken {
+            recipients: vec![None; published.receipts.len()],
+            published,
+            later: None,
+        });
+        say(taken, self.shape, self.taken_as).unwrap_or_else(|refusal| admin::refused(&refusal))
     }
 }
 
@@ -92,7 +168,7 @@ pub(super) fn push_batch(
     head: &Head<'_>,
     body: &[u8],
     server: &mut dyn Control,
-) -> Result<Response, Refusal> {
+) -> Result<admin::Answer, Refusal> {
     let query = admin::query(head, &requests::BATCH)?;
     let lines = batch::read(head, body, server)?;
     caller.check_batch(&lines)?;
@@ -100,6 +176,9 @@ pub(super) fn push_batch(
     let targets: Vec<Target> = lines.iter().map(|line| line.target.clone()).collect();
     let key = query.text("idempotency_key");
     let taken = server.publish_batch(lines, key.map(|key| (key, fingerprint(&body))))?;
+    if let Some(ticket) = taken.later {
+        return Ok(admin::Answer::Later(Later { ticket, shape: Shape::Batch(targets), taken_as: None }));
+    }
     let about = About { duplicate: taken.published.duplicate, taken_as: None };
     let mut places = places(taken);
     let answers = targets.into_iter().filter_map(|target| match target {
@@ -112,7 +191,7 @@ pub(super) fn push_batch(
         }
         Target::User(user) => Some(Answer::Asked { user }),
     });
-    Ok(admin::json(200, &Several { publications: answers.collect(), about }))
+    Ok(admin::json(200, &Several { publications: answers.collect(), about }).into())
 }
 
 /// A program makes no more pushes within a second than its key says.
@@ -132,7 +211,7 @@ fn take_pushes(caller: &Caller, count: usize, server: &mut dyn Control) -> Resul
 }
 
 fn places(taken: Taken) -> impl Iterator<Item = Place> {
-    let Taken { published, recipients } = taken;
+    let Taken { published, recipients, .. } = taken;
     std::iter::zip(published.receipts, recipients).map(|(receipt, recipients)| Place { receipt, recipients })
 }
 
@@ -179,6 +258,14 @@ struct About {
     /// The part of the body that was pushed, where that is not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_as: Option<&'static str>,
+}
+
+/// The life of a channel that begins.
+#[derive(Serialize)]
+struct Forgotten<'a> {
+    channel: &'a str,
+    epoch: u64,
+    offset: u64,
 }
 
 /// The position of a channel, for whoever expected another.

@@ -184,10 +184,14 @@ impl From<PushError> for Refusal {
             PushError::TooManyChannels { .. }
             | PushError::InboxFull
             | PushError::OutboxFull
+            | PushError::Unavailable(_)
             | PushError::Stopped => 503,
         };
         let refusal = Refusal::new(status, problem.to_string());
-        if problem == PushError::InboxFull { refusal.with_headers(&[("Retry-After", "1")]) } else { refusal }
+        match problem {
+            PushError::InboxFull | PushError::Unavailable(_) => refusal.with_headers(&[("Retry-After", "1")]),
+            _ => refusal,
+        }
     }
 }
 

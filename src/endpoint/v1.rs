@@ -75,7 +75,7 @@ fn no_publishing(channel: &str) -> Denial {
 /// A client's publication was not taken.
 pub fn not_published(problem: &PushError) -> Denial {
     let code = match problem {
-        PushError::InboxFull | PushError::Stopped => ErrorCode::TryAgain,
+        PushError::InboxFull | PushError::Unavailable(_) | PushError::Stopped => ErrorCode::TryAgain,
         PushError::TooLarge { .. } | PushError::TooManyChannels { .. } => ErrorCode::Limit,
         _ => ErrorCode::BadRequest,
     };

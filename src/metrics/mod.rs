@@ -2,12 +2,14 @@
 //! but through a copy. `table.rs` is the one list of what there is: from it come the fields, the JSON of
 //! `/stats` (through serde) and the Prometheus text of `/metrics`.
 
+mod cluster;
 mod exposition;
 mod histogram;
 mod label;
 mod reactors;
 mod table;
 
+pub use cluster::ClusterGauges;
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
 pub use table::{

@@ -2,6 +2,17 @@
 
 use super::channel::Channel;
 use super::channels::{ChannelId, Channels, FIRST_OFFSET};
+use super::form::Form;
+
+/// Where a log was broken off in one form: a subscriber that stood there had everything until then, and misses what
+/// follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The form.
+    pub form: Form,
+    /// The head's position in its log.
+    pub at: u64,
+}
 
 impl Channel {
     /// Whether every subscriber was offered all that was published, so that only laggards lose something.
@@ -26,7 +37,42 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Goes on in this life of the channel with this offset, as what lies between is lost. Nobody stands in the middle
+    /// of a frame: see `save_rests`.
+    fn break_off(&mut self, epoch: u64, next: u64, now_us: u64) -> Vec<Broken> {
+        let (here, fallen, is_anew) = (self.log().next_offset(), self.fallen, epoch != self.epoch);
+        let mut broken = Vec::new();
+        for ring in self.rings_mut() {
+            broken.push(Broken { form: ring.form(), at: ring.log.head() });
+            ring.give_up_before(here);
+            ring.forget_evicted();
+            ring.log.pass_over(next);
+            if is_anew {
+                ring.owed = 0;
+            }
+        }
+        self.ledger.forget_before(here, now_us, fallen);
+        self.ledger.count_from(next);
+        self.epoch = epoch;
+        self.end_pace();
+        if self.subscribers == 0 {
+            self.offered = self.log().head();
+        }
+        broken
+    }
+}
+
 impl Channels {
+    /// Lets a channel go on in this life with this offset: what lies between is lost, and those who stand where it was
+    /// broken off are to be told.
+    pub fn break_off(&mut self, id: ChannelId, epoch: u64, next: u64, now_us: u64) -> Vec<Broken> {
+        let broken = self.resize(id, |channel| channel.break_off(epoch, next, now_us));
+        self.queue(id);
+        self.touch(id);
+        broken
+    }
+
     /// Lets a channel forget its publications and begin another life under this epoch.
     pub fn begin_anew(&mut self, id: ChannelId, epoch: u64, now_us: u64) {
         self.resize(id, |channel| channel.begin_anew(epoch, now_us));
@@ -86,6 +132,36 @@ mod tests {
             seen.contains(&(2, 2, all, 1, all - 1, 0)) && seen.contains(&(3, 1, all, 0, 0, all)),
             "{seen:?}"
         );
+    }
+
+    #[test]
+    fn whoever_has_everything_falls_off_where_something_is_lost() {
+        let mut channels = Channels::new(LIMITS, 1);
+        let id = channels.open(&"c".into(), 2, 0);
+        append(&mut channels, id, 1, 1);
+        let cursor = channels.enter(id, Form::Plain, Since::Head, 0).cursor;
+        channels.get_mut(id).join(0, cursor, 0);
+        for (epoch, next) in [(2, 40), (9, 1), (9, 7)] {
+            let head = channels.get(id).log().head();
+            let broken = channels.break_off(id, epoch, next, 7);
+            assert_eq!(broken, [super::Broken { form: Form::Plain, at: head }]);
+            let channel = channels.get_mut(id);
+            assert_eq!(
+                (channel.epoch, channel.log().next_offset(), channel.log().position(cursor)),
+                (epoch, next, None)
+            );
+            assert!(channel.resume_walk().is_some(), "somebody has to be told");
+            channel.end_walk();
+        }
+        append(&mut channels, id, 7, 3);
+        let since = Since::Position(super::super::Position { epoch: 9, offset: 5 });
+        let entry = channels.enter(id, Form::Plain, since, 0);
+        assert_eq!(
+            entry.recovery.and_then(|recovery| recovery.gap()).map(|gap| (gap.from, gap.to)),
+            Some((6, 7))
+        );
+        let last = Since::Position(super::super::Position { epoch: 9, offset: 6 });
+        assert_eq!(channels.enter(id, Form::Plain, last, 0).recovery, Some(super::super::Recovery::Whole));
     }
 
     #[test]

@@ -119,6 +119,15 @@ impl Channels {
         self.put(name, epoch, Log::starting_at(self.start, FIRST_OFFSET, bytes, publications), now_ms)
     }
 
+    /// As [`open`](Self::open), but its first publication here will have this offset.
+    pub fn open_from(&mut self, name: &Arc<str>, epoch: u64, first: u64, now_ms: u64) -> ChannelId {
+        match self.names.get(name) {
+            Some(&id) => id,
+            None if first == FIRST_OFFSET => self.open(name, epoch, now_ms),
+            None => self.open_at(name, epoch, first, now_ms),
+        }
+    }
+
     /// As [`open`](Self::open) for one that another process has published to: empty, and its next publication will have
     /// this offset. It takes the place of one that has none yet.
     pub(super) fn open_at(&mut self, name: &Arc<str>, epoch: u64, next: u64, now_ms: u64) -> ChannelId {

@@ -43,6 +43,7 @@ pub mod state;
 pub mod stream;
 pub mod terms;
 
+pub use anew::Broken;
 pub use budget::Room;
 pub use channel::{Channel, Member, Membership, Walk};
 pub use channels::{ChannelId, Channels, DEFAULT, DEFAULT_NAME, FIRST_OFFSET, LogLimits};

@@ -81,6 +81,8 @@ pub enum PushError {
     NoSuchConnection,
     /// The connection doesn't read: what waits for it alone has reached `outbox_bytes_max`.
     OutboxFull,
+    /// The cluster's engine doesn't take it for now (`EAGAIN`: try again later); why.
+    Unavailable(Arc<str>),
     /// The server has stopped, or is draining.
     Stopped,
 }
@@ -137,6 +139,9 @@ impl fmt::Display for PushError {
             PushError::NoSuchConnection => f.write_str("no such connection"),
             PushError::OutboxFull => {
                 f.write_str("the connection does not read: its outbox is full (outbox_bytes_max)")
+            }
+            PushError::Unavailable(why) => {
+                write!(f, "the cluster takes no publications for now ({why}); try again later")
             }
             PushError::Stopped => f.write_str("the server is stopping"),
         }

@@ -51,7 +51,7 @@ impl<S: Socket> Reactor<S> {
         {
             let status: &dyn Display = match &answer {
                 Answer::Now(response) => &response.status,
-                Answer::List(_) | Answer::User(_) => &LATER,
+                Answer::List(_) | Answer::User(_) | Answer::Later(_) => &LATER,
             };
             self.note_change(index, head, caller, status);
         }
@@ -59,6 +59,11 @@ impl<S: Socket> Reactor<S> {
             Answer::Now(response) => self.respond(index, head, &response, used),
             Answer::List(list) => {
                 self.begin_listing(index, head, list, used.is_some() && head.keep_alive());
+                Progress::Listing(used.unwrap_or(0))
+            }
+            Answer::Later(later) => {
+                let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
+                self.await_place(waiting, later);
                 Progress::Listing(used.unwrap_or(0))
             }
             Answer::User(request) => {

@@ -204,13 +204,11 @@ impl<S: Socket> Reactor<S> {
     }
 
     fn check_room(&self) -> Result<(), Refused> {
-        let max = self.connections_max();
         if self.exit.draining.is_some() {
             return Err((GOING_AWAY, RefuseReason::Full));
         }
-        if self.connections.open_of_all() >= max {
-            let text = format!("the server is full: {max} connections (max_connections)");
-            return Err((Refusal::new(503, text), RefuseReason::Full));
+        if self.connections.open_of_all() >= self.connections_max() {
+            return Err(self.full());
         }
         Ok(())
     }

@@ -54,6 +54,9 @@ impl<S: Socket> Reactor<S> {
             RefuseReason::PerAddress => {
                 "too many connections from this address (connections_per_address_max)"
             }
+            RefuseReason::Memory => {
+                "the server is full: there is no memory for more connections (memory_max)"
+            }
             _ if self.exit.draining.is_some() => "the server is going away",
             _ if role == ListenerRole::Admin => "the admin listener is full (admin_connections_max)",
             _ => "the server is full",

@@ -30,6 +30,9 @@ impl<S: Socket> Reactor<S> {
         if self.channels.get(id).notices_of().is_some() {
             return self.tell_instead(index, id);
         }
+        if let Some(gap) = self.gap_of_break(index, id) {
+            return self.pass_break(index, id, gap);
+        }
         match self.config.slow_consumer {
             // Those who lag are expected to jump.
             _ if self.channels.get(id).rules.keep == Keep::Latest => self.skip(index, id),

@@ -4,7 +4,7 @@ use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Filter, Memory, StatsLimits};
 use crate::endpoint::users::{UserAction, UserRequest};
 use crate::endpoint::{ChannelInfo, ChannelPresence, ConnId, ConnectionInfo, Control, Kind, Stats, Taken};
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, Gauges};
 use crate::protocol::close::CloseCode;
 use crate::protocol::pool::CHUNK_BYTES;
 use crate::protocol::response::Refusal;
@@ -12,6 +12,7 @@ use crate::push::{
     ChannelId, Delivery, History, HistoryAsked, Message, Publication, PublishTerms, PushError, PushOptions,
 };
 
+use super::engine::Asker;
 use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::sending::Sending;
@@ -40,6 +41,8 @@ impl<S: Socket> Reactor<S> {
             rates: self.rates.rates(self.now.mono_ms(), &self.metrics),
             memory: Memory {
                 rss_bytes: 0,
+                kernel_bytes: 0,
+                bytes_max: 0,
                 slot_bytes: size_of::<Slot<S>>() as u64,
                 slots_bytes: (self.connections.used * size_of::<Slot<S>>()) as u64,
                 log_bytes: self.channels.log_bytes() as u64,
@@ -49,6 +52,7 @@ impl<S: Socket> Reactor<S> {
             limits: StatsLimits {
                 max_connections: self.config.max_connections as u64,
                 connections_by_descriptors: self.connections.descriptors as u64,
+                connections_by_memory: self.memory.bound().map(|bound| bound as u64),
                 message_bytes_max: self.config.message_bytes_max as u64,
                 log_bytes: self.config.log_bytes as u64,
                 log_publications: self.config.log_publications as u64,
@@ -107,6 +111,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Puts a batch on its way and logs what it can of it.
     fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        if self.shared.engine().is_some() && batch.channels().next().is_some() {
+            return self.take_batch_elsewhere(batch);
+        }
         // Others may have written it to a poll, which leaves with that, before we look.
         let has_others = self.shared.has_others();
         let before = has_others.then(|| batch.channels().map(|name| self.shared.subscribers(name)).collect());
@@ -131,7 +138,7 @@ impl<S: Socket> Reactor<S> {
                     self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers),
                 ),
             });
-        Ok(Taken { recipients: recipients.collect(), published })
+        Ok(Taken { recipients: recipients.collect(), published, later: None })
     }
 }
 
@@ -173,7 +180,8 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn check_ready(&self) -> Result<(), Refusal> {
-        self.check_newcomers()
+        self.check_newcomers()?;
+        self.check_engine()
     }
 
     fn take_pushes(&mut self, key: &str, per_second: u32, count: usize) -> bool {
@@ -207,6 +215,11 @@ impl<S: Socket> Control for Reactor<S> {
         Some(if is_done { Ok(self.channel_info(id)) } else { Err(PushError::InboxFull) })
     }
 
+    fn forget_later(&mut self, name: &str) -> Option<Result<u64, PushError>> {
+        self.shared.engine()?;
+        Some(self.shared.ask_to_forget(name, Asker::Reactor(self.shared.seat())))
+    }
+
     fn send(&mut self, conn: ConnId, message: Message<'_>, options: PushOptions) -> Result<(), PushError> {
         let publication = Publication::to_one(message, options)?;
         if self.has_pending() && self.find_open(conn).is_some() {
@@ -229,7 +242,11 @@ impl<S: Socket> Control for Reactor<S> {
         let mut stats = self.light_stats();
         self.shared.stats_of_others(|shown| stats.add(shown));
         stats.inbox_commands += self.shared.waiting() as u64;
-        stats.memory.rss_bytes = sys::rss_bytes();
+        let mut gauges = Gauges { rss_bytes: sys::rss_bytes(), ..Gauges::default() };
+        self.memory_gauges(&mut gauges);
+        stats.memory.rss_bytes = gauges.rss_bytes;
+        stats.memory.kernel_bytes = gauges.kernel_bytes;
+        stats.memory.bytes_max = gauges.memory_bytes_max;
         stats
     }
 

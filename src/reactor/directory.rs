@@ -9,7 +9,9 @@
 //! - those that only clients have opened have no more than a part of the table, and each address no more than its share
 //!   of that: the rest is the publishers'.
 
+mod arrivals;
 mod batches;
+mod elsewhere;
 #[cfg(feature = "handover")]
 mod image;
 mod several;
@@ -25,10 +27,12 @@ use slab::Slab;
 use crate::config::channel_name_ok;
 use crate::metrics::{ChannelRefusal, Counts};
 use crate::narrow;
-use crate::push::{DEFAULT_NAME, PushError};
+use crate::push::{DEFAULT_NAME, FIRST_OFFSET, PushError};
 
 use super::addresses::Network;
 use super::shares::Share;
+pub use arrivals::{Arrived, Step};
+pub use elsewhere::Elsewhere;
 
 /// A place in the list of idle channels that is none.
 const NONE: u32 = u32::MAX;
@@ -138,6 +142,8 @@ pub struct Directory {
     unpublished: Share,
     last_epoch: u64,
     max: usize,
+    /// Where channels of several nodes stand.
+    elsewhere: Option<Box<Elsewhere>>,
     /// Who was refused a new one.
     pub refused: Counts<ChannelRefusal, { ChannelRefusal::COUNT }>,
 }
@@ -157,6 +163,7 @@ impl Directory {
             unpublished: Share::default(),
             last_epoch: epoch,
             max,
+            elsewhere: None,
             refused: Counts::default(),
         }
     }
@@ -282,7 +289,11 @@ impl Directory {
         // A channel that comes back after it was forgotten must not be taken for its former self.
         self.last_epoch = unix_us.max(self.last_epoch + 1);
         let name: Arc<str> = Arc::from(name);
-        let mut head = Head::new(name.clone(), self.last_epoch, 1);
+        let (epoch, next) = match &mut self.elsewhere {
+            None => (self.last_epoch, FIRST_OFFSET),
+            Some(elsewhere) => elsewhere.take(&name),
+        };
+        let mut head = Head::new(name.clone(), epoch, next);
         head.opener = opener;
         let key = narrow::to_u32(self.heads.insert(head));
         self.link(key);
@@ -297,8 +308,11 @@ impl Directory {
 
     fn remove(&mut self, key: u32) -> Forgotten {
         self.set_need(key, Need::Subscribers);
-        let Head { name, epoch, opener, .. } = self.heads.remove(key as usize);
+        let Head { name, epoch, opener, next_offset, .. } = self.heads.remove(key as usize);
         self.names.remove(&name);
+        if let Some(elsewhere) = &mut self.elsewhere {
+            elsewhere.put(&name, epoch, next_offset);
+        }
         if let Some(opener) = opener {
             self.unpublished.give_back(opener, 1);
         }

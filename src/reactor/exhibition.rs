@@ -53,9 +53,13 @@ pub(super) fn prometheus<S: Socket>(reactor: &Reactor<S>) -> String {
     gauges.revoked_users = reactor.revoked.len() as u64;
     gauges.log_bytes_max = stats.limits.logs_bytes_max;
     gauges.rss_bytes = sys::rss_bytes();
+    reactor.memory_gauges(&mut gauges);
     gauges.uptime_seconds = stats.uptime_ms / 1000;
     let mut text = String::new();
     stats.counters.write_prometheus(&gauges, &mut text);
+    if let Some(engine) = reactor.shared.engine() {
+        Metrics::write_cluster(&engine.gauges(), &mut text);
+    }
     if reactor.shared.has_others() {
         let mut counters = vec![(own.connections, own.counters)];
         reactor.shared.stats_of_others(|other| counters.push((other.connections, other.counters.clone())));

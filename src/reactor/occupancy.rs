@@ -39,7 +39,8 @@ impl<S: Socket> Reactor<S> {
             // It was forgotten for another one, and the word of it is still on its way.
             self.remove_channel(id);
         }
-        Ok(self.channels.open(&opened.name, opened.epoch, self.now.mono_ms()))
+        let first = self.shared.first_offset(&opened.name);
+        Ok(self.channels.open_from(&opened.name, opened.epoch, first, self.now.mono_ms()))
     }
 
     /// Nobody may be subscribed to a channel any more, or to what was just logged there: if so, it is left to those who

@@ -9,10 +9,12 @@
 
 use std::sync::Arc;
 
+use crate::endpoint::ConnId;
 use crate::metrics::ChannelEnd;
 use crate::push::presence::Departure;
 
 use super::directory::Forgotten;
+use super::engine::{EngineNews, Placed};
 use super::happenings::Happening;
 use super::listing::Listing;
 use super::reactor::Reactor;
@@ -29,7 +31,29 @@ pub enum PeerNews {
         channel: Arc<str>,
         /// Which life of it.
         epoch: u64,
+        /// Offset of its first publication here.
+        first: u64,
     },
+    /// Something of a channel is lost, and it goes on.
+    Broken {
+        /// Its name.
+        channel: Arc<str>,
+        /// In which life of it.
+        epoch: u64,
+        /// With which offset.
+        next: u64,
+    },
+    /// To a client's reactor: the publication with this receipt is its own.
+    Sender {
+        /// The receipt.
+        receipt: u64,
+        /// The client.
+        conn: ConnId,
+    },
+    /// To the one that has asked an engine: what has come of it.
+    Placed(Box<Placed>),
+    /// To the first one, for the log: how the engine is.
+    Engine(Box<EngineNews>),
     /// A channel is over.
     Gone {
         /// Which.
@@ -79,8 +103,11 @@ impl PeerNews {
     /// The same for another reactor; None: it goes to one alone.
     pub(super) fn copied(&self) -> Option<PeerNews> {
         Some(match self {
-            PeerNews::Opened { channel, epoch } => {
-                PeerNews::Opened { channel: channel.clone(), epoch: *epoch }
+            PeerNews::Opened { channel, epoch, first } => {
+                PeerNews::Opened { channel: channel.clone(), epoch: *epoch, first: *first }
+            }
+            PeerNews::Broken { channel, epoch, next } => {
+                PeerNews::Broken { channel: channel.clone(), epoch: *epoch, next: *next }
             }
             PeerNews::Gone { gone, end } => PeerNews::Gone { gone: gone.clone(), end: *end },
             PeerNews::Anew { channel, epoch } => PeerNews::Anew { channel: channel.clone(), epoch: *epoch },
@@ -94,6 +121,7 @@ impl PeerNews {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
             PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+            PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
         })
     }
 
@@ -125,9 +153,17 @@ impl<S: Socket> Reactor<S> {
     /// Takes in what another reactor tells, or gives it back if its time has not come.
     pub(super) fn hear(&mut self, news: PeerNews) -> Result<(), Command> {
         match news {
-            PeerNews::Opened { channel, epoch } => {
-                self.channels.open(&channel, epoch, self.now.mono_ms());
+            PeerNews::Opened { channel, epoch, first } => {
+                self.channels.open_from(&channel, epoch, first, self.now.mono_ms());
             }
+            PeerNews::Broken { channel, epoch, next } => {
+                if !self.break_channel_off(&channel, epoch, next) {
+                    return Err(Command::Peer(Box::new(PeerNews::Broken { channel, epoch, next })));
+                }
+            }
+            PeerNews::Sender { receipt, conn } => self.inbox.senders.push(receipt, conn),
+            PeerNews::Placed(placed) => self.placed(*placed),
+            PeerNews::Engine(news) => self.note_engine(&news),
             PeerNews::Gone { gone, end } => self.gone(&gone, end),
             PeerNews::Anew { channel, epoch } => {
                 if !self.follow_anew(&channel, epoch) {

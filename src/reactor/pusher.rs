@@ -14,13 +14,12 @@ use crate::metrics::{CloseReason, WorkKind};
 use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::pusher::{Command, Event, SocketId, Traits, UserData, event};
-use crate::push::{Message, PushOptions};
+use crate::push::Message;
 use apps::App;
 pub(super) use presence::push_app_notice;
 
 use super::connections::Gone;
 use super::reactor::Reactor;
-use super::shared::Wake;
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::transport::Transport;
@@ -233,11 +232,10 @@ impl<S: Socket> Reactor<S> {
         let mut payload = Vec::new();
         event.push(&mut payload);
         let text = String::from_utf8_lossy(&payload);
-        match self.publish_here(Some(&known), Message::Text(&text), PushOptions::default(), Wake::Yes) {
-            Ok(receipt) => self.inbox.senders.push(receipt.id, conn),
-            Err(problem) => return tell(CLIENT_EVENT, problem.to_string()),
+        match self.publish_for(conn, &known, Message::Text(&text)) {
+            Ok(()) => Ok(()),
+            Err(problem) => tell(CLIENT_EVENT, problem.to_string()),
         }
-        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::time::Time;
 use super::attendance::Attendances;
 use super::backend::Backend;
 use super::connections::Connections;
+use super::memory_budget::MemoryBudget;
 use super::published_keys::PublishedKeys;
 use super::rates::RateWindow;
 use super::rest::Saving;
@@ -121,6 +122,7 @@ pub struct Reactor<S: Socket> {
     pub(super) inbox: InboxState,
     pub(super) pool: Pool,
     pub(super) shares: Shares,
+    pub(super) memory: MemoryBudget,
     pub(super) scratch: Scratch,
     pub(super) work: Work,
     pub(super) rates: RateWindow,
@@ -173,6 +175,8 @@ pub(super) struct InboxState {
     pub answers: VecDeque<Told>,
     /// The inbox's other buffer.
     pub spare: Vec<Command>,
+    /// Of a cluster.
+    pub placing: super::placing::Placing,
 }
 
 /// The state between slices of the flush.
@@ -184,6 +188,8 @@ pub(super) struct WalkState {
     pub apart: Vec<u32>,
     pub paced: super::paced::Paced,
     pub saving: Saving,
+    /// Of a cluster: where channels were broken off.
+    pub breaks: super::breaks::Breaks,
 }
 
 /// The end of the server, and the handing over of its listeners.
@@ -253,6 +259,7 @@ impl<S: Socket> Reactor<S> {
             inbox: InboxState::default(),
             pool: Pool::new(config.assembly_bytes_max / reactors),
             shares: Shares::default(),
+            memory: MemoryBudget::default(),
             scratch: Scratch { input: vec![0; READ_BYTES], ..Scratch::default() },
             work: Work::default(),
             rates: RateWindow::new(now.mono_ms()),
@@ -274,6 +281,12 @@ impl<S: Socket> Reactor<S> {
     /// Whether there is a host behind it.
     pub fn is_of_host(&self) -> bool {
         self.has_host || !self.routes.is_empty()
+    }
+
+    /// How many channels it has, and publications in them.
+    pub fn held(&self) -> (usize, usize) {
+        let publications = self.channels.iter().map(|(_, channel)| channel.log().publications());
+        (self.channels.len(), publications.sum())
     }
 
     /// The configuration in force.
@@ -326,9 +339,9 @@ impl<S: Socket> Reactor<S> {
         self.connections.slots.get(index).map(|slot| &slot.socket)
     }
 
-    /// Connections that may be open: the configured bound, or what the descriptor limit leaves.
+    /// Connections that may be open: the configured bound, or what the descriptor limit or memory leaves.
     pub(super) fn connections_max(&self) -> usize {
-        self.config.max_connections.min(self.connections.descriptors)
+        self.config.max_connections.min(self.connections.descriptors).min(self.memory.connections_max)
     }
 
     /// Does what is due: connections that wait, commands, a slice of the flush, timers.

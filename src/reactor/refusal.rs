@@ -45,7 +45,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Whether newcomers are let in, as the public listener says it.
     pub(super) fn readiness(&self) -> Response {
-        match self.check_newcomers() {
+        match self.check_newcomers().and_then(|()| self.check_engine()) {
             Ok(()) => public::ready(),
             Err(refusal) => response(ListenerRole::Public, &refusal),
         }

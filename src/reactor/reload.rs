@@ -38,7 +38,8 @@ impl Renewed {
 impl<S: Socket> Reactor<S> {
     /// Takes over what can be changed while running: all of it, or nothing.
     pub(super) fn reload(&mut self, renewal: Renewal) {
-        let taken = renewal.and_then(|renewed| {
+        let taken = renewal.and_then(|mut renewed| {
+            renewed.config = self.fitted(renewed.config);
             let mixed = self.config.reloaded(&renewed.config).map_err(|problem| problem.to_string())?;
             // A path for `ws_paths` may be a route of the host's.
             self.routes.check(&mixed).map_err(|problem| problem.to_string())?;

@@ -1,6 +1,7 @@
 //! The state that other threads share with the reactors: the inboxes, and what they may look at.
 
 mod command;
+mod following;
 mod group;
 #[cfg(feature = "handover")]
 mod image;
@@ -21,10 +22,11 @@ use crate::push::state::Counters;
 use crate::push::{Delivery, PushError, RECEIPTS_KEPT};
 
 use super::directory::{Directory, Opened};
+use super::engine::Engine;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use super::totals::Totals;
 use group::{Addressee, Seats};
-use inbox::Inbox;
+use inbox::{Door, Inbox};
 use seat::Seat;
 
 pub use command::Command;
@@ -71,6 +73,8 @@ pub struct Shared {
     pub totals: Arc<Totals>,
     /// The other reactors than the first are to end at once.
     is_abandoned: AtomicBool,
+    /// Where several nodes are one service.
+    engine: OnceLock<Box<dyn Engine>>,
     /// Why one of them has not come to its end.
     failure: Mutex<Option<String>>,
     commands_max: usize,
@@ -100,6 +104,7 @@ impl Shared {
             online: OnceLock::new(),
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),
+            engine: OnceLock::new(),
             failure: Mutex::default(),
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
@@ -141,9 +146,20 @@ impl Shared {
     }
 
     fn admit(&self, inbox: &Inbox, to: Addressee, commands: usize, bytes: usize) -> Result<(), PushError> {
-        if inbox.stopped {
+        if inbox.door == Door::Stopped {
             return Err(PushError::Stopped);
         }
+        self.check_room(inbox, to, commands, bytes)
+    }
+
+    /// Whether the inboxes take so much more.
+    fn check_room(
+        &self,
+        inbox: &Inbox,
+        to: Addressee,
+        commands: usize,
+        bytes: usize,
+    ) -> Result<(), PushError> {
         let queues = match to {
             Addressee::One(seat) => &inbox.queues[seat..=seat],
             Addressee::All => &inbox.queues,
@@ -200,13 +216,13 @@ impl Shared {
 
     /// For the reactor: nothing more is taken.
     pub fn stop(&self) {
-        lock(&self.inbox).stopped = true;
+        lock(&self.inbox).door = Door::Stopped;
     }
 
     /// As [`stop`](Self::stop), and nobody will carry out what is there: those commands.
     pub fn end(&self) -> Vec<Command> {
         let mut inbox = lock(&self.inbox);
-        inbox.stopped = true;
+        inbox.door = Door::Stopped;
         inbox.queues.iter_mut().flat_map(|queue| std::mem::take(&mut queue.commands)).collect()
     }
 
@@ -220,6 +236,15 @@ impl Shared {
 
     /// How far a publication has come, as of the last turn.
     pub fn delivery(&self, receipt: u64) -> Option<Delivery> {
+        if self.engine.get().is_some()
+            && let Some(own) = lock(&self.inbox).tickets.receipt(receipt)
+        {
+            return Some(Delivery { id: receipt, ..self.delivery_here(own)? });
+        }
+        self.delivery_here(receipt)
+    }
+
+    fn delivery_here(&self, receipt: u64) -> Option<Delivery> {
         let found = self.seats.iter().filter_map(|seat| {
             let kept = lock(&seat.deliveries);
             kept.get(place_of(receipt)).filter(|delivery| delivery.id == receipt && receipt != 0).cloned()

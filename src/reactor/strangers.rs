@@ -55,11 +55,12 @@ impl<S: Socket> Reactor<S> {
         if self.is_shut(role) {
             return Err(RefuseReason::Full);
         }
+        self.look_for_newcomer();
         match role {
             ListenerRole::Public
                 if self.connections.public_of_all() >= self.connections_max() + REFUSALS_MAX =>
             {
-                return Err(RefuseReason::Full);
+                return Err(self.full().1);
             }
             ListenerRole::Admin if self.connections.census.admin >= self.config.admin_connections_max => {
                 if !self.show_out_stranger(None) {

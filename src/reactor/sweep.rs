@@ -45,6 +45,7 @@ impl<S: Socket> Reactor<S> {
             self.begin_sweep();
             self.look_at_keys();
             self.give_memory_back();
+            self.look_in_passing();
             self.forget_revoked();
         }
         self.work.begin_part();
@@ -273,6 +274,7 @@ impl<S: Socket> Reactor<S> {
         self.shared.expire_keys(self.now.unix_us);
         self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         self.expire();
+        self.forget_breaks();
         if self.forget_idle(self.config.flush_slice) {
             self.connections.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
         }

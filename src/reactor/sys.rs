@@ -35,6 +35,14 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
+/// The process's limit of address space; None: there is none.
+pub fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid rlimit64 for the kernel to fill.
+    let result = unsafe { libc::getrlimit64(libc::RLIMIT_AS, &raw mut limit) };
+    (result == 0 && limit.rlim_cur != libc::RLIM64_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// Blocks all signals in this thread: they belong to the host's.
 pub fn block_signals() {
     // SAFETY: sigfillset fills the set that it is given, which pthread_sigmask only reads.
@@ -305,7 +313,8 @@ pub fn discard(bytes: &mut [u8]) {
     unsafe { libc::madvise(pages.as_mut_ptr().cast(), len, libc::MADV_DONTNEED) };
 }
 
-fn page_bytes() -> usize {
+/// The size of a page.
+pub fn page_bytes() -> usize {
     // SAFETY: sysconf only reads a constant of the system.
     let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(page_bytes).unwrap_or(4096)

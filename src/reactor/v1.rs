@@ -259,6 +259,9 @@ impl<S: Socket> Reactor<S> {
             Payload::Text(text) => Message::Text(text),
             Payload::Binary(bytes) => Message::Binary(bytes),
         };
+        if self.shared.engine().is_some() {
+            return self.publish_v1_elsewhere(conn, id, channel, message);
+        }
         let name = (channel != DEFAULT_NAME).then_some(channel);
         let published = self.publish_here(name, message, PushOptions::default(), Wake::Yes);
         let Receipt { epoch, offset, id: receipt, .. } = published.map_err(|e| v1::not_published(&e))?;
@@ -341,7 +344,7 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn deny(&mut self, index: usize, id: Option<Id<'_>>, denial: &Denial) {
+    pub(super) fn deny(&mut self, index: usize, id: Option<Id<'_>>, denial: &Denial) {
         let Denial { code, why } = denial;
         self.say_v1(index, id, &ServerMessage::Error { code: *code, message: why });
     }

@@ -9,6 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Waker};
 
+use super::joining::Joining;
+use super::memory::Plan;
 use super::predecessor::Predecessor;
 use super::reactor_loop::ReactorLoop;
 use super::start::Room;
@@ -93,7 +95,7 @@ impl Server {
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let config = demo::with_rules(config);
+        let (memory, config) = Plan::make(demo::with_rules(config)).map_err(StartError::Config)?;
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
         journal.set_format(config.log_format);
@@ -101,7 +103,8 @@ impl Server {
         let clock = Clock::start();
         let now = clock.now();
         let Polls { polls, wakes, doors } = Polls::new(config.reactors.count())?;
-        let shared = Arc::new(Shared::of_several(&config, now.unix_us, wakes));
+        let mut joining = Joining::begin(&config, now.unix_us)?;
+        let shared = Arc::new(Shared::of_several(&config, joining.default_epoch(now.unix_us), wakes));
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
         let verifier = auth::load(&config).map_err(StartError::Config)?;
         let mut predecessor = Predecessor::ask(&config)?;
@@ -111,8 +114,10 @@ impl Server {
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max + 3 * (polls.len() - 1);
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
-        let room = Room { descriptors: limit, aside, connections: descriptors };
+        let room =
+            Room { descriptors: limit, aside, connections: descriptors, was_set: memory.has_connections_set };
         start::announce(&mut journal, now, &config, &listeners, &room);
+        memory.announce(&mut journal, now, &config);
         for warning in &warnings {
             warning.log(&mut journal, now);
         }
@@ -126,6 +131,7 @@ impl Server {
         };
         let admin_url = start::admin_url(&listeners);
         let journals = journal.divide(polls.len());
+        joining.follow(&shared);
         let mut reactors: Vec<Reactor<Stream>> = Vec::with_capacity(polls.len());
         for (n, journal) in journals.into_iter().enumerate() {
             let handler = match handler(Handle { shared: shared.clone() }) {
@@ -137,6 +143,7 @@ impl Server {
             let host = Host { handler, journal, descriptors };
             let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
             begin(&mut reactor, reactors.first(), &mut predecessor)?;
+            reactor.watch_memory(memory.machine.clone(), memory.bounds);
             reactor.set_kernel_tls(offer);
             reactor.set_acceptor(tls.acceptor.clone());
             reactor.set_verifier(verifier.clone());
@@ -148,6 +155,7 @@ impl Server {
             key_reader(reactor);
             backend(reactor);
         });
+        joining.warm(&shared, &mut reactors)?;
         let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
         let event_loop = predecessor.take_over(loops.remove(0), &config)?;
         let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone());

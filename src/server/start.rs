@@ -16,6 +16,8 @@ pub(super) struct Room {
     pub aside: usize,
     /// So many are for those.
     pub connections: usize,
+    /// Whether somebody has said how many connections there may be.
+    pub was_set: bool,
 }
 
 /// Says where the server listens, and for how many.
@@ -74,8 +76,7 @@ fn announce_capacity(journal: &mut Journal, now: Time, config: &Config, room: &R
     if is_limited {
         fields.push(("fix", &fix));
     }
-    let was_set = max != Config::default().max_connections;
-    let level = if is_limited && was_set { LogLevel::Warn } else { LogLevel::Info };
+    let level = if is_limited && room.was_set { LogLevel::Warn } else { LogLevel::Info };
     journal.event(now, level, "capacity", &fields);
 }
 
@@ -116,7 +117,12 @@ mod tests {
         let address = ListenAddr::Tcp("127.0.0.1:0".parse().unwrap());
         let public = Listener::bind(&address, ListenerRole::Public, Sharing::Alone).unwrap();
         let admin = Listener::bind(&address, ListenerRole::Admin, Sharing::Alone).unwrap();
-        let room = Room { descriptors: 1_024, aside: 128, connections };
+        let room = Room {
+            descriptors: 1_024,
+            aside: 128,
+            connections,
+            was_set: config.max_connections != 1_000_000,
+        };
         let listeners = [public, admin];
         announce(&mut journal, Time::default(), config, &listeners, &room);
         announce_url(&mut journal, Time::default(), config, &listeners);

@@ -27,6 +27,8 @@ pub enum StartError {
     Tls(TlsError),
     /// A route of the host's is at odds with the settings.
     Route(RouteError),
+    /// The cluster can't be joined; why.
+    Cluster(String),
     /// An address could not be listened on.
     Listen {
         /// The address.
@@ -46,6 +48,7 @@ impl fmt::Display for StartError {
             StartError::Config(error) => error.fmt(f),
             StartError::Tls(error) => error.fmt(f),
             StartError::Route(error) => error.fmt(f),
+            StartError::Cluster(why) => write!(f, "cluster: {why}"),
             StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             StartError::Handover(why) => write!(f, "the running server has not handed over: {why}"),
             StartError::System(error) => error.fmt(f),

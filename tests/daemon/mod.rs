@@ -10,6 +10,8 @@ pub mod fault;
 pub mod http;
 pub mod inherit;
 pub mod process;
+#[cfg(feature = "cluster")]
+pub mod redis;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod websocket;

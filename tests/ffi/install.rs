@@ -33,6 +33,7 @@ fn everything_is_where_it_belongs() {
         "include/wspush.h",
         "include/wspush.hpp",
         "include/wspush_values.hpp",
+        "include/wspush_host.hpp",
         "include/wspush_routes.hpp",
         "include/wspush_session.hpp",
         "share/man/man1/wspushd.1",

@@ -12,6 +12,7 @@ pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;
 mod pieces;
+mod reactors;
 mod rooms;
 mod routes;
 mod walk;

@@ -203,7 +203,7 @@ impl Control for Fake {
         let receipt = |name: &&str| Receipt { channel: (*name).into(), epoch: 1, offset: 2, id: 3 };
         let receipts: Vec<Receipt> = channels.iter().map(receipt).collect();
         let recipients = vec![None; receipts.len()];
-        Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
+        Ok(Taken { published: Published { receipts, duplicate: false }, recipients, later: None })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
         let is_own = |line: &Line| line.target.channel().is_some_and(|channel| channel.starts_with('a'));
@@ -214,7 +214,7 @@ impl Control for Fake {
         let receipts: Vec<Receipt> =
             names.map(|name| Receipt { channel: name.into(), epoch: 1, offset: 2, id: 3 }).collect();
         let recipients = vec![Some(1); receipts.len()];
-        Ok(Taken { published: Published { receipts, duplicate: false }, recipients })
+        Ok(Taken { published: Published { receipts, duplicate: false }, recipients, later: None })
     }
     fn channel(&self, name: &str) -> Option<ChannelInfo> {
         (name.len() > 1).then(|| ChannelInfo { channel: name.into(), ..ChannelInfo::default() })
@@ -280,6 +280,7 @@ pub fn admin(data: &[u8]) {
                 assert!((1..=1_000).contains(&limit) && token.is_none());
                 admin_api::page(&Page::default())
             }
+            Answer::Later(_) => panic!("this host is of no cluster"),
             Answer::User(request) => {
                 assert!(token.is_none());
                 match &request.target {

@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "ffi",
     "lib",
     "server",
+    "cluster",
     "reactor",
     "endpoint",
     "auth",
@@ -40,7 +41,7 @@ const SOCKETS_AND_CLOCKS: &[&str] = &[
     "SystemTime::now",
 ];
 
-const SOCKET_ROOMS: &[&str] = &["wspushd", "wspush-bench", "server", "reactor"];
+const SOCKET_ROOMS: &[&str] = &["wspushd", "wspush-bench", "server", "cluster", "reactor"];
 
 /// Where unsafe code may be: the C ABI, and the calls that no crate offers.
 const UNSAFE_PLACES: &[&str] =

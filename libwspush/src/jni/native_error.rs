@@ -48,7 +48,7 @@ impl NativeError {
                 | PushError::BadUser
                 | PushError::TooMany { .. }
                 | PushError::BadTerms(_) => ARGUMENT,
-                PushError::InboxFull => jni_str!("io/wspush/InboxFullException"),
+                PushError::InboxFull | PushError::Unavailable(_) => jni_str!("io/wspush/InboxFullException"),
                 PushError::TooLarge { .. } => jni_str!("io/wspush/MessageTooLargeException"),
                 PushError::TooManyChannels { .. } => jni_str!("io/wspush/TooManyChannelsException"),
                 PushError::Stopped => jni_str!("io/wspush/ServerStoppedException"),
@@ -57,7 +57,9 @@ impl NativeError {
                     OTHER
                 }
             },
-            NativeError::Start(StartError::Config(_) | StartError::Tls(_) | StartError::Route(_)) => {
+            NativeError::Start(
+                StartError::Config(_) | StartError::Tls(_) | StartError::Route(_) | StartError::Cluster(_),
+            ) => {
                 jni_str!("io/wspush/ConfigException")
             }
             NativeError::Start(StartError::Listen { .. }) => jni_str!("io/wspush/ListenException"),

@@ -38,7 +38,7 @@ impl Control for Fake {
         });
         let duplicate = idempotency_key == Some("again");
         let published = Published { receipts: receipts.collect(), duplicate };
-        Ok(Taken { recipients: vec![Some(8); channels.len()], published })
+        Ok(Taken { recipients: vec![Some(8); channels.len()], published, later: None })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
         let mut receipts = Vec::new();
@@ -52,6 +52,7 @@ impl Control for Fake {
         let recipients = vec![Some(8); receipts.len()];
         Ok(Taken {
             recipients,
+            later: None,
             published: Published { receipts, duplicate: key.is_some_and(|key| key.0 == "again") },
         })
     }
@@ -112,6 +113,7 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let mut host = Fake::default();
     let response = match answer(&head, body, Ok(&Caller::Operator), &mut host) {
         Answer::Now(response) => response,
+        Answer::Later(_) => panic!("this host is of no cluster"),
         Answer::List(Wanted::Channels(list)) => {
             assert!(list.limit == 100 || (list.limit, list.after, &*list.prefix) == (9, Some(0), "a."));
             page(&crate::endpoint::channels::ChannelPage::default())

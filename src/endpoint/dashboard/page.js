@@ -50,7 +50,9 @@ const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 
 const rate = (counter) => (now, last, s) => (counter(now.counters) - counter(last.counters)) / s;
 const sinceStart = (counter, shown) => (now) => `${shown(counter(now.counters))} since the start`;
-const room = ({ limits }) => `of ${count(Math.min(limits.max_connections, limits.connections_by_descriptors))}`;
+const most = (limits) =>
+  Math.min(limits.max_connections, limits.connections_by_descriptors, limits.connections_by_memory ?? Infinity);
+const room = ({ limits }) => `of ${count(most(limits))}`;
 const publications = (counters) => counters.publications;
 const deliveries = (counters) => counters.deliveries;
 const sent = (counters) => counters.send_bytes;

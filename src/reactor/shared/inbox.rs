@@ -2,6 +2,7 @@
 //! all that decides on the order of publications.
 
 use super::super::directory::Directory;
+use super::following::Tickets;
 use super::repetitions::Repetitions;
 use super::{Command, EndAsked};
 use crate::metrics::{ChannelRefusal, Counts};
@@ -27,6 +28,17 @@ impl Queue {
     }
 }
 
+/// The way that publications go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Into the inbox, with places that are given out here.
+    Here,
+    /// To an engine.
+    Engine,
+    /// Nothing is taken any more.
+    Stopped,
+}
+
 #[derive(Debug)]
 pub(super) struct Inbox {
     /// One for each reactor. What is for several of them stands in the same order in all.
@@ -35,7 +47,9 @@ pub(super) struct Inbox {
     pub next_receipt: u64,
     /// The publications of each idempotency key.
     pub repetitions: Repetitions,
-    pub stopped: bool,
+    pub door: Door,
+    /// Of a cluster.
+    pub tickets: Tickets,
 }
 
 impl Inbox {
@@ -45,7 +59,8 @@ impl Inbox {
             directory,
             next_receipt: 1,
             repetitions: Repetitions::default(),
-            stopped: false,
+            door: Door::Here,
+            tickets: Tickets::default(),
         }
     }
 }

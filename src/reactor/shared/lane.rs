@@ -106,7 +106,10 @@ impl Lane {
             }
         }
         if is_new {
-            let news = PeerNews::Opened { channel: opened.name.clone(), epoch: opened.epoch };
+            let news = {
+                let (channel, epoch) = (opened.name.clone(), opened.epoch);
+                PeerNews::Opened { channel, epoch, first: inbox.directory.first_offset(&opened.name) }
+            };
             self.shared.add_news(&mut inbox, self.shared.others(self.seat), &news, &mut woken);
         }
         drop(inbox);

@@ -1,0 +1,200 @@
+//! A connection to the Redis server, and what is asked of that before it is relied on.
+
+use std::time::Duration;
+
+use redis::{Connection, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
+
+use super::Terms;
+use super::reply;
+use super::scripts::Scripts;
+
+/// To a connection, at the most.
+const CONNECT: Duration = Duration::from_millis(500);
+/// To an answer, at the most: whoever pushes is answered within a second.
+pub(super) const ANSWER: Duration = Duration::from_millis(700);
+/// The oldest version that has all that is needed.
+const VERSION_MIN: [u32; 2] = [6, 2];
+/// How the keys are laid out.
+const FORMAT: &str = "1";
+
+/// A connection, and the scripts' names there.
+pub(super) struct Link {
+    pub connection: Connection,
+    pub scripts: Scripts,
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn open(terms: &Terms) -> Result<Link, String> {
+        let why = |problem: RedisError| format!("{}: {}", terms.address, plain(&problem));
+        let mut connection = terms.address.client().get_connection_with_timeout(CONNECT).map_err(why)?;
+        connection.set_read_timeout(Some(ANSWER)).map_err(why)?;
+        connection.set_write_timeout(Some(ANSWER)).map_err(why)?;
+        let begin = |connection: &mut Connection| {
+            let info = ask(connection, cmd("INFO").arg("everything"))?;
+            check_server(reply::text(&info).unwrap_or_default())?;
+            Scripts::load(connection)
+        };
+        match begin(&mut connection) {
+            Ok(scripts) => Ok(Link { connection, scripts }),
+            Err(why) => Err(format!("{}: {why}", terms.address)),
+        }
+    }
+
+    /// One command's answer.
+    pub fn ask(&mut self, command: &redis::Cmd) -> Result<Value, String> {
+        ask(&mut self.connection, command)
+    }
+
+    /// Whether all nodes have the same partitions; the first one says so.
+    ///
+    /// # Errors
+    /// They have not.
+    pub fn check_partitions(&mut self, terms: &Terms) -> Result<(), String> {
+        let (meta, own) = (terms.keys.meta(), terms.keys.partitions());
+        for (field, value, name) in [
+            ("format", FORMAT.to_owned(), "the layout of the keys"),
+            ("partitions", own.to_string(), "cluster_partitions"),
+        ] {
+            self.ask(cmd("HSETNX").arg(&meta).arg(field).arg(&value))?;
+            let there = self.ask(cmd("HGET").arg(&meta).arg(field))?;
+            let there = reply::text(&there).unwrap_or_default();
+            if there != value {
+                return Err(format!(
+                    "{name} is {value} here, and {there} at the nodes that are there already"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// How a partition is, and where its channels stand if that is asked for. A server that has lost something begins
+    /// another life of it.
+    pub fn look(
+        &mut self,
+        terms: &Terms,
+        partition: usize,
+        (epoch, entry): (u64, u64),
+        heads: bool,
+    ) -> Result<Look, String> {
+        let mut command = cmd("EVALSHA");
+        command.arg(&self.scripts.look).arg(3);
+        terms.keys.of_partition(partition).iter().for_each(|key| _ = command.arg(key));
+        command.arg(epoch).arg(entry).arg(u8::from(heads));
+        let value = self.ask(&command)?;
+        let [epoch, entry, newest, heads] = reply::list(&value) else { return Err(strange()) };
+        let heads = reply::list(heads).chunks_exact(2).filter_map(|pair| {
+            let (offset, own) = split(reply::text(&pair[1])?)?;
+            Some((reply::text(&pair[0])?.to_owned(), own.or(reply::number(epoch))?, offset))
+        });
+        Ok(Look {
+            epoch: reply::number(epoch).ok_or_else(strange)?,
+            entry: reply::number(entry).ok_or_else(strange)?,
+            newest: reply::text(newest).unwrap_or("0-0").to_owned(),
+            heads: heads.collect(),
+        })
+    }
+}
+
+/// One command's answer.
+fn ask(connection: &mut Connection, command: &redis::Cmd) -> Result<Value, String> {
+    match connection.req_command(command).map_err(|problem| plain(&problem))? {
+        Value::ServerError(problem) => Err(plain(&problem.into())),
+        value => Ok(value),
+    }
+}
+
+/// Whether a server can be relied on that says this of itself.
+fn check_server(info: &str) -> Result<(), String> {
+    let version = reply::field(info, "redis_version").unwrap_or("unknown");
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let found = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)];
+    if found < VERSION_MIN {
+        let [major, minor] = VERSION_MIN;
+        return Err(format!("the server is Redis {version}; {major}.{minor} or newer is needed"));
+    }
+    let policy = reply::field(info, "maxmemory_policy").unwrap_or("noeviction");
+    if policy != "noeviction" {
+        return Err(format!(
+            "the server's maxmemory-policy is {policy}, by which publications would be lost; set noeviction"
+        ));
+    }
+    match reply::field(info, "role") {
+        Some("master") | None => Ok(()),
+        Some(role) => Err(format!("the server is a {role}; publications go to a master")),
+    }
+}
+
+/// How a partition is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub epoch: u64,
+    /// How many entries the stream has ever had.
+    pub entry: u64,
+    /// The id of the newest that is there.
+    pub newest: String,
+    /// Channels with their epochs and newest offsets.
+    pub heads: Vec<(String, u64, u64)>,
+}
+
+/// `offset` or `offset epoch`.
+fn split(head: &str) -> Option<(u64, Option<u64>)> {
+    match head.split_once(' ') {
+        None => Some((head.parse().ok()?, None)),
+        Some((offset, epoch)) => Some((offset.parse().ok()?, Some(epoch.parse().ok()?))),
+    }
+}
+
+/// An answer that none of our scripts gives.
+pub(super) fn strange() -> String {
+    "an answer that was not expected".to_owned()
+}
+
+/// Why something has failed, in words that tell an operator what to do. None of them has a password.
+pub(super) fn plain(problem: &RedisError) -> String {
+    match problem.kind() {
+        ErrorKind::AuthenticationFailed => {
+            "the password or the user of the URL is not the server's".to_owned()
+        }
+        ErrorKind::Server(ServerErrorKind::BusyLoading) => "the server is still loading its data".to_owned(),
+        _ if problem.is_timeout() => "no answer in time".to_owned(),
+        _ if problem.is_connection_refusal() => "the connection is refused".to_owned(),
+        _ => match problem.code() {
+            Some("NOAUTH") => "the server asks for a password, and the URL has none".to_owned(),
+            Some("WRONGPASS") => "the password or the user of the URL is not the server's".to_owned(),
+            _ => problem.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_whether_it_can_be_relied_on() {
+        let said =
+            |version: &str, more: &str| check_server(&format!("redis_version:{version}\r\n{more}\r\n"));
+        assert_eq!(said("7.0.15", "maxmemory_policy:noeviction\r\nrole:master"), Ok(()));
+        assert_eq!((said("6.2.0", ""), said("10.0", "")), (Ok(()), Ok(())));
+        for (version, more, why) in [
+            ("6.0.16", "", "Redis 6.0.16"),
+            ("", "", "needed"),
+            ("7.0.15", "maxmemory_policy:volatile-lru", "volatile-lru"),
+            ("7.0.15", "role:slave", "a slave"),
+        ] {
+            let problem = said(version, more).unwrap_err();
+            assert!(problem.contains(why), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_head_may_have_an_epoch_of_its_own() {
+        assert_eq!(split("12"), Some((12, None)));
+        assert_eq!(split("0 1795257271813595"), Some((0, Some(1_795_257_271_813_595))));
+        assert_eq!((split(""), split("x 1"), split("1 x")), (None, None, None));
+    }
+}

@@ -1,0 +1,111 @@
+//! How the engine is: whether it is there, and what it has done.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::metrics::ClusterGauges;
+
+/// Counted by the two threads.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub placed: AtomicU64,
+    pub refused: AtomicU64,
+    pub read: AtomicU64,
+    pub epochs: AtomicU64,
+    pub gaps: AtomicU64,
+    losses: AtomicU64,
+    away: Mutex<Away>,
+}
+
+/// Why each of the two threads has no connection.
+#[derive(Debug, Default)]
+struct Away {
+    reader: Option<Arc<str>>,
+    writer: Option<Arc<str>>,
+}
+
+/// One of the threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Reader,
+    Writer,
+}
+
+/// The meaning of a change for the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is as it was.
+    None,
+    Lost,
+    Back,
+}
+
+impl Counts {
+    fn sides(&self) -> MutexGuard<'_, Away> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why it is away.
+    pub fn away(&self) -> Option<Arc<str>> {
+        let away = self.sides();
+        away.writer.clone().or_else(|| away.reader.clone())
+    }
+
+    /// Why nothing can be handed over.
+    pub fn writer_away(&self) -> Option<Arc<str>> {
+        self.sides().writer.clone()
+    }
+
+    /// One of the threads has its connection, or has none and says why.
+    pub fn set(&self, side: Side, why: Option<&str>) -> Change {
+        let mut away = self.sides();
+        let was_up = away.reader.is_none() && away.writer.is_none();
+        let place = if side == Side::Reader { &mut away.reader } else { &mut away.writer };
+        *place = why.map(Arc::from);
+        let is_up = away.reader.is_none() && away.writer.is_none();
+        match (was_up, is_up) {
+            (true, false) => {
+                self.losses.fetch_add(1, Ordering::Relaxed);
+                Change::Lost
+            }
+            (false, true) => Change::Back,
+            _ => Change::None,
+        }
+    }
+
+    /// Nothing will be handed over.
+    pub fn lose(&self, why: &str) {
+        self.set(Side::Writer, Some(why));
+    }
+
+    pub fn gauges(&self) -> ClusterGauges {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        ClusterGauges {
+            is_up: self.away().is_none(),
+            placed: read(&self.placed),
+            refused: read(&self.refused),
+            read: read(&self.read),
+            waiting: 0,
+            losses: read(&self.losses),
+            epochs: read(&self.epochs),
+            gaps: read(&self.gaps),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_there_when_both_are() {
+        let counts = Counts::default();
+        assert_eq!(counts.set(Side::Reader, Some("a")), Change::Lost);
+        assert_eq!(counts.set(Side::Writer, Some("b")), Change::None);
+        assert_eq!(counts.away().as_deref(), Some("b"));
+        assert_eq!(counts.set(Side::Writer, None), Change::None);
+        assert_eq!((counts.away().as_deref(), counts.writer_away()), (Some("a"), None));
+        assert_eq!(counts.set(Side::Reader, None), Change::Back);
+        assert_eq!((counts.gauges().losses, counts.gauges().is_up), (1, true));
+    }
+}

@@ -1,0 +1,151 @@
+//! The cluster room: several servers that are one service, by Redis Streams.
+//!
+//! The channels are divided among partitions, each of which is a stream with an epoch of its own. A publication goes
+//! through one [script](scripts), which gives it its place in its channel and appends it to the stream; the [`Writer`]
+//! sends many of them at once. Every node, the publisher's included, delivers what its [`Reader`] has read, so that all
+//! have one order. What Redis has lost is noticed by whoever has seen it, reader or writer: another epoch begins.
+//!
+//! May import: reactor and below. It has sockets, clocks and threads of its own; the reactor waits for none of them.
+
+mod address;
+mod connect;
+mod counts;
+mod entry;
+mod keys;
+mod known;
+mod partition;
+mod reader;
+mod reply;
+mod scripts;
+mod writer;
+
+use std::sync::Arc;
+use std::thread;
+
+use crate::config::Config;
+use crate::metrics::ClusterGauges;
+use crate::push::PushError;
+use crate::reactor::Shared;
+use crate::reactor::directory::Elsewhere;
+use crate::reactor::engine::{Asked, Engine};
+
+use address::Address;
+use connect::Link;
+use counts::Counts;
+use keys::Keys;
+use known::Known;
+use reader::Reader;
+use writer::{Queue, Writer};
+
+/// The facts that both threads go by.
+#[derive(Debug)]
+struct Terms {
+    address: Address,
+    keys: Keys,
+    entries: usize,
+    /// This node in this run of it: what comes back with this name is its own.
+    origin: String,
+    commands_max: usize,
+    bytes_max: usize,
+    /// Bytes of a partition that a node begins with at the most.
+    warm_bytes_max: usize,
+    known: Known,
+    counts: Counts,
+}
+
+/// A cluster that this node is about to join.
+pub struct Joining {
+    terms: Arc<Terms>,
+    reader: Reader,
+}
+
+impl Joining {
+    /// Connects, and looks whether this is a Redis server that can be relied on, and how its partitions stand. None: no
+    /// cluster is set.
+    ///
+    /// # Errors
+    /// Why there is no cluster; no password is in it.
+    pub fn begin(config: &Config, unix_us: u64) -> Result<Option<Joining>, String> {
+        let Some(url) = &config.cluster else { return Ok(None) };
+        let address = Address::parse(url)?;
+        let keys = Keys::new(&config.cluster_prefix, config.cluster_partitions);
+        let node = config.node.clone().unwrap_or_else(machine);
+        let terms = Arc::new(Terms {
+            address,
+            entries: config.cluster_entries,
+            origin: format!("{node}:{:x}:{:x}", std::process::id(), unix_us),
+            commands_max: config.inbox_commands_max,
+            bytes_max: config.inbox_bytes_max,
+            warm_bytes_max: config.logs_bytes_max / config.cluster_partitions,
+            known: Known::new(config.cluster_partitions),
+            counts: Counts::default(),
+            keys,
+        });
+        let mut link = Link::open(&terms)?;
+        link.check_partitions(&terms)?;
+        let reader = Reader::begin(terms.clone(), link)?;
+        Ok(Some(Joining { terms, reader }))
+    }
+
+    /// The default channel's epoch.
+    pub fn default_epoch(&self) -> u64 {
+        self.terms.known.epoch(self.terms.keys.partition(crate::push::DEFAULT_NAME))
+    }
+
+    /// The server's address, without its password.
+    pub fn address(&self) -> String {
+        self.terms.address.to_string()
+    }
+
+    /// From here on the server's publications are placed by the cluster.
+    pub fn follow(&mut self, shared: &Arc<Shared>) {
+        let elsewhere = Elsewhere::new(keys::partition, self.terms.known.epochs());
+        let queue = Arc::new(Queue::new(self.terms.clone()));
+        let writer = Writer::new(self.terms.clone(), queue.clone(), shared.clone());
+        if writer.start().is_err() {
+            self.terms.counts.lose("no thread for it");
+        }
+        self.reader.warn(queue.clone());
+        shared.follow(Box::new(Node { terms: self.terms.clone(), queue }), elsewhere);
+    }
+
+    /// Reads what the streams have until now; `carry_out` lets the reactors take it in, which nobody drives yet.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub fn warm(mut self, shared: &Arc<Shared>, mut carry_out: impl FnMut()) -> Result<(), String> {
+        self.reader.warm(shared, &mut carry_out)?;
+        let (reader, shared) = (self.reader, shared.clone());
+        let read = move || reader.run(&shared);
+        thread::Builder::new().name("cluster-read".to_owned()).spawn(read).map_err(|e| e.to_string())?;
+        Ok(())
+    }
+}
+
+/// The engine as the server holds it. Its threads end when that takes nothing more.
+struct Node {
+    terms: Arc<Terms>,
+    queue: Arc<Queue>,
+}
+
+impl Engine for Node {
+    fn ask(&self, asked: Asked) -> Result<(), PushError> {
+        self.queue.push(asked)
+    }
+
+    fn away(&self) -> Option<Arc<str>> {
+        self.terms.counts.away()
+    }
+
+    fn gauges(&self) -> ClusterGauges {
+        ClusterGauges { waiting: self.queue.len() as u64, ..self.terms.counts.gauges() }
+    }
+}
+
+/// The machine's name.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let name: String = name.trim().chars().filter(|&c| is_plain(c)).take(64).collect();
+    if name.is_empty() { "node".to_owned() } else { name }
+}

@@ -1,0 +1,36 @@
+//! The scripts that run within Redis, where each is one step.
+
+use redis::{Connection, ConnectionLike, Value, cmd};
+
+use super::reply;
+
+const STATE: &str = include_str!("scripts/state.lua");
+
+/// The names that a server has given them.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    /// Gives publications their places.
+    pub publish: String,
+    /// Begins another life of a channel.
+    pub forget: String,
+    /// Tells how a partition is.
+    pub look: String,
+}
+
+impl Scripts {
+    /// Hands them to a server.
+    pub fn load(connection: &mut Connection) -> Result<Scripts, String> {
+        let mut load = |body: &str| {
+            let answer = connection.req_command(cmd("SCRIPT").arg("LOAD").arg([STATE, body].concat()));
+            match answer.map_err(|problem| problem.to_string())? {
+                Value::ServerError(problem) => Err(problem.to_string()),
+                name => reply::text(&name).map(str::to_owned).ok_or_else(|| "no name of a script".to_owned()),
+            }
+        };
+        Ok(Scripts {
+            publish: load(include_str!("scripts/publish.lua"))?,
+            forget: load(include_str!("scripts/forget.lua"))?,
+            look: load(include_str!("scripts/look.lua"))?,
+        })
+    }
+}
