@@ -54,6 +54,8 @@ mod proxied;
 mod publishing;
 mod push;
 mod pusher;
+mod pusher_http;
+mod pusher_webhooks;
 mod reactors;
 mod reactors_host;
 mod reactors_load;

@@ -1,6 +1,7 @@
 //! The Pusher Channels protocol over real sockets: connections, channels, events of clients, users.
 #![cfg(feature = "pusher")]
 
+mod backends;
 mod channels;
 mod connecting;
 mod users;

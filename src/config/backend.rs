@@ -14,13 +14,16 @@ use super::{Config, ConfigError, TokenAuth};
 pub(super) fn url(value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Unset => Ok(None),
-        Value::Text(text) => {
-            let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-            let rest = rest.ok_or("a URL that begins with https:// or http:// is expected")?;
-            check_url(rest).map(|()| Some(text))
-        }
+        Value::Text(text) => url_of_backend(&text).map(Some),
         _ => Err(OTHER_TYPE.to_owned()),
     }
+}
+
+/// The same, where there is one.
+pub(super) fn url_of_backend(text: &str) -> Result<String, String> {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let rest = rest.ok_or("a URL that begins with https:// or http:// is expected")?;
+    check_url(rest).map(|()| text.to_owned())
 }
 
 /// The name of a header that is handed on (RFC 9110 section 5.1).

@@ -72,7 +72,7 @@ pub use layers::Layers;
 pub use memory_max::MemoryMax;
 #[doc(hidden)]
 pub use pusher::app_channel;
-pub use pusher::{Apps, PusherApp};
+pub use pusher::{Apps, PusherApp, PusherEvent};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -1,14 +1,18 @@
 //! Apps of the Pusher Channels protocol, as text and as tables of the TOML file.
 
+mod event;
 mod names;
 
+pub use event::PusherEvent;
 #[doc(hidden)]
 pub use names::app_channel;
 
 use std::fmt;
 use std::str::FromStr;
 
+use super::backend::url_of_backend;
 use super::channel_rule::within;
+use super::client_rights::some_of;
 use super::nearest::nearest;
 use super::{Config, ConfigError, Reactors};
 use crate::limits::{Bounds, PUSHER_ID_BYTES_MAX, PUSHER_KEY_BYTES_MAX};
@@ -44,6 +48,12 @@ pub struct PusherApp {
     pub channels_per_connection_max: u64,
     /// The bytes of an event's data.
     pub event_bytes_max: u64,
+    /// The characters of an event's name.
+    pub event_name_max: u64,
+    /// The channels that a backend may publish one event to at once.
+    pub event_channels_max: u64,
+    /// The events that a backend may publish at once.
+    pub batch_events_max: u64,
     /// Users in one presence channel.
     pub members_max: u64,
     /// The bytes of what is said of such a user, as JSON.
@@ -56,10 +66,14 @@ pub struct PusherApp {
     pub authorization_s: u64,
     /// Whether subscribers are told how many they are, where no presence tells them.
     pub subscription_count: bool,
+    /// Where its backend is told what happens in the app.
+    pub webhook_url: Option<String>,
+    /// The events that it is told of.
+    pub webhook_events: Vec<PusherEvent>,
 }
 
 /// The keys behind the id. In a table of the TOML file the id has the key `id`.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 19] = [
     "key",
     "secret",
     "enabled",
@@ -68,12 +82,17 @@ const KEYS: [&str; 14] = [
     "connections_max",
     "channels_per_connection_max",
     "event_bytes_max",
+    "event_name_max",
+    "event_channels_max",
+    "batch_events_max",
     "members_max",
     "member_bytes_max",
     "cache_ttl_s",
     "activity_timeout_s",
     "authorization_s",
     "subscription_count",
+    "webhook_url",
+    "webhook_events",
 ];
 
 impl PusherApp {
@@ -89,12 +108,17 @@ impl PusherApp {
             connections_max: 0,
             channels_per_connection_max: 100,
             event_bytes_max: 10 << 10,
+            event_name_max: 200,
+            event_channels_max: 100,
+            batch_events_max: 10,
             members_max: 100,
             member_bytes_max: 1 << 10,
             cache_ttl_s: 1_800,
             activity_timeout_s: 120,
             authorization_s: 0,
             subscription_count: false,
+            webhook_url: None,
+            webhook_events: PusherEvent::ALL.to_vec(),
         }
     }
 
@@ -105,6 +129,9 @@ impl PusherApp {
             "connections_max" => (&mut self.connections_max, Bounds::new(0, 50_000_000)),
             "channels_per_connection_max" => (&mut self.channels_per_connection_max, Bounds::new(1, 10_000)),
             "event_bytes_max" => (&mut self.event_bytes_max, Bounds::new(1, 16 << 20)),
+            "event_name_max" => (&mut self.event_name_max, Bounds::new(1, 1_000)),
+            "event_channels_max" => (&mut self.event_channels_max, Bounds::new(1, 1_000)),
+            "batch_events_max" => (&mut self.batch_events_max, Bounds::new(1, 1_000)),
             "members_max" => (&mut self.members_max, Bounds::new(1, 100_000)),
             "member_bytes_max" => (&mut self.member_bytes_max, Bounds::new(2, 64 << 10)),
             "cache_ttl_s" => (&mut self.cache_ttl_s, Bounds::new(1, 31_622_400)),
@@ -134,6 +161,13 @@ impl PusherApp {
             return Ok(());
         }
         match key {
+            "webhook_url" => {
+                self.webhook_url = Some(url_of_backend(value).map_err(|why| format!("webhook_url: {why}"))?);
+            }
+            "webhook_events" => {
+                self.webhook_events =
+                    some_of(value, &PusherEvent::NAMES).map_err(|why| format!("webhook_events: {why}"))?;
+            }
             "key" if is_key(value) => self.key = value.to_owned(),
             "secret" if is_key(value) => self.secret = value.to_owned(),
             "key" | "secret" => {
@@ -192,6 +226,13 @@ impl fmt::Display for PusherApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} key={} secret={}", self.id, self.key, self.secret)?;
         let (mut app, mut usual) = (self.clone(), PusherApp::new("", "", ""));
+        if let Some(url) = &self.webhook_url {
+            write!(f, " webhook_url={url}")?;
+        }
+        if self.webhook_events != PusherEvent::ALL {
+            let names: Vec<&str> = self.webhook_events.iter().map(|event| event.name()).collect();
+            write!(f, " webhook_events={}", names.join("+"))?;
+        }
         for key in KEYS {
             match (app.number(key), usual.number(key)) {
                 (Some((value, _)), Some((default, _))) if value != default => write!(f, " {key}={value}")?,
@@ -265,6 +306,10 @@ impl Config {
             return refuse(why.to_owned());
         }
         for (n, app) in self.pusher_app.iter().enumerate() {
+            if app.webhook_url.is_some() && !cfg!(feature = "backend") {
+                let text = "webhook_url is set, and this build tells nobody anything (cargo feature backend)";
+                return refuse(format!("{}: {text}", app.id));
+            }
             let earlier = &self.pusher_app[..n];
             if earlier.iter().any(|other| other.id == app.id) {
                 return refuse(format!("the id {} is there twice", app.id));
@@ -303,8 +348,10 @@ mod tests {
     fn there_and_back() {
         for text in [
             "3 key=a secret=b",
+            "3 key=a secret=b webhook_url=http://localhost/hook?a=1 webhook_events=cache_miss+client_event",
             "shop-1 key=a.b_c-d secret=b enabled=false client_events=true client_events_per_second=20",
-            "3 key=a secret=b connections_max=5 channels_per_connection_max=7 event_bytes_max=100000 members_max=9 \
+            "3 key=a secret=b connections_max=5 channels_per_connection_max=7 event_bytes_max=100000 event_name_max=9 \
+             event_channels_max=9 batch_events_max=9 members_max=9 \
              member_bytes_max=99 cache_ttl_s=60 activity_timeout_s=30 authorization_s=30 subscription_count=true",
         ] {
             assert_eq!(app(text).to_string(), text);
@@ -324,6 +371,10 @@ mod tests {
             ("3 key=a secret=hunter:2", "3: secret is not 1 to 128 letters, digits and ._-"),
             (&format!("3 key={long} secret=b"), "3: key is not 1 to 128 letters, digits and ._-"),
             ("3 key=a secret=b enabled=yes", "3: enabled is neither true nor false"),
+            (
+                "3 key=a secret=b webhook_url=localhost",
+                "3: webhook_url: a URL that begins with https:// or http:// is expected",
+            ),
             ("3 key=a secret=b members_max=0", "3: members_max=0 is out of range; allowed 1..=100000"),
             ("3 key=a secret=b member_max=1", "3: an app's text has no such word; did you mean members_max?"),
         ] {

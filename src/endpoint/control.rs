@@ -130,6 +130,9 @@ pub enum Wanted {
     Connections(List),
     /// Channels.
     Channels(ChannelList),
+    /// The channels of an app that somebody is subscribed to.
+    #[cfg(feature = "pusher")]
+    AppChannels(super::apps::AppChannels),
 }
 
 /// The server's state in numbers.

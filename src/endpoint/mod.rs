@@ -9,6 +9,8 @@
 
 pub mod admin;
 pub mod answer_fields;
+#[cfg(feature = "pusher")]
+pub mod apps;
 pub mod batch;
 pub mod batch_item;
 pub mod beginnings;

@@ -32,6 +32,10 @@ pub trait Backend: Send {
     /// Tells of an event, or gives up the oldest for it.
     fn tell(&mut self, event: Event);
 
+    /// Tells the backend of an app of an event.
+    #[cfg(feature = "pusher")]
+    fn tell_app(&mut self, _app: &str, _event: AppEvent) {}
+
     /// The numbers of what was told.
     fn told(&self) -> Told;
 
@@ -59,6 +63,29 @@ impl Event {
     pub fn new(event: &'static str, channel: &str, time_ms: u64) -> Event {
         Event { event, channel: channel.into(), user: None, info: None, time_ms }
     }
+}
+
+/// Something that has happened in an app (Pusher Channels), for its backend.
+#[cfg(feature = "pusher")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppEvent {
+    /// The event as it is told, in JSON.
+    pub json: Box<str>,
+    /// When it is told.
+    pub turn: Turn,
+}
+
+/// When an event is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// With the next request.
+    Now,
+    /// After a while: somebody has left, and may return under this key.
+    Leaves(Box<str>),
+    /// With the next request; but if the event of this key still waits, neither is told.
+    Returns(Box<str>),
+    /// With the next request; but only once within a while under this key.
+    Once(Box<str>),
 }
 
 /// How much was told so far.

@@ -57,5 +57,7 @@ impl<S: Socket> Reactor<S> {
         }
         self.metrics.channel_events.bump(happening.event());
         self.tell_backend(channel, happening);
+        #[cfg(feature = "pusher")]
+        self.tell_app(channel, happening.into());
     }
 }

@@ -1,5 +1,7 @@
 //! Requests: put together, routed, answered, one after the other on the same connection.
 
+#[cfg(feature = "pusher")]
+use crate::endpoint::apps::Admitted;
 use crate::endpoint::caller::Caller;
 use crate::endpoint::public::{self, Destination};
 use crate::metrics::{RefuseReason, WorkKind};
@@ -38,7 +40,10 @@ pub(super) enum Progress {
 }
 
 /// The destination of a request, found once: when its head is whole.
-enum Asked {
+pub(super) enum Asked {
+    /// Something of an app's backend, and whether its signature lets it in.
+    #[cfg(feature = "pusher")]
+    Backend(Result<Admitted, Refusal>),
     /// The admin API, and who makes it, if the fence lets it pass.
     Admin(Result<Caller, Refusal>),
     /// Something of a public listener.
@@ -48,8 +53,22 @@ enum Asked {
 impl Asked {
     /// Whether the answer depends on the request's body.
     fn takes_body(&self) -> bool {
+        #[cfg(feature = "pusher")]
+        if let Asked::Backend(admitted) = self {
+            return admitted.is_ok();
+        }
         matches!(self, Asked::Admin(Ok(_)) | Asked::Public(Destination::DemoPush))
     }
+}
+
+/// A request whose body is still to come.
+struct Beginning<'a> {
+    head: &'a Head<'a>,
+    /// The bytes of the head.
+    bytes: &'a [u8],
+    framing: BodyFraming,
+    /// The body may have so many bytes.
+    bytes_max: usize,
 }
 
 /// A request that is all here.
@@ -214,7 +233,7 @@ impl<S: Socket> Reactor<S> {
         if self.opens_too_soon(index, &asked)? {
             return Ok(Progress::Later);
         }
-        let bytes_max = if asked.takes_body() { self.body_bytes_max(index) } else { usize::MAX };
+        let bytes_max = if asked.takes_body() { self.body_bytes_max(index, &asked) } else { usize::MAX };
         let framing = match head.body(bytes_max) {
             Ok(framing) => framing,
             Err(refusal) => return Ok(self.refuse(index, &refusal)),
@@ -227,10 +246,13 @@ impl<S: Socket> Reactor<S> {
             }
             // Nobody would read the rest of it: the answer comes at once, and is the last one.
             _ if !asked.takes_body() => self.dispatch(index, Whole { head, body: &[], used: None }, asked),
-            Framing::Length(n) => Ok(self.begin_body(index, head, &input[..used], BodyFraming::Length(n))),
+            Framing::Length(n) => {
+                let framing = BodyFraming::Length(n);
+                Ok(self.begin_body(index, Beginning { head, bytes: &input[..used], framing, bytes_max }))
+            }
             Framing::Chunked => {
                 let framing = BodyFraming::Chunked(Chunked::default());
-                Ok(self.begin_body(index, head, &input[..used], framing))
+                Ok(self.begin_body(index, Beginning { head, bytes: &input[..used], framing, bytes_max }))
             }
         }
     }
@@ -244,21 +266,31 @@ impl<S: Socket> Reactor<S> {
     /// Finds what a request asks for. A client that passes the fence is known from here on.
     #[inline(always)]
     fn asked(&mut self, index: usize, head: &Head<'_>) -> Asked {
+        #[cfg(feature = "pusher")]
+        if let Some(asked) = self.asked_by_backend(index, head) {
+            return asked;
+        }
         if self.connections.slots[index].phase != Phase::Admin {
             return Asked::Public(public::destination(head, &self.config, &self.routes));
         }
         Asked::Admin(self.caller(index, head))
     }
 
-    /// A body on this connection's listener may have so many bytes.
-    fn body_bytes_max(&self, index: usize) -> usize {
+    /// A body of this request may have so many bytes.
+    fn body_bytes_max(&self, index: usize, asked: &Asked) -> usize {
+        #[cfg(feature = "pusher")]
+        if let Asked::Backend(Ok(admitted)) = asked {
+            return admitted.body_bytes_max();
+        }
+        let _ = asked;
         match self.connections.slots[index].phase {
             Phase::Admin => self.config.admin_body_bytes_max,
             _ => self.config.message_bytes_max,
         }
     }
 
-    fn begin_body(&mut self, index: usize, head: &Head<'_>, bytes: &[u8], framing: BodyFraming) -> Progress {
+    fn begin_body(&mut self, index: usize, beginning: Beginning<'_>) -> Progress {
+        let Beginning { head, bytes, framing, bytes_max } = beginning;
         if head.expects_continue() {
             self.scratch.replies.extend_from_slice(response::CONTINUE);
         }
@@ -272,18 +304,17 @@ impl<S: Socket> Reactor<S> {
         self.hold(index, |slot| {
             let request = || Box::new(Request { since_ms: now_ms, ..Request::default() });
             let request = slot.extra_mut().http.get_or_insert_with(request);
-            request.body = Some(Body { head: bytes.to_vec(), framing, bytes: Vec::new() });
+            request.body = Some(Body { head: bytes.to_vec(), framing, bytes_max, bytes: Vec::new() });
         });
         Progress::Used(bytes.len())
     }
 
     fn body_step(&mut self, index: usize, input: &[u8]) -> Result<Progress, Gone> {
-        let bytes_max = self.body_bytes_max(index);
         self.work.charge(WorkKind::Heads, input.len() as u64 / BYTES);
         if !self.has_backlog_room(index, input.len()) {
             return Ok(self.refuse_for_memory(index, "no memory left for request bodies (backlog_bytes_max)"));
         }
-        let (used, whole) = match self.hold(index, |slot| take_piece(slot, input, bytes_max)) {
+        let (used, whole) = match self.hold(index, |slot| take_piece(slot, input)) {
             Ok(step) => step,
             Err(refusal) => return Ok(self.refuse(index, &refusal)),
         };
@@ -307,6 +338,8 @@ impl<S: Socket> Reactor<S> {
     fn dispatch(&mut self, index: usize, whole: Whole<'_>, asked: Asked) -> Result<Progress, Gone> {
         self.end_request(index);
         match asked {
+            #[cfg(feature = "pusher")]
+            Asked::Backend(admitted) => Ok(self.answer_backend(index, whole, admitted)),
             Asked::Admin(passed) => Ok(self.answer_admin(index, whole, passed)),
             Asked::Public(destination) => self.answer_public(index, whole, destination),
         }
@@ -392,7 +425,7 @@ impl<S: Socket> Reactor<S> {
 }
 
 /// Puts a piece of input to the body that it belongs to: how much of it, and whether the body is whole now.
-fn take_piece<S>(slot: &mut Slot<S>, input: &[u8], bytes_max: usize) -> Result<(usize, bool), Refusal> {
+fn take_piece<S>(slot: &mut Slot<S>, input: &[u8]) -> Result<(usize, bool), Refusal> {
     let request = slot.extra_mut().http.get_or_insert_default();
     let Some(body) = &mut request.body else { return Ok((0, false)) };
     match &mut body.framing {
@@ -402,6 +435,6 @@ fn take_piece<S>(slot: &mut Slot<S>, input: &[u8], bytes_max: usize) -> Result<(
             *missing -= n;
             Ok((n, *missing == 0))
         }
-        BodyFraming::Chunked(chunked) => chunked.decode(input, &mut body.bytes, bytes_max),
+        BodyFraming::Chunked(chunked) => chunked.decode(input, &mut body.bytes, body.bytes_max),
     }
 }

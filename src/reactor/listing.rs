@@ -2,6 +2,8 @@
 //! a turn may, so a list is made over several of them. Whoever has asked is not read meanwhile.
 
 use crate::endpoint::admin;
+#[cfg(feature = "pusher")]
+use crate::endpoint::apps::AppChannels;
 use crate::endpoint::channels::{ChannelList, ChannelPage};
 use crate::endpoint::control::{List, Page, Wanted};
 use crate::endpoint::reads::Answer;
@@ -37,8 +39,23 @@ pub struct Listing {
 enum Made {
     Connections(List, Page),
     Channels(ChannelList, ChannelPage),
+    /// Only for a backend.
+    #[cfg(feature = "pusher")]
+    AppChannels(AppChannels),
     /// Only for the host.
     Sessions(SessionList, SessionPage, Answer<SessionPage>),
+}
+
+impl Made {
+    /// Whether it is of channels, which every reactor knows.
+    fn is_of_channels(&self) -> bool {
+        match self {
+            Made::Connections(..) | Made::Sessions(..) => false,
+            Made::Channels(..) => true,
+            #[cfg(feature = "pusher")]
+            Made::AppChannels(_) => true,
+        }
+    }
 }
 
 impl Listing {
@@ -64,6 +81,11 @@ impl<S: Socket> Reactor<S> {
                 self.begin(Listing { asker, next, made, is_over: false }, at);
             }
             Wanted::Channels(list) => self.listings.push_back(Listing::of_channels(asker, list)),
+            #[cfg(feature = "pusher")]
+            Wanted::AppChannels(list) => {
+                let made = Made::AppChannels(list);
+                self.listings.push_back(Listing { asker, next: 0, made, is_over: false });
+            }
         }
     }
 
@@ -114,6 +136,10 @@ impl<S: Socket> Reactor<S> {
                     (Asker::Connection(waiting), Made::Channels(_, page)) => {
                         self.answer_waiting(waiting, &admin::page(&page));
                     }
+                    #[cfg(feature = "pusher")]
+                    (Asker::Connection(waiting), Made::AppChannels(list)) => {
+                        self.answer_waiting(waiting, &list.response());
+                    }
                     (Asker::Host(answer), Made::Channels(_, page)) => self.tell(answer, Ok(page)),
                     (_, Made::Sessions(_, page, answer)) => self.tell(answer, Ok(page)),
                     (Asker::Host(_) | Asker::Nobody | Asker::Whole(_), _) => {}
@@ -129,7 +155,7 @@ impl<S: Socket> Reactor<S> {
 
     /// Gives a list that has seen all there is here to the next reactor, or home; None: it has gone there.
     fn pass_on(&mut self, mut listing: Listing) -> Option<Listing> {
-        let is_of_all = !matches!(listing.made, Made::Channels(..));
+        let is_of_all = !listing.made.is_of_channels();
         if !self.shared.has_others() || !is_of_all || (listing.is_over && self.shared.is_first()) {
             return Some(listing);
         }
@@ -159,6 +185,8 @@ impl<S: Socket> Reactor<S> {
         let places = match made {
             Made::Connections(..) | Made::Sessions(..) => self.connections.used,
             Made::Channels(..) => self.channels.places(),
+            #[cfg(feature = "pusher")]
+            Made::AppChannels(_) => self.channels.places(),
         };
         while *next < places {
             if self.work.is_part_used() {
@@ -171,6 +199,13 @@ impl<S: Socket> Reactor<S> {
                 Made::Connections(asked, page) => self.look_at_slot(place, asked, page),
                 Made::Channels(asked, page) => self.look_at_channel(place, asked, page),
                 Made::Sessions(asked, page, _) => self.look_at_session(place, asked, page),
+                #[cfg(feature = "pusher")]
+                Made::AppChannels(list) => {
+                    self.work.charge(WorkKind::Listing, NAME);
+                    let channel = self.channels.try_get(ChannelId(narrow::to_u32(place)));
+                    let asked = channel.map(|channel| (&*channel.name, channel.subscribers));
+                    asked.is_some_and(|(name, here)| self.look_at_app_channel(name, here, list))
+                }
             };
             if *is_over {
                 return true;

@@ -16,6 +16,10 @@ mod admission;
 mod alike;
 mod anteroom;
 mod apart;
+#[cfg(feature = "pusher")]
+pub mod app_events;
+#[cfg(feature = "pusher")]
+mod apps;
 mod arrival;
 mod assembling;
 mod attendance;

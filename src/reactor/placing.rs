@@ -11,10 +11,14 @@ use super::shared::Batch;
 use super::shared::Wake;
 use super::socket::Socket;
 use super::waiting::{Told, Waiting};
+#[cfg(feature = "pusher")]
+use crate::endpoint::apps;
 use crate::endpoint::publishing::Later;
 use crate::endpoint::v1::{self, Denial};
 use crate::endpoint::{ConnId, Published, Receipt, Taken};
 use crate::protocol::response::Refusal;
+#[cfg(feature = "pusher")]
+use crate::protocol::response::Response;
 use crate::protocol::v1::{Id, ServerMessage};
 #[cfg(feature = "pusher")]
 use crate::push::PushOptions;
@@ -28,6 +32,9 @@ pub(super) struct Placing(HashMap<u64, Awaiting>);
 enum Awaiting {
     /// A connection of the admin API.
     Admin(Waiting, Later),
+    /// An app's backend, and the answer as far as it is known.
+    #[cfg(feature = "pusher")]
+    App(Waiting, Box<Response>),
     /// A client that has published.
     V1 { conn: ConnId, id: Box<str>, channel: Arc<str> },
 }
@@ -46,8 +53,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Hands a batch over to the engine; its connection is to wait.
     #[cold]
-    pub(super) fn take_batch_elsewhere(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
-        let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), None)?;
+    pub(super) fn take_batch_elsewhere(
+        &mut self,
+        batch: Batch<'_>,
+        sender: Option<ConnId>,
+    ) -> Result<Taken, PushError> {
+        let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), sender)?;
         let later = receipts.first().map(|receipt| receipt.id);
         Ok(Taken { published: Published { receipts, duplicate: false }, recipients: Vec::new(), later })
     }
@@ -55,6 +66,12 @@ impl<S: Socket> Reactor<S> {
     /// Lets a connection wait for the engine's answer.
     pub(super) fn await_place(&mut self, waiting: Waiting, later: Later) {
         self.inbox.placing.0.insert(later.ticket, Awaiting::Admin(waiting, later));
+    }
+
+    /// The same for an app's backend.
+    #[cfg(feature = "pusher")]
+    pub(super) fn await_place_for_app(&mut self, waiting: Waiting, ticket: u64, response: Response) {
+        self.inbox.placing.0.insert(ticket, Awaiting::App(waiting, Box::new(response)));
     }
 
     /// Publishes what a client has said, which does not get it itself, and hears nothing of its place.
@@ -97,6 +114,14 @@ impl<S: Socket> Reactor<S> {
     /// The engine has answered.
     pub(super) fn placed(&mut self, Placed { ticket, outcome }: Placed) {
         match self.inbox.placing.0.remove(&ticket) {
+            #[cfg(feature = "pusher")]
+            Some(Awaiting::App(waiting, response)) => {
+                let response = match outcome {
+                    Ok(published) => apps::with_receipts(*response, &published),
+                    Err(problem) => Refusal::from(problem).into(),
+                };
+                self.inbox.answers.push_back(Told::Connection(waiting, response));
+            }
             Some(Awaiting::Admin(waiting, later)) => {
                 self.inbox.answers.push_back(Told::Connection(waiting, later.answer(outcome)));
             }

@@ -232,10 +232,12 @@ impl<S: Socket> Reactor<S> {
         let mut payload = Vec::new();
         event.push(&mut payload);
         let text = String::from_utf8_lossy(&payload);
-        match self.publish_for(conn, &known, Message::Text(&text)) {
-            Ok(()) => Ok(()),
-            Err(problem) => tell(CLIENT_EVENT, problem.to_string()),
+        if let Err(problem) = self.publish_for(conn, &known, Message::Text(&text)) {
+            return tell(CLIENT_EVENT, problem.to_string());
         }
+        #[cfg(feature = "pusher")]
+        self.tell_client_event(conn, &known, &event);
+        Ok(())
     }
 }
 

@@ -226,6 +226,8 @@ pub struct Body {
     pub head: Vec<u8>,
     /// How its end is found.
     pub framing: BodyFraming,
+    /// It may have so many bytes.
+    pub bytes_max: usize,
     /// The bytes that are here.
     pub bytes: Vec<u8>,
 }

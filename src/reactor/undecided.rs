@@ -34,8 +34,12 @@ impl<S: Socket> Reactor<S> {
         slot.flags.set(Flags::UNDECIDED, true);
         self.connections.timers.handshakes.push(index, slot.serial, now_ms);
         self.hold(index, |slot| {
-            let body =
-                Some(Body { head: request.to_vec(), framing: BodyFraming::Length(0), bytes: Vec::new() });
+            let body = Some(Body {
+                head: request.to_vec(),
+                framing: BodyFraming::Length(0),
+                bytes_max: 0,
+                bytes: Vec::new(),
+            });
             let request = Request { since_ms: now_ms, body, undecided, ..Request::default() };
             slot.extra_mut().http = Some(Box::new(request));
         });

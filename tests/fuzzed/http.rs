@@ -276,6 +276,8 @@ pub fn admin(data: &[u8]) {
                 let limit = match wanted {
                     Wanted::Connections(list) => list.limit,
                     Wanted::Channels(list) => list.limit,
+                    #[cfg(feature = "pusher")]
+                    Wanted::AppChannels(_) => 1,
                 };
                 assert!((1..=1_000).contains(&limit) && token.is_none());
                 admin_api::page(&Page::default())

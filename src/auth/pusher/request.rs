@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use aws_lc_rs::hmac;
 
-use super::{Credentials, RequestError, SIGNATURE_BYTES, bytes_of, is_same};
+use super::{Credentials, RequestError, SIGNATURE_BYTES, bytes_of, hexadecimal, is_same};
 use crate::limits::PUSHER_CLOCKS_S;
 use crate::protocol::form;
 
@@ -105,6 +105,26 @@ impl Credentials {
             true => Ok(BodyHash(body)),
             false => Err(RequestError::Signature),
         }
+    }
+
+    /// The query of a request that is signed at this time: these parameters, and those that sign it.
+    pub fn sign_request(
+        &self,
+        (method, path): (&str, &str),
+        parameters: &[(&str, &str)],
+        body: &[u8],
+        unix_s: u64,
+    ) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parameters);
+        query.append_pair("auth_key", &self.key).append_pair("auth_timestamp", &unix_s.to_string());
+        query.append_pair("auth_version", "1.0");
+        if !body.is_empty() {
+            query.append_pair("body_md5", &hexadecimal(&md5::compute(body).0));
+        }
+        let query = query.finish();
+        let signature = self.sign(&string_to_sign(method, path.as_bytes(), &query, Plus::Space));
+        format!("{query}&auth_signature={signature}")
     }
 
     /// Clients sign what they mean, and differ in how they then write it: a plus or `%20` for a space, or a plus for

@@ -114,6 +114,17 @@ fn requests_are_signed_whole_and_now() {
 }
 
 #[test]
+fn a_request_of_our_own_is_taken() {
+    let (method, path) = ("POST", "/apps/3/users/a b/terminate_connections");
+    let parameters = [("info", "a+b c"), ("zz", "&=")];
+    let query = ours().sign_request((method, path), &parameters, b"{}", THEN_S);
+    let hash = check(method, "/apps/3/users/a%20b/terminate_connections", &query, THEN_S).unwrap();
+    assert_eq!((hash.check(b"{}"), hash.check(b"[]")), (Ok(()), Err(RequestError::Body)));
+    let query = ours().sign_request(("GET", "/apps/3/channels"), &[], b"", THEN_S);
+    assert_eq!(check("GET", "/apps/3/channels", &query, THEN_S).unwrap().check(b""), Ok(()));
+}
+
+#[test]
 fn a_request_says_all_of_it_once() {
     let query = format!("{}&auth_signature={EVENT_SIGNATURE}", event_query());
     let check = |query: &str| check("POST", "/apps/3/events", query, THEN_S).unwrap_err();

@@ -124,6 +124,8 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
             assert!([all, some].contains(&(filter.user.as_deref(), after, limit)));
             page(&Page::default())
         }
+        #[cfg(feature = "pusher")]
+        Answer::List(Wanted::AppChannels(list)) => list.response(),
         Answer::User(request) => {
             host.0.push(format!("{:?} {:?}", request.target, request.action));
             request.answer(&UserOutcome { connections: 2, ..UserOutcome::default() })

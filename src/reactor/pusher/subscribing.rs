@@ -186,7 +186,11 @@ impl<S: Socket> Reactor<S> {
         let last = last.filter(|past| past.unix_ms.saturating_add(ttl_s.saturating_mul(1_000)) > unix_ms);
         match last {
             Some(past) => self.scratch.said.extend_from_slice(&past.payload),
-            None => Event::new("pusher:cache_miss").on(channel).push(&mut self.scratch.said),
+            None => {
+                Event::new("pusher:cache_miss").on(channel).push(&mut self.scratch.said);
+                #[cfg(feature = "pusher")]
+                self.tell_cache_miss(id);
+            }
         }
         self.work.charge(WorkKind::Names, looked_at);
         self.say_made(index);

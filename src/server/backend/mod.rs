@@ -11,21 +11,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::Config;
 use crate::endpoint::ConnId;
 use crate::reactor::Shared;
+#[cfg(feature = "pusher")]
+use crate::reactor::backend::AppEvent;
 use crate::reactor::backend::{Backend, Event, Told};
 
 use asking::Asking;
-use telling::Telling;
+use telling::{Settings, Telling};
 
 /// The threads of one server.
 pub(super) struct Threads {
     asking: Asking,
-    telling: Telling,
+    telling: Telling<Event>,
+    #[cfg(feature = "pusher")]
+    apps: telling::Apps,
 }
 
 impl Threads {
     /// None yet: they begin with what there is to do.
     pub(super) fn new(shared: Arc<Shared>) -> Threads {
-        Threads { asking: Asking::new(shared.clone()), telling: Telling::new(shared) }
+        Threads {
+            asking: Asking::new(shared.clone()),
+            #[cfg(feature = "pusher")]
+            apps: telling::Apps::new(shared.clone()),
+            telling: Telling::new(shared),
+        }
     }
 }
 
@@ -47,6 +56,11 @@ impl Backend for Arc<Mutex<Threads>> {
         lock(self).tell(event);
     }
 
+    #[cfg(feature = "pusher")]
+    fn tell_app(&mut self, app: &str, event: AppEvent) {
+        lock(self).tell_app(app, event);
+    }
+
     fn told(&self) -> Told {
         lock(self).told()
     }
@@ -63,7 +77,9 @@ fn lock(threads: &Mutex<Threads>) -> MutexGuard<'_, Threads> {
 impl Backend for Threads {
     fn renew(&mut self, config: &Config) {
         self.asking.renew(config);
-        self.telling.renew(config);
+        self.telling.renew(Settings::of(config));
+        #[cfg(feature = "pusher")]
+        self.apps.renew(config);
     }
 
     fn ask(&mut self, conn: ConnId, question: Vec<u8>) -> bool {
@@ -78,11 +94,22 @@ impl Backend for Threads {
         self.telling.tell(event);
     }
 
+    #[cfg(feature = "pusher")]
+    fn tell_app(&mut self, app: &str, event: AppEvent) {
+        self.apps.tell(app, event);
+    }
+
     fn told(&self) -> Told {
-        self.telling.told()
+        let told = self.telling.told();
+        #[cfg(feature = "pusher")]
+        let told = self.apps.told(told);
+        told
     }
 
     fn untold(&self) -> usize {
-        self.telling.waiting()
+        let waiting = self.telling.waiting();
+        #[cfg(feature = "pusher")]
+        let waiting = waiting + self.apps.waiting();
+        waiting
     }
 }

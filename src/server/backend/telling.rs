@@ -2,7 +2,10 @@
 //! them. They wait in a queue that is bounded; when it is full, the oldest are given up, and the backend is told how
 //! many.
 
+#[cfg(feature = "pusher")]
+mod apps;
 mod batch;
+mod held;
 mod queue;
 
 use std::sync::Arc;
@@ -12,13 +15,15 @@ use std::time::{Duration, Instant};
 
 use super::super::unix_us;
 use super::http::Client;
-use crate::config::Config;
-use crate::reactor::backend::{Event, NotTold, Told};
+use crate::reactor::backend::{NotTold, Told};
 use crate::reactor::delivery::deliver;
 use crate::reactor::{Command, Shared};
 
-use batch::Batch;
-use queue::{Counts, Queue, Settings};
+#[cfg(feature = "pusher")]
+pub(super) use apps::Apps;
+use batch::{Batch, Tell};
+pub(super) use queue::Settings;
+use queue::{Counts, Queue};
 
 /// Between two attempts at first; each time it is twice as long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -28,21 +33,21 @@ const AGAIN_MAX: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// The thread, and what waits for it.
-pub(super) struct Telling {
+pub(super) struct Telling<E: Tell> {
     shared: Arc<Shared>,
-    queue: Arc<Queue>,
+    queue: Arc<Queue<E>>,
 }
 
-impl Telling {
-    pub(super) fn new(shared: Arc<Shared>) -> Telling {
+impl<E: Tell> Telling<E> {
+    pub(super) fn new(shared: Arc<Shared>) -> Telling<E> {
         Telling { shared, queue: Arc::new(Queue::new(unix_us())) }
     }
 
-    pub(super) fn renew(&mut self, config: &Config) {
-        self.queue.renew(Settings::of(config));
+    pub(super) fn renew(&mut self, settings: Option<Settings>) {
+        self.queue.renew(settings);
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: E) {
         if self.queue.push(event) {
             let (queue, shared) = (self.queue.clone(), self.shared.clone());
             let work = move || work(&queue, &shared);
@@ -68,16 +73,16 @@ impl Telling {
 }
 
 /// The server has gone. That its channels are empty now is among what is still to be told.
-impl Drop for Telling {
+impl<E: Tell> Drop for Telling<E> {
     fn drop(&mut self) {
         self.queue.end();
     }
 }
 
 /// Lets another thread begin in the place of one that has panicked.
-struct Fallen<'a>(&'a Queue);
+struct Fallen<'a, E: Tell>(&'a Queue<E>);
 
-impl Drop for Fallen<'_> {
+impl<E: Tell> Drop for Fallen<'_, E> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.has_no_thread();
@@ -86,7 +91,7 @@ impl Drop for Fallen<'_> {
 }
 
 /// The thread's life: it ends when the server has, or there is nobody to tell any more.
-fn work(queue: &Queue, shared: &Shared) {
+fn work<E: Tell>(queue: &Queue<E>, shared: &Shared) {
     let _fallen = Fallen(queue);
     let mut client: Option<(Arc<Settings>, Client)> = None;
     while let Some(batch) = queue.next_batch() {
@@ -95,7 +100,12 @@ fn work(queue: &Queue, shared: &Shared) {
 }
 
 /// Tells it until it is taken, or has to be given up.
-fn tell(queue: &Queue, shared: &Shared, batch: &Batch, client: &mut Option<(Arc<Settings>, Client)>) {
+fn tell<E: Tell>(
+    queue: &Queue<E>,
+    shared: &Shared,
+    batch: &Batch,
+    client: &mut Option<(Arc<Settings>, Client)>,
+) {
     let (since, mut again) = (Instant::now(), AGAIN);
     loop {
         let Some(settings) = queue.settings() else { return };
@@ -104,7 +114,10 @@ fn tell(queue: &Queue, shared: &Shared, batch: &Batch, client: &mut Option<(Arc<
                 queue.counts.events.fetch_add(batch.count as u64, Ordering::Relaxed);
                 return;
             }
-            Err(problem) => problem,
+            Err(problem) => match &settings.app {
+                Some(app) => format!("the backend of the app {app}: {problem}"),
+                None => problem,
+            },
         };
         queue.counts.failures.fetch_add(1, Ordering::Relaxed);
         let is_given_up = queue.is_over() || since.elapsed() + again > settings.patience;

@@ -3,16 +3,35 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::reactor::backend::Event;
+use crate::reactor::backend::{Event, Turn};
 
 /// Some events, as they are posted.
-pub(super) struct Batch {
+pub(in super::super) struct Batch {
     /// The same however often it is posted.
     pub id: String,
     /// JSON.
     pub body: Vec<u8>,
     /// So many events.
     pub count: usize,
+}
+
+/// Something to be told.
+pub(in super::super) trait Tell: Send + 'static {
+    /// Puts events together, in their order. `dropped` of those before them nobody was told of.
+    fn batch(id: String, dropped: u64, events: &[Self]) -> Batch
+    where
+        Self: Sized;
+
+    /// When it is told.
+    fn turn(&self) -> &Turn {
+        &Turn::Now
+    }
+}
+
+impl Tell for Event {
+    fn batch(id: String, dropped: u64, events: &[Event]) -> Batch {
+        Batch::of(id, dropped, events)
+    }
 }
 
 #[derive(Serialize)]
@@ -53,8 +72,7 @@ impl Shown<'_> {
 }
 
 impl Batch {
-    /// Puts events together, in their order.
-    pub(super) fn of(id: String, dropped: u64, events: &[Event]) -> Batch {
+    fn of(id: String, dropped: u64, events: &[Event]) -> Batch {
         let events: Vec<Shown<'_>> = events.iter().map(Shown::of).collect();
         let count = events.len();
         // Text and numbers: nothing in it can't be written.
