@@ -111,7 +111,9 @@ fn terms_hold_for_all_nodes() {
     assert_eq!((&one["offset"], &one["duplicate"]), (&json!(1), &Value::Null));
     for (daemon, receipt) in [(&first, one["receipt"].clone()), (&second, json!(0))] {
         let (status, again) = push(daemon, "channel=a&idempotency_key=k", "x");
-        let expected = json!({"channel": "a", "epoch": one["epoch"], "offset": 1, "receipt": receipt, "duplicate": true});
+        let epoch = &one["epoch"];
+        let expected =
+            json!({"channel": "a", "epoch": epoch, "offset": 1, "receipt": receipt, "duplicate": true});
         assert_eq!((status, again), (200, expected));
         assert_eq!(push(daemon, "channel=a&idempotency_key=k", "y").0, 422);
     }

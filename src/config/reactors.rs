@@ -69,6 +69,7 @@ impl FromStr for Reactors {
 impl Config {
     /// Each of several reactors has enough of what is divided among them.
     pub(super) fn validate_reactors(&self) -> Result<(), ConfigError> {
+        self.validate_handover()?;
         let Reactors::Count(_) = self.reactors else { return self.validate_shares("auto") };
         self.validate_shares("so many")
     }

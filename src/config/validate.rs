@@ -28,7 +28,6 @@ impl Config {
         }
         self.validate_sizes()?;
         self.validate_reactors()?;
-        self.validate_handover()?;
         if self.ws_only && self.demo {
             return Err(
                 self.invalid("ws_only", "demo needs other paths than /ws; one of the two must be off")

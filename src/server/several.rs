@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use mio::{Poll, Waker};
 
 use super::joining::Joining;
+use super::listeners::Warning;
 use super::memory::Plan;
 use super::predecessor::Predecessor;
 use super::reactor_loop::ReactorLoop;
@@ -27,6 +28,7 @@ use crate::reactor::ktls::KernelSupport;
 use crate::reactor::listener::Listener;
 use crate::reactor::shared::WakeUp;
 use crate::reactor::{Host, Reactor, Shared, Stream, sys};
+use crate::time::Time;
 use crate::tls;
 
 /// The reactors beside the first one.
@@ -118,12 +120,7 @@ impl Server {
             Room { descriptors: limit, aside, connections: descriptors, was_set: memory.has_connections_set };
         start::announce(&mut journal, now, &config, &listeners, &room);
         memory.announce(&mut journal, now, &config);
-        for warning in &warnings {
-            warning.log(&mut journal, now);
-        }
-        for warning in &tls.warnings {
-            journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
-        }
+        warn(&mut journal, now, &warnings, &tls.warnings);
         start::announce_url(&mut journal, now, &config, &listeners);
         let offer = match config.kernel_tls {
             KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
@@ -161,6 +158,16 @@ impl Server {
         let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone());
         let loops = loops.into_iter().enumerate().map(further).collect();
         Ok(Server { event_loop, shared, others: Others { loops, threads: Vec::new() } })
+    }
+}
+
+/// Says what works all the same, and should not stay so.
+fn warn(journal: &mut Journal, now: Time, warnings: &[Warning], certificates: &[String]) {
+    for warning in warnings {
+        warning.log(journal, now);
+    }
+    for warning in certificates {
+        journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
     }
 }
 
