@@ -176,6 +176,10 @@ pub const WEBHOOK_BATCH_MS: Bounds = Bounds::new(0, 60_000);
 pub const WEBHOOK_RETRY_S: Bounds = Bounds::new(0, 7 * 86_400);
 /// Bounds of `connections_per_address_max`; 0 is no cap.
 pub const CONNECTIONS_PER_ADDRESS_MAX: Bounds = Bounds::new(0, MAX_CONNECTIONS.max);
+/// Bounds of `connects_per_second_max`; 0 is no cap.
+pub const CONNECTS_PER_SECOND_MAX: Bounds = Bounds::new(0, 1_000_000);
+/// Bounds of `messages_per_second_max`; 0 is no cap.
+pub const MESSAGES_PER_SECOND_MAX: Bounds = Bounds::new(0, 1_000_000);
 /// Bounds of `channels_max`.
 pub const CHANNELS_MAX: Bounds = Bounds::new(1, 16 << 20);
 /// Bounds of `channels_per_connection_max`.

@@ -150,7 +150,8 @@ impl Server {
 
     /// Address of the admin listener, if it is a TCP one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.event_loop.listeners().iter().find(|listener| listener.is_admin())?.tcp_address()
+        let mut admin = self.event_loop.listeners().iter().filter(|listener| listener.is_admin());
+        admin.find_map(|listener| listener.tcp_address().filter(|_| listener.has_all()))
     }
 
     /// Runs until the server has drained: the first reactor on this thread, each further one on a thread of its own.

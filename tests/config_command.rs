@@ -36,7 +36,7 @@ impl Drop for File {
 #[test]
 fn the_defaults_are_a_file_that_is_good() {
     let (code, text, _) = run(&["config", "default"]);
-    assert!(code == Some(0) && text.contains("\nadmin = \"127.0.0.1:8081\""), "{text}");
+    assert!(code == Some(0) && text.contains("\nadmin = [\"127.0.0.1:8081\"]"), "{text}");
     let file = File::new("default", &text);
     assert_eq!(run(&["config", "check", file.name()]).0, Some(0));
     assert_eq!(run(&["config", "check", "--config", file.name(), "--demo", "--drain-ms", "5"]).0, Some(0));

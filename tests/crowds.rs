@@ -77,7 +77,7 @@ fn carry_out(world: &mut World, bystander: usize, action: UserAction) -> usize {
 #[test]
 fn a_crowd_is_pushed_to_over_several_turns() {
     let (mut world, crowd, bystander) = crowd();
-    let push = |what| UserAction::Push { publication: text(what), taken_as: None };
+    let push = |what| UserAction::Push { publication: text(what), notes: Default::default() };
     let turns = carry_out(&mut world, bystander, push("hi"));
     assert!((2..20).contains(&turns), "{turns} turns");
     for &n in &crowd {

@@ -75,7 +75,7 @@ fn a_library_opens_no_port_that_nobody_asked_for() {
     let server = Server::bind(config()).unwrap();
     assert_eq!(server.addresses().len(), 1);
     assert_eq!(server.admin_address(), None);
-    let asked = Config { admin: "127.0.0.1:0".parse().unwrap(), ..config() };
+    let asked = Config { admin: vec!["127.0.0.1:0".parse().unwrap()], ..config() };
     assert!(Server::bind(asked).unwrap().admin_address().is_some());
 }
 

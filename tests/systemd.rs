@@ -111,6 +111,9 @@ fn the_units_are_right() {
     assert!(unit.contains("Type=notify\n"));
     fs::write(folder.join("wspushd.service"), unit.replace("/usr/local/bin/wspushd", program)).unwrap();
     fs::copy(contrib.join("wspushd.socket"), folder.join("wspushd.socket")).unwrap();
+    // With keys of root's and port 443 as well.
+    fs::create_dir_all(folder.join("wspushd.service.d")).unwrap();
+    fs::copy(contrib.join("wspushd-tls.conf"), folder.join("wspushd.service.d/tls.conf")).unwrap();
     let analyze = |args: &[&str]| {
         let output = Command::new("systemd-analyze")
             .args(args)

@@ -29,7 +29,7 @@ impl Host {
         let port_0 = "127.0.0.1:0";
         let config = Config {
             listen: vec![port_0.parse().unwrap()],
-            admin: port_0.parse().unwrap(),
+            admin: vec![port_0.parse().unwrap()],
             ..Config::default()
         };
         let server = Server::bind_with(config, |_| Box::new(Gate), None).unwrap();

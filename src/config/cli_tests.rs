@@ -80,7 +80,7 @@ fn flags_of_every_kind() {
     let flags = ["--listen", "127.0.0.1:1", "--listen=[::1]:2", "--admin", "unix:/a", "--demo"];
     let config = run(&flags, &[]).unwrap().config;
     assert_eq!(config.listen.len(), 2);
-    assert_eq!(config.admin, AdminListen::Unix("/a".into()));
+    assert_eq!(config.admin, [AdminListen::Unix("/a".into())]);
     assert!(config.demo);
     let flags = ["--demo", "--demo=false", "--slow-consumer", "close", "--slow-consumer=skip", "--origins="];
     let config = run(&flags, &[]).unwrap().config;
@@ -91,9 +91,9 @@ fn flags_of_every_kind() {
 #[test]
 fn the_daemon_has_an_admin_listener_and_a_bound_and_a_library_has_none() {
     let daemon = run(&[], &[]).unwrap().config;
-    assert_eq!(daemon.admin, "127.0.0.1:8081".parse().unwrap());
+    assert_eq!(daemon.admin, ["127.0.0.1:8081".parse().unwrap()]);
     assert_eq!(daemon.memory_max, MemoryMax::Auto);
-    let library = Config { admin: AdminListen::Off, memory_max: MemoryMax::Off, ..daemon };
+    let library = Config { admin: Vec::new(), memory_max: MemoryMax::Off, ..daemon };
     assert_eq!(Config::default(), library);
 }
 
@@ -149,7 +149,7 @@ fn wrong_flags_are_one_clear_line() {
     assert!(refused(&["--config", "/nonexistent"]).starts_with("wspushd: /nonexistent: cannot be read"));
     assert!(
         refused(&["--admin", "0.0.0.0:1"])
-            .contains("--admin = \"0.0.0.0:1\": an address that is not loopback")
+            .contains("--admin = [\"0.0.0.0:1\"]: an address that is not loopback")
     );
     assert!(refused(&["--ab\nc"]).contains("unknown flag"));
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::AdminListen;
 use super::memory_max::MemoryMax;
 use super::reactors::Reactors;
 use super::setting::Value;
@@ -12,6 +13,9 @@ use crate::limits::FILE_NAME_BYTES_MAX;
 
 /// `Setting::set` has looked at the type already; a row of another kind than its field is found by the tests.
 pub(super) const OTHER_TYPE: &str = "the value has another type";
+
+/// No admin API.
+const OFF: &str = "off";
 
 pub(super) fn number<T: TryFrom<u64>>(value: Value) -> Result<T, String> {
     match value {
@@ -94,6 +98,30 @@ pub(super) fn entries<T>(value: Value, entry: fn(String) -> Result<T, String>) -
         Value::List(list) => list.into_iter().map(entry).collect(),
         _ => Err(OTHER_TYPE.to_owned()),
     }
+}
+
+/// A group's name or number, or none is set.
+pub(super) fn group(value: Value) -> Result<Option<String>, String> {
+    let is_name =
+        |name: &str| !name.is_empty() && name.len() <= 256 && !name.contains([':', '\n', '\0', '/']);
+    match value {
+        Value::Unset => Ok(None),
+        Value::Text(text) if is_name(&text) => Ok(Some(text)),
+        Value::Text(text) => Err(format!("{text:?} is no group's name")),
+        _ => Err(OTHER_TYPE.to_owned()),
+    }
+}
+
+/// Addresses of the admin API; `off` alone is none.
+pub(super) fn admin(value: Value) -> Result<Vec<AdminListen>, String> {
+    match value {
+        Value::List(list) if list.len() == 1 && list[0] == OFF => Ok(Vec::new()),
+        other => entries(other, entry),
+    }
+}
+
+pub(super) fn shown_admin(list: &[AdminListen]) -> Value {
+    if list.is_empty() { Value::List(vec![OFF.to_owned()]) } else { shown_entries(list) }
 }
 
 pub(super) fn shown_entries<T: Display>(list: &[T]) -> Value {

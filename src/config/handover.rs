@@ -33,7 +33,8 @@ impl Config {
         if !cfg!(feature = "handover") {
             return Err(self.invalid("handover", "this build hands nothing over (cargo feature handover)"));
         }
-        if matches!(&self.admin, AdminListen::Unix(admin) if admin == path) {
+        let is_it = |admin: &AdminListen| matches!(admin, AdminListen::Unix(admin) if admin == path);
+        if self.admin.iter().any(is_it) {
             return Err(self.invalid("handover", "the admin listener is at this path"));
         }
         if self.cluster.is_some() {
@@ -69,7 +70,7 @@ mod tests {
         let config = Config { handover: Some("unix:/run/h".to_owned()), ..Config::default() };
         assert_eq!((config.validate(), config.handover_path()), (Ok(()), Some(Path::new("/run/h"))));
         for other in [
-            Config { admin: AdminListen::Unix("/run/h".into()), ..config.clone() },
+            Config { admin: vec![AdminListen::Unix("/run/h".into())], ..config.clone() },
             Config { cluster: Some("redis://127.0.0.1".to_owned()), ..config.clone() },
             Config { reactors: Reactors::new(2).unwrap(), ..config },
         ] {

@@ -197,7 +197,7 @@ mod tests {
         );
         // An error that only shows in the whole is reported where the value was set.
         assert!(
-            refused("WSPUSH_ADMIN", "0.0.0.0:1").starts_with("environment: WSPUSH_ADMIN = \"0.0.0.0:1\": ")
+            refused("WSPUSH_ADMIN", "0.0.0.0:1").starts_with("environment: WSPUSH_ADMIN = [\"0.0.0.0:1\"]: ")
         );
         assert!(!refused("WSPUSH_ADMIN_TOKEN", "pass word").contains("pass word"));
     }

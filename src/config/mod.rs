@@ -48,6 +48,7 @@ mod settings;
 #[cfg(test)]
 mod settings_tests;
 mod shown;
+mod socket_mode;
 mod text_form;
 mod tokens;
 mod transport;
@@ -84,6 +85,7 @@ pub use settings::Config;
 pub use settings::SETTINGS;
 #[doc(hidden)]
 pub use shown::shown;
+pub use socket_mode::SocketMode;
 #[cfg(feature = "auth")]
 #[doc(hidden)]
 pub use tokens::is_url;
@@ -175,24 +177,26 @@ pub enum KernelTls {
     Off,
 }
 
-/// Where the admin API listens.
+/// Where an admin listener listens.
 ///
 /// ```
 /// use wspush::config::{AdminListen, Config};
 ///
-/// let config = Config { admin: AdminListen::Unix("/run/wspush.sock".into()), ..Config::default() };
+/// let admin = vec![AdminListen::Unix("/run/wspush.sock".into()), "metrics://0.0.0.0:9464".parse()?];
+/// let config = Config { admin, ..Config::default() };
 /// assert!(config.validate().is_ok());
+/// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
-    /// Nowhere; the embedder pushes through its `Handle`.
-    Off,
     /// A TCP address; anything but loopback needs `admin_token`.
     Tcp(SocketAddr),
     /// A TCP address on which TLS is spoken; anything but loopback needs `admin_token`.
     Tls(SocketAddr),
-    /// A Unix-domain socket, created with mode 0600 and removed at the end.
+    /// A Unix-domain socket, created with `admin_socket_mode` and removed at the end.
     Unix(PathBuf),
+    /// A TCP address at which there are numbers only, for anybody: `/metrics`, `/healthz` and `/readyz`.
+    Metrics(SocketAddr),
 }
 
 /// The treatment of a subscriber that has fallen off the tail of a channel's log.
@@ -335,7 +339,7 @@ impl Config {
     /// The daemon's defaults: nobody could push without the admin API, so that is on loopback port 8081; and as the
     /// process is the server's alone, its memory is bounded by the machine's.
     pub fn daemon() -> Config {
-        let admin = AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
+        let admin = vec![AdminListen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)))];
         Config { admin, memory_max: MemoryMax::Auto, ..Config::default() }
     }
 }

@@ -305,6 +305,9 @@ impl Config {
             let why = "apps are served by one reactor, which counts their connections; set reactors = 1";
             return refuse(why.to_owned());
         }
+        if !self.pusher_app.is_empty() && self.cluster.is_some() {
+            return refuse("apps are served by one node; leave out cluster, or the apps".to_owned());
+        }
         for (n, app) in self.pusher_app.iter().enumerate() {
             if app.webhook_url.is_some() && !cfg!(feature = "backend") {
                 let text = "webhook_url is set, and this build tells nobody anything (cargo feature backend)";
@@ -426,6 +429,9 @@ mod tests {
         let pusher_app = vec![app("3 key=a secret=b")];
         let config = Config { pusher_app, reactors: "2".parse().unwrap(), ..Config::default() };
         assert!(config.validate().unwrap_err().to_string().contains("set reactors = 1"));
+        let cluster = Some("redis://h".to_owned());
+        let config = Config { cluster, reactors: Reactors::ONE, ..config };
+        assert!(config.validate().unwrap_err().to_string().contains("served by one node"));
     }
 
     #[cfg(not(feature = "pusher"))]

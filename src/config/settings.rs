@@ -4,8 +4,9 @@
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::cluster;
 use super::field::{
-    boolean, entries, entry, file, memory, number, optional_file, parsed, reactors, shown_boolean,
-    shown_entries, shown_memory, shown_number, shown_optional, shown_reactors, shown_text, token,
+    admin, boolean, entries, entry, file, group, memory, number, optional_file, parsed, reactors,
+    shown_admin, shown_boolean, shown_entries, shown_memory, shown_number, shown_optional, shown_reactors,
+    shown_text, token,
 };
 use super::handover::handover;
 use super::paths::{check_path, optional_path};
@@ -14,7 +15,7 @@ use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
     AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
-    LogFormat, LogLevel, MemoryMax, PusherApp, Reactors, SlowConsumer, TokenAuth, Transport,
+    LogFormat, LogLevel, MemoryMax, PusherApp, Reactors, SlowConsumer, SocketMode, TokenAuth, Transport,
 };
 use crate::limits;
 
@@ -65,13 +66,26 @@ settings! {
     trusted_proxies: Vec<AddressBlock> = Vec::new(),
         list(Network, LIST_MAX, "an address or a network like 10.0.0.0/8", reload, entry),
         "Proxies that say for whom they speak, by the PROXY protocol or in X-Forwarded-For";
-    admin: AdminListen = AdminListen::Off,
-        text(
+    admin: Vec<AdminListen> = Vec::new(),
+        row(
             Network,
-            Kind::Text("off, an address with its port (tls:// before it for TLS), or unix:/path"),
-            restart
+            Kind::List {
+                max: limits::LISTEN_MAX,
+                of: "off, an address with its port (tls:// before it for TLS, metrics:// for numbers only), or \
+                     unix:/path"
+            },
+            restart,
+            false,
+            admin,
+            shown_admin
         ),
-        "Where the admin API listens";
+        "Where the admin API listens; with metrics:// there are only /metrics, /healthz and /readyz, for anybody";
+    admin_socket_mode: SocketMode = SocketMode::OWNER,
+        text(Network, Kind::Text("a mode like 0660, in octal digits"), restart),
+        "Mode of the admin API's Unix-domain sockets: whoever may write may connect";
+    admin_socket_group: Option<String> = None,
+        row(Network, Kind::Text("a group's name or number"), restart, false, group, shown_optional),
+        "Group of the admin API's Unix-domain sockets";
     admin_token: Option<String> = None,
         row(
             Network,
@@ -258,6 +272,12 @@ settings! {
     connections_per_address_max: u32 = 0, integer(Limits, CONNECTIONS_PER_ADDRESS_MAX, "connections", reload),
         "Open connections from one address (IPv4 /32, IPv6 /64) on the public listeners, and as many on the admin \
          listener; 0: no cap";
+    connects_per_second_max: u32 = 0, integer(Limits, CONNECTS_PER_SECOND_MAX, "connections", reload),
+        "Connections that may come from one address (IPv4 /32, IPv6 /64) within a second on the public listeners; one \
+         more is answered 429; 0: no cap";
+    messages_per_second_max: u32 = 0, integer(Limits, MESSAGES_PER_SECOND_MAX, "messages", reload),
+        "Messages that a client may send within a second, where it doesn't speak wspush.v1; one more ends it with \
+         1008; 0: no cap";
     commands_per_second_max: u32 = 100, integer(Limits, COMMANDS_PER_SECOND_MAX, "commands", reload),
         "Commands that a client of wspush.v1 may give within a second";
     handshake_bytes_max: usize = 8 << 10, integer(Limits, HANDSHAKE_BYTES_MAX, "bytes", restart),

@@ -1,6 +1,7 @@
 //! The types of single settings as text: `listen`, `admin` and the choices.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,9 +11,9 @@ use super::{
 };
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
-const OFF: &str = "off";
 const UNIX: &str = "unix:";
 const TLS: &str = "tls://";
+const METRICS: &str = "metrics://";
 const PROXY: &str = "proxy://";
 const PROXY_TLS: &str = "proxy+tls://";
 
@@ -45,13 +46,25 @@ impl FromStr for Listen {
     }
 }
 
+impl AdminListen {
+    /// The address, if it is one of TCP.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            AdminListen::Tcp(address) | AdminListen::Tls(address) | AdminListen::Metrics(address) => {
+                Some(*address)
+            }
+            AdminListen::Unix(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for AdminListen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AdminListen::Off => f.write_str(OFF),
             AdminListen::Tcp(address) => write!(f, "{address}"),
             AdminListen::Tls(address) => write!(f, "{TLS}{address}"),
             AdminListen::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+            AdminListen::Metrics(address) => write!(f, "{METRICS}{address}"),
         }
     }
 }
@@ -60,8 +73,10 @@ impl FromStr for AdminListen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<AdminListen, String> {
-        if text == OFF {
-            return Ok(AdminListen::Off);
+        const WRONG: &str = "expected \"off\", or an address with its port like \"127.0.0.1:8081\", \
+                             \"tls://127.0.0.1:8081\" or \"metrics://0.0.0.0:9464\", or \"unix:/path\"";
+        if let Some(address) = text.strip_prefix(METRICS) {
+            return address.parse().map(AdminListen::Metrics).map_err(|_| WRONG.to_owned());
         }
         if let Some(path) = text.strip_prefix(UNIX) {
             return match path.len() {
@@ -77,9 +92,7 @@ impl FromStr for AdminListen {
             Ok(Listen { proxy: true, .. }) => {
                 Err("the admin listener speaks no PROXY protocol; proxy:// belongs into listen".to_owned())
             }
-            Err(_) => Err("expected \"off\", an address with its port like \"127.0.0.1:8081\" or \
-                           \"tls://127.0.0.1:8081\", or \"unix:/path\""
-                .to_owned()),
+            Err(_) => Err(WRONG.to_owned()),
         }
     }
 }
@@ -144,11 +157,25 @@ mod tests {
 
     #[test]
     fn admin_there_and_back() {
-        for text in ["off", "127.0.0.1:8081", "[::1]:8081", "unix:/run/wspush.sock", "unix:admin"] {
+        for text in
+            ["127.0.0.1:8081", "[::1]:8081", "metrics://[::]:9464", "unix:/run/wspush.sock", "unix:admin"]
+        {
             assert_eq!(text.parse::<AdminListen>().unwrap().to_string(), text);
         }
         let long = format!("unix:{}", "x".repeat(108));
-        for text in ["", "on", "127.0.0.1", "8081", "localhost:8081", "unix:", "unix:a\0b", &long] {
+        for text in [
+            "",
+            "on",
+            "off",
+            "metrics://",
+            "metrics://localhost:1",
+            "127.0.0.1",
+            "8081",
+            "localhost:8081",
+            "unix:",
+            "unix:a\0b",
+            &long,
+        ] {
             assert!(text.parse::<AdminListen>().is_err(), "{text}");
         }
     }

@@ -47,6 +47,23 @@ pub fn check(head: &Head<'_>, fence: &Fence<'_>) -> Result<Caller, Refusal> {
     same_site(head).map(|()| caller)
 }
 
+/// The paths of an address with `metrics://`.
+const NUMBERS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
+/// Lets a request for numbers pass, whoever makes it. They name nobody, and no page of another origin can read them.
+pub fn numbers(head: &Head<'_>) -> Result<Caller, Refusal> {
+    if !NUMBERS.contains(&head.path()) {
+        return Err(Refusal::fixed(
+            404,
+            "here are only /metrics, /healthz and /readyz (metrics:// in admin)",
+        ));
+    }
+    if !head.only_looks() {
+        return Err(Refusal::fixed(405, "numbers are only looked at").with_headers(&[("Allow", "GET, HEAD")]));
+    }
+    Ok(Caller::Anybody)
+}
+
 /// Whose token or key the request shows.
 fn caller(head: &Head<'_>, fence: &Fence<'_>) -> Option<Caller> {
     let given = bearer(head)?;

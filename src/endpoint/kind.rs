@@ -24,6 +24,11 @@ impl Kind {
     /// `/ws`: receives pushes. Routes come behind it, so that one comparison tells whether somebody is pushed to.
     pub const PUSH: Kind = Kind(4);
 
+    /// An admin connection, which is for nothing else, at an address with numbers only.
+    pub const NUMBERS: Kind = Kind(0);
+    /// An admin connection at a Unix-domain socket.
+    pub const LOCAL: Kind = Kind(1);
+
     /// Those of the server's own that can be asked for.
     pub const OPEN: [Kind; 3] = [Kind::PUSH, Kind::ECHO, Kind::CHAT];
 

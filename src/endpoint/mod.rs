@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod answer_fields;
+pub mod app_client;
 #[cfg(feature = "pusher")]
 pub mod apps;
 pub mod batch;
@@ -45,6 +46,7 @@ pub mod router;
 pub mod session_state;
 pub mod sessions;
 pub mod streams;
+pub mod trace;
 pub mod tune;
 pub mod users;
 pub mod v1;

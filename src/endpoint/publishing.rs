@@ -10,7 +10,7 @@ use crate::push::{DEFAULT_NAME, Pace, Publication, PublishTerms, PushError, Push
 use super::batch::Target;
 use super::caller::Caller;
 use super::control::{Control, Published, Receipt, Taken};
-use super::push_request::{self, Pushed};
+use super::push_request::{self, Notes, Pushed};
 use super::users::{self, UserAction, UserRequest};
 use super::{ConnId, admin, batch, channels, requests};
 
@@ -43,17 +43,17 @@ pub(super) fn push(
     let response = match (conn, user) {
         (Some(conn), _) if server.is_elsewhere(conn) => {
             let publication = Publication::new(pushed.message(), options)?;
-            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            let action = UserAction::Push { publication, notes: pushed.notes };
             return Ok(admin::Answer::User(UserRequest { target: users::Target::Connection(conn), action }));
         }
         (Some(conn), _) => {
             server.send(conn, pushed.message(), options)?;
-            let sent = Sent { conn: conn.to_string(), recipients: Some(1), taken_as: pushed.taken_as };
+            let sent = Sent { conn: conn.to_string(), recipients: Some(1), notes: pushed.notes };
             admin::json(200, &sent)
         }
         (None, Some(user)) => {
             let publication = Publication::to_one(pushed.message(), options)?;
-            let action = UserAction::Push { publication, taken_as: pushed.taken_as };
+            let action = UserAction::Push { publication, notes: pushed.notes };
             return Ok(admin::Answer::User(UserRequest::new(user, action)?));
         }
         (None, None) => {
@@ -77,22 +77,18 @@ pub fn publish(
     let taken = server.publish(named, pushed.message(), terms);
     let shape = if channels.len() <= 1 { Shape::One } else { Shape::Several };
     if let Ok(Taken { later: Some(ticket), .. }) = taken {
-        return Ok(Said::Later(Later { ticket, shape, taken_as: pushed.taken_as }));
+        return Ok(Said::Later(Later { ticket, shape, notes: pushed.notes.clone() }));
     }
-    say(taken, shape, pushed.taken_as).map(Said::Now)
+    say(taken, shape, pushed.notes.clone()).map(Said::Now)
 }
 
 /// The answer to publications that have their places, or were refused.
-fn say(
-    taken: Result<Taken, PushError>,
-    shape: Shape,
-    taken_as: Option<&'static str>,
-) -> Result<Response, Refusal> {
+fn say(taken: Result<Taken, PushError>, shape: Shape, notes: Notes) -> Result<Response, Refusal> {
     if let Err(problem @ &PushError::OffsetDiffers { ref channel, epoch, offset }) = taken.as_ref() {
         return Ok(admin::json(409, &Differs { error: problem.to_string(), channel, epoch, offset }));
     }
     let taken = taken?;
-    let about = About { duplicate: taken.published.duplicate, taken_as };
+    let about = About { duplicate: taken.published.duplicate, notes };
     let mut places = places(taken);
     let publications = match shape {
         Shape::One => {
@@ -103,9 +99,11 @@ fn say(
         Shape::Batch(targets) => {
             let answer = |target| match target {
                 Target::Channel(_) => places.next().map(Answer::Place),
-                Target::Conn(conn) => {
-                    Some(Answer::Sent(Sent { conn: conn.to_string(), recipients: None, taken_as: None }))
-                }
+                Target::Conn(conn) => Some(Answer::Sent(Sent {
+                    conn: conn.to_string(),
+                    recipients: None,
+                    notes: Notes::default(),
+                })),
                 Target::User(user) => Some(Answer::Asked { user }),
             };
             targets.into_iter().filter_map(answer).collect()
@@ -133,7 +131,7 @@ pub struct Later {
     /// The number under which the cluster answers.
     pub ticket: u64,
     shape: Shape,
-    taken_as: Option<&'static str>,
+    notes: Notes,
 }
 
 /// How an answer looks.
@@ -148,7 +146,7 @@ enum Shape {
 impl Later {
     /// Another life of a channel.
     pub(super) fn forgotten(ticket: u64) -> Later {
-        Later { ticket, shape: Shape::Forgotten, taken_as: None }
+        Later { ticket, shape: Shape::Forgotten, notes: Notes::default() }
     }
 
     /// The answer, as the cluster has said what has come of it.
@@ -158,7 +156,7 @@ impl Later {
             published,
             later: None,
         });
-        say(taken, self.shape, self.taken_as).unwrap_or_else(|refusal| admin::refused(&refusal))
+        say(taken, self.shape, self.notes).unwrap_or_else(|refusal| admin::refused(&refusal))
     }
 }
 
@@ -177,9 +175,10 @@ pub(super) fn push_batch(
     let key = query.text("idempotency_key");
     let taken = server.publish_batch(lines, key.map(|key| (key, fingerprint(&body))))?;
     if let Some(ticket) = taken.later {
-        return Ok(admin::Answer::Later(Later { ticket, shape: Shape::Batch(targets), taken_as: None }));
+        let notes = Notes::of_batch(head);
+        return Ok(admin::Answer::Later(Later { ticket, shape: Shape::Batch(targets), notes }));
     }
-    let about = About { duplicate: taken.published.duplicate, taken_as: None };
+    let about = About { duplicate: taken.published.duplicate, notes: Notes::of_batch(head) };
     let mut places = places(taken);
     let answers = targets.into_iter().filter_map(|target| match target {
         Target::Channel(_) => places.next().map(Answer::Place),
@@ -187,7 +186,7 @@ pub(super) fn push_batch(
             // Of a repetition nothing is sent; and another reactor gets to it in its turn.
             let is_known = !about.duplicate && !server.is_elsewhere(conn);
             let recipients = is_known.then(|| u32::from(server.is_open(conn)));
-            Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, taken_as: None }))
+            Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, notes: Notes::default() }))
         }
         Target::User(user) => Some(Answer::Asked { user }),
     });
@@ -255,9 +254,8 @@ struct Several {
 struct About {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
-    /// The part of the body that was pushed, where that is not all of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken_as: Option<&'static str>,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 /// The life of a channel that begins.
@@ -283,6 +281,6 @@ pub(super) struct Sent {
     pub conn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipients: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub taken_as: Option<&'static str>,
+    #[serde(flatten)]
+    pub notes: Notes,
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use crate::alphabet::shown;
 use crate::protocol::head::Head;
 use crate::protocol::media_type::MediaType;
@@ -12,13 +14,36 @@ use crate::push::{Message, PushError};
 
 use super::query::Tally;
 use super::requests::PUSH_FORM;
+use super::trace;
 
 /// The message of a push, with what had to be decoded for it.
 #[derive(Debug)]
 pub struct Pushed<'a> {
     payload: Payload<'a>,
-    /// The part of the body that it is, where that is not all of it.
+    /// The things that the answer says of it.
+    pub notes: Notes,
+}
+
+/// The things that the answer to a push says beside where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Notes {
+    /// The part of the body that was pushed, where that is not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub taken_as: Option<&'static str>,
+    /// The request that the push is part of, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl Notes {
+    fn of(head: &Head<'_>, taken_as: Option<&'static str>) -> Notes {
+        Notes { taken_as, ..Notes::of_batch(head) }
+    }
+
+    /// Of many at once.
+    pub fn of_batch(head: &Head<'_>) -> Notes {
+        Notes { taken_as: None, traceparent: trace::parent(head).map(str::to_owned) }
+    }
 }
 
 #[derive(Debug)]
@@ -50,7 +75,7 @@ pub fn read<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Refusal> 
     check_codings(head.headers("content-encoding"))?;
     let media_type = MediaType::of(head.single("content-type")?.unwrap_or(""));
     if media_type.is("multipart/form-data") {
-        return part(&media_type, body);
+        return Ok(Pushed { payload: part(&media_type, body)?, notes: Notes::of(head, Some(FIELD)) });
     }
     let is_multipart =
         media_type.essence.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"));
@@ -60,9 +85,9 @@ pub fn read<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Refusal> 
     if media_type.is("application/x-www-form-urlencoded")
         && let Some(text) = field(&media_type, body)?
     {
-        return Ok(Pushed { payload: Payload::Text(Cow::Owned(text)), taken_as: Some(FIELD) });
+        return Ok(Pushed { payload: Payload::Text(Cow::Owned(text)), notes: Notes::of(head, Some(FIELD)) });
     }
-    Ok(Pushed { payload: whole(&media_type, body)?, taken_as: None })
+    Ok(Pushed { payload: whole(&media_type, body)?, notes: Notes::of(head, None) })
 }
 
 /// All of it, as this type says.
@@ -101,7 +126,7 @@ fn not_a_text(refusal: Refusal) -> Refusal {
 }
 
 /// The field `message` of a form in parts. A file that was chosen for it counts as what is in it.
-fn part<'a>(media_type: &MediaType<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Refusal> {
+fn part<'a>(media_type: &MediaType<'_>, body: &'a [u8]) -> Result<Payload<'a>, Refusal> {
     check_charset(media_type)?;
     let (mut tally, mut payload) = (Tally::new("form field", PUSH_FORM), None);
     for part in Parts::of(media_type, body)? {
@@ -119,7 +144,7 @@ fn part<'a>(media_type: &MediaType<'_>, body: &'a [u8]) -> Result<Pushed<'a>, Re
     }
     tally.finish()?;
     let payload = payload.ok_or(PushError::Empty)?;
-    Ok(Pushed { payload, taken_as: Some(FIELD) })
+    Ok(payload)
 }
 
 /// Nothing is unpacked here (RFC 9110 section 8.4).
@@ -212,7 +237,7 @@ mod tests {
                 Message::Text(text) => format!("text {text}"),
                 Message::Binary(bytes) => format!("binary {bytes:?}"),
             };
-            (text, pushed.taken_as.is_some())
+            (text, pushed.notes.taken_as.is_some())
         })
     }
 

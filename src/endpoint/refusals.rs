@@ -7,9 +7,10 @@ use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
+use super::kind::Kind;
 use super::public::{self, Destination};
 use super::router::Routes;
-use super::{answer_fields, streams};
+use super::{answer_fields, app_client, streams};
 use crate::config::Config;
 
 /// The close code that stands for a status: 4403 for 403. Codes from 4000 on are for applications (RFC 6455 section
@@ -48,6 +49,10 @@ pub fn unread(
     let (head, _) = crate::protocol::head::parse(input, bytes_max, &mut fields).ok()??;
     let mut out = Vec::new();
     match public::destination(&head, config, routes) {
+        Destination::Socket(Kind::APP) => {
+            let upgrade = handshake::check(&head).ok()?;
+            app_client::put_refusal(&upgrade, app_client::OVER_CAPACITY, &refusal.reason, &mut out);
+        }
         Destination::Socket(kind) if asks_for_close(&head) => {
             let upgrade = handshake::check(&head).ok()?;
             respond(&upgrade, refusal, |name| routes.speaks(kind, config, name), &mut out);

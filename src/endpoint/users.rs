@@ -14,6 +14,7 @@ use crate::push::{Publication, PushError, Since};
 use super::ConnId;
 use super::admin::{close_of, conn_of, json, query, refused, takes};
 use super::publishing::Sent;
+use super::push_request::Notes;
 use super::requests::{self, Request};
 
 /// The connections that a request is about.
@@ -41,8 +42,8 @@ pub enum UserAction {
     Push {
         /// The message.
         publication: Publication,
-        /// The part of a request's body that it was, where that is not all of it.
-        taken_as: Option<&'static str>,
+        /// The answer's notes on it.
+        notes: Notes,
     },
     /// Close each of them.
     Disconnect {
@@ -177,11 +178,11 @@ impl UserRequest {
             return refused(outcome.problem.as_ref().unwrap_or(&PushError::NoSuchConnection.into()));
         }
         match &self.action {
-            UserAction::Push { taken_as, .. } if conn.is_some() => {
-                json(200, &Sent { conn: conn.unwrap_or_default(), recipients: Some(1), taken_as: *taken_as })
+            UserAction::Push { notes, .. } if conn.is_some() => {
+                json(200, &Sent { conn: conn.unwrap_or_default(), recipients: Some(1), notes: notes.clone() })
             }
-            UserAction::Push { taken_as, .. } => {
-                json(200, &Pushed { user, recipients: connections, taken_as: *taken_as })
+            UserAction::Push { notes, .. } => {
+                json(200, &Pushed { user, recipients: connections, notes: notes.clone() })
             }
             UserAction::Disconnect { tokens: Tokens::Revoked, .. } if outcome.problem.is_some() => {
                 refused(outcome.problem.as_ref().unwrap_or(&Refusal::fixed(503, "")))
@@ -220,8 +221,8 @@ fn in_quotes<S: serde::Serializer>(id: &ConnId, to: S) -> Result<S::Ok, S::Error
 struct Pushed<'a> {
     user: Option<&'a str>,
     recipients: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken_as: Option<&'static str>,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 #[derive(Serialize)]

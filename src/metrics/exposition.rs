@@ -53,6 +53,11 @@ impl<'a> Exposition<'a> {
         let _ = writeln!(self.out, "{} {value}", self.name);
     }
 
+    /// A value in seconds.
+    pub(super) fn hundredths(&mut self, value: u64) {
+        let _ = writeln!(self.out, "{} {}.{:02}", self.name, value / 100, value % 100);
+    }
+
     pub(super) fn sample_with(&mut self, label: &str, label_value: &str, value: u64) {
         let _ = writeln!(self.out, "{}{{{label}=\"{label_value}\"}} {value}", self.name);
     }

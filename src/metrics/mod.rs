@@ -6,12 +6,14 @@ mod cluster;
 mod exposition;
 mod histogram;
 mod label;
+mod process;
 mod reactors;
 mod table;
 
 pub use cluster::ClusterGauges;
 pub use histogram::Histogram;
 pub use label::{Counts, Label};
+pub use process::Process;
 pub use table::{
     AuthWebhook, ChannelEnd, ChannelEvent, ChannelRefusal, CloseReason, ConnectionKind, ConnectionTransport,
     CpuPurpose, Gauges, KernelTls, Metrics, PauseReason, RefuseReason, Shortage, TlsHandshake, WorkKind,

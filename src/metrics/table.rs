@@ -98,6 +98,7 @@ label! {
         Full = "full": "max_connections are open (503).",
         Memory = "memory": "There is no memory for one more (memory_max) (503).",
         PerAddress = "per_address": "connections_per_address_max are open from there (503).",
+        ConnectRate = "connect_rate": "connects_per_second_max have come from there within a second (429).",
         Overload = "overload": "No memory for it (assembly_bytes_max) or its answer (backlog_bytes_max) (503).",
         Channels = "channels": "No more channels may be made for it (channels_max) (503).",
         Timeout = "timeout": "No complete request head within handshake_ms.",

@@ -3,10 +3,12 @@
 
 use std::fmt::Display;
 
-use crate::config::{AdminListen, LogLevel};
+use crate::config::LogLevel;
+use crate::endpoint::Kind;
 use crate::endpoint::admin::{self, Answer};
 use crate::endpoint::caller::Caller;
 use crate::endpoint::guard::{self, Fence};
+use crate::endpoint::trace;
 use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 
@@ -19,14 +21,20 @@ use super::socket::Socket;
 const LATER: &str = "later";
 
 impl<S: Socket> Reactor<S> {
+    /// Notes by which kind of admin listener a connection has come.
+    pub(super) fn set_door(&mut self, index: usize, kind: Kind) {
+        self.connections.slots[index].kind = kind;
+    }
+
     /// Who makes a request. A client that passes the fence is known from here on.
     pub(super) fn caller(&mut self, index: usize, head: &Head<'_>) -> Result<Caller, Refusal> {
         let fence = Fence {
             token: self.config.admin_token.as_deref(),
             keys: &self.config.api_key,
-            is_unix: matches!(self.config.admin, AdminListen::Unix(_)),
+            is_unix: self.connections.slots[index].kind == Kind::LOCAL,
         };
-        let caller = guard::check(head, &fence)?;
+        let has_numbers_only = self.connections.slots[index].kind == Kind::NUMBERS;
+        let caller = if has_numbers_only { guard::numbers(head)? } else { guard::check(head, &fence)? };
         self.connections.slots[index].flags.set(Flags::KNOWN, true);
         Ok(caller)
     }
@@ -43,6 +51,10 @@ impl<S: Socket> Reactor<S> {
             // Who has pushed and then looks must see it, though the flush has not come to it yet.
             self.carry_out_commands();
             self.settle();
+        }
+        // The dashboard's page is there for anybody elsewhere, and not at an address with numbers only.
+        if let (Err(refusal), Kind::NUMBERS) = (&caller, self.connections.slots[index].kind) {
+            return self.respond(index, head, &admin::refused(refusal), used);
         }
         let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
         if let Ok(caller) = &caller
@@ -86,6 +98,8 @@ impl<S: Socket> Reactor<S> {
         if !targets.is_empty() {
             fields.push(("to", &targets));
         }
+        let traceparent = trace::parent(head);
+        fields.extend(traceparent.as_ref().map(|parent| (trace::FIELD, parent as &dyn Display)));
         self.journal.record(self.now, LogLevel::Info, "audit", &fields);
     }
 }

@@ -96,7 +96,7 @@ impl<S: Socket> Reactor<S> {
         let has_host = self.has_host(kind);
         let query = self.query(asking, has_host)?;
         self.check_origin(index, asking, has_host)?;
-        self.check_place(index)?;
+        self.check_place(index, vouched.is_none() && decided.is_none())?;
         let mut beginnings =
             Beginnings::read(&query).map_err(|refusal| (refusal, RefuseReason::BadRequest))?;
         let claims = match vouched {
@@ -198,9 +198,9 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Whether there is room for one more, and for one from its address.
-    fn check_place(&mut self, index: usize) -> Result<(), Refused> {
+    fn check_place(&mut self, index: usize, is_new: bool) -> Result<(), Refused> {
         self.check_room()?;
-        if self.config.trusted_proxies.is_empty() { Ok(()) } else { self.count_forwarded(index) }
+        if self.config.trusted_proxies.is_empty() { Ok(()) } else { self.count_forwarded(index, is_new) }
     }
 
     fn check_room(&self) -> Result<(), Refused> {

@@ -137,7 +137,7 @@ enum Looked {
 
 /// Looks at what a connection begins with, and reads the header if that is whole, and nothing behind it.
 fn look(newcomer: Newcomer, ended: bool) -> Looked {
-    let Newcomer { stream, peer, tls, .. } = newcomer;
+    let Newcomer { stream, peer, tls, kind, .. } = newcomer;
     let stream = TcpStream::from(stream.0);
     let mut buffer = [0; HEADER_BYTES_MAX];
     let seen = match stream.peek(&mut buffer) {
@@ -147,8 +147,13 @@ fn look(newcomer: Newcomer, ended: bool) -> Looked {
         Err(e) if [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&e.kind()) => Ok(None),
         Err(_) => return Looked::Over(Seen::Nothing),
     };
-    let go_on =
-        |stream: TcpStream, peer, is_told| Newcomer { stream: Stream(stream.into()), peer, tls, is_told };
+    let go_on = |stream: TcpStream, peer, is_told| Newcomer {
+        stream: Stream(stream.into()),
+        peer,
+        tls,
+        is_told,
+        kind,
+    };
     match seen {
         Ok(None) if ended => Looked::Over(Seen::Refused(peer, "the connection ends within its PROXY header")),
         Ok(None) => Looked::Early(go_on(stream, peer, false)),
@@ -189,7 +194,13 @@ mod tests {
         let stream = Stream(socket.into());
         Pair {
             proxy,
-            newcomer: Some(Newcomer { stream, peer: Some(peer), tls: false, is_told: false }),
+            newcomer: Some(Newcomer {
+                stream,
+                peer: Some(peer),
+                tls: false,
+                is_told: false,
+                kind: crate::endpoint::Kind::PUSH,
+            }),
             peer,
         }
     }

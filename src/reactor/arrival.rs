@@ -12,6 +12,7 @@ use super::refusal;
 use super::slot::{Phase, Slot};
 use super::socket::Socket;
 use super::sse;
+use super::told::{TOO_FAST, TOO_MANY};
 
 impl<S: Socket> Reactor<S> {
     /// Takes in a socket that was just accepted; returns its slot, the token of its events.
@@ -51,9 +52,8 @@ impl<S: Socket> Reactor<S> {
     fn turn_away(&mut self, incoming: Incoming<S>, reason: RefuseReason) {
         let Incoming { mut socket, role, peer, encryption } = incoming;
         let text = match reason {
-            RefuseReason::PerAddress => {
-                "too many connections from this address (connections_per_address_max)"
-            }
+            RefuseReason::PerAddress => TOO_MANY,
+            RefuseReason::ConnectRate => &TOO_FAST.reason,
             RefuseReason::Memory => {
                 "the server is full: there is no memory for more connections (memory_max)"
             }
@@ -68,7 +68,8 @@ impl<S: Socket> Reactor<S> {
             self.turn_away_tls(&mut socket);
             return;
         }
-        let refusal = Refusal::fixed(503, text);
+        let is_too_fast = reason == RefuseReason::ConnectRate;
+        let refusal = if is_too_fast { TOO_FAST } else { Refusal::new(503, text.to_owned()) };
         let told = match role {
             ListenerRole::Public => {
                 // A number that differs from one to the next.

@@ -2,41 +2,26 @@
 
 use std::collections::HashMap;
 
+use super::bucket::Bucket;
+
 /// Keys that are counted at most; there are fewer in the settings.
 const KEYS_MAX: usize = crate::limits::LIST_MAX;
 
 /// The pushes that each key has left. A key that has done nothing for a second has all of it, and is not here.
 #[derive(Debug, Default)]
-pub(super) struct Budgets(HashMap<Box<str>, Budget>);
-
-/// A token bucket, in thousandths of a push.
-#[derive(Debug)]
-struct Budget {
-    left: u64,
-    at_ms: u64,
-}
+pub(super) struct Budgets(HashMap<Box<str>, Bucket>);
 
 impl Budgets {
     /// Takes so many from a key's pushes in a second; false: there are not enough left, and none are taken.
     pub fn take(&mut self, key: &str, per_second: u32, count: u64, now_ms: u64) -> bool {
-        let full = 1_000 * u64::from(per_second);
         if !self.0.contains_key(key) {
             if self.0.len() >= KEYS_MAX {
                 // Keys of former settings.
-                self.0.retain(|_, budget| now_ms.saturating_sub(budget.at_ms) < 1_000);
+                self.0.retain(|_, bucket| !bucket.is_full(now_ms));
             }
-            self.0.insert(key.into(), Budget { left: full, at_ms: now_ms });
+            self.0.insert(key.into(), Bucket::full(per_second, now_ms));
         }
-        let Some(budget) = self.0.get_mut(key) else { return false };
-        let since_ms = now_ms.saturating_sub(budget.at_ms).min(1_000);
-        budget.left = full.min(budget.left + since_ms * u64::from(per_second));
-        budget.at_ms = now_ms;
-        let wanted = count.saturating_mul(1_000);
-        let is_enough = budget.left >= wanted;
-        if is_enough {
-            budget.left -= wanted;
-        }
-        is_enough
+        self.0.get_mut(key).is_some_and(|bucket| bucket.take(per_second, count, now_ms))
     }
 }
 

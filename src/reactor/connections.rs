@@ -13,6 +13,7 @@ use crate::narrow;
 
 use super::addresses::Addresses;
 use super::budgets::Budgets;
+use super::connects::Connects;
 use super::flush::set_blocked;
 use super::reactor::{ListenerRole, REFUSALS_MAX};
 use super::slot::{Phase, Slot};
@@ -104,6 +105,10 @@ pub(super) struct Connections<S> {
     /// Connections that the descriptor limit leaves room for.
     pub descriptors: usize,
     pub command_counts: CommandCounts,
+    /// The same of messages, where `messages_per_second_max` is set.
+    pub message_counts: CommandCounts,
+    /// How often clients of each address come.
+    pub connects: Connects,
     /// The pushes that programs have left, by their keys.
     pub budgets: Budgets,
     /// How many were ever removed.
@@ -146,6 +151,8 @@ impl<S> Connections<S> {
             users: Users::default(),
             descriptors,
             command_counts: CommandCounts::default(),
+            message_counts: CommandCounts::default(),
+            connects: Connects::default(),
             budgets: Budgets::default(),
             removed: 0,
             online: Arc::default(),
@@ -168,6 +175,7 @@ impl<S> Connections<S> {
             first_serial,
             last_serial,
             addresses,
+            connects: totals.connects.clone(),
             totals: Some(totals),
             ..self
         }

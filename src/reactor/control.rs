@@ -14,6 +14,7 @@ use crate::push::{
 
 use super::engine::Asker;
 use super::outbox::Outbox;
+use super::pusher::check_event;
 use super::reactor::Reactor;
 use super::sending::Sending;
 use super::shared::{Batch, Command, Item, Wake};
@@ -167,11 +168,14 @@ impl<S: Socket> Control for Reactor<S> {
         let names: Vec<&str> = lines.iter().map(|line| line.target.channel().unwrap_or_default()).collect();
         let item = |(line, name): (&Line, _)| {
             let publication = line.publication.clone();
+            if let Target::Channel(channel) = &line.target {
+                check_event(channel, publication.kind(), publication.payload())?;
+            }
             Ok(match &line.target {
                 Target::Channel(_) => Item::Publish(std::slice::from_ref(name), publication),
                 Target::Conn(conn) => Item::Send(*conn, publication),
                 Target::User(user) => {
-                    let action = UserAction::Push { publication, taken_as: None };
+                    let action = UserAction::Push { publication, notes: Default::default() };
                     Item::User(UserRequest::new(user.as_str(), action)?)
                 }
             })

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use crate::endpoint::Kind;
+
 use super::reactor::ListenerRole;
 use super::shared::WakeUp;
 use super::socket::Stream;
@@ -21,6 +23,8 @@ pub(super) struct Newcomer {
     pub tls: bool,
     /// Its address is what a proxy says, and not the socket's.
     pub is_told: bool,
+    /// The kind that an admin connection is, by its listener.
+    pub kind: Kind,
 }
 
 /// One reactor's.
@@ -118,7 +122,7 @@ mod tests {
 
     fn newcomer() -> Newcomer {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false }
+        Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false, kind: Kind::PUSH }
     }
 
     fn doors(count: usize) -> (Doors, Arc<AtomicUsize>) {

@@ -36,14 +36,9 @@ const RETRY_MS: u64 = 250;
 
 /// Where the time comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub struct Clock(pub(super) Instant);
 
 impl Clock {
-    /// A clock that goes on from there.
-    pub fn resume(mono_us: u64) -> Option<Clock> {
-        Instant::now().checked_sub(Duration::from_micros(mono_us)).map(Clock)
-    }
-
     /// A clock that starts at zero.
     pub fn start() -> Clock {
         Clock(Instant::now())
@@ -322,7 +317,8 @@ impl EventLoop {
                             let fields: [(&str, &dyn Display); 1] = [("listener", address)];
                             self.reactor.journal().event(now, LogLevel::Info, "accept_resumed", &fields);
                         }
-                        let newcomer = Newcomer { stream, peer, tls: listener.tls, is_told: false };
+                        let newcomer =
+                            Newcomer { stream, peer, tls: listener.tls, is_told: false, kind: listener.kind };
                         if listener.proxy {
                             let trusted = peer.filter(|peer| self.reactor.config().trusts(peer.ip()));
                             let registry = self.poll.registry();
@@ -380,7 +376,7 @@ fn deal(
 
 /// Takes in a newcomer. False: there is no place for it.
 fn admit(poll: &Poll, reactor: &mut Reactor<Stream>, newcomer: Newcomer, role: ListenerRole) -> bool {
-    let Newcomer { stream, peer, tls, is_told } = newcomer;
+    let Newcomer { stream, peer, tls, is_told, kind } = newcomer;
     let admitted = match tls {
         true => reactor.admit_tls(stream, role, peer),
         false => reactor.admit(stream, role, peer),
@@ -388,6 +384,9 @@ fn admit(poll: &Poll, reactor: &mut Reactor<Stream>, newcomer: Newcomer, role: L
     if let Some(index) = admitted {
         if let Some(peer) = peer.filter(|_| is_told) {
             reactor.told_peer(index, peer);
+        }
+        if role == ListenerRole::Admin {
+            reactor.set_door(index, kind);
         }
         register(poll, reactor, index);
     }

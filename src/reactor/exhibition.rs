@@ -6,7 +6,7 @@ use crate::protocol::pool::CHUNK_BYTES;
 
 use super::reactor::Reactor;
 use super::socket::Socket;
-use super::sys;
+use super::{process, sys};
 
 impl<S: Socket> Reactor<S> {
     /// The numbers of this reactor that rise and fall, but for those that only the system knows.
@@ -57,6 +57,8 @@ pub(super) fn prometheus<S: Socket>(reactor: &Reactor<S>) -> String {
     gauges.uptime_seconds = stats.uptime_ms / 1000;
     let mut text = String::new();
     stats.counters.write_prometheus(&gauges, &mut text);
+    let now_s = reactor.now.unix_us / 1_000_000;
+    process::look(now_s.saturating_sub(gauges.uptime_seconds)).write(&mut text);
     if let Some(engine) = reactor.shared.engine() {
         Metrics::write_cluster(&engine.gauges(), &mut text);
     }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use socket2::{Domain, Socket, Type};
 
+use crate::endpoint::Kind;
+
 use super::reactor::ListenerRole;
 use super::socket::Stream;
 use super::sys;
@@ -50,6 +52,8 @@ pub struct Listener {
     pub(super) tls: bool,
     /// Whether proxies say first for whom they speak.
     pub(super) proxy: bool,
+    /// The kind of its admin connections.
+    pub(super) kind: Kind,
     /// The poll has reported connections, and they were not all taken yet.
     pub(super) waiting: bool,
     /// No descriptors were left; when to try again even if none of ours is closed.
@@ -116,7 +120,9 @@ impl Listener {
         origin: Origin,
         place: Option<Place>,
     ) -> Listener {
+        let kind = if matches!(address, ListenAddr::Unix(_)) { Kind::LOCAL } else { Kind::PUSH };
         Listener {
+            kind,
             place,
             socket,
             address,
@@ -215,6 +221,26 @@ impl Listener {
     pub fn with_proxy(mut self, proxy: bool) -> Listener {
         self.proxy = proxy;
         self
+    }
+
+    /// Has nothing but numbers.
+    pub fn with_numbers_only(mut self) -> Listener {
+        self.kind = Kind::NUMBERS;
+        self
+    }
+
+    /// Whether it has more than numbers.
+    pub fn has_all(&self) -> bool {
+        self.kind != Kind::NUMBERS
+    }
+
+    /// Gives its path a mode and a group. Nobody has connected yet, and it was its owner's alone until now.
+    pub fn open_to(&self, mode: u32, group: Option<u32>) -> io::Result<()> {
+        let ListenAddr::Unix(path) = &self.address else { return Ok(()) };
+        if group.is_some() {
+            std::os::unix::fs::chown(path, None, group)?;
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
     }
 
     /// Whether they do that.

@@ -4,6 +4,7 @@ use crate::endpoint::handler::Framing;
 use crate::endpoint::session_state::SessionState;
 use crate::endpoint::{Handler, Kind, Session, chat};
 use crate::metrics::{CloseReason, WorkKind};
+use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::push::{Message, PushError, PushOptions};
 
@@ -20,6 +21,9 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn hand_to_endpoint(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
         self.metrics.messages_in += 1;
         self.work.charge(WorkKind::Frames, MESSAGE);
+        if self.config.messages_per_second_max > 0 && !self.may_speak(index)? {
+            return Ok(Next::Closing);
+        }
         match self.connections.slots[index].kind {
             Kind::ECHO => {
                 self.reply(index, message);
@@ -34,6 +38,19 @@ impl<S: Socket> Reactor<S> {
                 Ok(if is_open { Next::Continue } else { Next::Closing })
             }
         }
+    }
+
+    /// Counts a message of a client. False: it is one too many, and the connection is closed.
+    #[cold]
+    pub(super) fn may_speak(&mut self, index: usize) -> Result<bool, Gone> {
+        let (max, now_ms) = (self.config.messages_per_second_max, self.now.mono_ms());
+        let conn = (narrow::to_u32(index), self.connections.slots[index].serial);
+        if self.connections.message_counts.allow(conn, now_ms, max) {
+            return Ok(true);
+        }
+        let why = format!("more than {max} messages within a second (messages_per_second_max)");
+        self.answer_and_close(index, CloseCode::POLICY_VIOLATION, &why, CloseReason::Policy)?;
+        Ok(false)
     }
 
     /// Runs one of the host's callbacks on an open connection, and does what that has asked for.

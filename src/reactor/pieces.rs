@@ -136,6 +136,10 @@ impl<S: Socket> Reactor<S> {
         self.metrics.messages_in += u64::from(!piece.more);
         self.note_heard(index);
         self.work.charge(WorkKind::Frames, MESSAGE);
+        let is_counted = !piece.more && self.config.messages_per_second_max > 0;
+        if is_counted && !self.may_speak(index)? {
+            return Ok(Next::Closing);
+        }
         let data = match piece.data {
             Data::Text(text) => Message::Text(text),
             Data::Binary(bytes) => Message::Binary(bytes),

@@ -1,10 +1,12 @@
 //! The Pusher Channels protocol on open connections: what clients of apps ask for, and what they are told.
 
 pub(super) mod apps;
+mod events;
 mod heartbeat;
 pub(super) mod opening;
 mod presence;
 mod subscribing;
+mod timers;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::pusher::{Command, Event, SocketId, Traits, UserData, event};
 use crate::push::Message;
 use apps::App;
+pub(super) use events::check_event;
 pub(super) use presence::push_app_notice;
 
 use super::connections::Gone;

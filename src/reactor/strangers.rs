@@ -76,9 +76,22 @@ impl<S: Socket> Reactor<S> {
                 return Err(RefuseReason::PerAddress);
             }
         }
+        if role == ListenerRole::Public && self.config.connects_per_second_max > 0 {
+            self.count_connect(peer)?;
+        }
         let index = self.connections.slots.vacant_key();
         self.connections.addresses_of(role).enter(narrow::to_u32(index), peer);
         Ok(index)
+    }
+
+    /// Counts a client that comes, by its address.
+    pub(super) fn count_connect(&mut self, peer: Option<SocketAddr>) -> Result<(), RefuseReason> {
+        let (max, now_ms) = (self.config.connects_per_second_max, self.now.mono_ms());
+        if self.connections.connects.take(peer, max, now_ms) {
+            Ok(())
+        } else {
+            Err(RefuseReason::ConnectRate)
+        }
     }
 
     /// Notes who has come in by the admin listener.

@@ -247,6 +247,7 @@ impl<S: Socket> Reactor<S> {
             self.count_subscriber(&name, true, is_edge);
         }
         self.attend(index, id);
+        self.count_changed(id);
         Some(entry)
     }
 
@@ -354,6 +355,7 @@ impl<S: Socket> Reactor<S> {
         });
         self.channels.touch(id);
         self.note_vacated(id);
+        self.count_changed(id);
         self.vacate(id);
     }
 

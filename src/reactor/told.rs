@@ -17,6 +17,14 @@ use super::reactor::{ListenerRole, Reactor};
 use super::slot::Phase;
 use super::socket::Socket;
 
+/// The reason for a client whose address has its share of connections.
+pub(super) const TOO_MANY: &str = "too many connections from this address (connections_per_address_max)";
+
+/// The answer to a client whose address connects too often.
+pub(super) const TOO_FAST: Refusal =
+    Refusal::fixed(429, "too many new connections from this address (connects_per_second_max)")
+        .with_headers(&[("Retry-After", "1")]);
+
 /// The addresses behind one connection.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 struct Told {
@@ -98,20 +106,23 @@ impl<S: Socket> Reactor<S> {
         self.connections.told.0.insert(narrow::to_u32(index), Told { connected, client });
     }
 
-    /// Counts a client by the address that a proxy has told, which nobody knew when the connection came.
+    /// Counts a client by the address that a proxy has told, which nobody knew when the connection came. One about whom
+    /// somebody was asked meanwhile is not new.
     #[cold]
-    pub(super) fn count_forwarded(&mut self, index: usize) -> Result<(), Refused> {
+    pub(super) fn count_forwarded(&mut self, index: usize, is_new: bool) -> Result<(), Refused> {
         let connected = self.connections.connected(index);
         let is_told = connected.is_some_and(|connected| self.config.trusts(connected.ip()));
         if !is_told || self.connections.slots[index].phase == Phase::Admin {
             return Ok(());
         }
         let (slot, client) = (narrow::to_u32(index), self.connections.peer(index));
+        if is_new {
+            self.count_connect(client).map_err(|reason| (TOO_FAST, reason))?;
+        }
         let addresses = self.connections.addresses_of(ListenerRole::Public);
         addresses.leave(slot);
         if addresses.is_full(client) {
-            const FULL: &str = "too many connections from this address (connections_per_address_max)";
-            return Err((Refusal::fixed(503, FULL), RefuseReason::PerAddress));
+            return Err((Refusal::fixed(503, TOO_MANY), RefuseReason::PerAddress));
         }
         addresses.enter(slot, client);
         Ok(())

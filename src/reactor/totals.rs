@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::addresses::Counts;
+use super::connects::Connects;
 
 /// How many there are. Each reactor counts its own here as well.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Totals {
     guests: AtomicU64,
     /// By address.
     pub by_address: Counts,
+    /// How often they come, by address.
+    pub connects: Connects,
 }
 
 impl Totals {

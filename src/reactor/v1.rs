@@ -20,6 +20,7 @@ use crate::push::{
 use super::attendance::Members;
 use super::connections::Gone;
 use super::directory::NoChannel;
+use super::pusher::check_event;
 use super::reactor::{READ_BYTES, Reactor, Scratch};
 use super::shared::Wake;
 use super::slot::Phase;
@@ -40,7 +41,7 @@ pub(super) struct CommandCounts {
 }
 
 impl CommandCounts {
-    /// Counts a command. False: it is one more than `max`.
+    /// Counts a command, or a message. False: it is one more than `max`.
     pub(super) fn allow(&mut self, conn: (u32, u32), now_ms: u64, max: u32) -> bool {
         let second = now_ms / 1_000;
         if second != self.second {
@@ -259,6 +260,8 @@ impl<S: Socket> Reactor<S> {
             Payload::Text(text) => Message::Text(text),
             Payload::Binary(bytes) => Message::Binary(bytes),
         };
+        check_event(channel, message.kind(), message.bytes())
+            .map_err(|problem| v1::not_published(&problem))?;
         if self.shared.engine().is_some() {
             return self.publish_v1_elsewhere(conn, id, channel, message);
         }

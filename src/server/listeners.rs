@@ -61,10 +61,13 @@ pub(super) fn open(
 ) -> Result<(Vec<Listener>, Vec<Warning>), StartError> {
     let mut inherited = addresses(sockets)?;
     let (mut listeners, mut warnings) = (Vec::new(), Vec::new());
-    for Wanted { address, role, tls, proxy } in wanted(config) {
+    let group = config.admin_socket_group.as_deref().map(group).transpose()?;
+    for wanted in wanted(config) {
+        let Wanted { address, role, .. } = &wanted;
+        let (address, role) = (address.clone(), *role);
         let fails = |error| StartError::Listen { address: address.to_string(), error };
         if let Some(at) = handed.iter().position(|listener| listener.serves(&address, role)) {
-            listeners.push(handed.remove(at).with_tls(tls).with_proxy(proxy));
+            listeners.push(wanted.finish(handed.remove(at)));
             // It is the same socket that the predecessor had from there.
             inherited.retain(|(bound, _)| *bound != address);
             continue;
@@ -72,12 +75,15 @@ pub(super) fn open(
         if let Some(at) = inherited.iter().position(|(bound, _)| *bound == address) {
             let listener = Listener::inherit(inherited.swap_remove(at).1, &address, role).map_err(fails)?;
             warnings.extend(check_mode(config, &listener).map_err(fails)?);
-            listeners.push(listener.with_tls(tls).with_proxy(proxy));
+            listeners.push(wanted.finish(listener));
             continue;
         }
         let bound =
             bind_or_instead(&address, config, |address| bind(address, role, config)).map_err(fails)?;
-        listeners.extend(bound.0.map(|listener| listener.with_tls(tls).with_proxy(proxy)));
+        if let Some(listener) = &bound.0 {
+            listener.open_to(config.admin_socket_mode.bits(), group).map_err(fails)?;
+        }
+        listeners.extend(bound.0.map(|listener| wanted.finish(listener)));
         warnings.extend(bound.1);
     }
     match inherited.first() {
@@ -115,6 +121,33 @@ struct Wanted {
     tls: bool,
     /// Proxies say first for whom they speak.
     proxy: bool,
+    /// There are only numbers.
+    has_numbers_only: bool,
+}
+
+impl Wanted {
+    /// The listener as it is to be.
+    fn finish(&self, listener: Listener) -> Listener {
+        let listener = listener.with_tls(self.tls).with_proxy(self.proxy);
+        if self.has_numbers_only { listener.with_numbers_only() } else { listener }
+    }
+}
+
+/// The number of a group, from its name or as it stands. The file is read, and nobody else is asked: what needs a
+/// network or a library of the machine's may not be there yet.
+fn group(name: &str) -> Result<u32, StartError> {
+    const FILE: &str = "/etc/group";
+    if let Ok(number) = name.parse() {
+        return Ok(number);
+    }
+    let fails = |error| StartError::Listen { address: format!("a socket of the group {name}"), error };
+    let text = std::fs::read_to_string(FILE).map_err(fails)?;
+    let is_it = |line: &str| {
+        let mut fields = line.split(':');
+        if fields.next() == Some(name) { fields.nth(1)?.parse().ok() } else { None }
+    };
+    let found: Option<u32> = text.lines().find_map(is_it);
+    found.ok_or_else(|| fails(io::Error::other(format!("{FILE} has no such group"))))
 }
 
 /// Every listener of a configuration.
@@ -124,14 +157,18 @@ fn wanted(config: &Config) -> impl Iterator<Item = Wanted> {
         role: ListenerRole::Public,
         tls: on.tls,
         proxy: on.proxy,
+        has_numbers_only: false,
     });
-    let admin = |address, tls| Wanted { address, role: ListenerRole::Admin, tls, proxy: false };
-    let admin = match &config.admin {
-        AdminListen::Off => None,
-        AdminListen::Tcp(address) => Some(admin(ListenAddr::Tcp(*address), false)),
-        AdminListen::Tls(address) => Some(admin(ListenAddr::Tcp(*address), true)),
-        AdminListen::Unix(path) => Some(admin(ListenAddr::Unix(path.clone()), false)),
-    };
+    let admin = config.admin.iter().map(|on| Wanted {
+        address: match on {
+            AdminListen::Tcp(at) | AdminListen::Tls(at) | AdminListen::Metrics(at) => ListenAddr::Tcp(*at),
+            AdminListen::Unix(path) => ListenAddr::Unix(path.clone()),
+        },
+        role: ListenerRole::Admin,
+        tls: matches!(on, AdminListen::Tls(_)),
+        proxy: false,
+        has_numbers_only: matches!(on, AdminListen::Metrics(_)),
+    });
     public.chain(admin)
 }
 

@@ -56,9 +56,10 @@ impl Handle {
         Ok(match &item.to {
             Recipient::Channel(name) => Item::Publish(std::slice::from_ref(name), publication),
             Recipient::Conn(conn) => Item::Send(*conn, publication),
-            Recipient::User(user) => {
-                Item::User(UserRequest::new(*user, UserAction::Push { publication, taken_as: None })?)
-            }
+            Recipient::User(user) => Item::User(UserRequest::new(
+                *user,
+                UserAction::Push { publication, notes: Default::default() },
+            )?),
         })
     }
 }

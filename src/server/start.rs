@@ -29,7 +29,11 @@ pub(super) fn announce(
     room: &Room,
 ) {
     for listener in listeners {
-        let role = if listener.is_admin() { "admin" } else { "public" };
+        let role = match (listener.is_admin(), listener.has_all()) {
+            (false, _) => "public",
+            (true, true) => "admin",
+            (true, false) => "metrics",
+        };
         let (origin, tls, proxy) = (listener.origin(), listener.speaks_tls(), listener.speaks_proxy());
         let fields: [(&str, &dyn Display); 5] = [
             ("address", listener.address()),
@@ -82,7 +86,7 @@ fn announce_capacity(journal: &mut Journal, now: Time, config: &Config, room: &R
 
 /// Where the admin API is reached from this machine, if there is one: `http://127.0.0.1:8081` or `unix:/path`.
 pub(super) fn admin_url(listeners: &[Listener]) -> Option<String> {
-    let admin = listeners.iter().find(|listener| listener.is_admin())?;
+    let admin = listeners.iter().find(|listener| listener.is_admin() && listener.has_all())?;
     Some(url(admin, "http").unwrap_or_else(|| admin.address().to_string()))
 }
 

@@ -26,7 +26,7 @@ impl Handle {
         options: PushOptions,
     ) -> Result<(), PushError> {
         let publication = Publication::to_one(message, options)?;
-        self.for_user(user, UserAction::Push { publication, taken_as: None })
+        self.for_user(user, UserAction::Push { publication, notes: Default::default() })
     }
 
     /// Closes all connections that a user has then.

@@ -38,12 +38,21 @@ fn everything_is_where_it_belongs() {
         "include/wspush_session.hpp",
         "share/man/man1/wspushd.1",
         "share/man/man3/wspush.3",
+        "share/wspush/installed",
     ] {
         assert!(at(path).is_file(), "{path}");
     }
     let pc = fs::read_to_string(at("lib/pkgconfig/wspush.pc")).unwrap();
     assert!(pc.contains("prefix=/opt/wspush\nlibdir=/opt/wspush/lib\n"), "{pc}");
     assert!(pc.contains(&format!("Version: {version}\n")) && !pc.contains('@'), "{pc}");
+    // A file of somebody else's stays, and so does the folder in which it lies.
+    fs::write(at("lib/other"), "").unwrap();
+    let mut uninstall = Command::new(root().join("uninstall"));
+    run(uninstall.env("DESTDIR", &destination).env("PREFIX", "/opt/wspush"));
+    let left = |folder: &Path| -> Vec<_> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert_eq!((left(&at("")), left(&at("lib"))), (vec!["lib".into()], vec!["other".into()]));
 }
 
 /// The words of a field of the installed wspush.pc, as pkg-config would give them.
@@ -72,9 +81,19 @@ fn a_program_is_built_from_what_is_installed_shared_and_static() {
         "-lwspush" => archive.to_str().unwrap().to_owned(),
         other => other.to_owned(),
     });
-    for (name, flags) in [("server_shared", shared.clone()), ("server_static", with_archive.collect())] {
+    let with_archive: Vec<String> = with_archive.collect();
+    let all_static = ["-static".to_owned()].into_iter().chain(with_archive.clone()).collect();
+    for (name, flags) in
+        [("server_shared", shared), ("server_static", with_archive), ("server_all_static", all_static)]
+    {
         let program = build_dir().join(name);
         run(Command::new("cc").arg("-std=c99").arg("-o").arg(&program).arg(program_source()).args(flags));
+        if name == "server_shared" {
+            // Where the loader doesn't look by itself the program says where.
+            let needs = run(Command::new("ldd").arg(&program).env_remove("LD_LIBRARY_PATH"));
+            let library = prefix.join("lib/libwspush.so.0");
+            assert!(needs.contains(library.to_str().unwrap()), "{needs}");
+        }
         let mut host = Host::start_program(&program, Tool::Plain, &["127.0.0.1:0"]).unwrap();
         check_program(&mut host);
     }

@@ -126,7 +126,7 @@ pub fn push_request(data: &[u8]) {
             assert!(!message.bytes().is_empty());
             assert!(first % 5 != 1 || message == Message::Binary(body));
             assert!(first % 5 != 0 || matches!(message, Message::Text(text) if text.as_bytes() == body));
-            assert_eq!(first % 5 == 4, pushed.taken_as.is_some() && first % 5 != 2 && first % 5 != 3);
+            assert_eq!(first % 5 == 4, pushed.notes.taken_as.is_some() && first % 5 != 2 && first % 5 != 3);
             assert!(wspush::protocol::frame::are_whole(&message.to_frame()));
         }
         Err(refusal) => {

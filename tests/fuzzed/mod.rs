@@ -30,7 +30,7 @@ pub use http::{admin, config, extensions, handshake, head, multipart, push_reque
 pub use positions::{since, state};
 pub use proxied::proxied;
 #[cfg(feature = "pusher")]
-pub use pusher::pusher_signature;
+pub use pusher::{pusher_message, pusher_signature};
 pub use routes::route;
 pub use schedule::{connection, world};
 pub use streams::{event, positions};
@@ -61,6 +61,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("positions", positions),
     ("proxy", proxied),
     ("push_request", push_request),
+    #[cfg(feature = "pusher")]
+    ("pusher_message", pusher_message),
     #[cfg(feature = "pusher")]
     ("pusher_signature", pusher_signature),
     ("route", route),

@@ -1,8 +1,11 @@
-//! Signatures of the Pusher protocol.
+//! Signatures and messages of the Pusher protocol.
 
 use std::sync::LazyLock;
 
+use serde_json::Value;
 use wspush::auth::pusher::{Credentials, SignedRequest};
+use wspush::config::{PusherApp, app_channel, channel_name_ok};
+use wspush::protocol::pusher::{ChannelData, Command, Event, SocketId, UserData, event};
 
 use super::choice;
 
@@ -60,4 +63,49 @@ fn request(query: &str, path: &str) {
     let query = format!("{plain}&auth_key={KEY}&auth_timestamp={now}&auth_version=1.0");
     let hash = check(&format!("{query}&auth_signature={signature}")).expect("it is signed");
     assert!(hash.check(b"").is_ok() && hash.check(b"{}").is_err());
+}
+
+/// A client's message is read, or refused in one short line; a channel has one name here and one there; and clients are
+/// told JSON, whatever is in it.
+pub fn pusher_message(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match Command::parse(&text) {
+        Ok(command) => {
+            assert!(serde_json::from_str::<Value>(&text).is_ok_and(|value| value["event"].is_string()));
+            if let Command::Client { event, channel, data } = command {
+                let mut made = Vec::new();
+                Event::new(&event).on(&channel).with(data.as_bytes()).push(&mut made);
+                let made: Value = serde_json::from_slice(&made).expect("an event of a client is JSON");
+                assert_eq!(
+                    (made["event"].as_str(), made["channel"].as_str()),
+                    (Some(&*event), Some(&*channel))
+                );
+                assert_eq!(made["data"], serde_json::from_str::<Value>(data).expect("its data is JSON"));
+            }
+        }
+        Err(why) => assert!(why.len() < 100 && !why.contains('\n'), "{why}"),
+    }
+    let app = PusherApp::new("3", KEY, "secret");
+    if let Some(channel) = app.channel(&text) {
+        assert!(channel_name_ok(&channel), "{channel}");
+        assert_eq!(app_channel(&channel), Some(("3", text.clone().into_owned())));
+    }
+    if let Some(id) = SocketId::parse(&text) {
+        assert_eq!(id.to_string(), text);
+    }
+    let mut made = Vec::new();
+    event::push_event(&text, &text, &text, &mut made);
+    let made: Value = serde_json::from_slice(&made).expect("an event of a backend is JSON");
+    assert_eq!((made["event"].as_str(), made["data"].as_str()), (Some(&*text), Some(&*text)));
+    if let Some(ChannelData { user_id, user_info }) = ChannelData::parse(&text) {
+        let mut made = Vec::new();
+        event::push_subscribed_with("presence-a", &[(&user_id, user_info.as_deref())], &mut made);
+        let made: Value = serde_json::from_slice(&made).expect("a message is JSON");
+        let held: Value =
+            serde_json::from_str(made["data"].as_str().expect("a string")).expect("that holds JSON");
+        assert_eq!(held["presence"]["ids"][0], *user_id);
+    }
+    if let Some(user) = UserData::parse(&text) {
+        assert!(!user.id.is_empty() && user.watchlist.len() <= 100);
+    }
 }

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
-import { Client, FAST, until } from "../../js/test/world.js";
+import { createServer } from "node:http";
+
+import { Client, FAST, SECRET, inSeconds, token, until } from "../../js/test/world.js";
 import { ask, readers, stream } from "./readers.mjs";
 import { FILES, shown } from "./proxies.mjs";
 
@@ -172,3 +174,26 @@ for (const [name, way, listen] of [
     for (const client of clients) client.kill();
   };
 }
+
+cases["nginx: it asks the application who may connect"] = async ({ start }) => {
+  const application = createServer(({ headers }, answer) => {
+    const user = /user=(\w+)/.exec(headers.cookie)?.[1];
+    const fields = user ? { "x-token": token({ sub: user, exp: inSeconds(600) }) } : {};
+    answer.writeHead(user ? 204 : 401, fields).end();
+  });
+  await new Promise((done) => application.listen(0, "127.0.0.1", done));
+  try {
+    const daemon = await start(["--auth", "required", "--auth-secret", SECRET]);
+    const where = `127.0.0.1:${application.address().port}`;
+    const proxy = await start.proxy("nginx", daemon, { way: "asking", application: where });
+    const known = stream("127.0.0.1", proxy.url, "--header", "Cookie: user=ann");
+    await there(daemon, 1);
+    assert.equal((await daemon.connections())[0].user, "ann");
+    const stranger = stream("127.0.0.1", proxy.url, "--fail", "--header", "Authorization: Bearer x");
+    // As curl counts: the answer was an error.
+    assert.equal(await new Promise((done) => stranger.on("close", done)), 22);
+    known.kill();
+  } finally {
+    application.close();
+  }
+};

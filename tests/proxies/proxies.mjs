@@ -25,6 +25,9 @@ function replaced(text, replacements) {
   return text;
 }
 
+const BOOK = await readFile(new URL("../../docs/proxies.md", import.meta.url), "utf8");
+const ASKING = /# Beside `location \/`, which becomes:\n([^]*?)```/.exec(BOOK)[1];
+
 const KINDS = {
   nginx: {
     // What is not said there is by default; the time-out for a silent server is 60 s.
@@ -50,6 +53,8 @@ http {
       [/proxy_http_version[^]*?(?=\n    }\n)/, ""],
     ],
     telling: [[/(?=        proxy_set_header Host)/, "        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"]],
+    // As the book has it; `application` is the test's own.
+    asking: [[/    location \/ \{[^]*?\n    \}\n/, ASKING]],
     holding: [[/proxy_http_version[^]*?(?=\n    }\n)/, "proxy_ignore_headers X-Accel-Buffering;"]],
     command: (folder) => ["nginx", "-p", folder, "-e", join(folder, "log"), "-c", join(folder, "nginx.conf")],
   },
@@ -87,7 +92,7 @@ const answers = (port) => new Promise((done) => {
 
 export class Proxy {
   // Starts one in front of a daemon. `way` is a list of changes to the configuration that the kind has.
-  static async start(name, daemon, { way, timeout_s = 60 } = {}) {
+  static async start(name, daemon, { way, timeout_s = 60, application } = {}) {
     const proxy = Object.assign(new Proxy(), { name, daemon, way, timeout_s });
     proxy.folder = await mkdtemp(join(FOLDER, `${name}-`));
     proxy.text = await shown(name);
@@ -98,7 +103,8 @@ export class Proxy {
     do proxy.port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN)); while (!(await isFree(proxy.port)));
     proxy.url = `https://127.0.0.1:${proxy.port}`;
     const { inside, outside } = KINDS[name];
-    const text = outside(proxy.folder, replaced(proxy.text, inside(proxy)), timeout_s);
+    const own = application ? [["http://application", `http://${application}`]] : [];
+    const text = outside(proxy.folder, replaced(proxy.text, [...inside(proxy), ...own]), timeout_s);
     await writeFile(join(proxy.folder, FILES[name]), text);
     await proxy.begin();
     return proxy;

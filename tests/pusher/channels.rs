@@ -267,3 +267,41 @@ fn apps_never_meet_and_other_tongues_hear_what_is_opened_to_them() {
     assert_eq!(client.rest(), sent);
     assert!(stranger.rest().is_empty());
 }
+
+#[test]
+fn subscribers_are_counted_where_the_app_wants_it() {
+    let daemon = start("subscription_count=true", &[]);
+    let count = |message: &Value| {
+        assert_eq!(message["event"], "pusher_internal:subscription_count", "{message}");
+        (message["channel"].clone(), held(message)["subscription_count"].clone())
+    };
+    let (mut one, mut two) = (Client::open(&daemon), Client::open(&daemon));
+    assert_eq!(one.subscribe("cache-a"), subscribed("cache-a"));
+    assert_eq!(one.next()["event"], "pusher:cache_miss");
+    assert_eq!(count(&one.next()), (json!("cache-a"), json!(1)));
+    assert_eq!(two.subscribe("cache-a"), subscribed("cache-a"));
+    assert_eq!(two.next()["event"], "pusher:cache_miss", "a count is no event");
+    assert_eq!((count(&one.next()).1, count(&two.next()).1), (json!(2), json!(2)));
+    two.reset();
+    assert_eq!(count(&one.next()).1, 1);
+    members(&one.subscribe_signed("presence-a", Some(&member("1"))));
+    assert!(one.rest().is_empty(), "presence says it there");
+}
+
+#[test]
+fn other_payloads_than_events_are_refused() {
+    let daemon = start("", &[]);
+    let mut client = Client::open(&daemon);
+    client.subscribe("news");
+    let push = |target: &str, body: &str| daemon.ask("POST", target, &[], body.as_bytes());
+    let refused = push("/push?channel=pusher/3/news", "hello");
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("a channel of an app takes events"));
+    let line = json!({"channel": "pusher/3/news", "data": "hello"}).to_string();
+    assert_eq!(push("/push/batch", &line).status, 400);
+    let id = client.id.split_once('.').unwrap().1.to_owned();
+    assert_eq!(push(&format!("/push?conn={id}"), "for you").status, 200);
+    assert_eq!(client.next(), json!({"event": "message", "data": "for you"}), "to one alone it is a message");
+    assert_eq!(push(&format!("/connections/{id}/subscribe?channel=other"), "").status, 503);
+    assert!(client.rest().is_empty());
+}

@@ -42,3 +42,14 @@ fn who_signs_in_wrongly_is_closed() {
     assert_eq!(client.sign_in("{\"name\":\"nobody\"}")["data"]["code"], 4009);
     assert_eq!(client.closed(), 4_009);
 }
+
+#[test]
+fn who_does_not_show_who_it_is_has_a_second_for_it() {
+    let daemon = start("authorization_s=1", &[]);
+    let [mut nobody, mut user, mut private] = [0; 3].map(|_| Client::open(&daemon));
+    assert_eq!(nobody.subscribe("news"), subscribed("news"));
+    user.sign_in("{\"id\":\"7\"}");
+    private.subscribe_signed("private-a", None);
+    assert_eq!(nobody.closed(), 4_009);
+    assert!(user.rest().is_empty() && private.rest().is_empty());
+}

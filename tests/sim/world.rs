@@ -38,7 +38,7 @@ pub fn publish(
 
 /// A message to client `n` by the name of its user, which is its number.
 pub fn to_user(n: usize, publication: Publication) -> Command {
-    let action = UserAction::Push { publication, taken_as: None };
+    let action = UserAction::Push { publication, notes: Default::default() };
     let request = UserRequest::new(n.to_string(), action).expect("a name");
     Command::User(Box::new(UserCommand::new(request)))
 }

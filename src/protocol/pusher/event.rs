@@ -166,9 +166,16 @@ pub fn push_signed_in(user_data: &str, out: &mut Vec<u8>) {
     push_held(Event::new("pusher:signin_success"), &json, out);
 }
 
-/// Whether a publication is an event that a client has sent.
-pub fn is_of_client(payload: &[u8]) -> bool {
-    payload.starts_with(b"{\"event\":\"client-")
+/// The subscribers that a channel has now.
+pub fn push_count(channel: &str, subscribers: u32, out: &mut Vec<u8>) {
+    let json = format!("{{\"subscription_count\":{subscribers}}}");
+    push_held(Event::new("pusher_internal:subscription_count").on(channel), json.as_bytes(), out);
+}
+
+/// Whether a publication is an event of a backend: neither a client's nor the server's own.
+pub fn is_of_backend(payload: &[u8]) -> bool {
+    let others = [&b"{\"event\":\"client-"[..], b"{\"event\":\"pusher_internal:"];
+    !others.iter().any(|other| payload.starts_with(other))
 }
 
 #[cfg(test)]
@@ -226,10 +233,16 @@ mod tests {
     fn an_event_has_its_data_as_a_string() {
         let text = said(|out| push_event("e", "c", "{\"some\":\"data\"}", out));
         assert_eq!(text, r#"{"event":"e","channel":"c","data":"{\"some\":\"data\"}"}"#);
-        assert!(!is_of_client(text.as_bytes()));
+        assert!(is_of_backend(text.as_bytes()));
         let event = Event { user_id: Some("7"), ..Event::new("client-e").on("c").with(b"[1, 2]") };
         let text = said(|out| event.push(out));
         assert_eq!(text, r#"{"event":"client-e","channel":"c","data":[1, 2],"user_id":"7"}"#);
-        assert!(is_of_client(text.as_bytes()));
+        assert!(!is_of_backend(text.as_bytes()));
+        let text = said(|out| push_count("c", 7, out));
+        assert_eq!(
+            text,
+            r#"{"event":"pusher_internal:subscription_count","channel":"c","data":"{\"subscription_count\":7}"}"#
+        );
+        assert!(!is_of_backend(text.as_bytes()));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
@@ -125,6 +125,13 @@ impl Successor {
         event_loop.listeners.iter_mut().for_each(Listener::make_ours);
         event_loop.succession.iter_mut().for_each(|succession| succession.make_ours());
         Ok(event_loop)
+    }
+}
+
+impl Clock {
+    /// A clock that goes on from there.
+    pub fn resume(mono_us: u64) -> Option<Clock> {
+        Instant::now().checked_sub(Duration::from_micros(mono_us)).map(Clock)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::protocol::pusher::ChannelData;
 use crate::push::ChannelId;
 
 use super::super::v1::CommandCounts;
+use super::timers::AppTimers;
 
 /// An app.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ pub struct Apps {
     seats: Vec<Seat>,
     /// The user of the subscription that is under way.
     pub joining: Option<ChannelData>,
+    pub timers: AppTimers,
     /// How many events each connection has sent in this second.
     pub client_events: CommandCounts,
 }
@@ -52,6 +54,11 @@ impl Apps {
                 self.seats.push(Seat { app: app(settings), is_there: true, open: 0 });
             }
         }
+    }
+
+    /// Whether there never was one.
+    pub fn are_none(&self) -> bool {
+        self.seats.is_empty()
     }
 
     /// The app whose clients show this key, and its seat.

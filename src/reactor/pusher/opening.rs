@@ -1,16 +1,14 @@
 //! Clients that ask for `GET /app/KEY`: let in, or told by a close code why not. A page sees no status of HTTP.
 
 use crate::config::{OWN_ORIGIN, Transport as Named};
+use crate::endpoint::app_client::{self, OVER_CAPACITY};
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::{Accept, Kind, requests};
 use crate::metrics::{ConnectionTransport, RefuseReason};
-use crate::protocol::close::{CloseCode, encode_close};
+use crate::narrow;
 use crate::protocol::extensions::Agreement;
-use crate::protocol::form;
-use crate::protocol::frame::{self, Opcode};
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
-use crate::protocol::pusher::event;
 use crate::push::Cursor;
 
 use super::super::admission::{Admitted, Wishes};
@@ -18,11 +16,6 @@ use super::super::connections::Gone;
 use super::super::reactor::Reactor;
 use super::super::socket::Socket;
 use super::super::transport::Transport;
-
-/// The oldest version of the protocol that is spoken.
-const PROTOCOL_MIN: u64 = 5;
-/// From this version on a refusal is a close code alone.
-const PROTOCOL_OF_CODES: u64 = 6;
 
 /// A client that is not let in.
 struct NotLetIn {
@@ -36,30 +29,13 @@ fn refuse<T>(code: u16, why: &str, reason: RefuseReason) -> Result<T, NotLetIn> 
     Err(NotLetIn { code, why: why.to_owned(), reason })
 }
 
-/// The version of the protocol that a client asks for.
-fn version(head: &Head<'_>) -> Result<u64, NotLetIn> {
-    let mut fields = form::fields(head.query().as_bytes());
-    let Some(field) = fields.find(|field| &*field.name == b"protocol") else {
-        return refuse(4_008, "no protocol version: ask for protocol=7", RefuseReason::BadRequest);
-    };
-    let text = field.value.unwrap_or_default();
-    let number = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
-    match number {
-        None => refuse(4_006, "the protocol version is not a number", RefuseReason::BadRequest),
-        Some(version) if version < PROTOCOL_MIN => {
-            refuse(4_007, "protocol versions from 5 on are spoken", RefuseReason::Version)
-        }
-        Some(version) => Ok(version),
-    }
-}
-
 impl<S: Socket> Reactor<S> {
     /// Opens a WebSocket of an app's client, or refuses it by a close code.
     pub(in super::super) fn upgrade_app(&mut self, index: usize, upgrade: &Upgrade<'_>) -> Result<(), Gone> {
         let number = match self.let_into_app(index, upgrade) {
             Ok(number) => number,
             Err(not) => {
-                let peer = self.connections.slots[index].socket.peer();
+                let peer = self.connections.peer(index);
                 self.refused(not.reason, &not.why, peer);
                 self.metrics.clients_refused.bump(ConnectionTransport::WebSocket);
                 return self.refuse_app_client(index, upgrade, &not);
@@ -76,6 +52,11 @@ impl<S: Socket> Reactor<S> {
         self.carry_out_commands();
         let entries = self.open(index, Kind::APP, &mut admitted);
         self.apps.count(number, true);
+        let within_ms = self.apps.at(number).settings.authorization_s * 1_000;
+        if within_ms > 0 {
+            let (due_ms, serial) = (self.now.mono_ms() + within_ms, self.connections.slots[index].serial);
+            self.apps.timers.await_known(due_ms, narrow::to_u32(index), serial);
+        }
         self.metrics.handshakes_ok += 1;
         self.metrics.clients_admitted.bump(ConnectionTransport::WebSocket);
         let offered = upgrade.protocols().next();
@@ -86,7 +67,9 @@ impl<S: Socket> Reactor<S> {
     /// The seat of the app whose key a client has.
     fn let_into_app(&self, index: usize, upgrade: &Upgrade<'_>) -> Result<u32, NotLetIn> {
         let Upgrade { head, origin, .. } = *upgrade;
-        version(head)?;
+        if let Err((code, why)) = app_client::version(head) {
+            return refuse(code, why, RefuseReason::BadRequest);
+        }
         if !self.config.transports.contains(&Named::WebSocket) {
             return refuse(4_005, "WebSockets are not served here (transports)", RefuseReason::NotFound);
         }
@@ -105,7 +88,7 @@ impl<S: Socket> Reactor<S> {
         }
         match self.check_newcomers() {
             Ok(()) => Ok(number),
-            Err(refusal) => refuse(4_100, &refusal.reason, RefuseReason::Full),
+            Err(refusal) => refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full),
         }
     }
 
@@ -127,18 +110,7 @@ impl<S: Socket> Reactor<S> {
         upgrade: &Upgrade<'_>,
         NotLetIn { code, why, .. }: &NotLetIn,
     ) -> Result<(), Gone> {
-        put_refusal(upgrade, *code, why, &mut self.scratch.replies);
+        app_client::put_refusal(upgrade, *code, why, &mut self.scratch.replies);
         self.await_refused(index)
     }
-}
-
-/// Appends the answer to a client that is not let in.
-pub(in super::super) fn put_refusal(upgrade: &Upgrade<'_>, code: u16, why: &str, out: &mut Vec<u8>) {
-    handshake::respond(upgrade.key, upgrade.protocols().next(), None, |_| {}, out);
-    if version(upgrade.head).is_ok_and(|version| version < PROTOCOL_OF_CODES) {
-        let mut said = Vec::new();
-        event::push_error(code, why, &mut said);
-        frame::encode(Opcode::Text, &said, out);
-    }
-    encode_close(CloseCode(code), why, out);
 }

@@ -182,7 +182,7 @@ impl<S: Socket> Reactor<S> {
         let first = first.max(next.saturating_sub(CACHE_LOOKED_AT));
         let of_backend = (first..next).rev().map(|offset| kept.past(offset));
         let mut looked_at = 0;
-        let last = of_backend.inspect(|_| looked_at += 1).find(|past| !event::is_of_client(&past.payload));
+        let last = of_backend.inspect(|_| looked_at += 1).find(|past| event::is_of_backend(&past.payload));
         let last = last.filter(|past| past.unix_ms.saturating_add(ttl_s.saturating_mul(1_000)) > unix_ms);
         match last {
             Some(past) => self.scratch.said.extend_from_slice(&past.payload),

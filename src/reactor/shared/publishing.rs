@@ -9,6 +9,7 @@ use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
 use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
 
+use super::super::pusher::check_event;
 use super::super::user_commands::UserCommand;
 use super::group::{Addressee, Seats};
 use super::inbox::{Door, Inbox};
@@ -67,6 +68,7 @@ impl<'a> Batch<'a> {
         if channels.iter().enumerate().any(|(n, name)| channels[..n].contains(name)) {
             return Err(PushError::BadTerms("a channel is named twice; a publication goes there once"));
         }
+        channels.iter().try_for_each(|channel| check_event(channel, message.kind(), message.bytes()))?;
         let publication = Publication::new(message, terms.options)?;
         let what = (channels, publication.payload(), publication.kind(), terms.options, terms.if_offset);
         let key = terms.idempotency_key.map(|key| (key, fingerprint(&what)));
