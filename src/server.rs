@@ -9,6 +9,11 @@ mod joining;
 pub mod keys;
 mod listeners;
 mod memory;
+#[cfg(feature = "handover")]
+mod predecessor;
+#[cfg(not(feature = "handover"))]
+#[path = "server/no_predecessor.rs"]
+mod predecessor;
 mod publishing;
 mod reactor_loop;
 mod reads;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// One moment on two clocks: the monotonic one for durations, the calendar for people and for the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Time {
     /// Microseconds on a clock that never goes back; its zero means nothing.
     pub mono_us: u64,

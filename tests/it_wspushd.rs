@@ -29,6 +29,8 @@ mod demo;
 mod drain;
 mod fanout;
 mod handle;
+#[cfg(feature = "handover")]
+mod handover;
 mod handshake;
 mod heartbeat;
 mod history;

@@ -11,7 +11,7 @@ use crate::daemon::events::{Event, EventStream};
 use crate::daemon::{Daemon, Http, WebSocket};
 use crate::v1::Client;
 
-const SECRET: &str = "a_secret_of_more_than_32_bytes_0123456";
+pub const SECRET: &str = "a_secret_of_more_than_32_bytes_0123456";
 const RULE: &str = "room.* presence=true";
 
 pub fn start(more: &[&str]) -> Daemon {

@@ -50,8 +50,10 @@ const LIBRARY_CRATES_MAX: usize = 20;
 ///
 /// base64: jsonwebtoken asks for 0.22, and links a few of its functions.
 ///
+/// embedded-io: postcard can work with two versions of it, and with neither of them here.
+///
 /// untrusted: aws-lc-rs asks for an older one than rustls-webpki; it is a cursor over bytes, 300 lines.
-const DUPLICATES: &[&str] = &["base64", "untrusted"];
+const DUPLICATES: &[&str] = &["base64", "embedded-io", "untrusted"];
 
 /// Code that runs on the machine that builds or tests: build scripts and procedural macros.
 const RUN_AT_BUILD: &[&str] = &[

@@ -87,7 +87,7 @@ impl From<StartError> for CallError {
                 WSPUSH_ECONFIG
             }
             StartError::Listen { .. } => WSPUSH_ELISTEN,
-            StartError::System(_) => WSPUSH_ESYSTEM,
+            StartError::Handover(_) | StartError::System(_) => WSPUSH_ESYSTEM,
         };
         CallError::new(status, error.to_string())
     }

@@ -26,6 +26,7 @@ mod field;
 #[cfg(feature = "daemon")]
 mod file;
 mod fitting;
+mod handover;
 mod heartbeat;
 #[cfg(feature = "command-line")]
 mod invocation;

@@ -70,6 +70,7 @@ impl Config {
     /// Each of several reactors has enough of what is divided among them.
     pub(super) fn validate_reactors(&self) -> Result<(), ConfigError> {
         self.validate_cpus()?;
+        self.validate_handover()?;
         let Reactors::Count(_) = self.reactors else { return self.validate_shares("auto") };
         self.validate_shares("so many")
     }

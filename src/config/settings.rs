@@ -8,6 +8,7 @@ use super::field::{
     shown_admin, shown_boolean, shown_entries, shown_memory, shown_number, shown_optional, shown_reactors,
     shown_text, token,
 };
+use super::handover::handover;
 use super::paths::{check_path, optional_path};
 use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
@@ -388,6 +389,9 @@ settings! {
     reactor_incoming_cpu: bool = false, boolean(Running, restart),
         "Give a newcomer to the reactor on whose CPU its packets come in (SO_INCOMING_CPU), unless that one has 1/16 \
          more connections than another";
+    handover: Option<String> = None,
+        row(Running, Kind::Text("unix:/path"), restart, false, handover, shown_optional),
+        "Where a successor asks for all connections, channels and listeners; nobody has to reconnect";
     flush_slice: usize = 4_096, integer(Running, FLUSH_SLICE, "subscribers", reload),
         "Subscribers visited by the flush between two looks at the poll";
     accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),

@@ -27,7 +27,7 @@ use super::presence::ChannelPresence;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, Serialize)]
 pub struct Receipt {
     /// The channel.
     pub channel: Arc<str>,

@@ -11,12 +11,20 @@ use crate::narrow;
 const BETWEEN: char = '\0';
 
 /// A client that is closed when it has had nothing to say for some time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Idle {
     /// How long that may take.
     pub ms_max: u64,
     /// When there was something last, in milliseconds of the reactor's clock.
     pub since_ms: u64,
+}
+
+/// The part of the box that another process can take.
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+pub struct HostedImage {
+    parameters: Option<Box<str>>,
+    idle: Option<Idle>,
+    message_bytes_max: Option<usize>,
 }
 
 /// The box.
@@ -41,6 +49,22 @@ impl Hosted {
     pub fn is_empty(&self) -> bool {
         let Hosted { parameters, attribute, idle, message_bytes_max } = self;
         parameters.is_none() && attribute.is_none() && idle.is_none() && message_bytes_max.is_none()
+    }
+
+    /// Whether another process can take it: a value of the host's it can't.
+    pub fn is_portable(&self) -> bool {
+        self.attribute.is_none()
+    }
+
+    /// Its image, without such a value.
+    pub fn image(&self) -> HostedImage {
+        let Hosted { parameters, idle, message_bytes_max, .. } = self;
+        HostedImage { parameters: parameters.clone(), idle: *idle, message_bytes_max: *message_bytes_max }
+    }
+
+    /// The box of an image.
+    pub fn of_image(HostedImage { parameters, idle, message_bytes_max }: HostedImage) -> Hosted {
+        Hosted { parameters, attribute: None, idle, message_bytes_max }
     }
 
     /// Keeps what the names of a route's pattern stand for.

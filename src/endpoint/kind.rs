@@ -7,7 +7,7 @@ use super::router::{ROUTES_MAX, RouteId};
 
 /// Which endpoint an open connection is at: one of the server's own, or a route of the host's. It takes one byte of a
 /// slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Kind(u8);
 
 const _: () = assert!(ROUTES_MAX <= u8::MAX as usize - Kind::PUSH.0 as usize);

@@ -12,7 +12,7 @@ macro_rules! label {
         $($variant:ident = $value:literal: $help:literal,)+
     }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
         pub enum $label { $(#[doc = $help] $variant),+ }
 
         impl $label {

@@ -70,7 +70,7 @@ fn parse_length(field: &[u8]) -> Option<usize> {
 }
 
 /// Decodes the chunked coding (RFC 9112 section 7.1) in whatever pieces it arrives.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct Chunked {
     state: State,
     /// Bytes left of the current chunk; while its size is read, what the digits say so far.
@@ -82,7 +82,7 @@ pub struct Chunked {
     overhead: usize,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 enum State {
     #[default]
     Size,

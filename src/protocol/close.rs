@@ -17,7 +17,7 @@ pub const REASON_MAX: usize = CONTROL_PAYLOAD_BYTES_MAX - 2;
 /// assert_eq!(CloseCode(1001), CloseCode::GOING_AWAY);
 /// assert!(CloseCode(4000).is_valid_on_wire() && !CloseCode(1006).is_valid_on_wire());
 /// ```
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 pub struct CloseCode(pub u16);
 
 impl CloseCode {

@@ -13,8 +13,11 @@ use super::pool::{Chain, Pool};
 use super::utf8::Utf8;
 use crate::narrow;
 
+mod image;
 #[cfg(test)]
 mod tests;
+
+pub use image::AssemblyImage;
 
 /// A peer's message or control frame.
 #[derive(Debug, PartialEq, Eq)]

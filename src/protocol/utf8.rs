@@ -3,7 +3,7 @@
 use crate::narrow;
 
 /// The state of a text that arrives in pieces: the bytes of a character whose end isn't there yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct Utf8 {
     tail: [u8; 4],
     len: u8,

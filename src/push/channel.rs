@@ -20,7 +20,7 @@ use super::rules::{ChannelRules, Keep};
 mod tests;
 
 /// One subscriber of a named channel: 8 bytes here and 8 ([`Membership`]) at the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Member {
     /// Slot of the connection.
     pub slot: u32,
@@ -29,7 +29,7 @@ pub struct Member {
 }
 
 /// The connection's side of a [`Member`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Membership {
     /// The channel.
     pub channel: super::ChannelId,
@@ -38,7 +38,7 @@ pub struct Membership {
 }
 
 /// A flush under way: one pass over all subscribers, cut into slices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Walk {
     /// The subscriber to visit next: a place among the members, or a slot for the default channel.
     pub next: usize,
@@ -48,7 +48,7 @@ pub struct Walk {
 }
 
 /// A channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Channel {
     /// Its name.
     pub name: Arc<str>,
@@ -85,6 +85,7 @@ pub struct Channel {
     /// The fate of a subscriber that falls off the log.
     pub fallen: Passage,
     /// How it is kept.
+    #[serde(skip)]
     pub rules: ChannelRules,
     /// Bytes that any frame of it may have, whatever its log keeps.
     pub(super) frame_bytes_max: usize,

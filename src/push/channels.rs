@@ -25,11 +25,12 @@ fn has_presence(channel: &str) -> bool {
     app_channel(channel).is_some_and(|(_, name)| Traits::of(&name).has_presence)
 }
 
+mod image;
 #[cfg(test)]
 mod tests;
 
 /// A channel's place in the server. Valid while the channel has subscribers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 pub struct ChannelId(pub u32);
 
 /// The channel that everybody on `/ws` receives.

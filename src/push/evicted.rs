@@ -7,7 +7,7 @@ use super::budget::grown;
 
 /// The beginnings of publications evicted since the walk before the last one has begun. Each walk meets those who have
 /// fallen off by then, and has dealt with them before the next but one begins. When no walk is to come they go.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Evicted {
     /// Offset of the first one here.
     first: u64,

@@ -7,7 +7,7 @@
 use crate::protocol::{chunk, frame};
 
 /// In which wire bytes a subscriber takes publications.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[repr(u8)]
 pub enum Form {
     /// One unmasked frame each (RFC 6455 section 5.2). Every channel keeps it, and the other forms are evicted in step

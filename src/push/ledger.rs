@@ -25,7 +25,7 @@ pub const RECEIPTS_KEPT: usize = 4_096;
 /// let settled = delivery.lagging == 0;
 /// assert!(!settled, "one has still to get it");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, Serialize)]
 pub struct Delivery {
     /// The receipt's id.
     pub id: u64,
@@ -52,7 +52,7 @@ pub struct Delivery {
 }
 
 /// One subscriber's passage over some publications.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Passage {
     /// Written in full.
     Written,
@@ -63,7 +63,7 @@ pub enum Passage {
 }
 
 /// By [`Passage`] those who have passed a publication, and last those who have come back for it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize, serde::Serialize)]
 struct Tally([i32; 4]);
 
 const RECOVERED: usize = 3;
@@ -83,14 +83,14 @@ impl Tally {
 }
 
 /// Those who are in the middle of a publication that the log no longer has, and have its rest apart.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 struct Apart {
     count: u32,
     /// When it was published, and its delivery, once its line is gone.
     line: Option<(u64, Delivery)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 struct Line {
     /// The change at this offset against the one before: the counts are prefix sums over the lines.
     change: Tally,
@@ -104,7 +104,7 @@ struct Line {
 ///
 /// A subscriber that passes the publications `a..b` adds one at `a` and takes one off at `b`: two additions,
 /// whether a write carried one publication or a thousand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Ledger {
     first: u64,
     lines: VecDeque<Line>,

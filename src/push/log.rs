@@ -7,11 +7,13 @@ use crate::narrow;
 
 use super::budget::grown;
 
+mod image;
+
 /// A place in a log: the low half of a logical byte position.
 ///
 /// Half is enough, because the channel never lets a subscriber go unvisited while the head moves on by more
 /// than three rings, and a ring is smaller than 2^30 bytes (`limits::LOG_BYTES_MAX`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Cursor(pub u32);
 
 impl Cursor {

@@ -7,7 +7,7 @@ use super::channels::ChannelId;
 const EXACT_MAX: usize = 16;
 
 /// A connection's memberships, sorted by channel. Each takes 8 bytes, and 8 ([`Member`](super::Member)) at its channel.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct Memberships(Vec<Membership>);
 
 impl Memberships {

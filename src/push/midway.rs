@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// Positions within frames, each with the slot of the connection that has got so far. In order, so that those whom the
 /// log's tail will reach first are found at once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct Midway(BTreeSet<(u64, u32)>);
 
 impl Midway {

@@ -4,7 +4,7 @@ use super::form::Form;
 use super::ring::Ring;
 
 /// Those that there are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct OtherRings(Option<Box<[Option<Box<Ring>>; Form::LAZY.len()]>>);
 
 impl OtherRings {

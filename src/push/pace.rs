@@ -97,7 +97,7 @@ const _: () = assert!(PACE_RATE.max == 1_000_000 && PACE_DEADLINE_MS.max == 3_60
 const _: () = assert!(PACE_RATE.min == 1 && PACE_DEADLINE_MS.min == 1, "the errors say so");
 
 /// Publications that lie one behind the other and go out at the same pace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 struct Group {
     /// The offset of the first one.
     first: u64,
@@ -107,7 +107,7 @@ struct Group {
 }
 
 /// The paces of a channel, each slower than the one before it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Pacing {
     groups: VecDeque<Group>,
     /// When the next write is due; `None`: the first group has not begun.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 /// A user who is there.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 struct Listed {
     /// JSON that says more about it.
     info: Option<Box<str>>,
@@ -20,7 +20,7 @@ struct Listed {
 }
 
 /// A user whose last connection was lost.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 struct Lost {
     at_ms: u64,
     loss: u32,
@@ -73,7 +73,7 @@ pub struct Attendee<'a> {
 }
 
 /// Those in one channel.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 pub struct Presence {
     users: Users,
     lost: VecDeque<Lost>,
@@ -81,17 +81,22 @@ pub struct Presence {
     listed_max: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 enum Users {
     Listed(HashMap<Box<str>, Listed>),
     /// Connections of each by a hash of its name. Two with the same hash would count as one.
-    Counted(HashMap<u64, u32>, RandomState),
+    Counted(#[serde(skip)] HashMap<u64, u32>, #[serde(skip)] RandomState),
 }
 
 impl Presence {
     /// Nobody yet; so many at the most are listed.
     pub fn new(listed_max: usize) -> Presence {
         Presence { users: Users::Listed(HashMap::new()), lost: VecDeque::new(), next_loss: 0, listed_max }
+    }
+
+    /// Whether they are only counted.
+    pub fn is_counted(&self) -> bool {
+        matches!(self.users, Users::Counted(..))
     }
 
     /// How many users are there.

@@ -16,7 +16,7 @@ use crate::narrow;
 /// All forms of a channel hold the same publications under the same offsets, each from its creation on. They have the
 /// same bounds, and are appended to and evicted from in step, as soon as one of them has to: whoever falls off one of
 /// them has lost the same publications as on any other.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Ring {
     form: Form,
     /// The bytes.

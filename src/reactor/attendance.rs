@@ -25,7 +25,7 @@ use super::socket::Socket;
 use super::work::{DEADLINE, NAME};
 
 /// Those in one channel, and those who hear of them.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 pub(super) struct Attendance {
     pub presence: Presence,
     pub notices: Notices,
@@ -43,7 +43,7 @@ impl Attendance {
 }
 
 /// The channels with presence.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Attendances {
     pub channels: HashMap<ChannelId, Attendance>,
     /// Since when somebody is awaited in a channel, each once: one timer for all.

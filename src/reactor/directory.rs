@@ -12,7 +12,11 @@
 mod arrivals;
 mod batches;
 mod elsewhere;
+#[cfg(feature = "handover")]
+mod image;
 mod several;
+#[cfg(feature = "handover")]
+pub(super) use image::Owned;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -84,8 +88,8 @@ pub enum Vacated {
 }
 
 /// Who needs a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub(super) enum Need {
     /// Its subscribers, or somebody who has left and still has to get something.
     Subscribers,
     /// Only what was published and is on its way: others may be subscribed before it comes there.
@@ -97,8 +101,8 @@ enum Need {
 /// Not yet in the list.
 const IDLE: Need = Need::Idle { older: NONE, newer: NONE };
 
-#[derive(Debug)]
-struct Head {
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
+pub(super) struct Head {
     name: Arc<str>,
     epoch: u64,
     next_offset: u64,

@@ -119,6 +119,13 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// Begins the end of a server whose successor has taken over: of those who are left.
+    #[cfg(feature = "handover")]
+    pub(super) fn drain_the_rest(&mut self) {
+        self.exit.leaves_state = true;
+        self.drain_until(self.now.mono_ms().saturating_add(self.config.drain_ms));
+    }
+
     fn drain_until(&mut self, deadline_ms: u64) {
         // Publishers are told so by the first one, when it says so to those whom it answers.
         if self.shared.is_first() {

@@ -36,7 +36,7 @@ const RETRY_MS: u64 = 250;
 
 /// Where the time comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub struct Clock(pub(super) Instant);
 
 impl Clock {
     /// A clock that starts at zero.
@@ -53,10 +53,10 @@ impl Clock {
 
 /// A reactor with its sockets.
 pub struct EventLoop {
-    poll: Poll,
+    pub(super) poll: Poll,
     events: Events,
-    listeners: Vec<Listener>,
-    reactor: Reactor<Stream>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) reactor: Reactor<Stream>,
     clock: Clock,
     last: Turn,
     removed: u64,
@@ -64,13 +64,16 @@ pub struct EventLoop {
     /// How many of the events are handled already.
     handled: usize,
     /// Proxies that have not said yet for whom they speak.
-    anteroom: Anteroom,
+    pub(super) anteroom: Anteroom,
     /// The outcomes of this turn's looks at them.
     seen: Vec<Seen>,
     /// By which newcomers come to the others, or from the first one.
     doors: Option<Doors>,
     /// How many of those that have come are gone, as the doors know it.
     gone: u64,
+    /// By which a successor asks.
+    #[cfg(feature = "handover")]
+    pub(super) succession: Option<Box<super::handover::Succession>>,
 }
 
 impl EventLoop {
@@ -101,6 +104,8 @@ impl EventLoop {
             seen: Vec::new(),
             doors: None,
             gone: 0,
+            #[cfg(feature = "handover")]
+            succession: None,
         })
     }
 
@@ -134,7 +139,7 @@ impl EventLoop {
         }
         let retries = self.listeners.iter().map(|listener| listener.retry_ms);
         let proxies = self.anteroom.due_ms(self.reactor.config().handshake_ms);
-        let due_ms = earliest(retries.chain([self.last.due_ms, proxies]))?;
+        let due_ms = earliest(retries.chain([self.last.due_ms, proxies, self.succession_due_ms()]))?;
         let now_us = self.clock.now().mono_us;
         Some(Duration::from_micros((due_ms * 1000).saturating_sub(now_us)))
     }
@@ -170,6 +175,8 @@ impl EventLoop {
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
         self.reactor.spent_cpu(CpuPurpose::Other);
+        #[cfg(feature = "handover")]
+        self.look_after_succession();
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
         }
@@ -180,6 +187,11 @@ impl EventLoop {
             self.reactor.end();
         }
         Ok(!self.last.finished)
+    }
+
+    #[cfg(not(feature = "handover"))]
+    fn succession_due_ms(&self) -> Option<u64> {
+        None
     }
 
     /// Whether events are left from the turn before.
@@ -199,6 +211,8 @@ impl EventLoop {
             let Token(token) = event.token();
             let ended = event.is_read_closed() || event.is_error();
             if token >= FIRST_OTHER {
+                #[cfg(feature = "handover")]
+                super::handover::Succession::note_call(&mut self.succession, event.token());
                 if let Some(key) = anteroom::key_of(token) {
                     let seen = self.anteroom.take_event(self.poll.registry(), key, ended);
                     self.seen.push(seen);

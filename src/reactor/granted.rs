@@ -7,7 +7,7 @@ use super::slot::Slot;
 
 /// Rights, in the box of a connection that has shown a token. Most tokens say who it is and until when. What else one
 /// gives is a single text, so that it takes no more than that says.
-#[derive(Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Granted {
     /// [`NEVER`], if they don't end, or after the year 2105.
     expires_s: u32,

@@ -19,7 +19,7 @@ const PONG: [u8; 2] = [0x8a, 0];
 
 /// Two numbers in one byte: how many bytes of input the slot holds, and how often it was doubled after how long a
 /// silence the connection is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Held(u8);
 
 const BYTES: u8 = 0x1f;

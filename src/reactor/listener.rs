@@ -22,7 +22,7 @@ pub(super) const BACKLOG: i32 = 65_535;
 const DEFER_SECONDS: i32 = 1;
 
 /// Where a listener listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum ListenAddr {
     /// TCP.
     Tcp(SocketAddr),
@@ -43,7 +43,8 @@ impl fmt::Display for ListenAddr {
 #[derive(Debug)]
 pub struct Listener {
     /// The path, if it is ours. It goes first: as long as the socket is there no other file has its inode.
-    _place: Option<Place>,
+    #[cfg_attr(not(feature = "handover"), allow(dead_code, reason = "it is there to be dropped"))]
+    place: Option<Place>,
     pub(super) socket: Socket,
     address: ListenAddr,
     pub(super) role: ListenerRole,
@@ -73,7 +74,7 @@ pub enum Sharing {
 }
 
 /// Where a listener's socket came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Origin {
     /// It was bound here, for this server alone.
     Bound,
@@ -122,7 +123,7 @@ impl Listener {
         let kind = if matches!(address, ListenAddr::Unix(_)) { Kind::LOCAL } else { Kind::PUSH };
         Listener {
             kind,
-            _place: place,
+            place,
             socket,
             address,
             role,
@@ -192,6 +193,17 @@ impl Listener {
             ListenAddr::Tcp(address) => Some(address),
             ListenAddr::Unix(_) => None,
         }
+    }
+
+    /// Whether it is the one that a configuration asks for; a port that was to be any one is whichever it became.
+    pub fn serves(&self, wanted: &ListenAddr, role: ListenerRole) -> bool {
+        let is_there = match (&self.address, wanted) {
+            (ListenAddr::Tcp(here), ListenAddr::Tcp(wanted)) if wanted.port() == 0 => {
+                here.ip() == wanted.ip()
+            }
+            (here, wanted) => here == wanted,
+        };
+        is_there && self.role == role
     }
 
     /// Whether it is the admin listener.
@@ -278,6 +290,11 @@ fn bind_tcp(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     socket.listen(BACKLOG)?;
     Ok(socket)
 }
+
+#[cfg(feature = "handover")]
+mod image;
+#[cfg(feature = "handover")]
+pub use image::ListenerImage;
 
 #[cfg(test)]
 mod tests {

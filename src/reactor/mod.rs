@@ -49,6 +49,8 @@ mod exhibition;
 pub mod flow;
 mod flush;
 pub mod granted;
+#[cfg(feature = "handover")]
+pub mod handover;
 mod happenings;
 mod heartbeat;
 pub mod holdings;

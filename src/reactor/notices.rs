@@ -27,7 +27,7 @@ use super::work::{BYTES, NAME};
 const UNTOLD_MIN: usize = 64;
 
 /// The notices of one channel.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Notices {
     /// Where they lie, as long as somebody takes them.
     pub log: Option<ChannelId>,

@@ -26,7 +26,7 @@ pub struct Outbox {
 }
 
 /// One thing that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub enum Item {
     /// Whole frames, or a response, of which so many bytes are written.
     Frames {
@@ -40,7 +40,7 @@ pub enum Item {
 }
 
 /// A stretch of a channel's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Stretch {
     /// The channel.
     pub channel: ChannelId,
@@ -60,6 +60,23 @@ pub struct Stretch {
 pub const ITEM_BYTES: usize = size_of::<Item>();
 
 impl Outbox {
+    /// Everything that waits, in its order.
+    pub fn items(&self) -> &VecDeque<Item> {
+        &self.items
+    }
+
+    /// A queue of these.
+    pub fn of_items(items: VecDeque<Item>) -> Outbox {
+        let (mut frames_left, mut frames_held) = (0, 0);
+        for item in &items {
+            if let Item::Frames { bytes, written } = item {
+                frames_left += bytes.len() - written;
+                frames_held += bytes.capacity();
+            }
+        }
+        Outbox { items, frames_left, frames_held, ..Outbox::default() }
+    }
+
     /// Puts frames behind everything.
     pub fn push_frames(&mut self, frames: &[u8]) {
         debug_assert!(!self.close, "nothing comes behind a close frame");

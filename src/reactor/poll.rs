@@ -28,7 +28,7 @@ use super::work::{BYTES, CALL, DEADLINE};
 const WAIT_S: u64 = 25;
 
 /// A request that waits, or is answered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct Poll {
     /// The page that asks, if it is a browser's: its answer is for that.
     page: Option<Box<str>>,

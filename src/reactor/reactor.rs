@@ -45,7 +45,7 @@ pub(super) const POOL_RESERVE: usize = 64;
 pub const REFUSALS_MAX: usize = 32;
 
 /// Which listener a connection came in by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum ListenerRole {
     /// A public one.
     Public,
@@ -201,6 +201,9 @@ pub(super) struct Exit {
     pub leaves_state: bool,
     /// The state that is being written while the server goes on.
     pub snapshot: Option<super::snapshot::Snapshot>,
+    /// The successor tells the backend what happens; this one has still told something itself.
+    #[cfg(feature = "handover")]
+    pub former_backend: Option<Box<dyn Backend>>,
 }
 
 /// The encoder of the forms, as the configuration wants it.

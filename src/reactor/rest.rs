@@ -24,7 +24,7 @@ use super::socket::Socket;
 pub(super) const SAVED_BYTES: usize = 256;
 
 /// The bytes of a frame that its log no longer has, from the first place on where somebody stood in it.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 pub struct Saved {
     channel: ChannelId,
     form: Form,

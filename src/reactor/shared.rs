@@ -3,6 +3,8 @@
 mod command;
 mod following;
 mod group;
+#[cfg(feature = "handover")]
+mod image;
 mod inbox;
 mod lane;
 mod messages;
@@ -29,6 +31,8 @@ use inbox::{Door, Inbox};
 use seat::Seat;
 
 pub use command::Command;
+#[cfg(feature = "handover")]
+pub(super) use image::SharedImage;
 pub use inbox::News;
 pub(super) use lane::Lane;
 pub use publishing::{Batch, Item};

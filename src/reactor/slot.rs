@@ -24,7 +24,7 @@ use crate::push::{ChannelId, Cursor, DEFAULT, Form, Memberships};
 use crate::tls::TlsSession;
 
 /// The phases of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Phase {
     /// Speaks HTTP on a public listener; the handshake may come out of it.
     Http,
@@ -40,7 +40,7 @@ pub enum Phase {
 const WINDOW_BITS_MAX: u8 = 15;
 
 /// A set of yes-or-no facts about a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Flags(u16);
 
 impl Flags {
@@ -220,7 +220,7 @@ pub struct Undecided {
 }
 
 /// A request's body on its way in.
-#[derive(Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Body {
     /// The head, for when the body is whole.
     pub head: Vec<u8>,
@@ -233,7 +233,7 @@ pub struct Body {
 }
 
 /// How a body's end is found.
-#[derive(Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub enum BodyFraming {
     /// After so many more bytes.
     Length(usize),
@@ -242,7 +242,7 @@ pub enum BodyFraming {
 }
 
 /// Why a connection ends, for whoever asks when it is gone.
-#[derive(Debug)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Ending {
     /// The close code that was sent or received first; 1006 if none was.
     pub code: CloseCode,
@@ -443,5 +443,6 @@ impl Extra {
     }
 }
 
+pub mod image;
 #[cfg(test)]
 mod tests;

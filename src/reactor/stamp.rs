@@ -23,7 +23,7 @@ const _: () = {
 };
 
 /// A moment of the reactor's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Stamp(u16);
 
 impl Stamp {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::limits::SWEEP_MS;
 use crate::narrow;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 struct Entry {
     index: u32,
     serial: u32,
@@ -17,7 +17,7 @@ struct Entry {
 const AMONG_MIN: usize = 256;
 
 /// Deadlines of one length. An entry whose connection is long gone is dropped when its time comes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Deadlines(VecDeque<Entry>);
 
 impl Deadlines {
@@ -63,7 +63,7 @@ impl Deadlines {
 }
 
 /// The shortest idle time-out of a session: everybody is looked at as often as it needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 pub(super) struct ShortestIdle {
     /// As far as is known, in milliseconds.
     pub ms: u64,
@@ -90,7 +90,7 @@ impl Default for ShortestIdle {
 }
 
 /// All deadlines of the server.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 pub(super) struct Timers {
     /// From accept, or a request's first byte, to the request's end.
     pub handshakes: Deadlines,

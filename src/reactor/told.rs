@@ -26,7 +26,7 @@ pub(super) const TOO_FAST: Refusal =
         .with_headers(&[("Retry-After", "1")]);
 
 /// The addresses behind one connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 struct Told {
     /// The address that has connected: what the PROXY protocol says, else the socket's.
     connected: SocketAddr,
@@ -35,10 +35,16 @@ struct Told {
 }
 
 /// The addresses that the sockets themselves don't know, by slot.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct ToldPeers(HashMap<u32, Told>);
 
 impl ToldPeers {
+    /// Whether there is something that the socket of a connection doesn't know.
+    #[cfg(feature = "handover")]
+    pub fn has(&self, index: usize) -> bool {
+        self.0.contains_key(&narrow::to_u32(index))
+    }
+
     /// Forgets a connection.
     #[inline]
     pub fn leave(&mut self, index: usize) {

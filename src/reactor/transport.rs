@@ -26,7 +26,7 @@ use super::sse;
 use super::websocket::{self, Next};
 
 /// The protocol on an open connection, until its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum Transport {
     /// RFC 6455; a message is the payload itself.
     #[default]
@@ -48,7 +48,7 @@ pub enum Transport {
 }
 
 /// The data of an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub enum EventFormat {
     /// The payload.
     #[default]

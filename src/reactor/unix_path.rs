@@ -58,6 +58,8 @@ pub(super) struct Place {
     path: PathBuf,
     inode: Inode,
     lock: Lock,
+    /// It goes with this. If not, another process has it, or is to have it.
+    is_ours: bool,
 }
 
 impl Place {
@@ -77,7 +79,7 @@ impl Place {
         };
         match bound {
             Ok((socket, inode)) => {
-                let place = Place { path: path.to_owned(), inode, lock };
+                let place = Place { path: path.to_owned(), inode, lock, is_ours: true };
                 if !sys::lock_byte(&place.lock.file, mark(inode))? {
                     return Err(in_use("another server"));
                 }
@@ -96,6 +98,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if !self.is_ours {
+            return;
+        }
         // Without its turn it leaves everything as it is: the next server finds a dead socket.
         if !self.lock.wait_for_turn().unwrap_or(false) {
             return;
@@ -297,5 +302,10 @@ fn refusal(kind: ErrorKind, why: String) -> io::Error {
     io::Error::new(kind, why)
 }
 
+#[cfg(feature = "handover")]
+mod image;
 #[cfg(test)]
 mod tests;
+
+#[cfg(feature = "handover")]
+pub(super) use image::PlaceImage;

@@ -57,6 +57,7 @@ impl Warning {
 pub(super) fn open(
     config: &Config,
     sockets: Vec<OwnedFd>,
+    mut handed: Vec<Listener>,
 ) -> Result<(Vec<Listener>, Vec<Warning>), StartError> {
     let mut inherited = addresses(sockets)?;
     let (mut listeners, mut warnings) = (Vec::new(), Vec::new());
@@ -65,6 +66,12 @@ pub(super) fn open(
         let Wanted { address, role, .. } = &wanted;
         let (address, role) = (address.clone(), *role);
         let fails = |error| StartError::Listen { address: address.to_string(), error };
+        if let Some(at) = handed.iter().position(|listener| listener.serves(&address, role)) {
+            listeners.push(wanted.finish(handed.remove(at)));
+            // It is the same socket that the predecessor had from there.
+            inherited.retain(|(bound, _)| *bound != address);
+            continue;
+        }
         if let Some(at) = inherited.iter().position(|(bound, _)| *bound == address) {
             let listener = Listener::inherit(inherited.swap_remove(at).1, &address, role).map_err(fails)?;
             warnings.extend(check_mode(config, &listener).map_err(fails)?);

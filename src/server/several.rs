@@ -11,7 +11,9 @@ use mio::{Poll, Waker};
 
 use super::cpus::{Pin, check_cpus, keep_cpus};
 use super::joining::Joining;
+use super::listeners::Warning;
 use super::memory::Plan;
+use super::predecessor::Predecessor;
 use super::reactor_loop::ReactorLoop;
 use super::start::Room;
 use super::{
@@ -27,6 +29,7 @@ use crate::reactor::ktls::KernelSupport;
 use crate::reactor::listener::Listener;
 use crate::reactor::shared::WakeUp;
 use crate::reactor::{Host, Reactor, Shared, Stream, sys};
+use crate::time::Time;
 use crate::tls;
 
 /// The reactors beside the first one.
@@ -108,7 +111,10 @@ impl Server {
         keep_cpus(&config, &shared)?;
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
         let verifier = auth::load(&config).map_err(StartError::Config)?;
-        let (listeners, warnings) = listeners::open(&config, sockets)?;
+        let mut predecessor = Predecessor::ask(&config)?;
+        let clock = predecessor.clock().unwrap_or(clock);
+        let now = clock.now();
+        let (listeners, warnings) = listeners::open(&config, sockets, predecessor.take_listeners())?;
 
         let aside = DESCRIPTORS_ASIDE + config.admin_connections_max + 3 * (polls.len() - 1);
         let descriptors = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(aside).max(1);
@@ -116,10 +122,7 @@ impl Server {
             Room { descriptors: limit, aside, connections: descriptors, was_set: memory.has_connections_set };
         start::announce(&mut journal, now, &config, &listeners, &room);
         memory.announce(&mut journal, now, &config);
-        warnings.iter().for_each(|warning| warning.log(&mut journal, now));
-        for warning in &tls.warnings {
-            journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
-        }
+        warn(&mut journal, now, &warnings, &tls.warnings);
         start::announce_url(&mut journal, now, &config, &listeners);
         let offer = match config.kernel_tls {
             KernelTls::Auto if tls.acceptor.is_some() => kernel_tls(&mut journal, now),
@@ -138,7 +141,7 @@ impl Server {
             };
             let host = Host { handler, journal, descriptors };
             let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
-            begin(&mut reactor, reactors.first())?;
+            begin(&mut reactor, reactors.first(), &mut predecessor)?;
             reactor.watch_memory(memory.machine.clone(), memory.bounds);
             reactor.set_kernel_tls(offer);
             reactor.set_acceptor(tls.acceptor.clone());
@@ -152,26 +155,42 @@ impl Server {
             backend(reactor);
         });
         joining.warm(&shared, &mut reactors)?;
-        let loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
-        Ok(among(loops, &config, shared))
+        let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
+        let first = predecessor.take_over(loops.remove(0), &config)?;
+        Ok(among(first, loops, &config, shared))
     }
 }
 
 /// The first one with the server, the others beside it.
-fn among(mut loops: Vec<EventLoop>, config: &Config, shared: Arc<Shared>) -> Server {
-    let event_loop = loops.remove(0);
+fn among(event_loop: EventLoop, others: Vec<EventLoop>, config: &Config, shared: Arc<Shared>) -> Server {
     let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone(), Pin::of(config, n + 1));
-    let loops = loops.into_iter().enumerate().map(further).collect();
+    let loops = others.into_iter().enumerate().map(further).collect();
     let others = Others { loops, threads: Vec::new() };
     Server { event_loop, shared, others, pin: Pin::of(config, 0) }
 }
 
+/// Says what works all the same, and should not stay so.
+fn warn(journal: &mut Journal, now: Time, warnings: &[Warning], certificates: &[String]) {
+    for warning in warnings {
+        warning.log(journal, now);
+    }
+    for warning in certificates {
+        journal.event(now, LogLevel::Warn, "certificate", &[("problem", warning)]);
+    }
+}
+
 /// Lets a reactor begin with what a predecessor has left, which the first one reads.
-fn begin(reactor: &mut Reactor<Stream>, first: Option<&Reactor<Stream>>) -> Result<(), StartError> {
+fn begin(
+    reactor: &mut Reactor<Stream>,
+    first: Option<&Reactor<Stream>>,
+    predecessor: &mut Predecessor,
+) -> Result<(), StartError> {
     match first {
         None => {
             reactor.check_routes().map_err(StartError::Route)?;
-            reactor.load_state();
+            if !predecessor.fill(reactor)? {
+                reactor.load_state();
+            }
         }
         Some(first) => reactor.adopt_state(first),
     }

@@ -36,6 +36,8 @@ pub enum StartError {
         /// The system's error.
         error: io::Error,
     },
+    /// The server that is running has not handed over (`handover`), and goes on.
+    Handover(String),
     /// The system refused something else.
     System(io::Error),
 }
@@ -48,6 +50,7 @@ impl fmt::Display for StartError {
             StartError::Route(error) => error.fmt(f),
             StartError::Cluster(why) => write!(f, "cluster: {why}"),
             StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Handover(why) => write!(f, "the running server has not handed over: {why}"),
             StartError::System(error) => error.fmt(f),
         }
     }

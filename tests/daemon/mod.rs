@@ -148,6 +148,11 @@ impl Daemon {
         self.admin.as_ref().and_then(|admin| admin.parse().ok()).expect("an admin listener on TCP")
     }
 
+    /// The admin listener, as the log shows it.
+    pub fn admin_address(&self) -> Option<&str> {
+        self.admin.as_deref()
+    }
+
     /// A new connection to the admin listener.
     pub fn admin_http(&self) -> Http {
         match self.admin.as_deref().and_then(|admin| admin.strip_prefix("unix:")) {

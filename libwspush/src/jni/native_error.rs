@@ -65,9 +65,9 @@ impl NativeError {
             NativeError::Start(StartError::Listen { .. }) => jni_str!("io/wspush/ListenException"),
             NativeError::Closed | NativeError::State(_) => jni_str!("java/lang/IllegalStateException"),
             NativeError::Argument(_) => ARGUMENT,
-            NativeError::Java(_) | NativeError::Start(StartError::System(_)) | NativeError::System(_) => {
-                OTHER
-            }
+            NativeError::Java(_)
+            | NativeError::Start(StartError::Handover(_) | StartError::System(_))
+            | NativeError::System(_) => OTHER,
         }
     }
 }

@@ -74,6 +74,12 @@ impl Apps {
         seats.map(|seat| &seat.app).find(|app| app.settings.id == id)
     }
 
+    /// The ids of the apps, in the order of their seats.
+    #[cfg(feature = "handover")]
+    pub fn ids(&self) -> Vec<String> {
+        self.seats.iter().map(|seat| seat.app.settings.id.clone()).collect()
+    }
+
     /// The app in a seat.
     pub fn at(&self, number: u32) -> Arc<App> {
         Arc::clone(&self.seats[number as usize].app)
@@ -114,7 +120,7 @@ fn app(settings: &PusherApp) -> Arc<App> {
 }
 
 /// The state of a connection that has more of it than its channels.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 pub struct AppSession {
     /// In which presence channels it is, and as which user.
     pub members: Vec<(ChannelId, Box<str>)>,

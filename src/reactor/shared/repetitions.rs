@@ -25,7 +25,7 @@ pub(super) enum Found<'a> {
     Other,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 struct Kept {
     fingerprint: u64,
     unix_us: u64,
@@ -33,7 +33,7 @@ struct Kept {
 }
 
 /// The newest keys.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Repetitions {
     kept: HashMap<Arc<str>, Kept>,
     /// When each came, the oldest first. One that came again after its time stands here twice.

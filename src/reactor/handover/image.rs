@@ -1,0 +1,341 @@
+//! All that a reactor has, told and taken over.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::records::{Kind, Listening, Teller};
+use crate::narrow;
+use crate::push::presence::Departure;
+use crate::push::{Channel, Cursor, DEFAULT};
+use crate::reactor::addresses::NOWHERE;
+use crate::reactor::attendance::Attendances;
+use crate::reactor::reactor::{ListenerRole, Reactor};
+use crate::reactor::rest::Saved;
+use crate::reactor::shared::SharedImage;
+use crate::reactor::slot::image::{SavedFrames, SlotImage, number_of};
+use crate::reactor::slot::{Flags, Phase, Slot};
+use crate::reactor::socket::Stream;
+use crate::reactor::timers::Timers;
+use crate::reactor::told::ToldPeers;
+use crate::time::Time;
+
+/// Connections in a record; each lends its descriptor.
+const BATCH: usize = 200;
+
+/// A connection as it is told: its slot, whether it stays where it is, and the rest.
+type Told = (u32, bool, SlotImage);
+
+/// The facts beside channels and connections.
+#[derive(serde::Deserialize)]
+struct Facts {
+    next_serial: u32,
+    newest: u64,
+    started: Time,
+    apps: Vec<String>,
+    told: ToldPeers,
+    timers: Timers,
+    attendances: Attendances,
+    revoked: Vec<(String, u64)>,
+}
+
+/// The records that have come, until they are put together.
+#[derive(Default)]
+struct Parts {
+    channels: Vec<(u32, Channel)>,
+    saved: SavedFrames,
+    slots: Vec<(usize, Slot<Stream>)>,
+    /// Those of them that stay in the other process.
+    stay: Vec<usize>,
+    facts: Option<Facts>,
+    shared: Option<SharedImage>,
+}
+
+fn refused(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+impl Reactor<Stream> {
+    /// The slots, and the descriptors of those in them.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = (usize, RawFd)> {
+        self.connections.slots.iter().map(|(index, slot)| (index, slot.socket.0.as_raw_fd()))
+    }
+
+    /// Whether nothing is under way but what is told: no request, and no answer to one.
+    pub(super) fn is_quiet(&self) -> bool {
+        let inbox = &self.inbox;
+        inbox.pending.is_empty()
+            && inbox.steps.is_empty()
+            && inbox.answers.is_empty()
+            && self.listings.is_empty()
+            && self.walk.failures.is_empty()
+            && self.walk.apart.is_empty()
+            && self.shared.waiting_here() == 0
+    }
+
+    /// Tells all of it; the slots of those whose descriptors are lent.
+    pub(super) fn tell_all(&self, out: &mut Teller<'_>) -> io::Result<Vec<usize>> {
+        for (id, channel) in self.channels.iter() {
+            out.tell(Kind::Channel, &(id.0, channel), &[])?;
+        }
+        let mut saved: HashMap<u64, &Arc<Saved>> = HashMap::new();
+        for (_, slot) in &self.connections.slots {
+            saved.extend(slot.saved().map(|saved| (number_of(saved), saved)));
+        }
+        for (number, saved) in saved {
+            out.tell(Kind::Saved, &(number, &**saved), &[])?;
+        }
+        let moved = self.tell_connections(out)?;
+        let revoked: Vec<(&str, u64)> = self.revoked.iter().collect();
+        let connections = &self.connections;
+        let facts = (
+            connections.next_serial,
+            self.channels.newest(),
+            self.started,
+            self.apps.ids(),
+            &connections.told,
+            &connections.timers,
+            &self.attendances,
+            revoked,
+        );
+        out.tell(Kind::Facts, &facts, &[])?;
+        out.tell_made(Kind::Shared, &self.shared.image().map_err(io::Error::other)?)?;
+        out.end()?;
+        Ok(moved)
+    }
+
+    fn tell_connections(&self, out: &mut Teller<'_>) -> io::Result<Vec<usize>> {
+        let (mut moved, mut batch, mut fds) = (Vec::new(), Vec::<Told>::new(), Vec::new());
+        for (index, slot) in &self.connections.slots {
+            let stays = slot.stays();
+            if stays && !matches!(slot.phase, Phase::Open | Phase::Closing) {
+                continue;
+            }
+            batch.push((narrow::to_u32(index), stays, slot.image(&self.pool)));
+            if !stays {
+                moved.push(index);
+                fds.push(slot.socket.0.as_raw_fd());
+            }
+            if batch.len() == BATCH {
+                out.tell(Kind::Connections, &batch, &fds)?;
+                batch.clear();
+                fds.clear();
+            }
+        }
+        out.tell(Kind::Connections, &batch, &fds)?;
+        Ok(moved)
+    }
+
+    /// Takes over all that the other process tells. Nothing is read from a connection, or written to it.
+    pub(super) fn take_all(&mut self, from: &mut Listening) -> io::Result<()> {
+        let mut parts = Parts::default();
+        loop {
+            let told = from.next()?;
+            if told.is(Kind::End) {
+                from.check(&told)?;
+                break;
+            } else if told.is(Kind::Channel) {
+                parts.channels.push(told.value()?);
+            } else if told.is(Kind::Saved) {
+                let (number, saved): (u64, Saved) = told.value()?;
+                parts.saved.insert(number, Arc::new(saved));
+            } else if told.is(Kind::Connections) {
+                self.take_connections(told.value()?, told.fds, &mut parts)?;
+            } else if told.is(Kind::Facts) {
+                parts.facts = Some(told.value()?);
+            } else if told.is(Kind::Shared) {
+                parts.shared = Some(told.value()?);
+            } else {
+                return Err(refused("a record of no kind that there is"));
+            }
+        }
+        self.put_together(parts)
+    }
+
+    fn take_connections(&mut self, batch: Vec<Told>, fds: Vec<OwnedFd>, parts: &mut Parts) -> io::Result<()> {
+        let mut fds = fds.into_iter();
+        for (index, stays, image) in batch {
+            let fd = match stays {
+                // There is a slot for it until it is left out.
+                true => File::open("/dev/null")?.into(),
+                false => fds.next().ok_or(refused("a connection without a descriptor"))?,
+            };
+            let slot =
+                Slot::of_image(Stream(fd.into()), image, &mut self.pool, &parts.saved).map_err(|_| {
+                    refused("there is less room for unfinished messages here (assembly_bytes_max)")
+                })?;
+            parts.slots.push((index as usize, slot));
+            if stays {
+                parts.stay.push(index as usize);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_together(&mut self, parts: Parts) -> io::Result<()> {
+        let Parts { channels, saved, slots, stay, facts, shared } = parts;
+        let (Some(facts), Some(shared)) = (facts, shared) else {
+            return Err(refused("not all was told"));
+        };
+        self.channels.resume(channels, facts.newest).map_err(refused)?;
+        self.tell_channels_the_policy();
+        self.shared.resume(shared);
+        self.wire.backlog_bytes += saved.values().map(|saved| saved.held_bytes()).sum::<usize>();
+        drop(saved);
+        for (user, until_s) in &facts.revoked {
+            // As many as there may be.
+            let _ = self.revoked.add(user, *until_s);
+        }
+        self.connections.next_serial = facts.next_serial;
+        self.connections.timers = facts.timers;
+        self.connections.told = facts.told;
+        // Ids of clients of apps begin with that.
+        self.started = facts.started;
+        self.attendances = facts.attendances;
+        let (count, room) = (slots.len(), self.connections.slots.capacity());
+        self.connections.slots = slots.into_iter().collect::<Slab<_>>();
+        if self.connections.slots.len() != count {
+            return Err(refused("two connections in one place"));
+        }
+        self.connections.slots.reserve_exact(room.saturating_sub(count));
+        let all: Vec<usize> = self.connections.slots.iter().map(|(index, _)| index).collect();
+        for &index in &all {
+            self.find_app(index, &facts.apps)?;
+            self.count_in(index);
+        }
+        self.count_attendees();
+        let lost = Departure::Lost(self.now.mono_ms());
+        stay.iter().for_each(|&index| self.let_go(index, lost));
+        if cfg!(debug_assertions) {
+            self.audit();
+        }
+        self.check_capacity()
+    }
+
+    /// A configuration that allows fewer is no successor's.
+    fn check_capacity(&self) -> io::Result<()> {
+        let (public, admin) = (self.connections.census.public, self.connections.census.admin);
+        if public > self.connections_max() + crate::reactor::REFUSALS_MAX {
+            return Err(refused("there is room for fewer connections here (max_connections, ulimit -n)"));
+        }
+        if admin > self.config.admin_connections_max {
+            return Err(refused("there is room for fewer admin connections here (admin_connections_max)"));
+        }
+        Ok(())
+    }
+
+    /// An app's connection finds its app's seat here.
+    fn find_app(&mut self, index: usize, apps: &[String]) -> io::Result<()> {
+        let slot = &mut self.connections.slots[index];
+        let Some(seat) = Self::app_seat(slot) else { return Ok(()) };
+        let here = apps.get(seat as usize).and_then(|id| self.apps.ids().iter().position(|own| own == id));
+        let here = here.ok_or(refused("an app that has connections is not configured here (pusher_app)"))?;
+        slot.cursor = Cursor(narrow::to_u32(here));
+        if slot.phase == Phase::Open {
+            self.apps.count(narrow::to_u32(here), true);
+        }
+        Ok(())
+    }
+
+    /// Counts a connection that has come over in all that others know of it.
+    fn count_in(&mut self, index: usize) {
+        self.connections.used = self.connections.used.max(index + 1);
+        let slot = &mut self.connections.slots[index];
+        let (phase, serial) = (slot.phase, slot.serial);
+        let (is_blocked, is_queued) = (slot.flags.any(Flags::BLOCKED), slot.flags.any(Flags::QUEUED));
+        let (is_known, is_push) = (slot.flags.any(Flags::KNOWN), slot.kind.is_push());
+        slot.flags.set(Flags::QUEUED, false);
+        let held = slot.backlog_bytes();
+        let role = if phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
+        let peer = self.connections.peer(index);
+        let counted = if self.connections.told.has(index) { peer } else { self.counted(role, peer) };
+        self.connections.addresses_of(role).enter(narrow::to_u32(index), counted);
+        self.wire.backlog_bytes += held;
+        self.connections.census.blocked += usize::from(is_blocked);
+        match phase {
+            Phase::Admin => {
+                self.connections.census.admin += 1;
+                if !is_known {
+                    self.note_arrival(index, serial, peer);
+                }
+            }
+            Phase::Http | Phase::Open | Phase::Closing => self.connections.enter_public(),
+        }
+        match phase {
+            Phase::Open => {
+                self.connections.enter_open(index);
+                if is_push {
+                    self.connections.enter_user(index);
+                }
+            }
+            Phase::Closing => self.connections.census.closing += 1,
+            Phase::Http | Phase::Admin => {}
+        }
+        self.count_chunks(index);
+        self.count_backlog(index);
+        if is_queued {
+            self.go_on_later(index);
+        }
+    }
+
+    /// Where users are only counted, no names were told: they are counted again.
+    fn count_attendees(&mut self) {
+        let counted = self.attendances.channels.iter().filter(|(_, known)| known.presence.is_counted());
+        let ids: Vec<_> = counted.map(|(id, _)| *id).collect();
+        for id in ids {
+            let slots = &self.connections.slots;
+            let members: Vec<usize> = match id {
+                DEFAULT => slots
+                    .iter()
+                    .filter(|(_, slot)| Self::is_subscribed(slot, DEFAULT))
+                    .map(|(index, _)| index)
+                    .collect(),
+                id => self.channels.get(id).members.iter().map(|member| member.slot as usize).collect(),
+            };
+            let Some(attendance) = self.attendances.channels.get_mut(&id) else { continue };
+            for index in members {
+                if let Some(user) = slots[index].member(id) {
+                    attendance.presence.enter(user, None);
+                }
+            }
+        }
+    }
+
+    /// Forgets a connection that is another process's, without a word to its peer or to anybody else.
+    pub(super) fn let_go(&mut self, index: usize, departure: Departure) {
+        self.leave_app(index);
+        self.give_up_sending(index);
+        self.give_up_owed(index);
+        self.leave_channels(index, departure);
+        self.connections.leave_user(index);
+        self.drop_input(index);
+        let mut slot = self.connections.slots.remove(index);
+        self.wire.backlog_bytes -= slot.backlog_bytes();
+        self.shares.backlog.set(narrow::to_u32(index), 0, || NOWHERE);
+        self.connections.leave(index, &mut slot);
+    }
+
+    /// The successor has taken over: these connections are its, and of the others the end begins.
+    pub(super) fn succeeded(&mut self, moved: &[usize]) {
+        // Who is there, and what happens to channels, is the successor's to say.
+        self.exit.former_backend = self.backend.take();
+        self.attendances = Attendances::default();
+        self.channels.end_paces();
+        moved.iter().for_each(|&index| self.let_go(index, Departure::Said));
+        self.end_snapshot();
+        self.drain_the_rest();
+    }
+
+    /// Whether a successor can be asked in now; why not.
+    pub(super) fn refuses_successor(&self) -> Option<&'static str> {
+        let ends = self.exit.draining.is_some() || self.exit.handover.is_some();
+        if ends {
+            return Some("it is ending already");
+        }
+        self.is_of_host().then_some("a server with a host's handlers hands nothing over")
+    }
+}
