@@ -151,6 +151,8 @@ pub const SWEEP_MS: u64 = 100;
 
 /// Reactors at the most: an id has so many bits for them.
 pub const REACTORS_MAX: usize = 64;
+/// The highest number of a CPU that the system calls know (CPU_SETSIZE).
+pub const CPU_MAX: usize = 1_023;
 
 /// Bounds of `max_connections`.
 pub const MAX_CONNECTIONS: Bounds = Bounds::new(1, 50_000_000);

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "backend")]
 mod backend;
+mod cpus;
 mod flow;
 mod joining;
 #[cfg(feature = "auth")]
@@ -45,8 +46,10 @@ use crate::reactor::reload::Renewed;
 use crate::reactor::{Command, Reactor, Shared, Stream, Wake};
 use crate::time::{Time, micros};
 
+use cpus::Pin;
 use several::Others;
 
+pub use cpus::check_cpus;
 pub use reactor_loop::ReactorLoop;
 pub use start_error::StartError;
 
@@ -73,6 +76,7 @@ pub struct Server {
     event_loop: EventLoop,
     shared: Arc<Shared>,
     others: Others,
+    pin: Pin,
 }
 
 impl Server {
@@ -168,6 +172,7 @@ impl Server {
     /// The system's; or that another reactor has panicked.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.others.start()?;
+        self.pin.take()?;
         let goes_on = self.event_loop.poll_once(timeout)?;
         self.others.check(&self.shared)?;
         if !goes_on {

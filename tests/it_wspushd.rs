@@ -20,6 +20,8 @@ mod channels;
 mod close;
 #[cfg(feature = "cluster")]
 mod cluster;
+#[cfg(feature = "cluster")]
+mod cluster_failures;
 mod config_command;
 mod connections;
 mod deflate;
@@ -59,6 +61,7 @@ mod pusher;
 mod pusher_http;
 mod pusher_webhooks;
 mod rates;
+mod reactor_cpus;
 mod reactors;
 mod reactors_host;
 mod reactors_load;

@@ -147,6 +147,23 @@ fn all_channels_get_an_event_or_none() {
     assert_eq!(ask(&mut http, "POST /apps/3/events", &huge).status, 413);
 }
 
+/// Names cost a place each, and places are taken from those that nobody is in.
+#[test]
+fn names_without_end() {
+    let daemon = start(&["--channels-max", "250"]);
+    let mut subscriber = WebSocket::open_at(&daemon, "/ws?broadcast=no&channel=pusher/3/news");
+    let mut http = daemon.admin_http();
+    for round in 0..50 {
+        let names: Vec<String> = (0..100).map(|n| format!("presence-{round}-{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(ask(&mut http, "POST /apps/3/events", &event(&names, "1")).text(), "{}", "{round}");
+    }
+    assert_eq!(ask(&mut http, "POST /apps/3/events", &event(&["news"], "last")).text(), "{}");
+    assert_eq!(subscriber.text(), r#"{"event":"greet","channel":"news","data":"last"}"#);
+    assert!(daemon.stats()["channels"].as_u64().is_some_and(|count| count <= 250), "{}", daemon.stats());
+    assert_eq!(ask(&mut http, "GET /apps/3/channels", "").text(), r#"{"channels":{"news":{}}}"#);
+}
+
 /// Somebody who can't sign has no body read, costs little, and is told nothing; whoever can is served meanwhile.
 #[test]
 fn thousands_of_wrong_signatures() {

@@ -106,7 +106,7 @@ fn publish(daemon: &Daemon, publisher: u64, until: Until) -> JoinHandle<Vec<(u64
     })
 }
 
-/// A client that stays gets each offset once and in order. Returns how many publications and churning clients there were.
+/// Those who stay get each offset once and in order. Returns how many publications and churning clients there were.
 fn everybody_gets_everything(until: Until, pause: Duration) -> (u64, u64) {
     daemon::process::raise_own_limit();
     let daemon = Daemon::start(&["--reactors", "4", "--channels", "*"]);

@@ -5,11 +5,12 @@ use std::time::Duration;
 use redis::{Connection, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
 
 use super::Terms;
+use super::address::Opened;
 use super::reply;
 use super::scripts::Scripts;
 
 /// To a connection, at the most.
-const CONNECT: Duration = Duration::from_millis(500);
+pub(super) const CONNECT: Duration = Duration::from_millis(500);
 /// To an answer, at the most: whoever pushes is answered within a second.
 pub(super) const ANSWER: Duration = Duration::from_millis(700);
 /// The oldest version that has all that is needed.
@@ -21,6 +22,8 @@ const FORMAT: &str = "1";
 pub(super) struct Link {
     pub connection: Connection,
     pub scripts: Scripts,
+    /// The server's address.
+    pub server: String,
 }
 
 impl Link {
@@ -29,8 +32,8 @@ impl Link {
     /// # Errors
     /// Why not.
     pub fn open(terms: &Terms) -> Result<Link, String> {
-        let why = |problem: RedisError| format!("{}: {}", terms.address, plain(&problem));
-        let mut connection = terms.address.client().get_connection_with_timeout(CONNECT).map_err(why)?;
+        let Opened { mut connection, server } = terms.address.open(CONNECT)?;
+        let why = |problem: RedisError| format!("{server}: {}", plain(&problem));
         connection.set_read_timeout(Some(ANSWER)).map_err(why)?;
         connection.set_write_timeout(Some(ANSWER)).map_err(why)?;
         let begin = |connection: &mut Connection| {
@@ -39,8 +42,8 @@ impl Link {
             Scripts::load(connection)
         };
         match begin(&mut connection) {
-            Ok(scripts) => Ok(Link { connection, scripts }),
-            Err(why) => Err(format!("{}: {why}", terms.address)),
+            Ok(scripts) => Ok(Link { connection, scripts, server }),
+            Err(why) => Err(format!("{server}: {why}")),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use redis::{Value, cmd};
 
 use super::Terms;
-use super::connect::{Link, Look};
+use super::connect::{CONNECT, Link, Look};
 use super::counts::{Change, Side};
 use super::entry::{Entry, Published, What};
 use super::partition::{Partition, Sight, Verdict};
@@ -19,8 +19,10 @@ use crate::push::PushError;
 use crate::reactor::Shared;
 use crate::reactor::engine::{Arriving, EngineNews};
 
-/// So many entries of each stream at once.
+/// So many entries of each stream at once, at the most.
 const ENTRIES: usize = 256;
+/// So many bytes of all streams at once, if the next publications are like the last ones.
+const READ_BYTES: usize = 16 << 20;
 /// The server holds a question so long as there is nothing to read.
 const BLOCK: Duration = Duration::from_millis(500);
 /// To its answer, at the most.
@@ -59,6 +61,8 @@ pub(super) struct Reader {
     terms: Arc<Terms>,
     link: Option<Link>,
     partitions: Vec<Partition>,
+    /// Entries of each stream that are read next.
+    entries: usize,
     looked: Instant,
     /// Of the thread that hands publications over.
     queue: Option<Arc<Queue>>,
@@ -91,7 +95,14 @@ impl Reader {
             terms.known.note(number, look.epoch, 0);
             partitions.push(Partition::new(look.epoch));
         }
-        Ok(Reader { terms, link: Some(link), partitions, looked: Instant::now(), queue: None })
+        Ok(Reader {
+            terms,
+            link: Some(link),
+            partitions,
+            entries: ENTRIES,
+            looked: Instant::now(),
+            queue: None,
+        })
     }
 
     /// The thread that hands over is told when this one has lost its connection.
@@ -177,6 +188,7 @@ impl Reader {
             self.connect(shared)?;
         }
         let page = self.read()?;
+        self.entries = entries_for(&page, self.partitions.len());
         let mut pause = || {
             thread::sleep(BEHIND);
             !shared.is_stopped()
@@ -215,14 +227,14 @@ impl Reader {
 
     fn read(&mut self) -> Result<Value, Stop> {
         let mut command = cmd("XREAD");
-        command.arg("COUNT").arg(ENTRIES).arg("BLOCK").arg(BLOCK.as_millis().to_string()).arg("STREAMS");
+        command.arg("COUNT").arg(self.entries).arg("BLOCK").arg(BLOCK.as_millis().to_string()).arg("STREAMS");
         for number in 0..self.partitions.len() {
             let [log, ..] = self.terms.keys.of_partition(number);
             command.arg(log);
         }
         self.partitions.iter().for_each(|partition| _ = command.arg(&partition.id));
-        let address = self.terms.address.to_string();
-        Ok(self.link()?.ask(&command).map_err(|why| format!("{address}: {why}"))?)
+        let link = self.link()?;
+        Ok(link.ask(&command).map_err(|why| format!("{}: {why}", link.server))?)
     }
 
     /// Nothing has come for a while.
@@ -232,7 +244,15 @@ impl Reader {
                 self.stand(shared, number, &look)?;
             }
         }
-        if self.looked.elapsed() >= LOOK { self.look_at_all(shared) } else { Ok(()) }
+        if self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        let terms = self.terms.clone();
+        let server = &self.link()?.server;
+        if !terms.address.is_still(server, CONNECT) {
+            return Err(Stop::Lost(format!("{server} is the master no more")));
+        }
+        self.look_at_all(shared)
     }
 
     fn look_at_all(&mut self, shared: &Arc<Shared>) -> Result<(), Stop> {
@@ -349,6 +369,20 @@ impl Reader {
     }
 }
 
+/// How many entries of each stream are read next, when these were read last: the largest of them decides.
+fn entries_for(page: &Value, partitions: usize) -> usize {
+    let entries = reply::list(page).iter().flat_map(|stream| match reply::list(stream) {
+        [_, entries] => reply::list(entries),
+        _ => &[],
+    });
+    let bytes = entries.map(|entry| {
+        let fields = reply::list(entry).last().map(reply::list).unwrap_or_default();
+        let len = |field: &Value| if let Value::BulkString(bytes) = field { bytes.len() } else { 0 };
+        fields.iter().map(len).sum::<usize>()
+    });
+    (READ_BYTES / partitions / bytes.max().unwrap_or(1).max(1)).clamp(1, ENTRIES)
+}
+
 /// The partition of a stream's key.
 fn number_of(key: &str) -> Option<usize> {
     let (_, rest) = key.rsplit_once('{')?;
@@ -363,6 +397,20 @@ fn unix_us() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_publications_are_read_a_few_at_once() {
+        let bulk = |len| Value::BulkString(vec![b'x'; len]);
+        let entry = |len| Value::Array(vec![bulk(3), Value::Array(vec![bulk(1), bulk(len)])]);
+        let page = |lens: &[usize]| {
+            let entries = Value::Array(lens.iter().copied().map(entry).collect());
+            Value::Array(vec![Value::Array(vec![bulk(9), entries])])
+        };
+        assert_eq!(entries_for(&Value::Nil, 16), ENTRIES);
+        assert_eq!(entries_for(&page(&[10, 100]), 16), ENTRIES);
+        assert_eq!(entries_for(&page(&[10, 99_999, 5]), 16), 10);
+        assert_eq!(entries_for(&page(&[9 << 20]), 16), 1);
+    }
 
     #[test]
     fn a_key_tells_its_partition() {

@@ -188,8 +188,8 @@ impl Writer {
 
     /// The connection is of no use any more. Nobody knows what has come of what was sent.
     fn lose(&mut self, taken: Vec<Asked>, why: &str) {
-        self.link = None;
-        let why = format!("{}: {why}", self.terms.address);
+        let server = self.link.take().map_or_else(|| self.terms.address.to_string(), |link| link.server);
+        let why = format!("{server}: {why}");
         tell(&self.terms, &self.shared, Side::Writer, Some(&why));
         self.refuse(taken, &why);
     }

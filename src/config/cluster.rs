@@ -10,10 +10,18 @@ pub(super) fn url(value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Unset => Ok(None),
         Value::Text(text) => {
-            let rest = text.strip_prefix("redis://").ok_or("a URL that begins with redis:// is expected")?;
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            let ok = !host.is_empty()
+            let sentinels = text.strip_prefix("redis+sentinel://");
+            let rest = sentinels.or_else(|| text.strip_prefix("redis://"));
+            let rest = rest.ok_or("a URL that begins with redis:// or redis+sentinel:// is expected")?;
+            let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
+            let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+            if sentinels.is_some() && path.split('/').next().unwrap_or_default().is_empty() {
+                return Err(
+                    "behind the Sentinels stands the master's name: redis+sentinel://h1,h2/name".to_owned()
+                );
+            }
+            let ok = hosts.split(',').all(|host| !host.is_empty())
+                && (sentinels.is_some() || !hosts.contains(','))
                 && text.len() <= FILE_NAME_BYTES_MAX
                 && text.bytes().all(|byte| byte.is_ascii_graphic());
             if ok { Ok(Some(text)) } else { Err("no URL like redis://:password@host:6379/0".to_owned()) }
@@ -70,7 +78,9 @@ mod tests {
 
     #[test]
     fn a_url_has_a_scheme_and_a_host_and_is_never_repeated() {
-        for good in ["redis://h", "redis://:s3cret@h:6379/0", "redis://u:p@[::1]:7"] {
+        for good in
+            ["redis://h", "redis://:s3cret@h:6379/0", "redis://u:p@[::1]:7", "redis+sentinel://:p@a,b:1/main"]
+        {
             assert_eq!(url(Value::Text(good.to_owned())), Ok(Some(good.to_owned())));
         }
         for bad in [
@@ -81,6 +91,9 @@ mod tests {
             "redis://:s3cret@",
             "redis://s3cret@/0",
             "redis://h s3cret",
+            "redis://:s3cret@a,b",
+            "redis+sentinel://:s3cret@a,b",
+            "redis+sentinel://:s3cret@a,,b/main",
         ] {
             let problem = url(Value::Text(bad.to_owned())).unwrap_err();
             assert!(!problem.contains("s3cret"), "{problem}");

@@ -9,7 +9,7 @@ use super::reactors::Reactors;
 use super::setting::Value;
 use super::shown::looks_like_a_key;
 use super::validate::check_token;
-use crate::limits::FILE_NAME_BYTES_MAX;
+use crate::limits::{CPU_MAX, FILE_NAME_BYTES_MAX};
 
 /// `Setting::set` has looked at the type already; a row of another kind than its field is found by the tests.
 pub(super) const OTHER_TYPE: &str = "the value has another type";
@@ -56,6 +56,12 @@ pub(super) fn shown_memory(max: &MemoryMax) -> Value {
         MemoryMax::Bytes(bytes) => Value::Integer(*bytes),
         _ => Value::Text(max.to_string()),
     }
+}
+
+/// A CPU's number.
+pub(super) fn cpu(text: String) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|&cpu| cpu <= CPU_MAX);
+    number.ok_or_else(|| format!("{text:?} is no CPU's number: they are 0 to {CPU_MAX}"))
 }
 
 pub(super) fn boolean(value: Value) -> Result<bool, String> {

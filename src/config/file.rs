@@ -123,6 +123,7 @@ fn value_of(
         (Kind::List { .. }, DeValue::Array(array)) => {
             let entries = array.iter().map(|entry| match entry.get_ref() {
                 DeValue::String(text) => Ok(text.clone().into_owned()),
+                DeValue::Integer(number) if setting.lists_numbers() => Ok(number.as_str().to_owned()),
                 _ => Err(other(entry.span())),
             });
             entries.collect::<Result<_, _>>().map(Value::List)

@@ -70,6 +70,7 @@ impl Config {
     /// Each of several reactors has enough of what is divided among them.
     pub(super) fn validate_reactors(&self) -> Result<(), ConfigError> {
         self.validate_handover()?;
+        self.validate_cpus()?;
         let Reactors::Count(_) = self.reactors else { return self.validate_shares("auto") };
         self.validate_shares("so many")
     }
@@ -101,6 +102,27 @@ impl Config {
         self.invalid(name, why)
     }
 
+    /// One for each; whether the machine has them is seen at the start.
+    fn validate_cpus(&self) -> Result<(), ConfigError> {
+        let (cpus, reactors) = (self.reactor_cpus.len(), self.reactors.count());
+        if cpus == 0 && self.reactor_incoming_cpu {
+            let why = "which reactor is on a CPU, reactor_cpus has to say";
+            return Err(self.invalid("reactor_incoming_cpu", why));
+        }
+        if cpus == 0 || cpus == reactors {
+            return Ok(());
+        }
+        let why = match self.reactors {
+            Reactors::Count(_) => format!("there are {cpus} for {reactors} reactors; name one for each"),
+            Reactors::Auto => {
+                format!(
+                    "there are {cpus} for the {reactors} reactors that auto is on this machine; name one for each"
+                )
+            }
+        };
+        Err(self.invalid("reactor_cpus", &why))
+    }
+
     /// A host has made one handler.
     pub(crate) fn needs_handlers(&self) -> ConfigError {
         let why = "a host needs a handler for each reactor (Server::bind_each in place of bind_with)";
@@ -124,6 +146,21 @@ mod tests {
         }
         assert_eq!(Config::default().reactors.count(), 1);
         assert!(Reactors::Auto.count() >= 1);
+    }
+
+    #[test]
+    fn each_has_its_cpu() {
+        let problem = refused(|config| {
+            (config.reactors, config.reactor_cpus) = (Reactors::new(3).unwrap(), vec![0, 1]);
+        });
+        assert!(problem.contains("there are 2 for 3 reactors; name one for each"), "{problem}");
+        let problem = refused(|config| config.reactor_incoming_cpu = true);
+        assert!(problem.contains("reactor_cpus has to say"), "{problem}");
+        let problem = refused(|config| config.reactor_cpus = vec![1_024]);
+        assert!(problem.contains("\"1024\" is no CPU's number: they are 0 to 1023"), "{problem}");
+        let reactors = Reactors::new(2).unwrap();
+        let two = Config { reactors, reactor_cpus: vec![1_000, 1_000], ..Config::default() };
+        two.validate().unwrap();
     }
 
     #[test]

@@ -107,6 +107,11 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether the entries of its list are numbers, which a file may have as such.
+    pub fn lists_numbers(&self) -> bool {
+        matches!(self.kind, Kind::List { of, .. } if of.ends_with("number"))
+    }
+
     /// The flag: `--max-connections`.
     pub fn flag(&self) -> String {
         format!("--{}", self.name.replace('_', "-"))

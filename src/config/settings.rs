@@ -4,7 +4,7 @@
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::cluster;
 use super::field::{
-    admin, boolean, entries, entry, file, group, memory, number, optional_file, parsed, reactors,
+    admin, boolean, cpu, entries, entry, file, group, memory, number, optional_file, parsed, reactors,
     shown_admin, shown_boolean, shown_entries, shown_memory, shown_number, shown_optional, shown_reactors,
     shown_text, token,
 };
@@ -385,6 +385,13 @@ settings! {
     handover: Option<String> = None,
         row(Running, Kind::Text("unix:/path"), restart, false, handover, shown_optional),
         "Where a successor asks for all connections, channels and listeners; nobody has to reconnect";
+    /// As many as there are [`reactors`](Self::reactors).
+    reactor_cpus: Vec<usize> = Vec::new(),
+        list(Running, REACTORS_MAX, "a CPU's number", restart, cpu),
+        "CPUs that the reactors stay on, one for each";
+    reactor_incoming_cpu: bool = false, boolean(Running, restart),
+        "Give a newcomer to the reactor on whose CPU its packets come in (SO_INCOMING_CPU), unless that one has 1/16 \
+         more connections than another";
     flush_slice: usize = 4_096, integer(Running, FLUSH_SLICE, "subscribers", reload),
         "Subscribers visited by the flush between two looks at the poll";
     accept_budget: usize = 64, integer(Running, ACCEPT_BUDGET, "connections", reload),
@@ -395,7 +402,7 @@ settings! {
         "How much is logged";
     /// Not shown, as there may be a password in it.
     cluster: Option<String> = None,
-        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0"), restart, true, cluster::url,
+        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0 or redis+sentinel://:password@h1,h2/name"), restart, true, cluster::url,
             shown_optional),
         "The Redis server by which several servers are one service: one order of publications, resumed anywhere";
     cluster_prefix: String = "wspush".to_owned(),

@@ -204,7 +204,7 @@ impl Config {
         Ok(())
     }
 
-    pub(super) fn invalid(&self, name: &str, why: &str) -> ConfigError {
+    pub(crate) fn invalid(&self, name: &str, why: &str) -> ConfigError {
         let problem = Problem::Invalid(why.to_owned());
         match SETTINGS.iter().find(|setting| setting.name == name) {
             Some(setting) => self.refuse(setting, problem),

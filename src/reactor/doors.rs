@@ -16,6 +16,9 @@ use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard};
 /// Newcomers that a reactor has not taken in yet. Beyond that the first one keeps them: it is not as far behind.
 const WAITING_MAX: usize = 1_024;
 
+/// So much more may a reactor have than the one with fewest, as a part of that, because newcomers are near to it.
+const UNEVEN: usize = 16;
+
 /// A connection that another reactor has accepted.
 pub(super) struct Newcomer {
     pub stream: Stream,
@@ -48,6 +51,8 @@ impl Door {
 pub struct Doors {
     all: Arc<[Door]>,
     seat: usize,
+    /// The CPUs that the reactors stay on, if newcomers are to go where their packets come in; else none.
+    cpus: Arc<[usize]>,
 }
 
 impl Doors {
@@ -59,20 +64,26 @@ impl Doors {
             count: AtomicUsize::new(0),
             wake,
         };
-        Doors { all: wakes.into_iter().map(door).collect(), seat: 0 }
+        Doors { all: wakes.into_iter().map(door).collect(), seat: 0, cpus: Arc::new([]) }
+    }
+
+    /// The same, where a newcomer goes to the reactor on whose CPU its packets come in, as far as that stays even.
+    pub fn on_cpus(self, cpus: &[usize]) -> Doors {
+        Doors { cpus: cpus.into(), ..self }
     }
 
     /// The same for the reactor with this number.
     pub fn of(&self, seat: usize) -> Doors {
-        Doors { all: self.all.clone(), seat }
+        Doors { seat, ..self.clone() }
     }
 
     /// Gives a newcomer to the reactor that has fewest connections, or back if it is to stay. Those on the admin
     /// listener stay with the first reactor.
     pub(super) fn deal(&self, newcomer: Newcomer, role: ListenerRole) -> Option<Newcomer> {
-        let count = |at: &usize| self.all[*at].count.load(Ordering::Relaxed);
-        let least = (0..self.all.len()).min_by_key(count).unwrap_or(self.seat);
-        let at = if role == ListenerRole::Public { least } else { self.seat };
+        let at = match role {
+            ListenerRole::Public => self.find(|| newcomer.stream.0.cpu_affinity().ok()),
+            ListenerRole::Admin => self.seat,
+        };
         if at != self.seat {
             let door = &self.all[at];
             let mut waiting = door.lock();
@@ -87,6 +98,19 @@ impl Doors {
         }
         self.all[self.seat].count.fetch_add(1, Ordering::Relaxed);
         Some(newcomer)
+    }
+
+    /// The reactor that a newcomer goes to, whose packets come in on this CPU.
+    fn find(&self, cpu: impl FnOnce() -> Option<usize>) -> usize {
+        let count = |at: &usize| self.all[*at].count.load(Ordering::Relaxed);
+        let least = (0..self.all.len()).min_by_key(count).unwrap_or(self.seat);
+        if self.cpus.is_empty() {
+            return least;
+        }
+        let fewest = count(&least);
+        let cpu = cpu();
+        let there = (0..self.all.len()).filter(|&at| self.cpus.get(at).copied() == cpu).min_by_key(count);
+        there.filter(|at| count(at) <= fewest + fewest / UNEVEN).unwrap_or(least)
     }
 
     /// Those who wait for this reactor.
@@ -146,6 +170,21 @@ mod tests {
         doors.of(1).gone(2);
         assert!(doors.deal(newcomer(), ListenerRole::Public).is_none());
         assert_eq!((doors.counts(), doors.of(1).take().len()), (vec![4, 2, 3], 1));
+    }
+
+    #[test]
+    fn newcomers_go_where_their_packets_come_in_as_long_as_it_is_even() {
+        let doors = doors(3).0.on_cpus(&[4, 5, 4]);
+        let go = |cpu| {
+            let at = doors.find(|| cpu);
+            doors.all[at].count.fetch_add(1, Ordering::Relaxed);
+            at
+        };
+        assert_eq!([Some(5), Some(5), Some(4), Some(5), None].map(go), [1, 0, 2, 1, 0]);
+        doors.all.iter().for_each(|door| door.count.store(160, Ordering::Relaxed));
+        assert!((0..11).all(|_| go(Some(5)) == 1));
+        assert_eq!(doors.counts(), [160, 171, 160]);
+        assert_eq!((go(Some(5)), go(Some(9)), go(Some(4)), doors.counts()), (0, 2, 0, vec![162, 171, 161]));
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Asked {
             }
             Wanted::Forget(name) => name.len(),
         };
-        size_of::<Asked>() + more
+        size_of::<Asked>() + more + self.with.iter().map(Command::bytes).sum::<usize>()
     }
 }
 

@@ -24,6 +24,7 @@ use crate::push::{Delivery, PushError, RECEIPTS_KEPT};
 use super::directory::{Directory, Opened};
 use super::engine::Engine;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
+use super::sys::cpus::Cpus;
 use super::totals::Totals;
 use group::{Addressee, Seats};
 use inbox::{Door, Inbox};
@@ -75,6 +76,8 @@ pub struct Shared {
     is_abandoned: AtomicBool,
     /// Where several nodes are one service.
     engine: OnceLock<Box<dyn Engine>>,
+    /// Where helpers of the reactors run, if those stay on CPUs of their own.
+    cpus: OnceLock<Cpus>,
     /// Why one of them has not come to its end.
     failure: Mutex<Option<String>>,
     commands_max: usize,
@@ -105,10 +108,24 @@ impl Shared {
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),
             engine: OnceLock::new(),
+            cpus: OnceLock::new(),
             failure: Mutex::default(),
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
             log_bytes: config.log_bytes,
+        }
+    }
+
+    /// Reactors stay on CPUs of their own from now on; what they make runs on these.
+    pub fn keep_cpus(&self, cpus: Cpus) {
+        let _ = self.cpus.set(cpus);
+    }
+
+    /// This thread was made by a reactor, but is none.
+    pub fn leave_its_cpu(&self) {
+        if let Some(cpus) = self.cpus.get() {
+            // It worked when they were asked for; and if it doesn't any more, it is slow and not wrong.
+            let _ = cpus.run_here();
         }
     }
 

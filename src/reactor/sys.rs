@@ -1,6 +1,8 @@
 //! The few things asked of the kernel that mio and socket2 do not offer. The only `unsafe` outside the C ABI.
 #![allow(unsafe_code)]
 
+pub mod cpus;
+
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 

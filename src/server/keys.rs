@@ -29,7 +29,10 @@ pub(super) fn reader(shared: Arc<Shared>) -> KeyReader {
         if questions.is_none() {
             let (sender, receiver) = channel();
             let shared = shared.clone();
-            let work = move || serve(&receiver, &shared);
+            let work = move || {
+                shared.leave_its_cpu();
+                serve(&receiver, &shared);
+            };
             questions = thread::Builder::new().name("keys".to_owned()).spawn(work).ok().map(|_| sender);
         }
         questions.as_ref().is_some_and(|questions| questions.send(source.to_owned()).is_ok())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::cpus::Pin;
 use crate::reactor::Shared;
 use crate::reactor::event_loop::EventLoop;
 use crate::reactor::own::OnReactor;
@@ -36,11 +37,12 @@ pub struct ReactorLoop {
     event_loop: Option<Box<EventLoop>>,
     number: usize,
     shared: Arc<Shared>,
+    pin: Pin,
 }
 
 impl ReactorLoop {
-    pub(super) fn new(event_loop: EventLoop, number: usize, shared: Arc<Shared>) -> ReactorLoop {
-        ReactorLoop { event_loop: Some(Box::new(event_loop)), number, shared }
+    pub(super) fn new(event_loop: EventLoop, number: usize, shared: Arc<Shared>, pin: Pin) -> ReactorLoop {
+        ReactorLoop { event_loop: Some(Box::new(event_loop)), number, shared, pin }
     }
 
     /// Which one it is, from 1; the server's own is 0. It is the upper 6 bits of its connections' ids.
@@ -67,7 +69,7 @@ impl ReactorLoop {
         let Some(mut event_loop) = self.event_loop.take() else { return Ok(false) };
         let _on_reactor = OnReactor::enter();
         let _says_so = IfPanicking { number: self.number, shared: &self.shared };
-        match event_loop.poll_once(timeout) {
+        match self.pin.take().and_then(|()| event_loop.poll_once(timeout)) {
             Ok(true) => {
                 self.event_loop = Some(event_loop);
                 Ok(true)

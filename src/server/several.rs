@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use mio::{Poll, Waker};
 
+use super::cpus::{Pin, check_cpus, keep_cpus};
 use super::joining::Joining;
 use super::listeners::Warning;
 use super::memory::Plan;
@@ -96,7 +97,7 @@ impl Server {
         journal: Option<Journal>,
         sockets: Vec<OwnedFd>,
     ) -> Result<Server, StartError> {
-        config.validate().map_err(StartError::Config)?;
+        config.validate().and_then(|()| check_cpus(&config)).map_err(StartError::Config)?;
         let (memory, config) = Plan::make(demo::with_rules(config)).map_err(StartError::Config)?;
         let stderr = || Journal::writer(config.log_level, Box::new(sys::Stderr));
         let mut journal = journal.unwrap_or_else(stderr);
@@ -104,9 +105,10 @@ impl Server {
         let limit = sys::raise_descriptor_limit()?;
         let clock = Clock::start();
         let now = clock.now();
-        let Polls { polls, wakes, doors } = Polls::new(config.reactors.count())?;
+        let Polls { polls, wakes, doors } = Polls::new(&config)?;
         let mut joining = Joining::begin(&config, now.unix_us)?;
         let shared = Arc::new(Shared::of_several(&config, joining.default_epoch(now.unix_us), wakes));
+        keep_cpus(&config, &shared)?;
         let tls = tls::load(&config, now.unix_us / 1_000_000).map_err(StartError::Tls)?;
         let verifier = auth::load(&config).map_err(StartError::Config)?;
         let mut predecessor = Predecessor::ask(&config)?;
@@ -153,12 +155,23 @@ impl Server {
             backend(reactor);
         });
         joining.warm(&shared, &mut reactors)?;
-        let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
-        let event_loop = predecessor.take_over(loops.remove(0), &config)?;
-        let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone());
-        let loops = loops.into_iter().enumerate().map(further).collect();
-        Ok(Server { event_loop, shared, others: Others { loops, threads: Vec::new() } })
+        let loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
+        among(loops, &config, shared, predecessor)
     }
+}
+
+/// The first one with the server, the others beside it.
+fn among(
+    mut loops: Vec<EventLoop>,
+    config: &Config,
+    shared: Arc<Shared>,
+    predecessor: Predecessor,
+) -> Result<Server, StartError> {
+    let event_loop = predecessor.take_over(loops.remove(0), config)?;
+    let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone(), Pin::of(config, n + 1));
+    let loops = loops.into_iter().enumerate().map(further).collect();
+    let others = Others { loops, threads: Vec::new() };
+    Ok(Server { event_loop, shared, others, pin: Pin::of(config, 0) })
 }
 
 /// Says what works all the same, and should not stay so.
@@ -216,7 +229,8 @@ struct Polls {
 }
 
 impl Polls {
-    fn new(reactors: usize) -> io::Result<Polls> {
+    fn new(config: &Config) -> io::Result<Polls> {
+        let reactors = config.reactors.count();
         let (mut polls, mut wakes, mut door_wakes) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..reactors {
             let poll = Poll::new()?;
@@ -230,6 +244,10 @@ impl Polls {
             door_wakes.push(door_wake);
         }
         let doors = (reactors > 1).then(|| Doors::new(door_wakes));
+        let doors = match config.reactor_incoming_cpu {
+            true => doors.map(|doors| doors.on_cpus(&config.reactor_cpus)),
+            false => doors,
+        };
         Ok(Polls { polls, wakes, doors })
     }
 }

@@ -20,9 +20,7 @@ pub struct Redis {
 impl Redis {
     /// Starts it with these flags besides.
     pub fn start(flags: &[&str]) -> Redis {
-        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("wspush-redis-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
+        let folder = new_folder();
         let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
         let mut port = free_port();
         let mut child = spawn(port, &folder, &flags);
@@ -45,6 +43,25 @@ impl Redis {
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A Sentinel that watches a master, and makes a replica the master when that is gone.
+    pub fn sentinel(master: &Redis, name: &str) -> Redis {
+        let folder = new_folder();
+        let port = free_port();
+        let config = folder.join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
+            folder.display(),
+            master.port
+        );
+        std::fs::write(&config, text).expect("its file");
+        let mut command = Command::new("redis-server");
+        command.arg(&config).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::null()).spawn().expect("redis-server is installed");
+        assert!(is_up(port, &mut child), "a Sentinel");
+        Redis { child, port, folder, flags: Vec::new() }
     }
 
     /// The command line's client: what it says.
@@ -85,6 +102,13 @@ impl Drop for Redis {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn new_folder() -> PathBuf {
+    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("wspush-redis-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
 }
 
 fn free_port() -> u16 {

@@ -1,6 +1,7 @@
 // The package pusher (a backend's) against the HTTP API of an app. Each check is a line of JSON; pusher_http.py counts.
 //
 //     node pusher_http.js HOST PORT
+//     node pusher_http.js webhook     its check of a webhook, which comes on standard input: {"headers", "rawBody"}
 "use strict";
 const Pusher = require("pusher");
 const { version } = require("pusher/package.json");
@@ -61,4 +62,14 @@ async function isRefused() {
   check("another app", (await answer(new Pusher({ ...app, appId: "9" }).trigger("node-a", "x", "y")))[0], 404);
 }
 
-publishes().then(looks).then(isRefused).then(() => console.log(JSON.stringify({ version })));
+function isToldRightly() {
+  const told = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+  const webhook = pusher.webhook(told);
+  check("webhook()", [webhook.isValid(), webhook.getEvents().length > 0], [true, true]);
+  check("its time", Math.abs(webhook.getTime() - Date.now()) < 600000, true);
+  check("another body", pusher.webhook({ ...told, rawBody: told.rawBody + " " }).isValid(), false);
+  console.log(JSON.stringify({ version }));
+}
+
+if (host === "webhook") isToldRightly();
+else publishes().then(looks).then(isRefused).then(() => console.log(JSON.stringify({ version })));

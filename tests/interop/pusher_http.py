@@ -3,11 +3,13 @@
     pusher_http.py WSPUSHD
 """
 import asyncio
+import http.server
 import importlib.metadata
 import json
 import pathlib
 import subprocess
 import sys
+import threading
 
 import pusher
 from daemon import PATIENCE_S, Daemon
@@ -16,6 +18,7 @@ from websockets.asyncio.client import connect
 HERE = pathlib.Path(__file__).resolve().parent
 APP = "3 key=278d425bdf160c739803 secret=7ad3773142a6692b25b8"
 RESULTS = []
+TOLD = []
 
 
 def check(what, got, wanted):
@@ -23,6 +26,22 @@ def check(what, got, wanted):
     RESULTS.append(got == wanted)
     if got != wanted:
         print(f"pusher http: {what}: {got!r}, expected {wanted!r}", flush=True)
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """Takes webhooks and remembers them."""
+
+    def do_POST(self):
+        """Takes one."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        TOLD.append({"headers": headers, "rawBody": body.decode()})
+
+    def log_message(self, *arguments):
+        """Says nothing."""
 
 
 class Subscriber:
@@ -54,17 +73,39 @@ def refused(call):
         return f"{type(error).__name__}: {error}"
 
 
+async def checks_of(command, count, given=b""):
+    """Runs a program whose lines are checks, so many with the last one, and counts them."""
+    run = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    said = [json.loads(line) for line in (await run.communicate(given))[0].splitlines()]
+    check("npm pusher says all it has to", (run.returncode, len(said)), (0, count))
+    for line in said[:-1]:
+        check(line["what"], line["got"], line["wanted"])
+    return said
+
+
+async def webhooks():
+    """What the backend was told is taken by both libraries."""
+    for _ in range(100 * PATIENCE_S):
+        if TOLD:
+            break
+        await asyncio.sleep(0.01)
+    told = TOLD[0]
+    command = ["node", HERE / "pusher_http.js", "webhook"]
+    await checks_of(command, 4, json.dumps(told).encode())
+    client = pusher.Pusher(app_id="3", key="278d425bdf160c739803", secret="7ad3773142a6692b25b8")
+    shown = told["headers"]["x-pusher-key"], told["headers"]["x-pusher-signature"]
+    checked = client.validate_webhook(*shown, told["rawBody"])
+    check("validate_webhook", [event["name"] for event in checked["events"]][:1], ["channel_occupied"])
+    check("of another body", client.validate_webhook(*shown, told["rawBody"] + " "), None)
+
+
 async def node(daemon):
     """npm pusher publishes, looks, and is refused."""
     subscriber = await Subscriber.open(daemon, "node-a")
     others = await Subscriber.open(daemon, "node-many-99", "private-encrypted-node", "$server-to-user-ann")
     host, port = daemon.admin.split(":")
     command = ["node", HERE / "pusher_http.js", host, port]
-    run = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-    said = [json.loads(line) for line in (await run.communicate())[0].splitlines()]
-    check("npm pusher says all it has to", (run.returncode, len(said)), (0, 18))
-    for line in said[:-1]:
-        check(line["what"], line["got"], line["wanted"])
+    said = await checks_of(command, 18)
     data = {"some": "data", "é": ["\"", "\u2028"]}
     check("the event of npm pusher", await subscriber.next(), ("node-a", "greet", data))
     check("the next one", await subscriber.next(), ("node-a", "counted", "text"))
@@ -108,10 +149,14 @@ async def python(daemon):
 
 
 async def main():
-    daemon = Daemon(sys.argv[1], ["--pusher-app", APP, "--channel-rule", "pusher/* clients=subscribe"])
+    backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    threading.Thread(target=backend.serve_forever, daemon=True).start()
+    app = f"{APP} webhook_url=http://127.0.0.1:{backend.server_port}/"
+    daemon = Daemon(sys.argv[1], ["--pusher-app", app, "--channel-rule", "pusher/* clients=subscribe"])
     try:
         version = await node(daemon)
         await python(daemon)
+        await webhooks()
     finally:
         daemon.end()
     print(f"npm pusher {version}, PyPI pusher {importlib.metadata.version('pusher')}")

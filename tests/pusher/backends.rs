@@ -128,6 +128,21 @@ fn the_event_that_a_cache_channel_keeps_is_shown() {
     assert!(shown["ttl"].as_u64().is_some_and(|ttl_s| (1_000..=1_800).contains(&ttl_s)), "{shown}");
 }
 
+#[cfg(feature = "backend")]
+#[test]
+fn a_backend_hears_how_many_are_subscribed() {
+    let backend = Backend::start(|_| answer(200, ""));
+    let app =
+        format!("subscription_count=true webhook_events=subscription_count webhook_url={}", backend.url());
+    let daemon = start(&app, &["--webhook-batch-ms", "0"]);
+    let mut clients = [Client::open(&daemon), Client::open(&daemon)];
+    for (client, count) in clients.iter_mut().zip(1..) {
+        assert_eq!(client.subscribe("news"), subscribed("news"));
+        let event = json!({ "name": "subscription_count", "channel": "news", "subscription_count": count });
+        wait("the count", || backend.asked().iter().any(|asked| asked.json()["events"][0] == event));
+    }
+}
+
 /// All that a backend is told of one client's doings, by the channel and in its order.
 #[cfg(feature = "backend")]
 #[test]

@@ -127,6 +127,9 @@ fn kind(setting: &Setting) -> Map<String, Json> {
         Kind::Text(_) => json!({ "type": "string" }),
         Kind::Count(_) => json!({ "type": ["integer", "string"] }),
         Kind::Choice(names) => json!({ "type": "string", "enum": names }),
+        Kind::List { max, .. } if setting.lists_numbers() => {
+            json!({ "type": ["array", "string"], "items": { "type": ["integer", "string"] }, "maxItems": max })
+        }
         Kind::List { max, .. } => {
             json!({ "type": ["array", "string"], "items": { "type": "string" }, "maxItems": max })
         }

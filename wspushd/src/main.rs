@@ -20,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use signals::Remembered;
 use wspush::config::{Invocation, InvocationEnd, from_args};
 use wspush::reactor::sys;
+use wspush::server::check_cpus;
 use wspush::{Server, auth, tls};
 
 /// A bad setting, or an address that can't be listened on.
@@ -84,7 +85,8 @@ fn check(invocation: &Invocation) -> ExitCode {
 /// Reads the files that a configuration names, and warns of what is odd in them.
 fn load(invocation: &Invocation) -> Result<(), ExitCode> {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    if let Err(error) = auth::load(&invocation.config) {
+    if let Err(error) = auth::load(&invocation.config).map(drop).and_then(|()| check_cpus(&invocation.config))
+    {
         return Err(fail(&error, EXIT_USAGE));
     }
     match tls::load(&invocation.config, unix.as_secs()) {

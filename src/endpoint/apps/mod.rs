@@ -23,6 +23,7 @@ use crate::limits::PUSHER_NAME_BYTES_MAX;
 use crate::narrow;
 use crate::protocol::form;
 use crate::protocol::head::Head;
+use crate::protocol::pusher::event::is_of_backend;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::PushError;
 
@@ -210,17 +211,16 @@ impl Query {
     }
 }
 
-/// The event that a cache channel keeps, if this is it: the payload of a publication as old as that. Events of clients
-/// are not kept.
+/// The event that a cache channel keeps, if this is it: the payload of a publication as old as that. Only those of
+/// backends are kept.
 pub fn cached(app: &PusherApp, payload: &[u8], age_ms: u64) -> Option<Cached> {
     let ttl_s = app.cache_ttl_s.saturating_sub(age_ms / 1_000);
-    let event: Cacheable = serde_json::from_slice(payload).ok().filter(|_| ttl_s > 0)?;
-    (!event.event.starts_with("client-")).then_some(Cached { data: event.data, ttl_s })
+    let Cacheable { data } = serde_json::from_slice(payload).ok().filter(|_| ttl_s > 0)?;
+    is_of_backend(payload).then_some(Cached { data, ttl_s })
 }
 
 #[derive(Deserialize)]
 struct Cacheable {
-    event: String,
     data: String,
 }
 

@@ -99,7 +99,10 @@ impl Asking {
         state.waiting.push_back(Job { conn, question, until });
         if state.waiting.len() > state.idle && state.threads < in_flight_max {
             let (pool, shared) = (self.pool.clone(), self.shared.clone());
-            let work = move || pool.work(&shared);
+            let work = move || {
+                shared.leave_its_cpu();
+                pool.work(&shared);
+            };
             match thread::Builder::new().name("auth_webhook".to_owned()).spawn(work) {
                 Ok(_) => state.threads += 1,
                 // Another one comes to it.

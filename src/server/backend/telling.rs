@@ -50,7 +50,10 @@ impl<E: Tell> Telling<E> {
     pub(super) fn tell(&mut self, event: E) {
         if self.queue.push(event) {
             let (queue, shared) = (self.queue.clone(), self.shared.clone());
-            let work = move || work(&queue, &shared);
+            let work = move || {
+                shared.leave_its_cpu();
+                work(&queue, &shared);
+            };
             if thread::Builder::new().name("webhook".to_owned()).spawn(work).is_err() {
                 // The next event tries it again.
                 self.queue.has_no_thread();
