@@ -175,10 +175,9 @@ fn a_server_that_comes_back_with_its_data_has_lost_nothing() {
         assert_eq!(publications(client, epoch, 1), numbered(2..=2));
     }
     for node in [&first, &second] {
-        assert_eq!(
-            (node.events("cluster_lost"), node.events("cluster_back"), node.events("cluster_epoch")),
-            (1, 1, 0)
-        );
+        // Each of its two connections may find out by itself.
+        assert!(node.events("cluster_lost") >= 1 && node.events("cluster_back") >= 1, "{}", node.log());
+        assert_eq!((node.events("cluster_epoch"), metric(node, "wspush_cluster_epochs_total")), (0, 0));
     }
 }
 
@@ -229,6 +228,8 @@ fn a_node_that_stalls_for_longer_than_the_stream_is_long_tells_the_gap() {
     first.push_to("/push?channel=news", "1");
     assert_eq!(publications(&mut client, epoch, 1), numbered(1..=1));
     second.signal("STOP");
+    // The question that it has asked before is answered with the first of these; what follows waits in the stream.
+    first.push_to("/push?channel=other", "not lost");
     first.push_to("/push?channel=quiet", "lost");
     let lines: String = (2..=1_000).map(|n| format!("{{\"channel\":\"news\",\"data\":\"{n}\"}}\n")).collect();
     let response = first.ask("POST", "/push/batch", &[], lines.as_bytes());
@@ -243,7 +244,7 @@ fn a_node_that_stalls_for_longer_than_the_stream_is_long_tells_the_gap() {
     // Also in a channel of which nothing more comes.
     let missed = json!({"channel": "quiet", "epoch": epoch.to_string(), "from": 1, "to": 1});
     assert_eq!(quiet.next()["missed"], missed);
-    assert_eq!(second.events("cluster_gap"), 1);
+    assert!(metric(&second, "wspush_cluster_gaps_total") >= 1);
 }
 
 #[test]
