@@ -80,20 +80,24 @@ fn a_server_that_has_lost_its_newest_begins_another_life_of_that_partition_alone
 #[test]
 fn a_replica_takes_over_and_nothing_is_lost() {
     let mut master = Redis::start(&[]);
-    let replica = Redis::start(&["--replicaof", "127.0.0.1", &master.port().to_string()]);
+    let at = master.address();
+    let replica = Redis::start(&["--replicaof", &at.ip().to_string(), &at.port().to_string()]);
     wait("a replica", || master.cli(&["WAIT", "1", "100"]) == "1");
     let sentinel = Redis::sentinel(&master, "main");
     wait("the Sentinel's replica", || {
         let replicas = sentinel.cli(&["SENTINEL", "REPLICAS", "main"]);
-        replicas.contains(&replica.port().to_string()) && replicas.contains("\nok\n")
+        replicas.contains(&replica.address().ip().to_string()) && replicas.contains("\nok\n")
     });
-    let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port());
+    let url = format!("redis+sentinel://{}/main", sentinel.address());
     let flags = ["--channels", "*", "--cluster", &url];
     let (first, second) = (Daemon::start(&flags), Daemon::start(&flags));
     let (mut client, at) = open(&second, "channel=news");
     let epoch: u64 = at["epoch"].as_str().unwrap().parse().unwrap();
     (1..=3).for_each(|n| _ = first.push_to("/push?channel=news", &n.to_string()));
-    wait("all at the replica", || master.cli(&["WAIT", "1", "100"]) == "1");
+    // WAIT would tell of the writes of its own connection.
+    wait("all at the replica", || {
+        (0..16).any(|n| replica.cli(&["HGET", &format!("wspush:{{{n}}}:top"), "news"]) == "3")
+    });
     master.kill();
     wait("no readiness", || readiness(&first) == 503);
     let answer = push_when_back(&first, "/push?channel=news", "4");

@@ -13,6 +13,8 @@ use super::scripts::Scripts;
 pub(super) const CONNECT: Duration = Duration::from_millis(500);
 /// To an answer, at the most: whoever pushes is answered within a second.
 pub(super) const ANSWER: Duration = Duration::from_millis(700);
+/// To each of both at the start.
+const START: Duration = Duration::from_secs(5);
 /// The oldest version that has all that is needed.
 const VERSION_MIN: [u32; 2] = [6, 2];
 /// How the keys are laid out.
@@ -32,10 +34,19 @@ impl Link {
     /// # Errors
     /// Why not.
     pub fn open(terms: &Terms) -> Result<Link, String> {
-        let Opened { mut connection, server } = terms.address.open(CONNECT)?;
+        Link::open_within(terms, CONNECT, ANSWER)
+    }
+
+    /// The same at the start of a server, for which nobody waits yet.
+    pub fn open_at_start(terms: &Terms) -> Result<Link, String> {
+        Link::open_within(terms, START, START)
+    }
+
+    fn open_within(terms: &Terms, connect: Duration, answer: Duration) -> Result<Link, String> {
+        let Opened { mut connection, server } = terms.address.open(connect)?;
         let why = |problem: RedisError| format!("{server}: {}", plain(&problem));
-        connection.set_read_timeout(Some(ANSWER)).map_err(why)?;
-        connection.set_write_timeout(Some(ANSWER)).map_err(why)?;
+        connection.set_read_timeout(Some(answer)).map_err(why)?;
+        connection.set_write_timeout(Some(answer)).map_err(why)?;
         let begin = |connection: &mut Connection| {
             let info = ask(connection, cmd("INFO").arg("everything"))?;
             check_server(reply::text(&info).unwrap_or_default())?;

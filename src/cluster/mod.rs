@@ -81,7 +81,7 @@ impl Joining {
             counts: Counts::default(),
             keys,
         });
-        let mut link = Link::open(&terms)?;
+        let mut link = Link::open_at_start(&terms)?;
         link.check_partitions(&terms)?;
         let reader = Reader::begin(terms.clone(), link)?;
         Ok(Some(Joining { terms, reader }))

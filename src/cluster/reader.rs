@@ -88,7 +88,6 @@ type Pause<'a> = &'a mut dyn FnMut() -> bool;
 impl Reader {
     /// Looks at all partitions.
     pub fn begin(terms: Arc<Terms>, mut link: Link) -> Result<Reader, String> {
-        link.connection.set_read_timeout(Some(ANSWER)).map_err(|e| e.to_string())?;
         let mut partitions = Vec::new();
         for number in 0..terms.keys.partitions() {
             let look = link.look(&terms, number, (0, 0), false)?;
@@ -166,6 +165,10 @@ impl Reader {
 
     /// The thread's life.
     pub fn run(mut self, shared: &Arc<Shared>) {
+        if let Some(link) = &self.link {
+            // Of a connection that has no such time another one is made when it is lost.
+            let _ = link.connection.set_read_timeout(Some(ANSWER));
+        }
         let terms = self.terms.clone();
         let _fallen = Fallen(&terms, shared, Side::Reader);
         while !shared.is_stopped() {

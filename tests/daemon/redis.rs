@@ -1,6 +1,6 @@
 //! A real Redis server on a free port of loopback, for one test.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ static FOLDERS: AtomicU32 = AtomicU32::new(0);
 /// The server. Its data are gone with it.
 pub struct Redis {
     child: Child,
-    port: u16,
+    at: SocketAddr,
     folder: PathBuf,
     flags: Vec<String>,
 }
@@ -22,52 +22,51 @@ impl Redis {
     pub fn start(flags: &[&str]) -> Redis {
         let folder = new_folder();
         let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
-        let mut port = free_port();
-        let mut child = spawn(port, &folder, &flags);
-        // Somebody else may have taken the port meanwhile.
-        for _ in 0..20 {
-            if is_up(port, &mut child) {
-                break;
-            }
-            port = free_port();
-            child = spawn(port, &folder, &flags);
-        }
-        Redis { child, port, folder, flags }
+        let at = fresh_address();
+        let mut child = spawn(at, &folder, &flags);
+        assert!(is_up(at, &mut child), "a Redis server");
+        Redis { child, at, folder, flags }
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.at)
     }
 
-    /// Its port.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.at
     }
 
     /// A Sentinel that watches a master, and makes a replica the master when that is gone.
     pub fn sentinel(master: &Redis, name: &str) -> Redis {
         let folder = new_folder();
-        let port = free_port();
+        let at = fresh_address();
         let config = folder.join("sentinel.conf");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {} 1\n\
+            "port {}\nbind {}\nprotected-mode no\ndir {}\nsentinel monitor {name} {} {} 1\n\
              sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
+            at.port(),
+            at.ip(),
             folder.display(),
-            master.port
+            master.at.ip(),
+            master.at.port()
         );
         std::fs::write(&config, text).expect("its file");
         let mut command = Command::new("redis-server");
         command.arg(&config).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::null()).spawn().expect("redis-server is installed");
-        assert!(is_up(port, &mut child), "a Sentinel");
-        Redis { child, port, folder, flags: Vec::new() }
+        assert!(is_up(at, &mut child), "a Sentinel");
+        Redis { child, at, folder, flags: Vec::new() }
     }
 
     /// The command line's client: what it says.
     pub fn cli(&self, words: &[&str]) -> String {
         let mut command = Command::new("redis-cli");
-        let output = command.args(["-p", &self.port.to_string()]).args(words).output();
+        let output = command
+            .args(["-h", &self.at.ip().to_string(), "-p", &self.at.port().to_string()])
+            .args(words)
+            .output();
         String::from_utf8_lossy(&output.expect("redis-cli is installed").stdout).trim().to_owned()
     }
 
@@ -84,8 +83,8 @@ impl Redis {
 
     /// Starts it again, at the same port.
     pub fn restart(&mut self) {
-        let mut child = spawn(self.port, &self.folder, &self.flags);
-        assert!(is_up(self.port, &mut child), "it starts again");
+        let mut child = spawn(self.at, &self.folder, &self.flags);
+        assert!(is_up(self.at, &mut child), "it starts again");
         self.child = child;
     }
 
@@ -111,26 +110,40 @@ fn new_folder() -> PathBuf {
     folder
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+/// An address of this machine that no other test has, so that a server which is started again finds its port free.
+fn fresh_address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let [_, number] = u16::try_from(NEXT.fetch_add(1, Ordering::Relaxed) % 64).expect("small").to_be_bytes();
+    let [.., high, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, 64 | number, high, low | 1], 16_379 + u16::from(low & 1)))
 }
 
-fn spawn(port: u16, folder: &PathBuf, flags: &[String]) -> Child {
+fn spawn(at: SocketAddr, folder: &PathBuf, flags: &[String]) -> Child {
     let mut command = Command::new("redis-server");
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder);
-    command.args(["--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no"]);
+    command
+        .args(["--port", &at.port().to_string(), "--bind", &at.ip().to_string(), "--save", "", "--dir"])
+        .arg(folder);
+    command.args([
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--daemonize",
+        "no",
+        "--protected-mode",
+        "no",
+    ]);
+    command.args(["--replica-announce-ip", &at.ip().to_string()]);
     command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is installed (./test does it)")
 }
 
 /// Whether it takes connections. False: it has ended.
-fn is_up(port: u16, child: &mut Child) -> bool {
-    let address: SocketAddr = format!("127.0.0.1:{port}").parse().expect("an address");
+fn is_up(at: SocketAddr, child: &mut Child) -> bool {
     let mut is_up = false;
     wait("a Redis server", || {
         let has_ended = child.try_wait().expect("a child").is_some();
-        is_up = !has_ended && std::net::TcpStream::connect_timeout(&address, PATIENCE).is_ok();
+        is_up = !has_ended && std::net::TcpStream::connect_timeout(&at, PATIENCE).is_ok();
         is_up || has_ended
     });
     is_up
