@@ -162,19 +162,24 @@ final class Arguments {
             }
             Check.that(calls > 1000, "calls " + calls);
             for (String name : List.of("run", "free", "drain")) {
-                Method method = natives.getDeclaredMethod(name, long.class);
-                method.setAccessible(true);
+                Method method = named(natives, name);
                 for (long wrong : ids) {
                     if (wrong != (long) id) {
                         Check.that(call(method, wrong, 0, null) instanceof IllegalStateException, name);
                     }
                 }
             }
-            Method run = natives.getDeclaredMethod("run", long.class);
-            run.setAccessible(true);
+            Method run = named(natives, "run");
             Check.that(call(run, (long) id, 0, null) instanceof IllegalStateException, "run twice");
             server.broadcast("it is well");
         }
+    }
+
+    private static Method named(Class<?> of, String name) {
+        Method[] all = of.getDeclaredMethods();
+        Method method = Stream.of(all).filter(one -> one.getName().equals(name)).findFirst().orElseThrow();
+        method.setAccessible(true);
+        return method;
     }
 
     private static Object field(Object object, String name) throws Exception {
