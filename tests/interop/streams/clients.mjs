@@ -12,7 +12,7 @@ import { Page } from "../../../js/test/chromium.js";
 
 const HERE = import.meta.dirname;
 const PACKAGES = join(HERE, "..", "node_modules");
-const PYTHON = process.env.WSPUSH_INTEROP_PYTHON;
+const PYTHON = process.env.INTEROP_PYTHON;
 const NAMES = ["message", "wspush.missed", "wspush.binary"];
 const { dependencies } = createRequire(import.meta.url)("../package.json");
 

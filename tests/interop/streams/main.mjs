@@ -1,4 +1,4 @@
-// Lets clients of others read event streams: node main.mjs, with WSPUSHD and WSPUSH_INTEROP_PYTHON in the environment.
+// Lets clients of others read event streams: node main.mjs, with WSPUSHD and INTEROP_PYTHON in the environment.
 //
 // All of them do the same at the same time, each through a network of its own that can be cut. The last line counts.
 import { mkdtemp, rm } from "node:fs/promises";
