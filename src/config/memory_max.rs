@@ -38,7 +38,10 @@ impl MemoryMax {
             // The rest is for the system's other needs: page tables, files, those who log in.
             MemoryMax::Auto => Some(available - available / 8),
             MemoryMax::Bytes(bytes) => Some(bytes),
-            MemoryMax::Percent(percent) => Some(available / 100 * u64::from(percent)),
+            MemoryMax::Percent(percent) => {
+                let percent = u64::from(percent);
+                Some(available / 100 * percent + available % 100 * percent / 100)
+            }
         }
     }
 
@@ -127,7 +130,7 @@ mod tests {
             (MemoryMax::Off, None),
             (MemoryMax::Auto, Some(14 << 20)),
             (MemoryMax::Bytes(64 << 20), Some(64 << 20)),
-            (MemoryMax::Percent(25), Some((16 << 20) / 100 * 25)),
+            (MemoryMax::Percent(25), Some(4 << 20)),
         ] {
             assert_eq!(max.of(16 << 20), bytes, "{max}");
         }

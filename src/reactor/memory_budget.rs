@@ -164,6 +164,9 @@ impl<S: Socket> Reactor<S> {
         if self.memory.is_due(self.connections.public_of_all(), self.now.mono_ms()) {
             self.look_at_memory();
         }
+        if self.connections.public_of_all() >= self.memory.connections_max && self.shared.is_first() {
+            self.tell_of_fullness();
+        }
     }
 
     /// Looks now and then for the sake of those who are there.
@@ -237,6 +240,7 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Says that nobody more is let in.
+    #[cold]
     fn tell_of_fullness(&mut self) {
         let (now_ms, connections) = (self.now.mono_ms(), self.memory.connections_max);
         let Some(watch) = &mut self.memory.watch else { return };

@@ -26,7 +26,7 @@ use crate::reactor::own::OnReactor;
 /// let threads: Vec<_> = server
 ///     .take_reactors()
 ///     .into_iter()
-///     .map(|mut reactor| std::thread::spawn(move || while reactor.poll_once(None)? {} std::io::Result::Ok(())))
+///     .map(|reactor| std::thread::spawn(move || reactor.run()))
 ///     .collect();
 /// server.run()?;
 /// # for thread in threads { thread.join().unwrap()?; }
