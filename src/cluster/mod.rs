@@ -1,8 +1,8 @@
 //! The cluster room: several servers that are one service, by Redis Streams.
 //!
 //! The channels are divided among partitions, each of which is a stream with an epoch of its own. A publication goes
-//! through one [script](scripts), which gives it its place in its channel and appends it to the stream; the [`Writer`]
-//! sends many of them at once. Every node, the publisher's included, delivers what its [`Reader`] has read, so that all
+//! through one script, which gives it its place in its channel and appends it to the stream; the `Writer`
+//! sends many of them at once. Every node, the publisher's included, delivers what its `Reader` has read, so that all
 //! have one order. What Redis has lost is noticed by whoever has seen it, reader or writer: another epoch begins.
 //!
 //! May import: reactor and below. It has sockets, clocks and threads of its own; the reactor waits for none of them.
