@@ -51,6 +51,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "handover")]
     use crate::config::Reactors;
 
     #[test]
