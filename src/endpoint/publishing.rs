@@ -96,18 +96,7 @@ fn say(taken: Result<Taken, PushError>, shape: Shape, notes: Notes) -> Result<Re
             return Ok(admin::json(200, &One { place, about }));
         }
         Shape::Several => places.map(Answer::Place).collect(),
-        Shape::Batch(targets) => {
-            let answer = |target| match target {
-                Target::Channel(_) => places.next().map(Answer::Place),
-                Target::Conn(conn) => Some(Answer::Sent(Sent {
-                    conn: conn.to_string(),
-                    recipients: None,
-                    notes: Notes::default(),
-                })),
-                Target::User(user) => Some(Answer::Asked { user }),
-            };
-            targets.into_iter().filter_map(answer).collect()
-        }
+        Shape::Batch(targets) => batch_answers(targets, places, |_| None),
         Shape::Forgotten => {
             let Place { receipt: Receipt { channel, epoch, .. }, .. } =
                 places.next().ok_or_else(channels::no_channel)?;
@@ -179,18 +168,31 @@ pub(super) fn push_batch(
         return Ok(admin::Answer::Later(Later { ticket, shape: Shape::Batch(targets), notes }));
     }
     let about = About { duplicate: taken.published.duplicate, notes: Notes::of_batch(head) };
-    let mut places = places(taken);
-    let answers = targets.into_iter().filter_map(|target| match target {
+    let recipients = |conn| {
+        // Of a repetition nothing is sent; and another reactor gets to it in its turn.
+        let is_known = !about.duplicate && !server.is_elsewhere(conn);
+        is_known.then(|| u32::from(server.is_open(conn)))
+    };
+    let publications = batch_answers(targets, places(taken), recipients);
+    Ok(admin::json(200, &Several { publications, about }).into())
+}
+
+/// The answers to a batch, in the order of its lines: `recipients` says of how many connections a message to one is.
+fn batch_answers(
+    targets: Vec<Target>,
+    mut places: impl Iterator<Item = Place>,
+    recipients: impl Fn(ConnId) -> Option<u32>,
+) -> Vec<Answer> {
+    let answer = |target| match target {
         Target::Channel(_) => places.next().map(Answer::Place),
-        Target::Conn(conn) => {
-            // Of a repetition nothing is sent; and another reactor gets to it in its turn.
-            let is_known = !about.duplicate && !server.is_elsewhere(conn);
-            let recipients = is_known.then(|| u32::from(server.is_open(conn)));
-            Some(Answer::Sent(Sent { conn: conn.to_string(), recipients, notes: Notes::default() }))
-        }
+        Target::Conn(conn) => Some(Answer::Sent(Sent {
+            conn: conn.to_string(),
+            recipients: recipients(conn),
+            notes: Notes::default(),
+        })),
         Target::User(user) => Some(Answer::Asked { user }),
-    });
-    Ok(admin::json(200, &Several { publications: answers.collect(), about }).into())
+    };
+    targets.into_iter().filter_map(answer).collect()
 }
 
 /// A program makes no more pushes within a second than its key says.

@@ -113,6 +113,16 @@ pub fn push_number(mut number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// A number of digits alone, and as few of them as it takes.
+pub fn decimal(text: &str) -> Option<u64> {
+    let is_shortest = text == "0" || !text.is_empty() && !text.starts_with('0');
+    let append = |number: u64, byte: u8| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 { number.checked_mul(10)?.checked_add(digit.into()) } else { None }
+    };
+    if is_shortest { text.bytes().try_fold(0, append) } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

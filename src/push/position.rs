@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::protocol::json;
+use crate::protocol::json::{self, decimal};
 
 /// A place in a channel: `E.O`, its epoch and the offset of the newest publication that the subscriber has.
 ///
@@ -71,16 +71,6 @@ impl fmt::Display for NoPosition {
 }
 
 impl std::error::Error for NoPosition {}
-
-/// A number of digits alone, and as few of them as it takes.
-pub(super) fn decimal(text: &str) -> Option<u64> {
-    let is_shortest = text == "0" || !text.is_empty() && !text.starts_with('0');
-    let append = |number: u64, byte: u8| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 { number.checked_mul(10)?.checked_add(digit.into()) } else { None }
-    };
-    if is_shortest { text.bytes().try_fold(0, append) } else { None }
-}
 
 #[cfg(test)]
 mod tests {

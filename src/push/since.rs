@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::position::{Position, decimal};
+use super::position::Position;
 use crate::limits::{LOG_PUBLICATIONS, UNIX_MS_MAX};
+use crate::protocol::json::decimal;
 
 /// The beginning of a subscription. As text: `E.O`, `head`, `earliest`, `last:N`, `time:UNIX_MS` or `latest`.
 ///

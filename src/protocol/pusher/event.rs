@@ -57,9 +57,7 @@ impl<'a> Event<'a> {
 
 /// Appends an event of a backend, as it lies in the channel's log: `data` is the text as the backend has sent it.
 pub fn push_event(event: &str, channel: &str, data: &str, out: &mut Vec<u8>) {
-    let mut held = Vec::with_capacity(data.len() + 16);
-    push_string(data.as_bytes(), &mut held);
-    Event::new(event).on(channel).with(&held).push(out);
+    push_held(Event::new(event).on(channel), data.as_bytes(), out);
 }
 
 /// Appends a message that somebody who knows nothing of this protocol has for one client.
@@ -77,10 +75,10 @@ pub fn push_to_client(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an event whose data is a string that holds this JSON.
-fn push_held(event: Event<'_>, json: &[u8], out: &mut Vec<u8>) {
-    let mut held = Vec::with_capacity(json.len() + 16);
-    push_string(json, &mut held);
+/// Appends an event whose data is a string: this text, which is JSON where the server makes it.
+fn push_held(event: Event<'_>, text: &[u8], out: &mut Vec<u8>) {
+    let mut held = Vec::with_capacity(text.len() + 16);
+    push_string(text, &mut held);
     event.with(&held).push(out);
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::super::json::decimal;
+
 /// `EPOCH.CONN`, both decimal: when the process began, and the connection's id in it. So a signature that was made for
 /// a connection is never good for another one, and the connection of an id is found without a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +20,6 @@ impl SocketId {
         let (epoch, conn) = text.split_once('.')?;
         Some(SocketId { epoch: decimal(epoch)?, conn: decimal(conn)? })
     }
-}
-
-/// Each number has one text only.
-fn decimal(text: &str) -> Option<u64> {
-    let is_plain =
-        text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
-    text.parse().ok().filter(|_| is_plain)
 }
 
 impl fmt::Display for SocketId {
