@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::config::channel_name_ok;
 use crate::protocol::head::Head;
+use crate::protocol::json::is_object;
 use crate::protocol::response::Refusal;
 use crate::push::{Message, Pace, Publication, PushError, PushOptions};
 
@@ -105,8 +106,7 @@ fn read_line(line: &[u8], server: &dyn Control) -> Result<Line, Refusal> {
                      each once";
         Refusal::new(400, format!("it is not {shape} (at byte {at})"))
     };
-    // An array is an object to serde.
-    if line.trim_ascii_start().first() != Some(&b'{') {
+    if !is_object(line) {
         return Err(bad(1));
     }
     let raw: Raw<'_> = serde_json::from_slice(line).map_err(|error| bad(error.column()))?;

@@ -123,6 +123,11 @@ pub fn decimal(text: &str) -> Option<u64> {
     if is_shortest { text.bytes().try_fold(0, append) } else { None }
 }
 
+/// Whether it is an object, if it is JSON at all. Serde takes an array for one, by the order of its fields.
+pub fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

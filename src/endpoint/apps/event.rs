@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::info::Info;
 use crate::config::PusherApp;
+use crate::protocol::json::is_object;
 use crate::protocol::pusher::event::push_event;
 use crate::protocol::response::Refusal;
 use crate::push::{Message, Publication, PushOptions};
@@ -98,9 +99,9 @@ pub fn batch(app: &PusherApp, body: &[u8]) -> Result<Vec<Posted>, Refusal> {
 }
 
 fn object<'a, T: Deserialize<'a>>(body: &'a [u8], shape: &str) -> Result<T, Refusal> {
-    // An array is an object to serde, and its own words may quote the body.
+    // Serde's own words may quote the body.
     let text = std::str::from_utf8(body).map_err(|_| Refusal::fixed(400, "the body is not UTF-8"))?;
-    if !text.trim_start().starts_with('{') {
+    if !is_object(body) {
         return Err(Refusal::new(400, format!("the body is no JSON object: {shape}")));
     }
     serde_json::from_str(text).map_err(|error| {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::json::is_object;
 use crate::limits::PUSHER_WATCHLIST_MAX;
 
 /// A message from a client.
@@ -75,13 +76,17 @@ impl Data {
         const REFUSED: &str = "data is not an object of the strings that this event has";
         let text = raw.map_or("{}", RawValue::get);
         match text.starts_with('"') {
-            false => serde_json::from_str(text).map_err(|_| REFUSED),
+            false => object(text).ok_or(REFUSED),
             true => {
                 let held: String = serde_json::from_str(text).map_err(|_| REFUSED)?;
-                serde_json::from_str(&held).map_err(|_| REFUSED)
+                object(&held).ok_or(REFUSED)
             }
         }
     }
+}
+
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    serde_json::from_str(text).ok().filter(|_| is_object(text.as_bytes()))
 }
 
 impl<'a> Command<'a> {
@@ -91,7 +96,7 @@ impl<'a> Command<'a> {
     /// It is none; why, without repeating any of it.
     pub fn parse(text: &'a str) -> Result<Command<'a>, &'static str> {
         let Raw { event, channel, data } =
-            serde_json::from_str(text).map_err(|_| "the message is not a JSON object with an event")?;
+            object(text).ok_or("the message is not a JSON object with an event")?;
         let needed = |value: Option<String>, why| value.map(Cow::Owned).ok_or(why);
         const NO_CHANNEL: &str = "data has no channel";
         Ok(match &*event {
@@ -159,7 +164,7 @@ impl ChannelData {
             user_id: UserId,
             user_info: Option<Box<RawValue>>,
         }
-        let Read { user_id, user_info } = serde_json::from_str(text).ok()?;
+        let Read { user_id, user_info } = object(text)?;
         let user_id = Some(String::from(user_id)).filter(|id| !id.is_empty())?;
         Some(ChannelData { user_id, user_info: user_info.map(|info| info.get().to_owned()) })
     }
@@ -188,7 +193,7 @@ impl UserData {
             #[serde(default)]
             watchlist: Vec<UserId>,
         }
-        let Read { id, user_info, watchlist } = serde_json::from_str(text).ok()?;
+        let Read { id, user_info, watchlist } = object(text)?;
         let id = Some(String::from(id)).filter(|id| !id.is_empty())?;
         let is_cut = watchlist.len() > PUSHER_WATCHLIST_MAX;
         let watchlist = watchlist.into_iter().take(PUSHER_WATCHLIST_MAX).map(String::from).collect();
@@ -233,6 +238,9 @@ mod tests {
             r#"{"event":"pusher:subscribe","data":{"channel":7}}"#,
             r#"{"event":"pusher:signin","data":{"auth":"secret"}}"#,
             r#"{"event":"client-a","data":"secret"}"#,
+            r#"["client-a","secret",1]"#,
+            r#"{"event":"pusher:subscribe","data":["secret"]}"#,
+            r#"{"event":"pusher:subscribe","data":"[\"secret\"]"}"#,
         ] {
             let why = Command::parse(text).expect_err(text);
             assert!(!why.contains("secret"), "{why}");
@@ -245,9 +253,10 @@ mod tests {
         assert_eq!((&*data.user_id, data.user_info.as_deref()), ("10", Some(r#"{"name":"Mr. Pusher"}"#)));
         let data = ChannelData::parse(r#"{"user_id":"a"}"#).unwrap();
         assert_eq!((&*data.user_id, data.user_info), ("a", None));
-        for text in ["", "{}", r#"{"user_id":""}"#, r#"{"user_id":{}}"#, r#"{"user_id":null}"#] {
+        for text in ["", "{}", r#"{"user_id":""}"#, r#"{"user_id":{}}"#, r#"{"user_id":null}"#, r#"["a"]"#] {
             assert_eq!(ChannelData::parse(text), None, "{text}");
         }
+        assert_eq!(UserData::parse(r#"["1"]"#), None);
         let user = UserData::parse(r#"{"id":"1","watchlist":["2",3]}"#).unwrap();
         assert_eq!((user.watchlist, user.is_cut), (vec!["2".to_owned(), "3".to_owned()], false));
         let many: Vec<u32> = (0..101).collect();
