@@ -14,7 +14,7 @@ use super::backend::url_of_backend;
 use super::channel_rule::within;
 use super::client_rights::some_of;
 use super::nearest::nearest;
-use super::{Config, ConfigError, Reactors};
+use super::{Config, ConfigError};
 use crate::limits::{Bounds, PUSHER_ID_BYTES_MAX, PUSHER_KEY_BYTES_MAX};
 
 /// An app of the Pusher Channels protocol: `3 key=KEY secret=SECRET client_events=true`. Its clients connect to
@@ -301,10 +301,6 @@ impl Config {
         if !self.pusher_app.is_empty() && !cfg!(feature = "pusher") {
             return refuse("this build speaks no Pusher protocol (cargo feature pusher)".to_owned());
         }
-        if !self.pusher_app.is_empty() && self.reactors != Reactors::ONE {
-            let why = "apps are served by one reactor, which counts their connections; set reactors = 1";
-            return refuse(why.to_owned());
-        }
         if !self.pusher_app.is_empty() && self.cluster.is_some() {
             return refuse("apps are served by one node; leave out cluster, or the apps".to_owned());
         }
@@ -425,12 +421,11 @@ mod tests {
 
     #[cfg(feature = "pusher")]
     #[test]
-    fn several_reactors_are_refused() {
+    fn several_nodes_are_refused() {
         let pusher_app = vec![app("3 key=a secret=b")];
         let config = Config { pusher_app, reactors: "2".parse().unwrap(), ..Config::default() };
-        assert!(config.validate().unwrap_err().to_string().contains("set reactors = 1"));
-        let cluster = Some("redis://h".to_owned());
-        let config = Config { cluster, reactors: Reactors::ONE, ..config };
+        assert_eq!(config.validate(), Ok(()), "several reactors are not");
+        let config = Config { cluster: Some("redis://h".to_owned()), ..config };
         assert!(config.validate().unwrap_err().to_string().contains("served by one node"));
     }
 

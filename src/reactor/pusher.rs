@@ -71,7 +71,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn leave_app(&mut self, index: usize) {
         let slot = &self.connections.slots[index];
         if let Some(number) = Self::app_seat(slot).filter(|_| slot.phase == Phase::Open) {
-            self.apps.count(number, false);
+            self.apps.leave(number);
         }
     }
 

@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use super::{Client, held, publish, start, subscribed};
 
-fn error(message: &Value) -> (&str, &str, u64) {
+pub(super) fn error(message: &Value) -> (&str, &str, u64) {
     assert_eq!(message["event"], "pusher:subscription_error", "{message}");
     let data = &message["data"];
     (message["channel"].as_str().unwrap(), data["type"].as_str().unwrap(), data["status"].as_u64().unwrap())
 }
 
-fn member(user: &str) -> String {
+pub(super) fn member(user: &str) -> String {
     json!({"user_id": user, "user_info": {"name": user}}).to_string()
 }
 
-fn members(message: &Value) -> Value {
+pub(super) fn members(message: &Value) -> Value {
     assert_eq!(message["event"], "pusher_internal:subscription_succeeded", "{message}");
     held(message)["presence"].clone()
 }

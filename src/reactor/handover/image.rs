@@ -236,7 +236,7 @@ impl Reactor<Stream> {
         let here = here.ok_or(refused("an app that has connections is not configured here (pusher_app)"))?;
         slot.cursor = Cursor(narrow::to_u32(here));
         if slot.phase == Phase::Open {
-            self.apps.count(narrow::to_u32(here), true);
+            self.apps.count(narrow::to_u32(here));
         }
         Ok(())
     }

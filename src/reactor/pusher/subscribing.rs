@@ -155,8 +155,9 @@ impl<S: Socket> Reactor<S> {
             let why = format!("user_info has {bytes} bytes; {max} are taken (member_bytes_max)");
             return Err(NoSubscription::limit(4_301, why));
         }
-        if known.is_some_and(|id| self.is_full_for(id, &member.user_id)) {
-            let why = format!("the channel has {} members (members_max)", app.settings.members_max);
+        let max = app.settings.members_max;
+        if known.is_some_and(|id| self.is_full_for(id, &member.user_id, max)) {
+            let why = format!("the channel has {max} members (members_max)");
             return Err(NoSubscription::limit(4_004, why));
         }
         Ok(member)
