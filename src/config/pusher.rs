@@ -66,6 +66,10 @@ pub struct PusherApp {
     pub authorization_s: u64,
     /// Whether subscribers are told how many they are, where no presence tells them.
     pub subscription_count: bool,
+    /// Users who sign in with a `watchlist` are told which of those they name are there.
+    pub watchlists: bool,
+    /// A client that comes without TLS is told to come with it.
+    pub tls_only: bool,
     /// Where its backend is told what happens in the app.
     pub webhook_url: Option<String>,
     /// The events that it is told of.
@@ -73,7 +77,7 @@ pub struct PusherApp {
 }
 
 /// The keys behind the id. In a table of the TOML file the id has the key `id`.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "key",
     "secret",
     "enabled",
@@ -91,6 +95,8 @@ const KEYS: [&str; 19] = [
     "activity_timeout_s",
     "authorization_s",
     "subscription_count",
+    "watchlists",
+    "tls_only",
     "webhook_url",
     "webhook_events",
 ];
@@ -117,6 +123,8 @@ impl PusherApp {
             activity_timeout_s: 120,
             authorization_s: 0,
             subscription_count: false,
+            watchlists: false,
+            tls_only: false,
             webhook_url: None,
             webhook_events: PusherEvent::ALL.to_vec(),
         }
@@ -147,6 +155,8 @@ impl PusherApp {
             "enabled" => &mut self.enabled,
             "client_events" => &mut self.client_events,
             "subscription_count" => &mut self.subscription_count,
+            "watchlists" => &mut self.watchlists,
+            "tls_only" => &mut self.tls_only,
             _ => return None,
         })
     }
@@ -351,7 +361,8 @@ mod tests {
             "shop-1 key=a.b_c-d secret=b enabled=false client_events=true client_events_per_second=20",
             "3 key=a secret=b connections_max=5 channels_per_connection_max=7 event_bytes_max=100000 event_name_max=9 \
              event_channels_max=9 batch_events_max=9 members_max=9 \
-             member_bytes_max=99 cache_ttl_s=60 activity_timeout_s=30 authorization_s=30 subscription_count=true",
+             member_bytes_max=99 cache_ttl_s=60 activity_timeout_s=30 authorization_s=30 subscription_count=true \
+             watchlists=true tls_only=true",
         ] {
             assert_eq!(app(text).to_string(), text);
         }

@@ -103,6 +103,22 @@ pub enum PeerNews {
         /// What is told of it.
         event: AppEvent,
     },
+    /// A user of an app with watchlists has signed in on a connection.
+    SignedIn {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+    },
+    /// Such a connection has gone.
+    SignedOut {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+        /// How.
+        departure: Departure,
+    },
     /// To the first one: a channel of an app has another count of subscribers.
     Counted {
         /// The channel.
@@ -131,6 +147,10 @@ impl PeerNews {
             }
             PeerNews::Left { channel, user, departure } => {
                 PeerNews::Left { channel: channel.clone(), user: user.clone(), departure: *departure }
+            }
+            PeerNews::SignedIn { app, user } => PeerNews::SignedIn { app: app.clone(), user: user.clone() },
+            PeerNews::SignedOut { app, user, departure } => {
+                PeerNews::SignedOut { app: app.clone(), user: user.clone(), departure: *departure }
             }
             PeerNews::Occupancy { channel, is_occupied } => {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
@@ -190,6 +210,8 @@ impl<S: Socket> Reactor<S> {
             PeerNews::Entered { channel, user, info } => {
                 self.entered_elsewhere(&channel, &user, info.as_deref())
             }
+            PeerNews::SignedIn { app, user } => self.came_online(&app, &user),
+            PeerNews::SignedOut { app, user, departure } => self.went_offline(&app, &user, departure),
             PeerNews::Left { channel, user, departure } => self.left_elsewhere(&channel, &user, departure),
             PeerNews::Occupancy { channel, is_occupied } => {
                 if let Some(id) = self.channels.find(&channel) {

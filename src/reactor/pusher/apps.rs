@@ -11,6 +11,7 @@ use crate::push::ChannelId;
 
 use super::super::v1::CommandCounts;
 use super::timers::AppTimers;
+use super::watching::Watching;
 
 /// An app.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct Apps {
     /// The user of the subscription that is under way.
     pub joining: Option<ChannelData>,
     pub timers: AppTimers,
+    /// Who is there of the users of apps with watchlists, by the apps' ids.
+    pub watching: HashMap<String, Watching>,
     /// How many events each connection has sent in this second.
     pub client_events: CommandCounts,
 }
@@ -123,6 +126,17 @@ impl Apps {
         self.seats[number as usize].open.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// When somebody is to be told of others, or those who were lost are given up.
+    pub fn watching_due_ms(&self, grace_ms: u64) -> Option<u64> {
+        self.watching.values().filter_map(|watching| watching.due_ms(grace_ms)).min()
+    }
+
+    /// An app in which that is due.
+    pub fn watching_due(&self, now_ms: u64, grace_ms: u64) -> Option<String> {
+        let is_due = |watching: &Watching| watching.due_ms(grace_ms).is_some_and(|due_ms| due_ms <= now_ms);
+        self.watching.iter().find(|(_, watching)| is_due(watching)).map(|(app, _)| app.clone())
+    }
+
     /// Why its connections are to end.
     pub fn over(&self, number: u32) -> Option<(u16, &'static str)> {
         let Seat { app, is_there, .. } = &self.seats[number as usize];
@@ -151,6 +165,8 @@ fn app(settings: &PusherApp) -> Arc<App> {
 pub struct AppSession {
     /// In which presence channels it is, and as which user.
     pub members: Vec<(ChannelId, Box<str>)>,
+    /// The users that it is told of.
+    pub watches: Vec<Box<str>>,
 }
 
 #[cfg(all(test, feature = "pusher"))]

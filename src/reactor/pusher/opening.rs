@@ -76,6 +76,9 @@ impl<S: Socket> Reactor<S> {
         let Some((number, app)) = self.apps.by_key(key) else {
             return refuse(4_001, "there is no app with this key", RefuseReason::NotFound);
         };
+        if app.settings.tls_only && !self.connections.slots[index].is_secure() {
+            return refuse(4_000, "the app takes clients by TLS alone (tls_only)", RefuseReason::BadRequest);
+        }
         self.check_page(index, head, origin)?;
         if let Some((code, why)) = self.apps.over(number) {
             return refuse(code, why, RefuseReason::NotFound);

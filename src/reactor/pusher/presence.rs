@@ -38,15 +38,19 @@ impl<S> Slot<S> {
 
     /// The same leaves it; as whom it was there.
     pub(in super::super) fn leave_as(&mut self, id: ChannelId) -> Option<Box<str>> {
-        let app = &mut self.extra.as_mut()?.aside.as_mut()?.app;
-        let members = &mut app.as_mut()?.members;
-        let at = members.iter().position(|(channel, _)| *channel == id)?;
-        let (_, user) = members.swap_remove(at);
-        if members.is_empty() {
-            *app = None;
+        let session = self.extra.as_mut()?.aside.as_mut()?.app.as_mut()?;
+        let at = session.members.iter().position(|(channel, _)| *channel == id)?;
+        let (_, user) = session.members.swap_remove(at);
+        self.tidy_app();
+        Some(user)
+    }
+
+    /// Gives back what an app's connection has beside its channels, if nothing is in it.
+    pub(super) fn tidy_app(&mut self) {
+        if let Some(aside) = self.extra.as_mut().and_then(|extra| extra.aside.as_mut()) {
+            aside.app.take_if(|session| session.members.is_empty() && session.watches.is_empty());
             self.tidy_aside();
         }
-        Some(user)
     }
 }
 
