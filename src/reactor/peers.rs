@@ -95,12 +95,12 @@ pub enum PeerNews {
         /// Whether somebody is.
         is_occupied: bool,
     },
-    /// To the first one, which tells an app's backend: something has happened to a channel of this name, in an app's words.
+    /// To the first one, which tells an app's backend of something.
     #[cfg(feature = "pusher")]
     AppHappened {
         /// The app's id.
         app: Box<str>,
-        /// What is told of it.
+        /// The event, in the words of its protocol.
         event: AppEvent,
     },
     /// A user of an app with watchlists has signed in on a connection.
