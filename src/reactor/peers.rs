@@ -19,6 +19,7 @@ use super::directory::Forgotten;
 use super::engine::{EngineNews, Placed};
 use super::happenings::Happening;
 use super::listing::Listing;
+use super::pusher::sessions::Poller;
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::socket::Socket;
@@ -124,6 +125,27 @@ pub enum PeerNews {
         /// The channel.
         channel: Arc<str>,
     },
+    /// To the reactor of an app's connection: its client has said something there.
+    AppSaid {
+        /// The connection.
+        conn: ConnId,
+        /// The messages.
+        said: Vec<String>,
+    },
+    /// To the same: somebody polls it.
+    AppPoll {
+        /// The connection.
+        conn: ConnId,
+        /// The one who waits.
+        poller: Poller,
+    },
+    /// To the reactor of the one who waits: the answer.
+    AppPolled {
+        /// The one who waits.
+        poller: Poller,
+        /// The lines for it.
+        lines: Vec<u8>,
+    },
     /// A list that is being made.
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
@@ -157,6 +179,7 @@ impl PeerNews {
             }
             #[cfg(feature = "pusher")]
             PeerNews::AppHappened { .. } => return None,
+            PeerNews::AppSaid { .. } | PeerNews::AppPoll { .. } | PeerNews::AppPolled { .. } => return None,
             PeerNews::Counted { .. } | PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
         })
@@ -228,6 +251,9 @@ impl<S: Socket> Reactor<S> {
                     self.count_changed(id);
                 }
             }
+            PeerNews::AppSaid { conn, said } => self.app_said(conn, &said),
+            PeerNews::AppPoll { conn, poller } => self.poll_app(conn, poller),
+            PeerNews::AppPolled { poller, lines } => self.answer_poll_here(poller, lines),
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
         }
