@@ -1,4 +1,4 @@
-//! What concerns all nodes of a cluster at once: users wherever they are, sums, and one node asked through another.
+//! Requests that concern all nodes of a cluster at once: users wherever they are, sums, one node asked by way of another.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn a_user_is_reached_wherever_it_is_and_in_order() {
         assert_eq!(ann.next(), json!({"message": {"data": "hi"}}));
     }
     assert_eq!(ask(&c, "POST", "/push?user=eve", "hi").1, json!({"user": "eve", "recipients": 0}));
-    // What comes behind the subscription is received, everywhere, and nothing before it.
+    // Publications behind the subscription are received, everywhere, and none before it.
     for round in 0..12 {
         let channel = format!("room{round}");
         ask(&c, "POST", &format!("/push?channel={channel}"), "before");
@@ -74,7 +74,8 @@ fn a_user_is_reached_wherever_it_is_and_in_order() {
     for ann in &mut anns {
         assert_eq!(ann.next()["unsubscribed"]["channel"], "room0");
     }
-    let lines = "{\"channel\":\"room1\",\"data\":\"1\"}\n{\"user\":\"ann\",\"data\":\"2\"}\n{\"user\":\"bob\",\"data\":\"3\"}\n";
+    let lines = "{\"channel\":\"room1\",\"data\":\"1\"}\n{\"user\":\"ann\",\"data\":\"2\"}\n\
+                 {\"user\":\"bob\",\"data\":\"3\"}\n";
     assert_eq!(ask(&c, "POST", "/push/batch", lines).0, 200);
     for ann in &mut anns {
         assert_eq!((&ann.next()["data"], &ann.next()["message"]["data"]), (&json!("1"), &json!("2")));

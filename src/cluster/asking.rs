@@ -83,7 +83,7 @@ pub(super) enum Problem {
     Server(String),
 }
 
-/// What a script has said.
+/// The outcome, by the kind of what was asked for.
 pub(super) enum Outcome {
     /// The places of publications.
     Placed(Published),

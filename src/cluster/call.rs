@@ -1,4 +1,4 @@
-//! What nodes ask each other for, and what they say to it, as it stands in the streams.
+//! The calls of nodes to each other and the answers to them, as they stand in the streams.
 
 use std::sync::Arc;
 
@@ -154,7 +154,7 @@ impl Called {
     }
 }
 
-/// What is said to a call, as JSON.
+/// The answer to a call, as JSON.
 pub(super) fn said_json(said: &Said) -> String {
     let json = match said {
         Said::User(UserOutcome { connections, refused, problem, .. }) => {

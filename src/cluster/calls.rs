@@ -53,7 +53,7 @@ impl Calls {
     pub fn say(&self, ticket: u64, node: &str, said: Said) -> Option<Over> {
         let mut all = self.lock();
         let pending = all.get_mut(&ticket)?;
-        // Whoever reads again what it has read has nothing more to say.
+        // After a lost connection the answers are read once more.
         if pending.said.iter().all(|(known, _)| known != node) {
             pending.said.push((node.to_owned(), said));
         }

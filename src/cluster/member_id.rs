@@ -1,5 +1,5 @@
-//! How nodes are told apart: a run of a node is `NAME:PROCESS:START`, and its membership `RUN#COUNT`, where each time that
-//! it has lost its lease counts one more.
+//! How nodes are told apart: a run of a node is `NAME:PROCESS:START`, and its membership `RUN#COUNT`, where each time
+//! that it has lost its lease counts one more.
 
 /// The run of a membership.
 pub(super) fn run(id: &str) -> &str {

@@ -1,7 +1,7 @@
 //! This node among the others: it renews its lease, and sees to those whose lease is over.
 //!
-//! Leases are counted by the server's clock alone. A node that was away for longer than its lease is gone to the others;
-//! when it comes back it is a new member of the cluster, of which they hear all that it has.
+//! Leases are counted by the server's clock alone. A node that was away for longer than its lease is gone to the
+//! others; when it comes back it is a new member of the cluster, of which they hear all that it has.
 
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ impl Membership {
     }
 }
 
-/// What a node says of itself.
+/// A node's own account of itself.
 fn info(terms: &Terms, shared: &Shared) -> String {
     let info = json!({
         "version": env!("CARGO_PKG_VERSION"),

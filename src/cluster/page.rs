@@ -1,8 +1,8 @@
 //! The entries that were read at once, of all streams, in the order in which they are taken in.
 //!
 //! Between the streams of the partitions there is no order. But what nodes tell each other stands between the
-//! publications: who publishes and then closes a user's connections, or subscribes a user and then publishes, gets that in
-//! this order. Ids have the server's milliseconds, and within one of them a node's own numbers tell.
+//! publications: a host that publishes and then closes a user's connections, or subscribes a user and then publishes,
+//! gets that in this order. Ids have the server's milliseconds, and within one of them a node's own numbers tell.
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ pub(super) enum Read {
     Strange(String),
 }
 
-/// What was read at once.
+/// All that was read at once.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     /// Entries with the number of their stream, in their order.

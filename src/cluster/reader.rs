@@ -136,7 +136,7 @@ impl Reader {
             self.begin_epoch(shared, number, look.epoch);
         }
         if self.is_of_nodes(number) {
-            // What nodes have asked each other for is over.
+            // The calls of the past are over.
             self.partitions[number].stand(&look);
             return self.load(shared);
         }

@@ -19,7 +19,7 @@ use super::waiting::{Asker, Waiting};
 /// Something that a connection waits for.
 #[derive(Debug)]
 pub(super) enum Afar {
-    /// What has come of this for a user's connections.
+    /// The outcome of this for a user's connections.
     User(UserRequest),
     /// The answer of the node with this name.
     Node(String),

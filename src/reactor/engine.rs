@@ -81,16 +81,16 @@ pub enum Wanted {
     Forget(Arc<str>),
     /// Something that other nodes are to do, and this one as well; whoever waits gets [`Answered`].
     Call {
-        /// What.
+        /// The deed.
         call: Box<Call>,
         /// The name of those that are to do it; None: all.
         node: Option<Box<str>>,
     },
-    /// What this node says to a call.
+    /// This node's answer to a call.
     Reply {
         /// To whom.
         to: ReturnTo,
-        /// What.
+        /// The answer.
         said: Box<Said>,
     },
     /// Which nodes there are; whoever waits gets [`Answered`].
@@ -148,10 +148,10 @@ pub enum Manner {
     Response,
 }
 
-/// What a node says to a call.
+/// A node's answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    /// What has come of it for a user's connections.
+    /// The outcome for a user's connections.
     User(UserOutcome),
     /// The admin API's answer.
     Admin {
@@ -166,12 +166,12 @@ pub enum Said {
     Node(String),
 }
 
-/// What has come of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub struct Answered {
     /// The number that was asked under.
     pub ticket: u64,
-    /// What each node has said, by its name; or why none was asked.
+    /// The answer of each node, by its name; or why none was asked.
     pub said: Result<Vec<(String, Said)>, PushError>,
     /// The nodes that have not said anything in time.
     pub missing: Vec<String>,
