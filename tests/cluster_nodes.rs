@@ -1,4 +1,4 @@
-//! Requests that concern all nodes of a cluster at once: users wherever they are, sums, one node asked by way of another.
+//! Requests that concern all nodes of a cluster: users wherever they are, sums, one node asked by way of another.
 
 use serde_json::{Value, json};
 
