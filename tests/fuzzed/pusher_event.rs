@@ -38,7 +38,7 @@ fn body(data: &[u8], read: Read) {
         }
     };
     assert!((1..=10).contains(&posted.len()));
-    // Whoever reads all of JSON takes what was taken here.
+    // A reader of all JSON takes it as well.
     let whole: Result<Value, _> = serde_json::from_slice(data);
     assert!(whole.map_or(true, |whole| whole.is_object()));
     for one in posted {

@@ -16,7 +16,7 @@ from daemon import PATIENCE_S, Daemon
 HERE = pathlib.Path(__file__).resolve().parent
 KEY, SECRET = "278d425bdf160c739803", "7ad3773142a6692b25b8"
 RESULTS = []
-# What the page has: clients by name, what each has heard, and the signatures that a backend has given it.
+# The page: its clients by name, the events that each has heard, and the signatures that a backend has given it.
 PAGE = """
 globalThis.clients = {}; globalThis.heard = {}; globalThis.signed = {};
 globalThis.open = (name, transport, wsHost, wsPort) => {
@@ -114,7 +114,8 @@ def checks(page, backend):
     page.browser.value("clients.ann.subscribe('private-forbidden').bind('pusher:subscription_error', "
                        "(error) => { globalThis.refused = error.status }); true")
     page.until("a refusal", "globalThis.refused", 401)
-    page.browser.value("clients.ann.user.bind('note', (data) => { globalThis.note = data }); clients.ann.signin(); true")
+    page.browser.value("clients.ann.user.bind('note', (data) => { globalThis.note = data }); "
+                       "clients.ann.signin(); true")
     page.until("its own channel", "clients.ann.user.serverToUserChannel?.subscribed")
     backend.send_to_user("ann", "note", f"over {page.transport}")
     page.until("what is for it", "globalThis.note", f"over {page.transport}")

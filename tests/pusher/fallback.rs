@@ -143,7 +143,7 @@ fn polls_have_what_a_websocket_has() {
         let data = r#"{"user_id":"ann"}"#;
         let auth = super::signature(&format!("{id}:presence-a:{data}"));
         let joins = json!({ "channel": "presence-a", "auth": auth, "channel_data": data });
-        // What comes between two polls waits for the next one.
+        // Lines that come between two polls wait for the next one.
         assert_eq!(client.say(&json!({ "event": "pusher:subscribe", "data": joins })), 204);
         let shown = poll(&client);
         assert_eq!(super::held(&message(&shown[0]))["presence"]["ids"], json!(["ann"]));

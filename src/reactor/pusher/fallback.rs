@@ -1,6 +1,6 @@
-//! Clients of apps over plain HTTP, where a network breaks WebSockets. Each has a connection like any other, which speaks
-//! frames; below it these are made [lines](Lines), in an answer without an end or for polls that come again and again.
-//! What such a client says comes with requests of its own.
+//! Clients of apps over plain HTTP, where a network breaks WebSockets. Each has a connection like any other, which
+//! speaks frames; below it these are made [lines](Lines), in an answer without an end or for polls that come again and
+//! again. What such a client says comes with requests of its own.
 
 use crate::config::Transport as Named;
 use crate::endpoint::fallback::{self, Doing, Fallback};
