@@ -197,6 +197,25 @@ fn the_limits_are_of_the_whole() {
 }
 
 #[test]
+fn no_more_come_in_at_once_than_there_may_be() {
+    let daemon = Daemon::start(&["--reactors", "4", "--max-connections", "40"]);
+    for round in 0..5 {
+        let come = |_| {
+            let public = daemon.public;
+            std::thread::spawn(move || {
+                let come = (0..12).filter_map(|_| WebSocket::ask(public, "/ws", &[]).ok());
+                come.collect::<Vec<WebSocket>>()
+            })
+        };
+        let threads: Vec<_> = (0..8).map(come).collect();
+        let clients: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(clients.len(), 40, "in round {round}");
+        drop(clients);
+        daemon.wait_connections(0);
+    }
+}
+
+#[test]
 fn a_drain_reaches_all_and_the_state_outlives_it() {
     let folder = Folder::new("reactors");
     let mut daemon = folder.start(&["--reactors", "3"]);

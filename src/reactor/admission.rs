@@ -82,7 +82,8 @@ struct Question<'a> {
 pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Lets a client in, or not. None: the host, or a backend, decides later.
+    /// Lets a client in, or not. One that is let in has its place, which is given back unless it [opens](Self::open).
+    /// None: the host, or a backend, decides later.
     pub(super) fn let_in(
         &mut self,
         index: usize,
@@ -149,7 +150,10 @@ impl<S: Socket> Reactor<S> {
                 beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
             }
         }
-        let channels = self.open_channels(index, &accept, &beginnings)?;
+        self.take_place()?;
+        let channels = self
+            .open_channels(index, &accept, &beginnings)
+            .inspect_err(|_| self.connections.give_back_open())?;
         Ok(Some(Admitted { accept, rights, channels, wishes }))
     }
 
@@ -211,6 +215,11 @@ impl<S: Socket> Reactor<S> {
             return Err(self.full());
         }
         Ok(())
+    }
+
+    /// Takes the place of a client that is about to open; other reactors may have given away the last one meanwhile.
+    pub(super) fn take_place(&self) -> Result<(), Refused> {
+        if self.connections.take_open(|| self.connections_max()) { Ok(()) } else { Err(self.full()) }
     }
 
     /// None: the host decides later.

@@ -104,6 +104,9 @@ impl Several {
         let open: usize = self.seats.iter().map(|seat| seat.audit.open).sum();
         let stats = self.shared.stats();
         assert_eq!(usize::try_from(stats.connections).unwrap(), open, "of all together");
+        assert_eq!(self.shared.totals.open.taken(), open, "places that nobody has");
+        let public: usize = self.seats.iter().map(|seat| seat.audit.connections).sum();
+        assert_eq!(self.shared.totals.public.taken(), public, "places of newcomers that nobody has");
         let heard = self.clients.iter().flat_map(|client| client.heard.values()).map(Vec::len).sum::<usize>();
         self.met.heard += heard as u64;
         self.met.directs += self.clients.iter().map(|client| client.directs_heard as u64).sum::<u64>();

@@ -86,7 +86,8 @@ impl<S: Socket> Reactor<S> {
             let why = format!("the app has {max} connections, which is its quota (connections_max)");
             return refuse(4_004, &why, RefuseReason::Full);
         }
-        match self.check_newcomers() {
+        let taken = self.check_newcomers().and_then(|()| self.take_place().map_err(|(refusal, _)| refusal));
+        match taken {
             Ok(()) => Ok(number),
             Err(refusal) => refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full),
         }
