@@ -126,7 +126,9 @@ mod tests {
         assert!(addresses.enter(1, peer("::ffff:192.0.2.1")));
         assert!(!addresses.enter(2, peer("192.0.2.1")) && addresses.enter(2, peer("192.0.2.2")));
         assert!(addresses.enter(3, peer("2001:db8::1")) && addresses.enter(4, peer("2001:db8::2")));
-        assert!(!addresses.enter(5, peer("2001:db8:0:0:ffff::")) && addresses.enter(5, peer("2001:db8:0:1::")));
+        assert!(
+            !addresses.enter(5, peer("2001:db8:0:0:ffff::")) && addresses.enter(5, peer("2001:db8:0:1::"))
+        );
         addresses.leave(0);
         addresses.leave(0);
         assert!(addresses.enter(0, peer("192.0.2.1")) && !addresses.enter(6, peer("192.0.2.1")));

@@ -63,7 +63,7 @@ impl<S: Socket> Reactor<S> {
         {
             let status: &dyn Display = match &answer {
                 Answer::Now(response) => &response.status,
-                Answer::List(_) | Answer::User(_) | Answer::Later(_) => &LATER,
+                Answer::List(_) | Answer::User(_) | Answer::Later(_) | Answer::Sent(_) => &LATER,
             };
             self.note_change(index, head, caller, status);
         }
@@ -76,6 +76,11 @@ impl<S: Socket> Reactor<S> {
             Answer::Later(later) => {
                 let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
                 self.await_place(waiting, later);
+                Progress::Listing(used.unwrap_or(0))
+            }
+            Answer::Sent(batch) => {
+                let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
+                self.await_reached(waiting, batch);
                 Progress::Listing(used.unwrap_or(0))
             }
             Answer::User(request) => {

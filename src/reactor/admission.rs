@@ -20,6 +20,7 @@ use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Positions, Since};
 
 use super::backend::Earlier;
 use super::directory::NoChannel;
+use super::occupancy::Wish;
 use super::places::handler_of;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Flags, Undecided};
@@ -150,10 +151,7 @@ impl<S: Socket> Reactor<S> {
                 beginnings.go_on(Positions::read(&last).0, accept.broadcast, &accept.channels);
             }
         }
-        self.take_place()?;
-        let channels = self
-            .open_channels(index, &accept, &beginnings)
-            .inspect_err(|_| self.connections.give_back_open())?;
+        let channels = self.open_channels(index, &accept, &beginnings)?;
         Ok(Some(Admitted { accept, rights, channels, wishes }))
     }
 
@@ -311,23 +309,26 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// All of them, or none; and from where on each is received. The default channel is among them.
+    /// All of them, and the place of the client in them, or none; and from where on each is received. The default
+    /// channel is among them.
     fn open_channels(
         &mut self,
         index: usize,
         accept: &Accept,
         beginnings: &Beginnings,
     ) -> Result<Vec<(ChannelId, Since)>, Refused> {
+        self.take_place()?;
         let own = |name: &str| {
             let own = accept.since.iter().find(|(channel, _)| channel == name);
             own.map(|(_, since)| *since)
         };
         let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
         for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
-            match self.open_channel(index, name) {
+            match self.open_channel(index, name, Wish::Clients) {
                 Ok(id) => channels.push((id, own(name).unwrap_or_else(|| beginnings.of(name)))),
                 Err(problem) => {
                     channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
+                    self.connections.give_back_open();
                     let (status, reason) = match problem {
                         NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
                         _ => (503, RefuseReason::Channels),

@@ -86,6 +86,7 @@ mod pusher;
 mod questions;
 mod rates;
 #[allow(clippy::module_inception)]
+mod reaching;
 mod reactor;
 mod refusal;
 pub mod reload;

@@ -17,6 +17,7 @@ use super::directory::Forgotten;
 use super::engine::{EngineNews, Placed};
 use super::happenings::Happening;
 use super::listing::Listing;
+use super::reaching::Reaching;
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::socket::Socket;
@@ -97,6 +98,8 @@ pub enum PeerNews {
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
     Gathered(Gathered),
+    /// The answer to a batch, to those whose connections it names.
+    Reaching(Box<Reaching>),
 }
 
 impl PeerNews {
@@ -120,14 +123,14 @@ impl PeerNews {
             PeerNews::Occupancy { channel, is_occupied } => {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
-            PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+            PeerNews::Listing(_) | PeerNews::Gathered(_) | PeerNews::Reaching(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
         })
     }
 
     /// Whether somebody waits for what comes of it.
     pub(super) fn is_job(&self) -> bool {
-        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_))
+        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_) | PeerNews::Reaching(_))
     }
 }
 
@@ -183,6 +186,7 @@ impl<S: Socket> Reactor<S> {
             }
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
+            PeerNews::Reaching(reaching) => self.reached(*reaching),
         }
         Ok(())
     }

@@ -233,12 +233,6 @@ impl Daemon {
         last
     }
 
-    /// The same, once the reactors have it for so many together.
-    pub fn wait_delivered_to(&self, receipt: &Value, recipients: u64) -> Value {
-        wait("all reactors to have taken it in", || self.wait_delivered(receipt)["recipients"] == recipients);
-        self.wait_delivered(receipt)
-    }
-
     /// Waits for a line of the log.
     pub fn wait_log(&self, wanted: impl Fn(&str) -> bool) -> String {
         let give_up = Instant::now() + PATIENCE;
