@@ -85,8 +85,8 @@ pub mod published_keys;
 mod pusher;
 mod questions;
 mod rates;
-#[allow(clippy::module_inception)]
 mod reaching;
+#[allow(clippy::module_inception)]
 mod reactor;
 mod refusal;
 pub mod reload;
