@@ -42,6 +42,16 @@ impl Eighths {
         }
     }
 
+    /// The eighths as far as a delivery tells them itself.
+    fn of(delivery: &Delivery) -> Eighths {
+        let mut eighths = Eighths::default();
+        let time = |us: Option<u64>| us.map_or(NOT_YET, |us| u32::try_from(us).unwrap_or(NOT_YET - 1));
+        let (half, rest) = eighths.since_us.split_at_mut(PARTS / 2);
+        half.fill(time(delivery.median_us));
+        rest.fill(time(delivery.last_us.filter(|_| delivery.written == delivery.recipients)));
+        eighths
+    }
+
     /// So many of these recipients had it by then, at the least.
     fn had_by(&self, recipients: u32, since_us: u32) -> u64 {
         let passed = self.since_us.iter().rposition(|&noted| noted <= since_us);
@@ -82,6 +92,11 @@ impl Delivery {
             last_us: last_us.flatten(),
             ..last
         })
+    }
+
+    /// The same by several nodes, of whose times no more is known than they say.
+    pub(crate) fn of_nodes(parts: impl Iterator<Item = Delivery>) -> Option<Delivery> {
+        Delivery::together(parts.map(|part| (part.clone(), Eighths::of(&part))).collect())
     }
 
     /// The same while so many reactors have still to take the publication in. How many recipients they have is not
@@ -162,6 +177,19 @@ mod tests {
             assert!(by_then >= all.len().div_ceil(2), "{seed}: {by_then} of {}", all.len());
             assert!(before <= all.len() * 5 / 8 + parts.len(), "{seed}: {before} of {}", all.len());
         }
+    }
+
+    #[test]
+    fn nodes_tell_when_a_half_had_it_and_when_all() {
+        let of = |parts: [&(Delivery, Eighths); 2]| {
+            let whole = Delivery::of_nodes(parts.into_iter().map(|(part, _)| part.clone())).unwrap();
+            (whole.first_us, whole.median_us, whole.last_us)
+        };
+        let (small, large) = (part(10, &[7; 10]), part(30, &(1..=30).collect::<Vec<u64>>()));
+        assert_eq!(of([&small, &large]), (Some(1), Some(15), Some(30)));
+        // Half of all is more than the larger one's half, and no more is known than when that one has ended.
+        let unfinished = part(10, &[7; 4]);
+        assert_eq!(of([&unfinished, &large]), (Some(1), Some(30), None));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::http::{Progress, Whole};
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
+use super::waiting::Asker;
 
 /// The status of an answer that comes in its turn, in an audit line.
 const LATER: &str = "later";
@@ -91,7 +92,7 @@ impl<S: Socket> Reactor<S> {
             }
             Answer::Sent(batch) => {
                 let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
-                self.await_reached(waiting, batch);
+                self.await_reached(Asker::Connection(waiting), batch);
                 Progress::Listing(used.unwrap_or(0))
             }
             Answer::User(request) => {

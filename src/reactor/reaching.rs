@@ -1,25 +1,26 @@
 //! A batch with messages to connections of several reactors: its answer says of each whether it was there, and so it
 //! goes from one of those reactors to the next, behind the messages, and home.
 
+use super::afar::said_by_admin;
 use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::socket::Socket;
-use super::waiting::{Told, Waiting};
+use super::waiting::{Asker, Told};
 use crate::endpoint::publishing::BatchSent;
 
 /// The answer to a batch, on its way.
 #[derive(Debug)]
 pub struct Reaching {
-    waiting: Waiting,
+    asker: Asker<()>,
     batch: BatchSent,
     /// The reactor that is to look at its connections next; None: all have.
     at: Option<usize>,
 }
 
 impl<S: Socket> Reactor<S> {
-    /// Lets a connection of the admin API wait for what the others say.
-    pub(super) fn await_reached(&mut self, waiting: Waiting, batch: BatchSent) {
-        self.send_on(Reaching { waiting, batch, at: None });
+    /// Lets whoever has asked wait for what the others say.
+    pub(super) fn await_reached(&mut self, asker: Asker<()>, batch: BatchSent) {
+        self.send_on(Reaching { asker, batch, at: None });
     }
 
     /// A batch has come by here. If that is not where it was sent, that reactor has ended, and has nobody.
@@ -35,8 +36,14 @@ impl<S: Socket> Reactor<S> {
         match reaching.at {
             Some(at) => self.shared.tell_one(at, PeerNews::Reaching(Box::new(reaching))),
             None if self.shared.is_first() => {
-                let Reaching { waiting, batch, .. } = reaching;
-                self.inbox.answers.push_back(Told::Connection(waiting, batch.answer()));
+                let answer = reaching.batch.answer();
+                match reaching.asker {
+                    Asker::Connection(waiting) => {
+                        self.inbox.answers.push_back(Told::Connection(waiting, answer));
+                    }
+                    Asker::Node(to) => self.shared.reply(to, said_by_admin(&answer)),
+                    Asker::Nobody | Asker::Host(_) | Asker::Whole(_) => {}
+                }
             }
             None => self.shared.tell_one(0, PeerNews::Reaching(Box::new(reaching))),
         }

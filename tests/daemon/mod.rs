@@ -233,6 +233,12 @@ impl Daemon {
         last
     }
 
+    /// The same in a cluster, once its servers have read it for so many together.
+    pub fn wait_delivered_to(&self, receipt: &Value, recipients: u64) -> Value {
+        wait("all servers to have read it", || self.wait_delivered(receipt)["recipients"] == recipients);
+        self.wait_delivered(receipt)
+    }
+
     /// Waits for a line of the log.
     pub fn wait_log(&self, wanted: impl Fn(&str) -> bool) -> String {
         let give_up = Instant::now() + PATIENCE;
