@@ -50,6 +50,7 @@ mod limits;
 mod memory_max;
 mod monitoring;
 mod odd_systems;
+mod packages;
 mod paces;
 mod pending;
 mod pieces;
