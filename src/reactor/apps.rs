@@ -133,7 +133,7 @@ impl<S: Socket> Backends for Reactor<S> {
             let why = "in a cluster the events of a batch leave out the same socket_id; send several batches";
             return Err(PushError::BadTerms(why));
         }
-        self.take_batch(Batch { items, key: None, if_offset: None }, &except)
+        self.take_batch(Batch { items, key: None, if_offset: None, except })
     }
 
     fn counts(&self, _app: &PusherApp, channel: &str) -> Counts {

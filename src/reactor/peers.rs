@@ -13,6 +13,8 @@ use crate::endpoint::ConnId;
 use crate::metrics::ChannelEnd;
 use crate::push::presence::Departure;
 
+#[cfg(feature = "pusher")]
+use super::backend::AppEvent;
 use super::directory::Forgotten;
 use super::engine::{EngineNews, Placed};
 use super::happenings::Happening;
@@ -93,6 +95,35 @@ pub enum PeerNews {
         /// Whether somebody is.
         is_occupied: bool,
     },
+    /// To the first one, which tells an app's backend of something.
+    #[cfg(feature = "pusher")]
+    AppHappened {
+        /// The app's id.
+        app: Box<str>,
+        /// The event, in the words of its protocol.
+        event: AppEvent,
+    },
+    /// A user of an app with watchlists has signed in on a connection.
+    SignedIn {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+    },
+    /// Such a connection has gone.
+    SignedOut {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+        /// How.
+        departure: Departure,
+    },
+    /// To the first one: a channel of an app has another count of subscribers.
+    Counted {
+        /// The channel.
+        channel: Arc<str>,
+    },
     /// A list that is being made.
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
@@ -117,10 +148,16 @@ impl PeerNews {
             PeerNews::Left { channel, user, departure } => {
                 PeerNews::Left { channel: channel.clone(), user: user.clone(), departure: *departure }
             }
+            PeerNews::SignedIn { app, user } => PeerNews::SignedIn { app: app.clone(), user: user.clone() },
+            PeerNews::SignedOut { app, user, departure } => {
+                PeerNews::SignedOut { app: app.clone(), user: user.clone(), departure: *departure }
+            }
             PeerNews::Occupancy { channel, is_occupied } => {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
-            PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+            #[cfg(feature = "pusher")]
+            PeerNews::AppHappened { .. } => return None,
+            PeerNews::Counted { .. } | PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
         })
     }
@@ -173,13 +210,23 @@ impl<S: Socket> Reactor<S> {
             PeerNews::Entered { channel, user, info } => {
                 self.entered_elsewhere(&channel, &user, info.as_deref())
             }
+            PeerNews::SignedIn { app, user } => self.came_online(&app, &user),
+            PeerNews::SignedOut { app, user, departure } => self.went_offline(&app, &user, departure),
             PeerNews::Left { channel, user, departure } => self.left_elsewhere(&channel, &user, departure),
             PeerNews::Occupancy { channel, is_occupied } => {
                 if let Some(id) = self.channels.find(&channel) {
                     self.channels.get_mut(id).used_ms = self.now.mono_ms();
+                    self.count_changed(id);
                 }
                 let happening = if is_occupied { Happening::Occupied } else { Happening::Vacated };
                 self.happened(&channel, happening);
+            }
+            #[cfg(feature = "pusher")]
+            PeerNews::AppHappened { app, event } => self.tell_backend_of_app(&app, event),
+            PeerNews::Counted { channel } => {
+                if let Some(id) = self.channels.find(&channel) {
+                    self.count_changed(id);
+                }
             }
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),

@@ -49,11 +49,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Hands a batch over to the engine; its connection is to wait.
     #[cold]
-    pub(super) fn take_batch_elsewhere(
-        &mut self,
-        batch: Batch<'_>,
-        sender: Option<ConnId>,
-    ) -> Result<Taken, PushError> {
+    pub(super) fn take_batch_elsewhere(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        let sender = batch.except.first().copied().flatten();
         let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), sender)?;
         let later = receipts.first().map(|receipt| receipt.id);
         Ok(Taken { published: Published { receipts, duplicate: false }, recipients: Vec::new(), later })

@@ -40,6 +40,7 @@ impl<S: Socket> Reactor<S> {
         self.meet_polls();
         self.give_up_lost();
         self.meet_app_timers();
+        self.meet_watchers();
         if now_ms >= self.connections.timers.tick_ms {
             self.rates.sample(now_ms, &self.metrics);
             self.connections.timers.begin_retries();
@@ -119,6 +120,7 @@ impl<S: Socket> Reactor<S> {
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
             self.apps.timers.due_ms(),
+            self.apps.watching_due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
             self.paced_due_ms(),
             self.connections.timers.polls_due_ms(),

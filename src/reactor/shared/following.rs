@@ -57,7 +57,8 @@ impl Shared {
     ) -> Result<Receipt, PushError> {
         let name = channel.unwrap_or(DEFAULT_NAME);
         let names = [name];
-        let batch = Batch { items: vec![Item::Publish(&names, publication)], key: None, if_offset: None };
+        let items = vec![Item::Publish(&names, publication)];
+        let batch = Batch { items, key: None, if_offset: None, except: Vec::new() };
         self.ask_engine(batch, Asker::Nobody, None).map(|mut receipts| receipts.swap_remove(0))
     }
 
@@ -75,7 +76,7 @@ impl Shared {
         asker: Asker,
         sender: Option<ConnId>,
     ) -> Result<Vec<Receipt>, PushError> {
-        let Batch { items, key, if_offset } = batch;
+        let Batch { items, key, if_offset, .. } = batch;
         let Some(engine) = self.engine() else { return Err(PushError::Stopped) };
         let (mut publications, mut with) = (Vec::new(), Vec::new());
         for item in items {

@@ -9,6 +9,7 @@ use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
 use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
 
+use super::super::peers::PeerNews;
 use super::super::pusher::check_event;
 use super::super::user_commands::UserCommand;
 use super::group::{Addressee, Seats};
@@ -25,6 +26,8 @@ pub struct Batch<'a> {
     pub key: Option<(&'a str, u64)>,
     /// The newest offset that all its channels must have.
     pub if_offset: Option<u64>,
+    /// The connections that do not get the publications in the same places.
+    pub except: Vec<Option<ConnId>>,
 }
 
 /// A part of a [`Batch`].
@@ -73,7 +76,7 @@ impl<'a> Batch<'a> {
         let what = (channels, publication.payload(), publication.kind(), terms.options, terms.if_offset);
         let key = terms.idempotency_key.map(|key| (key, fingerprint(&what)));
         let items = vec![Item::Publish(channels, publication)];
-        Ok(Batch { items, key, if_offset: terms.if_offset })
+        Ok(Batch { items, key, if_offset: terms.if_offset, except: Vec::new() })
     }
 }
 
@@ -123,7 +126,7 @@ impl Shared {
         if self.engine.get().is_some() && batch.channels().next().is_some() {
             return self.publish_all_elsewhere(batch);
         }
-        let Batch { items, key, if_offset } = batch;
+        let Batch { items, key, if_offset, except } = batch;
         // Each log takes a copy; they are made before the lock is taken.
         let parcels = parcels(items, count);
         let channels: Vec<&str> = parcels.iter().filter_map(Parcel::channel).collect();
@@ -156,6 +159,7 @@ impl Shared {
         for gone in forgotten {
             self.add_to_all(&mut inbox, || Command::Forget(gone.clone()), &mut woken);
         }
+        self.add_senders(&mut inbox, &receipts, &except, &mut woken);
         let mut next = receipts.iter();
         for parcel in parcels {
             let command = match parcel {
@@ -173,6 +177,22 @@ impl Shared {
         drop(inbox);
         self.wake(woken, wake);
         Ok(Published { receipts, duplicate: false })
+    }
+
+    /// Tells the reactors of connections that are left out, before the publications come.
+    fn add_senders(
+        &self,
+        inbox: &mut Inbox,
+        receipts: &[Receipt],
+        except: &[Option<ConnId>],
+        woken: &mut Seats,
+    ) {
+        for (receipt, conn) in receipts.iter().zip(except) {
+            if let Some(conn) = conn.filter(|conn| conn.reactor() < self.seats.len()) {
+                let news = PeerNews::Sender { receipt: receipt.id, conn };
+                self.add_to(inbox, conn.reactor(), Command::Peer(Box::new(news)), woken);
+            }
+        }
     }
 
     /// Adds a publication that has its place: to the inboxes of all reactors, in the same order as all others.
