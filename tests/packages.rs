@@ -9,18 +9,18 @@ use crate::daemon;
 
 const TOKEN: (&str, &str) = ("WSPUSH_ADMIN_TOKEN", "a-token-of-the-test-that-is-long-enough");
 
-/// Files with the version, and what it stands in.
+/// Files with the version, and what it stands in (as x.y.z).
 const VERSIONS: &[(&str, &str)] = &[
-    ("contrib/openwrt/Makefile", "\nPKG_VERSION:=VERSION\n"),
-    ("docs/java.md", "io.wspush:wspush:VERSION"),
-    ("docs/packages.md", "wspush-VERSION-x86_64-linux.tar.gz"),
-    ("java/pom.xml", "<artifactId>wspush</artifactId>\n  <version>VERSION</version>"),
-    ("js/package.json", "\"version\": \"VERSION\","),
-    ("js/package-lock.json", "\"name\": \"wspush-client\",\n  \"version\": \"VERSION\","),
-    ("libwspush/Cargo.toml", "\nwspush = { path = \"..\", version = \"VERSION\","),
-    ("packaging/helm/wspush/Chart.yaml", "\nversion: VERSION\nappVersion: \"VERSION\"\n"),
-    ("packaging/image/compose.yaml", "image: localhost/wspush:VERSION\n"),
-    ("wspushd/Cargo.toml", "\nwspush = { path = \"..\", version = \"VERSION\","),
+    ("contrib/openwrt/Makefile", "\nPKG_VERSION:=x.y.z\n"),
+    ("docs/java.md", "io.wspush:wspush:x.y.z"),
+    ("docs/packages.md", "wspush-x.y.z-x86_64-linux.tar.gz"),
+    ("java/pom.xml", "<artifactId>wspush</artifactId>\n  <version>x.y.z</version>"),
+    ("js/package.json", "\"version\": \"x.y.z\","),
+    ("js/package-lock.json", "\"name\": \"wspush-client\",\n  \"version\": \"x.y.z\","),
+    ("libwspush/Cargo.toml", "\nwspush = { path = \"..\", version = \"x.y.z\","),
+    ("packaging/helm/wspush/Chart.yaml", "\nversion: x.y.z\nappVersion: \"x.y.z\"\n"),
+    ("packaging/image/compose.yaml", "image: localhost/wspush:x.y.z\n"),
+    ("wspushd/Cargo.toml", "\nwspush = { path = \"..\", version = \"x.y.z\","),
 ];
 
 fn root() -> PathBuf {
@@ -33,7 +33,7 @@ fn read(name: &str) -> String {
 
 /// Files that have another version, or none where it is looked for.
 fn with_another(version: &str) -> Vec<&'static str> {
-    let wrong = VERSIONS.iter().filter(|(name, place)| !read(name).contains(&place.replace("VERSION", version)));
+    let wrong = VERSIONS.iter().filter(|(name, place)| !read(name).contains(&place.replace("x.y.z", version)));
     wrong.map(|(name, _)| *name).collect()
 }
 
