@@ -1,5 +1,5 @@
-//! Packages: all have the version of Cargo.toml, and the daemon takes the settings that they come with. That they are built,
-//! installed and used is `./test packages`.
+//! Packages: all have the version of Cargo.toml, and the daemon takes the settings that they come with. That they are
+//! built, installed and used is `./test packages`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,8 @@ fn read(name: &str) -> String {
 
 /// Files that have another version, or none where it is looked for.
 fn with_another(version: &str) -> Vec<&'static str> {
-    let wrong = VERSIONS.iter().filter(|(name, place)| !read(name).contains(&place.replace("x.y.z", version)));
+    let wrong =
+        VERSIONS.iter().filter(|(name, place)| !read(name).contains(&place.replace("x.y.z", version)));
     wrong.map(|(name, _)| *name).collect()
 }
 
@@ -96,7 +97,10 @@ fn the_settings_of_the_composed_servers_are_settings() {
 #[test]
 fn debians_settings_are_good() {
     let rules = read("packaging/debian/rules");
-    assert!(rules.contains("sed \"s/^# state_file/state_file/\" contrib/wspushd.toml"), "the test does the same");
+    assert!(
+        rules.contains("sed \"s/^# state_file/state_file/\" contrib/wspushd.toml"),
+        "the test does the same"
+    );
     let text = read("contrib/wspushd.toml").replace("\n# state_file", "\nstate_file");
     assert!(text.contains("\nstate_file = \"/var/lib/wspush/state\"\n"), "{text}");
     let path = std::env::temp_dir().join(format!("wspush-packages-{}.toml", std::process::id()));
