@@ -22,6 +22,8 @@ mod close;
 mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_failures;
+#[cfg(feature = "cluster")]
+mod cluster_nodes;
 mod config_command;
 mod connections;
 mod deflate;

@@ -16,7 +16,7 @@ use crate::push::presence::Departure;
 #[cfg(feature = "pusher")]
 use super::backend::AppEvent;
 use super::directory::Forgotten;
-use super::engine::{EngineNews, Placed};
+use super::engine::{AdminCall, Answered, EngineNews, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
 use super::reactor::Reactor;
@@ -54,6 +54,12 @@ pub enum PeerNews {
     },
     /// To the one that has asked an engine: what has come of it.
     Placed(Box<Placed>),
+    /// To the one that has asked other nodes: what they say.
+    Answered(Box<Answered>),
+    /// Another node has revoked the tokens of these users, until then.
+    Revoked(Arc<[(Box<str>, u64)]>),
+    /// To the first one: a request to the admin API that another node passes on.
+    Admin(Box<(AdminCall, ReturnTo)>),
     /// To the first one, for the log: how the engine is.
     Engine(Box<EngineNews>),
     /// A channel is over.
@@ -155,10 +161,12 @@ impl PeerNews {
             PeerNews::Occupancy { channel, is_occupied } => {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
+            PeerNews::Revoked(users) => PeerNews::Revoked(users.clone()),
             #[cfg(feature = "pusher")]
             PeerNews::AppHappened { .. } => return None,
             PeerNews::Counted { .. } | PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
+            PeerNews::Answered(_) | PeerNews::Admin(_) => return None,
         })
     }
 
@@ -200,6 +208,12 @@ impl<S: Socket> Reactor<S> {
             }
             PeerNews::Sender { receipt, conn } => self.inbox.senders.push(receipt, conn),
             PeerNews::Placed(placed) => self.placed(*placed),
+            PeerNews::Answered(answered) => self.answered_afar(*answered),
+            PeerNews::Revoked(users) => self.revoked_afar(&users),
+            PeerNews::Admin(asked) => {
+                let (call, to) = *asked;
+                self.answer_for_node(&call, to);
+            }
             PeerNews::Engine(news) => self.note_engine(&news),
             PeerNews::Gone { gone, end } => self.gone(&gone, end),
             PeerNews::Anew { channel, epoch } => {

@@ -123,8 +123,15 @@ impl Shared {
     /// Puts a whole batch on its way, or nothing of it. The receipts are those of its publications, in order.
     pub fn publish_all(&self, batch: Batch<'_>, unix_us: u64, wake: Wake) -> Result<Published, PushError> {
         let (count, bytes) = self.measure(&batch.items)?;
-        if self.engine.get().is_some() && batch.channels().next().is_some() {
-            return self.publish_all_elsewhere(batch);
+        if let Some(engine) = self.engine.get() {
+            if batch.channels().next().is_some() {
+                return self.publish_all_elsewhere(batch);
+            }
+            // Users may be anywhere.
+            let has_users = batch.items.iter().any(|item| matches!(item, Item::User(_)));
+            if let Some(why) = engine.away().filter(|_| has_users) {
+                return Err(PushError::Unavailable(why));
+            }
         }
         let Batch { items, key, if_offset, except } = batch;
         // Each log takes a copy; they are made before the lock is taken.
@@ -154,7 +161,7 @@ impl Shared {
         if let Some((key, fingerprint)) = key {
             inbox.repetitions.keep(key, fingerprint, &receipts, unix_us);
         }
-        let mut woken = Seats::NONE;
+        let (mut woken, mut afar) = (Seats::NONE, Vec::new());
         // A channel that has to go makes room for one that comes, and comes before it.
         for gone in forgotten {
             self.add_to_all(&mut inbox, || Command::Forget(gone.clone()), &mut woken);
@@ -170,12 +177,17 @@ impl Shared {
                     continue;
                 }
                 Parcel::Send(conn, publication) => Command::Send { conn, publication },
+                Parcel::User(request) if self.engine.get().is_some() => {
+                    afar.push(request);
+                    continue;
+                }
                 Parcel::User(request) => Command::User(Box::new(UserCommand::new(request))),
             };
             self.add(&mut inbox, command, &mut woken);
         }
         drop(inbox);
         self.wake(woken, wake);
+        afar.into_iter().try_for_each(|request| self.for_user(request))?;
         Ok(Published { receipts, duplicate: false })
     }
 
