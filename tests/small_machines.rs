@@ -29,7 +29,8 @@ fn shell(words: &[&str]) -> Command {
 /// OpenWrt's own functions, as far as the script calls them: they print what procd would be told.
 const PROCD: &str = r#"
 config_load() { [ "$1" = wspushd ]; }
-config_get() { eval "$1=\$(sed -n "s/^[[:space:]]*option $3 '\(.*\)'\$/\1/p" "$OPTIONS")"; }
+option() { sed -n "s/^[[:space:]]*option $1 '\(.*\)'\$/\1/p" "$OPTIONS"; }
+config_get() { eval "$1=\$(option $3)"; }
 procd_open_instance() { :; }
 procd_close_instance() { echo closed; }
 procd_set_param() { echo "$@"; }
