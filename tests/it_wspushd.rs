@@ -22,6 +22,8 @@ mod close;
 mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_failures;
+#[cfg(feature = "cluster")]
+mod cluster_nodes;
 mod config_command;
 mod connections;
 mod deflate;
@@ -51,6 +53,7 @@ mod memory_max;
 mod monitoring;
 mod odd_systems;
 mod paces;
+mod packages;
 mod pending;
 mod pieces;
 mod poll;

@@ -4,6 +4,7 @@
 mod backends;
 mod channels;
 mod connecting;
+mod reactors;
 mod users;
 
 use serde_json::{Value, json};

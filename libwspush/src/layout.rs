@@ -1,5 +1,5 @@
-//! Tests only: a C compiler lays the header's structs out as Rust does, on this machine or on the one that the tests are
-//! built for (tests/targets/run).
+//! Tests only: a C compiler lays the header's structs out as Rust does, on this machine or on the one that the tests
+//! are built for (tests/targets/run).
 
 use std::fmt::Write as _;
 use std::fs;

@@ -8,11 +8,17 @@
 //! May import: reactor and below. It has sockets, clocks and threads of its own; the reactor waits for none of them.
 
 mod address;
+mod asking;
+mod call;
+mod calls;
 mod connect;
 mod counts;
 mod entry;
 mod keys;
 mod known;
+mod member_id;
+mod membership;
+mod page;
 mod partition;
 mod reader;
 mod reply;
@@ -21,6 +27,7 @@ mod writer;
 
 use std::sync::Arc;
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
 use crate::metrics::ClusterGauges;
@@ -30,6 +37,7 @@ use crate::reactor::directory::Elsewhere;
 use crate::reactor::engine::{Asked, Engine};
 
 use address::Address;
+use calls::Calls;
 use connect::Link;
 use counts::Counts;
 use keys::Keys;
@@ -51,6 +59,11 @@ struct Terms {
     warm_bytes_max: usize,
     known: Known,
     counts: Counts,
+    /// Calls of this node to all.
+    calls: Calls,
+    /// The name of this node, and since when it is there.
+    node: String,
+    since_ms: u64,
 }
 
 /// A cluster that this node is about to join.
@@ -77,8 +90,11 @@ impl Joining {
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
             warm_bytes_max: config.logs_bytes_max / config.cluster_partitions,
-            known: Known::new(config.cluster_partitions),
+            known: Known::new(config.cluster_partitions + 1),
             counts: Counts::default(),
+            calls: Calls::default(),
+            since_ms: unix_us / 1_000,
+            node,
             keys,
         });
         let mut link = Link::open_at_start(&terms)?;
@@ -99,7 +115,8 @@ impl Joining {
 
     /// From here on the server's publications are placed by the cluster.
     pub fn follow(&mut self, shared: &Arc<Shared>) {
-        let elsewhere = Elsewhere::new(keys::partition, self.terms.known.epochs());
+        let elsewhere =
+            Elsewhere::new(keys::partition, self.terms.known.epochs(self.terms.keys.partitions()));
         let queue = Arc::new(Queue::new(self.terms.clone()));
         let writer = Writer::new(self.terms.clone(), queue.clone(), shared.clone());
         if writer.start().is_err() {
@@ -140,6 +157,15 @@ impl Engine for Node {
     fn gauges(&self) -> ClusterGauges {
         ClusterGauges { waiting: self.queue.len() as u64, ..self.terms.counts.gauges() }
     }
+
+    fn node(&self) -> &str {
+        &self.terms.node
+    }
+}
+
+fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The machine's name.

@@ -15,6 +15,14 @@ pub(super) struct Scripts {
     pub forget: String,
     /// Tells how a partition is.
     pub look: String,
+    /// Tells all nodes something.
+    pub call: String,
+    /// Says something to one of them.
+    pub reply: String,
+    /// Tells which nodes there are.
+    pub nodes: String,
+    /// Says that a node is there.
+    pub beat: String,
 }
 
 impl Scripts {
@@ -31,6 +39,10 @@ impl Scripts {
             publish: load(include_str!("scripts/publish.lua"))?,
             forget: load(include_str!("scripts/forget.lua"))?,
             look: load(include_str!("scripts/look.lua"))?,
+            call: load(include_str!("scripts/call.lua"))?,
+            reply: load(include_str!("scripts/reply.lua"))?,
+            nodes: load(include_str!("scripts/nodes.lua"))?,
+            beat: load(include_str!("scripts/beat.lua"))?,
         })
     }
 }

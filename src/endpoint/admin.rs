@@ -92,6 +92,7 @@ fn route(
         ("/channels", _) => Err(takes(&requests::CHANNELS)),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
+        ("/nodes", _) => Err(super::nodes::alone()),
         ("/drain", "POST") => drain(head, server),
         ("/drain", _) => Err(takes(&requests::DRAIN)),
         ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
@@ -105,7 +106,7 @@ fn route(
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels, \
-                             /users, /drain, /healthz and /readyz";
+                             /users, /nodes, /drain, /healthz and /readyz";
                 Err(Refusal::fixed(404, paths))
             }
         },

@@ -32,6 +32,7 @@ pub mod hosted;
 pub mod kind;
 mod markdown;
 pub mod more;
+pub mod nodes;
 pub mod origins;
 pub mod presence;
 pub mod public;

@@ -45,7 +45,7 @@ impl<S: Socket> Reactor<S> {
         whole: Whole<'_>,
         caller: Result<Caller, Refusal>,
     ) -> Progress {
-        let Whole { head, body, used } = whole;
+        let &Whole { head, body, used } = &whole;
         self.metrics.admin_requests += 1;
         if head.method != "POST" {
             // Who has pushed and then looks must see it, though the flush has not come to it yet.
@@ -55,6 +55,17 @@ impl<S: Socket> Reactor<S> {
         // The dashboard's page is there for anybody elsewhere, and not at an address with numbers only.
         if let (Err(refusal), Kind::NUMBERS) = (&caller, self.connections.slots[index].kind) {
             return self.respond(index, head, &admin::refused(refusal), used);
+        }
+        if let Ok(caller) = &caller {
+            let asked = self.ask_afar(index, &whole, caller);
+            if asked != Ok(false) && !head.only_looks() && self.config.audits() {
+                self.note_change(index, head, caller, &LATER);
+            }
+            match asked {
+                Ok(false) => {}
+                Ok(true) => return Progress::Listing(used.unwrap_or(0)),
+                Err(refusal) => return self.respond(index, head, &admin::refused(&refusal), used),
+            }
         }
         let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
         if let Ok(caller) = &caller

@@ -8,10 +8,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::shared::Command;
+use crate::endpoint::users::{UserOutcome, UserRequest};
 use crate::endpoint::{ConnId, Published};
 use crate::metrics::ClusterGauges;
-use crate::push::{Publication, PushError};
+use crate::push::{Delivery, Publication, PushError};
 
 /// The engine, on the threads of those who publish: it waits for nothing.
 pub trait Engine: Send + Sync {
@@ -26,6 +26,9 @@ pub trait Engine: Send + Sync {
 
     /// How it is, in numbers.
     fn gauges(&self) -> ClusterGauges;
+
+    /// The name of this node.
+    fn node(&self) -> &str;
 }
 
 /// Publications that are to get their places, all of them or none.
@@ -37,8 +40,27 @@ pub struct Asked {
     pub ticket: u64,
     /// Who waits.
     pub asker: Asker,
-    /// Messages to connections and users of this node, which go with them.
-    pub(super) with: Vec<Command>,
+    /// Messages to connections of this node and to users, which go with them.
+    pub(super) with: Vec<With>,
+}
+
+/// A message that goes with publications.
+#[derive(Debug)]
+pub(super) enum With {
+    /// To one connection.
+    Send(ConnId, Publication),
+    /// To a user.
+    User(UserRequest),
+}
+
+impl With {
+    fn bytes(&self) -> usize {
+        size_of::<With>()
+            + match self {
+                With::Send(_, publication) => publication.plain_frame().len(),
+                With::User(request) => request.bytes(),
+            }
+    }
 }
 
 /// Something that the engine is to do.
@@ -57,6 +79,102 @@ pub enum Wanted {
     },
     /// Another life of a channel.
     Forget(Arc<str>),
+    /// Something that other nodes are to do, and this one as well; whoever waits gets [`Answered`].
+    Call {
+        /// The deed.
+        call: Box<Call>,
+        /// The name of those that are to do it; None: all.
+        node: Option<Box<str>>,
+    },
+    /// This node's answer to a call.
+    Reply {
+        /// To whom.
+        to: ReturnTo,
+        /// The answer.
+        said: Box<Said>,
+    },
+    /// Which nodes there are; whoever waits gets [`Answered`].
+    Nodes,
+}
+
+/// Something that nodes are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// Something for the connections of a user.
+    User(UserRequest),
+    /// A request to the admin API.
+    Admin(AdminCall),
+    /// How far a publication has come.
+    Delivery {
+        /// Its channel.
+        channel: Arc<str>,
+        /// In which life of it.
+        epoch: u64,
+        /// Its place there.
+        offset: u64,
+    },
+}
+
+/// A request to the admin API of another node. Who has made it has been looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminCall {
+    /// Its method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// The media type of the body.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The one who waits for what a node says to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnTo {
+    /// The node.
+    pub origin: Arc<str>,
+    /// The number that it has asked under.
+    pub ticket: u64,
+    /// How it wants to have it.
+    pub manner: Manner,
+}
+
+/// How an outcome is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As it is.
+    Outcome,
+    /// As the admin API does.
+    Response,
+}
+
+/// A node's answer to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// The outcome for a user's connections.
+    User(UserOutcome),
+    /// The admin API's answer.
+    Admin {
+        /// Its status.
+        status: u16,
+        /// JSON.
+        body: String,
+    },
+    /// How far the publication has come there, if that is known.
+    Delivery(Option<Delivery>),
+    /// The node itself: JSON that tells of it.
+    Node(String),
+}
+
+/// The outcome of a call.
+#[derive(Debug)]
+pub struct Answered {
+    /// The number that was asked under.
+    pub ticket: u64,
+    /// The answer of each node, by its name; or why none was asked.
+    pub said: Result<Vec<(String, Said)>, PushError>,
+    /// The nodes that have not said anything in time.
+    pub missing: Vec<String>,
 }
 
 /// Who waits for what comes of it.
@@ -79,8 +197,31 @@ impl Asked {
                 sizes.sum::<usize>()
             }
             Wanted::Forget(name) => name.len(),
+            Wanted::Call { call, .. } => size_of::<Call>() + call.bytes(),
+            Wanted::Reply { said, .. } => size_of::<Said>() + said.bytes(),
+            Wanted::Nodes => 0,
         };
-        size_of::<Asked>() + more + self.with.iter().map(Command::bytes).sum::<usize>()
+        size_of::<Asked>() + more + self.with.iter().map(With::bytes).sum::<usize>()
+    }
+}
+
+impl Call {
+    /// Its bytes beside itself.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Call::User(request) => request.bytes(),
+            Call::Admin(AdminCall { target, body, .. }) => target.len() + body.len(),
+            Call::Delivery { channel, .. } => channel.len(),
+        }
+    }
+}
+
+impl Said {
+    fn bytes(&self) -> usize {
+        match self {
+            Said::Admin { body, .. } | Said::Node(body) => body.len(),
+            Said::User(_) | Said::Delivery(_) => 0,
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 pub mod addresses;
 mod administration;
 mod admission;
+mod afar;
 mod alike;
 mod anteroom;
 mod apart;

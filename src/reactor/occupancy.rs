@@ -83,16 +83,25 @@ impl<S: Socket> Reactor<S> {
         }
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         while count > 0 {
+            count -= 1;
+            let mut is_kept = false;
             let forgotten = self.shared.forget_oldest(|head| {
                 let channel = self.channels.find(&head.name).map(|id| self.channels.get(id));
-                channel.is_some_and(|channel| channel.used_ms < since_ms)
+                let old = channel.filter(|channel| channel.used_ms < since_ms);
+                is_kept = old.is_some_and(|channel| self.keeps_cached(channel));
+                old.is_some() && !is_kept
             });
-            let Some(forgotten) = forgotten else { return false };
+            let Some(forgotten) = forgotten else {
+                if is_kept {
+                    self.shared.keep_oldest();
+                    continue;
+                }
+                return false;
+            };
             if let Some(id) = self.channels.find(&forgotten.name) {
                 self.remove_channel(id);
             }
             self.metrics.channels_forgotten.bump(ChannelEnd::Idle);
-            count -= 1;
         }
         true
     }

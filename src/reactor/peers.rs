@@ -13,8 +13,10 @@ use crate::endpoint::ConnId;
 use crate::metrics::ChannelEnd;
 use crate::push::presence::Departure;
 
+#[cfg(feature = "pusher")]
+use super::backend::AppEvent;
 use super::directory::Forgotten;
-use super::engine::{EngineNews, Placed};
+use super::engine::{AdminCall, Answered, EngineNews, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
 use super::reactor::Reactor;
@@ -52,6 +54,12 @@ pub enum PeerNews {
     },
     /// To the one that has asked an engine: what has come of it.
     Placed(Box<Placed>),
+    /// To the one that has asked other nodes: what they say.
+    Answered(Box<Answered>),
+    /// Another node has revoked the tokens of these users, until then.
+    Revoked(Arc<[(Box<str>, u64)]>),
+    /// To the first one: a request to the admin API that another node passes on.
+    Admin(Box<(AdminCall, ReturnTo)>),
     /// To the first one, for the log: how the engine is.
     Engine(Box<EngineNews>),
     /// A channel is over.
@@ -93,6 +101,35 @@ pub enum PeerNews {
         /// Whether somebody is.
         is_occupied: bool,
     },
+    /// To the first one, which tells an app's backend of something.
+    #[cfg(feature = "pusher")]
+    AppHappened {
+        /// The app's id.
+        app: Box<str>,
+        /// The event, in the words of its protocol.
+        event: AppEvent,
+    },
+    /// A user of an app with watchlists has signed in on a connection.
+    SignedIn {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+    },
+    /// Such a connection has gone.
+    SignedOut {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+        /// How.
+        departure: Departure,
+    },
+    /// To the first one: a channel of an app has another count of subscribers.
+    Counted {
+        /// The channel.
+        channel: Arc<str>,
+    },
     /// A list that is being made.
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
@@ -117,11 +154,19 @@ impl PeerNews {
             PeerNews::Left { channel, user, departure } => {
                 PeerNews::Left { channel: channel.clone(), user: user.clone(), departure: *departure }
             }
+            PeerNews::SignedIn { app, user } => PeerNews::SignedIn { app: app.clone(), user: user.clone() },
+            PeerNews::SignedOut { app, user, departure } => {
+                PeerNews::SignedOut { app: app.clone(), user: user.clone(), departure: *departure }
+            }
             PeerNews::Occupancy { channel, is_occupied } => {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
-            PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+            PeerNews::Revoked(users) => PeerNews::Revoked(users.clone()),
+            #[cfg(feature = "pusher")]
+            PeerNews::AppHappened { .. } => return None,
+            PeerNews::Counted { .. } | PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
+            PeerNews::Answered(_) | PeerNews::Admin(_) => return None,
         })
     }
 
@@ -163,6 +208,12 @@ impl<S: Socket> Reactor<S> {
             }
             PeerNews::Sender { receipt, conn } => self.inbox.senders.push(receipt, conn),
             PeerNews::Placed(placed) => self.placed(*placed),
+            PeerNews::Answered(answered) => self.answered_afar(*answered),
+            PeerNews::Revoked(users) => self.revoked_afar(&users),
+            PeerNews::Admin(asked) => {
+                let (call, to) = *asked;
+                self.answer_for_node(&call, to);
+            }
             PeerNews::Engine(news) => self.note_engine(&news),
             PeerNews::Gone { gone, end } => self.gone(&gone, end),
             PeerNews::Anew { channel, epoch } => {
@@ -173,13 +224,23 @@ impl<S: Socket> Reactor<S> {
             PeerNews::Entered { channel, user, info } => {
                 self.entered_elsewhere(&channel, &user, info.as_deref())
             }
+            PeerNews::SignedIn { app, user } => self.came_online(&app, &user),
+            PeerNews::SignedOut { app, user, departure } => self.went_offline(&app, &user, departure),
             PeerNews::Left { channel, user, departure } => self.left_elsewhere(&channel, &user, departure),
             PeerNews::Occupancy { channel, is_occupied } => {
                 if let Some(id) = self.channels.find(&channel) {
                     self.channels.get_mut(id).used_ms = self.now.mono_ms();
+                    self.count_changed(id);
                 }
                 let happening = if is_occupied { Happening::Occupied } else { Happening::Vacated };
                 self.happened(&channel, happening);
+            }
+            #[cfg(feature = "pusher")]
+            PeerNews::AppHappened { app, event } => self.tell_backend_of_app(&app, event),
+            PeerNews::Counted { channel } => {
+                if let Some(id) = self.channels.find(&channel) {
+                    self.count_changed(id);
+                }
             }
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),

@@ -273,7 +273,7 @@ impl<S: Socket> Reactor<S> {
         let online = reactor.shared.online.get_or_init(|| reactor.connections.online.clone()).clone();
         reactor.connections.online = online;
         reactor.tell_channels_the_policy();
-        reactor.apps.renew(&reactor.config);
+        reactor.apps.renew(&reactor.config, &reactor.shared.app_counts);
         reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }

@@ -23,6 +23,7 @@ use crate::push::{Delivery, PushError, RECEIPTS_KEPT};
 
 use super::directory::{Directory, Opened};
 use super::engine::Engine;
+use super::pusher::apps::AppCounts;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use super::sys::cpus::Cpus;
 use super::totals::Totals;
@@ -70,6 +71,8 @@ pub struct Shared {
     seats: Box<[Seat]>,
     /// Open connections of each route of the host's, which the reactors count.
     pub online: OnceLock<Arc<[AtomicU64]>>,
+    /// The same of each app.
+    pub app_counts: AppCounts,
     /// Connections of all reactors, where there are several.
     pub totals: Arc<Totals>,
     /// The other reactors than the first are to end at once.
@@ -105,6 +108,7 @@ impl Shared {
             inbox: Mutex::new(Inbox::new(Directory::new(config.channels_max, unix_us), wakes.len())),
             seats: wakes.into_iter().map(Seat::new).collect(),
             online: OnceLock::new(),
+            app_counts: AppCounts::default(),
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),
             engine: OnceLock::new(),

@@ -38,6 +38,7 @@ impl<S: Socket> Reactor<S> {
         self.meet_polls();
         self.give_up_lost();
         self.meet_app_timers();
+        self.meet_watchers();
         if is_tick {
             self.rates.sample(now_ms, &self.metrics);
             self.connections.timers.begin_retries();
@@ -113,6 +114,7 @@ impl<S: Socket> Reactor<S> {
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
             self.apps.timers.due_ms(),
+            self.apps.watching_due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
             self.paced_due_ms(),
             self.connections.timers.polls_due_ms(),

@@ -9,6 +9,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Response;
 
 use super::connections::Gone;
+use super::engine::ReturnTo;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
@@ -36,6 +37,8 @@ pub enum Asker<T> {
     Host(Answer<T>),
     /// One of these, when the other reactors have done their part.
     Whole(Arc<Mutex<Gathering>>),
+    /// Another node of a cluster, or this one among all.
+    Node(ReturnTo),
 }
 
 /// An answer that is found and not yet given.

@@ -14,6 +14,7 @@ use crate::push::presence::Departure;
 use crate::push::{Channel, Cursor, DEFAULT};
 use crate::reactor::addresses::NOWHERE;
 use crate::reactor::attendance::Attendances;
+use crate::reactor::pusher::watching::Watching;
 use crate::reactor::reactor::{ListenerRole, Reactor};
 use crate::reactor::rest::Saved;
 use crate::reactor::shared::SharedImage;
@@ -40,6 +41,7 @@ struct Facts {
     told: ToldPeers,
     timers: Timers,
     attendances: Attendances,
+    watching: HashMap<String, Watching>,
     revoked: Vec<(String, u64)>,
 }
 
@@ -100,6 +102,7 @@ impl Reactor<Stream> {
             &connections.told,
             &connections.timers,
             &self.attendances,
+            &self.apps.watching,
             revoked,
         );
         out.tell(Kind::Facts, &facts, &[])?;
@@ -196,6 +199,7 @@ impl Reactor<Stream> {
         // Ids of clients of apps begin with that.
         self.started = facts.started;
         self.attendances = facts.attendances;
+        self.apps.watching = facts.watching;
         let (count, room) = (slots.len(), self.connections.slots.capacity());
         self.connections.slots = slots.into_iter().collect::<Slab<_>>();
         if self.connections.slots.len() != count {
@@ -236,7 +240,7 @@ impl Reactor<Stream> {
         let here = here.ok_or(refused("an app that has connections is not configured here (pusher_app)"))?;
         slot.cursor = Cursor(narrow::to_u32(here));
         if slot.phase == Phase::Open {
-            self.apps.count(narrow::to_u32(here), true);
+            self.apps.count(narrow::to_u32(here));
         }
         Ok(())
     }
@@ -307,7 +311,7 @@ impl Reactor<Stream> {
 
     /// Forgets a connection that is another process's, without a word to its peer or to anybody else.
     pub(super) fn let_go(&mut self, index: usize, departure: Departure) {
-        self.leave_app(index);
+        self.leave_app(index, departure);
         self.give_up_sending(index);
         self.give_up_owed(index);
         self.leave_channels(index, departure);
@@ -324,6 +328,7 @@ impl Reactor<Stream> {
         // Who is there, and what happens to channels, is the successor's to say.
         self.exit.former_backend = self.backend.take();
         self.attendances = Attendances::default();
+        self.apps.watching.clear();
         self.channels.end_paces();
         moved.iter().for_each(|&index| self.let_go(index, Departure::Said));
         self.end_snapshot();

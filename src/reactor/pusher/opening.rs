@@ -51,7 +51,6 @@ impl<S: Socket> Reactor<S> {
         // Publications that other threads have made by now came before it.
         self.carry_out_commands();
         let entries = self.open(index, Kind::APP, &mut admitted);
-        self.apps.count(number, true);
         let within_ms = self.apps.at(number).settings.authorization_s * 1_000;
         if within_ms > 0 {
             let (due_ms, serial) = (self.now.mono_ms() + within_ms, self.connections.slots[index].serial);
@@ -64,7 +63,7 @@ impl<S: Socket> Reactor<S> {
         self.begin_open(index, Kind::APP, &admitted, &entries)
     }
 
-    /// The seat of the app whose key a client has.
+    /// The seat of the app whose key a client has, which counts it from here on.
     fn let_into_app(&self, index: usize, upgrade: &Upgrade<'_>) -> Result<u32, NotLetIn> {
         let Upgrade { head, origin, .. } = *upgrade;
         if let Err((code, why)) = app_client::version(head) {
@@ -77,19 +76,22 @@ impl<S: Socket> Reactor<S> {
         let Some((number, app)) = self.apps.by_key(key) else {
             return refuse(4_001, "there is no app with this key", RefuseReason::NotFound);
         };
+        if app.settings.tls_only && !self.connections.slots[index].is_secure() {
+            return refuse(4_000, "the app takes clients by TLS alone (tls_only)", RefuseReason::BadRequest);
+        }
         self.check_page(index, head, origin)?;
         if let Some((code, why)) = self.apps.over(number) {
             return refuse(code, why, RefuseReason::NotFound);
         }
-        let max = app.settings.connections_max;
-        if max > 0 && self.apps.open(number) >= max {
+        if let Err(refusal) = self.check_newcomers() {
+            return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
+        }
+        if !self.apps.enter(number) {
+            let max = app.settings.connections_max;
             let why = format!("the app has {max} connections, which is its quota (connections_max)");
             return refuse(4_004, &why, RefuseReason::Full);
         }
-        match self.check_newcomers() {
-            Ok(()) => Ok(number),
-            Err(refusal) => refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full),
-        }
+        Ok(number)
     }
 
     /// Pages that are not listed may not connect. Where none are listed any may: no cookie says who a client is.

@@ -1,9 +1,10 @@
 //! Subscriptions of apps' clients: who may have which, and how it begins.
 
+use crate::config::app_channel;
 use crate::metrics::WorkKind;
 use crate::protocol::pusher::channel::user_of;
 use crate::protocol::pusher::{ChannelData, Event, Traits, event};
-use crate::push::{ChannelId, Since};
+use crate::push::{Channel, ChannelId, Since};
 
 use super::super::connections::Gone;
 use super::super::directory::NoChannel;
@@ -155,8 +156,9 @@ impl<S: Socket> Reactor<S> {
             let why = format!("user_info has {bytes} bytes; {max} are taken (member_bytes_max)");
             return Err(NoSubscription::limit(4_301, why));
         }
-        if known.is_some_and(|id| self.is_full_for(id, &member.user_id)) {
-            let why = format!("the channel has {} members (members_max)", app.settings.members_max);
+        let max = app.settings.members_max;
+        if known.is_some_and(|id| self.is_full_for(id, &member.user_id, max)) {
+            let why = format!("the channel has {max} members (members_max)");
             return Err(NoSubscription::limit(4_004, why));
         }
         Ok(member)
@@ -172,6 +174,15 @@ impl<S: Socket> Reactor<S> {
         self.work.charge(WorkKind::Names, said.len() as u64 / BYTES);
         self.scratch.said = said;
         self.say_made(index);
+    }
+
+    /// Whether a channel without subscribers is kept for what its next one is told.
+    pub(in super::super) fn keeps_cached(&self, channel: &Channel) -> bool {
+        let Some((app, name)) = app_channel(&channel.name) else { return false };
+        let ttl_s = self.apps.by_id(app).map_or(0, |app| app.settings.cache_ttl_s);
+        Traits::of(&name).is_cached
+            && channel.log().publications() > 0
+            && channel.used_ms.saturating_add(ttl_s.saturating_mul(1_000)) > self.now.mono_ms()
     }
 
     /// Tells a client the last event that a backend has sent to a channel, if that is not too old.

@@ -162,6 +162,11 @@ impl Lane {
         Some(forgotten)
     }
 
+    /// Lets the channel that has been idle longest stay.
+    pub fn keep_oldest(&self) {
+        lock(&self.shared.inbox).directory.keep_oldest();
+    }
+
     /// Counts a subscriber of a channel that has come to this reactor, or has left. The first reactor hears of the
     /// first one of all that comes and the last one that leaves.
     pub fn count_subscriber(&self, channel: &str, has_come: bool) {
