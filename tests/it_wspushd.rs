@@ -55,6 +55,7 @@ mod memory_max;
 mod monitoring;
 mod odd_systems;
 mod paces;
+mod packages;
 mod pending;
 mod pieces;
 mod poll;

@@ -31,7 +31,6 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Something that an app's backend asks for.
-    #[inline]
     pub(super) fn asked_by_backend(&mut self, index: usize, head: &Head<'_>) -> Option<Asked> {
         if !self.takes_backends(index) {
             return None;

@@ -134,7 +134,7 @@ impl<S: Socket> Reactor<S> {
         }
         let recipients =
             published.receipts.iter().enumerate().map(|(n, receipt)| match published.duplicate {
-                true => self.shared.delivery(receipt.id).map(|line| line.recipients - line.recovered),
+                true => self.shared.recipients(receipt.id),
                 false if has_others => before.get(n).copied(),
                 false => Some(
                     self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers),

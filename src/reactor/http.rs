@@ -267,7 +267,9 @@ impl<S: Socket> Reactor<S> {
     #[inline(always)]
     fn asked(&mut self, index: usize, head: &Head<'_>) -> Asked {
         #[cfg(feature = "pusher")]
-        if let Some(asked) = self.asked_by_backend(index, head) {
+        if !self.apps.are_none()
+            && let Some(asked) = self.asked_by_backend(index, head)
+        {
             return asked;
         }
         if self.connections.slots[index].phase != Phase::Admin {

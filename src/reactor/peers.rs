@@ -19,6 +19,7 @@ use super::directory::Forgotten;
 use super::engine::{AdminCall, Answered, Attended, EngineNews, HappenedAfar, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
+use super::reaching::Reaching;
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::socket::Socket;
@@ -138,6 +139,8 @@ pub enum PeerNews {
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
     Gathered(Gathered),
+    /// The answer to a batch, to those whose connections it names.
+    Reaching(Box<Reaching>),
 }
 
 impl PeerNews {
@@ -169,7 +172,8 @@ impl PeerNews {
             PeerNews::Attended(attended) => PeerNews::Attended(attended.clone()),
             #[cfg(feature = "pusher")]
             PeerNews::AppHappened { .. } => return None,
-            PeerNews::Counted { .. } | PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+            PeerNews::Counted { .. } | PeerNews::Listing(_) => return None,
+            PeerNews::Gathered(_) | PeerNews::Reaching(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
             PeerNews::Answered(_) | PeerNews::Admin(_) | PeerNews::Happened(_) => return None,
         })
@@ -177,7 +181,7 @@ impl PeerNews {
 
     /// Whether somebody waits for what comes of it.
     pub(super) fn is_job(&self) -> bool {
-        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_))
+        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_) | PeerNews::Reaching(_))
     }
 }
 
@@ -251,6 +255,7 @@ impl<S: Socket> Reactor<S> {
             }
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
+            PeerNews::Reaching(reaching) => self.reached(*reaching),
         }
         Ok(())
     }

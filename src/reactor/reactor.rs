@@ -165,6 +165,8 @@ pub(super) struct InboxState {
     pub pending: VecDeque<Command>,
     /// How many commands from the inbox are carried out: the number of the last one.
     pub carried: u64,
+    /// The receipt of the last publication that is in its log, or would be if it were not over.
+    pub taken_in: u64,
     /// So many of them at the least have been offered to everybody whom they concern.
     pub flushed: u64,
     /// Clients whose publications are among the commands.
@@ -397,7 +399,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Brings the receipts up to date.
     pub(super) fn settle(&mut self) {
-        let looked_at = self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+        let now_us = self.now.mono_us;
+        let looked_at = if self.shared.has_others() {
+            self.channels.settle(now_us, self.shared.keep_parts(now_us, self.inbox.taken_in))
+        } else {
+            self.channels.settle(now_us, self.shared.keep_deliveries())
+        };
         self.work.charge(WorkKind::Receipts, looked_at as u64 * RECEIPT);
     }
 

@@ -91,6 +91,10 @@ impl<S: Socket> Reactor<S> {
             let why = format!("the app has {max} connections, which is its quota (connections_max)");
             return refuse(4_004, &why, RefuseReason::Full);
         }
+        if let Err((refusal, _)) = self.take_place() {
+            self.apps.leave(number);
+            return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
+        }
         Ok(number)
     }
 

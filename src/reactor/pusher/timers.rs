@@ -87,10 +87,14 @@ impl AppTimers {
 
 impl<S: Socket> Reactor<S> {
     /// A channel has a subscriber more, or one less.
+    #[inline]
     pub(in super::super) fn count_changed(&mut self, id: ChannelId) {
-        if self.apps.are_none() {
-            return;
+        if !self.apps.are_none() {
+            self.note_change_of_count(id);
         }
+    }
+
+    fn note_change_of_count(&mut self, id: ChannelId) {
         let channel = self.channels.get(id);
         let subscribers = self.subscribers(&channel.name, channel.subscribers);
         if channel.notices_of().is_some() || self.counted_channel(id).is_none() {

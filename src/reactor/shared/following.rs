@@ -10,10 +10,11 @@ use super::super::engine::{
 };
 use super::super::peers::PeerNews;
 use super::super::user_commands::UserCommand;
+use super::deliveries::place_of;
 use super::group::{Addressee, Seats};
 use super::inbox::{Door, Inbox};
 use super::publishing::{Batch, Item};
-use super::{Command, Shared, Wake, lock, place_of};
+use super::{Command, Shared, Wake, lock};
 use crate::config::channel_name_ok;
 use crate::endpoint::users::UserRequest;
 use crate::endpoint::{ConnId, Published, Receipt};
