@@ -16,7 +16,7 @@ use crate::push::presence::Departure;
 #[cfg(feature = "pusher")]
 use super::backend::AppEvent;
 use super::directory::Forgotten;
-use super::engine::{AdminCall, Answered, EngineNews, Placed, ReturnTo};
+use super::engine::{AdminCall, Answered, Attended, EngineNews, HappenedAfar, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
 use super::pusher::sessions::Poller;
@@ -58,6 +58,10 @@ pub enum PeerNews {
     Placed(Box<Placed>),
     /// To the one that has asked other nodes: what they say.
     Answered(Box<Answered>),
+    /// A member of a channel at another node has come or gone.
+    Attended(Box<Attended>),
+    /// To the first one: something has happened to a channel of the cluster, of which this node tells.
+    Happened(Box<HappenedAfar>),
     /// Another node has revoked the tokens of these users, until then.
     Revoked(Arc<[(Box<str>, u64)]>),
     /// To the first one: a request to the admin API that another node passes on.
@@ -187,13 +191,14 @@ impl PeerNews {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
             PeerNews::Revoked(users) => PeerNews::Revoked(users.clone()),
+            PeerNews::Attended(attended) => PeerNews::Attended(attended.clone()),
             #[cfg(feature = "pusher")]
             PeerNews::AppHappened { .. } => return None,
             PeerNews::AppSaid { .. } | PeerNews::AppPoll { .. } | PeerNews::AppPolled { .. } => return None,
             PeerNews::Counted { .. } | PeerNews::Listing(_) => return None,
             PeerNews::Gathered(_) | PeerNews::Reaching(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
-            PeerNews::Answered(_) | PeerNews::Admin(_) => return None,
+            PeerNews::Answered(_) | PeerNews::Admin(_) | PeerNews::Happened(_) => return None,
         })
     }
 
@@ -237,6 +242,8 @@ impl<S: Socket> Reactor<S> {
             PeerNews::Placed(placed) => self.placed(*placed),
             PeerNews::Answered(answered) => self.answered_afar(*answered),
             PeerNews::Revoked(users) => self.revoked_afar(&users),
+            PeerNews::Attended(attended) => self.attended_afar(&attended),
+            PeerNews::Happened(happened) => self.happened_afar(&happened),
             PeerNews::Admin(asked) => {
                 let (call, to) = *asked;
                 self.answer_for_node(&call, to);
