@@ -13,7 +13,6 @@ pub(crate) fn meet(host: &mut Host, port: u16) {
     assert_eq!(client.text(), subscribed);
     host.command("hello");
     assert_eq!(client.text(), r#"{"event":"greet","channel":"news","data":"hello"}"#);
-    assert_eq!(Client::status(port, "/app/k?protocol=7", &[]), 101);
 }
 
 #[test]
