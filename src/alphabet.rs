@@ -141,7 +141,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_field_is_found_by_its_name_in_either_case(name in "[a-z0-9-]{1,30}", field in "[!#$%&'*+.^_`|~A-Za-z0-9-]{1,30}") {
+        fn a_field_is_found_by_its_name_in_either_case(
+            name in "[a-z0-9-]{1,30}",
+            field in "[!#$%&'*+.^_`|~A-Za-z0-9-]{1,30}",
+        ) {
             prop_assert!(is_field_name(name.to_uppercase().as_bytes(), name.as_bytes()));
             prop_assert!(is_field_name(name.as_bytes(), name.as_bytes()));
             let is_same = field.eq_ignore_ascii_case(&name);

@@ -12,7 +12,7 @@ use super::ConnId;
 use super::caller::Caller;
 use super::channels;
 use super::control::{Control, Filter, List, Wanted};
-use super::publishing::{self, Later};
+use super::publishing::{self, BatchSent, Later};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::users::{self, Target, Tokens, UserAction, UserRequest};
@@ -31,6 +31,8 @@ pub enum Answer {
     User(UserRequest),
     /// The outcome of this, when the cluster has said it.
     Later(Later),
+    /// The outcome of this batch, when the reactors have said which of its connections are there.
+    Sent(BatchSent),
 }
 
 impl From<Response> for Answer {

@@ -16,6 +16,7 @@ use super::http::{Progress, Whole};
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
+use super::waiting::Asker;
 
 /// The status of an answer that comes in its turn, in an audit line.
 const LATER: &str = "later";
@@ -74,7 +75,7 @@ impl<S: Socket> Reactor<S> {
         {
             let status: &dyn Display = match &answer {
                 Answer::Now(response) => &response.status,
-                Answer::List(_) | Answer::User(_) | Answer::Later(_) => &LATER,
+                Answer::List(_) | Answer::User(_) | Answer::Later(_) | Answer::Sent(_) => &LATER,
             };
             self.note_change(index, head, caller, status);
         }
@@ -87,6 +88,11 @@ impl<S: Socket> Reactor<S> {
             Answer::Later(later) => {
                 let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
                 self.await_place(waiting, later);
+                Progress::Listing(used.unwrap_or(0))
+            }
+            Answer::Sent(batch) => {
+                let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
+                self.await_reached(Asker::Connection(waiting), batch);
                 Progress::Listing(used.unwrap_or(0))
             }
             Answer::User(request) => {

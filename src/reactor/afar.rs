@@ -71,7 +71,7 @@ impl Afar {
                     Said::Delivery(delivery) => delivery,
                     _ => None,
                 });
-                match parts.reduce(Delivery::together) {
+                match Delivery::of_nodes(parts) {
                     Some(whole) => nodes::without(admin::page(&Delivery { id, ..whole }), missing),
                     None => admin::refused(&no_receipt()),
                 }
@@ -157,6 +157,7 @@ impl<S: Socket> Reactor<S> {
                     Err(problem) => said_by_admin(&admin::refused(&problem.into())),
                 }
             }
+            Ok(Answer::Sent(batch)) => return self.await_reached(Asker::Node(to), batch),
             Ok(Answer::Later(_)) => {
                 said_by_admin(&admin::refused(&Refusal::fixed(400, "this is not for one node")))
             }

@@ -86,6 +86,7 @@ pub mod published_keys;
 mod pusher;
 mod questions;
 mod rates;
+mod reaching;
 #[allow(clippy::module_inception)]
 mod reactor;
 mod refusal;

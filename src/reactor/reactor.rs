@@ -165,6 +165,8 @@ pub(super) struct InboxState {
     pub pending: VecDeque<Command>,
     /// How many commands from the inbox are carried out: the number of the last one.
     pub carried: u64,
+    /// The receipt of the last publication that is in its log, or would be if it were not over.
+    pub taken_in: u64,
     /// So many of them at the least have been offered to everybody whom they concern.
     pub flushed: u64,
     /// Clients whose publications are among the commands.
@@ -250,7 +252,7 @@ impl<S: Socket> Reactor<S> {
             now,
             started: now,
             admin_url: None,
-            wire: Wire { tls: Tls::new(backlog_bytes_max), backlog_bytes: 0 },
+            wire: Wire::new(Tls::new(backlog_bytes_max)),
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
             attendances: Attendances::default(),
@@ -362,6 +364,9 @@ impl<S: Socket> Reactor<S> {
         }
         let finished = self.due();
         self.work.begin_part();
+        if !self.wire.polled.is_empty() {
+            self.answer_told_polls();
+        }
         self.give_answers();
         self.tell_drained();
         self.go_on_listing();
@@ -397,7 +402,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Brings the receipts up to date.
     pub(super) fn settle(&mut self) {
-        let looked_at = self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+        let now_us = self.now.mono_us;
+        let looked_at = if self.shared.has_others() {
+            self.channels.settle(now_us, self.shared.keep_parts(now_us, self.inbox.taken_in))
+        } else {
+            self.channels.settle(now_us, self.shared.keep_deliveries())
+        };
         self.work.charge(WorkKind::Receipts, looked_at as u64 * RECEIPT);
     }
 

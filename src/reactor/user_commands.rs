@@ -86,6 +86,14 @@ impl UserCommand {
         }
     }
 
+    /// The channel that connections are to receive by it.
+    pub(super) fn subscribes_to(&self) -> Option<&str> {
+        match &self.request.action {
+            UserAction::Subscribe { channel, .. } => Some(channel),
+            _ => None,
+        }
+    }
+
     /// The same for each of several reactors; whoever waits is answered when all are done.
     pub(super) fn divide(self, reactors: usize) -> Vec<UserCommand> {
         let UserCommand { request, asker, .. } = self;

@@ -114,6 +114,7 @@ fn ask(line: &str, body: &[u8]) -> (u16, String, Vec<String>) {
     let response = match answer(&head, body, Ok(&Caller::Operator), &mut host) {
         Answer::Now(response) => response,
         Answer::Later(_) => panic!("this host is of no cluster"),
+        Answer::Sent(_) => panic!("this host has all connections"),
         Answer::List(Wanted::Channels(list)) => {
             assert!(list.limit == 100 || (list.limit, list.after, &*list.prefix) == (9, Some(0), "a."));
             page(&crate::endpoint::channels::ChannelPage::default())

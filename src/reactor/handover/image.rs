@@ -257,7 +257,7 @@ impl Reactor<Stream> {
         let role = if phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
         let peer = self.connections.peer(index);
         let counted = if self.connections.told.has(index) { peer } else { self.counted(role, peer) };
-        self.connections.addresses_of(role).enter(narrow::to_u32(index), counted);
+        self.connections.addresses_of(role).keep(narrow::to_u32(index), counted);
         self.wire.backlog_bytes += held;
         self.connections.census.blocked += usize::from(is_blocked);
         match phase {
@@ -267,10 +267,14 @@ impl Reactor<Stream> {
                     self.note_arrival(index, serial, peer);
                 }
             }
-            Phase::Http | Phase::Open | Phase::Closing => self.connections.enter_public(),
+            Phase::Http | Phase::Open | Phase::Closing => {
+                // Whether there is room for so many is seen in the end.
+                self.connections.enter_public(usize::MAX);
+            }
         }
         match phase {
             Phase::Open => {
+                self.connections.take_open(|| usize::MAX);
                 self.connections.enter_open(index);
                 if is_push {
                     self.connections.enter_user(index);

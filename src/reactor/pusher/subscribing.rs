@@ -8,9 +8,10 @@ use crate::push::{Channel, ChannelId, Since};
 
 use super::super::connections::Gone;
 use super::super::directory::NoChannel;
+use super::super::occupancy::Wish;
 use super::super::reactor::Reactor;
 use super::super::socket::Socket;
-use super::super::subscriptions::NotSubscribed;
+use super::super::subscriptions::{NotSubscribed, Terms};
 use super::super::work::{BYTES, NAME};
 use super::apps::App;
 use super::is_user_id;
@@ -98,7 +99,8 @@ impl<S: Socket> Reactor<S> {
         let max = app.settings.channels_per_connection_max;
         let conn = self.connections.slots[index].id(index);
         self.apps.joining = joining;
-        let begun = self.begin_subscription_within(conn, &name, Since::Head, crate::narrow::to_usize(max));
+        let terms = Terms { channels_max: crate::narrow::to_usize(max), by: Wish::Clients };
+        let begun = self.begin_subscription_on(terms, conn, &name, Since::Head);
         self.apps.joining = None;
         match begun {
             Ok((_, id, _)) => Ok(id),

@@ -23,7 +23,7 @@ impl Shared {
             inbox.directory.image(),
             inbox.next_receipt,
             &inbox.repetitions,
-            &*deliveries,
+            &deliveries.kept,
         ))
     }
 
@@ -33,6 +33,6 @@ impl Shared {
         inbox.directory.resume(image.directory);
         inbox.next_receipt = image.next_receipt;
         inbox.repetitions = image.repetitions;
-        *lock(&self.seats[0].deliveries) = image.deliveries;
+        lock(&self.seats[0].deliveries).kept = image.deliveries;
     }
 }
