@@ -24,6 +24,8 @@ mod cluster;
 mod cluster_failures;
 #[cfg(feature = "cluster")]
 mod cluster_nodes;
+#[cfg(feature = "cluster")]
+mod cluster_presence;
 mod config_command;
 mod connections;
 mod deflate;

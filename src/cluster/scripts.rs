@@ -23,6 +23,10 @@ pub(super) struct Scripts {
     pub nodes: String,
     /// Says that a node is there.
     pub beat: String,
+    /// Says who has come to a node and who has left it.
+    pub who: String,
+    /// Counts off whom a node had that is gone.
+    pub inherit: String,
 }
 
 impl Scripts {
@@ -43,6 +47,8 @@ impl Scripts {
             reply: load(include_str!("scripts/reply.lua"))?,
             nodes: load(include_str!("scripts/nodes.lua"))?,
             beat: load(include_str!("scripts/beat.lua"))?,
+            who: load(include_str!("scripts/who.lua"))?,
+            inherit: load(include_str!("scripts/inherit.lua"))?,
         })
     }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::super::directory::{Elsewhere, Step};
 use super::super::engine::{
-    Answered, Arriving, Asked, Asker, Call, Engine, EngineNews, Placed, ReturnTo, Said, Wanted, With,
+    Answered, Arriving, Asked, Asker, Attended, Call, Engine, EngineNews, HappenedAfar, Placed, ReturnTo,
+    Said, Wanted, With,
 };
 use super::super::peers::PeerNews;
 use super::super::user_commands::UserCommand;
@@ -209,6 +210,29 @@ impl Shared {
         self.add(&mut inbox, command, &mut woken);
         drop(inbox);
         self.wake(woken, Wake::Yes);
+    }
+
+    /// For the engine: a member of a channel at another node has come or gone.
+    ///
+    /// # Errors
+    /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
+    pub fn attend(&self, attended: &Attended) -> Result<(), PushError> {
+        let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
+        self.admit_following(&inbox, size_of::<Attended>())?;
+        self.add_news_to_all(&mut inbox, &PeerNews::Attended(Box::new(attended.clone())), &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+        Ok(())
+    }
+
+    /// For the engine: somebody is anywhere only now in a channel, or nowhere any more. Without a user: subscribers.
+    pub fn happened(&self, happened: HappenedAfar) {
+        self.tell_one(0, PeerNews::Happened(Box::new(happened)));
+    }
+
+    /// The epoch and the newest offset of a channel, whether there is a log of it here or not.
+    pub(in super::super) fn position_of(&self, channel: &str) -> (u64, u64) {
+        lock(&self.inbox).directory.position_of(channel)
     }
 
     /// For the engine: tokens of these users are refused that were issued until then, in seconds since 1970.

@@ -241,9 +241,9 @@ impl Shared {
         (0..self.seats.len()).for_each(|seat| self.add_to(inbox, seat, command(), woken));
     }
 
-    /// For the reactor: gives up some of the idempotency keys whose time is over.
-    pub fn expire_keys(&self, unix_us: u64) {
-        lock(&self.inbox).repetitions.expire(unix_us);
+    /// For the reactor: gives up some of the idempotency keys whose time is over. True: there are more of them.
+    pub fn expire_keys(&self, unix_us: u64) -> bool {
+        lock(&self.inbox).repetitions.expire(unix_us)
     }
 
     /// A message that never fits is another error than one that doesn't fit for now.
