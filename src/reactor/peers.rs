@@ -19,6 +19,7 @@ use super::directory::Forgotten;
 use super::engine::{AdminCall, Answered, Attended, EngineNews, HappenedAfar, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
+use super::pusher::sessions::Poller;
 use super::reaching::Reaching;
 use super::reactor::Reactor;
 use super::shared::Command;
@@ -135,6 +136,27 @@ pub enum PeerNews {
         /// The channel.
         channel: Arc<str>,
     },
+    /// To the reactor of an app's connection: its client has said something there.
+    AppSaid {
+        /// The connection.
+        conn: ConnId,
+        /// The messages.
+        said: Vec<String>,
+    },
+    /// To the same: somebody polls it.
+    AppPoll {
+        /// The connection.
+        conn: ConnId,
+        /// The one who waits.
+        poller: Poller,
+    },
+    /// To the reactor of the one who waits: the answer.
+    AppPolled {
+        /// The one who waits.
+        poller: Poller,
+        /// The lines for it.
+        lines: Vec<u8>,
+    },
     /// A list that is being made.
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
@@ -172,6 +194,7 @@ impl PeerNews {
             PeerNews::Attended(attended) => PeerNews::Attended(attended.clone()),
             #[cfg(feature = "pusher")]
             PeerNews::AppHappened { .. } => return None,
+            PeerNews::AppSaid { .. } | PeerNews::AppPoll { .. } | PeerNews::AppPolled { .. } => return None,
             PeerNews::Counted { .. } | PeerNews::Listing(_) => return None,
             PeerNews::Gathered(_) | PeerNews::Reaching(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
@@ -253,6 +276,9 @@ impl<S: Socket> Reactor<S> {
                     self.count_changed(id);
                 }
             }
+            PeerNews::AppSaid { conn, said } => self.app_said(conn, &said),
+            PeerNews::AppPoll { conn, poller } => self.poll_app(conn, poller),
+            PeerNews::AppPolled { poller, lines } => self.answer_poll_here(poller, lines),
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
             PeerNews::Reaching(reaching) => self.reached(*reaching),
