@@ -57,7 +57,7 @@ pub struct EventLoop {
     events: Events,
     pub(super) listeners: Vec<Listener>,
     pub(super) reactor: Reactor<Stream>,
-    clock: Clock,
+    pub(super) clock: Clock,
     last: Turn,
     removed: u64,
     handed_over: bool,
@@ -68,12 +68,15 @@ pub struct EventLoop {
     /// The outcomes of this turn's looks at them.
     seen: Vec<Seen>,
     /// By which newcomers come to the others, or from the first one.
-    doors: Option<Doors>,
+    pub(super) doors: Option<Doors>,
     /// How many of those that have come are gone, as the doors know it.
     gone: u64,
     /// By which a successor asks.
     #[cfg(feature = "handover")]
     pub(super) succession: Option<Box<super::handover::Succession>>,
+    /// Its part in a hand-over.
+    #[cfg(feature = "handover")]
+    pub(super) part: Option<Box<super::handover::Part>>,
 }
 
 impl EventLoop {
@@ -106,6 +109,8 @@ impl EventLoop {
             gone: 0,
             #[cfg(feature = "handover")]
             succession: None,
+            #[cfg(feature = "handover")]
+            part: None,
         })
     }
 
@@ -148,6 +153,10 @@ impl EventLoop {
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.reactor.begin_cpu();
+        #[cfg(feature = "handover")]
+        if self.stands_still(timeout) {
+            return Ok(true);
+        }
         if !self.has_events() {
             let timeout = match (self.time_to_next(), timeout) {
                 (Some(own), Some(timeout)) => Some(own.min(timeout)),

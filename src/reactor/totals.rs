@@ -58,6 +58,18 @@ impl Totals {
         self.guests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// How many guests there have been.
+    #[cfg(feature = "handover")]
+    pub fn guests(&self) -> u64 {
+        self.guests.load(Ordering::Relaxed)
+    }
+
+    /// So many have been there before.
+    #[cfg(feature = "handover")]
+    pub fn resume_guests(&self, count: u64) {
+        self.guests.store(count, Ordering::Relaxed);
+    }
+
     /// Those on the public listeners.
     pub fn public(&self) -> usize {
         self.public.load(Ordering::Relaxed)

@@ -154,9 +154,11 @@ impl Server {
             key_reader(reactor);
             backend(reactor);
         });
+        predecessor.complete(&mut reactors)?;
         joining.warm(&shared, &mut reactors)?;
-        let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
-        let first = predecessor.take_over(loops.remove(0), &config)?;
+        let loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
+        let mut loops = predecessor.take_over(loops, &config)?;
+        let first = loops.remove(0);
         Ok(among(first, loops, &config, shared))
     }
 }
@@ -185,13 +187,13 @@ fn begin(
     first: Option<&Reactor<Stream>>,
     predecessor: &mut Predecessor,
 ) -> Result<(), StartError> {
+    if first.is_none() {
+        reactor.check_routes().map_err(StartError::Route)?;
+    }
+    let is_filled = predecessor.fill(reactor)?;
     match first {
-        None => {
-            reactor.check_routes().map_err(StartError::Route)?;
-            if !predecessor.fill(reactor)? {
-                reactor.load_state();
-            }
-        }
+        _ if is_filled => {}
+        None => reactor.load_state(),
         Some(first) => reactor.adopt_state(first),
     }
     Ok(())

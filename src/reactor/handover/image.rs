@@ -16,7 +16,7 @@ use crate::reactor::addresses::NOWHERE;
 use crate::reactor::attendance::Attendances;
 use crate::reactor::reactor::{ListenerRole, Reactor};
 use crate::reactor::rest::Saved;
-use crate::reactor::shared::SharedImage;
+use crate::reactor::shared::Shared;
 use crate::reactor::slot::image::{SavedFrames, SlotImage, number_of};
 use crate::reactor::slot::{Flags, Phase, Slot};
 use crate::reactor::socket::Stream;
@@ -52,7 +52,6 @@ struct Parts {
     /// Those of them that stay in the other process.
     stay: Vec<usize>,
     facts: Option<Facts>,
-    shared: Option<SharedImage>,
 }
 
 fn refused(why: &'static str) -> io::Error {
@@ -65,6 +64,21 @@ impl Reactor<Stream> {
         self.connections.slots.iter().map(|(index, slot)| (index, slot.socket.0.as_raw_fd()))
     }
 
+    /// What all reactors share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Connections of every state, at all reactors.
+    pub(super) fn connections_of_all(&self) -> usize {
+        self.connections.public_of_all() + self.connections.census.admin
+    }
+
+    /// Has the other reactors look after a hand-over.
+    pub(super) fn wake_others(&self) {
+        self.shared.wake_all();
+    }
+
     /// Whether nothing is under way but what is told: no request, and no answer to one.
     pub(super) fn is_quiet(&self) -> bool {
         let inbox = &self.inbox;
@@ -72,13 +86,14 @@ impl Reactor<Stream> {
             && inbox.steps.is_empty()
             && inbox.answers.is_empty()
             && self.listings.is_empty()
+            && self.lists_away == 0
             && self.walk.failures.is_empty()
             && self.walk.apart.is_empty()
             && self.shared.waiting_here() == 0
     }
 
-    /// Tells all of it; the slots of those whose descriptors are lent.
-    pub(super) fn tell_all(&self, out: &mut Teller<'_>) -> io::Result<Vec<usize>> {
+    /// Tells all that is this reactor's; the slots of those whose descriptors are lent.
+    pub(super) fn tell_all(&self, out: &mut Teller) -> io::Result<Vec<usize>> {
         for (id, channel) in self.channels.iter() {
             out.tell(Kind::Channel, &(id.0, channel), &[])?;
         }
@@ -103,12 +118,10 @@ impl Reactor<Stream> {
             revoked,
         );
         out.tell(Kind::Facts, &facts, &[])?;
-        out.tell_made(Kind::Shared, &self.shared.image().map_err(io::Error::other)?)?;
-        out.end()?;
         Ok(moved)
     }
 
-    fn tell_connections(&self, out: &mut Teller<'_>) -> io::Result<Vec<usize>> {
+    fn tell_connections(&self, out: &mut Teller) -> io::Result<Vec<usize>> {
         let (mut moved, mut batch, mut fds) = (Vec::new(), Vec::<Told>::new(), Vec::new());
         for (index, slot) in &self.connections.slots {
             let stays = slot.stays();
@@ -130,25 +143,30 @@ impl Reactor<Stream> {
         Ok(moved)
     }
 
-    /// Takes over all that the other process tells. Nothing is read from a connection, or written to it.
-    pub(super) fn take_all(&mut self, from: &mut Listening) -> io::Result<()> {
+    /// A channel's name is one allocation at all reactors, for as long as it lives.
+    fn known_by_all(&self, (place, mut channel): (u32, Channel)) -> (u32, Channel) {
+        if let Some(name) = self.shared.name_of(&channel.name) {
+            channel.name = name;
+        }
+        (place, channel)
+    }
+
+    /// Takes over all that the other process tells of this reactor; the slots of those who stay there. Nothing is read
+    /// from a connection, or written to it.
+    pub(super) fn take_all(&mut self, from: &mut Listening) -> io::Result<Vec<usize>> {
         let mut parts = Parts::default();
         loop {
             let told = from.next()?;
-            if told.is(Kind::End) {
-                from.check(&told)?;
+            if told.is(Kind::Facts) {
+                parts.facts = Some(told.value()?);
                 break;
             } else if told.is(Kind::Channel) {
-                parts.channels.push(told.value()?);
+                parts.channels.push(self.known_by_all(told.value()?));
             } else if told.is(Kind::Saved) {
                 let (number, saved): (u64, Saved) = told.value()?;
                 parts.saved.insert(number, Arc::new(saved));
             } else if told.is(Kind::Connections) {
                 self.take_connections(told.value()?, told.fds, &mut parts)?;
-            } else if told.is(Kind::Facts) {
-                parts.facts = Some(told.value()?);
-            } else if told.is(Kind::Shared) {
-                parts.shared = Some(told.value()?);
             } else {
                 return Err(refused("a record of no kind that there is"));
             }
@@ -176,14 +194,11 @@ impl Reactor<Stream> {
         Ok(())
     }
 
-    fn put_together(&mut self, parts: Parts) -> io::Result<()> {
-        let Parts { channels, saved, slots, stay, facts, shared } = parts;
-        let (Some(facts), Some(shared)) = (facts, shared) else {
-            return Err(refused("not all was told"));
-        };
+    fn put_together(&mut self, parts: Parts) -> io::Result<Vec<usize>> {
+        let Parts { channels, saved, slots, stay, facts } = parts;
+        let facts = facts.ok_or(refused("not all was told"))?;
         self.channels.resume(channels, facts.newest).map_err(refused)?;
         self.tell_channels_the_policy();
-        self.shared.resume(shared);
         self.wire.backlog_bytes += saved.values().map(|saved| saved.held_bytes()).sum::<usize>();
         drop(saved);
         for (user, until_s) in &facts.revoked {
@@ -207,7 +222,11 @@ impl Reactor<Stream> {
             self.find_app(index, &facts.apps)?;
             self.count_in(index);
         }
-        self.count_attendees();
+        Ok(stay)
+    }
+
+    /// All reactors have taken in what is theirs: lets go of the connections that stay in the other process.
+    pub(super) fn leave_out(&mut self, stay: &[usize]) -> io::Result<()> {
         let lost = Departure::Lost(self.now.mono_ms());
         stay.iter().for_each(|&index| self.let_go(index, lost));
         if cfg!(debug_assertions) {
@@ -282,25 +301,35 @@ impl Reactor<Stream> {
         }
     }
 
-    /// Where users are only counted, no names were told: they are counted again.
-    fn count_attendees(&mut self) {
+    /// Where users are only counted, no names were told: the users of this reactor's connections in such channels.
+    pub(super) fn counted_attendees(&self) -> Vec<(Arc<str>, Box<str>)> {
+        let mut found = Vec::new();
         let counted = self.attendances.channels.iter().filter(|(_, known)| known.presence.is_counted());
-        let ids: Vec<_> = counted.map(|(id, _)| *id).collect();
-        for id in ids {
-            let slots = &self.connections.slots;
-            let members: Vec<usize> = match id {
-                DEFAULT => slots
-                    .iter()
-                    .filter(|(_, slot)| Self::is_subscribed(slot, DEFAULT))
-                    .map(|(index, _)| index)
-                    .collect(),
-                id => self.channels.get(id).members.iter().map(|member| member.slot as usize).collect(),
-            };
-            let Some(attendance) = self.attendances.channels.get_mut(&id) else { continue };
-            for index in members {
+        for (&id, _) in counted {
+            let (slots, channel) = (&self.connections.slots, self.channels.get(id));
+            let mut enter = |index: usize| {
                 if let Some(user) = slots[index].member(id) {
-                    attendance.presence.enter(user, None);
+                    found.push((channel.name.clone(), user.into()));
                 }
+            };
+            match id {
+                DEFAULT => {
+                    let all = slots.iter().filter(|(_, slot)| Self::is_subscribed(slot, DEFAULT));
+                    all.for_each(|(index, _)| enter(index));
+                }
+                _ => channel.members.iter().for_each(|member| enter(member.slot as usize)),
+            }
+        }
+        found
+    }
+
+    /// Counts them again, those of all reactors.
+    pub(super) fn count_attendees(&mut self, all: &[(Arc<str>, Box<str>)]) {
+        for (name, user) in all {
+            let Some(id) = self.channels.find(name) else { continue };
+            let attendance = self.attendances.channels.get_mut(&id);
+            if let Some(known) = attendance.filter(|known| known.presence.is_counted()) {
+                known.presence.enter(user, None);
             }
         }
     }

@@ -35,6 +35,9 @@ pub(super) enum Door {
     Here,
     /// To an engine.
     Engine,
+    /// Nothing is taken for now: a successor is told all that there is.
+    #[cfg(feature = "handover")]
+    Frozen,
     /// Nothing is taken any more.
     Stopped,
 }
@@ -62,6 +65,16 @@ impl Inbox {
             door: Door::Here,
             tickets: Tickets::default(),
         }
+    }
+}
+
+impl Door {
+    /// Whether what programs ask for is refused for now.
+    pub fn is_frozen(self) -> bool {
+        #[cfg(feature = "handover")]
+        return self == Door::Frozen;
+        #[cfg(not(feature = "handover"))]
+        false
     }
 }
 

@@ -97,7 +97,11 @@ impl Shared {
         self.check_size(bytes)?;
         let mut inbox = lock(&self.inbox);
         if inbox.door != Door::Here {
+            let is_frozen = inbox.door.is_frozen();
             drop(inbox);
+            if is_frozen {
+                return Err(PushError::InboxFull);
+            }
             return self.publish_elsewhere(channel, publication);
         }
         self.check_room(&inbox, Addressee::All, 1, bytes)?;
@@ -130,6 +134,9 @@ impl Shared {
         let mut inbox = lock(&self.inbox);
         if inbox.door == Door::Stopped {
             return Err(PushError::Stopped);
+        }
+        if inbox.door.is_frozen() {
+            return Err(PushError::InboxFull);
         }
         if let Some((key, fingerprint)) = key {
             match inbox.repetitions.find(key, fingerprint, unix_us) {
