@@ -20,10 +20,10 @@ use crate::v1::Client;
 use crate::wire::{TEXT, masked};
 
 /// A folder for the socket, gone when the test is over.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("wspush-handover-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder");
         Folder(path)
@@ -40,7 +40,7 @@ impl Folder {
     }
 
     /// A daemon, which takes over from the one that is running.
-    fn start(&self, more: &[&str]) -> Daemon {
+    pub(crate) fn start(&self, more: &[&str]) -> Daemon {
         let daemon = Daemon::start(&self.flags(more));
         wait("the socket", || self.socket().exists());
         daemon
@@ -55,7 +55,7 @@ impl Folder {
     }
 
     /// Lets another daemon take over; the former one has ended as it should.
-    fn succeed(&self, mut former: Daemon, more: &[&str]) -> Daemon {
+    pub(crate) fn succeed(&self, mut former: Daemon, more: &[&str]) -> Daemon {
         let daemon = self.start(more);
         assert_eq!((daemon.public, daemon.admin_address()), (former.public, former.admin_address()));
         assert!(former.wait_exit().success(), "{}", former.log());
@@ -421,32 +421,4 @@ fn paths_go_with_whoever_has_them() {
     let names: Vec<_> =
         std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.is_empty(), "{names:?}");
-}
-
-#[cfg(feature = "tls")]
-#[test]
-fn tls_that_the_process_speaks_ends_with_it_in_good_order() {
-    use crate::daemon::tls::{Authority, TlsClient};
-    let folder = Folder::new("tls");
-    let authority = Authority::with_localhost();
-    let more = authority.flags(&["one"]);
-    let mut flags: Vec<&str> = more.iter().map(String::as_str).collect();
-    flags.extend(["--listen", "127.0.0.1:0", "--kernel-tls", "off"]);
-    let mut daemon = folder.start(&flags);
-    let plain = *daemon.public_addresses().last().unwrap();
-    let mut bystander = WebSocket::ask(plain, "/ws", &[]).expect("101");
-    let mut client = TlsClient::open(daemon.public, authority.client().config(), "/ws");
-    daemon.push("before");
-    assert_eq!((client.text(), bystander.text()), ("before".to_owned(), "before".to_owned()));
-    let successor = folder.start(&flags);
-    assert!(daemon.wait_event("handed_over").contains("connections=1 stay=1"));
-    let frame = client.next().expect("a close frame");
-    assert_eq!(crate::wire::close_of(&frame), (1001, "the server is going away".to_owned()));
-    drop(client);
-    assert!(daemon.wait_exit().success());
-    successor.push("after");
-    assert_eq!(bystander.text(), "after");
-    let mut again = TlsClient::open(successor.public, authority.client().config(), "/ws");
-    successor.push("again");
-    assert_eq!((again.text(), bystander.text()), ("again".to_owned(), "again".to_owned()));
 }

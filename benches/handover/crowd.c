@@ -95,30 +95,42 @@ static void take(struct client *client, const unsigned char *frame, double at) {
     received++;
 }
 
+/* A frame that has come as far as this. Its length; 0: it is not whole; -1: it is none that should come. */
+static int frame(struct client *client, const unsigned char *bytes, size_t len, double at) {
+    static const unsigned char PONG[] = {0x8a, 0x80, 0, 0, 0, 0};
+    if (len < 2) return 0;
+    if (bytes[0] == 0x89 && bytes[1] == 0) {
+        send(client->fd, PONG, sizeof PONG, MSG_NOSIGNAL);
+        return 2;
+    }
+    if (bytes[0] != 0x81 || bytes[1] != 8) return -1;
+    if (len < FRAME) return 0;
+    take(client, bytes, at);
+    return FRAME;
+}
+
 /* What has come, at any border. 0: the client was dropped, or has left. */
 static int hear(struct client *client, const unsigned char *input, size_t len, double at) {
     while (len) {
-        unsigned room = client->state == OPEN ? FRAME : HEAD_MAX;
-        if (client->state == OPEN && client->held == 0 && len >= FRAME) {
-            if (input[0] != 0x81 || input[1] != 8) return dropped(client), 0;
-            take(client, input, at);
-            input += FRAME, len -= FRAME;
-        } else {
-            client->bytes[client->held++] = *input++, len--;
-            if (client->state == OPEN && client->held == FRAME) {
-                if (client->bytes[0] != 0x81 || client->bytes[1] != 8) return dropped(client), 0;
-                take(client, client->bytes, at);
-                client->held = 0;
-            } else if (client->state == GREETING && client->held >= 4 &&
-                       !memcmp(client->bytes + client->held - 4, "\r\n\r\n", 4)) {
-                if (memcmp(client->bytes, "HTTP/1.1 101 ", 13)) return dropped(client), 0;
-                client->state = OPEN;
-                client->held = 0;
-                client->heard = at;
-                came++;
-            } else if (client->held == room) {
-                return dropped(client), 0;
-            }
+        int used = client->state == OPEN && client->held == 0 ? frame(client, input, len, at) : 0;
+        if (used < 0) return dropped(client), 0;
+        if (used > 0) {
+            input += used, len -= used;
+            continue;
+        }
+        client->bytes[client->held++] = *input++, len--;
+        if (client->state == OPEN) {
+            used = frame(client, client->bytes, client->held, at);
+            if (used < 0) return dropped(client), 0;
+            if (used > 0) client->held = 0;
+        } else if (client->held >= 4 && !memcmp(client->bytes + client->held - 4, "\r\n\r\n", 4)) {
+            if (memcmp(client->bytes, "HTTP/1.1 101 ", 13)) return dropped(client), 0;
+            client->state = OPEN;
+            client->held = 0;
+            client->heard = at;
+            came++;
+        } else if (client->held == HEAD_MAX) {
+            return dropped(client), 0;
         }
     }
     if (client->is_churn && client->got >= STAYS) {

@@ -71,12 +71,9 @@ pub struct EventLoop {
     pub(super) doors: Option<Doors>,
     /// How many of those that have come are gone, as the doors know it.
     gone: u64,
-    /// By which a successor asks.
-    #[cfg(feature = "handover")]
-    pub(super) succession: Option<Box<super::handover::Succession>>,
     /// Its part in a hand-over.
     #[cfg(feature = "handover")]
-    pub(super) part: Option<Box<super::handover::Part>>,
+    pub(super) handing: super::handover::Handing,
 }
 
 impl EventLoop {
@@ -108,9 +105,7 @@ impl EventLoop {
             doors: None,
             gone: 0,
             #[cfg(feature = "handover")]
-            succession: None,
-            #[cfg(feature = "handover")]
-            part: None,
+            handing: super::handover::Handing::default(),
         })
     }
 
@@ -153,7 +148,6 @@ impl EventLoop {
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.reactor.begin_cpu();
-        #[cfg(feature = "handover")]
         if self.stands_still(timeout) {
             return Ok(true);
         }
@@ -174,6 +168,7 @@ impl EventLoop {
         if self.doors.is_some() {
             self.reactor.carry_out_before_events();
         }
+        self.reactor.introduce_taken_over();
         self.reactor.spent_cpu(CpuPurpose::Other);
         self.take_events();
         self.reactor.spent_cpu(CpuPurpose::Read);
@@ -184,7 +179,6 @@ impl EventLoop {
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
         self.reactor.spent_cpu(CpuPurpose::Other);
-        #[cfg(feature = "handover")]
         self.look_after_succession();
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
@@ -196,11 +190,6 @@ impl EventLoop {
             self.reactor.end();
         }
         Ok(!self.last.finished)
-    }
-
-    #[cfg(not(feature = "handover"))]
-    fn succession_due_ms(&self) -> Option<u64> {
-        None
     }
 
     /// Whether events are left from the turn before.
@@ -221,7 +210,7 @@ impl EventLoop {
             let ended = event.is_read_closed() || event.is_error();
             if token >= FIRST_OTHER {
                 #[cfg(feature = "handover")]
-                super::handover::Succession::note_call(&mut self.succession, event.token());
+                super::handover::Succession::note_call(&mut self.handing.succession, event.token());
                 if let Some(key) = anteroom::key_of(token) {
                     let seen = self.anteroom.take_event(self.poll.registry(), key, ended);
                     self.seen.push(seen);

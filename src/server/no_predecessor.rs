@@ -26,8 +26,11 @@ impl Predecessor {
         Ok(false)
     }
 
-    pub(super) fn complete(&mut self, _reactors: &mut [Reactor<Stream>]) -> Result<(), StartError> {
-        Ok(())
+    pub(super) fn complete(
+        &mut self,
+        _reactors: &mut [Reactor<Stream>],
+    ) -> Result<Option<usize>, StartError> {
+        Ok(None)
     }
 
     pub(super) fn take_over(

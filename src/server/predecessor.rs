@@ -41,12 +41,11 @@ impl Predecessor {
         }
     }
 
-    /// All reactors are there.
-    pub(super) fn complete(&mut self, reactors: &mut [Reactor<Stream>]) -> Result<(), StartError> {
-        match &mut self.0 {
-            Some(successor) => successor.complete(reactors).map_err(failed),
-            None => Ok(()),
-        }
+    /// All reactors are there. How many connections they have from it; None: there is none.
+    pub(super) fn complete(&mut self, reactors: &mut [Reactor<Stream>]) -> Result<Option<usize>, StartError> {
+        let Some(successor) = &mut self.0 else { return Ok(None) };
+        successor.complete(reactors).map_err(failed)?;
+        Ok(Some(reactors.iter().map(Reactor::connections).sum()))
     }
 
     /// Takes over from it, and listens for a successor.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::records::{Kind, Listening, Teller};
+use crate::endpoint::Kind as Place;
+use crate::endpoint::router::RouteId;
 use crate::narrow;
 use crate::push::presence::Departure;
 use crate::push::{Channel, Cursor, DEFAULT};
@@ -23,6 +25,7 @@ use crate::reactor::socket::Stream;
 use crate::reactor::timers::Timers;
 use crate::reactor::told::ToldPeers;
 use crate::time::Time;
+use crate::tls::{Renewal, RenewalImage};
 
 /// Connections in a record; each lends its descriptor.
 const BATCH: usize = 200;
@@ -41,6 +44,9 @@ struct Facts {
     timers: Timers,
     attendances: Attendances,
     revoked: Vec<(String, u64)>,
+    /// The patterns of a host's routes.
+    routes: Vec<String>,
+    has_host: bool,
 }
 
 /// The records that have come, until they are put together.
@@ -64,7 +70,7 @@ impl Reactor<Stream> {
         self.connections.slots.iter().map(|(index, slot)| (index, slot.socket.0.as_raw_fd()))
     }
 
-    /// What all reactors share.
+    /// The state that all reactors share.
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -105,6 +111,11 @@ impl Reactor<Stream> {
             out.tell(Kind::Saved, &(number, &**saved), &[])?;
         }
         let moved = self.tell_connections(out)?;
+        for &index in &moved {
+            if let Some(renewal) = self.wire.tls.kernel.known_renewal(index) {
+                out.tell(Kind::Keys, &(narrow::to_u32(index), renewal.image()), &[])?;
+            }
+        }
         let revoked: Vec<(&str, u64)> = self.revoked.iter().collect();
         let connections = &self.connections;
         let facts = (
@@ -116,6 +127,8 @@ impl Reactor<Stream> {
             &connections.timers,
             &self.attendances,
             revoked,
+            self.route_patterns(),
+            self.has_host,
         );
         out.tell(Kind::Facts, &facts, &[])?;
         Ok(moved)
@@ -165,6 +178,11 @@ impl Reactor<Stream> {
             } else if told.is(Kind::Saved) {
                 let (number, saved): (u64, Saved) = told.value()?;
                 parts.saved.insert(number, Arc::new(saved));
+            } else if told.is(Kind::Keys) {
+                let (index, image): (u32, RenewalImage) = told.value()?;
+                let renewal = Renewal::of_image(&image)
+                    .ok_or(refused("this build can't go on with the kernel's TLS of a connection"))?;
+                self.wire.tls.kernel.keep(index as usize, Box::new(renewal));
             } else if told.is(Kind::Connections) {
                 self.take_connections(told.value()?, told.fds, &mut parts)?;
             } else {
@@ -197,6 +215,11 @@ impl Reactor<Stream> {
     fn put_together(&mut self, parts: Parts) -> io::Result<Vec<usize>> {
         let Parts { channels, saved, slots, stay, facts } = parts;
         let facts = facts.ok_or(refused("not all was told"))?;
+        if facts.has_host != self.has_host {
+            return Err(refused(
+                "a program with handlers of its own and one without take nothing over from each other",
+            ));
+        }
         self.channels.resume(channels, facts.newest).map_err(refused)?;
         self.tell_channels_the_policy();
         self.wire.backlog_bytes += saved.values().map(|saved| saved.held_bytes()).sum::<usize>();
@@ -217,9 +240,11 @@ impl Reactor<Stream> {
             return Err(refused("two connections in one place"));
         }
         self.connections.slots.reserve_exact(room.saturating_sub(count));
+        self.wire.tls.kernel.rounds.begin();
         let all: Vec<usize> = self.connections.slots.iter().map(|(index, _)| index).collect();
         for &index in &all {
             self.find_app(index, &facts.apps)?;
+            self.find_route(index, &facts.routes)?;
             self.count_in(index);
         }
         Ok(stay)
@@ -260,13 +285,45 @@ impl Reactor<Stream> {
         Ok(())
     }
 
+    fn route_patterns(&self) -> Vec<&str> {
+        let ids = (0..self.routes.len()).filter_map(RouteId::from_number);
+        ids.map(|id| self.routes.pattern(id).text()).collect()
+    }
+
+    /// A connection at a route of the host's is at the one of the same pattern here.
+    fn find_route(&mut self, index: usize, routes: &[String]) -> io::Result<()> {
+        let slot = &self.connections.slots[index];
+        let Some(there) = slot.kind.route().filter(|_| slot.phase != Phase::Admin) else { return Ok(()) };
+        let pattern = routes.get(there.number());
+        let here = self.route_patterns().iter().position(|own| pattern.is_some_and(|pattern| pattern == own));
+        let here = here.and_then(RouteId::from_number);
+        let here = here.ok_or(refused("a route that has connections is not there here"))?;
+        self.connections.slots[index].kind = Place::of_route(here);
+        Ok(())
+    }
+
+    /// Tells the host of the connections that have come over, before anything that they say.
+    pub(in super::super) fn introduce_taken_over(&mut self) {
+        for (index, serial) in std::mem::take(&mut self.taken_over) {
+            if !self.connections.is_open(index, serial) {
+                continue;
+            }
+            let told = self.call_back(index, |handler, session| handler.on_taken_over(session));
+            if told.and_then(|()| self.send_replies(index)).is_err() {
+                self.scratch.replies.clear();
+            }
+        }
+    }
+
     /// Counts a connection that has come over in all that others know of it.
     fn count_in(&mut self, index: usize) {
         self.connections.used = self.connections.used.max(index + 1);
         let slot = &mut self.connections.slots[index];
         let (phase, serial) = (slot.phase, slot.serial);
         let (is_blocked, is_queued) = (slot.flags.any(Flags::BLOCKED), slot.flags.any(Flags::QUEUED));
-        let (is_known, is_push) = (slot.flags.any(Flags::KNOWN), slot.kind.is_push());
+        let (is_known, kind) = (slot.flags.any(Flags::KNOWN), slot.kind);
+        let has_users = slot.has_users();
+        let is_kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
         slot.flags.set(Flags::QUEUED, false);
         let held = slot.backlog_bytes();
         let role = if phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
@@ -275,6 +332,7 @@ impl Reactor<Stream> {
         self.connections.addresses_of(role).enter(narrow::to_u32(index), counted);
         self.wire.backlog_bytes += held;
         self.connections.census.blocked += usize::from(is_blocked);
+        self.connections.census.kernel_tls += usize::from(is_kernel_tls);
         match phase {
             Phase::Admin => {
                 self.connections.census.admin += 1;
@@ -287,8 +345,11 @@ impl Reactor<Stream> {
         match phase {
             Phase::Open => {
                 self.connections.enter_open(index);
-                if is_push {
+                if has_users {
                     self.connections.enter_user(index);
+                }
+                if self.has_host(kind) {
+                    self.taken_over.push((index, serial));
                 }
             }
             Phase::Closing => self.connections.census.closing += 1,
@@ -343,6 +404,10 @@ impl Reactor<Stream> {
         self.connections.leave_user(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
+        if slot.flags.any(Flags::KERNEL_TLS) {
+            self.wire.tls.kernel.forget(index);
+            self.connections.census.kernel_tls -= 1;
+        }
         self.wire.backlog_bytes -= slot.backlog_bytes();
         self.shares.backlog.set(narrow::to_u32(index), 0, || NOWHERE);
         self.connections.leave(index, &mut slot);
@@ -362,9 +427,6 @@ impl Reactor<Stream> {
     /// Whether a successor can be asked in now; why not.
     pub(super) fn refuses_successor(&self) -> Option<&'static str> {
         let ends = self.exit.draining.is_some() || self.exit.handover.is_some();
-        if ends {
-            return Some("it is ending already");
-        }
-        self.is_of_host().then_some("a server with a host's handlers hands nothing over")
+        ends.then_some("it is ending already")
     }
 }

@@ -192,9 +192,9 @@ impl Meeting {
                 (None, Some(teller)) => Lead::End(teller, table.sums),
                 (failure, _) => Lead::Failed(failure.unwrap_or_else(|| io::ErrorKind::TimedOut.into())),
             },
-            Stage::Called if is_late => Lead::Failed(io::Error::other(
-                "requests are under way all the time; try again",
-            )),
+            Stage::Called if is_late => {
+                Lead::Failed(io::Error::other("requests are under way all the time; try again"))
+            }
             Stage::Telling(_) if is_late => {
                 Lead::Failed(io::Error::new(io::ErrorKind::TimedOut, "it took too long"))
             }
@@ -213,7 +213,7 @@ impl Meeting {
 }
 
 /// A reactor's part in it.
-pub struct Part {
+pub(super) struct Part {
     meeting: Arc<Meeting>,
     seat: usize,
     /// Since when it stands still.

@@ -1,11 +1,12 @@
 //! A running server hands everything to its successor: listeners, connections, channels and what is known of all of
 //! them pass to a new process over a Unix-domain socket, and no client notices.
 //!
-//! The new process asks ([`Successor`]); the old one ([`Succession`]) stops between two turns, all reactors of it at once
-//! ([`meeting`]), tells all it has in records and lends its descriptors along. Until the new process has said that it takes over, the old one has
-//! everything and touches nothing, and neither does the new one. Then it is the other way round. That word is one
-//! byte in a socket, and one moment decides: the old process waits for it for a bounded time, shuts its side for
-//! reading and looks once more. The byte was there by then, or the kernel refuses it to the new process.
+//! The new process asks ([`Successor`]); the old one ([`Succession`]) stops between two turns, all reactors of it at
+//! once ([`meeting`]), tells all it has in records and lends its descriptors along. Until the new process has said that
+//! it takes over, the old one has everything and touches nothing, and neither does the new one. Then it is the other way
+//! round. That word is one byte in a socket, and one moment decides: the old process waits for it for a bounded time,
+//! shuts its side for reading and looks once more. The byte was there by then, or the kernel refuses it to the new
+//! process.
 //!
 //! All that is told has a version and a checksum. Whatever goes wrong before the word (another version, no room, a
 //! process that dies or stands still) leaves the old server as if nobody had asked.
@@ -18,7 +19,7 @@ mod predecessor;
 mod records;
 mod successor;
 
-pub use meeting::Part;
+pub use giving::Handing;
 pub use predecessor::Succession;
 pub use successor::{HandoverError, Successor};
 

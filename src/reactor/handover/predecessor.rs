@@ -1,6 +1,7 @@
 //! The old process's side: it listens at the path, and hands over what it has to whoever asks.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -62,8 +63,8 @@ pub struct Succession {
     /// The poll has reported something, here or at the inbox.
     is_called: bool,
     pub(super) asking: Option<Asking>,
-    /// Until when the others may tell their parts.
-    pub(super) until: Option<Instant>,
+    /// Since when all stand still, and until when they may.
+    pub(super) span: Option<Range<Instant>>,
 }
 
 impl Succession {
@@ -73,7 +74,7 @@ impl Succession {
     }
 
     pub(super) fn at(door: Door) -> Succession {
-        Succession { door, is_called: false, asking: None, until: None }
+        Succession { door, is_called: false, asking: None, span: None }
     }
 
     /// Lets a server's reactors listen there: the first one, for all.

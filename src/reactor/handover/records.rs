@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Shared = 7,
     /// The checksum of all before it.
     End = 8,
+    /// The source of new keys for a connection whose TLS is the kernel's.
+    Keys = 9,
 }
 
 /// Kind, number of descriptors, length.
@@ -71,6 +73,11 @@ pub(super) struct Teller {
 impl Teller {
     pub(super) fn new(stream: UnixStream, until: Instant) -> Teller {
         Teller { stream, sha: Sha1::new(), until }
+    }
+
+    /// The process that is told.
+    pub(super) fn peer(&self) -> Option<u32> {
+        rights::peer_process(&self.stream)
     }
 
     /// Tells a value, and lends descriptors along.

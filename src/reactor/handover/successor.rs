@@ -82,7 +82,8 @@ impl Successor {
         let (mono_us, there): (u64, u32) = told.value()?;
         if there as usize != reactors {
             let why = format!(
-                "the running server has {there} reactors, and this one {reactors}: it takes as many (--reactors {there})"
+                "the running server has {there} reactors, and this one {reactors}: it takes as many \
+                 (--reactors {there})"
             );
             return Err(HandoverError::Refused(why));
         }
@@ -160,7 +161,7 @@ impl Successor {
         })?;
         for event_loop in &mut loops {
             event_loop.listeners.iter_mut().for_each(Listener::make_ours);
-            event_loop.succession.iter_mut().for_each(|succession| succession.make_ours());
+            event_loop.handing.succession.iter_mut().for_each(|succession| succession.make_ours());
         }
         Ok(loops)
     }
