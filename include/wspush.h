@@ -568,7 +568,8 @@ typedef struct wspush_stats {
 } wspush_stats;
 
 /* How far a publication has come, as of the server's last turn:
- * `recipients = written + lagging + skipped + gone`. Set `struct_size` to `sizeof(wspush_delivery)` before the call. */
+ * `recipients = written + lagging + skipped + gone`. With several reactors one that has still to take the publication
+ * in counts as a recipient that lags. Set `struct_size` to `sizeof(wspush_delivery)` before the call. */
 typedef struct wspush_delivery {
   /* `sizeof(wspush_delivery)`. */
   size_t struct_size;
@@ -586,7 +587,8 @@ typedef struct wspush_delivery {
   uint64_t gone;
   /* Microseconds from the publication until the first subscriber had it; -1: none has. */
   int64_t first_us;
-  /* Microseconds until half of the recipients had it; -1: they have not. */
+  /* Microseconds until half of the recipients had it, or with several reactors up to an eighth more; -1: they have
+   * not. */
   int64_t median_us;
   /* Microseconds until nobody lagged any more; -1: somebody does. */
   int64_t last_us;
@@ -1041,7 +1043,8 @@ wspush_status wspush_refuse_pending(const struct wspush_server *server,
                                     size_t reason_length);
 
 /* Lets a connection receive a channel from now on; one that has gone already is no error, but 0 is (`WSPUSH_EINVAL`),
- * and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`. */
+ * and a name that is none (`WSPUSH_ECHANNEL`). Any thread; never blocks; `WSPUSH_EAGAIN` as for `wspush_broadcast`,
+ * also if the channel is new and another reactor has no room to hear of it. What was taken comes true. */
 wspush_status wspush_subscribe(const struct wspush_server *server,
                                uint64_t conn,
                                const char *channel,

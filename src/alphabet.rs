@@ -55,24 +55,53 @@ pub fn is_same_name(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && are_same(a, b)
 }
 
-/// Of two that are as long as each other.
 fn are_same(a: &[u8], b: &[u8]) -> bool {
+    are_alike(a, b, lower)
+}
+
+/// Whether a field of a request is called `name`, which is written in small letters, digits and hyphens.
+///
+/// The field is a token: it has none of the control characters that a set bit makes into digits and hyphens.
+#[inline]
+pub fn is_field_name(field: &[u8], name: &[u8]) -> bool {
+    debug_assert!(name.iter().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{name:?}");
+    debug_assert!(is_token(field));
+    field.len() == name.len() && is_called(field, name)
+}
+
+fn is_called(field: &[u8], name: &[u8]) -> bool {
+    are_alike(field, name, |word| u64::from_le_bytes(word) | (0x20 * EACH))
+}
+
+/// Whether two that are as long as each other have the same words, when all that doesn't matter is out of them.
+#[inline]
+fn are_alike(a: &[u8], b: &[u8], word: impl Fn([u8; 8]) -> u64) -> bool {
+    let same = |(a, b): (&[u8; 8], &[u8; 8])| word(*a) == word(*b);
     // The last words overlap those before them.
-    if let (Some(a_last), Some(b_last)) = (a.last_chunk::<8>(), b.last_chunk()) {
-        let same = |(a, b): (&[u8; 8], &[u8; 8])| lower(*a) == lower(*b);
+    if let (Some(a_last), Some(b_last)) = (a.last_chunk(), b.last_chunk()) {
         let firsts = a.as_chunks().0.iter().zip(b.as_chunks().0);
         return same((a_last, b_last)) && firsts.take((a.len() - 1) / 8).all(same);
     }
-    let both_ends = |name: &[u8]| {
-        let ([a, b, c, d], [e, f, g, h]) = (*name.first_chunk()?, *name.last_chunk()?);
-        Some(lower([a, b, c, d, e, f, g, h]))
-    };
-    both_ends(a).map_or_else(|| a.eq_ignore_ascii_case(b), |ends| both_ends(b) == Some(ends))
+    same((&in_a_word(a), &in_a_word(b)))
 }
+
+/// All of a name that is shorter than a word, from its beginning and from its end.
+fn in_a_word(name: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        word[..4].copy_from_slice(first);
+        word[4..].copy_from_slice(last);
+    } else {
+        word[..name.len()].copy_from_slice(name);
+    }
+    word
+}
+
+/// A bit in each byte of a word.
+const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// The same with small letters.
 fn lower(bytes: [u8; 8]) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_le_bytes(bytes);
     let without_top = word & (0x7f * EACH);
     // The top bit of a byte says so; no sum is carried into the next byte.
@@ -111,6 +140,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_field_is_found_by_its_name_in_either_case(
+            name in "[a-z0-9-]{1,30}",
+            field in "[!#$%&'*+.^_`|~A-Za-z0-9-]{1,30}",
+        ) {
+            prop_assert!(is_field_name(name.to_uppercase().as_bytes(), name.as_bytes()));
+            prop_assert!(is_field_name(name.as_bytes(), name.as_bytes()));
+            let is_same = field.eq_ignore_ascii_case(&name);
+            prop_assert_eq!(is_field_name(field.as_bytes(), name.as_bytes()), is_same);
+            let mut near = name.clone().into_bytes();
+            *near.last_mut().unwrap() = field.as_bytes()[0];
+            prop_assert_eq!(is_field_name(&near, name.as_bytes()), near.eq_ignore_ascii_case(name.as_bytes()));
+        }
+
         #[test]
         fn names_are_the_same_as_the_standard_library_has_it(
             a in prop::collection::vec(any::<u8>(), 0..30),

@@ -355,6 +355,9 @@ impl Handle {
     }
 
     /// Lets a connection receive a channel from now on.
+    ///
+    /// # Errors
+    /// [`PushError::InboxFull`], also if the channel is new and another reactor has no room to hear of it.
     pub fn subscribe(&self, conn: ConnId, channel: &str) -> Result<(), PushError> {
         self.subscribe_since(conn, channel, Since::Head)
     }

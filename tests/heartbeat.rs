@@ -1,5 +1,7 @@
 //! Heartbeats: silence is asked about, an answer keeps the connection, no answer ends it.
 
+use std::time::Duration;
+
 use crate::daemon::{self, Daemon, WebSocket};
 use crate::wire::{CLOSE, PING, PONG, TEXT};
 
@@ -149,6 +151,25 @@ fn a_shorter_time_is_in_force_for_those_who_are_there() {
     slow.expect_end();
     assert_eq!(rude.next(), None);
     std::fs::remove_file(&path).expect("it was there");
+}
+
+/// By its own count and its own clock: how long this test takes makes no difference.
+#[test]
+fn ten_idle_connections_wake_it_less_than_once_a_second() {
+    /// For the two questions, and for deadlines of handshakes that are over.
+    const BESIDE: u64 = 12;
+    let daemon = Daemon::start(&[]);
+    let clients: Vec<_> = (0..10).map(|_| WebSocket::open_at(&daemon, "/ws?channel=public.a")).collect();
+    let look = || {
+        let stats = daemon.stats();
+        (stats["counters"]["wakeups"].as_u64(), stats["uptime_ms"].as_u64())
+    };
+    let (Some(wakeups), Some(from_ms)) = look() else { panic!("{}", daemon.stats()) };
+    std::thread::sleep(Duration::from_secs(4));
+    let (Some(later), Some(to_ms)) = look() else { panic!("{}", daemon.stats()) };
+    let seconds = (to_ms - from_ms).div_ceil(1_000);
+    assert!(later - wakeups <= seconds + BESIDE, "{} in {seconds} s", later - wakeups);
+    drop(clients);
 }
 
 #[test]

@@ -28,3 +28,4 @@ mod supply_chain;
 mod tidy;
 mod turns;
 mod unsafe_list;
+mod wakeups;

@@ -22,6 +22,10 @@ mod close;
 mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_failures;
+#[cfg(feature = "cluster")]
+mod cluster_nodes;
+#[cfg(feature = "cluster")]
+mod cluster_presence;
 mod config_command;
 mod connections;
 mod deflate;
@@ -53,6 +57,7 @@ mod memory_max;
 mod monitoring;
 mod odd_systems;
 mod paces;
+mod packages;
 mod pending;
 mod pieces;
 mod poll;

@@ -4,6 +4,9 @@
 mod backends;
 mod channels;
 mod connecting;
+mod fallback;
+mod hostile;
+mod reactors;
 mod users;
 
 use serde_json::{Value, json};

@@ -80,9 +80,9 @@ fn a_push_is_counted_once_and_reaches_everybody() {
     let mut clients = clients(&daemon, 5, "/ws?channel=news");
     let receipt = daemon.push_to("/push?channel=news", "hello");
     assert_eq!((&receipt["recipients"], &receipt["offset"]), (&15.into(), &1.into()));
-    // Each reactor adds its own as it takes the publication in.
-    let delivery = daemon.wait_delivered_to(&receipt["receipt"], 15);
-    assert_eq!(delivery["written"], 15);
+    // It is not done before each reactor has taken the publication in, and has added its own.
+    let delivery = daemon.wait_delivered(&receipt["receipt"]);
+    assert_eq!((&delivery["recipients"], &delivery["written"]), (&15.into(), &15.into()));
     assert!(delivery["first_us"].as_u64() <= delivery["median_us"].as_u64(), "{delivery}");
     assert!(delivery["median_us"].as_u64() <= delivery["last_us"].as_u64(), "{delivery}");
     clients.iter_mut().for_each(|client| assert_eq!(client.text(), "hello"));
@@ -124,6 +124,45 @@ fn a_connection_is_reached_by_its_id_wherever_it_is() {
             assert_eq!(daemon.ask(method, &path, &[], b"x").status, 404, "{path}");
         }
     }
+}
+
+#[test]
+fn a_batch_says_of_each_connection_whether_it_was_there() {
+    let daemon = start(&[]);
+    let mut clients = clients(&daemon, 2, "/ws?channel=news");
+    let ids: Vec<String> = clients.iter().map(|client| daemon.id_of(client)).collect();
+    // One of each reactor goes.
+    let gone: Vec<String> =
+        (0..3).map(|at| ids.iter().find(|id| reactor_of(id) == at).unwrap().clone()).collect();
+    for (n, id) in gone.iter().enumerate() {
+        let at = ids.iter().position(|other| other == id).unwrap() - n;
+        drop(clients.remove(at));
+    }
+    daemon.wait_connections(3);
+    let mut lines: Vec<String> =
+        ids.iter().map(|id| json!({ "conn": id, "data": format!("to {id}") }).to_string()).collect();
+    lines.insert(1, json!({ "channel": "news", "data": "to all" }).to_string());
+    lines.push(json!({ "user": "nobody", "data": "x" }).to_string());
+    let (mut http, body) = (daemon.admin_http(), lines.join("\n"));
+    let answer = http.ask("POST", "/push/batch?idempotency_key=k", &[], body.as_bytes());
+    let told = answer.json();
+    let expected = |id: &String| json!({ "conn": id, "recipients": u32::from(!gone.contains(id)) });
+    let mut publications: Vec<Value> = ids.iter().map(expected).collect();
+    let receipt = &told["publications"][1];
+    assert_eq!((&receipt["offset"], &receipt["recipients"]), (&1.into(), &3.into()), "{told}");
+    publications.insert(1, receipt.clone());
+    publications.push(json!({ "user": "nobody" }));
+    assert_eq!((answer.status, &told), (200, &json!({ "publications": publications })));
+    for client in &mut clients {
+        let id = daemon.id_of(client);
+        let mut texts = [client.text(), client.text()];
+        texts.sort();
+        assert_eq!(texts, [format!("to {id}"), "to all".to_owned()]);
+    }
+    // Nothing is sent for a repetition, and so nobody is told of; the connection that has asked goes on.
+    let again = http.ask("POST", "/push/batch?idempotency_key=k", &[], body.as_bytes()).json();
+    assert_eq!((&again["publications"][0], &again["duplicate"]), (&json!({ "conn": ids[0] }), &true.into()));
+    assert_eq!(http.ask("GET", "/stats", &[], b"").status, 200);
 }
 
 #[test]
@@ -194,6 +233,25 @@ fn the_limits_are_of_the_whole() {
     let refused = WebSocket::ask(daemon.public, "/ws", &[]).err().expect("refused");
     assert!(refused.text().contains("the server is full: 7 connections"), "{}", refused.text());
     assert_eq!(daemon.ask("GET", "/readyz", &[], b"").status, 503);
+}
+
+#[test]
+fn no_more_come_in_at_once_than_there_may_be() {
+    let daemon = Daemon::start(&["--reactors", "4", "--max-connections", "40"]);
+    for round in 0..5 {
+        let come = |_| {
+            let public = daemon.public;
+            std::thread::spawn(move || {
+                let come = (0..12).filter_map(|_| WebSocket::ask(public, "/ws", &[]).ok());
+                come.collect::<Vec<WebSocket>>()
+            })
+        };
+        let threads: Vec<_> = (0..8).map(come).collect();
+        let clients: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(clients.len(), 40, "in round {round}");
+        drop(clients);
+        daemon.wait_connections(0);
+    }
 }
 
 #[test]

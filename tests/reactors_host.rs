@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use wspush::config::Reactors;
 use wspush::{
-    Accept, CloseCode, Config, Connect, Decision, Handle, Handler, Message, ReactorLoop, Server, Session,
+    Accept, CloseCode, Config, ConnId, Connect, Decision, Handle, Handler, Message, PushError, ReactorLoop,
+    Server, Session,
 };
 
 use crate::daemon::{self, WebSocket};
@@ -151,6 +152,61 @@ fn a_host_drives_each_reactor_by_loops_of_its_own() {
     client.join().unwrap();
     let own = format!("{:?}", thread::current().id());
     assert_eq!(gate.0.lock().unwrap().iter().collect::<Vec<_>>(), [&own], "nobody else has driven one");
+}
+
+/// Notes who has come, in the order of the reactors.
+#[derive(Clone, Default)]
+struct Arrivals(Arc<Mutex<BTreeSet<ConnId>>>);
+
+impl Handler for Arrivals {
+    fn on_open(&mut self, session: &mut Session<'_>) {
+        self.0.lock().unwrap().insert(session.id());
+    }
+}
+
+#[test]
+fn a_subscription_that_was_promised_comes_true_whoever_is_behind() {
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        reactors: Reactors::new(2).unwrap(),
+        inbox_commands_max: 4,
+        ..Config::default()
+    };
+    let arrivals = Arrivals::default();
+    let host = |_| -> Box<dyn Handler> { Box::new(arrivals.clone()) };
+    let mut server = Server::bind_each(config, host, None, Vec::new()).unwrap();
+    let mut other = server.take_reactors().pop().unwrap();
+    let (address, handle) = (server.addresses()[0], server.handle());
+    let now = Some(Duration::ZERO);
+    let mut first = || assert!(server.poll_once(now).unwrap());
+    let mut second = || assert!(other.poll_once(now).unwrap());
+    let clients = thread::spawn(move || {
+        let open = || WebSocket::ask(address, "/ws", &[]).unwrap_or_else(|r| panic!("{}", r.status));
+        [open(), open()]
+    });
+    daemon::wait("a client at each reactor", || {
+        first();
+        second();
+        clients.is_finished()
+    });
+    let ids: Vec<ConnId> = arrivals.0.lock().unwrap().iter().copied().collect();
+    // The second reactor gets no turn, and what is for it stays in its inbox.
+    handle.subscribe(ids[0], "promised").unwrap();
+    while handle.unsubscribe(ids[1], "none") != Err(PushError::InboxFull) {}
+    assert_eq!(handle.subscribe(ids[0], "another"), Err(PushError::InboxFull), "nothing is promised");
+    (0..10).for_each(|_| first());
+    daemon::wait("room at the second one", || {
+        second();
+        handle.publish("promised", Message::Text("kept")).is_ok()
+    });
+    // The first one to come is at the first reactor.
+    let reader = thread::spawn(move || clients.join().unwrap()[0].text());
+    daemon::wait("the publication", || {
+        first();
+        second();
+        reader.is_finished()
+    });
+    assert_eq!(reader.join().unwrap(), "kept");
 }
 
 #[test]

@@ -356,3 +356,37 @@ fn a_server_with_idle_connections_is_woken_less_than_once_a_second() {
     assert_eq!(world.audit.connections, 10);
     assert!((10..=300).contains(&woken), "woken {woken} times in 300 s");
 }
+
+/// `activity_timeout_s` and half a minute later a client is asked, once, and then it has half a minute to answer.
+#[cfg(feature = "pusher")]
+#[test]
+fn a_silent_client_of_an_app_is_asked_in_its_own_words() {
+    let pusher_app = vec!["3 key=k secret=s activity_timeout_s=90".parse().expect("an app")];
+    let config = Config { demo: true, pusher_app, ..Config::default() };
+    let mut world = World::new(Dice::from_seed(7), config, 0);
+    let mut open = |asks: bool| {
+        let n = world.connect(Role::Chat, ListenerRole::Public, Reader::Fast, 1 << 20);
+        let client = &mut world.clients[n];
+        client.tls = None;
+        client.shake_hands("/app/k?protocol=7");
+        (n, asks)
+    };
+    let clients = [open(false), open(true)];
+    for step in 0..30 {
+        wait(&mut world, 10_000);
+        // As its library does it, sooner than the server would ask.
+        for &(n, _) in clients.iter().filter(|(_, asks)| *asks && step % 6 == 5) {
+            let ping = br#"{"event":"pusher:ping","data":{}}"#;
+            world.clients[n].outgoing.extend(wire::masked(true, wire::TEXT, ping));
+        }
+        let pings = world.reactor.metrics().pings_sent;
+        let code = world.clients[0].close_code;
+        match step {
+            0..11 => assert_eq!((pings, code), (0, None), "{step}"),
+            13 | 14 => assert_eq!((pings, code), (1, None), "{step}"),
+            20.. => assert_eq!((pings, code), (1, Some(4_201)), "{step}"),
+            _ => {}
+        }
+    }
+    assert_eq!((world.clients[1].close_code, closed(&mut world, CloseReason::Heartbeat)), (None, 1));
+}

@@ -34,6 +34,8 @@ mod host;
 #[cfg(feature = "jni")]
 pub mod jni;
 pub mod last_error;
+#[cfg(test)]
+mod layout;
 pub mod pending;
 pub mod presence;
 mod publishing;

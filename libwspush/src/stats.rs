@@ -66,7 +66,8 @@ unsafe impl Versioned for wspush_stats {
 }
 
 /// How far a publication has come, as of the server's last turn:
-/// `recipients = written + lagging + skipped + gone`. Set `struct_size` to `sizeof(wspush_delivery)` before the call.
+/// `recipients = written + lagging + skipped + gone`. With several reactors one that has still to take the publication
+/// in counts as a recipient that lags. Set `struct_size` to `sizeof(wspush_delivery)` before the call.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wspush_delivery {
@@ -86,7 +87,8 @@ pub struct wspush_delivery {
     pub gone: u64,
     /// Microseconds from the publication until the first subscriber had it; -1: none has.
     pub first_us: i64,
-    /// Microseconds until half of the recipients had it; -1: they have not.
+    /// Microseconds until half of the recipients had it, or with several reactors up to an eighth more; -1: they have
+    /// not.
     pub median_us: i64,
     /// Microseconds until nobody lagged any more; -1: somebody does.
     pub last_us: i64,

@@ -6,7 +6,9 @@ use redis::{Connection, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, 
 
 use super::Terms;
 use super::address::Opened;
+use super::mirror::{Change, read_standing};
 use super::reply;
+use super::roll::Member;
 use super::scripts::Scripts;
 
 /// To a connection, at the most.
@@ -17,6 +19,8 @@ pub(super) const ANSWER: Duration = Duration::from_millis(700);
 const START: Duration = Duration::from_secs(5);
 /// The oldest version that has all that is needed.
 const VERSION_MIN: [u32; 2] = [6, 2];
+/// Members of a node that are read at once.
+const MEMBERS_AT_ONCE: usize = 1_000;
 /// How the keys are laid out.
 const FORMAT: &str = "1";
 
@@ -110,6 +114,30 @@ impl Link {
             newest: reply::text(newest).unwrap_or("0-0").to_owned(),
             heads: heads.collect(),
         })
+    }
+}
+
+impl Link {
+    /// The members of a node, a part after the other.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub fn members_of(&mut self, terms: &Terms, node: &str) -> Result<Vec<Change>, String> {
+        let (key, mut cursor, mut found) =
+            (terms.keys.of_nodes(&format!("of:{node}")), "0".to_owned(), Vec::new());
+        loop {
+            let page = self.ask(cmd("HSCAN").arg(&key).arg(&cursor).arg("COUNT").arg(MEMBERS_AT_ONCE))?;
+            let [next, members] = reply::list(&page) else { return Err(strange()) };
+            let members = reply::list(members).chunks_exact(2).filter_map(|pair| {
+                let member = Member::of(reply::text(&pair[0])?).filter(|member| !member.user.is_empty())?;
+                Some((member.channel, member.user, read_standing(reply::text(&pair[1])?)))
+            });
+            found.extend(members);
+            cursor = reply::text(next).unwrap_or("0").to_owned();
+            if cursor == "0" {
+                return Ok(found);
+            }
+        }
     }
 }
 

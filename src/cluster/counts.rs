@@ -14,6 +14,8 @@ pub(super) struct Counts {
     pub epochs: AtomicU64,
     pub gaps: AtomicU64,
     losses: AtomicU64,
+    /// When there was nothing more to read, in milliseconds since 1970.
+    abreast_ms: AtomicU64,
     away: Mutex<Away>,
 }
 
@@ -73,6 +75,16 @@ impl Counts {
         }
     }
 
+    /// The reader has read all there is.
+    pub fn come_abreast(&self) {
+        self.abreast_ms.store(unix_ms(), Ordering::Relaxed);
+    }
+
+    /// For how long it has not.
+    pub fn lag_ms(&self) -> u64 {
+        unix_ms().saturating_sub(self.abreast_ms.load(Ordering::Relaxed))
+    }
+
     /// Nothing will be handed over.
     pub fn lose(&self, why: &str) {
         self.set(Side::Writer, Some(why));
@@ -91,6 +103,10 @@ impl Counts {
             gaps: read(&self.gaps),
         }
     }
+}
+
+fn unix_ms() -> u64 {
+    super::unix_us() / 1_000
 }
 
 #[cfg(test)]

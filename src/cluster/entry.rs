@@ -2,12 +2,13 @@
 
 use redis::Value;
 
+use super::call::{self, Called};
 use super::reply;
 use crate::endpoint::ConnId;
 use crate::push::{Kind, Message, Pace, Publication, PushError, PushOptions};
 
 /// An entry as a node reads it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Entry {
     /// Its place in the stream.
     pub id: String,
@@ -18,7 +19,7 @@ pub(super) struct Entry {
     pub what: What,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum What {
     /// Another life of the partition begins.
     Epoch,
@@ -28,6 +29,16 @@ pub(super) enum What {
         epoch: u64,
     },
     Publication(Box<Published>),
+    /// A node has asked all for something.
+    Called(Box<Called>),
+    /// Members of a node have come or gone.
+    Who {
+        node: String,
+        /// The changes, as JSON.
+        changes: String,
+    },
+    /// A node is there no more.
+    Gone(String),
     /// Something that a newer node has written.
     Unknown,
 }
@@ -53,10 +64,16 @@ impl Entry {
             fields.chunks_exact(2).find(|pair| reply::text(&pair[0]) == Some(name)).map(|pair| &pair[1])
         };
         let epoch = reply::number(find("p")?)?;
+        let text = |name| find(name).and_then(reply::text).map(str::to_owned);
         let channel = || find("c").and_then(reply::text).map(str::to_owned);
         let what = match find("k").map(reply::text) {
             Some(Some("epoch")) => What::Epoch,
             Some(Some("anew")) => What::Anew { channel: channel()?, epoch: reply::number(find("e")?)? },
+            Some(Some("call")) => {
+                call::read(find).map_or(What::Unknown, |called| What::Called(Box::new(called)))
+            }
+            Some(Some("who")) => What::Who { node: text("w")?, changes: text("j")? },
+            Some(Some("gone")) => What::Gone(text("w")?),
             Some(_) => What::Unknown,
             None => {
                 let mut sender = reply::text(find("s")?)?.split(' ');
@@ -94,7 +111,7 @@ pub(super) fn flags(publication: &Publication) -> String {
     flags
 }
 
-fn publication(payload: &[u8], flags: &str) -> Option<Publication> {
+pub(super) fn publication(payload: &[u8], flags: &str) -> Option<Publication> {
     let (is_binary, flags) = flags.strip_prefix('b').map_or((false, flags), |rest| (true, rest));
     let (compress, flags) = flags.strip_prefix('n').map_or((true, flags), |rest| (false, rest));
     let pace = match flags.split_at_checked(1) {

@@ -3,6 +3,9 @@
 
 use sha1_smol::Sha1;
 
+/// In place of a partition's number: what is about the nodes.
+pub(super) const NODES: &str = "nodes";
+
 /// The part of the cluster that a channel belongs to, of so many: the same at all nodes.
 pub(super) fn partition(channel: &str, partitions: usize) -> usize {
     let digest = Sha1::from(channel).digest().bytes();
@@ -38,9 +41,22 @@ impl Keys {
         format!("{}:meta", self.prefix)
     }
 
-    /// Stream, state and channels of a partition.
+    /// Stream, state and channels of a partition; behind the last one comes what nodes tell each other.
     pub fn of_partition(&self, partition: usize) -> [String; 3] {
+        if partition >= self.partitions {
+            return ["log", "state", "top"].map(|what| self.of_nodes(what));
+        }
         ["log", "state", "top"].map(|what| format!("{}:{{{partition}}}:{what}", self.prefix))
+    }
+
+    /// Something that is about the nodes.
+    pub fn of_nodes(&self, what: &str) -> String {
+        format!("{}:{{{NODES}}}:{what}", self.prefix)
+    }
+
+    /// The stream of what is said to one run of a node alone.
+    pub fn said_to(&self, run: &str) -> String {
+        self.of_nodes(&format!("in:{run}"))
     }
 
     /// An idempotency key.
@@ -68,5 +84,7 @@ mod tests {
         let keys = Keys::new("wspush", 16);
         assert_eq!(keys.of_partition(3), ["wspush:{3}:log", "wspush:{3}:state", "wspush:{3}:top"]);
         assert_eq!(keys.idempotency(3, "k"), "wspush:{3}:i:k");
+        assert_eq!(keys.of_partition(16)[0], "wspush:{nodes}:log");
+        assert_eq!(keys.said_to("a:1:2"), "wspush:{nodes}:in:a:1:2");
     }
 }

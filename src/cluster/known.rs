@@ -30,7 +30,8 @@ impl Known {
         self.of(partition).0
     }
 
-    pub fn epochs(&self) -> Vec<u64> {
-        self.all().iter().map(|known| known.0).collect()
+    /// The epochs of the first so many.
+    pub fn epochs(&self, count: usize) -> Vec<u64> {
+        self.all().iter().map(|known| known.0).take(count).collect()
     }
 }

@@ -8,33 +8,45 @@
 //! May import: reactor and below. It has sockets, clocks and threads of its own; the reactor waits for none of them.
 
 mod address;
+mod asking;
+mod call;
+mod calls;
 mod connect;
 mod counts;
 mod entry;
 mod keys;
 mod known;
+mod member_id;
+mod membership;
+mod mirror;
+mod page;
 mod partition;
 mod reader;
 mod reply;
+mod roll;
 mod scripts;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
 use crate::metrics::ClusterGauges;
 use crate::push::PushError;
 use crate::reactor::Shared;
 use crate::reactor::directory::Elsewhere;
-use crate::reactor::engine::{Asked, Engine};
+use crate::reactor::engine::{Asked, Engine, MemberAfar};
 
 use address::Address;
+use calls::Calls;
 use connect::Link;
 use counts::Counts;
 use keys::Keys;
 use known::Known;
+use mirror::Mirror;
 use reader::Reader;
+use roll::Roll;
 use writer::{Queue, Writer};
 
 /// The facts that both threads go by.
@@ -51,6 +63,28 @@ struct Terms {
     warm_bytes_max: usize,
     known: Known,
     counts: Counts,
+    /// Calls of this node to all.
+    calls: Calls,
+    /// The members that this node has, and those of the others.
+    roll: Roll,
+    mirror: Mirror,
+    /// The nodes that have leases, as the writer has heard it last.
+    live: Mutex<Option<Vec<String>>>,
+    /// The name of this node, and since when it is there.
+    node: String,
+    since_ms: u64,
+}
+
+impl Terms {
+    /// These nodes have leases.
+    fn set_live(&self, live: Vec<String>) {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live);
+    }
+
+    /// The nodes that have leases, if that was heard since the last time.
+    fn take_live(&self) -> Option<Vec<String>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A cluster that this node is about to join.
@@ -77,8 +111,14 @@ impl Joining {
             commands_max: config.inbox_commands_max,
             bytes_max: config.inbox_bytes_max,
             warm_bytes_max: config.logs_bytes_max / config.cluster_partitions,
-            known: Known::new(config.cluster_partitions),
+            known: Known::new(config.cluster_partitions + 1),
             counts: Counts::default(),
+            calls: Calls::default(),
+            roll: Roll::default(),
+            mirror: Mirror::default(),
+            live: Mutex::default(),
+            since_ms: unix_us / 1_000,
+            node,
             keys,
         });
         let mut link = Link::open_at_start(&terms)?;
@@ -99,7 +139,8 @@ impl Joining {
 
     /// From here on the server's publications are placed by the cluster.
     pub fn follow(&mut self, shared: &Arc<Shared>) {
-        let elsewhere = Elsewhere::new(keys::partition, self.terms.known.epochs());
+        let elsewhere =
+            Elsewhere::new(keys::partition, self.terms.known.epochs(self.terms.keys.partitions()));
         let queue = Arc::new(Queue::new(self.terms.clone()));
         let writer = Writer::new(self.terms.clone(), queue.clone(), shared.clone());
         if writer.start().is_err() {
@@ -140,6 +181,29 @@ impl Engine for Node {
     fn gauges(&self) -> ClusterGauges {
         ClusterGauges { waiting: self.queue.len() as u64, ..self.terms.counts.gauges() }
     }
+
+    fn node(&self) -> &str {
+        &self.terms.node
+    }
+
+    fn entered(&self, channel: &str, user: &str, info: Option<&str>) {
+        self.terms.roll.enter(channel, user, info);
+        self.queue.rouse();
+    }
+
+    fn left(&self, channel: &str, user: &str, after: Duration) {
+        self.terms.roll.leave(channel, user, after);
+        self.queue.rouse();
+    }
+
+    fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>) {
+        self.terms.mirror.members(channel)
+    }
+}
+
+fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The machine's name.

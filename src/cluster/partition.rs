@@ -83,6 +83,12 @@ impl Partition {
         (self.epoch, self.number, self.pending, self.looked) = (epoch, None, None, 0);
     }
 
+    /// Begins behind all that there is.
+    pub fn stand(&mut self, look: &Look) {
+        self.id.clone_from(&look.newest);
+        (self.epoch, self.number, self.looked) = (look.epoch, Some(look.entry), look.entry);
+    }
+
     /// Looks at how the partition is when nothing has come for a while, or after the connection was lost.
     pub fn see(&mut self, look: &Look) -> Sight {
         if is_before(&look.newest, &self.id) {

@@ -1,28 +1,27 @@
 //! The thread that reads the streams, and gives what it reads to the reactors in its order.
 
+mod nodes;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use redis::{Value, cmd};
 
-use super::Terms;
 use super::connect::{CONNECT, Link, Look};
 use super::counts::{Change, Side};
 use super::entry::{Entry, Published, What};
+use super::page::{ENTRIES, Page, Read};
 use super::partition::{Partition, Sight, Verdict};
 use super::reply;
 use super::writer::Queue;
+use super::{Terms, unix_us};
 use crate::limits::CLUSTER_WARM_ENTRIES;
 use crate::push::PushError;
 use crate::reactor::Shared;
 use crate::reactor::engine::{Arriving, EngineNews};
 
-/// So many entries of each stream at once, at the most.
-const ENTRIES: usize = 256;
-/// So many bytes of all streams at once, if the next publications are like the last ones.
-const READ_BYTES: usize = 16 << 20;
 /// The server holds a question so long as there is nothing to read.
 const BLOCK: Duration = Duration::from_millis(500);
 /// To its answer, at the most.
@@ -35,6 +34,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const BEHIND: Duration = Duration::from_millis(1);
 /// More entries than there will ever be: whoever knows of so many makes a server begin another life.
 const LOST: u64 = (1 << 53) - 1;
+
+/// The id before all others.
+const FIRST: &str = "0-0";
 
 /// Says that one of the threads has its connection, or why it has none.
 pub(super) fn tell(terms: &Terms, shared: &Shared, side: Side, why: Option<&str>) {
@@ -61,9 +63,13 @@ pub(super) struct Reader {
     terms: Arc<Terms>,
     link: Option<Link>,
     partitions: Vec<Partition>,
+    /// How far the stream is read that is for this node alone.
+    own: String,
     /// Entries of each stream that are read next.
     entries: usize,
     looked: Instant,
+    /// Something that nodes have told each other was missed.
+    is_to_load: bool,
     /// Of the thread that hands publications over.
     queue: Option<Arc<Queue>>,
 }
@@ -89,7 +95,7 @@ impl Reader {
     /// Looks at all partitions.
     pub fn begin(terms: Arc<Terms>, mut link: Link) -> Result<Reader, String> {
         let mut partitions = Vec::new();
-        for number in 0..terms.keys.partitions() {
+        for number in 0..=terms.keys.partitions() {
             let look = link.look(&terms, number, (0, 0), false)?;
             terms.known.note(number, look.epoch, 0);
             partitions.push(Partition::new(look.epoch));
@@ -98,8 +104,10 @@ impl Reader {
             terms,
             link: Some(link),
             partitions,
+            own: FIRST.to_owned(),
             entries: ENTRIES,
             looked: Instant::now(),
+            is_to_load: false,
             queue: None,
         })
     }
@@ -130,6 +138,11 @@ impl Reader {
         let look = self.look(number, true)?;
         if look.epoch > self.partitions[number].epoch {
             self.begin_epoch(shared, number, look.epoch);
+        }
+        if self.is_of_nodes(number) {
+            // The calls of the past are over.
+            self.partitions[number].stand(&look);
+            return self.load(shared, pause);
         }
         self.partitions[number].pending = Some(look);
         let [log, ..] = self.terms.keys.of_partition(number);
@@ -190,23 +203,30 @@ impl Reader {
         if self.link.is_none() {
             self.connect(shared)?;
         }
-        let page = self.read()?;
-        self.entries = entries_for(&page, self.partitions.len());
+        let page = Page::read(&self.read()?, self.entries, self.terms.keys.partitions());
+        self.entries = page.next;
         let mut pause = || {
             thread::sleep(BEHIND);
             !shared.is_stopped()
         };
-        let mut has_read = false;
-        for stream in reply::list(&page) {
-            let [key, entries] = reply::list(stream) else { continue };
-            let Some(number) = reply::text(key).and_then(number_of) else { continue };
-            for value in reply::list(entries) {
-                has_read = true;
-                match Entry::read(value) {
-                    Some(entry) => self.take(shared, number, entry, &mut pause)?,
-                    None => self.pass(number, value),
-                }
+        let has_read = !page.entries.is_empty();
+        for (number, read) in page.entries {
+            match read {
+                Read::Entry(entry) => self.take(shared, number, entry, &mut pause)?,
+                Read::Strange(id) => self.partitions[number].id = id,
             }
+        }
+        page.own.iter().for_each(|answer| self.hear(shared, answer));
+        if self.is_to_load {
+            self.load(shared, &mut pause)?;
+        }
+        if let Some(live) = self.terms.take_live()
+            && !self.terms.mirror.settle(shared, &live, Instant::now(), &mut pause)
+        {
+            return Err(Stop::Over);
+        }
+        if !page.has_more {
+            self.terms.counts.come_abreast();
         }
         if !has_read {
             self.rest(shared)?;
@@ -219,6 +239,8 @@ impl Reader {
         link.check_partitions(&self.terms)?;
         link.connection.set_read_timeout(Some(ANSWER)).map_err(|e| e.to_string())?;
         self.link = Some(link);
+        // It may be another server, or one that has lost its data; who has answered already is heard once.
+        self.own = FIRST.to_owned();
         self.look_at_all(shared)?;
         tell(&self.terms, shared, Side::Reader, None);
         Ok(())
@@ -235,7 +257,9 @@ impl Reader {
             let [log, ..] = self.terms.keys.of_partition(number);
             command.arg(log);
         }
+        command.arg(self.terms.keys.said_to(&self.terms.origin));
         self.partitions.iter().for_each(|partition| _ = command.arg(&partition.id));
+        command.arg(&self.own);
         let link = self.link()?;
         Ok(link.ask(&command).map_err(|why| format!("{}: {why}", link.server))?)
     }
@@ -278,13 +302,9 @@ impl Reader {
         Ok(self.link()?.look(&terms, number, known, heads)?)
     }
 
-    /// An entry that nobody here can read.
-    fn pass(&mut self, number: usize, value: &Value) {
-        if let [id, _] = reply::list(value)
-            && let Some(id) = reply::text(id)
-        {
-            self.partitions[number].id = id.to_owned();
-        }
+    /// Whether this is the stream of what nodes tell each other.
+    fn is_of_nodes(&self, number: usize) -> bool {
+        number == self.terms.keys.partitions()
     }
 
     /// Takes in the next entry of a stream.
@@ -317,6 +337,9 @@ impl Reader {
         match entry.what {
             What::Publication(published) => self.deliver(shared, *published, pause)?,
             What::Anew { channel, epoch } => shared.forgotten(&channel, epoch),
+            What::Called(called) => self.called(shared, &entry.id, &called, pause)?,
+            What::Who { node, changes } => self.reflect(shared, &node, Some(&changes), pause)?,
+            What::Gone(node) => self.reflect(shared, &node, None, pause)?,
             What::Epoch | What::Unknown => {}
         }
         match self.partitions[number].due() {
@@ -349,6 +372,9 @@ impl Reader {
     /// Another life of a partition has begun.
     fn begin_epoch(&mut self, shared: &Shared, number: usize, epoch: u64) {
         self.terms.known.note(number, epoch, 0);
+        if self.is_of_nodes(number) {
+            return;
+        }
         self.terms.counts.epochs.fetch_add(1, Ordering::Relaxed);
         shared.begin_epoch(number, epoch);
         shared.note(EngineNews::Epoch { partition: number, epoch });
@@ -358,6 +384,10 @@ impl Reader {
     fn miss(&mut self, shared: &Shared, number: usize, missed: u64) -> Result<(), Stop> {
         self.terms.counts.gaps.fetch_add(1, Ordering::Relaxed);
         shared.note(EngineNews::Gap { partition: number, missed });
+        if self.is_of_nodes(number) {
+            self.is_to_load = true;
+            return Ok(());
+        }
         let look = self.look(number, true)?;
         self.partitions[number].pending = Some(look);
         Ok(())
@@ -369,54 +399,5 @@ impl Reader {
         }
         let heads = look.heads.iter().map(|(name, epoch, offset)| (name.as_str(), *epoch, offset + 1));
         shared.stand(heads).map_err(|_| Stop::Over)
-    }
-}
-
-/// How many entries of each stream are read next, when these were read last: the largest of them decides.
-fn entries_for(page: &Value, partitions: usize) -> usize {
-    let entries = reply::list(page).iter().flat_map(|stream| match reply::list(stream) {
-        [_, entries] => reply::list(entries),
-        _ => &[],
-    });
-    let bytes = entries.map(|entry| {
-        let fields = reply::list(entry).last().map(reply::list).unwrap_or_default();
-        let len = |field: &Value| if let Value::BulkString(bytes) = field { bytes.len() } else { 0 };
-        fields.iter().map(len).sum::<usize>()
-    });
-    (READ_BYTES / partitions / bytes.max().unwrap_or(1).max(1)).clamp(1, ENTRIES)
-}
-
-/// The partition of a stream's key.
-fn number_of(key: &str) -> Option<usize> {
-    let (_, rest) = key.rsplit_once('{')?;
-    rest.split_once('}')?.0.parse().ok()
-}
-
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_publications_are_read_a_few_at_once() {
-        let bulk = |len| Value::BulkString(vec![b'x'; len]);
-        let entry = |len| Value::Array(vec![bulk(3), Value::Array(vec![bulk(1), bulk(len)])]);
-        let page = |lens: &[usize]| {
-            let entries = Value::Array(lens.iter().copied().map(entry).collect());
-            Value::Array(vec![Value::Array(vec![bulk(9), entries])])
-        };
-        assert_eq!(entries_for(&Value::Nil, 16), ENTRIES);
-        assert_eq!(entries_for(&page(&[10, 100]), 16), ENTRIES);
-        assert_eq!(entries_for(&page(&[10, 99_999, 5]), 16), 10);
-        assert_eq!(entries_for(&page(&[9 << 20]), 16), 1);
-    }
-
-    #[test]
-    fn a_key_tells_its_partition() {
-        assert_eq!((number_of("wspush:{12}:log"), number_of("wspush:12:log")), (Some(12), None));
     }
 }

@@ -15,6 +15,18 @@ pub(super) struct Scripts {
     pub forget: String,
     /// Tells how a partition is.
     pub look: String,
+    /// Tells all nodes something.
+    pub call: String,
+    /// Says something to one of them.
+    pub reply: String,
+    /// Tells which nodes there are.
+    pub nodes: String,
+    /// Says that a node is there.
+    pub beat: String,
+    /// Says who has come to a node and who has left it.
+    pub who: String,
+    /// Counts off whom a node had that is gone.
+    pub inherit: String,
 }
 
 impl Scripts {
@@ -31,6 +43,12 @@ impl Scripts {
             publish: load(include_str!("scripts/publish.lua"))?,
             forget: load(include_str!("scripts/forget.lua"))?,
             look: load(include_str!("scripts/look.lua"))?,
+            call: load(include_str!("scripts/call.lua"))?,
+            reply: load(include_str!("scripts/reply.lua"))?,
+            nodes: load(include_str!("scripts/nodes.lua"))?,
+            beat: load(include_str!("scripts/beat.lua"))?,
+            who: load(include_str!("scripts/who.lua"))?,
+            inherit: load(include_str!("scripts/inherit.lua"))?,
         })
     }
 }

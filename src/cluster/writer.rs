@@ -5,21 +5,19 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redis::{ConnectionLike, Pipeline, Value, cmd};
+use redis::{ConnectionLike, Pipeline, cmd};
 
 use super::Terms;
+use super::asking::{self, Outcome, Problem};
 use super::connect::{Link, plain, strange};
 use super::counts::Side;
-use super::entry;
+use super::membership::{Membership, More};
 use super::reader::{Fallen, tell};
-use super::reply;
-use crate::endpoint::{Published, Receipt};
-use crate::limits::IDEMPOTENCY_MS;
 use crate::push::PushError;
 use crate::reactor::Shared;
-use crate::reactor::engine::{Asked, Wanted};
+use crate::reactor::engine::{Asked, Asker, Wanted};
 
 /// So much goes in one request at the most.
 const REQUEST_COMMANDS: usize = 512;
@@ -42,6 +40,8 @@ struct Waiting {
     bytes: usize,
     /// The server is to be asked now whether it is there.
     is_doubtful: bool,
+    /// Members have come or gone.
+    is_roused: bool,
 }
 
 impl Queue {
@@ -83,13 +83,26 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// Takes as much as goes in one request; nothing if nothing has come for a while.
-    fn take(&self) -> Vec<Asked> {
+    /// Members of this node have come or gone.
+    pub fn rouse(&self) {
         let mut waiting = self.lock();
-        if waiting.asked.is_empty() && !waiting.is_doubtful {
+        if !std::mem::replace(&mut waiting.is_roused, true) {
+            self.news.notify_one();
+        }
+    }
+
+    /// Takes as much as goes in one request; nothing if nothing has come for a while. None: only members have come or
+    /// gone.
+    fn take(&self) -> Option<Vec<Asked>> {
+        let mut waiting = self.lock();
+        if waiting.asked.is_empty() && !waiting.is_doubtful && !waiting.is_roused {
             waiting = self.news.wait_timeout(waiting, SILENCE).unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.is_doubtful = false;
+        let is_roused = std::mem::take(&mut waiting.is_roused);
+        let is_doubtful = std::mem::take(&mut waiting.is_doubtful);
+        if is_roused && !is_doubtful && waiting.asked.is_empty() {
+            return None;
+        }
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while taken.len() < REQUEST_COMMANDS && bytes < REQUEST_BYTES {
             let Some(asked) = waiting.asked.pop_front() else { break };
@@ -97,7 +110,7 @@ impl Queue {
             taken.push(asked);
         }
         waiting.bytes -= bytes;
-        taken
+        Some(taken)
     }
 
     fn take_all(&self) -> VecDeque<Asked> {
@@ -113,11 +126,12 @@ pub(super) struct Writer {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
     link: Option<Link>,
+    membership: Membership,
 }
 
 impl Writer {
     pub fn new(terms: Arc<Terms>, queue: Arc<Queue>, shared: Arc<Shared>) -> Writer {
-        Writer { terms, queue, shared, link: None }
+        Writer { terms, queue, shared, link: None, membership: Membership::new() }
     }
 
     pub fn start(mut self) -> std::io::Result<()> {
@@ -129,10 +143,15 @@ impl Writer {
         let (terms, shared) = (self.terms.clone(), self.shared.clone());
         let _fallen = Fallen(&terms, &shared, Side::Writer);
         while !self.shared.is_stopped() {
+            for (asker, answered) in self.terms.calls.overdue(Instant::now()) {
+                self.shared.answered(asker, answered);
+            }
             match &self.link {
                 Some(_) => {
-                    let taken = self.queue.take();
-                    self.hand_over(taken);
+                    if let Some(taken) = self.queue.take() {
+                        self.hand_over(taken);
+                    }
+                    self.tend();
                 }
                 None => match Link::open(&self.terms) {
                     Ok(link) => {
@@ -150,6 +169,16 @@ impl Writer {
         self.refuse(Vec::new(), "the server is stopping");
     }
 
+    /// Says that this node is there, and what has changed at it.
+    fn tend(&mut self) {
+        let Some(link) = &mut self.link else { return };
+        match self.membership.tend(link, &self.terms, &self.shared) {
+            Ok(More::Yes) => self.queue.rouse(),
+            Ok(More::No) => {}
+            Err(why) => self.lose(Vec::new(), &why),
+        }
+    }
+
     /// Sends a request and answers those who wait for what comes of it.
     fn hand_over(&mut self, taken: Vec<Asked>) {
         let Some(link) = &mut self.link else { return };
@@ -158,7 +187,11 @@ impl Writer {
             pipeline.add_command(cmd("PING"));
         }
         for asked in &taken {
-            pipeline.add_command(command(&self.terms, link, asked));
+            if let (Wanted::Call { .. }, Asker::Reactor(_)) = (&asked.what, asked.asker) {
+                // An answer may be read before this one has come.
+                self.terms.calls.begin(asked.ticket, asked.asker);
+            }
+            pipeline.add_command(asking::command(&self.terms, link, asked));
         }
         let count = pipeline.len();
         let answers = link.connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count);
@@ -169,21 +202,41 @@ impl Writer {
         };
         let mut lost = None;
         for (asked, answer) in taken.into_iter().zip(answers) {
-            let outcome = read(&self.terms, &asked, &answer).map_err(|problem| match problem {
-                Problem::Push(problem) => problem,
-                Problem::Server(why) => {
+            match asking::read(&self.terms, &asked, &answer) {
+                Ok(outcome) => self.end(asked, outcome),
+                Err(Problem::Push(problem)) => self.fail(asked, problem),
+                Err(Problem::Server(why)) => {
                     lost = Some(why.clone());
-                    PushError::Unavailable(why.into())
+                    self.fail(asked, PushError::Unavailable(why.into()));
                 }
-            });
-            let count = if outcome.is_ok() { &self.terms.counts.placed } else { &self.terms.counts.refused };
-            count.fetch_add(1, Ordering::Relaxed);
-            self.shared.placed(asked, outcome);
+            }
         }
         if let Some(why) = lost.filter(|why| is_to_connect_again(why)) {
             // Scripts that it has forgotten are handed to it again with the next connection.
             self.lose(Vec::new(), &why);
         }
+    }
+
+    fn end(&self, asked: Asked, outcome: Outcome) {
+        match outcome {
+            Outcome::Placed(published) => {
+                self.terms.counts.placed.fetch_add(1, Ordering::Relaxed);
+                self.shared.placed(asked, Ok(published));
+            }
+            Outcome::Heard(nodes) => {
+                if let Some((asker, answered)) = self.terms.calls.expect(asked.ticket, nodes) {
+                    self.shared.answered(asker, answered);
+                }
+            }
+            Outcome::Answered(answered) => self.shared.answered(asked.asker, answered),
+            Outcome::Done => {}
+        }
+    }
+
+    fn fail(&self, asked: Asked, problem: PushError) {
+        self.terms.counts.refused.fetch_add(1, Ordering::Relaxed);
+        self.terms.calls.withdraw(asked.ticket);
+        self.shared.placed(asked, Err(problem));
     }
 
     /// The connection is of no use any more. Nobody knows what has come of what was sent.
@@ -197,8 +250,7 @@ impl Writer {
     fn refuse(&self, taken: Vec<Asked>, why: &str) {
         let why: Arc<str> = why.into();
         for asked in taken.into_iter().chain(self.queue.take_all()) {
-            self.terms.counts.refused.fetch_add(1, Ordering::Relaxed);
-            self.shared.placed(asked, Err(PushError::Unavailable(why.clone())));
+            self.fail(asked, PushError::Unavailable(why.clone()));
         }
     }
 }
@@ -206,92 +258,4 @@ impl Writer {
 /// Another connection may lead to a server that does it.
 fn is_to_connect_again(why: &str) -> bool {
     ["NOSCRIPT", "READONLY", "NOAUTH", "NOPERM", "MASTERDOWN"].iter().any(|code| why.contains(code))
-}
-
-fn command(terms: &Terms, link: &Link, asked: &Asked) -> redis::Cmd {
-    let mut command = cmd("EVALSHA");
-    match &asked.what {
-        Wanted::Forget(channel) => {
-            let partition = terms.keys.partition(channel);
-            let (epoch, entry) = terms.known.of(partition);
-            command.arg(&link.scripts.forget).arg(3);
-            terms.keys.of_partition(partition).iter().for_each(|key| _ = command.arg(key));
-            command.arg(&**channel).arg(epoch).arg(entry);
-        }
-        Wanted::Publish { publications, key, if_offset, sender } => {
-            let partitions: Vec<usize> =
-                publications.iter().map(|(channel, _)| terms.keys.partition(channel)).collect();
-            command.arg(&link.scripts.publish).arg(3 * publications.len() + usize::from(key.is_some()));
-            for &partition in &partitions {
-                terms.keys.of_partition(partition).iter().for_each(|key| _ = command.arg(key));
-            }
-            if let Some((key, _)) = key {
-                command.arg(terms.keys.idempotency(partitions[0], key));
-            }
-            command.arg(terms.entries).arg(IDEMPOTENCY_MS);
-            command.arg(key.as_ref().map_or(String::new(), |(_, fingerprint)| format!("{fingerprint:x}")));
-            command.arg(if_offset.map_or(String::new(), |offset| offset.to_string()));
-            command.arg(&terms.origin).arg(asked.ticket).arg(publications.len());
-            for ((channel, publication), &partition) in publications.iter().zip(&partitions) {
-                let (epoch, entry) = terms.known.of(partition);
-                command.arg(&**channel).arg(publication.payload()).arg(entry::flags(publication));
-                command.arg(sender.map_or(String::new(), |conn| conn.to_string())).arg(epoch).arg(entry);
-            }
-        }
-    }
-    command
-}
-
-/// Why there are no places.
-enum Problem {
-    Push(PushError),
-    Server(String),
-}
-
-/// The outcome, as a script has said it.
-fn read(terms: &Terms, asked: &Asked, answer: &Value) -> Result<Published, Problem> {
-    if let Value::ServerError(problem) = answer {
-        return Err(Problem::Server(problem.to_string()));
-    }
-    let said = reply::list(answer);
-    let words: Vec<&str> = said.iter().map(|value| reply::text(value).unwrap_or_default()).collect();
-    let number = |word: &str| word.parse::<u64>().map_err(|_| Problem::Server(strange()));
-    let channels: Vec<&Arc<str>> = match &asked.what {
-        Wanted::Publish { publications, .. } => publications.iter().map(|(channel, _)| channel).collect(),
-        Wanted::Forget(channel) => vec![channel],
-    };
-    let receipt = |(n, channel): (u64, &Arc<str>), epoch, offset, first: u64| Receipt {
-        channel: channel.clone(),
-        epoch,
-        offset,
-        id: if first == 0 { 0 } else { first + n },
-    };
-    match words.split_first() {
-        Some((&"placed", places)) if places.len() == 4 * channels.len() => {
-            let mut receipts = Vec::with_capacity(channels.len());
-            for (at, place) in (0..).zip(channels).zip(places.chunks_exact(4)) {
-                terms.known.note(terms.keys.partition(at.1), number(place[2])?, number(place[3])?);
-                receipts.push(receipt(at, number(place[0])?, number(place[1])?, asked.ticket));
-            }
-            Ok(Published { receipts, duplicate: false })
-        }
-        Some((&"again", [places])) => {
-            let places: Vec<&str> = places.split(' ').collect();
-            let [origin, ticket, places @ ..] = &places[..] else { return Err(Problem::Server(strange())) };
-            // Of what another node has published this one has no numbers.
-            let first = if *origin == terms.origin { number(ticket)? } else { 0 };
-            let mut receipts = Vec::with_capacity(channels.len());
-            for (at, place) in (0..).zip(channels).zip(places.chunks_exact(2)) {
-                receipts.push(receipt(at, number(place[0])?, number(place[1])?, first));
-            }
-            Ok(Published { receipts, duplicate: true })
-        }
-        Some((&"reused", [])) => Err(Problem::Push(PushError::KeyReused)),
-        Some((&"differs", [channel, epoch, offset])) => Err(Problem::Push(PushError::OffsetDiffers {
-            channel: Arc::from(*channel),
-            epoch: number(epoch)?,
-            offset: number(offset)?,
-        })),
-        _ => Err(Problem::Server(strange())),
-    }
 }

@@ -14,7 +14,7 @@ use super::backend::url_of_backend;
 use super::channel_rule::within;
 use super::client_rights::some_of;
 use super::nearest::nearest;
-use super::{Config, ConfigError, Reactors};
+use super::{Config, ConfigError};
 use crate::limits::{Bounds, PUSHER_ID_BYTES_MAX, PUSHER_KEY_BYTES_MAX};
 
 /// An app of the Pusher Channels protocol: `3 key=KEY secret=SECRET client_events=true`. Its clients connect to
@@ -66,6 +66,10 @@ pub struct PusherApp {
     pub authorization_s: u64,
     /// Whether subscribers are told how many they are, where no presence tells them.
     pub subscription_count: bool,
+    /// Users who sign in with a `watchlist` are told which of those they name are there.
+    pub watchlists: bool,
+    /// A client that comes without TLS is told to come with it.
+    pub tls_only: bool,
     /// Where its backend is told what happens in the app.
     pub webhook_url: Option<String>,
     /// The events that it is told of.
@@ -73,7 +77,7 @@ pub struct PusherApp {
 }
 
 /// The keys behind the id. In a table of the TOML file the id has the key `id`.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "key",
     "secret",
     "enabled",
@@ -91,6 +95,8 @@ const KEYS: [&str; 19] = [
     "activity_timeout_s",
     "authorization_s",
     "subscription_count",
+    "watchlists",
+    "tls_only",
     "webhook_url",
     "webhook_events",
 ];
@@ -117,6 +123,8 @@ impl PusherApp {
             activity_timeout_s: 120,
             authorization_s: 0,
             subscription_count: false,
+            watchlists: false,
+            tls_only: false,
             webhook_url: None,
             webhook_events: PusherEvent::ALL.to_vec(),
         }
@@ -147,6 +155,8 @@ impl PusherApp {
             "enabled" => &mut self.enabled,
             "client_events" => &mut self.client_events,
             "subscription_count" => &mut self.subscription_count,
+            "watchlists" => &mut self.watchlists,
+            "tls_only" => &mut self.tls_only,
             _ => return None,
         })
     }
@@ -301,10 +311,6 @@ impl Config {
         if !self.pusher_app.is_empty() && !cfg!(feature = "pusher") {
             return refuse("this build speaks no Pusher protocol (cargo feature pusher)".to_owned());
         }
-        if !self.pusher_app.is_empty() && self.reactors != Reactors::ONE {
-            let why = "apps are served by one reactor, which counts their connections; set reactors = 1";
-            return refuse(why.to_owned());
-        }
         if !self.pusher_app.is_empty() && self.cluster.is_some() {
             return refuse("apps are served by one node; leave out cluster, or the apps".to_owned());
         }
@@ -355,7 +361,8 @@ mod tests {
             "shop-1 key=a.b_c-d secret=b enabled=false client_events=true client_events_per_second=20",
             "3 key=a secret=b connections_max=5 channels_per_connection_max=7 event_bytes_max=100000 event_name_max=9 \
              event_channels_max=9 batch_events_max=9 members_max=9 \
-             member_bytes_max=99 cache_ttl_s=60 activity_timeout_s=30 authorization_s=30 subscription_count=true",
+             member_bytes_max=99 cache_ttl_s=60 activity_timeout_s=30 authorization_s=30 subscription_count=true \
+             watchlists=true tls_only=true",
         ] {
             assert_eq!(app(text).to_string(), text);
         }
@@ -425,12 +432,11 @@ mod tests {
 
     #[cfg(feature = "pusher")]
     #[test]
-    fn several_reactors_are_refused() {
+    fn several_nodes_are_refused() {
         let pusher_app = vec![app("3 key=a secret=b")];
         let config = Config { pusher_app, reactors: "2".parse().unwrap(), ..Config::default() };
-        assert!(config.validate().unwrap_err().to_string().contains("set reactors = 1"));
-        let cluster = Some("redis://h".to_owned());
-        let config = Config { cluster, reactors: Reactors::ONE, ..config };
+        assert_eq!(config.validate(), Ok(()), "several reactors are not");
+        let config = Config { cluster: Some("redis://h".to_owned()), ..config };
         assert!(config.validate().unwrap_err().to_string().contains("served by one node"));
     }
 

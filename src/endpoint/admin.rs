@@ -12,7 +12,7 @@ use super::ConnId;
 use super::caller::Caller;
 use super::channels;
 use super::control::{Control, Filter, List, Wanted};
-use super::publishing::{self, Later};
+use super::publishing::{self, BatchSent, Later};
 use super::query::{Others, Query};
 use super::requests::{self, Request};
 use super::users::{self, Target, Tokens, UserAction, UserRequest};
@@ -31,6 +31,8 @@ pub enum Answer {
     User(UserRequest),
     /// The outcome of this, when the cluster has said it.
     Later(Later),
+    /// The outcome of this batch, when the reactors have said which of its connections are there.
+    Sent(BatchSent),
 }
 
 impl From<Response> for Answer {
@@ -92,6 +94,7 @@ fn route(
         ("/channels", _) => Err(takes(&requests::CHANNELS)),
         // Without an id it ends nobody's, and everybody's even less.
         ("/connections", "DELETE") => disconnect("", head, server),
+        ("/nodes", _) => Err(super::nodes::alone()),
         ("/drain", "POST") => drain(head, server),
         ("/drain", _) => Err(takes(&requests::DRAIN)),
         ("/users", _) => Err(Refusal::fixed(404, "no such path; a user is at /users/NAME")),
@@ -105,7 +108,7 @@ fn route(
             Some(_) => Err(takes(&requests::DISCONNECT)),
             None => {
                 let paths = "no such path; there are /push, /push/batch, /stats, /metrics, /connections, /channels, \
-                             /users, /drain, /healthz and /readyz";
+                             /users, /nodes, /drain, /healthz and /readyz";
                 Err(Refusal::fixed(404, paths))
             }
         },

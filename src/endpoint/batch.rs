@@ -47,6 +47,14 @@ impl Target {
             Target::Conn(_) | Target::User(_) => None,
         }
     }
+
+    /// The connection, if it is one.
+    pub fn conn(&self) -> Option<ConnId> {
+        match self {
+            Target::Conn(conn) => Some(*conn),
+            Target::Channel(_) | Target::User(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]

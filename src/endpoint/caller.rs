@@ -67,7 +67,7 @@ impl Caller {
                 }
                 None => return Ok(()),
             },
-            ("/stats" | "/metrics", _) => (ApiRight::Read, Reach::Numbers),
+            ("/stats" | "/metrics" | "/nodes", _) => (ApiRight::Read, Reach::Numbers),
             ("/channels", _) => {
                 let prefix = listed.as_ref().and_then(|listed| listed.text("prefix"));
                 (ApiRight::Read, Reach::Prefix(prefix.unwrap_or_default()))

@@ -161,12 +161,12 @@ impl<'a> Connect<'a> {
     /// The first value of a header; None also if it isn't UTF-8. `Authorization` is there once at the most. A client
     /// may send any other one several times: [`headers`](Self::headers) has them all.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.head.header_str(name)
+        std::str::from_utf8(self.headers(name).next()?).ok()
     }
 
     /// All values of a header, as they came.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.head.headers(name)
+        self.head.headers_called(name)
     }
 
     /// The decision without a handler: the default channel, unless a rule keeps clients out of it, and those it asks

@@ -25,6 +25,7 @@ pub mod control;
 #[cfg(feature = "dashboard")]
 pub mod dashboard;
 pub mod demo;
+pub mod fallback;
 pub mod flow;
 pub mod guard;
 pub mod handler;
@@ -32,6 +33,7 @@ pub mod hosted;
 pub mod kind;
 mod markdown;
 pub mod more;
+pub mod nodes;
 pub mod origins;
 pub mod presence;
 pub mod public;

@@ -168,20 +168,69 @@ pub(super) fn push_batch(
         return Ok(admin::Answer::Later(Later { ticket, shape: Shape::Batch(targets), notes }));
     }
     let about = About { duplicate: taken.published.duplicate, notes: Notes::of_batch(head) };
-    let recipients = |conn| {
-        // Of a repetition nothing is sent; and another reactor gets to it in its turn.
-        let is_known = !about.duplicate && !server.is_elsewhere(conn);
-        is_known.then(|| u32::from(server.is_open(conn)))
-    };
+    // Of a repetition nothing is sent.
+    let is_of_others = |target: &Target| target.conn().is_some_and(|conn| server.is_elsewhere(conn));
+    if !about.duplicate && targets.iter().any(is_of_others) {
+        let mut batch = BatchSent { about, targets, places: places(taken).collect(), recipients: Vec::new() };
+        batch.begin(server);
+        return Ok(admin::Answer::Sent(batch));
+    }
+    let recipients = |conn| (!about.duplicate).then(|| u32::from(server.is_open(conn)));
     let publications = batch_answers(targets, places(taken), recipients);
     Ok(admin::json(200, &Several { publications, about }).into())
+}
+
+/// The answer to a batch, until all reactors have said which of its connections they have.
+#[derive(Debug)]
+pub struct BatchSent {
+    about: About,
+    targets: Vec<Target>,
+    places: Vec<Place>,
+    /// For each message to a connection, whether it was there; None: its reactor has not said yet.
+    recipients: Vec<Option<u32>>,
+}
+
+impl BatchSent {
+    fn conns(&self) -> impl Iterator<Item = ConnId> {
+        self.targets.iter().filter_map(Target::conn)
+    }
+
+    /// Notes those of the connections that are not elsewhere.
+    fn begin(&mut self, server: &dyn Control) {
+        let here = |conn| (!server.is_elsewhere(conn)).then(|| u32::from(server.is_open(conn)));
+        self.recipients = self.conns().map(here).collect();
+    }
+
+    /// A reactor whose connections are to be looked at; None: all have been.
+    pub fn next_reactor(&self) -> Option<usize> {
+        let unknown = self.conns().zip(&self.recipients).find(|(_, recipients)| recipients.is_none());
+        unknown.map(|(conn, _)| conn.reactor())
+    }
+
+    /// Notes which connections of a reactor are there.
+    pub fn look(&mut self, reactor: usize, is_open: impl Fn(ConnId) -> bool) {
+        let conns = self.targets.iter().filter_map(Target::conn);
+        for (conn, recipients) in
+            conns.zip(&mut self.recipients).filter(|(conn, _)| conn.reactor() == reactor)
+        {
+            recipients.get_or_insert_with(|| u32::from(is_open(conn)));
+        }
+    }
+
+    /// The answer, when all have.
+    pub fn answer(self) -> Response {
+        let BatchSent { about, targets, places, recipients } = self;
+        let mut recipients = recipients.into_iter();
+        let publications = batch_answers(targets, places.into_iter(), |_| recipients.next().flatten());
+        admin::json(200, &Several { publications, about })
+    }
 }
 
 /// The answers to a batch, in the order of its lines: `recipients` says of how many connections a message to one is.
 fn batch_answers(
     targets: Vec<Target>,
     mut places: impl Iterator<Item = Place>,
-    recipients: impl Fn(ConnId) -> Option<u32>,
+    mut recipients: impl FnMut(ConnId) -> Option<u32>,
 ) -> Vec<Answer> {
     let answer = |target| match target {
         Target::Channel(_) => places.next().map(Answer::Place),
@@ -217,7 +266,7 @@ fn places(taken: Taken) -> impl Iterator<Item = Place> {
 }
 
 /// Where one publication stands.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Place {
     #[serde(flatten)]
     receipt: Receipt,
@@ -252,7 +301,7 @@ struct Several {
     about: About,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct About {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,

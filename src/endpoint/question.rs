@@ -64,7 +64,7 @@ impl<'a> Question<'a> {
 
 /// All values of a header as one (RFC 9110 section 5.3; of cookies RFC 9113 section 8.2.3).
 fn joined(head: &Head<'_>, name: &str) -> Option<String> {
-    let values: Vec<_> = head.headers(name).map(String::from_utf8_lossy).collect();
+    let values: Vec<_> = head.headers_called(name).map(String::from_utf8_lossy).collect();
     let between = if name == "cookie" { "; " } else { ", " };
     (!values.is_empty()).then(|| values.join(between))
 }

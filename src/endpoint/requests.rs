@@ -3,8 +3,8 @@
 use super::demo::GUEST_BYTES_MAX;
 use super::query::{Parameter, Times, Value};
 use crate::limits::{
-    APP_CHANNEL_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PACE_DEADLINE_MS, PACE_RATE, TOKEN_BYTES_MAX,
-    USER_BYTES_MAX,
+    APP_CHANNEL_NAME_BYTES_MAX, CLUSTER_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PACE_DEADLINE_MS,
+    PACE_RATE, TOKEN_BYTES_MAX, USER_BYTES_MAX,
 };
 use crate::protocol::close::REASON_MAX;
 use crate::protocol::head::Head;
@@ -195,6 +195,11 @@ pub static PUSH: Request = Request {
             Value::Number(PACE_DEADLINE_MS.min, PACE_DEADLINE_MS.max),
             "all subscribers are written to within so many milliseconds, evenly; not beside `rate`, `conn` and `user`",
         ),
+        optional(
+            "node",
+            Value::Text(CLUSTER_NAME_BYTES_MAX),
+            "of a cluster: `conn` is a connection of the node with this name; not without it",
+        ),
     ],
 };
 
@@ -215,16 +220,30 @@ pub static STATS: Request = Request {
     listener: Listeners::Admin,
     method: "GET",
     path: "/stats",
-    query: &[optional(
-        "receipt",
-        Value::Number(0, u64::MAX),
-        "how far this publication has come; without it, the server's numbers",
-    )],
+    query: &[
+        optional(
+            "receipt",
+            Value::Number(0, u64::MAX),
+            "how far this publication has come, at all nodes together; without it, the server's numbers",
+        ),
+        NODE,
+    ],
 };
 
 /// Numbers for Prometheus.
 pub static METRICS: Request =
     Request { listener: Listeners::Admin, method: "GET", path: "/metrics", query: &[] };
+
+/// The nodes of a cluster.
+pub static NODES: Request = Request { listener: Listeners::Admin, method: "GET", path: "/nodes", query: &[] };
+
+/// Where it is to be asked.
+const NODE: Parameter = optional(
+    "node",
+    Value::Text(CLUSTER_NAME_BYTES_MAX),
+    "of a cluster: at the node with this name, as `GET /nodes` lists it; where something is looked at, `*` is all of \
+     them; without it, at the one that is asked",
+);
 
 /// Which page of a list.
 const AFTER: Parameter = optional(
@@ -257,6 +276,7 @@ pub static CONNECTIONS: Request = Request {
         optional("channel", Value::Channel, "only this channel's subscribers; without it, all"),
         AFTER,
         LIMIT,
+        NODE,
     ],
 };
 
@@ -277,12 +297,13 @@ pub static CHANNELS: Request = Request {
             "behind this place: the `next` of the page before; without it, from the first",
         ),
         optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
+        NODE,
     ],
 };
 
 /// How a channel stands.
 pub static CHANNEL: Request =
-    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C", query: &[] };
+    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C", query: &[NODE] };
 
 /// The publications that a channel has.
 pub static HISTORY: Request = Request {
@@ -293,24 +314,29 @@ pub static HISTORY: Request = Request {
         optional("since", Value::Since, "from there on; without it, from the oldest that the channel has"),
         optional("limit", Value::Number(1, PAGE_MAX), "so many on the page; without it, 100"),
         optional("reverse", Value::Choice(&["yes", "no"]), "`yes`: the newest first"),
+        NODE,
     ],
 };
 
 /// Who is in a channel.
 pub static PRESENCE: Request =
-    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C/presence", query: &[] };
+    Request { listener: Listeners::Admin, method: "GET", path: "/channels/C/presence", query: &[NODE] };
 
 /// The end of what a channel has had.
 pub static FORGET: Request =
     Request { listener: Listeners::Admin, method: "DELETE", path: "/channels/C/history", query: &[] };
 
 /// The end of one connection.
-pub static DISCONNECT: Request =
-    Request { listener: Listeners::Admin, method: "DELETE", path: "/connections/ID", query: &[CODE, REASON] };
+pub static DISCONNECT: Request = Request {
+    listener: Listeners::Admin,
+    method: "DELETE",
+    path: "/connections/ID",
+    query: &[CODE, REASON, NODE],
+};
 
 /// A page of a user's connections.
 pub static USER: Request =
-    Request { listener: Listeners::Admin, method: "GET", path: "/users/USER", query: &[AFTER, LIMIT] };
+    Request { listener: Listeners::Admin, method: "GET", path: "/users/USER", query: &[AFTER, LIMIT, NODE] };
 
 /// The end of all of them.
 pub static DISCONNECT_USER: Request = Request {
@@ -341,7 +367,7 @@ pub static SUBSCRIBE: Request = Request {
     listener: Listeners::Admin,
     method: "POST",
     path: "/connections/ID/subscribe",
-    query: &[CHANNEL_NAME, SINCE],
+    query: &[CHANNEL_NAME, SINCE, NODE],
 };
 
 /// The end of one.
@@ -349,7 +375,7 @@ pub static UNSUBSCRIBE: Request = Request {
     listener: Listeners::Admin,
     method: "POST",
     path: "/connections/ID/unsubscribe",
-    query: &[CHANNEL_NAME],
+    query: &[CHANNEL_NAME, NODE],
 };
 
 /// A subscription of all connections of a user.
@@ -388,6 +414,7 @@ pub static ALL: &[&Request] = &[
     &BATCH,
     &STATS,
     &METRICS,
+    &NODES,
     &CONNECTIONS,
     &CHANNELS,
     &CHANNEL,

@@ -152,6 +152,11 @@ impl UserRequest {
         Ok(UserRequest { target: Target::User(user), action })
     }
 
+    /// Whether it concerns the user wherever it is, and not the connections of one node alone.
+    pub fn is_for_all_nodes(&self) -> bool {
+        matches!(self.target, Target::User(_)) && !matches!(self.action, UserAction::List { .. })
+    }
+
     /// Its bytes in the inbox, beside itself.
     pub fn bytes(&self) -> usize {
         let rest = match &self.action {

@@ -76,13 +76,13 @@ impl Inflating {
         &mut self,
         _input: &[u8],
         _room: &mut [u8],
-        _bytes_max: usize,
+        _bytes_max: u64,
     ) -> Result<(usize, usize), Violation> {
         Err(Violation::not_deflated())
     }
 
     /// Nor its end.
-    pub fn finish(&mut self, _room: &mut [u8], _bytes_max: usize) -> Result<(usize, bool), Violation> {
+    pub fn finish(&mut self, _room: &mut [u8], _bytes_max: u64) -> Result<(usize, bool), Violation> {
         Err(Violation::not_deflated())
     }
 }

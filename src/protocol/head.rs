@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use crate::alphabet::is_same_name;
+use crate::alphabet::{is_field_name, is_same_name};
 
 use super::body::Framing;
 use super::list;
@@ -31,6 +31,8 @@ pub struct Head<'a> {
     pub minor_version: u8,
     parts: Target<'a>,
     headers: &'a [Header<'a>],
+    /// How long the names of the fields are, a bit for each length: most of what is asked for isn't there.
+    lengths: u64,
     /// Whether a field says something about a body; most requests have none, and are asked several times.
     announces_body: bool,
 }
@@ -89,13 +91,16 @@ pub fn parse<'a>(
         return Err(Refusal::fixed(400, "malformed request line"));
     };
     let parts = Target::parse(method, target)?;
-    let is_about_body = |field: &Header<'_>| {
-        BODY_FIELDS.iter().any(|name| is_same_name(field.name.as_bytes(), name.as_bytes()))
-    };
-    let announces_body = headers.iter().any(is_about_body);
-    let head = Head { method, target, minor_version, parts, headers, announces_body };
+    let lengths = headers.iter().fold(0, |lengths, field| lengths | of_length(field.name));
+    let mut head = Head { method, target, minor_version, parts, headers, lengths, announces_body: false };
+    head.announces_body = BODY_FIELDS.iter().any(|name| head.header(name).is_some());
     head.check_host()?;
     Ok(Some((head, size)))
+}
+
+/// The bit of [`Head::lengths`] that a name of this length has, and a few that are much longer.
+fn of_length(name: &str) -> u64 {
+    1 << (name.len() % 64)
 }
 
 impl<'a> Head<'a> {
@@ -126,7 +131,7 @@ impl<'a> Head<'a> {
         form_urlencoded::parse(self.parts.query.as_bytes())
     }
 
-    /// The first field of this name; names are case-insensitive.
+    /// The first of [`headers`](Self::headers).
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers(name).next()
     }
@@ -161,12 +166,17 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// All fields of this name, in order.
+    /// All fields of this name, in order. It is asked for in small letters, and only by what is written here.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let fields = self.headers.iter();
-        fields
-            .filter(move |field| is_same_name(field.name.as_bytes(), name.as_bytes()))
-            .map(|field| field.value)
+        let fields = if self.lengths & of_length(name) == 0 { &[] } else { self.headers };
+        let is_asked_for = move |field: &&Header<'_>| is_field_name(field.name.as_bytes(), name.as_bytes());
+        fields.iter().filter(is_asked_for).map(|field| field.value)
+    }
+
+    /// All fields of a name that somebody else has written, in any case.
+    pub fn headers_called<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let is_called = move |field: &&Header<'_>| is_same_name(field.name.as_bytes(), name.as_bytes());
+        self.headers.iter().filter(is_called).map(|field| field.value)
     }
 
     /// All fields, names and values, in order.

@@ -63,11 +63,11 @@ impl Inflating {
         &mut self,
         input: &[u8],
         room: &mut [u8],
-        bytes_max: usize,
+        bytes_max: u64,
     ) -> Result<(usize, usize), Violation> {
         let (mut used, mut made) = (0, 0);
         // One byte more than allowed shows that there is more than allowed.
-        let left = (bytes_max as u64).saturating_add(1).saturating_sub(self.made);
+        let left = bytes_max.saturating_add(1).saturating_sub(self.made);
         let end = narrow::clamped(left).min(room.len());
         while made < end && (used < input.len() || self.is_full) {
             let (read, written) = (self.stream.total_in(), self.stream.total_out());
@@ -79,7 +79,7 @@ impl Inflating {
             self.made += given as u64;
             self.done += (taken + given) as u64;
             // First, since it may be that it is corrupt behind the limit: in which pieces it came makes no difference.
-            if self.made > bytes_max as u64 {
+            if self.made > bytes_max {
                 return Err(Violation::too_big());
             }
             let status = status.map_err(|_| Violation::not_deflated())?;
@@ -101,7 +101,7 @@ impl Inflating {
     ///
     /// # Errors
     /// As [`push`](Self::push), and 1007 if it isn't all there.
-    pub fn finish(&mut self, room: &mut [u8], bytes_max: usize) -> Result<(usize, bool), Violation> {
+    pub fn finish(&mut self, room: &mut [u8], bytes_max: u64) -> Result<(usize, bool), Violation> {
         // Some senders end with a final block and leave it at that, or send nothing for nothing.
         if self.between && self.ended == 0 {
             return Ok((0, true));
@@ -124,7 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Inflates a message that comes in pieces of `step` bytes, with so much room for each step.
-    fn inflated(payload: &[u8], step: usize, room: usize, bytes_max: usize) -> Result<Vec<u8>, u16> {
+    fn inflated(payload: &[u8], step: usize, room: usize, bytes_max: u64) -> Result<Vec<u8>, u16> {
         let (mut inflating, mut out, mut room) = (Inflating::default(), Vec::new(), vec![0; room]);
         // One that has seen something else before.
         let _ = inflating.push(b"\xf2\x48\xcd", &mut room, bytes_max);
@@ -153,7 +153,7 @@ mod tests {
         let whole = inflater.message(std::iter::once(payload), bytes_max).map(<[u8]>::to_vec);
         let whole = whole.map_err(|violation| violation.code.0);
         for (step, room) in [(1, 1), (1, 100), (7, 3), (1_000, 258), (1_000, 100_000)] {
-            assert_eq!(inflated(payload, step, room, bytes_max), whole, "by {step}, room for {room}");
+            assert_eq!(inflated(payload, step, room, bytes_max as u64), whole, "by {step}, room for {room}");
         }
     }
 
@@ -186,7 +186,7 @@ mod tests {
         check(bomb, len);
         check(bomb, len - 1);
         let (mut inflating, mut room) = (Inflating::default(), vec![0; 1_000]);
-        let (used, made) = inflating.push(bomb, &mut room, len).unwrap();
+        let (used, made) = inflating.push(bomb, &mut room, len as u64).unwrap();
         assert_eq!((made, inflating.is_full()), (1_000, true));
         assert_eq!(inflating.take_work(), (used + made) as u64);
     }

@@ -99,7 +99,7 @@ pub fn abandon(assembly: &mut Option<Box<Assembly>>, pool: &mut Pool) {
 
 /// How long the deflated form of a message may be that is no longer than `message_bytes_max`: data that can't be
 /// compressed grows by a few bytes for each block, and senders choose how long theirs are.
-pub const fn deflated_bytes_max(message_bytes_max: usize) -> usize {
+pub const fn deflated_bytes_max(message_bytes_max: u64) -> u64 {
     message_bytes_max.saturating_add(message_bytes_max / 8 + 64)
 }
 
@@ -155,9 +155,9 @@ impl<'a> Assembler<'a, '_> {
         check_order(&header, assembly.is_some())?;
         let buffered = assembly.as_ref().map_or(0, |assembly| assembly.chain.len());
         let deflated = header.deflated || assembly.as_ref().is_some_and(|assembly| assembly.deflated);
-        let bytes_max =
-            if deflated { deflated_bytes_max(self.message_bytes_max) } else { self.message_bytes_max };
-        if buffered as u64 + header.len > bytes_max as u64 {
+        let bytes_max = self.message_bytes_max as u64;
+        let bytes_max = if deflated { deflated_bytes_max(bytes_max) } else { bytes_max };
+        if buffered as u64 + header.len > bytes_max {
             return Err(Violation::too_big());
         }
         if whole && header.fin && assembly.is_none() {

@@ -57,8 +57,8 @@ pub enum Step<'a> {
 pub struct Terms {
     /// permessage-deflate is agreed on.
     pub deflate: bool,
-    /// Bounds a message, and is held against every header, before its payload arrives. `usize::MAX`: nothing does.
-    pub bytes_max: usize,
+    /// Bounds a message, and is held against every header, before its payload arrives. `u64::MAX`: nothing does.
+    pub bytes_max: u64,
 }
 
 /// The state between two steps.
@@ -145,7 +145,7 @@ impl Incoming {
         check_order(&header, self.in_message)?;
         let deflated = header.deflated || self.in_message && self.deflated;
         let bytes_max = if deflated { deflated_bytes_max(terms.bytes_max) } else { terms.bytes_max };
-        if self.bytes.saturating_add(header.len) > bytes_max as u64 {
+        if self.bytes.saturating_add(header.len) > bytes_max {
             return Err(Violation::too_big());
         }
         if deflated && self.inflating.is_none() {
@@ -262,7 +262,7 @@ impl Incoming {
         inflating: &mut Inflating,
         payload: &[u8],
         room: &'a mut Vec<u8>,
-        bytes_max: usize,
+        bytes_max: u64,
     ) -> Result<(Used, Step<'a>), Violation> {
         room.resize(ROOM_BYTES, 0);
         let mut len = self.tail.put(room);

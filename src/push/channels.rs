@@ -214,6 +214,12 @@ impl Channels {
             .map(|(id, _)| id)
     }
 
+    /// The shortest time that any of them keeps its publications for; None: all do for ever.
+    pub fn shortest_ttl_ms(&self) -> Option<u64> {
+        let ttls = self.all.iter().map(|(_, channel)| channel.rules.ttl_ms);
+        ttls.filter(|&ttl_ms| ttl_ms > 0).min()
+    }
+
     /// Lets a channel give up the publications that are too old.
     pub fn expire(&mut self, id: ChannelId, unix_ms: u64, now_us: u64) {
         self.resize(id, |channel| channel.give_up_before(channel.first_in_time(unix_ms), now_us));

@@ -16,7 +16,9 @@ pub const RECEIPTS_KEPT: usize = 4_096;
 
 /// How far a publication has come.
 ///
-/// `recipients = written + lagging + skipped + gone`; times are microseconds after the publication.
+/// `recipients = written + lagging + skipped + gone`; times are microseconds after the publication. With several
+/// reactors one that has still to take the publication in counts as a recipient that lags, so that it is not taken for
+/// done.
 ///
 /// ```
 /// use wspush::Delivery;
@@ -45,7 +47,7 @@ pub struct Delivery {
     pub gone: u32,
     /// When the first subscriber had it.
     pub first_us: Option<u64>,
-    /// When half of the recipients had it.
+    /// When half of the recipients had it; with several reactors up to an eighth more of them.
     pub median_us: Option<u64>,
     /// When the last one had it: nobody lagged any more, for the first time.
     pub last_us: Option<u64>,
@@ -144,30 +146,6 @@ impl Line {
 }
 
 impl Delivery {
-    /// The same publication's deliveries by two reactors, as one. When half of all had it lies between the times when
-    /// half of each one's had it; it is taken to be where the larger half's is.
-    pub(crate) fn together(self, other: Delivery) -> Delivery {
-        if self.recipients + self.recovered == 0 || other.recipients + other.recovered == 0 {
-            return if self.recipients > 0 { self } else { other };
-        }
-        let is_over = self.lagging == 0 && other.lagging == 0;
-        let later = |a: Option<u64>, b: Option<u64>| Some(a?.max(b?));
-        let larger = if self.recipients >= other.recipients { self.median_us } else { other.median_us };
-        Delivery {
-            id: self.id,
-            offset: self.offset,
-            recipients: self.recipients + other.recipients,
-            recovered: self.recovered + other.recovered,
-            written: self.written + other.written,
-            lagging: self.lagging + other.lagging,
-            skipped: self.skipped + other.skipped,
-            gone: self.gone + other.gone,
-            first_us: [self.first_us, other.first_us].into_iter().flatten().min(),
-            median_us: larger,
-            last_us: later(self.last_us, other.last_us).filter(|_| is_over || self.last_us.is_some()),
-        }
-    }
-
     fn note_times(&mut self, since_us: u64) {
         if self.written > 0 {
             self.first_us.get_or_insert(since_us);

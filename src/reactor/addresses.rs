@@ -57,18 +57,39 @@ impl Addresses {
         self.max = max;
     }
 
-    /// Whether there are as many from this address as there may be.
-    pub fn is_full(&self, peer: Option<SocketAddr>) -> bool {
-        let Some(peer) = peer.filter(|_| self.max > 0) else { return false };
-        self.counts().get(&network(peer.ip())).is_some_and(|&count| count >= self.max)
+    /// Counts the connection in this slot by its address from now on. False: there are as many from there as there may
+    /// be; it is counted as before. Looking and counting is one step, whatever other reactors count meanwhile.
+    #[must_use]
+    pub fn enter(&mut self, slot: u32, peer: Option<SocketAddr>) -> bool {
+        if self.max == 0 {
+            return true;
+        }
+        self.count(slot, peer, self.max)
     }
 
-    /// Counts a new connection.
-    pub fn enter(&mut self, slot: u32, peer: Option<SocketAddr>) {
-        let Some(peer) = peer.filter(|_| self.max > 0) else { return };
-        let network = network(peer.ip());
-        *self.counts().entry(network).or_insert(0) += 1;
-        self.of_slot.insert(slot, network);
+    /// The same for one that is there already, however many there may be.
+    pub fn keep(&mut self, slot: u32, peer: Option<SocketAddr>) {
+        if self.max > 0 {
+            self.count(slot, peer, u32::MAX);
+        }
+    }
+
+    fn count(&mut self, slot: u32, peer: Option<SocketAddr>, max: u32) -> bool {
+        let network = peer.map(|peer| network(peer.ip()));
+        if self.of_slot.get(&slot).copied() == network {
+            return true;
+        }
+        if let Some(network) = network {
+            let mut counts = self.counts();
+            let count = counts.entry(network).or_insert(0);
+            if *count >= max {
+                return false;
+            }
+            *count += 1;
+        }
+        self.leave(slot);
+        self.of_slot.extend(network.map(|network| (slot, network)));
+        true
     }
 
     /// Counts the connection in this slot no more.
@@ -101,29 +122,42 @@ mod tests {
     #[test]
     fn addresses_are_capped_and_freed() {
         let mut addresses = Addresses::new(2);
-        addresses.enter(0, peer("192.0.2.1"));
-        assert!(!addresses.is_full(peer("::ffff:192.0.2.1")));
-        addresses.enter(1, peer("::ffff:192.0.2.1"));
-        assert!(addresses.is_full(peer("192.0.2.1")) && !addresses.is_full(peer("192.0.2.2")));
-        addresses.enter(2, peer("192.0.2.2"));
-        addresses.enter(3, peer("2001:db8::1"));
-        addresses.enter(4, peer("2001:db8::2"));
-        assert!(addresses.is_full(peer("2001:db8:0:0:ffff::")) && !addresses.is_full(peer("2001:db8:0:1::")));
+        assert!(addresses.enter(0, peer("192.0.2.1")));
+        assert!(addresses.enter(1, peer("::ffff:192.0.2.1")));
+        assert!(!addresses.enter(2, peer("192.0.2.1")) && addresses.enter(2, peer("192.0.2.2")));
+        assert!(addresses.enter(3, peer("2001:db8::1")) && addresses.enter(4, peer("2001:db8::2")));
+        assert!(
+            !addresses.enter(5, peer("2001:db8:0:0:ffff::")) && addresses.enter(5, peer("2001:db8:0:1::"))
+        );
         addresses.leave(0);
         addresses.leave(0);
-        assert!(!addresses.is_full(peer("192.0.2.1")));
-        for slot in 0..5 {
+        assert!(addresses.enter(0, peer("192.0.2.1")) && !addresses.enter(6, peer("192.0.2.1")));
+        addresses.keep(6, peer("192.0.2.1"));
+        for slot in 0..7 {
             addresses.leave(slot);
         }
         assert!(addresses.counts().is_empty() && addresses.of_slot.is_empty());
     }
 
     #[test]
+    fn one_that_is_counted_anew_keeps_its_place_until_it_has_the_other() {
+        let counts = Counts::default();
+        let mut addresses = Addresses::new(1).among(counts.clone());
+        let mut others = Addresses::new(1).among(counts);
+        assert!(addresses.enter(0, peer("192.0.2.1")) && others.enter(0, peer("192.0.2.2")));
+        assert!(!addresses.enter(0, peer("192.0.2.2")) && !others.enter(1, peer("192.0.2.1")));
+        assert!(addresses.enter(0, peer("192.0.2.1")), "it is counted already");
+        assert!(addresses.enter(0, peer("192.0.2.3")) && others.enter(1, peer("192.0.2.1")));
+        assert!(addresses.enter(0, None) && others.enter(2, peer("192.0.2.3")));
+        (0..3).for_each(|slot| others.leave(slot));
+        assert!(addresses.counts().is_empty() && addresses.of_slot.is_empty());
+    }
+
+    #[test]
     fn without_a_bound_nothing_is_kept() {
         let mut addresses = Addresses::new(0);
-        addresses.enter(0, peer("192.0.2.1"));
-        addresses.enter(1, None);
-        assert!(!addresses.is_full(peer("192.0.2.1")) && !addresses.is_full(None));
+        assert!(addresses.enter(0, peer("192.0.2.1")) && addresses.enter(1, None));
+        addresses.keep(2, peer("192.0.2.1"));
         assert!(addresses.of_slot.is_empty());
     }
 }

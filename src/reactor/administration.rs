@@ -16,6 +16,7 @@ use super::http::{Progress, Whole};
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
+use super::waiting::Asker;
 
 /// The status of an answer that comes in its turn, in an audit line.
 const LATER: &str = "later";
@@ -45,7 +46,7 @@ impl<S: Socket> Reactor<S> {
         whole: Whole<'_>,
         caller: Result<Caller, Refusal>,
     ) -> Progress {
-        let Whole { head, body, used } = whole;
+        let &Whole { head, body, used } = &whole;
         self.metrics.admin_requests += 1;
         if head.method != "POST" {
             // Who has pushed and then looks must see it, though the flush has not come to it yet.
@@ -56,6 +57,17 @@ impl<S: Socket> Reactor<S> {
         if let (Err(refusal), Kind::NUMBERS) = (&caller, self.connections.slots[index].kind) {
             return self.respond(index, head, &admin::refused(refusal), used);
         }
+        if let Ok(caller) = &caller {
+            let asked = self.ask_afar(index, &whole, caller);
+            if asked != Ok(false) && !head.only_looks() && self.config.audits() {
+                self.note_change(index, head, caller, &LATER);
+            }
+            match asked {
+                Ok(false) => {}
+                Ok(true) => return Progress::Listing(used.unwrap_or(0)),
+                Err(refusal) => return self.respond(index, head, &admin::refused(&refusal), used),
+            }
+        }
         let answer = admin::answer(head, body, caller.as_ref().map_err(Refusal::clone), self);
         if let Ok(caller) = &caller
             && !head.only_looks()
@@ -63,7 +75,7 @@ impl<S: Socket> Reactor<S> {
         {
             let status: &dyn Display = match &answer {
                 Answer::Now(response) => &response.status,
-                Answer::List(_) | Answer::User(_) | Answer::Later(_) => &LATER,
+                Answer::List(_) | Answer::User(_) | Answer::Later(_) | Answer::Sent(_) => &LATER,
             };
             self.note_change(index, head, caller, status);
         }
@@ -76,6 +88,11 @@ impl<S: Socket> Reactor<S> {
             Answer::Later(later) => {
                 let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
                 self.await_place(waiting, later);
+                Progress::Listing(used.unwrap_or(0))
+            }
+            Answer::Sent(batch) => {
+                let waiting = self.begin_waiting(index, head, used.is_some() && head.keep_alive());
+                self.await_reached(Asker::Connection(waiting), batch);
                 Progress::Listing(used.unwrap_or(0))
             }
             Answer::User(request) => {

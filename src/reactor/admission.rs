@@ -20,6 +20,7 @@ use crate::push::{ChannelId, DEFAULT, DEFAULT_NAME, Positions, Since};
 
 use super::backend::Earlier;
 use super::directory::NoChannel;
+use super::occupancy::Wish;
 use super::places::handler_of;
 use super::reactor::Reactor;
 use super::slot::{Awaited, Flags, Undecided};
@@ -82,7 +83,8 @@ struct Question<'a> {
 pub(super) type Refused = (Refusal, RefuseReason);
 
 impl<S: Socket> Reactor<S> {
-    /// Lets a client in, or not. None: the host, or a backend, decides later.
+    /// Lets a client in, or not. One that is let in has its place, which is given back unless it [opens](Self::open).
+    /// None: the host, or a backend, decides later.
     pub(super) fn let_in(
         &mut self,
         index: usize,
@@ -213,6 +215,11 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
+    /// Takes the place of a client that is about to open; other reactors may have given away the last one meanwhile.
+    pub(super) fn take_place(&self) -> Result<(), Refused> {
+        if self.connections.take_open(|| self.connections_max()) { Ok(()) } else { Err(self.full()) }
+    }
+
     /// None: the host decides later.
     fn ask_handler(&mut self, index: usize, question: Question<'_>) -> Result<Option<Accept>, Refused> {
         let Question { asking, query, claims, decided } = question;
@@ -302,23 +309,26 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// All of them, or none; and from where on each is received. The default channel is among them.
+    /// All of them, and the place of the client in them, or none; and from where on each is received. The default
+    /// channel is among them.
     fn open_channels(
         &mut self,
         index: usize,
         accept: &Accept,
         beginnings: &Beginnings,
     ) -> Result<Vec<(ChannelId, Since)>, Refused> {
+        self.take_place()?;
         let own = |name: &str| {
             let own = accept.since.iter().find(|(channel, _)| channel == name);
             own.map(|(_, since)| *since)
         };
         let mut channels = Vec::with_capacity(usize::from(accept.broadcast) + accept.channels.len());
         for name in accept.channels.iter().filter(|name| *name != DEFAULT_NAME) {
-            match self.open_channel(index, name) {
+            match self.open_channel(index, name, Wish::Clients) {
                 Ok(id) => channels.push((id, own(name).unwrap_or_else(|| beginnings.of(name)))),
                 Err(problem) => {
                     channels.into_iter().for_each(|(id, _)| self.abandon_channel(id));
+                    self.connections.give_back_open();
                     let (status, reason) = match problem {
                         NoChannel::BadName => (400, RefuseReason::ForbiddenChannel),
                         _ => (503, RefuseReason::Channels),

@@ -9,6 +9,7 @@ use crate::push::ChannelId;
 
 use super::backend::{AppEvent, Turn};
 use super::happenings::Happening;
+use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::socket::Socket;
 use super::work::NAME;
@@ -140,8 +141,17 @@ impl<S: Socket> Reactor<S> {
         }
         self.work.charge(WorkKind::Names, NAME);
         let event = happening.told(&name);
+        if self.shared.is_first() {
+            self.tell_backend_of_app(id, event);
+        } else {
+            self.shared.tell_one(0, PeerNews::AppHappened { app: id.into(), event });
+        }
+    }
+
+    /// Tells an app's backend something. One reactor does it for all.
+    pub(super) fn tell_backend_of_app(&mut self, app: &str, event: AppEvent) {
         if let Some(backend) = &mut self.backend {
-            backend.tell_app(id, event);
+            backend.tell_app(app, event);
         }
     }
 }

@@ -15,10 +15,9 @@ use crate::push::{HistoryAsked, HistoryOrder, PushError, Since};
 
 use super::http::{Asked, Progress, Whole};
 use super::reactor::Reactor;
-use super::shared::{Batch, Command, Item};
+use super::shared::{Batch, Item};
 use super::slot::{Flags, Phase};
 use super::socket::Socket;
-use super::user_commands::UserCommand;
 use super::work::HEAD;
 
 /// Publications among which the last event of a cache channel is looked for: those behind it are clients' own.
@@ -32,7 +31,6 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Something that an app's backend asks for.
-    #[inline]
     pub(super) fn asked_by_backend(&mut self, index: usize, head: &Head<'_>) -> Option<Asked> {
         if !self.takes_backends(index) {
             return None;
@@ -133,7 +131,7 @@ impl<S: Socket> Backends for Reactor<S> {
             let why = "in a cluster the events of a batch leave out the same socket_id; send several batches";
             return Err(PushError::BadTerms(why));
         }
-        self.take_batch(Batch { items, key: None, if_offset: None }, &except)
+        self.take_batch(Batch { items, key: None, if_offset: None, except })
     }
 
     fn counts(&self, _app: &PusherApp, channel: &str) -> Counts {
@@ -168,7 +166,7 @@ impl<S: Socket> Backends for Reactor<S> {
             tokens: Tokens::Kept,
         };
         let request = UserRequest::new(app.user(user), action)?;
-        self.shared.command(Command::User(Box::new(UserCommand::new(request))))
+        self.shared.for_user(request)
     }
 
     fn connections_of(&self, app: &PusherApp) -> u64 {

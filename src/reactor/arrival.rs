@@ -36,12 +36,9 @@ impl<S: Socket> Reactor<S> {
         let phase = if role == ListenerRole::Admin { Phase::Admin } else { Phase::Http };
         self.connections.slots.insert(Slot::new(incoming.socket, serial, phase, self.stamp()));
         self.connections.used = self.connections.used.max(index + 1);
-        match role {
-            ListenerRole::Public => self.connections.enter_public(),
-            ListenerRole::Admin => {
-                self.connections.census.admin += 1;
-                self.note_arrival(index, serial, peer);
-            }
+        if role == ListenerRole::Admin {
+            self.connections.census.admin += 1;
+            self.note_arrival(index, serial, peer);
         }
         self.connections.timers.handshakes.push(index, serial, self.now.mono_ms());
         Some(index)

@@ -83,9 +83,10 @@ impl<S: Socket> Reactor<S> {
         self.give_up_sending(index);
         self.keep_frame_under_way(index);
         let transport = self.connections.slots[index].transport;
-        self.leave_channels(index, self.departure(index, cause));
+        let departure = self.departure(index, cause);
+        self.leave_channels(index, departure);
+        self.leave_app(index, departure);
         self.connections.leave_user(index);
-        self.leave_app(index);
         let until_ms = self.now.mono_ms() + CLOSE_WAITS * self.config.pong_wait_ms;
         let slot = &mut self.connections.slots[index];
         slot.phase = Phase::Closing;
@@ -125,9 +126,10 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn remove(&mut self, index: usize, cause: CloseReason) {
         self.give_up_sending(index);
         let untold = self.give_up_owed(index);
-        self.leave_channels(index, self.departure(index, cause));
+        let departure = self.departure(index, cause);
+        self.leave_channels(index, departure);
+        self.leave_app(index, departure);
         self.connections.leave_user(index);
-        self.leave_app(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
         self.wire.backlog_bytes -= slot.backlog_bytes();

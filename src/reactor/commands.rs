@@ -88,10 +88,12 @@ impl<S: Socket> Reactor<S> {
             let (before, bytes) = (self.work.total(), self.inbox.pending.front().map_or(0, Command::bytes));
             match self.inbox.pending.pop_front() {
                 Some(Command::Publish { receipt, publication }) => {
+                    let id = receipt.id;
                     if let Err(waits) = self.append(receipt, publication) {
                         self.inbox.pending.push_front(waits);
                         return false;
                     }
+                    self.inbox.taken_in = id;
                 }
                 Some(Command::User(mut command)) => {
                     if !self.carry_out_for_user(&mut command) {

@@ -123,7 +123,7 @@ pub(super) struct Connections<S> {
 fn leave_open<S>(census: &mut Census, online: &[AtomicU64], totals: Option<&Totals>, slot: &Slot<S>) {
     census.leave_open(slot);
     if let Some(totals) = totals {
-        totals.leave_open();
+        totals.open.give_back();
     }
     if let Some(route) = slot.kind.route() {
         let online = &online[route.number()];
@@ -181,13 +181,23 @@ impl<S> Connections<S> {
         }
     }
 
-    /// A connection opens.
+    /// Takes the place of one more open connection, where several reactors take them: there may be so many in all. A
+    /// single reactor has looked, and nobody has come since.
+    pub fn take_open(&self, max: impl FnOnce() -> usize) -> bool {
+        self.totals.as_ref().is_none_or(|totals| totals.open.take(max()))
+    }
+
+    /// Gives it back, as the connection doesn't open after all.
+    pub fn give_back_open(&self) {
+        if let Some(totals) = &self.totals {
+            totals.open.give_back();
+        }
+    }
+
+    /// A connection opens, whose place is taken.
     pub fn enter_open(&mut self, index: usize) {
         let slot = &self.slots[index];
         self.census.enter_open(slot);
-        if let Some(totals) = &self.totals {
-            totals.enter_open();
-        }
         if let Some(route) = slot.kind.route() {
             let online = &self.online[route.number()];
             online.fetch_add(1, Ordering::Relaxed);
@@ -199,22 +209,32 @@ impl<S> Connections<S> {
         leave_open(&mut self.census, &self.online, self.totals.as_deref(), &self.slots[index]);
     }
 
-    /// A connection has come in by a public listener.
-    pub fn enter_public(&mut self) {
-        self.census.public += 1;
+    /// A connection has come in by a public listener, of which there may be so many. False: there are.
+    pub fn enter_public(&mut self, max: usize) -> bool {
+        let is_in = match &self.totals {
+            Some(totals) => totals.public.take(max),
+            None => self.census.public < max,
+        };
+        self.census.public += usize::from(is_in);
+        is_in
+    }
+
+    /// It has not stayed for an answer.
+    pub fn leave_public(&mut self) {
+        self.census.public -= 1;
         if let Some(totals) = &self.totals {
-            totals.enter();
+            totals.public.give_back();
         }
     }
 
     /// Those on the public listeners, at all reactors.
     pub fn public_of_all(&self) -> usize {
-        self.totals.as_ref().map_or(self.census.public, |totals| totals.public())
+        self.totals.as_ref().map_or(self.census.public, |totals| totals.public.taken())
     }
 
     /// The open ones, at all reactors.
     pub fn open_of_all(&self) -> usize {
-        self.totals.as_ref().map_or_else(|| self.census.open(), |totals| totals.open())
+        self.totals.as_ref().map_or_else(|| self.census.open(), |totals| totals.open.taken())
     }
 
     /// A serial that tells this connection from the slot's earlier ones. 0 is none, so that 0 is no connection's id.
@@ -267,7 +287,7 @@ impl<S> Connections<S> {
         }
         let role = if slot.phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
         if let Some(totals) = self.totals.as_ref().filter(|_| role == ListenerRole::Public) {
-            totals.leave();
+            totals.public.give_back();
         }
         self.told.leave(index);
         self.addresses_of(role).leave(narrow::to_u32(index));

@@ -97,7 +97,7 @@ impl<S: Socket> Reactor<S> {
             first: log.first_offset(),
             bytes: log.head() - log.tail(),
             subscribers: self.subscribers(&channel.name, channel.subscribers),
-            members: self.attendances.members(id) as u64,
+            members: self.members_in(id) as u64,
         }
     }
 
@@ -110,30 +110,21 @@ impl<S: Socket> Reactor<S> {
         user && channel && matches!(slot.phase, Phase::Open | Phase::Closing) && slot.kind != Kind::REFUSED
     }
 
-    /// Puts a batch on its way and logs what it can of it. A connection in `except` does not get the publication whose
-    /// receipt is in the same place.
-    pub(super) fn take_batch(
-        &mut self,
-        batch: Batch<'_>,
-        except: &[Option<ConnId>],
-    ) -> Result<Taken, PushError> {
+    /// Puts a batch on its way and logs what it can of it.
+    pub(super) fn take_batch(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
         if self.shared.engine().is_some() && batch.channels().next().is_some() {
-            return self.take_batch_elsewhere(batch, except.first().copied().flatten());
+            return self.take_batch_elsewhere(batch);
         }
         // Others may have written it to a poll, which leaves with that, before we look.
         let has_others = self.shared.has_others();
         let before = has_others.then(|| batch.channels().map(|name| self.shared.subscribers(name)).collect());
         let before: Vec<u32> = before.unwrap_or_default();
-        let published = self.shared.publish_all(batch, self.now.unix_us, Wake::No);
+        let wake = if self.shared.is_first() { Wake::No } else { Wake::Yes };
+        let published = self.shared.publish_all(batch, self.now.unix_us, wake);
         if published == Err(PushError::InboxFull) {
             self.metrics.inbox_full += 1;
         }
         let published = published?;
-        for (receipt, conn) in published.receipts.iter().zip(except) {
-            if let Some(conn) = conn {
-                self.inbox.senders.push(receipt.id, *conn);
-            }
-        }
         // Logged before it is answered: whoever joins after the answer does not get it, and the number of recipients
         // is the receipt's.
         self.carry_out_commands();
@@ -143,7 +134,7 @@ impl<S: Socket> Reactor<S> {
         }
         let recipients =
             published.receipts.iter().enumerate().map(|(n, receipt)| match published.duplicate {
-                true => self.shared.delivery(receipt.id).map(|line| line.recipients - line.recovered),
+                true => self.shared.recipients(receipt.id),
                 false if has_others => before.get(n).copied(),
                 false => Some(
                     self.channels.find(&receipt.channel).map_or(0, |id| self.channels.get(id).subscribers),
@@ -161,7 +152,7 @@ impl<S: Socket> Control for Reactor<S> {
         terms: PublishTerms<'_>,
     ) -> Result<Taken, PushError> {
         let batch = Batch::of(channels, message, &terms)?;
-        self.take_batch(batch, &[])
+        self.take_batch(batch)
     }
 
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
@@ -181,7 +172,7 @@ impl<S: Socket> Control for Reactor<S> {
             })
         };
         let items = lines.iter().zip(&names).map(item).collect::<Result<Vec<_>, PushError>>()?;
-        self.take_batch(Batch { items, key, if_offset: None }, &[])
+        self.take_batch(Batch { items, key, if_offset: None, except: Vec::new() })
     }
 
     fn check_size(&self, publication: &Publication) -> Result<(), PushError> {
@@ -220,7 +211,13 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn presence(&self, name: &str) -> Option<Option<ChannelPresence>> {
-        self.channels.find(name).map(|id| self.presence_in(id))
+        let Some(id) = self.channels.find(name) else { return self.presence_afar(name).map(Some) };
+        let here = self.presence_in(id);
+        if here.is_none() || self.attendances.channels.contains_key(&id) {
+            return Some(here);
+        }
+        // Nobody has asked for it here until now.
+        Some(self.presence_afar(name).or(here))
     }
 
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {

@@ -250,6 +250,13 @@ impl Directory {
         Some(self.remove(self.oldest))
     }
 
+    /// Lets the channel that has been idle longest stay, behind all others.
+    pub fn keep_oldest(&mut self) {
+        if self.heads.contains(self.oldest as usize) {
+            self.set_need(self.oldest, Need::Idle { older: NONE, newer: NONE });
+        }
+    }
+
     /// How many of the channels that `max` leaves clients may open, as long as nobody has published there.
     fn clients_part(&self) -> usize {
         let named = self.max.saturating_sub(1);

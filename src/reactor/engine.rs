@@ -7,11 +7,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::shared::Command;
+use crate::endpoint::users::{UserOutcome, UserRequest};
 use crate::endpoint::{ConnId, Published};
 use crate::metrics::ClusterGauges;
-use crate::push::{Publication, PushError};
+use crate::push::{Delivery, Publication, PushError};
 
 /// The engine, on the threads of those who publish: it waits for nothing.
 pub trait Engine: Send + Sync {
@@ -26,6 +27,46 @@ pub trait Engine: Send + Sync {
 
     /// How it is, in numbers.
     fn gauges(&self) -> ClusterGauges;
+
+    /// The name of this node.
+    fn node(&self) -> &str;
+
+    /// A connection of a user has come to a channel with presence. Without a user: the channel has a subscriber here.
+    fn entered(&self, channel: &str, user: &str, info: Option<&str>);
+
+    /// Such a connection has gone. If it was the last, its user will have gone after this time.
+    fn left(&self, channel: &str, user: &str, after: Duration);
+
+    /// The members of a channel at the other nodes, as of the change with this number.
+    fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>);
+}
+
+/// A member of a channel at other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberAfar {
+    /// Who.
+    pub user: Box<str>,
+    /// JSON that says more about it.
+    pub info: Option<Box<str>>,
+    /// Its connections there.
+    pub connections: u32,
+}
+
+/// A change of a member at another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attended {
+    /// Its number.
+    pub version: u64,
+    /// The channel.
+    pub channel: Arc<str>,
+    /// Who.
+    pub user: Box<str>,
+    /// JSON that says more about it.
+    pub info: Option<Box<str>>,
+    /// Its connections there before.
+    pub before: u32,
+    /// And now.
+    pub after: u32,
 }
 
 /// Publications that are to get their places, all of them or none.
@@ -37,8 +78,27 @@ pub struct Asked {
     pub ticket: u64,
     /// Who waits.
     pub asker: Asker,
-    /// Messages to connections and users of this node, which go with them.
-    pub(super) with: Vec<Command>,
+    /// Messages to connections of this node and to users, which go with them.
+    pub(super) with: Vec<With>,
+}
+
+/// A message that goes with publications.
+#[derive(Debug)]
+pub(super) enum With {
+    /// To one connection.
+    Send(ConnId, Publication),
+    /// To a user.
+    User(UserRequest),
+}
+
+impl With {
+    fn bytes(&self) -> usize {
+        size_of::<With>()
+            + match self {
+                With::Send(_, publication) => publication.plain_frame().len(),
+                With::User(request) => request.bytes(),
+            }
+    }
 }
 
 /// Something that the engine is to do.
@@ -57,6 +117,102 @@ pub enum Wanted {
     },
     /// Another life of a channel.
     Forget(Arc<str>),
+    /// Something that other nodes are to do, and this one as well; whoever waits gets [`Answered`].
+    Call {
+        /// The deed.
+        call: Box<Call>,
+        /// The name of those that are to do it; None: all.
+        node: Option<Box<str>>,
+    },
+    /// This node's answer to a call.
+    Reply {
+        /// To whom.
+        to: ReturnTo,
+        /// The answer.
+        said: Box<Said>,
+    },
+    /// Which nodes there are; whoever waits gets [`Answered`].
+    Nodes,
+}
+
+/// Something that nodes are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// Something for the connections of a user.
+    User(UserRequest),
+    /// A request to the admin API.
+    Admin(AdminCall),
+    /// How far a publication has come.
+    Delivery {
+        /// Its channel.
+        channel: Arc<str>,
+        /// In which life of it.
+        epoch: u64,
+        /// Its place there.
+        offset: u64,
+    },
+}
+
+/// A request to the admin API of another node. Who has made it has been looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminCall {
+    /// Its method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// The media type of the body.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The one who waits for what a node says to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnTo {
+    /// The node.
+    pub origin: Arc<str>,
+    /// The number that it has asked under.
+    pub ticket: u64,
+    /// How it wants to have it.
+    pub manner: Manner,
+}
+
+/// How an outcome is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As it is.
+    Outcome,
+    /// As the admin API does.
+    Response,
+}
+
+/// A node's answer to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// The outcome for a user's connections.
+    User(UserOutcome),
+    /// The admin API's answer.
+    Admin {
+        /// Its status.
+        status: u16,
+        /// JSON.
+        body: String,
+    },
+    /// How far the publication has come there, if that is known.
+    Delivery(Option<Delivery>),
+    /// The node itself: JSON that tells of it.
+    Node(String),
+}
+
+/// The outcome of a call.
+#[derive(Debug)]
+pub struct Answered {
+    /// The number that was asked under.
+    pub ticket: u64,
+    /// The answer of each node, by its name; or why none was asked.
+    pub said: Result<Vec<(String, Said)>, PushError>,
+    /// The nodes that have not said anything in time.
+    pub missing: Vec<String>,
 }
 
 /// Who waits for what comes of it.
@@ -79,9 +235,45 @@ impl Asked {
                 sizes.sum::<usize>()
             }
             Wanted::Forget(name) => name.len(),
+            Wanted::Call { call, .. } => size_of::<Call>() + call.bytes(),
+            Wanted::Reply { said, .. } => size_of::<Said>() + said.bytes(),
+            Wanted::Nodes => 0,
         };
-        size_of::<Asked>() + more + self.with.iter().map(Command::bytes).sum::<usize>()
+        size_of::<Asked>() + more + self.with.iter().map(With::bytes).sum::<usize>()
     }
+}
+
+impl Call {
+    /// Its bytes beside itself.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Call::User(request) => request.bytes(),
+            Call::Admin(AdminCall { target, body, .. }) => target.len() + body.len(),
+            Call::Delivery { channel, .. } => channel.len(),
+        }
+    }
+}
+
+impl Said {
+    fn bytes(&self) -> usize {
+        match self {
+            Said::Admin { body, .. } | Said::Node(body) => body.len(),
+            Said::User(_) | Said::Delivery(_) => 0,
+        }
+    }
+}
+
+/// Something that has happened to a channel of the cluster, of which this node tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HappenedAfar {
+    /// The channel.
+    pub channel: Box<str>,
+    /// The member; None: it is about its subscribers.
+    pub user: Option<Box<str>>,
+    /// JSON that says more about the member.
+    pub info: Option<Box<str>>,
+    /// Whether somebody has come, or gone.
+    pub has_come: bool,
 }
 
 /// A publication as the engine gives it back.

@@ -56,7 +56,8 @@ pub struct EventLoop {
     pub(super) poll: Poll,
     events: Events,
     pub(super) listeners: Vec<Listener>,
-    pub(super) reactor: Reactor<Stream>,
+    /// Several thousand bytes, which a small machine has no room for on its stack.
+    pub(super) reactor: Box<Reactor<Stream>>,
     pub(super) clock: Clock,
     last: Turn,
     removed: u64,
@@ -81,7 +82,7 @@ impl EventLoop {
     pub fn new(
         poll: Poll,
         listeners: Vec<Listener>,
-        mut reactor: Reactor<Stream>,
+        mut reactor: Box<Reactor<Stream>>,
         clock: Clock,
     ) -> io::Result<EventLoop> {
         reactor.set_cpu_clock(sys::thread_cpu_ns);

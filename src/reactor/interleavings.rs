@@ -1,5 +1,6 @@
 //! Inboxes, the room in them and the doors of newcomers, in every order that threads can have. The model checker loom
-//! goes through them; a thread that waits for what nobody will do any more is a deadlock there. `./test --long loom`.
+//! goes through them; a thread that waits for what nobody will do any more is a deadlock there. `./test --long
+//! interleavings`.
 
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use super::doors::{Doors, Newcomer};
 use super::reactor::ListenerRole;
 use super::shared::{Command, Lane, Shared, Wake, WakeUp};
 use super::socket::Stream;
+use super::totals::Places;
 use crate::config::Config;
+use crate::endpoint::Kind;
 use crate::push::{Message, Publication, PushError, PushOptions};
 
 /// Switches away from a thread that could go on, in one order: beyond that there is nothing new for so few threads.
@@ -169,7 +172,7 @@ fn the_end_is_heard_of_and_nothing_is_taken_behind_it() {
 
 fn newcomer() -> Newcomer {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-    Newcomer { stream: Stream(socket), peer: None, tls: false }
+    Newcomer { stream: Stream(socket), peer: None, tls: false, is_told: false, kind: Kind::PUSH }
 }
 
 #[test]
@@ -208,5 +211,26 @@ fn no_newcomer_is_lost_at_a_door_that_closes() {
         other.join().unwrap();
         assert_eq!(stay + taken.load(Ordering::Relaxed), 4);
         assert_eq!(doors.counts().iter().sum::<usize>(), 4);
+    });
+}
+
+#[test]
+fn the_last_place_is_taken_once() {
+    check(|| {
+        let places = Arc::new(Places::default());
+        assert!(places.take(2));
+        let other = {
+            let places = places.clone();
+            thread::spawn(move || {
+                let is_in = places.take(2);
+                is_in.then(|| places.give_back());
+                (is_in, places.take(2))
+            })
+        };
+        let is_in = places.take(2);
+        let (was_in, is_back) = other.join().unwrap();
+        // Who gives a place back gets it again, or the other one has got it.
+        assert_eq!(usize::from(is_in) + usize::from(is_back), 1, "{is_in} {was_in} {is_back}");
+        assert_eq!(places.taken(), 2);
     });
 }

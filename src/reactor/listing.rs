@@ -13,6 +13,7 @@ use crate::narrow;
 use crate::protocol::head::Head;
 use crate::push::{Channel, ChannelId};
 
+use super::afar::said_by_admin;
 use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::slot::Slot;
@@ -74,6 +75,11 @@ impl<S: Socket> Reactor<S> {
     /// Begins a list for a connection, which waits for it.
     pub(super) fn begin_listing(&mut self, index: usize, head: &Head<'_>, asked: Wanted, goes_on: bool) {
         let asker = Asker::Connection(self.begin_waiting(index, head, goes_on));
+        self.begin_list(asker, asked);
+    }
+
+    /// Begins a list for whoever waits for it.
+    pub(super) fn begin_list(&mut self, asker: Asker<ChannelPage>, asked: Wanted) {
         match asked {
             Wanted::Connections(list) => {
                 let (at, next) = list.after.map_or((0, 0), |id| (id.reactor(), id.slot() + 1));
@@ -129,12 +135,21 @@ impl<S: Socket> Reactor<S> {
             }
             if listing.is_over || self.look_for(&mut listing) {
                 let Some(listing) = self.pass_on(listing) else { continue };
+                if let (Asker::Node(to), made) = (&listing.asker, &listing.made) {
+                    let response = match made {
+                        Made::Connections(_, page) => admin::page(page),
+                        Made::Channels(_, page) => admin::page(page),
+                        _ => continue,
+                    };
+                    self.shared.reply(to.clone(), said_by_admin(&response));
+                    continue;
+                }
                 match (listing.asker, listing.made) {
                     (Asker::Connection(waiting), Made::Connections(_, page)) => {
-                        self.answer_waiting(waiting, &admin::page(&page));
+                        self.answer_waiting(waiting, &self.of_this_node(admin::page(&page)));
                     }
                     (Asker::Connection(waiting), Made::Channels(_, page)) => {
-                        self.answer_waiting(waiting, &admin::page(&page));
+                        self.answer_waiting(waiting, &self.of_this_node(admin::page(&page)));
                     }
                     #[cfg(feature = "pusher")]
                     (Asker::Connection(waiting), Made::AppChannels(list)) => {
@@ -142,7 +157,7 @@ impl<S: Socket> Reactor<S> {
                     }
                     (Asker::Host(answer), Made::Channels(_, page)) => self.tell(answer, Ok(page)),
                     (_, Made::Sessions(_, page, answer)) => self.tell(answer, Ok(page)),
-                    (Asker::Host(_) | Asker::Nobody | Asker::Whole(_), _) => {}
+                    (Asker::Host(_) | Asker::Nobody | Asker::Whole(_) | Asker::Node(_), _) => {}
                 }
             } else {
                 // The others have a turn as well.

@@ -13,6 +13,7 @@
 pub mod addresses;
 mod administration;
 mod admission;
+mod afar;
 mod alike;
 mod anteroom;
 mod apart;
@@ -87,6 +88,7 @@ pub mod published_keys;
 mod pusher;
 mod questions;
 mod rates;
+mod reaching;
 #[allow(clippy::module_inception)]
 mod reactor;
 mod refusal;

@@ -9,11 +9,25 @@ use super::directory::{Forgotten, NoChannel, Vacated};
 use super::reactor::Reactor;
 use super::socket::Socket;
 
+/// Whose wish it is that a connection receives a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// The client's, who is told if that can't be, and may ask again.
+    Clients,
+    /// The host's or the operator's, to whom it was promised when there was room for it.
+    Hosts,
+}
+
 impl<S: Socket> Reactor<S> {
     /// The channel of this name for a connection that is about to join it, made if need be. It stays until the
     /// connection has [joined](Self::join_opened) it, or [gives it up](Self::abandon_channel).
-    pub(super) fn open_channel(&mut self, index: usize, name: &str) -> Result<ChannelId, NoChannel> {
-        let id = self.find_or_open(index, name)?;
+    pub(super) fn open_channel(
+        &mut self,
+        index: usize,
+        name: &str,
+        by: Wish,
+    ) -> Result<ChannelId, NoChannel> {
+        let id = self.find_or_open(index, name, by)?;
         self.channels.get_mut(id).expected += 1;
         Ok(id)
     }
@@ -24,14 +38,14 @@ impl<S: Socket> Reactor<S> {
         self.vacate(id);
     }
 
-    fn find_or_open(&mut self, index: usize, name: &str) -> Result<ChannelId, NoChannel> {
+    fn find_or_open(&mut self, index: usize, name: &str, by: Wish) -> Result<ChannelId, NoChannel> {
         let known = self.channels.find(name);
         if let Some(id) = known.filter(|&id| !self.channels.get(id).is_deserted()) {
             return Ok(id);
         }
         // Another thread may need the place of one that nobody has needed until now.
         let from = network_of(self.connections.peer(index));
-        let opened = self.shared.occupy(name, from, self.now.unix_us)?;
+        let opened = self.shared.occupy(name, from, self.now.unix_us, by)?;
         if let Some(id) = known {
             if self.channels.get(id).epoch == opened.epoch {
                 return Ok(id);
@@ -83,16 +97,25 @@ impl<S: Socket> Reactor<S> {
         }
         let since_ms = self.now.mono_ms().saturating_sub(self.config.channel_idle_ms);
         while count > 0 {
+            count -= 1;
+            let mut is_kept = false;
             let forgotten = self.shared.forget_oldest(|head| {
                 let channel = self.channels.find(&head.name).map(|id| self.channels.get(id));
-                channel.is_some_and(|channel| channel.used_ms < since_ms)
+                let old = channel.filter(|channel| channel.used_ms < since_ms);
+                is_kept = old.is_some_and(|channel| self.keeps_cached(channel));
+                old.is_some() && !is_kept
             });
-            let Some(forgotten) = forgotten else { return false };
+            let Some(forgotten) = forgotten else {
+                if is_kept {
+                    self.shared.keep_oldest();
+                    continue;
+                }
+                return false;
+            };
             if let Some(id) = self.channels.find(&forgotten.name) {
                 self.remove_channel(id);
             }
             self.metrics.channels_forgotten.bump(ChannelEnd::Idle);
-            count -= 1;
         }
         true
     }

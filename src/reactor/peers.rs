@@ -13,10 +13,14 @@ use crate::endpoint::ConnId;
 use crate::metrics::ChannelEnd;
 use crate::push::presence::Departure;
 
+#[cfg(feature = "pusher")]
+use super::backend::AppEvent;
 use super::directory::Forgotten;
-use super::engine::{EngineNews, Placed};
+use super::engine::{AdminCall, Answered, Attended, EngineNews, HappenedAfar, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
+use super::pusher::sessions::Poller;
+use super::reaching::Reaching;
 use super::reactor::Reactor;
 use super::shared::Command;
 use super::socket::Socket;
@@ -52,6 +56,16 @@ pub enum PeerNews {
     },
     /// To the one that has asked an engine: what has come of it.
     Placed(Box<Placed>),
+    /// To the one that has asked other nodes: what they say.
+    Answered(Box<Answered>),
+    /// A member of a channel at another node has come or gone.
+    Attended(Box<Attended>),
+    /// To the first one: something has happened to a channel of the cluster, of which this node tells.
+    Happened(Box<HappenedAfar>),
+    /// Another node has revoked the tokens of these users, until then.
+    Revoked(Arc<[(Box<str>, u64)]>),
+    /// To the first one: a request to the admin API that another node passes on.
+    Admin(Box<(AdminCall, ReturnTo)>),
     /// To the first one, for the log: how the engine is.
     Engine(Box<EngineNews>),
     /// A channel is over.
@@ -93,10 +107,62 @@ pub enum PeerNews {
         /// Whether somebody is.
         is_occupied: bool,
     },
+    /// To the first one, which tells an app's backend of something.
+    #[cfg(feature = "pusher")]
+    AppHappened {
+        /// The app's id.
+        app: Box<str>,
+        /// The event, in the words of its protocol.
+        event: AppEvent,
+    },
+    /// A user of an app with watchlists has signed in on a connection.
+    SignedIn {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+    },
+    /// Such a connection has gone.
+    SignedOut {
+        /// The app's id.
+        app: Box<str>,
+        /// Who.
+        user: Box<str>,
+        /// How.
+        departure: Departure,
+    },
+    /// To the first one: a channel of an app has another count of subscribers.
+    Counted {
+        /// The channel.
+        channel: Arc<str>,
+    },
+    /// To the reactor of an app's connection: its client has said something there.
+    AppSaid {
+        /// The connection.
+        conn: ConnId,
+        /// The messages.
+        said: Vec<String>,
+    },
+    /// To the same: somebody polls it.
+    AppPoll {
+        /// The connection.
+        conn: ConnId,
+        /// The one who waits.
+        poller: Poller,
+    },
+    /// To the reactor of the one who waits: the answer.
+    AppPolled {
+        /// The one who waits.
+        poller: Poller,
+        /// The lines for it.
+        lines: Vec<u8>,
+    },
     /// A list that is being made.
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
     Gathered(Gathered),
+    /// The answer to a batch, to those whose connections it names.
+    Reaching(Box<Reaching>),
 }
 
 impl PeerNews {
@@ -117,17 +183,28 @@ impl PeerNews {
             PeerNews::Left { channel, user, departure } => {
                 PeerNews::Left { channel: channel.clone(), user: user.clone(), departure: *departure }
             }
+            PeerNews::SignedIn { app, user } => PeerNews::SignedIn { app: app.clone(), user: user.clone() },
+            PeerNews::SignedOut { app, user, departure } => {
+                PeerNews::SignedOut { app: app.clone(), user: user.clone(), departure: *departure }
+            }
             PeerNews::Occupancy { channel, is_occupied } => {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
-            PeerNews::Listing(_) | PeerNews::Gathered(_) => return None,
+            PeerNews::Revoked(users) => PeerNews::Revoked(users.clone()),
+            PeerNews::Attended(attended) => PeerNews::Attended(attended.clone()),
+            #[cfg(feature = "pusher")]
+            PeerNews::AppHappened { .. } => return None,
+            PeerNews::AppSaid { .. } | PeerNews::AppPoll { .. } | PeerNews::AppPolled { .. } => return None,
+            PeerNews::Counted { .. } | PeerNews::Listing(_) => return None,
+            PeerNews::Gathered(_) | PeerNews::Reaching(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
+            PeerNews::Answered(_) | PeerNews::Admin(_) | PeerNews::Happened(_) => return None,
         })
     }
 
     /// Whether somebody waits for what comes of it.
     pub(super) fn is_job(&self) -> bool {
-        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_))
+        matches!(self, PeerNews::Listing(_) | PeerNews::Gathered(_) | PeerNews::Reaching(_))
     }
 }
 
@@ -163,6 +240,14 @@ impl<S: Socket> Reactor<S> {
             }
             PeerNews::Sender { receipt, conn } => self.inbox.senders.push(receipt, conn),
             PeerNews::Placed(placed) => self.placed(*placed),
+            PeerNews::Answered(answered) => self.answered_afar(*answered),
+            PeerNews::Revoked(users) => self.revoked_afar(&users),
+            PeerNews::Attended(attended) => self.attended_afar(&attended),
+            PeerNews::Happened(happened) => self.happened_afar(&happened),
+            PeerNews::Admin(asked) => {
+                let (call, to) = *asked;
+                self.answer_for_node(&call, to);
+            }
             PeerNews::Engine(news) => self.note_engine(&news),
             PeerNews::Gone { gone, end } => self.gone(&gone, end),
             PeerNews::Anew { channel, epoch } => {
@@ -173,16 +258,30 @@ impl<S: Socket> Reactor<S> {
             PeerNews::Entered { channel, user, info } => {
                 self.entered_elsewhere(&channel, &user, info.as_deref())
             }
+            PeerNews::SignedIn { app, user } => self.came_online(&app, &user),
+            PeerNews::SignedOut { app, user, departure } => self.went_offline(&app, &user, departure),
             PeerNews::Left { channel, user, departure } => self.left_elsewhere(&channel, &user, departure),
             PeerNews::Occupancy { channel, is_occupied } => {
                 if let Some(id) = self.channels.find(&channel) {
                     self.channels.get_mut(id).used_ms = self.now.mono_ms();
+                    self.count_changed(id);
                 }
                 let happening = if is_occupied { Happening::Occupied } else { Happening::Vacated };
                 self.happened(&channel, happening);
             }
+            #[cfg(feature = "pusher")]
+            PeerNews::AppHappened { app, event } => self.tell_backend_of_app(&app, event),
+            PeerNews::Counted { channel } => {
+                if let Some(id) = self.channels.find(&channel) {
+                    self.count_changed(id);
+                }
+            }
+            PeerNews::AppSaid { conn, said } => self.app_said(conn, &said),
+            PeerNews::AppPoll { conn, poller } => self.poll_app(conn, poller),
+            PeerNews::AppPolled { poller, lines } => self.answer_poll_here(poller, lines),
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
+            PeerNews::Reaching(reaching) => self.reached(*reaching),
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl<S: Socket> Reactor<S> {
     fn pieces_terms(&self, index: usize) -> Terms {
         let slot = &self.connections.slots[index];
         let is_endless = slot.transport == Transport::EndlessPieces;
-        let bytes_max = if is_endless { usize::MAX } else { self.message_bytes_max(index) };
+        let bytes_max = if is_endless { u64::MAX } else { self.message_bytes_max(index) as u64 };
         Terms { deflate: slot.flags.window_bits() > 0, bytes_max }
     }
 

@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::engine::{Asker, Placed};
+use super::afar::Afar;
+use super::engine::{Answered, Asker, Placed};
 use super::reactor::Reactor;
 use super::shared::{Batch, Wake};
 use super::socket::Socket;
 use super::waiting::{Told, Waiting};
+use crate::endpoint::admin;
 #[cfg(feature = "pusher")]
 use crate::endpoint::apps;
 use crate::endpoint::publishing::Later;
@@ -31,6 +33,8 @@ enum Awaiting {
     /// An app's backend, and the answer as far as it is known.
     #[cfg(feature = "pusher")]
     App(Waiting, Box<Response>),
+    /// A connection of the admin API that has asked all nodes for something.
+    Afar(Waiting, Box<Afar>),
     /// A client that has published.
     V1 { conn: ConnId, id: Box<str>, channel: Arc<str> },
 }
@@ -49,11 +53,8 @@ impl<S: Socket> Reactor<S> {
 
     /// Hands a batch over to the engine; its connection is to wait.
     #[cold]
-    pub(super) fn take_batch_elsewhere(
-        &mut self,
-        batch: Batch<'_>,
-        sender: Option<ConnId>,
-    ) -> Result<Taken, PushError> {
+    pub(super) fn take_batch_elsewhere(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
+        let sender = batch.except.first().copied().flatten();
         let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()), sender)?;
         let later = receipts.first().map(|receipt| receipt.id);
         Ok(Taken { published: Published { receipts, duplicate: false }, recipients: Vec::new(), later })
@@ -106,6 +107,18 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
+    /// Lets a connection wait for what other nodes say.
+    pub(super) fn await_nodes(&mut self, waiting: Waiting, ticket: u64, afar: Afar) {
+        self.inbox.placing.0.insert(ticket, Awaiting::Afar(waiting, Box::new(afar)));
+    }
+
+    /// They have said it.
+    pub(super) fn answered_afar(&mut self, Answered { ticket, said, missing }: Answered) {
+        if let Some(Awaiting::Afar(waiting, afar)) = self.inbox.placing.0.remove(&ticket) {
+            self.inbox.answers.push_back(Told::Connection(waiting, afar.answer(said, &missing)));
+        }
+    }
+
     /// The engine has answered.
     pub(super) fn placed(&mut self, Placed { ticket, outcome }: Placed) {
         match self.inbox.placing.0.remove(&ticket) {
@@ -134,6 +147,11 @@ impl<S: Socket> Reactor<S> {
                         self.aside(index, |reactor| reactor.deny(index, Some(Id(&id)), &denial));
                     }
                 }
+            }
+            Some(Awaiting::Afar(waiting, _)) => {
+                // It was not taken.
+                let problem = outcome.err().unwrap_or(PushError::Stopped);
+                self.inbox.answers.push_back(Told::Connection(waiting, admin::refused(&problem.into())));
             }
             None => {}
         }

@@ -207,12 +207,15 @@ impl<S: Socket> Reactor<S> {
         if answer == Answer::Publications {
             self.take_publications(index, &mut body);
         }
+        // A channel that has begun anew and in which nothing was published yet has only another position.
+        let has_none = answer == Answer::Publications && body.is_empty();
+        let answer = if has_none { Answer::Nothing } else { answer };
         let tag = self.tag(index);
         self.leave_poll(index);
         let status = match answer {
             Answer::Publications => 200,
             Answer::Gone => 410,
-            Answer::Nothing if poll.is_conditional => 304,
+            Answer::Nothing if poll.is_conditional && !has_fallen => 304,
             Answer::Nothing => 204,
         };
         let mut said = Vec::new();

@@ -2,11 +2,14 @@
 
 pub(super) mod apps;
 mod events;
+pub(super) mod fallback;
 mod heartbeat;
 pub(super) mod opening;
 mod presence;
+pub(super) mod sessions;
 mod subscribing;
 mod timers;
+pub(super) mod watching;
 
 use std::sync::Arc;
 
@@ -17,6 +20,7 @@ use crate::narrow;
 use crate::protocol::close::CloseCode;
 use crate::protocol::pusher::{Command, Event, SocketId, Traits, UserData, event};
 use crate::push::Message;
+use crate::push::presence::Departure;
 use apps::App;
 pub(super) use events::check_event;
 pub(super) use presence::push_app_notice;
@@ -67,11 +71,13 @@ impl<S: Socket> Reactor<S> {
         SocketId { epoch: self.started.unix_us, conn: conn.0 }
     }
 
-    /// An app's connection closes, or is gone.
-    pub(super) fn leave_app(&mut self, index: usize) {
+    /// An app's connection closes, or is gone. Before its user is forgotten.
+    pub(super) fn leave_app(&mut self, index: usize, departure: Departure) {
         let slot = &self.connections.slots[index];
         if let Some(number) = Self::app_seat(slot).filter(|_| slot.phase == Phase::Open) {
-            self.apps.count(number, false);
+            self.apps.leave(number);
+            self.leave_session(index);
+            self.unwatch(index, &self.apps.at(number), departure);
         }
     }
 
@@ -176,20 +182,20 @@ impl<S: Socket> Reactor<S> {
             );
         }
         let slot = &mut self.connections.slots[index];
-        match Self::signed_in(slot, app) {
-            Some(known) if known != user.id => {
-                return tell(UNAUTHORIZED, "this connection is signed in as somebody else already");
-            }
-            Some(_) => {}
-            None => {
-                slot.extra_mut().user = Some(Box::new(User::new(&app.settings.user(&user.id))));
-                self.connections.enter_user(index);
-            }
+        let known = Self::signed_in(slot, app).map(str::to_owned);
+        if known.as_ref().is_some_and(|known| *known != user.id) {
+            return tell(UNAUTHORIZED, "this connection is signed in as somebody else already");
         }
-        let rights = crate::auth::Rights { info: user.user_info.map(Into::into), ..Default::default() };
+        if known.is_none() {
+            slot.extra_mut().user = Some(Box::new(User::new(&app.settings.user(&user.id))));
+            self.connections.enter_user(index);
+        }
+        let info = user.user_info.as_deref().map(Into::into);
+        let rights = crate::auth::Rights { info, ..Default::default() };
         self.connections.slots[index].grant(&rights);
         event::push_signed_in(user_data, &mut self.scratch.said);
         self.say_made(index);
+        self.watch(index, app, &user, known.is_none());
         Ok(())
     }
 

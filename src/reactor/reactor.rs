@@ -168,6 +168,8 @@ pub(super) struct InboxState {
     pub pending: VecDeque<Command>,
     /// How many commands from the inbox are carried out: the number of the last one.
     pub carried: u64,
+    /// The receipt of the last publication that is in its log, or would be if it were not over.
+    pub taken_in: u64,
     /// So many of them at the least have been offered to everybody whom they concern.
     pub flushed: u64,
     /// Clients whose publications are among the commands.
@@ -253,7 +255,7 @@ impl<S: Socket> Reactor<S> {
             now,
             started: now,
             admin_url: None,
-            wire: Wire { tls: Tls::new(backlog_bytes_max), backlog_bytes: 0 },
+            wire: Wire::new(Tls::new(backlog_bytes_max)),
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
             attendances: Attendances::default(),
@@ -278,7 +280,7 @@ impl<S: Socket> Reactor<S> {
         let online = reactor.shared.online.get_or_init(|| reactor.connections.online.clone()).clone();
         reactor.connections.online = online;
         reactor.tell_channels_the_policy();
-        reactor.apps.renew(&reactor.config);
+        reactor.apps.renew(&reactor.config, &reactor.shared.app_counts);
         reactor.channels.set_rules(reactor.config.channel_rule.clone());
         reactor
     }
@@ -367,6 +369,9 @@ impl<S: Socket> Reactor<S> {
         }
         let finished = self.due();
         self.work.begin_part();
+        if !self.wire.polled.is_empty() {
+            self.answer_told_polls();
+        }
         self.give_answers();
         self.tell_drained();
         self.go_on_listing();
@@ -402,7 +407,12 @@ impl<S: Socket> Reactor<S> {
 
     /// Brings the receipts up to date.
     pub(super) fn settle(&mut self) {
-        let looked_at = self.channels.settle(self.now.mono_us, self.shared.keep_deliveries());
+        let now_us = self.now.mono_us;
+        let looked_at = if self.shared.has_others() {
+            self.channels.settle(now_us, self.shared.keep_parts(now_us, self.inbox.taken_in))
+        } else {
+            self.channels.settle(now_us, self.shared.keep_deliveries())
+        };
         self.work.charge(WorkKind::Receipts, looked_at as u64 * RECEIPT);
     }
 

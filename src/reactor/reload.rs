@@ -85,7 +85,7 @@ impl<S: Socket> Reactor<S> {
             let max = self.config.connections_per_address_max;
             self.connections.addresses_of(role).set_max(max);
         }
-        self.apps.renew(&self.config);
+        self.apps.renew(&self.config, &self.shared.app_counts);
         self.tell_channels_the_policy();
         self.channels.set_rules(self.config.channel_rule.clone());
         self.review_presence();

@@ -15,10 +15,10 @@ use super::socket::Socket;
 pub(super) struct Senders(VecDeque<(u64, ConnId)>);
 
 impl Senders {
-    /// A client has published.
+    /// A client has published. Another thread's publications may have earlier receipts, and be heard of later.
     pub fn push(&mut self, receipt: u64, conn: ConnId) {
-        debug_assert!(self.0.back().is_none_or(|&(last, _)| last < receipt));
-        self.0.push_back((receipt, conn));
+        let at = self.0.partition_point(|&(other, _)| other < receipt);
+        self.0.insert(at, (receipt, conn));
     }
 
     /// The client that has this receipt, which is the next one to be appended.
@@ -78,8 +78,8 @@ mod tests {
     #[test]
     fn in_the_order_of_the_receipts() {
         let (mut senders, conns) = (Senders::default(), [ConnId::new(1, 1), ConnId::new(2, 1)]);
-        senders.push(4, conns[0]);
         senders.push(6, conns[1]);
+        senders.push(4, conns[0]);
         for (receipt, conn) in [(3, None), (4, Some(conns[0])), (5, None), (6, Some(conns[1])), (7, None)] {
             assert_eq!(senders.of(receipt), conn, "{receipt}");
             senders.appended(receipt);

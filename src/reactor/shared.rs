@@ -1,6 +1,7 @@
 //! The state that other threads share with the reactors: the inboxes, and what they may look at.
 
 mod command;
+mod deliveries;
 mod following;
 mod group;
 #[cfg(feature = "handover")]
@@ -17,12 +18,13 @@ use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::endpoint::Stats;
-use crate::narrow;
 use crate::push::state::Counters;
-use crate::push::{Delivery, PushError, RECEIPTS_KEPT};
+use crate::push::{Delivery, PushError};
 
 use super::directory::{Directory, Opened};
 use super::engine::Engine;
+use super::pusher::apps::AppCounts;
+use super::pusher::sessions::AppSessions;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use super::sys::cpus::Cpus;
 use super::totals::Totals;
@@ -68,6 +70,10 @@ pub struct Shared {
     seats: Box<[Seat]>,
     /// Open connections of each route of the host's, which the reactors count.
     pub online: OnceLock<Arc<[AtomicU64]>>,
+    /// The same of each app.
+    pub app_counts: AppCounts,
+    /// Their clients over plain HTTP.
+    pub app_sessions: AppSessions,
     /// Connections of all reactors, where there are several.
     pub totals: Arc<Totals>,
     /// The other reactors than the first are to end at once.
@@ -103,6 +109,8 @@ impl Shared {
             inbox: Mutex::new(Inbox::new(Directory::new(config.channels_max, unix_us), wakes.len())),
             seats: wakes.into_iter().map(Seat::new).collect(),
             online: OnceLock::new(),
+            app_counts: AppCounts::default(),
+            app_sessions: AppSessions::default(),
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),
             engine: OnceLock::new(),
@@ -138,7 +146,7 @@ impl Shared {
         let is_frozen = inbox.door.is_frozen() && command.is_asked_by_program();
         let admitted = match is_frozen {
             true => Err(PushError::InboxFull),
-            false => self.admit(&inbox, command.addressee(self.seats.len()), 1, command.bytes()),
+            false => self.admit(&inbox, self.concerned(&inbox, &command), 1, command.bytes()),
         };
         if let Err(refused) = admitted {
             // A host's function goes with it, which may use a handle when it is dropped.
@@ -151,6 +159,17 @@ impl Shared {
         drop(inbox);
         self.wake(woken, Wake::Yes);
         Ok(())
+    }
+
+    /// Those who need room for a command: also those who have to hear of a channel that it makes.
+    fn concerned(&self, inbox: &Inbox, command: &Command) -> Addressee {
+        let reactors = self.seats.len();
+        let makes_one = |channel: &str| reactors > 1 && inbox.directory.is_unknown(channel);
+        if command.subscribes_to().is_some_and(makes_one) {
+            Addressee::All
+        } else {
+            command.addressee(reactors)
+        }
     }
 
     /// Asks for the end: all connections are closed with 1001, within so many milliseconds (None: `drain_ms`). It gets
@@ -265,17 +284,22 @@ impl Shared {
     }
 
     fn delivery_here(&self, receipt: u64) -> Option<Delivery> {
-        let found = self.seats.iter().filter_map(|seat| {
-            let kept = lock(&seat.deliveries);
-            kept.get(place_of(receipt)).filter(|delivery| delivery.id == receipt && receipt != 0).cloned()
-        });
-        found.reduce(Delivery::together)
+        let (mut parts, mut behind) = (Vec::new(), 0);
+        for seat in &self.seats {
+            let deliveries = lock(&seat.deliveries);
+            parts.extend(deliveries.find(receipt));
+            behind += u32::from(!deliveries.has_taken_in(receipt));
+        }
+        let behind = if self.seats.len() > 1 { behind } else { 0 };
+        Delivery::together(parts).map(|delivery| delivery.awaiting(behind))
     }
-}
 
-/// Where the delivery of a receipt lies among those that are kept.
-fn place_of(receipt: u64) -> usize {
-    narrow::to_usize(receipt % RECEIPTS_KEPT as u64)
+    /// How many subscribers a publication that is a repetition had, as far as it is known.
+    pub fn recipients(&self, receipt: u64) -> Option<u32> {
+        let parts: Vec<_> =
+            self.seats.iter().filter_map(|seat| lock(&seat.deliveries).find(receipt)).collect();
+        Delivery::together(parts).map(|delivery| delivery.recipients - delivery.recovered)
+    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Strangers {
 }
 
 impl<S: Socket> Reactor<S> {
-    /// The slot for a newcomer, who is counted by its address from now on; or why there is none.
+    /// The slot for a newcomer, who is counted from now on; or why there is none.
     pub(super) fn find_place(
         &mut self,
         role: ListenerRole,
@@ -56,32 +56,40 @@ impl<S: Socket> Reactor<S> {
             return Err(RefuseReason::Full);
         }
         self.look_for_newcomer();
-        match role {
-            ListenerRole::Public
-                if self.connections.public_of_all() >= self.connections_max() + REFUSALS_MAX =>
-            {
-                return Err(self.full().1);
-            }
-            ListenerRole::Admin if self.connections.census.admin >= self.config.admin_connections_max => {
-                if !self.show_out_stranger(None) {
-                    return Err(RefuseReason::Full);
-                }
-            }
-            ListenerRole::Public | ListenerRole::Admin => {}
+        if role == ListenerRole::Admin
+            && self.connections.census.admin >= self.config.admin_connections_max
+            && !self.show_out_stranger(None)
+        {
+            return Err(RefuseReason::Full);
         }
         let peer = if self.config.trusted_proxies.is_empty() { peer } else { self.counted(role, peer) };
-        if self.connections.addresses_of(role).is_full(peer) {
+        let mut index = self.connections.slots.vacant_key();
+        if !self.connections.addresses_of(role).enter(narrow::to_u32(index), peer) {
             let network = peer.map(|peer| network(peer.ip()));
             if role == ListenerRole::Public || !self.show_out_stranger(network) {
                 return Err(RefuseReason::PerAddress);
             }
+            index = self.connections.slots.vacant_key();
+            if !self.connections.addresses_of(role).enter(narrow::to_u32(index), peer) {
+                return Err(RefuseReason::PerAddress);
+            }
         }
-        if role == ListenerRole::Public && self.config.connects_per_second_max > 0 {
-            self.count_connect(peer)?;
+        if role == ListenerRole::Public {
+            self.count_newcomer(peer)
+                .inspect_err(|_| self.connections.addresses.leave(narrow::to_u32(index)))?;
         }
-        let index = self.connections.slots.vacant_key();
-        self.connections.addresses_of(role).enter(narrow::to_u32(index), peer);
         Ok(index)
+    }
+
+    /// Counts a newcomer on the public listener, among all and by how often its address comes.
+    fn count_newcomer(&mut self, peer: Option<SocketAddr>) -> Result<(), RefuseReason> {
+        if !self.connections.enter_public(self.connections_max() + REFUSALS_MAX) {
+            return Err(self.full().1);
+        }
+        if self.config.connects_per_second_max > 0 {
+            self.count_connect(peer).inspect_err(|_| self.connections.leave_public())?;
+        }
+        Ok(())
     }
 
     /// Counts a client that comes, by its address.

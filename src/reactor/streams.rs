@@ -149,6 +149,7 @@ impl<S: Socket> Reactor<S> {
         let bytes: usize = names.map(|len| len.min(APP_CHANNEL_NAME_BYTES_MAX) + POSITION_BYTES).sum();
         let most = self.config.handshake_bytes_max / 2;
         if bytes > most && transport != Transport::Stream {
+            self.connections.give_back_open();
             admitted.channels.iter().for_each(|&(id, _)| self.abandon_opened(id));
             let text = format!(
                 "the positions in so many channels may take {bytes} bytes, more than {most}, and a client that \

@@ -12,6 +12,7 @@ use crate::push::presence::Departure;
 use crate::push::{ChannelId, Cursor, DEFAULT, DEFAULT_NAME, Entry, Form, Membership, Since};
 
 use super::directory::NoChannel;
+use super::occupancy::Wish;
 use super::reactor::Reactor;
 use super::slot::{Flags, Slot};
 use super::socket::Socket;
@@ -39,6 +40,14 @@ impl fmt::Display for NotSubscribed {
             NotSubscribed::NoChannel(problem) => problem.fmt(f),
         }
     }
+}
+
+/// The terms of a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// A connection may receive so many channels beyond the default one.
+    pub channels_max: usize,
+    pub by: Wish,
 }
 
 impl<S: Socket> Reactor<S> {
@@ -114,14 +123,16 @@ impl<S: Socket> Reactor<S> {
         self.subscriptions(slot).filter(|&(id, cursor)| self.is_behind(index, id, cursor)).count()
     }
 
-    /// Subscribes an open connection to a channel by its name, which is made if need be.
+    /// Subscribes an open connection to a channel by its name, which is made if need be, as the host or the operator
+    /// wants it.
     pub(super) fn subscribe(
         &mut self,
         conn: ConnId,
         channel: &str,
         since: Since,
     ) -> Result<(), NotSubscribed> {
-        let (index, id, entry) = self.begin_subscription(conn, channel, since)?;
+        let terms = Terms { channels_max: self.config.channels_per_connection_max, by: Wish::Hosts };
+        let (index, id, entry) = self.begin_subscription_on(terms, conn, channel, since)?;
         if let Some(entry) = entry {
             self.tell_joined(index, channel, &entry);
         }
@@ -129,25 +140,25 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// The same, but what was published before is still to be [offered](Self::offer_missed). None: it is subscribed
-    /// already, or gone.
+    /// The same as the client wants it, but what was published before is still to be [offered](Self::offer_missed).
+    /// None: it is subscribed already, or gone.
     pub(super) fn begin_subscription(
         &mut self,
         conn: ConnId,
         channel: &str,
         since: Since,
     ) -> Result<(usize, ChannelId, Option<Entry>), NotSubscribed> {
-        let max = self.config.channels_per_connection_max;
-        self.begin_subscription_within(conn, channel, since, max)
+        let terms = Terms { channels_max: self.config.channels_per_connection_max, by: Wish::Clients };
+        self.begin_subscription_on(terms, conn, channel, since)
     }
 
-    /// The same for a connection that may receive so many channels beyond the default one.
-    pub(super) fn begin_subscription_within(
+    /// The same on these terms.
+    pub(super) fn begin_subscription_on(
         &mut self,
+        terms: Terms,
         conn: ConnId,
         channel: &str,
         since: Since,
-        max: usize,
     ) -> Result<(usize, ChannelId, Option<Entry>), NotSubscribed> {
         let index = self.find_open(conn).ok_or(NotSubscribed::NoSuchConnection)?;
         if !self.speaks_of(index, channel) {
@@ -156,10 +167,10 @@ impl<S: Socket> Reactor<S> {
         if channel == DEFAULT_NAME {
             return Ok((index, DEFAULT, self.join(index, DEFAULT, since)));
         }
-        if self.has_channels(index, max) {
+        if self.has_channels(index, terms.channels_max) {
             return Err(NotSubscribed::TooMany);
         }
-        let id = self.open_channel(index, channel).map_err(NotSubscribed::NoChannel)?;
+        let id = self.open_channel(index, channel, terms.by).map_err(NotSubscribed::NoChannel)?;
         Ok((index, id, self.join_opened(index, id, since)))
     }
 

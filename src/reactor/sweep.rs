@@ -25,9 +25,6 @@ const TICK_MS_MAX: u64 = 5_000;
 /// The same where tokens expire: by the calendar, which may be set.
 const TICK_WITH_TOKENS_MS_MAX: u64 = 1_000;
 
-/// Between two looks for channels out of use, unless they are to go sooner.
-const CHANNELS_MS: u64 = 1_000;
-
 /// A client that can fetch a new token is told so long before its own expires.
 const EXPIRY_TOLD_S: u64 = 25;
 
@@ -35,12 +32,17 @@ impl<S: Socket> Reactor<S> {
     /// Does what is due by now. True: the server has drained.
     pub(super) fn due(&mut self) -> bool {
         let now_ms = self.now.mono_ms();
+        let is_tick = now_ms >= self.connections.timers.tick_ms;
         self.work.begin_part();
         self.meet_deadlines();
         self.meet_polls();
         self.give_up_lost();
-        self.meet_app_timers();
-        if now_ms >= self.connections.timers.tick_ms {
+        if !self.apps.are_none() {
+            self.meet_app_timers();
+            self.meet_watchers();
+            self.meet_app_polls();
+        }
+        if is_tick {
             self.rates.sample(now_ms, &self.metrics);
             self.connections.timers.begin_retries();
             self.begin_sweep();
@@ -54,11 +56,7 @@ impl<S: Socket> Reactor<S> {
         self.spent_cpu(CpuPurpose::Other);
         self.sweep();
         self.spent_cpu(CpuPurpose::Heartbeat);
-        if now_ms >= self.connections.timers.channels_ms {
-            self.connections.timers.channels_ms =
-                now_ms + self.config.channel_idle_ms.clamp(SWEEP_MS, CHANNELS_MS);
-            self.forget_channels();
-        }
+        self.look_at_channels(is_tick);
         self.end_handover();
         self.drain()
     }
@@ -118,7 +116,7 @@ impl<S: Socket> Reactor<S> {
             (self.channels.len() > 1 || self.channels.have_other_forms())
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
-            self.apps.timers.due_ms(),
+            self.apps.due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
             self.paced_due_ms(),
             self.connections.timers.polls_due_ms(),
@@ -272,13 +270,32 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    fn forget_channels(&mut self) {
-        self.shared.expire_keys(self.now.unix_us);
+    /// Looks for what channels can do without, when that is due; with a tick a little earlier, which saves a wake-up.
+    fn look_at_channels(&mut self, is_tick: bool) {
+        let now_ms = self.now.mono_ms();
+        let timers = &mut self.connections.timers;
+        if now_ms < if is_tick { timers.channels_early_ms } else { timers.channels_ms } {
+            return;
+        }
+        let wait_ms = if self.forget_channels() { SWEEP_MS } else { self.channels_wait_ms() };
+        let timers = &mut self.connections.timers;
+        (timers.channels_early_ms, timers.channels_ms) = (now_ms + wait_ms / 2, now_ms + wait_ms);
+    }
+
+    /// Between two such looks: the shortest time that anything in a channel lasts, but no more often than the server
+    /// wakes up anyway. What is over is gone without them; they give its memory back.
+    fn channels_wait_ms(&self) -> u64 {
+        let forms = self.channels.have_other_forms().then_some(self.config.close_wait_ms);
+        let times = [forms, self.channels.shortest_ttl_ms(), Some(self.config.channel_idle_ms)];
+        times.into_iter().flatten().fold(TICK_MS_MAX, u64::min).max(SWEEP_MS)
+    }
+
+    /// True: there is more than can be done at once.
+    fn forget_channels(&mut self) -> bool {
+        let has_more_keys = self.shared.expire_keys(self.now.unix_us);
         self.channels.drop_unused_rings(self.now.mono_ms(), self.config.close_wait_ms);
         self.expire();
         self.forget_breaks();
-        if self.forget_idle(self.config.flush_slice) {
-            self.connections.timers.channels_ms = self.now.mono_ms() + SWEEP_MS;
-        }
+        self.forget_idle(self.config.flush_slice) || has_more_keys
     }
 }

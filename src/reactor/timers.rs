@@ -118,8 +118,11 @@ pub(super) struct Timers {
     pub sweep_due: usize,
     /// Which slot the sweep visits next.
     pub sweep_next: usize,
-    /// When unused channels are looked for next.
+    /// When unused channels are looked for next,
     pub channels_ms: u64,
+    /// and with a tick from here on.
+    #[serde(skip)]
+    pub channels_early_ms: u64,
 }
 
 impl Timers {
@@ -139,6 +142,7 @@ impl Timers {
             due_ms: u64::MAX,
             sweep_next: 0,
             channels_ms: now_ms,
+            channels_early_ms: now_ms,
         }
     }
 

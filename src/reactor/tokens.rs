@@ -15,7 +15,7 @@ use crate::push::DEFAULT_NAME;
 use super::admission::Refused;
 use super::reactor::Reactor;
 use super::socket::Socket;
-use super::work::{SECRET, SIGNATURE, TOKEN};
+use super::work::{NAME, SECRET, SIGNATURE, TOKEN};
 
 /// The headers of a 401 (RFC 6750 section 3).
 const ASKED_FOR: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
@@ -97,6 +97,17 @@ impl<S: Socket> Reactor<S> {
             }
         }
         refused
+    }
+
+    /// Another node of the cluster has revoked the tokens of these users, up to these seconds. It has said so if there
+    /// were too many.
+    pub(super) fn revoked_afar(&mut self, users: &[(Box<str>, u64)]) {
+        if self.config.auth != TokenAuth::None {
+            self.work.charge(WorkKind::Names, users.len() as u64 * NAME);
+            let full =
+                users.iter().filter(|(user, until_s)| self.revoked.add(user, *until_s).is_err()).count();
+            debug_assert!(full == 0 || self.revoked.len() == REVOKED_USERS_MAX);
+        }
     }
 
     /// Takes users off the list whose tokens have expired since they were revoked.

@@ -120,11 +120,10 @@ impl<S: Socket> Reactor<S> {
             self.count_connect(client).map_err(|reason| (TOO_FAST, reason))?;
         }
         let addresses = self.connections.addresses_of(ListenerRole::Public);
-        addresses.leave(slot);
-        if addresses.is_full(client) {
-            return Err((Refusal::fixed(503, TOO_MANY), RefuseReason::PerAddress));
+        if addresses.enter(slot, client) {
+            Ok(())
+        } else {
+            Err((Refusal::fixed(503, TOO_MANY), RefuseReason::PerAddress))
         }
-        addresses.enter(slot, client);
-        Ok(())
     }
 }

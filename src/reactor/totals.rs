@@ -1,17 +1,41 @@
 //! Sums over several reactors: their connections, for the bounds that are of the whole server.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::addresses::Counts;
 use super::connects::Connects;
+use super::sync::AtomicUsize;
+
+/// How many there are of something that there may be so many of at all reactors together: a place is looked for and
+/// taken in one step, so that no two of them take the last one.
+#[derive(Debug, Default)]
+pub struct Places(AtomicUsize);
+
+impl Places {
+    /// Takes one of so many. False: they are all taken.
+    pub fn take(&self, max: usize) -> bool {
+        let more = |taken| (taken < max).then_some(taken + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Gives one back.
+    pub fn give_back(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many are taken.
+    pub fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// How many there are. Each reactor counts its own here as well.
 #[derive(Debug, Default)]
 pub struct Totals {
     /// Those on the public listeners.
-    public: AtomicUsize,
-    /// The open ones of them.
-    open: AtomicUsize,
+    pub public: Places,
+    /// The open ones of them, and those that are about to open.
+    pub open: Places,
     /// Those that a drain has cut off.
     cut_off: AtomicUsize,
     /// Guests that the demo's chat has given a name.
@@ -23,26 +47,6 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// A connection has come in by a public listener.
-    pub fn enter(&self) {
-        self.public.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// It is gone.
-    pub fn leave(&self) {
-        self.public.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// A connection opens.
-    pub fn enter_open(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// An open connection closes.
-    pub fn leave_open(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-    }
-
     /// A drain has cut off so many more.
     pub fn cut_off(&self, count: usize) {
         self.cut_off.fetch_add(count, Ordering::Relaxed);
@@ -69,14 +73,17 @@ impl Totals {
     pub fn resume_guests(&self, count: u64) {
         self.guests.store(count, Ordering::Relaxed);
     }
+}
 
-    /// Those on the public listeners.
-    pub fn public(&self) -> usize {
-        self.public.load(Ordering::Relaxed)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The open ones.
-    pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+    #[test]
+    fn no_more_places_are_taken_than_there_are() {
+        let places = Places::default();
+        assert_eq!((0..5).filter(|_| places.take(3)).count(), 3);
+        places.give_back();
+        assert_eq!((places.taken(), places.take(2), places.take(3), places.take(3)), (2, false, true, false));
     }
 }

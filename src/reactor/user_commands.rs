@@ -14,6 +14,8 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Refusal;
 use crate::push::PushError;
 
+use super::afar::said_by_admin;
+use super::engine::{Manner, ReturnTo, Said};
 use super::peers::PeerNews;
 use super::reactor::Reactor;
 use super::shared::Command;
@@ -66,6 +68,11 @@ impl UserCommand {
         UserCommand { request, asker: Asker::Nobody, progress, outcome }
     }
 
+    /// One that a node of the cluster waits for.
+    pub(super) fn asked_by_node(request: UserRequest, to: ReturnTo) -> UserCommand {
+        UserCommand { asker: Asker::Node(to), ..UserCommand::new(request) }
+    }
+
     /// One that the host waits for.
     pub fn asked_by_host(request: UserRequest, answer: Answer<UserPage>) -> UserCommand {
         UserCommand { asker: Asker::Host(answer), ..UserCommand::new(request) }
@@ -76,6 +83,14 @@ impl UserCommand {
         match self.request.target {
             Target::Connection(conn) => Some(conn),
             Target::User(_) => None,
+        }
+    }
+
+    /// The channel that connections are to receive by it.
+    pub(super) fn subscribes_to(&self) -> Option<&str> {
+        match &self.request.action {
+            UserAction::Subscribe { channel, .. } => Some(channel),
+            _ => None,
         }
     }
 
@@ -119,9 +134,13 @@ impl<S: Socket> Reactor<S> {
         request: UserRequest,
         goes_on: bool,
     ) -> Result<(), PushError> {
-        let mut command = UserCommand::new(request);
-        command.asker = Asker::Connection(self.begin_waiting(index, head, goes_on));
-        let asked = self.shared.command(Command::User(Box::new(command)));
+        let waiting = self.begin_waiting(index, head, goes_on);
+        let asked = if self.shared.engine().is_some() && request.is_for_all_nodes() {
+            self.ask_afar_for_user(waiting, request)
+        } else {
+            let command = UserCommand { asker: Asker::Connection(waiting), ..UserCommand::new(request) };
+            self.shared.command(Command::User(Box::new(command)))
+        };
         if asked.is_err() {
             self.end_waiting(index);
         }
@@ -183,7 +202,12 @@ impl<S: Socket> Reactor<S> {
     }
 
     /// Answers whoever waits for it; the first reactor does where there are several.
-    fn end_user_command(&mut self, asker: Asker<UserPage>, request: &UserRequest, outcome: UserOutcome) {
+    pub(super) fn end_user_command(
+        &mut self,
+        asker: Asker<UserPage>,
+        request: &UserRequest,
+        outcome: UserOutcome,
+    ) {
         match asker {
             Asker::Nobody => {}
             Asker::Connection(_) | Asker::Host(_) if !self.shared.is_first() => {
@@ -192,6 +216,13 @@ impl<S: Socket> Reactor<S> {
             }
             Asker::Connection(waiting) => {
                 self.inbox.answers.push_back(Told::Connection(waiting, request.answer(&outcome)));
+            }
+            Asker::Node(to) => {
+                let said = match to.manner {
+                    Manner::Outcome => Said::User(outcome),
+                    Manner::Response => said_by_admin(&request.answer(&outcome)),
+                };
+                self.shared.reply(to, said);
             }
             Asker::Host(answer) => {
                 self.tell(answer, Ok(UserPage { connections: outcome.page, next: outcome.next }));

@@ -9,6 +9,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::Response;
 
 use super::connections::Gone;
+use super::engine::ReturnTo;
 use super::reactor::Reactor;
 use super::slot::Flags;
 use super::socket::Socket;
@@ -25,6 +26,13 @@ pub struct Waiting {
     goes_on: bool,
 }
 
+#[cfg(test)]
+impl Waiting {
+    pub(super) fn of(index: usize, serial: u32) -> Waiting {
+        Waiting { index, serial, is_head: false, goes_on: false }
+    }
+}
+
 /// The one who waits for what comes of a request.
 #[derive(Debug)]
 pub enum Asker<T> {
@@ -36,6 +44,8 @@ pub enum Asker<T> {
     Host(Answer<T>),
     /// One of these, when the other reactors have done their part.
     Whole(Arc<Mutex<Gathering>>),
+    /// Another node of a cluster, or this one among all.
+    Node(ReturnTo),
 }
 
 /// An answer that is found and not yet given.

@@ -36,10 +36,10 @@ impl Joining {
     }
 
     /// Takes in what it has.
-    pub fn warm(self, shared: &Arc<Shared>, reactors: &mut [Reactor<Stream>]) -> Result<(), StartError> {
+    pub fn warm(self, shared: &Arc<Shared>, reactors: &mut [Box<Reactor<Stream>>]) -> Result<(), StartError> {
         let Some(cluster) = self.0 else { return Ok(()) };
         let address = cluster.address();
-        let carry_out = || reactors.iter_mut().for_each(Reactor::carry_out_before_events);
+        let carry_out = || reactors.iter_mut().for_each(|reactor| reactor.carry_out_before_events());
         cluster.warm(shared, carry_out).map_err(StartError::Cluster)?;
         let Some(first) = reactors.first_mut() else { return Ok(()) };
         let now = first.now();
@@ -63,7 +63,11 @@ impl Joining {
 
     pub fn follow(&mut self, _shared: &Arc<Shared>) {}
 
-    pub fn warm(self, _shared: &Arc<Shared>, _reactors: &mut [Reactor<Stream>]) -> Result<(), StartError> {
+    pub fn warm(
+        self,
+        _shared: &Arc<Shared>,
+        _reactors: &mut [Box<Reactor<Stream>>],
+    ) -> Result<(), StartError> {
         Ok(())
     }
 }

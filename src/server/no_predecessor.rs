@@ -28,7 +28,7 @@ impl Predecessor {
 
     pub(super) fn complete(
         &mut self,
-        _reactors: &mut [Reactor<Stream>],
+        _reactors: &mut [Box<Reactor<Stream>>],
     ) -> Result<Option<usize>, StartError> {
         Ok(None)
     }

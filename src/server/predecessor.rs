@@ -42,10 +42,13 @@ impl Predecessor {
     }
 
     /// All reactors are there. How many connections they have from it; None: there is none.
-    pub(super) fn complete(&mut self, reactors: &mut [Reactor<Stream>]) -> Result<Option<usize>, StartError> {
+    pub(super) fn complete(
+        &mut self,
+        reactors: &mut [Box<Reactor<Stream>>],
+    ) -> Result<Option<usize>, StartError> {
         let Some(successor) = &mut self.0 else { return Ok(None) };
         successor.complete(reactors).map_err(failed)?;
-        Ok(Some(reactors.iter().map(Reactor::connections).sum()))
+        Ok(Some(reactors.iter().map(|reactor| reactor.connections()).sum()))
     }
 
     /// Takes over from it, and listens for a successor.

@@ -45,8 +45,8 @@ impl Handle {
         });
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
         let key = idempotency_key.map(|key| (key, fingerprint(&items)));
-        let published =
-            self.shared.publish_all(Batch { items: parts, key, if_offset: None }, unix_us(), Wake::Yes)?;
+        let batch = Batch { items: parts, key, if_offset: None, except: Vec::new() };
+        let published = self.shared.publish_all(batch, unix_us(), Wake::Yes)?;
         Ok(PublishedBatch::of(items, published))
     }
 

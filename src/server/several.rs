@@ -156,7 +156,7 @@ impl Server {
         let admin_url = start::admin_url(&listeners);
         let journals = journal.divide(polls.len());
         joining.follow(&shared);
-        let mut reactors: Vec<Reactor<Stream>> = Vec::with_capacity(polls.len());
+        let mut reactors: Vec<Box<Reactor<Stream>>> = Vec::with_capacity(polls.len());
         for (n, journal) in journals.into_iter().enumerate() {
             let handler = match handler(Handle { shared: shared.clone() }) {
                 Some(handler) => handler,
@@ -165,8 +165,8 @@ impl Server {
                 None => return Err(StartError::Config(config.needs_handlers())),
             };
             let host = Host { handler, journal, descriptors };
-            let mut reactor = Reactor::nth(n, config.clone(), shared.clone(), host, now);
-            begin(&mut reactor, reactors.first(), &mut predecessor)?;
+            let mut reactor = Box::new(Reactor::nth(n, config.clone(), shared.clone(), host, now));
+            begin(&mut reactor, reactors.first().map(|first| &**first), &mut predecessor)?;
             reactor.watch_memory(memory.machine.clone(), memory.bounds);
             reactor.set_kernel_tls(offer);
             reactor.set_acceptor(tls.acceptor.clone());
@@ -232,7 +232,7 @@ fn begin(
 /// Each reactor under its poll; the first one has the listeners.
 fn put_together(
     polls: Vec<Poll>,
-    reactors: Vec<Reactor<Stream>>,
+    reactors: Vec<Box<Reactor<Stream>>>,
     listeners: Vec<Listener>,
     doors: Option<&Doors>,
     clock: Clock,

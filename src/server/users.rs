@@ -3,8 +3,6 @@
 use crate::endpoint::users::{Tokens, UserAction, UserRequest};
 use crate::protocol::close::CloseCode;
 use crate::push::{Message, Publication, PushError, PushOptions, Since};
-use crate::reactor::Command;
-use crate::reactor::user_commands::UserCommand;
 
 use super::{Handle, check_channel};
 
@@ -64,7 +62,6 @@ impl Handle {
     }
 
     fn for_user(&self, user: &str, action: UserAction) -> Result<(), PushError> {
-        let command = UserCommand::new(UserRequest::new(user, action)?);
-        self.shared.command(Command::User(Box::new(command)))
+        self.shared.for_user(UserRequest::new(user, action)?)
     }
 }

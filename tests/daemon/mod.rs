@@ -233,9 +233,9 @@ impl Daemon {
         last
     }
 
-    /// The same, once the reactors have it for so many together.
+    /// The same in a cluster, once its servers have read it for so many together.
     pub fn wait_delivered_to(&self, receipt: &Value, recipients: u64) -> Value {
-        wait("all reactors to have taken it in", || self.wait_delivered(receipt)["recipients"] == recipients);
+        wait("all servers to have read it", || self.wait_delivered(receipt)["recipients"] == recipients);
         self.wait_delivered(receipt)
     }
 

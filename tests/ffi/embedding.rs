@@ -99,13 +99,13 @@ fn a_form_posts_and_everyone_gets_it() {
     }
 }
 
-#[test]
-fn a_devices_own_daemon_shows_a_sensor_to_ten_browsers() {
+/// Ten browsers see each value of a sensor, from a program that was compiled for this tool.
+fn shows_a_sensor(tool: Tool) {
     let source = root().join("examples/c/sensor.c");
-    let value = build_dir().join("sensor");
+    let value = build_dir().join(format!("sensor_{tool:?}"));
     fs::write(&value, "20500\n").unwrap();
     let arguments = [value.to_str().unwrap(), "127.0.0.1:0", "10"];
-    let Some(mut host) = Host::start_source(&source, Tool::Sanitizers, &arguments) else { return };
+    let Some(mut host) = Host::start_source(&source, tool, &arguments) else { return };
     let line = host.line();
     let port = line.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{line}"));
     let mut browsers: Vec<Client> = (0..10).map(|_| Client::open(port, "/ws?since=latest")).collect();
@@ -122,6 +122,13 @@ fn a_devices_own_daemon_shows_a_sensor_to_ten_browsers() {
     drop(browsers);
     host.terminate();
     assert_eq!(host.end(), "");
+}
+
+#[test]
+fn a_devices_own_daemon_shows_a_sensor_to_ten_browsers() {
+    for tool in [Tool::Sanitizers, Tool::Archive] {
+        shows_a_sensor(tool);
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
     Plain,
+    /// None, and the library is a part of the program: `libwspush.a`.
+    Archive,
     /// AddressSanitizer, with its leak check, and UBSan.
     Sanitizers,
     Valgrind,
@@ -149,7 +151,14 @@ pub(crate) fn compile(source: &Path, tool: Tool) -> Option<PathBuf> {
         .arg(root().join("include"))
         .arg("-I")
         .arg(root().join("ffi-tests"));
-    compiler.arg("-o").arg(&program).arg(source).arg("-L").arg(build_dir()).args(["-lwspush", "-pthread"]);
+    compiler.arg("-o").arg(&program).arg(source);
+    match tool {
+        Tool::Archive => {
+            compiler.arg(crate::library::path().with_extension("a"));
+            compiler.args(["-lutil", "-lrt", "-lpthread", "-lm", "-ldl"])
+        }
+        _ => compiler.arg("-L").arg(build_dir()).args(["-lwspush", "-pthread"]),
+    };
     run(&mut compiler);
     Some(program)
 }
@@ -183,7 +192,7 @@ fn command(program: &Path, tool: Tool) -> Option<Command> {
             valgrind.arg(program);
             valgrind
         }
-        Tool::Plain | Tool::Sanitizers => Command::new(program),
+        Tool::Plain | Tool::Archive | Tool::Sanitizers => Command::new(program),
     };
     command.env("LD_LIBRARY_PATH", build_dir()).env("ASAN_OPTIONS", "detect_leaks=1");
     Some(command)

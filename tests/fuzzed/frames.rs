@@ -146,7 +146,8 @@ fn listen(cuts: &[u8], data: &[u8], bytes_max: usize, deflate: bool) -> Heard {
         input.drain(..at);
         assert!(input.len() < frame::CONTROL_FRAME_MAX, "more is kept than is promised");
         assert!(
-            pool.chunks_in_use() * 4096 <= message::deflated_bytes_max(bytes_max).next_multiple_of(4096),
+            pool.chunks_in_use() as u64 * 4096
+                <= message::deflated_bytes_max(bytes_max as u64).next_multiple_of(4096),
             "more is buffered than allowed"
         );
     }
@@ -174,7 +175,7 @@ pub fn message(data: &[u8]) {
         assert_eq!(split.events, whole.events, "cut by {cuts:?}");
         assert_eq!(split.violation, whole.violation, "cut by {cuts:?}");
     }
-    let terms = Terms { deflate, bytes_max };
+    let terms = Terms { deflate, bytes_max: bytes_max as u64 };
     for cuts in [&[][..], cuts, &[0], &[6, 0, 130]] {
         let taken = take_as_it_comes(cuts, rest, terms);
         // Of a deflated message a fault is known before its end, where there may be another one; what may come in

@@ -283,6 +283,7 @@ pub fn admin(data: &[u8]) {
                 admin_api::page(&Page::default())
             }
             Answer::Later(_) => panic!("this host is of no cluster"),
+            Answer::Sent(_) => panic!("this host has all connections"),
             Answer::User(request) => {
                 assert!(token.is_none());
                 match &request.target {

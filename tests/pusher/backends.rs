@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wspush::auth::pusher::Credentials;
 
 use super::{Client, KEY, SECRET, start, subscribed};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Http};
 #[cfg(feature = "backend")]
 use crate::daemon::{
     backend::{Backend, answer},
@@ -14,7 +14,11 @@ use crate::daemon::{
 };
 
 /// Asks the admin listener as the app's backend does.
-fn ask(daemon: &Daemon, line: &str, body: &Value) -> Value {
+pub(super) fn ask(daemon: &Daemon, line: &str, body: &Value) -> Value {
+    ask_at(&mut daemon.admin_http(), line, body)
+}
+
+pub(super) fn ask_at(http: &mut Http, line: &str, body: &Value) -> Value {
     let (method, target) = line.split_once(' ').unwrap();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
@@ -22,12 +26,12 @@ fn ask(daemon: &Daemon, line: &str, body: &Value) -> Value {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let signer = Credentials::new(KEY, SECRET);
     let query = signer.sign_request((method, path), &pairs, body.as_bytes(), now_s);
-    let answer = daemon.admin_http().ask(method, &format!("{path}?{query}"), &[], body.as_bytes());
+    let answer = http.ask(method, &format!("{path}?{query}"), &[], body.as_bytes());
     assert_eq!(answer.status, 200, "{line}: {}", answer.text());
     answer.json()
 }
 
-fn event(channel: &str, name: &str) -> Value {
+pub(super) fn event(channel: &str, name: &str) -> Value {
     json!({ "event": name, "channel": channel, "data": "{}" })
 }
 

@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use super::{Client, held, publish, start, subscribed};
+use crate::daemon::wait;
 
-fn error(message: &Value) -> (&str, &str, u64) {
+pub(super) fn error(message: &Value) -> (&str, &str, u64) {
     assert_eq!(message["event"], "pusher:subscription_error", "{message}");
     let data = &message["data"];
     (message["channel"].as_str().unwrap(), data["type"].as_str().unwrap(), data["status"].as_u64().unwrap())
 }
 
-fn member(user: &str) -> String {
+pub(super) fn member(user: &str) -> String {
     json!({"user_id": user, "user_info": {"name": user}}).to_string()
 }
 
-fn members(message: &Value) -> Value {
+pub(super) fn members(message: &Value) -> Value {
     assert_eq!(message["event"], "pusher_internal:subscription_succeeded", "{message}");
     held(message)["presence"].clone()
 }
@@ -304,4 +305,21 @@ fn other_payloads_than_events_are_refused() {
     assert_eq!(client.next(), json!({"event": "message", "data": "for you"}), "to one alone it is a message");
     assert_eq!(push(&format!("/connections/{id}/subscribe?channel=other"), "").status, 503);
     assert!(client.rest().is_empty());
+}
+
+#[test]
+fn what_a_cache_channel_keeps_outlives_the_idle_time_of_channels() {
+    let daemon = start("cache_ttl_s=2", &["--channel-idle-ms", "1"]);
+    let event = publish(&daemon, "cache-a", "e", "{}");
+    publish(&daemon, "other", "e", "{}");
+    let is_there = |name: &str| {
+        let path = format!("/channels/pusher%2F3%2F{name}");
+        daemon.ask("GET", &path, &[], b"").status == 200
+    };
+    wait("the other one is forgotten", || !is_there("other"));
+    let mut client = Client::open(&daemon);
+    assert_eq!(client.subscribe("cache-a"), subscribed("cache-a"));
+    assert_eq!(client.next(), event);
+    client.reset();
+    wait("its time is over as well", || !is_there("cache-a"));
 }

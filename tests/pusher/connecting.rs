@@ -151,3 +151,9 @@ fn a_frame_is_the_same_for_all() {
     assert!(third.payload.len() < 200, "{} bytes", third.payload.len());
     wait("three deliveries", || daemon.counter("deliveries") == 3);
 }
+
+#[test]
+fn an_app_may_be_there_by_tls_alone() {
+    let daemon = start("tls_only=true", &[]);
+    assert_eq!(refused(&daemon, &format!("/app/{KEY}?protocol=7")), 4_000);
+}

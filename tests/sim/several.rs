@@ -312,6 +312,7 @@ impl Several {
             seat.ended = true;
         }
         self.look();
+        self.check_done();
     }
 
     /// Another thread gets its chance.

@@ -9,7 +9,7 @@ use wspush::endpoint::Control;
 use super::check::check_order;
 use super::client::{Client, Reader, Stage};
 use super::dice::Dice;
-use super::several::{CHANNELS, Several};
+use super::several::{CHANNELS, Seat, Several};
 
 /// Counts of what a run has met.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Met {
     pub moved_members: u64,
     pub closed_slow: u64,
     pub directs: u64,
+    /// Times that somebody asked about a publication which not all reactors had taken in.
+    pub partly: u64,
 }
 
 impl std::ops::AddAssign for Met {
@@ -34,6 +36,7 @@ impl std::ops::AddAssign for Met {
         self.moved_members += other.moved_members;
         self.closed_slow += other.closed_slow;
         self.directs += other.directs;
+        self.partly += other.partly;
     }
 }
 
@@ -104,6 +107,9 @@ impl Several {
         let open: usize = self.seats.iter().map(|seat| seat.audit.open).sum();
         let stats = self.shared.stats();
         assert_eq!(usize::try_from(stats.connections).unwrap(), open, "of all together");
+        assert_eq!(self.shared.totals.open.taken(), open, "places that nobody has");
+        let public: usize = self.seats.iter().map(|seat| seat.audit.connections).sum();
+        assert_eq!(self.shared.totals.public.taken(), public, "places of newcomers that nobody has");
         let heard = self.clients.iter().flat_map(|client| client.heard.values()).map(Vec::len).sum::<usize>();
         self.met.heard += heard as u64;
         self.met.directs += self.clients.iter().map(|client| client.directs_heard as u64).sum::<u64>();
@@ -152,6 +158,26 @@ impl Several {
                 assert!(is_right, "reactor {at}: who is in {channel}: {found:?} of {there:?}, {sure:?}");
                 assert!(found.values().all(|&connections| connections == 1), "{found:?}");
                 assert_eq!(*first.get_or_insert_with(|| found.clone()), found, "reactor {at}: {channel}");
+            }
+        }
+    }
+
+    /// A publication that looks as if it were done is in the logs of all reactors.
+    pub fn check_done(&mut self) {
+        for (channel, receipts) in &self.published {
+            for receipt in receipts.iter().rev().take(4) {
+                let Some(told) = self.shared.delivery(receipt.id) else { continue };
+                let lacks = |seat: &&Seat| {
+                    let mut channels = seat.audit.channels.iter();
+                    let logs = |(name, epoch, next): &(String, u64, u64)| {
+                        name == channel && *epoch == receipt.epoch && *next > receipt.offset
+                    };
+                    !seat.ended && !channels.any(logs)
+                };
+                let lacking = self.seats.iter().filter(lacks).count();
+                let is_open = told.lagging > 0 && told.last_us.is_none();
+                assert!(is_open || lacking == 0, "{channel} {}: {told:?}, {lacking}", receipt.offset);
+                self.met.partly += u64::from(lacking > 0);
             }
         }
     }

@@ -39,7 +39,7 @@ struct Raw<'a> {
 #[derive(Deserialize)]
 struct RawBatch<'a> {
     #[serde(borrow)]
-    batch: Option<Vec<Raw<'a>>>,
+    batch: Option<Vec<&'a RawValue>>,
 }
 
 /// Reads the body of `events`.
@@ -47,7 +47,8 @@ struct RawBatch<'a> {
 /// # Errors
 /// 400 for what is no event, 413 for data that are too large.
 pub fn event(app: &PusherApp, body: &[u8]) -> Result<Vec<Posted>, Refusal> {
-    let raw: Raw<'_> = object(body, "an event is an object of name, data, and channels or channel")?;
+    let raw: Raw<'_> =
+        object(body, "the body", "an event is an object of name, data, and channels or channel")?;
     let Raw { channel, channels, .. } = &raw;
     let names = match (channel, channels) {
         (Some(name), None) => std::slice::from_ref(name),
@@ -75,7 +76,7 @@ pub fn event(app: &PusherApp, body: &[u8]) -> Result<Vec<Posted>, Refusal> {
 /// # Errors
 /// As [`event`], with the place of the event that is wrong.
 pub fn batch(app: &PusherApp, body: &[u8]) -> Result<Vec<Posted>, Refusal> {
-    let raw: RawBatch<'_> = object(body, "a batch is an object whose batch is a list of events")?;
+    let raw: RawBatch<'_> = object(body, "the body", "a batch is an object whose batch is a list of events")?;
     let events = raw.batch.filter(|events| !events.is_empty());
     let events = events.ok_or(Refusal::fixed(400, "batch is missing, or there is no event in it"))?;
     let (count, max) = (events.len() as u64, app.batch_events_max);
@@ -86,11 +87,8 @@ pub fn batch(app: &PusherApp, body: &[u8]) -> Result<Vec<Posted>, Refusal> {
     }
     let mut all = Vec::with_capacity(events.len());
     for (raw, number) in events.iter().zip(1..) {
-        let one = match (&raw.channel, &raw.channels) {
-            (Some(name), None) => posted(app, raw, std::slice::from_ref(name)),
-            _ => Err(Refusal::fixed(400, "it has one channel, which channel names")),
-        };
-        all.extend(one.map_err(|refusal| {
+        let one = object(raw.get().as_bytes(), "it", "an event is an object of name, data and channel");
+        all.extend(one.and_then(|raw: Raw<'_>| of_batch(app, &raw)).map_err(|refusal| {
             let reason = format!("event {number}: {}; nothing was published", refusal.reason);
             Refusal { reason: reason.into(), ..refusal }
         })?);
@@ -98,15 +96,24 @@ pub fn batch(app: &PusherApp, body: &[u8]) -> Result<Vec<Posted>, Refusal> {
     Ok(all)
 }
 
-fn object<'a, T: Deserialize<'a>>(body: &'a [u8], shape: &str) -> Result<T, Refusal> {
+/// An event of a batch, which goes to one channel.
+fn of_batch(app: &PusherApp, raw: &Raw<'_>) -> Result<Vec<Posted>, Refusal> {
+    match (&raw.channel, &raw.channels) {
+        (Some(name), None) => posted(app, raw, std::slice::from_ref(name)),
+        _ => Err(Refusal::fixed(400, "it has one channel, which channel names")),
+    }
+}
+
+fn object<'a, T: Deserialize<'a>>(body: &'a [u8], what: &str, shape: &str) -> Result<T, Refusal> {
     // Serde's own words may quote the body.
-    let text = std::str::from_utf8(body).map_err(|_| Refusal::fixed(400, "the body is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| Refusal::new(400, format!("{what} is not UTF-8: {shape}")))?;
     if !is_object(body) {
-        return Err(Refusal::new(400, format!("the body is no JSON object: {shape}")));
+        return Err(Refusal::new(400, format!("{what} is no JSON object: {shape}")));
     }
     serde_json::from_str(text).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Refusal::new(400, format!("the body can't be read at {place}: {shape}"))
+        Refusal::new(400, format!("{what} can't be read at {place}: {shape}"))
     })
 }
 

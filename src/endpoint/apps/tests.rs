@@ -157,6 +157,8 @@ fn a_batch_is_published_whole_or_not_at_all() {
         ),
         (&[one, one, r#"{"name":"n","channels":["a"],"data":"1"}"#], "event 3: it has one channel"),
         (&[], "batch is missing"),
+        (&[one, r#"["n","1","a"]"#], "event 2: it is no JSON object"),
+        (&["7"], "event 1: it is no JSON object"),
     ] {
         says(ask_of(&mut server, "POST /apps/3/batch_events", &of(events)), 400, text);
     }

@@ -29,7 +29,7 @@ fn what_a_browser_sends() {
     assert_eq!((head.path(), head.query()), ("/ws", "channel=a%20b&channel=c+d"));
     let pairs: Vec<_> = head.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(pairs, ["channel=a b", "channel=c d"]);
-    assert_eq!(head.header("X-ONE"), Some(&b"1"[..]));
+    assert_eq!(head.headers_called("X-ONE").next(), Some(&b"1"[..]));
     assert_eq!(head.headers("x-one").collect::<Vec<_>>(), [b"1", b"2"]);
     assert_eq!((head.header_str("host"), head.header_str("none")), (Some("example.org:8080"), None));
 }
@@ -109,7 +109,7 @@ fn tokens_in_lists() {
     let text = with("Connection: keep-alive,\tUpgrade\r\nX: \"a, upgrade\"\r\nconnection: other\r\n");
     let mut fields = Fields::new();
     let head = head(&text, &mut fields);
-    assert!(head.has_token("connection", "upgrade") && head.has_token("Connection", "OTHER"));
+    assert!(head.has_token("connection", "upgrade") && head.has_token("connection", "OTHER"));
     assert!(!head.has_token("connection", "keep") && !head.has_token("x", "upgrade"));
 }
 

@@ -97,7 +97,7 @@ fn whole(stream: &[u8], terms: Terms) -> Heard {
             pool: &mut pool,
             scratch: &mut scratch,
             inflater: terms.deflate.then_some(&mut inflater),
-            message_bytes_max: terms.bytes_max,
+            message_bytes_max: usize::try_from(terms.bytes_max).unwrap(),
             reserve: 0,
         };
         match assembler.next(&mut input[at..], &mut assembly) {
@@ -212,7 +212,7 @@ fn the_limit_is_the_whole_messages() {
     assert_eq!((heard.said.len(), heard.failed), (0, Some(CloseCode::MESSAGE_TOO_BIG)));
     // No limit at all: the longest frame that there can be, and one behind it.
     let longest = b"\x02\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0abc";
-    let heard = in_pieces(longest, &[5], Terms { deflate: false, bytes_max: usize::MAX });
+    let heard = in_pieces(longest, &[5], Terms { deflate: false, bytes_max: u64::MAX });
     assert_eq!((heard.rest.as_deref(), heard.failed), (Some(&b"abc"[..]), None));
 }
 

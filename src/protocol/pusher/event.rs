@@ -138,6 +138,26 @@ pub fn push_member_removed(channel: &str, user: &str, out: &mut Vec<u8>) {
     push_held(Event::new("pusher_internal:member_removed").on(channel), &json, out);
 }
 
+/// These of the users whom a client watches are there, and these are not.
+pub fn push_watched(online: &[&str], offline: &[&str], out: &mut Vec<u8>) {
+    let mut json = b"{\"events\":[".to_vec();
+    let named = [("online", online), ("offline", offline)];
+    for (n, (name, users)) in named.into_iter().filter(|(_, users)| !users.is_empty()).enumerate() {
+        json.extend_from_slice(if n > 0 { b",{\"name\":" } else { b"{\"name\":" });
+        push_string(name.as_bytes(), &mut json);
+        json.extend_from_slice(b",\"user_ids\":[");
+        for (n, user) in users.iter().enumerate() {
+            if n > 0 {
+                json.push(b',');
+            }
+            push_string(user.as_bytes(), &mut json);
+        }
+        json.extend_from_slice(b"]}");
+    }
+    json.extend_from_slice(b"]}");
+    push_held(Event::new("pusher_internal:watchlist_events"), &json, out);
+}
+
 /// A subscription that there is not.
 pub fn push_subscription_error(channel: &str, kind: &str, error: &str, status: u16, out: &mut Vec<u8>) {
     let mut data = b"{\"type\":".to_vec();

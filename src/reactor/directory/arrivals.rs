@@ -45,6 +45,15 @@ impl Directory {
         self.elsewhere.as_ref().map_or(FIRST_OFFSET, |elsewhere| elsewhere.first(name))
     }
 
+    /// The epoch and the newest offset of a channel.
+    pub fn position_of(&mut self, name: &str) -> (u64, u64) {
+        if let Some(head) = self.head_mut(name) {
+            return (head.epoch, head.next_offset - 1);
+        }
+        let stands = self.elsewhere.as_ref().map_or((0, FIRST_OFFSET), |elsewhere| elsewhere.stands(name));
+        (stands.0, stands.1 - 1)
+    }
+
     /// Takes in a publication with its place.
     pub fn arrive(
         &mut self,

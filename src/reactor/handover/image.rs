@@ -16,6 +16,7 @@ use crate::push::presence::Departure;
 use crate::push::{Channel, Cursor, DEFAULT};
 use crate::reactor::addresses::NOWHERE;
 use crate::reactor::attendance::Attendances;
+use crate::reactor::pusher::watching::Watching;
 use crate::reactor::reactor::{ListenerRole, Reactor};
 use crate::reactor::rest::Saved;
 use crate::reactor::shared::Shared;
@@ -43,6 +44,7 @@ struct Facts {
     told: ToldPeers,
     timers: Timers,
     attendances: Attendances,
+    watching: HashMap<String, Watching>,
     revoked: Vec<(String, u64)>,
     /// The patterns of a host's routes.
     routes: Vec<String>,
@@ -126,6 +128,7 @@ impl Reactor<Stream> {
             &connections.told,
             &connections.timers,
             &self.attendances,
+            &self.apps.watching,
             revoked,
             self.route_patterns(),
             self.has_host,
@@ -234,6 +237,7 @@ impl Reactor<Stream> {
         // Ids of clients of apps begin with that.
         self.started = facts.started;
         self.attendances = facts.attendances;
+        self.apps.watching = facts.watching;
         let (count, room) = (slots.len(), self.connections.slots.capacity());
         self.connections.slots = slots.into_iter().collect::<Slab<_>>();
         if self.connections.slots.len() != count {
@@ -262,7 +266,7 @@ impl Reactor<Stream> {
 
     /// A configuration that allows fewer is no successor's.
     fn check_capacity(&self) -> io::Result<()> {
-        let (public, admin) = (self.connections.census.public, self.connections.census.admin);
+        let (public, admin) = (self.connections.public_of_all(), self.connections.census.admin);
         if public > self.connections_max() + crate::reactor::REFUSALS_MAX {
             return Err(refused("there is room for fewer connections here (max_connections, ulimit -n)"));
         }
@@ -280,7 +284,7 @@ impl Reactor<Stream> {
         let here = here.ok_or(refused("an app that has connections is not configured here (pusher_app)"))?;
         slot.cursor = Cursor(narrow::to_u32(here));
         if slot.phase == Phase::Open {
-            self.apps.count(narrow::to_u32(here), true);
+            self.apps.count(narrow::to_u32(here));
         }
         Ok(())
     }
@@ -329,7 +333,7 @@ impl Reactor<Stream> {
         let role = if phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
         let peer = self.connections.peer(index);
         let counted = if self.connections.told.has(index) { peer } else { self.counted(role, peer) };
-        self.connections.addresses_of(role).enter(narrow::to_u32(index), counted);
+        self.connections.addresses_of(role).keep(narrow::to_u32(index), counted);
         self.wire.backlog_bytes += held;
         self.connections.census.blocked += usize::from(is_blocked);
         self.connections.census.kernel_tls += usize::from(is_kernel_tls);
@@ -340,10 +344,14 @@ impl Reactor<Stream> {
                     self.note_arrival(index, serial, peer);
                 }
             }
-            Phase::Http | Phase::Open | Phase::Closing => self.connections.enter_public(),
+            Phase::Http | Phase::Open | Phase::Closing => {
+                // Whether there is room for so many is seen in the end.
+                self.connections.enter_public(usize::MAX);
+            }
         }
         match phase {
             Phase::Open => {
+                self.connections.take_open(|| usize::MAX);
                 self.connections.enter_open(index);
                 if has_users {
                     self.connections.enter_user(index);
@@ -397,7 +405,7 @@ impl Reactor<Stream> {
 
     /// Forgets a connection that is another process's, without a word to its peer or to anybody else.
     pub(super) fn let_go(&mut self, index: usize, departure: Departure) {
-        self.leave_app(index);
+        self.leave_app(index, departure);
         self.give_up_sending(index);
         self.give_up_owed(index);
         self.leave_channels(index, departure);
@@ -418,6 +426,7 @@ impl Reactor<Stream> {
         // Who is there, and what happens to channels, is the successor's to say.
         self.exit.former_backend = self.backend.take();
         self.attendances = Attendances::default();
+        self.apps.watching.clear();
         self.channels.end_paces();
         moved.iter().for_each(|&index| self.let_go(index, Departure::Said));
         self.end_snapshot();

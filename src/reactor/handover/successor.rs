@@ -129,13 +129,13 @@ impl Successor {
     }
 
     /// All reactors have taken in what is theirs.
-    pub fn complete(&mut self, reactors: &mut [Reactor<Stream>]) -> Result<(), HandoverError> {
+    pub fn complete(&mut self, reactors: &mut [Box<Reactor<Stream>>]) -> Result<(), HandoverError> {
         let told = self.from.next()?;
         if !told.is(Kind::End) {
             return Err(io::Error::from(ErrorKind::InvalidData).into());
         }
         self.from.check(&told)?;
-        let counted: Vec<_> = reactors.iter().flat_map(Reactor::counted_attendees).collect();
+        let counted: Vec<_> = reactors.iter().flat_map(|reactor| reactor.counted_attendees()).collect();
         for (reactor, stay) in reactors.iter_mut().zip(&self.stay) {
             reactor.count_attendees(&counted);
             reactor.leave_out(stay)?;

@@ -1,6 +1,8 @@
 //! The apps, as a reactor knows them: each has a seat that it keeps, and a connection the number of its app's seat.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::auth::pusher::Credentials;
 use crate::config::{Config, PusherApp};
@@ -8,7 +10,9 @@ use crate::protocol::pusher::ChannelData;
 use crate::push::ChannelId;
 
 use super::super::v1::CommandCounts;
+use super::sessions::Polls;
 use super::timers::AppTimers;
+use super::watching::Watching;
 
 /// An app.
 #[derive(Debug)]
@@ -25,7 +29,18 @@ struct Seat {
     app: Arc<App>,
     /// Whether it is still configured.
     is_there: bool,
-    open: u64,
+    open: Arc<AtomicU64>,
+}
+
+/// The open connections of each app, by its id: those of all reactors.
+#[derive(Debug, Default)]
+pub struct AppCounts(Mutex<HashMap<String, Arc<AtomicU64>>>);
+
+impl AppCounts {
+    fn of(&self, id: &str) -> Arc<AtomicU64> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.entry(id.to_owned()).or_default().clone()
+    }
 }
 
 /// All apps that have been configured since the start.
@@ -35,13 +50,17 @@ pub struct Apps {
     /// The user of the subscription that is under way.
     pub joining: Option<ChannelData>,
     pub timers: AppTimers,
+    /// Who is there of the users of apps with watchlists, by the apps' ids.
+    pub watching: HashMap<String, Watching>,
+    /// The connections that are polled.
+    pub polls: Polls,
     /// How many events each connection has sent in this second.
     pub client_events: CommandCounts,
 }
 
 impl Apps {
     /// Takes over the apps of a configuration; those that are gone keep their seats.
-    pub fn renew(&mut self, config: &Config) {
+    pub fn renew(&mut self, config: &Config, counts: &AppCounts) {
         self.seats.iter_mut().for_each(|seat| seat.is_there = false);
         for settings in &config.pusher_app {
             let known = self.seats.iter_mut().find(|seat| seat.app.settings.id == settings.id);
@@ -51,7 +70,8 @@ impl Apps {
                     seat.app = app(settings);
                 }
             } else {
-                self.seats.push(Seat { app: app(settings), is_there: true, open: 0 });
+                let open = counts.of(&settings.id);
+                self.seats.push(Seat { app: app(settings), is_there: true, open });
             }
         }
     }
@@ -86,14 +106,43 @@ impl Apps {
     }
 
     /// How many connections it has.
+    #[cfg(feature = "pusher")]
     pub fn open(&self, number: u32) -> u64 {
-        self.seats[number as usize].open
+        self.seats[number as usize].open.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection that has come, or gone.
-    pub fn count(&mut self, number: u32, has_come: bool) {
-        let open = &mut self.seats[number as usize].open;
-        *open = if has_come { *open + 1 } else { *open - 1 };
+    /// Counts a connection that comes, unless there are as many as the app may have.
+    pub fn enter(&self, number: u32) -> bool {
+        let Seat { app, open, .. } = &self.seats[number as usize];
+        let max = app.settings.connections_max;
+        let next = |open: u64| (max == 0 || open < max).then_some(open + 1);
+        open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    /// The same for one that is there already.
+    #[cfg(feature = "handover")]
+    pub fn count(&self, number: u32) {
+        self.seats[number as usize].open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One has gone.
+    pub fn leave(&self, number: u32) {
+        self.seats[number as usize].open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// When something is due for apps.
+    pub fn due_ms(&self, grace_ms: u64) -> Option<u64> {
+        if self.are_none() {
+            return None;
+        }
+        let watching = self.watching.values().filter_map(|watching| watching.due_ms(grace_ms)).min();
+        [self.timers.due_ms(), self.polls.due_ms(), watching].into_iter().flatten().min()
+    }
+
+    /// An app in which that is due.
+    pub fn watching_due(&self, now_ms: u64, grace_ms: u64) -> Option<String> {
+        let is_due = |watching: &Watching| watching.due_ms(grace_ms).is_some_and(|due_ms| due_ms <= now_ms);
+        self.watching.iter().find(|(_, watching)| is_due(watching)).map(|(app, _)| app.clone())
     }
 
     /// Why its connections are to end.
@@ -120,10 +169,15 @@ fn app(settings: &PusherApp) -> Arc<App> {
 }
 
 /// The state of a connection that has more of it than its channels.
-#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct AppSession {
     /// In which presence channels it is, and as which user.
     pub members: Vec<(ChannelId, Box<str>)>,
+    /// The users that it is told of.
+    pub watches: Vec<Box<str>>,
+    /// The session whose requests are its own, if it is no WebSocket; then it stays where it is.
+    #[serde(skip)]
+    pub session: Option<Box<str>>,
 }
 
 #[cfg(all(test, feature = "pusher"))]
@@ -136,16 +190,16 @@ mod tests {
             let pusher_app = texts.iter().map(|text| text.parse().unwrap()).collect();
             Config { pusher_app, ..Config::default() }
         };
-        let mut apps = Apps::default();
-        apps.renew(&config(&["3 key=a secret=b", "4 key=c secret=d"]));
+        let (mut apps, counts) = (Apps::default(), AppCounts::default());
+        apps.renew(&config(&["3 key=a secret=b", "4 key=c secret=d"]), &counts);
         let number = |apps: &Apps, key| apps.by_key(key).map(|(number, _)| number);
         assert_eq!((number(&apps, "a"), number(&apps, "c"), number(&apps, "x")), (Some(0), Some(1), None));
-        apps.count(1, true);
-        apps.renew(&config(&["4 key=e secret=d enabled=false", "5 key=a secret=b"]));
+        assert!(apps.enter(1));
+        apps.renew(&config(&["4 key=e secret=d enabled=false", "5 key=a secret=b"]), &counts);
         assert_eq!((number(&apps, "a"), number(&apps, "c"), number(&apps, "e")), (Some(2), None, Some(1)));
         assert_eq!((apps.over(0).unwrap().0, apps.over(1).unwrap().0, apps.over(2)), (4_001, 4_003, None));
         assert_eq!((apps.open(1), apps.at(1).settings.key.as_str()), (1, "e"));
-        apps.count(1, false);
+        apps.leave(1);
         assert!(apps.open(1) == 0 && apps.by_id("3").is_none() && apps.by_id("5").is_some());
     }
 }

@@ -9,7 +9,7 @@ use crate::narrow;
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
-use crate::push::Cursor;
+use crate::push::{ChannelId, Cursor, Entry};
 
 use super::super::admission::{Admitted, Wishes};
 use super::super::connections::Gone;
@@ -18,11 +18,11 @@ use super::super::socket::Socket;
 use super::super::transport::Transport;
 
 /// A client that is not let in.
-struct NotLetIn {
+pub(super) struct NotLetIn {
     /// The close code, by which it knows whether to come again.
-    code: u16,
-    why: String,
-    reason: RefuseReason,
+    pub code: u16,
+    pub why: String,
+    pub reason: RefuseReason,
 }
 
 fn refuse<T>(code: u16, why: &str, reason: RefuseReason) -> Result<T, NotLetIn> {
@@ -32,7 +32,13 @@ fn refuse<T>(code: u16, why: &str, reason: RefuseReason) -> Result<T, NotLetIn> 
 impl<S: Socket> Reactor<S> {
     /// Opens a WebSocket of an app's client, or refuses it by a close code.
     pub(in super::super) fn upgrade_app(&mut self, index: usize, upgrade: &Upgrade<'_>) -> Result<(), Gone> {
-        let number = match self.let_into_app(index, upgrade) {
+        let letting = if self.config.transports.contains(&Named::WebSocket) {
+            let key = self.config.pusher_path(requests::path(upgrade.head), "/app/").unwrap_or_default();
+            self.let_into_app(index, upgrade.head, upgrade.origin, key)
+        } else {
+            refuse(4_005, "WebSockets are not served here (transports)", RefuseReason::NotFound)
+        };
+        let number = match letting {
             Ok(number) => number,
             Err(not) => {
                 let peer = self.connections.peer(index);
@@ -42,21 +48,7 @@ impl<S: Socket> Reactor<S> {
             }
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
-        let slot = &mut self.connections.slots[index];
-        slot.speak(Transport::Pusher, deflate.map_or(0, Agreement::window_bits));
-        // It stands in no default channel, and its place there says which app it is of.
-        slot.cursor = Cursor(number);
-        let accept = Accept { broadcast: false, ..Accept::default() };
-        let mut admitted = Admitted { accept, rights: None, channels: Vec::new(), wishes: Wishes::default() };
-        // Publications that other threads have made by now came before it.
-        self.carry_out_commands();
-        let entries = self.open(index, Kind::APP, &mut admitted);
-        self.apps.count(number, true);
-        let within_ms = self.apps.at(number).settings.authorization_s * 1_000;
-        if within_ms > 0 {
-            let (due_ms, serial) = (self.now.mono_ms() + within_ms, self.connections.slots[index].serial);
-            self.apps.timers.await_known(due_ms, narrow::to_u32(index), serial);
-        }
+        let (admitted, entries) = self.open_app(index, number, deflate.map_or(0, Agreement::window_bits));
         self.metrics.handshakes_ok += 1;
         self.metrics.clients_admitted.bump(ConnectionTransport::WebSocket);
         let offered = upgrade.protocols().next();
@@ -64,32 +56,64 @@ impl<S: Socket> Reactor<S> {
         self.begin_open(index, Kind::APP, &admitted, &entries)
     }
 
-    /// The seat of the app whose key a client has.
-    fn let_into_app(&self, index: usize, upgrade: &Upgrade<'_>) -> Result<u32, NotLetIn> {
-        let Upgrade { head, origin, .. } = *upgrade;
+    /// Opens a connection of the app in this seat, which has counted it.
+    pub(super) fn open_app(
+        &mut self,
+        index: usize,
+        number: u32,
+        window_bits: u8,
+    ) -> (Admitted, Vec<(ChannelId, Entry)>) {
+        let slot = &mut self.connections.slots[index];
+        slot.speak(Transport::Pusher, window_bits);
+        // It stands in no default channel, and its place there says which app it is of.
+        slot.cursor = Cursor(number);
+        let accept = Accept { broadcast: false, ..Accept::default() };
+        let mut admitted = Admitted { accept, rights: None, channels: Vec::new(), wishes: Wishes::default() };
+        // Publications that other threads have made by now came before it.
+        self.carry_out_commands();
+        let entries = self.open(index, Kind::APP, &mut admitted);
+        let within_ms = self.apps.at(number).settings.authorization_s * 1_000;
+        if within_ms > 0 {
+            let (due_ms, serial) = (self.now.mono_ms() + within_ms, self.connections.slots[index].serial);
+            self.apps.timers.await_known(due_ms, narrow::to_u32(index), serial);
+        }
+        (admitted, entries)
+    }
+
+    /// The seat of the app whose key a client has, which counts it from here on.
+    pub(super) fn let_into_app(
+        &self,
+        index: usize,
+        head: &Head<'_>,
+        origin: Option<&str>,
+        key: &str,
+    ) -> Result<u32, NotLetIn> {
         if let Err((code, why)) = app_client::version(head) {
             return refuse(code, why, RefuseReason::BadRequest);
         }
-        if !self.config.transports.contains(&Named::WebSocket) {
-            return refuse(4_005, "WebSockets are not served here (transports)", RefuseReason::NotFound);
-        }
-        let key = self.config.pusher_path(requests::path(head), "/app/").unwrap_or_default();
         let Some((number, app)) = self.apps.by_key(key) else {
             return refuse(4_001, "there is no app with this key", RefuseReason::NotFound);
         };
+        if app.settings.tls_only && !self.connections.slots[index].is_secure() {
+            return refuse(4_000, "the app takes clients by TLS alone (tls_only)", RefuseReason::BadRequest);
+        }
         self.check_page(index, head, origin)?;
         if let Some((code, why)) = self.apps.over(number) {
             return refuse(code, why, RefuseReason::NotFound);
         }
-        let max = app.settings.connections_max;
-        if max > 0 && self.apps.open(number) >= max {
+        if let Err(refusal) = self.check_newcomers() {
+            return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
+        }
+        if !self.apps.enter(number) {
+            let max = app.settings.connections_max;
             let why = format!("the app has {max} connections, which is its quota (connections_max)");
             return refuse(4_004, &why, RefuseReason::Full);
         }
-        match self.check_newcomers() {
-            Ok(()) => Ok(number),
-            Err(refusal) => refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full),
+        if let Err((refusal, _)) = self.take_place() {
+            self.apps.leave(number);
+            return refuse(OVER_CAPACITY, &refusal.reason, RefuseReason::Full);
         }
+        Ok(number)
     }
 
     /// Pages that are not listed may not connect. Where none are listed any may: no cookie says who a client is.

@@ -1,6 +1,8 @@
 //! Presence in the channels of apps. It is that of every channel; only the users are those that a backend has signed
 //! for each subscription, and the notices are the protocol's.
 
+use std::sync::Arc;
+
 use crate::config::app_channel;
 use crate::endpoint::Kind;
 use crate::narrow;
@@ -12,6 +14,7 @@ use super::super::reactor::Reactor;
 use super::super::slot::Slot;
 use super::super::socket::Socket;
 use super::super::transport::Transport;
+use super::apps::{App, AppSession};
 
 impl<S> Slot<S> {
     /// Whether it may be of a user: one that is pushed to, or an app's.
@@ -35,15 +38,19 @@ impl<S> Slot<S> {
 
     /// The same leaves it; as whom it was there.
     pub(in super::super) fn leave_as(&mut self, id: ChannelId) -> Option<Box<str>> {
-        let app = &mut self.extra.as_mut()?.aside.as_mut()?.app;
-        let members = &mut app.as_mut()?.members;
-        let at = members.iter().position(|(channel, _)| *channel == id)?;
-        let (_, user) = members.swap_remove(at);
-        if members.is_empty() {
-            *app = None;
+        let session = self.extra.as_mut()?.aside.as_mut()?.app.as_mut()?;
+        let at = session.members.iter().position(|(channel, _)| *channel == id)?;
+        let (_, user) = session.members.swap_remove(at);
+        self.tidy_app();
+        Some(user)
+    }
+
+    /// Gives back what an app's connection has beside its channels, if nothing is in it.
+    pub(super) fn tidy_app(&mut self) {
+        if let Some(aside) = self.extra.as_mut().and_then(|extra| extra.aside.as_mut()) {
+            aside.app.take_if(|session| **session == AppSession::default());
             self.tidy_aside();
         }
-        Some(user)
     }
 }
 
@@ -56,13 +63,15 @@ impl<S: Socket> Reactor<S> {
     /// How many users are listed in a channel.
     pub(in super::super) fn listed_max(&self, id: ChannelId) -> usize {
         let app = app_channel(&self.channels.get(id).name).and_then(|(app, _)| self.apps.by_id(app));
-        app.map_or(self.config.presence_members_max, |app| narrow::to_usize(app.settings.members_max))
+        // Users that come to several reactors at once are let in by each, as far as it knows.
+        let bound = |app: &Arc<App>| narrow::to_usize(app.settings.members_max) * self.shared.reactors();
+        app.map_or(self.config.presence_members_max, bound)
     }
 
     /// Whether a channel has as many users as it may have, and this one is not among them.
-    pub(super) fn is_full_for(&self, id: ChannelId, user: &str) -> bool {
-        let attendance = self.attendances.channels.get(&id);
-        attendance.is_some_and(|attendance| attendance.presence.is_full_for(user))
+    pub(super) fn is_full_for(&self, id: ChannelId, user: &str, max: u64) -> bool {
+        let presence = self.attendances.channels.get(&id).map(|attendance| &attendance.presence);
+        presence.is_some_and(|known| known.count() as u64 >= max && known.find(user).is_none())
     }
 
     /// Those who are in a channel, in the order of their names.

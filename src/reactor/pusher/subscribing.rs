@@ -1,15 +1,17 @@
 //! Subscriptions of apps' clients: who may have which, and how it begins.
 
+use crate::config::app_channel;
 use crate::metrics::WorkKind;
 use crate::protocol::pusher::channel::user_of;
 use crate::protocol::pusher::{ChannelData, Event, Traits, event};
-use crate::push::{ChannelId, Since};
+use crate::push::{Channel, ChannelId, Since};
 
 use super::super::connections::Gone;
 use super::super::directory::NoChannel;
+use super::super::occupancy::Wish;
 use super::super::reactor::Reactor;
 use super::super::socket::Socket;
-use super::super::subscriptions::NotSubscribed;
+use super::super::subscriptions::{NotSubscribed, Terms};
 use super::super::work::{BYTES, NAME};
 use super::apps::App;
 use super::is_user_id;
@@ -97,7 +99,8 @@ impl<S: Socket> Reactor<S> {
         let max = app.settings.channels_per_connection_max;
         let conn = self.connections.slots[index].id(index);
         self.apps.joining = joining;
-        let begun = self.begin_subscription_within(conn, &name, Since::Head, crate::narrow::to_usize(max));
+        let terms = Terms { channels_max: crate::narrow::to_usize(max), by: Wish::Clients };
+        let begun = self.begin_subscription_on(terms, conn, &name, Since::Head);
         self.apps.joining = None;
         match begun {
             Ok((_, id, _)) => Ok(id),
@@ -155,8 +158,9 @@ impl<S: Socket> Reactor<S> {
             let why = format!("user_info has {bytes} bytes; {max} are taken (member_bytes_max)");
             return Err(NoSubscription::limit(4_301, why));
         }
-        if known.is_some_and(|id| self.is_full_for(id, &member.user_id)) {
-            let why = format!("the channel has {} members (members_max)", app.settings.members_max);
+        let max = app.settings.members_max;
+        if known.is_some_and(|id| self.is_full_for(id, &member.user_id, max)) {
+            let why = format!("the channel has {max} members (members_max)");
             return Err(NoSubscription::limit(4_004, why));
         }
         Ok(member)
@@ -172,6 +176,15 @@ impl<S: Socket> Reactor<S> {
         self.work.charge(WorkKind::Names, said.len() as u64 / BYTES);
         self.scratch.said = said;
         self.say_made(index);
+    }
+
+    /// Whether a channel without subscribers is kept for what its next one is told.
+    pub(in super::super) fn keeps_cached(&self, channel: &Channel) -> bool {
+        let Some((app, name)) = app_channel(&channel.name) else { return false };
+        let ttl_s = self.apps.by_id(app).map_or(0, |app| app.settings.cache_ttl_s);
+        Traits::of(&name).is_cached
+            && channel.log().publications() > 0
+            && channel.used_ms.saturating_add(ttl_s.saturating_mul(1_000)) > self.now.mono_ms()
     }
 
     /// Tells a client the last event that a backend has sent to a channel, if that is not too old.

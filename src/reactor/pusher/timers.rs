@@ -11,6 +11,7 @@ use crate::push::{ChannelId, Message, PushOptions};
 
 #[cfg(feature = "pusher")]
 use super::super::app_events::AppHappening;
+use super::super::peers::PeerNews;
 use super::super::reactor::Reactor;
 use super::super::shared::Wake;
 use super::super::slot::{Phase, Slot};
@@ -68,6 +69,11 @@ impl AppTimers {
         }
     }
 
+    /// Notes the same where another reactor counts.
+    fn note_change(&mut self, id: ChannelId, now_ms: u64) {
+        self.due.insert((now_ms, id.0));
+    }
+
     /// The next channel whose count is to be told.
     fn pop_count(&mut self, now_ms: u64) -> Option<ChannelId> {
         let (_, id) = self.due.first().copied().filter(|&(due_ms, _)| due_ms <= now_ms)?;
@@ -81,14 +87,24 @@ impl AppTimers {
 
 impl<S: Socket> Reactor<S> {
     /// A channel has a subscriber more, or one less.
+    #[inline]
     pub(in super::super) fn count_changed(&mut self, id: ChannelId) {
-        if self.apps.are_none() {
+        if !self.apps.are_none() {
+            self.note_change_of_count(id);
+        }
+    }
+
+    fn note_change_of_count(&mut self, id: ChannelId) {
+        let channel = self.channels.get(id);
+        let subscribers = self.subscribers(&channel.name, channel.subscribers);
+        if channel.notices_of().is_some() || self.counted_channel(id).is_none() {
             return;
         }
-        let channel = self.channels.get(id);
-        let subscribers = channel.subscribers;
-        if channel.notices_of().is_none() && self.counted_channel(id).is_some() {
-            self.apps.timers.note_count(id, subscribers, self.now.mono_ms());
+        let now_ms = self.now.mono_ms();
+        if self.shared.is_first() {
+            self.apps.timers.note_count(id, subscribers, now_ms);
+        } else {
+            self.apps.timers.note_change(id, now_ms);
         }
     }
 
@@ -138,10 +154,15 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
+    /// The first reactor tells of all subscribers; the others tell it that there are others than before.
     fn tell_count(&mut self, id: ChannelId) {
         let Some(name) = self.counted_channel(id) else { return };
         let channel = self.channels.get(id);
-        let (known, subscribers) = (channel.name.clone(), channel.subscribers);
+        let (known, subscribers) =
+            (channel.name.clone(), self.subscribers(&channel.name, channel.subscribers));
+        if !self.shared.is_first() {
+            return self.shared.tell_one(0, PeerNews::Counted { channel: known });
+        }
         self.work.charge(WorkKind::Names, NAME);
         let mut payload = Vec::new();
         event::push_count(&name, subscribers, &mut payload);

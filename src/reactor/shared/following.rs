@@ -4,31 +4,57 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::super::directory::{Elsewhere, Step};
-use super::super::engine::{Arriving, Asked, Asker, Engine, EngineNews, Placed, Wanted};
+use super::super::engine::{
+    Answered, Arriving, Asked, Asker, Attended, Call, Engine, EngineNews, HappenedAfar, Placed, ReturnTo,
+    Said, Wanted, With,
+};
 use super::super::peers::PeerNews;
 use super::super::user_commands::UserCommand;
+use super::deliveries::place_of;
 use super::group::{Addressee, Seats};
 use super::inbox::{Door, Inbox};
 use super::publishing::{Batch, Item};
-use super::{Command, Shared, Wake, lock, place_of};
+use super::{Command, Shared, Wake, lock};
 use crate::config::channel_name_ok;
+use crate::endpoint::users::UserRequest;
 use crate::endpoint::{ConnId, Published, Receipt};
-use crate::push::{DEFAULT_NAME, FIRST_OFFSET, Publication, PushError, RECEIPTS_KEPT};
+use crate::push::{DEFAULT_NAME, Delivery, FIRST_OFFSET, Publication, PushError, RECEIPTS_KEPT};
 
 /// The numbers that publishers of this node have got before the places, and the receipts under which they have come.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(Vec<(u64, u64)>);
+pub(super) struct Tickets {
+    own: Vec<(u64, u64)>,
+    /// Where the newest publications of all nodes stand, by their receipts here.
+    places: Vec<Option<Receipt>>,
+}
 
 impl Tickets {
     fn note(&mut self, ticket: u64, receipt: u64) {
-        if self.0.is_empty() {
-            self.0.resize(RECEIPTS_KEPT, (0, 0));
+        if self.own.is_empty() {
+            self.own.resize(RECEIPTS_KEPT, (0, 0));
         }
-        self.0[place_of(ticket)] = (ticket, receipt);
+        self.own[place_of(ticket)] = (ticket, receipt);
+    }
+
+    fn note_place(&mut self, receipt: &Receipt) {
+        if self.places.is_empty() {
+            self.places.resize(RECEIPTS_KEPT, None);
+        }
+        self.places[place_of(receipt.id)] = Some(receipt.clone());
     }
 
     pub fn receipt(&self, ticket: u64) -> Option<u64> {
-        self.0.get(place_of(ticket)).filter(|(kept, _)| *kept == ticket).map(|&(_, receipt)| receipt)
+        self.own.get(place_of(ticket)).filter(|(kept, _)| *kept == ticket).map(|&(_, receipt)| receipt)
+    }
+
+    fn place(&self, receipt: u64) -> Option<Receipt> {
+        self.places.get(place_of(receipt))?.clone().filter(|kept| kept.id == receipt)
+    }
+
+    fn find(&self, channel: &str, epoch: u64, offset: u64) -> Option<u64> {
+        let is_there =
+            |kept: &&Receipt| kept.offset == offset && kept.epoch == epoch && *kept.channel == *channel;
+        self.places.iter().flatten().find(is_there).map(|kept| kept.id)
     }
 }
 
@@ -57,7 +83,8 @@ impl Shared {
     ) -> Result<Receipt, PushError> {
         let name = channel.unwrap_or(DEFAULT_NAME);
         let names = [name];
-        let batch = Batch { items: vec![Item::Publish(&names, publication)], key: None, if_offset: None };
+        let items = vec![Item::Publish(&names, publication)];
+        let batch = Batch { items, key: None, if_offset: None, except: Vec::new() };
         self.ask_engine(batch, Asker::Nobody, None).map(|mut receipts| receipts.swap_remove(0))
     }
 
@@ -75,7 +102,7 @@ impl Shared {
         asker: Asker,
         sender: Option<ConnId>,
     ) -> Result<Vec<Receipt>, PushError> {
-        let Batch { items, key, if_offset } = batch;
+        let Batch { items, key, if_offset, .. } = batch;
         let Some(engine) = self.engine() else { return Err(PushError::Stopped) };
         let (mut publications, mut with) = (Vec::new(), Vec::new());
         for item in items {
@@ -87,8 +114,8 @@ impl Shared {
                     }
                     publications.extend(channels.iter().map(|&name| (Arc::from(name), publication.clone())));
                 }
-                Item::Send(conn, publication) => with.push(Command::Send { conn, publication }),
-                Item::User(request) => with.push(Command::User(Box::new(UserCommand::new(request)))),
+                Item::Send(conn, publication) => with.push(With::Send(conn, publication)),
+                Item::User(request) => with.push(With::User(request)),
             }
         }
         let ticket = self.tickets(publications.len())?;
@@ -114,6 +141,131 @@ impl Shared {
         Ok(ticket)
     }
 
+    /// Asks other nodes for something, and this one with them; the number under which the answer comes.
+    pub(in super::super) fn call(
+        &self,
+        call: Call,
+        node: Option<&str>,
+        asker: Asker,
+    ) -> Result<u64, PushError> {
+        let what = Wanted::Call { call: Box::new(call), node: node.map(Into::into) };
+        self.ask_for_answer(what, asker)
+    }
+
+    /// Asks which nodes there are.
+    pub(in super::super) fn ask_for_nodes(&self, asker: Asker) -> Result<u64, PushError> {
+        self.ask_for_answer(Wanted::Nodes, asker)
+    }
+
+    fn ask_for_answer(&self, what: Wanted, asker: Asker) -> Result<u64, PushError> {
+        let Some(engine) = self.engine() else { return Err(PushError::Stopped) };
+        let ticket = self.tickets(1)?;
+        engine.ask(Asked { what, ticket, asker, with: Vec::new() })?;
+        Ok(ticket)
+    }
+
+    /// Something for all connections of a user, wherever they are. Nobody waits for it.
+    pub fn for_user(&self, request: UserRequest) -> Result<(), PushError> {
+        if self.engine().is_some() && request.is_for_all_nodes() {
+            self.check_size(request.bytes())?;
+            return self.call(Call::User(request), None, Asker::Nobody).map(drop);
+        }
+        self.command(Command::User(Box::new(UserCommand::new(request))))
+    }
+
+    /// Says to a node what it has asked for. If that can't be said now, it does without.
+    pub(in super::super) fn reply(&self, to: ReturnTo, said: Said) {
+        if let Some(engine) = self.engine() {
+            let what = Wanted::Reply { to, said: Box::new(said) };
+            // That one waits for an answer no longer than for one from a node that has gone.
+            let _ = engine.ask(Asked { what, ticket: 0, asker: Asker::Nobody, with: Vec::new() });
+        }
+    }
+
+    /// For the engine: a node has called, and may wait for an answer.
+    ///
+    /// # Errors
+    /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
+    pub fn called(&self, call: &Call, to: Option<ReturnTo>) -> Result<(), PushError> {
+        self.admit_following(&lock(&self.inbox), call.bytes())?;
+        match (call, to) {
+            (Call::User(request), to) => {
+                let command = match to {
+                    Some(to) => UserCommand::asked_by_node(request.clone(), to),
+                    None => UserCommand::new(request.clone()),
+                };
+                self.add_one(Command::User(Box::new(command)));
+            }
+            (Call::Admin(call), Some(to)) => self.tell_one(0, PeerNews::Admin(Box::new((call.clone(), to)))),
+            (Call::Delivery { channel, epoch, offset }, Some(to)) => {
+                self.reply(to, Said::Delivery(self.delivery_at(channel, *epoch, *offset)));
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    fn add_one(&self, command: Command) {
+        let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
+        self.add(&mut inbox, command, &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+    }
+
+    /// For the engine: a member of a channel at another node has come or gone.
+    ///
+    /// # Errors
+    /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
+    pub fn attend(&self, attended: &Attended) -> Result<(), PushError> {
+        let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
+        self.admit_following(&inbox, size_of::<Attended>())?;
+        self.add_news_to_all(&mut inbox, &PeerNews::Attended(Box::new(attended.clone())), &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+        Ok(())
+    }
+
+    /// For the engine: somebody is anywhere only now in a channel, or nowhere any more. Without a user: subscribers.
+    pub fn happened(&self, happened: HappenedAfar) {
+        self.tell_one(0, PeerNews::Happened(Box::new(happened)));
+    }
+
+    /// The epoch and the newest offset of a channel, whether there is a log of it here or not.
+    pub(in super::super) fn position_of(&self, channel: &str) -> (u64, u64) {
+        lock(&self.inbox).directory.position_of(channel)
+    }
+
+    /// For the engine: tokens of these users are refused that were issued until then, in seconds since 1970.
+    pub fn revoked(&self, users: Arc<[(Box<str>, u64)]>) {
+        if users.is_empty() {
+            return;
+        }
+        let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
+        self.add_news_to_all(&mut inbox, &PeerNews::Revoked(users), &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+    }
+
+    /// For the engine: what nodes have said to a call of this one.
+    pub fn answered(&self, asker: Asker, answered: Answered) {
+        if let Asker::Reactor(seat) = asker {
+            self.tell_one(seat, PeerNews::Answered(Box::new(answered)));
+        }
+    }
+
+    /// Where the publication stands that got this number here.
+    pub(in super::super) fn place_of_ticket(&self, ticket: u64) -> Option<Receipt> {
+        let inbox = lock(&self.inbox);
+        let receipt = inbox.tickets.receipt(ticket).unwrap_or(ticket);
+        inbox.tickets.place(receipt)
+    }
+
+    /// How far the publication in this place has come here, if it is among the newest.
+    fn delivery_at(&self, channel: &str, epoch: u64, offset: u64) -> Option<Delivery> {
+        let receipt = lock(&self.inbox).tickets.find(channel, epoch, offset)?;
+        self.delivery_here(receipt)
+    }
+
     /// So many numbers that follow each other, and at least one; the first of them.
     fn tickets(&self, count: usize) -> Result<u64, PushError> {
         let mut inbox = lock(&self.inbox);
@@ -128,13 +280,14 @@ impl Shared {
     /// For the engine: this has come of what it was asked.
     pub fn placed(&self, asked: Asked, outcome: Result<Published, PushError>) {
         let Asked { ticket, asker, with, .. } = asked;
-        if outcome.as_ref().is_ok_and(|published| !published.duplicate) && !with.is_empty() {
-            let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
-            if inbox.door != Door::Stopped {
-                with.into_iter().for_each(|command| self.add(&mut inbox, command, &mut woken));
+        if outcome.as_ref().is_ok_and(|published| !published.duplicate) {
+            for part in with {
+                // Nobody has been told more than that it is on its way.
+                let _ = match part {
+                    With::Send(conn, publication) => self.command(Command::Send { conn, publication }),
+                    With::User(request) => self.for_user(request),
+                };
             }
-            drop(inbox);
-            self.wake(woken, Wake::Yes);
         }
         if let Asker::Reactor(seat) = asker {
             self.tell_one(seat, PeerNews::Placed(Box::new(Placed { ticket, outcome })));
@@ -175,6 +328,7 @@ impl Shared {
             self.add_news_to_all(&mut inbox, &news, &mut woken);
         }
         let receipt = inbox.receipt(arrived.place);
+        inbox.tickets.note_place(&receipt);
         if let Some((ticket, sender)) = own {
             inbox.tickets.note(ticket, receipt.id);
             if let Some(conn) = sender.filter(|conn| conn.reactor() < self.seats.len()) {

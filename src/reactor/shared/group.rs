@@ -80,6 +80,15 @@ impl Command {
         }
     }
 
+    /// The channel that connections are to receive by it.
+    pub(super) fn subscribes_to(&self) -> Option<&str> {
+        match self {
+            Command::Subscribe { channel, .. } => Some(channel),
+            Command::User(command) => command.subscribes_to(),
+            _ => None,
+        }
+    }
+
     /// The same command once for each reactor.
     fn divide(self, reactors: usize) -> Vec<Command> {
         let mut parts: Vec<Command> = match &self {
@@ -182,6 +191,8 @@ impl Shared {
             self.add_instead(&mut inbox, command, &mut woken);
         }
         drop(inbox);
+        // It has no recipients any more.
+        lock(&self.seats[seat].deliveries).take_in(u64::MAX);
         (self.seats[0].wake)();
     }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::super::directory::Owned;
+use super::deliveries::Deliveries;
 use super::inbox::Door;
 use super::repetitions::Repetitions;
 use super::{Shared, lock};
-use crate::push::Delivery;
 
 /// The image that [`Shared::image`] makes.
 #[derive(serde::Deserialize)]
@@ -15,7 +15,7 @@ pub(in super::super) struct SharedImage {
     next_receipt: u64,
     repetitions: Repetitions,
     /// Of each reactor.
-    deliveries: Vec<Vec<Delivery>>,
+    deliveries: Vec<Deliveries>,
     guests: u64,
 }
 

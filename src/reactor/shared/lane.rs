@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 
 use super::super::addresses::Network;
 use super::super::directory::{Forgotten, NoChannel, Opened, Vacated};
+use super::super::occupancy::Wish;
 use super::super::own::Own;
 use super::super::peers::PeerNews;
 use super::group::Seats;
 use super::inbox::News;
-use super::{Command, EndAsked, Shared, Wake, lock, place_of};
+use super::{Command, EndAsked, Shared, Wake, lock};
 use crate::endpoint::Stats;
 use crate::metrics::{ChannelEnd, Gauges};
 use crate::push::Delivery;
@@ -90,11 +91,13 @@ impl Lane {
         lock(&self.shared.inbox).queues[self.seat].commands.len()
     }
 
-    /// The channel of this name for a subscriber from an address, made if need be.
-    pub fn occupy(&self, channel: &str, from: Network, unix_us: u64) -> Result<Opened, NoChannel> {
+    /// The channel of this name for a subscriber from an address, made if need be. A client is told if others have no
+    /// room for the word of it; those who were promised it don't depend on that.
+    pub fn occupy(&self, channel: &str, from: Network, unix_us: u64, by: Wish) -> Result<Opened, NoChannel> {
         let (mut inbox, mut woken) = (lock(&self.shared.inbox), Seats::NONE);
         let is_new = self.has_others() && inbox.directory.is_unknown(channel);
-        if is_new && inbox.queues.iter().any(|queue| queue.commands.len() >= self.shared.commands_max) {
+        let may_wait = is_new && by == Wish::Clients;
+        if may_wait && inbox.queues.iter().any(|queue| queue.commands.len() >= self.shared.commands_max) {
             return Err(NoChannel::NotYet);
         }
         let occupied = inbox.directory.occupy(self.seat, channel, from, unix_us);
@@ -162,6 +165,11 @@ impl Lane {
         Some(forgotten)
     }
 
+    /// Lets the channel that has been idle longest stay.
+    pub fn keep_oldest(&self) {
+        lock(&self.shared.inbox).directory.keep_oldest();
+    }
+
     /// Counts a subscriber of a channel that has come to this reactor, or has left. The first reactor hears of the
     /// first one of all that comes and the last one that leaves.
     pub fn count_subscriber(&self, channel: &str, has_come: bool) {
@@ -190,17 +198,16 @@ impl Lane {
         others.for_each(|(_, seat)| look(&lock(&seat.stats)));
     }
 
-    /// Keeps deliveries for whoever asks.
+    /// Keeps deliveries for those who ask.
     pub fn keep_deliveries(&self) -> impl FnMut(&Delivery) + '_ {
-        let mut kept = lock(&self.shared.seats[self.seat].deliveries);
-        move |delivery| {
-            let place = place_of(delivery.id);
-            if kept.len() <= place {
-                kept.resize(place + 1, Delivery::default());
-            }
-            if kept[place].id <= delivery.id {
-                kept[place].clone_from(delivery);
-            }
-        }
+        let mut deliveries = lock(&self.shared.seats[self.seat].deliveries);
+        move |delivery| deliveries.keep(delivery)
+    }
+
+    /// The same for one of several reactors, which has taken in the publications up to this receipt.
+    pub fn keep_parts(&self, now_us: u64, taken_in: u64) -> impl FnMut(&Delivery) + '_ {
+        let mut deliveries = lock(&self.shared.seats[self.seat].deliveries);
+        deliveries.take_in(taken_in);
+        move |delivery| deliveries.keep_part(delivery, now_us)
     }
 }

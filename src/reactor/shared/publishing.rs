@@ -9,6 +9,7 @@ use crate::endpoint::{ConnId, Published, Receipt};
 use crate::limits::PUBLISH_CHANNELS_MAX;
 use crate::push::{Carried, Message, Prepared, Publication, PublishTerms, PushError, fingerprint};
 
+use super::super::peers::PeerNews;
 use super::super::pusher::check_event;
 use super::super::user_commands::UserCommand;
 use super::group::{Addressee, Seats};
@@ -25,6 +26,8 @@ pub struct Batch<'a> {
     pub key: Option<(&'a str, u64)>,
     /// The newest offset that all its channels must have.
     pub if_offset: Option<u64>,
+    /// The connections that do not get the publications in the same places.
+    pub except: Vec<Option<ConnId>>,
 }
 
 /// A part of a [`Batch`].
@@ -73,7 +76,7 @@ impl<'a> Batch<'a> {
         let what = (channels, publication.payload(), publication.kind(), terms.options, terms.if_offset);
         let key = terms.idempotency_key.map(|key| (key, fingerprint(&what)));
         let items = vec![Item::Publish(channels, publication)];
-        Ok(Batch { items, key, if_offset: terms.if_offset })
+        Ok(Batch { items, key, if_offset: terms.if_offset, except: Vec::new() })
     }
 }
 
@@ -124,10 +127,17 @@ impl Shared {
     /// Puts a whole batch on its way, or nothing of it. The receipts are those of its publications, in order.
     pub fn publish_all(&self, batch: Batch<'_>, unix_us: u64, wake: Wake) -> Result<Published, PushError> {
         let (count, bytes) = self.measure(&batch.items)?;
-        if self.engine.get().is_some() && batch.channels().next().is_some() {
-            return self.publish_all_elsewhere(batch);
+        if let Some(engine) = self.engine.get() {
+            if batch.channels().next().is_some() {
+                return self.publish_all_elsewhere(batch);
+            }
+            // Users may be anywhere.
+            let has_users = batch.items.iter().any(|item| matches!(item, Item::User(_)));
+            if let Some(why) = engine.away().filter(|_| has_users) {
+                return Err(PushError::Unavailable(why));
+            }
         }
-        let Batch { items, key, if_offset } = batch;
+        let Batch { items, key, if_offset, except } = batch;
         // Each log takes a copy; they are made before the lock is taken.
         let parcels = parcels(items, count);
         let channels: Vec<&str> = parcels.iter().filter_map(Parcel::channel).collect();
@@ -158,11 +168,12 @@ impl Shared {
         if let Some((key, fingerprint)) = key {
             inbox.repetitions.keep(key, fingerprint, &receipts, unix_us);
         }
-        let mut woken = Seats::NONE;
+        let (mut woken, mut afar) = (Seats::NONE, Vec::new());
         // A channel that has to go makes room for one that comes, and comes before it.
         for gone in forgotten {
             self.add_to_all(&mut inbox, || Command::Forget(gone.clone()), &mut woken);
         }
+        self.add_senders(&mut inbox, &receipts, &except, &mut woken);
         let mut next = receipts.iter();
         for parcel in parcels {
             let command = match parcel {
@@ -173,13 +184,34 @@ impl Shared {
                     continue;
                 }
                 Parcel::Send(conn, publication) => Command::Send { conn, publication },
+                Parcel::User(request) if self.engine.get().is_some() => {
+                    afar.push(request);
+                    continue;
+                }
                 Parcel::User(request) => Command::User(Box::new(UserCommand::new(request))),
             };
             self.add(&mut inbox, command, &mut woken);
         }
         drop(inbox);
         self.wake(woken, wake);
+        afar.into_iter().try_for_each(|request| self.for_user(request))?;
         Ok(Published { receipts, duplicate: false })
+    }
+
+    /// Tells the reactors of connections that are left out, before the publications come.
+    fn add_senders(
+        &self,
+        inbox: &mut Inbox,
+        receipts: &[Receipt],
+        except: &[Option<ConnId>],
+        woken: &mut Seats,
+    ) {
+        for (receipt, conn) in receipts.iter().zip(except) {
+            if let Some(conn) = conn.filter(|conn| conn.reactor() < self.seats.len()) {
+                let news = PeerNews::Sender { receipt: receipt.id, conn };
+                self.add_to(inbox, conn.reactor(), Command::Peer(Box::new(news)), woken);
+            }
+        }
     }
 
     /// Adds a publication that has its place: to the inboxes of all reactors, in the same order as all others.
@@ -216,9 +248,9 @@ impl Shared {
         (0..self.seats.len()).for_each(|seat| self.add_to(inbox, seat, command(), woken));
     }
 
-    /// For the reactor: gives up some of the idempotency keys whose time is over.
-    pub fn expire_keys(&self, unix_us: u64) {
-        lock(&self.inbox).repetitions.expire(unix_us);
+    /// For the reactor: gives up some of the idempotency keys whose time is over. True: there are more of them.
+    pub fn expire_keys(&self, unix_us: u64) -> bool {
+        lock(&self.inbox).repetitions.expire(unix_us)
     }
 
     /// A message that never fits is another error than one that doesn't fit for now.

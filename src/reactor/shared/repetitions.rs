@@ -66,17 +66,22 @@ impl Repetitions {
         }
     }
 
-    /// Gives up some of the keys whose time is over, and the memory when none is left.
-    pub fn expire(&mut self, unix_us: u64) {
+    /// Gives up some of the keys whose time is over, and the memory when none is left. True: there are more of them.
+    pub fn expire(&mut self, unix_us: u64) -> bool {
         for _ in 0..EXPIRED_AT_ONCE {
-            match self.order.front() {
-                Some((_, came_us)) if is_over(*came_us, unix_us) => self.give_up_oldest(),
-                _ => break,
+            if !self.is_oldest_over(unix_us) {
+                break;
             }
+            self.give_up_oldest();
         }
         if self.order.is_empty() && self.order.capacity() > 0 {
             *self = Repetitions::default();
         }
+        self.is_oldest_over(unix_us)
+    }
+
+    fn is_oldest_over(&self, unix_us: u64) -> bool {
+        self.order.front().is_some_and(|(_, came_us)| is_over(*came_us, unix_us))
     }
 
     fn give_up_oldest(&mut self) {

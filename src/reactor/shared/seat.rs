@@ -2,9 +2,9 @@
 
 use super::super::sync::{AtomicBool, Mutex};
 use super::WakeUp;
+use super::deliveries::Deliveries;
 use crate::endpoint::Stats;
 use crate::metrics::Gauges;
-use crate::push::Delivery;
 use crate::reactor::own::Own;
 
 /// A reactor, as the others know it. None of them writes here where another one looks in each turn.
@@ -20,7 +20,7 @@ pub(super) struct Seat {
     pub own: Own,
     pub stats: Mutex<Stats>,
     pub gauges: Mutex<Gauges>,
-    pub deliveries: Mutex<Vec<Delivery>>,
+    pub deliveries: Mutex<Deliveries>,
 }
 
 impl Seat {

@@ -1,10 +1,12 @@
 //! The inbox as other threads use it: how much it takes, when it wakes, what it announces and remembers.
 
-use super::super::directory::Vacated;
+use super::super::directory::{NoChannel, Vacated};
+use super::super::occupancy::Wish;
 use super::*;
-use crate::endpoint::Receipt;
+use crate::endpoint::conn_id::SERIAL_BITS;
+use crate::endpoint::{ConnId, Receipt};
 use crate::metrics::ChannelRefusal;
-use crate::push::{Message, Publication, PushOptions};
+use crate::push::{Message, Publication, PushOptions, RECEIPTS_KEPT, Since};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -76,7 +78,7 @@ fn a_channel_that_goes_is_announced_before_the_one_that_comes() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(shared.occupy("b", 1, 5).map(|opened| opened.epoch), Ok(second.epoch));
+    assert_eq!(shared.occupy("b", 1, 5, Wish::Clients).map(|opened| opened.epoch), Ok(second.epoch));
     assert_eq!(push(&shared, Some("c"), 1), Err(PushError::TooManyChannels { max: 2 }));
     assert_eq!(taken(&shared).channels_refused.get(ChannelRefusal::Full), 2);
 }
@@ -96,4 +98,64 @@ fn the_newest_deliveries_are_kept() {
         shared.delivery(RECEIPTS_KEPT as u64 + 1).map(|d| d.recipients),
         Some(RECEIPTS_KEPT as u32 + 1)
     );
+}
+
+#[test]
+fn a_subscription_that_makes_a_channel_needs_room_at_all_reactors_and_is_kept() {
+    let config = Config { inbox_commands_max: 2, ..Config::default() };
+    let wakes = (0..2).map(|_| -> WakeUp { Box::new(|| {}) }).collect();
+    let shared = Arc::new(Shared::of_several(&config, 1_000, wakes));
+    let lanes: Vec<Lane> = (0..2).map(|seat| Lane::new(shared.clone(), seat)).collect();
+    let conn = |seat: u32| ConnId::new(7, seat << SERIAL_BITS | 1);
+    let subscribe = |seat, channel: &str| {
+        let (conn, channel) = (conn(seat), channel.to_owned());
+        shared.command(Command::Subscribe { conn, channel, since: Since::Head })
+    };
+    assert_eq!(lanes[0].occupy("known", 1, 5, Wish::Clients).map(|opened| opened.next_offset), Ok(1));
+    assert_eq!(subscribe(0, "new"), Ok(()));
+    assert_eq!(subscribe(1, "known"), Ok(()));
+    // The second reactor has no room for the word of another one.
+    assert_eq!(subscribe(0, "newer"), Err(PushError::InboxFull));
+    assert_eq!(subscribe(0, "known"), Ok(()));
+    assert_eq!(lanes[0].occupy("newest", 1, 5, Wish::Clients), Err(NoChannel::NotYet));
+    // But what was promised holds.
+    assert_eq!(lanes[0].occupy("new", 1, 5, Wish::Hosts).map(|opened| opened.next_offset), Ok(1));
+    assert_eq!((taken(&lanes[0]).commands.len(), taken(&lanes[1]).commands.len()), (2, 3));
+}
+
+#[test]
+fn a_publication_is_not_done_before_all_reactors_have_it() {
+    let wakes = (0..3).map(|_| -> WakeUp { Box::new(|| {}) }).collect();
+    let shared = Arc::new(Shared::of_several(&Config::default(), 1_000, wakes));
+    let lanes: Vec<Lane> = (0..3).map(|seat| Lane::new(shared.clone(), seat)).collect();
+    let receipt = push(&shared, None, 1).unwrap();
+    assert_eq!(shared.delivery(receipt.id), None);
+    let part = |recipients, lagging, us| {
+        let (written, time) = (recipients - lagging, (lagging == 0).then_some(us));
+        let times = (Some(us), time, time);
+        let (first_us, median_us, last_us) = times;
+        let delivery =
+            Delivery { id: receipt.id, offset: 1, recipients, written, lagging, ..Delivery::default() };
+        Delivery { first_us, median_us, last_us, ..delivery }
+    };
+    let counts = || shared.delivery(receipt.id).map(|d| (d.recipients, d.written, d.lagging, d.last_us));
+    lanes[0].keep_parts(110, receipt.id)(&part(2, 0, 10));
+    assert_eq!(counts(), Some((4, 2, 2, None)));
+    assert_eq!(shared.recipients(receipt.id), Some(2));
+    // One that has nobody in the channel has taken it in all the same.
+    drop(lanes[2].keep_parts(120, receipt.id));
+    assert_eq!(counts(), Some((3, 2, 1, None)));
+    lanes[1].keep_parts(130, receipt.id)(&part(2, 1, 30));
+    assert_eq!(counts(), Some((4, 3, 1, None)));
+    lanes[1].keep_parts(150, receipt.id)(&part(2, 0, 50));
+    let whole = shared.delivery(receipt.id).unwrap();
+    assert_eq!((whole.recipients, whole.lagging, whole.first_us), (4, 0, Some(10)));
+    assert_eq!((whole.median_us, whole.last_us), (Some(10), Some(50)));
+    let next = push(&shared, None, 1).unwrap();
+    let of_next = Delivery { id: next.id, offset: 2, ..Delivery::default() };
+    lanes[0].keep_parts(160, next.id)(&of_next);
+    drop(lanes[1].keep_parts(160, next.id));
+    assert_eq!(shared.delivery(next.id).map(|d| d.lagging), Some(1));
+    shared.end_seat(2);
+    assert_eq!(shared.delivery(next.id).map(|d| d.lagging), Some(0), "the last one has ended");
 }

@@ -4,7 +4,8 @@ import java.util.OptionalLong;
 
 /**
  * How far a publication has come. {@code recipients = written + lagging + skipped + gone}; times are microseconds after
- * the publication.
+ * the publication. With several reactors one that has still to take the publication in counts as a recipient that
+ * lags, so that it is not taken for done.
  */
 public final class Delivery {
     /** How many numbers the native side gives. */
@@ -80,7 +81,7 @@ public final class Delivery {
     }
 
     /**
-     * When half of the subscribers had it.
+     * When half of the subscribers had it; with several reactors up to an eighth more of them.
      *
      * @return microseconds, or nothing if they haven't
      */
