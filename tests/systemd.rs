@@ -82,14 +82,15 @@ fn the_successor_becomes_the_services_process() {
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join("handover.sock");
     let flags = ["--handover".to_owned(), format!("unix:{}", path.display())];
-    let mut daemon = manager.start(&[], &flags.each_ref().map(String::as_str));
+    let watched = [("WATCHDOG_USEC", "1500000")];
+    let mut daemon = manager.start(&watched, &flags.each_ref().map(String::as_str));
     assert_eq!(manager.line(), "READY=1");
     daemon::wait("the socket", || path.exists());
     let mut client = daemon::WebSocket::open(&daemon);
-    // As ExecReload of the unit does it, where WATCHDOG_PID is this command's own.
+    // As ExecReload of the unit does it, where nothing is said of signs of life.
     let mut upgrade = Command::new(daemon::program());
     upgrade.arg("upgrade").args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(&flags);
-    upgrade.env("NOTIFY_SOCKET", &manager.path).envs([("WATCHDOG_USEC", "1500000"), ("WATCHDOG_PID", "1")]);
+    upgrade.env("NOTIFY_SOCKET", &manager.path).env("MAINPID", daemon.pid().to_string());
     let upgrade = upgrade.stdin(Stdio::null()).stderr(Stdio::null()).output().expect("it starts");
     assert!(upgrade.status.success(), "it comes back when that is done");
     // From the process that systemd knows, and from the one that it is to know.
@@ -99,7 +100,9 @@ fn the_successor_becomes_the_services_process() {
     let _successor = Killed(process);
     assert!(daemon.wait_exit().success(), "and nothing of its end");
     assert_ne!(process, daemon.pid());
-    assert_eq!(manager.any(), "WATCHDOG=1", "the successor gives signs of life");
+    for _ in 0..4 {
+        assert_eq!(manager.any(), "WATCHDOG=1", "the successor gives signs of life");
+    }
     daemon.push("on");
     assert_eq!(client.text(), "on");
     let again =

@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, ExitCode, Stdio};
 
 use wspush::Server;
@@ -23,6 +24,8 @@ is wrong.
 
 /// Tells the new server that it is one, and is waited for.
 const VARIABLE: &str = "WSPUSHD_UPGRADE";
+
+const WATCHDOG: &str = "WATCHDOG_USEC";
 
 /// Its word for the program that waits.
 const READY: &str = "ready\n";
@@ -55,8 +58,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn start(args: &[OsString]) -> std::io::Result<ExitCode> {
     let mut command = Command::new(env::current_exe()?);
-    // The time for signs of life is the service's; which process gives them changes.
     command.args(args).env(VARIABLE, "1").env_remove("WATCHDOG_PID");
+    command.envs(watchdog().map(|time| (WATCHDOG, time)));
     let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut said = String::new();
     if let Some(output) = server.stdout.take() {
@@ -70,6 +73,15 @@ fn start(args: &[OsString]) -> std::io::Result<ExitCode> {
     Ok(ExitCode::from(
         status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1),
     ))
+}
+
+/// The time for signs of life, which systemd tells the service's process alone: the next one goes on giving them.
+fn watchdog() -> Option<OsString> {
+    let service: u32 = env::var("MAINPID").ok()?.parse().ok()?;
+    let environment = std::fs::read(format!("/proc/{service}/environ")).ok()?;
+    let name = [WATCHDOG.as_bytes(), b"="].concat();
+    let time = environment.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(&name[..]))?;
+    Some(OsString::from_vec(time.to_vec()))
 }
 
 /// Says that it has, if somebody waits for that. An error: there was nothing to take over.
