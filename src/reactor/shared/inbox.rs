@@ -6,6 +6,7 @@ use super::following::Tickets;
 use super::repetitions::Repetitions;
 use super::{Command, EndAsked};
 use crate::metrics::{ChannelRefusal, Counts};
+use crate::push::PushError;
 
 /// The requests to one reactor.
 #[derive(Debug, Default)]
@@ -69,6 +70,15 @@ impl Inbox {
 }
 
 impl Door {
+    /// Whether something is taken here at all.
+    pub fn check(self) -> Result<(), PushError> {
+        match self {
+            Door::Stopped => Err(PushError::Stopped),
+            _ if self.is_frozen() => Err(PushError::InboxFull),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether what programs ask for is refused for now.
     pub fn is_frozen(self) -> bool {
         #[cfg(feature = "handover")]

@@ -142,12 +142,7 @@ impl Shared {
         let parcels = parcels(items, count);
         let channels: Vec<&str> = parcels.iter().filter_map(Parcel::channel).collect();
         let mut inbox = lock(&self.inbox);
-        if inbox.door == Door::Stopped {
-            return Err(PushError::Stopped);
-        }
-        if inbox.door.is_frozen() {
-            return Err(PushError::InboxFull);
-        }
+        inbox.door.check()?;
         if let Some((key, fingerprint)) = key {
             match inbox.repetitions.find(key, fingerprint, unix_us) {
                 Found::New => {}
