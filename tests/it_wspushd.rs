@@ -23,6 +23,8 @@ mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_failures;
 #[cfg(feature = "cluster")]
+mod cluster_hosts;
+#[cfg(feature = "cluster")]
 mod cluster_nodes;
 #[cfg(feature = "cluster")]
 mod cluster_presence;

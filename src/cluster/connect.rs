@@ -182,12 +182,12 @@ pub(super) struct Look {
     pub heads: Vec<(String, u64, u64)>,
 }
 
-/// `offset` or `offset epoch`.
+/// `offset epoch day`, where the epoch may be left out.
 fn split(head: &str) -> Option<(u64, Option<u64>)> {
-    match head.split_once(' ') {
-        None => Some((head.parse().ok()?, None)),
-        Some((offset, epoch)) => Some((offset.parse().ok()?, Some(epoch.parse().ok()?))),
-    }
+    let mut parts = head.split(' ');
+    let offset = parts.next()?.parse().ok()?;
+    let epoch = parts.next().filter(|epoch| !epoch.is_empty());
+    Some((offset, epoch.map(str::parse).transpose().ok()?))
 }
 
 /// An answer that none of our scripts gives.
@@ -236,7 +236,8 @@ mod tests {
     #[test]
     fn a_head_may_have_an_epoch_of_its_own() {
         assert_eq!(split("12"), Some((12, None)));
-        assert_eq!(split("0 1795257271813595"), Some((0, Some(1_795_257_271_813_595))));
+        assert_eq!(split("12  20785"), Some((12, None)));
+        assert_eq!(split("0 1795257271813595 20785"), Some((0, Some(1_795_257_271_813_595))));
         assert_eq!((split(""), split("x 1"), split("1 x")), (None, None, None));
     }
 }

@@ -13,6 +13,7 @@ use super::connect::{Link, strange};
 use super::mirror::{changes_json, standing_text};
 use super::roll::Member;
 use super::{Terms, reply};
+use crate::limits::CLUSTER_IDLE_DAYS;
 use crate::reactor::Shared;
 use crate::reactor::engine::HappenedAfar;
 
@@ -26,6 +27,8 @@ const LEFT: Duration = Duration::from_secs(6);
 /// So many members at once.
 const CHANGES: usize = 128;
 const INHERITED: usize = 256;
+/// Channels that are looked at with each beat.
+const TIDIED: usize = 100;
 
 /// The membership.
 pub(super) struct Membership {
@@ -37,6 +40,8 @@ pub(super) struct Membership {
     gone: BTreeMap<String, Instant>,
     /// The membership before this one, until the others know what this one has.
     former: Option<String>,
+    /// The partition whose idle channels are looked for next.
+    tidied: usize,
 }
 
 /// Whether there is more to do at once.
@@ -48,7 +53,14 @@ pub(super) enum More {
 
 impl Membership {
     pub fn new() -> Membership {
-        Membership { count: 1, has_joined: false, due: Instant::now(), gone: BTreeMap::new(), former: None }
+        Membership {
+            count: 1,
+            has_joined: false,
+            due: Instant::now(),
+            gone: BTreeMap::new(),
+            former: None,
+            tidied: 0,
+        }
     }
 
     /// Its name in Redis.
@@ -72,6 +84,7 @@ impl Membership {
     pub fn tend(&mut self, link: &mut Link, terms: &Terms, shared: &Shared) -> Result<More, String> {
         if Instant::now() >= self.due {
             self.beat(link, terms, shared)?;
+            self.tidy(link, terms)?;
             self.due = Instant::now() + BEAT;
         }
         let has_inherited = self.inherit(link, terms, shared)?;
@@ -112,6 +125,16 @@ impl Membership {
                 _ => return Err(strange()),
             }
         }
+    }
+
+    /// Lets a partition forget channels that have been idle for too long.
+    fn tidy(&mut self, link: &mut Link, terms: &Terms) -> Result<(), String> {
+        let mut command = cmd("EVALSHA");
+        command.arg(&link.scripts.tidy).arg(3);
+        terms.keys.of_partition(self.tidied).iter().for_each(|key| _ = command.arg(key));
+        link.ask(command.arg(CLUSTER_IDLE_DAYS).arg(TIDIED))?;
+        self.tidied = (self.tidied + 1) % terms.keys.partitions();
+        Ok(())
     }
 
     /// Counts off members of a node that is gone; whether there are more.

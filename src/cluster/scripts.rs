@@ -15,6 +15,8 @@ pub(super) struct Scripts {
     pub forget: String,
     /// Tells how a partition is.
     pub look: String,
+    /// Forgets channels that have been idle for too long.
+    pub tidy: String,
     /// Tells all nodes something.
     pub call: String,
     /// Says something to one of them.
@@ -43,6 +45,7 @@ impl Scripts {
             publish: load(include_str!("scripts/publish.lua"))?,
             forget: load(include_str!("scripts/forget.lua"))?,
             look: load(include_str!("scripts/look.lua"))?,
+            tidy: load(include_str!("scripts/tidy.lua"))?,
             call: load(include_str!("scripts/call.lua"))?,
             reply: load(include_str!("scripts/reply.lua"))?,
             nodes: load(include_str!("scripts/nodes.lua"))?,

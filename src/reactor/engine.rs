@@ -220,6 +220,8 @@ pub struct Answered {
 pub enum Asker {
     /// Nobody does.
     Nobody,
+    /// A thread that is none of the server's own.
+    Caller,
     /// The reactor with this number.
     Reactor(usize),
 }

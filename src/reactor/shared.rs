@@ -9,6 +9,7 @@ mod image;
 mod inbox;
 mod lane;
 mod messages;
+mod outcomes;
 mod publishing;
 mod repetitions;
 mod seat;
@@ -30,6 +31,7 @@ use super::sys::cpus::Cpus;
 use super::totals::Totals;
 use group::{Addressee, Seats};
 use inbox::{Door, Inbox};
+use outcomes::Outcomes;
 use seat::Seat;
 
 pub use command::Command;
@@ -80,6 +82,8 @@ pub struct Shared {
     is_abandoned: AtomicBool,
     /// Where several nodes are one service.
     engine: OnceLock<Box<dyn Engine>>,
+    /// Those who wait for it.
+    outcomes: Outcomes,
     /// Where helpers of the reactors run, if those stay on CPUs of their own.
     cpus: OnceLock<Cpus>,
     /// Why one of them has not come to its end.
@@ -114,6 +118,7 @@ impl Shared {
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),
             engine: OnceLock::new(),
+            outcomes: Outcomes::default(),
             cpus: OnceLock::new(),
             failure: Mutex::default(),
             commands_max: config.inbox_commands_max,
@@ -133,6 +138,11 @@ impl Shared {
             // It worked when they were asked for; and if it doesn't any more, it is slow and not wrong.
             let _ = cpus.run_here();
         }
+    }
+
+    /// Whether this thread runs a callback of the host's.
+    fn is_callback(&self) -> bool {
+        self.seats.iter().any(|seat| seat.own.is_here())
     }
 
     /// How many reactors there are.

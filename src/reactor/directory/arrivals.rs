@@ -13,6 +13,8 @@ pub enum Step {
     Follows,
     /// It is the first one here.
     Opens,
+    /// The first one of a channel that has had nothing in another life.
+    Renews,
     /// Something between is lost, or it is of another life.
     Breaks,
     /// It is here already, or of a former life.
@@ -154,6 +156,8 @@ fn step(head: &Head, epoch: u64, offset: u64) -> Step {
         Step::Known
     } else if epoch == head.epoch && offset == head.next_offset {
         Step::Follows
+    } else if epoch > head.epoch && head.next_offset == FIRST_OFFSET && offset == FIRST_OFFSET {
+        Step::Renews
     } else {
         Step::Breaks
     }

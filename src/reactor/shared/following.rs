@@ -91,8 +91,14 @@ impl Shared {
     /// The same for a batch.
     #[cold]
     pub(super) fn publish_all_elsewhere(&self, batch: Batch<'_>) -> Result<Published, PushError> {
-        let receipts = self.ask_engine(batch, Asker::Nobody, None)?;
-        Ok(Published { receipts, duplicate: false })
+        // A callback waits for nothing: it would be the reactor that does.
+        let waits = (batch.key.is_some() || batch.if_offset.is_some()) && !self.is_callback();
+        let asker = if waits { Asker::Caller } else { Asker::Nobody };
+        let receipts = self.ask_engine(batch, asker, None)?;
+        match receipts.first() {
+            Some(first) if waits => self.outcomes.wait(first.id),
+            _ => Ok(Published { receipts, duplicate: false }),
+        }
     }
 
     /// Hands a batch over to the engine. The receipts have their numbers, which follow each other, and no places yet.
@@ -128,7 +134,13 @@ impl Shared {
         let receipts = (0..).zip(&publications).map(receipt).collect();
         let key = key.map(|(key, fingerprint)| (key.into(), fingerprint));
         let what = Wanted::Publish { publications, key, if_offset, sender };
-        engine.ask(Asked { what, ticket, asker, with })?;
+        if asker == Asker::Caller {
+            self.outcomes.begin(ticket);
+        }
+        if let Err(problem) = engine.ask(Asked { what, ticket, asker, with }) {
+            self.outcomes.end(ticket);
+            return Err(problem);
+        }
         Ok(receipts)
     }
 
@@ -289,8 +301,12 @@ impl Shared {
                 };
             }
         }
-        if let Asker::Reactor(seat) = asker {
-            self.tell_one(seat, PeerNews::Placed(Box::new(Placed { ticket, outcome })));
+        match asker {
+            Asker::Nobody => {}
+            Asker::Caller => self.outcomes.put(ticket, outcome),
+            Asker::Reactor(seat) => {
+                self.tell_one(seat, PeerNews::Placed(Box::new(Placed { ticket, outcome })));
+            }
         }
     }
 
@@ -317,6 +333,7 @@ impl Shared {
         let news = match arrived.step {
             Step::Follows => None,
             Step::Opens => Some(PeerNews::Opened { channel: name.clone(), epoch, first: offset }),
+            Step::Renews => Some(PeerNews::Anew { channel: name.clone(), epoch }),
             Step::Breaks => Some(PeerNews::Broken { channel: name.clone(), epoch, next: offset }),
             Step::Known | Step::Unplaced => {
                 drop(inbox);
