@@ -74,6 +74,8 @@ pub const PACE_RATE: Bounds = Bounds::new(1, 1_000_000);
 pub const PACE_DEADLINE_MS: Bounds = Bounds::new(1, HOUR_MS);
 /// Channels without a log here of which a node of a cluster knows where they stand.
 pub const CLUSTER_HEADS_MAX: usize = 1_000_000;
+/// Days after which a cluster forgets a channel to which nothing is published.
+pub const CLUSTER_IDLE_DAYS: u64 = 7;
 /// Publications of each part of a cluster that a node begins with at the most.
 pub const CLUSTER_WARM_ENTRIES: usize = 16_384;
 /// Bounds of the parts of a cluster.

@@ -23,7 +23,11 @@ mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_failures;
 #[cfg(feature = "cluster")]
+mod cluster_hosts;
+#[cfg(feature = "cluster")]
 mod cluster_nodes;
+#[cfg(feature = "cluster")]
+mod cluster_presence;
 mod config_command;
 mod connections;
 mod deflate;

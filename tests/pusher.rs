@@ -4,6 +4,8 @@
 mod backends;
 mod channels;
 mod connecting;
+mod fallback;
+mod hostile;
 mod reactors;
 mod users;
 

@@ -6,7 +6,9 @@ use redis::{Connection, ConnectionLike, ErrorKind, RedisError, ServerErrorKind, 
 
 use super::Terms;
 use super::address::Opened;
+use super::mirror::{Change, read_standing};
 use super::reply;
+use super::roll::Member;
 use super::scripts::Scripts;
 
 /// To a connection, at the most.
@@ -17,6 +19,8 @@ pub(super) const ANSWER: Duration = Duration::from_millis(700);
 const START: Duration = Duration::from_secs(5);
 /// The oldest version that has all that is needed.
 const VERSION_MIN: [u32; 2] = [6, 2];
+/// Members of a node that are read at once.
+const MEMBERS_AT_ONCE: usize = 1_000;
 /// How the keys are laid out.
 const FORMAT: &str = "1";
 
@@ -113,6 +117,30 @@ impl Link {
     }
 }
 
+impl Link {
+    /// The members of a node, a part after the other.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub fn members_of(&mut self, terms: &Terms, node: &str) -> Result<Vec<Change>, String> {
+        let (key, mut cursor, mut found) =
+            (terms.keys.of_nodes(&format!("of:{node}")), "0".to_owned(), Vec::new());
+        loop {
+            let page = self.ask(cmd("HSCAN").arg(&key).arg(&cursor).arg("COUNT").arg(MEMBERS_AT_ONCE))?;
+            let [next, members] = reply::list(&page) else { return Err(strange()) };
+            let members = reply::list(members).chunks_exact(2).filter_map(|pair| {
+                let member = Member::of(reply::text(&pair[0])?).filter(|member| !member.user.is_empty())?;
+                Some((member.channel, member.user, read_standing(reply::text(&pair[1])?)))
+            });
+            found.extend(members);
+            cursor = reply::text(next).unwrap_or("0").to_owned();
+            if cursor == "0" {
+                return Ok(found);
+            }
+        }
+    }
+}
+
 /// One command's answer.
 fn ask(connection: &mut Connection, command: &redis::Cmd) -> Result<Value, String> {
     match connection.req_command(command).map_err(|problem| plain(&problem))? {
@@ -154,12 +182,12 @@ pub(super) struct Look {
     pub heads: Vec<(String, u64, u64)>,
 }
 
-/// `offset` or `offset epoch`.
+/// `offset epoch day`, where the epoch may be left out.
 fn split(head: &str) -> Option<(u64, Option<u64>)> {
-    match head.split_once(' ') {
-        None => Some((head.parse().ok()?, None)),
-        Some((offset, epoch)) => Some((offset.parse().ok()?, Some(epoch.parse().ok()?))),
-    }
+    let mut parts = head.split(' ');
+    let offset = parts.next()?.parse().ok()?;
+    let epoch = parts.next().filter(|epoch| !epoch.is_empty());
+    Some((offset, epoch.map(str::parse).transpose().ok()?))
 }
 
 /// An answer that none of our scripts gives.
@@ -208,7 +236,8 @@ mod tests {
     #[test]
     fn a_head_may_have_an_epoch_of_its_own() {
         assert_eq!(split("12"), Some((12, None)));
-        assert_eq!(split("0 1795257271813595"), Some((0, Some(1_795_257_271_813_595))));
+        assert_eq!(split("12  20785"), Some((12, None)));
+        assert_eq!(split("0 1795257271813595 20785"), Some((0, Some(1_795_257_271_813_595))));
         assert_eq!((split(""), split("x 1"), split("1 x")), (None, None, None));
     }
 }

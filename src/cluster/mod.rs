@@ -18,23 +18,25 @@ mod keys;
 mod known;
 mod member_id;
 mod membership;
+mod mirror;
 mod page;
 mod partition;
 mod reader;
 mod reply;
+mod roll;
 mod scripts;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
 use crate::metrics::ClusterGauges;
 use crate::push::PushError;
 use crate::reactor::Shared;
 use crate::reactor::directory::Elsewhere;
-use crate::reactor::engine::{Asked, Engine};
+use crate::reactor::engine::{Asked, Engine, MemberAfar};
 
 use address::Address;
 use calls::Calls;
@@ -42,7 +44,9 @@ use connect::Link;
 use counts::Counts;
 use keys::Keys;
 use known::Known;
+use mirror::Mirror;
 use reader::Reader;
+use roll::Roll;
 use writer::{Queue, Writer};
 
 /// The facts that both threads go by.
@@ -61,9 +65,26 @@ struct Terms {
     counts: Counts,
     /// Calls of this node to all.
     calls: Calls,
+    /// The members that this node has, and those of the others.
+    roll: Roll,
+    mirror: Mirror,
+    /// The nodes that have leases, as the writer has heard it last.
+    live: Mutex<Option<Vec<String>>>,
     /// The name of this node, and since when it is there.
     node: String,
     since_ms: u64,
+}
+
+impl Terms {
+    /// These nodes have leases.
+    fn set_live(&self, live: Vec<String>) {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live);
+    }
+
+    /// The nodes that have leases, if that was heard since the last time.
+    fn take_live(&self) -> Option<Vec<String>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A cluster that this node is about to join.
@@ -93,6 +114,9 @@ impl Joining {
             known: Known::new(config.cluster_partitions + 1),
             counts: Counts::default(),
             calls: Calls::default(),
+            roll: Roll::default(),
+            mirror: Mirror::default(),
+            live: Mutex::default(),
             since_ms: unix_us / 1_000,
             node,
             keys,
@@ -160,6 +184,20 @@ impl Engine for Node {
 
     fn node(&self) -> &str {
         &self.terms.node
+    }
+
+    fn entered(&self, channel: &str, user: &str, info: Option<&str>) {
+        self.terms.roll.enter(channel, user, info);
+        self.queue.rouse();
+    }
+
+    fn left(&self, channel: &str, user: &str, after: Duration) {
+        self.terms.roll.leave(channel, user, after);
+        self.queue.rouse();
+    }
+
+    fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>) {
+        self.terms.mirror.members(channel)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The thread that reads the streams, and gives what it reads to the reactors in its order.
 
+mod nodes;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -7,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use redis::{Value, cmd};
 
-use super::call::{self, Called, read_said};
 use super::connect::{CONNECT, Link, Look};
 use super::counts::{Change, Side};
 use super::entry::{Entry, Published, What};
@@ -67,6 +68,8 @@ pub(super) struct Reader {
     /// Entries of each stream that are read next.
     entries: usize,
     looked: Instant,
+    /// Something that nodes have told each other was missed.
+    is_to_load: bool,
     /// Of the thread that hands publications over.
     queue: Option<Arc<Queue>>,
 }
@@ -104,6 +107,7 @@ impl Reader {
             own: FIRST.to_owned(),
             entries: ENTRIES,
             looked: Instant::now(),
+            is_to_load: false,
             queue: None,
         })
     }
@@ -138,7 +142,7 @@ impl Reader {
         if self.is_of_nodes(number) {
             // The calls of the past are over.
             self.partitions[number].stand(&look);
-            return self.load(shared);
+            return self.load(shared, pause);
         }
         self.partitions[number].pending = Some(look);
         let [log, ..] = self.terms.keys.of_partition(number);
@@ -213,6 +217,14 @@ impl Reader {
             }
         }
         page.own.iter().for_each(|answer| self.hear(shared, answer));
+        if self.is_to_load {
+            self.load(shared, &mut pause)?;
+        }
+        if let Some(live) = self.terms.take_live()
+            && !self.terms.mirror.settle(shared, &live, Instant::now(), &mut pause)
+        {
+            return Err(Stop::Over);
+        }
         if !page.has_more {
             self.terms.counts.come_abreast();
         }
@@ -295,53 +307,6 @@ impl Reader {
         number == self.terms.keys.partitions()
     }
 
-    /// Takes in what has come of all that nodes have told each other.
-    fn load(&mut self, shared: &Shared) -> Result<(), Stop> {
-        let key = self.terms.keys.of_nodes("revoked");
-        let answer = self.link()?.ask(cmd("HGETALL").arg(key))?;
-        let users = reply::list(&answer).chunks_exact(2);
-        let users = users.filter_map(|pair| Some((reply::text(&pair[0])?.into(), reply::number(&pair[1])?)));
-        shared.revoked(users.collect());
-        Ok(())
-    }
-
-    /// A node has answered a call of this one.
-    fn hear(&mut self, shared: &Shared, answer: &Value) {
-        let [id, fields] = reply::list(answer) else { return };
-        self.own = reply::text(id).unwrap_or(FIRST).to_owned();
-        let fields = reply::list(fields);
-        let find = |name: &str| {
-            let pair = fields.chunks_exact(2).find(|pair| reply::text(&pair[0]) == Some(name));
-            pair.and_then(|pair| reply::text(&pair[1]))
-        };
-        let said =
-            (find("q").and_then(|ticket| ticket.parse().ok()), find("n"), find("j").and_then(read_said));
-        if let (Some(ticket), Some(node), Some(said)) = said
-            && let Some((asker, answered)) = self.terms.calls.say(ticket, node, said)
-        {
-            shared.answered(asker, answered);
-        }
-    }
-
-    /// A node has called all, or those with one name.
-    fn called(&self, shared: &Shared, id: &str, called: &Called, pause: Pause<'_>) -> Result<(), Stop> {
-        if let Some(user) = call::revoked(&called.call) {
-            // By the server's clock: nobody's is behind that of the one who has asked.
-            let ms: u64 = id.split_once('-').and_then(|(ms, _)| ms.parse().ok()).unwrap_or(0);
-            shared.revoked([(user.into(), ms / 1_000)].into());
-        }
-        if called.node.as_ref().is_some_and(|node| *node != self.terms.node) {
-            return Ok(());
-        }
-        loop {
-            match shared.called(&called.call, called.return_to()) {
-                Ok(()) => return Ok(()),
-                Err(PushError::InboxFull) if pause() => {}
-                Err(_) => return Err(Stop::Over),
-            }
-        }
-    }
-
     /// Takes in the next entry of a stream.
     fn take(
         &mut self,
@@ -373,7 +338,9 @@ impl Reader {
             What::Publication(published) => self.deliver(shared, *published, pause)?,
             What::Anew { channel, epoch } => shared.forgotten(&channel, epoch),
             What::Called(called) => self.called(shared, &entry.id, &called, pause)?,
-            What::Who { .. } | What::Gone(_) | What::Epoch | What::Unknown => {}
+            What::Who { node, changes } => self.reflect(shared, &node, Some(&changes), pause)?,
+            What::Gone(node) => self.reflect(shared, &node, None, pause)?,
+            What::Epoch | What::Unknown => {}
         }
         match self.partitions[number].due() {
             Some(look) => self.stand(shared, number, &look),
@@ -418,7 +385,8 @@ impl Reader {
         self.terms.counts.gaps.fetch_add(1, Ordering::Relaxed);
         shared.note(EngineNews::Gap { partition: number, missed });
         if self.is_of_nodes(number) {
-            return self.load(shared);
+            self.is_to_load = true;
+            return Ok(());
         }
         let look = self.look(number, true)?;
         self.partitions[number].pending = Some(look);

@@ -15,6 +15,8 @@ pub(super) struct Scripts {
     pub forget: String,
     /// Tells how a partition is.
     pub look: String,
+    /// Forgets channels that have been idle for too long.
+    pub tidy: String,
     /// Tells all nodes something.
     pub call: String,
     /// Says something to one of them.
@@ -23,6 +25,10 @@ pub(super) struct Scripts {
     pub nodes: String,
     /// Says that a node is there.
     pub beat: String,
+    /// Says who has come to a node and who has left it.
+    pub who: String,
+    /// Counts off whom a node had that is gone.
+    pub inherit: String,
 }
 
 impl Scripts {
@@ -39,10 +45,13 @@ impl Scripts {
             publish: load(include_str!("scripts/publish.lua"))?,
             forget: load(include_str!("scripts/forget.lua"))?,
             look: load(include_str!("scripts/look.lua"))?,
+            tidy: load(include_str!("scripts/tidy.lua"))?,
             call: load(include_str!("scripts/call.lua"))?,
             reply: load(include_str!("scripts/reply.lua"))?,
             nodes: load(include_str!("scripts/nodes.lua"))?,
             beat: load(include_str!("scripts/beat.lua"))?,
+            who: load(include_str!("scripts/who.lua"))?,
+            inherit: load(include_str!("scripts/inherit.lua"))?,
         })
     }
 }

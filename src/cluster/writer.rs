@@ -13,7 +13,7 @@ use super::Terms;
 use super::asking::{self, Outcome, Problem};
 use super::connect::{Link, plain, strange};
 use super::counts::Side;
-use super::membership::Membership;
+use super::membership::{Membership, More};
 use super::reader::{Fallen, tell};
 use crate::push::PushError;
 use crate::reactor::Shared;
@@ -40,6 +40,8 @@ struct Waiting {
     bytes: usize,
     /// The server is to be asked now whether it is there.
     is_doubtful: bool,
+    /// Members have come or gone.
+    is_roused: bool,
 }
 
 impl Queue {
@@ -81,13 +83,26 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// Takes as much as goes in one request; nothing if nothing has come for a while.
-    fn take(&self) -> Vec<Asked> {
+    /// Members of this node have come or gone.
+    pub fn rouse(&self) {
         let mut waiting = self.lock();
-        if waiting.asked.is_empty() && !waiting.is_doubtful {
+        if !std::mem::replace(&mut waiting.is_roused, true) {
+            self.news.notify_one();
+        }
+    }
+
+    /// Takes as much as goes in one request; nothing if nothing has come for a while. None: only members have come or
+    /// gone.
+    fn take(&self) -> Option<Vec<Asked>> {
+        let mut waiting = self.lock();
+        if waiting.asked.is_empty() && !waiting.is_doubtful && !waiting.is_roused {
             waiting = self.news.wait_timeout(waiting, SILENCE).unwrap_or_else(PoisonError::into_inner).0;
         }
-        waiting.is_doubtful = false;
+        let is_roused = std::mem::take(&mut waiting.is_roused);
+        let is_doubtful = std::mem::take(&mut waiting.is_doubtful);
+        if is_roused && !is_doubtful && waiting.asked.is_empty() {
+            return None;
+        }
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while taken.len() < REQUEST_COMMANDS && bytes < REQUEST_BYTES {
             let Some(asked) = waiting.asked.pop_front() else { break };
@@ -95,7 +110,7 @@ impl Queue {
             taken.push(asked);
         }
         waiting.bytes -= bytes;
-        taken
+        Some(taken)
     }
 
     fn take_all(&self) -> VecDeque<Asked> {
@@ -133,8 +148,9 @@ impl Writer {
             }
             match &self.link {
                 Some(_) => {
-                    let taken = self.queue.take();
-                    self.hand_over(taken);
+                    if let Some(taken) = self.queue.take() {
+                        self.hand_over(taken);
+                    }
                     self.tend();
                 }
                 None => match Link::open(&self.terms) {
@@ -156,8 +172,10 @@ impl Writer {
     /// Says that this node is there, and what has changed at it.
     fn tend(&mut self) {
         let Some(link) = &mut self.link else { return };
-        if let Err(why) = self.membership.tend(link, &self.terms, &self.shared) {
-            self.lose(Vec::new(), &why);
+        match self.membership.tend(link, &self.terms, &self.shared) {
+            Ok(More::Yes) => self.queue.rouse(),
+            Ok(More::No) => {}
+            Err(why) => self.lose(Vec::new(), &why),
         }
     }
 

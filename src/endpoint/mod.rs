@@ -25,6 +25,7 @@ pub mod control;
 #[cfg(feature = "dashboard")]
 pub mod dashboard;
 pub mod demo;
+pub mod fallback;
 pub mod flow;
 pub mod guard;
 pub mod handler;

@@ -4,6 +4,7 @@ use crate::config::{Config, Transport};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
+use super::fallback::{self, Fallback};
 use super::kind::Kind;
 use super::query::{Others, Query};
 use super::requests::{self, Request};
@@ -16,6 +17,8 @@ pub enum Destination {
     Socket(Kind),
     /// Pushes over plain HTTP.
     Stream(Transport),
+    /// The fallback of a client of an app.
+    Fallback(Fallback),
     /// Whether newcomers are let in.
     Readiness,
     /// The server's state for the demo's page.
@@ -45,8 +48,9 @@ pub fn destination(head: &Head<'_>, config: &Config, routes: &Routes) -> Destina
     if path == requests::WS.path && config.endpoints {
         return Destination::Socket(Kind::PUSH);
     }
-    if config.pusher_path(path, "/app/").is_some() {
-        return Destination::Socket(Kind::APP);
+    let behind = |before| config.pusher_path(path, before);
+    if let Some(rest) = behind(fallback::BEFORE).or_else(|| behind("/app/")) {
+        return fallback::asked(rest).map_or(Destination::Socket(Kind::APP), Destination::Fallback);
     }
     own(head, path, config).unwrap_or_else(|| of_host(path, config, routes))
 }
@@ -130,6 +134,7 @@ mod tests {
         match destination(&head, config, &Routes::default()) {
             Destination::Socket(_) => 101,
             Destination::Stream(_) => 200,
+            Destination::Fallback(_) => 206,
             Destination::Readiness => 204,
             Destination::DemoInfo => 201,
             Destination::DemoPush => 202,

@@ -148,14 +148,19 @@ impl Presence {
 
     /// A connection of a user has come.
     pub fn enter(&mut self, user: &str, info: Option<&str>) -> Change {
+        self.enter_several(user, info, 1)
+    }
+
+    /// So many of them, one at the least.
+    pub fn enter_several(&mut self, user: &str, info: Option<&str>, count: u32) -> Change {
         match &mut self.users {
             Users::Counted(counted, key) => {
-                *counted.entry(key.hash_one(user)).or_default() += 1;
+                *counted.entry(key.hash_one(user)).or_default() += count;
                 Change::None
             }
             Users::Listed(listed) => {
                 if let Some(known) = listed.get_mut(user) {
-                    known.connections += 1;
+                    known.connections += count;
                     if let Some(newer) = info {
                         known.info = Some(newer.into());
                     }
@@ -163,11 +168,11 @@ impl Presence {
                 }
                 if listed.len() >= self.listed_max {
                     self.count_only();
-                    self.enter(user, info);
+                    self.enter_several(user, info, count);
                     return Change::TooMany;
                 }
                 let info = info.map(Into::into);
-                listed.insert(user.into(), Listed { info, connections: 1, loss: 0 });
+                listed.insert(user.into(), Listed { info, connections: count, loss: 0 });
                 Change::Join
             }
         }
@@ -175,11 +180,16 @@ impl Presence {
 
     /// A connection of a user has gone.
     pub fn leave(&mut self, user: &str, departure: Departure) -> Change {
+        self.leave_several(user, departure, 1)
+    }
+
+    /// So many of them, of which it has as many.
+    pub fn leave_several(&mut self, user: &str, departure: Departure, count: u32) -> Change {
         match &mut self.users {
             Users::Counted(counted, key) => {
                 let hash = key.hash_one(user);
                 if let Some(connections) = counted.get_mut(&hash) {
-                    *connections -= 1;
+                    *connections = connections.saturating_sub(count);
                     if *connections == 0 {
                         counted.remove(&hash);
                     }
@@ -192,7 +202,7 @@ impl Presence {
             }
             Users::Listed(listed) => {
                 let Some(known) = listed.get_mut(user) else { return Change::None };
-                known.connections -= 1;
+                known.connections = known.connections.saturating_sub(count);
                 if known.connections > 0 {
                     return Change::None;
                 }

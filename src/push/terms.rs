@@ -1,6 +1,8 @@
 //! On which terms something is published.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
+
+use sha1_smol::Sha1;
 
 use super::options::PushOptions;
 use super::pace::Pace;
@@ -66,11 +68,46 @@ impl<'a> PublishTerms<'a> {
     }
 }
 
-/// A number by which a repetition is known from something else under the same key.
+/// A number by which a repetition is known from something else under the same key. It is the same at all nodes of a
+/// cluster, whatever they were built with.
 pub fn fingerprint(asked: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    asked.hash(&mut hasher);
-    hasher.finish()
+    let mut digest = Digest(Sha1::new());
+    asked.hash(&mut digest);
+    digest.finish()
+}
+
+/// A hash that is the same in all versions and on all machines.
+struct Digest(Sha1);
+
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0.digest().bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write(&number.to_be_bytes());
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write(&number.to_be_bytes());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.write(&number.to_be_bytes());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
 }
 
 const _: () = assert!(IDEMPOTENCY_KEY_BYTES_MAX == 128, "the error says so");
@@ -78,6 +115,15 @@ const _: () = assert!(IDEMPOTENCY_KEY_BYTES_MAX == 128, "the error says so");
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Another number would take the repetitions of a cluster's older nodes for something else.
+    #[test]
+    fn a_fingerprint_is_the_same_for_ever() {
+        let what = (&["news", "a"][..], b"hi".as_slice(), PushOptions::default(), Some(7_u64));
+        assert_eq!(fingerprint(&what), 2_953_004_806_271_416_017);
+        assert_eq!(fingerprint(&b"hi".as_slice()), 14_599_880_935_941_698_135);
+        assert_ne!(fingerprint(&("ab", "c")), fingerprint(&("a", "bc")));
+    }
 
     #[test]
     fn a_key_has_its_bounds() {

@@ -4,6 +4,8 @@
 //! A channel has an [`Attendance`] as long as a user is there or somebody is told of those who come and go; others have
 //! nothing. Members are the subscribers that have a user, whatever their transport.
 
+mod afar;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -32,13 +34,16 @@ pub(super) struct Attendance {
     /// Since when it stands in the queue of channels with somebody who was lost.
     awaited_ms: Option<u64>,
     /// The channel has lost its presence, and nobody is there any more.
-    is_over: bool,
+    pub is_over: bool,
+    /// The newest change of members at other nodes of a cluster that it has begun with.
+    #[serde(skip)]
+    pub afar: u64,
 }
 
 impl Attendance {
     pub(super) fn new(listed_max: usize) -> Attendance {
         let presence = Presence::new(listed_max);
-        Attendance { presence, notices: Notices::default(), awaited_ms: None, is_over: false }
+        Attendance { presence, notices: Notices::default(), awaited_ms: None, is_over: false, afar: 0 }
     }
 }
 
@@ -94,6 +99,19 @@ impl Members<'_> {
         Members { count: 0, listed: Some(Vec::new()) }
     }
 
+    /// Those of a channel that is only at other nodes.
+    pub(super) fn of(presence: &ChannelPresence) -> Members<'_> {
+        let listed = presence.members.as_ref().map(|all| {
+            let attendees = all.iter().map(|one| Attendee {
+                user: &one.user,
+                info: one.info.as_deref(),
+                connections: one.connections,
+            });
+            attendees.map(shown).collect()
+        });
+        Members { count: presence.count, listed }
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot<'_> {
         Snapshot { count: self.count, members: self.listed.as_deref() }
     }
@@ -132,7 +150,10 @@ impl<S: Socket> Reactor<S> {
             let (user, info) = (user.as_str().into(), info.as_deref().map(Into::into));
             self.shared.tell_others(self.shared.seat(), &PeerNews::Entered { channel, user, info });
         }
-        self.enter_presence(id, &user, info.as_deref());
+        if let Some(engine) = self.shared.engine() {
+            engine.entered(&self.channels.get(id).name, &user, info.as_deref());
+        }
+        self.enter_presence(id, &user, info.as_deref(), 1);
     }
 
     /// The user that a connection is in a channel to which it comes, and JSON that says more about it.
@@ -146,14 +167,12 @@ impl<S: Socket> Reactor<S> {
         Some((user, slot.rights().and_then(|rights| rights.info()).map(str::to_owned)))
     }
 
-    /// A user's connection is there, at this reactor or another one.
-    fn enter_presence(&mut self, id: ChannelId, user: &str, info: Option<&str>) {
-        let listed_max = self.listed_max(id);
-        let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(listed_max));
-        let presence = &mut attendance.presence;
+    /// Connections of a user are there, at this reactor, another one or another node.
+    pub(super) fn enter_presence(&mut self, id: ChannelId, user: &str, info: Option<&str>, count: u32) {
+        let presence = &mut self.attendance(id).presence;
         let was_empty = presence.is_empty();
         let unlisted = if presence.is_full_for(user) { names_of(presence) } else { Vec::new() };
-        let change = presence.enter(user, info);
+        let change = presence.enter_several(user, info, count);
         let channel = self.channels.get_mut(id);
         // It stays as long as somebody is there, be it one who was lost and may come back.
         channel.expected += u32::from(was_empty);
@@ -188,14 +207,15 @@ impl<S: Socket> Reactor<S> {
             let (channel, user) = (self.channels.get(id).name.clone(), user.clone());
             self.shared.tell_others(self.shared.seat(), &PeerNews::Left { channel, user, departure });
         }
-        self.quit_presence(id, &user, departure);
+        self.leave_cluster(id, &user, departure);
+        self.quit_presence(id, &user, departure, 1);
     }
 
-    /// A user's connection has left, at this reactor or another one.
-    fn quit_presence(&mut self, id: ChannelId, user: &str, departure: Departure) {
+    /// Connections of a user have left, at this reactor, another one or another node.
+    pub(super) fn quit_presence(&mut self, id: ChannelId, user: &str, departure: Departure, count: u32) {
         let Some(attendance) = self.attendances.channels.get_mut(&id) else { return };
         let was_empty = attendance.presence.is_empty();
-        let change = attendance.presence.leave(user, departure);
+        let change = attendance.presence.leave_several(user, departure, count);
         self.attendances.await_lost(id);
         self.follow(id, change, user);
         if !was_empty {
@@ -208,14 +228,14 @@ impl<S: Socket> Reactor<S> {
         let Some(id) = self.find_same(channel) else { return };
         let is_known = self.attendances.channels.get(&id).is_some_and(|known| !known.presence.is_empty());
         if self.channels.get(id).rules.presence && (is_known || self.shared.hold(channel)) {
-            self.enter_presence(id, user, info);
+            self.enter_presence(id, user, info, 1);
         }
     }
 
     /// Such a connection has left.
     pub(super) fn left_elsewhere(&mut self, channel: &Arc<str>, user: &str, departure: Departure) {
         if let Some(id) = self.find_same(channel) {
-            self.quit_presence(id, user, departure);
+            self.quit_presence(id, user, departure, 1);
         }
     }
 
@@ -335,6 +355,7 @@ impl<S: Socket> Reactor<S> {
         if let Some(attendance) = self.attendances.channels.get_mut(&id) {
             (attendance.is_over, attendance.presence) = (false, Presence::new(max));
             attendance.notices.begin_anew();
+            self.load_members_afar(id);
         }
         let subscribers = self.subscribers_of(id);
         subscribers.iter().for_each(|&index| self.attend_as_member(index, id));

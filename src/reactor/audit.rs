@@ -368,7 +368,8 @@ impl<S: Socket> Reactor<S> {
         assert!(!has(Flags::TLS) || !has(Flags::KERNEL_TLS), "slot {index}: TLS twice");
         assert!(slot.sending().is_none() || has(Flags::BLOCKED), "slot {index}: others may come in between");
         assert!(slot.sending().is_none() || !has(Flags::MID_FRAME), "slot {index}: begun in mid-frame");
-        let unsent = tls.is_some_and(|session| !session.unsent().is_empty());
+        let unsent = tls.is_some_and(|session| !session.unsent().is_empty())
+            || slot.lines().is_some_and(|lines| !lines.unsent().is_empty());
         assert!(
             !has(Flags::TLS) || has(Flags::BLOCKED) == unsent || slot.sending().is_some(),
             "slot {index}: blocked, or unsent records"

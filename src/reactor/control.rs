@@ -97,7 +97,7 @@ impl<S: Socket> Reactor<S> {
             first: log.first_offset(),
             bytes: log.head() - log.tail(),
             subscribers: self.subscribers(&channel.name, channel.subscribers),
-            members: self.attendances.members(id) as u64,
+            members: self.members_in(id) as u64,
         }
     }
 
@@ -211,7 +211,13 @@ impl<S: Socket> Control for Reactor<S> {
     }
 
     fn presence(&self, name: &str) -> Option<Option<ChannelPresence>> {
-        self.channels.find(name).map(|id| self.presence_in(id))
+        let Some(id) = self.channels.find(name) else { return self.presence_afar(name).map(Some) };
+        let here = self.presence_in(id);
+        if here.is_none() || self.attendances.channels.contains_key(&id) {
+            return Some(here);
+        }
+        // Nobody has asked for it here until now.
+        Some(self.presence_afar(name).or(here))
     }
 
     fn forget_history(&mut self, name: &str) -> Option<Result<ChannelInfo, PushError>> {

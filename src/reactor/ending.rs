@@ -41,6 +41,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         let sealed = slot.extra.as_ref().and_then(|extra| extra.tls.as_ref());
         let sealed = sealed.map_or(0, |session| session.unsent().len() as u64);
+        let sealed = sealed + slot.lines().map_or(0, |lines| lines.unsent().len() as u64);
         let waiting = slot.outbox().map_or(0, |outbox| outbox.left());
         // Where the kernel doesn't say, only what it takes of us is seen.
         waiting + sealed + slot.socket.untaken().unwrap_or(0)

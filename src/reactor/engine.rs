@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::endpoint::users::{UserOutcome, UserRequest};
 use crate::endpoint::{ConnId, Published};
@@ -29,6 +30,43 @@ pub trait Engine: Send + Sync {
 
     /// The name of this node.
     fn node(&self) -> &str;
+
+    /// A connection of a user has come to a channel with presence. Without a user: the channel has a subscriber here.
+    fn entered(&self, channel: &str, user: &str, info: Option<&str>);
+
+    /// Such a connection has gone. If it was the last, its user will have gone after this time.
+    fn left(&self, channel: &str, user: &str, after: Duration);
+
+    /// The members of a channel at the other nodes, as of the change with this number.
+    fn members(&self, channel: &str) -> (u64, Vec<MemberAfar>);
+}
+
+/// A member of a channel at other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberAfar {
+    /// Who.
+    pub user: Box<str>,
+    /// JSON that says more about it.
+    pub info: Option<Box<str>>,
+    /// Its connections there.
+    pub connections: u32,
+}
+
+/// A change of a member at another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attended {
+    /// Its number.
+    pub version: u64,
+    /// The channel.
+    pub channel: Arc<str>,
+    /// Who.
+    pub user: Box<str>,
+    /// JSON that says more about it.
+    pub info: Option<Box<str>>,
+    /// Its connections there before.
+    pub before: u32,
+    /// And now.
+    pub after: u32,
 }
 
 /// Publications that are to get their places, all of them or none.
@@ -182,6 +220,8 @@ pub struct Answered {
 pub enum Asker {
     /// Nobody does.
     Nobody,
+    /// A thread that is none of the server's own.
+    Caller,
     /// The reactor with this number.
     Reactor(usize),
 }
@@ -223,6 +263,19 @@ impl Said {
             Said::User(_) | Said::Delivery(_) => 0,
         }
     }
+}
+
+/// Something that has happened to a channel of the cluster, of which this node tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HappenedAfar {
+    /// The channel.
+    pub channel: Box<str>,
+    /// The member; None: it is about its subscribers.
+    pub user: Option<Box<str>>,
+    /// JSON that says more about the member.
+    pub info: Option<Box<str>>,
+    /// Whether somebody has come, or gone.
+    pub has_come: bool,
 }
 
 /// A publication as the engine gives it back.

@@ -49,7 +49,7 @@ impl Flow {
 impl<S> Slot<S> {
     /// Whether it speaks TLS, in this process or in the kernel.
     pub fn is_secure(&self) -> bool {
-        self.flags.any(Flags::TLS) || self.flags.any(Flags::KERNEL_TLS)
+        self.flags.any(Flags::TLS) && !self.is_plain_below() || self.flags.any(Flags::KERNEL_TLS)
     }
 
     /// Its flow, if that is not the ordinary one.
@@ -98,7 +98,8 @@ impl<S> SessionFacts for Slot<S> {
 impl Aside {
     /// Memory out of `backlog_bytes_max`.
     pub(super) fn held_bytes(&self) -> usize {
-        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes())
+        let lines = self.lines.as_ref().map_or(0, |lines| lines.held_bytes());
+        self.stash.len() + self.flow.as_ref().map_or(0, |flow| flow.held_bytes()) + lines
     }
 }
 

@@ -1,8 +1,11 @@
 //! Events about channels and their members, for whoever is to be told outside of the server: each comes through here
 //! once, in its order.
 
+use std::time::Duration;
+
 use crate::metrics::ChannelEvent;
 
+use super::engine::HappenedAfar;
 use super::reactor::Reactor;
 use super::socket::Socket;
 
@@ -52,9 +55,47 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn happened(&mut self, channel: &str, happening: Happening<'_>) {
         debug_assert!(!channel.is_empty());
         // All reactors know of it, and one of them tells.
-        if !self.shared.is_first() {
+        if !self.shared.is_first() || self.is_told_by_cluster(channel, happening) {
             return;
         }
+        self.tell_of(channel, happening);
+    }
+
+    /// Of a cluster one node tells: the one at which somebody is that was nowhere before, or is nowhere any more.
+    fn is_told_by_cluster(&self, channel: &str, happening: Happening<'_>) -> bool {
+        let Some(engine) = self.shared.engine() else { return false };
+        match happening {
+            Happening::Occupied if self.has_hearers() => engine.entered(channel, "", None),
+            Happening::Vacated if self.has_hearers() => engine.left(channel, "", Duration::ZERO),
+            // Redis need not know of what nobody hears of.
+            Happening::Occupied | Happening::Vacated => return false,
+            Happening::MemberAdded { .. } | Happening::MemberRemoved { .. } => {}
+        }
+        true
+    }
+
+    /// Whether somebody outside may be told of channels.
+    fn has_hearers(&self) -> bool {
+        #[cfg(feature = "pusher")]
+        let of_apps = self.config.pusher_app.iter().any(|app| app.webhook_url.is_some());
+        #[cfg(not(feature = "pusher"))]
+        let of_apps = false;
+        of_apps || self.config.webhook_url.is_some()
+    }
+
+    /// This node is the one that tells.
+    pub(super) fn happened_afar(&mut self, happened: &HappenedAfar) {
+        let HappenedAfar { channel, user, info, has_come } = happened;
+        let happening = match (user.as_deref(), has_come) {
+            (None, true) => Happening::Occupied,
+            (None, false) => Happening::Vacated,
+            (Some(user), true) => Happening::MemberAdded { user, info: info.as_deref() },
+            (Some(user), false) => Happening::MemberRemoved { user },
+        };
+        self.tell_of(channel, happening);
+    }
+
+    fn tell_of(&mut self, channel: &str, happening: Happening<'_>) {
         self.metrics.channel_events.bump(happening.event());
         self.tell_backend(channel, happening);
         #[cfg(feature = "pusher")]

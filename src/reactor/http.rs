@@ -3,6 +3,7 @@
 #[cfg(feature = "pusher")]
 use crate::endpoint::apps::Admitted;
 use crate::endpoint::caller::Caller;
+use crate::endpoint::fallback::Doing;
 use crate::endpoint::public::{self, Destination};
 use crate::metrics::{RefuseReason, WorkKind};
 use crate::narrow;
@@ -57,7 +58,10 @@ impl Asked {
         if let Asked::Backend(admitted) = self {
             return admitted.is_ok();
         }
-        matches!(self, Asked::Admin(Ok(_)) | Asked::Public(Destination::DemoPush))
+        match self {
+            Asked::Public(Destination::Fallback(asked)) => asked.doing == Doing::Send,
+            _ => matches!(self, Asked::Admin(Ok(_)) | Asked::Public(Destination::DemoPush)),
+        }
     }
 }
 
@@ -356,6 +360,7 @@ impl<S: Socket> Reactor<S> {
                 let response = refusal::for_page(head, refusal, &self.config.origins);
                 self.respond(index, head, &response, used)
             }
+            Destination::Fallback(asked) => self.answer_fallback(index, whole, &asked)?,
             Destination::Readiness => self.respond(index, head, &self.readiness(), used),
             Destination::DemoInfo => self.respond(index, head, &self.demo_info(), used),
             Destination::DemoPush => {

@@ -89,7 +89,14 @@ impl<S: Socket> Reactor<S> {
         }
         let flags = self.connections.slots[index].flags;
         if flags.any(Flags::TLS) {
-            return self.read_tls(index, buffer);
+            let slot = &self.connections.slots[index];
+            if slot.is_polled() {
+                // Its client says what it has to say with other requests.
+                return Ok(Read::Drained);
+            }
+            if !slot.is_plain_below() {
+                return self.read_tls(index, buffer);
+            }
         }
         let kernel_tls = flags.any(Flags::KERNEL_TLS);
         let kept = self.recall(index, buffer);

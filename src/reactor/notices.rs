@@ -74,9 +74,14 @@ impl<S: Socket> Reactor<S> {
             return;
         }
         let (now_ms, unix_ms) = (self.now.mono_ms(), self.now.unix_ms());
-        let listed_max = self.listed_max(id);
-        let attendance = self.attendances.channels.entry(id).or_insert_with(|| Attendance::new(listed_max));
-        let log = *attendance.notices.log.get_or_insert_with(|| self.channels.open_notices(id, now_ms));
+        let log = match self.attendance(id).notices.log {
+            Some(log) => log,
+            None => {
+                let log = self.channels.open_notices(id, now_ms);
+                self.attendance(id).notices.log = Some(log);
+                log
+            }
+        };
         let slot = &mut self.connections.slots[index];
         if Self::is_subscribed(slot, log) {
             return;

@@ -69,6 +69,11 @@ impl Own {
         }
     }
 
+    /// Whether this thread runs a callback.
+    pub(super) fn is_here(&self) -> bool {
+        self.thread.load(Ordering::Relaxed) == this_thread()
+    }
+
     /// Number of the last command that a callback has put into the inbox.
     #[inline]
     pub fn last(&self) -> u64 {

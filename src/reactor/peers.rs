@@ -16,9 +16,10 @@ use crate::push::presence::Departure;
 #[cfg(feature = "pusher")]
 use super::backend::AppEvent;
 use super::directory::Forgotten;
-use super::engine::{AdminCall, Answered, EngineNews, Placed, ReturnTo};
+use super::engine::{AdminCall, Answered, Attended, EngineNews, HappenedAfar, Placed, ReturnTo};
 use super::happenings::Happening;
 use super::listing::Listing;
+use super::pusher::sessions::Poller;
 use super::reaching::Reaching;
 use super::reactor::Reactor;
 use super::shared::Command;
@@ -57,6 +58,10 @@ pub enum PeerNews {
     Placed(Box<Placed>),
     /// To the one that has asked other nodes: what they say.
     Answered(Box<Answered>),
+    /// A member of a channel at another node has come or gone.
+    Attended(Box<Attended>),
+    /// To the first one: something has happened to a channel of the cluster, of which this node tells.
+    Happened(Box<HappenedAfar>),
     /// Another node has revoked the tokens of these users, until then.
     Revoked(Arc<[(Box<str>, u64)]>),
     /// To the first one: a request to the admin API that another node passes on.
@@ -131,6 +136,27 @@ pub enum PeerNews {
         /// The channel.
         channel: Arc<str>,
     },
+    /// To the reactor of an app's connection: its client has said something there.
+    AppSaid {
+        /// The connection.
+        conn: ConnId,
+        /// The messages.
+        said: Vec<String>,
+    },
+    /// To the same: somebody polls it.
+    AppPoll {
+        /// The connection.
+        conn: ConnId,
+        /// The one who waits.
+        poller: Poller,
+    },
+    /// To the reactor of the one who waits: the answer.
+    AppPolled {
+        /// The one who waits.
+        poller: Poller,
+        /// The lines for it.
+        lines: Vec<u8>,
+    },
     /// A list that is being made.
     Listing(Listing),
     /// To the first one: what has come of a request for a user.
@@ -165,12 +191,14 @@ impl PeerNews {
                 PeerNews::Occupancy { channel: channel.clone(), is_occupied: *is_occupied }
             }
             PeerNews::Revoked(users) => PeerNews::Revoked(users.clone()),
+            PeerNews::Attended(attended) => PeerNews::Attended(attended.clone()),
             #[cfg(feature = "pusher")]
             PeerNews::AppHappened { .. } => return None,
+            PeerNews::AppSaid { .. } | PeerNews::AppPoll { .. } | PeerNews::AppPolled { .. } => return None,
             PeerNews::Counted { .. } | PeerNews::Listing(_) => return None,
             PeerNews::Gathered(_) | PeerNews::Reaching(_) => return None,
             PeerNews::Sender { .. } | PeerNews::Placed(_) | PeerNews::Engine(_) => return None,
-            PeerNews::Answered(_) | PeerNews::Admin(_) => return None,
+            PeerNews::Answered(_) | PeerNews::Admin(_) | PeerNews::Happened(_) => return None,
         })
     }
 
@@ -214,6 +242,8 @@ impl<S: Socket> Reactor<S> {
             PeerNews::Placed(placed) => self.placed(*placed),
             PeerNews::Answered(answered) => self.answered_afar(*answered),
             PeerNews::Revoked(users) => self.revoked_afar(&users),
+            PeerNews::Attended(attended) => self.attended_afar(&attended),
+            PeerNews::Happened(happened) => self.happened_afar(&happened),
             PeerNews::Admin(asked) => {
                 let (call, to) = *asked;
                 self.answer_for_node(&call, to);
@@ -246,6 +276,9 @@ impl<S: Socket> Reactor<S> {
                     self.count_changed(id);
                 }
             }
+            PeerNews::AppSaid { conn, said } => self.app_said(conn, &said),
+            PeerNews::AppPoll { conn, poller } => self.poll_app(conn, poller),
+            PeerNews::AppPolled { poller, lines } => self.answer_poll_here(poller, lines),
             PeerNews::Listing(listing) => self.go_on_with(listing),
             PeerNews::Gathered(gathered) => self.answer_gathered(gathered),
             PeerNews::Reaching(reaching) => self.reached(*reaching),

@@ -2,9 +2,11 @@
 
 pub(super) mod apps;
 mod events;
+pub(super) mod fallback;
 mod heartbeat;
 pub(super) mod opening;
 mod presence;
+pub(super) mod sessions;
 mod subscribing;
 mod timers;
 pub(super) mod watching;
@@ -74,6 +76,7 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         if let Some(number) = Self::app_seat(slot).filter(|_| slot.phase == Phase::Open) {
             self.apps.leave(number);
+            self.leave_session(index);
             self.unwatch(index, &self.apps.at(number), departure);
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::endpoint::channels::HISTORY_BYTES_MAX;
 use crate::endpoint::reads::{Answer, Question};
-use crate::endpoint::{ChannelHistory, ChannelInfo};
+use crate::endpoint::{ChannelHistory, ChannelInfo, Control};
 use crate::metrics::WorkKind;
 use crate::push::{HistoryAsked, Past, PushError};
 
@@ -46,7 +46,7 @@ impl<S: Socket> Reactor<S> {
                 self.tell(answer, Ok(page));
             }
             Question::Presence(name, answer) => {
-                let found = self.channels.find(&name).and_then(|id| self.presence_in(id));
+                let found = self.presence(&name).flatten();
                 let members = found.as_ref().and_then(|found| found.members.as_ref()).map_or(0, Vec::len);
                 self.work.charge(WorkKind::Commands, members as u64 * NAME);
                 self.tell(answer, Ok(found));

@@ -252,7 +252,7 @@ impl<S: Socket> Reactor<S> {
             now,
             started: now,
             admin_url: None,
-            wire: Wire { tls: Tls::new(backlog_bytes_max), backlog_bytes: 0 },
+            wire: Wire::new(Tls::new(backlog_bytes_max)),
             channels: Channels::new(limits, default_epoch),
             encoder: encoder(&config),
             attendances: Attendances::default(),
@@ -364,6 +364,9 @@ impl<S: Socket> Reactor<S> {
         }
         let finished = self.due();
         self.work.begin_part();
+        if !self.wire.polled.is_empty() {
+            self.answer_told_polls();
+        }
         self.give_answers();
         self.tell_drained();
         self.go_on_listing();

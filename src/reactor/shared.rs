@@ -9,6 +9,7 @@ mod image;
 mod inbox;
 mod lane;
 mod messages;
+mod outcomes;
 mod publishing;
 mod repetitions;
 mod seat;
@@ -24,11 +25,13 @@ use crate::push::{Delivery, PushError};
 use super::directory::{Directory, Opened};
 use super::engine::Engine;
 use super::pusher::apps::AppCounts;
+use super::pusher::sessions::AppSessions;
 use super::sync::{AtomicBool, Mutex, MutexGuard};
 use super::sys::cpus::Cpus;
 use super::totals::Totals;
 use group::{Addressee, Seats};
 use inbox::{Door, Inbox};
+use outcomes::Outcomes;
 use seat::Seat;
 
 pub use command::Command;
@@ -73,12 +76,16 @@ pub struct Shared {
     pub online: OnceLock<Arc<[AtomicU64]>>,
     /// The same of each app.
     pub app_counts: AppCounts,
+    /// Their clients over plain HTTP.
+    pub app_sessions: AppSessions,
     /// Connections of all reactors, where there are several.
     pub totals: Arc<Totals>,
     /// The other reactors than the first are to end at once.
     is_abandoned: AtomicBool,
     /// Where several nodes are one service.
     engine: OnceLock<Box<dyn Engine>>,
+    /// Those who wait for it.
+    outcomes: Outcomes,
     /// Where helpers of the reactors run, if those stay on CPUs of their own.
     cpus: OnceLock<Cpus>,
     /// Why one of them has not come to its end.
@@ -109,9 +116,11 @@ impl Shared {
             seats: wakes.into_iter().map(Seat::new).collect(),
             online: OnceLock::new(),
             app_counts: AppCounts::default(),
+            app_sessions: AppSessions::default(),
             totals: Arc::default(),
             is_abandoned: AtomicBool::new(false),
             engine: OnceLock::new(),
+            outcomes: Outcomes::default(),
             cpus: OnceLock::new(),
             failure: Mutex::default(),
             commands_max: config.inbox_commands_max,
@@ -131,6 +140,11 @@ impl Shared {
             // It worked when they were asked for; and if it doesn't any more, it is slow and not wrong.
             let _ = cpus.run_here();
         }
+    }
+
+    /// Whether this thread runs a callback of the host's.
+    fn is_callback(&self) -> bool {
+        self.seats.iter().any(|seat| seat.own.is_here())
     }
 
     /// How many reactors there are.

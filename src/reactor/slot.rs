@@ -20,6 +20,7 @@ use crate::protocol::close::CloseCode;
 use crate::protocol::frame::CONTROL_FRAME_MAX;
 use crate::protocol::message::Assembly;
 use crate::protocol::pool::Chain;
+use crate::protocol::pusher::lines::Lines;
 use crate::push::{ChannelId, Cursor, DEFAULT, Form, Memberships};
 use crate::tls::TlsSession;
 
@@ -181,6 +182,8 @@ pub struct Aside {
     pub flow: Option<Box<Flow>>,
     /// The state that an app's connection has beside its channels.
     pub app: Option<Box<AppSession>>,
+    /// Its frames are made lines.
+    pub lines: Option<Box<Lines>>,
 }
 
 /// A request of which not everything has come.
@@ -338,9 +341,7 @@ impl<S> Slot<S> {
     /// Gives that back if nothing is in it, and the box.
     pub fn tidy_aside(&mut self) {
         if let Some(extra) = &mut self.extra {
-            extra
-                .aside
-                .take_if(|aside| aside.stash.is_empty() && aside.flow.is_none() && aside.app.is_none());
+            extra.aside.take_if(|aside| aside.is_empty());
             self.tidy();
         }
     }

@@ -22,6 +22,14 @@ pub trait Socket {
     /// The peer's address, where there is one.
     fn peer(&self) -> Option<SocketAddr>;
 
+    /// A socket without a peer, for a connection whose bytes are fetched.
+    fn nowhere() -> io::Result<Self>
+    where
+        Self: Sized,
+    {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Bytes written that the peer has not taken yet.
     fn untaken(&self) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())
@@ -105,6 +113,12 @@ impl Socket for Stream {
 
     fn peer(&self) -> Option<SocketAddr> {
         self.0.peer_addr().ok()?.as_socket()
+    }
+
+    fn nowhere() -> io::Result<Stream> {
+        let (own, _) = socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        own.set_nonblocking(true)?;
+        Ok(Stream(own))
     }
 
     fn untaken(&self) -> io::Result<u64> {

@@ -37,8 +37,11 @@ impl<S: Socket> Reactor<S> {
         self.meet_deadlines();
         self.meet_polls();
         self.give_up_lost();
-        self.meet_app_timers();
-        self.meet_watchers();
+        if !self.apps.are_none() {
+            self.meet_app_timers();
+            self.meet_watchers();
+            self.meet_app_polls();
+        }
         if is_tick {
             self.rates.sample(now_ms, &self.metrics);
             self.connections.timers.begin_retries();
@@ -113,8 +116,7 @@ impl<S: Socket> Reactor<S> {
             (self.channels.len() > 1 || self.channels.have_other_forms())
                 .then_some(self.connections.timers.channels_ms),
             self.attendances.due_ms(self.config.presence_grace_ms),
-            self.apps.timers.due_ms(),
-            self.apps.watching_due_ms(self.config.presence_grace_ms),
+            self.apps.due_ms(self.config.presence_grace_ms),
             self.end_due_ms(),
             self.paced_due_ms(),
             self.connections.timers.polls_due_ms(),

@@ -259,8 +259,13 @@ impl<S: Socket> Reactor<S> {
         Ok(())
     }
 
-    /// Writes the records that the socket has not taken. False: stop here.
+    /// Writes the records and the lines that the socket has not taken. False: stop here.
     pub(super) fn write_unsent(&mut self, index: usize) -> bool {
+        self.write_unsent_records(index)
+            && (self.connections.slots[index].lines().is_none() || self.write_unsent_lines(index))
+    }
+
+    fn write_unsent_records(&mut self, index: usize) -> bool {
         let slot = &mut self.connections.slots[index];
         let Some(session) = slot.extra.as_mut().and_then(|extra| extra.tls.as_deref_mut()) else {
             return true;

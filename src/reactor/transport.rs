@@ -295,6 +295,7 @@ impl<S: Socket> Reactor<S> {
     /// Takes what came in on a connection that is open or closing.
     pub(super) fn open_input(&mut self, index: usize, input: &mut [u8]) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
+            Transport::Pusher if self.connections.slots[index].lines().is_some() => self.send_replies(index),
             Transport::WebSocket | Transport::V1 | Transport::Pusher => self.websocket_input(index, input),
             Transport::Pieces | Transport::EndlessPieces => self.pieces_input(index, input),
             // Nothing that comes behind the request is answered, as the answer to that has no end.
@@ -379,6 +380,7 @@ impl<S: Socket> Reactor<S> {
     /// All that was to be said on a closing connection is written, its close last.
     pub(super) fn close_is_written(&mut self, index: usize) -> Result<(), Gone> {
         match self.connections.slots[index].transport {
+            Transport::Pusher if self.connections.slots[index].lines().is_some() => self.end_answer(index),
             Transport::WebSocket
             | Transport::V1
             | Transport::Pieces

@@ -26,6 +26,13 @@ pub struct Waiting {
     goes_on: bool,
 }
 
+#[cfg(test)]
+impl Waiting {
+    pub(super) fn of(index: usize, serial: u32) -> Waiting {
+        Waiting { index, serial, is_head: false, goes_on: false }
+    }
+}
+
 /// The one who waits for what comes of a request.
 #[derive(Debug)]
 pub enum Asker<T> {

@@ -15,6 +15,10 @@ pub(super) struct Wire {
     pub tls: Tls,
     /// The sum of all slots' [`Slot::backlog_bytes`].
     pub backlog_bytes: usize,
+    /// Slots of connections that are polled, which have got lines.
+    pub polled: Vec<u32>,
+    /// Lines on their way out.
+    pub(super) lines: Vec<u8>,
 }
 
 /// How a write to a socket went.
@@ -71,6 +75,11 @@ pub(super) fn send<S: Socket>(socket: &mut S, metrics: &mut Metrics, first: &[u8
 }
 
 impl Wire {
+    /// Nothing is on its way.
+    pub fn new(tls: Tls) -> Wire {
+        Wire { tls, backlog_bytes: 0, polled: Vec::new(), lines: Vec::new() }
+    }
+
     /// Writes to a connection that is not blocked.
     pub fn write<S: Socket>(
         &mut self,
@@ -85,8 +94,22 @@ impl Wire {
         send(&mut slot.socket, metrics, first, second)
     }
 
-    /// The same of one that speaks TLS.
+    /// The same of one that speaks TLS, or whose frames are made lines.
     pub fn seal<S: Socket>(
+        &mut self,
+        slot: &mut Slot<S>,
+        metrics: &mut Metrics,
+        first: &[u8],
+        second: &[u8],
+    ) -> Sent {
+        match slot.lines() {
+            None => self.seal_bytes(slot, metrics, first, second),
+            Some(_) => self.write_lines(slot, metrics, first, second),
+        }
+    }
+
+    /// Seals bytes as they are.
+    pub fn seal_bytes<S: Socket>(
         &mut self,
         slot: &mut Slot<S>,
         metrics: &mut Metrics,

@@ -4,6 +4,7 @@
 //! would show it, so it reports races where there are none. What threads share is checked by the compiler, and
 //! `walk` calls everything from 16 threads at once.
 
+mod apps;
 mod blocking;
 pub(crate) mod client;
 mod control;

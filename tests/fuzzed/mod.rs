@@ -14,6 +14,8 @@ mod positions;
 mod proxied;
 #[cfg(feature = "pusher")]
 mod pusher;
+#[cfg(feature = "pusher")]
+mod pusher_event;
 mod routes;
 mod schedule;
 mod streams;
@@ -31,6 +33,8 @@ pub use positions::{since, state};
 pub use proxied::proxied;
 #[cfg(feature = "pusher")]
 pub use pusher::{pusher_message, pusher_signature};
+#[cfg(feature = "pusher")]
+pub use pusher_event::pusher_event;
 pub use routes::route;
 pub use schedule::{connection, world};
 pub use streams::{event, positions};
@@ -61,6 +65,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("positions", positions),
     ("proxy", proxied),
     ("push_request", push_request),
+    #[cfg(feature = "pusher")]
+    ("pusher_event", pusher_event),
     #[cfg(feature = "pusher")]
     ("pusher_message", pusher_message),
     #[cfg(feature = "pusher")]

@@ -8,7 +8,7 @@ if ARGV[7] == 'renew' and redis.call('HEXISTS', KEYS[4], node) == 0 then
 end
 redis.call('HSET', KEYS[4], node, text(now + tonumber(ARGV[6])))
 redis.call('HSET', KEYS[5], node, ARGV[5])
-local leases, live = redis.call('HGETALL', KEYS[4]), {}
+local leases, live, gone = redis.call('HGETALL', KEYS[4]), {}, {}
 for i = 1, #leases, 2 do
   if tonumber(leases[i + 1]) >= now then
     table.insert(live, leases[i])
@@ -16,8 +16,9 @@ for i = 1, #leases, 2 do
     redis.call('HDEL', KEYS[4], leases[i])
     redis.call('HDEL', KEYS[5], leases[i])
     redis.call('SADD', KEYS[6], leases[i])
+    table.insert(gone, leases[i])
     local n = redis.call('HINCRBY', KEYS[2], 'n', 1)
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'p', p, 'n', n, 'k', 'gone', 'w', leases[i])
   end
 end
-return {'kept', p, redis.call('HGET', KEYS[2], 'n'), live, redis.call('SMEMBERS', KEYS[6])}
+return {'kept', p, redis.call('HGET', KEYS[2], 'n'), live, gone, redis.call('SMEMBERS', KEYS[6])}

@@ -23,19 +23,19 @@ end
 if ARGV[4] ~= '' then
   for i = 1, count do
     local channel = ARGV[7 + 6 * (i - 1) + 1]
-    local offset, e = stand(KEYS[3 * i], channel, epochs[KEYS[3 * i - 1]])
+    local offset, e = stand(KEYS[3 * i - 1], KEYS[3 * i], channel, epochs[KEYS[3 * i - 1]])
     if offset ~= tonumber(ARGV[4]) then
       return {'differs', channel, e, text(offset)}
     end
   end
 end
-local reply, places = {'placed'}, {ARGV[5], ARGV[6]}
+local reply, places, day = {'placed'}, {ARGV[5], ARGV[6]}, text(today())
 for i = 1, count do
   local log, state, top, at = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i], 7 + 6 * (i - 1)
   local channel, p = ARGV[at + 1], epochs[state]
-  local offset, e = stand(top, channel, p)
+  local offset, e = stand(state, top, channel, p)
   offset = text(offset + 1)
-  redis.call('HSET', top, channel, e == p and offset or offset .. ' ' .. e)
+  redis.call('HSET', top, channel, offset .. ' ' .. (e == p and '' or e) .. ' ' .. day)
   local n = redis.call('HINCRBY', state, 'n', 1)
   local entry = {'p', p, 'n', n, 'c', channel, 'o', offset, 'd', ARGV[at + 2],
     's', ARGV[5] .. ' ' .. text(tonumber(ARGV[6]) + i - 1) .. ' ' .. ARGV[at + 4]}

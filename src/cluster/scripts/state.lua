@@ -18,19 +18,26 @@ local function epoch_of(log, state, top, known_e, known_n)
   end
   local new = text(math.max(now_us(), math.max(e, known_e) + 1))
   redis.call('UNLINK', top)
+  redis.call('HDEL', state, 'f', 't')
   redis.call('HSET', state, 'e', new)
   n = redis.call('HINCRBY', state, 'n', 1)
   redis.call('XADD', log, '*', 'k', 'epoch', 'p', new, 'n', n)
   return new
 end
 
--- Offset of a channel's newest publication, and the epoch of the channel.
-local function stand(top, channel, e)
+-- Days since 1970.
+local function today()
+  return math.floor(now_us() / 86400000000)
+end
+
+-- Offset of a channel's newest publication, and the epoch of the channel. One that is not known may have been idle for so
+-- long that it was forgotten: `f` is younger than all those.
+local function stand(state, top, channel, e)
   local has = redis.call('HGET', top, channel)
   if not has then
-    return 0, e
+    return 0, redis.call('HGET', state, 'f') or e
   end
-  local offset, own = string.match(has, '^(%d+) ?(%d*)$')
+  local offset, own = string.match(has, '^(%d+) ?(%d*)')
   if own ~= '' then
     return tonumber(offset), own
   end

@@ -2,7 +2,7 @@
 //! lets it in, on whichever listener, and says which app it is for; [`admit`] checks that at the head of a request, so
 //! that nobody else's body is read.
 
-mod event;
+pub mod event;
 mod info;
 mod list;
 #[cfg(test)]

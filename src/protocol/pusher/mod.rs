@@ -7,6 +7,7 @@
 pub mod channel;
 pub mod command;
 pub mod event;
+pub mod lines;
 pub mod socket_id;
 
 pub use channel::Traits;

@@ -13,6 +13,8 @@ pub enum Step {
     Follows,
     /// It is the first one here.
     Opens,
+    /// The first one of a channel that has had nothing in another life.
+    Renews,
     /// Something between is lost, or it is of another life.
     Breaks,
     /// It is here already, or of a former life.
@@ -43,6 +45,15 @@ impl Directory {
     /// The first offset that a channel has had here.
     pub fn first_offset(&self, name: &str) -> u64 {
         self.elsewhere.as_ref().map_or(FIRST_OFFSET, |elsewhere| elsewhere.first(name))
+    }
+
+    /// The epoch and the newest offset of a channel.
+    pub fn position_of(&mut self, name: &str) -> (u64, u64) {
+        if let Some(head) = self.head_mut(name) {
+            return (head.epoch, head.next_offset - 1);
+        }
+        let stands = self.elsewhere.as_ref().map_or((0, FIRST_OFFSET), |elsewhere| elsewhere.stands(name));
+        (stands.0, stands.1 - 1)
     }
 
     /// Takes in a publication with its place.
@@ -145,6 +156,8 @@ fn step(head: &Head, epoch: u64, offset: u64) -> Step {
         Step::Known
     } else if epoch == head.epoch && offset == head.next_offset {
         Step::Follows
+    } else if epoch > head.epoch && head.next_offset == FIRST_OFFSET && offset == FIRST_OFFSET {
+        Step::Renews
     } else {
         Step::Breaks
     }

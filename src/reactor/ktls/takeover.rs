@@ -107,6 +107,8 @@ impl<S: Socket> Reactor<S> {
         let slot = &self.connections.slots[index];
         // A poll is followed by requests, which are asked about what the session knows: the client's certificate.
         let lasts = slot.phase == Phase::Open && !slot.is_polling();
+        // The kernel makes no lines.
+        let lasts = lasts && slot.lines().is_none();
         if !lasts || !slot.flags.any(Flags::TLS) || slot.flags.any(Flags::BLOCKED) {
             return None;
         }

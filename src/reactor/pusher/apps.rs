@@ -10,6 +10,7 @@ use crate::protocol::pusher::ChannelData;
 use crate::push::ChannelId;
 
 use super::super::v1::CommandCounts;
+use super::sessions::Polls;
 use super::timers::AppTimers;
 use super::watching::Watching;
 
@@ -51,6 +52,8 @@ pub struct Apps {
     pub timers: AppTimers,
     /// Who is there of the users of apps with watchlists, by the apps' ids.
     pub watching: HashMap<String, Watching>,
+    /// The connections that are polled.
+    pub polls: Polls,
     /// How many events each connection has sent in this second.
     pub client_events: CommandCounts,
 }
@@ -103,6 +106,7 @@ impl Apps {
     }
 
     /// How many connections it has.
+    #[cfg(feature = "pusher")]
     pub fn open(&self, number: u32) -> u64 {
         self.seats[number as usize].open.load(Ordering::Relaxed)
     }
@@ -126,9 +130,13 @@ impl Apps {
         self.seats[number as usize].open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// When somebody is to be told of others, or those who were lost are given up.
-    pub fn watching_due_ms(&self, grace_ms: u64) -> Option<u64> {
-        self.watching.values().filter_map(|watching| watching.due_ms(grace_ms)).min()
+    /// When something is due for apps.
+    pub fn due_ms(&self, grace_ms: u64) -> Option<u64> {
+        if self.are_none() {
+            return None;
+        }
+        let watching = self.watching.values().filter_map(|watching| watching.due_ms(grace_ms)).min();
+        [self.timers.due_ms(), self.polls.due_ms(), watching].into_iter().flatten().min()
     }
 
     /// An app in which that is due.
@@ -161,12 +169,15 @@ fn app(settings: &PusherApp) -> Arc<App> {
 }
 
 /// The state of a connection that has more of it than its channels.
-#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct AppSession {
     /// In which presence channels it is, and as which user.
     pub members: Vec<(ChannelId, Box<str>)>,
     /// The users that it is told of.
     pub watches: Vec<Box<str>>,
+    /// The session whose requests are its own, if it is no WebSocket; then it stays where it is.
+    #[serde(skip)]
+    pub session: Option<Box<str>>,
 }
 
 #[cfg(all(test, feature = "pusher"))]

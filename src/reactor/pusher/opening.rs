@@ -9,7 +9,7 @@ use crate::narrow;
 use crate::protocol::extensions::Agreement;
 use crate::protocol::handshake::{self, Upgrade};
 use crate::protocol::head::Head;
-use crate::push::Cursor;
+use crate::push::{ChannelId, Cursor, Entry};
 
 use super::super::admission::{Admitted, Wishes};
 use super::super::connections::Gone;
@@ -18,11 +18,11 @@ use super::super::socket::Socket;
 use super::super::transport::Transport;
 
 /// A client that is not let in.
-struct NotLetIn {
+pub(super) struct NotLetIn {
     /// The close code, by which it knows whether to come again.
-    code: u16,
-    why: String,
-    reason: RefuseReason,
+    pub code: u16,
+    pub why: String,
+    pub reason: RefuseReason,
 }
 
 fn refuse<T>(code: u16, why: &str, reason: RefuseReason) -> Result<T, NotLetIn> {
@@ -32,7 +32,13 @@ fn refuse<T>(code: u16, why: &str, reason: RefuseReason) -> Result<T, NotLetIn> 
 impl<S: Socket> Reactor<S> {
     /// Opens a WebSocket of an app's client, or refuses it by a close code.
     pub(in super::super) fn upgrade_app(&mut self, index: usize, upgrade: &Upgrade<'_>) -> Result<(), Gone> {
-        let number = match self.let_into_app(index, upgrade) {
+        let letting = if self.config.transports.contains(&Named::WebSocket) {
+            let key = self.config.pusher_path(requests::path(upgrade.head), "/app/").unwrap_or_default();
+            self.let_into_app(index, upgrade.head, upgrade.origin, key)
+        } else {
+            refuse(4_005, "WebSockets are not served here (transports)", RefuseReason::NotFound)
+        };
+        let number = match letting {
             Ok(number) => number,
             Err(not) => {
                 let peer = self.connections.peer(index);
@@ -42,8 +48,23 @@ impl<S: Socket> Reactor<S> {
             }
         };
         let deflate = upgrade.deflate.filter(|_| self.config.deflate);
+        let (admitted, entries) = self.open_app(index, number, deflate.map_or(0, Agreement::window_bits));
+        self.metrics.handshakes_ok += 1;
+        self.metrics.clients_admitted.bump(ConnectionTransport::WebSocket);
+        let offered = upgrade.protocols().next();
+        handshake::respond(upgrade.key, offered, deflate, |_| {}, &mut self.scratch.replies);
+        self.begin_open(index, Kind::APP, &admitted, &entries)
+    }
+
+    /// Opens a connection of the app in this seat, which has counted it.
+    pub(super) fn open_app(
+        &mut self,
+        index: usize,
+        number: u32,
+        window_bits: u8,
+    ) -> (Admitted, Vec<(ChannelId, Entry)>) {
         let slot = &mut self.connections.slots[index];
-        slot.speak(Transport::Pusher, deflate.map_or(0, Agreement::window_bits));
+        slot.speak(Transport::Pusher, window_bits);
         // It stands in no default channel, and its place there says which app it is of.
         slot.cursor = Cursor(number);
         let accept = Accept { broadcast: false, ..Accept::default() };
@@ -56,23 +77,20 @@ impl<S: Socket> Reactor<S> {
             let (due_ms, serial) = (self.now.mono_ms() + within_ms, self.connections.slots[index].serial);
             self.apps.timers.await_known(due_ms, narrow::to_u32(index), serial);
         }
-        self.metrics.handshakes_ok += 1;
-        self.metrics.clients_admitted.bump(ConnectionTransport::WebSocket);
-        let offered = upgrade.protocols().next();
-        handshake::respond(upgrade.key, offered, deflate, |_| {}, &mut self.scratch.replies);
-        self.begin_open(index, Kind::APP, &admitted, &entries)
+        (admitted, entries)
     }
 
     /// The seat of the app whose key a client has, which counts it from here on.
-    fn let_into_app(&self, index: usize, upgrade: &Upgrade<'_>) -> Result<u32, NotLetIn> {
-        let Upgrade { head, origin, .. } = *upgrade;
+    pub(super) fn let_into_app(
+        &self,
+        index: usize,
+        head: &Head<'_>,
+        origin: Option<&str>,
+        key: &str,
+    ) -> Result<u32, NotLetIn> {
         if let Err((code, why)) = app_client::version(head) {
             return refuse(code, why, RefuseReason::BadRequest);
         }
-        if !self.config.transports.contains(&Named::WebSocket) {
-            return refuse(4_005, "WebSockets are not served here (transports)", RefuseReason::NotFound);
-        }
-        let key = self.config.pusher_path(requests::path(head), "/app/").unwrap_or_default();
         let Some((number, app)) = self.apps.by_key(key) else {
             return refuse(4_001, "there is no app with this key", RefuseReason::NotFound);
         };

@@ -14,7 +14,7 @@ use super::super::reactor::Reactor;
 use super::super::slot::Slot;
 use super::super::socket::Socket;
 use super::super::transport::Transport;
-use super::apps::App;
+use super::apps::{App, AppSession};
 
 impl<S> Slot<S> {
     /// Whether it may be of a user: one that is pushed to, or an app's.
@@ -48,7 +48,7 @@ impl<S> Slot<S> {
     /// Gives back what an app's connection has beside its channels, if nothing is in it.
     pub(super) fn tidy_app(&mut self) {
         if let Some(aside) = self.extra.as_mut().and_then(|extra| extra.aside.as_mut()) {
-            aside.app.take_if(|session| session.members.is_empty() && session.watches.is_empty());
+            aside.app.take_if(|session| **session == AppSession::default());
             self.tidy_aside();
         }
     }

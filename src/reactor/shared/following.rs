@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::super::directory::{Elsewhere, Step};
 use super::super::engine::{
-    Answered, Arriving, Asked, Asker, Call, Engine, EngineNews, Placed, ReturnTo, Said, Wanted, With,
+    Answered, Arriving, Asked, Asker, Attended, Call, Engine, EngineNews, HappenedAfar, Placed, ReturnTo,
+    Said, Wanted, With,
 };
 use super::super::peers::PeerNews;
 use super::super::user_commands::UserCommand;
@@ -90,8 +91,14 @@ impl Shared {
     /// The same for a batch.
     #[cold]
     pub(super) fn publish_all_elsewhere(&self, batch: Batch<'_>) -> Result<Published, PushError> {
-        let receipts = self.ask_engine(batch, Asker::Nobody, None)?;
-        Ok(Published { receipts, duplicate: false })
+        // A callback waits for nothing: it would be the reactor that does.
+        let waits = (batch.key.is_some() || batch.if_offset.is_some()) && !self.is_callback();
+        let asker = if waits { Asker::Caller } else { Asker::Nobody };
+        let receipts = self.ask_engine(batch, asker, None)?;
+        match receipts.first() {
+            Some(first) if waits => self.outcomes.wait(first.id),
+            _ => Ok(Published { receipts, duplicate: false }),
+        }
     }
 
     /// Hands a batch over to the engine. The receipts have their numbers, which follow each other, and no places yet.
@@ -127,7 +134,13 @@ impl Shared {
         let receipts = (0..).zip(&publications).map(receipt).collect();
         let key = key.map(|(key, fingerprint)| (key.into(), fingerprint));
         let what = Wanted::Publish { publications, key, if_offset, sender };
-        engine.ask(Asked { what, ticket, asker, with })?;
+        if asker == Asker::Caller {
+            self.outcomes.begin(ticket);
+        }
+        if let Err(problem) = engine.ask(Asked { what, ticket, asker, with }) {
+            self.outcomes.end(ticket);
+            return Err(problem);
+        }
         Ok(receipts)
     }
 
@@ -211,6 +224,29 @@ impl Shared {
         self.wake(woken, Wake::Yes);
     }
 
+    /// For the engine: a member of a channel at another node has come or gone.
+    ///
+    /// # Errors
+    /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
+    pub fn attend(&self, attended: &Attended) -> Result<(), PushError> {
+        let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
+        self.admit_following(&inbox, size_of::<Attended>())?;
+        self.add_news_to_all(&mut inbox, &PeerNews::Attended(Box::new(attended.clone())), &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+        Ok(())
+    }
+
+    /// For the engine: somebody is anywhere only now in a channel, or nowhere any more. Without a user: subscribers.
+    pub fn happened(&self, happened: HappenedAfar) {
+        self.tell_one(0, PeerNews::Happened(Box::new(happened)));
+    }
+
+    /// The epoch and the newest offset of a channel, whether there is a log of it here or not.
+    pub(in super::super) fn position_of(&self, channel: &str) -> (u64, u64) {
+        lock(&self.inbox).directory.position_of(channel)
+    }
+
     /// For the engine: tokens of these users are refused that were issued until then, in seconds since 1970.
     pub fn revoked(&self, users: Arc<[(Box<str>, u64)]>) {
         if users.is_empty() {
@@ -265,8 +301,12 @@ impl Shared {
                 };
             }
         }
-        if let Asker::Reactor(seat) = asker {
-            self.tell_one(seat, PeerNews::Placed(Box::new(Placed { ticket, outcome })));
+        match asker {
+            Asker::Nobody => {}
+            Asker::Caller => self.outcomes.put(ticket, outcome),
+            Asker::Reactor(seat) => {
+                self.tell_one(seat, PeerNews::Placed(Box::new(Placed { ticket, outcome })));
+            }
         }
     }
 
@@ -293,6 +333,7 @@ impl Shared {
         let news = match arrived.step {
             Step::Follows => None,
             Step::Opens => Some(PeerNews::Opened { channel: name.clone(), epoch, first: offset }),
+            Step::Renews => Some(PeerNews::Anew { channel: name.clone(), epoch }),
             Step::Breaks => Some(PeerNews::Broken { channel: name.clone(), epoch, next: offset }),
             Step::Known | Step::Unplaced => {
                 drop(inbox);

@@ -32,6 +32,9 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn tell_presence(&mut self, index: usize, id: Id<'_>, channel: &str) -> Result<(), Undone> {
         self.check_presence(channel)?;
         let known = self.channels.find(channel);
+        if let Some(known) = known {
+            self.know_members_afar(known);
+        }
         if let Some(log) = known.and_then(|known| self.notices_for(index, known)) {
             self.send_replies(index)?;
             if !self.bring_to_head(index, log, 1) {
@@ -40,12 +43,15 @@ impl<S: Socket> Reactor<S> {
             }
         }
         let mut said = std::mem::take(&mut self.scratch.said);
-        let members = match known {
-            Some(known) => self.members_of(known),
-            None => Members::none(),
+        let afar = if known.is_none() { self.presence_afar(channel) } else { None };
+        let members = match (known, &afar) {
+            (Some(known), _) => self.members_of(known),
+            (None, Some(afar)) => Members::of(afar),
+            (None, None) => Members::none(),
         };
         // Of one that is not there nothing was ever published, in a life that has not begun.
-        let nowhere = Position { epoch: 0, offset: 0 };
+        let nowhere = afar.as_ref().map_or((0, 0), |afar| (afar.epoch, afar.offset));
+        let nowhere = Position { epoch: nowhere.0, offset: nowhere.1 };
         let Position { epoch, offset } =
             known.map_or(nowhere, |known| self.channels.get(known).head_position());
         let snapshot = members.snapshot();

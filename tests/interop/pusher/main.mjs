@@ -3,6 +3,8 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 
+import Echo from "laravel-echo";
+
 import { Daemon, until } from "../../../js/test/world.js";
 
 const require = createRequire(import.meta.url);
@@ -18,21 +20,27 @@ function check(what, got, wanted) {
   const [has, needs] = [JSON.stringify(got), JSON.stringify(wanted)];
   if (has === needs) return void passed++;
   failed++;
-  console.log(`pusher-js: ${what}: ${has}, expected ${needs}`);
+  console.log(`pusher-js, ${transport}: ${what}: ${has}, expected ${needs}`);
 }
 
-const app = `3 key=${KEY} secret=${SECRET} client_events=true client_events_per_second=5`;
+const app = `3 key=${KEY} secret=${SECRET} client_events=true client_events_per_second=5 watchlists=true`;
 const off = `4 key=off secret=${SECRET} enabled=false`;
-let daemon = await Daemon.start(["--pusher-app", app, "--pusher-app", off, "--presence-grace-ms", "0"]);
+const flags = ["--pusher-app", app, "--pusher-app", off, "--presence-grace-ms", "0"];
+let daemon = await Daemon.start(flags);
 const ours = (channel) => encodeURIComponent(`pusher/3/${channel.replace("#", "$")}`);
 const publish = (channel, event, data) => daemon.push(ours(channel), JSON.stringify({ event, channel, data }));
 
 const clients = [];
+// The one transport that clients have.
+let transport = "ws";
+// Those whom a user watches.
+const watched = { ann: ["bob"] };
 // A page of this user.
 function open(user, key = KEY, more = {}) {
   const [wsHost, wsPort] = daemon.public.split(":");
   const client = new Pusher(key, {
-    cluster: "mt1", wsHost, wsPort: +wsPort, forceTLS: false, enabledTransports: ["ws"], disableStats: true,
+    cluster: "mt1", wsHost, wsPort: +wsPort, forceTLS: false, enabledTransports: [transport], disableStats: true,
+    httpHost: wsHost, httpPort: +wsPort,
     channelAuthorization: {
       customHandler({ socketId, channelName }, callback) {
         const data = JSON.stringify({ user_id: user, user_info: { name: `Mr. ${user}` } });
@@ -46,7 +54,7 @@ function open(user, key = KEY, more = {}) {
     },
     userAuthentication: {
       customHandler({ socketId }, callback) {
-        const user_data = JSON.stringify({ id: user, user_info: { name: `Mr. ${user}` } });
+        const user_data = JSON.stringify({ id: user, user_info: { name: `Mr. ${user}` }, watchlist: watched[user] });
         callback(null, { auth: sign(`${socketId}::user::${user_data}`), user_data });
       },
     },
@@ -164,6 +172,58 @@ async function users() {
   check("what is for it", got, ["for you"]);
 }
 
+// A user is told when those come and go whom it watches.
+async function watchlists() {
+  const ann = open("ann");
+  await connected(ann);
+  const got = [];
+  for (const name of ["online", "offline"]) {
+    ann.user.watchlist.bind(name, ({ user_ids }) => got.push([name, ...user_ids]));
+  }
+  ann.signin();
+  await until("who is there", () => got.length == 1);
+  const bob = open("bob");
+  await connected(bob);
+  bob.signin();
+  await until("bob", () => got.length == 2);
+  bob.disconnect();
+  await until("bob's end", () => got.length == 3);
+  check("who comes and goes", got, [["offline", "bob"], ["online", "bob"], ["offline", "bob"]]);
+}
+
+// The words of Laravel Echo, above the same client.
+async function laravelEcho() {
+  const [ann, bob] = [open("ann"), open("bob")].map((client) => new Echo({ broadcaster: "pusher", client }));
+  const got = [];
+  const note = (name) => (data) => got.push([name, data]);
+  ann.channel("news").listen("Shipped", note("news")).listen(".bare", note("bare"));
+  ann.private("orders").listen("Shipped", note("private")).listenForWhisper("typing", note("whisper"));
+  const error = [];
+  ann.private("forbidden").error((said) => error.push(said.status));
+  const room = [];
+  ann.join("room").here((all) => room.push(["here", ...all.map(({ name }) => name)]))
+    .joining(({ name }) => room.push(["joining", name])).leaving(({ name }) => room.push(["leaving", name]));
+  const his = bob.private("orders");
+  const all = () => [["news", ann], ["private-orders", ann], ["presence-room", ann], ["private-orders", bob]];
+  await until("subscriptions", () => all().every(([name, echo]) => echo.connector.pusher.channel(name)?.subscribed));
+  await until("a refusal", () => error.length);
+  check("Echo: a channel that is not for it", error, [401]);
+  await publish("news", "App\\Events\\Shipped", JSON.stringify({ id: 1 }));
+  await publish("news", "bare", JSON.stringify({ id: 2 }));
+  await publish("private-orders", "App\\Events\\Shipped", JSON.stringify({ id: 3 }));
+  await until("its events", () => got.length == 3);
+  his.whisper("typing", { who: "bob" });
+  await until("a whisper", () => got.length == 4);
+  got.sort();
+  check("Echo: listen and whisper", got,
+    [["bare", { id: 2 }], ["news", { id: 1 }], ["private", { id: 3 }], ["whisper", { who: "bob" }]]);
+  bob.join("room");
+  await until("bob", () => room.length == 2);
+  bob.leave("room");
+  await until("bob's end", () => room.length == 3);
+  check("Echo: join", room, [["here", "Mr. ann"], ["joining", "Mr. bob"], ["leaving", "Mr. bob"]]);
+}
+
 // They come back to the next server by themselves, and subscribe again.
 async function restart() {
   const ann = open("ann");
@@ -171,7 +231,7 @@ async function restart() {
   const former = ann.connection.socket_id;
   const before = daemon;
   await before.stop();
-  daemon = await Daemon.start(["--pusher-app", app], before);
+  daemon = await Daemon.start(flags, before);
   await until("it is back", () => ann.connection.state == "connected" && ann.connection.socket_id != former);
   await until("it is subscribed again", () => channel.subscribed);
   await publish("news", "again", "1");
@@ -180,14 +240,19 @@ async function restart() {
 }
 
 try {
-  for (const part of [refusals, publicAndPrivate, presence, cacheAndEncryption, users, restart]) {
-    await part();
-    clients.splice(0).forEach((client) => client.disconnect());
+  const parts = [refusals, publicAndPrivate, presence, cacheAndEncryption, users, watchlists, laravelEcho, restart];
+  for (transport of ["ws", "xhr_streaming", "xhr_polling"]) {
+    for (const part of parts) {
+      await part();
+      clients.splice(0).forEach((client) => client.disconnect());
+    }
   }
 } catch (error) {
   failed++;
-  console.log(`pusher-js: ${error.stack}`);
+  console.log(`pusher-js, ${transport}: ${error.stack}`);
 }
 await daemon.stop();
-console.log(`pusher-js ${require("pusher-js/package.json").version}: ${passed} passed, ${failed} failed`);
+const versions = require("../package.json").dependencies;
+const version = (name) => `${name} ${versions[name]}`;
+console.log(`${version("pusher-js")} and ${version("laravel-echo")}: ${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);
