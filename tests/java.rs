@@ -124,6 +124,12 @@ pub(crate) fn jni_complaint(line: &str) -> bool {
 }
 
 /// Runs a host with all its checks and the JVM's.
+/// A host that is written to and read; None without a JDK.
+pub(crate) fn talking(program: &str, arguments: &[&str]) -> Option<Host> {
+    let program = [&[program], arguments].concat();
+    Some(Host::spawn(java(built()?, &["-Xcheck:jni"], &program).stderr(Stdio::inherit())))
+}
+
 fn host(program: &[&str], options: &[&str]) {
     let Some(built) = built() else { return };
     let options = [&["-Xcheck:jni", "-Xmx256m"], options].concat();
@@ -222,11 +228,6 @@ fn wrong_arguments_are_refused() {
 #[test]
 fn pages_of_other_origins_are_refused() {
     host(&["OriginsHost"], &[]);
-}
-
-#[test]
-fn an_app_of_pusher() {
-    host(&["AppHost"], &[]);
 }
 
 #[test]
