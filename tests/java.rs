@@ -231,11 +231,6 @@ fn pages_of_other_origins_are_refused() {
 }
 
 #[test]
-fn an_app_of_pusher() {
-    host(&["AppHost"], &[]);
-}
-
-#[test]
 fn everything_can_be_said_uncompressed() {
     host(&["CompressionHost"], &[]);
 }

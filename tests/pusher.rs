@@ -7,6 +7,8 @@ mod connecting;
 mod fallback;
 mod hostile;
 mod reactors;
+#[cfg(feature = "tls")]
+mod secure;
 mod users;
 
 use serde_json::{Value, json};

@@ -4,7 +4,6 @@
 //! library shows it, as in `./test tsan`. What threads share is checked by the compiler, and `walk` calls everything
 //! from 16 threads at once.
 
-mod apps;
 mod blocking;
 pub(crate) mod client;
 mod control;

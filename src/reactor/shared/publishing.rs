@@ -98,6 +98,9 @@ impl Shared {
     ) -> Result<Receipt, PushError> {
         let bytes = publication.plain_frame().len();
         self.check_size(bytes)?;
+        if let Some(name) = channel {
+            check_event(name, publication.kind(), publication.payload())?;
+        }
         let mut inbox = lock(&self.inbox);
         if inbox.door != Door::Here {
             drop(inbox);
@@ -261,7 +264,12 @@ impl Shared {
         let (mut count, mut bytes) = (0, 0usize);
         for item in items {
             let (times, len) = match item {
-                Item::Publish(channels, publication) => (channels.len(), publication.plain_frame().len()),
+                Item::Publish(channels, publication) => {
+                    for name in *channels {
+                        check_event(name, publication.kind(), publication.payload())?;
+                    }
+                    (channels.len(), publication.plain_frame().len())
+                }
                 Item::Send(_, publication) => (1, publication.plain_frame().len()),
                 Item::User(request) => (1, request.bytes()),
             };
