@@ -8,6 +8,7 @@ mod blocking;
 pub(crate) mod client;
 mod control;
 mod embedding;
+mod handed;
 pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;
