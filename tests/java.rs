@@ -124,6 +124,12 @@ pub(crate) fn jni_complaint(line: &str) -> bool {
 }
 
 /// Runs a host with all its checks and the JVM's.
+/// A host that is written to and read; None without a JDK.
+pub(crate) fn talking(program: &str, arguments: &[&str]) -> Option<Host> {
+    let program = [&[program], arguments].concat();
+    Some(Host::spawn(java(built()?, &["-Xcheck:jni"], &program).stderr(Stdio::inherit())))
+}
+
 fn host(program: &[&str], options: &[&str]) {
     let Some(built) = built() else { return };
     let options = [&["-Xcheck:jni", "-Xmx256m"], options].concat();
@@ -225,11 +231,6 @@ fn pages_of_other_origins_are_refused() {
 }
 
 #[test]
-fn an_app_of_pusher() {
-    host(&["AppHost"], &[]);
-}
-
-#[test]
 fn everything_can_be_said_uncompressed() {
     host(&["CompressionHost"], &[]);
 }
@@ -247,6 +248,11 @@ fn routes_and_what_a_session_keeps() {
 #[test]
 fn callbacks_of_several_reactors() {
     host(&["ReactorsHost"], &[]);
+}
+
+#[test]
+fn a_second_server_takes_over_from_the_first_one() {
+    host(&["HandedHost"], &[]);
 }
 
 /// With a heap that the longest of its messages doesn't fit.

@@ -92,6 +92,52 @@ fn a_deadline_is_met_without_more() {
 }
 
 #[test]
+fn several_reactors_keep_a_pace_and_a_deadline_together() {
+    let daemon = Daemon::start(&["--channels", "*", "--reactors", "3"]);
+    let mut clients: Vec<WebSocket> = (0..60).map(|_| WebSocket::open_at(&daemon, "/ws?channel=c")).collect();
+    let (status, first) = push(&daemon, "?channel=c&rate=3", "slowly");
+    assert_eq!((status, &first["recipients"]), (200, &60.into()));
+    let mut under_way = Value::Null;
+    crate::daemon::wait("all reactors to have it", || {
+        under_way = delivery(&daemon, &first["receipt"]);
+        under_way["recipients"] == 60
+    });
+    // Each begins with one at once, and has twenty; they last for seven seconds at the least.
+    let written = under_way["written"].as_u64().unwrap();
+    assert!((1..60).contains(&written) && under_way["lagging"] == 60 - written, "{under_way}");
+    assert_eq!(under_way["last_us"], Value::Null, "{under_way}");
+    let (_, second) = push(&daemon, "?channel=c&deadline_ms=300", "in time");
+    let (_, third) = push(&daemon, "?channel=c", "at once");
+    for receipt in [&first, &second, &third].map(|answer| &answer["receipt"]) {
+        let delivered = daemon.wait_delivered(receipt);
+        assert_eq!((&delivered["recipients"], &delivered["written"]), (&60.into(), &60.into()));
+    }
+    for client in &mut clients {
+        assert_eq!([client.text(), client.text(), client.text()], ["slowly", "in time", "at once"]);
+    }
+    let (_, last) = push(&daemon, "?channel=c&deadline_ms=300", "last");
+    assert_eq!(daemon.wait_delivered(&last["receipt"])["written"], 60);
+    clients.iter_mut().for_each(|client| assert_eq!(client.text(), "last"));
+}
+
+#[test]
+fn an_urgent_channel_comes_first_at_each_reactor() {
+    let rules = ["--channel-rule", "urgent priority=high", "--channel-rule", "bulk priority=low"];
+    let daemon = Daemon::start(&[&["--channels", "*", "--reactors", "3"], &rules[..]].concat());
+    let target = "/ws?broadcast=no&channel=bulk&channel=other&channel=urgent";
+    let mut clients: Vec<WebSocket> = (0..9).map(|_| WebSocket::open_at(&daemon, target)).collect();
+    let batch = [("bulk", 3), ("other", 2), ("urgent", 1)];
+    let line = |(channel, text)| format!("{{\"channel\":\"{channel}\",\"data\":\"{text}\"}}\n");
+    for _ in 0..20 {
+        let answer = daemon.ask("POST", "/push/batch", &[], batch.map(line).concat().as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        for client in &mut clients {
+            assert_eq!([client.text(), client.text(), client.text()], ["1", "2", "3"]);
+        }
+    }
+}
+
+#[test]
 fn what_is_no_pace_is_refused_and_nothing_is_published() {
     let daemon = Daemon::start(&["--channels", "*"]);
     let client = WebSocket::open_at(&daemon, "/ws");

@@ -283,6 +283,7 @@ fn a_drain_reaches_all_and_the_state_outlives_it() {
     }
 }
 
+#[cfg(feature = "daemon")]
 #[test]
 fn settings_reach_all_reactors() {
     let folder = std::env::temp_dir().join(format!("wspush-reactors-{}.toml", std::process::id()));

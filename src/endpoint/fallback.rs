@@ -78,6 +78,9 @@ pub fn answer(status: u16, body: Vec<u8>, page: Option<&str>, origins: &[String]
     response
 }
 
+/// Messages of one `xhr_send`; `pusher-js` sends one.
+pub const SAID_MAX: usize = 64;
+
 /// The messages in the body of an `xhr_send`: a list of strings, which is empty where its client only lives.
 pub fn said(body: &[u8]) -> Option<Vec<String>> {
     serde_json::from_slice(body).ok()

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use super::channels::ChannelId;
 use super::rules::Priority;
 
-/// One turn in so many begins with those that the others come before, so that nobody waits for ever: their logs have
-/// bounds.
-const OTHERS_TURN: u8 = 8;
+/// When others have come before them so often, it is the turn of those who wait, so that nobody waits for ever: their
+/// logs have bounds.
+const PASSED_OVER_MAX: u8 = 7;
 
 /// A line for each priority.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,8 @@ pub(super) struct Lines {
     high: VecDeque<ChannelId>,
     normal: VecDeque<ChannelId>,
     low: VecDeque<ChannelId>,
-    turns: u8,
+    /// How often somebody has been taken while others waited behind.
+    passed_over: u8,
 }
 
 impl Lines {
@@ -30,10 +31,13 @@ impl Lines {
 
     /// The next one to be walked over.
     pub fn pop(&mut self) -> Option<ChannelId> {
-        self.turns = (self.turns + 1) % OTHERS_TURN;
-        let Lines { high, normal, low, turns } = self;
-        let lines = if *turns == 0 { [low, normal, high] } else { [high, normal, low] };
-        lines.into_iter().find_map(VecDeque::pop_front)
+        let Lines { high, normal, low, passed_over } = self;
+        let is_others_turn = *passed_over >= PASSED_OVER_MAX;
+        let lines = if is_others_turn { [low, normal, high] } else { [high, normal, low] };
+        let at = lines.iter().position(|line| !line.is_empty())?;
+        let have_others = lines[at + 1..].iter().any(|line| !line.is_empty());
+        *passed_over = if have_others && !is_others_turn { *passed_over + 1 } else { 0 };
+        lines[at].pop_front()
     }
 
     /// Whether there is none.
@@ -64,5 +68,16 @@ mod tests {
             lines.pop().map(|id| id.0)
         });
         assert_eq!(popped.filter(|id| *id == Some(1)).count(), 1);
+    }
+
+    #[test]
+    fn while_nobody_waits_long_the_urgent_one_is_always_first() {
+        let mut lines = Lines::default();
+        for _ in 0..20 {
+            lines.push(ChannelId(2), Priority::Normal);
+            lines.push(ChannelId(3), Priority::High);
+            let order = [lines.pop(), lines.pop(), lines.pop()];
+            assert_eq!(order, [Some(ChannelId(3)), Some(ChannelId(2)), None]);
+        }
     }
 }

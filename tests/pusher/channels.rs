@@ -262,10 +262,23 @@ fn apps_never_meet_and_other_tongues_hear_what_is_opened_to_them() {
     );
     client.subscribe("open-news");
     stranger.subscribe("open-news");
+    let mut events = crate::daemon::Http::tcp(daemon.public);
+    events.send(b"GET /sse?broadcast=no&channel=pusher/3/open-news HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut shown = String::new();
+    let mut until = |so: fn(&str) -> bool| {
+        while !so(&shown) {
+            shown.push_str(&String::from_utf8(events.more()).unwrap());
+        }
+        shown.clone()
+    };
+    until(|shown| shown.contains("retry: "));
     let sent: Vec<Value> = (0..20).map(|n| publish(&daemon, "open-news", "e", &n.to_string())).collect();
     let heard = |text: String| serde_json::from_str::<Value>(&text).unwrap();
     assert_eq!((0..20).map(|_| heard(plain.text())).collect::<Vec<_>>(), sent, "the same in the same order");
     assert_eq!(client.rest(), sent);
+    let shown = until(|shown| shown.matches("\ndata: ").count() == 20);
+    let data = shown.lines().filter_map(|line| line.strip_prefix("data: "));
+    assert_eq!(data.map(|data| heard(data.to_owned())).collect::<Vec<_>>(), sent, "in every tongue");
     assert!(stranger.rest().is_empty());
 }
 

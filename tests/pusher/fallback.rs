@@ -114,6 +114,7 @@ fn a_stream_has_what_a_websocket_has() {
         assert_eq!(client.say(&json!({ "event": "pusher:ping", "data": {} })), 204);
         assert_eq!(lines.message()["event"], "pusher:pong");
         assert_eq!((client.say_text("[]"), client.say_text("{}"), client.say_text("[1]")), (204, 400, 400));
+        assert_eq!(client.say_text(&json!(vec![""; 65]).to_string()), 400, "a request has 64 messages");
         let wrong =
             json!({ "event": "pusher:signin", "data": { "auth": "a:b", "user_data": "{\"id\":\"7\"}" } });
         client.say(&wrong);

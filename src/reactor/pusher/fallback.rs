@@ -219,6 +219,13 @@ impl<S: Socket> Reactor<S> {
     /// Takes what the client of a session has said.
     fn take_said(&mut self, session: &str, body: &[u8]) -> Result<(), Refusal> {
         let said = fallback::said(body).ok_or(Refusal::fixed(400, "messages are a list of strings"))?;
+        if said.len() > fallback::SAID_MAX {
+            let (count, max) = (said.len(), fallback::SAID_MAX);
+            return Err(Refusal::new(
+                400,
+                format!("{count} messages are more than the {max} of one request"),
+            ));
+        }
         let conn = self.shared.app_sessions.find(session);
         let conn = conn.ok_or(Refusal::fixed(404, "there is no such session, or not any more"))?;
         if conn.reactor() == self.shared.seat() || !self.shared.has_others() {

@@ -98,9 +98,16 @@ impl Shared {
     ) -> Result<Receipt, PushError> {
         let bytes = publication.plain_frame().len();
         self.check_size(bytes)?;
+        if let Some(name) = channel {
+            check_event(name, publication.kind(), publication.payload())?;
+        }
         let mut inbox = lock(&self.inbox);
         if inbox.door != Door::Here {
+            let is_frozen = inbox.door.is_frozen();
             drop(inbox);
+            if is_frozen {
+                return Err(PushError::InboxFull);
+            }
             return self.publish_elsewhere(channel, publication);
         }
         self.check_room(&inbox, Addressee::All, 1, bytes)?;
@@ -138,9 +145,7 @@ impl Shared {
         let parcels = parcels(items, count);
         let channels: Vec<&str> = parcels.iter().filter_map(Parcel::channel).collect();
         let mut inbox = lock(&self.inbox);
-        if inbox.door == Door::Stopped {
-            return Err(PushError::Stopped);
-        }
+        inbox.door.check()?;
         if let Some((key, fingerprint)) = key {
             match inbox.repetitions.find(key, fingerprint, unix_us) {
                 Found::New => {}
@@ -261,7 +266,12 @@ impl Shared {
         let (mut count, mut bytes) = (0, 0usize);
         for item in items {
             let (times, len) = match item {
-                Item::Publish(channels, publication) => (channels.len(), publication.plain_frame().len()),
+                Item::Publish(channels, publication) => {
+                    for name in *channels {
+                        check_event(name, publication.kind(), publication.payload())?;
+                    }
+                    (channels.len(), publication.plain_frame().len())
+                }
                 Item::Send(_, publication) => (1, publication.plain_frame().len()),
                 Item::User(request) => (1, request.bytes()),
             };

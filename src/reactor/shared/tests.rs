@@ -159,3 +159,22 @@ fn a_publication_is_not_done_before_all_reactors_have_it() {
     shared.end_seat(2);
     assert_eq!(shared.delivery(next.id).map(|d| d.lagging), Some(0), "the last one has ended");
 }
+
+#[test]
+fn a_channel_of_an_app_takes_events_alone() {
+    let (shared, _) = shared(&Config::default());
+    let text = |text: &str| Publication::new(Message::Text(text), PushOptions::default()).unwrap();
+    let event = || text(r#"{"event":"e","channel":"news","data":""}"#);
+    let publish =
+        |publication| shared.publish(Some("pusher/3/news"), publication, 5, Wake::Yes).map(|r| r.offset);
+    assert!(matches!(publish(text("no event")), Err(PushError::BadTerms(_))));
+    assert_eq!(publish(event()), Ok(1));
+    let together = |publication| {
+        let items = vec![Item::Publish(&["a", "pusher/3/news"], publication)];
+        let batch = Batch { items, key: None, if_offset: None, except: Vec::new() };
+        shared.publish_all(batch, 5, Wake::Yes).map(|published| published.receipts.len())
+    };
+    assert!(matches!(together(text("no event")), Err(PushError::BadTerms(_))));
+    assert_eq!(together(event()), Ok(2));
+    assert_eq!(push(&shared, Some("a"), 1).map(|r| r.offset), Ok(2), "nothing of the refused ones is there");
+}

@@ -1,6 +1,6 @@
 // Lets pusher-js, as it comes from npm, talk to the daemon: node main.mjs, with WSPUSHD in the environment. The last
 // line counts.
-import { createHmac, randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 
 import Echo from "laravel-echo";
@@ -10,6 +10,7 @@ import { Daemon, until } from "../../../js/test/world.js";
 const require = createRequire(import.meta.url);
 const Pusher = require("pusher-js");
 const nacl = require("tweetnacl");
+const Backend = require("pusher");
 
 const [KEY, SECRET] = ["278d425bdf160c739803", "7ad3773142a6692b25b8"];
 const sign = (text) => `${KEY}:${createHmac("sha256", SECRET).update(text).digest("hex")}`;
@@ -66,8 +67,16 @@ function open(user, key = KEY, more = {}) {
   return client;
 }
 
+// The app's backend, with npm pusher.
+function backend() {
+  const [host, port] = daemon.admin.split(":");
+  const encryptionMasterKeyBase64 = masterKey.toString("base64");
+  return new Backend({ appId: "3", key: KEY, secret: SECRET, host, port, useTLS: false, encryptionMasterKeyBase64 });
+}
+
 const connected = (client) => until("a connection", () => client.connection.state == "connected");
-const secretOf = (channel) => Buffer.from(nacl.hash(Buffer.concat([Buffer.from(channel), masterKey])).slice(0, 32));
+// As npm pusher makes a channel's secret of the master key.
+const secretOf = (channel) => createHash("sha256").update(Buffer.concat([Buffer.from(channel), masterKey])).digest();
 
 // Subscribes, and keeps what comes.
 async function join(client, name) {
@@ -155,7 +164,9 @@ async function cacheAndEncryption() {
   const base64 = (bytes) => Buffer.from(bytes).toString("base64");
   await publish(name, "secret", JSON.stringify({ nonce: base64(nonce), ciphertext: base64(ciphertext) }));
   await comes(sealed, 1);
-  check("an encrypted event", sealed.got, [["secret", { hidden: 1 }]]);
+  await backend().trigger(name, "secret", { hidden: 2 });
+  await comes(sealed, 2);
+  check("encrypted events", sealed.got, [["secret", { hidden: 1 }], ["secret", { hidden: 2 }]]);
 }
 
 async function users() {
@@ -170,6 +181,12 @@ async function users() {
   await publish("#server-to-user-ann", "note", "\"for you\"");
   await until("what is for it", () => got.length);
   check("what is for it", got, ["for you"]);
+  await backend().sendToUser("ann", "note", "from npm pusher");
+  await until("the next one", () => got.length == 2);
+  check("sendToUser", got[1], "from npm pusher");
+  await backend().terminateUserConnections("ann");
+  await until("its end", () => ann.connection.state == "disconnected");
+  check("terminateUserConnections", [...new Set(ann.errors)], [4009]);
 }
 
 // A user is told when those come and go whom it watches.

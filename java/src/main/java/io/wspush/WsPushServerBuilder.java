@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.StringJoiner;
 
 /**
  * Settings of a server to be. {@link #set} takes every setting that there is, by its name in the configuration file; the
@@ -103,6 +104,35 @@ public final class WsPushServerBuilder {
      */
     public WsPushServerBuilder reactors(int count) {
         return set("reactors", count);
+    }
+
+    /**
+     * The CPUs that the reactors stay on, one for each; without this they run where the kernel lets them.
+     *
+     * @param cpus their numbers, as many as there are {@link #reactors reactors}
+     * @return this
+     * @throws IllegalArgumentException if one of them is negative
+     */
+    public WsPushServerBuilder reactorCpus(int... cpus) {
+        StringJoiner list = new StringJoiner(",");
+        for (int cpu : cpus) {
+            if (cpu < 0) {
+                throw new IllegalArgumentException("there is no CPU " + cpu);
+            }
+            list.add(Integer.toString(cpu));
+        }
+        return set("reactor_cpus", list.toString());
+    }
+
+    /**
+     * Whether a newcomer goes to the reactor on whose CPU the kernel has received it, as far as they stay even. It takes
+     * {@link #reactorCpus}.
+     *
+     * @param isOn whether it does
+     * @return this
+     */
+    public WsPushServerBuilder reactorIncomingCpu(boolean isOn) {
+        return set("reactor_incoming_cpu", isOn);
     }
 
     /**
