@@ -201,8 +201,8 @@ typedef struct wspush_callbacks {
                      int32_t kind,
                      const void *data,
                      size_t length);
-  /* A connection is gone; called once for each `on_open`. `user` is NULL if it had none. `code` is that of the
-   * close frame, 1005 if that had none, 1006 if there was no close frame. */
+  /* A connection is gone; called once for each `on_open` and `on_taken_over`. `user` is NULL if it had none. `code`
+   * is that of the close frame, 1005 if that had none, 1006 if there was no close frame. */
   void (*on_close)(void *user_data,
                    struct wspush_server *server,
                    uint64_t conn,
@@ -239,6 +239,12 @@ typedef struct wspush_callbacks {
                   struct wspush_session *session,
                   const void *data,
                   size_t length);
+  /* A connection has come over from the server that ran before this one (the setting `handover`), in place of
+   * `on_open`. Called once for each that is open, in the first turn and before anything that it says. It is in its
+   * channels and has its id and its user; what the former program kept there (`wspush_session_set_attribute`) can't
+   * leave its process, and is to be set anew. That program's `destroy` functions are called there, its `on_close`
+   * and `on_closed` are not. */
+  void (*on_taken_over)(void *user_data, struct wspush_server *server, struct wspush_session *session);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with
@@ -716,6 +722,16 @@ wspush_status wspush_server_address(const struct wspush_server *server,
  * as the server. */
 wspush_status wspush_server_admin_address(const struct wspush_server *server,
                                           struct wspush_str *address);
+
+/* How many connections a running server has handed to this one in `wspush_server_new`, which asks it at the path of
+ * the setting `handover`. `on_taken_over` hears of each of them when this one is started or polled.
+ * `WSPUSH_ENOTFOUND`: there was none to take over from. Any thread; never blocks.
+ *
+ * The other way round nothing is to be called: a server with that setting hands everything over to the program that
+ * starts next with it. Then it ends as after `wspush_server_drain`, and pushes answer `WSPUSH_ESTOPPED`; while it is
+ * under way, they answer `WSPUSH_EAGAIN`. */
+wspush_status wspush_server_handover(const struct wspush_server *server,
+                                     uint64_t *connections);
 
 /* The port of the first public listener. */
 wspush_status wspush_server_port(const struct wspush_server *server, uint16_t *port);

@@ -271,6 +271,7 @@ public:
   virtual ~Endpoint() = default;
   virtual void on_connect(Handle, Connect &) {}
   virtual void on_open(Handle, Session &) {}
+  virtual void on_taken_over(Handle, Session &) {}
   virtual void on_message(Handle, Session &, Message) {}
   virtual void on_close(Handle, const Closed &) {}
   virtual void on_fragment(Handle, Session &, Fragment) {}
@@ -331,6 +332,13 @@ inline wspush_callbacks trampolines(Host &host) noexcept {
       guarded(
           *static_cast<Host *>(data),
           [&](Callbacks &h) { Session shown(session); h.on_open(handle(data, server), shown); }, [&] { fail(session); });
+    };
+  if (host.callbacks.on_taken_over)
+    c.on_taken_over = [](void *data, wspush_server *server, wspush_session *session) {
+      guarded(
+          *static_cast<Host *>(data),
+          [&](Callbacks &h) { Session shown(session); h.on_taken_over(handle(data, server), shown); },
+          [&] { fail(session); });
     };
   if (host.callbacks.on_message)
     c.on_message = [](void *data, wspush_server *server, wspush_session *session, int32_t kind, const void *bytes,
@@ -414,6 +422,7 @@ inline uint32_t Config::route(std::string_view pattern, std::shared_ptr<Endpoint
   Callbacks c;
   c.on_connect = [endpoint](Handle h, Connect &connect) { endpoint->on_connect(h, connect); };
   c.on_open = [endpoint](Handle h, Session &session) { endpoint->on_open(h, session); };
+  c.on_taken_over = [endpoint](Handle h, Session &session) { endpoint->on_taken_over(h, session); };
   c.on_message = [endpoint](Handle h, Session &session, Message m) { endpoint->on_message(h, session, m); };
   c.on_fragment = [endpoint](Handle h, Session &session, Fragment f) { endpoint->on_fragment(h, session, f); };
   c.on_drained = [endpoint](Handle h, Session &session) { endpoint->on_drained(h, session); };
@@ -538,6 +547,14 @@ public:
     uint16_t port = 0;
     check(wspush_server_port(get(), &port));
     return port;
+  }
+  /// How many connections a running server has handed to this one (setting `handover`); nothing if there was none.
+  std::optional<uint64_t> handover() const {
+    uint64_t connections = 0;
+    wspush_status status = wspush_server_handover(get(), &connections);
+    if (status == WSPUSH_ENOTFOUND) return std::nullopt;
+    check(status);
+    return connections;
   }
   /// The address of a public listener; nothing if there are no more.
   std::optional<std::string_view> address(std::size_t index = 0) const {

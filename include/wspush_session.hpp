@@ -308,6 +308,8 @@ struct Callbacks {
   std::function<void(Handle, Session &)> on_drained{};
   /// A pong with a payload has come.
   std::function<void(Handle, Session &, std::string_view)> on_pong{};
+  /// A connection has come over from the server that ran before (setting `handover`), in place of `on_open`.
+  std::function<void(Handle, Session &)> on_taken_over{};
 };
 } // namespace wspush
 

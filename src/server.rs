@@ -77,6 +77,8 @@ pub struct Server {
     shared: Arc<Shared>,
     others: Others,
     pin: Pin,
+    /// Connections that a predecessor has handed over.
+    taken_over: Option<usize>,
 }
 
 impl Server {

@@ -42,6 +42,31 @@ fn the_defaults_are_a_file_that_is_good() {
     assert_eq!(run(&["config", "check", "--config", file.name(), "--demo", "--drain-ms", "5"]).0, Some(0));
 }
 
+/// As it is shipped, and with all that it only mentions but files that are not here.
+#[test]
+fn the_sample_is_a_file_that_is_good() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/wspushd.toml");
+    let (code, shown, said) = run(&["--config", sample, "--check"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        shown.contains("connects_per_second_max = 200") && shown.contains("news.* publications=1000"),
+        "{shown}"
+    );
+    assert_eq!(run(&["config", "check", sample]).0, Some(0));
+    let text = fs::read_to_string(sample).unwrap();
+    let is_setting = |line: &str| {
+        let name = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")).map(|(name, _)| name);
+        name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            && !line.starts_with("# tls_")
+    };
+    let mentioned = text.lines().filter(|line| is_setting(line)).count();
+    assert!(mentioned >= 5, "{mentioned} settings that are only mentioned");
+    let all: Vec<&str> = text.lines().map(|line| if is_setting(line) { &line[2..] } else { line }).collect();
+    let file = File::new("sample", &all.join("\n"));
+    let (code, shown, said) = run(&["config", "check", file.name()]);
+    assert_eq!(code, Some(0), "{shown}{said}");
+}
+
 #[test]
 fn a_file_is_checked_with_all_that_it_names() {
     for (text, said) in [

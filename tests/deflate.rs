@@ -35,7 +35,7 @@ fn deflated(message: &[u8]) -> Vec<u8> {
 }
 
 /// The message in a frame, and whether it came deflated.
-fn message(frame: &Frame) -> (String, bool) {
+pub(crate) fn message(frame: &Frame) -> (String, bool) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     if !frame.rsv1 {
         return (text(&frame.payload), false);
@@ -49,7 +49,7 @@ fn message(frame: &Frame) -> (String, bool) {
 }
 
 /// About 1 KiB as a price service would push it.
-fn quotes(n: usize) -> String {
+pub(crate) fn quotes(n: usize) -> String {
     let quote = |i: usize| {
         let (bid, ask) = (10_000 + (i * 37 + n) % 900, 10_002 + (i * 37 + n) % 900);
         format!(r#"{{"symbol":"STK{i:02}","bid":{bid},"ask":{ask},"currency":"EUR","market":"XETRA"}}"#)

@@ -20,10 +20,10 @@ use crate::v1::Client;
 use crate::wire::{TEXT, masked};
 
 /// A folder for the socket, gone when the test is over.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("wspush-handover-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder");
         Folder(path)
@@ -40,22 +40,22 @@ impl Folder {
     }
 
     /// A daemon, which takes over from the one that is running.
-    fn start(&self, more: &[&str]) -> Daemon {
+    pub(crate) fn start(&self, more: &[&str]) -> Daemon {
         let daemon = Daemon::start(&self.flags(more));
         wait("the socket", || self.socket().exists());
         daemon
     }
 
     /// The same to which something happens on the way.
-    fn start_with(&self, fault: &str) -> Doomed {
-        let flags = [&["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"], &self.flags(&[])[..]].concat();
+    fn start_with(&self, fault: &str, more: &[&str]) -> Doomed {
+        let flags = [&["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"], &self.flags(more)[..]].concat();
         let mut command = Command::new(program());
         command.env("HANDOVER_FAULT", fault).args(flags).stdin(Stdio::null()).stderr(Stdio::null());
         Doomed(command.spawn().expect("it starts"))
     }
 
     /// Lets another daemon take over; the former one has ended as it should.
-    fn succeed(&self, mut former: Daemon, more: &[&str]) -> Daemon {
+    pub(crate) fn succeed(&self, mut former: Daemon, more: &[&str]) -> Daemon {
         let daemon = self.start(more);
         assert_eq!((daemon.public, daemon.admin_address()), (former.public, former.admin_address()));
         assert!(former.wait_exit().success(), "{}", former.log());
@@ -124,14 +124,22 @@ impl Subscriber {
 
 #[test]
 fn a_crowd_loses_nothing_under_publications_and_churn() {
-    const CROWD: usize = 500;
+    lose_nothing("crowd", 500, &[]);
+}
+
+#[test]
+fn the_crowd_of_several_reactors_loses_nothing() {
+    lose_nothing("crowds", 300, &["--reactors", "3"]);
+}
+
+fn lose_nothing(name: &str, crowd_size: usize, flags: &[&str]) {
     const HANDOVERS: usize = 3;
     /// Publications from one to the next, at the most.
     const PART: usize = 300;
     process::raise_own_limit();
-    let folder = Folder::new("crowd");
-    let mut daemon = folder.start(&[]);
-    let mut crowd: Vec<Subscriber> = (0..CROWD).map(|n| Subscriber::nth(&daemon, n)).collect();
+    let folder = Folder::new(name);
+    let mut daemon = folder.start(flags);
+    let mut crowd: Vec<Subscriber> = (0..crowd_size).map(|n| Subscriber::nth(&daemon, n)).collect();
     let (public, admin) = (daemon.public, daemon.admin());
     let (is_over, published) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     // Nobody reads meanwhile, and all of it has to fit into the sockets.
@@ -173,7 +181,7 @@ fn a_crowd_loses_nothing_under_publications_and_churn() {
         let (before, arrivals) = (published.load(Ordering::Acquire), came.load(Ordering::Acquire));
         wait("publications", || published.load(Ordering::Acquire) > before + 20);
         wait("arrivals", || came.load(Ordering::Acquire) > arrivals + 2);
-        daemon = folder.succeed(daemon, &[]);
+        daemon = folder.succeed(daemon, flags);
         allowed.store(published.load(Ordering::Acquire) + PART, Ordering::Release);
     }
     let before = published.load(Ordering::Acquire);
@@ -187,7 +195,7 @@ fn a_crowd_loses_nothing_under_publications_and_churn() {
             assert_eq!(subscriber.next(), expected, "subscriber {n}");
         }
     }
-    daemon.wait_connections(CROWD as u64);
+    daemon.wait_connections(crowd_size as u64);
     assert_eq!(daemon.stats()["counters"]["closed"]["slow_consumer"], 0);
 }
 
@@ -238,8 +246,19 @@ fn what_is_half_said_is_said_to_its_end() {
 
 #[test]
 fn who_is_there_stays_there() {
-    let folder = Folder::new("users");
+    stay_there("users", "1");
+}
+
+#[test]
+fn who_is_there_at_several_reactors_stays_there() {
+    stay_there("users-of-several", "3");
+}
+
+fn stay_there(name: &str, reactors: &str) {
+    let folder = Folder::new(name);
     let flags = [
+        "--reactors",
+        reactors,
         "--auth",
         "required",
         "--auth-secret",
@@ -292,15 +311,24 @@ fn who_is_there_stays_there() {
 
 #[test]
 fn a_successor_that_dies_anywhere_leaves_all_as_it_was() {
-    let folder = Folder::new("deaths");
-    let daemon = folder.start(&[]);
+    survive_deaths("deaths", &[]);
+}
+
+#[test]
+fn and_so_with_several_reactors() {
+    survive_deaths("deaths-of-several", &["--reactors", "2"]);
+}
+
+fn survive_deaths(name: &str, flags: &[&str]) {
+    let folder = Folder::new(name);
+    let daemon = folder.start(flags);
     let mut crowd: Vec<Subscriber> = (0..12).map(|n| Subscriber::nth(&daemon, n)).collect();
     let mut channels: Vec<WebSocket> =
         (0..12).map(|n| WebSocket::open_at(&daemon, &format!("/ws?broadcast=no&channel=c{n}"))).collect();
     let mut deaths = 0;
     loop {
         let fault = format!("die:{}", deaths + 1);
-        let mut child = folder.start_with(&fault);
+        let mut child = folder.start_with(&fault, flags);
         let mut status = None;
         wait("its end, or its taking over", || {
             status = child.0.try_wait().expect("a child");
@@ -329,7 +357,7 @@ fn a_successor_that_stands_still_is_not_waited_for() {
     let mut client = WebSocket::open(&daemon);
     // Before it has taken in anything, and in front of the last word.
     for (n, point) in ["stop:4", "stop:11"].into_iter().enumerate() {
-        let mut child = folder.start_with(point);
+        let mut child = folder.start_with(point, &[]);
         wait("that it is not waited for", || daemon.events("handover_failed") == n + 1);
         assert_eq!(daemon.push(&n.to_string())["recipients"], 1);
         assert_eq!(number(&client.text()), n);
@@ -367,6 +395,11 @@ fn only_a_successor_is_answered() {
     assert!(!status.success() && said.contains("room for fewer connections here (max_connections"), "{said}");
     assert_eq!(daemon.push("still")["recipients"], 41);
     assert_eq!(client.text(), "still");
+    // Nor is one with another number of reactors.
+    let (status, said) = Daemon::refused(&folder.flags(&["--reactors", "2"]));
+    assert!(!status.success() && said.contains("it takes as many (--reactors 1)"), "{said}");
+    assert_eq!(daemon.push("and still")["recipients"], 41);
+    assert_eq!(client.text(), "and still");
 }
 
 #[test]
@@ -388,32 +421,4 @@ fn paths_go_with_whoever_has_them() {
     let names: Vec<_> =
         std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.is_empty(), "{names:?}");
-}
-
-#[cfg(feature = "tls")]
-#[test]
-fn tls_that_the_process_speaks_ends_with_it_in_good_order() {
-    use crate::daemon::tls::{Authority, TlsClient};
-    let folder = Folder::new("tls");
-    let authority = Authority::with_localhost();
-    let more = authority.flags(&["one"]);
-    let mut flags: Vec<&str> = more.iter().map(String::as_str).collect();
-    flags.extend(["--listen", "127.0.0.1:0", "--kernel-tls", "off"]);
-    let mut daemon = folder.start(&flags);
-    let plain = *daemon.public_addresses().last().unwrap();
-    let mut bystander = WebSocket::ask(plain, "/ws", &[]).expect("101");
-    let mut client = TlsClient::open(daemon.public, authority.client().config(), "/ws");
-    daemon.push("before");
-    assert_eq!((client.text(), bystander.text()), ("before".to_owned(), "before".to_owned()));
-    let successor = folder.start(&flags);
-    assert!(daemon.wait_event("handed_over").contains("connections=1 stay=1"));
-    let frame = client.next().expect("a close frame");
-    assert_eq!(crate::wire::close_of(&frame), (1001, "the server is going away".to_owned()));
-    drop(client);
-    assert!(daemon.wait_exit().success());
-    successor.push("after");
-    assert_eq!(bystander.text(), "after");
-    let mut again = TlsClient::open(successor.public, authority.client().config(), "/ws");
-    successor.push("again");
-    assert_eq!((again.text(), bystander.text()), ("again".to_owned(), "again".to_owned()));
 }

@@ -37,6 +37,8 @@ mod fanout;
 mod handle;
 #[cfg(feature = "handover")]
 mod handover;
+#[cfg(feature = "handover")]
+mod handover_kinds;
 mod handshake;
 mod heartbeat;
 mod history;

@@ -255,6 +255,11 @@ fn callbacks_of_several_reactors() {
     host(&["ReactorsHost"], &[]);
 }
 
+#[test]
+fn a_second_server_takes_over_from_the_first_one() {
+    host(&["HandedHost"], &[]);
+}
+
 /// With a heap that the longest of its messages doesn't fit.
 #[test]
 fn messages_in_pieces_and_who_waits_for_whom() {

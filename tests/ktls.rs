@@ -1,6 +1,8 @@
 //! Kernel TLS, where the kernel has it: `tests/ktls/run` runs this in a guest that does.
 #![cfg(feature = "tls")]
 
+#[cfg(feature = "handover")]
+mod handed;
 mod kernel;
 mod streams;
 mod wss;

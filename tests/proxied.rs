@@ -6,15 +6,15 @@ use std::io::Read;
 use crate::daemon::{Daemon, Http, WebSocket, field, process, wait};
 use crate::wire::TEXT;
 
-const PROXIED: &[&str] = &["--listen", "proxy://127.0.0.1:0", "--trusted-proxies", "127.0.0.1"];
+pub(crate) const PROXIED: &[&str] = &["--listen", "proxy://127.0.0.1:0", "--trusted-proxies", "127.0.0.1"];
 
 /// A header of version 1 for a client at this address.
-fn text(client: &str) -> Vec<u8> {
+pub(crate) fn text(client: &str) -> Vec<u8> {
     format!("PROXY TCP4 {client} 198.51.100.1 4711 443\r\n").into_bytes()
 }
 
 /// One of version 2.
-fn binary(client: [u8; 4], more: &[u8]) -> Vec<u8> {
+pub(crate) fn binary(client: [u8; 4], more: &[u8]) -> Vec<u8> {
     let addresses = [&client[..], &[198, 51, 100, 1], &4711_u16.to_be_bytes(), &[1, 187], more].concat();
     let length = (addresses.len() as u16).to_be_bytes();
     [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11"[..], &length, &addresses].concat()
@@ -28,7 +28,7 @@ fn open(daemon: &Daemon, header: &[u8], fields: &[(&str, &str)]) -> Result<WebSo
 }
 
 /// The addresses of those who are connected, sorted.
-fn peers(daemon: &Daemon) -> Vec<String> {
+pub(crate) fn peers(daemon: &Daemon) -> Vec<String> {
     let page = daemon.ask("GET", "/connections?limit=1000", &[], b"").json();
     let all = page["connections"].as_array().expect("a list").iter();
     let mut peers: Vec<_> = all.map(|one| one["peer"].as_str().expect("an address").to_owned()).collect();

@@ -16,8 +16,8 @@ use wspush::auth::pusher::Credentials;
 
 use crate::daemon::{Daemon, WebSocket};
 
-const KEY: &str = "278d425bdf160c739803";
-const SECRET: &str = "7ad3773142a6692b25b8";
+pub const KEY: &str = "278d425bdf160c739803";
+pub const SECRET: &str = "7ad3773142a6692b25b8";
 
 /// A server with an app, whose text has this behind its secret.
 pub fn start(app: &str, more: &[&str]) -> Daemon {

@@ -74,6 +74,63 @@ fn it_hears_of_the_start_a_reload_and_the_end() {
     assert!(daemon.wait_exit().success());
 }
 
+#[cfg(feature = "handover")]
+#[test]
+fn the_successor_becomes_the_services_process() {
+    let mut manager = Manager::new("succeeded");
+    let folder = std::env::temp_dir().join(format!("wspush-succeeded-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("handover.sock");
+    let flags = ["--handover".to_owned(), format!("unix:{}", path.display())];
+    let watched = [("WATCHDOG_USEC", "1500000")];
+    let mut daemon = manager.start(&watched, &flags.each_ref().map(String::as_str));
+    assert_eq!(manager.line(), "READY=1");
+    daemon::wait("the socket", || path.exists());
+    let mut client = daemon::WebSocket::open(&daemon);
+    // As ExecReload of the unit does it, where nothing is said of signs of life.
+    let mut upgrade = Command::new(daemon::program());
+    upgrade.arg("upgrade").args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(&flags);
+    upgrade.env("NOTIFY_SOCKET", &manager.path).env("MAINPID", daemon.pid().to_string());
+    let upgrade = upgrade.stdin(Stdio::null()).stderr(Stdio::null()).output().expect("it starts");
+    assert!(upgrade.status.success(), "it comes back when that is done");
+    // From the process that systemd knows, and from the one that it is to know.
+    let said: std::collections::BTreeSet<String> = [manager.line(), manager.line()].into();
+    assert!(said.contains("READY=1"), "{said:?}");
+    let process: u32 = said.iter().find_map(|line| line.strip_prefix("MAINPID=")).unwrap().parse().unwrap();
+    let _successor = Killed(process);
+    assert!(daemon.wait_exit().success(), "and nothing of its end");
+    assert_ne!(process, daemon.pid());
+    for _ in 0..4 {
+        assert_eq!(manager.any(), "WATCHDOG=1", "the successor gives signs of life");
+    }
+    daemon.push("on");
+    assert_eq!(client.text(), "on");
+    let again =
+        Command::new(daemon::program()).arg("upgrade").stdin(Stdio::null()).output().expect("it starts");
+    assert_eq!(again.status.code(), Some(2), "there is no path");
+    let nobody = format!("unix:{}", folder.join("nobody.sock").display());
+    let flags = ["upgrade", "--listen", "127.0.0.1:0", "--admin", "off", "--handover", &nobody];
+    let again = Command::new(daemon::program()).args(flags).stdin(Stdio::null()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.code() == Some(1) && said.contains("there is nothing to take over"), "{said}");
+    daemon::process::signal(process, "TERM");
+    assert_eq!(manager.line(), "STOPPING=1");
+    assert_eq!(client.closed().0, 1001);
+    let _ = fs::remove_dir_all(&folder);
+}
+
+/// A process that doesn't outlive the test.
+#[cfg(feature = "handover")]
+struct Killed(u32);
+
+#[cfg(feature = "handover")]
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It has ended, unless something has failed.
+        let _ = Command::new("kill").args(["-KILL", &self.0.to_string()]).stderr(Stdio::null()).status();
+    }
+}
+
 #[test]
 fn a_reload_that_is_refused_ends_as_well() {
     let mut manager = Manager::new("refused");

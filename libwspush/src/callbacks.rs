@@ -76,8 +76,8 @@ pub struct wspush_callbacks {
             length: usize,
         ),
     >,
-    /// A connection is gone; called once for each `on_open`. `user` is NULL if it had none. `code` is that of the
-    /// close frame, 1005 if that had none, 1006 if there was no close frame.
+    /// A connection is gone; called once for each `on_open` and `on_taken_over`. `user` is NULL if it had none. `code`
+    /// is that of the close frame, 1005 if that had none, 1006 if there was no close frame.
     pub on_close: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -139,6 +139,18 @@ pub struct wspush_callbacks {
             length: usize,
         ),
     >,
+    /// A connection has come over from the server that ran before this one (the setting `handover`), in place of
+    /// `on_open`. Called once for each that is open, in the first turn and before anything that it says. It is in its
+    /// channels and has its id and its user; what the former program kept there (`wspush_session_set_attribute`) can't
+    /// leave its process, and is to be set anew. That program's `destroy` functions are called there, its `on_close`
+    /// and `on_closed` are not.
+    pub on_taken_over: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            server: *mut wspush_server,
+            session: *mut wspush_session,
+        ),
+    >,
 }
 
 impl wspush_callbacks {
@@ -155,6 +167,7 @@ impl wspush_callbacks {
         on_fragment: None,
         on_drained: None,
         on_pong: None,
+        on_taken_over: None,
     };
 }
 
@@ -169,6 +182,7 @@ impl wspush_callbacks {
             || self.on_fragment.is_some()
             || self.on_drained.is_some()
             || self.on_pong.is_some()
+            || self.on_taken_over.is_some()
     }
 }
 

@@ -109,6 +109,15 @@ impl Handler for Host {
         unsafe { on_open(self.callbacks.user_data, self.server(), pointer) };
     }
 
+    fn on_taken_over(&mut self, session: &mut Session<'_>) {
+        let Some(on_taken_over) = self.callbacks.on_taken_over else { return };
+        let mut shown = wspush_session::new(session);
+        let pointer = &raw mut shown;
+        let _current = Current::enter(pointer);
+        // SAFETY: as in `on_connect`.
+        unsafe { on_taken_over(self.callbacks.user_data, self.server(), pointer) };
+    }
+
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         let Some(on_message) = self.callbacks.on_message else { return };
         let (kind, bytes) = (kind_of(message), message.bytes());

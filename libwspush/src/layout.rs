@@ -45,7 +45,7 @@ fn source() -> String {
     expect! { source:
         wspush_callbacks {
             struct_size, user_data, on_connect, on_open, on_message, on_close, on_log, on_closed, on_fragment,
-            on_drained, on_pong
+            on_drained, on_pong, on_taken_over
         }
         wspush_str { data, length }
         wspush_receipt { struct_size, id, epoch, offset }

@@ -28,6 +28,8 @@ pub struct wspush_server {
     addresses: Vec<String>,
     admin_address: Option<String>,
     port: Option<u16>,
+    /// Connections that a predecessor has handed over.
+    handed_over: Option<usize>,
     /// The process it was made in.
     generation: u32,
 }
@@ -100,6 +102,7 @@ pub unsafe extern "C" fn wspush_server_new(
             addresses: addresses.iter().map(ToString::to_string).collect(),
             admin_address: bound.admin_address().map(|address| address.to_string()),
             port: addresses.first().map(std::net::SocketAddr::port),
+            handed_over: bound.handed_over(),
             generation: fork::generation(),
             running: Running::new(bound),
         }));
@@ -255,6 +258,25 @@ pub unsafe extern "C" fn wspush_server_admin_address(
     call!(server: server, address: place => {
         let none = || CallError::new(WSPUSH_ENOTFOUND, "there is no admin listener with an address");
         address.put(server.admin_address.as_deref().ok_or_else(none)?.into());
+        Ok(WSPUSH_OK)
+    })
+}
+
+/// How many connections a running server has handed to this one in `wspush_server_new`, which asks it at the path of
+/// the setting `handover`. `on_taken_over` hears of each of them when this one is started or polled.
+/// `WSPUSH_ENOTFOUND`: there was none to take over from. Any thread; never blocks.
+///
+/// The other way round nothing is to be called: a server with that setting hands everything over to the program that
+/// starts next with it. Then it ends as after `wspush_server_drain`, and pushes answer `WSPUSH_ESTOPPED`; while it is
+/// under way, they answer `WSPUSH_EAGAIN`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wspush_server_handover(
+    server: *const wspush_server,
+    connections: *mut u64,
+) -> wspush_status {
+    call!(server: server, connections: place => {
+        let none = || CallError::new(WSPUSH_ENOTFOUND, "there was no server to take over from");
+        connections.put(server.handed_over.ok_or_else(none)? as u64);
         Ok(WSPUSH_OK)
     })
 }

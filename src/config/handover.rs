@@ -40,10 +40,6 @@ impl Config {
         if self.cluster.is_some() {
             return Err(self.invalid("handover", "a server of a cluster hands nothing over yet"));
         }
-        if self.reactors.count() > 1 {
-            let why = "a server of several reactors hands nothing over yet; set reactors to 1";
-            return Err(self.invalid("handover", why));
-        }
         Ok(())
     }
 }
@@ -51,8 +47,6 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(feature = "handover")]
-    use crate::config::Reactors;
 
     #[test]
     fn it_is_a_path() {
@@ -72,8 +66,7 @@ mod tests {
         assert_eq!((config.validate(), config.handover_path()), (Ok(()), Some(Path::new("/run/h"))));
         for other in [
             Config { admin: vec![AdminListen::Unix("/run/h".into())], ..config.clone() },
-            Config { cluster: Some("redis://127.0.0.1".to_owned()), ..config.clone() },
-            Config { reactors: Reactors::new(2).unwrap(), ..config },
+            Config { cluster: Some("redis://127.0.0.1".to_owned()), ..config },
         ] {
             assert_eq!(other.validate().unwrap_err().key, "handover");
         }

@@ -327,6 +327,12 @@ pub trait Handler: Send {
     /// The handshake was answered; the connection receives what is published from now on.
     fn on_open(&mut self, _session: &mut Session<'_>) {}
 
+    /// A connection has come over from the server that ran before this one ([`Config::handover`](crate::Config)), in
+    /// place of `on_open`. Called once for each that is open, before anything that it says: it is in its channels, has
+    /// its id and user, and lacks what the former host kept there ([`Session::attribute`]): that can't leave a
+    /// process.
+    fn on_taken_over(&mut self, _session: &mut Session<'_>) {}
+
     /// A whole message has come in.
     fn on_message(&mut self, _session: &mut Session<'_>, _message: Message<'_>) {}
 
@@ -345,7 +351,8 @@ pub trait Handler: Send {
     /// with the kernel. Called once for each time that it was asked for in vain, and not if the connection ends first.
     fn on_drained(&mut self, _session: &mut Session<'_>) {}
 
-    /// The connection is gone; called once for each `on_open`. 1006 (RFC 6455 section 7.4.1): without a close frame.
+    /// The connection is gone; called once for each `on_open` and `on_taken_over`. 1006 (RFC 6455 section 7.4.1):
+    /// without a close frame.
     fn on_close(&mut self, _conn: ConnId, _user: Option<&str>, _code: CloseCode, _reason: &str) {}
 
     /// The same, with what the host keeps at the connection. The server calls this one; unless it is there, it calls

@@ -51,15 +51,15 @@ impl Hosted {
         parameters.is_none() && attribute.is_none() && idle.is_none() && message_bytes_max.is_none()
     }
 
-    /// Whether another process can take it: a value of the host's it can't.
-    pub fn is_portable(&self) -> bool {
-        self.attribute.is_none()
-    }
-
-    /// Its image, without such a value.
-    pub fn image(&self) -> HostedImage {
+    /// Its image, without the host's value, which can't leave its process. None: there is nothing else.
+    pub fn image(&self) -> Option<HostedImage> {
         let Hosted { parameters, idle, message_bytes_max, .. } = self;
-        HostedImage { parameters: parameters.clone(), idle: *idle, message_bytes_max: *message_bytes_max }
+        let has_some = parameters.is_some() || idle.is_some() || message_bytes_max.is_some();
+        has_some.then(|| HostedImage {
+            parameters: parameters.clone(),
+            idle: *idle,
+            message_bytes_max: *message_bytes_max,
+        })
     }
 
     /// The box of an image.

@@ -9,7 +9,7 @@ const PARTS: usize = 8;
 const NOT_YET: u32 = u32::MAX;
 
 /// When each eighth of one reactor's recipients had a publication.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 pub struct Eighths {
     /// None: nobody had it yet.
     published_us: Option<u64>,

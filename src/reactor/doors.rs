@@ -122,6 +122,24 @@ impl Doors {
         door.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Whether somebody waits for this reactor.
+    #[cfg(feature = "handover")]
+    pub(super) fn has_some(&self) -> bool {
+        self.all[self.seat].has_some.load(Ordering::Acquire)
+    }
+
+    /// Whether nobody waits for any of them.
+    #[cfg(feature = "handover")]
+    pub(super) fn are_empty(&self) -> bool {
+        !self.all.iter().any(|door| door.has_some.load(Ordering::Acquire))
+    }
+
+    /// This reactor has so many more, who did not come by its door.
+    #[cfg(feature = "handover")]
+    pub(super) fn have_come(&self, count: usize) {
+        self.all[self.seat].count.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// So many that were given to this reactor have gone.
     pub(super) fn gone(&self, count: usize) {
         self.all[self.seat].count.fetch_sub(count, Ordering::Relaxed);

@@ -58,7 +58,7 @@ pub struct EventLoop {
     pub(super) listeners: Vec<Listener>,
     /// Several thousand bytes, which a small machine has no room for on its stack.
     pub(super) reactor: Box<Reactor<Stream>>,
-    clock: Clock,
+    pub(super) clock: Clock,
     last: Turn,
     removed: u64,
     handed_over: bool,
@@ -69,12 +69,12 @@ pub struct EventLoop {
     /// The outcomes of this turn's looks at them.
     seen: Vec<Seen>,
     /// By which newcomers come to the others, or from the first one.
-    doors: Option<Doors>,
+    pub(super) doors: Option<Doors>,
     /// How many of those that have come are gone, as the doors know it.
     gone: u64,
-    /// By which a successor asks.
+    /// Its part in a hand-over.
     #[cfg(feature = "handover")]
-    pub(super) succession: Option<Box<super::handover::Succession>>,
+    pub(super) handing: super::handover::Handing,
 }
 
 impl EventLoop {
@@ -106,7 +106,7 @@ impl EventLoop {
             doors: None,
             gone: 0,
             #[cfg(feature = "handover")]
-            succession: None,
+            handing: super::handover::Handing::default(),
         })
     }
 
@@ -149,6 +149,9 @@ impl EventLoop {
     /// False: the server has drained.
     pub fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.reactor.begin_cpu();
+        if self.stands_still(timeout) {
+            return Ok(true);
+        }
         if !self.has_events() {
             let timeout = match (self.time_to_next(), timeout) {
                 (Some(own), Some(timeout)) => Some(own.min(timeout)),
@@ -166,6 +169,7 @@ impl EventLoop {
         if self.doors.is_some() {
             self.reactor.carry_out_before_events();
         }
+        self.reactor.introduce_taken_over();
         self.reactor.spent_cpu(CpuPurpose::Other);
         self.take_events();
         self.reactor.spent_cpu(CpuPurpose::Read);
@@ -176,7 +180,6 @@ impl EventLoop {
         self.last = self.reactor.turn(now);
         self.reactor.show(self.clock.now());
         self.reactor.spent_cpu(CpuPurpose::Other);
-        #[cfg(feature = "handover")]
         self.look_after_succession();
         if self.reactor.is_handing_over() && !self.handed_over {
             self.hand_over();
@@ -188,11 +191,6 @@ impl EventLoop {
             self.reactor.end();
         }
         Ok(!self.last.finished)
-    }
-
-    #[cfg(not(feature = "handover"))]
-    fn succession_due_ms(&self) -> Option<u64> {
-        None
     }
 
     /// Whether events are left from the turn before.
@@ -213,7 +211,7 @@ impl EventLoop {
             let ended = event.is_read_closed() || event.is_error();
             if token >= FIRST_OTHER {
                 #[cfg(feature = "handover")]
-                super::handover::Succession::note_call(&mut self.succession, event.token());
+                super::handover::Succession::note_call(&mut self.handing.succession, event.token());
                 if let Some(key) = anteroom::key_of(token) {
                     let seen = self.anteroom.take_event(self.poll.registry(), key, ended);
                     self.seen.push(seen);

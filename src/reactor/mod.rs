@@ -68,6 +68,8 @@ mod memory;
 pub mod memory_budget;
 mod messages;
 mod missed;
+#[cfg(not(feature = "handover"))]
+mod no_handover;
 mod notices;
 mod occupancy;
 mod opening;

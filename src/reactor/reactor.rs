@@ -132,6 +132,9 @@ pub struct Reactor<S: Socket> {
     /// Connections (slot and serial number) whose outbox is empty, and whose host wants to know.
     pub(super) drained: VecDeque<(u32, u32)>,
     pub(super) exit: Exit,
+    /// Connections that a predecessor has handed over, by slot and serial number: the host is to hear of them.
+    #[cfg(feature = "handover")]
+    pub(super) taken_over: Vec<(usize, u32)>,
 }
 
 /// Buffers that the connection at hand uses, and nobody after it: one of each for all connections.
@@ -269,6 +272,8 @@ impl<S: Socket> Reactor<S> {
             lists_away: 0,
             drained: VecDeque::new(),
             exit: Exit::default(),
+            #[cfg(feature = "handover")]
+            taken_over: Vec::new(),
             config,
         };
         // The first one of those who share it has made it for all.

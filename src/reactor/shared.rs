@@ -35,8 +35,6 @@ use outcomes::Outcomes;
 use seat::Seat;
 
 pub use command::Command;
-#[cfg(feature = "handover")]
-pub(super) use image::SharedImage;
 pub use inbox::News;
 pub(super) use lane::Lane;
 pub use publishing::{Batch, Item};
@@ -155,7 +153,12 @@ impl Shared {
     /// Puts a command that is not a publication into the inbox of the reactor that it is for, or of all.
     pub fn command(&self, command: Command) -> Result<(), PushError> {
         let mut inbox = lock(&self.inbox);
-        if let Err(refused) = self.admit(&inbox, self.concerned(&inbox, &command), 1, command.bytes()) {
+        let is_frozen = inbox.door.is_frozen() && command.is_asked_by_program();
+        let admitted = match is_frozen {
+            true => Err(PushError::InboxFull),
+            false => self.admit(&inbox, self.concerned(&inbox, &command), 1, command.bytes()),
+        };
+        if let Err(refused) = admitted {
             // A host's function goes with it, which may use a handle when it is dropped.
             drop(inbox);
             command.withdraw();

@@ -16,6 +16,9 @@ struct Entry {
 /// Entries from which on it is looked whether they are still awaited.
 const AMONG_MIN: usize = 256;
 
+/// Room for four times as many is kept.
+const DEADLINES_KEPT: usize = 16;
+
 /// Deadlines of one length. An entry whose connection is long gone is dropped when its time comes.
 #[derive(Debug, Default, serde::Deserialize, serde::Serialize)]
 pub(super) struct Deadlines(VecDeque<Entry>);
@@ -54,8 +57,8 @@ impl Deadlines {
     pub(super) fn pop_due(&mut self, now_ms: u64, length_ms: u64) -> Option<(usize, u32)> {
         let entry = *self.0.front().filter(|entry| entry.since_ms + length_ms <= now_ms)?;
         self.0.pop_front();
-        // A storm of connections leaves no memory behind.
-        if self.0.capacity() > 4 * self.0.len().max(256) {
+        // A storm of connections leaves no memory behind, nor do as many as a small machine has.
+        if self.0.capacity() > 4 * self.0.len().max(DEADLINES_KEPT) {
             self.0.shrink_to(2 * self.0.len());
         }
         Some((entry.index as usize, entry.serial))
@@ -228,6 +231,15 @@ mod tests {
         timers.begin_tick(5_400);
         timers.sleep(5_400, 1_000);
         assert_eq!(timers.tick_ms, 5_500);
+    }
+
+    #[test]
+    fn a_thousand_connections_leave_no_memory_behind() {
+        let mut deadlines = Deadlines::default();
+        (0..1_000).for_each(|n| deadlines.push(n, 1, 0));
+        let popped = std::iter::from_fn(|| deadlines.pop_due(100, 100)).count();
+        assert_eq!(popped, 1_000);
+        assert!(deadlines.0.capacity() <= 4 * DEADLINES_KEPT, "{}", deadlines.0.capacity());
     }
 
     #[test]

@@ -61,6 +61,18 @@ impl Totals {
     pub fn next_guest(&self) -> u64 {
         self.guests.fetch_add(1, Ordering::Relaxed) + 1
     }
+
+    /// How many guests there have been.
+    #[cfg(feature = "handover")]
+    pub fn guests(&self) -> u64 {
+        self.guests.load(Ordering::Relaxed)
+    }
+
+    /// So many have been there before.
+    #[cfg(feature = "handover")]
+    pub fn resume_guests(&self, count: u64) {
+        self.guests.store(count, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,18 @@ impl Predecessor {
         Ok(false)
     }
 
-    pub(super) fn take_over(self, event_loop: EventLoop, _config: &Config) -> Result<EventLoop, StartError> {
-        Ok(event_loop)
+    pub(super) fn complete(
+        &mut self,
+        _reactors: &mut [Box<Reactor<Stream>>],
+    ) -> Result<Option<usize>, StartError> {
+        Ok(None)
+    }
+
+    pub(super) fn take_over(
+        self,
+        loops: Vec<EventLoop>,
+        _config: &Config,
+    ) -> Result<Vec<EventLoop>, StartError> {
+        Ok(loops)
     }
 }

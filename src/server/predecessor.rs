@@ -18,7 +18,7 @@ impl Predecessor {
     /// Asks it.
     pub(super) fn ask(config: &Config) -> Result<Predecessor, StartError> {
         match config.handover_path() {
-            Some(path) => Successor::ask(path).map(Predecessor).map_err(failed),
+            Some(path) => Successor::ask(path, config.reactors.count()).map(Predecessor).map_err(failed),
             None => Ok(Predecessor(None)),
         }
     }
@@ -41,13 +41,27 @@ impl Predecessor {
         }
     }
 
+    /// All reactors are there. How many connections they have from it; None: there is none.
+    pub(super) fn complete(
+        &mut self,
+        reactors: &mut [Box<Reactor<Stream>>],
+    ) -> Result<Option<usize>, StartError> {
+        let Some(successor) = &mut self.0 else { return Ok(None) };
+        successor.complete(reactors).map_err(failed)?;
+        Ok(Some(reactors.iter().map(|reactor| reactor.connections()).sum()))
+    }
+
     /// Takes over from it, and listens for a successor.
-    pub(super) fn take_over(self, event_loop: EventLoop, config: &Config) -> Result<EventLoop, StartError> {
+    pub(super) fn take_over(
+        self,
+        loops: Vec<EventLoop>,
+        config: &Config,
+    ) -> Result<Vec<EventLoop>, StartError> {
         if let Some(successor) = self.0 {
-            return successor.take_over(event_loop).map_err(failed);
+            return successor.take_over(loops).map_err(failed);
         }
-        let Some(path) = config.handover_path() else { return Ok(event_loop) };
-        let opened = Succession::open(path).and_then(|succession| event_loop.with_succession(succession));
+        let Some(path) = config.handover_path() else { return Ok(loops) };
+        let opened = Succession::open(path).and_then(|succession| succession.in_front_of(loops));
         opened.map_err(|error| StartError::Listen { address: format!("unix:{}", path.display()), error })
     }
 }

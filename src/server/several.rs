@@ -90,6 +90,31 @@ fn drive(event_loop: ReactorLoop) {
 }
 
 impl Server {
+    /// The process that has taken over from this server, which comes to its end then ([`run`](Self::run) returns): its
+    /// supervisor wants to know.
+    pub fn successor(&self) -> Option<u32> {
+        self.event_loop.successor()
+    }
+
+    /// How many connections a running server has handed to this one as it started, by the setting
+    /// [`handover`](crate::Config); None: there was none to take over from. The [`Handler`] hears of each of them
+    /// ([`on_taken_over`](Handler::on_taken_over)) in the first turn.
+    ///
+    /// ```no_run
+    /// use wspush::{Config, Server};
+    ///
+    /// let config = Config { handover: Some("unix:/run/chat/handover.sock".into()), ..Config::default() };
+    /// let server = Server::bind(config)?;
+    /// match server.handed_over() {
+    ///     Some(connections) => println!("{connections} clients have noticed nothing"),
+    ///     None => println!("nobody was there yet"),
+    /// }
+    /// # Ok::<(), wspush::StartError>(())
+    /// ```
+    pub fn handed_over(&self) -> Option<usize> {
+        self.taken_over
+    }
+
     /// Binds a server. `handler` makes one for each reactor; None: there is no further one.
     pub(super) fn bind_parts(
         config: Config,
@@ -154,19 +179,26 @@ impl Server {
             key_reader(reactor);
             backend(reactor);
         });
+        let taken_over = predecessor.complete(&mut reactors)?;
         joining.warm(&shared, &mut reactors)?;
-        let mut loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
-        let first = predecessor.take_over(loops.remove(0), &config)?;
-        Ok(among(first, loops, &config, shared))
+        let loops = put_together(polls, reactors, listeners, doors.as_ref(), clock)?;
+        let mut loops = predecessor.take_over(loops, &config)?;
+        let first = loops.remove(0);
+        Ok(among(first, loops, &config, (shared, taken_over)))
     }
 }
 
 /// The first one with the server, the others beside it.
-fn among(event_loop: EventLoop, others: Vec<EventLoop>, config: &Config, shared: Arc<Shared>) -> Server {
+fn among(
+    event_loop: EventLoop,
+    others: Vec<EventLoop>,
+    config: &Config,
+    (shared, taken_over): (Arc<Shared>, Option<usize>),
+) -> Server {
     let further = |(n, further)| ReactorLoop::new(further, n + 1, shared.clone(), Pin::of(config, n + 1));
     let loops = others.into_iter().enumerate().map(further).collect();
     let others = Others { loops, threads: Vec::new() };
-    Server { event_loop, shared, others, pin: Pin::of(config, 0) }
+    Server { event_loop, shared, others, pin: Pin::of(config, 0), taken_over }
 }
 
 /// Says what works all the same, and should not stay so.
@@ -185,13 +217,13 @@ fn begin(
     first: Option<&Reactor<Stream>>,
     predecessor: &mut Predecessor,
 ) -> Result<(), StartError> {
+    if first.is_none() {
+        reactor.check_routes().map_err(StartError::Route)?;
+    }
+    let is_filled = predecessor.fill(reactor)?;
     match first {
-        None => {
-            reactor.check_routes().map_err(StartError::Route)?;
-            if !predecessor.fill(reactor)? {
-                reactor.load_state();
-            }
-        }
+        _ if is_filled => {}
+        None => reactor.load_state(),
         Some(first) => reactor.adopt_state(first),
     }
     Ok(())

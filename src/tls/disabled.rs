@@ -131,3 +131,20 @@ impl Renewal {
         match self.none {}
     }
 }
+
+/// The same for another process.
+#[cfg(feature = "handover")]
+#[derive(serde::Deserialize, serde::Serialize)]
+pub struct RenewalImage;
+
+#[cfg(feature = "handover")]
+#[allow(missing_docs)]
+impl Renewal {
+    pub fn image(&self) -> RenewalImage {
+        match self.none {}
+    }
+
+    pub fn of_image(_image: &RenewalImage) -> Option<Renewal> {
+        None
+    }
+}

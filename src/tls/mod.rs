@@ -41,6 +41,8 @@ pub use acceptor::Acceptor;
 pub use certificate::{Certificate, certificate};
 #[cfg(feature = "auth")]
 pub(crate) use contents::Contents;
+#[cfg(all(not(feature = "tls"), feature = "handover"))]
+pub use disabled::RenewalImage;
 #[cfg(not(feature = "tls"))]
 pub use disabled::{Acceptor, Released, Renewal, TlsSession};
 pub use error::TlsError;
@@ -49,6 +51,8 @@ pub use records::Records;
 pub use release::Released;
 #[cfg(feature = "tls")]
 pub use renewal::Renewal;
+#[cfg(all(feature = "tls", feature = "handover"))]
+pub use renewal::RenewalImage;
 #[cfg(feature = "tls")]
 pub use session::TlsSession;
 pub use traffic::{Cipher, KEY_BYTES_MAX, NONCE_BYTES, Suite, TrafficKeys, Version, wipe};

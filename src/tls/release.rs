@@ -174,6 +174,14 @@ mod tests {
                 (traffic_keys(suite, keys.tx).unwrap(), traffic_keys(suite, keys.rx).unwrap());
             let mut renewal = Renewal::new(*secrets.unwrap(), library_suite, &send, &receive).unwrap();
             for _ in 0..3 {
+                // Another process goes on with the connection.
+                #[cfg(feature = "handover")]
+                {
+                    renewal.owed = !renewal.owed;
+                    let (image, owed) = (renewal.image(), renewal.owed);
+                    renewal = Renewal::of_image(&image).unwrap();
+                    assert_eq!(renewal.owed, owed);
+                }
                 let theirs = traffic_keys(suite, library.update_tx_secret().unwrap()).unwrap();
                 assert!(same(&renewal.next_to_send().unwrap(), &theirs));
                 let theirs = traffic_keys(suite, library.update_rx_secret().unwrap()).unwrap();

@@ -138,6 +138,57 @@ impl Renewal {
     }
 }
 
+/// The same for another process that goes on with the connection. Wiped when dropped.
+#[cfg(feature = "handover")]
+#[derive(serde::Deserialize, serde::Serialize)]
+pub struct RenewalImage {
+    suite: u8,
+    client: Vec<u8>,
+    server: Vec<u8>,
+    owed: bool,
+}
+
+#[cfg(feature = "handover")]
+impl Drop for RenewalImage {
+    fn drop(&mut self) {
+        super::wipe(&mut self.client);
+        super::wipe(&mut self.server);
+    }
+}
+
+#[cfg(feature = "handover")]
+impl Renewal {
+    /// Its image.
+    pub fn image(&self) -> RenewalImage {
+        let bytes = |secret: &Secret| secret.bytes[..usize::from(secret.used)].to_vec();
+        RenewalImage {
+            suite: self.suite.number(),
+            client: bytes(&self.secrets.client),
+            server: bytes(&self.secrets.server),
+            owed: self.owed,
+        }
+    }
+
+    /// None: there is no such suite here, or its secrets have another length.
+    pub fn of_image(image: &RenewalImage) -> Option<Renewal> {
+        let suite = Suite::all().find(|suite| suite.number() == image.suite)?;
+        let known = rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES.iter().filter_map(|known| known.tls13());
+        let mut of_suite =
+            known.filter(|known| super::release::cipher((*known).into()) == Some(suite.cipher));
+        let library_suite = of_suite.next()?;
+        let secret = |bytes: &[u8]| {
+            let mut secret = Secret::default();
+            (bytes.len() == library_suite.common.hash_provider.output_len()).then(|| {
+                secret.bytes[..bytes.len()].copy_from_slice(bytes);
+                secret.used = narrow::to_u8(bytes.len());
+                secret
+            })
+        };
+        let secrets = Secrets { client: secret(&image.client)?, server: secret(&image.server)? };
+        Some(Renewal { secrets, library_suite, suite, owed: image.owed })
+    }
+}
+
 impl Secret {
     fn expander(&self, library_suite: &Tls13CipherSuite) -> Box<dyn HkdfExpander> {
         let secret = OkmBlock::new(&self.bytes[..usize::from(self.used)]);

@@ -1,14 +1,15 @@
 //! Hosts in C and C++ (ffi-tests/) with real clients, under AddressSanitizer and UBSan and under valgrind.
 //!
 //! There is no run of these under ThreadSanitizer: the library's locks are futexes that only an instrumented standard
-//! library shows it, as in `./test tsan`. What threads share is checked by the compiler, and `walk` calls everything from 16
-//! threads at once.
+//! library shows it, as in `./test tsan`. What threads share is checked by the compiler, and `walk` calls everything
+//! from 16 threads at once.
 
 mod apps;
 mod blocking;
 pub(crate) mod client;
 mod control;
 mod embedding;
+mod handed;
 pub(crate) mod host;
 pub(crate) mod inbox;
 mod install;

@@ -1,5 +1,5 @@
-//! Hosts whose settings come from here: heartbeats, urgent channels, paces, and the CPUs of reactors, as clients see them
-//! and the kernel.
+//! Hosts whose settings come from here: heartbeats, urgent channels, paces, and the CPUs of reactors, as clients see
+//! them and the kernel.
 
 use std::fs;
 use std::path::PathBuf;

@@ -43,7 +43,7 @@ impl Rig {
     }
 
     /// A client's configuration that allows just this suite.
-    fn config(&self, suite: Suite) -> ClientConfig {
+    pub fn config(&self, suite: Suite) -> ClientConfig {
         let mut options = self.authority.client();
         let mut provider = CryptoProvider { ..aws_lc_rs::default_provider() };
         provider.cipher_suites.retain(|library| is_suite(*library, suite));
@@ -60,7 +60,14 @@ impl Rig {
         TlsClient::connect(self.daemon.public, self.config(self.suite)).expect("a connection")
     }
 
-    fn open(&self, target: &str) -> TlsClient {
+    /// Another daemon with the same flags, and this one as it was.
+    pub fn succeed(&mut self, more: &[&str]) -> Daemon {
+        let flags = self.authority.flags(&["one"]);
+        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        std::mem::replace(&mut self.daemon, Daemon::start(&flags))
+    }
+
+    pub fn open(&self, target: &str) -> TlsClient {
         TlsClient::open(self.daemon.public, self.config(self.suite), target)
     }
 
@@ -72,7 +79,7 @@ impl Rig {
         self.counter("kernel_tls", "handed_over")
     }
 
-    fn metric(&self, name: &str) -> u64 {
+    pub fn metric(&self, name: &str) -> u64 {
         let text = self.daemon.ask("GET", "/metrics", &[], b"").text();
         let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("the metric");
         line.trim().parse().expect("a number")

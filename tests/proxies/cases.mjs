@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 
 import { Client, FAST, SECRET, inSeconds, token, until } from "../../js/test/world.js";
 import { ask, readers, stream } from "./readers.mjs";
-import { FILES, shown } from "./proxies.mjs";
+import { FILES, HTTP, shown } from "./proxies.mjs";
 
 const LONG = "x".repeat(100_000);
 // A proxy that is to give up soon does so after this time; one that is not, long before its patience is at an end.
@@ -44,7 +44,7 @@ export const cases = {
   },
 };
 
-for (const name of Object.keys(FILES)) {
+for (const name of HTTP) {
   Object.assign(cases, {
     async [`${name}: each transport, by HTTP/1.1 and HTTP/2`]({ start }) {
       const daemon = await start();
@@ -160,6 +160,7 @@ const LIE = ["--header", "X-Forwarded-For: 192.0.2.66"];
 for (const [name, way, listen] of [
   ["nginx", "telling"], ["caddy", undefined], ["haproxy", "telling"],
   ["haproxy", "telling first", "proxy://"], ["haproxy", "telling first, in bytes", "proxy://"],
+  ["nginx stream", undefined, "proxy://"],
 ]) {
   cases[`${name}: ${way ?? "telling by itself"}, whose address it is`] = async ({ start }) => {
     const flags = ["--trusted-proxies", "127.0.0.1", "--connections-per-address-max", "2"];

@@ -10,10 +10,16 @@ const FOLDER = process.env.FOLDER;
 const CERT = join(FOLDER, "cert.pem");
 const KEY = join(FOLDER, "key.pem");
 const CONTRIB = new URL("../../contrib/proxies/", import.meta.url);
+// Where Debian has it.
+const STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so";
 // Where nobody's outgoing connections are.
 const [PORT_MIN, PORT_MAX] = [10_000, 32_000];
 
-export const FILES = { nginx: "nginx.conf", haproxy: "haproxy.cfg", caddy: "Caddyfile" };
+// Those that speak HTTP, and one that passes bytes on.
+export const HTTP = ["nginx", "haproxy", "caddy"];
+export const FILES = {
+  nginx: "nginx.conf", haproxy: "haproxy.cfg", caddy: "Caddyfile", "nginx stream": "nginx-stream.conf",
+};
 export const shown = (name) => readFile(new URL(FILES[name], CONTRIB), "utf8");
 
 // A text with others in place of what is there.
@@ -70,6 +76,24 @@ http {
     cutting: [[/(?=    default_backend)/, "    http-request deny if { hdr(upgrade) -m found }\n"]],
     command: (folder) => ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")],
   },
+  "nginx stream": {
+    outside: (folder, text) => `load_module ${STREAM};
+daemon off;
+user root;
+worker_processes 1;
+pid ${folder}/pid;
+error_log ${folder}/log notice;
+events { worker_connections 512; }
+stream {
+  ${text}
+}
+`,
+    inside: ({ port, daemon }) => [
+      ["listen 443", `listen 127.0.0.1:${port}`], ["server 127.0.0.1:8090", `server ${daemon.public}`],
+      ["/etc/ssl/push.example.pem", CERT], ["/etc/ssl/push.example.key", KEY],
+    ],
+    command: (folder) => ["nginx", "-p", folder, "-e", join(folder, "log"), "-c", join(folder, "nginx-stream.conf")],
+  },
   caddy: {
     outside: (folder, text) => `{\n    admin off\n    auto_https off\n}\n${text}`,
     inside: ({ port, daemon }) => [
@@ -94,7 +118,7 @@ export class Proxy {
   // Starts one in front of a daemon. `way` is a list of changes to the configuration that the kind has.
   static async start(name, daemon, { way, timeout_s = 60, application } = {}) {
     const proxy = Object.assign(new Proxy(), { name, daemon, way, timeout_s });
-    proxy.folder = await mkdtemp(join(FOLDER, `${name}-`));
+    proxy.folder = await mkdtemp(join(FOLDER, `${name.replace(" ", "-")}-`));
     proxy.text = await shown(name);
     for (const [old, by] of (way && KINDS[name][way]) || []) {
       if (!old.test(proxy.text)) throw new Error(`${name}: there is no ${old}`);

@@ -167,7 +167,8 @@ fn bash() -> String {
     let mut text = format!(
         "_wspushd() {{\n  local now=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}\n  \
          case $before in\n    \
-         wspushd) COMPREPLY=($(compgen -W 'token config completions --config --check --help --version {all}' -- \
+         wspushd) COMPREPLY=($(compgen -W 'token config upgrade completions --config --check --help --version {all}' \
+         -- \
          \"$now\")); return ;;\n    token) COMPREPLY=($(compgen -W 'new check' -- \"$now\")); return ;;\n    \
          config) COMPREPLY=($(compgen -W 'default schema check' -- \"$now\")); return ;;\n    \
          completions) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$now\")); return ;;\n    \
@@ -203,7 +204,7 @@ fn zsh_text(help: &str) -> String {
 }
 
 fn zsh() -> String {
-    let mut text = "#compdef wspushd\n_arguments \\\n  '1:command:(token config completions)' \\\n  \
+    let mut text = "#compdef wspushd\n_arguments \\\n  '1:command:(token config upgrade completions)' \\\n  \
                     '--config[TOML file with settings]:file:_files' \\\n  '--check[print the configuration in effect]' \
                     \\\n  '(- *)'{-h,--help}'[print help]' \\\n  '(- *)'{-V,--version}'[print the version]'"
         .to_owned();
@@ -221,7 +222,7 @@ fn zsh() -> String {
 }
 
 fn fish() -> String {
-    let mut text = "complete -c wspushd -n __fish_use_subcommand -f -a 'token config completions'\n\
+    let mut text = "complete -c wspushd -n __fish_use_subcommand -f -a 'token config upgrade completions'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from token' -f -a 'new check'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from config' -f -a 'default schema check'\n\
                     complete -c wspushd -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n\

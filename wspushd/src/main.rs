@@ -10,6 +10,8 @@ mod notify;
 mod signals;
 #[cfg(feature = "auth")]
 mod token;
+#[cfg(feature = "handover")]
+mod upgrade;
 
 use std::env;
 use std::io::Write;
@@ -30,6 +32,10 @@ fn main() -> ExitCode {
     #[cfg(feature = "auth")]
     if env::args_os().nth(1).is_some_and(|first| first == "token") {
         return token::run(env::args_os().skip(2));
+    }
+    #[cfg(feature = "handover")]
+    if env::args_os().nth(1).is_some_and(|first| first == "upgrade") {
+        return upgrade::run(env::args_os().skip(2));
     }
     #[cfg(feature = "daemon")]
     match env::args_os().nth(1) {
@@ -67,13 +73,33 @@ fn main() -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error, EXIT_USAGE),
     };
+    #[cfg(feature = "handover")]
+    if let Err(code) = upgrade::done(&server) {
+        return code;
+    }
     let handle = server.handle();
     notify::watch(handle.clone());
     thread::spawn(move || signals.obey(&handle, &invocation));
     notify::ready();
-    match server.run() {
+    match run(server) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
+    }
+}
+
+/// Runs it to its end. If a successor takes over, systemd hears of that from this process, which it knows: before it
+/// ends, so that its end is not the service's.
+fn run(mut server: Server) -> std::io::Result<()> {
+    let mut successor = None;
+    loop {
+        let goes_on = server.poll_once(None)?;
+        if successor.is_none() {
+            successor = server.successor();
+            successor.into_iter().for_each(notify::succeeded_by);
+        }
+        if !goes_on {
+            return Ok(());
+        }
     }
 }
 

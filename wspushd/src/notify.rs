@@ -17,6 +17,11 @@ pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
+/// Another process is the service from now on.
+pub(crate) fn succeeded_by(process: u32) {
+    tell(&[NotifyState::MainPid(process)]);
+}
+
 /// The settings are read again, until [`reloaded`].
 pub(crate) fn reloading() {
     if let Ok(now) = NotifyState::monotonic_usec_now() {

@@ -4,6 +4,8 @@ use wspush::Handle;
 
 pub(crate) fn ready() {}
 
+pub(crate) fn succeeded_by(_process: u32) {}
+
 pub(crate) fn reloading() {}
 
 pub(crate) fn reloaded(_handle: &Handle) {}

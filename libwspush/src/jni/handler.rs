@@ -162,6 +162,22 @@ impl Handler for JavaHandler {
         }
     }
 
+    fn on_taken_over(&mut self, session: &mut Session<'_>) {
+        let who = Who::of(session, self.place.as_ref());
+        let done = replies::during(session, || {
+            self.callbacks.call(|env, methods, object| {
+                let (user, parameters) = who.arrays(env)?;
+                let args = [id(who.conn).as_jni(), bytes(&user).as_jni(), bytes(&parameters).as_jni()];
+                let returns = ReturnType::Primitive(Primitive::Boolean);
+                // SAFETY: `takenOver` is `boolean (long, byte[], byte[])` of the object's class.
+                unsafe { env.call_method_unchecked(object, methods.taken_over, returns, &args)? }.z()
+            })
+        });
+        if done != Some(true) {
+            session.close(CloseCode::INTERNAL_ERROR, FAILED);
+        }
+    }
+
     fn on_message(&mut self, session: &mut Session<'_>, message: Message<'_>) {
         let who = Who::of(session, self.place.as_ref());
         let done = replies::during(session, || {

@@ -30,6 +30,8 @@ pub(super) struct CallbackMethods {
     pub(super) connect: JMethodID,
     /// `boolean open(long, byte[], byte[], long)`
     pub(super) open: JMethodID,
+    /// `boolean takenOver(long, byte[], byte[])`
+    pub(super) taken_over: JMethodID,
     /// `boolean message(long, byte[], byte[], byte[], boolean)`
     pub(super) message: JMethodID,
     /// `void closed(long, byte[], byte[], int, byte[])`
@@ -51,6 +53,7 @@ impl Methods for CallbackMethods {
         Ok(CallbackMethods {
             connect: env.get_method_id(class, jni_str!("connect"), jni_sig!("([B)[B"))?,
             open: env.get_method_id(class, jni_str!("open"), jni_sig!("(J[B[BJ)Z"))?,
+            taken_over: env.get_method_id(class, jni_str!("takenOver"), jni_sig!("(J[B[B)Z"))?,
             message: env.get_method_id(class, jni_str!("message"), jni_sig!("(J[B[B[BZ)Z"))?,
             closed: env.get_method_id(class, jni_str!("closed"), jni_sig!("(J[B[BI[B)V"))?,
             pong: env.get_method_id(class, jni_str!("pong"), jni_sig!("(J[B[B[B)Z"))?,

@@ -18,6 +18,8 @@ pub(super) struct Entry {
     pub(super) callbacks: Option<Arc<Callbacks>>,
     /// How many threads drive it.
     pub(super) reactors: usize,
+    /// Connections that a running server has handed to it.
+    pub(super) handed_over: Option<usize>,
     loops: Mutex<Vec<Option<Loop>>>,
 }
 
@@ -43,12 +45,13 @@ impl Entry {
     /// A server that waits for the threads that will run it.
     pub(super) fn new(mut server: Server, addresses: Vec<u8>, callbacks: Option<Arc<Callbacks>>) -> Entry {
         let (handle, further) = (server.handle(), server.take_reactors());
+        let handed_over = server.handed_over();
         let first = Some(Loop::Server(Box::new(server)));
         let loops: Vec<_> = [first]
             .into_iter()
             .chain(further.into_iter().map(|further| Some(Loop::Further(further))))
             .collect();
-        Entry { handle, addresses, callbacks, reactors: loops.len(), loops: Mutex::new(loops) }
+        Entry { handle, addresses, callbacks, reactors: loops.len(), handed_over, loops: Mutex::new(loops) }
     }
 
     /// The reactor with this number, for the thread that runs it; None for a second one.

@@ -1,10 +1,30 @@
 //! The server's numbers for Java: by name, so that a new one needs no new native method.
 
+use jni::EnvUnowned;
+use jni::objects::JClass;
+use jni::sys::jlong;
 use serde_json::Value;
 
 use wspush::endpoint::Stats;
 
-use super::packed;
+use super::natives::fenced;
+use super::registry::Entry;
+use super::{packed, registry};
+
+/// `long handover(long server)`: connections that a running server has handed to it; -1: there was none.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_wspush_Native_handover<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    server: jlong,
+) -> jlong {
+    fenced(env, |_| {
+        let count = |entry: &Entry| {
+            entry.handed_over.map_or(-1, |count| jlong::try_from(count).unwrap_or(jlong::MAX))
+        };
+        registry::with(server, |entry| Ok(count(entry)))
+    })
+}
 
 /// Names and values in turn, packed. What is inside of something is named with a dot: `counters.accepted`.
 pub(super) fn pack(stats: &Stats) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The directory as it is handed to another process.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use slab::Slab;
 
@@ -29,6 +30,11 @@ impl Directory {
         let Directory { ref default, ref heads, oldest, newest, idle, expectant, last_epoch, .. } = *self;
         let heads = heads.iter().map(|(key, head)| (narrow::to_u32(key), head)).collect();
         DirectoryImage { default, heads, oldest, newest, idle, expectant, last_epoch }
+    }
+
+    /// A channel's name as everybody here has it.
+    pub(in super::super) fn name_of(&self, channel: &str) -> Option<Arc<str>> {
+        self.head(channel).map(|head| head.name.clone())
     }
 
     /// Goes on with an image.

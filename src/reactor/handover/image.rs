@@ -9,6 +9,8 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::records::{Kind, Listening, Teller};
+use crate::endpoint::Kind as Place;
+use crate::endpoint::router::RouteId;
 use crate::narrow;
 use crate::push::presence::Departure;
 use crate::push::{Channel, Cursor, DEFAULT};
@@ -17,13 +19,14 @@ use crate::reactor::attendance::Attendances;
 use crate::reactor::pusher::watching::Watching;
 use crate::reactor::reactor::{ListenerRole, Reactor};
 use crate::reactor::rest::Saved;
-use crate::reactor::shared::SharedImage;
+use crate::reactor::shared::Shared;
 use crate::reactor::slot::image::{SavedFrames, SlotImage, number_of};
 use crate::reactor::slot::{Flags, Phase, Slot};
 use crate::reactor::socket::Stream;
 use crate::reactor::timers::Timers;
 use crate::reactor::told::ToldPeers;
 use crate::time::Time;
+use crate::tls::{Renewal, RenewalImage};
 
 /// Connections in a record; each lends its descriptor.
 const BATCH: usize = 200;
@@ -43,6 +46,9 @@ struct Facts {
     attendances: Attendances,
     watching: HashMap<String, Watching>,
     revoked: Vec<(String, u64)>,
+    /// The patterns of a host's routes.
+    routes: Vec<String>,
+    has_host: bool,
 }
 
 /// The records that have come, until they are put together.
@@ -54,7 +60,6 @@ struct Parts {
     /// Those of them that stay in the other process.
     stay: Vec<usize>,
     facts: Option<Facts>,
-    shared: Option<SharedImage>,
 }
 
 fn refused(why: &'static str) -> io::Error {
@@ -67,6 +72,21 @@ impl Reactor<Stream> {
         self.connections.slots.iter().map(|(index, slot)| (index, slot.socket.0.as_raw_fd()))
     }
 
+    /// The state that all reactors share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Connections of every state, at all reactors.
+    pub(super) fn connections_of_all(&self) -> usize {
+        self.connections.public_of_all() + self.connections.census.admin
+    }
+
+    /// Has the other reactors look after a hand-over.
+    pub(super) fn wake_others(&self) {
+        self.shared.wake_all();
+    }
+
     /// Whether nothing is under way but what is told: no request, and no answer to one.
     pub(super) fn is_quiet(&self) -> bool {
         let inbox = &self.inbox;
@@ -74,13 +94,14 @@ impl Reactor<Stream> {
             && inbox.steps.is_empty()
             && inbox.answers.is_empty()
             && self.listings.is_empty()
+            && self.lists_away == 0
             && self.walk.failures.is_empty()
             && self.walk.apart.is_empty()
             && self.shared.waiting_here() == 0
     }
 
-    /// Tells all of it; the slots of those whose descriptors are lent.
-    pub(super) fn tell_all(&self, out: &mut Teller<'_>) -> io::Result<Vec<usize>> {
+    /// Tells all that is this reactor's; the slots of those whose descriptors are lent.
+    pub(super) fn tell_all(&self, out: &mut Teller) -> io::Result<Vec<usize>> {
         for (id, channel) in self.channels.iter() {
             out.tell(Kind::Channel, &(id.0, channel), &[])?;
         }
@@ -92,6 +113,11 @@ impl Reactor<Stream> {
             out.tell(Kind::Saved, &(number, &**saved), &[])?;
         }
         let moved = self.tell_connections(out)?;
+        for &index in &moved {
+            if let Some(renewal) = self.wire.tls.kernel.known_renewal(index) {
+                out.tell(Kind::Keys, &(narrow::to_u32(index), renewal.image()), &[])?;
+            }
+        }
         let revoked: Vec<(&str, u64)> = self.revoked.iter().collect();
         let connections = &self.connections;
         let facts = (
@@ -104,14 +130,14 @@ impl Reactor<Stream> {
             &self.attendances,
             &self.apps.watching,
             revoked,
+            self.route_patterns(),
+            self.has_host,
         );
         out.tell(Kind::Facts, &facts, &[])?;
-        out.tell_made(Kind::Shared, &self.shared.image().map_err(io::Error::other)?)?;
-        out.end()?;
         Ok(moved)
     }
 
-    fn tell_connections(&self, out: &mut Teller<'_>) -> io::Result<Vec<usize>> {
+    fn tell_connections(&self, out: &mut Teller) -> io::Result<Vec<usize>> {
         let (mut moved, mut batch, mut fds) = (Vec::new(), Vec::<Told>::new(), Vec::new());
         for (index, slot) in &self.connections.slots {
             let stays = slot.stays();
@@ -133,25 +159,35 @@ impl Reactor<Stream> {
         Ok(moved)
     }
 
-    /// Takes over all that the other process tells. Nothing is read from a connection, or written to it.
-    pub(super) fn take_all(&mut self, from: &mut Listening) -> io::Result<()> {
+    /// A channel's name is one allocation at all reactors, for as long as it lives.
+    fn known_by_all(&self, (place, mut channel): (u32, Channel)) -> (u32, Channel) {
+        if let Some(name) = self.shared.name_of(&channel.name) {
+            channel.name = name;
+        }
+        (place, channel)
+    }
+
+    /// Takes over all that the other process tells of this reactor; the slots of those who stay there. Nothing is read
+    /// from a connection, or written to it.
+    pub(super) fn take_all(&mut self, from: &mut Listening) -> io::Result<Vec<usize>> {
         let mut parts = Parts::default();
         loop {
             let told = from.next()?;
-            if told.is(Kind::End) {
-                from.check(&told)?;
+            if told.is(Kind::Facts) {
+                parts.facts = Some(told.value()?);
                 break;
             } else if told.is(Kind::Channel) {
-                parts.channels.push(told.value()?);
+                parts.channels.push(self.known_by_all(told.value()?));
             } else if told.is(Kind::Saved) {
                 let (number, saved): (u64, Saved) = told.value()?;
                 parts.saved.insert(number, Arc::new(saved));
+            } else if told.is(Kind::Keys) {
+                let (index, image): (u32, RenewalImage) = told.value()?;
+                let renewal = Renewal::of_image(&image)
+                    .ok_or(refused("this build can't go on with the kernel's TLS of a connection"))?;
+                self.wire.tls.kernel.keep(index as usize, Box::new(renewal));
             } else if told.is(Kind::Connections) {
                 self.take_connections(told.value()?, told.fds, &mut parts)?;
-            } else if told.is(Kind::Facts) {
-                parts.facts = Some(told.value()?);
-            } else if told.is(Kind::Shared) {
-                parts.shared = Some(told.value()?);
             } else {
                 return Err(refused("a record of no kind that there is"));
             }
@@ -179,14 +215,16 @@ impl Reactor<Stream> {
         Ok(())
     }
 
-    fn put_together(&mut self, parts: Parts) -> io::Result<()> {
-        let Parts { channels, saved, slots, stay, facts, shared } = parts;
-        let (Some(facts), Some(shared)) = (facts, shared) else {
-            return Err(refused("not all was told"));
-        };
+    fn put_together(&mut self, parts: Parts) -> io::Result<Vec<usize>> {
+        let Parts { channels, saved, slots, stay, facts } = parts;
+        let facts = facts.ok_or(refused("not all was told"))?;
+        if facts.has_host != self.has_host {
+            return Err(refused(
+                "a program with handlers of its own and one without take nothing over from each other",
+            ));
+        }
         self.channels.resume(channels, facts.newest).map_err(refused)?;
         self.tell_channels_the_policy();
-        self.shared.resume(shared);
         self.wire.backlog_bytes += saved.values().map(|saved| saved.held_bytes()).sum::<usize>();
         drop(saved);
         for (user, until_s) in &facts.revoked {
@@ -206,12 +244,18 @@ impl Reactor<Stream> {
             return Err(refused("two connections in one place"));
         }
         self.connections.slots.reserve_exact(room.saturating_sub(count));
+        self.wire.tls.kernel.rounds.begin();
         let all: Vec<usize> = self.connections.slots.iter().map(|(index, _)| index).collect();
         for &index in &all {
             self.find_app(index, &facts.apps)?;
+            self.find_route(index, &facts.routes)?;
             self.count_in(index);
         }
-        self.count_attendees();
+        Ok(stay)
+    }
+
+    /// All reactors have taken in what is theirs: lets go of the connections that stay in the other process.
+    pub(super) fn leave_out(&mut self, stay: &[usize]) -> io::Result<()> {
         let lost = Departure::Lost(self.now.mono_ms());
         stay.iter().for_each(|&index| self.let_go(index, lost));
         if cfg!(debug_assertions) {
@@ -222,7 +266,7 @@ impl Reactor<Stream> {
 
     /// A configuration that allows fewer is no successor's.
     fn check_capacity(&self) -> io::Result<()> {
-        let (public, admin) = (self.connections.census.public, self.connections.census.admin);
+        let (public, admin) = (self.connections.public_of_all(), self.connections.census.admin);
         if public > self.connections_max() + crate::reactor::REFUSALS_MAX {
             return Err(refused("there is room for fewer connections here (max_connections, ulimit -n)"));
         }
@@ -245,13 +289,45 @@ impl Reactor<Stream> {
         Ok(())
     }
 
+    fn route_patterns(&self) -> Vec<&str> {
+        let ids = (0..self.routes.len()).filter_map(RouteId::from_number);
+        ids.map(|id| self.routes.pattern(id).text()).collect()
+    }
+
+    /// A connection at a route of the host's is at the one of the same pattern here.
+    fn find_route(&mut self, index: usize, routes: &[String]) -> io::Result<()> {
+        let slot = &self.connections.slots[index];
+        let Some(there) = slot.kind.route().filter(|_| slot.phase != Phase::Admin) else { return Ok(()) };
+        let pattern = routes.get(there.number());
+        let here = self.route_patterns().iter().position(|own| pattern.is_some_and(|pattern| pattern == own));
+        let here = here.and_then(RouteId::from_number);
+        let here = here.ok_or(refused("a route that has connections is not there here"))?;
+        self.connections.slots[index].kind = Place::of_route(here);
+        Ok(())
+    }
+
+    /// Tells the host of the connections that have come over, before anything that they say.
+    pub(in super::super) fn introduce_taken_over(&mut self) {
+        for (index, serial) in std::mem::take(&mut self.taken_over) {
+            if !self.connections.is_open(index, serial) {
+                continue;
+            }
+            let told = self.call_back(index, |handler, session| handler.on_taken_over(session));
+            if told.and_then(|()| self.send_replies(index)).is_err() {
+                self.scratch.replies.clear();
+            }
+        }
+    }
+
     /// Counts a connection that has come over in all that others know of it.
     fn count_in(&mut self, index: usize) {
         self.connections.used = self.connections.used.max(index + 1);
         let slot = &mut self.connections.slots[index];
         let (phase, serial) = (slot.phase, slot.serial);
         let (is_blocked, is_queued) = (slot.flags.any(Flags::BLOCKED), slot.flags.any(Flags::QUEUED));
-        let (is_known, is_push) = (slot.flags.any(Flags::KNOWN), slot.kind.is_push());
+        let (is_known, kind) = (slot.flags.any(Flags::KNOWN), slot.kind);
+        let has_users = slot.has_users();
+        let is_kernel_tls = slot.flags.any(Flags::KERNEL_TLS);
         slot.flags.set(Flags::QUEUED, false);
         let held = slot.backlog_bytes();
         let role = if phase == Phase::Admin { ListenerRole::Admin } else { ListenerRole::Public };
@@ -260,6 +336,7 @@ impl Reactor<Stream> {
         self.connections.addresses_of(role).keep(narrow::to_u32(index), counted);
         self.wire.backlog_bytes += held;
         self.connections.census.blocked += usize::from(is_blocked);
+        self.connections.census.kernel_tls += usize::from(is_kernel_tls);
         match phase {
             Phase::Admin => {
                 self.connections.census.admin += 1;
@@ -276,8 +353,11 @@ impl Reactor<Stream> {
             Phase::Open => {
                 self.connections.take_open(|| usize::MAX);
                 self.connections.enter_open(index);
-                if is_push {
+                if has_users {
                     self.connections.enter_user(index);
+                }
+                if self.has_host(kind) {
+                    self.taken_over.push((index, serial));
                 }
             }
             Phase::Closing => self.connections.census.closing += 1,
@@ -290,25 +370,35 @@ impl Reactor<Stream> {
         }
     }
 
-    /// Where users are only counted, no names were told: they are counted again.
-    fn count_attendees(&mut self) {
+    /// Where users are only counted, no names were told: the users of this reactor's connections in such channels.
+    pub(super) fn counted_attendees(&self) -> Vec<(Arc<str>, Box<str>)> {
+        let mut found = Vec::new();
         let counted = self.attendances.channels.iter().filter(|(_, known)| known.presence.is_counted());
-        let ids: Vec<_> = counted.map(|(id, _)| *id).collect();
-        for id in ids {
-            let slots = &self.connections.slots;
-            let members: Vec<usize> = match id {
-                DEFAULT => slots
-                    .iter()
-                    .filter(|(_, slot)| Self::is_subscribed(slot, DEFAULT))
-                    .map(|(index, _)| index)
-                    .collect(),
-                id => self.channels.get(id).members.iter().map(|member| member.slot as usize).collect(),
-            };
-            let Some(attendance) = self.attendances.channels.get_mut(&id) else { continue };
-            for index in members {
+        for (&id, _) in counted {
+            let (slots, channel) = (&self.connections.slots, self.channels.get(id));
+            let mut enter = |index: usize| {
                 if let Some(user) = slots[index].member(id) {
-                    attendance.presence.enter(user, None);
+                    found.push((channel.name.clone(), user.into()));
                 }
+            };
+            match id {
+                DEFAULT => {
+                    let all = slots.iter().filter(|(_, slot)| Self::is_subscribed(slot, DEFAULT));
+                    all.for_each(|(index, _)| enter(index));
+                }
+                _ => channel.members.iter().for_each(|member| enter(member.slot as usize)),
+            }
+        }
+        found
+    }
+
+    /// Counts them again, those of all reactors.
+    pub(super) fn count_attendees(&mut self, all: &[(Arc<str>, Box<str>)]) {
+        for (name, user) in all {
+            let Some(id) = self.channels.find(name) else { continue };
+            let attendance = self.attendances.channels.get_mut(&id);
+            if let Some(known) = attendance.filter(|known| known.presence.is_counted()) {
+                known.presence.enter(user, None);
             }
         }
     }
@@ -322,6 +412,10 @@ impl Reactor<Stream> {
         self.connections.leave_user(index);
         self.drop_input(index);
         let mut slot = self.connections.slots.remove(index);
+        if slot.flags.any(Flags::KERNEL_TLS) {
+            self.wire.tls.kernel.forget(index);
+            self.connections.census.kernel_tls -= 1;
+        }
         self.wire.backlog_bytes -= slot.backlog_bytes();
         self.shares.backlog.set(narrow::to_u32(index), 0, || NOWHERE);
         self.connections.leave(index, &mut slot);
@@ -342,9 +436,6 @@ impl Reactor<Stream> {
     /// Whether a successor can be asked in now; why not.
     pub(super) fn refuses_successor(&self) -> Option<&'static str> {
         let ends = self.exit.draining.is_some() || self.exit.handover.is_some();
-        if ends {
-            return Some("it is ending already");
-        }
-        self.is_of_host().then_some("a server with a host's handlers hands nothing over")
+        ends.then_some("it is ending already")
     }
 }

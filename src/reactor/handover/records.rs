@@ -22,16 +22,20 @@ use crate::reactor::sys::rights;
 pub(super) enum Kind {
     /// There is no hand-over: why.
     Refused = 0,
-    /// The clock.
+    /// The clock, and how many reactors there are.
     Head = 1,
     Listeners = 2,
     Channel = 3,
     Saved = 4,
     Connections = 5,
+    /// The last one of a reactor.
     Facts = 6,
+    /// In front of all reactors.
     Shared = 7,
     /// The checksum of all before it.
     End = 8,
+    /// The source of new keys for a connection whose TLS is the kernel's.
+    Keys = 9,
 }
 
 /// Kind, number of descriptors, length.
@@ -60,15 +64,20 @@ fn late(e: io::Error) -> io::Error {
 }
 
 /// The side that tells.
-pub(super) struct Teller<'a> {
-    stream: &'a UnixStream,
+pub(super) struct Teller {
+    stream: UnixStream,
     sha: Sha1,
     until: Instant,
 }
 
-impl<'a> Teller<'a> {
-    pub(super) fn new(stream: &'a UnixStream, until: Instant) -> Teller<'a> {
+impl Teller {
+    pub(super) fn new(stream: UnixStream, until: Instant) -> Teller {
         Teller { stream, sha: Sha1::new(), until }
+    }
+
+    /// The process that is told.
+    pub(super) fn peer(&self) -> Option<u32> {
+        rights::peer_process(&self.stream)
     }
 
     /// Tells a value, and lends descriptors along.
@@ -95,13 +104,13 @@ impl<'a> Teller<'a> {
             let (control, parts) = (rights::rights(fds), [io::IoSlice::new(&bytes)]);
             let message = socket2::MsgHdr::new().with_buffers(&parts).with_control(&control);
             sent = loop {
-                match SockRef::from(self.stream).sendmsg(&message, libc::MSG_NOSIGNAL) {
+                match SockRef::from(&self.stream).sendmsg(&message, libc::MSG_NOSIGNAL) {
                     Err(e) if e.kind() == ErrorKind::Interrupted => {}
                     result => break result.map_err(late)?,
                 }
             };
         }
-        (&mut &*self.stream).write_all(&bytes[sent..]).map_err(late)
+        (&mut &self.stream).write_all(&bytes[sent..]).map_err(late)
     }
 
     /// Tells that this was all, with its sum.
@@ -133,7 +142,7 @@ impl<'a> Teller<'a> {
     fn read_word(&mut self) -> io::Result<()> {
         let mut word = [0];
         loop {
-            match (&mut &*self.stream).read(&mut word) {
+            match (&mut &self.stream).read(&mut word) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(late(e)),
                 Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the successor has gone")),

@@ -12,6 +12,7 @@ use mio::{Interest, Token};
 use super::predecessor::{Door, Succession};
 use super::records::{Kind, Listening};
 use super::{ANSWER_MS, HELLO, VERSION, fault};
+use crate::narrow;
 use crate::reactor::event_loop::{Clock, EventLoop};
 use crate::reactor::listener::{Listener, ListenerImage};
 use crate::reactor::reactor::Reactor;
@@ -49,11 +50,13 @@ pub struct Successor {
     clock: Clock,
     listeners: Vec<Listener>,
     door: Option<Door>,
+    /// By reactor: connections that stay in the other process.
+    stay: Vec<Vec<usize>>,
 }
 
 impl Successor {
-    /// Asks the server that is running. None: there is none at this path.
-    pub fn ask(path: &Path) -> Result<Option<Successor>, HandoverError> {
+    /// Asks the server that is running, for one of so many reactors. None: there is none at this path.
+    pub fn ask(path: &Path, reactors: usize) -> Result<Option<Successor>, HandoverError> {
         let mut stream = match UnixStream::connect(path) {
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
                 return Ok(None);
@@ -76,7 +79,15 @@ impl Successor {
             return Err(HandoverError::Refused(told.value()?));
         }
         let broken = || io::Error::from(ErrorKind::InvalidData);
-        let clock = Clock::resume(told.value()?).ok_or_else(broken)?;
+        let (mono_us, there): (u64, u32) = told.value()?;
+        if there as usize != reactors {
+            let why = format!(
+                "the running server has {there} reactors, and this one {reactors}: it takes as many \
+                 (--reactors {there})"
+            );
+            return Err(HandoverError::Refused(why));
+        }
+        let clock = Clock::resume(mono_us).ok_or_else(broken)?;
         let told = from.next()?;
         let (images, door): (Vec<ListenerImage>, Option<PlaceImage>) = told.value()?;
         let mut fds = told.fds.into_iter();
@@ -91,7 +102,7 @@ impl Successor {
                 Some(Door::of_image(image, socket.into(), lock))
             }
         };
-        Ok(Some(Successor { from, clock, listeners, door }))
+        Ok(Some(Successor { from, clock, listeners, door, stay: Vec::new() }))
     }
 
     /// The other server's clock, which goes on.
@@ -104,27 +115,55 @@ impl Successor {
         std::mem::take(&mut self.listeners)
     }
 
-    /// Lets a reactor that has nothing yet take in all that the other one has.
+    /// Lets a reactor that has nothing yet take in what the other one with its number has; the first one comes first.
     pub fn fill(&mut self, reactor: &mut Reactor<Stream>) -> Result<(), HandoverError> {
-        Ok(reactor.take_all(&mut self.from)?)
+        if self.stay.is_empty() {
+            let told = self.from.next()?;
+            if !told.is(Kind::Shared) {
+                return Err(io::Error::from(ErrorKind::InvalidData).into());
+            }
+            reactor.shared().resume(told.value()?);
+        }
+        self.stay.push(reactor.take_all(&mut self.from)?);
+        Ok(())
+    }
+
+    /// All reactors have taken in what is theirs.
+    pub fn complete(&mut self, reactors: &mut [Box<Reactor<Stream>>]) -> Result<(), HandoverError> {
+        let told = self.from.next()?;
+        if !told.is(Kind::End) {
+            return Err(io::Error::from(ErrorKind::InvalidData).into());
+        }
+        self.from.check(&told)?;
+        let counted: Vec<_> = reactors.iter().flat_map(|reactor| reactor.counted_attendees()).collect();
+        for (reactor, stay) in reactors.iter_mut().zip(&self.stay) {
+            reactor.count_attendees(&counted);
+            reactor.leave_out(stay)?;
+        }
+        Ok(())
     }
 
     /// Takes over, when everything is in its place: from here on the other server touches nothing.
-    pub fn take_over(mut self, mut event_loop: EventLoop) -> Result<EventLoop, HandoverError> {
-        if let Some(door) = self.door.take() {
-            event_loop = event_loop.with_succession(Succession::at(door))?;
-        }
+    pub fn take_over(mut self, loops: Vec<EventLoop>) -> Result<Vec<EventLoop>, HandoverError> {
+        let mut loops = match self.door.take() {
+            Some(door) => Succession::at(door).in_front_of(loops)?,
+            None => loops,
+        };
         fault::point();
-        event_loop.register_all()?;
+        for event_loop in &mut loops {
+            event_loop.register_all()?;
+        }
         self.from.say_word().map_err(|e| match e.kind() {
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
                 HandoverError::Refused("the running server has waited long enough, and goes on".to_owned())
             }
             _ => e.into(),
         })?;
-        event_loop.listeners.iter_mut().for_each(Listener::make_ours);
-        event_loop.succession.iter_mut().for_each(|succession| succession.make_ours());
-        Ok(event_loop)
+        for event_loop in &mut loops {
+            event_loop.listeners.iter_mut().for_each(Listener::make_ours);
+            event_loop.handing.succession.iter_mut().for_each(|succession| succession.make_ours());
+        }
+        Ok(loops)
     }
 }
 
@@ -141,6 +180,10 @@ impl EventLoop {
         let interest = Interest::READABLE | Interest::WRITABLE;
         for (index, fd) in self.reactor.descriptors() {
             self.poll.registry().register(&mut SourceFd(&fd), Token(index), interest)?;
+        }
+        if let Some(doors) = &self.doors {
+            let ever = narrow::to_usize(self.reactor.removed());
+            doors.have_come(self.reactor.connections() + ever);
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
+use std::path::{Path, PathBuf};
+
 use sha1_smol::Sha1;
 
 use super::*;
+use crate::metrics::CloseReason;
 use crate::protocol::pool::Pool;
 use crate::push::{Channels, Cursor, DEFAULT, Encoded, Form, LogLimits, Message, Place, Since};
 use crate::reactor::attendance::Attendances;
@@ -45,16 +48,89 @@ fn slot() -> Slot<()> {
     slot
 }
 
+/// The definitions of the types of which images consist, without their comments, in the order of the files: all that
+/// can be read back. And the lists that are written without a type.
+fn layout() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    ["reactor", "push", "endpoint", "protocol", "tls", "auth"]
+        .iter()
+        .for_each(|room| collect(&root.join(room), &mut files));
+    files.sort();
+    let mut all = String::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let mut taken = None;
+        for line in lines {
+            let is_derived = line.starts_with("#[derive(") && line.contains("serde::Deserialize");
+            let is_list = line.contains("let facts = (") || line.contains("postcard::to_allocvec(&(");
+            taken = taken.or(is_derived.then_some("}")).or(is_list.then_some(")"));
+            let Some(end) = taken else { continue };
+            all += line;
+            let is_over = match end {
+                "}" => line == "}" || line.ends_with(';') || line.ends_with("{}"),
+                _ => line.trim_end_matches(';').trim().starts_with(')'),
+            };
+            if is_over {
+                taken = None;
+            }
+        }
+    }
+    all + &format!("{:?}", CloseReason::ALL)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension() {
+            None => collect(&path, files),
+            // Types of tests are told to nobody.
+            Some(_) if path.ends_with("tests.rs") => {}
+            Some(_) => files.push(path),
+        }
+    }
+}
+
 /// A change of what is told needs another [`VERSION`]: an old server and a new one would misunderstand each other, and
-/// take a connection for another.
+/// take a connection for another. Types that are read from JSON are among these, too: if only those have changed, the
+/// version may stay.
 #[test]
 fn the_format_is_pinned() {
     let (channels, pool) = (channels(), Pool::new(1 << 16));
     let all: Vec<_> = channels.iter().map(|(id, channel)| (id.0, channel)).collect();
     let told = (all, slot().image(&pool), Timers::new(5), Attendances::default());
     let bytes = postcard::to_allocvec(&told).unwrap();
-    let sum = Sha1::from(&bytes).digest().to_string();
-    assert_eq!((VERSION, sum.as_str()), (2, "2cf927ac941934de78077c935c4e6b209e2b9de1"));
+    let [sum, layout] = [&bytes[..], layout().as_bytes()].map(|of| Sha1::from(of).digest().to_string());
+    assert_eq!((VERSION, &*sum), (3, "2cf927ac941934de78077c935c4e6b209e2b9de1"));
+    assert_eq!(
+        (VERSION, &*layout),
+        (3, "b6d394f77523ddfedbdaa2a5a7d19357153309b7"),
+        "has the layout of what is told changed?"
+    );
+}
+
+#[test]
+fn the_layout_is_all_that_is_told() {
+    let layout = layout();
+    for part in [
+        "struct SlotImage",
+        "struct ExtraImage",
+        "struct Facts",
+        "struct SharedImage",
+        "pub struct ListenerImage",
+    ] {
+        assert!(layout.contains(part), "{part}");
+    }
+    for list in [
+        "self.route_patterns(),",
+        "self.totals.guests(),",
+        "enum Item",
+        "struct Saved",
+        "struct RenewalImage",
+    ] {
+        assert!(layout.contains(list), "{list}");
+    }
 }
 
 #[test]

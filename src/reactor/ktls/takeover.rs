@@ -39,14 +39,20 @@ impl KernelTlsState {
         self.renewals.get_mut(index)?.as_deref_mut()
     }
 
-    fn keep(&mut self, index: usize, renewal: Box<Renewal>) {
+    /// The same, to be looked at.
+    #[cfg(feature = "handover")]
+    pub fn known_renewal(&self, index: usize) -> Option<&Renewal> {
+        self.renewals.get(index)?.as_deref()
+    }
+
+    pub fn keep(&mut self, index: usize, renewal: Box<Renewal>) {
         if index >= self.renewals.len() {
             self.renewals.resize_with(index + 1, || None);
         }
         self.renewals[index] = Some(renewal);
     }
 
-    fn forget(&mut self, index: usize) {
+    pub fn forget(&mut self, index: usize) {
         if let Some(place) = self.renewals.get_mut(index) {
             *place = None;
         }

@@ -112,6 +112,24 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether a program asks for it, and can ask again.
+    #[cold]
+    pub fn is_asked_by_program(&self) -> bool {
+        matches!(
+            self,
+            Command::Publish { .. }
+                | Command::Send { .. }
+                | Command::Close { .. }
+                | Command::Subscribe { .. }
+                | Command::Unsubscribe { .. }
+                | Command::Tune { .. }
+                | Command::Flow { .. }
+                | Command::Decide { .. }
+                | Command::User(_)
+                | Command::Ask(_)
+        )
+    }
+
     /// The bytes that it takes in the inbox.
     #[inline]
     pub fn bytes(&self) -> usize {

@@ -4,9 +4,9 @@ use crate::narrow;
 use crate::push::{Delivery, Eighths, RECEIPTS_KEPT};
 
 /// The deliveries that a reactor keeps for those who ask about receipts.
-#[derive(Debug, Default)]
-pub(super) struct Deliveries {
-    pub kept: Vec<Delivery>,
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+pub(in super::super) struct Deliveries {
+    kept: Vec<Delivery>,
     /// Where there are several reactors, the times that those of all together are made of.
     eighths: Vec<Eighths>,
     /// Where there are several: the publications up to this receipt are taken in here.

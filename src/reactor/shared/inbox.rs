@@ -6,6 +6,7 @@ use super::following::Tickets;
 use super::repetitions::Repetitions;
 use super::{Command, EndAsked};
 use crate::metrics::{ChannelRefusal, Counts};
+use crate::push::PushError;
 
 /// The requests to one reactor.
 #[derive(Debug, Default)]
@@ -35,6 +36,9 @@ pub(super) enum Door {
     Here,
     /// To an engine.
     Engine,
+    /// Nothing is taken for now: a successor is told all that there is.
+    #[cfg(feature = "handover")]
+    Frozen,
     /// Nothing is taken any more.
     Stopped,
 }
@@ -62,6 +66,25 @@ impl Inbox {
             door: Door::Here,
             tickets: Tickets::default(),
         }
+    }
+}
+
+impl Door {
+    /// Whether something is taken here at all.
+    pub fn check(self) -> Result<(), PushError> {
+        match self {
+            Door::Stopped => Err(PushError::Stopped),
+            _ if self.is_frozen() => Err(PushError::InboxFull),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what programs ask for is refused for now.
+    pub fn is_frozen(self) -> bool {
+        #[cfg(feature = "handover")]
+        return self == Door::Frozen;
+        #[cfg(not(feature = "handover"))]
+        false
     }
 }
 

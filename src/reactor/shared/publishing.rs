@@ -103,7 +103,11 @@ impl Shared {
         }
         let mut inbox = lock(&self.inbox);
         if inbox.door != Door::Here {
+            let is_frozen = inbox.door.is_frozen();
             drop(inbox);
+            if is_frozen {
+                return Err(PushError::InboxFull);
+            }
             return self.publish_elsewhere(channel, publication);
         }
         self.check_room(&inbox, Addressee::All, 1, bytes)?;
@@ -141,9 +145,7 @@ impl Shared {
         let parcels = parcels(items, count);
         let channels: Vec<&str> = parcels.iter().filter_map(Parcel::channel).collect();
         let mut inbox = lock(&self.inbox);
-        if inbox.door == Door::Stopped {
-            return Err(PushError::Stopped);
-        }
+        inbox.door.check()?;
         if let Some((key, fingerprint)) = key {
             match inbox.repetitions.find(key, fingerprint, unix_us) {
                 Found::New => {}

@@ -103,14 +103,14 @@ impl<S> Slot<S> {
     }
 
     /// Whether it can't be handed to another process: TLS that this one speaks, a message in pieces under way, an
-    /// answer that is being made, a host's value.
+    /// answer that is being made.
     pub fn stays(&self) -> bool {
         let extra_stays = self.extra.as_ref().is_some_and(|extra| {
-            let hosted = extra.hosted.as_ref().is_some_and(|hosted| !hosted.is_portable());
-            hosted || extra.tls.is_some() || extra.aside.as_ref().is_some_and(|aside| aside.flow.is_some())
+            extra.tls.is_some() || extra.aside.as_ref().is_some_and(|aside| aside.flow.is_some())
         });
         let is_answered = self.phase == Phase::Admin && self.flags.any(Flags::LISTING);
-        extra_stays || is_answered || self.flags.any(Flags::TLS) || self.flags.any(Flags::KERNEL_TLS)
+        // The kernel's TLS stays with the socket.
+        extra_stays || is_answered || self.flags.any(Flags::TLS)
     }
 
     fn is_undecided(&self) -> bool {
@@ -145,6 +145,8 @@ impl<S> Slot<S> {
         };
         if let Some(extra) = extra {
             slot.extra = Some(Box::new(Extra::of_image(*extra, pool, saved)?));
+            // It may have had nothing but the host's value.
+            slot.tidy();
         }
         Ok(slot)
     }
@@ -177,7 +179,7 @@ impl Extra {
             stash: self.aside.as_ref().map(|aside| aside.stash.to_vec()).unwrap_or_default(),
             app: self.aside.as_ref().and_then(|aside| aside.app.clone()),
             ending: self.ending.clone(),
-            hosted: self.hosted.as_ref().map(|hosted| hosted.image()),
+            hosted: self.hosted.as_ref().and_then(|hosted| hosted.image()),
         }
     }
 

@@ -75,6 +75,15 @@ fn numbers(mut control: &[u8]) -> Vec<RawFd> {
 
 /// The user that the process at the other end of a Unix-domain socket had when it connected.
 pub fn peer_user(socket: &impl AsRawFd) -> io::Result<u32> {
+    peer(socket).map(|peer| peer.uid)
+}
+
+/// That process.
+pub fn peer_process(socket: &impl AsRawFd) -> Option<u32> {
+    peer(socket).ok().and_then(|peer| u32::try_from(peer.pid).ok()).filter(|process| *process != 0)
+}
+
+fn peer(socket: &impl AsRawFd) -> io::Result<libc::ucred> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = narrow::to_u32(size_of::<libc::ucred>());
     // SAFETY: the kernel writes at most `size` bytes, and that is the size of `peer`, for which any numbers are valid.
@@ -87,7 +96,7 @@ pub fn peer_user(socket: &impl AsRawFd) -> io::Result<u32> {
             &raw mut size,
         )
     };
-    if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
+    if result == 0 { Ok(peer) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

@@ -100,6 +100,12 @@ class Callbacks {
     }
 
     /** Whether the listener came through. */
+    boolean takenOver(long conn, byte[] user, byte[] parameters) {
+        sessions.opened(conn, 0);
+        return call(session(conn, user, parameters), "onTakenOver", listener::onTakenOver);
+    }
+
+    /** Whether the listener came through. */
     boolean message(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text) {
         WsPushSession session = session(conn, user, parameters);
         return text

@@ -117,6 +117,8 @@ final class Native {
 
     static native void saveState(long server);
 
+    static native long handover(long server);
+
     static native byte[] stats(long server);
 
     static native boolean delivery(long server, long receipt, long[] numbers);

@@ -73,6 +73,12 @@ final class PooledCallbacks extends Callbacks {
     }
 
     @Override
+    boolean takenOver(long conn, byte[] user, byte[] parameters) {
+        sessions.opened(conn, 0);
+        return later(session(conn, user, parameters), "onTakenOver", listener::onTakenOver);
+    }
+
+    @Override
     boolean message(long conn, byte[] user, byte[] parameters, byte[] payload, boolean text) {
         WsPushSession session = session(conn, user, parameters);
         return text

@@ -38,6 +38,16 @@ public interface WsPushListener {
     default void onOpen(WsPushSession session) throws Exception {}
 
     /**
+     * A connection has come over from the server that ran before this one (the setting {@code handover}), in place of
+     * {@link #onOpen}. Called once for each that is open, before anything that it says. It is in its channels and has its
+     * id and its user; its attributes were the former program's, and are to be set anew.
+     *
+     * @param session the connection
+     * @throws Exception anything: the connection is closed with 1011
+     */
+    default void onTakenOver(WsPushSession session) throws Exception {}
+
+    /**
      * A client has sent a text.
      *
      * @param session the connection
@@ -80,7 +90,7 @@ public interface WsPushListener {
     default void onPong(WsPushSession session, byte[] payload) throws Exception {}
 
     /**
-     * A connection is gone; called once for each {@link #onOpen}.
+     * A connection is gone; called once for each {@link #onOpen} and {@link #onTakenOver}.
      *
      * @param session the connection, to which nothing can be sent any more; it still has its attributes, for this callback
      * @param code the close code; 1006 if there was no close frame, 1005 if there was none in it

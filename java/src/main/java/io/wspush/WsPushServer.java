@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -206,6 +207,17 @@ public final class WsPushServer extends ServerPublishing implements AutoCloseabl
      */
     public Stats stats() {
         return new Stats(Packed.unpack(Native.stats(id)));
+    }
+
+    /**
+     * How many connections a running server has handed to this one as it was built, by the setting {@code handover}. The
+     * listener hears of each ({@link WsPushListener#onTakenOver}) when this one has started.
+     *
+     * @return nothing if there was none to take over from
+     */
+    public OptionalLong handover() {
+        long connections = Native.handover(id);
+        return connections < 0 ? OptionalLong.empty() : OptionalLong.of(connections);
     }
 
     /**
