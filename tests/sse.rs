@@ -4,7 +4,9 @@ mod asking;
 
 use serde_json::{Value, json};
 
-use crate::daemon::events::{Event, EventStream, Reader};
+#[cfg(feature = "tls")]
+use crate::daemon::events::Reader;
+use crate::daemon::events::{Event, EventStream};
 use crate::daemon::websocket::narrow_socket;
 use crate::daemon::{Daemon, Http, WebSocket};
 

@@ -149,6 +149,7 @@ impl Daemon {
     }
 
     /// The admin listener, as the log shows it.
+    #[cfg(feature = "handover")]
     pub fn admin_address(&self) -> Option<&str> {
         self.admin.as_deref()
     }
@@ -234,6 +235,7 @@ impl Daemon {
     }
 
     /// The same in a cluster, once its servers have read it for so many together.
+    #[cfg(feature = "cluster")]
     pub fn wait_delivered_to(&self, receipt: &Value, recipients: u64) -> Value {
         wait("all servers to have read it", || self.wait_delivered(receipt)["recipients"] == recipients);
         self.wait_delivered(receipt)
