@@ -1,7 +1,9 @@
 //! Old kernels, strict sandboxes and bare systems: the real daemon without what others take for granted.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::daemon::{self, Daemon, WebSocket};
 
@@ -112,5 +114,82 @@ fn it_serves_without_proc_and_shared_memory_on_a_root_that_is_read_only() {
         let Some(command) = where_files(script) else { continue };
         eprintln!("{script}");
         serves(Daemon::start_by(command, &[]));
+    }
+}
+
+/// A calendar that can be set, for one daemon.
+struct Calendar {
+    folder: PathBuf,
+}
+
+impl Calendar {
+    fn new() -> Calendar {
+        let folder = std::env::temp_dir().join(format!("wspush-calendar-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/odd_systems/calendar.c");
+        let mut compile = Command::new("cc");
+        compile
+            .args(["-Wall", "-Werror", "-shared", "-fPIC", "-o"])
+            .arg(folder.join("calendar.so"))
+            .arg(source);
+        assert!(compile.status().expect("a compiler").success());
+        Calendar { folder }
+    }
+
+    /// Sets it to so many seconds after the beginning of 1970.
+    fn set(&self, calendar_s: u64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a later year");
+        let ahead_s = i128::from(calendar_s) - i128::from(now.as_secs());
+        let written = self.folder.join("new");
+        fs::write(&written, ahead_s.to_string()).expect("a file");
+        fs::rename(written, self.folder.join("ahead")).expect("both lie in one folder");
+    }
+
+    /// The daemon's command line, with this calendar.
+    fn command(&self) -> Command {
+        let mut command = Command::new(daemon::program());
+        command.env("LD_PRELOAD", self.folder.join("calendar.so"));
+        command.env("CALENDAR_AHEAD", self.folder.join("ahead"));
+        command
+    }
+}
+
+impl Drop for Calendar {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// 1970, the second in which 32 bits of seconds end, the one behind it, and 2106, where those without a sign end.
+const CALENDARS_S: [u64; 6] = [60, (1 << 31) - 1, 1 << 31, 60, (1 << 32) + 1, 1_800_000_000];
+
+/// The newest publication of the default channel: its offset, and when it was made.
+fn newest(daemon: &Daemon) -> (u64, u64) {
+    let history = daemon.ask("GET", "/channels/broadcast/history?since=last:1", &[], b"").json();
+    let newest = &history["publications"][0];
+    (newest["offset"].as_u64().expect("an offset"), newest["time_ms"].as_u64().expect("a time"))
+}
+
+#[test]
+fn it_serves_in_1970_when_2038_has_passed_and_while_the_calendar_jumps() {
+    let calendar = Calendar::new();
+    for first_s in [60, 1 << 31] {
+        calendar.set(first_s);
+        let daemon = Daemon::start_by(calendar.command(), &[]);
+        let mut clients: Vec<_> = (0..5).map(|_| WebSocket::open(&daemon)).collect();
+        let mut latest_s = 0;
+        for (offset, calendar_s) in (1..).zip(CALENDARS_S) {
+            calendar.set(calendar_s);
+            clients.push(WebSocket::open(&daemon));
+            daemon.push("to all");
+            assert!(clients.iter_mut().all(|client| client.text() == "to all"), "in second {calendar_s}");
+            let (newest, unix_ms) = newest(&daemon);
+            assert_eq!(newest, offset);
+            // Publications of a log have times that never go back, whatever the calendar does.
+            latest_s = latest_s.max(calendar_s);
+            let hour = latest_s * 1_000..(latest_s + 3_600) * 1_000;
+            assert!(hour.contains(&unix_ms), "{unix_ms} in second {calendar_s}");
+        }
+        serves(daemon);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -46,8 +46,7 @@ impl Clock {
 
     /// The time.
     pub fn now(&self) -> Time {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time { mono_us: micros(self.0.elapsed()), unix_us: micros(unix) }
+        Time { mono_us: micros(self.0.elapsed()), unix_us: micros(sys::calendar()) }
     }
 }
 

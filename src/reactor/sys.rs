@@ -1,10 +1,13 @@
 //! The few things asked of the kernel that mio and socket2 do not offer. The only `unsafe` outside the C ABI.
 #![allow(unsafe_code)]
 
+mod calendar;
 pub mod cpus;
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+pub use calendar::calendar;
 
 use crate::narrow;
 
