@@ -3,12 +3,12 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::AdminListen;
 use super::memory_max::MemoryMax;
 use super::reactors::Reactors;
 use super::setting::Value;
 use super::shown::looks_like_a_key;
 use super::validate::check_token;
+use super::{AdminListen, PUSHER_SPOKEN, PusherApp};
 use crate::limits::{CPU_MAX, FILE_NAME_BYTES_MAX};
 
 /// `Setting::set` has looked at the type already; a row of another kind than its field is found by the tests.
@@ -136,6 +136,19 @@ pub(super) fn shown_entries<T: Display>(list: &[T]) -> Value {
 
 pub(super) fn entry<T: FromStr<Err = String>>(text: String) -> Result<T, String> {
     text.parse()
+}
+
+/// An app, where there are any.
+pub(super) fn app(text: String) -> Result<PusherApp, String> {
+    if PUSHER_SPOKEN {
+        text.parse()
+    } else {
+        Err("this build speaks no Pusher protocol (cargo feature pusher)".to_owned())
+    }
+}
+
+pub(super) fn shown_apps(apps: &[PusherApp]) -> Value {
+    if PUSHER_SPOKEN { shown_entries(apps) } else { Value::List(Vec::new()) }
 }
 
 /// A file's name.

@@ -71,6 +71,8 @@ pub use heartbeat::Heartbeat;
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
 pub use memory_max::MemoryMax;
+#[doc(hidden)]
+pub use paths::DEMO_SHOWN;
 pub use pusher::{Apps, PusherApp, PusherEvent};
 #[doc(hidden)]
 pub use pusher::{PUSHER_SPOKEN, app_channel};

@@ -11,6 +11,10 @@ const ENDPOINTS: [&str; 4] = [WS, "/sse", "/stream", "/poll"];
 /// The only one of them with `ws_only`.
 const WS: &str = "/ws";
 
+/// Whether this build has the demo. Where it has not, the compiler leaves out what is for that alone.
+#[doc(hidden)]
+pub const DEMO_SHOWN: bool = cfg!(any(test, feature = "demo"));
+
 /// The demo's.
 const DEMO: [&str; 8] =
     ["/", "/echo", "/chat", "/demo/ws", "/demo/sse", "/demo/poll", "/demo/push", "/demo/info"];

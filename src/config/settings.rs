@@ -4,9 +4,9 @@
 use super::backend::{EVENTS, event, header, url, webhook_secret};
 use super::cluster;
 use super::field::{
-    admin, boolean, cpu, entries, entry, file, group, memory, number, optional_file, parsed, reactors,
-    shown_admin, shown_boolean, shown_entries, shown_memory, shown_number, shown_optional, shown_reactors,
-    shown_text, token,
+    admin, app, boolean, cpu, entries, entry, file, group, memory, number, optional_file, parsed, reactors,
+    shown_admin, shown_apps, shown_boolean, shown_entries, shown_memory, shown_number, shown_optional,
+    shown_reactors, shown_text, token,
 };
 use super::handover::handover;
 use super::paths::{check_path, optional_path};
@@ -326,8 +326,8 @@ settings! {
             },
             reload,
             true,
-            |value| entries(value, entry),
-            shown_entries
+            |value| entries(value, app),
+            shown_apps
         ),
         "Apps of the Pusher Channels protocol, whose clients ask for /app/KEY; in the file also as tables of that name";
     pusher_path: Option<String> = None,

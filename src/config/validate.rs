@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::paths::DEMO_SHOWN;
 use super::setting::Setting;
 use super::{AdminListen, ClientAuth, Config, ConfigError, Problem, SETTINGS, Source, pattern_ok};
 use crate::alphabet::is_token;
@@ -25,6 +26,9 @@ impl Config {
         self.validate_auth()?;
         self.validate_backend()?;
         self.validate_cluster()?;
+        if self.demo && !DEMO_SHOWN {
+            return Err(self.invalid("demo", "this build has no demo (cargo feature demo)"));
+        }
         if self.deflate && !cfg!(feature = "deflate") {
             return Err(self.invalid("deflate", "this build has no compression (cargo feature deflate)"));
         }

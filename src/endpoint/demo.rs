@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::auth::{Claims, Rights};
-use crate::config::Config;
+use crate::config::{Config, DEMO_SHOWN};
 use crate::metrics::RefuseReason;
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
@@ -32,7 +32,7 @@ const RULES: [&str; 2] = ["demo.inbox.* missed=tail", "demo.here presence=true"]
 
 /// The configuration with rules for the demo's channels, if there is a demo.
 pub fn with_rules(mut config: Config) -> Config {
-    if config.demo {
+    if DEMO_SHOWN && config.demo {
         config.channel_rule.extend(RULES.iter().filter_map(|rule| rule.parse().ok()));
     }
     config

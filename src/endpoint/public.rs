@@ -1,6 +1,6 @@
 //! The public listeners' paths.
 
-use crate::config::{Config, Transport};
+use crate::config::{Config, DEMO_SHOWN, Transport};
 use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 
@@ -68,7 +68,7 @@ fn own(head: &Head<'_>, path: &str, config: &Config) -> Option<Destination> {
         "/sse" if config.endpoints => Destination::Stream(Transport::Sse),
         "/stream" if config.endpoints => Destination::Stream(Transport::Stream),
         "/poll" if config.endpoints => Destination::Stream(Transport::Poll),
-        _ if !config.demo => return None,
+        _ if !(DEMO_SHOWN && config.demo) => return None,
         "/echo" => Destination::Socket(Kind::ECHO),
         "/chat" => Destination::Socket(Kind::CHAT),
         "/demo/ws" => Destination::Socket(Kind::PUSH),

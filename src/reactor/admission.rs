@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::auth::{Claims, Rights};
-use crate::config::{LogLevel, TokenAuth, Transport as Named};
+use crate::config::{DEMO_SHOWN, LogLevel, TokenAuth, Transport as Named};
 use crate::endpoint::connect::Place;
 use crate::endpoint::origins::{self, Facts};
 use crate::endpoint::presence::is_info;
@@ -117,8 +117,8 @@ impl<S: Socket> Reactor<S> {
             return Ok(None);
         }
         let mut accept = match kind {
-            Kind::ECHO => Accept { broadcast: false, ..Accept::default() },
-            Kind::CHAT => {
+            Kind::ECHO if DEMO_SHOWN => Accept { broadcast: false, ..Accept::default() },
+            Kind::CHAT if DEMO_SHOWN => {
                 let user = Some(chat::guest_name(self.shared.totals.next_guest()));
                 let channels = vec![chat::CHANNEL.to_owned()];
                 Accept { user, broadcast: false, channels, ..Accept::default() }

@@ -1,6 +1,6 @@
 //! How connections end: slow consumers, close frames, and the slot's last moment.
 
-use crate::config::{LogLevel, SlowConsumer};
+use crate::config::{DEMO_SHOWN, LogLevel, SlowConsumer};
 use crate::endpoint::handler::ABNORMAL_CLOSURE;
 use crate::endpoint::{Closed, Kind, chat};
 use crate::metrics::CloseReason;
@@ -185,7 +185,7 @@ impl<S: Socket> Reactor<S> {
                 handler.on_closed(&mut closed);
                 self.shared.own().end();
             }
-            Kind::CHAT => {
+            Kind::CHAT if DEMO_SHOWN => {
                 let line = chat::left(user.unwrap_or("?"));
                 // With the inbox full, one line about a guest is the least of what is missing.
                 let _ = self.say_in_chat(&line);

@@ -1,7 +1,7 @@
 //! The answers to the demo's page.
 
 use crate::auth::Claims;
-use crate::config::TokenAuth;
+use crate::config::{DEMO_SHOWN, TokenAuth};
 use crate::endpoint::demo::{self, Facts, Guests};
 use crate::endpoint::query::Query;
 use crate::endpoint::requests;
@@ -27,11 +27,15 @@ impl<S: Socket> Reactor<S> {
 
     /// The guest who asks for this, if it is one.
     pub(super) fn guest(&self, head: &Head<'_>, query: &Query<'_>) -> Result<Option<Claims>, Refusal> {
-        let is_theirs = requests::is_for_guests(requests::path(head)) && self.guests() == Guests::Named;
+        let is_theirs =
+            DEMO_SHOWN && requests::is_for_guests(requests::path(head)) && self.guests() == Guests::Named;
         query.text("as").filter(|_| is_theirs).map(demo::guest).transpose()
     }
 
     pub(super) fn demo_info(&self) -> Response {
+        if !DEMO_SHOWN {
+            return Refusal::fixed(404, "not found").into();
+        }
         demo::info(&Facts {
             connections: self.connections.open_of_all(),
             admin: self.admin_url.as_deref(),
@@ -41,6 +45,9 @@ impl<S: Socket> Reactor<S> {
     }
 
     pub(super) fn demo_push(&mut self, index: usize, head: &Head<'_>, body: &[u8]) -> Response {
+        if !DEMO_SHOWN {
+            return Refusal::fixed(404, "not found").into();
+        }
         let config = self.config.clone();
         demo::push(head, body, (&config, self.guests()), self).unwrap_or_else(|(refusal, reason)| {
             self.note_demo_refusal(index, &refusal, reason);

@@ -1,5 +1,6 @@
 //! Whole messages from clients, handed to the endpoint that they are for; and the host's callbacks.
 
+use crate::config::DEMO_SHOWN;
 use crate::endpoint::handler::Framing;
 use crate::endpoint::session_state::SessionState;
 use crate::endpoint::{Handler, Kind, Session, chat};
@@ -25,11 +26,11 @@ impl<S: Socket> Reactor<S> {
             return Ok(Next::Closing);
         }
         match self.connections.slots[index].kind {
-            Kind::ECHO => {
+            Kind::ECHO if DEMO_SHOWN => {
                 self.reply(index, message);
                 Ok(Next::Continue)
             }
-            Kind::CHAT => self.chat_message(index, message),
+            Kind::CHAT if DEMO_SHOWN => self.chat_message(index, message),
             // It is closing, and what it says is not listened to.
             Kind::REFUSED => Ok(Next::Continue),
             _ => {

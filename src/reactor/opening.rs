@@ -1,6 +1,6 @@
 //! A client that was let in: its connection opens, and hears what comes first.
 
-use crate::config::LogLevel;
+use crate::config::{DEMO_SHOWN, LogLevel};
 use crate::endpoint::{Accept, Kind, chat};
 use crate::push::{ChannelId, DEFAULT, Entry, Since};
 
@@ -94,7 +94,7 @@ impl<S: Socket> Reactor<S> {
     /// Lets the host, or the demo, say something to a connection that has opened.
     fn greet(&mut self, index: usize, kind: Kind, accept: &Accept) -> Result<(), Gone> {
         match kind {
-            Kind::CHAT => {
+            Kind::CHAT if DEMO_SHOWN => {
                 let line = chat::joined(accept.user.as_deref().unwrap_or("?"));
                 let _ = self.say_in_chat(&line);
             }

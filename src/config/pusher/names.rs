@@ -5,8 +5,12 @@
 //! Pusher does not allow.
 
 use super::super::channel_name::APPS;
-use super::{PUSHER_SPOKEN, PusherApp};
+use super::PusherApp;
 use crate::limits::PUSHER_NAME_BYTES_MAX;
+
+/// Whether this build speaks the protocol. One that does not has no apps: its settings refuse them, and where it is asked
+/// for this the compiler leaves out what is for apps alone.
+pub const PUSHER_SPOKEN: bool = cfg!(any(test, feature = "pusher"));
 
 /// Pusher's bytes, and ours in their place.
 const BYTES: [(char, char); 4] = [('=', '+'), (',', '~'), (';', '!'), ('#', '$')];
