@@ -81,6 +81,7 @@ mod restart;
 mod resume;
 mod revocation;
 mod routes;
+mod scrape;
 mod secrets;
 mod signals;
 mod slow_consumers;

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::metrics::ClusterGauges;
+use crate::metrics::{ClusterGauges, Histogram};
 
 /// Counted by the two threads.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(super) struct Counts {
     pub epochs: AtomicU64,
     pub gaps: AtomicU64,
     losses: AtomicU64,
+    /// From when something was asked until it was answered.
+    seconds: Mutex<Histogram>,
     /// When there was nothing more to read, in milliseconds since 1970.
     abreast_ms: AtomicU64,
     away: Mutex<Away>,
@@ -90,6 +93,12 @@ impl Counts {
         self.set(Side::Writer, Some(why));
     }
 
+    /// Something that was asked then has been answered.
+    pub fn answered(&self, since: Instant) {
+        let us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).note(us);
+    }
+
     pub fn gauges(&self) -> ClusterGauges {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         ClusterGauges {
@@ -101,6 +110,7 @@ impl Counts {
             losses: read(&self.losses),
             epochs: read(&self.epochs),
             gaps: read(&self.gaps),
+            seconds: self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::metrics::{ConnectionTransport, Counts, Metrics};
+use crate::metrics::{ConnectionTransport, Counts, Format, Metrics};
 use crate::protocol::close::CloseCode;
 use crate::protocol::response::Refusal;
 use crate::push::{
@@ -346,8 +346,8 @@ pub trait Control {
     /// The state in numbers.
     fn stats(&self) -> Stats;
 
-    /// The state as Prometheus text.
-    fn prometheus(&self) -> String;
+    /// The state as Prometheus scrapes it.
+    fn prometheus(&self, format: Format) -> Vec<u8>;
 
     /// How far a publication has come; None if it is too old or never was.
     fn delivery(&self, receipt: u64) -> Option<Delivery>;

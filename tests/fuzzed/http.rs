@@ -13,6 +13,7 @@ use wspush::endpoint::{
     ChannelInfo, ChannelPresence, ConnId, Control, Page, Receipt, Stats, Taken, admin as admin_api,
     push_request as push_body,
 };
+use wspush::metrics::Format;
 use wspush::protocol::multipart::{PART_HEAD_BYTES_MAX, Parts};
 use wspush::protocol::{CloseCode, MediaType, Refusal, extensions, handshake as ws, head as heads, origin};
 use wspush::push::{History, HistoryAsked, Publication};
@@ -250,8 +251,8 @@ impl Control for Fake {
     fn stats(&self) -> Stats {
         Stats::default()
     }
-    fn prometheus(&self) -> String {
-        String::new()
+    fn prometheus(&self, _: Format) -> Vec<u8> {
+        Vec::new()
     }
     fn delivery(&self, _receipt: u64) -> Option<Delivery> {
         None

@@ -5,6 +5,7 @@ use crate::endpoint::batch::{Line, Target};
 use crate::endpoint::control::{Page, Stats};
 use crate::endpoint::users::UserOutcome;
 use crate::endpoint::{ChannelInfo, ChannelPresence, Published, Receipt, Taken};
+use crate::metrics::Format;
 use crate::protocol::head;
 use crate::push::{Delivery, History, HistoryAsked, Message, Publication};
 use crate::push::{PublishTerms, PushError, PushOptions};
@@ -98,8 +99,8 @@ impl Control for Fake {
     fn stats(&self) -> Stats {
         Stats::default()
     }
-    fn prometheus(&self) -> String {
-        "wspush_up 1\n".to_owned()
+    fn prometheus(&self, _: Format) -> Vec<u8> {
+        b"wspush_up 1\n".to_vec()
     }
     fn delivery(&self, receipt: u64) -> Option<Delivery> {
         (receipt == 7).then(Delivery::default)

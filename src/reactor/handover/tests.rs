@@ -164,7 +164,7 @@ fn channels_come_over_with_their_places_and_what_is_to_be_done() {
     assert_eq!((copy.find("c"), copy.len(), copy.newest()), (Some(id), 2, 3));
     assert_eq!(copy.next_dirty(), Some(id), "what was published is to be written");
     let mut shown = Vec::new();
-    copy.settle(9, |delivery| shown.push((delivery.id, delivery.recipients, delivery.lagging)));
+    copy.settle(9, |delivery, _| shown.push((delivery.id, delivery.recipients, delivery.lagging)));
     assert_eq!(shown, [(1, 2, 2), (2, 2, 2), (3, 2, 2)]);
     let (ours, theirs) = (channels.get(id), copy.get(id));
     for form in [Form::Plain, Form::Envelope] {
