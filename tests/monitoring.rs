@@ -66,8 +66,8 @@ fn every_metric_that_is_asked_for_exists() {
         assert!(asked.len() >= least, "{file} asks for {}", asked.len());
         for (name, labels) in asked {
             // Kernels before 6.2 don't say how many descriptors are open.
-            let may_lack =
-                name == "process_open_fds" || !cfg!(feature = "cluster") && name.starts_with("wspush_cluster_");
+            let may_lack = name == "process_open_fds"
+                || !cfg!(feature = "cluster") && name.starts_with("wspush_cluster_");
             assert!(may_lack || is_there(&samples, &name, &labels), "{file}: {name}{{{labels}}}");
         }
     }
