@@ -11,6 +11,7 @@ mod address;
 mod asking;
 mod call;
 mod calls;
+mod certificates;
 mod connect;
 mod counts;
 mod entry;
@@ -40,6 +41,7 @@ use crate::reactor::engine::{Asked, Engine, MemberAfar};
 
 use address::Address;
 use calls::Calls;
+use certificates::Certificates;
 use connect::Link;
 use counts::Counts;
 use keys::Keys;
@@ -101,7 +103,7 @@ impl Joining {
     /// Why there is no cluster; no password is in it.
     pub fn begin(config: &Config, unix_us: u64) -> Result<Option<Joining>, String> {
         let Some(url) = &config.cluster else { return Ok(None) };
-        let address = Address::parse(url)?;
+        let address = Address::parse(url, &Certificates::new(config))?;
         let keys = Keys::new(&config.cluster_prefix, config.cluster_partitions);
         let node = config.node.clone().unwrap_or_else(machine);
         let terms = Arc::new(Terms {
