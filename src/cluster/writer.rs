@@ -187,8 +187,7 @@ impl Writer {
         }
         match Link::open(&self.terms) {
             Ok(link) => {
-                self.link = Some(link);
-                tell(&self.terms, &self.shared, Side::Writer, None);
+                self.come_back(link);
                 Step::On
             }
             Err(why) => {
@@ -196,6 +195,25 @@ impl Writer {
                 self.refuse(Vec::new(), &why);
                 Step::Again(AGAIN)
             }
+        }
+    }
+
+    /// Redis takes publications again, once it has heard of those that it has no places for.
+    fn come_back(&mut self, mut link: Link) {
+        let terms = self.terms.clone();
+        let told = terms.local.as_ref().map_or(Ok(()), |local| {
+            local.end();
+            link.tell_of(&terms, local)
+        });
+        match told {
+            Ok(()) => {
+                self.link = Some(link);
+                tell(&terms, &self.shared, Side::Writer, None);
+            }
+            Err(why) => self.lose(Vec::new(), &why),
+        }
+        if let Some(local) = &terms.local {
+            local.go_on();
         }
     }
 
