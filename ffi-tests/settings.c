@@ -22,12 +22,8 @@ static void publish_both(wspush_server *server) {
 
 static uint64_t publish_slowly(wspush_server *server) {
   wspush_str everybody = {"broadcast", 9};
-  wspush_receipt receipt;
-  wspush_terms terms;
-  memset(&terms, 0, sizeof terms);
-  terms.struct_size = sizeof terms;
-  terms.rate = 1;
-  receipt.struct_size = sizeof receipt;
+  wspush_receipt receipt = {.struct_size = sizeof receipt};
+  wspush_terms terms = {.struct_size = sizeof terms, .rate = 1};
   MUST(wspush_publish_to(server, &everybody, 1, WSPUSH_TEXT, WSPUSH_STR("slowly"), &terms, &receipt));
   printf("slowly\n");
   return receipt.id;

@@ -71,9 +71,9 @@ pub use heartbeat::Heartbeat;
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
 pub use memory_max::MemoryMax;
-#[doc(hidden)]
-pub use pusher::app_channel;
 pub use pusher::{Apps, PusherApp, PusherEvent};
+#[doc(hidden)]
+pub use pusher::{PUSHER_SPOKEN, app_channel};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

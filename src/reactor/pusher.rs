@@ -14,6 +14,7 @@ pub(super) mod watching;
 
 use std::sync::Arc;
 
+use crate::config::PUSHER_SPOKEN;
 use crate::endpoint::ConnId;
 use crate::limits::{PUSHER_NAME_BYTES_MAX, PUSHER_USER_BYTES_MAX};
 use crate::metrics::{CloseReason, WorkKind};
@@ -62,7 +63,7 @@ fn per_second(max: u64) -> u32 {
 impl<S: Socket> Reactor<S> {
     /// The seat of a connection's app; None: it is of no app.
     pub(super) fn app_seat(slot: &Slot<S>) -> Option<u32> {
-        (slot.transport == Transport::Pusher).then_some(slot.cursor.0)
+        (PUSHER_SPOKEN && slot.transport == Transport::Pusher).then_some(slot.cursor.0)
     }
 
     fn app_of(&self, index: usize) -> Arc<App> {
@@ -87,6 +88,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Tells a connection that has opened its id.
     pub(super) fn greet_app(&mut self, index: usize) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         let id = self.socket_id(self.connections.slots[index].id(index));
         let activity_timeout_s = self.app_of(index).settings.activity_timeout_s;
         event::push_established(id, activity_timeout_s, &mut self.scratch.said);
@@ -95,6 +99,9 @@ impl<S: Socket> Reactor<S> {
 
     /// A message from a client.
     pub(super) fn app_message(&mut self, index: usize, message: Message<'_>) -> Result<Next, Gone> {
+        if !PUSHER_SPOKEN {
+            return Ok(Next::Continue);
+        }
         self.metrics.messages_in += 1;
         self.work.charge(WorkKind::Frames, MESSAGE + message.bytes().len() as u64 / BYTES);
         let command = match message {

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::super::directory::{Elsewhere, Step};
 use super::super::engine::{
-    Answered, Arriving, Asked, Asker, Attended, Call, Engine, EngineNews, HappenedAfar, Placed, ReturnTo,
-    Said, Wanted, With,
+    Answered, Arriving, Asked, Asker, Attended, CAN_CLUSTER, Call, Engine, EngineNews, HappenedAfar, Placed,
+    ReturnTo, Said, Wanted, With,
 };
 use super::super::peers::PeerNews;
 use super::super::user_commands::UserCommand;
@@ -71,7 +71,7 @@ impl Shared {
 
     /// The engine that places the publications.
     pub fn engine(&self) -> Option<&dyn Engine> {
-        self.engine.get().map(Box::as_ref)
+        self.engine.get().filter(|_| CAN_CLUSTER).map(Box::as_ref)
     }
 
     /// Takes a publication for the engine: its receipt has a number, and no place yet.
