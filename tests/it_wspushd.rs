@@ -25,6 +25,10 @@ mod cluster_failures;
 #[cfg(feature = "cluster")]
 mod cluster_hosts;
 #[cfg(feature = "cluster")]
+mod cluster_links;
+#[cfg(feature = "cluster")]
+mod cluster_local;
+#[cfg(feature = "cluster")]
 mod cluster_nodes;
 #[cfg(feature = "cluster")]
 mod cluster_presence;

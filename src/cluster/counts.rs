@@ -13,6 +13,7 @@ pub(super) struct Counts {
     pub read: AtomicU64,
     pub epochs: AtomicU64,
     pub gaps: AtomicU64,
+    pub local: AtomicU64,
     losses: AtomicU64,
     /// When there was nothing more to read, in milliseconds since 1970.
     abreast_ms: AtomicU64,
@@ -101,6 +102,7 @@ impl Counts {
             losses: read(&self.losses),
             epochs: read(&self.epochs),
             gaps: read(&self.gaps),
+            local: read(&self.local),
         }
     }
 }

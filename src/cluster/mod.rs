@@ -11,11 +11,13 @@ mod address;
 mod asking;
 mod call;
 mod calls;
+mod certificates;
 mod connect;
 mod counts;
 mod entry;
 mod keys;
 mod known;
+mod local;
 mod member_id;
 mod membership;
 mod mirror;
@@ -27,11 +29,11 @@ mod roll;
 mod scripts;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::config::Config;
+use crate::config::{ClusterDown, Config};
 use crate::metrics::ClusterGauges;
 use crate::push::PushError;
 use crate::reactor::Shared;
@@ -40,10 +42,12 @@ use crate::reactor::engine::{Asked, Engine, MemberAfar};
 
 use address::Address;
 use calls::Calls;
+use certificates::Certificates;
 use connect::Link;
 use counts::Counts;
 use keys::Keys;
 use known::Known;
+use local::Local;
 use mirror::Mirror;
 use reader::Reader;
 use roll::Roll;
@@ -73,6 +77,8 @@ struct Terms {
     /// The name of this node, and since when it is there.
     node: String,
     since_ms: u64,
+    /// What this node places itself while Redis is away, if it does.
+    local: Option<Local>,
 }
 
 impl Terms {
@@ -101,7 +107,7 @@ impl Joining {
     /// Why there is no cluster; no password is in it.
     pub fn begin(config: &Config, unix_us: u64) -> Result<Option<Joining>, String> {
         let Some(url) = &config.cluster else { return Ok(None) };
-        let address = Address::parse(url)?;
+        let address = Address::parse(url, &Certificates::new(config))?;
         let keys = Keys::new(&config.cluster_prefix, config.cluster_partitions);
         let node = config.node.clone().unwrap_or_else(machine);
         let terms = Arc::new(Terms {
@@ -118,6 +124,7 @@ impl Joining {
             mirror: Mirror::default(),
             live: Mutex::default(),
             since_ms: unix_us / 1_000,
+            local: (config.cluster_down == ClusterDown::Local).then(|| Local::new(config.channels_max)),
             node,
             keys,
         });
@@ -147,7 +154,8 @@ impl Joining {
             self.terms.counts.lose("no thread for it");
         }
         self.reader.warn(queue.clone());
-        shared.follow(Box::new(Node { terms: self.terms.clone(), queue }), elsewhere);
+        let (terms, around) = (self.terms.clone(), Arc::downgrade(shared));
+        shared.follow(Box::new(Node { terms, queue, shared: around }), elsewhere);
     }
 
     /// Reads what the streams have until now; `carry_out` lets the reactors take it in, which nobody drives yet.
@@ -167,15 +175,21 @@ impl Joining {
 struct Node {
     terms: Arc<Terms>,
     queue: Arc<Queue>,
+    shared: Weak<Shared>,
 }
 
 impl Engine for Node {
     fn ask(&self, asked: Asked) -> Result<(), PushError> {
-        self.queue.push(asked)
+        let asked = match (&self.terms.local, self.shared.upgrade()) {
+            (Some(local), Some(shared)) => local.ask(&self.terms, &shared, asked)?,
+            _ => Some(asked),
+        };
+        asked.map_or(Ok(()), |asked| self.queue.push(asked))
     }
 
     fn away(&self) -> Option<Arc<str>> {
-        self.terms.counts.away()
+        // Something takes publications all the same.
+        if self.terms.local.is_some() { None } else { self.terms.counts.away() }
     }
 
     fn gauges(&self) -> ClusterGauges {

@@ -18,7 +18,7 @@ use super::reply;
 use super::writer::Queue;
 use super::{Terms, unix_us};
 use crate::limits::CLUSTER_WARM_ENTRIES;
-use crate::push::PushError;
+use crate::push::{FIRST_OFFSET, PushError};
 use crate::reactor::Shared;
 use crate::reactor::engine::{Arriving, EngineNews};
 
@@ -337,6 +337,9 @@ impl Reader {
         match entry.what {
             What::Publication(published) => self.deliver(shared, *published, pause)?,
             What::Anew { channel, epoch } => shared.forgotten(&channel, epoch),
+            What::Apart { channel, epoch } => {
+                shared.stand([(channel.as_str(), epoch, FIRST_OFFSET)]).map_err(|_| Stop::Over)?;
+            }
             What::Called(called) => self.called(shared, &entry.id, &called, pause)?,
             What::Who { node, changes } => self.reflect(shared, &node, Some(&changes), pause)?,
             What::Gone(node) => self.reflect(shared, &node, None, pause)?,

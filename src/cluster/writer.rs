@@ -154,10 +154,7 @@ impl Writer {
                     self.tend();
                 }
                 None => match Link::open(&self.terms) {
-                    Ok(link) => {
-                        self.link = Some(link);
-                        tell(&self.terms, &self.shared, Side::Writer, None);
-                    }
+                    Ok(link) => self.come_back(link),
                     Err(why) => {
                         tell(&self.terms, &self.shared, Side::Writer, Some(&why));
                         self.refuse(Vec::new(), &why);
@@ -167,6 +164,25 @@ impl Writer {
             }
         }
         self.refuse(Vec::new(), "the server is stopping");
+    }
+
+    /// Redis takes publications again, once it has heard of those that it has no places for.
+    fn come_back(&mut self, mut link: Link) {
+        let terms = self.terms.clone();
+        let told = terms.local.as_ref().map_or(Ok(()), |local| {
+            local.end();
+            link.tell_of(&terms, local)
+        });
+        match told {
+            Ok(()) => {
+                self.link = Some(link);
+                tell(&terms, &self.shared, Side::Writer, None);
+            }
+            Err(why) => self.lose(Vec::new(), &why),
+        }
+        if let Some(local) = &terms.local {
+            local.go_on();
+        }
     }
 
     /// Says that this node is there, and what has changed at it.

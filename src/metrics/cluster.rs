@@ -22,6 +22,8 @@ pub struct ClusterGauges {
     pub epochs: u64,
     /// How often something was no longer there when it was to be read.
     pub gaps: u64,
+    /// Publications that this node has placed itself while it was away.
+    pub local: u64,
 }
 
 impl Metrics {
@@ -73,6 +75,12 @@ impl Metrics {
                 Counter,
                 cluster.gaps,
             ),
+            (
+                "wspush_cluster_local_total",
+                "Publications for this node's clients alone, while the cluster was away (cluster_down = local).",
+                Counter,
+                cluster.local,
+            ),
         ] {
             exposition.family(name, help, metric_type);
             exposition.sample(value);
@@ -92,6 +100,6 @@ mod tests {
         for line in ["wspush_cluster_up 1", "wspush_cluster_read_total 7", "wspush_cluster_gaps_total 2"] {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
-        assert_eq!(text.lines().count(), 3 * 8);
+        assert_eq!(text.lines().count(), 3 * 9);
     }
 }
