@@ -245,6 +245,10 @@ typedef struct wspush_callbacks {
    * leave its process, and is to be set anew. That program's `destroy` functions are called there, its `on_close`
    * and `on_closed` are not. */
   void (*on_taken_over)(void *user_data, struct wspush_server *server, struct wspush_session *session);
+  /* A client of an app (the setting `pusher_app`) asks for a private or presence channel, or signs in:
+   * `wspush_authorization_allow`, `_refuse` or `_pend` decides. Without this callback, and where it decides
+   * nothing, the signature does. Of the callbacks for the server's own paths, not of a route. */
+  void (*on_authorize)(void *user_data, struct wspush_server *server, wspush_authorization *asked);
 } wspush_callbacks;
 
 /* A piece of text that belongs to the library: UTF-8, `length` bytes, **not** followed by a NUL. Print it with

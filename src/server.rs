@@ -1,5 +1,6 @@
 //! The embedder's side: a [`Server`] to run and a [`Handle`] to push with.
 
+mod authorizing;
 #[cfg(feature = "backend")]
 mod backend;
 mod cpus;

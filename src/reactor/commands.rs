@@ -160,6 +160,9 @@ impl<S: Socket> Reactor<S> {
             Command::Tune { conn, tune } => self.tune(conn, tune),
             Command::Flow { conn, asked } => self.change_flow(conn, asked),
             Command::Decide { conn, decision } => self.decide_later(conn, *decision),
+            Command::Authorize { conn, number, authorized } => {
+                self.authorize_later(conn, number, *authorized)
+            }
             Command::Vouched(vouched) => self.vouched(*vouched),
             Command::NotTold(not_told) => self.not_told(&not_told),
             Command::Reload(renewal) => self.reload(*renewal),
