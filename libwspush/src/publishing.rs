@@ -35,8 +35,9 @@ pub struct wspush_terms {
     /// All subscribers are written to within so many milliseconds, 1 to 3,600,000, evenly. 0: as fast as possible, or
     /// as `rate` says; both are an error.
     pub deadline_ms: u64,
-    /// The request that it is part of (`traceparent` of W3C Trace Context). It comes back in the receipts, and is logged
-    /// with them (`event=published`) if its flags say that it is sampled. NULL: none; one that is not valid is left out.
+    /// The request that it is part of (`traceparent` of W3C Trace Context). It comes back in the receipts, and is
+    /// logged with them (`event=published`) if its flags say that it is sampled. NULL: none; one that is not valid is
+    /// left out.
     pub traceparent: *const c_char,
     /// Its bytes.
     pub traceparent_length: usize,

@@ -63,6 +63,7 @@ pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_ope
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
+pub use cluster::ClusterDown;
 pub use error::{ConfigError, Problem, Source};
 pub(crate) use fitting::Fitting;
 pub use heartbeat::Heartbeat;
@@ -71,9 +72,9 @@ pub use heartbeat::Heartbeat;
 pub use invocation::{Invocation, InvocationEnd, from_args};
 pub use layers::Layers;
 pub use memory_max::MemoryMax;
-#[doc(hidden)]
-pub use pusher::app_channel;
 pub use pusher::{Apps, PusherApp, PusherEvent};
+#[doc(hidden)]
+pub use pusher::{PUSHER_SPOKEN, app_channel};
 pub use reactors::Reactors;
 #[cfg(any(feature = "auth", feature = "tls"))]
 #[doc(hidden)]

@@ -17,6 +17,11 @@ use super::nearest::nearest;
 use super::{Config, ConfigError};
 use crate::limits::{Bounds, PUSHER_ID_BYTES_MAX, PUSHER_KEY_BYTES_MAX};
 
+/// Whether this build speaks the protocol. One that does not has no apps: its settings refuse them, and where it is asked
+/// for this the compiler leaves out what is for apps alone.
+#[doc(hidden)]
+pub const PUSHER_SPOKEN: bool = cfg!(any(test, feature = "pusher"));
+
 /// An app of the Pusher Channels protocol: `3 key=KEY secret=SECRET client_events=true`. Its clients connect to
 /// `/app/KEY`, its backends publish to `/apps/3/events`, and its channels never meet those of another app.
 ///
@@ -302,6 +307,9 @@ impl Config {
     /// prefix and `/app/` or `/apps/`. None while no app is configured.
     #[doc(hidden)]
     pub fn pusher_path<'a>(&self, path: &'a str, before: &str) -> Option<&'a str> {
+        if !PUSHER_SPOKEN {
+            return None;
+        }
         let rest = path.strip_prefix(self.pusher_path.as_deref().unwrap_or_default())?;
         rest.strip_prefix(before).filter(|_| !self.pusher_app.is_empty())
     }

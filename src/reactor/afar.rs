@@ -8,7 +8,7 @@ use crate::protocol::head::Head;
 use crate::protocol::response::{Refusal, Response};
 use crate::push::{Delivery, PushError};
 
-use super::engine::{AdminCall, Asker as EngineAsker, Call, Manner, ReturnTo, Said};
+use super::engine::{AdminCall, Asker as EngineAsker, CAN_CLUSTER, Call, Manner, ReturnTo, Said};
 use super::http::Whole;
 use super::reactor::Reactor;
 use super::shared::Command;
@@ -142,6 +142,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Answers a request to the admin API that has come by another node, which has looked at who makes it.
     pub(super) fn answer_for_node(&mut self, call: &AdminCall, to: ReturnTo) {
+        if !CAN_CLUSTER {
+            return;
+        }
         let AdminCall { method, target, content_type, body } = call;
         let answer = nodes::with_body(method, target, content_type.as_deref(), |head: &Head<'_>| {
             admin::answer(head, body, Ok(&Caller::Operator), self)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use crate::config::PUSHER_SPOKEN;
 use crate::endpoint::{ChannelMember, ChannelPresence};
 use crate::metrics::{CloseReason, WorkKind};
 use crate::protocol::pusher::ChannelData;
@@ -158,7 +159,7 @@ impl<S: Socket> Reactor<S> {
 
     /// The user that a connection is in a channel to which it comes, and JSON that says more about it.
     fn member_coming(&mut self, index: usize, id: ChannelId) -> Option<(String, Option<String>)> {
-        if let Some(ChannelData { user_id, user_info }) = self.apps.joining.take() {
+        if let Some(ChannelData { user_id, user_info }) = self.apps.joining.take_if(|_| PUSHER_SPOKEN) {
             self.connections.slots[index].enter_as(id, &user_id);
             return Some((user_id, user_info));
         }

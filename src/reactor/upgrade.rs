@@ -1,6 +1,6 @@
 //! From a request to an open WebSocket, or the reason why not.
 
-use crate::config::Transport as Named;
+use crate::config::{PUSHER_SPOKEN, Transport as Named};
 use crate::endpoint::public::unserved;
 use crate::endpoint::{Accept, Kind, answer_fields, refusals, requests, v1};
 use crate::metrics::{ConnectionTransport, RefuseReason};
@@ -45,7 +45,7 @@ impl<S: Socket> Reactor<S> {
                 return Ok(Upgraded::Refused(refusal));
             }
         };
-        if kind == Kind::APP {
+        if PUSHER_SPOKEN && kind == Kind::APP {
             return self.upgrade_app(index, &upgrade).map(|()| Upgraded::Open);
         }
         let (refusal, reason) = match self.decide(index, &upgrade, kind, earlier) {

@@ -5,7 +5,7 @@
 //! Pusher does not allow.
 
 use super::super::channel_name::APPS;
-use super::PusherApp;
+use super::{PUSHER_SPOKEN, PusherApp};
 use crate::limits::PUSHER_NAME_BYTES_MAX;
 
 /// Pusher's bytes, and ours in their place.
@@ -48,8 +48,12 @@ impl PusherApp {
     pub const TO_USER: &'static str = "#server-to-user-";
 }
 
-/// The id of the app whose channel has this name in the server, and the channel's name in the app.
+/// The id of the app whose channel has this name in the server, and the channel's name in the app. A build that does not
+/// speak the protocol has no such channels.
 pub fn app_channel(channel: &str) -> Option<(&str, String)> {
+    if !PUSHER_SPOKEN {
+        return None;
+    }
     let (id, name) = channel.strip_prefix(APPS)?.split_once('/')?;
     let theirs = |char| BYTES.iter().find(|(_, ours)| *ours == char).map_or(char, |(theirs, _)| *theirs);
     Some((id, name.chars().map(theirs).collect()))

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::auth::pusher::Credentials;
-use crate::config::{Config, PusherApp};
+use crate::config::{Config, PUSHER_SPOKEN, PusherApp};
 use crate::protocol::pusher::ChannelData;
 use crate::push::ChannelId;
 
 use super::super::v1::CommandCounts;
+use super::authorizing::Question;
 use super::sessions::Polls;
 use super::timers::AppTimers;
 use super::watching::Watching;
@@ -54,6 +55,8 @@ pub struct Apps {
     pub watching: HashMap<String, Watching>,
     /// The connections that are polled.
     pub polls: Polls,
+    /// The number of the last question to the host.
+    pub questions: u32,
     /// How many events each connection has sent in this second.
     pub client_events: CommandCounts,
 }
@@ -61,6 +64,9 @@ pub struct Apps {
 impl Apps {
     /// Takes over the apps of a configuration; those that are gone keep their seats.
     pub fn renew(&mut self, config: &Config, counts: &AppCounts) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         self.seats.iter_mut().for_each(|seat| seat.is_there = false);
         for settings in &config.pusher_app {
             let known = self.seats.iter_mut().find(|seat| seat.app.settings.id == settings.id);
@@ -78,7 +84,7 @@ impl Apps {
 
     /// Whether there never was one.
     pub fn are_none(&self) -> bool {
-        self.seats.is_empty()
+        !PUSHER_SPOKEN || self.seats.is_empty()
     }
 
     /// The app whose clients show this key, and its seat.
@@ -90,7 +96,7 @@ impl Apps {
 
     /// The app that has this id.
     pub fn by_id(&self, id: &str) -> Option<&Arc<App>> {
-        let seats = self.seats.iter().filter(|seat| seat.is_there);
+        let seats = self.seats.iter().filter(|seat| PUSHER_SPOKEN && seat.is_there);
         seats.map(|seat| &seat.app).find(|app| app.settings.id == id)
     }
 
@@ -175,6 +181,8 @@ pub struct AppSession {
     pub members: Vec<(ChannelId, Box<str>)>,
     /// The users that it is told of.
     pub watches: Vec<Box<str>>,
+    /// Its questions that the host has not answered yet.
+    pub questions: Vec<Question>,
     /// The session whose requests are its own, if it is no WebSocket; then it stays where it is.
     #[serde(skip)]
     pub session: Option<Box<str>>,

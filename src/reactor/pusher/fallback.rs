@@ -2,7 +2,7 @@
 //! speaks frames; below it these are made [lines](Lines), in an answer without an end or for polls that come again and
 //! again. What such a client says comes with requests of its own.
 
-use crate::config::Transport as Named;
+use crate::config::{PUSHER_SPOKEN, Transport as Named};
 use crate::endpoint::fallback::{self, Doing, Fallback};
 use crate::endpoint::public::unserved;
 use crate::endpoint::{ConnId, Kind, streams};
@@ -30,11 +30,11 @@ const POLLED_BYTES: usize = 256 << 10;
 impl<S> Slot<S> {
     /// The lines that its frames become.
     pub(in super::super) fn lines(&self) -> Option<&Lines> {
-        self.extra.as_ref()?.aside.as_ref()?.lines.as_deref()
+        self.extra.as_ref().filter(|_| PUSHER_SPOKEN)?.aside.as_ref()?.lines.as_deref()
     }
 
     pub(in super::super) fn lines_mut(&mut self) -> Option<&mut Lines> {
-        self.extra.as_mut()?.aside.as_mut()?.lines.as_deref_mut()
+        self.extra.as_mut().filter(|_| PUSHER_SPOKEN)?.aside.as_mut()?.lines.as_deref_mut()
     }
 
     /// Whether below its lines there is no TLS of this process.
@@ -65,6 +65,9 @@ impl Wire {
         first: &[u8],
         second: &[u8],
     ) -> Sent {
+        if !PUSHER_SPOKEN {
+            return Sent::Broken { taken: 0, cause: CloseReason::Internal };
+        }
         let taken = first.len() + second.len();
         let exempt = slot.phase == Phase::Closing;
         let mut made = std::mem::take(&mut self.lines);
@@ -108,7 +111,7 @@ impl<S: Socket> Reactor<S> {
     /// Writes the lines that a connection's socket has not taken. False: stop here.
     pub(in super::super) fn write_unsent_lines(&mut self, index: usize) -> bool {
         let slot = &mut self.connections.slots[index];
-        if slot.lines().is_none_or(|lines| lines.unsent().is_empty()) {
+        if !PUSHER_SPOKEN || slot.lines().is_none_or(|lines| lines.unsent().is_empty()) {
             return true;
         }
         if slot.is_polled() {
@@ -138,6 +141,10 @@ impl<S: Socket> Reactor<S> {
         asked: &Fallback,
     ) -> Result<Progress, Gone> {
         let Whole { head, body, used } = whole;
+        if !PUSHER_SPOKEN {
+            // No path leads here.
+            return Ok(self.respond(index, head, &unserved(Named::Poll).into(), used));
+        }
         if let Err(response) = fallback::check(head, &self.config.origins) {
             return Ok(self.respond(index, head, &response, used));
         }
@@ -238,6 +245,9 @@ impl<S: Socket> Reactor<S> {
 
     /// The client of a connection has said something, here or at another reactor.
     pub(in super::super) fn app_said(&mut self, conn: ConnId, said: &[String]) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         let stamp = self.stamp();
         for text in said.iter().map(Some).chain([None]) {
             let Some(index) = self.find_open(conn) else { return };
@@ -322,6 +332,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Somebody polls a connection of this reactor.
     pub(in super::super) fn poll_app(&mut self, conn: ConnId, poller: Poller) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         let (index, stamp) = (conn.slot(), self.stamp());
         let Some(slot) = self.connections.get(index, conn.serial()) else {
             return self.answer_poller(poller, Vec::new());
@@ -341,6 +354,9 @@ impl<S: Socket> Reactor<S> {
 
     /// Answers those who wait for lines that have come.
     pub(in super::super) fn answer_told_polls(&mut self) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         while let Some(index) = self.wire.polled.pop() {
             self.answer_if_told(index as usize);
         }
@@ -389,6 +405,9 @@ impl<S: Socket> Reactor<S> {
 
     /// The same at its own reactor.
     pub(in super::super) fn answer_poll_here(&mut self, poller: Poller, lines: Vec<u8>) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         let response = fallback::answer(200, lines, poller.page.as_deref(), &self.config.origins);
         self.inbox.answers.push_back(Told::Connection(poller.waiting, response));
     }

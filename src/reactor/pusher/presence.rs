@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::config::app_channel;
+use crate::config::{PUSHER_SPOKEN, app_channel};
 use crate::endpoint::Kind;
 use crate::narrow;
 use crate::protocol::pusher::event;
@@ -19,12 +19,12 @@ use super::apps::{App, AppSession};
 impl<S> Slot<S> {
     /// Whether it may be of a user: one that is pushed to, or an app's.
     pub(in super::super) fn has_users(&self) -> bool {
-        self.kind.is_push() || self.kind == Kind::APP
+        self.kind.is_push() || PUSHER_SPOKEN && self.kind == Kind::APP
     }
 
     /// The user that it is in a channel with presence.
     pub(in super::super) fn member(&self, id: ChannelId) -> Option<&str> {
-        if self.transport != Transport::Pusher {
+        if !PUSHER_SPOKEN || self.transport != Transport::Pusher {
             return self.user().filter(|_| self.kind.is_push());
         }
         let session = self.extra.as_ref()?.aside.as_ref()?.app.as_ref()?;
@@ -38,7 +38,7 @@ impl<S> Slot<S> {
 
     /// The same leaves it; as whom it was there.
     pub(in super::super) fn leave_as(&mut self, id: ChannelId) -> Option<Box<str>> {
-        let session = self.extra.as_mut()?.aside.as_mut()?.app.as_mut()?;
+        let session = self.extra.as_mut().filter(|_| PUSHER_SPOKEN)?.aside.as_mut()?.app.as_mut()?;
         let at = session.members.iter().position(|(channel, _)| *channel == id)?;
         let (_, user) = session.members.swap_remove(at);
         self.tidy_app();

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::config::PUSHER_SPOKEN;
 use crate::limits::PUSHER_WATCHLIST_MAX;
 use crate::metrics::WorkKind;
 use crate::narrow;
@@ -191,12 +192,15 @@ impl<S: Socket> Reactor<S> {
 
     /// A user has signed in on a connection, here or at another reactor.
     pub(in super::super) fn came_online(&mut self, app: &str, user: &str) {
+        if !PUSHER_SPOKEN {
+            return;
+        }
         self.apps.watching.entry(app.to_owned()).or_default().enter(user);
     }
 
     /// Such a connection has gone.
     pub(in super::super) fn went_offline(&mut self, app: &str, user: &str, departure: Departure) {
-        if let Some(watching) = self.apps.watching.get_mut(app) {
+        if PUSHER_SPOKEN && let Some(watching) = self.apps.watching.get_mut(app) {
             watching.leave(user, departure);
             if watching.is_empty() {
                 self.apps.watching.remove(app);
