@@ -59,6 +59,15 @@ pub struct Published {
     pub receipts: Vec<Receipt>,
     /// Whether it was published before, under the same idempotency key: these are the receipts of that.
     pub duplicate: bool,
+    /// The request that it is part of, as the terms have it; `None` as well if that is not valid.
+    pub traceparent: Option<Box<str>>,
+}
+
+impl Published {
+    /// One that is not traced.
+    pub fn new(receipts: Vec<Receipt>, duplicate: bool) -> Published {
+        Published { receipts, duplicate, traceparent: None }
+    }
 }
 
 /// The same, as the admin API says it.

@@ -25,6 +25,8 @@ pub struct ClusterGauges {
     pub gaps: u64,
     /// How long it has taken until they were answered.
     pub seconds: Histogram,
+    /// Publications that this node has placed itself while it was away.
+    pub local: u64,
 }
 
 impl Metrics {
@@ -75,6 +77,12 @@ impl Metrics {
                 Counter,
                 cluster.gaps,
             ),
+            (
+                "wspush_cluster_local_total",
+                "Publications for this node's clients alone, while the cluster was away (cluster_down = local).",
+                Counter,
+                cluster.local,
+            ),
         ] {
             exposition.family(name, help, metric_type);
             exposition.sample(value);
@@ -104,6 +112,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
-        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 9);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 10);
     }
 }

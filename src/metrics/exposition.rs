@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use super::histogram::Histogram;
 use super::protobuf::{self, Family, Kind};
+use super::{Gauges, Metrics};
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +119,21 @@ impl Exposition {
             Some(family) => family.sample(Some((label, label_value)), value as f64),
             None => _ = writeln!(self.out, "{}{{{label}=\"{label_value}\"}} {value}", self.name),
         }
+    }
+}
+
+impl Metrics {
+    /// Appends the Prometheus text format, version 0.0.4 (`text/plain; version=0.0.4`).
+    pub fn write_prometheus(&self, gauges: &Gauges, out: &mut String) {
+        let mut exposition = Exposition::new(Format::Text);
+        self.expose(gauges, &mut exposition);
+        out.push_str(&String::from_utf8_lossy(&exposition.finish()));
+    }
+
+    /// Writes them in any format.
+    pub(crate) fn expose(&self, gauges: &Gauges, exposition: &mut Exposition) {
+        self.write(exposition);
+        gauges.write(exposition);
     }
 }
 

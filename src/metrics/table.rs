@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::exposition::{Exposition, Format, MetricType};
+use super::exposition::{Exposition, MetricType};
 use super::histogram::Histogram;
 use super::label::{Counts, Label};
 
@@ -63,7 +63,7 @@ macro_rules! numbers {
                 $(self.$lasting.add(&other.$lasting);)*
             }
 
-            fn write(&self, out: &mut Exposition) {
+            pub(super) fn write(&self, out: &mut Exposition) {
                 $(
                     let name = concat!("wspush_", stringify!($field), $suffix);
                     out.family(name, $help, MetricType::$type);
@@ -376,19 +376,6 @@ impl Metrics {
     /// Counts a connection that ended.
     pub fn closed(&mut self, reason: CloseReason) {
         self.closed.bump(reason);
-    }
-
-    /// Appends the Prometheus text format, version 0.0.4 (`text/plain; version=0.0.4`).
-    pub fn write_prometheus(&self, gauges: &Gauges, out: &mut String) {
-        let mut exposition = Exposition::new(Format::Text);
-        self.expose(gauges, &mut exposition);
-        out.push_str(&String::from_utf8_lossy(&exposition.finish()));
-    }
-
-    /// Writes them in any format.
-    pub(crate) fn expose(&self, gauges: &Gauges, exposition: &mut Exposition) {
-        self.write(exposition);
-        gauges.write(exposition);
     }
 }
 

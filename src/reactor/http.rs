@@ -218,10 +218,7 @@ impl<S: Socket> Reactor<S> {
         if body.is_some() {
             return self.body_step(index, input);
         }
-        let slot = &mut self.connections.slots[index];
-        if slot.flags.any(Flags::SERVED) && slot.extra.as_ref().is_none_or(|extra| extra.http.is_none()) {
-            slot.begin_handshake(self.now.mono_us);
-        }
+        self.connections.slots[index].begin_request(self.now.mono_us);
         let mut fields = head::Fields::new();
         let parsed = head::parse(input, self.config.handshake_bytes_max, &mut fields);
         let bytes = match &parsed {

@@ -147,7 +147,7 @@ pub(super) struct Scratch {
     pub message: Vec<u8>,
     /// The answers to the connection.
     pub replies: Vec<u8>,
-    /// When the handshakes began of those who were let in in this turn: see [`Slot::begin_handshake`].
+    /// When the handshakes began of those who were let in in this turn: see `durations.rs`.
     pub let_in: Vec<u32>,
     /// A message of `wspush.v1` that is on its way into them.
     pub said: Vec<u8>,

@@ -278,17 +278,6 @@ impl<S> Slot<S> {
         }
     }
 
-    /// Its handshake begins, or a later request that may be one. Before it is open it stands nowhere, so the time lies
-    /// where its cursor will be.
-    pub fn begin_handshake(&mut self, now_us: u64) {
-        self.cursor = Cursor(narrow::low_half(now_us));
-    }
-
-    /// When that was: the low half of the clock's microseconds.
-    pub fn handshake_began(&self) -> u32 {
-        self.cursor.0
-    }
-
     /// The id of the connection in slot `index`.
     pub fn id(&self, index: usize) -> ConnId {
         ConnId::new(narrow::to_u32(index), self.serial)

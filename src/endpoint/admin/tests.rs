@@ -38,7 +38,7 @@ impl Control for Fake {
             id,
         });
         let duplicate = idempotency_key == Some("again");
-        let published = Published { receipts: receipts.collect(), duplicate };
+        let published = Published::new(receipts.collect(), duplicate);
         Ok(Taken { recipients: vec![Some(8); channels.len()], published, later: None })
     }
     fn publish_batch(&mut self, lines: Vec<Line>, key: Option<(&str, u64)>) -> Result<Taken, PushError> {
@@ -54,7 +54,7 @@ impl Control for Fake {
         Ok(Taken {
             recipients,
             later: None,
-            published: Published { receipts, duplicate: key.is_some_and(|key| key.0 == "again") },
+            published: Published::new(receipts, key.is_some_and(|key| key.0 == "again")),
         })
     }
     fn channel(&self, name: &str) -> Option<ChannelInfo> {
