@@ -56,23 +56,24 @@ static void on_close(void *user_data, wspush_server *server, uint64_t conn, cons
   closed++;
 }
 
+static const wspush_callbacks CALLBACKS = {
+    .struct_size = sizeof(wspush_callbacks),
+    .on_connect = on_connect,
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_close = on_close,
+    .on_taken_over = on_taken_over,
+};
+
 int main(int argc, char **argv) {
-  wspush_callbacks callbacks;
   wspush_config *config = host_config();
   wspush_server *server = NULL;
   uint64_t handed = 0;
   char line[256];
   HOLDS(argc == 3);
   own_name = argv[2];
-  memset(&callbacks, 0, sizeof callbacks);
-  callbacks.struct_size = sizeof callbacks;
-  callbacks.on_connect = on_connect;
-  callbacks.on_open = on_open;
-  callbacks.on_message = on_message;
-  callbacks.on_close = on_close;
-  callbacks.on_taken_over = on_taken_over;
   MUST(wspush_config_set(config, WSPUSH_STR("handover"), argv[1], strlen(argv[1])));
-  MUST(wspush_server_new(config, &callbacks, &server));
+  MUST(wspush_server_new(config, &CALLBACKS, &server));
   wspush_config_free(config);
   int status = wspush_server_handover(server, &handed);
   if (status == WSPUSH_OK) {

@@ -1,14 +1,11 @@
 // The same in C++: two reactors, which one loop of the host's drives, and a route, whose sessions come over to the
 // route of the same pattern. Arguments: the path, a name that replies carry, and whether another route is added in front of it.
-#include <poll.h>
-
-#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "wspush.hpp"
+#include "one_loop.hpp"
 
 struct Room : wspush::Endpoint {
   std::string name;
@@ -44,27 +41,7 @@ int main(int argc, char **argv) {
   callbacks.on_taken_over = [&](wspush::Handle, wspush::Session &) { taken++; };
   wspush::Server server(config, std::move(callbacks));
   if (auto handed = server.handover()) std::cout << "handed " << *handed << std::endl;
-  std::cout << "port " << server.port() << std::endl;
-  std::vector<bool> runs(server.reactors(), true);
-  bool asks = true;
-  while (std::find(runs.begin(), runs.end(), true) != runs.end()) {
-    std::vector<pollfd> waits{{asks ? 0 : -1, POLLIN, 0}};
-    int timeout = -1;
-    for (uint32_t n = 0; n < runs.size(); n++) {
-      if (!runs[n]) continue;
-      waits.push_back({server.reactor_fd(n), POLLIN, 0});
-      int own = server.reactor_timeout(n);
-      timeout = timeout < 0 ? own : own < 0 ? timeout : std::min(timeout, own);
-    }
-    poll(waits.data(), waits.size(), timeout);
-    std::string line;
-    if (asks && waits[0].revents) {
-      asks = static_cast<bool>(std::getline(std::cin, line));
-      if (asks) server.broadcast(line);
-      else server.drain(5000);
-    }
-    for (uint32_t n = 0; n < runs.size(); n++) runs[n] = runs[n] && server.poll_reactor(n, 0);
-  }
+  drive(server);
   std::cout << "opened " << room->opened << " taken " << room->taken << " and " << taken << " closed " << room->closed
             << std::endl;
 }

@@ -1,7 +1,5 @@
 // Three reactors and one loop of the host's for all of them: callbacks come from its thread alone. With "threads" the
 // server has its own, callbacks run on them at the same time, and one of them destroys the server.
-#include <poll.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
@@ -13,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "wspush.hpp"
+#include "one_loop.hpp"
 
 namespace fs = std::filesystem;
 
@@ -33,27 +31,7 @@ static void one_loop() {
   };
   callbacks.on_close = [&](wspush::Handle, const wspush::Closed &) { closed++; };
   wspush::Server server(config(), std::move(callbacks));
-  std::cout << "port " << server.port() << std::endl;
-  std::vector<bool> runs(server.reactors(), true);
-  bool asks = true;
-  while (runs[0] || runs[1] || runs[2]) {
-    std::vector<pollfd> waits{{asks ? 0 : -1, POLLIN, 0}};
-    int timeout = -1;
-    for (uint32_t n = 0; n < runs.size(); n++) {
-      if (!runs[n]) continue;
-      waits.push_back({server.reactor_fd(n), POLLIN, 0});
-      int own = server.reactor_timeout(n);
-      timeout = timeout < 0 ? own : own < 0 ? timeout : std::min(timeout, own);
-    }
-    poll(waits.data(), waits.size(), timeout);
-    std::string line;
-    if (asks && waits[0].revents) {
-      asks = static_cast<bool>(std::getline(std::cin, line));
-      if (asks) server.broadcast(line);
-      else server.drain(5000);
-    }
-    for (uint32_t n = 0; n < runs.size(); n++) runs[n] = runs[n] && server.poll_reactor(n, 0);
-  }
+  drive(server);
   size_t own = 0;
   for (auto &of : threads) own += of.second == std::set<std::thread::id>{std::this_thread::get_id()};
   std::cout << "reactors " << threads.size() << " on this thread " << own << " closed " << closed << std::endl;

@@ -25,6 +25,10 @@ mod cluster_failures;
 #[cfg(feature = "cluster")]
 mod cluster_hosts;
 #[cfg(feature = "cluster")]
+mod cluster_links;
+#[cfg(feature = "cluster")]
+mod cluster_local;
+#[cfg(feature = "cluster")]
 mod cluster_nodes;
 #[cfg(feature = "cluster")]
 mod cluster_presence;
@@ -43,6 +47,7 @@ mod handshake;
 mod heartbeat;
 mod history;
 mod host;
+mod host_settings;
 mod hostile_death;
 mod hostile_faults;
 mod hostile_frames;
@@ -81,6 +86,7 @@ mod restart;
 mod resume;
 mod revocation;
 mod routes;
+mod scrape;
 mod secrets;
 mod signals;
 mod slow_consumers;

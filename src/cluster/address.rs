@@ -3,15 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use redis::io::tcp::TcpSettings;
-use redis::{Client, Connection, ConnectionInfo, ConnectionLike, IntoConnectionInfo, ProtocolVersion, cmd};
+use redis::{Connection, ConnectionInfo, ConnectionLike, IntoConnectionInfo, ProtocolVersion, cmd};
 
+use super::certificates::Certificates;
 use super::connect::plain;
 use super::reply;
 
 /// No error repeats the URL.
 const NO_URL: &str = "the URL is not one of a Redis server";
-const SENTINEL: &str = "redis+sentinel://";
+/// Schemes, each with that of a server, of which Sentinels know.
+const SENTINELS: [(&str, &str); 2] = [("redis+sentinel://", "redis://"), ("rediss+sentinel://", "rediss://")];
 
 /// A Redis server's address.
 pub(super) enum Address {
@@ -21,7 +24,8 @@ pub(super) enum Address {
 
 /// One server.
 pub(super) struct Server {
-    client: Client,
+    info: ConnectionInfo,
+    certificates: Certificates,
     shown: String,
 }
 
@@ -29,9 +33,11 @@ pub(super) struct Server {
 pub(super) struct Sentinels {
     sentinels: Vec<Server>,
     master: String,
-    /// The part of a URL before the master's address, and the one behind it.
+    /// The master's URL: the part before its address, and the one behind it.
+    scheme: &'static str,
     user: String,
     database: String,
+    certificates: Certificates,
     shown: String,
 }
 
@@ -43,10 +49,12 @@ pub(super) struct Opened {
 
 impl Address {
     /// Reads a URL. No error repeats it.
-    pub fn parse(url: &str) -> Result<Address, String> {
-        match url.strip_prefix(SENTINEL) {
-            None => Server::parse(url).map(Address::Fixed),
-            Some(rest) => Sentinels::parse(rest).map(Address::Sentinels),
+    pub fn parse(url: &str, certificates: &Certificates) -> Result<Address, String> {
+        let sentinels =
+            SENTINELS.iter().find_map(|(scheme, server)| Some((url.strip_prefix(scheme)?, *server)));
+        match sentinels {
+            None => Server::parse(url, certificates).map(Address::Fixed),
+            Some((rest, scheme)) => Sentinels::parse(rest, scheme, certificates).map(Address::Sentinels),
         }
     }
 
@@ -74,19 +82,19 @@ impl Address {
 }
 
 impl Server {
-    fn parse(url: &str) -> Result<Server, String> {
+    fn parse(url: &str, certificates: &Certificates) -> Result<Server, String> {
         let info: ConnectionInfo = url.into_connection_info().map_err(|_| NO_URL.to_owned())?;
         let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
         let info = info
             .set_redis_settings(redis.set_lib_name("wspush", env!("CARGO_PKG_VERSION")))
             .set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let shown = info.addr().to_string();
-        let client = Client::open(info).map_err(|_| NO_URL.to_owned())?;
-        Ok(Server { client, shown })
+        Ok(Server { info, certificates: certificates.clone(), shown })
     }
 
     fn open(&self, within: Duration) -> Result<Opened, String> {
-        match self.client.get_connection_with_timeout(within) {
+        let client = self.certificates.client(self.info.clone())?;
+        match client.get_connection_with_timeout(within) {
             Ok(connection) => Ok(Opened { connection, server: self.shown.clone() }),
             Err(problem) => Err(format!("{}: {}", self.shown, plain(&problem))),
         }
@@ -94,23 +102,28 @@ impl Server {
 }
 
 impl Sentinels {
-    fn parse(rest: &str) -> Result<Sentinels, String> {
+    fn parse(rest: &str, scheme: &'static str, certificates: &Certificates) -> Result<Sentinels, String> {
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').ok_or(NO_URL)?;
         let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
         let (master, database) = path.split_once('/').unwrap_or((path, "0"));
         if master.is_empty() {
-            return Err(format!("{SENTINEL} is followed by Sentinels and the master's name"));
+            return Err("behind the Sentinels stands the master's name".to_owned());
         }
+        let own = own_user(query)?;
         let sentinel = |host: &str| {
             // As it is for a Sentinel, whose port is another.
             let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-            Server::parse(&format!("redis://{host}{}", if has_port { "" } else { ":26379" }))
+            let url = format!("{scheme}{own}{host}{}", if has_port { "" } else { ":26379" });
+            Server::parse(&url, certificates)
         };
         Ok(Sentinels {
             sentinels: hosts.split(',').map(sentinel).collect::<Result<_, _>>()?,
             master: master.to_owned(),
+            scheme,
             user: if user.is_empty() { String::new() } else { format!("{user}@") },
             database: database.to_owned(),
+            certificates: certificates.clone(),
             shown: format!("{master} of {hosts}"),
         })
     }
@@ -128,21 +141,48 @@ impl Sentinels {
     }
 
     fn ask(&self, sentinel: &Server, within: Duration) -> Result<Server, String> {
-        let Opened { mut connection, server } = sentinel.open(within)?;
+        let Opened { mut connection, server } =
+            sentinel.open(within).map_err(|why| format!("Sentinel {why}"))?;
         let why = |problem: redis::RedisError| format!("Sentinel {server}: {}", plain(&problem));
         connection.set_read_timeout(Some(within)).map_err(why)?;
         let mut command = cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
-        let answer = connection.req_command(&command).map_err(why)?;
+        let answer = match connection.req_command(&command).map_err(why)? {
+            redis::Value::ServerError(problem) => return Err(why(problem.into())),
+            answer => answer,
+        };
         match reply::list(&answer) {
             [host, port] => {
                 let text = |value| reply::text(value).unwrap_or_default();
                 let host = text(host);
                 let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-                Server::parse(&format!("redis://{}{host}:{}/{}", self.user, text(port), self.database))
+                let (scheme, user, port) = (self.scheme, &self.user, text(port));
+                let url = format!("{scheme}{user}{host}:{port}/{}", self.database);
+                Server::parse(&url, &self.certificates)
             }
             _ => Err(format!("Sentinel {server} knows no master {}", self.master)),
         }
+    }
+}
+
+/// The Sentinels' own user and password, as they stand before a host.
+fn own_user(query: &str) -> Result<String, String> {
+    let (mut user, mut password) = (String::new(), None);
+    for (name, value) in
+        query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| pair.split_once('='))
+    {
+        let value = percent_decode_str(value).decode_utf8().map_err(|_| NO_URL)?;
+        let value = utf8_percent_encode(&value, NON_ALPHANUMERIC).to_string();
+        match name {
+            "sentinel_user" => user = value,
+            "sentinel_password" => password = Some(value),
+            _ => return Err("behind ? only sentinel_user and sentinel_password may stand".to_owned()),
+        }
+    }
+    match password {
+        Some(password) => Ok(format!("{user}:{password}@")),
+        None if user.is_empty() => Ok(String::new()),
+        None => Err("with sentinel_user goes sentinel_password".to_owned()),
     }
 }
 
@@ -165,34 +205,52 @@ impl fmt::Debug for Address {
 mod tests {
     use super::*;
 
+    fn parse(url: &str) -> Result<Address, String> {
+        Address::parse(url, &Certificates::default())
+    }
+
+    fn sentinels(url: &str) -> Sentinels {
+        match parse(url) {
+            Ok(Address::Sentinels(sentinels)) => sentinels,
+            _ => panic!("Sentinels"),
+        }
+    }
+
     #[test]
     fn a_password_is_never_shown() {
         for (url, shown) in [
             ("redis://user:s3cret@127.0.0.1:7000/2", "127.0.0.1:7000"),
             ("redis+sentinel://:s3cret@a:1,b/main/3", "main of a:1,b"),
+            ("redis+sentinel://a:1,b/main?sentinel_password=s3cret", "main of a:1,b"),
         ] {
-            let address = Address::parse(url).unwrap();
+            let address = parse(url).unwrap();
             assert_eq!((address.to_string(), format!("{address:?}")), (shown.into(), shown.into()));
         }
-        for url in ["redis://:s3cret@h:99999/x", "redis+sentinel://:s3cret@a", "redis+sentinel://:s3cret@a/"]
-        {
-            let problem = Address::parse(url).unwrap_err();
+        for url in [
+            "redis://:s3cret@h:99999/x",
+            "redis+sentinel://:s3cret@a",
+            "redis+sentinel://:s3cret@a/",
+            "redis+sentinel://a/m?sentinel_user=s3cret",
+            "redis+sentinel://a/m?s3cret=x",
+        ] {
+            let problem = parse(url).unwrap_err();
             assert!(!problem.contains("s3cret"), "{problem}");
         }
     }
 
     #[test]
-    fn sentinels_have_their_own_port_and_no_password() {
-        let Ok(Address::Sentinels(all)) = Address::parse("redis+sentinel://u:p%40@a,b:7,[::1]/main/3") else {
-            panic!("Sentinels")
-        };
+    fn sentinels_have_their_own_port_and_password() {
+        let all = sentinels("redis+sentinel://u:p%40@a,b:7,[::1]/main/3");
         let shown: Vec<&str> = all.sentinels.iter().map(|sentinel| sentinel.shown.as_str()).collect();
         assert_eq!((shown.len(), shown[0], shown[1]), (3, "a:26379", "b:7"));
-        assert!(
-            all.sentinels.iter().all(|sentinel| {
-                sentinel.client.get_connection_info().redis_settings().password().is_none()
-            })
-        );
+        let own = |all: &Sentinels| {
+            let settings = all.sentinels[0].info.redis_settings();
+            (settings.username().map(str::to_owned), settings.password().map(str::to_owned))
+        };
+        assert_eq!(own(&all), (None, None));
         assert_eq!((&*all.user, &*all.master, &*all.database), ("u:p%40@", "main", "3"));
+        let all = sentinels("redis+sentinel://:p@a/main?sentinel_user=s&sentinel_password=x%2Fy+%40");
+        assert_eq!(own(&all), (Some("s".to_owned()), Some("x/y+@".to_owned())));
+        assert_eq!((&*all.user, &*all.database), (":p@", "0"));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::metrics::ClusterGauges;
+use crate::metrics::{ClusterGauges, Histogram};
 
 /// Counted by the two threads.
 #[derive(Debug, Default)]
@@ -13,7 +14,10 @@ pub(super) struct Counts {
     pub read: AtomicU64,
     pub epochs: AtomicU64,
     pub gaps: AtomicU64,
+    pub local: AtomicU64,
     losses: AtomicU64,
+    /// From when something was asked until it was answered.
+    seconds: Mutex<Histogram>,
     /// When there was nothing more to read, in milliseconds since 1970.
     abreast_ms: AtomicU64,
     away: Mutex<Away>,
@@ -76,18 +80,24 @@ impl Counts {
     }
 
     /// The reader has read all there is.
-    pub fn come_abreast(&self) {
-        self.abreast_ms.store(unix_ms(), Ordering::Relaxed);
+    pub fn come_abreast(&self, unix_us: u64) {
+        self.abreast_ms.store(unix_us / 1_000, Ordering::Relaxed);
     }
 
     /// For how long it has not.
-    pub fn lag_ms(&self) -> u64 {
-        unix_ms().saturating_sub(self.abreast_ms.load(Ordering::Relaxed))
+    pub fn lag_ms(&self, unix_us: u64) -> u64 {
+        (unix_us / 1_000).saturating_sub(self.abreast_ms.load(Ordering::Relaxed))
     }
 
     /// Nothing will be handed over.
     pub fn lose(&self, why: &str) {
         self.set(Side::Writer, Some(why));
+    }
+
+    /// Something that was asked has been answered after this time.
+    pub fn answered(&self, after: Duration) {
+        let us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner).note(us);
     }
 
     pub fn gauges(&self) -> ClusterGauges {
@@ -101,12 +111,10 @@ impl Counts {
             losses: read(&self.losses),
             epochs: read(&self.epochs),
             gaps: read(&self.gaps),
+            seconds: self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            local: read(&self.local),
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    super::unix_us() / 1_000
 }
 
 #[cfg(test)]

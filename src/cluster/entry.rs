@@ -28,6 +28,11 @@ pub(super) enum What {
         channel: String,
         epoch: u64,
     },
+    /// The same, as a node has placed something itself that the others have missed.
+    Apart {
+        channel: String,
+        epoch: u64,
+    },
     Publication(Box<Published>),
     /// A node has asked all for something.
     Called(Box<Called>),
@@ -69,6 +74,7 @@ impl Entry {
         let what = match find("k").map(reply::text) {
             Some(Some("epoch")) => What::Epoch,
             Some(Some("anew")) => What::Anew { channel: channel()?, epoch: reply::number(find("e")?)? },
+            Some(Some("apart")) => What::Apart { channel: channel()?, epoch: reply::number(find("e")?)? },
             Some(Some("call")) => {
                 call::read(find).map_or(What::Unknown, |called| What::Called(Box::new(called)))
             }
@@ -187,6 +193,7 @@ mod tests {
         };
         assert_eq!(kind("epoch"), Some(What::Epoch));
         assert_eq!(kind("anew"), Some(What::Anew { channel: "x".into(), epoch: 9 }));
+        assert_eq!(kind("apart"), Some(What::Apart { channel: "x".into(), epoch: 9 }));
         assert_eq!(kind("later"), Some(What::Unknown));
         assert_eq!(Entry::read(&Value::Nil), None);
     }

@@ -11,27 +11,31 @@ mod address;
 mod asking;
 mod call;
 mod calls;
+mod certificates;
 mod connect;
 mod counts;
 mod entry;
 mod keys;
 mod known;
+mod local;
 mod member_id;
 mod membership;
 mod mirror;
+pub mod outside;
 mod page;
 mod partition;
 mod reader;
 mod reply;
 mod roll;
 mod scripts;
+mod stepped;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::config::Config;
+use crate::config::{ClusterDown, Config};
 use crate::metrics::ClusterGauges;
 use crate::push::PushError;
 use crate::reactor::Shared;
@@ -40,19 +44,22 @@ use crate::reactor::engine::{Asked, Engine, MemberAfar};
 
 use address::Address;
 use calls::Calls;
+use certificates::Certificates;
 use connect::Link;
 use counts::Counts;
 use keys::Keys;
 use known::Known;
+use local::Local;
 use mirror::Mirror;
+use outside::{Outside, System};
 use reader::Reader;
 use roll::Roll;
+pub use stepped::Stepped;
 use writer::{Queue, Writer};
 
 /// The facts that both threads go by.
-#[derive(Debug)]
 struct Terms {
-    address: Address,
+    outside: Box<dyn Outside>,
     keys: Keys,
     entries: usize,
     /// This node in this run of it: what comes back with this name is its own.
@@ -73,6 +80,8 @@ struct Terms {
     /// The name of this node, and since when it is there.
     node: String,
     since_ms: u64,
+    /// What this node places itself while Redis is away, if it does.
+    local: Option<Local>,
 }
 
 impl Terms {
@@ -101,11 +110,19 @@ impl Joining {
     /// Why there is no cluster; no password is in it.
     pub fn begin(config: &Config, unix_us: u64) -> Result<Option<Joining>, String> {
         let Some(url) = &config.cluster else { return Ok(None) };
-        let address = Address::parse(url)?;
+        let outside = Box::new(System(Address::parse(url, &Certificates::new(config))?));
+        Joining::begin_in(config, unix_us, outside).map(Some)
+    }
+
+    /// The same in a world of its own.
+    ///
+    /// # Errors
+    /// Why there is no cluster.
+    pub fn begin_in(config: &Config, unix_us: u64, outside: Box<dyn Outside>) -> Result<Joining, String> {
         let keys = Keys::new(&config.cluster_prefix, config.cluster_partitions);
         let node = config.node.clone().unwrap_or_else(machine);
         let terms = Arc::new(Terms {
-            address,
+            outside,
             entries: config.cluster_entries,
             origin: format!("{node}:{:x}:{:x}", std::process::id(), unix_us),
             commands_max: config.inbox_commands_max,
@@ -118,13 +135,14 @@ impl Joining {
             mirror: Mirror::default(),
             live: Mutex::default(),
             since_ms: unix_us / 1_000,
+            local: (config.cluster_down == ClusterDown::Local).then(|| Local::new(config.channels_max)),
             node,
             keys,
         });
         let mut link = Link::open_at_start(&terms)?;
         link.check_partitions(&terms)?;
         let reader = Reader::begin(terms.clone(), link)?;
-        Ok(Some(Joining { terms, reader }))
+        Ok(Joining { terms, reader })
     }
 
     /// The default channel's epoch.
@@ -134,20 +152,25 @@ impl Joining {
 
     /// The server's address, without its password.
     pub fn address(&self) -> String {
-        self.terms.address.to_string()
+        self.terms.outside.address()
     }
 
     /// From here on the server's publications are placed by the cluster.
     pub fn follow(&mut self, shared: &Arc<Shared>) {
+        if self.attach(shared).start().is_err() {
+            self.terms.counts.lose("no thread for it");
+        }
+    }
+
+    fn attach(&mut self, shared: &Arc<Shared>) -> Writer {
         let elsewhere =
             Elsewhere::new(keys::partition, self.terms.known.epochs(self.terms.keys.partitions()));
         let queue = Arc::new(Queue::new(self.terms.clone()));
         let writer = Writer::new(self.terms.clone(), queue.clone(), shared.clone());
-        if writer.start().is_err() {
-            self.terms.counts.lose("no thread for it");
-        }
         self.reader.warn(queue.clone());
-        shared.follow(Box::new(Node { terms: self.terms.clone(), queue }), elsewhere);
+        let (terms, around) = (self.terms.clone(), Arc::downgrade(shared));
+        shared.follow(Box::new(Node { terms, queue, shared: around }), elsewhere);
+        writer
     }
 
     /// Reads what the streams have until now; `carry_out` lets the reactors take it in, which nobody drives yet.
@@ -167,15 +190,21 @@ impl Joining {
 struct Node {
     terms: Arc<Terms>,
     queue: Arc<Queue>,
+    shared: Weak<Shared>,
 }
 
 impl Engine for Node {
     fn ask(&self, asked: Asked) -> Result<(), PushError> {
-        self.queue.push(asked)
+        let asked = match (&self.terms.local, self.shared.upgrade()) {
+            (Some(local), Some(shared)) => local.ask(&self.terms, &shared, asked)?,
+            _ => Some(asked),
+        };
+        asked.map_or(Ok(()), |asked| self.queue.push(asked))
     }
 
     fn away(&self) -> Option<Arc<str>> {
-        self.terms.counts.away()
+        // Something takes publications all the same.
+        if self.terms.local.is_some() { None } else { self.terms.counts.away() }
     }
 
     fn gauges(&self) -> ClusterGauges {
@@ -192,7 +221,7 @@ impl Engine for Node {
     }
 
     fn left(&self, channel: &str, user: &str, after: Duration) {
-        self.terms.roll.leave(channel, user, after);
+        self.terms.roll.leave(channel, user, (self.terms.outside.now(), after));
         self.queue.rouse();
     }
 

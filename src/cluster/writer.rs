@@ -7,14 +7,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redis::{ConnectionLike, Pipeline, cmd};
+use redis::{Pipeline, cmd};
 
 use super::Terms;
 use super::asking::{self, Outcome, Problem};
-use super::connect::{Link, plain, strange};
+use super::connect::{Link, strange};
 use super::counts::Side;
 use super::membership::{Membership, More};
-use super::reader::{Fallen, tell};
+use super::reader::{Fallen, Step, tell};
 use crate::push::PushError;
 use crate::reactor::Shared;
 use crate::reactor::engine::{Asked, Asker, Wanted};
@@ -23,7 +23,7 @@ use crate::reactor::engine::{Asked, Asker, Wanted};
 const REQUEST_COMMANDS: usize = 512;
 const REQUEST_BYTES: usize = 4 << 20;
 /// Without anything to hand over the server is asked whether it is there.
-const SILENCE: Duration = Duration::from_millis(500);
+pub(super) const SILENCE: Duration = Duration::from_millis(500);
 /// Between two attempts to connect.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -34,14 +34,23 @@ pub(super) struct Queue {
     news: Condvar,
 }
 
+/// Something that was asked for, and since when.
+type Waits = (Instant, Asked);
+
 #[derive(Default)]
 struct Waiting {
-    asked: VecDeque<Asked>,
+    asked: VecDeque<Waits>,
     bytes: usize,
     /// The server is to be asked now whether it is there.
     is_doubtful: bool,
     /// Members have come or gone.
     is_roused: bool,
+}
+
+impl Waiting {
+    fn is_idle(&self) -> bool {
+        self.asked.is_empty() && !self.is_doubtful && !self.is_roused
+    }
 }
 
 impl Queue {
@@ -70,7 +79,7 @@ impl Queue {
             return Err(PushError::InboxFull);
         }
         waiting.bytes += bytes;
-        waiting.asked.push_back(asked);
+        waiting.asked.push_back((self.terms.outside.now(), asked));
         if waiting.asked.len() == 1 {
             self.news.notify_one();
         }
@@ -91,13 +100,22 @@ impl Queue {
         }
     }
 
-    /// Takes as much as goes in one request; nothing if nothing has come for a while. None: only members have come or
-    /// gone.
-    fn take(&self) -> Option<Vec<Asked>> {
-        let mut waiting = self.lock();
-        if waiting.asked.is_empty() && !waiting.is_doubtful && !waiting.is_roused {
-            waiting = self.news.wait_timeout(waiting, SILENCE).unwrap_or_else(PoisonError::into_inner).0;
+    /// Waits until there is something to do, for a while.
+    fn wait(&self) {
+        let waiting = self.lock();
+        if waiting.is_idle() {
+            drop(self.news.wait_timeout(waiting, SILENCE).unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Whether there is nothing to do but to ask now and then whether the server is there.
+    pub fn is_idle(&self) -> bool {
+        self.lock().is_idle()
+    }
+
+    /// Takes as much as goes in one request; nothing if nothing has come. None: only members have come or gone.
+    fn take(&self) -> Option<Vec<Waits>> {
+        let mut waiting = self.lock();
         let is_roused = std::mem::take(&mut waiting.is_roused);
         let is_doubtful = std::mem::take(&mut waiting.is_doubtful);
         if is_roused && !is_doubtful && waiting.asked.is_empty() {
@@ -106,14 +124,14 @@ impl Queue {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while taken.len() < REQUEST_COMMANDS && bytes < REQUEST_BYTES {
             let Some(asked) = waiting.asked.pop_front() else { break };
-            bytes += asked.bytes();
+            bytes += asked.1.bytes();
             taken.push(asked);
         }
         waiting.bytes -= bytes;
         Some(taken)
     }
 
-    fn take_all(&self) -> VecDeque<Asked> {
+    fn take_all(&self) -> VecDeque<Waits> {
         let mut waiting = self.lock();
         waiting.bytes = 0;
         std::mem::take(&mut waiting.asked)
@@ -131,7 +149,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn new(terms: Arc<Terms>, queue: Arc<Queue>, shared: Arc<Shared>) -> Writer {
-        Writer { terms, queue, shared, link: None, membership: Membership::new() }
+        let membership = Membership::new(terms.outside.now());
+        Writer { terms, queue, shared, link: None, membership }
+    }
+
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.queue
     }
 
     pub fn start(mut self) -> std::io::Result<()> {
@@ -143,30 +166,58 @@ impl Writer {
         let (terms, shared) = (self.terms.clone(), self.shared.clone());
         let _fallen = Fallen(&terms, &shared, Side::Writer);
         while !self.shared.is_stopped() {
-            for (asker, answered) in self.terms.calls.overdue(Instant::now()) {
-                self.shared.answered(asker, answered);
+            if self.link.is_some() {
+                self.queue.wait();
             }
-            match &self.link {
-                Some(_) => {
-                    if let Some(taken) = self.queue.take() {
-                        self.hand_over(taken);
-                    }
-                    self.tend();
-                }
-                None => match Link::open(&self.terms) {
-                    Ok(link) => {
-                        self.link = Some(link);
-                        tell(&self.terms, &self.shared, Side::Writer, None);
-                    }
-                    Err(why) => {
-                        tell(&self.terms, &self.shared, Side::Writer, Some(&why));
-                        self.refuse(Vec::new(), &why);
-                        thread::sleep(AGAIN);
-                    }
-                },
+            if let Step::Again(rest) = self.step() {
+                self.terms.outside.rest(rest);
             }
         }
         self.refuse(Vec::new(), "the server is stopping");
+    }
+
+    /// Hands over what there is, or asks whether the server is there; or connects.
+    pub fn step(&mut self) -> Step {
+        for (asker, answered) in self.terms.calls.overdue(self.terms.outside.now()) {
+            self.shared.answered(asker, answered);
+        }
+        if self.link.is_some() {
+            if let Some(taken) = self.queue.take() {
+                self.hand_over(taken);
+            }
+            self.tend();
+            return Step::On;
+        }
+        match Link::open(&self.terms) {
+            Ok(link) => {
+                self.come_back(link);
+                Step::On
+            }
+            Err(why) => {
+                tell(&self.terms, &self.shared, Side::Writer, Some(&why));
+                self.refuse(Vec::new(), &why);
+                Step::Again(AGAIN)
+            }
+        }
+    }
+
+    /// Redis takes publications again, once it has heard of those that it has no places for.
+    fn come_back(&mut self, mut link: Link) {
+        let terms = self.terms.clone();
+        let told = terms.local.as_ref().map_or(Ok(()), |local| {
+            local.end();
+            link.tell_of(&terms, local)
+        });
+        match told {
+            Ok(()) => {
+                self.link = Some(link);
+                tell(&terms, &self.shared, Side::Writer, None);
+            }
+            Err(why) => self.lose(Vec::new(), &why),
+        }
+        if let Some(local) = &terms.local {
+            local.go_on();
+        }
     }
 
     /// Says that this node is there, and what has changed at it.
@@ -180,28 +231,28 @@ impl Writer {
     }
 
     /// Sends a request and answers those who wait for what comes of it.
-    fn hand_over(&mut self, taken: Vec<Asked>) {
+    fn hand_over(&mut self, taken: Vec<Waits>) {
         let Some(link) = &mut self.link else { return };
         let mut pipeline = Pipeline::with_capacity(taken.len().max(1));
         if taken.is_empty() {
             pipeline.add_command(cmd("PING"));
         }
-        for asked in &taken {
+        for (_, asked) in &taken {
             if let (Wanted::Call { .. }, Asker::Reactor(_)) = (&asked.what, asked.asker) {
                 // An answer may be read before this one has come.
-                self.terms.calls.begin(asked.ticket, asked.asker);
+                self.terms.calls.begin(asked.ticket, asked.asker, self.terms.outside.now());
             }
             pipeline.add_command(asking::command(&self.terms, link, asked));
         }
         let count = pipeline.len();
-        let answers = link.connection.req_packed_commands(&pipeline.get_packed_pipeline(), 0, count);
-        let answers = match answers {
+        let answers = match link.wire.ask(&pipeline) {
             Ok(answers) if answers.len() == count => answers,
             Ok(_) => return self.lose(taken, &strange()),
-            Err(problem) => return self.lose(taken, &plain(&problem)),
+            Err(why) => return self.lose(taken, &why),
         };
         let mut lost = None;
-        for (asked, answer) in taken.into_iter().zip(answers) {
+        for ((since, asked), answer) in taken.into_iter().zip(answers) {
+            self.count(since, &asked);
             match asking::read(&self.terms, &asked, &answer) {
                 Ok(outcome) => self.end(asked, outcome),
                 Err(Problem::Push(problem)) => self.fail(asked, problem),
@@ -214,6 +265,13 @@ impl Writer {
         if let Some(why) = lost.filter(|why| is_to_connect_again(why)) {
             // Scripts that it has forgotten are handed to it again with the next connection.
             self.lose(Vec::new(), &why);
+        }
+    }
+
+    /// It is known what has come of something that waited since then.
+    fn count(&self, since: Instant, asked: &Asked) {
+        if let Wanted::Publish { .. } = asked.what {
+            self.terms.counts.answered(self.terms.outside.now().saturating_duration_since(since));
         }
     }
 
@@ -240,16 +298,17 @@ impl Writer {
     }
 
     /// The connection is of no use any more. Nobody knows what has come of what was sent.
-    fn lose(&mut self, taken: Vec<Asked>, why: &str) {
-        let server = self.link.take().map_or_else(|| self.terms.address.to_string(), |link| link.server);
+    fn lose(&mut self, taken: Vec<Waits>, why: &str) {
+        let server = self.link.take().map_or_else(|| self.terms.outside.address(), |link| link.server);
         let why = format!("{server}: {why}");
         tell(&self.terms, &self.shared, Side::Writer, Some(&why));
         self.refuse(taken, &why);
     }
 
-    fn refuse(&self, taken: Vec<Asked>, why: &str) {
+    fn refuse(&self, taken: Vec<Waits>, why: &str) {
         let why: Arc<str> = why.into();
-        for asked in taken.into_iter().chain(self.queue.take_all()) {
+        for (since, asked) in taken.into_iter().chain(self.queue.take_all()) {
+            self.count(since, &asked);
             self.fail(asked, PushError::Unavailable(why.clone()));
         }
     }

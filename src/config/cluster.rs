@@ -5,23 +5,46 @@ use super::setting::Value;
 use super::{Config, ConfigError};
 use crate::limits::{CLUSTER_NAME_BYTES_MAX, FILE_NAME_BYTES_MAX};
 
+/// What becomes of publications while the Redis server of a cluster is away.
+///
+/// ```
+/// use wspush::config::{ClusterDown, Config};
+///
+/// let config = Config { cluster_down: ClusterDown::Local, ..Config::default() };
+/// assert!(config.validate().is_ok());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterDown {
+    /// They are refused.
+    Refuse,
+    /// This server gives them to its own clients, in a life of the channel of its own.
+    Local,
+}
+
+/// The ways to a server, and whether they are by Sentinels.
+const SCHEMES: [(&str, bool); 4] =
+    [("redis://", false), ("rediss://", false), ("redis+sentinel://", true), ("rediss+sentinel://", true)];
+
 /// A Redis server, or none is set. No error repeats it.
 pub(super) fn url(value: Value) -> Result<Option<String>, String> {
     match value {
         Value::Unset => Ok(None),
         Value::Text(text) => {
-            let sentinels = text.strip_prefix("redis+sentinel://");
-            let rest = sentinels.or_else(|| text.strip_prefix("redis://"));
-            let rest = rest.ok_or("a URL that begins with redis:// or redis+sentinel:// is expected")?;
-            let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
+            let found = SCHEMES.iter().find_map(|(scheme, are)| Some((text.strip_prefix(scheme)?, *are)));
+            let names = SCHEMES.map(|(scheme, _)| scheme).join(", ");
+            let (rest, are_sentinels) =
+                found.ok_or_else(|| format!("a URL that begins with one of {names} is expected"))?;
+            let before_query = rest.split('?').next().unwrap_or_default();
+            let (authority, path) = before_query.split_once('/').unwrap_or((before_query, ""));
             let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
-            if sentinels.is_some() && path.split('/').next().unwrap_or_default().is_empty() {
+            if are_sentinels && path.split('/').next().unwrap_or_default().is_empty() {
                 return Err(
                     "behind the Sentinels stands the master's name: redis+sentinel://h1,h2/name".to_owned()
                 );
             }
             let ok = hosts.split(',').all(|host| !host.is_empty())
-                && (sentinels.is_some() || !hosts.contains(','))
+                && (are_sentinels || !hosts.contains(','))
+                && !text.contains('#')
                 && text.len() <= FILE_NAME_BYTES_MAX
                 && text.bytes().all(|byte| byte.is_ascii_graphic());
             if ok { Ok(Some(text)) } else { Err("no URL like redis://:password@host:6379/0".to_owned()) }
@@ -64,11 +87,32 @@ impl Config {
         if !cfg!(feature = "cluster") {
             return Err(self.invalid("cluster", "this build is alone (cargo feature cluster)"));
         }
+        self.validate_cluster_tls()?;
         if self.state_file.is_some() {
             let why = "with cluster a server begins with what the streams have; a state_file would be another order";
             return Err(self.invalid("state_file", why));
         }
         Ok(())
+    }
+
+    fn validate_cluster_tls(&self) -> Result<(), ConfigError> {
+        let has_tls = self.cluster.as_ref().is_some_and(|url| url.starts_with("rediss"));
+        if has_tls && !cfg!(feature = "tls") {
+            return Err(self.invalid("cluster", "this build has no TLS (cargo feature tls)"));
+        }
+        let files = [
+            ("cluster_ca", &self.cluster_ca),
+            ("cluster_cert", &self.cluster_cert),
+            ("cluster_key", &self.cluster_key),
+        ];
+        if let Some((key, _)) = files.iter().find(|(_, file)| file.is_some() && !has_tls) {
+            return Err(self.invalid(key, "it is for a cluster that begins with rediss"));
+        }
+        match (&self.cluster_cert, &self.cluster_key) {
+            (Some(_), None) => Err(self.invalid("cluster_cert", "its key is missing (cluster_key)")),
+            (None, Some(_)) => Err(self.invalid("cluster_key", "its certificate is missing (cluster_cert)")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -78,9 +122,13 @@ mod tests {
 
     #[test]
     fn a_url_has_a_scheme_and_a_host_and_is_never_repeated() {
-        for good in
-            ["redis://h", "redis://:s3cret@h:6379/0", "redis://u:p@[::1]:7", "redis+sentinel://:p@a,b:1/main"]
-        {
+        for good in [
+            "redis://h",
+            "redis://:s3cret@h:6379/0",
+            "rediss://u:p@[::1]:7",
+            "redis+sentinel://:p@a,b:1/main",
+            "rediss+sentinel://a,b/main?sentinel_user=u&sentinel_password=p%40",
+        ] {
             assert_eq!(url(Value::Text(good.to_owned())), Ok(Some(good.to_owned())));
         }
         for bad in [
@@ -94,6 +142,8 @@ mod tests {
             "redis://:s3cret@a,b",
             "redis+sentinel://:s3cret@a,b",
             "redis+sentinel://:s3cret@a,,b/main",
+            "redis+sentinel://a?sentinel_password=s3cret",
+            "rediss://:s3cret@h#insecure",
         ] {
             let problem = url(Value::Text(bad.to_owned())).unwrap_err();
             assert!(!problem.contains("s3cret"), "{problem}");
@@ -106,6 +156,23 @@ mod tests {
         assert!(named("wspush") && named("a-b_c".replace('_', ".").as_str()) && named(&"x".repeat(64)));
         assert!(!named("") && !named("a b") && !named("{a}") && !named(&"x".repeat(65)));
         assert_eq!(node(Value::Unset), Ok(None));
+    }
+
+    #[cfg(all(feature = "cluster", feature = "tls"))]
+    #[test]
+    fn certificates_are_for_tls_and_come_with_their_key() {
+        let config = |url: &str, files: [Option<&str>; 3]| {
+            let [cluster_ca, cluster_cert, cluster_key] = files.map(|file| file.map(str::to_owned));
+            let cluster = Some(url.to_owned());
+            Config { cluster, cluster_ca, cluster_cert, cluster_key, ..Config::default() }
+                .validate()
+                .map_err(|problem| problem.key)
+        };
+        assert_eq!(config("rediss://h", [Some("ca"), Some("c"), Some("k")]), Ok(()));
+        assert_eq!(config("redis://h", [None; 3]), Ok(()));
+        assert_eq!(config("redis://h", [Some("ca"), None, None]), Err("cluster_ca".to_owned()));
+        assert_eq!(config("rediss://h", [None, Some("c"), None]), Err("cluster_cert".to_owned()));
+        assert_eq!(config("rediss+sentinel://h/m", [None, None, Some("k")]), Err("cluster_key".to_owned()));
     }
 
     #[cfg(feature = "cluster")]

@@ -63,6 +63,7 @@ pub use channel_name::{channel_name_ok, pattern_matches, pattern_ok, pattern_ope
 #[doc(hidden)]
 pub use channel_rule::ChannelRule;
 pub use client_rights::{ClientRight, ClientRights};
+pub use cluster::ClusterDown;
 pub use error::{ConfigError, Problem, Source};
 pub(crate) use fitting::Fitting;
 pub use heartbeat::Heartbeat;

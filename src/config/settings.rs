@@ -14,8 +14,9 @@ use super::setting::{Group, Kind, Setting};
 use super::tokens::{auth_secret, cookie, jwks, name};
 use super::validate::{OWN_ORIGIN, check_origin, check_pattern, check_subprotocol};
 use super::{
-    AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, Heartbeat, KernelTls, Listen,
-    LogFormat, LogLevel, MemoryMax, PusherApp, Reactors, SlowConsumer, SocketMode, TokenAuth, Transport,
+    AddressBlock, AdminListen, ApiKey, Audit, ChannelRule, ClientAuth, ClusterDown, Heartbeat, KernelTls,
+    Listen, LogFormat, LogLevel, MemoryMax, PusherApp, Reactors, SlowConsumer, SocketMode, TokenAuth,
+    Transport,
 };
 use crate::limits;
 
@@ -402,7 +403,7 @@ settings! {
         "How much is logged";
     /// Not shown, as there may be a password in it.
     cluster: Option<String> = None,
-        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0 or redis+sentinel://:password@h1,h2/name"), restart, true, cluster::url,
+        row(Cluster, Kind::Text("a URL like redis://:password@host:6379/0, redis+sentinel://:password@h1,h2/name, or rediss://.. for TLS"), restart, true, cluster::url,
             shown_optional),
         "The Redis server by which several servers are one service: one order of publications, resumed anywhere";
     cluster_prefix: String = "wspush".to_owned(),
@@ -413,6 +414,18 @@ settings! {
         "Streams among which the channels are divided, the same at all servers of the service";
     cluster_entries: usize = 100_000, integer(Cluster, CLUSTER_ENTRIES, "publications", restart),
         "Publications that each of the streams keeps, about";
+    cluster_down: ClusterDown = ClusterDown::Refuse, text(Cluster, Kind::Choice(ClusterDown::NAMES), restart),
+        "What is pushed while Redis is away: refused with 503, or only for this server's own clients, in a life of the \
+         channel of its own";
+    cluster_ca: Option<String> = None,
+        row(Cluster, Kind::Text("a PEM file's name"), restart, false, optional_file, shown_optional),
+        "Certificates by which those of the Redis servers are checked (rediss://); unset: the system's";
+    cluster_cert: Option<String> = None,
+        row(Cluster, Kind::Text("a PEM file's name"), restart, false, optional_file, shown_optional),
+        "This server's own certificate with its chain, if Redis asks for one";
+    cluster_key: Option<String> = None,
+        row(Cluster, Kind::Text("a PEM file's name"), restart, false, optional_file, shown_optional),
+        "Its private key";
     node: Option<String> = None,
         row(Cluster, Kind::Text("1 to 64 letters, digits and -._:"), restart, false, cluster::node,
             shown_optional),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{
-    AdminListen, ApiRight, Audit, ClientAuth, ClientRight, Heartbeat, Keep, KernelTls, Listen, LogFormat,
-    LogLevel, Missed, Priority, SlowConsumer, TokenAuth, Transport,
+    AdminListen, ApiRight, Audit, ClientAuth, ClientRight, ClusterDown, Heartbeat, Keep, KernelTls, Listen,
+    LogFormat, LogLevel, Missed, Priority, SlowConsumer, TokenAuth, Transport,
 };
 use crate::limits::UNIX_PATH_BYTES_MAX;
 
@@ -132,6 +132,7 @@ macro_rules! choice {
 }
 
 choice!(ClientAuth { Off = "off", Optional = "optional", Required = "required" });
+choice!(ClusterDown { Refuse = "refuse", Local = "local" });
 choice!(KernelTls { Auto = "auto", Off = "off" });
 choice!(TokenAuth { None = "none", Optional = "optional", Required = "required" });
 choice!(ApiRight { Push = "push", Read = "read", Disconnect = "disconnect" });

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use super::engine::EngineNews;
 use super::reactor::Reactor;
 use super::socket::Socket;
-use crate::config::{LogLevel, SlowConsumer};
+use crate::config::{ClusterDown, LogLevel, SlowConsumer};
 use crate::metrics::CloseReason;
 use crate::protocol::close::CloseCode;
 use crate::push::{Broken, ChannelId, Cursor, Gap};
@@ -105,7 +105,10 @@ impl<S: Socket> Reactor<S> {
 
     /// How the engine is, for the log.
     pub(super) fn note_engine(&mut self, news: &EngineNews) {
-        let so = "nothing is published until it is back; clients stay";
+        let so = match self.config.cluster_down {
+            ClusterDown::Refuse => "nothing is published until it is back; clients stay",
+            ClusterDown::Local => "what is published here goes to this node's clients alone until it is back",
+        };
         match news {
             EngineNews::Lost(problem) => {
                 let fields: [(&str, &dyn Display); 2] = [("problem", problem), ("so", &so)];

@@ -15,22 +15,46 @@ pub struct Redis {
     at: SocketAddr,
     folder: PathBuf,
     flags: Vec<String>,
+    /// Of the command line's client: how it speaks with the server.
+    client: Vec<String>,
 }
 
 impl Redis {
     /// Starts it with these flags besides.
     pub fn start(flags: &[&str]) -> Redis {
+        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        Redis::start_at(fresh_address(), flags, Vec::new())
+    }
+
+    fn start_at(at: SocketAddr, flags: Vec<String>, client: Vec<String>) -> Redis {
         let folder = new_folder();
-        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
-        let at = fresh_address();
         let mut child = spawn(at, &folder, &flags);
         assert!(is_up(at, &mut child), "a Redis server");
-        Redis { child, at, folder, flags }
+        Redis { child, at, folder, flags, client }
+    }
+
+    /// Starts one that speaks TLS alone, with a certificate of this authority, and asks for one of it.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(authority: &super::tls::Authority) -> Redis {
+        let at = fresh_address();
+        authority.make("redis", &[&at.ip().to_string()]);
+        let [port, ca] = [at.port().to_string(), authority.ca()];
+        let [cert, key] = ["redis.pem", "redis.key"].map(|name| authority.file(name));
+        let flags = [
+            ["--port", "0"],
+            ["--tls-port", &port],
+            ["--tls-ca-cert-file", &ca],
+            ["--tls-cert-file", &cert],
+            ["--tls-key-file", &key],
+        ];
+        let client = ["--tls", "--cacert", &ca, "--cert", &cert, "--key", &key];
+        let owned = |text: &&str| (*text).to_owned();
+        Redis::start_at(at, flags.iter().flatten().map(owned).collect(), client.iter().map(owned).collect())
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("redis://{}", self.at)
+        format!("{}://{}", if self.client.is_empty() { "redis" } else { "rediss" }, self.at)
     }
 
     /// Its address.
@@ -40,12 +64,17 @@ impl Redis {
 
     /// A Sentinel that watches a master, and makes a replica the master when that is gone.
     pub fn sentinel(master: &Redis, name: &str) -> Redis {
+        Redis::sentinel_with(master, name, "")
+    }
+
+    /// The same with these lines in its file.
+    pub fn sentinel_with(master: &Redis, name: &str, lines: &str) -> Redis {
         let folder = new_folder();
         let at = fresh_address();
         let config = folder.join("sentinel.conf");
         let text = format!(
             "port {}\nbind {}\nprotected-mode no\ndir {}\nsentinel monitor {name} {} {} 1\n\
-             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n",
+             sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 3000\n{lines}\n",
             at.port(),
             at.ip(),
             folder.display(),
@@ -57,7 +86,7 @@ impl Redis {
         command.arg(&config).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::null()).spawn().expect("redis-server is installed");
         assert!(is_up(at, &mut child), "a Sentinel");
-        Redis { child, at, folder, flags: Vec::new() }
+        Redis { child, at, folder, flags: Vec::new(), client: Vec::new() }
     }
 
     /// The command line's client: what it says.
@@ -65,6 +94,7 @@ impl Redis {
         let mut command = Command::new("redis-cli");
         let output = command
             .args(["-h", &self.at.ip().to_string(), "-p", &self.at.port().to_string()])
+            .args(&self.client)
             .args(words)
             .output();
         String::from_utf8_lossy(&output.expect("redis-cli is installed").stdout).trim().to_owned()

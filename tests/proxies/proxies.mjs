@@ -34,16 +34,19 @@ function replaced(text, replacements) {
 const BOOK = await readFile(new URL("../../docs/proxies.md", import.meta.url), "utf8");
 const ASKING = /# Beside `location \/`, which becomes:\n([^]*?)```/.exec(BOOK)[1];
 
-const KINDS = {
-  nginx: {
-    // What is not said there is by default; the time-out for a silent server is 60 s.
-    outside: (folder, text, timeout_s) => `daemon off;
+// What every configuration of nginx begins with, so that it keeps to one folder.
+const nginxOf = (folder) => `daemon off;
 user root;
 worker_processes 1;
 pid ${folder}/pid;
 error_log ${folder}/log notice;
 events { worker_connections 512; }
-http {
+`;
+
+const KINDS = {
+  nginx: {
+    // What is not said there is by default; the time-out for a silent server is 60 s.
+    outside: (folder, text, timeout_s) => `${nginxOf(folder)}http {
   access_log off;
   ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join("\n  ")}
   proxy_read_timeout ${timeout_s}s;
@@ -78,13 +81,7 @@ http {
   },
   "nginx stream": {
     outside: (folder, text) => `load_module ${STREAM};
-daemon off;
-user root;
-worker_processes 1;
-pid ${folder}/pid;
-error_log ${folder}/log notice;
-events { worker_connections 512; }
-stream {
+${nginxOf(folder)}stream {
   ${text}
 }
 `,

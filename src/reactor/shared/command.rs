@@ -1,8 +1,9 @@
 //! The requests of other threads to a reactor.
 
 use crate::endpoint::reads::Question;
+use crate::endpoint::trace::Traced;
 use crate::endpoint::tune::Tune;
-use crate::endpoint::{ConnId, Decision, FlowAsked, Receipt};
+use crate::endpoint::{Authorized, ConnId, Decision, FlowAsked, Receipt};
 use crate::protocol::close::CloseCode;
 use crate::push::{Carried, Publication, Since};
 
@@ -91,6 +92,15 @@ pub enum Command {
         /// The host's decision.
         decision: Box<Decision>,
     },
+    /// Answer what a client of an app has asked for, or not.
+    Authorize {
+        /// The connection.
+        conn: ConnId,
+        /// Which of its questions.
+        number: u32,
+        /// The host's answer.
+        authorized: Box<Authorized>,
+    },
     /// Something for all connections of a user.
     User(Box<UserCommand>),
     /// Answer a question of the host.
@@ -101,6 +111,8 @@ pub enum Command {
     Vouched(Box<Vouched>),
     /// A backend has not taken what it was told.
     NotTold(Box<NotTold>),
+    /// Tell the log of a publication that is part of a request.
+    Traced(Box<Traced>),
     /// Take keys that an identity provider publishes.
     KeysRead(Box<KeysRead>),
     /// Hear what another reactor tells.
@@ -125,6 +137,7 @@ impl Command {
                 | Command::Tune { .. }
                 | Command::Flow { .. }
                 | Command::Decide { .. }
+                | Command::Authorize { .. }
                 | Command::User(_)
                 | Command::Ask(_)
         )
@@ -153,9 +166,11 @@ impl Command {
             Command::Subscribe { channel, .. } | Command::Unsubscribe { channel, .. } => channel.len(),
             Command::Reply { frames, .. } => frames.len(),
             Command::Decide { decision, .. } => decision.bytes(),
+            Command::Authorize { authorized, .. } => authorized.bytes(),
             Command::User(command) => command.bytes(),
             Command::Vouched(vouched) => vouched.bytes(),
             Command::NotTold(not_told) => not_told.problem.len(),
+            Command::Traced(traced) => traced.bytes(),
             Command::Tune { tune, .. } => tune.bytes(),
             Command::Ask(question) => size_of::<Question>() + question.bytes(),
             Command::Flow { asked, .. } => asked.bytes(),

@@ -97,7 +97,7 @@ impl Shared {
         let receipts = self.ask_engine(batch, asker, None)?;
         match receipts.first() {
             Some(first) if waits => self.outcomes.wait(first.id),
-            _ => Ok(Published { receipts, duplicate: false }),
+            _ => Ok(Published::new(receipts, false)),
         }
     }
 
@@ -199,7 +199,7 @@ impl Shared {
     /// # Errors
     /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
     pub fn called(&self, call: &Call, to: Option<ReturnTo>) -> Result<(), PushError> {
-        self.admit_following(&lock(&self.inbox), call.bytes())?;
+        self.admit_following(&lock(&self.inbox), 1, call.bytes())?;
         match (call, to) {
             (Call::User(request), to) => {
                 let command = match to {
@@ -230,7 +230,7 @@ impl Shared {
     /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
     pub fn attend(&self, attended: &Attended) -> Result<(), PushError> {
         let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
-        self.admit_following(&inbox, size_of::<Attended>())?;
+        self.admit_following(&inbox, 1, size_of::<Attended>())?;
         self.add_news_to_all(&mut inbox, &PeerNews::Attended(Box::new(attended.clone())), &mut woken);
         drop(inbox);
         self.wake(woken, Wake::Yes);
@@ -243,7 +243,7 @@ impl Shared {
     }
 
     /// The epoch and the newest offset of a channel, whether there is a log of it here or not.
-    pub(in super::super) fn position_of(&self, channel: &str) -> (u64, u64) {
+    pub fn position_of(&self, channel: &str) -> (u64, u64) {
         lock(&self.inbox).directory.position_of(channel)
     }
 
@@ -315,19 +315,44 @@ impl Shared {
     /// # Errors
     /// [`PushError::InboxFull`]: it is to come again; [`PushError::Stopped`].
     pub fn deliver(&self, arriving: Arriving<'_>, unix_us: u64) -> Result<(), PushError> {
-        let Arriving { channel, epoch, offset, publication, own } = arriving;
-        let bytes = publication.plain_frame().len();
-        if self.check_size(bytes).is_err() || !channel_name_ok(channel) {
+        let Arriving { channel, epoch, offset, ref publication, .. } = arriving;
+        if self.check_size(publication.plain_frame().len()).is_err() || !channel_name_ok(channel) {
             // Another node may have larger logs than this one.
             return self.stand([(channel, epoch, offset + 1)]);
         }
         let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
-        self.admit_following(&inbox, bytes)?;
+        self.admit_following(&inbox, 1, arriving.publication.plain_frame().len())?;
+        let taken = self.take_in(&mut inbox, arriving, unix_us, &mut woken);
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+        taken
+    }
+
+    /// For the engine: the same for several, of which all are taken or none.
+    pub fn deliver_all(&self, arriving: Vec<Arriving<'_>>, unix_us: u64) -> Result<(), PushError> {
+        let bytes = arriving.iter().map(|one| one.publication.plain_frame().len()).sum();
+        let (mut inbox, mut woken) = (lock(&self.inbox), Seats::NONE);
+        self.admit_following(&inbox, arriving.len(), bytes)?;
+        let taken =
+            arriving.into_iter().try_for_each(|one| self.take_in(&mut inbox, one, unix_us, &mut woken));
+        drop(inbox);
+        self.wake(woken, Wake::Yes);
+        taken
+    }
+
+    fn take_in(
+        &self,
+        inbox: &mut Inbox,
+        arriving: Arriving<'_>,
+        unix_us: u64,
+        woken: &mut Seats,
+    ) -> Result<(), PushError> {
+        let Arriving { channel, epoch, offset, publication, own } = arriving;
         let arrived = inbox.directory.arrive(channel, epoch, offset, unix_us);
         self.seats[0].has_news.store(true, Ordering::Release);
         let arrived = arrived?;
         if let Some(forgotten) = arrived.forgotten {
-            self.add_to_all(&mut inbox, || Command::Forget(forgotten.clone()), &mut woken);
+            self.add_to_all(inbox, || Command::Forget(forgotten.clone()), woken);
         }
         let name = &arrived.place.name;
         let news = match arrived.step {
@@ -335,14 +360,10 @@ impl Shared {
             Step::Opens => Some(PeerNews::Opened { channel: name.clone(), epoch, first: offset }),
             Step::Renews => Some(PeerNews::Anew { channel: name.clone(), epoch }),
             Step::Breaks => Some(PeerNews::Broken { channel: name.clone(), epoch, next: offset }),
-            Step::Known | Step::Unplaced => {
-                drop(inbox);
-                self.wake(woken, Wake::Yes);
-                return Ok(());
-            }
+            Step::Known | Step::Unplaced => return Ok(()),
         };
         if let Some(news) = news {
-            self.add_news_to_all(&mut inbox, &news, &mut woken);
+            self.add_news_to_all(inbox, &news, woken);
         }
         let receipt = inbox.receipt(arrived.place);
         inbox.tickets.note_place(&receipt);
@@ -350,12 +371,10 @@ impl Shared {
             inbox.tickets.note(ticket, receipt.id);
             if let Some(conn) = sender.filter(|conn| conn.reactor() < self.seats.len()) {
                 let news = PeerNews::Sender { receipt: receipt.id, conn };
-                self.add_to(&mut inbox, conn.reactor(), Command::Peer(Box::new(news)), &mut woken);
+                self.add_to(inbox, conn.reactor(), Command::Peer(Box::new(news)), woken);
             }
         }
-        self.add_publication(&mut inbox, &receipt, publication, &mut woken);
-        drop(inbox);
-        self.wake(woken, Wake::Yes);
+        self.add_publication(inbox, &receipt, publication, woken);
         Ok(())
     }
 
@@ -422,10 +441,10 @@ impl Shared {
         self.add_news(inbox, all, news, woken);
     }
 
-    fn admit_following(&self, inbox: &Inbox, bytes: usize) -> Result<(), PushError> {
+    fn admit_following(&self, inbox: &Inbox, count: usize, bytes: usize) -> Result<(), PushError> {
         if inbox.door == Door::Stopped {
             return Err(PushError::Stopped);
         }
-        self.check_room(inbox, Addressee::All, 1, bytes)
+        self.check_room(inbox, Addressee::All, count, bytes)
     }
 }
