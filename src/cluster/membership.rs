@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::connect::{Link, strange};
 use super::mirror::{changes_json, standing_text};
-use super::roll::Member;
+use super::roll::{Member, is_told};
 use super::{Terms, reply};
 use crate::limits::CLUSTER_IDLE_DAYS;
 use crate::reactor::Shared;
@@ -170,8 +170,7 @@ impl Membership {
         let node = self.id(terms);
         let keys = ["lease", &format!("of:{node}"), "who"];
         let mut command = nodes_command(&link.scripts.who, terms, &keys);
-        // That a channel has subscribers is counted, and nobody reads it.
-        let told = taken.iter().filter(|(member, _)| !member.user.is_empty());
+        let told = taken.iter().filter(|(member, _)| is_told(&member.channel, &member.user));
         let told: Vec<_> =
             told.map(|(member, standing)| (&*member.channel, &*member.user, standing)).collect();
         let json = if told.is_empty() { String::new() } else { changes_json(told.into_iter()) };

@@ -225,3 +225,38 @@ fn a_backend_is_told_once() {
         ]
     );
 }
+
+/// However many come at once, and whichever reactors have them.
+#[test]
+fn a_channel_never_has_more_members_than_it_may() {
+    const MAX: usize = 7;
+    let daemon = start_several("members_max=7", &["--presence-grace-ms", "0"]);
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::open(&daemon)).collect();
+    for round in 0..3 {
+        for (n, client) in clients.iter_mut().enumerate() {
+            client.send_signed("presence-full", Some(&member(&format!("{round}-{n}"))));
+        }
+        let mut joined = Vec::new();
+        for (n, client) in clients.iter_mut().enumerate() {
+            let answers = client.rest();
+            let is_answer = |said: &&Value| said["event"] != "pusher_internal:member_added";
+            let answer = answers.iter().find(is_answer).unwrap_or_else(|| panic!("{answers:?}"));
+            if answer["event"] == "pusher_internal:subscription_succeeded" {
+                assert!(held(answer)["presence"]["count"].as_u64().unwrap() <= MAX as u64);
+                joined.push(n);
+            } else {
+                assert_eq!(error(answer), ("presence-full", "LimitReached", 4_004));
+            }
+        }
+        assert_eq!(joined.len(), MAX, "{joined:?}");
+        let users =
+            || ask(&daemon, "GET /apps/3/channels/presence-full/users", &Value::Null)["users"].clone();
+        assert_eq!(users().as_array().map(Vec::len), Some(MAX));
+        for n in joined {
+            let channel = json!({ "channel": "presence-full" });
+            clients[n].send(&json!({ "event": "pusher:unsubscribe", "data": channel }));
+        }
+        wait("they have left", || users() == json!([]));
+        clients.iter_mut().for_each(|client| drop(client.rest()));
+    }
+}

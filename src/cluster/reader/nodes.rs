@@ -4,7 +4,7 @@ use redis::{Value, cmd};
 
 use super::super::call::{self, Called, read_said};
 use super::super::mirror::{self, read_changes};
-use super::super::reply;
+use super::super::{reply, roll};
 use super::{FIRST, Pause, Reader, Stop};
 use crate::push::PushError;
 use crate::reactor::Shared;
@@ -21,7 +21,8 @@ impl Reader {
         let answer = self.link()?.ask(cmd("HKEYS").arg(terms.keys.of_nodes("lease")))?;
         let live: Vec<&str> = reply::list(&answer).iter().filter_map(reply::text).collect();
         for node in live.iter().filter(|node| mirror::is_other(node, &terms.origin)) {
-            let members = self.link()?.members_of(&terms, node)?;
+            let mut members = self.link()?.members_of(&terms, node)?;
+            members.retain(|(channel, user, _)| roll::is_told(channel, user));
             if !terms.mirror.replace(shared, node, members, pause) {
                 return Err(Stop::Over);
             }
