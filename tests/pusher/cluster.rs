@@ -89,7 +89,7 @@ fn a_client_is_left_out_at_whichever_node_it_is() {
         assert_eq!(client.subscribe_signed("private-a", None), subscribed("private-a"));
         assert_eq!(client.subscribe("a"), subscribed("a"));
     }
-    // What is known by the id of the other node is nobody's here.
+    // Ids of the other node are nobody's here, but for that node.
     for (n, daemon) in nodes.iter().enumerate() {
         for (m, client) in clients.iter().enumerate() {
             let name = format!("{n}-but-{m}");

@@ -53,8 +53,8 @@ pub fn is_of_app(channel: &str) -> bool {
     channel.starts_with(APPS) || channel.starts_with(APP)
 }
 
-/// The app itself, where nodes of a cluster tell each other how many connections it has and who has signed in. No channel
-/// is called so: names have no spaces.
+/// The app itself, where nodes of a cluster tell each other how many connections it has and who has signed in. No
+/// channel is called so: names have no spaces.
 pub fn app_itself(id: &str) -> String {
     format!("{APP}{id}")
 }

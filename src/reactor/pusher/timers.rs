@@ -193,8 +193,8 @@ impl<S: Socket> Reactor<S> {
         }
     }
 
-    /// The first reactor tells of all subscribers; the others tell it that there are others than before. Of a cluster one
-    /// node tells.
+    /// The first reactor tells of all subscribers; the others tell it that there are others than before. Of a cluster
+    /// one node tells.
     fn tell_count(&mut self, id: ChannelId) {
         let Some(name) = self.counted_channel(id) else { return };
         let channel = self.channels.get(id);

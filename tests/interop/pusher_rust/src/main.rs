@@ -1,4 +1,5 @@
-//! The crate `pusher` (a backend's) against the HTTP API of an app. Each check is a line of JSON; `pusher_http.py` counts.
+//! The crate `pusher` (a backend's) against the HTTP API of an app. Each check is a line of JSON; `pusher_http.py`
+//! counts.
 //!
 //!     interop-pusher HOST:PORT
 //!     interop-pusher webhook KEY SIGNATURE BODY     its check of a webhook
