@@ -192,6 +192,7 @@ abstract class ServerConnections extends ServerQuestions {
      *
      * @param conn the connection's id
      * @param channel the channel
+     * @throws TooManyChannelsException if the channel is new, and somebody needs each of those that there are
      */
     public void subscribe(long conn, String channel) {
         Native.subscribe(id, conn, channel.getBytes(UTF_8), true);
