@@ -170,7 +170,7 @@ fn read_places(
                 terms.known.note(terms.keys.partition(at.1), number(place[2])?, number(place[3])?);
                 receipts.push(receipt((at.0, at.1), number(place[0])?, number(place[1])?, ticket));
             }
-            Ok(Published { receipts, duplicate: false })
+            Ok(Published::new(receipts, false))
         }
         Some((&"again", [places])) => {
             let places: Vec<&str> = places.split(' ').collect();
@@ -181,7 +181,7 @@ fn read_places(
             for (at, place) in (0..).zip(channels).zip(places.chunks_exact(2)) {
                 receipts.push(receipt((at.0, at.1), number(place[0])?, number(place[1])?, first));
             }
-            Ok(Published { receipts, duplicate: true })
+            Ok(Published::new(receipts, true))
         }
         Some((&"reused", [])) => Err(Problem::Push(PushError::KeyReused)),
         Some((&"differs", [channel, epoch, offset])) => Err(Problem::Push(PushError::OffsetDiffers {

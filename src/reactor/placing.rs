@@ -56,7 +56,7 @@ impl<S: Socket> Reactor<S> {
     pub(super) fn take_batch_elsewhere(&mut self, batch: Batch<'_>) -> Result<Taken, PushError> {
         let receipts = self.shared.ask_engine(batch, Asker::Reactor(self.shared.seat()))?;
         let later = receipts.first().map(|receipt| receipt.id);
-        Ok(Taken { published: Published { receipts, duplicate: false }, recipients: Vec::new(), later })
+        Ok(Taken { published: Published::new(receipts, false), recipients: Vec::new(), later })
     }
 
     /// Lets a connection wait for the engine's answer.

@@ -157,7 +157,7 @@ impl Shared {
             match inbox.repetitions.find(key, fingerprint, unix_us) {
                 Found::New => {}
                 Found::Same(receipts) => {
-                    return Ok(Published { receipts: receipts.to_vec(), duplicate: true });
+                    return Ok(Published::new(receipts.to_vec(), true));
                 }
                 Found::Other => return Err(PushError::KeyReused),
             }
@@ -202,7 +202,7 @@ impl Shared {
         drop(inbox);
         self.wake(woken, wake);
         afar.into_iter().try_for_each(|request| self.for_user(request))?;
-        Ok(Published { receipts, duplicate: false })
+        Ok(Published::new(receipts, false))
     }
 
     /// Tells the reactor of a connection that is left out, before the publication comes.
